@@ -1,0 +1,57 @@
+# One command for each thing a maintainer does; each does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check fmt bench lock pictures clean
+
+PYTHON ?= python3
+FOR ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# uv where it is installed, else venv and pip. Both read the same pins with their hashes.
+$(READY): constraints.txt pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(PYTHON) -m venv .venv && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $(READY)
+
+demo: $(READY)  ## an outage on simulated vendors becomes a Slack thread (FOR=60s ends by itself)
+	@$(BIN)/watcher demo $(if $(FOR),--for $(FOR))
+
+run: $(READY)  ## the daemon, on config.toml
+	@$(BIN)/watcher run --config config.toml
+
+test: $(READY)  ## the whole suite
+	@$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types, import contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+fmt: $(READY)  ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## the budgets, one JSON line each, ratios against the limit in the same run
+	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+pictures: $(READY)  ## the pictures of the README, from the running demo (needs Chromium)
+	@$(BIN)/python docs/pictures/make.py
+
+lock: $(READY)  ## pin every dependency again, with hashes and without addresses
+	@uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  --output-file constraints.txt
+
+clean:  ## forget the environment and caches
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

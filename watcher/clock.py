@@ -1,0 +1,64 @@
+"""The only file that reads the time, waits for it, or makes a random token.
+
+Inside Watcher time is UTC and aware; spans are measured on the monotonic clock. A test hands in a
+clock of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the loops need to know of time."""
+
+    def now(self) -> datetime:
+        """Tell the time of day, aware and in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed instant; never goes back."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Tell the time of day, aware and in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since the machine's boot."""
+        return time.monotonic()
+
+
+class Bell:
+    """A hint from one loop to another that there is work.
+
+    The store is the truth, so a lost ring costs a little time and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits, or the next who will."""
+        self._event.set()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait for a ring for at most so many seconds; True when it rang."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+def token() -> str:
+    """16 hex digits that nobody else has: for leases, never for ids that a replay must repeat."""
+    return secrets.token_hex(8)

@@ -1,0 +1,125 @@
+"""The compiled shape of a rule, as the ruleset hands it to the engine.
+
+Law: whatever a rule asks for by text (CEL, templates) arrives here as a plain callable, so the
+engine knows no parser, no file and no library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from watcher import model
+
+Context = object  # built once per change by Ruleset.context, read by predicates alone
+
+
+class ExpressionError(Exception):
+    """An expression failed at run time; the message says how."""
+
+
+Predicate = Callable[[Context], bool]  # raises ExpressionError
+Template = Callable[[Mapping[str, object]], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A level: `field` is in `to`, and its last known value before was in `from_` (None: any)."""
+
+    field: str
+    from_: frozenset[str] | None = None
+    to: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """The aggregate of the samples in `(at - over, at]` passes `limit`.
+
+    `above` False means that lower is worse. `clear` is where it must come back to; None: `limit`.
+    """
+
+    metric: str
+    limit: float
+    above: bool = True
+    clear: float | None = None
+    over: timedelta | None = None  # None: the newest sample alone
+    aggregate: str = "last"  # last avg min max p95
+    min_samples: int = 1
+    consecutive: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """True where the predicate is."""
+
+    holds: Predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """The source itself could not be seen for so long; its subject's key is the source's name."""
+
+    after: timedelta
+
+
+Condition = Transition | Threshold | Expression | Blind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule, checked and compiled. `sources` are the configured sources that it watches."""
+
+    name: str
+    sources: frozenset[str]
+    condition: Condition
+    where: Predicate | None = None
+    hold: timedelta = timedelta(0)  # the rule's `for`
+    keep_firing_for: timedelta = timedelta(0)
+    severity: model.Severity = model.Severity.WARNING
+    title: Template
+    summary: Template | None = None
+    diagnose: bool = False
+    max_services: int = 3
+    notify: tuple[str, ...] = ()
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What the inventory adds to a subject."""
+
+    service_ids: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    contacts: tuple[model.Contact, ...] = ()
+    runbook: str = ""
+
+
+class Inventory(Protocol):
+    """Who a subject is to this team."""
+
+    def extra(self, key: str, labels: Mapping[str, str]) -> Extra:
+        """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTraits:
+    """What the engine has to know of a configured source."""
+
+    name: str
+    kind: str
+    blind_after: timedelta
+    granularity: timedelta = timedelta(minutes=5)
+    detailed: bool = False  # whether a subject's details can be fetched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """Everything that decides beside the state: rules in order, sources, inventory, context."""
+
+    rules: Sequence[Rule]
+    sources: Mapping[str, SourceTraits]
+    inventory: Inventory
+    context: Callable[[Mapping[str, object]], Context]
+    version: str = ""  # a digest of the files it was read from

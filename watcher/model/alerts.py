@@ -1,0 +1,247 @@
+"""What is told: alerts (rule x subject), incidents, their timeline, diagnostics and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from watcher.model.subjects import FaultDomain, Scalar, Subject
+
+
+class Severity(StrEnum):
+    """How bad it is; `rank` orders them."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info up to 2 for critical."""
+        return list(Severity).index(self)
+
+
+class AlertState(StrEnum):
+    """Prometheus' terms. Resolved is told once and then is inactive again."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class IncidentStatus(StrEnum):
+    """How an incident stands with the people who are told about it."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Resolution(StrEnum):
+    """Why an incident is over."""
+
+    RECOVERED = "recovered"
+    ENDED = "ended"
+    VANISHED = "vanished"
+    MANUAL = "manual"
+    RULE_REMOVED = "rule_removed"
+
+
+class EntryKind(StrEnum):
+    """What a timeline entry says happened."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    JOINED = "joined"
+    CHANGED = "changed"  # a firing alert's value moved: degraded -> offline
+    DETAILED = "detailed"
+    DIAGNOSING = "diagnosing"
+    DIAGNOSED = "diagnosed"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    NOTED = "noted"
+    BLIND = "blind"  # its source cannot be seen: what follows is last known
+    SIGHTED = "sighted"
+    VANISHED = "vanished"
+    CLEARED = "cleared"  # one of several alerts is over
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One rule on one subject.
+
+    `since` is when it entered its state. Pending: the condition has held since `since`, and it may
+    fire from `due` on. Firing: `due` is when it resolves unless the condition returns, None while
+    the condition holds. `entered_from` is the last known value of a transition's field before it
+    entered `to`; it outlives the alert's states for as long as the field stays inside.
+    """
+
+    rule: str
+    subject: str
+    state: AlertState = AlertState.INACTIVE
+    since: datetime
+    due: datetime | None = None
+    value: Scalar = None
+    entered_from: str | None = None
+    incident: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Rule and subject: there is one alert of each pair."""
+        return self.rule, self.subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentAlert:
+    """An alert as readers see it; it stays with its incident when the alert itself moves on."""
+
+    incident: str
+    subject: str
+    rule: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    state: AlertState
+    from_: str | None = None
+    to: str | None = None
+    value: float | None = None
+    since: datetime
+    fields: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+class DiagnosisStatus(StrEnum):
+    """How a run of Service Diagnostics ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    NO_REPORT = "no_report"  # findings, but no PDF or a broken one: `message` says which
+    FAILED = "failed"
+    SKIPPED = "skipped"  # a budget or a cooldown said no: `message` says which
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The decoded PDF of one run: `size` in bytes, `sha256` in hex; its bytes are in the store."""
+
+    run: str
+    filename: str
+    size: int
+    sha256: str
+    pages: int = 0
+    preview: bool = False  # whether a PNG of the first page could be drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One run of Lumen Service Diagnostics for one service id."""
+
+    run: str
+    incident: str
+    service_id: str
+    status: DiagnosisStatus
+    disposition: str = ""
+    findings: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    message: str = ""
+    report: Report | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Whom to call when the fault is on one side, as the inventory says."""
+
+    domain: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The alerts that people are told about together: one Slack thread, one MQTT document.
+
+    `version` grows with each change of what its readers see; `entries` is the number of its last
+    timeline entry.
+    """
+
+    id: str
+    version: int
+    entries: int
+    rule: str
+    source: str
+    group: str
+    status: IncidentStatus
+    resolution: Resolution | None = None
+    severity: Severity
+    title: str
+    summary: str = ""
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    fault_domain: FaultDomain
+    contacts: tuple[Contact, ...] = ()
+    flags: tuple[str, ...] = ()  # blind flapping inhibited silenced
+    notify: tuple[str, ...] = ()
+    diagnostics: tuple[Diagnosis, ...] = ()
+    runbook: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One numbered entry of an incident's timeline, append-only.
+
+    `at` is when it happened. `notify` says that people must notice it, so a mere edit of the
+    parent is not enough. `data` holds JSON scalars only.
+    """
+
+    incident: str
+    number: int
+    kind: EntryKind
+    at: datetime
+    text: str
+    by: str = ""
+    notify: bool = False
+    data: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def event_id(self) -> str:
+        """Unique and the same in every repetition."""
+        return f"{self.incident}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What one receiver has been told of one incident.
+
+    `handle` finds the message again (Slack: channel, ts). `files` maps RUN/PART to how far its
+    upload is. `intent` names an act that may have happened: it is written before the act and
+    cleared with its result (law 5). `due` asks for another look at that time although nothing new
+    happened, as for the removal of a retained document.
+    """
+
+    incident: str
+    receiver: str
+    parent_version: int = 0
+    told_through: int = 0
+    handle: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    intent: str = ""
+    due: datetime | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """An incident with everything a receiver may want to tell of it; at most 100 `alerts`."""
+
+    incident: Incident
+    alerts: tuple[IncidentAlert, ...]
+    alert_counts: Mapping[str, int]
+    timeline: tuple[Entry, ...]
+    subjects: Mapping[str, Subject] = field(default_factory=dict)

@@ -1,0 +1,36 @@
+"""The two ways in which the outside world can fail, as every door reports them.
+
+Law: a foreign exception never passes a door; it is raised again as one of these, `from` its cause.
+"""
+
+from __future__ import annotations
+
+
+class TemporaryError(Exception):
+    """It may work later: a timeout, a 5xx, a rate limit, a broker that is restarting.
+
+    `delay` is what the other side asked for, in seconds, or None when it did not say.
+    """
+
+    def __init__(self, message: str, *, delay: float | None = None) -> None:
+        super().__init__(message)
+        self.delay = delay
+
+
+class PermanentError(Exception):
+    """It will not work until a person changes something: a wrong secret, a missing channel."""
+
+
+class AmbiguousError(TemporaryError):
+    """The request left and no answer came: it may or may not have been carried out.
+
+    Whoever catches it looks the act up before repeating it.
+    """
+
+
+class FaultyConfigError(Exception):
+    """Config, rules or inventory that cannot be used; `faults` holds one line for each fault."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults

@@ -1,0 +1,169 @@
+"""What goes into `step()` and what comes out of it: events and effects.
+
+Law: an event holds facts, never objects with behaviour, so that the journal can keep it and
+`watcher replay` can feed it again. Times of observation are the `now` that accompanies it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from watcher.model.alerts import Alert, Diagnosis, Entry, Incident, IncidentAlert
+from watcher.model.subjects import Details, Observed, Sample, SourceHealth, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """A poll was answered.
+
+    `seen` are the subjects that changed since the poll before (all of them on the first), `absent`
+    the keys known before that it does not name, `total` how many it names.
+    """
+
+    source: str
+    seen: tuple[Observed, ...] = ()
+    absent: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    complete: bool = True
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollFailed:
+    """A poll was not answered usefully. `permanent` says that waiting will not cure it."""
+
+    source: str
+    error: str
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """One of the state's own deadlines has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailsRead:
+    """A subject's details were asked for; where they could not be had, `error` says why."""
+
+    subject: str
+    details: Details | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosed:
+    """A run of Service Diagnostics began, ended, failed or was refused by a budget."""
+
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisWanted:
+    """A person asks for a run for this incident; budgets and cooldown still apply."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """A person has taken the incident."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unacknowledged:
+    """A person has given the incident back."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedByHand:
+    """A person has declared the incident over."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A person has written a note on the timeline."""
+
+    incident: str
+    by: str
+    text: str
+
+
+# What may be put into the inbox: everything that the one writer does not observe by itself.
+Command = (
+    DetailsRead
+    | Diagnosed
+    | DiagnosisWanted
+    | Acknowledged
+    | Unacknowledged
+    | ResolvedByHand
+    | Noted
+)
+Event = Polled | PollFailed | Ticked | Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """The subject has vanished and nothing depends on it any more: drop it."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailsNeeded:
+    """Fetch this subject's details now."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisNeeded:
+    """Run Service Diagnostics once: `run` is derived from content, so asking twice is one run."""
+
+    run: str
+    incident: str
+    service_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollNeeded:
+    """A pending alert is due: this source's next poll decides about it, so poll now."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfired:
+    """A rule's expression failed at run time; said once for each rule and subject."""
+
+    rule: str
+    subject: str
+    error: str
+
+
+# Subjects, samples, alerts, incidents and health are told as they now are; the store writes them.
+Effect = (
+    Subject
+    | Sample
+    | SourceHealth
+    | Alert
+    | Incident
+    | IncidentAlert
+    | Entry
+    | Forgotten
+    | DetailsNeeded
+    | DiagnosisNeeded
+    | PollNeeded
+    | Misfired
+)

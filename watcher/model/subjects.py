@@ -1,0 +1,150 @@
+"""What is watched: subjects, their bookings and samples, and how well a source can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+Scalar = str | float | int | bool | None
+
+UNKNOWN = "unknown"
+
+
+class Sight(StrEnum):
+    """Whether a source can be seen now."""
+
+    SEEN = "seen"
+    FAILING = "failing"  # polls fail, not yet for as long as `blind_after`
+    BLIND = "blind"  # neither "all clear" nor "down"
+
+
+class FaultDomain(StrEnum):
+    """On whose side the fault is likely to be; an estimate, never an authoritative declaration."""
+
+    LUMEN = "lumen"
+    ORANGE = "orange"
+    SOURCE = "source"
+    UNDETERMINED = "undetermined"
+    NONE = "none"
+
+
+class Phase(StrEnum):
+    """Where a reservation stands in its booked window; unknown until its schedule has been read."""
+
+    BOOKED = "booked"
+    PRE_ROLL = "pre_roll"
+    ON_AIR = "on_air"
+    OVERRUN = "overrun"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From `start` to `end`, each None while it is open or not given."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """One reservation's schedule within a service (Vyvx details: `reservations[].schedule`)."""
+
+    id: str
+    scheduled: Window = Window()
+    reserved: Window = Window()
+    actual: Window = Window()
+    activated: tuple[Window, ...] = ()
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """Who and where a subject is, as its vendor answers when asked for it alone."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    bookings: tuple[Booking, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One thing watched, as it was last seen.
+
+    `key` is SOURCE/ID. `fields` is what the vendor says now, `previous` the last known (not
+    unknown) value that each changed field had before. `since` is when `fields` last changed, on
+    the time of observation. Equal `fields` mappings are shared between subjects.
+    """
+
+    key: str
+    source: str
+    fields: Mapping[str, Scalar]
+    previous: Mapping[str, Scalar] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    bookings: tuple[Booking, ...] = ()
+    notes: tuple[str, ...] = ()
+    asked_at: datetime | None = None  # when its details were asked for, until they are answered
+    detailed_at: datetime | None = None
+    since: datetime
+    vendor_time: datetime | None = None
+    missed: int = 0  # consecutive complete polls without it; 2 means vanished
+
+    @property
+    def id(self) -> str:
+        """The vendor's own id of it."""
+        return self.key.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One measured value of a metric at the vendor's time `at`; a missing value is no sample."""
+
+    subject: str
+    metric: str
+    direction: str = ""
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHealth:
+    """How well a source can be seen; `failing_since` is the first failure after a success."""
+
+    source: str
+    sight: Sight = Sight.SEEN
+    last_success: datetime | None = None
+    failing_since: datetime | None = None
+    error: str = ""
+    permanent: bool = False
+    subjects: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One subject as one poll saw it, translated from its vendor's terms."""
+
+    key: str
+    fields: Mapping[str, Scalar]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    vendor_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What one poll said about all of a source's subjects.
+
+    `readings` maps a subject's id to the vendor's own decoded struct: comparable, and translated
+    by `translate(id, reading)` only when it changed, because 100,000 unchanged services must cost
+    no more than their decoding and one comparison. `complete` is False when pages are missing; an
+    incomplete snapshot vanishes nothing. `unreadable` names the ids that could not be read.
+    """
+
+    readings: Mapping[str, object]
+    translate: Callable[[str, object], Observed]
+    complete: bool = True
+    unreadable: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    vendor_time: datetime | None = None

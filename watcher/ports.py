@@ -1,0 +1,187 @@
+"""What the loops need of sources, store, responses and receivers, said as Protocols.
+
+Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from watcher import model
+
+
+class Source(Protocol):
+    """One configured vendor feed."""
+
+    name: str
+
+    async def poll(self) -> model.Snapshot:
+        """Ask the vendor for everything once. Raises TemporaryError or PermanentError."""
+
+    async def details(self, subject: str) -> model.Details:
+        """Ask for one subject (its key) alone. Raises TemporaryError or PermanentError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What the last commit left behind: everything that `step()` needs to go on."""
+
+    subjects: tuple[model.Subject, ...] = ()
+    samples: tuple[model.Sample, ...] = ()
+    sources: tuple[model.SourceHealth, ...] = ()
+    alerts: tuple[model.Alert, ...] = ()
+    incidents: tuple[model.Incident, ...] = ()  # open, or resolved within the reopening time
+    incident_alerts: tuple[model.IncidentAlert, ...] = ()  # of these incidents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A row of the inbox, in the order of its number."""
+
+    number: int
+    key: str
+    at: datetime
+    command: model.Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One event with all of its consequences: all of it is written, or nothing (law 4)."""
+
+    at: datetime
+    event: model.Event | None  # None for a change of rules, which the journal keeps as `note`
+    effects: Sequence[model.Effect]
+    inbox: int | None = None  # the number of the inbox row that this event was
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work beside the writer that one daemon at a time may do; `kind`: details or diagnose."""
+
+    kind: str
+    key: str
+    incident: str = ""
+    service_id: str = ""
+    attempts: int = 0
+    token: int = 0
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What one diagnostics run brought: the PDF's bytes, a PNG of its first page, the raw JSON."""
+
+    run: str
+    pdf: bytes = b""
+    preview: bytes = b""
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """A claimed pair of incident and receiver that has not been told everything."""
+
+    receipt: model.Receipt
+    token: int
+
+
+class Ledger(Protocol):
+    """What ingest needs of the store; every verb raises TemporaryError when the database fails."""
+
+    async def load(
+        self, *, now: datetime, reopen_within: timedelta, keep_samples: timedelta
+    ) -> Loaded:
+        """Read everything back that `step()` needs."""
+
+    async def commit(self, token: int, commit: Commit) -> None:
+        """Write one event's consequences in one transaction, if `token` still holds the lease."""
+
+    async def inbox(self, limit: int = 100) -> list[Envelope]:
+        """Read the oldest commands that have not been consumed."""
+
+
+class Inbox(Protocol):
+    """The one way in for everything that ingest does not observe by itself."""
+
+    async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
+        """Put a command in, once for each key; False when the key was there before."""
+
+
+class Workshop(Protocol):
+    """What jobs need of the store."""
+
+    async def claim_jobs(self, *, now: datetime, lease: timedelta, limit: int) -> list[Job]:
+        """Take jobs that are due and that nobody holds."""
+
+    async def finish_job(
+        self, job: Job, *, at: datetime, command: model.Command, paper: Paper | None = None
+    ) -> bool:
+        """Put the result into the inbox, keep the paper and drop the job, in one transaction.
+
+        False when the job's lease was lost to somebody else: nothing was written.
+        """
+
+    async def postpone_job(self, job: Job, *, due: datetime) -> None:
+        """Give a job back, to be done later."""
+
+    async def start_run(
+        self, job: Job, *, now: datetime, cooldown: timedelta, per_incident: int, per_hour: int
+    ) -> str:
+        """Reserve one diagnostics run; empty when it may start.
+
+        Otherwise say in words which budget, cooldown or run in flight forbids it (law 7).
+        """
+
+
+class Accounts(Protocol):
+    """What the delivery loop needs of the store."""
+
+    async def owed(
+        self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
+    ) -> list[Debt]:
+        """Claim pairs whose receipt lags behind the incident and is due, oldest first."""
+
+    async def dossier(self, incident: str) -> model.Dossier | None:
+        """Read an incident with its alerts, timeline and subjects; None when there is no such."""
+
+    async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
+        """Keep what was told so far. Raises PermanentError when the claim was lost."""
+
+    async def settle(
+        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+    ) -> None:
+        """Keep the receipt and give the claim back; look again at `again_at` if it is given."""
+
+    async def paper(self, run: str) -> Paper | None:
+        """Read what one diagnostics run brought."""
+
+
+class Telling(Protocol):
+    """What a receiver is given beside the dossier: papers to read, and a way to keep receipts."""
+
+    async def paper(self, run: str) -> Paper | None:
+        """Read what one diagnostics run brought."""
+
+    async def save(self, receipt: model.Receipt) -> None:
+        """Commit a receipt now: the intent before an act, its result after it (law 5)."""
+
+
+class Receiver(Protocol):
+    """Where an incident is told."""
+
+    name: str
+
+    async def tell(
+        self, dossier: model.Dossier, receipt: model.Receipt, telling: Telling
+    ) -> model.Receipt:
+        """Tell everything between the receipt and the dossier, act by act; return the new receipt.
+
+        Raises TemporaryError or PermanentError; what was saved before then stays told.
+        """
+
+
+Submit = Callable[[model.Event], Awaitable[None]]
