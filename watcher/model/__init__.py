@@ -17,6 +17,7 @@ from watcher.model.alerts import (
     Resolution,
     Severity,
 )
+from watcher.model.durations import format_duration, parse_duration
 from watcher.model.errors import AmbiguousError, FaultyConfigError, PermanentError, TemporaryError
 from watcher.model.events import (
     Acknowledged,
@@ -105,4 +106,6 @@ __all__ = [
     "Ticked",
     "Unacknowledged",
     "Window",
+    "format_duration",
+    "parse_duration",
 ]

@@ -1,0 +1,45 @@
+"""The field types that settings and rules share: durations, strict sections, http addresses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from yarl import URL
+
+from watcher import model
+
+
+def _read_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return model.parse_duration(value)
+    raise ValueError(f"{value!r} is no duration: write it with its unit, as in 15s, 5m, 4h, 30d")
+
+
+def _check_address(value: str) -> str:
+    address = URL(value)
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise ValueError(f"{value!r} is no http or https address")
+    if address.user or address.password:
+        raise ValueError("an address must not carry a user or password; use the account's keys")
+    return value.rstrip("/")
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_read_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|[dhms]))+$|^0$"}),
+]
+Address = Annotated[str, AfterValidator(_check_address)]
+
+
+class Section(BaseModel):
+    """A part of config or rules: unknown keys are errors, values do not change after loading.
+
+    `hide_input_in_errors` because the input of a fault may be a secret (law 9).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -1,0 +1,1 @@
+"""Where incidents are told: Slack for people, MQTT for programs."""

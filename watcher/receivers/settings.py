@@ -1,0 +1,71 @@
+"""The keys of `[receivers.NAME]`, `[slack]` and `[mqtt]`: where incidents are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from watcher.fields import Address, Section
+
+
+class SlackReceiver(Section):
+    """One Slack channel."""
+
+    kind: Literal["slack"]
+    channel: str = Field(
+        pattern=r"^[CGD][A-Z0-9]{6,}$",
+        description="The channel's id (not its name), as C0123456789",
+    )
+    mention: str = Field(
+        "<!here>", description="Who is called by a critical incident; empty: nobody"
+    )
+
+
+class MqttReceiver(Section):
+    """The broker of [mqtt]."""
+
+    kind: Literal["mqtt"]
+
+
+Receiver = Annotated[SlackReceiver | MqttReceiver, Field(discriminator="kind")]
+
+
+class Slack(Section):
+    """The Slack app that posts."""
+
+    bot_token: SecretStr = Field(SecretStr(""), description="xoxb-..., the app's bot token")
+    app_token: SecretStr = Field(
+        SecretStr(""), description="xapp-..., for Socket Mode; empty: buttons are left out"
+    )
+    api_url: Address = Field("https://slack.com/api", description="Slack's Web API")
+    allowed_users: tuple[str, ...] = Field(
+        (), description="Member ids who may press buttons; empty: everybody in the channel"
+    )
+
+
+class Tls(Section):
+    """Certificates for the broker's TLS port; each path is relative to the config file."""
+
+    ca_file: Path | None = Field(None, description="Authority that signed the broker's certificate")
+    cert_file: Path | None = Field(None, description="Client certificate, with key_file")
+    key_file: Path | None = Field(None, description="Private key of cert_file")
+
+
+class Mqtt(Section):
+    """The broker that programs subscribe to."""
+
+    host: str = Field("localhost", description="The broker's host")
+    port: int = Field(1883, ge=1, le=65535, description="The broker's port")
+    protocol: Literal["5", "3.1.1"] = Field("5", description="MQTT version to speak")
+    topic_prefix: str = Field(
+        "watcher",
+        pattern=r"^[^+#$/\x00][^+#\x00]*[^+#/\x00]$|^[^+#$/\x00]$",
+        description="Before every topic",
+    )
+    client_id: str = Field("", description="Unique on the broker; empty: watcher-INSTANCE")
+    username: str = Field("", description="Empty: none")
+    password: SecretStr = Field(SecretStr(""), description="With username")
+    tls: bool | Tls = Field(default=False, description="true: the system's authorities; or a table")
+    commands: bool = Field(default=False, description="Whether commands are accepted")

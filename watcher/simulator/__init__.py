@@ -1,0 +1,1 @@
+"""The vendors, Slack and a broker on loopback: for the demo and for tests."""

@@ -1,0 +1,1 @@
+"""Vendor replies become snapshots; the poller is written once."""

@@ -1,0 +1,22 @@
+"""The keys of `[store]`: where what Watcher knows is kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from watcher.fields import Duration, Section
+
+
+class Store(Section):
+    """One database: a SQLite file beside the config."""
+
+    url: str = Field(
+        "sqlite:///watcher.db",
+        pattern=r"^(sqlite:///.+|postgresql://.+)$",
+        description="sqlite:///FILE, relative to the config file; or postgresql://...",
+    )
+    retention: Duration = Field(
+        timedelta(days=90), description="How long resolved incidents, reports and the journal stay"
+    )

@@ -1,0 +1,1 @@
+"""Clients that speak the vendors' wire formats, and nothing else."""

@@ -1,0 +1,43 @@
+"""The keys of `[accounts.NAME]`: how requests to a vendor are signed, and how many there may be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from watcher.fields import Address, Section
+
+
+class Budgeted(Section):
+    """What every account has, whatever its kind."""
+
+    calls_per_month: int = Field(
+        0, ge=0, description="Budget of calls a calendar month (UTC), kept across restarts; 0: none"
+    )
+    calls_per_second: float = Field(
+        10, gt=0, description="Requests to this account are spread out to at most so many a second"
+    )
+
+
+class MpaAccount(Budgeted):
+    """Signed requests (Lumen Media Portal): a key id and its secret."""
+
+    kind: Literal["mpa"]
+    key_id: str = Field(description="The key's id, as Media Portal shows it")
+    secret: SecretStr = Field(description="The key's secret; sign only, never sent")
+    content_type: str = Field("text/xml", description="Content-Type sent and signed, even on GET")
+    accept: str = Field("", description="Accept header; empty: none is sent")
+
+
+class OAuth2Account(Budgeted):
+    """OAuth 2.0 client credentials (Lumen, Orange)."""
+
+    kind: Literal["oauth2"]
+    token_url: Address = Field(description="Where tokens are issued")
+    client_id: str = Field(description="The application's id")
+    client_secret: SecretStr = Field(description="The application's secret")
+    scope: str = Field("", description="Scopes to ask for, separated by spaces; empty: none")
+
+
+Account = Annotated[MpaAccount | OAuth2Account, Field(discriminator="kind")]
