@@ -16,7 +16,7 @@ class SlackReceiver(Section):
     kind: Literal["slack"]
     channel: str = Field(
         pattern=r"^[CGD][A-Z0-9]{6,}$",
-        description="The channel's id (not its name), as C0123456789",
+        description="The channel's id, not its name: C0123456789",
     )
     mention: str = Field(
         "<!here>", description="Who is called by a critical incident; empty: nobody"
@@ -61,7 +61,7 @@ class Mqtt(Section):
     protocol: Literal["5", "3.1.1"] = Field("5", description="MQTT version to speak")
     topic_prefix: str = Field(
         "watcher",
-        pattern=r"^[^+#$/\x00][^+#\x00]*[^+#/\x00]$|^[^+#$/\x00]$",
+        pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
         description="Before every topic",
     )
     client_id: str = Field("", description="Unique on the broker; empty: watcher-INSTANCE")

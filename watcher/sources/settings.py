@@ -49,9 +49,7 @@ class EvplSource(Polled):
     application_id: str = Field(description="ApplicationID that Orange wholesale gave you")
     job: str = Field("JOBV", description="Performance job in the path")
     report: str = Field("UTILIZATION", description="Report in the path")
-    granularity: Duration = Field(
-        timedelta(seconds=300), description="Spacing of samples asked for"
-    )
+    granularity: Duration = Field(timedelta(seconds=300), description="Spacing of the samples")
     window: Duration = Field(
         timedelta(hours=1), description="How far back each poll asks, so that late samples are seen"
     )
