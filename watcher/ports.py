@@ -184,4 +184,31 @@ class Receiver(Protocol):
         """
 
 
+class Meter(Protocol):
+    """Counts the calls that an account has made, across restarts."""
+
+    async def spend(self, account: str, month: str, budget: int) -> bool:
+        """Count one call in `month` (YYYY-MM, UTC); False when the budget (0: none) is used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What Service Diagnostics said of one service, read and checked."""
+
+    status: model.DiagnosisStatus
+    disposition: str = ""
+    findings: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    message: str = ""
+    report: model.Report | None = None
+    paper: Paper
+
+
+class Examiner(Protocol):
+    """Runs the vendor's own triage for one service."""
+
+    async def examine(self, *, run: str, service_id: str) -> Examination:
+        """Run it once, without retries. Raises TemporaryError or PermanentError."""
+
+
 Submit = Callable[[model.Event], Awaitable[None]]
