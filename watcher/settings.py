@@ -1,0 +1,243 @@
+"""config.toml, the environment and the credentials directory become one checked `Settings`.
+
+Law: it is composed of each adapter's own settings class; secrets are SecretStr and stay so; every
+fault is named with file, line and key, all of them at once.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from watcher import model
+from watcher.fields import Section
+from watcher.receivers import settings as receivers_keys
+from watcher.response import settings as response_keys
+from watcher.sources import settings as sources_keys
+from watcher.store import settings as store_keys
+from watcher.vendors import settings as vendors_keys
+from watcher.web import settings as web_keys
+
+ENV_PREFIX = "WATCHER_"
+_TAGGED = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Control(Section):
+    """The unix socket behind the command line; its file permissions are the authorisation."""
+
+    socket: Path = Field(Path("/run/watcher/control.sock"), description="Path of the socket")
+
+
+class Heartbeat(Section):
+    """A dead-man's switch elsewhere, told that Watcher itself is alive."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="Address that is fetched on real progress; empty: none"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Paths are absolute once loaded."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+        secrets_nested_delimiter="__",
+        secrets_dir_missing="ok",
+    )
+
+    instance: str = Field(
+        default_factory=lambda: socket.gethostname().partition(".")[0],
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="This daemon's name; default: the host's name",
+    )
+    rules: tuple[str, ...] = Field(("rules/*.yaml",), description="Rule files, as glob patterns")
+    inventory: Path | None = Field(None, description="Who and where the subjects are")
+    store: store_keys.Store = store_keys.Store()
+    accounts: dict[str, vendors_keys.Account] = {}
+    sources: dict[str, sources_keys.Source] = {}
+    diagnostics: response_keys.Diagnostics | None = None
+    receivers: dict[str, receivers_keys.Receiver] = {}
+    slack: receivers_keys.Slack = receivers_keys.Slack()
+    mqtt: receivers_keys.Mqtt = receivers_keys.Mqtt()
+    web: web_keys.Web = web_keys.Web()
+    control: Control = Control()
+    heartbeat: Heartbeat = Heartbeat()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before credentials before the file, which `load` passes as arguments."""
+        del settings_cls, dotenv_settings
+        return (
+            env_settings,
+            NestedSecretsSettingsSource(file_secret_settings),
+            init_settings,
+        )
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        faults = list(_broken_references(self))
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+
+def _broken_references(settings: Settings) -> Iterator[str]:
+    """Names that one section uses and another should define; each as `key: what is wrong`."""
+    for key, name in _account_references(settings):
+        if name and name not in settings.accounts:
+            yield f"{key}: there is no [accounts.{name}]"
+    kinds = {receiver.kind for receiver in settings.receivers.values()}
+    if "slack" in kinds and not settings.slack.bot_token.get_secret_value():
+        yield "slack.bot_token: is empty, but a receiver posts to Slack"
+    if settings.web.listen:
+        host, port = settings.web.address
+        if port > 65_535:
+            yield f"web.listen: {port} is no port"
+        if host not in _LOOPBACK and not settings.web.token.get_secret_value():
+            yield f"web.token: is empty, but web.listen is {host}, which others can reach"
+
+
+def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name, source in settings.sources.items():
+        yield f"sources.{name}.account", source.account
+    if settings.diagnostics:
+        yield "diagnostics.account", settings.diagnostics.account
+
+
+def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read settings from `path`, the environment and `$CREDENTIALS_DIRECTORY`.
+
+    Raises model.FaultyConfigError with one line for each fault.
+    """
+    environ = os.environ if environ is None else environ
+    text, table = _read_table(path)
+    faults = tuple(_unknown_variables(environ))
+    if faults:
+        raise model.FaultyConfigError(faults)
+    try:
+        settings = Settings(
+            **table,
+            _secrets_dir=environ.get("CREDENTIALS_DIRECTORY"),
+        )
+    except ValidationError as error:
+        raise model.FaultyConfigError(tuple(_faults(path, text, error))) from None
+    return _resolved(settings, path.resolve().parent)
+
+
+def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except FileNotFoundError:
+        raise model.FaultyConfigError(
+            (f"{path}: there is no such file; copy config.example.toml to begin",)
+        ) from None
+    except OSError as error:
+        raise model.FaultyConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
+    except UnicodeDecodeError:
+        raise model.FaultyConfigError((f"{path}: is not UTF-8 text",)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise model.FaultyConfigError((f"{path}: is no valid TOML: {error}",)) from None
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Misspelt sections in the environment, which would otherwise be passed over in silence."""
+    for variable in sorted(environ):
+        section, delimiter, _ = variable.removeprefix(ENV_PREFIX).partition("__")
+        if (
+            variable.startswith(ENV_PREFIX)
+            and delimiter
+            and section.lower() not in Settings.model_fields
+        ):
+            yield f"environment: {variable}: there is no section [{section.lower()}]"
+
+
+def _faults(path: Path, text: str, error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False, include_input=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        if not fault["loc"]:  # from _check_references, which names its keys itself
+            for line in message.splitlines():
+                key, _, what = line.partition(": ")
+                yield f"{path}:{_line_of(text, key.split('.'))}: {key}: {what}"
+            continue
+        keys = [str(part) for part in fault["loc"]]
+        if keys[0] in _TAGGED:
+            del keys[2:3]  # pydantic puts the chosen kind there; the file has no such key
+        where = f"{path}:{_line_of(text, keys)}: {'.'.join(keys)}"
+        yield f"{where}: {_in_words(fault['type'], message)}"
+
+
+def _in_words(kind: str, message: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return "there is no such key"
+        case "missing":
+            return "is missing"
+        case _:
+            return message[:1].lower() + message[1:]
+
+
+def _line_of(text: str, keys: Sequence[str]) -> int:
+    """Find the line that sets these keys, or the nearest table above it; 1 if there is none."""
+    best, found = 0, 1
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            here = table = _parts(stripped.strip("[] "))
+        else:
+            here = (*table, *_parts(stripped.partition("=")[0]))
+        if len(here) > best and here == tuple(keys[: len(here)]):
+            best, found = len(here), number
+    return found
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"' ") for part in dotted.split("."))
+
+
+def _resolved(settings: Settings, directory: Path) -> Settings:
+    """Make every path absolute, from the config file's directory."""
+    url = settings.store.url
+    if url.startswith("sqlite:///"):
+        url = f"sqlite:///{directory / url.removeprefix('sqlite:///')}"
+    updates: dict[str, Any] = {
+        "rules": tuple(str(directory / pattern) for pattern in settings.rules),
+        "inventory": settings.inventory and directory / settings.inventory,
+        "store": settings.store.model_copy(update={"url": url}),
+        "control": Control(socket=directory / settings.control.socket),
+    }
+    if isinstance(settings.mqtt.tls, receivers_keys.Tls):
+        files = {
+            name: directory / file
+            for name, file in settings.mqtt.tls.model_dump().items()
+            if file is not None
+        }
+        tls = settings.mqtt.tls.model_copy(update=files)
+        updates["mqtt"] = settings.mqtt.model_copy(update={"tls": tls})
+    return settings.model_copy(update=updates)

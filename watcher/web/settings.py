@@ -1,0 +1,26 @@
+"""The keys of `[web]`: where health and metrics are served."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from watcher.fields import Section
+
+
+class Web(Section):
+    """Read-only HTTP; loopback by default."""
+
+    listen: str = Field(
+        "127.0.0.1:9464",
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$|^$",
+        description="HOST:PORT; empty: not served",
+    )
+    token: SecretStr = Field(
+        SecretStr(""), description="Bearer token; required when it listens beyond loopback"
+    )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
