@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -189,11 +190,15 @@ def _faults(path: Path, text: str, error: ValidationError) -> Iterator[str]:
         if keys[0] in _TAGGED:
             del keys[2:3]  # pydantic puts the chosen kind there; the file has no such key
         where = f"{path}:{_line_of(text, keys)}: {'.'.join(keys)}"
-        yield f"{where}: {_in_words(fault['type'], message)}"
+        yield f"{where}: {_in_words(fault, message)}"
 
 
-def _in_words(kind: str, message: str) -> str:
-    match kind:
+def _in_words(fault: ErrorDetails, message: str) -> str:
+    match fault["type"]:
+        case "union_tag_invalid":
+            return f"kind must be one of {fault['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return "kind is missing"
         case "extra_forbidden":
             return "there is no such key"
         case "missing":

@@ -1,0 +1,168 @@
+"""The live loop: polls, the inbox and timers -> step -> commit -> wake whoever has work now.
+
+Law: one event, one transaction. Nothing leaves before its commit; a commit that fails or whose
+outcome is unknown raises out of `run`, the process ends, and the next start reloads the tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from watcher import clock as time
+from watcher import engine, model, ports
+from watcher.metrics import Metrics
+
+log = structlog.get_logger()
+
+INBOX_SECONDS = 1.0  # a ring is a hint; the inbox is looked at this often without one
+
+
+class Poller(Protocol):
+    """What ingest asks of a source's poller."""
+
+    def hurry(self) -> None:
+        """Poll now."""
+
+    def quicken(self, *, pending: bool) -> None:
+        """Poll at the fast interval while an alert of this source is pending."""
+
+
+class Ingest:
+    """The one writer. `delivery`, `jobs` and `health` are told what a commit brought for them."""
+
+    def __init__(
+        self,
+        *,
+        ledger: ports.Ledger,
+        token: int,
+        state: engine.State,
+        pollers: Mapping[str, Poller],
+        clock: time.Clock,
+        metrics: Metrics,
+        bell: time.Bell,
+        delivery: time.Bell,
+        jobs: time.Bell,
+        health: Callable[[model.SourceHealth], None],
+    ) -> None:
+        self.state = state
+        self.turned_at = clock.monotonic()
+        self._ledger = ledger
+        self._token = token
+        self._pollers = pollers
+        self._clock = clock
+        self._metrics = metrics
+        self._bell = bell
+        self._delivery = delivery
+        self._jobs = jobs
+        self._health = health
+        self._waiting: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
+        self._latest = clock.now()
+
+    async def submit(self, event: engine.Event) -> None:
+        """Hand an event in and wait until its consequences are durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, done))
+        self._bell.ring()
+        await done
+
+    async def run(self) -> None:
+        """Step through events as they come, for ever. Raises what the ledger raises."""
+        while True:
+            await self._bell.wait(self._seconds_to_wait())
+            self.turned_at = self._clock.monotonic()
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Take in everything that is there now, each event in a transaction of its own."""
+        while self._waiting:
+            event, done = self._waiting.popleft()
+            await self._take(event)
+            if not done.done():
+                done.set_result(None)
+        for envelope in await self._ledger.inbox():
+            await self._take(envelope.command, inbox=envelope.number)
+        deadline = engine.next_deadline(self.state)
+        if deadline is not None and deadline <= self._clock.now():
+            await self._take(model.Ticked())
+
+    def _seconds_to_wait(self) -> float:
+        if self._waiting:
+            return 0
+        deadline = engine.next_deadline(self.state)
+        if deadline is None:
+            return INBOX_SECONDS
+        return min(INBOX_SECONDS, max(0.0, (deadline - self._clock.now()).total_seconds()))
+
+    async def _take(self, event: engine.Event, *, inbox: int | None = None) -> None:
+        now = self._observed_at()
+        note = ""
+        try:
+            effects = engine.step(self.state, event, now)
+        except engine.IllegalCommand as refusal:
+            effects, note = (), str(refusal)
+            log.warning("command refused", reason=note)
+        if isinstance(event, engine.Reloaded):
+            note = f"rules {event.ruleset.version}"
+        with self._metrics.commits.time():
+            await self._ledger.commit(
+                self._token,
+                ports.Commit(
+                    at=now,
+                    event=None if isinstance(event, engine.Reloaded) else event,
+                    effects=effects,
+                    inbox=inbox,
+                    note=note,
+                ),
+            )
+        self._announce(event, effects)
+
+    def _observed_at(self) -> datetime:
+        """Time of observation never goes back, even when the machine's clock is stepped."""
+        self._latest = max(self._latest, self._clock.now())
+        return self._latest
+
+    def _announce(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:
+        for effect in effects:
+            match effect:
+                case model.Incident():
+                    self._delivery.ring()
+                case model.DetailsNeeded() | model.DiagnosisNeeded():
+                    self._jobs.ring()
+                case model.PollNeeded():
+                    self._pollers[effect.source].hurry()
+                case model.SourceHealth():
+                    self._count_health(effect)
+                    self._health(effect)
+                case model.Misfired():
+                    self._metrics.misfires.labels(effect.rule).inc()
+                    log.error(
+                        "expression failed",
+                        rule=effect.rule,
+                        subject=effect.subject,
+                        error=effect.error,
+                    )
+                case _:
+                    pass
+        match event:
+            case model.Polled():
+                self._metrics.polls.labels(event.source, "ok").inc()
+                self._metrics.unreadable.labels(event.source).inc(len(event.unreadable))
+            case model.PollFailed():
+                self._metrics.polls.labels(event.source, "failed").inc()
+            case _:
+                pass
+        pending = engine.pending_sources(self.state)
+        for name, poller in self._pollers.items():
+            poller.quicken(pending=name in pending)
+
+    def _count_health(self, health: model.SourceHealth) -> None:
+        self._metrics.sight.labels(health.source).set(health.sight is model.Sight.BLIND)
+        self._metrics.subjects.labels(health.source).set(health.subjects)
+        if health.last_success is not None:
+            self._metrics.last_success.labels(health.source).set(health.last_success.timestamp())

@@ -1,0 +1,105 @@
+"""Every metric that Watcher exposes, named in one place (docs/metrics.md lists them, tested).
+
+Names follow the Prometheus naming guide: one prefix, base units, timestamps instead of ages, no
+unbounded labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+
+from watcher import model
+
+
+class Metrics:
+    """The metrics of one daemon, in a registry of its own."""
+
+    def __init__(self, *, version: str, sources: Iterable[str], receivers: Iterable[str]) -> None:
+        registry = self._registry = CollectorRegistry()
+        Info("watcher_build", "Version of Watcher", registry=registry).info({"version": version})
+        self.polls = Counter(
+            "watcher_source_polls_total",
+            "Polls of a source, by outcome",
+            ["source", "outcome"],
+            registry=registry,
+        )
+        self.last_success = Gauge(
+            "watcher_source_last_success_timestamp_seconds",
+            "When a source was last seen",
+            ["source"],
+            registry=registry,
+        )
+        self.sight = Gauge(
+            "watcher_source_blind",
+            "1 while a source cannot be seen",
+            ["source"],
+            registry=registry,
+        )
+        self.subjects = Gauge(
+            "watcher_source_subjects",
+            "Subjects that the last poll named",
+            ["source"],
+            registry=registry,
+        )
+        self.unreadable = Counter(
+            "watcher_source_unreadable_total",
+            "Subjects that a poll named and that could not be read",
+            ["source"],
+            registry=registry,
+        )
+        self.incidents = Gauge(
+            "watcher_incidents", "Incidents that are not over", ["status"], registry=registry
+        )
+        self.rules = Gauge("watcher_rules_loaded", "Rules in force", registry=registry)
+        self.reload = Gauge(
+            "watcher_config_last_reload_successful",
+            "1 if the last reading of the rules succeeded",
+            registry=registry,
+        )
+        self.misfires = Counter(
+            "watcher_rule_misfires_total",
+            "Expressions that failed at run time",
+            ["rule"],
+            registry=registry,
+        )
+        self.commits = Histogram(
+            "watcher_commit_duration_seconds",
+            "Time to make one event durable",
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
+            registry=registry,
+        )
+        self.owed = Gauge(
+            "watcher_delivery_owed",
+            "Incidents of which a receiver has not been told everything",
+            ["receiver"],
+            registry=registry,
+        )
+        self.oldest_owed = Gauge(
+            "watcher_delivery_oldest_owed_timestamp_seconds",
+            "Since when the oldest of them is owed; 0 when nothing is",
+            ["receiver"],
+            registry=registry,
+        )
+        self.failing = Gauge(
+            "watcher_delivery_failing",
+            "1 while a receiver cannot be told",
+            ["receiver"],
+            registry=registry,
+        )
+        for source in sources:
+            for outcome in ("ok", "failed"):
+                self.polls.labels(source, outcome)
+            for gauge in (self.last_success, self.sight, self.subjects):
+                gauge.labels(source)
+            self.unreadable.labels(source)
+        for receiver in receivers:
+            for gauge in (self.owed, self.oldest_owed, self.failing):
+                gauge.labels(receiver)
+        for status in (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED):
+            self.incidents.labels(status)
+
+    def exposition(self) -> bytes:
+        """Write all of it in Prometheus' text format."""
+        return generate_latest(self._registry)
