@@ -111,6 +111,21 @@ class Inbox(Protocol):
         """Put a command in, once for each key; False when the key was there before."""
 
 
+class Library(Protocol):
+    """What those who only read need of the store."""
+
+    async def incidents(
+        self, *, statuses: Sequence[model.IncidentStatus] | None = None, limit: int = 100
+    ) -> list[model.Incident]:
+        """Read incidents, newest first; None: of every status."""
+
+    async def dossier(self, incident: str) -> model.Dossier | None:
+        """Read an incident with its alerts, timeline and subjects; None when there is no such."""
+
+    async def consumed(self, key: str) -> bool:
+        """Tell whether the command that was put in under this key has been stepped."""
+
+
 class Workshop(Protocol):
     """What jobs need of the store."""
 

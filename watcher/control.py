@@ -1,0 +1,155 @@
+"""The unix socket behind the command line: the one way for a person on the host to change things.
+
+Law: whoever may open the socket may use it; its file permissions are the authorisation. A change
+is a row of the inbox, and the answer comes when it has been stepped and committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from watcher import clock as time
+from watcher import model, ports
+
+MODE = 0o660
+ANSWER_SECONDS = 10.0
+_LOOK_SECONDS = 0.02
+
+Act = Callable[[str, str], model.Command]
+_ACTS: Mapping[str, Act] = {
+    "ack": lambda incident, by: model.Acknowledged(incident=incident, by=by),
+    "unack": lambda incident, by: model.Unacknowledged(incident=incident, by=by),
+    "resolve": lambda incident, by: model.ResolvedByHand(incident=incident, by=by),
+    "diagnose": lambda incident, by: model.DiagnosisWanted(incident=incident, by=by),
+}
+
+
+class Control:
+    """Answers requests in JSON; an error is `{"error": sentence}` with a fitting HTTP status."""
+
+    def __init__(
+        self,
+        *,
+        library: ports.Library,
+        inbox: ports.Inbox,
+        ingest: time.Bell,
+        clock: time.Clock,
+        status: Callable[[], Awaitable[Mapping[str, Any]]],
+        reload: Callable[[], Awaitable[str]],
+    ) -> None:
+        self._library = library
+        self._inbox = inbox
+        self._ingest = ingest
+        self._clock = clock
+        self._status = status
+        self._reload = reload
+
+    def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
+        """Listen on `path` while the context lasts.
+
+        Raises model.PermanentError when the socket cannot be made there.
+        """
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/status", self._get_status),
+                web.get("/incidents", self._get_incidents),
+                web.post("/incidents/{id}/{act:ack|unack|resolve|diagnose}", self._post_act),
+                web.post("/reload", self._post_reload),
+            ]
+        )
+        return _listening(app, path)
+
+    async def _get_status(self, _: web.Request) -> web.Response:
+        return _json(await self._status())
+
+    async def _get_incidents(self, request: web.Request) -> web.Response:
+        live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+        statuses = None if request.query.get("all") else live
+        return _json({"incidents": await self._library.incidents(statuses=statuses)})
+
+    async def _post_act(self, request: web.Request) -> web.Response:
+        incident, act = request.match_info["id"], request.match_info["act"]
+        by = str((await request.json()).get("by") or "")
+        if not by:
+            return _refused(400, "who does it? the request names nobody in `by`")
+        dossier = await self._library.dossier(incident)
+        if dossier is None:
+            return _refused(404, f"there is no incident {incident}")
+        if dossier.incident.status is model.IncidentStatus.RESOLVED:
+            return _refused(409, f"{incident} is over already")
+        key = f"{act}/{incident}/{time.token()}"
+        await self._inbox.submit(key, _ACTS[act](incident, by), self._clock.now())
+        self._ingest.ring()
+        if not await self._stepped(key):
+            return _refused(
+                504, f"{act} of {incident} is recorded, but nobody has acted on it yet; see status"
+            )
+        dossier = await self._library.dossier(incident)
+        return _json({"incident": dossier and dossier.incident})
+
+    async def _post_reload(self, _: web.Request) -> web.Response:
+        try:
+            return _json({"reloaded": await self._reload()})
+        except model.FaultyConfigError as error:
+            return _refused(422, str(error))
+
+    async def _stepped(self, key: str) -> bool:
+        deadline = self._clock.monotonic() + ANSWER_SECONDS
+        while not await self._library.consumed(key):
+            if self._clock.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, path: Path) -> AsyncIterator[None]:
+    _clear(path)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        before = os.umask(0o777 & ~MODE)
+        try:
+            await web.UnixSite(runner, path).start()
+        except OSError as error:
+            raise model.PermanentError(
+                f"the control socket {path} cannot be made ({error.strerror}): "
+                "set [control] socket to a path in a directory that Watcher may write to"
+            ) from error
+        finally:
+            os.umask(before)
+        yield
+    finally:
+        await runner.cleanup()
+        _clear(path)
+
+
+def _clear(path: Path) -> None:
+    """Remove our socket, or the one that a killed daemon left; the lease says who is alive."""
+    try:
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+    except FileNotFoundError:
+        pass
+
+
+def _json(body: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+def _refused(status: int, sentence: str) -> web.Response:
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode({"error": sentence}),
+        content_type="application/json",
+    )
