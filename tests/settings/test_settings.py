@@ -1,0 +1,144 @@
+"""Settings: what is read, from where, and how its faults are said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watcher import model, settings
+
+GOOD = """
+instance = "ops1"
+
+[accounts.vyvx]
+kind = "mpa"
+key_id = "key"
+secret = "hidden-in-the-file"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+interval = "15s"
+
+[receivers.mqtt]
+kind = "mqtt"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def faults_of(path: Path, environ: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(model.FaultyConfigError) as caught:
+        settings.load(path, environ=environ or {})
+    return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
+
+
+def test_a_good_file_loads_with_its_paths_made_absolute(config, tmp_path):
+    loaded = settings.load(config(GOOD), environ={})
+    assert loaded.sources["vyvx"].interval.total_seconds() == 15
+    assert loaded.rules == (str(tmp_path / "rules/*.yaml"),)
+    assert loaded.store.url == f"sqlite:///{tmp_path}/watcher.db"
+    assert loaded.control.socket == Path("/run/watcher/control.sock")
+
+
+def test_every_fault_of_a_file_is_told_at_once_with_its_line_and_key(config):
+    text = GOOD.replace('interval = "15s"', "interval = 15") + '\n[web]\nlistne = ""\n'
+    assert faults_of(config(text)) == [
+        (
+            "12: sources.vyvx.interval: 15 is no duration: write it with its unit, "
+            "as in 15s, 5m, 4h, 30d"
+        ),
+        "18: web.listne: there is no such key",
+    ]
+
+
+def test_an_account_that_a_source_names_must_exist(config):
+    assert faults_of(config(GOOD.replace("[accounts.vyvx]", "[accounts.other]"))) == [
+        "11: sources.vyvx.account: there is no [accounts.vyvx]"
+    ]
+
+
+def test_a_kind_that_does_not_exist_is_told_with_those_that_do(config):
+    (fault,) = faults_of(config(GOOD.replace('kind = "vyvx"', 'kind = "vyxv"')))
+    assert fault.startswith("9: sources.vyvx: kind must be one of 'vyvx'")
+
+
+def test_a_missing_secret_is_told_at_its_account(config):
+    text = GOOD.replace('secret = "hidden-in-the-file"', "")
+    assert faults_of(config(text)) == ["4: accounts.vyvx.secret: is missing"]
+
+
+def test_the_environment_overrides_the_file(config, monkeypatch):
+    monkeypatch.setenv("WATCHER_SOURCES__VYVX__INTERVAL", "30s")
+    loaded = settings.load(config(GOOD), environ={})
+    assert loaded.sources["vyvx"].interval.total_seconds() == 30
+    assert loaded.sources["vyvx"].account == "vyvx"
+
+
+def test_a_credential_file_supplies_a_secret(config, tmp_path):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "watcher_accounts__vyvx__secret").write_text("from-systemd\n")
+    text = GOOD.replace('secret = "hidden-in-the-file"', "")
+    loaded = settings.load(config(text), environ={"CREDENTIALS_DIRECTORY": str(credentials)})
+    assert loaded.accounts["vyvx"].secret.get_secret_value() == "from-systemd"
+
+
+def test_a_misspelt_section_in_the_environment_is_an_error(config):
+    assert faults_of(config(GOOD), {"WATCHER_SLAK__BOT_TOKEN": "x"}) == [
+        "environment: WATCHER_SLAK__BOT_TOKEN: there is no section [slak]"
+    ]
+
+
+def test_secrets_never_show_in_a_repr_or_in_an_error(config):
+    assert "hidden-in-the-file" not in repr(settings.load(config(GOOD), environ={}))
+    broken = GOOD.replace('secret = "hidden-in-the-file"', 'secret = ["hidden-in-the-file"]')
+    assert "hidden-in-the-file" not in " ".join(faults_of(config(broken)))
+
+
+def test_posting_to_slack_needs_a_bot_token(config):
+    text = GOOD + '\n[receivers.noc]\nkind = "slack"\nchannel = "C0123456789"\n'
+    assert faults_of(config(text)) == [
+        "1: slack.bot_token: is empty, but a receiver posts to Slack"
+    ]
+
+
+def test_listening_beyond_loopback_needs_a_token(config):
+    (fault,) = faults_of(config(GOOD + '\n[web]\nlisten = "0.0.0.0:9464"\n'))
+    assert "web.token: is empty" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[sources", "is no valid TOML"),
+        ("x = 1\nx = 2", "is no valid TOML"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_told_in_one_line(config, text, sentence):
+    (fault,) = faults_of(config(text))
+    assert sentence in fault
+    assert "\n" not in fault
+
+
+def test_a_missing_file_says_how_to_begin(tmp_path):
+    (fault,) = faults_of(tmp_path / "none.toml")
+    assert fault.endswith("there is no such file; copy config.example.toml to begin")
+
+
+def test_a_user_in_an_address_is_refused_without_showing_it(config):
+    text = GOOD.replace(
+        'interval = "15s"', 'interval = "15s"\nbase_url = "https://me:geheim@vendor.example"'
+    )
+    (fault,) = faults_of(config(text))
+    assert "must not carry a user or password" in fault
+    assert "geheim" not in fault
