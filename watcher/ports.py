@@ -129,8 +129,14 @@ class Library(Protocol):
 class Workshop(Protocol):
     """What jobs need of the store."""
 
-    async def claim_jobs(self, *, now: datetime, lease: timedelta, limit: int) -> list[Job]:
-        """Take jobs that are due and that nobody holds."""
+    async def claim_jobs(
+        self, *, kind: str, now: datetime, lease: timedelta, limit: int
+    ) -> list[Job]:
+        """Take jobs of one kind that are due and that nobody holds, oldest first.
+
+        The kinds are claimed apart so that details never wait behind diagnoses. `attempts` of what
+        comes back counts this claim.
+        """
 
     async def finish_job(
         self, job: Job, *, at: datetime, command: model.Command, paper: Paper | None = None
