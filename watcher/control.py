@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 from aiohttp import web
 
@@ -110,6 +111,32 @@ class Control:
                 return False
             await asyncio.sleep(_LOOK_SECONDS)
         return True
+
+
+async def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
+    """Ask the daemon behind the socket at `path`, and return its answer.
+
+    Raises model.PermanentError in the daemon's own words, or when there is no daemon.
+    """
+    connector = aiohttp.UnixConnector(str(path))
+    data = None if body is None else msgspec.json.encode(body)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.request(method, f"http://watcher{resource}", data=data) as response,
+        ):
+            answer = msgspec.json.decode(await response.read())
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, PermissionError):
+            sentence = f"you may not open {path}: try it as root"
+        else:
+            sentence = f"no daemon listens on {path}: is it running? (systemctl status watcher)"
+        raise model.PermanentError(sentence) from error
+    except (aiohttp.ClientError, msgspec.DecodeError) as error:
+        raise model.PermanentError(f"what answers on {path} is no Watcher: {error}") from error
+    if "error" in answer:
+        raise model.PermanentError(answer["error"])
+    return answer
 
 
 @asynccontextmanager
