@@ -1,0 +1,153 @@
+"""The control socket, asked over a real unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from watcher import clock, control, model
+
+NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+
+
+def incident(id_: str, status: model.IncidentStatus) -> model.Incident:
+    return model.Incident(
+        id=id_,
+        version=1,
+        entries=1,
+        rule="vyvx-service-down",
+        source="vyvx",
+        group="vyvx/1",
+        status=status,
+        severity=model.Severity.CRITICAL,
+        title="USA East is offline",
+        opened_at=NOW,
+        fault_domain=model.FaultDomain.LUMEN,
+    )
+
+
+class Shelf:
+    """A library and an inbox in memory; a command counts as stepped once it is rung for."""
+
+    def __init__(self) -> None:
+        self.kept = {
+            "w-open": incident("w-open", model.IncidentStatus.OPEN),
+            "w-over": incident("w-over", model.IncidentStatus.RESOLVED),
+        }
+        self.commands: dict[str, model.Command] = {}
+
+    async def incidents(self, *, statuses=None, limit=100):
+        return [one for one in self.kept.values() if statuses is None or one.status in statuses]
+
+    async def dossier(self, incident):
+        if incident not in self.kept:
+            return None
+        return model.Dossier(incident=self.kept[incident], alerts=(), alert_counts={}, timeline=())
+
+    async def consumed(self, key):
+        return key in self.commands
+
+    async def submit(self, key, command, at):
+        self.commands[key] = command
+        return True
+
+
+@pytest.fixture
+def shelf():
+    return Shelf()
+
+
+@pytest.fixture
+async def socket(shelf, tmp_path):
+    async def status():
+        return {"instance": "ops1"}
+
+    async def reload():
+        raise model.FaultyConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
+
+    door = control.Control(
+        library=shelf,
+        inbox=shelf,
+        ingest=clock.Bell(),
+        clock=clock.SystemClock(),
+        status=status,
+        reload=reload,
+    )
+    path = tmp_path / "control.sock"
+    async with door.serve(path):
+        yield path
+    assert not path.exists()
+
+
+async def test_open_incidents_are_listed_and_resolved_ones_only_when_asked_for(socket):
+    answer = await control.ask(socket, "GET", "/incidents")
+    assert [one["id"] for one in answer["incidents"]] == ["w-open"]
+    answer = await control.ask(socket, "GET", "/incidents?all=1")
+    assert [one["id"] for one in answer["incidents"]] == ["w-open", "w-over"]
+
+
+async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, shelf):
+    await control.ask(socket, "POST", "/incidents/w-open/ack", {"by": "ada"})
+    assert list(shelf.commands.values()) == [model.Acknowledged(incident="w-open", by="ada")]
+
+
+@pytest.mark.parametrize(
+    ("resource", "sentence"),
+    [
+        ("/incidents/w-none/ack", "there is no incident w-none"),
+        ("/incidents/w-over/resolve", "w-over is over already"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_in_words(socket, shelf, resource, sentence):
+    with pytest.raises(model.PermanentError, match=sentence):
+        await control.ask(socket, "POST", resource, {"by": "ada"})
+    assert not shelf.commands
+
+
+async def test_a_change_by_nobody_is_refused(socket, shelf):
+    with pytest.raises(model.PermanentError, match="who does it"):
+        await control.ask(socket, "POST", "/incidents/w-open/ack", {})
+    assert not shelf.commands
+
+
+async def test_a_failed_reload_tells_every_fault(socket):
+    with pytest.raises(model.PermanentError) as caught:
+        await control.ask(socket, "POST", "/reload")
+    assert str(caught.value).splitlines() == [
+        "rules/a.yaml:3: no such key",
+        "rules/a.yaml:9: no name",
+    ]
+
+
+async def test_strangers_may_not_open_the_socket(socket):
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o660
+
+
+async def test_no_daemon_is_said_in_words(tmp_path):
+    with pytest.raises(model.PermanentError, match="no daemon listens on"):
+        await control.ask(tmp_path / "none.sock", "GET", "/status")
+
+
+async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
+    path = tmp_path / "control.sock"
+    server = await asyncio.start_unix_server(lambda *_: None, path)
+    server.close()
+    await server.wait_closed()
+    assert path.exists()
+
+    async def nothing():
+        return {}
+
+    door = control.Control(
+        library=shelf,
+        inbox=shelf,
+        ingest=clock.Bell(),
+        clock=clock.SystemClock(),
+        status=nothing,
+        reload=nothing,
+    )
+    async with door.serve(path):
+        assert await control.ask(path, "GET", "/status") == {}
