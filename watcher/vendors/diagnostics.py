@@ -1,0 +1,44 @@
+"""Lumen Service Diagnostics v2: asks the vendor's own triage about one service. GET alone.
+
+Law: it is no state check and answers slowly, so it is asked once and never repeated here; whoever
+calls keeps the cooldown. Source: Lumen API Marketplace, "Service Diagnostics".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from watcher.vendors import http, wire
+
+# A PDF of 10 MB in base64 is 13.4 MB.
+REPLY_CAP = 20 * wire.MEGABYTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The reply as it came, and decoded; only `data[0].pdf` of it is documented."""
+
+    raw: bytes
+    content: dict[str, Any]
+
+
+class Client:
+    """The API at `base_url`, https://api.lumen.com, with OAuth 2.0; `timeout` is for one run."""
+
+    def __init__(self, account: http.Account, base_url: str, *, timeout: timedelta) -> None:
+        self._api = http.Api(account, base_url, timeout=timeout, attempts=1, cap=REPLY_CAP)
+
+    async def detail(self, service_id: str) -> Answer:
+        """`GET /ServiceAssurance/v2/Diagnostics/service/detail?serviceId=`: run the triage.
+
+        Raises TemporaryError, or PermanentError for a service that is unknown (404) or not
+        entitled (403).
+        """
+        reply = await self._api.get(
+            "/ServiceAssurance/v2/Diagnostics/service/detail",
+            query=[("serviceId", service_id)],
+            headers={"Accept": "application/json"},
+        )
+        return Answer(raw=reply.body, content=wire.read_object(reply))

@@ -1,0 +1,118 @@
+"""One HTTP exchange: send, read the answer up to a cap, and say in our words what went wrong.
+
+Law: a redirect is never followed, because it would carry credentials to another address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from watcher import model
+
+MEGABYTE = 1_000_000
+
+# What decoding raises on bad input; syntax, types and encoding are all ValueErrors.
+MALFORMED = (ValueError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back. `place` is verb and address without the query, for error sentences."""
+
+    place: str
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Open the one session that all vendor clients share. It keeps no cookies; close it last."""
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "watcher"}
+    )
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    verb: str,
+    url: URL,
+    *,
+    headers: Mapping[str, str],
+    within: float,
+    cap: int,
+    form: Mapping[str, str] | None = None,
+) -> Reply:
+    """Send one request and read its answer, whatever its status, `within` seconds.
+
+    Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
+    `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError when no whole answer of at
+    most `cap` bytes arrives.
+    """
+    place = f"{verb} {url.with_query(None).with_fragment(None)}"
+    try:
+        async with session.request(
+            verb,
+            url,
+            headers=headers,
+            data=form,
+            allow_redirects=False,
+            skip_auto_headers=("Accept",),
+            timeout=aiohttp.ClientTimeout(total=within),
+        ) as response:
+            body = await _read(response, place, cap)
+            return Reply(place=place, status=response.status, headers=response.headers, body=body)
+    except TimeoutError as error:
+        raise model.TemporaryError(f"{place} gave no whole answer within {within:g} s") from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise model.TemporaryError(
+            f"{place}: the server's certificate is not trusted: {error.certificate_error}"
+        ) from error
+    except aiohttp.ClientConnectorError as error:
+        reason = error.os_error.strerror or str(error.os_error)
+        raise model.TemporaryError(f"{place}: cannot connect: {reason}") from error
+    except aiohttp.ClientResponseError as error:
+        raise model.TemporaryError(f"{place} answered no valid HTTP: {error.message}") from error
+    except aiohttp.ClientError as error:
+        reason = str(error) or type(error).__name__
+        raise model.TemporaryError(f"{place}: the answer broke off: {reason}") from error
+
+
+def read_object(reply: Reply) -> dict[str, Any]:
+    """Decode a JSON object. Raises TemporaryError for an empty, truncated, HTML or other body."""
+    try:
+        data = msgspec.json.decode(reply.body)
+    except MALFORMED as error:
+        raise model.TemporaryError(
+            f"{reply.place} answered {reply.status} with {describe(reply.body)}"
+        ) from error
+    if not isinstance(data, dict):
+        raise model.TemporaryError(f"{reply.place} answered {reply.status} with no JSON object")
+    return data
+
+
+def describe(body: bytes) -> str:
+    """Say what a body that is no JSON looks like."""
+    start = body.lstrip()[:1]
+    if not start:
+        return "an empty body"
+    if start == b"<":
+        return "an HTML page instead of JSON"
+    return "broken or truncated JSON" if start in b"{[" else "no JSON"
+
+
+async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes:
+    body = bytearray()
+    announced = response.content_length or 0
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if max(announced, len(body)) > cap:
+            response.close()  # do not drain what is left of it
+            raise model.TemporaryError(f"{place} answered more than {cap / MEGABYTE:g} MB")
+    return bytes(body)
