@@ -1,0 +1,87 @@
+"""Runs Service Diagnostics for one service: asks, reads the findings, decodes the PDF, draws it.
+
+Law: whatever the reply holds, its findings are told; a missing or broken PDF costs a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from watcher import model, ports
+from watcher.response import drawing, findings, pdf, settings
+
+
+class Answer(Protocol):
+    """The vendor's reply, as it came and decoded."""
+
+    @property
+    def raw(self) -> bytes:
+        """The body."""
+
+    @property
+    def data(self) -> object:
+        """The body, decoded from JSON."""
+
+
+class Client(Protocol):
+    """What the examiner needs of the vendor's client."""
+
+    async def detail(self, service_id: str) -> Answer:
+        """Run the triage of one service. Raises TemporaryError or PermanentError."""
+
+
+class DiagnosticsExaminer:
+    """The vendor's triage of one service; implements ports.Examiner."""
+
+    def __init__(
+        self, client: Client, keys: settings.Diagnostics, easel: drawing.Easel | None = None
+    ) -> None:
+        self._client = client
+        self._timeout = keys.timeout.total_seconds()
+        self._easel = easel or drawing.Easel()
+
+    async def examine(self, *, run: str, service_id: str) -> ports.Examination:
+        """Run it once, without retries. Raises TemporaryError or PermanentError.
+
+        The timeout is the vendor's; drawing the PDF has one of its own, so that a report that came
+        late is not lost for its picture.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await self._client.detail(service_id)
+        except TimeoutError as error:
+            raise model.TemporaryError(
+                f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
+            ) from error
+        found = findings.read(answer.data)
+        try:
+            content = _report(answer.data)
+        except pdf.UnusableError as error:
+            return ports.Examination(
+                status=model.DiagnosisStatus.NO_REPORT,
+                disposition=found.disposition,
+                findings=found.findings,
+                actions=found.actions,
+                message=str(error),
+                paper=ports.Paper(run=run, raw=answer.raw),
+            )
+        page = await self._easel.draw(content)
+        return ports.Examination(
+            status=model.DiagnosisStatus.DONE,
+            disposition=found.disposition,
+            findings=found.findings,
+            actions=found.actions,
+            message=f"no preview: {page.fault}" if page.fault else "",
+            report=pdf.describe(
+                content, run=run, service_id=service_id, pages=page.pages, preview=bool(page.png)
+            ),
+            paper=ports.Paper(run=run, pdf=content, preview=page.png, raw=answer.raw),
+        )
+
+
+def _report(reply: object) -> bytes:
+    encoded = findings.find_pdf(reply)
+    if encoded is None:
+        raise pdf.UnusableError("the vendor's reply holds no PDF")
+    return pdf.decode(encoded)

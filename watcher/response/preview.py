@@ -1,0 +1,62 @@
+"""The worker process that draws a PDF's first page: `python -m watcher.response.preview`.
+
+Law: PDFium is C++ on hostile input and not thread-safe, so it runs here alone, once, in a process
+that may use little memory and time and open neither file nor socket. It reads the PDF on stdin and
+writes the number of pages, a line feed and a PNG on stdout. It exits with 1 if it cannot.
+"""
+
+from __future__ import annotations
+
+import io
+import resource
+import sys
+
+import pypdfium2  # type: ignore[import-untyped]  # it ships no type information
+from PIL import Image
+
+WIDTH = 1200  # pixels
+MAX_HEIGHT = 2400
+MEMORY = 512 * 1024 * 1024  # bytes of address space, libraries included
+CPU_SECONDS = 15
+
+
+def draw(pdf: bytes) -> tuple[int, bytes]:
+    """Count the pages and draw the first as a PNG. Raises pypdfium2.PdfiumError or ValueError."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        page = document[0]
+        width, height = page.get_size()
+        if width <= 0 or height <= 0:
+            raise ValueError("the first page has no size")
+        image = page.render(scale=min(WIDTH / width, MAX_HEIGHT / height)).to_pil()
+        png = io.BytesIO()
+        image.save(png, format="PNG")
+        return len(document), png.getvalue()
+
+
+def confine() -> None:
+    """Give up what drawing does not need; nothing in this process can take it back."""
+    for limit, value in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 3),  # stdin, stdout and stderr are open; nothing else will be
+    ):
+        inherited = resource.getrlimit(limit)[1]
+        bounded = value if inherited == resource.RLIM_INFINITY else min(value, inherited)
+        resource.setrlimit(limit, (bounded, bounded))
+
+
+def main() -> int:
+    """Draw what stands on stdin."""
+    Image.preinit()  # loads Pillow's plug-ins while files can still be opened
+    confine()
+    try:
+        pages, png = draw(sys.stdin.buffer.read())
+    except (pypdfium2.PdfiumError, ValueError, MemoryError):
+        return 1
+    sys.stdout.buffer.write(b"%d\n" % pages + png)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
