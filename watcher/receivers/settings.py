@@ -29,7 +29,17 @@ class MqttReceiver(Section):
     kind: Literal["mqtt"]
 
 
-Receiver = Annotated[SlackReceiver | MqttReceiver, Field(discriminator="kind")]
+class WebhookReceiver(Section):
+    """An address that takes incident documents."""
+
+    kind: Literal["webhook"]
+    url: Address = Field(description="Where incident documents are posted")
+    secret: SecretStr = Field(
+        SecretStr(""), description="Signs each post (HMAC-SHA256); empty: posts are not signed"
+    )
+
+
+Receiver = Annotated[SlackReceiver | MqttReceiver | WebhookReceiver, Field(discriminator="kind")]
 
 
 class Slack(Section):

@@ -1,0 +1,244 @@
+"""What programs read: an incident, a timeline entry and a source's health as JSON documents.
+
+Law: pure. The keys are public surface (docs/mqtt.md): one may be added, none renamed or dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from watcher import model
+
+Topic = Callable[[model.Report], str | None]
+
+Timestamp = Annotated[
+    str,
+    msgspec.Meta(
+        description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"}
+    ),
+]
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """What every document has: it can be written as JSON."""
+
+    def encode(self) -> bytes:
+        """Write it as JSON in UTF-8; text that is no valid Unicode loses what is broken."""
+        try:
+            return msgspec.json.encode(self)
+        except UnicodeEncodeError:
+            return msgspec.json.encode(_sound(msgspec.to_builtins(self)))
+
+
+class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One subject of an incident."""
+
+    subject: str
+    name: str
+    labels: dict[str, str]
+    state: model.AlertState
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    value: float | None
+    since: Timestamp
+
+
+class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The PDF of one run: `size` in bytes, `sha256` in hex, `topic` null if it is not published."""
+
+    run: str
+    filename: str
+    size: int
+    sha256: str
+    topic: str | None
+
+
+class DiagnosisDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the vendor's own triage."""
+
+    service_id: str
+    status: model.DiagnosisStatus
+    findings: list[str]
+    report: ReportDocument | None
+
+
+class IncidentDocument(Document, frozen=True, kw_only=True):
+    """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts."""
+
+    id: str
+    version: int
+    status: model.IncidentStatus
+    resolution: model.Resolution | None
+    severity: model.Severity
+    rule: str
+    title: str
+    opened_at: Timestamp
+    resolved_at: Timestamp | None
+    acknowledged_by: str | None
+    fault_domain: model.FaultDomain
+    flags: list[str]
+    alerts: list[AlertDocument]
+    alert_counts: dict[str, int]
+    diagnostics: list[DiagnosisDocument]
+    runbook: str
+    links: dict[str, str]
+
+
+class EventDocument(Document, frozen=True, kw_only=True):
+    """One timeline entry. `event_id` is the same in every repetition."""
+
+    event_id: str
+    incident: str
+    number: int
+    kind: model.EntryKind
+    at: Timestamp
+    text: str
+    by: str
+    notify: bool
+    rule: str
+    severity: model.Severity
+    title: str
+    data: dict[str, str | float | int | bool | None]
+
+
+class SourceDocument(Document, frozen=True, kw_only=True):
+    """How well a source can be seen now: `seen`, `failing` or `blind`."""
+
+    source: str
+    sight: model.Sight
+    last_success: Timestamp | None
+    failing_since: Timestamp | None
+    error: str
+    permanent: bool
+    subjects: int
+
+
+def stamp(at: datetime) -> str:
+    """Write a time as the documents do: 2026-11-21T03:10:22.125Z."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def incident(
+    dossier: model.Dossier, *, topic: Topic = lambda _: None, links: dict[str, str] | None = None
+) -> IncidentDocument:
+    """Describe an incident. `topic` says where a report's PDF is published, or None."""
+    told = dossier.incident
+    return IncidentDocument(
+        id=told.id,
+        version=told.version,
+        status=told.status,
+        resolution=told.resolution,
+        severity=told.severity,
+        rule=told.rule,
+        title=told.title,
+        opened_at=stamp(told.opened_at),
+        resolved_at=_stamp_or_none(told.resolved_at),
+        acknowledged_by=told.acknowledged_by,
+        fault_domain=told.fault_domain,
+        flags=sorted(told.flags),
+        alerts=[_alert(alert) for alert in dossier.alerts],
+        alert_counts=dict(dossier.alert_counts),
+        diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in told.diagnostics],
+        runbook=told.runbook,
+        links=links or {},
+    )
+
+
+def event(about: model.Incident, entry: model.Entry) -> EventDocument:
+    """Describe one timeline entry, with what a reader needs to know of its incident."""
+    return EventDocument(
+        event_id=entry.event_id,
+        incident=entry.incident,
+        number=entry.number,
+        kind=entry.kind,
+        at=stamp(entry.at),
+        text=entry.text,
+        by=entry.by,
+        notify=entry.notify,
+        rule=about.rule,
+        severity=about.severity,
+        title=about.title,
+        data=dict(entry.data),
+    )
+
+
+def source(health: model.SourceHealth) -> SourceDocument:
+    """Describe a source's health."""
+    return SourceDocument(
+        source=health.source,
+        sight=health.sight,
+        last_success=_stamp_or_none(health.last_success),
+        failing_since=_stamp_or_none(health.failing_since),
+        error=health.error,
+        permanent=health.permanent,
+        subjects=health.subjects,
+    )
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the three documents; `topics` says which is published where."""
+    documents = (IncidentDocument, EventDocument, SourceDocument)
+    references, components = msgspec.json.schema_components(
+        documents, ref_template="#/$defs/{name}"
+    )
+    topics = ("PREFIX/incidents/ID", "PREFIX/events", "PREFIX/sources/NAME")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What Watcher publishes over MQTT",
+        "anyOf": list(references),
+        "topics": dict(zip(topics, references, strict=True)),
+        "$defs": components,
+    }
+
+
+def _alert(alert: model.IncidentAlert) -> AlertDocument:
+    return AlertDocument(
+        subject=alert.subject,
+        name=alert.name,
+        labels=dict(alert.labels),
+        state=alert.state,
+        from_=alert.from_,
+        to=alert.to,
+        value=alert.value,
+        since=stamp(alert.since),
+    )
+
+
+def _diagnosis(diagnosis: model.Diagnosis, topic: Topic) -> DiagnosisDocument:
+    return DiagnosisDocument(
+        service_id=diagnosis.service_id,
+        status=diagnosis.status,
+        findings=list(diagnosis.findings),
+        report=_report(diagnosis.report, topic) if diagnosis.report else None,
+    )
+
+
+def _report(report: model.Report, topic: Topic) -> ReportDocument:
+    return ReportDocument(
+        run=report.run,
+        filename=report.filename,
+        size=report.size,
+        sha256=report.sha256,
+        topic=topic(report),
+    )
+
+
+def _stamp_or_none(at: datetime | None) -> str | None:
+    return stamp(at) if at else None
+
+
+def _sound(value: Any) -> Any:
+    """Replace lone surrogates, which JSON text cannot carry."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case list():
+            return [_sound(item) for item in value]
+        case dict():
+            return {_sound(key): _sound(item) for key, item in value.items()}
+        case _:
+            return value
