@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from watcher.fields import Address, Duration, Section
 
@@ -56,4 +56,21 @@ class EvplSource(Polled):
     unit: Literal["percent", "ratio"] = Field("percent", description="What a value of 1 means")
 
 
-Source = Annotated[VyvxSource | EvplSource, Field(discriminator="kind")]
+class InternetOnDemandSource(Polled):
+    """Lumen Internet On-Demand connections: status and bandwidth."""
+
+    kind: Literal["internet_on_demand"]
+    base_url: Address = Field("https://api.lumen.com", description="The API's address")
+    dialect: Literal["connections", "naas"] = Field(
+        "connections", description="Which of Lumen's two APIs; `naas` is the one its how-to shows"
+    )
+    customer_number: str = Field("", description="x-customer-number, for the dialect naas")
+
+    @model_validator(mode="after")
+    def _check_customer(self) -> Self:
+        if self.dialect == "naas" and not self.customer_number:
+            raise ValueError("customer_number is empty: the dialect naas needs it")
+        return self
+
+
+Source = Annotated[VyvxSource | EvplSource | InternetOnDemandSource, Field(discriminator="kind")]

@@ -1,0 +1,65 @@
+"""Internet On-Demand connections as subjects: fields `status` and `bandwidth_mbps`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from watcher import model
+from watcher.vendors import internet_on_demand
+
+# What the vendors are known to say; `Change pending` becomes change_pending.
+STATUSES = frozenset({"active", "provisioning", "suspended", "terminated", "change_pending"})
+
+log = structlog.get_logger()
+
+
+class Client(Protocol):
+    """Either dialect of the vendor client."""
+
+    async def all(self) -> internet_on_demand.Inventory:
+        """Read every connection. Raises TemporaryError or PermanentError."""
+
+
+class InternetOnDemandSource:
+    """One customer's connections. Raises what its client raises; it has no details."""
+
+    def __init__(self, name: str, client: Client) -> None:
+        self.name = name
+        self._client = client
+        self._odd_words: set[str] = set()
+
+    async def poll(self) -> model.Snapshot:
+        """Ask for all connections."""
+        inventory = await self._client.all()
+        return model.Snapshot(
+            readings={each.id: each for each in inventory.connections},
+            translate=self._translate,
+            complete=inventory.complete and not inventory.unreadable,
+        )
+
+    async def details(self, subject: str) -> model.Details:
+        """Refuse: the list tells everything."""
+        raise model.PermanentError(f"{subject} has no details: the list of connections tells all")
+
+    def _translate(self, identity: str, reading: object) -> model.Observed:
+        if not isinstance(reading, internet_on_demand.Connection):
+            raise TypeError(f"{reading!r} is no connection")
+        return model.Observed(
+            key=f"{self.name}/{identity}",
+            fields={
+                "status": self._known(reading.status),
+                "bandwidth_mbps": reading.bandwidth_mbps,
+            },
+            labels={"location": reading.location} if reading.location else {},
+        )
+
+    def _known(self, word: str) -> str:
+        status = "_".join(word.casefold().split())
+        if status in STATUSES:
+            return status
+        if status not in self._odd_words:
+            self._odd_words.add(status)
+            log.warning("unknown_status", source=self.name, status=word, read_as=model.UNKNOWN)
+        return model.UNKNOWN
