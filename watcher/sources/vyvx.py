@@ -1,0 +1,74 @@
+"""Vyvx reservations as subjects: fields `state` and `ingress_state`, labels from the details."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from watcher import model
+from watcher.vendors import texts, vyvx
+
+STATES = frozenset({"online", "impaired", "degraded", "offline", model.UNKNOWN})
+MOST_ODD_WORDS = 100  # remembered, so that each is logged once
+
+log = structlog.get_logger()
+
+
+class VyvxSource:
+    """One feed of reservations. Raises what its client raises.
+
+    Readings are the vendor's structs, and equal `fields` mappings are one object: 100,000
+    services have at most 25 pairs of states.
+    """
+
+    def __init__(self, name: str, client: vyvx.Client) -> None:
+        self.name = name
+        self._client = client
+        self._fields: dict[tuple[str, str], Mapping[str, model.Scalar]] = {}
+        self._odd_words: set[str] = set()
+
+    async def poll(self) -> model.Snapshot:
+        """Ask for the status of all active reservations."""
+        return self.snapshot(await self._client.statuses())
+
+    def snapshot(self, statuses: vyvx.Statuses) -> model.Snapshot:
+        """Make a snapshot of a status reply, without touching each service."""
+
+        def translate(service: str, reading: object) -> model.Observed:
+            if not isinstance(reading, vyvx.Service):
+                raise TypeError(f"{reading!r} is no reading of Vyvx")
+            return model.Observed(
+                key=f"{self.name}/{service}",
+                fields=self._shared_fields(reading),
+                vendor_time=statuses.time,
+            )
+
+        return model.Snapshot(
+            readings=statuses.services,
+            translate=translate,
+            unreadable=statuses.unreadable,
+            vendor_time=statuses.time,
+        )
+
+    async def details(self, subject: str) -> model.Details:
+        """Ask for one reservation's name, route, notes and bookings."""
+        return await self._client.details(subject.partition("/")[2])
+
+    def _shared_fields(self, reading: vyvx.Service) -> Mapping[str, model.Scalar]:
+        state, ingress = self._known(reading.state), self._known(reading.ingress_state)
+        fields = self._fields.get((state, ingress))
+        if fields is None:
+            fields = {"state": state, "ingress_state": ingress}
+            self._fields[state, ingress] = fields
+        return fields
+
+    def _known(self, word: str | None) -> str:
+        state = (word or model.UNKNOWN).strip().casefold()
+        if state in STATES:
+            return state
+        odd = texts.clean(state, 60)
+        if odd not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
+            self._odd_words.add(odd)
+            log.warning("unknown_state", source=self.name, state=odd, read_as=model.UNKNOWN)
+        return model.UNKNOWN
