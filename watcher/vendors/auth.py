@@ -159,7 +159,7 @@ class OAuth2:
         self._lock = asyncio.Lock()
         self._token = ""
         self._expires = 0.0
-        self._fetches = 0
+        self._answered = 0  # how many fetches have ended
         self._failure: model.TemporaryError | model.PermanentError | None = None
 
     async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002 - the Protocol
@@ -186,19 +186,20 @@ class OAuth2:
         return _blot(text, self._token, self._account.client_secret.get_secret_value())
 
     async def _valid_token(self) -> str:
-        fetches = self._fetches
+        answered = self._answered
         async with self._lock:
             if self._token and self._clock.monotonic() < self._expires:
                 return self._token
-            if self._failure is not None and self._fetches != fetches:
+            if self._failure is not None and self._answered != answered:
                 # The fetch that this caller waited for has failed; another one would fail too.
                 raise self._failure from None
-            self._fetches += 1
             try:
                 self._token, lifetime = await self._fetch()
             except (model.TemporaryError, model.PermanentError) as error:
                 self._token, self._failure = "", error
+                self._answered += 1
                 raise
+            self._answered += 1
             self._failure = None
             early = min(30.0, lifetime / 10)
             self._expires = self._clock.monotonic() + lifetime - early

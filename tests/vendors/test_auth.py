@@ -1,0 +1,268 @@
+"""Signatures and tokens, against a server that checks, counts and refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from watcher import model
+from watcher.vendors import auth
+
+STATUS_PATH = "/vyvx/v1.0/customer/service/_active/status"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "signature"),
+    [
+        ("", "6CwokMsJfYJZZQGJf00fDJSAozs="),
+        ("text/xml", "e/bLSmtFgPgOfyXtF0bwt4ctr7Y="),
+        ("application/json", "RdtHc2IpMHupHp84t2YCWKVINbA="),
+    ],
+)
+def test_signatures_match_the_known_vectors(content_type, signature):
+    assert signature == auth.sign(
+        "example-secret",
+        verb="GET",
+        path=STATUS_PATH,
+        date="Tue, 20 Jul 2010 08:49:37 GMT",
+        content_type=content_type,
+    )
+
+
+async def test_a_signed_request_carries_what_was_signed_and_nothing_that_was_not(
+    vendor, connect, mpa_account
+):
+    vendor.replies(body=b"{}")
+    await connect(mpa_account, url=f"{vendor.url}/vyvx/v1.0").get(
+        "/customer/service/1%2F2/history", query=[("start", "2019-01-02T15:04:05.000Z")]
+    )
+    headers = vendor.asked[0].headers
+    assert headers["Date"] == "Sun, 01 Mar 2026 12:00:00 GMT"
+    assert headers["Content-Type"] == "text/xml"
+    assert headers["Content-Length"] == "0"
+    assert "Accept" not in headers
+    signature = auth.sign(
+        "example-secret",
+        verb="GET",
+        path="/vyvx/v1.0/customer/service/1%2F2/history",
+        date=headers["Date"],
+        content_type="text/xml",
+    )
+    assert headers["Authorization"] == f"MPA K1:{signature}"
+
+
+async def test_an_accept_header_is_sent_where_it_is_configured(vendor, connect, mpa_account):
+    vendor.replies(body=b"{}")
+    await connect(mpa_account.model_copy(update={"accept": "text/XML"})).get("/x")
+    assert vendor.asked[0].headers["Accept"] == "text/XML"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_signature_names_key_secret_and_the_clock_that_is_off(
+    vendor, connect, mpa_account, status
+):
+    vendor.replies(status=status, headers={"Date": "Sun, 01 Mar 2026 12:20:00 GMT"})
+    with pytest.raises(model.PermanentError) as caught:
+        await connect(mpa_account, name="vyvx").get("/x")
+    said = str(caught.value)
+    assert "clock is 20 min behind the vendor's" in said
+    assert "key_id and secret of [accounts.vyvx]" in said
+    assert "example-secret" not in said
+    assert len(vendor.asked) == 1
+
+
+async def test_a_refused_signature_with_a_right_clock_does_not_blame_the_clock(
+    vendor, connect, mpa_account
+):
+    vendor.replies(status=401, headers={"Date": "Sun, 01 Mar 2026 12:00:30 GMT"})
+    with pytest.raises(model.PermanentError) as caught:
+        await connect(mpa_account).get("/x")
+    assert "clock" not in str(caught.value)
+
+
+async def test_twenty_calls_at_once_fetch_one_token(vendor, connect, oauth2_account):
+    vendor.replies(body=b"{}")
+    api = connect(oauth2_account)
+    await asyncio.gather(*(api.get("/x") for _ in range(20)))
+    assert vendor.tokens == 1
+    assert {request.headers["Authorization"] for request in vendor.asked} == {"Bearer token-1"}
+
+
+async def test_the_token_is_asked_for_with_basic_authorization_and_a_form(
+    vendor, connect, oauth2_account
+):
+    seen = {}
+
+    async def token(request: web.Request) -> web.Response:
+        seen.update(await request.post(), basic=request.headers["Authorization"])
+        return web.Response(text='\n{"access_token": "abc", "expires_in": "3599"}')
+
+    vendor.token_answer = token
+    vendor.replies(body=b"{}")
+    await connect(oauth2_account.model_copy(update={"scope": "read"})).get("/x")
+    basic = base64.b64encode(b"app-1:hush-hush").decode()
+    assert seen == {
+        "grant_type": "client_credentials",
+        "scope": "read",
+        "basic": f"Basic {basic}",
+    }
+
+
+async def test_a_revoked_token_is_refreshed_once_however_many_calls_it_fails(
+    vendor, connect, oauth2_account
+):
+    revoked = {"Bearer token-1"}
+
+    async def answer(request: web.Request) -> web.Response:
+        bad = request.headers["Authorization"] in revoked
+        return web.Response(status=401) if bad else web.Response(body=b"{}")
+
+    vendor.answer = answer
+    api = connect(oauth2_account)
+    await asyncio.gather(*(api.get("/x") for _ in range(5)))
+    assert vendor.tokens == 2
+
+
+async def test_a_401_that_a_fresh_token_does_not_cure_is_permanent(vendor, connect, oauth2_account):
+    vendor.replies(status=401, text='{"code": 41, "message": "Invalid credentials"}')
+    with pytest.raises(model.PermanentError, match=r"Invalid credentials.*check the account"):
+        await connect(oauth2_account).get("/x")
+    assert (vendor.tokens, len(vendor.asked)) == (2, 2)
+
+
+async def test_a_token_is_replaced_a_little_before_it_expires(
+    vendor, connect, oauth2_account, clock
+):
+    vendor.replies(body=b"{}")
+    api = connect(oauth2_account)
+    await api.get("/x")
+    clock.seconds += 3_569
+    await api.get("/x")
+    assert vendor.tokens == 1
+    clock.seconds += 2
+    await api.get("/x")
+    assert vendor.tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (3600, 3600),
+        ("3599", 3599),
+        ("3599.5", 3599.5),
+        (5, 5),
+        (None, 300),
+        ("soon", 300),
+        ("", 300),
+        (-1, 300),
+        (0, 300),
+        ("inf", 300),
+        (float("nan"), 300),
+        ([], 300),
+    ],
+)
+def test_a_lifetime_is_read_as_gateways_write_it(value, seconds):
+    assert auth.read_lifetime(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (401, '{"ErrorCode":"invalid_client","Error":"Client identifier is required"}', "required"),
+        (
+            500,
+            '{"ErrorCode":"invalid_grant_type","Error":"grant_type is required"}',
+            "grant_type is required",
+        ),
+        (
+            401,
+            '{"reason":"Missing or no credentials provided","code":"missingCredentials"}',
+            "Missing or no credentials provided",
+        ),
+        (
+            401,
+            '{"error":"invalid_client","error_description":"the ones provided were invalid."}',
+            "the ones provided were invalid",
+        ),
+        (400, '{"error":"invalid_request","error_description":"Missing grant_type"}', "Missing"),
+        (200, '{"error":"invalid_client"}', "invalid_client"),
+        (401, "", "empty body"),
+    ],
+)
+async def test_refused_client_credentials_are_permanent_and_say_what_to_check(
+    vendor, connect, oauth2_account, reply
+):
+    status, body, told = reply
+
+    async def token(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    vendor.token_answer = token
+    with pytest.raises(model.PermanentError) as caught:
+        await connect(oauth2_account, name="lumen").get("/x")
+    said = str(caught.value)
+    assert told in said
+    assert "client_id and client_secret of [accounts.lumen]" in said
+    assert (vendor.tokens, vendor.asked) == (1, [])
+
+
+async def test_a_wrong_token_url_is_named(vendor, connect, oauth2_account):
+    async def token(request: web.Request) -> web.Response:
+        body = '{"code":"404","message":"Not Found","info":"Requested resource not found"}'
+        return web.Response(status=404, text=body)
+
+    vendor.token_answer = token
+    with pytest.raises(model.PermanentError, match=r"check token_url of \[accounts.main\]"):
+        await connect(oauth2_account).get("/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, ""), (429, "{}"), (200, "<html>"), (200, "{}"), (200, "")]
+)
+async def test_a_token_endpoint_in_trouble_is_temporary(
+    vendor, connect, oauth2_account, status, body
+):
+    async def token(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    vendor.token_answer = token
+    with pytest.raises(model.TemporaryError):
+        await connect(oauth2_account, attempts=1).get("/x")
+
+
+async def test_all_who_wait_for_a_token_share_its_failure(vendor, session, clock, oauth2_account):
+    async def token(request: web.Request) -> web.Response:
+        return web.Response(status=401, text='{"error": "invalid_client"}')
+
+    vendor.token_answer = token
+    account = auth.OAuth2("main", oauth2_account, session, clock)
+    calls = [account.headers("GET", URL("http://api")) for _ in range(10)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(result, model.PermanentError) for result in results)
+    assert vendor.tokens == 1
+    with pytest.raises(model.PermanentError):
+        await account.headers("GET", URL("http://api"))
+    assert vendor.tokens == 2
+
+
+async def test_a_vendor_that_repeats_our_secrets_does_not_get_them_into_an_error(
+    vendor, connect, oauth2_account
+):
+    vendor.replies(
+        status=403,
+        text='{"code": "no token-1", "message": "hush-hush", "description": "saw token-1"}',
+        headers={"X-Request-Id": "token-1"},
+    )
+    with pytest.raises(model.PermanentError) as caught:
+        await connect(oauth2_account).get("/x", query=[("key", "in-the-query")])
+    for secret in ("hush-hush", "token-1", "in-the-query"):
+        assert secret not in str(caught.value)
+
+
+def test_an_account_does_not_show_its_secret(mpa_account, oauth2_account):
+    assert "example-secret" not in repr(mpa_account)
+    assert "hush-hush" not in repr(oauth2_account)
