@@ -1,0 +1,57 @@
+"""What follows from an event: pure, so that live, replay, rule tests and restart are one path."""
+
+from watcher.engine.rule import (
+    Blind,
+    Condition,
+    Context,
+    Expression,
+    ExpressionError,
+    Extra,
+    Inventory,
+    Predicate,
+    Rule,
+    Ruleset,
+    SourceTraits,
+    Template,
+    Threshold,
+    Transition,
+)
+from watcher.engine.scene import Scene
+from watcher.engine.state import (
+    REOPEN_WITHIN,
+    IllegalCommand,
+    State,
+    keep_samples,
+    next_deadline,
+    pending_sources,
+    restore,
+)
+from watcher.engine.step import Event, Reloaded, step
+
+__all__ = [
+    "REOPEN_WITHIN",
+    "Blind",
+    "Condition",
+    "Context",
+    "Event",
+    "Expression",
+    "ExpressionError",
+    "Extra",
+    "IllegalCommand",
+    "Inventory",
+    "Predicate",
+    "Reloaded",
+    "Rule",
+    "Ruleset",
+    "Scene",
+    "SourceTraits",
+    "State",
+    "Template",
+    "Threshold",
+    "Transition",
+    "keep_samples",
+    "next_deadline",
+    "pending_sources",
+    "restore",
+    "step",
+]

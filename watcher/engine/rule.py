@@ -20,8 +20,9 @@ class ExpressionError(Exception):
     """An expression failed at run time; the message says how."""
 
 
-Predicate = Callable[[Context], bool]  # raises ExpressionError
-Template = Callable[[Mapping[str, object]], str]
+# None: something that the expression reads is not known yet. Raises ExpressionError.
+Predicate = Callable[[Context], bool | None]
+Template = Callable[[Mapping[str, object]], str]  # raises ExpressionError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,201 @@
+"""A small world for the engine: rules without files, time as minutes and seconds."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from watcher import engine, model, ports
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+DOWN = engine.Transition(
+    field="state",
+    from_=frozenset({"online", "impaired"}),
+    to=frozenset({"offline", "degraded"}),
+)
+
+
+class Book:
+    """An inventory of what is written into it."""
+
+    def __init__(self, **extras: engine.Extra) -> None:
+        self.extras = {key.replace("_", "/", 1): extra for key, extra in extras.items()}
+
+    def extra(self, key: str, labels: Mapping[str, str]) -> engine.Extra:
+        if "po_number" in labels and labels["po_number"] == "4711":
+            return engine.Extra(service_ids=("SVC-PO",), labels={"customer": "acme"})
+        return self.extras.get(key, engine.Extra())
+
+
+def rule(name="down", condition=DOWN, sources=("vyvx",), **keys):
+    keys.setdefault(
+        "title", lambda words: f"{words['name']} is {words.get('state', words['value'])}"
+    )
+    return engine.Rule(name=name, condition=condition, sources=frozenset(sources), **keys)
+
+
+def ruleset(*rules, detailed=False, inventory=None):
+    return engine.Ruleset(
+        rules=rules,
+        sources={
+            "vyvx": engine.SourceTraits(
+                name="vyvx", kind="vyvx", blind_after=timedelta(minutes=3), detailed=detailed
+            ),
+            "evpl": engine.SourceTraits(
+                name="evpl", kind="evpl", blind_after=timedelta(minutes=45)
+            ),
+        },
+        inventory=inventory or Book(),
+        context=dict,
+    )
+
+
+class Tables:
+    """What a store would hold after the effects that were committed."""
+
+    def __init__(self) -> None:
+        self.nouns: dict[type, dict[object, object]] = {}
+        self.entries: list[model.Entry] = []
+
+    def commit(self, effects) -> None:
+        for effect in effects:
+            match effect:
+                case model.Entry():
+                    self.entries.append(effect)
+                case model.Forgotten():
+                    self._forget(effect.key)
+                case model.Alert(state=model.AlertState.INACTIVE, entered_from=None):
+                    self.nouns.get(model.Alert, {}).pop(effect.key, None)
+                case _:
+                    self.nouns.setdefault(type(effect), {})[key_of(effect)] = effect
+
+    def _forget(self, key: str) -> None:
+        self.nouns.get(model.Subject, {}).pop(key, None)
+        for kind in (model.Sample, model.Alert):
+            kept = {k: v for k, v in self.nouns.get(kind, {}).items() if v.subject != key}
+            self.nouns[kind] = kept
+
+    def of(self, kind):
+        return tuple(self.nouns.get(kind, {}).values())
+
+    def loaded(self) -> ports.Loaded:
+        return ports.Loaded(
+            subjects=self.of(model.Subject),
+            samples=self.of(model.Sample),
+            sources=self.of(model.SourceHealth),
+            alerts=self.of(model.Alert),
+            incidents=self.of(model.Incident),
+            incident_alerts=self.of(model.IncidentAlert),
+        )
+
+
+def key_of(noun):
+    match noun:
+        case model.Alert():
+            return noun.key
+        case model.Subject():
+            return noun.key
+        case model.SourceHealth():
+            return noun.source
+        case model.Incident():
+            return noun.id
+        case model.IncidentAlert():
+            return noun.incident, noun.rule, noun.subject
+        case model.Sample():
+            return noun.subject, noun.metric, noun.direction, noun.at
+        case _:
+            return noun
+
+
+class World:
+    """A state, the time in it, and what its effects have written."""
+
+    def __init__(self, rules: engine.Ruleset) -> None:
+        self.ruleset = rules
+        self.state = engine.restore(rules)
+        self.now = START
+        self.tables = Tables()
+        self.fields: dict[str, dict[str, model.Scalar]] = {}
+
+    def step(self, event, at=None):
+        """Jump to every deadline before `at`, as the live loop does, then take in the event."""
+        target = self.now if at is None else START + at
+        effects = [*self.wait_until(target), *self._step(event)]
+        return tuple(effects)
+
+    def wait_until(self, target):
+        effects = []
+        while (deadline := engine.next_deadline(self.state)) is not None and deadline <= target:
+            self.now = max(self.now, deadline)
+            effects += self._step(model.Ticked())
+        self.now = target
+        return effects
+
+    def _step(self, event):
+        effects = engine.step(self.state, event, self.now)
+        self.tables.commit(effects)
+        return effects
+
+    def poll(self, at=None, *, source="vyvx", samples=(), gone=(), complete=True, **subjects):
+        """Poll: `a="offline"`, or `a={"state": ..., "ingress_state": ...}`, for vyvx/a."""
+        for name, said in subjects.items():
+            fields = {"state": said} if isinstance(said, str) else dict(said)
+            self.fields[f"{source}/{name}"] = fields
+        for name in gone:
+            self.fields.pop(f"{source}/{name}", None)
+        mine = {key: said for key, said in self.fields.items() if key.startswith(source + "/")}
+        known = {key for key in self.state.subjects if key.startswith(source + "/")}
+        event = model.Polled(
+            source=source,
+            seen=tuple(model.Observed(key=key, fields=said) for key, said in mine.items()),
+            absent=tuple(sorted(known - set(mine))),
+            samples=tuple(samples),
+            complete=complete,
+            total=len(mine),
+        )
+        return self.step(event, at)
+
+    def fail(self, at=None, *, source="vyvx", error="timed out", permanent=False):
+        return self.step(model.PollFailed(source=source, error=error, permanent=permanent), at)
+
+    def restart(self):
+        """Lose everything but the tables."""
+        self.state = engine.restore(self.ruleset, self.tables.loaded())
+        self._step(engine.Reloaded(ruleset=self.ruleset))
+
+    def alert(self, subject="vyvx/a", name="down"):
+        alert = self.state.alerts.get(subject, {}).get(name)
+        return None if alert is None else alert.state.value
+
+    @property
+    def incidents(self):
+        return self.tables.of(model.Incident)
+
+    @property
+    def incident(self):
+        (only,) = self.incidents
+        return only
+
+    @property
+    def story(self):
+        """The timeline's kinds, in order."""
+        return [entry.kind.value for entry in self.tables.entries]
+
+    @property
+    def last_words(self):
+        return self.tables.entries[-1].text
+
+
+def seconds(n):
+    return timedelta(seconds=n)
+
+
+def minutes(n):
+    return timedelta(minutes=n)
+
+
+def world(*rules, **keys):
+    """Build a world from rules; detailed sources and an inventory on demand."""
+    return World(ruleset(*rules, **keys))
+
+
+def of_kind(effects, kind):
+    return [effect for effect in effects if isinstance(effect, kind)]

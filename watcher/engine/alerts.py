@@ -1,0 +1,227 @@
+"""The state machine of an alert, as a table.
+
+Law: everything that moves an alert because of its condition is in MOVES. The condition is true,
+false, or None for "cannot tell" (docs/decisions/0001): that neither fires nor resolves anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from watcher import model
+from watcher.engine import details, incidents
+from watcher.engine.conditions import Verdict
+from watcher.engine.rule import Rule, Threshold, Transition
+from watcher.engine.timers import Purpose, Timer
+from watcher.engine.turn import Turn
+from watcher.model import AlertState
+
+VANISHED_FOR = timedelta(hours=24)
+
+
+class Move(Enum):
+    """What becomes of an alert."""
+
+    REST = auto()  # stay inactive
+    BEGIN = auto()  # become pending; with no `for`, fire
+    HOLD = auto()  # stay pending until `for` is over, then fire
+    BREAK = auto()  # back to inactive: `for` starts anew
+    STAY = auto()  # keep firing
+    CLEAR = auto()  # resolve when `keep_firing_for` is over
+    FREEZE = auto()  # keep firing, and start `keep_firing_for` anew
+    RELEASE = auto()  # it was resolved by hand and is now over: it may fire again
+
+
+MOVES: Mapping[tuple[AlertState, bool | None], Move] = {
+    (AlertState.INACTIVE, True): Move.BEGIN,
+    (AlertState.INACTIVE, False): Move.REST,
+    (AlertState.INACTIVE, None): Move.REST,
+    (AlertState.PENDING, True): Move.HOLD,
+    (AlertState.PENDING, False): Move.BREAK,
+    (AlertState.PENDING, None): Move.BREAK,
+    (AlertState.FIRING, True): Move.STAY,
+    (AlertState.FIRING, False): Move.CLEAR,
+    (AlertState.FIRING, None): Move.FREEZE,
+    (AlertState.RESOLVED, True): Move.REST,
+    (AlertState.RESOLVED, False): Move.RELEASE,
+    (AlertState.RESOLVED, None): Move.REST,
+}
+
+
+def apply(
+    turn: Turn, rule: Rule, key: str, verdict: Verdict, *, at: datetime, broken: bool = False
+) -> None:
+    """Move an alert as its condition says.
+
+    `at` is the time that `for` and `keep_firing_for` are counted in: of observation, or of the
+    sample. `broken` says that a gap ended the run that they count.
+    """
+    alert = turn.state.alerts.get(key, {}).get(rule.name)
+    match MOVES[alert.state if alert else AlertState.INACTIVE, verdict.truth]:
+        case Move.BEGIN:
+            _begin(turn, rule, key, verdict, at)
+        case Move.REST:
+            _remember(turn, rule, key, alert, verdict)
+        case Move.HOLD if alert:
+            _hold(turn, rule, alert, verdict, at, broken=broken)
+        case Move.BREAK | Move.RELEASE if alert:
+            turn.drop_alert(alert)
+            _remember(turn, rule, key, None, verdict)
+        case Move.STAY | Move.FREEZE if alert:
+            _stay(turn, rule, alert, verdict)
+        case Move.CLEAR if alert:
+            _clear(turn, rule, alert, verdict, at, broken=broken)
+
+
+def _begin(turn: Turn, rule: Rule, key: str, verdict: Verdict, at: datetime) -> None:
+    alert = model.Alert(
+        rule=rule.name,
+        subject=key,
+        state=AlertState.PENDING,
+        since=at,
+        due=at + rule.hold,
+        value=verdict.value,
+        entered_from=verdict.was,
+    )
+    turn.keep_alert(alert)
+    details.ask(turn, key)
+    if rule.hold:
+        arm(turn, alert)
+    else:
+        fire_if_due(turn, alert, at=at)
+
+
+def _hold(
+    turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime, *, broken: bool
+) -> None:
+    since = at if broken else alert.since
+    due = since + rule.hold
+    if (since, due, verdict.value, verdict.was) != (
+        alert.since,
+        alert.due,
+        alert.value,
+        alert.entered_from,
+    ):
+        moved = due != alert.due
+        alert = replace(alert, since=since, due=due, value=verdict.value, entered_from=verdict.was)
+        turn.keep_alert(alert)
+        if moved:
+            arm(turn, alert)
+    fire_if_due(turn, alert, at=at)
+
+
+def _remember(
+    turn: Turn, rule: Rule, key: str, alert: model.Alert | None, verdict: Verdict
+) -> None:
+    """Keep what a field was before it came inside `to`, for as long as it stays there."""
+    condition = rule.condition
+    if not isinstance(condition, Transition):
+        return
+    matters = condition.from_ is not None and verdict.was is not None
+    if alert is None and matters:
+        turn.keep_alert(
+            model.Alert(
+                rule=rule.name,
+                subject=key,
+                since=turn.now,
+                value=verdict.value,
+                entered_from=verdict.was,
+            )
+        )
+    elif alert is not None and alert.entered_from != verdict.was:
+        if verdict.was is None and alert.state is AlertState.INACTIVE:
+            turn.drop_alert(alert)
+        else:
+            turn.keep_alert(replace(alert, entered_from=verdict.was))
+
+
+def _stay(turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict) -> None:
+    value = alert.value if verdict.truth is None else verdict.value
+    if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
+        alert = replace(alert, due=None, value=value, entered_from=verdict.was)
+        turn.keep_alert(alert)
+        turn.state.timers.disarm(Timer(Purpose.CLEAR, alert.subject, alert.rule))
+    incidents.refresh(turn, rule, alert)
+
+
+def _clear(
+    turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime, *, broken: bool
+) -> None:
+    due = at + rule.keep_firing_for if alert.due is None or broken else alert.due
+    if due <= at:
+        over(turn, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
+    elif due != alert.due:
+        alert = replace(alert, due=due)
+        turn.keep_alert(alert)
+        arm(turn, alert)
+
+
+def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
+    """Resolve a firing alert; a subject that has vanished goes with its last one."""
+    incidents.resolve(turn, alert, resolution)
+    turn.drop_alert(alert)
+    forget_if_vanished(turn, alert.subject)
+
+
+def forget_if_vanished(turn: Turn, key: str) -> None:
+    """Drop a subject that is gone once nothing fires on it."""
+    subject = turn.state.subjects.get(key)
+    firing = any(
+        alert.state is AlertState.FIRING for alert in turn.state.alerts.get(key, {}).values()
+    )
+    if subject is not None and subject.missed >= 2 and not firing:
+        turn.forget(key)
+
+
+def fire_if_due(turn: Turn, alert: model.Alert, *, at: datetime | None = None) -> None:
+    """Let a pending alert fire when an observation at or after its due time has confirmed it.
+
+    `at` is the time of a sample that is being judged; None: the newest one counts.
+    """
+    rule = turn.state.rules.get(alert.rule)
+    if rule is None:
+        return  # until the reload after a restart takes it away
+    if _is_confirmed(turn, rule, alert, at) and details.are_ready(turn, alert.subject):
+        turn.state.timers.disarm(Timer(Purpose.HOLD, alert.subject, alert.rule))
+        incidents.fire(turn, rule, alert)
+
+
+def _is_confirmed(turn: Turn, rule: Rule, alert: model.Alert, at: datetime | None) -> bool:
+    seen: datetime | None
+    if isinstance(rule.condition, Threshold):
+        seen = at or turn.state.samples.latest(alert.subject, rule.condition.metric)
+    elif "/" not in alert.subject:
+        seen = turn.now  # a source itself: that it cannot be seen is the observation
+    else:
+        subject = turn.state.subjects[alert.subject]
+        health = turn.state.health[subject.source]
+        seen = None if subject.missed else health.last_success
+    return seen is not None and alert.due is not None and seen >= alert.due
+
+
+def arm(turn: Turn, alert: model.Alert) -> None:
+    """Set the timer of a pending or clearing alert.
+
+    A threshold counts in sample time, so that a sample decides and no timer does.
+    """
+    rule = turn.state.rules.get(alert.rule)
+    if rule is None or alert.due is None:
+        return
+    if isinstance(rule.condition, Threshold) and not is_vanished(turn, alert):
+        return
+    purpose = Purpose.HOLD if alert.state is AlertState.PENDING else Purpose.CLEAR
+    turn.state.timers.arm(Timer(purpose, alert.subject, alert.rule), alert.due)
+
+
+def is_vanished(turn: Turn, alert: model.Alert) -> bool:
+    """Whether a firing alert waits for its vanished subject: then `due` ends the waiting."""
+    subject = turn.state.subjects.get(alert.subject)
+    return (
+        alert.state is AlertState.FIRING
+        and alert.due is not None
+        and subject is not None
+        and subject.missed >= 2
+    )

@@ -1,0 +1,235 @@
+"""What an answered poll says: subjects seen, samples, and what is missing.
+
+Law: what a poll does not name is not down; it has vanished when two complete polls in a row miss
+it, or three when more than half of all go missing at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from watcher import model
+from watcher.engine import alerts, conditions, details, sight, windows
+from watcher.engine.state import Plan
+from watcher.engine.timers import Purpose, Timer
+from watcher.engine.turn import Turn
+from watcher.model import AlertState, EntryKind, Sight
+
+_MASS = 10  # fewer than this may well vanish at once
+
+
+def answered(turn: Turn, event: model.Polled) -> None:
+    """Take in everything that one poll says."""
+    source, state = event.source, turn.state
+    if source not in state.ruleset.sources:
+        return  # a poll that was under way when a reload took its source away
+    plan = state.plans[source]
+    before = sight.regained(turn, event)
+    first = event.complete and source in state.awaited
+    if first:
+        state.awaited.discard(source)
+    unread = {*event.absent, *event.unreadable}
+    again = _return_missing(turn, source, unread)
+    judged = set()
+    for seen in event.seen:
+        if observe(turn, seen) or first or seen.key in again:
+            judged.add(seen.key)
+            judge_changed(turn, plan, state.subjects[seen.key], broken=before is Sight.BLIND)
+    _take_samples(turn, event, plan)
+    if event.complete:
+        _miss(turn, event)
+    if first or before is not Sight.SEEN:
+        again |= {alert.subject for alert in state.alerts_of(source)}
+    for key in sorted(again - judged - unread):
+        judge_changed(turn, plan, state.subjects[key], broken=before is Sight.BLIND)
+    _confirm(turn, source, unread)
+    if first or before is not Sight.SEEN:
+        _rearm(turn, source)
+
+
+def observe(turn: Turn, seen: model.Observed) -> bool:
+    """Write down how a subject was seen; True when its fields or labels are others than before."""
+    old = turn.state.subjects.get(seen.key)
+    if old is None:
+        turn.keep_subject(
+            model.Subject(
+                key=seen.key,
+                source=seen.key.partition("/")[0],
+                fields=seen.fields,
+                labels=seen.labels,
+                since=turn.now,
+                vendor_time=seen.vendor_time,
+            )
+        )
+        return True
+    labels = old.labels
+    if any(labels.get(name) != value for name, value in seen.labels.items()):
+        labels = {**labels, **seen.labels}
+    if old.fields == seen.fields:
+        if labels is old.labels:
+            return False
+        turn.keep_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
+        return True
+    left = {
+        name: value
+        for name, value in old.fields.items()
+        if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
+    }
+    turn.keep_subject(
+        model.Subject(
+            key=old.key,
+            source=old.source,
+            fields=seen.fields,
+            previous={**old.previous, **left},
+            labels=labels,
+            bookings=old.bookings,
+            notes=old.notes,
+            asked_at=old.asked_at,
+            detailed_at=old.detailed_at,
+            since=turn.now,
+            vendor_time=seen.vendor_time,
+            missed=old.missed,
+        )
+    )
+    return True
+
+
+def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: bool = False) -> None:
+    """Judge the conditions that a subject's fields and labels can change."""
+    key, fields = subject.key, subject.fields
+    known = turn.state.alerts.get(key)
+    for rule, condition in plan.transitions:
+        if fields.get(condition.field) in condition.to or (known and rule.name in known):
+            verdict = conditions.transition(turn, rule, condition, subject)
+            alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+    for rule, holds in plan.expressions:
+        verdict = conditions.expression(turn, rule, holds, key)
+        if verdict.truth or (known and rule.name in known):
+            alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+
+
+def _take_samples(turn: Turn, event: model.Polled, plan: Plan) -> None:
+    """Store new samples, and judge each at its own time."""
+    state = turn.state
+    latest: dict[tuple[str, str], datetime | None] = {}
+    moments: dict[tuple[str, str], set[datetime]] = {}
+    for sample in event.samples:
+        if sample.subject not in state.subjects:
+            continue
+        series = (sample.subject, sample.metric)
+        if series not in latest:
+            latest[series] = state.samples.latest(*series)
+        known = latest[series]
+        if turn.keep_sample(sample) and (known is None or sample.at > known):
+            moments.setdefault(series, set()).add(sample.at)
+    for (key, metric), times in sorted(moments.items()):
+        for at in sorted(times):
+            _judge_samples(turn, plan, key, metric, at)
+    newest: dict[str, datetime] = {}
+    for (key, _), times in moments.items():
+        newest[key] = max(*times, newest.get(key, min(times)))
+    for key in sorted(newest):
+        state.samples.drop_before(key, newest[key] - plan.keep)
+        if plan.expressions:
+            judge_changed(turn, plan, state.subjects[key])
+
+
+def _judge_samples(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
+    state = turn.state
+    traits = state.ruleset.sources[key.partition("/")[0]]
+    before = state.samples.latest(key, metric, before=at)
+    broken = before is None or at - before > windows.GAP * traits.granularity
+    stale = turn.now - at > windows.GAP * traits.granularity + traits.blind_after
+    for rule, threshold in plan.thresholds:
+        if threshold.metric != metric:
+            continue
+        alert = state.alerts.get(key, {}).get(rule.name)
+        truth, value = windows.judge(
+            threshold,
+            state.samples.directions(key, metric),
+            at,
+            traits.granularity,
+            active=alert is not None and alert.state is not AlertState.INACTIVE,
+        )
+        verdict = conditions.Verdict(None if stale else truth, value)
+        verdict = conditions.with_where(turn, rule, key, verdict)
+        alerts.apply(turn, rule, key, verdict, at=at, broken=broken)
+
+
+def _return_missing(turn: Turn, source: str, unread: set[str]) -> set[str]:
+    """Take back subjects that an earlier poll missed and this one names."""
+    state = turn.state
+    back = set(state.missing.get(source, ())) - unread
+    for key in sorted(back):
+        for alert in _firing_on(turn, key):
+            if alerts.is_vanished(turn, alert):
+                turn.keep_alert(replace(alert, due=None))
+                state.timers.disarm(Timer(Purpose.CLEAR, key, alert.rule))
+                if alert.incident:
+                    turn.write(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
+        turn.keep_subject(replace(state.subjects[key], missed=0))
+        del state.missing[source][key]
+    return back
+
+
+def _miss(turn: Turn, event: model.Polled) -> None:
+    """Count the complete polls that missed a subject, and let it vanish."""
+    state = turn.state
+    absent = sorted(key for key in set(event.absent) if key in state.subjects)
+    twice = sum(state.subjects[key].missed == 1 for key in absent)
+    mass = twice > _MASS and twice * 2 > event.total + len(absent)
+    for key in absent:
+        missed = state.subjects[key].missed + 1
+        firing = _firing_on(turn, key)
+        if any(alerts.is_vanished(turn, alert) for alert in firing):
+            continue
+        turn.keep_subject(replace(state.subjects[key], missed=missed))
+        state.missing.setdefault(event.source, {})[key] = None
+        for alert in firing:
+            if alert.due is not None:
+                turn.keep_alert(replace(alert, due=None))
+                state.timers.disarm(Timer(Purpose.CLEAR, key, alert.rule))
+        if missed > 2 or (missed == 2 and not mass):
+            _vanish(turn, key)
+
+
+def _vanish(turn: Turn, key: str) -> None:
+    for alert in _firing_on(turn, key):
+        waiting = replace(alert, due=turn.now + alerts.VANISHED_FOR)
+        turn.keep_alert(waiting)
+        alerts.arm(turn, waiting)
+        if alert.incident:
+            text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
+            turn.write(alert.incident, EntryKind.VANISHED, text, notify=True)
+    for alert in list(turn.state.alerts.get(key, {}).values()):
+        if alert.state is AlertState.PENDING:
+            turn.drop_alert(alert)
+    alerts.forget_if_vanished(turn, key)
+
+
+def _firing_on(turn: Turn, key: str) -> list[model.Alert]:
+    of_subject = turn.state.alerts.get(key, {})
+    return [
+        of_subject[rule]
+        for rule in sorted(of_subject)
+        if of_subject[rule].state is AlertState.FIRING
+    ]
+
+
+def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
+    """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
+    pending = turn.state.pending.get(source)
+    for rule, key in sorted(pending or ()):
+        if key not in unread:
+            alerts.fire_if_due(turn, turn.state.alerts[key][rule])
+
+
+def _rearm(turn: Turn, source: str) -> None:
+    """Set again what was let pass while the source could not be seen."""
+    for alert in turn.state.alerts_of(source):
+        alerts.arm(turn, alert)
+    for _, key in turn.state.pending.get(source, ()):
+        asked_at = turn.state.subjects[key].asked_at
+        if asked_at is not None:
+            turn.state.timers.arm(Timer(Purpose.DETAILS, key), asked_at + details.WAIT)

@@ -1,0 +1,207 @@
+"""Everything that the engine remembers between two steps, and how it is built again.
+
+Law: whatever must survive a restart is in a model noun that an effect has told; the rest (timers,
+indexes, caches) is worked out again from those.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from watcher import model, ports
+from watcher.engine import windows
+from watcher.engine.rule import (
+    Blind,
+    Expression,
+    Extra,
+    Rule,
+    Ruleset,
+    Threshold,
+    Transition,
+)
+from watcher.engine.scene import Scene
+from watcher.engine.timers import Timers
+
+REOPEN_WITHIN = timedelta(minutes=10)
+
+
+class IllegalCommand(Exception):  # noqa: N818 -- it names what the caller did, as h11's errors do
+    """A command that cannot be obeyed; the message tells a person why. Nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The rules of one source, by kind of condition, each in the order of the files."""
+
+    transitions: tuple[tuple[Rule, Transition], ...] = ()
+    thresholds: tuple[tuple[Rule, Threshold], ...] = ()
+    expressions: tuple[tuple[Rule, Expression], ...] = ()
+    blinds: tuple[tuple[Rule, Blind], ...] = ()
+    keep: timedelta  # how long samples are needed
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class State:
+    """The whole memory of the engine; `step` changes it in place."""
+
+    ruleset: Ruleset
+    plans: Mapping[str, Plan]
+    rules: Mapping[str, Rule]
+    health: dict[str, model.SourceHealth] = field(default_factory=dict)
+    subjects: dict[str, model.Subject] = field(default_factory=dict)
+    samples: windows.Samples = field(default_factory=windows.Samples)
+    alerts: dict[str, dict[str, model.Alert]] = field(default_factory=dict)  # by subject, by rule
+    incidents: dict[str, model.Incident] = field(default_factory=dict)
+    members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
+    latest: dict[tuple[str, str], str] = field(default_factory=dict)  # (rule, group) -> incident
+    resolved: deque[tuple[datetime, str]] = field(default_factory=deque)
+    pending: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)  # by source
+    missing: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: absent subjects
+    awaited: set[str] = field(default_factory=set)  # sources without a complete poll since start
+    misfiring: set[tuple[str, str]] = field(default_factory=set)
+    extras: dict[str, Extra] = field(default_factory=dict)
+    timers: Timers = field(default_factory=Timers)
+
+    def scene(self, key: str) -> Scene:
+        """See one subject, or a source itself."""
+        subject = self.subjects.get(key)
+        if subject is None:
+            return Scene.of_source(self.ruleset, self.health[key], self.extras)
+        return Scene(
+            self.ruleset,
+            key,
+            fields=subject.fields,
+            previous=subject.previous,
+            labels=subject.labels,
+            metrics=self.samples.newest(key),
+            extras=self.extras,
+        )
+
+    def sight(self, source: str) -> model.Sight:
+        """Tell how well a source can be seen; one that was never polled counts as failing."""
+        health = self.health.get(source)
+        return model.Sight.FAILING if health is None else health.sight
+
+    def alerts_of(self, source: str) -> Iterator[model.Alert]:
+        """Give the alerts of a source's subjects, in a fixed order."""
+        for key in sorted(self.alerts):
+            if key.startswith(source + "/"):
+                for rule in sorted(self.alerts[key]):
+                    yield self.alerts[key][rule]
+
+    def incident(self, identity: str, now: datetime) -> model.Incident:
+        """Find an incident that can still be acted on. Raises IllegalCommand."""
+        incident = self.incidents.get(identity)
+        if incident is None or is_over(incident, now):
+            raise IllegalCommand(
+                f"there is no incident {identity!r} that is open or was resolved in the last "
+                f"{model.format_duration(REOPEN_WITHIN)}"
+            )
+        return incident
+
+    def forget_resolved(self, now: datetime) -> None:
+        """Drop incidents that are over for good."""
+        while self.resolved and self.resolved[0][0] < now - REOPEN_WITHIN:
+            _, identity = self.resolved.popleft()
+            incident = self.incidents.get(identity)
+            if incident is None or not is_over(incident, now):
+                continue  # it was reopened, and perhaps resolved again
+            del self.incidents[identity]
+            self.members.pop(identity, None)
+            key = (incident.rule, incident.group)
+            if self.latest.get(key) == identity:
+                del self.latest[key]
+
+    def obey(self, ruleset: Ruleset) -> None:
+        """Take on new rules."""
+        self.ruleset = ruleset
+        self.plans = plan(ruleset)
+        self.rules = {rule.name: rule for rule in ruleset.rules}
+        self.extras.clear()
+        self.misfiring.clear()
+
+
+def is_over(incident: model.Incident, now: datetime) -> bool:
+    """Whether an incident was resolved too long ago to be reopened."""
+    return incident.resolved_at is not None and incident.resolved_at < now - REOPEN_WITHIN
+
+
+def plan(ruleset: Ruleset) -> dict[str, Plan]:
+    """Sort the rules by source and by kind of condition."""
+    plans = {}
+    for name, traits in ruleset.sources.items():
+        rules = [rule for rule in ruleset.rules if name in rule.sources]
+        thresholds = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, Threshold)
+        )
+        reaches = [windows.reach(threshold, traits.granularity) for _, threshold in thresholds]
+        plans[name] = Plan(
+            transitions=tuple(
+                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Transition)
+            ),
+            thresholds=thresholds,
+            expressions=tuple(
+                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Expression)
+            ),
+            blinds=tuple(
+                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Blind)
+            ),
+            keep=max(reaches, default=windows.GAP * traits.granularity),
+        )
+    return plans
+
+
+def keep_samples(ruleset: Ruleset) -> timedelta:
+    """How old samples may be that a restart has to load."""
+    return max((each.keep for each in plan(ruleset).values()), default=timedelta(0))
+
+
+def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
+    """Build the state that the last commit left behind, or an empty one.
+
+    No alert timer of a source runs before its first complete poll. Step `Reloaded(ruleset)` once
+    afterwards: the rules may have changed while the daemon was down.
+    """
+    loaded = loaded or ports.Loaded()
+    state = State(
+        ruleset=ruleset,
+        plans=plan(ruleset),
+        rules={rule.name: rule for rule in ruleset.rules},
+        awaited=set(ruleset.sources),
+    )
+    state.health.update((health.source, health) for health in loaded.sources)
+    for subject in loaded.subjects:
+        state.subjects[subject.key] = subject
+        if subject.missed:
+            state.missing.setdefault(subject.source, {})[subject.key] = None
+    for sample in loaded.samples:
+        state.samples.put(sample)
+    for alert in loaded.alerts:
+        state.alerts.setdefault(alert.subject, {})[alert.rule] = alert
+        if alert.state is model.AlertState.PENDING:
+            source = alert.subject.partition("/")[0]
+            state.pending.setdefault(source, {})[alert.key] = None
+    for incident in sorted(loaded.incidents, key=lambda each: (each.opened_at, each.id)):
+        state.incidents[incident.id] = incident
+        state.latest[incident.rule, incident.group] = incident.id
+    for resolved_at, identity in sorted(
+        (each.resolved_at, each.id) for each in loaded.incidents if each.resolved_at
+    ):
+        state.resolved.append((resolved_at, identity))
+    for member in loaded.incident_alerts:
+        of_incident = state.members.setdefault(member.incident, {})
+        of_incident[member.rule, member.subject] = member
+    return state
+
+
+def pending_sources(state: State) -> set[str]:
+    """Tell the sources with a pending alert: they are polled at their fast interval."""
+    return {source for source, pending in state.pending.items() if pending}
+
+
+def next_deadline(state: State) -> datetime | None:
+    """Tell when the state changes by itself: step `Ticked` then. None: never."""
+    return state.timers.earliest()

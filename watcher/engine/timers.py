@@ -1,0 +1,61 @@
+"""Deadlines of the state as data: a heap in which a timer that was moved or dropped is skipped.
+
+Law: a timer is found by its name alone; arming it again moves it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Purpose(StrEnum):
+    """What a timer is for."""
+
+    HOLD = "hold"  # a rule's `for` is over: the next poll decides
+    DETAILS = "details"  # details have been waited for long enough
+    CLEAR = "clear"  # a firing alert resolves
+    SIGHT = "sight"  # a failing source becomes blind, or a blind rule is due
+
+
+class Timer(NamedTuple):
+    """The name of a timer; `rule` is empty where it serves all rules of its subject."""
+
+    purpose: Purpose
+    key: str  # a subject's, or a source's name
+    rule: str = ""
+
+
+class Timers:
+    """All deadlines of one state."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, Timer]] = []
+        self._armed: dict[Timer, datetime] = {}
+
+    def arm(self, timer: Timer, at: datetime) -> None:
+        """Set a timer, or move it."""
+        if self._armed.get(timer) != at:
+            self._armed[timer] = at
+            heapq.heappush(self._heap, (at, timer))
+
+    def disarm(self, timer: Timer) -> None:
+        """Drop a timer, if it is set."""
+        self._armed.pop(timer, None)
+
+    def earliest(self) -> datetime | None:
+        """Tell when the next timer is due; None when there is none."""
+        while self._heap and self._armed.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def take_due(self, now: datetime) -> list[Timer]:
+        """Take out every timer that is due, earliest first."""
+        due = []
+        while (at := self.earliest()) is not None and at <= now:
+            _, timer = heapq.heappop(self._heap)
+            del self._armed[timer]
+            due.append(timer)
+        return due

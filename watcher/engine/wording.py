@@ -1,0 +1,118 @@
+"""The sentences of the timeline, plain enough to be read aloud; no markup.
+
+Law: receivers decide how a sentence looks, never what it says.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from watcher import model
+from watcher.engine.rule import Blind, Expression, Rule, Threshold, Transition
+from watcher.engine.scene import stamp
+
+_LABELS_IN_A_SENTENCE = 8
+
+
+def value(what: model.Scalar) -> str:
+    """Write a value: words as they are, figures with at most two decimals."""
+    if isinstance(what, float):
+        return f"{what:.2f}".rstrip("0").rstrip(".")
+    return "unknown" if what is None else str(what)
+
+
+def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
+    """Say what is wrong, since when, and what it was before."""
+    condition = rule.condition
+    since = stamp(member.since, now)
+    match condition:
+        case Transition():
+            before = f", was {member.from_}" if member.from_ else ""
+            return f"{member.to} since {since}{before}"
+        case Threshold():
+            limit = "at or above" if condition.above else "at or below"
+            window = (
+                f" ({condition.aggregate} over {model.format_duration(condition.over)})"
+                if condition.over
+                else ""
+            )
+            return (
+                f"{condition.metric}{window} is {value(member.value)}, {limit} "
+                f"{value(condition.limit)} since {since}"
+            )
+        case Expression():
+            return f"the condition of {rule.name} holds since {since}"
+        case Blind():
+            fault = "config fault: " if member.fields.get("permanent") else ""
+            error = str(member.fields.get("error") or "no reason given")
+            return f"{member.name} cannot be seen since {since}: {fault}{error}"
+
+
+def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
+    """Say how a firing alert's value moved."""
+    return f"{before.to} -> {member.to}"
+
+
+def over(member: model.IncidentAlert, resolution: model.Resolution, now: datetime) -> str:
+    """Say how an alert ended."""
+    lasted = model.format_duration(now - member.since)
+    match resolution:
+        case model.Resolution.RECOVERED:
+            came = f": {member.to}" if member.to else ""
+            return f"recovered at {stamp(now)} after {lasted}{came}"
+        case model.Resolution.ENDED:
+            return f"ended at {stamp(now)} after {lasted}"
+        case model.Resolution.VANISHED:
+            return "resolved because the vendor has not listed it for 24 h"
+        case model.Resolution.RULE_REMOVED:
+            return "resolved because its rule was removed"
+        case model.Resolution.MANUAL:
+            return "resolved by hand"
+
+
+def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
+    """Say that what follows is last known."""
+    known = member.to or (value(member.value) if member.value is not None else "as told above")
+    age = "" if health.last_success is None else f", {_ago(now - health.last_success)}"
+    return f"{health.source} cannot be seen ({health.error}); last known {known}{age}"
+
+
+def sighted(source: str, failing_since: datetime | None, now: datetime) -> str:
+    """Say that a source can be seen again."""
+    after = f" after {model.format_duration(now - failing_since)}" if failing_since else ""
+    return f"{source} can be seen again{after}"
+
+
+def detailed(labels: dict[str, str]) -> str:
+    """Say what the details added."""
+    named = [f"{name} {labels[name]}" for name in sorted(labels) if labels[name]]
+    more = len(named) - _LABELS_IN_A_SENTENCE
+    told = ", ".join(named[:_LABELS_IN_A_SENTENCE]) + (f" and {more} more" if more > 0 else "")
+    return f"details read: {told}"
+
+
+def diagnosis(run: model.Diagnosis) -> str:
+    """Say how a run of Service Diagnostics stands."""
+    detail = f": {run.message}" if run.message else ""
+    verdict = f": {run.disposition}" if run.disposition else ""
+    match run.status:
+        case model.DiagnosisStatus.RUNNING:
+            return f"Service Diagnostics is running for {run.service_id}"
+        case model.DiagnosisStatus.DONE:
+            return f"Service Diagnostics for {run.service_id}{verdict or ': done'}"
+        case model.DiagnosisStatus.NO_REPORT:
+            reason = run.message or "it came without one"
+            return f"Service Diagnostics for {run.service_id}{verdict}; no report: {reason}"
+        case model.DiagnosisStatus.FAILED:
+            return f"Service Diagnostics for {run.service_id} failed{detail}"
+        case model.DiagnosisStatus.SKIPPED:
+            return f"Service Diagnostics for {run.service_id} was not run{detail}"
+
+
+def no_service(name: str) -> str:
+    """Say why there will be no findings."""
+    return f"no diagnostics: the inventory has no service_ids for {name}"
+
+
+def _ago(span: timedelta) -> str:
+    return f"{model.format_duration(span)} ago"
