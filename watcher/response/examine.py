@@ -6,40 +6,21 @@ Law: whatever the reply holds, its findings are told; a missing or broken PDF co
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 from watcher import model, ports
 from watcher.response import drawing, findings, pdf, settings
-
-
-class Answer(Protocol):
-    """The vendor's reply, as it came and decoded."""
-
-    @property
-    def raw(self) -> bytes:
-        """The body."""
-
-    @property
-    def data(self) -> object:
-        """The body, decoded from JSON."""
-
-
-class Client(Protocol):
-    """What the examiner needs of the vendor's client."""
-
-    async def detail(self, service_id: str) -> Answer:
-        """Run the triage of one service. Raises TemporaryError or PermanentError."""
+from watcher.vendors import diagnostics
 
 
 class DiagnosticsExaminer:
     """The vendor's triage of one service; implements ports.Examiner."""
 
     def __init__(
-        self, client: Client, keys: settings.Diagnostics, easel: drawing.Easel | None = None
+        self, client: diagnostics.Client, keys: settings.Diagnostics, easel: drawing.Easel
     ) -> None:
         self._client = client
         self._timeout = keys.timeout.total_seconds()
-        self._easel = easel or drawing.Easel()
+        self._easel = easel
 
     async def examine(self, *, run: str, service_id: str) -> ports.Examination:
         """Run it once, without retries. Raises TemporaryError or PermanentError.
@@ -54,9 +35,9 @@ class DiagnosticsExaminer:
             raise model.TemporaryError(
                 f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
             ) from error
-        found = findings.read(answer.data)
+        found = findings.read(answer.content)
         try:
-            content = _report(answer.data)
+            content = _report(answer.content)
         except pdf.UnusableError as error:
             return ports.Examination(
                 status=model.DiagnosisStatus.NO_REPORT,

@@ -8,15 +8,17 @@ are taken from under keys that sound like them. Source: Lumen Service Diagnostic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from watcher.vendors import texts
 
 MAX_LINES = 20  # of findings, and again of actions
 MAX_LENGTH = 300  # characters of one line
 _MAX_DEPTH = 20
-_MAX_VISITED = 20_000  # values looked at in one reply
+_MAX_ENTRIES = 2_000  # objects and lists looked at in one reply
+_MAX_FIELDS = 200  # values looked at in one of them
 
 _DISPOSITION = re.compile("disposition", re.IGNORECASE)
 _ACTION = re.compile("action|recommend", re.IGNORECASE)
@@ -35,93 +37,105 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A value with its key, the kind of the nearest key that has one, and its test's name."""
+class _Entry:
+    """One object or list of the reply; `kind` and `name` are those of what it lies under."""
 
-    key: str
-    value: object
+    value: dict[object, object] | list[object]
+    key: str = ""
     kind: re.Pattern[str] | None = None
     name: str = ""
     depth: int = 0
+
+    def fields(self) -> Iterator[tuple[str, object]]:
+        """Name the values; those of a list are named as the list is."""
+        if isinstance(self.value, dict):
+            named = ((str(key), value) for key, value in self.value.items())
+        else:
+            named = ((self.key, value) for value in self.value)
+        return islice(named, _MAX_FIELDS)
 
 
 def read(reply: object) -> Findings:
     """Collect the lines of a decoded reply, in its order and each once.
 
-    The first disposition is the verdict; further ones are findings. A result that stands beside
-    the name of its test is told with it: `Power at site: failed`.
+    The first disposition is the verdict; further ones are findings. Results that stand beside the
+    name of their test are told with it: `Power at site: Failed, no AC input`.
     """
     disposition = ""
     findings: dict[str, None] = {}
     actions: dict[str, None] = {}
-    for place in _places(reply):
-        line = _line(place)
-        if not line or line == disposition:
-            continue
-        if place.kind is _DISPOSITION and not disposition:
-            disposition = line
-        else:
-            lines = actions if place.kind is _ACTION else findings
-            if len(lines) < MAX_LINES:
-                lines[line] = None
+    for entry in _entries(reply):
+        for kind, line in _lines(entry):
+            if kind is _DISPOSITION and not disposition:
+                disposition = line
+            elif line and line != disposition:
+                lines = actions if kind is _ACTION else findings
+                if len(lines) < MAX_LINES:
+                    lines[line] = None
     return Findings(disposition=disposition, findings=tuple(findings), actions=tuple(actions))
 
 
 def find_pdf(reply: object) -> str | None:
     """Find the text of the encoded PDF: the first string under a key that says pdf."""
-    for place in _places(reply):
-        if _PDF.search(place.key) and isinstance(place.value, str) and place.value.strip():
-            return place.value
+    for entry in _entries(reply):
+        for key, value in entry.fields():
+            if _PDF.search(key) and isinstance(value, str) and value.strip():
+                return value
     return None
 
 
-def _line(place: _Place) -> str:
-    if place.kind is None or not isinstance(place.value, str):
-        return ""
-    if _PDF.search(place.key) or place.value.startswith("data:"):
-        return ""
-    if not place.name or place.kind is _DISPOSITION:
-        return texts.clean(place.value, MAX_LENGTH)
-    if _NAME.fullmatch(place.key):
-        return ""  # it is told with its result
-    return texts.clean(f"{place.name}: {place.value}", MAX_LENGTH)
-
-
-def _places(reply: object) -> Iterator[_Place]:
-    """Yield the scalars of a reply in its order, as many and as deep as the bounds allow.
+def _entries(reply: object) -> Iterator[_Entry]:
+    """Yield objects and lists, each before what it holds, as many and as deep as the bounds allow.
 
     `data` is documented as a list and may be an object. The stack is ours, so that no reply
     exhausts Python's.
     """
-    stack = [_Place("", reply.get("data", reply) if isinstance(reply, dict) else reply)]
-    for _ in range(_MAX_VISITED):
+    data = reply.get("data", reply) if isinstance(reply, dict) else reply
+    stack = [_Entry(data)] if isinstance(data, dict | list) else []
+    for _ in range(_MAX_ENTRIES):
         if not stack:
             return
-        place = stack.pop()
-        if not isinstance(place.value, dict | list):
-            yield place
-        elif place.depth < _MAX_DEPTH:
-            stack.extend(reversed(list(_inside(place))))
+        entry = stack.pop()
+        yield entry
+        if entry.depth < _MAX_DEPTH:
+            stack.extend(reversed(list(_inside(entry))))
 
 
-def _inside(place: _Place) -> Iterator[_Place]:
-    depth = place.depth + 1
-    if isinstance(place.value, dict):
-        name = _name(place.value) or (place.name if place.kind else "")
-        for key, value in place.value.items():
-            yield _Place(str(key), value, _kind(str(key)) or place.kind, name, depth)
-    elif isinstance(place.value, list):
-        for value in place.value:
-            yield _Place(place.key, value, place.kind, place.name, depth)
+def _inside(entry: _Entry) -> Iterator[_Entry]:
+    name = _name(entry)
+    for key, value in entry.fields():
+        if isinstance(value, dict | list):
+            kind = _kind(key) or entry.kind
+            yield _Entry(value, key, kind, name if kind else "", entry.depth + 1)
+
+
+def _lines(entry: _Entry) -> Iterator[tuple[re.Pattern[str], str]]:
+    name = _name(entry)
+    told: dict[re.Pattern[str], list[str]] = {}
+    for key, value in entry.fields():
+        kind = _kind(key) or entry.kind
+        if kind and isinstance(value, str) and value != name and not _is_pdf(key, value):
+            line = texts.clean(value, MAX_LENGTH)
+            if line:
+                told.setdefault(kind, []).append(line)
+    if not told and entry.kind and name != entry.name:
+        yield entry.kind, texts.clean(name, MAX_LENGTH)
+    for kind, lines in told.items():
+        if name and kind is not _DISPOSITION:
+            yield kind, texts.clean(f"{name}: {', '.join(lines)}", MAX_LENGTH)
+        else:
+            yield from ((kind, line) for line in lines)
+
+
+def _name(entry: _Entry) -> str:
+    """Read what an entry calls itself, or else what it lies under."""
+    names = (v for k, v in entry.fields() if isinstance(v, str) and _NAME.fullmatch(k))
+    return next(names, "") or entry.name
 
 
 def _kind(key: str) -> re.Pattern[str] | None:
     return next((kind for kind in (_DISPOSITION, _ACTION, _FINDING) if kind.search(key)), None)
 
 
-def _name(entry: Mapping[object, object]) -> str:
-    """Read what an entry calls itself, if it says anything else for which the name is needed."""
-    if len(entry) < 2:
-        return ""
-    named = (v for k, v in entry.items() if isinstance(v, str) and _NAME.fullmatch(str(k)))
-    return next(named, "").strip()
+def _is_pdf(key: str, value: str) -> bool:
+    return bool(_PDF.search(key)) or value.startswith("data:")

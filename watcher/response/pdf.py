@@ -15,8 +15,7 @@ from watcher import model
 
 MAX_BYTES = 10_000_000
 _PREFIX = re.compile(r"\s*data:[^,]{0,200}?base64\s*,?", re.IGNORECASE)
-_URL_SAFE = str.maketrans("-_", "+/")
-_SPACE = re.compile(r"\s+")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -33,13 +32,13 @@ def decode(text: str) -> bytes:
     if len(text) > MAX_BYTES * 2:  # before anything is copied
         raise UnusableError(_too_large())
     prefix = _PREFIX.match(text)
-    encoded = _SPACE.sub("", text[prefix.end() :] if prefix else text).translate(_URL_SAFE)
-    encoded = encoded.rstrip("=")
-    if len(encoded) * 3 // 4 > MAX_BYTES:
-        raise UnusableError(_too_large())
     try:
-        content = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
+        encoded = text[prefix.end() if prefix else 0 :].encode("ascii")
+        encoded = encoded.translate(_URL_SAFE, delete=b" \t\r\n\v\f").rstrip(b"=")
+        if len(encoded) * 3 // 4 > MAX_BYTES:
+            raise UnusableError(_too_large())
+        content = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
         raise UnusableError("the PDF in the vendor's reply is not valid base64") from error
     if not content.startswith(b"%PDF-"):
         raise UnusableError("what the vendor's reply holds as PDF is not one")

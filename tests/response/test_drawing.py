@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import random
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from PIL import Image
+
+from watcher.response import drawing
+
+
+def worker(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-I", "-c", code)
+
+
+async def test_the_first_page_is_drawn_and_the_pages_are_counted(make_pdf):
+    page = await drawing.Easel().draw(make_pdf(pages=3))
+    assert (page.pages, page.fault) == (3, "")
+    image = Image.open(io.BytesIO(page.png))
+    assert image.size == (1200, 1553)
+    assert image.convert("L").getextrema()[0] < 128, "something is written on it"
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [
+        ((0, 0), (1200, 1553)),
+        ((612, 100_000), (15, 2400)),
+        ((14_400, 14_400), (1200, 1200)),
+        ((5_000, 2), (1200, 1)),
+    ],
+)
+async def test_a_page_of_absurd_size_gives_a_picture_of_bounded_size(make_pdf, size, drawn):
+    page = await drawing.Easel().draw(make_pdf(size=size))
+    assert Image.open(io.BytesIO(page.png)).size == drawn
+
+
+BROKEN = {
+    "html": b"%PDF-1.4\n<html><body>Service unavailable</body></html>",
+    "signature alone": b"%PDF-1.7",
+    "noise": b"%PDF-1.4\n" + random.Random(1).randbytes(100_000),  # noqa: S311 - no secret
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+async def test_a_broken_pdf_gives_a_sentence(content):
+    page = await drawing.Easel().draw(content)
+    assert page == drawing.Drawing(fault="the PDF cannot be opened")
+
+
+async def test_a_truncated_pdf_gives_a_sentence(make_pdf):
+    whole = make_pdf()
+    page = await drawing.Easel().draw(whole[: len(whole) // 4])
+    assert page == drawing.Drawing(fault="the PDF cannot be opened")
+
+
+async def test_a_pdf_whose_pages_are_missing_gives_a_sentence(make_pdf):
+    page = await drawing.Easel().draw(make_pdf().replace(b"/Type /Page\n", b"/Type /Pig\n"))
+    assert page == drawing.Drawing(fault="the PDF cannot be opened")
+
+
+async def test_a_pdf_that_claims_ten_thousand_pages_costs_one(make_pdf):
+    whole = make_pdf().replace(b"/Count 1", b"/Count 10000")
+    page = await drawing.Easel().draw(whole)
+    assert Image.open(io.BytesIO(page.png)).width == 1200
+
+
+async def test_javascript_in_a_pdf_is_not_run(make_pdf):
+    trap = b"/OpenAction << /S /JavaScript /JS (while \\(true\\) {}) >> /Type /Catalog"
+    whole = make_pdf().replace(b"/Type /Catalog", trap)
+    assert trap in whole
+    page = await drawing.Easel(timeout=timedelta(seconds=20)).draw(whole)
+    assert page.png
+
+
+async def test_a_worker_that_hangs_is_killed_and_the_next_one_draws(make_pdf, tmp_path):
+    pid_file = tmp_path / "pid"
+    code = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    easel = drawing.Easel(worker=worker(code), timeout=timedelta(seconds=0.5))
+    began = time.perf_counter()
+    page = await easel.draw(make_pdf())
+    assert page.fault == "drawing the PDF took more than 0.5 s"
+    assert time.perf_counter() - began < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+    assert (await drawing.Easel().draw(make_pdf())).png
+
+
+async def test_a_worker_that_floods_is_stopped(make_pdf):
+    code = "import sys\nwhile True: sys.stdout.buffer.write(b'x' * 65536)"
+    page = await drawing.Easel(worker=worker(code)).draw(make_pdf())
+    assert page.fault == "the picture of the PDF is too large"
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("import os; os.kill(os.getpid(), 11)", "the PDF cannot be opened"),
+        ("raise SystemExit(3)", "the PDF cannot be opened"),
+        ("print('no picture')", "the PDF cannot be drawn"),
+        ("print('1')", "the PDF cannot be drawn"),
+    ],
+    ids=["crash", "exit", "babble", "no picture"],
+)
+async def test_a_worker_that_fails_costs_a_sentence(make_pdf, code, fault):
+    big = make_pdf() + b"\n%" + b"0" * 1_000_000  # more than a pipe holds
+    page = await drawing.Easel(worker=worker(code)).draw(big)
+    assert page.fault == fault
+
+
+async def test_two_pdfs_are_drawn_one_after_the_other(make_pdf, tmp_path):
+    code = (
+        "import pathlib, sys, time\n"
+        f"lock = pathlib.Path({str(tmp_path / 'lock')!r})\n"
+        "lock.touch(exist_ok=False)\n"
+        "time.sleep(0.1)\n"
+        "lock.unlink()\n"
+        r"sys.stdout.buffer.write(b'1\n\x89PNG\r\n')"
+    )
+    easel = drawing.Easel(worker=worker(code))
+    pages = await asyncio.gather(*(easel.draw(make_pdf()) for _ in range(3)))
+    assert [page.fault for page in pages] == ["", "", ""]
+
+
+async def test_the_worker_sees_no_environment(make_pdf, monkeypatch):
+    monkeypatch.setenv("WATCHER_SLACK__BOT_TOKEN", "xoxb-secret")
+    code = (
+        "import os, sys\n"
+        "secret = any('WATCHER' in name for name in os.environ)\n"
+        r"sys.stdout.buffer.write(b'%d\n\x89PNG\r\n' % (2 if secret else 1))"
+    )
+    assert (await drawing.Easel(worker=worker(code)).draw(make_pdf())).pages == 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "open('/etc/hostname')",
+        "import socket; socket.socket()",
+        "bytearray(1 << 30)",
+    ],
+)
+def test_the_worker_gives_up_files_sockets_and_memory(act):
+    code = (
+        "import socket\nfrom watcher.response import preview\npreview.confine()\n"
+        f"try:\n    {act}\nexcept (OSError, MemoryError):\n    raise SystemExit(7)\n"
+    )
+    ended = subprocess.run(worker(code), check=False, stderr=subprocess.PIPE)
+    assert ended.returncode == 7, ended.stderr.decode()

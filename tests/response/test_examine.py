@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from watcher import clock, model
+from watcher.response import drawing, examine, settings
+from watcher.vendors import diagnostics, http, wire
+
+
+class Unmetered:
+    """A meter that no budget ever asks."""
+
+    async def spend(self, account, month, budget):
+        raise AssertionError("there is no budget")
+
+
+class Vendor:
+    """Service Diagnostics on loopback; `reply` is what it says next, `asked` who it was asked."""
+
+    def __init__(self):
+        self.reply: object = {}
+        self.status = 200
+        self.hangs = False
+        self.asked: list[str] = []
+
+    async def detail(self, request):
+        self.asked.append(request.query["serviceId"])
+        if self.hangs:
+            await asyncio.Event().wait()
+        body = self.reply if isinstance(self.reply, bytes) else json.dumps(self.reply).encode()
+        return web.Response(body=body, status=self.status, content_type="application/json")
+
+
+@pytest.fixture
+async def vendor():
+    return Vendor()
+
+
+@pytest.fixture
+async def make_examiner(vendor):
+    async with AsyncExitStack() as stack:
+
+        async def make(*, within=timedelta(seconds=10)):
+            app = web.Application(client_max_size=0)
+            app.router.add_get("/ServiceAssurance/v2/Diagnostics/service/detail", vendor.detail)
+            server = await stack.enter_async_context(TestServer(app))
+            session = await stack.enter_async_context(wire.open_session())
+            account = http.Account("", None, session, clock.SystemClock(), Unmetered())
+            keys = settings.Diagnostics(base_url=str(server.make_url("")), timeout=within)
+            client = diagnostics.Client(account, keys.base_url, timeout=timedelta(seconds=10))
+            return examine.DiagnosticsExaminer(client, keys, drawing.Easel())
+
+        yield make
+
+
+async def test_findings_pdf_and_preview_come_back(make_examiner, vendor, make_pdf, encode):
+    content = make_pdf(pages=2)
+    vendor.reply = {"data": [{"disposition": "Power failure", "pdf": encode(content)}]}
+    examiner = await make_examiner()
+    found = await examiner.examine(run="r1", service_id="SVC 1/Ä")
+    assert vendor.asked == ["SVC 1/Ä"]
+    assert (found.status, found.disposition) == (model.DiagnosisStatus.DONE, "Power failure")
+    assert found.message == ""
+    assert found.paper.pdf == content
+    assert found.paper.preview.startswith(b"\x89PNG")
+    assert json.loads(found.paper.raw) == vendor.reply
+    assert found.report == model.Report(
+        run="r1",
+        filename="diagnostics-SVC-1-r1.pdf",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        pages=2,
+        preview=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pdf", "sentence"),
+    [
+        ({}, "the vendor's reply holds no PDF"),
+        ({"pdf": ""}, "the vendor's reply holds no PDF"),
+        ({"pdf": None}, "the vendor's reply holds no PDF"),
+        ({"pdf": "%%%"}, "not valid base64"),
+        ({"pdf": base64.b64encode(b"<html>").decode()}, "holds as PDF is not one"),
+        ({"pdf": "JVBERi0x" + "A" * 14_000_000}, "larger than 10 MB"),
+    ],
+    ids=["absent", "empty", "null", "no base64", "html", "huge"],
+)
+async def test_findings_are_told_without_a_usable_pdf(make_examiner, vendor, pdf, sentence):
+    vendor.reply = {"data": {"disposition": "Interface down", "actions": ["Call"], **pdf}}
+    found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    assert found.status is model.DiagnosisStatus.NO_REPORT
+    assert sentence in found.message
+    assert (found.disposition, found.actions) == ("Interface down", ("Call",))
+    assert found.report is None
+    assert found.paper.pdf == b""
+    assert found.paper.raw
+
+
+async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
+    make_examiner, vendor, make_pdf, encode
+):
+    broken = make_pdf()[:300]
+    vendor.reply = {"data": [{"summary": "No trouble found", "pdf": encode(broken)}]}
+    found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    assert found.status is model.DiagnosisStatus.DONE
+    assert found.message == "no preview: the PDF cannot be opened"
+    assert found.paper.pdf == broken
+    assert found.paper.preview == b""
+    assert found.report is not None
+    assert (found.report.pages, found.report.preview) == (0, False)
+
+
+async def test_silence_ends_with_the_timeout(make_examiner, vendor):
+    vendor.hangs = True
+    examiner = await make_examiner(within=timedelta(milliseconds=50))
+    with pytest.raises(model.TemporaryError, match=r"no answer about SVC1 within 0.05 s"):
+        await examiner.examine(run="r1", service_id="SVC1")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, model.PermanentError), (403, model.PermanentError), (503, model.TemporaryError)],
+)
+async def test_a_refusal_is_raised_and_not_repeated(make_examiner, vendor, status, kind):
+    vendor.status = status
+    with pytest.raises(kind, match=str(status)):
+        await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    assert len(vendor.asked) == 1
+
+
+async def test_a_body_that_is_no_json_is_a_fault_of_the_api(make_examiner, vendor):
+    vendor.reply = b"<html>gateway</html>"
+    with pytest.raises(model.TemporaryError, match="HTML"):
+        await (await make_examiner()).examine(run="r1", service_id="SVC1")
