@@ -1,0 +1,141 @@
+// Fills the simulated Slack: asks once a second, and changes only what has changed.
+"use strict";
+
+const find = (id) => document.getElementById(id);
+const seen = new Map();
+let version = "";
+let first = true;
+
+function place() {
+  const [channel = "", thread = ""] = location.hash.slice(1).split("/");
+  return { channel, thread };
+}
+
+function go(channel, thread) {
+  location.hash = thread ? `${channel}/${thread}` : channel;
+}
+
+// Keeps elements whose HTML is the same, so that scrolling and selections stay.
+function reconcile(list, messages) {
+  const stuck = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  const old = new Map([...list.children].map((element) => [element.dataset.key, element]));
+  let day = "";
+  const wanted = [];
+  for (const message of messages) {
+    if (message.day !== day && list.id === "messages") {
+      day = message.day;
+      wanted.push({ key: `day ${day}`, html: "", day });
+    }
+    wanted.push({ key: message.ts, html: message.html });
+  }
+  let previous = null;
+  for (const item of wanted) {
+    let element = old.get(item.key);
+    old.delete(item.key);
+    if (!element) {
+      element = document.createElement(item.day ? "div" : "article");
+      element.dataset.key = item.key;
+      element.className = item.day ? "day" : "message";
+      if (item.day) {
+        const label = document.createElement("span");
+        label.textContent = item.day;
+        element.append(label);
+      } else if (!first) {
+        element.classList.add("new");
+      }
+    }
+    if (!item.day && element.source !== item.html) {
+      element.innerHTML = item.html;
+      element.source = item.html;
+      colour(element);
+    }
+    const next = previous ? previous.nextSibling : list.firstChild;
+    if (next !== element) list.insertBefore(element, next);
+    previous = element;
+  }
+  for (const element of old.values()) element.remove();
+  if (stuck) list.scrollTop = list.scrollHeight;
+}
+
+function colour(element) {
+  for (const bar of element.querySelectorAll(".attachment")) {
+    const names = { good: "#2eb67d", warning: "#ecb22e", danger: "#e01e5a" };
+    const wanted = bar.dataset.color;
+    const value = names[wanted] || (wanted.startsWith("#") ? wanted : `#${wanted}`);
+    bar.style.setProperty("--bar", CSS.supports("color", value) ? value : "#c9ccd3");
+  }
+  for (const image of element.querySelectorAll("img")) {
+    image.addEventListener("load", () => {
+      const list = element.parentElement;
+      const near = list && list.scrollHeight - list.scrollTop - list.clientHeight;
+      if (list && near < image.clientHeight + 60) list.scrollTop = list.scrollHeight;
+    });
+  }
+}
+
+function listChannels(channels, current) {
+  const list = find("channels");
+  list.replaceChildren(
+    ...channels.map((channel) => {
+      const link = document.createElement("a");
+      link.href = `#${channel.id}`;
+      link.textContent = channel.name;
+      if (channel.id === current) {
+        link.className = "current";
+        seen.set(channel.id, channel.count);
+      }
+      const unread = channel.count - (seen.get(channel.id) || 0);
+      if (unread > 0) {
+        const badge = document.createElement("span");
+        badge.textContent = unread;
+        link.append(badge);
+        link.classList.add("unread");
+      }
+      const item = document.createElement("li");
+      item.append(link);
+      return item;
+    }),
+  );
+}
+
+function show(body, thread) {
+  const channel = body.channels.find((one) => one.id === body.channel);
+  listChannels(body.channels, body.channel);
+  find("name").textContent = channel.name;
+  find("topic").textContent = channel.topic;
+  find("pane-name").textContent = channel.name;
+  reconcile(find("messages"), body.messages);
+  find("pane").hidden = !body.thread.length;
+  document.body.classList.toggle("threaded", body.thread.length > 0);
+  if (thread) reconcile(find("thread"), body.thread);
+  else find("thread").replaceChildren();
+  first = false;
+}
+
+async function refresh() {
+  const { channel, thread } = place();
+  const query = new URLSearchParams({ channel, thread, version });
+  try {
+    const answer = await fetch(`/page/channel?${query}`);
+    document.body.classList.remove("lost");
+    if (answer.status === 200) {
+      const body = await answer.json();
+      version = body.version;
+      show(body, thread);
+    }
+  } catch {
+    document.body.classList.add("lost");
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-thread]");
+  if (opener) go(place().channel || find("channels").querySelector("a").hash.slice(1), opener.dataset.thread);
+});
+find("close").addEventListener("click", () => go(place().channel, ""));
+addEventListener("hashchange", () => {
+  first = true;
+  refresh();
+});
+refresh();
+setInterval(refresh, 700);

@@ -1,0 +1,100 @@
+"""An MQTT broker in this process (3.1.1, loopback), and a tap that sees what passes through it.
+
+Law: quiet. The broker's own log is held down while it runs; nothing of it is left behind after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+import aiomqtt
+from amqtt.broker import Broker  # type: ignore[import-untyped] # it ships no types
+
+from watcher.clock import Clock
+
+_MOST_MESSAGES = 300
+_LISTENER = "default"
+_CONFIG = {
+    # The listening socket is ours, so that a free port can be asked for and learnt.
+    "listeners": {_LISTENER: {"type": "external"}},
+    "plugins": {
+        "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
+    },
+    "timeout_disconnect_delay": 0,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passed:
+    """One message that passed through the broker."""
+
+    number: int
+    at: datetime
+    topic: str
+    payload: bytes
+    retain: bool
+
+
+@dataclass(kw_only=True)
+class Tap:
+    """The latest messages, and the latest of each topic."""
+
+    clock: Clock
+    latest: deque[Passed] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
+    topics: dict[str, Passed] = field(default_factory=dict)
+    count: int = 0
+
+    async def listen(self, port: int) -> None:
+        """Note every message; this ends by being cancelled."""
+        version = aiomqtt.ProtocolVersion.V311
+        async with aiomqtt.Client(
+            "127.0.0.1", port, identifier="simulator-tap", protocol=version
+        ) as client:
+            await client.subscribe("#", qos=1)
+            async for message in client.messages:
+                self._note(str(message.topic), message.payload, retain=message.retain)
+
+    def _note(self, topic: str, payload: object, *, retain: bool) -> None:
+        content = payload if isinstance(payload, bytes) else b""
+        self.count += 1
+        passed = Passed(
+            number=self.count, at=self.clock.now(), topic=topic, payload=content, retain=retain
+        )
+        self.latest.append(passed)
+        self.topics[topic] = passed
+
+
+@contextlib.asynccontextmanager
+async def serve(port: int = 0) -> AsyncIterator[int]:
+    """Run a broker on loopback; gives its port, a free one when asked for 0."""
+    with _hushed("amqtt", "transitions"):
+        broker = Broker(_CONFIG)
+        await broker.start()
+        connected = partial(broker.stream_connected, listener_name=_LISTENER)
+        server = await asyncio.start_server(connected, "127.0.0.1", port)
+        try:
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
+            await broker.shutdown()
+            await server.wait_closed()
+
+
+@contextlib.contextmanager
+def _hushed(*names: str) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

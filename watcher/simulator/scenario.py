@@ -1,0 +1,383 @@
+"""Scenario files: which services the simulated world holds, and what happens to them when.
+
+Law: a scenario is checked whole before anything starts; every fault names its file and key.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from watcher.model.durations import parse_duration
+
+VyvxState = Literal["online", "impaired", "degraded", "offline", "unknown"]
+Vendor = Literal["vyvx", "orange", "lumen", "slack"]
+
+
+class ScenarioError(Exception):
+    """A scenario cannot be played; `faults` holds one line for each reason."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def _read_span(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no duration: write it with its unit, as in 8s or 1h30m")  # noqa: TRY004 - pydantic reports ValueError alone
+    return parse_duration(value)
+
+
+def _read_offset(value: object) -> timedelta | None:
+    if value == "":
+        return None
+    if isinstance(value, str) and value.startswith("-"):
+        return -parse_duration(value[1:])
+    return _read_span(value)
+
+
+Span = Annotated[timedelta, BeforeValidator(_read_span)]
+Offset = Annotated[timedelta | None, BeforeValidator(_read_offset)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are faults; values do not change, a change makes a new one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Interval(Strict):
+    """Times as offsets from the start of the scenario, `-2h` being before it; empty: open."""
+
+    start: Offset = None
+    end: Offset = None
+
+
+class Reservation(Strict):
+    """One booking: what was scheduled and what really happened."""
+
+    id: str = ""
+    scheduled: Interval
+    reserved: Interval | None = None
+    actual: Interval = Interval()
+    activated: tuple[Interval, ...] = ()
+    terminal: bool | None = None
+
+
+class Place(Strict):
+    """One end of a video service."""
+
+    abbr: str
+    name: str
+    city: str = ""
+    country: str = "US"
+
+
+class Note(Strict):
+    """A remark of the carrier on a reservation."""
+
+    id: int
+    at: Offset = timedelta(0)
+    message: str
+
+
+class Spell(Strict):
+    """A stretch of time in a state other than online, as the alarm history tells it."""
+
+    start: Offset
+    end: Offset = None
+    state: VyvxState = "offline"
+    message: str = "TS Loss"
+
+
+class Service(Strict):
+    """One Vyvx reservation."""
+
+    state: VyvxState = "online"
+    ingress_state: VyvxState = "online"
+    name: str = "Unnamed"
+    po_number: str = ""
+    notes: tuple[Note, ...] = ()
+    origins: tuple[Place, ...] = ()
+    destinations: tuple[Place, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    history: tuple[Spell, ...] = ()
+    active: bool = Field(True, description="Whether _active lists it")
+    raw: Any = Field(None, description="JSON that _active gives for it, whatever its state")
+
+
+class Crowd(Strict):
+    """Many Vyvx reservations that are online and stay so, with ids counting up."""
+
+    count: int = Field(ge=0, le=200_000)
+    first_id: int = 5_000_001
+
+
+class Vyvx(Strict):
+    """The Vyvx part of the world."""
+
+    services: dict[str, Service] = {}
+    crowd: Crowd = Crowd(count=0)
+
+
+class Line(Strict):
+    """One EVPL line; its load in percent wavers by `wobble` either way."""
+
+    utilization: float = Field(30.0, ge=0)
+    wobble: float = Field(1.5, ge=0)
+    metric_name: str = "UTILIZATION"
+    pop_country: str = "FR"
+    pop_name: str = "PARIS"
+    pop_section_name: str = "PAR-01"
+    active: bool = True
+
+
+class Evpl(Strict):
+    """The Orange part of the world."""
+
+    lines: dict[str, Line] = {}
+    unit: Literal["percent", "ratio"] = "percent"
+    lag: Span = Field(timedelta(0), description="How late a sample can first be read")
+    page_size: int = Field(50, ge=1)
+
+
+class Test(Strict):
+    """One test of a Service Diagnostics run."""
+
+    category: str
+    name: str
+    status: Literal["Passed", "Failed", "Not run"] = "Passed"
+    result: str = ""
+
+
+class Diagnosable(Strict):
+    """What Service Diagnostics says about one service, and how long it takes to say so."""
+
+    takes: Span = timedelta(seconds=3)
+    disposition: str = "No trouble found"
+    actions: tuple[str, ...] = ()
+    tests: tuple[Test, ...] = ()
+    pdf: Literal["ok", "no_prefix", "bad_base64", "missing", "not_a_pdf", "truncated", "huge"] = (
+        "ok"
+    )
+    shape: Literal["list", "object", "empty"] = "list"
+
+
+class Diagnostics(Strict):
+    """The Service Diagnostics part of the world."""
+
+    services: dict[str, Diagnosable] = {}
+
+
+class Tokens(Strict):
+    """How long the OAuth tokens live."""
+
+    orange: Span = timedelta(hours=1)
+    lumen: Span = timedelta(hours=1)
+
+
+class Channel(Strict):
+    """One Slack channel."""
+
+    name: str
+    topic: str = ""
+    member: bool = Field(True, description="Whether the bot has been invited")
+
+
+class Slack(Strict):
+    """The workspace."""
+
+    team: str = "Network operations"
+    channels: dict[str, Channel] = {
+        "C0123456789": Channel(name="noc", topic="What is broken, and whose side it is on"),
+        "C0123456790": Channel(name="duty-managers", topic="Escalations only"),
+    }
+    rate_limited: bool = Field(
+        False, description="Whether a channel takes one message a second after a burst of five"
+    )
+
+
+class Beginning(Strict):
+    """The world before anything happens."""
+
+    vyvx: Vyvx = Vyvx()
+    evpl: Evpl = Evpl()
+    diagnostics: Diagnostics = Diagnostics()
+    tokens: Tokens = Tokens()
+    slack: Slack = Slack()
+
+
+class VyvxChange(Strict):
+    """A reservation changes; keys that are absent stay as they are, a new id is a new one."""
+
+    id: str
+    state: VyvxState | None = None
+    ingress_state: VyvxState | None = None
+    message: str = Field("TS Loss", description="What the history says about the new state")
+    name: str | None = None
+    notes: tuple[Note, ...] | None = None
+    reservations: tuple[Reservation, ...] | None = None
+    active: bool | None = None
+    raw: Any = None
+
+
+class EvplChange(Strict):
+    """A line's load moves to another level, at once or `over` some time; or the line goes."""
+
+    id: str
+    to: float | None = Field(None, ge=0)
+    over: Span = timedelta(0)
+    active: bool | None = None
+
+
+class DiagnosticsChange(Strict):
+    """Service Diagnostics will say something else about a service; absent keys stay."""
+
+    id: str
+    takes: Span | None = None
+    disposition: str | None = None
+    actions: tuple[str, ...] | None = None
+    tests: tuple[Test, ...] | None = None
+    pdf: str | None = None
+    shape: str | None = None
+
+    @model_validator(mode="after")
+    def _check_values(self) -> Self:
+        Diagnosable.model_validate(self.model_dump(exclude={"id"}, exclude_none=True))
+        return self
+
+
+class Fault(Strict):
+    """A vendor misbehaves for some time, for some requests, or until it is cleared.
+
+    `http_NNN` answers with that status in the vendor's own way; `answer` with `status` and `body`;
+    `hang` never answers; `reset` cuts the connection; `drop` does what was asked and then cuts it;
+    `truncated`, `html` and `empty` spoil the body of a good answer.
+    """
+
+    vendor: Vendor
+    kind: str = Field(pattern=r"^(http_[45]\d\d|answer|hang|reset|drop|truncated|html|empty)$")
+    endpoint: str = Field("", description="The last part of the call's name; empty: every one")
+    span: Span | None = Field(None, alias="for")
+    times: int | None = Field(None, ge=1, description="How many requests it hits")
+    retry_after: str = ""
+    status: int = Field(200, ge=200, le=599)
+    body: Any = None
+
+
+class Change(Strict):
+    """What can happen to the world: exactly one thing."""
+
+    vyvx: VyvxChange | None = None
+    evpl: EvplChange | None = None
+    diagnostics: DiagnosticsChange | None = None
+    fault: Fault | None = None
+    clear: Vendor | Literal["all"] | None = Field(None, description="Ends a vendor's faults")
+    revoke: Literal["orange", "lumen"] | None = Field(None, description="Makes tokens invalid")
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        given = self.model_fields_set - {"at"}
+        if len(given) != 1:
+            raise ValueError("needs exactly one of vyvx, evpl, diagnostics, fault, clear, revoke")
+        return self
+
+
+class Happening(Change):
+    """A change at its time after the start."""
+
+    at: Span
+
+
+class Scenario(Strict):
+    """A whole scenario file."""
+
+    about: str = ""
+    world: Beginning = Beginning()
+    events: tuple[Happening, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        lines, services = set(self.world.evpl.lines), set(self.world.diagnostics.services)
+        for number, event in enumerate(self.events):
+            if event.evpl and event.evpl.id not in lines:
+                raise ValueError(f"events.{number}.evpl.id: the world has no line {event.evpl.id}")
+            if event.diagnostics and event.diagnostics.id not in services:
+                name = event.diagnostics.id
+                raise ValueError(f"events.{number}.diagnostics.id: the world has no service {name}")
+        return self
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the scenarios that come with Watcher."""
+    folder = resources.files("watcher.simulator") / "scenarios"
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
+
+
+def load(file: str | Path) -> Scenario:
+    """Read a scenario: a path, or the name of a shipped one. Raises ScenarioError."""
+    if str(file) in shipped():
+        text = (resources.files("watcher.simulator") / "scenarios" / f"{file}.yaml").read_text(
+            encoding="utf-8"
+        )
+        return parse(text, name=f"{file}.yaml")
+    try:
+        return parse(Path(file).read_text(encoding="utf-8"), name=str(file))
+    except FileNotFoundError:
+        names = ", ".join(shipped())
+        raise ScenarioError((f"{file}: there is no such file; shipped are: {names}",)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError((f"{file}: cannot be read: {error}",)) from error
+
+
+def parse(text: str, *, name: str) -> Scenario:
+    """Check a scenario's text; `name` stands in the faults. Raises ScenarioError."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ScenarioError((f"{name}:{line}: is no valid YAML: {error.problem}",)) from error
+    except yaml.YAMLError as error:
+        raise ScenarioError((f"{name}: is no valid YAML: {error}",)) from error
+    try:
+        return Scenario.model_validate(data or {})
+    except ValidationError as error:
+        raise ScenarioError(_faults(name, error)) from error
+
+
+def parse_change(data: object) -> Change:
+    """Check one change that came through the control endpoint. Raises ScenarioError."""
+    try:
+        return Change.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(_faults("change", error)) from error
+
+
+def _faults(name: str, error: ValidationError) -> tuple[str, ...]:
+    lines = []
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(part) for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        match fault["type"]:
+            case "extra_forbidden":
+                message = "there is no such key"
+            case "missing":
+                message = "is missing"
+            case "string_type":
+                message = f"must be text: write {str(fault['input'])!r} in quotes"
+        lines.append(f"{name}: {key}: {message}" if key else f"{name}: {message}")
+    return tuple(lines)

@@ -1,0 +1,230 @@
+"""The simulated world: what every vendor would say now, as a scenario's events change it.
+
+Law: time comes from the clock that was handed in. The world is brought up to date by `settle()`
+whenever somebody looks, so an event takes effect at its own time without a task that waits for it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from watcher.clock import Clock
+from watcher.simulator import scenario as script
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """One entry of a reservation's history."""
+
+    start: datetime
+    end: datetime | None
+    state: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ramp:
+    """A line's load moves to `to` percent between two instants."""
+
+    start: datetime
+    end: datetime
+    to: float
+
+
+@dataclass(kw_only=True, slots=True)
+class ActiveFault:
+    """A fault under way."""
+
+    fault: script.Fault
+    until: datetime | None
+    left: int | None
+
+
+@dataclass(kw_only=True, slots=True)
+class Run:
+    """One run of Service Diagnostics, with the file it gave."""
+
+    service_id: str
+    pdf: bytes
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything that the vendors know; see the law above."""
+
+    scenario: script.Scenario
+    clock: Clock
+    origin: datetime = field(init=False)
+    services: dict[str, script.Service] = field(init=False)
+    alarms: dict[str, list[Alarm]] = field(init=False)
+    lines: dict[str, script.Line] = field(init=False)
+    diagnosables: dict[str, script.Diagnosable] = field(init=False)
+    runs: list[Run] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    revoked: dict[str, datetime] = field(default_factory=dict)
+    _ramps: dict[str, list[Ramp]] = field(default_factory=dict)
+    _faults: list[ActiveFault] = field(default_factory=list)
+    _begun: tuple[datetime, float] | None = None
+    _ahead: deque[script.Happening] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set the scene; nothing happens before `begin()`."""
+        scene = self.scenario.world
+        self.origin = self.clock.now()
+        first = scene.vyvx.crowd.first_id
+        crowd = range(first, first + scene.vyvx.crowd.count)
+        self.services = {str(n): script.Service(name=f"Feed {n}") for n in crowd}
+        self.services |= scene.vyvx.services
+        self.alarms = {key: self._recorded(service) for key, service in self.services.items()}
+        self.lines = dict(scene.evpl.lines)
+        self.diagnosables = dict(scene.diagnostics.services)
+        self._ahead = deque(sorted(self.scenario.events, key=lambda event: event.at))
+
+    def begin(self) -> None:
+        """Start the scenario's clock; a second call changes nothing."""
+        if self._begun is None:
+            self._begun = (self.clock.now(), self.clock.monotonic())
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Time since `begin()`; zero before it."""
+        if self._begun is None:
+            return timedelta(0)
+        return timedelta(seconds=self.clock.monotonic() - self._begun[1])
+
+    def now(self) -> datetime:
+        """Tell the time of day in the simulated world."""
+        return self.clock.now()
+
+    def settle(self) -> None:
+        """Let everything happen that is due by now."""
+        if self._begun is None:
+            return
+        while self._ahead and self._ahead[0].at <= self.elapsed:
+            event = self._ahead.popleft()
+            self.apply(event, at=self._begun[0] + event.at)
+
+    def apply(self, change: script.Change, *, at: datetime) -> None:
+        """Let one thing happen. Raises ScenarioError when it is about something unknown."""
+        if change.vyvx:
+            self._change_service(change.vyvx, at)
+        if change.evpl:
+            self._change_line(change.evpl, at)
+        if change.diagnostics:
+            wanted = change.diagnostics.model_dump(exclude={"id"}, exclude_none=True)
+            known = _known(self.diagnosables, change.diagnostics.id, "diagnosable service")
+            merged = known.model_dump() | wanted
+            self.diagnosables[change.diagnostics.id] = script.Diagnosable.model_validate(merged)
+        if change.fault:
+            span = change.fault.span
+            until = None if span is None else at + span
+            self._faults.append(
+                ActiveFault(fault=change.fault, until=until, left=change.fault.times)
+            )
+        if change.clear:
+            self._faults = [
+                one for one in self._faults if change.clear not in {one.fault.vendor, "all"}
+            ]
+        if change.revoke:
+            self.revoked[change.revoke] = at
+
+    def strike(self, call: str) -> script.Fault | None:
+        """Take the fault that hits this call (`vendor.endpoint`), if any; it counts as a hit."""
+        vendor, _, endpoint = call.partition(".")
+        now = self.now()
+        self._faults = [
+            one for one in self._faults if (one.until is None or now < one.until) and one.left != 0
+        ]
+        for one in self._faults:
+            wanted = one.fault.endpoint
+            if one.fault.vendor == vendor and wanted in {"", endpoint, endpoint.split(".")[-1]}:
+                if one.left is not None:
+                    one.left -= 1
+                return one.fault
+        return None
+
+    def when(self, offset: timedelta | None) -> datetime | None:
+        """Find the instant of a scenario's offset; None is open."""
+        return None if offset is None else self.origin + offset
+
+    def utilization(self, line_id: str, at: datetime) -> float:
+        """Give a line's load in percent at an instant: the same whoever asks, and whenever."""
+        line = self.lines[line_id]
+        level = line.utilization
+        for ramp in self._ramps.get(line_id, ()):
+            if at >= ramp.end:
+                level = ramp.to
+            elif at > ramp.start:
+                level += (ramp.to - level) * ((at - ramp.start) / (ramp.end - ramp.start))
+        noise = zlib.crc32(f"{line_id}/{at.timestamp():.3f}".encode()) / 0xFFFF_FFFF
+        return max(0.0, level + line.wobble * (2 * noise - 1))
+
+    def state(self) -> dict[str, Any]:
+        """Tell what a test or a person wants to see of the world."""
+        return {
+            "elapsed": self.elapsed.total_seconds(),
+            "begun": self._begun is not None,
+            "events_ahead": len(self._ahead),
+            "vyvx": {
+                key: {
+                    "state": service.state,
+                    "ingress_state": service.ingress_state,
+                    "active": service.active,
+                }
+                for key, service in self.services.items()
+            },
+            "evpl": {key: round(self.utilization(key, self.now()), 2) for key in self.lines},
+            "diagnostics_runs": Counter(run.service_id for run in self.runs),
+            "faults": [
+                {"vendor": one.fault.vendor, "kind": one.fault.kind} for one in self._faults
+            ],
+        }
+
+    def _recorded(self, service: script.Service) -> list[Alarm]:
+        return [
+            Alarm(
+                start=self.origin + (spell.start or timedelta(0)),
+                end=self.when(spell.end),
+                state=spell.state,
+                message=spell.message,
+            )
+            for spell in service.history
+        ]
+
+    def _change_service(self, change: script.VyvxChange, at: datetime) -> None:
+        before = self.services.get(change.id, script.Service())
+        wanted = {
+            key: getattr(change, key)
+            for key in change.model_fields_set - {"id", "message"}
+            if key == "raw" or getattr(change, key) is not None
+        }
+        after = before.model_copy(update=wanted)
+        self.services[change.id] = after
+        alarms = self.alarms.setdefault(change.id, [])
+        if after.state == before.state:
+            return
+        if alarms and alarms[-1].end is None:
+            alarms[-1] = replace(alarms[-1], end=at)
+        if after.state != "online":
+            alarms.append(Alarm(start=at, end=None, state=after.state, message=change.message))
+
+    def _change_line(self, change: script.EvplChange, at: datetime) -> None:
+        line = _known(self.lines, change.id, "EVPL line")
+        if change.to is not None:
+            ramp = Ramp(start=at, end=at + change.over, to=change.to)
+            self._ramps.setdefault(change.id, []).append(ramp)
+        if change.active is not None:
+            self.lines[change.id] = line.model_copy(update={"active": change.active})
+
+
+def _known(things: dict[str, T], key: str, what: str) -> T:
+    try:
+        return things[key]
+    except KeyError:
+        raise script.ScenarioError((f"there is no {what} {key} in this world",)) from None
