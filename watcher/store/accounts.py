@@ -1,0 +1,193 @@
+"""What delivery asks of the store: who is owed what, what to tell, and to keep the receipts.
+
+Law: an incident knows what is true and a receipt what was told; owed is the difference, computed
+in the transaction that changes either, so no change is lost while somebody is being told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    case,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from watcher import model, ports
+from watcher.store import codec, tables, workshop
+from watcher.store.database import Database
+
+_ALERTS = 100  # of an incident, as many as are told
+_FIRST = (model.AlertState.FIRING, model.AlertState.PENDING, model.AlertState.RESOLVED)
+
+
+class Accounts:
+    """Claims debts, reads dossiers, keeps receipts."""
+
+    _database: Database
+
+    async def owed(
+        self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
+    ) -> list[ports.Debt]:
+        """Claim pairs whose receipt lags behind the incident and is due, oldest first.
+
+        Pairs that asked for another look come after those that lag, the longest due first.
+        """
+        table = tables.receipts
+        token = workshop.new_token()
+        async with self._database.write() as connection:
+            rows = (
+                await connection.execute(
+                    select(table.c.incident, table.c.receiver, table.c.data)
+                    .where(
+                        table.c.due <= now,
+                        workshop.is_free(table.c.lease_until, now),
+                        table.c.receiver.in_(receivers),
+                    )
+                    .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
+                    .limit(limit)
+                    .with_for_update(skip_locked=True)
+                )
+            ).all()
+            if rows:
+                await connection.execute(
+                    update(table)
+                    .where(
+                        tuple_(table.c.incident, table.c.receiver).in_(
+                            [(row.incident, row.receiver) for row in rows]
+                        )
+                    )
+                    .values(token=token, lease_until=now + lease)
+                )
+        return [ports.Debt(receipt=codec.RECEIPT.decode(row.data), token=token) for row in rows]
+
+    async def dossier(self, incident: str) -> model.Dossier | None:
+        """Read an incident with its alerts, timeline and subjects; None when there is no such.
+
+        At most 100 alerts, those that fire first; `alert_counts` counts all of them by state.
+        """
+        alerts, entries, subjects = tables.incident_alerts, tables.entries, tables.subjects
+        async with self._database.read() as connection:
+            data = await connection.scalar(
+                select(tables.incidents.c.data).where(tables.incidents.c.id == incident)
+            )
+            if data is None:
+                return None
+            shown = codec.INCIDENT_ALERT.decode_all(
+                await connection.scalars(
+                    select(alerts.c.data)
+                    .where(alerts.c.incident == incident)
+                    .order_by(
+                        case(
+                            {state.value: rank for rank, state in enumerate(_FIRST)},
+                            value=alerts.c.state,
+                            else_=len(_FIRST),
+                        ),
+                        alerts.c.subject,
+                        alerts.c.rule,
+                    )
+                    .limit(_ALERTS)
+                )
+            )
+            counts = await connection.execute(
+                select(alerts.c.state, func.count().label("alerts"))
+                .where(alerts.c.incident == incident)
+                .group_by(alerts.c.state)
+            )
+            timeline = await connection.scalars(
+                select(entries.c.data)
+                .where(entries.c.incident == incident)
+                .order_by(entries.c.number)
+            )
+            known = await connection.scalars(
+                select(subjects.c.data).where(subjects.c.key.in_({a.subject for a in shown}))
+            )
+            return model.Dossier(
+                incident=codec.INCIDENT.decode(data),
+                alerts=shown,
+                alert_counts={row.state: row.alerts for row in counts},
+                timeline=codec.ENTRY.decode_all(timeline),
+                subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(known)},
+            )
+
+    async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
+        """Keep what was told so far; the claim and what is owed stay as they are.
+
+        Raises PermanentError when the claim was lost.
+        """
+        await self._keep(receipt, token, {})
+
+    async def settle(
+        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+    ) -> None:
+        """Keep the receipt and give the claim back; look again at `again_at` if it is given.
+
+        What still lags behind is owed at once, or, after failures, not before `again_at`. Without
+        `again_at` the receipt's own `due` counts. Raises PermanentError when the claim was lost.
+        """
+        incidents, table = tables.incidents, tables.receipts
+        lags: ColumnElement[bool] = func.coalesce(
+            select(
+                or_(
+                    incidents.c.version > receipt.parent_version,
+                    incidents.c.entries > receipt.told_through,
+                )
+            )
+            .where(incidents.c.id == receipt.incident)
+            .scalar_subquery(),
+            false(),
+        )
+        again = literal(again_at or receipt.due, tables.Moment())
+        waits = receipt.failures > 0 and again_at is not None
+        at_once = literal(tables.EPOCH, tables.Moment())
+        values = {
+            "lease_until": None,
+            "token": 0,
+            "owed": lags,
+            "owed_since": case((lags, table.c.owed_since), else_=null()),
+            "due": again if waits else case((lags, at_once), else_=again),
+        }
+        await self._keep(receipt, token, values)
+
+    async def _keep(self, receipt: model.Receipt, token: int, claim: dict[str, Any]) -> None:
+        table = tables.receipts
+        async with self._database.write() as connection:
+            kept = await connection.execute(
+                update(table)
+                .where(
+                    table.c.incident == receipt.incident,
+                    table.c.receiver == receipt.receiver,
+                    table.c.token == token,
+                )
+                .values(
+                    parent_version=receipt.parent_version,
+                    told_through=receipt.told_through,
+                    failures=receipt.failures,
+                    data=codec.encode(receipt),
+                    **claim,
+                )
+            )
+        if kept.rowcount == 0:
+            raise model.PermanentError(
+                f"{receipt.receiver} is being told of incident {receipt.incident} by somebody else:"
+                " this claim took too long and was lost"
+            )
+
+    async def paper(self, run: str) -> ports.Paper | None:
+        """Read what one diagnostics run brought."""
+        table = tables.papers
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(table).where(table.c.run == run))).first()
+            if row is None:
+                return None
+            return ports.Paper(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)

@@ -1,0 +1,107 @@
+"""The nouns as the JSON text that the tables keep, and back.
+
+Law: what is stored outlives the code that stored it. A field may be added with a default and a
+field may be dropped; a kind in the tables below is never renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from watcher import model
+
+Noun = TypeVar("Noun")
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode(noun: object) -> str:
+    """Write a noun as JSON. Raises PermanentError for text that is no UTF-8."""
+    try:
+        return _ENCODER.encode(noun).decode()
+    except UnicodeEncodeError as error:
+        raise model.PermanentError(
+            f"a {type(noun).__name__} holds text that is no valid Unicode and cannot be stored"
+        ) from error
+
+
+class Document(Generic[Noun]):
+    """The stored form of one type of noun."""
+
+    def __init__(self, noun: type[Noun]) -> None:
+        self._name = noun.__name__
+        self._decoder: msgspec.json.Decoder[Noun] = msgspec.json.Decoder(noun)
+
+    def decode(self, data: str) -> Noun:
+        """Read it back. Raises PermanentError where it is no such document."""
+        try:
+            return self._decoder.decode(data)
+        except msgspec.DecodeError as error:
+            raise model.PermanentError(
+                f"a stored {self._name} cannot be read ({error}): restore a backup, or run the"
+                " version of Watcher that wrote it"
+            ) from error
+
+    def decode_all(self, rows: Iterable[str]) -> tuple[Noun, ...]:
+        """Read many."""
+        return tuple(self.decode(data) for data in rows)
+
+
+SUBJECT = Document(model.Subject)
+SOURCE = Document(model.SourceHealth)
+ALERT = Document(model.Alert)
+INCIDENT = Document(model.Incident)
+INCIDENT_ALERT = Document(model.IncidentAlert)
+ENTRY = Document(model.Entry)
+RECEIPT = Document(model.Receipt)
+
+_COMMANDS: dict[str, type[model.Command]] = {
+    "details_read": model.DetailsRead,
+    "diagnosed": model.Diagnosed,
+    "diagnosis_wanted": model.DiagnosisWanted,
+    "acknowledged": model.Acknowledged,
+    "unacknowledged": model.Unacknowledged,
+    "resolved_by_hand": model.ResolvedByHand,
+    "noted": model.Noted,
+}
+_EVENTS: dict[str, type[model.Event]] = {
+    "polled": model.Polled,
+    "poll_failed": model.PollFailed,
+    "ticked": model.Ticked,
+    **_COMMANDS,
+}
+_KINDS = {noun: kind for kind, noun in _EVENTS.items()}
+_COMMAND_DOCUMENTS: dict[str, Document[Any]] = {
+    kind: Document(noun) for kind, noun in _COMMANDS.items()
+}
+
+
+def kind_of(event: model.Event) -> str:
+    """Name an event's type as the tables do."""
+    return _KINDS[type(event)]
+
+
+def decode_command(kind: str, data: str) -> model.Command:
+    """Read a command of the inbox. Raises PermanentError for a kind that nobody knows."""
+    document = _COMMAND_DOCUMENTS.get(kind)
+    if document is None:
+        raise model.PermanentError(
+            f"the inbox holds a command of kind {kind!r}, which this version of Watcher does not"
+            " know: run the version that wrote it"
+        )
+    command: model.Command = document.decode(data)
+    return command
+
+
+def share_fields(subjects: Iterable[model.Subject]) -> Iterator[model.Subject]:
+    """Let subjects with equal fields hold the same mapping: most of 100,000 are alike."""
+    shared: dict[tuple[tuple[str, tuple[type, model.Scalar]], ...], model.Subject] = {}
+    for subject in subjects:
+        # The type is part of it: 1, 1.0 and True are equal, and not the same vendor's word.
+        key = tuple((name, (type(value), value)) for name, value in subject.fields.items())
+        first = shared.setdefault(key, subject)
+        yield subject if first is subject else replace(subject, fields=first.fields)

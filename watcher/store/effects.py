@@ -1,0 +1,79 @@
+"""One event's effects, sorted into what each table must hold afterwards. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from watcher import model
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """The last word of an event on everything that it touched."""
+
+    forgotten: dict[str, None] = field(default_factory=dict)  # deleted before the rest is written
+    subjects: dict[str, model.Subject] = field(default_factory=dict)
+    samples: dict[tuple[object, ...], model.Sample] = field(default_factory=dict)
+    sources: dict[str, model.SourceHealth] = field(default_factory=dict)
+    alerts: dict[tuple[str, str], model.Alert] = field(default_factory=dict)
+    incidents: dict[str, model.Incident] = field(default_factory=dict)
+    incident_alerts: dict[tuple[str, str, str], model.IncidentAlert] = field(default_factory=dict)
+    entries: list[model.Entry] = field(default_factory=list)
+    details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
+    diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
+
+    @property
+    def only_health(self) -> bool:
+        """Whether nothing but the health of a source is told."""
+        return not (
+            self.forgotten
+            or self.subjects
+            or self.samples
+            or self.alerts
+            or self.incidents
+            or self.incident_alerts
+            or self.entries
+            or self.details
+            or self.diagnoses
+        )
+
+
+def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901  # one case for each noun
+    """Keep the last of the effects on each row, in order."""
+    changes = Changes()
+    for effect in effects:
+        match effect:
+            case model.Subject():
+                changes.subjects[effect.key] = effect
+            case model.Sample():
+                key = (effect.subject, effect.metric, effect.direction, effect.at)
+                changes.samples[key] = effect
+            case model.SourceHealth():
+                changes.sources[effect.source] = effect
+            case model.Alert():
+                changes.alerts[effect.key] = effect
+            case model.Incident():
+                changes.incidents[effect.id] = effect
+            case model.IncidentAlert():
+                changes.incident_alerts[effect.incident, effect.subject, effect.rule] = effect
+            case model.Entry():
+                changes.entries.append(effect)
+            case model.DetailsNeeded():
+                changes.details[effect.subject] = effect
+            case model.DiagnosisNeeded():
+                changes.diagnoses[effect.run] = effect
+            case model.Forgotten():
+                _forget(changes, effect.key)
+            case model.PollNeeded() | model.Misfired():
+                pass  # for the loops alone: nothing of them has to outlive the process
+    return changes
+
+
+def _forget(changes: Changes, subject: str) -> None:
+    changes.forgotten[subject] = None
+    changes.subjects.pop(subject, None)
+    for key in [key for key in changes.samples if key[0] == subject]:
+        del changes.samples[key]
+    for rule, of in [key for key in changes.alerts if key[1] == subject]:
+        del changes.alerts[rule, of]

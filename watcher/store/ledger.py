@@ -1,0 +1,168 @@
+"""What ingest asks of the store: to load, to commit one event, to read the inbox.
+
+Law: one transaction for each event, which first checks that its daemon still leads (law 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from watcher import model, ports
+from watcher.store import codec, effects, leases, tables
+from watcher.store.consequences import Consequences
+from watcher.store.database import Database
+
+
+class Ledger:
+    """Loads, commits, and reads and fills the inbox."""
+
+    _database: Database
+
+    async def load(
+        self, *, now: datetime, reopen_within: timedelta, keep_samples: timedelta
+    ) -> ports.Loaded:
+        """Read everything back that `step()` needs.
+
+        Raises TemporaryError when the database fails, PermanentError for a row that no version
+        of Watcher wrote.
+        """
+        samples, incidents = tables.samples, tables.incidents
+        live = or_(
+            incidents.c.status != model.IncidentStatus.RESOLVED.value,
+            incidents.c.resolved_at >= now - reopen_within,
+        )
+        async with self._database.read() as connection:
+            measured = await connection.execute(
+                select(samples)
+                .where(samples.c.at >= now - keep_samples)
+                .order_by(samples.c.subject, samples.c.metric, samples.c.direction, samples.c.at)
+            )
+            return ports.Loaded(
+                subjects=tuple(
+                    codec.share_fields(
+                        codec.SUBJECT.decode_all(await _documents(connection, tables.subjects))
+                    )
+                ),
+                samples=tuple(
+                    model.Sample(
+                        subject=row.subject,
+                        metric=row.metric,
+                        direction=row.direction,
+                        at=row.at,
+                        value=row.value,
+                    )
+                    for row in measured
+                ),
+                sources=codec.SOURCE.decode_all(await _documents(connection, tables.sources)),
+                alerts=codec.ALERT.decode_all(await _documents(connection, tables.alerts)),
+                incidents=codec.INCIDENT.decode_all(
+                    await connection.scalars(
+                        select(incidents.c.data)
+                        .where(live)
+                        .order_by(incidents.c.opened_at, incidents.c.id)
+                    )
+                ),
+                incident_alerts=codec.INCIDENT_ALERT.decode_all(
+                    await connection.scalars(
+                        select(tables.incident_alerts.c.data)
+                        .join(incidents, incidents.c.id == tables.incident_alerts.c.incident)
+                        .where(live)
+                        .order_by(*tables.incident_alerts.primary_key)
+                    )
+                ),
+            )
+
+    async def commit(self, token: int, commit: ports.Commit) -> None:
+        """Write one event's consequences, all or nothing.
+
+        Raises PermanentError when another daemon leads by now, and TemporaryError when the
+        database fails: then it may or may not have been written, and only a new load() tells.
+        """
+        changes = effects.gather(commit.effects)
+        async with self._database.write() as connection:
+            await leases.check(connection, token)
+            if await _is_news(connection, commit, changes):
+                await connection.execute(insert(tables.journal), _journal_row(commit))
+            await Consequences(self._database, connection).write(changes, commit.at)
+            if commit.inbox is not None:
+                await connection.execute(
+                    update(tables.inbox)
+                    .where(tables.inbox.c.number == commit.inbox)
+                    .values(consumed_at=commit.at)
+                )
+
+    async def inbox(self, limit: int = 100) -> list[ports.Envelope]:
+        """Read the oldest commands that have not been consumed."""
+        table = tables.inbox
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(table)
+                .where(table.c.consumed_at.is_(None))
+                .order_by(table.c.number)
+                .limit(limit)
+            )
+            return [
+                ports.Envelope(
+                    number=row.number,
+                    key=row.key,
+                    at=row.at,
+                    command=codec.decode_command(row.kind, row.data),
+                )
+                for row in rows
+            ]
+
+    async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
+        """Put a command in, once for each key; False when the key was there before."""
+        async with self._database.write() as connection:
+            written = await connection.execute(
+                self._database.insert_new(tables.inbox), inbox_row(key, command, at)
+            )
+            return written.rowcount == 1
+
+
+def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:
+    """Write a command as its row of the inbox."""
+    return {
+        "key": key,
+        "at": at,
+        "kind": codec.kind_of(command),
+        "data": codec.encode(command),
+    }
+
+
+async def _documents(connection: AsyncConnection, table: Table) -> Iterable[str]:
+    return await connection.scalars(select(table.c.data).order_by(*table.primary_key))
+
+
+async def _is_news(
+    connection: AsyncConnection, commit: ports.Commit, changes: effects.Changes
+) -> bool:
+    """Tell whether a replay could miss this event: a poll that changed nothing it cannot."""
+    if not changes.only_health or not isinstance(
+        commit.event, model.Polled | model.PollFailed | model.Ticked
+    ):
+        return True
+    for health in changes.sources.values():
+        stored = await connection.scalar(
+            select(tables.sources.c.data).where(tables.sources.c.name == health.source)
+        )
+        if stored is None:
+            return True
+        before = codec.SOURCE.decode(stored)
+        if replace(health, last_success=before.last_success) != before:
+            return True
+    return False
+
+
+def _journal_row(commit: ports.Commit) -> dict[str, Any]:
+    """Write an event, or else the note on a change of rules, as its row of the journal."""
+    if commit.event is None:
+        return {"at": commit.at, "kind": "note", "data": codec.encode(commit.note)}
+    kind = codec.kind_of(commit.event)
+    return {"at": commit.at, "kind": kind, "data": codec.encode(commit.event)}

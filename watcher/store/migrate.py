@@ -1,0 +1,61 @@
+"""Brings the tables to the shape that this version knows; forward only.
+
+Law: all steps are one transaction; a database that is not ours, or a newer one, is left untouched.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from watcher import model
+from watcher.store.database import Database
+
+_SCRIPTS = Path(__file__).with_name("migrations")
+
+
+async def to_newest(database: Database) -> None:
+    """Make the tables or migrate them, if need be.
+
+    Raises PermanentError for a file of a newer Watcher or of another program.
+    """
+    scripts = ScriptDirectory(str(_SCRIPTS))
+    newest = scripts.get_current_head()
+    async with database.read(opening=True) as connection:
+        if await connection.run_sync(_revision) == newest:
+            return
+    known = {script.revision for script in scripts.walk_revisions()}
+    async with database.write(opening=True) as connection:
+        revision = await connection.run_sync(_revision)  # another process may have been faster
+        if revision is None and await connection.run_sync(_has_tables):
+            raise model.PermanentError(
+                f"database {database.path} belongs to another program: name a file of its own in"
+                " [store] url"
+            )
+        if revision is not None and revision not in known:
+            raise model.PermanentError(
+                f"database {database.path} was written by a newer Watcher (its tables are at"
+                f" {revision}, this version knows {newest}): install that version again, or"
+                " restore a backup"
+            )
+        await connection.run_sync(_upgrade)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _has_tables(connection: Connection) -> bool:
+    return bool(inspect(connection).get_table_names())
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,155 @@
+"""Everything that is SQLite's own: its file, lock, pragmas, transactions, upsert and error words.
+
+Law: no other file of the store asks which database it is on.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from watcher import model
+
+__all__ = ["ERRORS", "WRITES", "FileLock", "explain", "insert", "make_engine", "prepare_file"]
+
+# A listener's own statements fail with the driver's error, all others with SQLAlchemy's.
+ERRORS = (SQLAlchemyError, sqlite3.Error)
+WRITES = "watcher_writes"  # the execution option of a transaction that is going to write
+
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "is locked by another process: end that one (fuser names it)",
+    sqlite3.SQLITE_FULL: "cannot grow, its disk is full: free some space",
+    sqlite3.SQLITE_IOERR: "could not be read or written: look for disk errors and disk quotas",
+    sqlite3.SQLITE_READONLY: "cannot be written: check its owner, its permissions and its mount",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check the permissions of it and of its directory",
+    sqlite3.SQLITE_NOTADB: "is no SQLite database: name another file in [store] url",
+    sqlite3.SQLITE_CORRUPT: "is damaged: stop the daemon, keep a copy of it, restore a backup",
+}
+_FOR_A_PERSON = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CORRUPT,
+}
+
+
+def explain(error: BaseException, path: Path) -> tuple[str, bool]:
+    """Say in words what SQLite meant, and whether waiting may cure it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
+    advice = _ADVICE.get(code, "refused a statement")
+    return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
+
+
+def prepare_file(path: Path) -> None:
+    """Make a new database file that only its owner can read, or check the one there is.
+
+    SQLite gives its -wal and -shm files the permissions of the file itself.
+    Raises PermanentError or TemporaryError in words.
+    """
+    if not path.parent.is_dir():
+        raise model.PermanentError(
+            f"the directory {path.parent} of the database does not exist: create it, or name"
+            " another one in [store] url"
+        )
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not path.is_file():
+            raise model.PermanentError(
+                f"database {path} is no file: name a file in [store] url"
+            ) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise model.PermanentError(
+                f"database {path} {_ADVICE[sqlite3.SQLITE_READONLY]}"
+            ) from None
+    except OSError as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: OSError, path: Path) -> model.TemporaryError | model.PermanentError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return model.TemporaryError(f"database {path} {_ADVICE[sqlite3.SQLITE_FULL]}")
+    return model.PermanentError(
+        f"database {path} cannot be created ({error.strerror}): check the permissions of"
+        f" {path.parent}"
+    )
+
+
+def make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
+    """Make the engine; `busy_timeout` in seconds is how long another process may hold the lock."""
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        connect_args={"timeout": busy_timeout},
+        hide_parameters=True,  # an error must not carry what was to be written
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, record: object) -> None:
+        del record
+        connection.isolation_level = None  # BEGIN is ours; the driver's own comes too late
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A transaction that reads and then wants to write may find that it cannot be upgraded;
+        # one that takes the write lock at once waits for it instead.
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+class FileLock:
+    """A lock beside the database file, held for as long as the process lives or until released.
+
+    It is not on the database file itself: closing any descriptor of that one would take SQLite's
+    own locks away. The kernel frees it with the process, so kill -9 leaves nothing behind.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._path = database.with_name(database.name + ".lock")
+        self._file: int | None = None
+
+    def acquire(self, owner: str) -> None:
+        """Take it at once. Raises PermanentError, naming the holder, when somebody has it."""
+        if self._file is not None:
+            return
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _translate(error, self._path) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{owner}, process {os.getpid()}".encode(), 0)
+        except BlockingIOError as error:
+            holder = os.pread(file, 200, 0).decode(errors="replace") or "not named"
+            os.close(file)
+            raise model.PermanentError(
+                f"another daemon ({holder}) already uses database {self._database}: stop it, or"
+                " give this one a file of its own in [store] url"
+            ) from error
+        except OSError as error:
+            os.close(file)
+            raise _translate(error, self._path) from error
+        self._file = file
+
+    def release(self) -> None:
+        """Give it back; the file stays, because removing it would let two hold it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

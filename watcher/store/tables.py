@@ -1,0 +1,227 @@
+"""The tables, as the newest migration leaves them (tests compare the two).
+
+Law: a column exists because a query asks for it; everything else of a noun is in its `data`, JSON
+as codec.py writes it. There are no foreign keys: one writer writes an incident's rows in one
+transaction, and retention removes them together.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An instant as whole microseconds since 1970 UTC: exact, and sorted alike on every database.
+
+    Raises TypeError for a datetime without a time zone.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Count the microseconds."""
+        del dialect
+        return None if value is None else (value - EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Make it a time in UTC again."""
+        del dialect
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+# SQLite numbers rows by itself only where the type is exactly INTEGER, which has 64 bits there.
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData()
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("taken_at", Moment, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("direction", Text, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("value", Float, nullable=False),
+    Index("ix_samples_at", "at"),
+    sqlite_with_rowid=False,  # all key and no data: a second b-tree would double it
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+    Index("ix_alerts_subject", "subject"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("resolved_at", Moment),
+    Column("rule", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("group", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_incidents_opened", "opened_at"),
+    Index("ix_incidents_status", "status", "resolved_at"),
+)
+
+incident_alerts = Table(
+    "incident_alerts",
+    metadata,
+    Column("incident", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("rule", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("incident", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("consumed_at", Moment),
+    Index("ix_inbox_waiting", "consumed_at", "number"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("incident", Text, nullable=False),
+    Column("service_id", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("lease_until", Moment),
+    Index("ix_jobs_due", "due"),
+)
+
+# Diagnostics runs that were started: what single flight, cooldown and budgets are counted from.
+runs = Table(
+    "runs",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("service_id", Text, nullable=False),
+    Column("incident", Text, nullable=False),
+    Column("starts", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),  # the last start
+    Column("finished_at", Moment),
+    Column("lease_until", Moment),
+    Index("ix_runs_service", "service_id", "started_at"),
+    Index("ix_runs_incident", "incident"),
+    Index("ix_runs_started", "started_at"),
+)
+
+papers = Table(
+    "papers",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("pdf", LargeBinary, nullable=False),
+    Column("preview", LargeBinary, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Index("ix_papers_at", "at"),
+)
+
+# `due` is when to look next: EPOCH is at once whatever the clock says, NULL is never.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("incident", Text, primary_key=True),
+    Column("receiver", Text, primary_key=True),
+    Column("parent_version", BigInteger, nullable=False),
+    Column("told_through", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("owed", Boolean, nullable=False),
+    Column("owed_since", Moment),
+    Column("due", Moment),
+    Column("token", BigInteger, nullable=False),
+    Column("lease_until", Moment),
+    Column("data", Text, nullable=False),
+    Index("ix_receipts_due", "due", "owed_since"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_journal_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("month", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
