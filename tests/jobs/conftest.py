@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watcher import clock, jobs, model, ports
+from watcher.response import settings
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+class StoppedClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return (self.time - NOW).total_seconds()
+
+
+@dataclass
+class Shelf:
+    """A workshop and an inbox in memory; `budget` is what `start_run` answers."""
+
+    jobs: dict[tuple[str, str], ports.Job] = field(default_factory=dict)
+    leases: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    commands: dict[str, model.Command] = field(default_factory=dict)
+    papers: dict[str, ports.Paper] = field(default_factory=dict)
+    budget: str = ""
+    starts: list[tuple[str, timedelta, int, int]] = field(default_factory=list)
+    fault: Exception | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, job: ports.Job) -> None:
+        self.jobs[job.kind, job.key] = job
+
+    async def claim_jobs(
+        self, *, kind: str, now: datetime, lease: timedelta, limit: int
+    ) -> list[ports.Job]:
+        if self.fault:
+            raise self.fault
+        free = [
+            key
+            for key, job in self.jobs.items()
+            if job.kind == kind and job.due <= now and self.leases.get(key, now) <= now
+        ]
+        for key in free[:limit]:
+            job = self.jobs[key]
+            self.jobs[key] = replace(job, attempts=job.attempts + 1, token=job.token + 1)
+            self.leases[key] = now + lease
+        return [self.jobs[key] for key in free[:limit]]
+
+    async def finish_job(
+        self,
+        job: ports.Job,
+        *,
+        at: datetime,
+        command: model.Command,
+        paper: ports.Paper | None = None,
+    ) -> bool:
+        if not self._held(job):
+            return False
+        del self.jobs[job.kind, job.key], self.leases[job.kind, job.key]
+        if paper:
+            self.papers[paper.run] = paper
+        return await self.submit(f"{job.kind}/{job.key}", command, at)
+
+    async def postpone_job(self, job: ports.Job, *, due: datetime) -> None:
+        if self._held(job):
+            self.jobs[job.kind, job.key] = replace(job, due=due)
+            del self.leases[job.kind, job.key]
+
+    async def start_run(
+        self,
+        job: ports.Job,
+        *,
+        now: datetime,
+        cooldown: timedelta,
+        per_incident: int,
+        per_hour: int,
+    ) -> str:
+        self.starts.append((job.key, cooldown, per_incident, per_hour))
+        return self.budget
+
+    async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
+        if key in self.commands:
+            return False
+        self.commands[key] = command
+        self.changed.set()
+        return True
+
+    async def until(self, *keys: str) -> None:
+        """Wait until these commands are in the inbox."""
+        async with asyncio.timeout(5):
+            while not all(key in self.commands for key in keys):
+                self.changed.clear()
+                await self.changed.wait()
+
+    def _held(self, job: ports.Job) -> bool:
+        kept = self.jobs.get((job.kind, job.key))
+        return kept is not None and kept.token == job.token
+
+
+class Feed:
+    """A source whose details are what `answer` returns or raises."""
+
+    name = "vyvx"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answer: model.Details | Exception | None = model.Details(labels={"name": "Final"})
+
+    async def poll(self) -> model.Snapshot:
+        raise AssertionError("jobs do not poll")
+
+    async def details(self, subject: str) -> model.Details:
+        self.asked.append(subject)
+        if self.answer is None:
+            await asyncio.Event().wait()
+        if isinstance(self.answer, model.Details):
+            return self.answer
+        raise self.answer or AssertionError
+
+
+class Triage:
+    """An examiner that says `answer`, once `gate` is open."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.runs: list[str] = []
+        self.at_once = self.most_at_once = 0
+        self.answer: Exception | None = None
+
+    async def examine(self, *, run: str, service_id: str) -> ports.Examination:
+        self.runs.append(run)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.gate.wait()
+        finally:
+            self.at_once -= 1
+        if self.answer:
+            raise self.answer
+        return ports.Examination(
+            status=model.DiagnosisStatus.DONE,
+            disposition=f"{service_id} has lost power",
+            findings=("Power: Failed",),
+            actions=("Call the site",),
+            report=model.Report(run=run, filename="r.pdf", size=4, sha256="00"),
+            paper=ports.Paper(run=run, pdf=b"%PDF"),
+        )
+
+
+@dataclass
+class Scene:
+    """The loop with everything around it in memory; jobs that it starts end with the test."""
+
+    shelf: Shelf = field(default_factory=Shelf)
+    feed: Feed = field(default_factory=Feed)
+    triage: Triage = field(default_factory=Triage)
+    clock: StoppedClock = field(default_factory=StoppedClock)
+    started: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def details(self, key: str = "vyvx/1") -> None:
+        self.shelf.add(ports.Job(kind="details", key=key, due=NOW))
+
+    def diagnose(self, run: str = "run-1", attempts: int = 0) -> None:
+        self.shelf.add(
+            ports.Job(
+                kind="diagnose",
+                key=run,
+                incident="inc-1",
+                service_id="SVC1",
+                attempts=attempts,
+                due=NOW,
+            )
+        )
+
+    def loop(self, **changes: object) -> jobs.Jobs:
+        given: dict[str, object] = {
+            "workshop": self.shelf,
+            "inbox": self.shelf,
+            "sources": {"vyvx": self.feed},
+            "examiner": self.triage,
+            "keys": settings.Diagnostics(),
+            "clock": self.clock,
+            "bell": clock.Bell(),
+            "inbox_bell": clock.Bell(),
+        }
+        return jobs.Jobs(**{**given, **changes})  # type: ignore[arg-type]  # fakes fit by shape
+
+    def start(self, loop: jobs.Jobs | None = None, **changes: object) -> asyncio.Task[None]:
+        self.started.append(asyncio.create_task((loop or self.loop(**changes)).run()))
+        return self.started[-1]
+
+
+@pytest.fixture
+async def scene():
+    built = Scene()
+    yield built
+    for task in built.started:
+        task.cancel()
+    await asyncio.gather(*built.started, return_exceptions=True)
