@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -172,3 +173,10 @@ def connect(vendor, session, clock, meter):
 def fixture_bytes():
     """Read a recorded reply."""
     return lambda name: (FIXTURES / name).read_bytes()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]

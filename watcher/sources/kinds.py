@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from watcher import ports
-from watcher.sources import evpl, settings, vyvx
+from watcher.sources import evpl, internet_on_demand, settings, vyvx
 from watcher.vendors import evpl as evpl_client
 from watcher.vendors import http
+from watcher.vendors import internet_on_demand as iod_client
 from watcher.vendors import vyvx as vyvx_client
 
 
@@ -27,3 +28,11 @@ def build(name: str, config: settings.Source, account: http.Account) -> ports.So
                 report=config.report,
             )
             return evpl.EvplSource(name, config, client, account.clock)
+        case settings.InternetOnDemandSource():
+            api = http.Api(account, config.base_url, timeout=config.timeout)
+            inventory = (
+                iod_client.Naas(api, customer_number=config.customer_number)
+                if config.dialect == "naas"
+                else iod_client.Connections(api)
+            )
+            return internet_on_demand.InternetOnDemandSource(name, inventory)

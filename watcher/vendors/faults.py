@@ -74,9 +74,11 @@ def read(reply: wire.Reply, now: datetime, conceal: Callable[[str], str]) -> Fau
     `conceal` blots out secrets that the vendor repeats.
     """
     headers = reply.headers
-    found = {name: conceal(texts.written(value)) for name, value in _envelope(reply.body).items()}
+    moved = 300 <= reply.status < 400
+    said = {} if moved else _envelope(reply.body)
+    found = {name: conceal(texts.written(value)) for name, value in said.items()}
     request = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
-    location = headers.get("Location", "") if 300 <= reply.status < 400 else ""
+    location = headers.get("Location", "") if moved else ""
     return Fault(
         place=reply.place,
         http=reply.status,

@@ -100,8 +100,8 @@ class Api:
     ) -> wire.Reply:
         """Ask for `path` (percent-encoded, with its leading slash); the reply's status is 200.
 
-        A failure that may be a blip is tried again, a few times within `timeout`; an answer that
-        asks for a delay is not. Raises TemporaryError or PermanentError.
+        A failure that may be a blip is tried again a few times; a timeout is not, nor an answer
+        that asks for a delay. Raises TemporaryError or PermanentError.
         """
         url = URL(self._base_url + path, encoded=True).with_query(list(query))
         async for attempt in stamina.retry_context(
@@ -155,7 +155,11 @@ def _credentials(
 
 
 def _is_blip(error: Exception) -> bool:
-    return isinstance(error, model.TemporaryError) and error.delay is None
+    return (
+        isinstance(error, model.TemporaryError)
+        and not isinstance(error, wire.TimedOutError)
+        and error.delay is None
+    )
 
 
 def _next_month(now: datetime) -> datetime:

@@ -22,6 +22,10 @@ MEGABYTE = 1_000_000
 MALFORMED = (ValueError, RecursionError)
 
 
+class TimedOutError(model.TemporaryError):
+    """No whole answer came in time; asking again at once would double the wait."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What came back. `place` is verb and address without the query, for error sentences."""
@@ -52,8 +56,8 @@ async def exchange(
     """Send one request and read its answer, whatever its status, `within` seconds.
 
     Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
-    `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError when no whole answer of at
-    most `cap` bytes arrives.
+    `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError (TimedOutError when
+    it is too late) when no whole answer of at most `cap` bytes arrives.
     """
     place = f"{verb} {url.with_query(None).with_fragment(None)}"
     try:
@@ -69,7 +73,7 @@ async def exchange(
             body = await _read(response, place, cap)
             return Reply(place=place, status=response.status, headers=response.headers, body=body)
     except TimeoutError as error:
-        raise model.TemporaryError(f"{place} gave no whole answer within {within:g} s") from error
+        raise TimedOutError(f"{place} gave no whole answer within {within:g} s") from error
     except aiohttp.ClientConnectorCertificateError as error:
         raise model.TemporaryError(
             f"{place}: the server's certificate is not trusted: {error.certificate_error}"
