@@ -23,8 +23,10 @@ class Workshop:
 
     _database: Database
 
-    async def claim_jobs(self, *, now: datetime, lease: timedelta, limit: int) -> list[ports.Job]:
-        """Take jobs that are due and that nobody holds, the longest due first.
+    async def claim_jobs(
+        self, *, kind: str, now: datetime, lease: timedelta, limit: int
+    ) -> list[ports.Job]:
+        """Take jobs of one kind that are due and that nobody holds, the longest due first.
 
         `attempts` counts the claims of a job, this one among them.
         """
@@ -34,8 +36,8 @@ class Workshop:
             rows = (
                 await connection.execute(
                     select(jobs)
-                    .where(jobs.c.due <= now, is_free(jobs.c.lease_until, now))
-                    .order_by(jobs.c.due, jobs.c.kind, jobs.c.key)
+                    .where(jobs.c.kind == kind, jobs.c.due <= now, is_free(jobs.c.lease_until, now))
+                    .order_by(jobs.c.due, jobs.c.key)
                     .limit(limit)
                     .with_for_update(skip_locked=True)
                 )
