@@ -21,7 +21,7 @@ from watcher import model, ports
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0  # a ring is a hint; debts are looked for this often without one
-LEASE = timedelta(minutes=5)  # longer than one telling takes, uploads included
+LEASE = timedelta(seconds=60)  # longer than any one act; after a crash its debts wait so long
 FIRST_PAUSE = 1.0  # seconds after the first failure, doubled with each further one
 LONGEST_PAUSE = 15.0  # so that people are told soon after Slack or the broker is back
 PERMANENT_PAUSE = 60.0  # a person has to mend something; look again this often

@@ -1,0 +1,256 @@
+"""An incident in words for a Slack channel: the parent message, read on a phone at 3 am.
+
+Law: pure. It answers in this order: what, how bad, whose side and whom to call, where, until when,
+what the vendor's triage says. Everything is bounded, so that Slack's limits are never met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from watcher import model
+from watcher.receivers import triage, words
+
+MOST_SUBJECTS = 10
+MOST_CONTACTS = 5
+_LIGHTS = {
+    model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
+    model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
+    model.Severity.INFO: "\N{LARGE BLUE CIRCLE}",
+}
+_GREEN = "\N{LARGE GREEN CIRCLE}"
+_SIDES = {
+    model.FaultDomain.LUMEN: "Likely *Lumen side*",
+    model.FaultDomain.ORANGE: "Likely *Orange side*",
+    model.FaultDomain.SOURCE: "Likely *source side*",
+    model.FaultDomain.UNDETERMINED: "Side at fault *undetermined*",
+}
+_ENDINGS = {
+    model.Resolution.RECOVERED: "Recovered",
+    model.Resolution.ENDED: "Reservation ended",
+    model.Resolution.VANISHED: "No longer listed by the vendor",
+    model.Resolution.MANUAL: "Resolved by hand",
+    model.Resolution.RULE_REMOVED: "Resolved because its rule was removed",
+}
+_FLAGS = {
+    "blind": "\N{MEDIUM WHITE CIRCLE} *The source cannot be seen now: this is last known*",
+    "flapping": "*Flapping*: it comes and goes",
+    "inhibited": "Inhibited by another incident",
+    "silenced": "Silenced",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is posted; `text` is the notification and what screen readers read."""
+
+    text: str
+    blocks: list[words.Block]
+
+
+def parent(
+    dossier: model.Dossier, *, now: datetime, mention: str = "", duplicate: bool = False
+) -> Message:
+    """Write the message that stands for the incident, as it is at `now`.
+
+    `mention` calls people while it is critical and not over. `duplicate` says that the same
+    message may have been posted before.
+    """
+    told = dossier.incident
+    call = mention if is_urgent(told) else ""
+    title = headline(told, duplicate=duplicate)
+    facts = list(_facts(dossier, now))
+    facts[0] = f"{call} {facts[0]}".lstrip()
+    blocks = [words.header(title), words.section(words.fit(facts))]
+    if len(dossier.alerts) > 1:
+        blocks.append(words.section(words.fit(list(_subjects(dossier, now)))))
+    verdict = triage.brief(told.diagnostics)
+    if verdict:
+        blocks.append(words.section(words.fit(verdict)))
+    blocks.append(words.context(_small_print(dossier, now)))
+    text = " · ".join([words.say(title, 600), *_notification(dossier, now)])
+    return Message(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
+
+
+def is_urgent(told: model.Incident) -> bool:
+    """Whether people are called: it is critical and not over."""
+    return (
+        told.severity is model.Severity.CRITICAL
+        and told.status is not model.IncidentStatus.RESOLVED
+    )
+
+
+def headline(told: model.Incident, *, duplicate: bool = False) -> str:
+    """Put a light before the title: its severity's colour, or green when it is over."""
+    suffix = " (possible duplicate)" if duplicate else ""
+    over = told.status is model.IncidentStatus.RESOLVED
+    prefix = f"{_GREEN} Resolved: " if over else f"{_LIGHTS[told.severity]} "
+    return prefix + words.plain(told.title, words.HEADER - len(prefix) - len(suffix)) + suffix
+
+
+def _notification(dossier: model.Dossier, now: datetime) -> Iterator[str]:
+    """Say what a locked phone shows after the title."""
+    told = dossier.incident
+    if told.resolved_at is not None:
+        lasted = model.format_duration(told.resolved_at - told.opened_at)
+        yield f"{_ending(told)} after {lasted}"
+        return
+    yield f"since {words.clock(_since(dossier), now, seconds=False)}"
+    yield from (side for side in (_side(dossier),) if side)
+    yield from (call for call in (_call(told),) if call)
+
+
+def _facts(dossier: model.Dossier, now: datetime) -> Iterator[str]:
+    told = dossier.incident
+    single = dossier.alerts[0] if len(dossier.alerts) == 1 else None
+    yield _what(dossier)
+    yield _how_bad(dossier, now)
+    if told.summary:
+        yield words.say(told.summary, 500)
+    over = told.status is model.IncidentStatus.RESOLVED
+    if not over:
+        answer = " · ".join(part for part in (_side(dossier), _call(told)) if part)
+        if answer:
+            yield answer
+    if single:
+        yield from _where(single)
+        subject = dossier.subjects.get(single.subject)
+        if subject and not over:
+            yield from _window(subject.bookings, now)
+        if subject and subject.notes:
+            yield f"Note: {words.say(subject.notes[0], 300)}"
+    yield from (_FLAGS[flag] for flag in sorted(told.flags) if flag in _FLAGS)
+    if told.acknowledged_by:
+        at = f" at {words.clock(told.acknowledged_at, now)}" if told.acknowledged_at else ""
+        yield f"Acknowledged by *{words.say(told.acknowledged_by, 80)}*{at}"
+
+
+def _what(dossier: model.Dossier) -> str:
+    """Name, id and PO number; or how many subjects there are."""
+    if len(dossier.alerts) != 1:
+        counts = dossier.alert_counts.items()
+        states = ", ".join(f"{count} {words.say(state, 20)}" for state, count in counts if count)
+        total = sum(dossier.alert_counts.values())
+        return f"*{total} subjects* of {words.say(dossier.incident.source)}: {states or 'none'}"
+    alert = dossier.alerts[0]
+    source, _, identity = alert.subject.partition("/")
+    parts = [f"*{words.say(alert.name)}*", f"{words.say(source, 60)} {words.say(identity, 80)}"]
+    if alert.name == identity or not identity:
+        del parts[1]
+    if order := alert.labels.get("po_number"):
+        parts.append(f"PO {words.say(order, 60)}")
+    return " · ".join(parts)
+
+
+def _how_bad(dossier: model.Dossier, now: datetime) -> str:
+    told = dossier.incident
+    state = _state(dossier)
+    if told.resolved_at is not None:
+        lasted = model.format_duration(told.resolved_at - told.opened_at)
+        ending = f"{_ending(told)} at {words.clock(told.resolved_at, now)} after {lasted}"
+        return f"{ending}: {state}" if state else ending
+    if not state:
+        return _opening(dossier) or f"Since {words.clock(_since(dossier), now)}"
+    age = model.format_duration(now - _since(dossier))
+    return f"{state}, since {words.clock(_since(dossier), now)} ({age})"
+
+
+def _state(dossier: model.Dossier) -> str:
+    """Say the one subject's state; empty for a figure, or for several subjects."""
+    if len(dossier.alerts) != 1 or dossier.alerts[0].to is None:
+        return ""
+    alert = dossier.alerts[0]
+    was = f", was {words.say(alert.from_, 40)}" if alert.from_ else ""
+    return f"*{words.say(alert.to or '', 40)}*{was}"
+
+
+def _opening(dossier: model.Dossier) -> str:
+    """Repeat what was found when it opened: for figures that names metric and limit."""
+    kinds = {model.EntryKind.OPENED, model.EntryKind.REOPENED}
+    found = [entry.text for entry in dossier.timeline if entry.kind in kinds]
+    return f"*{words.say(found[-1], 400)}*" if found and len(dossier.alerts) == 1 else ""
+
+
+def _ending(told: model.Incident) -> str:
+    return _ENDINGS[told.resolution] if told.resolution else "Resolved"
+
+
+def _since(dossier: model.Dossier) -> datetime:
+    return min((alert.since for alert in dossier.alerts), default=dossier.incident.opened_at)
+
+
+def _side(dossier: model.Dossier) -> str:
+    side = _SIDES.get(dossier.incident.fault_domain, "")
+    ingress = dossier.alerts[0].fields.get("ingress_state") if len(dossier.alerts) == 1 else None
+    return f"{side} (ingress {words.say(str(ingress), 40)})" if side and ingress else side
+
+
+def _call(told: model.Incident) -> str:
+    """Whom to call; each with its side where there are several."""
+    several = len(told.contacts) > 1
+    people = [
+        (f"{words.say(contact.domain, 40)}: " if several else "") + words.say(contact.text)
+        for contact in told.contacts[:MOST_CONTACTS]
+    ]
+    return f"call {'; '.join(people)}" if people else ""
+
+
+def _where(alert: model.IncidentAlert) -> Iterator[str]:
+    ends = [_place(alert.labels, end) for end in ("origin", "destination")]
+    if any(ends):
+        yield " \N{RIGHTWARDS ARROW} ".join(end or "?" for end in ends)
+
+
+def _place(labels: Mapping[str, str], end: str) -> str:
+    name, city = labels.get(end, ""), labels.get(f"{end}_city", "")
+    if not name or not city or city.casefold() in name.casefold():
+        return words.say(name or city, 300)
+    return f"{words.say(name, 300)} ({words.say(city, 100)})"
+
+
+def _window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]:
+    """Say which booked window counts now, and how much of it is left."""
+    spans = [
+        (start, end)
+        for booking in bookings
+        if not booking.terminal
+        and (start := booking.actual.start or booking.scheduled.start)
+        and (end := booking.actual.end or booking.scheduled.end)
+    ]
+    if not spans:
+        return
+    # The one that we are in; else the next one; else the one that ended last.
+    start, end = min(spans, key=lambda span: (max(span[0] - now, now - span[1]), span))
+    if now < start:
+        left = f"starts in {model.format_duration(start - now)}"
+    elif now <= end:
+        left = f"*{model.format_duration(end - now)} left*"
+    else:
+        left = f"*overrun by {model.format_duration(now - end)}*"
+    times = f"{words.clock(start, now, seconds=False)} to {words.clock(end, now, seconds=False)}"
+    here = f"your time {words.local(start)} to {words.local(end)}"
+    yield f"Booked {times} ({here}), {left} at {words.clock(now, now, seconds=False)}"
+
+
+def _subjects(dossier: model.Dossier, now: datetime) -> Iterator[str]:
+    for alert in dossier.alerts[:MOST_SUBJECTS]:
+        value = alert.to if alert.value is None else f"{alert.value:g}"
+        state = words.say(value or str(alert.state), 40)
+        since = words.clock(alert.since, now)
+        yield f"\N{BULLET} {words.say(alert.name, 120)}: *{state}* since {since}"
+    more = sum(dossier.alert_counts.values()) - MOST_SUBJECTS
+    if more > 0:
+        yield f"and {more} more"
+
+
+def _small_print(dossier: model.Dossier, now: datetime) -> str:
+    told = dossier.incident
+    parts = [words.say(told.id, 60), words.say(told.rule, 80), str(told.severity)]
+    heard = [subject.vendor_time for subject in dossier.subjects.values() if subject.vendor_time]
+    if heard:
+        parts.append(f"vendor's data of {words.clock(max(heard), now)}")
+    if told.runbook:
+        parts.append(words.link(told.runbook, "Runbook"))
+    return " · ".join(parts)

@@ -1,0 +1,111 @@
+"""The timeline in words for an incident's thread: one entry, or a digest of what was missed.
+
+Law: pure. What happened long before it is told says so, with both times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from watcher import model
+from watcher.receivers import render, triage, words
+
+LATE = timedelta(minutes=2)
+MOST_LINES = 40
+
+# What only edits the parent; everything else is a post, and so is what people must notice.
+_FOLDED = {model.EntryKind.OPENED, model.EntryKind.DETAILED, model.EntryKind.DIAGNOSING}
+_SIGNS = {
+    model.EntryKind.REOPENED: "\N{LARGE RED CIRCLE}",
+    model.EntryKind.JOINED: "\N{HEAVY PLUS SIGN}",
+    model.EntryKind.CHANGED: "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}",
+    model.EntryKind.DIAGNOSED: "\N{LEFT-POINTING MAGNIFYING GLASS}",
+    model.EntryKind.ACKNOWLEDGED: "\N{RAISED HAND}",
+    model.EntryKind.UNACKNOWLEDGED: "\N{WAVING HAND SIGN}",
+    model.EntryKind.NOTED: "\N{MEMO}",
+    model.EntryKind.BLIND: "\N{MEDIUM WHITE CIRCLE}",
+    model.EntryKind.SIGHTED: "\N{EYES}",
+    model.EntryKind.VANISHED: "\N{BLACK QUESTION MARK ORNAMENT}",
+    model.EntryKind.CLEARED: "\N{WHITE HEAVY CHECK MARK}",
+    model.EntryKind.RESOLVED: "\N{LARGE GREEN CIRCLE}",
+}
+
+
+def is_posted(entry: model.Entry) -> bool:
+    """Whether an entry is a post of its own; the parent's edit tells the others."""
+    if entry.kind is model.EntryKind.OPENED:
+        return False  # the parent itself
+    return entry.notify or entry.kind not in _FOLDED
+
+
+def reply(
+    dossier: model.Dossier,
+    entries: Sequence[model.Entry],
+    *,
+    now: datetime,
+    mention: str = "",
+    duplicate: bool = False,
+) -> render.Message:
+    """Write one entry, or a digest of several; `mention` calls people if it is given.
+
+    `duplicate` says that the same post may have been made before.
+    """
+    first = _title(entries, now) if len(entries) > 1 else _single(entries[0], now)
+    if duplicate:
+        first += " _(possible duplicate)_"
+    first = f"{mention} {first}".lstrip()
+    if len(entries) > 1:
+        text = f"{first}: {_line(entries[-1], longest=600)}"
+        return render.Message(text=text, blocks=_sections([first, *_digest(entries, now)]))
+    lines = [first, *_findings(dossier, entries[0])]
+    return render.Message(text=first[: words.FALLBACK], blocks=_sections(lines))
+
+
+def _single(entry: model.Entry, now: datetime) -> str:
+    line = _line(entry, longest=1_500)
+    if now - entry.at <= LATE:
+        return line
+    told = words.clock(now, now, seconds=False)
+    return f"{line} _(occurred {words.clock(entry.at, now)}, told {told})_"
+
+
+def _findings(dossier: model.Dossier, entry: model.Entry) -> list[str]:
+    """Tell what the run found that this entry is about."""
+    run = entry.data.get("run")
+    runs = [one for one in dossier.incident.diagnostics if one.run == run]
+    return triage.whole(runs[0])[1:] if runs else []
+
+
+def _title(entries: Sequence[model.Entry], now: datetime) -> str:
+    first, last = words.clock(entries[0].at, now), words.clock(entries[-1].at, now)
+    told = words.clock(now, now, seconds=False)
+    return f"*{len(entries)} entries*, occurred {first} to {last}, told {told}"
+
+
+def _digest(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
+    left_out = len(entries) - MOST_LINES
+    if left_out > 0:
+        yield f"_the {left_out} earliest are left out_"
+    for entry in entries[-MOST_LINES:]:
+        yield f"{words.clock(entry.at, now)} {_line(entry, longest=220)}"
+
+
+def _line(entry: model.Entry, *, longest: int) -> str:
+    by = f" (by {words.say(entry.by, 80)})" if entry.by and entry.by not in entry.text else ""
+    sign = _SIGNS.get(entry.kind, "")
+    return f"{sign} {words.say(entry.text, longest)}{by}".lstrip()
+
+
+def _sections(lines: Sequence[str]) -> list[words.Block]:
+    """Put lines into sections, as many as a message takes."""
+    blocks: list[words.Block] = []
+    room = words.MESSAGE
+    texts = list(words.paragraphs(lines))
+    for number, text in enumerate(texts, start=1):
+        room -= len(text)
+        if room < 0:
+            blocks.append(words.context(f"cut here: {len(texts) - number + 1} parts are left out"))
+            break
+        blocks.append(words.section(text))
+    return blocks

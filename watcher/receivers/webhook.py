@@ -1,0 +1,93 @@
+"""Posts the incident document to an address, signed, whenever the incident has changed.
+
+Law: a repetition is harmless, as it carries the same version; so nothing is looked up here. The
+address may hold a secret in its path: errors name its host alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import replace
+
+import aiohttp
+from yarl import URL
+
+from watcher import clock as time
+from watcher import model, ports
+from watcher.receivers import document, settings
+
+TIMEOUT_SECONDS = 20.0
+_TEMPORARY = {408, 425, 429}
+
+
+class WebhookReceiver:
+    """One address, told as `name`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        keys: settings.WebhookReceiver,
+        session: aiohttp.ClientSession,
+        clock: time.Clock,
+    ) -> None:
+        self.name = name
+        self._url = URL(keys.url)
+        self._secret = keys.secret.get_secret_value().encode()
+        self._session = session
+        self._clock = clock
+        self._place = f"webhook {name} ({self._url.host})"
+
+    async def tell(
+        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    ) -> model.Receipt:
+        """Post the document if it is a new version. Raises TemporaryError or PermanentError."""
+        del telling  # one act, and a harmless one to repeat
+        told = dossier.incident
+        if receipt.parent_version != told.version:
+            await self._post(
+                document.incident(dossier).encode(),
+                {
+                    "X-Watcher-Incident": told.id,
+                    "X-Watcher-Version": str(told.version),
+                    "X-Watcher-Event-Id": f"{told.id}-{told.entries}",
+                },
+            )
+        return replace(receipt, parent_version=told.version, told_through=told.entries)
+
+    async def _post(self, body: bytes, headers: Mapping[str, str]) -> None:
+        timestamp = str(int(self._clock.now().timestamp()))
+        signed = {"X-Watcher-Timestamp": timestamp, "Content-Type": "application/json"}
+        if self._secret:
+            signed["X-Watcher-Signature"] = signature(self._secret, timestamp, body)
+        try:
+            async with self._session.post(
+                self._url,
+                data=body,
+                headers={**headers, **signed},
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                allow_redirects=False,  # a signed document goes where it was meant to go
+            ) as response:
+                self._check(response)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise model.TemporaryError(f"{self._place}: {type(error).__name__}") from error
+
+    def _check(self, response: aiohttp.ClientResponse) -> None:
+        status = response.status
+        if 200 <= status < 300:
+            return
+        if status >= 500 or status in _TEMPORARY:
+            wait = response.headers.get("Retry-After", "")
+            delay = float(wait) if wait.isdecimal() else None
+            raise model.TemporaryError(f"{self._place} answered {status}", delay=delay)
+        raise model.PermanentError(
+            f"{self._place} answered {status}: check receivers.{self.name}.url and .secret"
+        )
+
+
+def signature(secret: bytes, timestamp: str, body: bytes) -> str:
+    """Sign `TIMESTAMP.BODY`; a reader compares in constant time and refuses old timestamps."""
+    digest = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256)
+    return f"sha256={digest.hexdigest()}"

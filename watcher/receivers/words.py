@@ -1,0 +1,108 @@
+"""Small pieces of Slack text: escaped vendor words, times, lines that fit into a block.
+
+Law: text that is not our own passes through `say`, so that it is escaped, printable and bounded.
+Limits: docs.slack.dev, Block Kit; all blocks together fail near 13,000 characters (bolt-js 2509).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from watcher.vendors import texts
+
+Block = dict[str, Any]
+
+HEADER = 150
+SECTION = 2_900  # Slack takes 3,000
+MESSAGE = 11_000  # Slack fails near 13,000
+FALLBACK = 3_000  # Slack asks for at most 4,000
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def say(text: str, longest: int = 200) -> str:
+    """Escape text for mrkdwn, on one line, at most `longest` characters once it is escaped."""
+    parts: list[str] = []
+    left = longest
+    for character in texts.clean(text, longest):
+        part = _ESCAPES.get(character, character)
+        left -= len(part)
+        if left < 0:
+            while parts and left < len(_CUT):
+                left += len(parts.pop())
+            parts.append(_CUT)
+            break
+        parts.append(part)
+    return "".join(parts)
+
+
+def plain(text: str, longest: int) -> str:
+    """Clean text for a plain_text object, which interprets nothing but emoji names."""
+    return texts.clean(text, longest)
+
+
+def link(url: str, label: str) -> str:
+    """Write a link, or only its label where the address is none that Slack would follow."""
+    if not url.startswith(("https://", "http://")) or any(c in url for c in "<>| \n"):
+        return say(f"{label}: {url}")
+    return f"<{url.replace('&', '&amp;')}|{label}>"
+
+
+def clock(at: datetime, now: datetime, *, seconds: bool = True) -> str:
+    """Write a time in UTC, with its date only when that is not today's."""
+    at = at.astimezone(UTC)
+    form = "%H:%M:%S" if seconds else "%H:%M"
+    if at.date() != now.astimezone(UTC).date():
+        form = f"%Y-%m-%d {form}"
+    return at.strftime(f"{form} UTC")
+
+
+def local(at: datetime) -> str:
+    """Write a time that Slack shows in its reader's own zone."""
+    at = at.astimezone(UTC)
+    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
+
+
+def header(text: str) -> Block:
+    """Make a headline."""
+    return {
+        "type": "header",
+        "text": {"type": "plain_text", "text": plain(text, HEADER), "emoji": True},
+    }
+
+
+def section(text: str) -> Block:
+    """Make a paragraph; `verbatim` lets Slack make no links of what looks like some."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+
+
+def context(text: str) -> Block:
+    """Make a line in small print."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
+
+
+def fit(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} more") -> str:
+    """Join as many lines as fit; the last then says how many more there are."""
+    room = longest - len(rest) - 8
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            kept.append(rest.format(len(lines) - len(kept)))
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines into texts of at most a section's length each."""
+    text = ""
+    for line in lines:
+        if text and len(text) + len(line) + 1 > SECTION:
+            yield text
+            text = ""
+        text = f"{text}\n{line}" if text else line
+    if text:
+        yield text
