@@ -37,11 +37,17 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-async def sim(clock: HandClock) -> AsyncIterator[simulator.Simulator]:
-    """The outage scenario on a clock moved by hand, without a broker."""
-    scenario = simulator.load("outage")
+def scenario() -> simulator.Scenario:
+    """The outage, with diagnostics that take no time."""
+    whole = simulator.load("outage").model_dump(by_alias=True, exclude_unset=True)
+    whole["world"]["diagnostics"]["services"]["SVC1"]["takes"] = "0s"
+    return simulator.Scenario.model_validate(whole)
+
+
+@pytest.fixture
+async def sim(clock: HandClock, scenario: simulator.Scenario) -> AsyncIterator[simulator.Simulator]:
+    """A simulator on a clock moved by hand, without a broker."""
     async with simulator.Simulator(scenario, clock, with_broker=False) as running:
-        running.change(diagnostics={"id": "SVC1", "takes": "0s"})
         yield running
 
 

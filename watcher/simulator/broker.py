@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 import aiomqtt
 from amqtt.broker import Broker  # type: ignore[import-untyped] # it ships no types
@@ -77,13 +76,29 @@ async def serve(port: int = 0) -> AsyncIterator[int]:
     with _hushed("amqtt", "transitions"):
         broker = Broker(_CONFIG)
         await broker.start()
-        connected = partial(broker.stream_connected, listener_name=_LISTENER)
-        server = await asyncio.start_server(connected, "127.0.0.1", port)
+        sessions: set[asyncio.Task[None]] = set()
+
+        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await broker.stream_connected(reader, writer, listener_name=_LISTENER)
+            finally:
+                # amqtt leaves a connection open whose client never said CONNECT.
+                writer.close()
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            session = asyncio.create_task(converse(reader, writer), name="simulator mqtt session")
+            sessions.add(session)
+            session.add_done_callback(sessions.discard)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", port)
         try:
             yield int(server.sockets[0].getsockname()[1])
         finally:
             server.close()
             await broker.shutdown()
+            for session in sessions:
+                session.cancel()
+            await asyncio.gather(*sessions, return_exceptions=True)
             await server.wait_closed()
 
 

@@ -11,7 +11,7 @@ from reportlab.lib.units import inch  # type: ignore[import-untyped] # it ships 
 from reportlab.lib.utils import simpleSplit  # type: ignore[import-untyped] # it ships no types
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped] # it ships no types
 
-from watcher.simulator.scenario import Diagnosable, Test
+from watcher.simulator.scene import Diagnosable, Test
 
 _INK = colors.HexColor("#1d2733")
 _QUIET = colors.HexColor("#5f6b7a")

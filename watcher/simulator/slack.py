@@ -6,28 +6,16 @@ completing one upload twice shares the file twice.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
-from watcher.simulator import limits, workspace
+from watcher.simulator import workspace
+from watcher.simulator.arguments import Arguments, SlackError, content_of, decoded, read
 from watcher.simulator.workspace import File, Message, Workspace
 
 PREFIX = "/slack"
-_LONGEST_TEXT = 40_000
-Arguments = Mapping[str, Any]
-
-
-class SlackError(Exception):
-    """Slack answers 200 with `ok: false`; the first argument is its `error`."""
-
-    def __init__(self, error: str, messages: list[str] | None = None, wait: int = 0) -> None:
-        super().__init__(error)
-        self.error = error
-        self.messages = messages or []
-        self.wait = wait
 
 
 class Slack:
@@ -56,7 +44,7 @@ class Slack:
 
     async def call(self, request: web.Request) -> web.Response:
         """Answer one method."""
-        arguments = await _arguments(request)
+        arguments = await read(request)
         try:
             self._admit(request, arguments)
             method = self._methods.get(request.match_info["method"], _unknown_method)
@@ -108,7 +96,7 @@ class Slack:
 
     def _post_message(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._channel(arguments, "channel")
-        content = _content(arguments)
+        content = content_of(arguments)
         wait = self._space.seconds_to_wait(channel)
         if wait:
             raise SlackError("ratelimited", wait=wait)
@@ -136,7 +124,7 @@ class Slack:
         ts = arguments.get("ts", "")
         if self._space.find(channel, ts) is None:
             raise SlackError("message_not_found")
-        content = _content(arguments)
+        content = content_of(arguments)
         if not any(content.get(key) for key in ("text", "blocks", "attachments")):
             raise SlackError("no_text")
         edited = "blocks" not in content and "attachments" not in content
@@ -176,7 +164,7 @@ class Slack:
         return {"upload_url": address, "file_id": file.id}
 
     def _complete_upload(self, arguments: Arguments, request: web.Request) -> dict[str, Any]:
-        wanted = _decoded(arguments, "files")
+        wanted = decoded(arguments, "files")
         if not isinstance(wanted, list) or not wanted:
             raise SlackError("missing_argument")
         files = []
@@ -221,63 +209,6 @@ class Slack:
 
 def _unknown_method(_: Arguments, __: web.Request) -> dict[str, Any]:
     raise SlackError("unknown_method")
-
-
-async def _arguments(request: web.Request) -> Arguments:
-    """Read arguments from the query, then from the body, be it JSON or a form."""
-    arguments: dict[str, Any] = dict(request.query)
-    if request.content_type == "application/json":
-        try:
-            body = await request.json()
-        except json.JSONDecodeError:
-            return arguments
-        return arguments | body if isinstance(body, dict) else arguments
-    return arguments | dict(await request.post())
-
-
-def _decoded(arguments: Arguments, key: str) -> Any:
-    """Give a structured argument, which a form or a query carries as JSON text."""
-    value = arguments.get(key)
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError:
-        raise SlackError("invalid_arguments", [f"{key} is no JSON"]) from None
-
-
-def _content(arguments: Arguments) -> Message:
-    """Read what a message says, checked against Slack's limits."""
-    content: Message = {}
-    if "text" in arguments:
-        content["text"] = str(arguments["text"])[:_LONGEST_TEXT]
-    for key in ("blocks", "attachments"):
-        value = _decoded(arguments, key)
-        if value is not None:
-            content[key] = value
-    everything = list(content.get("blocks", []))
-    faults = list(limits.faults_of(content.get("blocks", [])))
-    for number, attachment in enumerate(content.get("attachments", [])):
-        blocks = attachment.get("blocks", [])
-        everything += blocks
-        faults += limits.faults_of(blocks, f"/attachments/{number}/blocks")
-    if faults:
-        raise SlackError("invalid_blocks", [f"[ERROR] {fault}" for fault in faults])
-    if len(everything) > limits.MOST_BLOCKS or limits.too_much(everything):
-        raise SlackError("msg_blocks_too_long")
-    metadata = _decoded(arguments, "metadata")
-    if metadata is not None:
-        content["metadata"] = _metadata(metadata)
-    return content
-
-
-def _metadata(metadata: Any) -> Any:
-    if metadata == {}:
-        return None
-    good = isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict)
-    if not good or not isinstance(metadata.get("event_type"), str):
-        raise SlackError("invalid_metadata_format")
-    return metadata
 
 
 def _shown(message: Message, *, metadata: bool = True) -> Message:

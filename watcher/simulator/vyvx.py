@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from watcher.simulator import scenario as script
+from watcher.simulator import scene
 from watcher.simulator.world import Alarm, World
 
 PREFIX = "/vyvx/v1.0"
@@ -78,7 +78,7 @@ class Vyvx:
     def _reply(self, services: dict[str, Any]) -> web.Response:
         return web.json_response({"data": {"services": services, "time": stamp(self._world.now())}})
 
-    def _find(self, request: web.Request) -> tuple[str, script.Service]:
+    def _find(self, request: web.Request) -> tuple[str, scene.Service]:
         self._admit(request)
         key = request.match_info["id"]
         service = self._world.services.get(key)
@@ -143,7 +143,7 @@ def _asked_time(request: web.Request, key: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _status(service: script.Service) -> Any:
+def _status(service: scene.Service) -> Any:
     if service.raw is not None:
         return service.raw
     return {"state": service.state, "ingress_state": service.ingress_state}
@@ -157,7 +157,7 @@ def _event(alarm: Alarm) -> dict[str, Any]:
 When = Callable[[timedelta | None], datetime | None]
 
 
-def _details(key: str, service: script.Service, when: When) -> dict[str, Any]:
+def _details(key: str, service: scene.Service, when: When) -> dict[str, Any]:
     notes = [
         {
             "id": note.id,
@@ -179,8 +179,8 @@ def _details(key: str, service: script.Service, when: When) -> dict[str, Any]:
     }
 
 
-def _schedule(booking: script.Reservation, when: When) -> dict[str, Any]:
-    def written(interval: script.Interval) -> dict[str, str]:
+def _schedule(booking: scene.Reservation, when: When) -> dict[str, Any]:
+    def written(interval: scene.Interval) -> dict[str, str]:
         return {"start": stamp(when(interval.start)), "end": stamp(when(interval.end))}
 
     schedule: dict[str, Any] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from watcher.clock import Clock
-from watcher.simulator import scenario as script
+from watcher.simulator import scene as scenery
 
 Message = dict[str, Any]
 BOT_USER = "U0WATCHER0"
@@ -48,7 +48,7 @@ class File:
 class Workspace:
     """See the module. `version` grows with every change, for whoever shows it."""
 
-    def __init__(self, scene: script.Slack, clock: Clock) -> None:
+    def __init__(self, scene: scenery.Slack, clock: Clock) -> None:
         self.scene = scene
         self.version = 0
         self.files: dict[str, File] = {}

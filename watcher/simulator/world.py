@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from watcher.clock import Clock
 from watcher.simulator import scenario as script
+from watcher.simulator import scene
 
 T = TypeVar("T")
 
@@ -61,10 +62,10 @@ class World:
     scenario: script.Scenario
     clock: Clock
     origin: datetime = field(init=False)
-    services: dict[str, script.Service] = field(init=False)
+    services: dict[str, scene.Service] = field(init=False)
     alarms: dict[str, list[Alarm]] = field(init=False)
-    lines: dict[str, script.Line] = field(init=False)
-    diagnosables: dict[str, script.Diagnosable] = field(init=False)
+    lines: dict[str, scene.Line] = field(init=False)
+    diagnosables: dict[str, scene.Diagnosable] = field(init=False)
     runs: list[Run] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     revoked: dict[str, datetime] = field(default_factory=dict)
@@ -75,15 +76,15 @@ class World:
 
     def __post_init__(self) -> None:
         """Set the scene; nothing happens before `begin()`."""
-        scene = self.scenario.world
+        start = self.scenario.world
         self.origin = self.clock.now()
-        first = scene.vyvx.crowd.first_id
-        crowd = range(first, first + scene.vyvx.crowd.count)
-        self.services = {str(n): script.Service(name=f"Feed {n}") for n in crowd}
-        self.services |= scene.vyvx.services
+        first = start.vyvx.crowd.first_id
+        crowd = range(first, first + start.vyvx.crowd.count)
+        self.services = {str(n): scene.Service(name=f"Feed {n}") for n in crowd}
+        self.services |= start.vyvx.services
         self.alarms = {key: self._recorded(service) for key, service in self.services.items()}
-        self.lines = dict(scene.evpl.lines)
-        self.diagnosables = dict(scene.diagnostics.services)
+        self.lines = dict(start.evpl.lines)
+        self.diagnosables = dict(start.diagnostics.services)
         self._ahead = deque(sorted(self.scenario.events, key=lambda event: event.at))
 
     def begin(self) -> None:
@@ -120,7 +121,7 @@ class World:
             wanted = change.diagnostics.model_dump(exclude={"id"}, exclude_none=True)
             known = _known(self.diagnosables, change.diagnostics.id, "diagnosable service")
             merged = known.model_dump() | wanted
-            self.diagnosables[change.diagnostics.id] = script.Diagnosable.model_validate(merged)
+            self.diagnosables[change.diagnostics.id] = scene.Diagnosable.model_validate(merged)
         if change.fault:
             span = change.fault.span
             until = None if span is None else at + span
@@ -186,7 +187,7 @@ class World:
             ],
         }
 
-    def _recorded(self, service: script.Service) -> list[Alarm]:
+    def _recorded(self, service: scene.Service) -> list[Alarm]:
         return [
             Alarm(
                 start=self.origin + (spell.start or timedelta(0)),
@@ -198,7 +199,7 @@ class World:
         ]
 
     def _change_service(self, change: script.VyvxChange, at: datetime) -> None:
-        before = self.services.get(change.id, script.Service())
+        before = self.services.get(change.id, scene.Service())
         wanted = {
             key: getattr(change, key)
             for key in change.model_fields_set - {"id", "message"}
