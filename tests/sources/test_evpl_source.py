@@ -1,0 +1,200 @@
+"""EVPL lines as subjects, and their samples."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from watcher import model
+from watcher.sources import diff, evpl, settings
+from watcher.vendors import evpl as client
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # where the virtual clock starts
+
+
+class Client:
+    """Hands out what a test gives it, and keeps what it was asked for."""
+
+    def __init__(self, *answers: client.Utilization) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    async def utilization(self, start: datetime, end: datetime) -> client.Utilization:
+        self.asked.append((start, end))
+        return self.answers.pop(0)
+
+
+def keys(**given: object) -> settings.EvplSource:
+    return settings.EvplSource(kind="evpl", operator_code="O", application_id="A", **given)
+
+
+def ago(minutes: float) -> datetime:
+    return NOON - timedelta(minutes=minutes)
+
+
+def line(values: dict[float, float], *, name: str = "LD1", metric: str = "U") -> client.Line:
+    """Make a line with values by minutes before noon."""
+    return client.Line(
+        instance=name,
+        metric=metric,
+        pop_country="FR",
+        pop_name="PAR",
+        values={ago(minutes): value for minutes, value in values.items()},
+    )
+
+
+def answer(*lines: client.Line, **given: object) -> client.Utilization:
+    return client.Utilization(lines=lines, **given)
+
+
+@pytest.fixture
+def feed(clock):
+    def build(*answers: client.Utilization, **given: object) -> evpl.EvplSource:
+        return evpl.EvplSource("evpl", keys(**given), Client(*answers), clock)
+
+    return build
+
+
+async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
+    one = feed(
+        answer(
+            line({10: 95, 5: 30}, metric="UtilizationIn"),
+            line({10: 20, 5: 40}, metric="UtilizationOut"),
+        )
+    )
+    snapshot = await one.poll()
+    assert diff.Differ("evpl").compare(snapshot).seen == (
+        model.Observed(
+            key="evpl/LD1",
+            fields={"utilization": 40},
+            labels={"pop_country": "FR", "pop_name": "PAR"},
+            vendor_time=ago(5),
+        ),
+    )
+    assert snapshot.vendor_time == ago(5)
+    assert [(s.direction, s.at, s.value) for s in snapshot.samples] == [
+        ("in", ago(10), 95),
+        ("out", ago(10), 20),
+        ("in", ago(5), 30),
+        ("out", ago(5), 40),
+    ]
+    assert {(s.subject, s.metric) for s in snapshot.samples} == {("evpl/LD1", "utilization")}
+
+
+async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
+    one = feed(
+        answer(line({10: 1, 5: 2})),
+        answer(line({10: 1, 5: 2})),
+        answer(line({15: 7, 10: 1.5, 5: 2, 0: 3})),
+    )
+    counts = [[(s.at, s.value) for s in (await one.poll()).samples] for _ in range(3)]
+    assert counts == [
+        [(ago(10), 1), (ago(5), 2)],
+        [],
+        [(ago(15), 7), (ago(10), 1.5), (ago(0), 3)],
+    ]
+
+
+async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed, clock):
+    one = feed(answer(line({5: 1})), answer(), answer(line({5: 1})))
+    await one.poll()
+    clock.selector.seconds = 5 * 3_600
+    await one.poll()
+    clock.selector.seconds = 30 * 86_400
+    await one.poll()
+    assert one._client.asked == [
+        (NOON - timedelta(hours=1), NOON),
+        (ago(5) - timedelta(minutes=15), NOON + timedelta(hours=5)),
+        (NOON + timedelta(days=30) - evpl.FARTHEST, NOON + timedelta(days=30)),
+    ]
+
+
+async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
+    one = feed(answer(line({5: 40})), answer(line({})))
+    differ = diff.Differ("evpl")
+    differ.compare(await one.poll())
+    assert differ.compare(await one.poll()).seen == ()
+
+
+async def test_a_line_without_any_value_has_none_and_not_zero(feed):
+    snapshot = await feed(answer(line({}))).poll()
+    (seen,) = diff.Differ("evpl").compare(snapshot).seen
+    assert (seen.fields, seen.vendor_time, snapshot.samples) == ({"utilization": None}, None, ())
+
+
+async def test_a_ratio_becomes_percent(feed):
+    snapshot = await feed(answer(line({5: 0.5})), unit="ratio").poll()
+    assert [s.value for s in snapshot.samples] == [50]
+
+
+@pytest.mark.parametrize(("unit", "wrong"), [("percent", 4_700.0), ("ratio", 47.0)])
+async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wrong):
+    one = feed(answer(line({5: wrong})), answer(line({5: wrong})), unit=unit)
+    with capture_logs() as logs:
+        assert (await one.poll()).samples == ()
+        assert (await one.poll()).samples == ()
+    assert [entry["event"] for entry in logs] == ["evpl_unit_wrong"]
+
+
+async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
+    one = feed(answer(line(dict.fromkeys(range(20), 0.4))))
+    with capture_logs() as logs:
+        assert len((await one.poll()).samples) == 20
+    assert "ratio" in logs[0]["said"]
+
+
+async def test_idle_lines_are_not_said_to_look_like_a_ratio(feed):
+    with capture_logs() as logs:
+        await feed(answer(line(dict.fromkeys(range(20), 0.0)))).poll()
+    assert logs == []
+
+
+async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed):
+    one = feed(
+        answer(line({5: 1}), line({5: 1}, name="LD2")),
+        answer(line({0: 2}), complete=False),
+    )
+    differ = diff.Differ("evpl")
+    with capture_logs() as logs:
+        differ.compare(await one.poll())
+        polled = differ.compare(await one.poll())
+    assert (polled.complete, polled.absent) == (False, ())
+    assert [s.value for s in polled.samples] == [2]
+    assert [entry["event"] for entry in logs] == ["evpl_pages_repeat"]
+
+
+async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):
+    one = feed(answer(line({5: 1})), answer(line({5: 1}, name="LD2")))
+    differ = diff.Differ("evpl")
+    differ.compare(await one.poll())
+    polled = differ.compare(await one.poll())
+    assert (polled.absent, [each.key for each in polled.seen]) == (("evpl/LD1",), ["evpl/LD2"])
+
+
+async def test_two_metrics_without_a_direction_give_the_worse_value(feed):
+    one = feed(answer(line({5: 80}, metric="A"), line({5: 20}, metric="B")))
+    assert [s.value for s in (await one.poll()).samples] == [80]
+
+
+@pytest.mark.parametrize(
+    ("metric", "way"),
+    [
+        ("UtilizationIn", "in"),
+        ("utilization_out", "out"),
+        ("INGRESS_UTILIZATION", "in"),
+        ("TxUtilization", "out"),
+        ("rxUtil", "in"),
+        ("Utilization", ""),
+        ("maintenance", ""),
+        ("", ""),
+    ],
+)
+def test_the_direction_is_read_off_whole_words_alone(metric, way):
+    assert evpl.direction(metric) == way
+
+
+async def test_an_evpl_line_has_no_details(feed):
+    with pytest.raises(model.PermanentError, match="no details"):
+        await feed().details("evpl/LD1")

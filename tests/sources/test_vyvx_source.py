@@ -1,0 +1,85 @@
+"""Vyvx reservations as subjects."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from watcher import model
+from watcher.sources import diff
+from watcher.sources import vyvx as source
+from watcher.vendors import vyvx
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class Client:
+    """Hands out what a test gives it."""
+
+    def __init__(self, *answers: vyvx.Statuses) -> None:
+        self.answers = list(answers)
+        self.detailed: list[str] = []
+
+    async def statuses(self) -> vyvx.Statuses:
+        return self.answers.pop(0)
+
+    async def details(self, service: str) -> model.Details:
+        self.detailed.append(service)
+        return model.Details(labels={"name": service})
+
+
+def statuses(**services: tuple[str | None, str | None]) -> vyvx.Statuses:
+    return vyvx.Statuses(
+        services={i: vyvx.Service(*states) for i, states in services.items()}, time=NOW
+    )
+
+
+async def observe(*services: vyvx.Statuses) -> list[model.Observed]:
+    feed = source.VyvxSource("vyvx", Client(*services))
+    differ = diff.Differ("vyvx")
+    return [each for _ in services for each in differ.compare(await feed.poll()).seen]
+
+
+async def test_states_become_fields():
+    assert await observe(statuses(a=("offline", "online"))) == [
+        model.Observed(
+            key="vyvx/a", fields={"state": "offline", "ingress_state": "online"}, vendor_time=NOW
+        )
+    ]
+
+
+@pytest.mark.parametrize("word", [None, "", "Flummoxed", "<!channel>", "x" * 10_000])
+async def test_an_odd_word_reads_as_unknown_and_is_logged_once(word):
+    with capture_logs() as logs:
+        told = await observe(statuses(a=(word, "online"), b=("ONLINE ", word)))
+    assert [each.fields for each in told] == [
+        {"state": "unknown", "ingress_state": "online"},
+        {"state": "online", "ingress_state": "unknown"},
+    ]
+    assert len(logs) == (1 if word else 0)
+    assert all(len(line["state"]) <= 60 for line in logs)
+
+
+async def test_a_vendor_that_invents_words_does_not_fill_the_log():
+    with capture_logs() as logs:
+        await observe(statuses(**{f"i{n}": (f"word{n}", None) for n in range(500)}))
+    assert len(logs) == source.MOST_ODD_WORDS
+
+
+async def test_equal_fields_are_one_object():
+    many = {f"i{n}": ("online", "online" if n % 2 else "Online") for n in range(50)}
+    told = await observe(statuses(**many))
+    assert len({id(each.fields) for each in told}) == 1
+
+
+async def test_a_change_of_spelling_alone_is_told_and_harmless():
+    told = await observe(statuses(a=("online", "online")), statuses(a=("Online", "online")))
+    assert told[0].fields == told[1].fields
+
+
+async def test_details_are_asked_by_the_vendors_own_id():
+    client = Client()
+    details = await source.VyvxSource("vyvx", client).details("vyvx/12/34")
+    assert (client.detailed, details.labels) == (["12/34"], {"name": "12/34"})

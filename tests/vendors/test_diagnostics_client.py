@@ -1,0 +1,57 @@
+"""Service Diagnostics is asked once, and its reply is kept as it came."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from aiohttp import web
+
+from watcher import model
+from watcher.vendors import diagnostics, http
+
+
+@pytest.fixture
+def client(vendor, session, clock, meter, oauth2_account) -> diagnostics.Client:
+    account = http.Account("lumen", oauth2_account, session, clock, meter)
+    return diagnostics.Client(account, vendor.url, timeout=timedelta(seconds=5))
+
+
+async def test_the_reply_is_given_raw_and_decoded(vendor, client):
+    body = b'{"data": [{"pdf": "data:application/pdf;base64,AAAA"}]} '
+    vendor.replies(body=body)
+    answer = await client.detail("SVC 1/a&b")
+    assert answer.raw == body
+    assert answer.content == {"data": [{"pdf": "data:application/pdf;base64,AAAA"}]}
+    assert vendor.asked[0].path == "/ServiceAssurance/v2/Diagnostics/service/detail"
+    assert list(vendor.asked[0].query.items()) == [("serviceId", "SVC 1/a&b")]
+    assert vendor.asked[0].headers["Accept"] == "application/json"
+
+
+async def test_a_run_that_fails_is_not_repeated(vendor, client):
+    vendor.replies(status=503)
+    with pytest.raises(model.TemporaryError):
+        await client.detail("SVC1")
+    assert len(vendor.asked) == 1
+
+
+async def test_a_revoked_token_costs_a_second_request_and_no_more(vendor, client):
+    vendor.replies_in_turn(
+        lambda: web.Response(status=401), lambda: web.Response(text='{"data": []}')
+    )
+    assert (await client.detail("SVC1")).content == {"data": []}
+
+
+@pytest.mark.parametrize(("status", "told"), [(403, "not entitled"), (404, "answered 404")])
+async def test_a_service_without_diagnostics_is_permanent(vendor, client, status, told):
+    vendor.replies(status=status)
+    with pytest.raises(model.PermanentError, match=told):
+        await client.detail("SVC1")
+
+
+async def test_a_reply_of_fifteen_megabytes_is_taken_and_one_of_thirty_is_not(vendor, client):
+    vendor.replies(body=b'{"data": "' + b"A" * 15_000_000 + b'"}')
+    assert len((await client.detail("SVC1")).raw) > 15_000_000
+    vendor.replies(body=b'{"data": "' + b"A" * 30_000_000 + b'"}')
+    with pytest.raises(model.TemporaryError, match="more than 20 MB"):
+        await client.detail("SVC1")

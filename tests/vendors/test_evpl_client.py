@@ -1,0 +1,208 @@
+"""Orange's pages and values, as documented and as they must be survived."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+
+from watcher import model
+from watcher.vendors import evpl, moments
+
+START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
+END = datetime(2026, 3, 1, 12, 0, 0, 41_000, tzinfo=UTC)
+
+
+def at(minute: int) -> datetime:
+    return START.replace(minute=minute)
+
+
+@pytest.fixture
+def client(connect, oauth2_account) -> evpl.Client:
+    return evpl.Client(
+        connect(oauth2_account, attempts=1),
+        operator_code="OP1",
+        application_id="A1",
+        granularity=timedelta(minutes=5),
+    )
+
+
+def entry(instance: str, *, minute: int = 55, value: object = "10") -> dict[str, object]:
+    values = [{"timeStamp": moments.write(at(minute)), "value": value}]
+    return {"objectInstanceId": instance, "metric_name": "U", "performanceValues": values}
+
+
+async def test_the_request_is_what_the_document_asks_for(vendor, client):
+    vendor.replies(text='{"entries": [], "hasNext": false}')
+    await client.utilization(START, END)
+    (request,) = vendor.asked
+    assert request.path == "/pm_jobs/JOBV/reports/UTILIZATION"
+    assert list(request.query.items()) == [
+        ("codeOpe", "OP1"),
+        ("startTime", "2026-03-01T11:00:00.000Z"),
+        ("endTime", "2026-03-01T12:00:00.041Z"),
+        ("offer_type", "EVPL"),
+        ("granularity", "300s"),
+        ("ctxtid", "wses"),
+        ("ctxtid", "vsn"),
+    ]
+    assert request.headers["ApplicationID"] == "A1"
+    assert request.headers["pagination"] == "1"
+    assert request.headers["Accept"] == "application/json"
+    assert request.headers["Authorization"] == "Bearer token-1"
+
+
+async def test_pages_are_joined_and_values_read_tolerantly(vendor, client, fixture_bytes):
+    pages = {"1": "evpl/page_1.json", "3": "evpl/page_2.json"}
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=fixture_bytes(pages[request.headers["pagination"]]))
+
+    vendor.answer = answer
+    answered = await client.utilization(START, END)
+    paris = {"pop_country": "FR", "pop_name": "PAR", "pop_section": "PAR-LON"}
+    assert answered == evpl.Utilization(
+        lines=(
+            evpl.Line(
+                instance="LD100001",
+                metric="UtilizationIn",
+                **paris,
+                values={at(50): 31.5, at(55): 32.5},
+            ),
+            evpl.Line(instance="LD100001", metric="UtilizationOut", **paris, values={at(50): 80.0}),
+            evpl.Line(
+                instance="LD100002",
+                metric="Utilization",
+                pop_country="GB",
+                pop_name="LON",
+                values={at(55): 12.5},
+            ),
+        ),
+        unreadable=1,
+        dropped=5,
+    )
+
+
+async def test_a_page_that_repeats_for_ever_leaves_the_answer_incomplete(vendor, client):
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"hasNext": True, "entries": [entry("A")]})
+
+    vendor.answer = answer
+    answered = await client.utilization(START, END)
+    assert not answered.complete
+    assert [line.instance for line in answered.lines] == ["A"]
+    assert len(vendor.asked) == 2
+
+
+async def test_pages_without_end_stop_at_the_cap(vendor, client):
+    async def answer(request: web.Request) -> web.Response:
+        first = request.headers["pagination"]
+        return web.json_response({"hasNext": True, "entries": [entry(f"L{first}")]})
+
+    vendor.answer = answer
+    answered = await client.utilization(START, END)
+    assert (answered.complete, len(answered.lines)) == (False, evpl.MOST_PAGES)
+
+
+async def test_an_empty_page_ends_the_answer_though_more_is_promised(vendor, client):
+    vendor.replies_in_turn(
+        lambda: web.json_response({"hasNext": True, "entries": [entry("A")]}),
+        lambda: web.json_response({"hasNext": True, "entries": []}),
+    )
+    answered = await client.utilization(START, END)
+    assert (answered.complete, len(answered.lines)) == (True, 1)
+
+
+async def test_total_pages_of_zero_is_not_no_data(vendor, client):
+    page = {"currentPage": 0, "totalPages": 0, "hasNext": False, "entries": [entry("A")]}
+    vendor.replies_in_turn(lambda: web.json_response(page))
+    assert len((await client.utilization(START, END)).lines) == 1
+
+
+async def test_pages_that_shift_between_calls_count_each_value_once(vendor, client):
+    vendor.replies_in_turn(
+        lambda: web.json_response({"hasNext": True, "entries": [entry("A"), entry("B")]}),
+        lambda: web.json_response(
+            {"hasNext": False, "entries": [entry("B", value="11"), entry("C")]}
+        ),
+    )
+    answered = await client.utilization(START, END)
+    assert {line.instance: dict(line.values) for line in answered.lines} == {
+        "A": {at(55): 10.0},
+        "B": {at(55): 11.0},
+        "C": {at(55): 10.0},
+    }
+
+
+async def test_a_token_that_expires_amid_the_pages_is_refreshed(vendor, client):
+    async def answer(request: web.Request) -> web.Response:
+        if request.headers["pagination"] == "1":
+            return web.json_response({"hasNext": True, "entries": [entry("A")]})
+        if request.headers["Authorization"] == "Bearer token-1":
+            return web.json_response({"code": 42, "message": "Expired credentials"}, status=401)
+        return web.json_response({"hasNext": False, "entries": [entry("B")]})
+
+    vendor.answer = answer
+    assert len((await client.utilization(START, END)).lines) == 2
+    assert vendor.tokens == 2
+
+
+async def test_a_page_that_fails_fails_the_answer(vendor, client):
+    vendor.replies_in_turn(
+        lambda: web.json_response({"hasNext": True, "entries": [entry("A")]}),
+        lambda: web.json_response({"code": 53, "message": "Too many requests"}, status=403),
+    )
+    with pytest.raises(model.TemporaryError, match="rate limit"):
+        await client.utilization(START, END)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"entries": {}}', '{"entries": null}', "[]", ""])
+async def test_a_body_without_entries_is_temporary(vendor, client, body):
+    vendor.replies(text=body)
+    with pytest.raises(model.TemporaryError):
+        await client.utilization(START, END)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("12.5", 12.5),
+        ("12,5", 12.5),
+        (" 7 ", 7.0),
+        (7, 7.0),
+        (0, 0.0),
+        ("1e1", 10.0),
+        ("", None),
+        ("NaN", None),
+        ("N/A", None),
+        ("inf", None),
+        ("1,234,5", None),
+        ("1,234.5", None),
+        ("9" * 5_000, None),
+        (None, None),
+        (True, None),
+        ([], None),
+        ({}, None),
+    ],
+)
+def test_a_value_is_a_number_or_missing_and_never_zero_by_default(value, number):
+    assert evpl.read_value(value) == number
+
+
+@pytest.mark.parametrize("junk", [None, 5, "x", [], {"objectInstanceId": None}, {"metric_name": 1}])
+def test_an_entry_that_names_no_line_is_counted(junk):
+    assert evpl.read_entries([[junk]], complete=True) == evpl.Utilization(lines=(), unreadable=1)
+
+
+@pytest.mark.parametrize("values", [None, {}, [None, 3], [{}], [{"timeStamp": 5, "value": 1}]])
+def test_malformed_values_leave_a_line_without_samples(values):
+    answered = evpl.read_entries(
+        [[{"objectInstanceId": "A", "performanceValues": values}]], complete=True
+    )
+    assert [dict(line.values) for line in answered.lines] == [{}]
+
+
+def test_granularity_is_never_written_in_the_ambiguous_m():
+    assert evpl.write_granularity(timedelta(minutes=5)) == "300s"
+    assert evpl.write_granularity(timedelta(milliseconds=1500)) == "1500ms"
