@@ -125,6 +125,15 @@ class Ledger:
             )
             return written.rowcount == 1
 
+    async def consumed(self, key: str) -> bool:
+        """Tell whether the command that was put in under this key has been stepped."""
+        table = tables.inbox
+        async with self._database.read() as connection:
+            query = select(table.c.number).where(
+                table.c.key == key, table.c.consumed_at.is_not(None)
+            )
+            return await connection.scalar(query) is not None
+
 
 def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:
     """Write a command as its row of the inbox."""

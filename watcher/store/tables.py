@@ -159,7 +159,7 @@ jobs = Table(
     Column("due", Moment, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
-    Index("ix_jobs_due", "due"),
+    Index("ix_jobs_due", "kind", "due"),
 )
 
 # Diagnostics runs that were started: what single flight, cooldown and budgets are counted from.
@@ -204,7 +204,7 @@ receipts = Table(
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
     Column("data", Text, nullable=False),
-    Index("ix_receipts_due", "due", "owed_since"),
+    Index("ix_receipts_due", "receiver", "due", "owed_since", "incident"),
 )
 
 journal = Table(

@@ -114,7 +114,7 @@ def _make_incidents() -> None:
         sa.Column("lease_until", sa.BigInteger()),
         sa.Column("data", sa.Text(), nullable=False),
     )
-    op.create_index("ix_receipts_due", "receipts", ["due", "owed_since"])
+    op.create_index("ix_receipts_due", "receipts", ["receiver", "due", "owed_since", "incident"])
 
 
 def _make_work() -> None:
@@ -140,7 +140,7 @@ def _make_work() -> None:
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger()),
     )
-    op.create_index("ix_jobs_due", "jobs", ["due"])
+    op.create_index("ix_jobs_due", "jobs", ["kind", "due"])
     op.create_table(
         "runs",
         sa.Column("run", sa.Text(), primary_key=True),

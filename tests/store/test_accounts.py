@@ -1,0 +1,294 @@
+"""What is owed, the claims on it, and the receipts."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event
+
+from tests.store import making
+from tests.store.making import HOUR, MINUTE, NOW, SECOND
+from watcher import model
+from watcher.store import queries
+
+BOTH = ("noc", "mqtt")
+
+
+def claim(opened, *, now=NOW, receivers=BOTH, limit=10):
+    return opened.owed(now=now, receivers=receivers, lease=MINUTE, limit=limit)
+
+
+def told(debt, dossier=None, **changes):
+    version, entries = (
+        (1, 1) if dossier is None else (dossier.incident.version, dossier.incident.entries)
+    )
+    return replace(debt.receipt, parent_version=version, told_through=entries, **changes)
+
+
+async def grow(opened, token, version, *, at=NOW, **changes):
+    """Let the incident move on by one version and one entry."""
+    await opened.commit(
+        token,
+        making.commit(
+            making.incident(version=version, entries=version, **changes),
+            making.entry(version, kind=model.EntryKind.CHANGED),
+            at=at,
+        ),
+    )
+
+
+@pytest.fixture
+async def outage(opened, token):
+    await opened.commit(token, making.commit(*making.outage()))
+
+
+async def test_a_new_incident_is_owed_to_each_of_its_receivers(opened, outage):
+    debts = await claim(opened)
+    assert [debt.receipt for debt in debts] == [
+        model.Receipt(incident="i1", receiver=receiver) for receiver in ("mqtt", "noc")
+    ]
+
+
+async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outage):
+    first = await claim(opened)
+    assert await claim(opened, now=NOW + MINUTE - SECOND) == []
+    second = await claim(opened, now=NOW + MINUTE)
+    assert [debt.receipt for debt in second] == [debt.receipt for debt in first]
+    with pytest.raises(model.PermanentError, match=r"mqtt is being told .* this claim"):
+        await opened.save_receipt(first[0].receipt, first[0].token)
+    with pytest.raises(model.PermanentError, match="this claim took too long"):
+        await opened.settle(first[0].receipt, first[0].token, again_at=None)
+    await opened.save_receipt(second[0].receipt, second[0].token)
+
+
+async def test_two_who_claim_at_once_never_get_the_same(opened, token):
+    names = [f"i{number}" for number in range(20)]
+    await opened.commit(
+        token, making.commit(*(making.incident(name, notify=("noc",)) for name in names))
+    )
+    claims = await asyncio.gather(*(claim(opened, limit=7) for _ in range(4)))
+    assert sorted(len(debts) for debts in claims) == [0, 6, 7, 7]
+    assert {debt.receipt.incident for debts in claims for debt in debts} == set(names)
+
+
+async def test_receivers_that_are_not_configured_are_not_claimed(opened, outage):
+    assert [debt.receipt.receiver for debt in await claim(opened, receivers=("noc",))] == ["noc"]
+    assert await claim(opened, receivers=()) == []
+
+
+async def test_the_longest_owed_comes_first(opened, token):
+    for name, minutes in (("b", 0), ("a", 2), ("c", 1)):
+        await opened.commit(
+            token,
+            making.commit(making.incident(name, notify=("noc",)), at=NOW + minutes * MINUTE),
+        )
+    debts = await claim(opened, now=NOW + HOUR, limit=2)
+    assert [debt.receipt.incident for debt in debts] == ["b", "c"]
+
+
+async def test_what_was_told_is_owed_no_more(opened, outage):
+    for debt in await claim(opened):
+        await opened.settle(told(debt), debt.token, again_at=None)
+    assert await claim(opened, now=NOW + 1000 * HOUR) == []
+    assert await opened.backlog() == {}
+
+
+@pytest.mark.parametrize("news", [{"version": 2}, {"entries": 2}])
+async def test_what_is_new_is_owed_again(opened, token, outage, news):
+    for debt in await claim(opened):
+        await opened.settle(told(debt), debt.token, again_at=None)
+    await opened.commit(token, making.commit(making.incident(**news), at=NOW + MINUTE))
+    assert await opened.backlog() == {
+        receiver: queries.Backlog(owed=1, oldest=NOW + MINUTE) for receiver in BOTH
+    }
+    assert [debt.receipt.told_through for debt in await claim(opened, now=NOW + MINUTE)] == [1, 1]
+
+
+async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, outage):
+    debts = await claim(opened)
+    await grow(opened, token, 2)
+    for debt in debts:
+        await opened.settle(told(debt), debt.token, again_at=NOW + HOUR)
+    again = await claim(opened)  # at once, although another look was asked for later
+    assert [debt.receipt.told_through for debt in again] == [1, 1]
+
+
+async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, token, outage):
+    for debt in await claim(opened):
+        await opened.settle(told(debt), debt.token, again_at=None)
+    await grow(opened, token, 2, notify=("mqtt",), status=model.IncidentStatus.RESOLVED)
+    assert [debt.receipt.receiver for debt in await claim(opened)] == ["mqtt", "noc"]
+
+
+async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, outage):
+    for debt in await claim(opened):
+        await opened.settle(told(debt), debt.token, again_at=None)
+    await opened.commit(token, making.commit(making.incident(notify=(*BOTH, "duty"))))
+    (debt,) = await claim(opened, receivers=(*BOTH, "duty"))
+    assert debt.receipt == model.Receipt(incident="i1", receiver="duty")
+
+
+async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token, outage):
+    (debt,) = await claim(opened, receivers=("noc",))
+    failed = replace(debt.receipt, failures=1, failing_since=NOW, error="channel_not_found")
+    await opened.settle(failed, debt.token, again_at=NOW + MINUTE)
+    await grow(opened, token, 2)
+    assert await claim(opened, now=NOW + MINUTE - SECOND, receivers=("noc",)) == []
+    (debt,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
+    assert debt.receipt == failed
+    await opened.settle(told(debt, failures=0), debt.token, again_at=None)
+    (debt,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))  # the second version
+
+
+async def test_one_that_fails_does_not_stand_in_the_way_of_the_others(opened, token):
+    for name in ("a", "b"):
+        await opened.commit(token, making.commit(making.incident(name, notify=("noc",))))
+    (debt,) = await claim(opened, limit=1)
+    await opened.settle(replace(debt.receipt, failures=1), debt.token, again_at=NOW + SECOND)
+    (other,) = await claim(opened, now=NOW + MINUTE, limit=1)
+    assert (debt.receipt.incident, other.receipt.incident) == ("a", "b")
+
+
+async def test_another_look_comes_when_it_was_asked_for(opened, outage):
+    (debt,) = await claim(opened, receivers=("mqtt",))
+    await opened.settle(told(debt), debt.token, again_at=NOW + 24 * HOUR)
+    assert await claim(opened, now=NOW + 24 * HOUR - SECOND, receivers=("mqtt",)) == []
+    (debt,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
+    assert debt.receipt.told_through == 1
+    await opened.settle(debt.receipt, debt.token, again_at=None)
+    assert await claim(opened, now=NOW + 1000 * HOUR, receivers=("mqtt",)) == []
+
+
+async def test_the_receipts_own_due_is_another_look_too(opened, outage):
+    (debt,) = await claim(opened, receivers=("mqtt",))
+    removal = told(debt, due=NOW + 24 * HOUR)
+    await opened.settle(removal, debt.token, again_at=None)
+    assert await claim(opened, now=NOW + HOUR, receivers=("mqtt",)) == []
+    (debt,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
+    assert debt.receipt == removal
+
+
+async def test_news_do_not_wait_for_another_look(opened, token, outage):
+    (debt,) = await claim(opened, receivers=("mqtt",))
+    await opened.settle(told(debt, due=NOW + 24 * HOUR), debt.token, again_at=NOW + 24 * HOUR)
+    await grow(opened, token, 2)
+    assert len(await claim(opened, receivers=("mqtt",))) == 1
+
+
+async def test_a_clock_that_stepped_back_does_not_hold_news_up(opened, outage):
+    assert len(await claim(opened, now=NOW - HOUR)) == 2
+
+
+async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage):
+    (debt,) = await claim(opened, receivers=("noc",))
+    intended = replace(debt.receipt, intent="post parent", handle={"channel": "C1"})
+    await opened.save_receipt(intended, debt.token)
+    (again,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
+    assert again.receipt == intended
+
+
+async def test_the_backlog_counts_by_receiver(opened, token, outage):
+    await opened.commit(token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR))
+    assert await opened.backlog() == {
+        "noc": queries.Backlog(owed=2, oldest=NOW),
+        "mqtt": queries.Backlog(owed=1, oldest=NOW),
+    }
+
+
+async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage):
+    await opened.commit(
+        token,
+        making.commit(
+            making.incident(version=2, entries=2),
+            making.incident_alert(subject="vyvx/gone", state=model.AlertState.RESOLVED),
+            making.entry(2),
+            making.outage("other")[3],
+            making.incident_alert("other"),
+            making.entry(1, "other"),
+        ),
+    )
+    assert await opened.dossier("i1") == model.Dossier(
+        incident=making.incident(version=2, entries=2),
+        alerts=(
+            making.incident_alert(),
+            making.incident_alert(subject="vyvx/gone", state=model.AlertState.RESOLVED),
+        ),
+        alert_counts={"firing": 1, "resolved": 1},
+        timeline=(making.entry(1), making.entry(2)),
+        subjects={"vyvx/1": making.subject()},
+    )
+
+
+async def test_a_dossier_of_nothing_is_none(opened):
+    assert await opened.dossier("nobody") is None
+
+
+async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, token):
+    states = [*[model.AlertState.RESOLVED] * 150, *[model.AlertState.FIRING] * 60]
+    await opened.commit(
+        token,
+        making.commit(
+            making.incident(),
+            *(
+                making.incident_alert(subject=f"vyvx/{number:03}", state=state)
+                for number, state in enumerate(states)
+            ),
+        ),
+    )
+    dossier = await opened.dossier("i1")
+    shown = [alert.state for alert in dossier.alerts]
+    assert shown == [model.AlertState.FIRING] * 60 + [model.AlertState.RESOLVED] * 40
+    assert dossier.alert_counts == {"resolved": 150, "firing": 60}
+
+
+async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, token):
+    for name, size in (("small", 1), ("large", 90)):
+        await opened.commit(
+            token,
+            making.commit(
+                making.incident(name, notify=("noc",)),
+                *(making.subject(f"vyvx/{number}") for number in range(size)),
+                *(making.incident_alert(name, subject=f"vyvx/{n}") for n in range(size)),
+                *(making.entry(number + 1, name) for number in range(size)),
+            ),
+        )
+    statements: list[str] = []
+
+    @event.listens_for(opened._database._engine.sync_engine, "before_cursor_execute")
+    def count(connection, cursor, statement, *rest):
+        statements.append(statement)
+
+    counts = {}
+    for name in ("small", "large"):
+        statements.clear()
+        dossier = await opened.dossier(name)
+        counts[name] = len(statements)
+    assert len(dossier.subjects) == 90
+    assert counts["small"] == counts["large"] <= 6
+
+    statements.clear()
+    assert len(await claim(opened)) == 2
+    assert len(statements) <= 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (
+            "SELECT data FROM receipts WHERE receiver IN ('noc') AND due <= 1"
+            " ORDER BY due, owed_since, incident, receiver LIMIT 1",
+            "ix_receipts_due",
+        ),
+        ("SELECT data FROM inbox WHERE consumed_at IS NULL ORDER BY number", "ix_inbox_waiting"),
+        ("SELECT 1 FROM jobs WHERE kind = 'details' AND due <= 1 ORDER BY due", "ix_jobs_due"),
+        ("SELECT data FROM incidents ORDER BY opened_at DESC", "ix_incidents_opened"),
+        ("DELETE FROM alerts WHERE subject = 'a'", "ix_alerts_subject"),
+        ("DELETE FROM samples WHERE subject = 'a'", "PRIMARY KEY"),
+        ("SELECT data FROM entries WHERE incident = 'a' ORDER BY number", "sqlite_autoindex"),
+    ],
+)
+async def test_hot_queries_use_an_index_and_sort_nothing(opened, statement, index):
+    async with opened._database.read() as connection:
+        plan = str(list(await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")))
+    assert index in plan
+    assert "TEMP B-TREE" not in plan

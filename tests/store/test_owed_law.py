@@ -1,0 +1,141 @@
+"""Delivery is reconciliation: whatever happens in whatever order, everything true is told."""
+
+import asyncio
+import shutil
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.store import making
+from watcher import clock, model
+from watcher.store import store, tables
+
+RECEIVERS = ("noc", "mqtt")
+INCIDENTS = ("i1", "i2")
+LEASE = timedelta(seconds=30)
+BACKOFF = timedelta(seconds=45)
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("change"), st.sampled_from(INCIDENTS), st.booleans()),
+        st.tuples(st.just("claim"), st.sampled_from([(*RECEIVERS,), ("noc",)]), st.integers(1, 4)),
+        st.tuples(
+            st.sampled_from(["tell", "fail", "save", "die"]), st.integers(0, 3), st.booleans()
+        ),
+        st.tuples(st.just("wait"), st.sampled_from([1, 20, 31, 60]), st.booleans()),
+    ),
+    max_size=25,
+)
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    path = tmp_path_factory.mktemp("law") / "empty.db"
+
+    async def make():
+        async with store.open(f"sqlite:///{path}", clock=clock.SystemClock()):
+            pass
+
+    asyncio.run(make())
+    return path
+
+
+class World:
+    """A writer that changes incidents and tellers that claim, tell, fail and die."""
+
+    def __init__(self, opened, token):
+        self.opened = opened
+        self.token = token
+        self.now = making.NOW
+        self.truth = {}
+        self.claims = []
+
+    async def change(self, name, both):
+        version, entries = self.truth.get(name, (0, 0))
+        # Sometimes the document changes without a word on the timeline.
+        self.truth[name] = version + 1, entries + (both or not entries)
+        incident = making.incident(
+            name, version=self.truth[name][0], entries=self.truth[name][1], notify=RECEIVERS
+        )
+        new = [making.entry(self.truth[name][1], name)] if self.truth[name][1] > entries else []
+        await self.opened.commit(self.token, making.commit(incident, *new, at=self.now))
+
+    async def claim(self, receivers, limit):
+        debts = await self.opened.owed(now=self.now, receivers=receivers, lease=LEASE, limit=limit)
+        for debt in debts:
+            dossier = await self.opened.dossier(debt.receipt.incident)
+            self.claims.append((debt, dossier.incident))
+
+    async def act(self, what, which, later):
+        if not self.claims:
+            return
+        debt, seen = self.claims.pop(which % len(self.claims))
+        receipt = replace(
+            debt.receipt, parent_version=seen.version, told_through=seen.entries, failures=0
+        )
+        try:
+            if what == "tell":
+                again = self.now + timedelta(days=1) if later else None
+                await self.opened.settle(receipt, debt.token, again_at=again)
+            elif what == "fail":
+                failed = replace(debt.receipt, failures=debt.receipt.failures + 1)
+                await self.opened.settle(failed, debt.token, again_at=self.now + BACKOFF)
+            elif what == "save":  # half of it is told, then the teller dies
+                half = replace(debt.receipt, told_through=seen.entries)
+                await self.opened.save_receipt(half, debt.token)
+        except model.PermanentError:
+            pass  # the lease ended and somebody else has it
+
+    async def receipts(self):
+        return await making.rows(self.opened, tables.receipts)
+
+    async def check_that_what_lags_is_owed(self):
+        for row in await self.receipts():
+            version, entries = self.truth[row.incident]
+            if row.parent_version < version or row.told_through < entries:
+                assert row.owed
+                assert row.due is not None
+
+    async def tell_everything(self):
+        for _ in range(100):
+            self.now += timedelta(minutes=5)
+            await self.claim(RECEIVERS, 10)
+            if not self.claims and not await self.opened.backlog():
+                return
+            while self.claims:
+                await self.act("tell", 0, later=False)
+        pytest.fail("something stays owed for ever")
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=STEPS)
+def test_any_order_of_changes_and_tellings_ends_with_everything_told(migrated, steps):
+    async def play(path):
+        url = f"sqlite:///{path}"
+        async with store.open(url, clock=clock.SystemClock()) as opened:
+            world = World(opened, await opened.lead("law"))
+            for what, first, second in steps:
+                if what == "change":
+                    await world.change(first, second)
+                elif what == "claim":
+                    await world.claim(first, second)
+                elif what == "wait":
+                    world.now += timedelta(seconds=first)
+                else:
+                    await world.act(what, first, second)
+                await world.check_that_what_lags_is_owed()
+            world.claims.clear()
+            await world.tell_everything()
+            for row in await world.receipts():
+                assert (row.parent_version, row.told_through) == world.truth[row.incident]
+                assert not row.owed
+                assert row.owed_since is None
+            assert len(await world.receipts()) == len(world.truth) * len(RECEIVERS)
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play(Path(shutil.copy(migrated, Path(folder) / "watcher.db"))))
