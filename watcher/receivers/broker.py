@@ -1,0 +1,231 @@
+"""The connection to the MQTT broker: one task that connects, greets, and connects again.
+
+Law: a publish returns when the broker has acknowledged it, or raises; nothing is queued here,
+because the receipts know what is owed. On every connect `online`, the sources' health and what
+the greeters bring are published again: a broker may have forgotten all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+
+import aiomqtt
+import structlog
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from watcher import clock as time
+from watcher import model
+from watcher.receivers import document, mqtt_client, settings, topics
+
+log = structlog.get_logger()
+
+FIRST_PAUSE = 1.0  # seconds before the first reconnection, doubled with each further one
+LONGEST_PAUSE = 30.0
+PERMANENT_PAUSE = 60.0  # a person has to mend something
+TAKEN_OVER_PAUSE = 300.0  # two daemons that throw each other out: never at once again
+STEADY_SECONDS = 30.0  # a connection that lasted so long forgives the failures before it
+WAIT_SECONDS = 5.0  # how long a publish waits for the first connection after the start
+ONLINE, OFFLINE = b"online", b"offline"
+
+Greeter = Callable[[], Awaitable[None]]
+Fault = model.TemporaryError | model.PermanentError
+
+
+class Broker:
+    """The broker of [mqtt], as everybody here publishes to it."""
+
+    def __init__(
+        self,
+        *,
+        keys: settings.Mqtt,
+        instance: str,
+        clock: time.Clock,
+        first_pause: float = FIRST_PAUSE,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.prefix = keys.topic_prefix
+        self._keys = keys
+        self._client_id = keys.client_id or f"watcher-{instance}"
+        self._presence = topics.presence(self.prefix, instance)
+        self._clock = clock
+        self._first_pause = first_pause
+        self._jitter = jitter
+        self._place = f"MQTT broker {keys.host}:{keys.port}"
+        self._client: mqtt_client.Client | None = None
+        self._settled = asyncio.Event()  # the first attempt has succeeded or failed
+        self._fault: Fault | None = None
+        self._turn = asyncio.Lock()
+        self._greeters: list[Greeter] = []
+        self._health: dict[str, model.SourceHealth] = {}
+        self._unsent: set[str] = set()
+        self._stirred = asyncio.Event()
+
+    def on_connect(self, greet: Greeter) -> None:
+        """Have this done after every connect; it may publish."""
+        self._greeters.append(greet)
+
+    def publish_source(self, health: model.SourceHealth) -> None:
+        """Publish a source's health as soon as there is a connection; only the newest counts."""
+        self._health[health.source] = health
+        self._unsent.add(health.source)
+        self._stirred.set()
+
+    def takes(self, topic: str, payload: bytes) -> bool:
+        """Whether the broker accepts a message of this size; one that does not say takes all."""
+        most = self._client.most_bytes if self._client else None
+        return most is None or len(payload) + len(topic.encode()) + 128 <= most
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool,
+        expiry: int | None = None,
+        content_type: str = "",
+    ) -> None:
+        """Publish with QoS 1; `expiry` in seconds counts where the protocol has one.
+
+        Raises TemporaryError without a connection, AmbiguousError when it was lost meanwhile, and
+        PermanentError when the broker refuses.
+        """
+        client = await self._connected()
+        if not self.takes(topic, payload):
+            raise model.PermanentError(
+                f"{self._place} takes no message of {len(payload)} bytes for {topic}: raise its"
+                " maximum packet size"
+            )
+        async with self._turn:  # so that a refusal belongs to the publish that waits for it
+            try:
+                refusal = await client.deliver(
+                    topic, payload, retain=retain, properties=self._properties(expiry, content_type)
+                )
+            except aiomqtt.MqttError as error:
+                raise model.AmbiguousError(f"{self._place}: {topic}: {error}") from error
+        if refusal is not None:
+            raise model.PermanentError(
+                f"{self._place} refuses {topic}: {refusal}: allow"
+                f" {self._keys.username or 'anonymous clients'} to publish it"
+            )
+
+    async def run(self) -> None:
+        """Be connected, for ever. When it is cancelled, say `offline` and leave."""
+        failures = 0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await self._stay_connected()
+            except (aiomqtt.MqttError, OSError) as error:
+                if self._client and self._clock.monotonic() - began > STEADY_SECONDS:
+                    failures = 0
+                failures += 1
+                pause = self._pause(error, failures)
+                self._note(mqtt_client.translated(error, self._place, self._keys, self._client_id))
+            finally:
+                self._client = None
+            await asyncio.sleep(pause)
+
+    async def _connected(self) -> mqtt_client.Client:
+        if self._client is None and self._fault is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await self._settled.wait()
+        if self._client is not None:
+            return self._client
+        if self._fault is None:
+            raise model.TemporaryError(f"{self._place}: not connected yet")
+        raise type(self._fault)(str(self._fault)) from self._fault
+
+    async def _stay_connected(self) -> None:
+        async with mqtt_client.Client(
+            self._keys.host,
+            self._keys.port,
+            username=self._keys.username or None,
+            password=self._keys.password.get_secret_value() or None,
+            identifier=self._client_id,
+            protocol=mqtt_client.PROTOCOLS[self._keys.protocol],
+            will=aiomqtt.Will(self._presence, OFFLINE, qos=1, retain=True),
+            tls_context=_tls(self._keys),
+        ) as client:
+            try:
+                await self._live(client)
+            except asyncio.CancelledError:
+                with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+                    async with asyncio.timeout(2):
+                        await client.deliver(self._presence, OFFLINE, retain=True)
+                raise
+
+    async def _live(self, client: mqtt_client.Client) -> None:
+        """Greet, then publish the sources' health as it changes, until the connection is lost."""
+        for topic in (self._presence, topics.leader(self.prefix)):
+            await client.deliver(topic, ONLINE, retain=True)
+        log.info("broker connected", broker=self._place)
+        self._client, self._fault = client, None
+        self._settled.set()
+        owed = list(self._greeters)
+        self._unsent = set(self._health)
+        while True:
+            self._stirred.clear()
+            try:
+                while self._unsent:
+                    await self._send_health(next(iter(self._unsent)))
+                while owed:
+                    await owed[0]()
+                    del owed[0]
+            except (model.TemporaryError, model.PermanentError) as error:
+                log.warning("not published again", broker=self._place, error=str(error))
+            again = LONGEST_PAUSE if owed or self._unsent else None
+            await client.wait(self._stirred, seconds=again)
+
+    async def _send_health(self, source: str) -> None:
+        health = self._health[source]
+        await self.publish(
+            topics.source(self.prefix, source),
+            document.source(health).encode(),
+            retain=True,
+            content_type="application/json",
+        )
+        if self._health[source] is health:
+            self._unsent.discard(source)
+
+    def _properties(self, expiry: int | None, content_type: str) -> Properties | None:
+        if self._keys.protocol != "5":
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
+        if expiry is not None:
+            properties.MessageExpiryInterval = max(1, expiry)
+        if content_type:
+            properties.ContentType = content_type
+        return properties
+
+    def _pause(self, error: Exception, failures: int) -> float:
+        if mqtt_client.is_taken_over(error):
+            return TAKEN_OVER_PAUSE * (1 + self._jitter())
+        if mqtt_client.is_permanent(error):
+            return PERMANENT_PAUSE * (0.75 + 0.5 * self._jitter())
+        longest = min(LONGEST_PAUSE, self._first_pause * 2.0 ** min(failures - 1, 10))
+        return longest * (0.5 + 0.5 * self._jitter())
+
+    def _note(self, fault: Fault) -> None:
+        if str(fault) != str(self._fault):
+            log.warning("broker lost", broker=self._place, error=str(fault))
+        self._fault = fault
+        self._settled.set()
+
+
+def _tls(keys: settings.Mqtt) -> ssl.SSLContext | None:
+    """Read the certificates at every connect, so that renewed ones count. Raises OSError."""
+    tls = keys.tls
+    if tls is False:
+        return None
+    if tls is True:
+        return ssl.create_default_context()
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
