@@ -275,8 +275,8 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
     ("statement", "index"),
     [
         (
-            "SELECT data FROM receipts WHERE receiver IN ('noc') AND due <= 1"
-            " ORDER BY due, owed_since, incident, receiver LIMIT 1",
+            """SELECT data FROM receipts WHERE receiver IN ('noc') AND due <= 1
+            ORDER BY due, owed_since, incident, receiver LIMIT 1""",
             "ix_receipts_due",
         ),
         ("SELECT data FROM inbox WHERE consumed_at IS NULL ORDER BY number", "ix_inbox_waiting"),

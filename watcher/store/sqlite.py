@@ -68,7 +68,7 @@ def prepare_file(path: Path) -> None:
             raise model.PermanentError(
                 f"database {path} is no file: name a file in [store] url"
             ) from None
-        if not os.access(path, os.R_OK | os.W_OK):
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             raise model.PermanentError(
                 f"database {path} {_ADVICE[sqlite3.SQLITE_READONLY]}"
             ) from None

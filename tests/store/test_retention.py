@@ -1,0 +1,123 @@
+"""Pruning, and what people ask."""
+
+import pytest
+
+from tests.store import making
+from tests.store.making import HOUR, MINUTE, NOW
+from watcher import model, ports
+from watcher.store import retention, tables
+
+BEFORE = NOW - HOUR
+OLD = BEFORE - MINUTE
+
+
+async def everything(opened):
+    return {
+        table.name: len(await making.rows(opened, table)) for table in tables.metadata.sorted_tables
+    }
+
+
+async def grow_old(opened, token, name, at):
+    resolved = making.incident(name, status=model.IncidentStatus.RESOLVED, resolved_at=at)
+    await opened.commit(
+        token,
+        making.commit(
+            resolved,
+            making.incident_alert(name),
+            making.entry(1, name),
+            making.sample(at),
+            model.DiagnosisNeeded(run=name, incident=name, service_id=name),
+            at=at,
+        ),
+    )
+    (job,) = await opened.claim_jobs(kind="diagnose", now=at, lease=MINUTE, limit=1)
+    await opened.start_run(job, now=at, cooldown=MINUTE, per_incident=1, per_hour=9)
+    noted = model.Noted(incident=name, by="ann", text="")
+    await opened.finish_job(job, at=at, command=noted, paper=ports.Paper(run=name))
+    (envelope,) = await opened.inbox()
+    await opened.commit(token, making.commit(event=noted, inbox=envelope.number, at=at))
+
+
+async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
+    await grow_old(opened, token, "new", BEFORE)
+    before = await everything(opened)
+    await grow_old(opened, token, "old", OLD)
+    assert await everything(opened) != before
+    # Five of the incident, two of the journal, and a sample, a run, a paper and a command.
+    assert await opened.prune(BEFORE) == 11
+    assert await everything(opened) == before
+    assert [incident.id for incident in await opened.incidents()] == ["new"]
+    assert await opened.paper("old") is None
+    assert await opened.paper("new") is not None
+    assert await opened.prune(BEFORE) == 0
+
+
+async def test_what_is_open_or_waiting_is_kept_however_old(opened, token):
+    await opened.commit(token, making.commit(*making.outage(), at=OLD - 1000 * HOUR))
+    await opened.submit("a", model.Noted(incident="i1", by="ann", text=""), OLD)
+    assert await opened.prune(NOW) == 1  # the journal's row
+    assert len(await opened.inbox()) == 1
+    assert await opened.dossier("i1") is not None
+
+
+async def test_samples_may_be_kept_for_a_shorter_time(opened, token):
+    await opened.commit(
+        token, making.commit(*(making.sample(NOW - hours * HOUR) for hours in range(5)))
+    )
+    await opened.prune(NOW - 1000 * HOUR, samples_before=NOW - 2 * HOUR)
+    assert len(await making.rows(opened, tables.samples)) == 3
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+async def test_any_number_of_rows_is_pruned(opened, token, extra):
+    number = retention._CHUNK + extra
+    over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": OLD, "notify": ()}
+    await opened.commit(
+        token,
+        making.commit(
+            *(making.incident(f"i{one}", **over) for one in range(number)),
+            *(making.sample(OLD, subject=f"evpl/{one}") for one in range(number)),
+        ),
+    )
+    assert await opened.prune(BEFORE) == 2 * number
+    assert await opened.incidents() == []
+
+
+async def test_incidents_come_newest_first_by_status(opened, token):
+    await opened.commit(
+        token,
+        making.commit(
+            making.incident("a", opened_at=NOW),
+            making.incident("b", opened_at=NOW + MINUTE, status=model.IncidentStatus.ACKNOWLEDGED),
+            making.incident(
+                "c",
+                opened_at=NOW - MINUTE,
+                status=model.IncidentStatus.RESOLVED,
+                resolved_at=NOW,
+            ),
+        ),
+    )
+
+    async def names(**query):
+        return [incident.id for incident in await opened.incidents(**query)]
+
+    assert await names() == ["b", "a", "c"]
+    assert await names(limit=1) == ["b"]
+    assert await names(statuses=[model.IncidentStatus.OPEN]) == ["a"]
+    assert await names(statuses=list(model.IncidentStatus)) == ["b", "a", "c"]
+    assert await names(statuses=[]) == []
+
+
+async def test_subjects_and_sources_are_read_by_name(opened, token):
+    await opened.commit(
+        token,
+        making.commit(
+            making.subject("vyvx/2"),
+            making.subject("evpl/1"),
+            making.health("vyvx"),
+            making.health("evpl"),
+        ),
+    )
+    assert [subject.key for subject in await opened.subjects()] == ["evpl/1", "vyvx/2"]
+    assert [health.source for health in await opened.sources()] == ["evpl", "vyvx"]
+    assert await opened.incident_timeline("nobody") == []
