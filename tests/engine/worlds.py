@@ -89,9 +89,7 @@ class Tables:
 
 def key_of(noun):
     match noun:
-        case model.Alert():
-            return noun.key
-        case model.Subject():
+        case model.Alert() | model.Subject():
             return noun.key
         case model.SourceHealth():
             return noun.source
@@ -101,8 +99,7 @@ def key_of(noun):
             return noun.incident, noun.rule, noun.subject
         case model.Sample():
             return noun.subject, noun.metric, noun.direction, noun.at
-        case _:
-            return noun
+    return noun
 
 
 class World:

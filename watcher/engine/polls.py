@@ -29,8 +29,8 @@ def answered(turn: Turn, event: model.Polled) -> None:
     first = event.complete and source in state.awaited
     if first:
         state.awaited.discard(source)
-    unread = {*event.absent, *event.unreadable}
-    again = _return_missing(turn, source, unread)
+    again = _return_missing(turn, event)
+    unread = {*event.absent, *event.unreadable, *state.missing.get(source, ())}
     judged = set()
     for seen in event.seen:
         if observe(turn, seen) or first or seen.key in again:
@@ -157,10 +157,11 @@ def _judge_samples(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) 
         alerts.apply(turn, rule, key, verdict, at=at, broken=broken)
 
 
-def _return_missing(turn: Turn, source: str, unread: set[str]) -> set[str]:
-    """Take back subjects that an earlier poll missed and this one names."""
+def _return_missing(turn: Turn, event: model.Polled) -> set[str]:
+    """Take back subjects that an earlier poll missed and this one shows."""
     state = turn.state
-    back = set(state.missing.get(source, ())) - unread
+    missing = state.missing.get(event.source, {})
+    back = {seen.key for seen in event.seen if seen.key in missing} if missing else set()
     for key in sorted(back):
         for alert in _firing_on(turn, key):
             if alerts.is_vanished(turn, alert):
@@ -169,7 +170,7 @@ def _return_missing(turn: Turn, source: str, unread: set[str]) -> set[str]:
                 if alert.incident:
                     turn.write(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
         turn.keep_subject(replace(state.subjects[key], missed=0))
-        del state.missing[source][key]
+        del missing[key]
     return back
 
 

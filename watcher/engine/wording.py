@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.engine import faults
 from watcher.engine.rule import Blind, Expression, Rule, Threshold, Transition
 from watcher.engine.scene import stamp
 
@@ -58,6 +59,8 @@ def over(member: model.IncidentAlert, resolution: model.Resolution, now: datetim
     lasted = model.format_duration(now - member.since)
     match resolution:
         case model.Resolution.RECOVERED:
+            if member.to and member.from_ and faults.is_worse(member.to, member.from_):
+                return f"no longer {member.from_} since {stamp(now)}: now {member.to}"
             came = f": {member.to}" if member.to else ""
             return f"recovered at {stamp(now)} after {lasted}{came}"
         case model.Resolution.ENDED:

@@ -16,8 +16,9 @@ from watcher.model.subjects import Details, Observed, Sample, SourceHealth, Subj
 class Polled:
     """A poll was answered.
 
-    `seen` are the subjects that changed since the poll before (all of them on the first), `absent`
-    the keys known before that it does not name, `total` how many it names.
+    `seen` are the subjects that changed since the poll before (all of them on the first, and one
+    that was absent and is back), `absent` the keys known before that it does not name, in at least
+    three complete polls in a row, `total` how many it names.
     """
 
     source: str

@@ -90,7 +90,7 @@ class Subject:
     detailed_at: datetime | None = None
     since: datetime
     vendor_time: datetime | None = None
-    missed: int = 0  # consecutive complete polls without it; 2 means vanished
+    missed: int = 0  # complete polls in a row without it; 2 mean vanished, 3 after a mass loss
 
     @property
     def id(self) -> str:

@@ -1,0 +1,243 @@
+"""Rules as they are written become rules as the engine runs them, or faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from watcher import engine, model
+from watcher.ruleset import expressions, schema, templates
+from watcher.ruleset.document import Document
+from watcher.ruleset.faults import Faults, suggest
+from watcher.ruleset.kinds import KINDS, Kind
+
+EVERY = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A rule and where it stands."""
+
+    rule: schema.Rule
+    document: Document
+    number: int
+
+    def blame(self, faults: Faults, key: str, what: str, *more: str | int) -> None:
+        """Write down a fault at one of the rule's keys."""
+        path = ("rules", self.number, *(part for part in key.split(".") if part), *more)
+        where = f"{self.rule.name}.{key}" if key else self.rule.name
+        faults.add(self.document.place(path), where, what)
+
+
+class Compiler:
+    """Compiles the rules of one ruleset; what is wrong goes to `faults`."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, engine.SourceTraits],
+        receivers: Sequence[str],
+        inventory: engine.Inventory,
+        faults: Faults,
+    ) -> None:
+        self._sources = sources
+        self._receivers = receivers
+        self._inventory = inventory
+        self._faults = faults
+        self._environment = templates.new_environment()
+        self.vocabulary = expressions.Vocabulary()
+
+    def compile(self, written: Written) -> engine.Rule | None:
+        """Compile one rule; None where it cannot be."""
+        before = len(self._faults.found)
+        kinds = self._kinds(written)
+        if kinds is None:
+            return None
+        rule = written.rule
+        self._check_receivers(written)
+        condition = self._condition(written, kinds)
+        where = self._predicate(written, "where", rule.where, kinds)
+        if condition is None or len(self._faults.found) > before:
+            return None
+        bare = engine.Rule(
+            name=rule.name,
+            sources=self._watched(rule.source),
+            condition=condition,
+            where=where,
+            hold=rule.for_,
+            keep_firing_for=rule.keep_firing_for,
+            severity=rule.severity,
+            title=lambda _: "",
+            diagnose=rule.diagnose,
+            max_services=rule.max_services,
+            notify=tuple(self._receivers) if rule.notify is None else rule.notify,
+            runbook=rule.runbook,
+        )
+        title = self._template(written, "title", rule.title or _title(rule), bare, kinds)
+        summary = rule.summary and self._template(written, "summary", rule.summary, bare, kinds)
+        if title is None:
+            return None
+        return engine.Rule(
+            **{
+                **{name: getattr(bare, name) for name in engine.Rule.__dataclass_fields__},
+                "title": title,
+                "summary": summary or None,
+            }
+        )
+
+    def _kinds(self, written: Written) -> list[str] | None:
+        """Tell the kinds of source that a rule watches, also where none of them is configured."""
+        named = written.rule.source
+        if named == EVERY:
+            return []
+        kinds = {traits.kind for traits in self._sources.values() if named in _names(traits)}
+        if named in KINDS:
+            kinds.add(named)
+        if not kinds:
+            what = f"there is no source {named!r}{suggest(named, {*self._sources, *KINDS})}"
+            written.blame(self._faults, "source", what)
+            return None
+        return sorted(kinds)
+
+    def _watched(self, named: str) -> frozenset[str]:
+        return frozenset(
+            name
+            for name, traits in self._sources.items()
+            if named == EVERY or named in _names(traits)
+        )
+
+    def _check_receivers(self, written: Written) -> None:
+        for number, name in enumerate(written.rule.notify or ()):
+            if name not in self._receivers:
+                what = f"there is no receiver {name!r}{suggest(name, self._receivers)}"
+                written.blame(self._faults, "notify", what, number)
+
+    def _condition(self, written: Written, kinds: Iterable[str]) -> engine.Condition | None:
+        rule = written.rule
+        provided = [KINDS[kind] for kind in kinds]
+        if rule.transition is not None:
+            return self._transition(written, rule.transition, provided)
+        if rule.threshold is not None:
+            return self._threshold(written, rule.threshold, provided)
+        if rule.blind is not None:
+            return engine.Blind(after=rule.blind)
+        holds = self._predicate(written, "expression", rule.expression, kinds)
+        return None if holds is None else engine.Expression(holds=holds)
+
+    def _transition(
+        self, written: Written, transition: schema.Transition, kinds: Iterable[Kind]
+    ) -> engine.Transition:
+        for kind in kinds:
+            words = kind.words.get(transition.field)
+            if words is None:
+                what = f"there is no such field{suggest(transition.field, kind.words)}"
+                written.blame(self._faults, "transition.field", what)
+                continue
+            for key, values in (("from", transition.from_ or ()), ("to", transition.to)):
+                for number, word in enumerate(values):
+                    if word not in words:
+                        what = f"{transition.field} is never {word!r}{suggest(word, words)}"
+                        written.blame(self._faults, f"transition.{key}", what, number)
+        if transition.from_ and model.UNKNOWN in transition.from_:
+            what = "unknown is skipped when looking back, so it cannot stand here"
+            written.blame(self._faults, "transition.from", what)
+        return engine.Transition(
+            field=transition.field,
+            from_=None if transition.from_ is None else frozenset(transition.from_),
+            to=frozenset(transition.to),
+        )
+
+    def _threshold(
+        self, written: Written, threshold: schema.Threshold, kinds: Iterable[Kind]
+    ) -> engine.Threshold:
+        for kind in kinds:
+            if threshold.metric not in kind.metrics:
+                known = suggest(threshold.metric, kind.metrics)
+                what = f"the source takes no samples of {threshold.metric!r}{known}"
+                written.blame(self._faults, "threshold.metric", what)
+        above = threshold.above is not None
+        limit = threshold.above if threshold.above is not None else threshold.below
+        # p95 of fewer than 20 samples is their maximum.
+        fewest = 20 if threshold.aggregate == "p95" else 1
+        return engine.Threshold(
+            metric=threshold.metric,
+            limit=limit or 0.0,
+            above=above,
+            clear=threshold.clear,
+            over=threshold.over,
+            aggregate=threshold.aggregate,
+            min_samples=threshold.min_samples or fewest,
+            consecutive=threshold.consecutive,
+        )
+
+    def _predicate(
+        self, written: Written, key: str, source: str | None, kinds: Iterable[str]
+    ) -> engine.Predicate | None:
+        if source is None:
+            return None
+        wrong = list(expressions.faults_of(source, [KINDS[kind] for kind in kinds]))
+        for what in wrong:
+            written.blame(self._faults, key, what)
+        return None if wrong else expressions.compile_predicate(source, self.vocabulary)
+
+    def _template(
+        self,
+        written: Written,
+        key: str,
+        source: str,
+        rule: engine.Rule,
+        kinds: Sequence[str],
+    ) -> engine.Template | None:
+        words = _sample_words(rule, kinds[0] if kinds else None, self._inventory)
+        wrong = list(templates.faults_of(source, self._environment, words))
+        for what in wrong:
+            written.blame(self._faults, key, what)
+        return None if wrong else templates.compile_template(source, self._environment)
+
+
+def _names(traits: engine.SourceTraits) -> tuple[str, str]:
+    return traits.name, traits.kind
+
+
+def _title(rule: schema.Rule) -> str:
+    if rule.transition is not None:
+        return f"{{{{ name }}}} is {{{{ {rule.transition.field} }}}}"
+    if rule.threshold is not None:
+        return f"{{{{ name }}}}: {rule.threshold.metric} is {{{{ value }}}}"
+    if rule.blind is not None:
+        return "{{ source }} cannot be seen{{ ': config fault' if permanent }}"
+    return "{{ name }}: {{ rule }}"
+
+
+def _sample_words(
+    rule: engine.Rule, kind: str | None, inventory: engine.Inventory
+) -> Mapping[str, object]:
+    """Give the words of a made-up subject, by the engine's own list of them."""
+    at = datetime(2000, 1, 1, tzinfo=UTC)
+    context: Callable[[Mapping[str, object]], engine.Context] = dict
+    source = kind or "source"
+    ruleset = engine.Ruleset(
+        rules=(),
+        sources={
+            source: engine.SourceTraits(name=source, kind=kind or "", blind_after=at - at),
+        },
+        inventory=inventory,
+        context=context,
+    )
+    if kind is None:
+        health = model.SourceHealth(source=source, error="timed out", failing_since=at)
+        scene = engine.Scene.of_source(ruleset, health, {})
+    else:
+        fields = next(KINDS[kind].samples())
+        scene = engine.Scene(
+            ruleset,
+            f"{source}/id",
+            fields=fields,
+            previous=fields,
+            labels={},
+            metrics={},
+            extras={},
+        )
+    figure = isinstance(rule.condition, engine.Threshold)
+    value: model.Scalar = 50.5 if figure else "word"
+    return scene.words(rule, value=value, was="word", since=at)
