@@ -139,15 +139,25 @@ async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wron
 
 
 async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
-    one = feed(answer(line(dict.fromkeys(range(20), 0.4))))
+    one = feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.4))))
     with capture_logs() as logs:
         assert len((await one.poll()).samples) == 20
     assert "ratio" in logs[0]["said"]
 
 
+@pytest.mark.parametrize(
+    ("spacing", "said"),
+    [(5, []), (4, []), (60, ["evpl_granularity_differs"]), (1, ["evpl_granularity_differs"])],
+)
+async def test_a_granularity_other_than_asked_for_is_said(feed, spacing, said):
+    with capture_logs() as logs:
+        await feed(answer(line({n * spacing: 50.0 for n in range(10)}))).poll()
+    assert [entry["event"] for entry in logs] == said
+
+
 async def test_idle_lines_are_not_said_to_look_like_a_ratio(feed):
     with capture_logs() as logs:
-        await feed(answer(line(dict.fromkeys(range(20), 0.0)))).poll()
+        await feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.0)))).poll()
     assert logs == []
 
 

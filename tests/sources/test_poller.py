@@ -142,10 +142,10 @@ def test_the_jitter_lengthens_a_backoff_and_never_shortens_it(virtually, clock):
     assert source.polls == pytest.approx([0, 110])
 
 
-def test_a_permanent_failure_is_said_so_and_retried_slowly(virtually, build, submitted):
+def test_a_permanent_failure_is_said_so_and_retried_ever_more_slowly(virtually, build, submitted):
     source = Source(model.PermanentError("bad key"))
-    virtually(run_for(build(source), 1_250))
-    assert source.polls == [0, 600, 1_200]
+    virtually(run_for(build(source), 2_200))
+    assert source.polls == [0, 60, 180, 420, 900, 1_500, 2_100]
     assert submitted[0] == model.PollFailed(source="s", error="bad key", permanent=True)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median_low
 
 import msgspec
 import structlog
@@ -129,6 +131,15 @@ class EvplSource:
         if len(taken) >= 20 and 0 < max(taken) <= 1:
             self._say("evpl_unit_wrong", "no value is above 1 %: check whether `unit` is ratio")
 
+        spacing = _spacing(series)
+        asked = self._config.granularity
+        if spacing is not None and not asked / 2 < spacing < asked * 2:
+            self._say(
+                "evpl_granularity_differs",
+                f"samples come every {model.format_duration(spacing)}, not every"
+                f" {model.format_duration(asked)}: check `granularity`",
+            )
+
     def _say(self, event: str, text: str) -> None:
         if event not in self._said:
             self._said.add(event)
@@ -175,3 +186,14 @@ def direction(metric: str) -> str:
     """Read `in` or `out` off a metric's name where a word of it says so, else nothing."""
     words = [word.lower() for word in _WORD.findall(metric)]
     return next((_DIRECTIONS[word] for word in words if word in _DIRECTIONS), "")
+
+
+def _spacing(series: Mapping[str, _Series]) -> timedelta | None:
+    """Measure the median time between samples, over all lines; None for fewer than three gaps."""
+    gaps = [
+        later - earlier
+        for ways in series.values()
+        for values in ways.values()
+        for earlier, later in pairwise(sorted(values))
+    ]
+    return median_low(gaps) if len(gaps) >= 3 else None

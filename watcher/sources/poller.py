@@ -158,10 +158,11 @@ class Poller:
 
     def _backoff(self, *, permanent: bool) -> float:
         interval = self._config.interval.total_seconds()
-        if permanent:
-            return PERMANENT_BACKOFF * interval
+        doubled = 2.0 ** min(self._failures - 1, 20)
+        if permanent:  # a gateway under repair says 404 too, so the first retries come soon
+            return interval * min(doubled, PERMANENT_BACKOFF)
         first = min(self._config.fast_interval.total_seconds(), interval)
-        return min(first * 2.0 ** min(self._failures - 1, 20), LONGEST_BACKOFF * interval)
+        return min(first * doubled, LONGEST_BACKOFF * interval)
 
 
 def _without_particulars(text: str) -> str:

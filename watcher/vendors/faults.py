@@ -103,7 +103,9 @@ def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.Perman
     if fault.http >= 500 or fault.http in _TOO_SOON:
         return model.TemporaryError(fault.sentence(), delay=fault.retry_after)
     if fault.http in {301, 308}:
-        return model.PermanentError(fault.with_advice("redirects are not followed: set base_url"))
+        return model.PermanentError(
+            fault.with_advice("redirects are not followed: configure the new address")
+        )
     if fault.http < 400:
         return model.TemporaryError(fault.with_advice("redirects are not followed"))
     advice = _ADVICE.get((fault.http, fault.code), "")

@@ -1,0 +1,127 @@
+"""Whatever JSON a vendor sends, reading it gives a value or a TemporaryError, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from watcher import model
+from watcher.vendors import evpl, faults, vyvx, vyvx_details, wire
+
+WORDS = [
+    "data",
+    "services",
+    "state",
+    "ingress_state",
+    "time",
+    "timestamp",
+    "name",
+    "po_number",
+    "notes",
+    "origins",
+    "destinations",
+    "reservations",
+    "schedule",
+    "scheduled",
+    "actual",
+    "activated",
+    "terminal",
+    "start",
+    "end",
+    "history",
+    "events",
+    "interval",
+    "message",
+    "id",
+    "1",
+    "entries",
+    "hasNext",
+    "objectInstanceId",
+    "metric_name",
+    "performanceValues",
+    "timeStamp",
+    "value",
+    "code",
+    "error",
+    "detail",
+    "exception",
+    "fault",
+    "faultstring",
+    "description",
+]
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["", "online", "2021-09-28T12:56:00-04:00", "9999-12-31T23:59:59-14:00"])
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=4), inner, max_size=6)
+    ),
+    max_leaves=25,
+)
+services = st.fixed_dictionaries(
+    {"data": st.fixed_dictionaries({"services": st.dictionaries(st.just("1"), anything)})}
+)
+
+
+def reply(body: bytes, status: int = 200) -> wire.Reply:
+    return wire.Reply(
+        place="GET /x", status=status, headers=CIMultiDictProxy(CIMultiDict()), body=body
+    )
+
+
+READERS = {
+    "statuses": vyvx.read_statuses,
+    "details": lambda said: vyvx_details.read_details(said, "1"),
+    "history": lambda said: vyvx_details.read_history(said, "1"),
+    "page": lambda said: evpl.read_entries([evpl.read_page(said)[0]], complete=True),
+}
+
+
+def survives(read, body: bytes) -> None:
+    try:
+        read(reply(body))
+    except model.TemporaryError as error:
+        assert str(error).startswith("GET /x")  # noqa: PT017 - what else is raised fails the test
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(body=anything | services)
+def test_any_json_is_survived(name, body):
+    survives(READERS[name], json.dumps(body, allow_nan=False).encode() if _finite(body) else b"")
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(body=st.binary(max_size=50))
+def test_any_bytes_are_survived(name, body):
+    survives(READERS[name], body)
+
+
+@given(body=anything, raw=st.binary(max_size=50), status=st.integers(201, 599))
+def test_any_error_reply_gives_a_bounded_sentence(body, raw, status):
+    for content in (raw, json.dumps(body).encode()):
+        fault = faults.read(
+            reply(content, status), now=vyvx_details._FIRST, conceal=lambda text: text
+        )
+        said = str(faults.verdict(fault, "check it"))
+        assert f"answered {status}" in said
+        assert len(said) < 800
+        assert said.isprintable()
+
+
+def _finite(body: object) -> bool:
+    try:
+        json.dumps(body, allow_nan=False)
+    except ValueError:
+        return False
+    return True
