@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher import clock, jobs, model, ports
+from watcher import clock as time
+from watcher import jobs, model, ports
 from watcher.response import settings
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -167,6 +168,7 @@ class Scene:
     feed: Feed = field(default_factory=Feed)
     triage: Triage = field(default_factory=Triage)
     clock: StoppedClock = field(default_factory=StoppedClock)
+    inbox_bell: time.Bell = field(default_factory=time.Bell)
     started: list[asyncio.Task[None]] = field(default_factory=list)
 
     def details(self, key: str = "vyvx/1") -> None:
@@ -192,8 +194,8 @@ class Scene:
             "examiner": self.triage,
             "keys": settings.Diagnostics(),
             "clock": self.clock,
-            "bell": clock.Bell(),
-            "inbox_bell": clock.Bell(),
+            "bell": time.Bell(),
+            "inbox_bell": self.inbox_bell,
         }
         return jobs.Jobs(**{**given, **changes})  # type: ignore[arg-type]  # fakes fit by shape
 

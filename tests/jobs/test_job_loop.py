@@ -22,14 +22,13 @@ async def settle():
 
 async def test_details_are_fetched_into_the_inbox(scene):
     scene.details("vyvx/1")
-    inbox_bell = clock.Bell()
-    scene.start(inbox_bell=inbox_bell)
+    scene.start()
     await scene.shelf.until("details/vyvx/1")
     assert scene.feed.asked == ["vyvx/1"]
     assert scene.shelf.commands["details/vyvx/1"] == model.DetailsRead(
         subject="vyvx/1", details=model.Details(labels={"name": "Final"})
     )
-    assert await inbox_bell.wait(1)
+    assert await scene.inbox_bell.wait(1)
     assert scene.shelf.jobs == {}
 
 
@@ -210,16 +209,15 @@ async def test_a_run_that_daemons_die_of_is_given_up(scene):
 async def test_the_result_of_a_lost_lease_is_dropped(scene):
     scene.triage.gate.clear()
     scene.diagnose()
-    inbox_bell = clock.Bell()
-    scene.start(inbox_bell=inbox_bell)
+    scene.start()
     await scene.shelf.until("diagnosing/run-1")
-    assert await inbox_bell.wait(1)
+    assert await scene.inbox_bell.wait(1)
     (job,) = scene.shelf.jobs.values()
     scene.shelf.jobs["diagnose", "run-1"] = replace(job, token=job.token + 1)  # another token
     scene.triage.gate.set()
     await settle()
     assert "diagnose/run-1" not in scene.shelf.commands
-    assert not await inbox_bell.wait(0)
+    assert not await scene.inbox_bell.wait(0)
 
 
 async def test_an_unexpected_error_ends_the_loop(scene):
