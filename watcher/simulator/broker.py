@@ -50,15 +50,23 @@ class Tap:
     topics: dict[str, Passed] = field(default_factory=dict)
     count: int = 0
 
-    async def listen(self, port: int) -> None:
-        """Note every message; this ends by being cancelled."""
-        version = aiomqtt.ProtocolVersion.V311
+    @contextlib.asynccontextmanager
+    async def listen(self, port: int) -> AsyncIterator[None]:
+        """Note every message that passes from entry to exit."""
         async with aiomqtt.Client(
-            "127.0.0.1", port, identifier="simulator-tap", protocol=version
+            "127.0.0.1", port, identifier="simulator-tap", protocol=aiomqtt.ProtocolVersion.V311
         ) as client:
             await client.subscribe("#", qos=1)
-            async for message in client.messages:
-                self._note(str(message.topic), message.payload, retain=message.retain)
+            noting = asyncio.create_task(self._note_all(client), name="simulator tap")
+            try:
+                yield
+            finally:
+                noting.cancel()
+                await asyncio.gather(noting, return_exceptions=True)
+
+    async def _note_all(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            self._note(str(message.topic), message.payload, retain=message.retain)
 
     def _note(self, topic: str, payload: object, *, retain: bool) -> None:
         content = payload if isinstance(payload, bytes) else b""

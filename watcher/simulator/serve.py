@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -88,7 +87,7 @@ class Simulator:
             self._name_addresses(runner.addresses[0][1])
             if self._with_broker:
                 self.mqtt_port = await stack.enter_async_context(broker.serve())
-                await self._open_tap(stack)
+                await stack.enter_async_context(self.tap.listen(self.mqtt_port))
             if self._begin:
                 self.world.begin()
             self._stack = stack.pop_all()
@@ -169,12 +168,3 @@ class Simulator:
         self.slack_api_url = f"{root}{slack.PREFIX}/api/"
         self.page_url = f"{root}/"
         self.control_url = f"{root}/_sim"
-
-    async def _open_tap(self, stack: AsyncExitStack) -> None:
-        tap = asyncio.create_task(self.tap.listen(self.mqtt_port), name="simulator tap")
-
-        async def close() -> None:
-            tap.cancel()
-            await asyncio.gather(tap, return_exceptions=True)
-
-        stack.push_async_callback(close)
