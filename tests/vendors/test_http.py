@@ -234,6 +234,8 @@ async def test_trouble_on_the_vendors_side_is_temporary(vendor, connect, status)
         ),
         ('[{"code": 1, "message": "m"}]', "code 1, m"),
         ('"words"', ""),
+        ("the signature does not\nmatch", "the signature does not match"),
+        ('{"code": "c"', "broken or truncated JSON"),
         ("<html>", "an HTML page instead of JSON"),
         ("", "an empty body"),
     ],

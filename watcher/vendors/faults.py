@@ -130,7 +130,8 @@ def _envelope(body: bytes) -> dict[str, object]:
     try:
         data = msgspec.json.decode(body)
     except wire.MALFORMED:
-        return {"message": wire.describe(body)}
+        plain = body.decode(errors="replace").strip()
+        return {"message": plain if plain and plain[0] not in "<{[" else wire.describe(body)}
     if isinstance(data, list) and data:
         data = data[0]
     if not isinstance(data, dict):
