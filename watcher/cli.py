@@ -85,8 +85,9 @@ def _options(
 @program.command()
 def run(config: Config = DEFAULT) -> None:
     """Watch, until it is told to stop. The daemon; systemd starts it."""
-    from watcher import app, settings
+    from watcher import app, logs, settings
 
+    logs.configure()
     asyncio.run(app.run(settings.load(config)))
 
 
@@ -98,7 +99,7 @@ def demo(
     ] = None,
 ) -> None:
     """Play an outage on simulated vendors: transition, findings, PDF, recovery."""
-    from watcher import demo as story
+    from watcher.demo import story
 
     try:
         duration = None if span is None else model.parse_duration(span)
@@ -116,10 +117,10 @@ def check(
     ] = False,
 ) -> None:
     """Read config, rules and inventory, and say what is wrong with them."""
-    from watcher import app, preflight, settings
+    from watcher import adapters, preflight, settings
 
     loaded = settings.load(config)
-    rules = app.read_rules(loaded)
+    rules = adapters.read_rules(loaded)
     typer.echo(
         f"{config}: fine: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
     )

@@ -29,8 +29,8 @@ class Poller(Protocol):
     def hurry(self) -> None:
         """Poll now."""
 
-    def quicken(self, *, pending: bool) -> None:
-        """Poll at the fast interval while an alert of this source is pending."""
+    def quicken(self, fast: bool) -> None:  # noqa: FBT001  # the one thing it says
+        """Poll at the fast interval, or go back to the normal one."""
 
 
 class Ingest:
@@ -63,6 +63,7 @@ class Ingest:
         self._health = health
         self._waiting: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
         self._latest = clock.now()
+        self._ending = False
 
     async def submit(self, event: engine.Event) -> None:
         """Hand an event in and wait until its consequences are durable."""
@@ -71,15 +72,20 @@ class Ingest:
         self._bell.ring()
         await done
 
-    async def run(self) -> None:
-        """Step through events as they come, for ever. Raises what the ledger raises."""
-        while True:
-            await self._bell.wait(self._seconds_to_wait())
-            self.turned_at = self._clock.monotonic()
-            await self.turn()
+    def finish(self) -> None:
+        """Let `run` return once everything that has been handed in is durable."""
+        self._ending = True
+        self._bell.ring()
 
-    async def turn(self) -> None:
+    async def run(self) -> None:
+        """Step through events as they come, until `finish`. Raises what the ledger raises."""
+        while not self._ending:
+            await self._bell.wait(self._seconds_to_wait())
+            await self._turn()
+
+    async def _turn(self) -> None:
         """Take in everything that is there now, each event in a transaction of its own."""
+        self.turned_at = self._clock.monotonic()
         while self._waiting:
             event, done = self._waiting.popleft()
             await self._take(event)
@@ -159,7 +165,7 @@ class Ingest:
                 pass
         pending = engine.pending_sources(self.state)
         for name, poller in self._pollers.items():
-            poller.quicken(pending=name in pending)
+            poller.quicken(name in pending)
 
     def _count_health(self, health: model.SourceHealth) -> None:
         self._metrics.sight.labels(health.source).set(health.sight is model.Sight.BLIND)

@@ -130,20 +130,19 @@ def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "diagnostics.account", settings.diagnostics.account
 
 
-def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
+def load(path: Path) -> Settings:
     """Read settings from `path`, the environment and `$CREDENTIALS_DIRECTORY`.
 
     Raises model.FaultyConfigError with one line for each fault.
     """
-    environ = os.environ if environ is None else environ
     text, table = _read_table(path)
-    faults = tuple(_unknown_variables(environ))
+    faults = tuple(_unknown_variables(os.environ))
     if faults:
         raise model.FaultyConfigError(faults)
     try:
         settings = Settings(
             **table,
-            _secrets_dir=environ.get("CREDENTIALS_DIRECTORY"),
+            _secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"),
         )
     except ValidationError as error:
         raise model.FaultyConfigError(tuple(_faults(path, text, error))) from None

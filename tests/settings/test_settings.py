@@ -36,14 +36,14 @@ def config(tmp_path: Path):
     return write
 
 
-def faults_of(path: Path, environ: dict[str, str] | None = None) -> list[str]:
+def faults_of(path: Path) -> list[str]:
     with pytest.raises(model.FaultyConfigError) as caught:
-        settings.load(path, environ=environ or {})
+        settings.load(path)
     return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
 
 
 def test_a_good_file_loads_with_its_paths_made_absolute(config, tmp_path):
-    loaded = settings.load(config(GOOD), environ={})
+    loaded = settings.load(config(GOOD))
     assert loaded.sources["vyvx"].interval.total_seconds() == 15
     assert loaded.rules == (str(tmp_path / "rules/*.yaml"),)
     assert loaded.store.url == f"sqlite:///{tmp_path}/watcher.db"
@@ -79,28 +79,30 @@ def test_a_missing_secret_is_told_at_its_account(config):
 
 def test_the_environment_overrides_the_file(config, monkeypatch):
     monkeypatch.setenv("WATCHER_SOURCES__VYVX__INTERVAL", "30s")
-    loaded = settings.load(config(GOOD), environ={})
+    loaded = settings.load(config(GOOD))
     assert loaded.sources["vyvx"].interval.total_seconds() == 30
     assert loaded.sources["vyvx"].account == "vyvx"
 
 
-def test_a_credential_file_supplies_a_secret(config, tmp_path):
+def test_a_credential_file_supplies_a_secret(config, tmp_path, monkeypatch):
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "watcher_accounts__vyvx__secret").write_text("from-systemd\n")
     text = GOOD.replace('secret = "hidden-in-the-file"', "")
-    loaded = settings.load(config(text), environ={"CREDENTIALS_DIRECTORY": str(credentials)})
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    loaded = settings.load(config(text))
     assert loaded.accounts["vyvx"].secret.get_secret_value() == "from-systemd"
 
 
-def test_a_misspelt_section_in_the_environment_is_an_error(config):
-    assert faults_of(config(GOOD), {"WATCHER_SLAK__BOT_TOKEN": "x"}) == [
+def test_a_misspelt_section_in_the_environment_is_an_error(config, monkeypatch):
+    monkeypatch.setenv("WATCHER_SLAK__BOT_TOKEN", "x")
+    assert faults_of(config(GOOD)) == [
         "environment: WATCHER_SLAK__BOT_TOKEN: there is no section [slak]"
     ]
 
 
 def test_secrets_never_show_in_a_repr_or_in_an_error(config):
-    assert "hidden-in-the-file" not in repr(settings.load(config(GOOD), environ={}))
+    assert "hidden-in-the-file" not in repr(settings.load(config(GOOD)))
     broken = GOOD.replace('secret = "hidden-in-the-file"', 'secret = ["hidden-in-the-file"]')
     assert "hidden-in-the-file" not in " ".join(faults_of(config(broken)))
 

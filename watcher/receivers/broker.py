@@ -218,6 +218,24 @@ class Broker:
         self._settled.set()
 
 
+async def check(keys: settings.Mqtt, client_id: str) -> str:
+    """Connect and publish nothing. Raises TemporaryError or PermanentError."""
+    place = f"MQTT broker {keys.host}:{keys.port}"
+    try:
+        async with mqtt_client.Client(
+            keys.host,
+            keys.port,
+            username=keys.username or None,
+            password=keys.password.get_secret_value() or None,
+            identifier=client_id,
+            protocol=mqtt_client.PROTOCOLS[keys.protocol],
+            tls_context=_tls(keys),
+        ):
+            return f"{place} accepts the connection"
+    except (aiomqtt.MqttError, OSError) as error:
+        raise mqtt_client.translated(error, place, keys, client_id) from error
+
+
 def _tls(keys: settings.Mqtt) -> ssl.SSLContext | None:
     """Read the certificates at every connect, so that renewed ones count. Raises OSError."""
     tls = keys.tls

@@ -67,6 +67,11 @@ class SlackApi:
             retry_handlers=[],
         )
 
+    async def check(self) -> str:
+        """Try the token and post nothing; say whose it is. Raises Temporary- or PermanentError."""
+        reply = await self._call("auth.test", self._client.auth_test())
+        return f"posts to {self.channel} as {_word(reply, 'user')} of {_word(reply, 'team')}"
+
     async def post(
         self,
         message: render.Message,

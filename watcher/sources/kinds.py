@@ -36,11 +36,3 @@ def build(name: str, config: settings.Source, account: http.Account) -> ports.So
                 else iod_client.Connections(api)
             )
             return internet_on_demand.InternetOnDemandSource(name, inventory)
-        case settings.InternetOnDemandSource():
-            api = http.Api(account, config.base_url, timeout=config.timeout)
-            return internet_on_demand.InternetOnDemandSource(
-                name,
-                iod_client.Naas(api, customer_number=config.customer_number)
-                if config.dialect == "naas"
-                else iod_client.Connections(api),
-            )

@@ -1,0 +1,124 @@
+"""Settings become adapters: accounts, sources, the examiner, the rules. Nothing here connects.
+
+The daemon and `watcher check --connect` both build them here: what was checked is what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import aiohttp
+
+from watcher import engine, ports, ruleset
+from watcher.clock import Clock
+from watcher.receivers import broker, mqtt, slack, webhook
+from watcher.receivers import settings as receivers_keys
+from watcher.response import drawing, examine
+from watcher.settings import Settings
+from watcher.sources import kinds
+from watcher.sources import settings as sources_keys
+from watcher.vendors import diagnostics, http
+
+
+class Accounts:
+    """The configured accounts, each built once, because a vendor counts its calls together."""
+
+    def __init__(
+        self, settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: ports.Meter
+    ) -> None:
+        self._settings = settings
+        self.session = session
+        self._clock = clock
+        self._meter = meter
+        self._built: dict[str, http.Account] = {}
+
+    def __getitem__(self, name: str) -> http.Account:
+        """Give an account; the empty name is one without credentials."""
+        if name not in self._built:
+            self._built[name] = http.Account(
+                name,
+                self._settings.accounts[name] if name else None,
+                self.session,
+                self._clock,
+                self._meter,
+            )
+        return self._built[name]
+
+
+def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
+    """Read rules and inventory; rules may also name the `extra` receivers.
+
+    Raises model.FaultyConfigError with every fault of every file.
+    """
+    return ruleset.load(
+        settings.rules,
+        inventory=settings.inventory,
+        sources={name: _traits(name, source) for name, source in settings.sources.items()},
+        receivers=(*settings.receivers, *extra),
+    )
+
+
+def build_sources(settings: Settings, accounts: Accounts) -> dict[str, ports.Source]:
+    """Build every configured source."""
+    return {
+        name: kinds.build(name, source, accounts[source.account])
+        for name, source in settings.sources.items()
+    }
+
+
+def build_examiner(settings: Settings, accounts: Accounts) -> ports.Examiner | None:
+    """Build what runs Service Diagnostics; None when it is not configured."""
+    keys = settings.diagnostics
+    if keys is None:
+        return None
+    client = diagnostics.Client(accounts[keys.account], keys.base_url, timeout=keys.timeout)
+    return examine.DiagnosticsExaminer(client, keys, drawing.Easel())
+
+
+def build_broker(settings: Settings, clock: Clock) -> broker.Broker | None:
+    """Build the one connection to the broker; None when nothing is told there."""
+    if not any(one.kind == "mqtt" for one in settings.receivers.values()):
+        return None
+    return broker.Broker(keys=settings.mqtt, instance=settings.instance, clock=clock)
+
+
+def build_receivers(
+    settings: Settings,
+    *,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    hub: broker.Broker | None,
+    shelf: mqtt.Shelf,
+) -> dict[str, ports.Receiver]:
+    """Build every configured receiver."""
+    receivers: dict[str, ports.Receiver] = {}
+    for name, keys in settings.receivers.items():
+        match keys:
+            case receivers_keys.SlackReceiver():
+                receivers[name] = slack.SlackReceiver(
+                    name=name, channel=keys, keys=settings.slack, session=session, clock=clock
+                )
+            case receivers_keys.WebhookReceiver():
+                receivers[name] = webhook.WebhookReceiver(
+                    name=name, keys=keys, session=session, clock=clock
+                )
+            case receivers_keys.MqttReceiver():
+                assert hub is not None  # noqa: S101  # build_broker looks for the same kind
+                receivers[name] = mqtt.MqttReceiver(name=name, broker=hub, shelf=shelf, clock=clock)
+    return receivers
+
+
+def _traits(name: str, source: sources_keys.Source) -> engine.SourceTraits:
+    if isinstance(source, sources_keys.EvplSource):
+        return engine.SourceTraits(
+            name=name,
+            kind=source.kind,
+            blind_after=source.blind_after,
+            granularity=source.granularity,
+        )
+    return engine.SourceTraits(
+        name=name,
+        kind=source.kind,
+        blind_after=source.blind_after,
+        detailed=isinstance(source, sources_keys.VyvxSource),
+    )

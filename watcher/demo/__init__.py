@@ -1,0 +1,1 @@
+"""One outage from transition to recovery, on simulated vendors."""

@@ -1,0 +1,127 @@
+"""Plays one outage for a newcomer: the real daemon, on simulated vendors, Slack and broker.
+
+Law: nothing of the daemon is replaced; only the addresses in its configuration are the simulator's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import typer
+
+from watcher import app, logs, model, settings
+from watcher.demo.terminal import Terminal
+
+_HERE = Path(__file__).parent
+
+_CONFIG = """
+instance = "demo"
+rules = ["rules.yaml"]
+inventory = "inventory.yaml"
+
+[accounts.vyvx]
+kind = "mpa"
+key_id = "{known.vyvx_key_id}"
+secret = "{known.vyvx_secret}"
+
+[accounts.lumen]
+kind = "oauth2"
+token_url = "{at.lumen_token_url}"
+client_id = "{known.lumen_client_id}"
+client_secret = "{known.lumen_client_secret}"
+
+[accounts.orange]
+kind = "oauth2"
+token_url = "{at.orange_token_url}"
+client_id = "{known.orange_client_id}"
+client_secret = "{known.orange_client_secret}"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "{at.vyvx_url}"
+interval = "1s"
+fast_interval = "500ms"
+blind_after = "10s"
+
+[sources.evpl]
+kind = "evpl"
+account = "orange"
+base_url = "{at.orange_url}"
+operator_code = "{known.orange_operator_code}"
+application_id = "{known.orange_application_id}"
+interval = "1s"
+fast_interval = "1s"
+blind_after = "10s"
+granularity = "1s"
+window = "30s"
+
+[diagnostics]
+account = "lumen"
+base_url = "{at.lumen_url}"
+
+[receivers.noc]
+kind = "slack"
+channel = "{known.slack_channel}"
+
+[receivers.mqtt]
+kind = "mqtt"
+
+[slack]
+bot_token = "{known.slack_bot_token}"
+api_url = "{at.slack_api_url}"
+
+[mqtt]
+host = "127.0.0.1"
+port = {at.mqtt_port}
+protocol = "3.1.1"
+
+[web]
+listen = ""
+
+[control]
+socket = "control.sock"
+"""
+
+
+async def play(span: timedelta | None, scenario: str = "outage") -> None:
+    """Play until the span is over, or until Ctrl-C.
+
+    Raises model.PermanentError where the demo's own packages are not installed.
+    """
+    try:
+        from watcher import simulator  # noqa: PLC0415  # its packages are an extra
+    except ModuleNotFoundError as error:
+        raise model.PermanentError(
+            f"the demo needs {error.name}: install Watcher with its extra, watcher[demo]"
+        ) from error
+    logs.configure(logging.WARNING)
+    stop = asyncio.Event()
+    with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
+        home = Path(directory)
+        async with simulator.Simulator(simulator.load(scenario), begin=False) as world:
+            config = home / "config.toml"
+            config.write_text(_CONFIG.format(at=world, known=world.credentials))
+            for name in ("rules.yaml", "inventory.yaml"):
+                shutil.copy(_HERE / name, home / name)
+            typer.echo(f"Slack, as a person sees it:  {world.page_url}")
+            typer.echo(
+                f"MQTT, as programs see it:    mqtt://127.0.0.1:{world.mqtt_port}  watcher/#"
+            )
+            typer.echo(
+                f"Try: watcher incidents --socket {home}/control.sock      Ctrl-C ends it.\n"
+            )
+            world.begin()
+            if span is not None:
+                asyncio.get_running_loop().call_later(span.total_seconds(), stop.set)
+            await app.run(
+                settings.load(config),
+                extra={"terminal": Terminal("terminal", typer.echo)},
+                stop=stop,
+            )
+    typer.echo("\nThe demo is over.")
