@@ -77,7 +77,7 @@ async def test_a_thread_opens_beside_the_channel_with_its_files(
     picture = thread.nth(5).locator("img")
     await expect(picture).to_be_visible()
     assert await picture.evaluate("image => image.naturalWidth") == 612
-    address = await thread.nth(4).locator(".f-card").get_attribute("href")
+    address = await thread.nth(4).locator(".f-links a").first.get_attribute("href")
     answer = await page.request.get(sim.page_url.rstrip("/") + address)
     assert await answer.body() == report
     await page.locator("#close").click()
@@ -162,7 +162,7 @@ async def test_hostile_text_is_shown_and_does_nothing(sim, slack, page):
     await expect(shown).to_contain_text("<script>document.title='owned'</script>")
     assert await page.locator("#messages script, #messages [onerror], #messages img").count() == 0
     assert await page.locator("a[href^='javascript']").count() == 0
-    address = await page.locator(".f-card").get_attribute("href")
+    address = await page.locator(".f-links a").first.get_attribute("href")
     answer = await page.request.get(sim.page_url.rstrip("/") + address)
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment")
