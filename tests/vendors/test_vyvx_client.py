@@ -212,3 +212,13 @@ async def test_history_is_asked_with_a_start_and_read_oldest_first(vendor, clien
             state="offline", message="TS Loss", start=NOW.replace(hour=18, minute=0, second=0)
         ),
     )
+
+
+async def test_services_read_the_same_beside_a_malformed_one(vendor, client, fixture_bytes):
+    good = fixture_bytes("vyvx/status.json")
+    vendor.replies(body=good)
+    alone = await client.statuses()
+    vendor.replies(body=good.replace(b'"services": {', b'"services": {"odd": 5, ', 1))
+    beside = await client.statuses()
+    assert (alone.services, alone.time) == (beside.services, beside.time)
+    assert beside.unreadable == ("odd",)

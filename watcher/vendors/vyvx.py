@@ -19,7 +19,9 @@ from watcher.vendors import http, moments, texts, vyvx_details, wire
 # One status of 100,000 reservations is 6 MB; give the Api this cap.
 STATUS_CAP = 50 * wire.MEGABYTE
 
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+LONGEST_ID = 100
+
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
 
 
 class Service(msgspec.Struct, frozen=True, gc=False):
@@ -124,10 +126,12 @@ def _read_tolerantly(reply: wire.Reply) -> Statuses:
     unreadable = []
     for service, entry in entries.items():
         try:
-            if not service.isprintable():
-                raise ValueError(service)  # noqa: TRY301 - the same fate as a malformed entry
-            services[msgspec.convert(service, _Id)] = msgspec.convert(entry, Service)
-        except ValueError:
+            reading = msgspec.convert(entry, Service)
+        except msgspec.ValidationError:
+            reading = None
+        if reading is not None and 0 < len(service) <= LONGEST_ID and service.isprintable():
+            services[service] = reading
+        else:
             unreadable.append(texts.clean(service))
     if unreadable and not services:
         raise model.TemporaryError(
