@@ -152,27 +152,36 @@ async def test_a_poll_that_changed_nothing_writes_its_source_alone(opened, token
 
 
 @pytest.mark.parametrize(
-    ("event", "effects"),
+    ("event", "effects", "kind"),
     [
-        (model.Polled(source="vyvx", total=1), [making.subject()]),
-        (model.Polled(source="vyvx", total=1), [making.health(failing_since=NOW)]),
-        (model.PollFailed(source="vyvx", error="timeout"), [making.health(error="timeout")]),
-        (model.Noted(incident="nobody", by="ann", text="hello"), []),
-        (None, []),
+        (model.Polled(source="vyvx", total=1), [making.subject()], "polled"),
+        (model.Polled(source="vyvx", total=1), [making.health(failing_since=NOW)], "polled"),
+        (model.Polled(source="evpl", total=1), [making.health("evpl")], "polled"),
+        (model.PollFailed(source="vyvx", error="x"), [making.health(error="x")], "poll_failed"),
+        (model.Ticked(), [making.alert()], "ticked"),
+        (model.Noted(incident="nobody", by="ann", text="hello"), [], "noted"),
     ],
 )
-async def test_what_a_replay_needs_is_journalled(opened, token, event, effects):
+async def test_what_a_replay_needs_is_journalled(opened, token, event, effects, kind):
     await opened.commit(token, making.commit(making.health()))
-    await opened.commit(token, making.commit(*effects, event=event, note="rules: 3"))
+    await opened.commit(token, making.commit(*effects, event=event, at=NOW + MINUTE))
     first, second = await making.rows(opened, tables.journal)
     assert second.number > first.number
-    assert second.at == NOW
-    assert second.kind == (
-        "note"
-        if event is None
-        else {"Polled": "polled", "PollFailed": "poll_failed"}.get(type(event).__name__, "noted")
-    )
-    assert ("rules: 3" in second.data) == (event is None)
+    assert (second.at, second.kind) == (NOW + MINUTE, kind)
+
+
+async def test_a_change_of_rules_is_journalled(opened, token):
+    await opened.commit(token, making.commit(event=None, note="rules 3f9a"))
+    (row,) = await making.rows(opened, tables.journal)
+    assert (row.kind, row.data) == ("note", '"rules 3f9a"')
+
+
+async def test_a_refused_command_is_journalled_with_the_reason(opened, token):
+    command = model.Acknowledged(incident="nobody", by="ann")
+    await opened.commit(token, making.commit(event=command, note="no such incident"))
+    rows = await making.rows(opened, tables.journal)
+    assert [row.kind for row in rows] == ["acknowledged", "note"]
+    assert rows[1].data == '"no such incident"'
 
 
 async def test_a_tick_without_effects_is_not_journalled(opened, token):

@@ -88,7 +88,7 @@ class Ledger:
         async with self._database.write() as connection:
             await leases.check(connection, token)
             if await _is_news(connection, commit, changes):
-                await connection.execute(insert(tables.journal), _journal_row(commit))
+                await connection.execute(insert(tables.journal), _journal_rows(commit))
             await Consequences(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
                 await connection.execute(
@@ -153,8 +153,10 @@ async def _is_news(
     connection: AsyncConnection, commit: ports.Commit, changes: effects.Changes
 ) -> bool:
     """Tell whether a replay could miss this event: a poll that changed nothing it cannot."""
-    if not changes.only_health or not isinstance(
-        commit.event, model.Polled | model.PollFailed | model.Ticked
+    if (
+        not changes.only_health
+        or commit.note
+        or not isinstance(commit.event, model.Polled | model.PollFailed | model.Ticked)
     ):
         return True
     for health in changes.sources.values():
@@ -169,9 +171,11 @@ async def _is_news(
     return False
 
 
-def _journal_row(commit: ports.Commit) -> dict[str, Any]:
-    """Write an event, or else the note on a change of rules, as its row of the journal."""
-    if commit.event is None:
-        return {"at": commit.at, "kind": "note", "data": codec.encode(commit.note)}
-    kind = codec.kind_of(commit.event)
-    return {"at": commit.at, "kind": kind, "data": codec.encode(commit.event)}
+def _journal_rows(commit: ports.Commit) -> list[dict[str, Any]]:
+    """Write an event, and the note on it or on a change of rules, as rows of the journal."""
+    said: list[tuple[str, object]] = []
+    if commit.event is not None:
+        said.append((codec.kind_of(commit.event), commit.event))
+    if commit.note or not said:
+        said.append(("note", commit.note))
+    return [{"at": commit.at, "kind": kind, "data": codec.encode(data)} for kind, data in said]
