@@ -146,6 +146,27 @@ async def test_an_update_of_nothing_is_refused(slack):
     assert answer["error"] == "message_not_found"
 
 
+async def test_a_deleted_message_is_gone(slack):
+    ts = (await slack.chat_postMessage(channel=NOC, text="x"))["ts"]
+    await slack.chat_delete(channel=NOC, ts=ts)
+    answer = await refused(slack.chat_update(channel=NOC, ts=ts, text="y"))
+    history = await slack.conversations_history(channel=NOC)
+
+    assert (answer["error"], history["messages"]) == ("message_not_found", [])
+
+
+async def test_a_deleted_parent_leaves_a_tombstone_that_takes_no_reply(slack):
+    ts = (await slack.chat_postMessage(channel=NOC, text="x"))["ts"]
+    await slack.chat_postMessage(channel=NOC, text="reply", thread_ts=ts)
+    await slack.chat_delete(channel=NOC, ts=ts)
+    thread = await slack.conversations_replies(channel=NOC, ts=ts)
+    update = await refused(slack.chat_update(channel=NOC, ts=ts, text="y"))
+    reply = await refused(slack.chat_postMessage(channel=NOC, text="late", thread_ts=ts))
+
+    assert [one["text"] for one in thread["messages"]] == ["This message was deleted.", "reply"]
+    assert (update["error"], reply["error"]) == ("message_not_found", "cannot_reply_to_message")
+
+
 def button(**keys):
     return {"type": "button", "text": {"type": "plain_text", "text": "x"}, "action_id": "a"} | keys
 

@@ -20,6 +20,8 @@ _MAINTENANCE = (
     "<body><h1>{title}</h1><p>Please try again later.</p></body></html>"
 )
 
+_SLACK_ERRORS = {429: "ratelimited", 503: "service_unavailable"}
+
 
 def gate(world: World) -> Middleware:
     """Middleware over every route whose name is `vendor.endpoint`; others pass freely."""
@@ -82,7 +84,7 @@ def _refuse(fault: Fault, status: int) -> web.Response:
         case "orange":
             return orange.refusal(status, headers)
         case "slack":
-            error = "ratelimited" if status == HTTPStatus.TOO_MANY_REQUESTS else "internal_error"
+            error = _SLACK_ERRORS.get(status, "internal_error")
             text = json.dumps({"ok": False, "error": error})
             return web.Response(
                 status=status, text=text, content_type="application/json", headers=headers

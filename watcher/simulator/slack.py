@@ -26,6 +26,7 @@ class Slack:
         self._bot_token = bot_token
         self._methods: dict[str, Callable[[Arguments, web.Request], dict[str, Any]]] = {
             "auth.test": self._auth_test,
+            "chat.delete": self._delete,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "conversations.history": self._history,
@@ -113,7 +114,7 @@ class Slack:
         parent = self._space.find(channel, ts)
         if parent is None:
             raise SlackError("thread_not_found")
-        if workspace.is_reply(parent):
+        if workspace.is_reply(parent) or parent.get("subtype") == "tombstone":
             raise SlackError("cannot_reply_to_message")
         if arguments.get("reply_broadcast") in {True, "true", "1"}:
             return {"thread_ts": ts, "subtype": "thread_broadcast", "root": parent}
@@ -122,7 +123,8 @@ class Slack:
     def _update(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._channel(arguments, "channel")
         ts = arguments.get("ts", "")
-        if self._space.find(channel, ts) is None:
+        before = self._space.find(channel, ts)
+        if before is None or before.get("subtype") == "tombstone":
             raise SlackError("message_not_found")
         content = content_of(arguments)
         if not any(content.get(key) for key in ("text", "blocks", "attachments")):
@@ -133,6 +135,15 @@ class Slack:
         message = self._space.update(channel, ts, content, edited=edited)
         text = message.get("text", "")
         return {"channel": channel, "ts": ts, "text": text, "message": _shown(message)}
+
+    def _delete(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
+        channel = self._channel(arguments, "channel")
+        ts = arguments.get("ts", "")
+        message = self._space.find(channel, ts)
+        if message is None or message.get("subtype") == "tombstone":
+            raise SlackError("message_not_found")
+        self._space.delete(channel, ts)
+        return {"channel": channel, "ts": ts}
 
     def _history(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._channel(arguments, "channel")

@@ -57,13 +57,9 @@ class Workspace:
         self._last = 0
         self._tokens: dict[str, tuple[float, float]] = {}
 
-    def messages(self, channel: str) -> list[Message]:
-        """Every message of a channel, replies included, oldest first."""
-        return list(self._channels[channel].values())
-
     def top(self, channel: str) -> Iterator[Message]:
         """Give what the channel itself shows, oldest first: replies only if sent to it too."""
-        for message in self._channels[channel].values():
+        for message in sorted(self._channels[channel].values(), key=lambda one: str(one["ts"])):
             if not is_reply(message) or message.get("subtype") == "thread_broadcast":
                 yield message
 
@@ -103,6 +99,16 @@ class Workspace:
             message["edited"] = {"user": BOT_USER, "ts": self._stamp()}
         self.version += 1
         return message
+
+    def delete(self, channel: str, ts: str) -> None:
+        """Take a message away; one that began a thread leaves a tombstone."""
+        message = self._channels[channel].pop(ts)
+        if message.get("reply_count"):
+            kept = {key: message[key] for key in ("type", "ts", "thread_ts", "reply_count")}
+            stone = kept | {"subtype": "tombstone", "text": "This message was deleted."}
+            # First, so that the thread still begins with it.
+            self._channels[channel] = {ts: stone} | self._channels[channel]
+        self.version += 1
 
     def announce(self, name: str, length: int) -> File:
         """Make room for a file; its id tells nothing."""
