@@ -118,8 +118,9 @@ class World:
         return answer
 
     async def parents(self) -> list[dict[str, Any]]:
-        """What stands in the channel, oldest first."""
-        return (await self.slack("conversations.history"))["messages"][::-1]
+        """What stands in the channel, oldest first, without what a thread sent there as well."""
+        messages = (await self.slack("conversations.history"))["messages"][::-1]
+        return [one for one in messages if one.get("thread_ts", one["ts"]) == one["ts"]]
 
     async def thread(self, parent: dict[str, Any]) -> list[dict[str, Any]]:
         """The replies of a thread, in order."""
@@ -155,7 +156,7 @@ async def eventually(look, *, within: float = 20):
             try:
                 found = await look()
                 assert found
-            except (AssertionError, KeyError, IndexError):
+            except (AssertionError, LookupError, ValueError):
                 if asyncio.get_running_loop().time() > deadline:
                     raise
             else:
