@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from watcher import model
-from watcher.engine.rule import Expression, ExpressionError, Predicate, Rule, Transition
+from watcher.engine.rule import Context, ExpressionError, Predicate, Rule, Transition
 from watcher.engine.turn import Turn
 
 
@@ -44,26 +44,24 @@ def _was(turn: Turn, rule: Rule, subject: model.Subject) -> str | None:
     return None if alert is None else alert.entered_from
 
 
-def expression(turn: Turn, rule: Rule, condition: Expression, key: str) -> Verdict:
-    """Judge an expression; one that fails counts as false."""
-    return with_where(turn, rule, key, Verdict(ask(turn, rule, condition.holds, key, failed=False)))
-
-
 def with_where(turn: Turn, rule: Rule, key: str, verdict: Verdict) -> Verdict:
     """Add the rule's `where`; one that fails, or cannot tell, holds nothing back."""
     if rule.where is None or verdict.truth is False:
         return verdict
-    if ask(turn, rule, rule.where, key, failed=True) is False:
+    if ask(turn, rule, rule.where, key, turn.scene(key).context, failed=True) is False:
         return verdict._replace(truth=False)
     return verdict
 
 
-def ask(turn: Turn, rule: Rule, predicate: Predicate, key: str, *, failed: bool) -> bool | None:
+def ask(
+    turn: Turn, rule: Rule, predicate: Predicate, key: str, context: Context, *, failed: bool
+) -> bool | None:
     """Evaluate a predicate; where it fails, flag that and answer `failed`."""
     try:
-        truth = predicate(turn.scene(key).context)
+        truth = predicate(context)
     except ExpressionError as error:
         turn.misfire(rule, key, error)
         return failed
-    turn.misfire(rule, key, None)
+    if turn.state.misfiring:
+        turn.state.misfiring.discard((rule.name, key))
     return truth

@@ -103,9 +103,11 @@ def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: boo
         if fields.get(condition.field) in condition.to or (known and rule.name in known):
             verdict = conditions.transition(turn, rule, condition, subject)
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
-    for rule, holds in plan.expressions:
-        verdict = conditions.expression(turn, rule, holds, key)
-        if verdict.truth or (known and rule.name in known):
+    context = turn.scene(key).context if plan.expressions else None
+    for rule, expression in plan.expressions:
+        truth = conditions.ask(turn, rule, expression.holds, key, context, failed=False)
+        if truth or (known and rule.name in known):
+            verdict = conditions.with_where(turn, rule, key, conditions.Verdict(truth))
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
 
 

@@ -169,12 +169,8 @@ class Turn:
         """Ask for work, once."""
         self._wanted[need] = None
 
-    def misfire(self, rule: Rule, key: str, error: ExpressionError | None) -> None:
-        """Flag an expression that failed, until it works again."""
-        misfiring = self.state.misfiring
-        if error is None:
-            if misfiring:
-                misfiring.discard((rule.name, key))
-        elif (rule.name, key) not in misfiring:
-            misfiring.add((rule.name, key))
+    def misfire(self, rule: Rule, key: str, error: ExpressionError) -> None:
+        """Flag an expression that failed, once until it works again."""
+        if (rule.name, key) not in self.state.misfiring:
+            self.state.misfiring.add((rule.name, key))
             self._misfired.append(model.Misfired(rule=rule.name, subject=key, error=str(error)))

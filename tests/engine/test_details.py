@@ -1,0 +1,129 @@
+"""Details: asked for when it matters, waited for at most five seconds."""
+
+from tests.engine.worlds import Book, minutes, of_kind, rule, seconds, world
+from watcher import engine, model
+
+NAMED = model.Details(labels={"name": "Cup final", "po_number": "4711"})
+
+
+def title(words):
+    return f"{words['name']} is {words['state']}"
+
+
+def detailed(**keys):
+    return world(rule(title=title, **keys), detailed=True)
+
+
+def read(details=NAMED, error=""):
+    return model.DetailsRead(subject="vyvx/a", details=details, error=error)
+
+
+def test_paging_waits_for_the_first_details():
+    w = detailed()
+    w.poll(a="online")
+    effects = w.poll(seconds(10), a="offline")
+    assert of_kind(effects, model.DetailsNeeded) == [model.DetailsNeeded(subject="vyvx/a")]
+    assert w.incidents == ()
+    w.step(read(), seconds(12))
+    assert w.incident.title == "Cup final is offline"
+    assert w.last_words == "offline since 03:00:10 UTC, was online"
+
+
+def test_paging_waits_for_five_seconds_and_no_longer():
+    w = detailed()
+    w.poll(a="online")
+    w.poll(seconds(10), a="offline")
+    w.wait_until(w.now + seconds(5))
+    assert w.incident.title == "a is offline"
+
+
+def test_failing_to_read_details_ends_the_waiting():
+    w = detailed()
+    w.poll(a="online")
+    w.poll(seconds(10), a="offline")
+    w.step(read(None, "404"), seconds(11))
+    assert w.alert() == "firing"
+
+
+def test_late_details_update_the_incident():
+    w = detailed()
+    w.poll(a="offline")
+    w.wait_until(w.now + seconds(5))
+    before = w.incident
+    w.step(read(), seconds(60))
+    assert w.incident.title == "Cup final is offline"
+    assert w.incident.version == before.version + 1
+    assert w.story[-1] == "detailed"
+    assert w.last_words == "details read: name Cup final, po_number 4711"
+
+
+def test_fresh_details_are_not_asked_for_again():
+    w = detailed()
+    w.poll(a="offline")
+    w.step(read(), seconds(1))
+    w.poll(seconds(10), a="online")
+    assert of_kind(w.poll(minutes(14), a="offline"), model.DetailsNeeded) == []
+    w.poll(minutes(15), a="online")
+    effects = w.poll(minutes(17), a="offline")
+    assert len(of_kind(effects, model.DetailsNeeded)) == 1
+    assert w.alert() == "firing"  # old details are refreshed, but nothing waits for that
+
+
+def test_recovering_while_details_are_awaited_tells_nobody():
+    w = detailed()
+    w.poll(a="online")
+    w.poll(seconds(10), a="offline")
+    w.poll(seconds(12), a="online")
+    w.step(read(), seconds(13))
+    assert w.incidents == ()
+
+
+def test_details_that_the_rule_leaves_out_tell_nobody():
+    where = lambda context: context["labels"].get("customer") != "acme"  # noqa: E731 -- a table's cell
+    w = detailed(where=where)
+    w.poll(a="offline")
+    w.step(read(), seconds(1))  # the inventory makes an acme of po_number 4711
+    assert w.incidents == ()
+
+
+def test_details_read_before_for_is_over_do_not_shorten_it():
+    w = detailed(hold=seconds(20))
+    w.poll(a="online")
+    w.poll(seconds(10), a="offline")
+    w.step(read(), seconds(11))
+    assert w.alert() == "pending"
+    w.poll(seconds(30))
+    assert w.alert() == "firing"
+
+
+def test_the_services_of_the_inventory_are_diagnosed_once():
+    book = Book(vyvx_a=engine.Extra(service_ids=("S1", "S2", "S3", "S4")))
+    w = world(rule(diagnose=True), inventory=book)
+    effects = w.poll(a="offline")
+    wanted = of_kind(effects, model.DiagnosisNeeded)
+    assert [each.service_id for each in wanted] == ["S1", "S2", "S3"]
+    assert len({each.run for each in wanted}) == 3
+    assert of_kind(w.poll(seconds(10), a="degraded"), model.DiagnosisNeeded) == []
+
+
+def test_no_service_id_is_said_once():
+    w = world(rule(diagnose=True))
+    w.poll(a="offline")
+    w.poll(seconds(10), a="degraded")
+    said = [entry.text for entry in w.tables.entries if entry.kind is model.EntryKind.DIAGNOSED]
+    assert said == ["no diagnostics: the inventory has no service_ids for a"]
+
+
+def test_late_details_may_bring_the_service_id():
+    w = world(rule(diagnose=True), detailed=True)
+    w.poll(a="offline")
+    w.wait_until(w.now + seconds(5))
+    assert w.story == ["opened"]
+    effects = w.step(read(), seconds(8))
+    assert [each.service_id for each in of_kind(effects, model.DiagnosisNeeded)] == ["SVC-PO"]
+
+
+def test_details_of_a_forgotten_subject_change_nothing():
+    w = detailed()
+    w.poll(a="online")
+    assert w.step(model.DetailsRead(subject="vyvx/gone", details=NAMED), seconds(1)) == ()
