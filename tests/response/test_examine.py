@@ -106,6 +106,13 @@ async def test_findings_are_told_without_a_usable_pdf(make_examiner, vendor, pdf
     assert found.paper.raw
 
 
+async def test_a_reply_beyond_reason_is_read_but_not_kept(make_examiner, vendor):
+    vendor.reply = {"data": {"summary": "No trouble found", "pdf": "A" * 21_000_000}}
+    found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    assert found.findings == ("No trouble found",)
+    assert found.paper.raw == b""
+
+
 async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
     make_examiner, vendor, make_pdf, encode
 ):

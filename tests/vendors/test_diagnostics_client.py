@@ -53,5 +53,5 @@ async def test_a_reply_of_fifteen_megabytes_is_taken_and_one_of_thirty_is_not(ve
     vendor.replies(body=b'{"data": "' + b"A" * 15_000_000 + b'"}')
     assert len((await client.detail("SVC1")).raw) > 15_000_000
     vendor.replies(body=b'{"data": "' + b"A" * 30_000_000 + b'"}')
-    with pytest.raises(model.TemporaryError, match="more than 20 MB"):
+    with pytest.raises(model.TemporaryError, match="more than 30 MB"):
         await client.detail("SVC1")

@@ -6,10 +6,13 @@ Law: whatever the reply holds, its findings are told; a missing or broken PDF co
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from watcher import model, ports
 from watcher.response import drawing, findings, pdf, settings
 from watcher.vendors import diagnostics
+
+MAX_RAW = 2 * pdf.MAX_BYTES  # bytes of a reply that are kept; a larger one is not worth its room
 
 
 class DiagnosticsExaminer:
@@ -36,28 +39,27 @@ class DiagnosticsExaminer:
                 f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
             ) from error
         found = findings.read(answer.content)
-        try:
-            content = _report(answer.content)
-        except pdf.UnusableError as error:
-            return ports.Examination(
-                status=model.DiagnosisStatus.NO_REPORT,
-                disposition=found.disposition,
-                findings=found.findings,
-                actions=found.actions,
-                message=str(error),
-                paper=ports.Paper(run=run, raw=answer.raw),
-            )
-        page = await self._easel.draw(content)
-        return ports.Examination(
-            status=model.DiagnosisStatus.DONE,
+        raw = answer.raw if len(answer.raw) <= MAX_RAW else b""
+        without = ports.Examination(
+            status=model.DiagnosisStatus.NO_REPORT,
             disposition=found.disposition,
             findings=found.findings,
             actions=found.actions,
+            paper=ports.Paper(run=run, raw=raw),
+        )
+        try:
+            content = _report(answer.content)
+        except pdf.UnusableError as error:
+            return replace(without, message=str(error))
+        page = await self._easel.draw(content)
+        return replace(
+            without,
+            status=model.DiagnosisStatus.DONE,
             message=f"no preview: {page.fault}" if page.fault else "",
             report=pdf.describe(
                 content, run=run, service_id=service_id, pages=page.pages, preview=bool(page.png)
             ),
-            paper=ports.Paper(run=run, pdf=content, preview=page.png, raw=answer.raw),
+            paper=ports.Paper(run=run, pdf=content, preview=page.png, raw=raw),
         )
 
 

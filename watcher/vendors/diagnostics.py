@@ -12,8 +12,9 @@ from typing import Any
 
 from watcher.vendors import http, wire
 
-# A PDF of 10 MB in base64 is 13.4 MB.
-REPLY_CAP = 20 * wire.MEGABYTE
+# A PDF of 10 MB in base64 is 13.4 MB. One of twice that size is not passed on, but the findings
+# beside it are read.
+REPLY_CAP = 30 * wire.MEGABYTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from watcher import clock, model, simulator
+from watcher.response import drawing, examine, settings
+from watcher.vendors import diagnostics, http, wire
+from watcher.vendors import settings as vendors_keys
+
+DONE = model.DiagnosisStatus.DONE
+NO_REPORT = model.DiagnosisStatus.NO_REPORT
+
+
+class Unmetered:
+    """A meter that no budget ever asks."""
+
+    async def spend(self, account, month, budget):
+        raise AssertionError("there is no budget")
+
+
+@asynccontextmanager
+async def lumen(**service):
+    """Yield an examiner on the simulated vendor, whose SVC1 is as `service` says."""
+    whole = simulator.load("outage").model_dump(by_alias=True, exclude_unset=True)
+    whole["world"]["diagnostics"]["services"]["SVC1"].update(takes="0s", **service)
+    scenario = simulator.Scenario.model_validate(whole)
+    system = clock.SystemClock()
+    async with (
+        simulator.Simulator(scenario, system, with_broker=False) as sim,
+        wire.open_session() as session,
+    ):
+        keys = vendors_keys.OAuth2Account(
+            kind="oauth2",
+            token_url=sim.lumen_token_url,
+            client_id=sim.credentials.lumen_client_id,
+            client_secret=SecretStr(sim.credentials.lumen_client_secret),
+        )
+        account = http.Account("lumen", keys, session, system, Unmetered())
+        client = diagnostics.Client(account, sim.lumen_url, timeout=timedelta(seconds=20))
+        yield sim, examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
+
+
+async def test_a_report_is_read_as_the_vendor_wrote_it():
+    async with lumen() as (sim, examiner):
+        found = await examiner.examine(run="r1", service_id="SVC1")
+        service = sim.world.diagnosables["SVC1"]
+        assert found.status is DONE
+        assert found.disposition == service.disposition
+        assert found.actions == tuple(service.actions)
+        assert [line.partition(":")[0] for line in found.findings] == [
+            test.name for test in service.tests
+        ]
+        assert found.paper.pdf == sim.world.runs[-1].pdf
+        assert found.paper.preview.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("pdf", "status", "sentence"),
+    [
+        ("no_prefix", DONE, ""),
+        ("truncated", DONE, "no preview"),
+        ("missing", NO_REPORT, "holds no PDF"),
+        ("bad_base64", NO_REPORT, "not valid base64"),
+        ("not_a_pdf", NO_REPORT, "is not one"),
+        ("huge", NO_REPORT, "larger than 10 MB"),
+    ],
+)
+async def test_whatever_the_pdf_is_the_findings_are_told(pdf, status, sentence):
+    async with lumen(pdf=pdf) as (_, examiner):
+        found = await examiner.examine(run="r1", service_id="SVC1")
+    assert (found.status, found.disposition != "") == (status, True)
+    assert sentence in found.message
+
+
+@pytest.mark.parametrize(
+    ("shape", "status"), [("object", DONE), ("list", DONE), ("empty", NO_REPORT)]
+)
+async def test_each_shape_of_the_data_is_read(shape, status):
+    async with lumen(shape=shape) as (_, examiner):
+        found = await examiner.examine(run="r1", service_id="SVC1")
+    assert found.status is status
+
+
+async def test_a_service_that_lumen_does_not_know_is_a_permanent_error():
+    async with lumen() as (_, examiner):
+        with pytest.raises(model.PermanentError, match="404"):
+            await examiner.examine(run="r1", service_id="SVC404")
