@@ -195,6 +195,11 @@ async def test_the_backlog_counts_by_receiver(opened, token, outage):
     }
 
 
+async def test_more_to_tell_makes_an_old_debt_no_younger(opened, token, outage):
+    await grow(opened, token, 2, at=NOW + HOUR)
+    assert (await opened.backlog())["noc"] == queries.Backlog(owed=1, oldest=NOW)
+
+
 async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage):
     await opened.commit(
         token,
