@@ -13,6 +13,7 @@ from datetime import UTC
 from importlib.metadata import version
 from typing import Any
 
+import stamina
 import structlog
 from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # publishes no types
     AsyncIOScheduler,
@@ -61,6 +62,7 @@ async def run(
     clock = time.SystemClock()
     started = clock.now()
     extra = extra or {}
+    stamina.instrumentation.set_on_retry_hooks([])  # the poller says one line for each failure
     rules = adapters.read_rules(settings, extra)
     inbox_bell, jobs_bell, delivery_bell = time.Bell(), time.Bell(), time.Bell()
 
@@ -149,7 +151,11 @@ async def run(
 
         async def prune() -> None:
             try:
-                await database.prune(clock.now() - settings.store.retention)
+                now = clock.now()
+                await database.prune(
+                    now - settings.store.retention,
+                    samples_before=now - engine.keep_samples(state.ruleset),
+                )
             except model.TemporaryError as error:
                 log.warning("old rows stay until tomorrow", error=str(error))
 

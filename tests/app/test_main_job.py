@@ -227,13 +227,28 @@ async def test_what_slack_could_not_be_told_in_its_outage_is_told_after_it(world
         assert await eventually(told, within=40)
 
 
+async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world, daemon):
+    async with daemon():
+        drop = {"vendor": "slack", "kind": "drop", "endpoint": "chat.postMessage", "times": 1}
+        await world.change(fault=drop)
+        await world.change(vyvx=OFFLINE)
+
+        async def told() -> bool:
+            (parent,) = await world.parents()
+            return set(files_of(await world.thread(parent))) == {"pdf", "png"}
+
+        assert await eventually(told)
+        assert (await world.calls())["slack.chat.postMessage"] >= 2
+
+
 async def test_a_stop_in_the_middle_of_telling_loses_and_repeats_nothing(world, daemon):
     async with daemon() as running:
-        await world.change(fault={"vendor": "slack", "kind": "slow", "seconds": 1})
+        hang = {"vendor": "slack", "kind": "hang", "endpoint": "chat.postMessage", "times": 1}
+        await world.change(fault=hang)
         await world.change(vyvx=OFFLINE)
 
         async def telling() -> bool:
-            return any(name.startswith("slack.chat.post") for name in await world.calls())
+            return (await world.calls())["slack.chat.postMessage"] == 1
 
         await eventually(telling)
         assert await running.stop() == 0

@@ -160,3 +160,26 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
         assert turns > 50
         assert took < 10  # the budget is 1.5 s, and the benchmark's; this one catches a quadratic
         assert len((await making.load(opened)).subjects) == 10_000
+
+
+async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
+    """Otherwise a restarted daemon would tell nobody anything until the old leases end."""
+    async with store.open(url, clock=clock.SystemClock()) as first:
+        token = await first.lead("first")
+        await first.commit(
+            token,
+            making.commit(
+                making.incident(),
+                model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1"),
+            ),
+        )
+        claim = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
+        owed = await first.owed(receivers=["noc", "mqtt"], **claim)
+        jobs = await first.claim_jobs(kind="diagnose", **claim)
+        assert owed
+        assert jobs
+        assert not await first.owed(receivers=["noc", "mqtt"], **claim)
+    async with store.open(url, clock=clock.SystemClock()) as second:
+        await second.lead("second")
+        assert len(await second.owed(receivers=["noc", "mqtt"], **claim)) == len(owed)
+        assert len(await second.claim_jobs(kind="diagnose", **claim)) == len(jobs)

@@ -83,9 +83,12 @@ class Database:
             self._inserts[table] = self._dialect.insert(table).on_conflict_do_nothing()
         return self._inserts[table]
 
-    def hold(self, owner: str) -> None:
-        """Keep every other daemon off until `close`. Raises PermanentError when one is there."""
-        self._lock.acquire(owner)
+    def hold(self, owner: str) -> bool:
+        """Keep every other daemon off until `close`; True when this made us the only one.
+
+        Raises PermanentError when another one is there.
+        """
+        return self._lock.acquire(owner)
 
     async def close(self) -> None:
         """Close every connection, and let the next daemon in."""

@@ -27,10 +27,12 @@ class Leases:
         Raises PermanentError at once when another daemon uses the same file. The lease ends with
         the store or with its process, however that ends.
         """
-        self._database.hold(owner)
+        alone = self._database.hold(owner)
         now = self._clock.now()
         lease = tables.lease
         async with self._database.write() as connection:
+            if alone:
+                await _free_claims(connection)
             token: int | None = await connection.scalar(
                 update(lease)
                 .where(lease.c.name == _INGEST)
@@ -43,6 +45,14 @@ class Leases:
                     insert(lease).values(name=_INGEST, owner=owner, token=token, taken_at=now)
                 )
             return token
+
+
+async def _free_claims(connection: AsyncConnection) -> None:
+    """Give back what a daemon that is gone had claimed, so that nothing waits for its leases."""
+    for table in (tables.receipts, tables.jobs, tables.runs):
+        await connection.execute(
+            update(table).where(table.c.lease_until.is_not(None)).values(lease_until=None)
+        )
 
 
 async def check(connection: AsyncConnection, token: int) -> None:

@@ -18,5 +18,7 @@ class Store(Section):
         description="sqlite:///FILE, relative to the config file; or postgresql://...",
     )
     retention: Duration = Field(
-        timedelta(days=90), description="How long resolved incidents, reports and the journal stay"
+        timedelta(days=90),
+        ge=timedelta(days=2),
+        description="How long resolved incidents, reports and the journal stay; at least 2d",
     )

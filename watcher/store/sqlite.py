@@ -129,10 +129,10 @@ class FileLock:
         self._path = database.with_name(database.name + ".lock")
         self._file: int | None = None
 
-    def acquire(self, owner: str) -> None:
-        """Take it at once. Raises PermanentError, naming the holder, when somebody has it."""
+    def acquire(self, owner: str) -> bool:
+        """Take it at once; False when it was ours. Raises PermanentError, naming the holder."""
         if self._file is not None:
-            return
+            return False
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -152,6 +152,7 @@ class FileLock:
             os.close(file)
             raise _translate(error, self._path) from error
         self._file = file
+        return True
 
     def release(self) -> None:
         """Give it back; the file stays, because removing it would let two hold it."""
