@@ -153,9 +153,13 @@ class World:
     def fail(self, at=None, *, source="vyvx", error="timed out", permanent=False):
         return self.step(model.PollFailed(source=source, error=error, permanent=permanent), at)
 
-    def restart(self):
-        """Lose everything but the tables."""
-        self.state = engine.restore(self.ruleset, self.tables.loaded())
+    def restart(self, *, backwards=False):
+        """Lose everything but the tables, which may give their rows in another order."""
+        loaded = self.tables.loaded()
+        if backwards:
+            names = loaded.__dataclass_fields__
+            loaded = ports.Loaded(**{name: getattr(loaded, name)[::-1] for name in names})
+        self.state = engine.restore(self.ruleset, loaded)
         self._step(engine.Reloaded(ruleset=self.ruleset))
 
     def alert(self, subject="vyvx/a", name="down"):
@@ -196,3 +200,9 @@ def world(*rules, **keys):
 
 def of_kind(effects, kind):
     return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def sample(subject, metric, at, value, direction="in"):
+    return model.Sample(
+        subject=subject, metric=metric, direction=direction, at=at, value=float(value)
+    )

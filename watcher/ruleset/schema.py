@@ -8,7 +8,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 
 from watcher import model
 from watcher.fields import Duration, Section
@@ -34,13 +42,19 @@ LATER = frozenset(
 )
 
 
+def _some_time(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than 0")
+    return value
+
+
 def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Span = Annotated[Duration, Field(gt=timedelta(0))]
+Span = Annotated[Duration, AfterValidator(_some_time)]
 
 
 class Part(Section):

@@ -1,0 +1,102 @@
+"""Random histories of a world: polls, failures, waiting, people and jobs."""
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from tests.engine.worlds import START, World, minutes, rule, ruleset, sample, seconds
+from watcher import engine, model
+
+STATES = ("online", "impaired", "degraded", "offline", "unknown", None)  # None: not listed
+NAMES = ("a", "b", "c")
+
+
+def rules():
+    """Build rules of every kind of condition, with and without waiting."""
+    return ruleset(
+        rule(),
+        rule(name="held", hold=seconds(20), keep_firing_for=seconds(60), diagnose=True),
+        rule(
+            name="words",
+            condition=engine.Expression(holds=lambda context: context["state"] == "impaired"),
+            keep_firing_for=seconds(30),
+        ),
+        rule(
+            name="full",
+            condition=engine.Threshold(
+                metric="load", limit=80.0, clear=60.0, over=minutes(30), aggregate="avg"
+            ),
+            hold=minutes(5),
+            keep_firing_for=minutes(5),
+        ),
+        rule(name="blind", condition=engine.Blind(after=minutes(2))),
+        detailed=True,
+    )
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that happens so many seconds after the one before."""
+
+    kind: str
+    after: int
+    states: tuple[str | None, ...] = ()
+    value: float = 0.0
+    subject: str = "a"
+    permanent: bool = False
+
+
+AFTER = st.sampled_from([0, 1, 5, 20, 30, 60, 180, 601, 3600, 90_000])
+POLLS = st.builds(
+    Happening,
+    kind=st.sampled_from(["poll", "poll", "poll", "incomplete"]),
+    after=AFTER,
+    states=st.tuples(*[st.sampled_from(STATES)] * len(NAMES)),
+    value=st.sampled_from([10.0, 70.0, 90.0]),
+)
+FAILURES = st.builds(Happening, kind=st.just("fail"), after=AFTER, permanent=st.booleans())
+COMMANDS = st.builds(
+    Happening,
+    kind=st.sampled_from(["details", "no details", "resolve", "wait"]),
+    after=AFTER,
+    subject=st.sampled_from(NAMES),
+)
+HISTORIES = st.lists(st.one_of(POLLS, POLLS, FAILURES, COMMANDS), min_size=1, max_size=20)
+
+
+def happen(w: World, happening: Happening, *, before=lambda _: None):
+    """Let it happen; `before` is called when its time has come. Give its effects."""
+    effects = list(w.wait_until(w.now + seconds(happening.after)))
+    before(w)
+    at = w.now - START
+    match happening.kind:
+        case "poll" | "incomplete":
+            effects += _poll(w, happening, at)
+        case "fail":
+            effects += w.fail(at, permanent=happening.permanent)
+        case "details" | "no details":
+            details = model.Details(labels={"name": "Cup"}) if happening.kind == "details" else None
+            event = model.DetailsRead(subject=f"vyvx/{happening.subject}", details=details)
+            effects += w.step(event, at)
+        case "resolve":
+            effects += _resolve(w, happening, at)
+    return effects
+
+
+def _poll(w, happening, at):
+    said = dict(zip(NAMES, happening.states, strict=True))
+    return w.poll(
+        at,
+        gone=[name for name, state in said.items() if state is None],
+        complete=happening.kind == "poll",
+        samples=[sample("vyvx/a", "load", w.now, happening.value)],
+        **{name: state for name, state in said.items() if state is not None},
+    )
+
+
+def _resolve(w, happening, at):
+    effects = []
+    for incident in sorted(w.state.incidents.values(), key=lambda each: each.id):
+        if incident.group.endswith(happening.subject) and incident.resolved_at is None:
+            effects += w.step(model.ResolvedByHand(incident=incident.id, by="ana"), at)
+    return effects

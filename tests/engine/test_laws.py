@@ -1,0 +1,137 @@
+"""What holds for every history: restarts, determinism, one open incident, harmless acks."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from tests.engine import strategies
+from tests.engine.strategies import HISTORIES, happen
+from tests.engine.worlds import Tables, World
+from watcher import engine, model
+
+LAW = settings(max_examples=40, deadline=None)
+
+
+def replay(history, before=lambda _: None, after=lambda _: None):
+    w = World(strategies.rules())
+    told = []
+    for happening in history:
+        told.append(tuple(happen(w, happening, before=lambda w, h=happening: before((w, h)))))
+        after(w)
+    return w, told
+
+
+@LAW
+@given(HISTORIES)
+def test_the_same_history_gives_the_same_effects(history):
+    assert replay(history)[1] == replay(history)[1]
+
+
+@LAW
+@given(HISTORIES)
+def test_the_effects_rebuild_the_state(history):
+    def compare(w):
+        again = engine.restore(w.ruleset, w.tables.loaded())
+        assert again.subjects == w.state.subjects
+        assert again.health == w.state.health
+        assert again.alerts == w.state.alerts
+        assert {key for source in again.pending.values() for key in source} == {
+            key for source in w.state.pending.values() for key in source
+        }
+        for state in (again, w.state):
+            state.forget_resolved(w.now)
+        assert again.incidents == w.state.incidents
+        assert again.latest == w.state.latest
+
+    replay(history, after=compare)
+
+
+def _restart(step, *, backwards=False):
+    w, happening = step
+    if happening.kind == "poll":
+        w.restart(backwards=backwards)
+
+
+@LAW
+@given(HISTORIES)
+def test_a_restart_before_any_poll_equals_no_restart(history):
+    straight, _ = replay(history)
+    restarted, _ = replay(history, before=_restart)
+    assert restarted.tables.entries == straight.tables.entries
+    assert restarted.tables.nouns == straight.tables.nouns
+    assert engine.next_deadline(restarted.state) == engine.next_deadline(straight.state)
+
+
+@LAW
+@given(HISTORIES)
+def test_the_order_of_the_rows_does_not_matter(history):
+    _, forwards = replay(history, before=_restart)
+    _, backwards = replay(history, before=lambda step: _restart(step, backwards=True))
+    assert forwards == backwards
+
+
+@LAW
+@given(HISTORIES)
+def test_at_most_one_incident_is_open_for_each_rule_and_subject(history):
+    def check(w):
+        opened = [
+            (incident.rule, incident.group)
+            for incident in w.incidents
+            if incident.resolved_at is None
+        ]
+        assert len(opened) == len(set(opened))
+        firing = {
+            (alert.rule, alert.subject)
+            for alert in w.tables.of(model.Alert)
+            if alert.state is model.AlertState.FIRING
+        }
+        assert set(opened) == firing
+
+    replay(history, after=check)
+
+
+@LAW
+@given(HISTORIES)
+def test_acknowledging_never_opens_or_closes_anything(history):
+    def acknowledge(w):
+        for incident in sorted(w.state.incidents.values(), key=lambda each: each.id):
+            if incident.resolved_at is None:
+                w.step(model.Acknowledged(incident=incident.id, by="ana"))
+                w.step(model.Noted(incident=incident.id, by="ana", text="on it"))
+
+    def facts(w):
+        plain = {
+            "version": 0,
+            "entries": 0,
+            "acknowledged_by": None,
+            "acknowledged_at": None,
+            "status": model.IncidentStatus.OPEN,
+        }
+        return [replace(incident, **plain) for incident in w.incidents]
+
+    acknowledged, _ = replay(history, after=acknowledge)
+    assert facts(acknowledged) == facts(replay(history)[0])
+
+
+@LAW
+@given(HISTORIES)
+def test_each_noun_is_told_once_in_a_step_and_entries_are_numbered_without_gaps(history):
+    w, _ = replay(history)
+    for incident in w.incidents:
+        numbers = [e.number for e in w.tables.entries if e.incident == incident.id]
+        assert numbers == list(range(1, incident.entries + 1))
+
+
+@LAW
+@given(HISTORIES)
+def test_every_deadline_lies_ahead_once_time_has_come_to_it(history):
+    def check(w):
+        deadline = engine.next_deadline(w.state)
+        assert deadline is None or deadline > w.now
+
+    def tick(w):
+        w.wait_until(w.now)
+        check(w)
+
+    w, _ = replay(history, after=tick)
+    assert isinstance(w.tables, Tables)

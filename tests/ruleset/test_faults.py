@@ -1,0 +1,260 @@
+"""Every fault of every file, with its place and the nearest right word."""
+
+import textwrap
+from datetime import timedelta
+
+import pytest
+
+from watcher import engine, model, ruleset
+
+SOURCES = {
+    name: engine.SourceTraits(name=name, kind=kind, blind_after=timedelta(minutes=3))
+    for name, kind in [("vyvx", "vyvx"), ("lines", "evpl"), ("iod", "internet_on_demand")]
+}
+HEAD = "rules:\n  - name: r\n    source: vyvx\n"
+DOWN = "    transition: {field: state, to: [offline]}\n"
+
+
+@pytest.fixture
+def load(tmp_path):
+    def read(*texts, inventory=None):
+        for number, text in enumerate(texts):
+            (tmp_path / f"{number}.yaml").write_text(textwrap.dedent(text))
+        book = None
+        if inventory is not None:
+            book = tmp_path / "inventory.yml"
+            book.write_text(textwrap.dedent(inventory))
+        return ruleset.load(
+            [str(tmp_path / "*.yaml")], inventory=book, sources=SOURCES, receivers=("noc", "mqtt")
+        )
+
+    return read
+
+
+@pytest.fixture
+def faults(load, tmp_path):
+    def read(*texts, inventory=None):
+        with pytest.raises(model.FaultyConfigError) as caught:
+            load(*texts, inventory=inventory)
+        return [line.removeprefix(f"{tmp_path}/") for line in caught.value.faults]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            "    transision: {field: state, to: [offline]}\n",
+            "0.yaml:4:5: r.transision: there is no such key; did you mean transition?",
+        ),
+        (
+            "    transition: {field: state, form: [online], to: [offline]}\n",
+            "0.yaml:4:32: r.transition.form: there is no such key; did you mean from?",
+        ),
+        (
+            "    transition: {field: stat, to: [offline]}\n",
+            "0.yaml:4:25: r.transition.field: there is no such field; did you mean state?",
+        ),
+        (
+            "    transition: {field: state, to: [offline, ofline]}\n",
+            "0.yaml:4:46: r.transition.to: state is never 'ofline'; did you mean offline?",
+        ),
+        (
+            "    transition: {field: state, from: [unknown], to: [offline]}\n",
+            (
+                "0.yaml:4:38: r.transition.from: unknown is skipped when looking back, so it cannot "
+                "stand here"
+            ),
+        ),
+        (
+            DOWN + "    notify: [nok]\n",
+            "0.yaml:5:14: r.notify: there is no receiver 'nok'; did you mean noc?",
+        ),
+        (
+            DOWN + "    for: 20\n",
+            "0.yaml:5:10: r.for: 20 is no duration: write it with its unit, as in 15s, 5m, 4h, 30d",
+        ),
+        (
+            DOWN + "    during: [on_air]\n",
+            "0.yaml:5:5: r.during: is not supported yet",
+        ),
+        (
+            DOWN + "    severity: fatal\n",
+            "0.yaml:5:15: r.severity: expected 'info', 'warning' or 'critical'",
+        ),
+        (
+            DOWN + "    for: 1s\n    for: 2s\n",
+            "0.yaml:6:5: for: stands here a second time; the first is on line 5",
+        ),
+        (
+            DOWN + "    expression: state == 'offline'\n",
+            (
+                "0.yaml:2:5: r: needs exactly one condition: transition, threshold, expression or "
+                "blind"
+            ),
+        ),
+        (
+            "    expression: stat == 'offline'\n",
+            "0.yaml:4:17: r.expression: 'stat' is not known; did you mean state?",
+        ),
+        (
+            "    expression: state == 'ofline'\n",
+            "0.yaml:4:17: r.expression: state is never 'ofline'; did you mean offline?",
+        ),
+        (
+            "    expression: state ==\n",
+            (
+                "0.yaml:4:17: r.expression: is no valid CEL: at line 1, character 9: mismatched input "
+                "'<EOF>'"
+            ),
+        ),
+        (
+            "    expression: state.startWith('on')\n",
+            "0.yaml:4:17: r.expression: there is no function startWith(); did you mean startsWith?",
+        ),
+        (
+            "    expression: state > 1\n",
+            (
+                "0.yaml:4:17: r.expression: fails on state online, ingress_state online: No such "
+                "overload: the operation is not defined for the given operand types"
+            ),
+        ),
+        (
+            "    expression: state\n",
+            (
+                "0.yaml:4:17: r.expression: gives 'online' on state online, ingress_state online; "
+                "expected true or false"
+            ),
+        ),
+        (
+            "    expression: has(labels.site)\n",
+            (
+                '0.yaml:4:17: r.expression: has() is not needed: a missing label reads ""; compare '
+                "with that"
+            ),
+        ),
+        (
+            "    expression: previous.stat == 'online'\n",
+            "0.yaml:4:17: r.expression: previous.stat is not known; did you mean state?",
+        ),
+        (
+            "    expression: '[1].all(a, [1].all(b, [1].all(c, a == b)))'\n",
+            "0.yaml:4:17: r.expression: nests 3 macros (all, exists, map, filter); at most 2",
+        ),
+        (
+            f"    expression: {'true && ' * 200}true\n",
+            "0.yaml:4:17: r.expression: is longer than 1000 characters",
+        ),
+        (
+            DOWN + "    title: '{{ nme }}'\n",
+            "0.yaml:5:12: r.title: 'nme' is not known; did you mean name?",
+        ),
+        (
+            DOWN + "    title: '{{ name'\n",
+            (
+                "0.yaml:5:12: r.title: is no valid template: unexpected end of template, expected "
+                "'end of print statement'."
+            ),
+        ),
+        (
+            DOWN + "    title: '{{ name.__class__.mro() }}'\n",
+            (
+                "0.yaml:5:12: r.title: fails on a sample: {{ name.__class__.mro() }}: access to "
+                "attribute '__class__' of 'str' object is unsafe."
+            ),
+        ),
+        (
+            "    blind: 5m\n    where: labels.x == ''\n",
+            "0.yaml:2:5: r: a rule about blindness has no where",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_place(faults, written, told):
+    assert faults(HEAD + written) == [told]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "told"),
+    [
+        ("metric: utilization", "needs exactly one of above and below"),
+        ("metric: utilization, above: 80, below: 5", "needs exactly one of above and below"),
+        ("metric: utilization, above: 80, clear: 90", "clear must lie on the good side"),
+        ("metric: utilization, above: 80, aggregate: p95", "needs over"),
+        ("metric: utilization, above: .nan", "input should be a finite number"),
+        ("metric: utilization, above: '80'", "input should be a valid number"),
+        ("metric: utilization, above: 80, over: 0s", "must be longer than 0"),
+        ("metric: utilisation, above: 80", "did you mean utilization?"),
+        ("metric: utilization, above: 80, aggregate: p99", "expected 'last', 'avg', 'min'"),
+    ],
+)
+def test_a_threshold_that_makes_no_sense_is_refused(faults, threshold, told):
+    (line,) = faults(f"rules:\n  - name: r\n    source: lines\n    threshold: {{{threshold}}}\n")
+    assert told in line
+
+
+def test_all_faults_of_all_files_are_told_at_once(faults):
+    told = faults(
+        HEAD.replace("vyvx", "vyxv") + DOWN + "  - 5\n",
+        HEAD + DOWN + "    nottify: [noc]\n",
+        inventory="subjects: {vyvz/1: {label: {a: b}}}",
+    )
+    assert told == [
+        "0.yaml:3:13: r.source: there is no source 'vyxv'; did you mean vyvx?",
+        "0.yaml:5:5: rules[1]: expected keys and values",
+        "1.yaml:5:5: r.nottify: there is no such key; did you mean notify?",
+        "inventory.yml:1:21: subjects.vyvz/1.label: there is no such key; did you mean labels?",
+    ]
+
+
+def test_a_name_is_used_once_in_all_files(faults, tmp_path):
+    assert faults(HEAD + DOWN, HEAD + DOWN) == [
+        f"1.yaml:2:11: r.name: there is a rule of this name already, at {tmp_path}/0.yaml:2:11"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("rules: [", "0.yaml:1:9: is no valid YAML: expected the node content, but found '<stream"),
+        ("rules: &a [*a]", "aliases (*a) are not supported; write it out"),
+        ("[" * 40 + "]" * 40, "is nested deeper than 32 levels"),
+        ("? [a]\n: b", "a key must be plain text"),
+        ("rules: 2026-02-31", "holds a value that YAML cannot read"),
+        ("rules: \x07", "is no valid YAML"),
+        ("5", "expected keys and values"),
+        ("rules: {}", "expected a list"),
+        ("#" * 1_000_001, "is larger than 1,000,000 bytes; split it"),
+        ("rules: !!python/name:os.system x", "is no valid YAML"),
+    ],
+)
+def test_a_file_that_is_no_rule_file_is_refused(faults, text, told):
+    lines = faults(text)
+    assert any(told in line for line in lines), lines
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "0.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(model.FaultyConfigError, match="is not UTF-8 text"):
+        ruleset.load([str(tmp_path / "0.yaml")], inventory=None, sources=SOURCES, receivers=())
+
+
+def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
+    with pytest.raises(model.FaultyConfigError, match="no file is named so"):
+        ruleset.load([str(tmp_path / "*.yaml")], inventory=None, sources=SOURCES, receivers=())
+
+
+@pytest.mark.parametrize(
+    ("inventory", "told"),
+    [
+        ("subjects: {vyvy/1: {}}", "there is no source 'vyvy'; expected SOURCE/ID; did you mean"),
+        ("match: [{where: label.x == '1'}]", "'label' is not known; did you mean labels?"),
+        ("match: [{where: labels.x}]", "expected true or false"),
+        ("subjects: {vyvx/1: {address: here}}", "is not supported yet"),
+        ("subjects: {vyvx/1: {contacts: {lumne: x}}}", "expected 'lumen', 'orange' or 'source'"),
+    ],
+)
+def test_a_faulty_inventory_is_refused(faults, inventory, told):
+    (line,) = faults(HEAD + DOWN, inventory=inventory)
+    assert line.startswith("inventory.yml:1:")
+    assert told in line
