@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 from collections.abc import Awaitable, Callable
 
 import aiomqtt
@@ -29,6 +28,8 @@ LONGEST_PAUSE = 30.0
 PERMANENT_PAUSE = 60.0  # a person has to mend something
 TAKEN_OVER_PAUSE = 300.0  # two daemons that throw each other out: never at once again
 STEADY_SECONDS = 30.0  # a connection that lasted so long forgives the failures before it
+MOST_THROWN_OUT = 3  # times in a row soon after connecting: somebody else has our client id
+LARGE = 10_000  # bytes
 WAIT_SECONDS = 5.0  # how long a publish waits for the first connection after the start
 ONLINE, OFFLINE = b"online", b"offline"
 
@@ -56,7 +57,8 @@ class Broker:
         self._first_pause = first_pause
         self._jitter = jitter
         self._place = f"MQTT broker {keys.host}:{keys.port}"
-        self._client: mqtt_client.Client | None = None
+        self._accepted: mqtt_client.Client | None = None  # by the broker
+        self._client: mqtt_client.Client | None = None  # and greeted
         self._settled = asyncio.Event()  # the first attempt has succeeded or failed
         self._fault: Fault | None = None
         self._turn = asyncio.Lock()
@@ -75,10 +77,12 @@ class Broker:
         self._unsent.add(health.source)
         self._stirred.set()
 
-    def takes(self, topic: str, payload: bytes) -> bool:
-        """Whether the broker accepts a message of this size; one that does not say takes all."""
-        most = self._client.most_bytes if self._client else None
-        return most is None or len(payload) + len(topic.encode()) + 128 <= most
+    async def takes(self, topic: str, payload: bytes) -> bool:
+        """Tell whether the broker accepts a message of this size; one that does not say does.
+
+        Raises TemporaryError or PermanentError without a connection.
+        """
+        return (await self._connected()).takes(topic, payload)
 
     async def publish(
         self,
@@ -95,7 +99,7 @@ class Broker:
         PermanentError when the broker refuses.
         """
         client = await self._connected()
-        if not self.takes(topic, payload):
+        if not client.takes(topic, payload):
             raise model.PermanentError(
                 f"{self._place} takes no message of {len(payload)} bytes for {topic}: raise its"
                 " maximum packet size"
@@ -114,20 +118,31 @@ class Broker:
             )
 
     async def run(self) -> None:
-        """Be connected, for ever. When it is cancelled, say `offline` and leave."""
-        failures = 0
+        """Be connected, for ever. When it is cancelled, say `offline` and leave.
+
+        Two daemons with one client id would throw each other out without end. Some brokers say
+        so (MQTT 5, reason 142); Mosquitto 2.0 only hangs up, again and again.
+        """
+        failures = thrown_out = 0
         while True:
             began = self._clock.monotonic()
             try:
                 await self._stay_connected()
             except (aiomqtt.MqttError, OSError) as error:
-                if self._client and self._clock.monotonic() - began > STEADY_SECONDS:
-                    failures = 0
-                failures += 1
-                pause = self._pause(error, failures)
-                self._note(mqtt_client.translated(error, self._place, self._keys, self._client_id))
+                steady = self._clock.monotonic() - began > STEADY_SECONDS
+                failures = 1 if self._accepted and steady else failures + 1
+                # A broker may also hang up because a message is too large for it.
+                idle = self._accepted is not None and self._accepted.carrying < LARGE
+                thrown_out = thrown_out + 1 if idle and not steady else 0
+                taken_over = mqtt_client.is_taken_over(error) or thrown_out >= MOST_THROWN_OUT
+                self._note(
+                    mqtt_client.taken_over(self._place, self._client_id)
+                    if taken_over
+                    else mqtt_client.translated(error, self._place, self._keys, self._client_id)
+                )
+                pause = self._pause(error, failures, taken_over=taken_over)
             finally:
-                self._client = None
+                self._client = self._accepted = None
             await asyncio.sleep(pause)
 
     async def _connected(self) -> mqtt_client.Client:
@@ -150,8 +165,9 @@ class Broker:
             identifier=self._client_id,
             protocol=mqtt_client.PROTOCOLS[self._keys.protocol],
             will=aiomqtt.Will(self._presence, OFFLINE, qos=1, retain=True),
-            tls_context=_tls(self._keys),
+            tls_context=mqtt_client.tls_context(self._keys),
         ) as client:
+            self._accepted = client
             try:
                 await self._live(client)
             except asyncio.CancelledError:
@@ -203,8 +219,8 @@ class Broker:
             properties.ContentType = content_type
         return properties
 
-    def _pause(self, error: Exception, failures: int) -> float:
-        if mqtt_client.is_taken_over(error):
+    def _pause(self, error: Exception, failures: int, *, taken_over: bool) -> float:
+        if taken_over:
             return TAKEN_OVER_PAUSE * (1 + self._jitter())
         if mqtt_client.is_permanent(error):
             return PERMANENT_PAUSE * (0.75 + 0.5 * self._jitter())
@@ -229,21 +245,8 @@ async def check(keys: settings.Mqtt, client_id: str) -> str:
             password=keys.password.get_secret_value() or None,
             identifier=client_id,
             protocol=mqtt_client.PROTOCOLS[keys.protocol],
-            tls_context=_tls(keys),
+            tls_context=mqtt_client.tls_context(keys),
         ):
             return f"{place} accepts the connection"
     except (aiomqtt.MqttError, OSError) as error:
         raise mqtt_client.translated(error, place, keys, client_id) from error
-
-
-def _tls(keys: settings.Mqtt) -> ssl.SSLContext | None:
-    """Read the certificates at every connect, so that renewed ones count. Raises OSError."""
-    tls = keys.tls
-    if tls is False:
-        return None
-    if tls is True:
-        return ssl.create_default_context()
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return context

@@ -91,7 +91,7 @@ class MqttReceiver:
         paper = await papers.paper(report.run)
         topic = topics.report(self._broker.prefix, told.id, report.run)
         tries = self._tries.get(report.run, 0)
-        if paper is None or not self._broker.takes(topic, paper.pdf) or tries >= MOST_TRIES:
+        if paper is None or tries >= MOST_TRIES or not await self._broker.takes(topic, paper.pdf):
             return _WITHHELD
         try:
             await self._publish(topic, paper.pdf, _PDF, until=_gone_at(told))

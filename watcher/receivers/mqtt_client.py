@@ -7,6 +7,7 @@ refused one, and does not hand on what the broker says when it accepts a connect
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 import aiomqtt
@@ -28,8 +29,6 @@ _ADVICE = {
     135: "not authorised: set mqtt.username and mqtt.password, or allow this client",
     138: "this client is banned: ask the broker's administrator",
     140: "it wants another way to log in than a password",
-    _TAKEN_OVER: "another client took over the session: two daemons use the client id {client_id};"
-    " give each its own mqtt.client_id",
 }
 
 
@@ -37,7 +36,13 @@ class Client(aiomqtt.Client):
     """One connection. `most_bytes` is the largest packet that the broker takes, if it said so."""
 
     most_bytes: int | None = None
+    carrying = 0  # bytes on their way; stays so when the connection is lost meanwhile
     _refusal: ReasonCode | None = None
+
+    def takes(self, topic: str, payload: bytes) -> bool:
+        """Whether a message of this size, with some room for its properties, is accepted."""
+        size = len(payload) + len(topic.encode()) + 128
+        return self.most_bytes is None or size <= self.most_bytes
 
     async def deliver(
         self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None = None
@@ -47,6 +52,7 @@ class Client(aiomqtt.Client):
         Raises aiomqtt.MqttError, at once when the connection is lost.
         """
         self._refusal = None
+        self.carrying = len(payload)
         sending = asyncio.ensure_future(
             self.publish(
                 topic, payload, qos=1, retain=retain, properties=properties, timeout=PUBLISH_SECONDS
@@ -54,6 +60,7 @@ class Client(aiomqtt.Client):
         )
         await self._first(sending)
         await sending
+        self.carrying = 0
         return self._refusal
 
     async def wait(self, event: asyncio.Event, *, seconds: float | None) -> None:
@@ -97,9 +104,40 @@ class Client(aiomqtt.Client):
         super()._on_publish(client, userdata, mid, reason_code, properties)
 
 
+class _Socket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, which paho leaves to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  ssl's signature
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def tls_context(keys: settings.Mqtt) -> ssl.SSLContext | None:
+    """Read the certificates, at every connect, so that renewed ones count. Raises OSError."""
+    tls = keys.tls
+    if tls is False:
+        return None
+    context = ssl.create_default_context(cafile=None if tls is True else tls.ca_file)
+    context.sslsocket_class = _Socket
+    if tls is not True and tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
 def is_taken_over(error: Exception) -> bool:
     """Whether another client with the same id has thrown this one out."""
     return _reason(error) == _TAKEN_OVER
+
+
+def taken_over(place: str, client_id: str) -> model.PermanentError:
+    """Say that two clients use one id."""
+    return model.PermanentError(
+        f"{place}: another client took over the session: two daemons use the client id"
+        f" {client_id}; give each its own mqtt.client_id"
+    )
 
 
 def is_permanent(error: Exception) -> bool:

@@ -98,8 +98,11 @@ def _notification(dossier: model.Dossier, now: datetime) -> Iterator[str]:
         yield f"{_ending(told)} after {lasted}"
         return
     yield f"since {words.clock(_since(dossier), now, seconds=False)}"
-    yield from (side for side in (_side(dossier),) if side)
-    yield from (call for call in (_call(told),) if call)
+    side, call = _side(dossier), _call(told)
+    if side and "likely" not in told.title.casefold():
+        yield side
+    if call:
+        yield call
 
 
 def _facts(dossier: model.Dossier, now: datetime) -> Iterator[str]:
@@ -153,8 +156,7 @@ def _how_bad(dossier: model.Dossier, now: datetime) -> str:
         return f"{ending}: {state}" if state else ending
     if not state:
         return _opening(dossier) or f"Since {words.clock(_since(dossier), now)}"
-    age = model.format_duration(now - _since(dossier))
-    return f"{state}, since {words.clock(_since(dossier), now)} ({age})"
+    return f"{state}, since {words.clock(_since(dossier), now)}"
 
 
 def _state(dossier: model.Dossier) -> str:
@@ -229,7 +231,8 @@ def _window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]
         left = f"*{model.format_duration(end - now)} left*"
     else:
         left = f"*overrun by {model.format_duration(now - end)}*"
-    times = f"{words.clock(start, now, seconds=False)} to {words.clock(end, now, seconds=False)}"
+    begin = words.clock(start, now, seconds=False).removesuffix(" UTC")
+    times = f"{begin} to {words.clock(end, now, seconds=False)}"
     here = f"your time {words.local(start)} to {words.local(end)}"
     yield f"Booked {times} ({here}), {left} at {words.clock(now, now, seconds=False)}"
 

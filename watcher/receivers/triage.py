@@ -8,7 +8,7 @@ from watcher import model
 from watcher.receivers import words
 
 MOST_SERVICES = 3
-MOST_FINDINGS = 3
+MOST_FINDINGS = 5
 
 
 def brief(diagnostics: Sequence[model.Diagnosis]) -> list[str]:

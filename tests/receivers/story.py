@@ -1,0 +1,219 @@
+"""One outage as the receivers see it, and a store of receipts in memory."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from watcher import model, ports
+
+BEGIN = datetime(2026, 11, 21, 3, 10, 22, 125000, tzinfo=UTC)
+
+
+class StillClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = BEGIN + timedelta(seconds=3)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+
+class Story:
+    """Builds dossiers of one reservation; `grow` adds timeline entries."""
+
+    begin = BEGIN
+
+    def __init__(self) -> None:
+        self.alert = model.IncidentAlert(
+            incident="w-7k3m",
+            subject="vyvx/1234567",
+            rule="vyvx-service-down",
+            name="NYC Arena uplink",
+            labels={
+                "name": "NYC Arena uplink",
+                "po_number": "4711",
+                "origin": "Madison Square Garden",
+                "origin_city": "New York",
+                "destination": "LA Broadcast Center, Denver TOC",
+                "destination_city": "Los Angeles, Denver",
+            },
+            state=model.AlertState.FIRING,
+            from_="online",
+            to="offline",
+            since=BEGIN,
+            fields={"state": "offline", "ingress_state": "online"},
+        )
+        self.subject = model.Subject(
+            key="vyvx/1234567",
+            source="vyvx",
+            fields=self.alert.fields,
+            labels=self.alert.labels,
+            bookings=(
+                model.Booking(
+                    id="1234567",
+                    scheduled=model.Window(
+                        start=datetime(2026, 11, 21, 2, tzinfo=UTC),
+                        end=datetime(2026, 11, 21, 4, tzinfo=UTC),
+                    ),
+                ),
+            ),
+            notes=("Backup feed on channel 4",),
+            since=BEGIN,
+            vendor_time=BEGIN - timedelta(seconds=4),
+        )
+        self.incident = model.Incident(
+            id="w-7k3m",
+            version=1,
+            entries=0,
+            rule="vyvx-service-down",
+            source="vyvx",
+            group="vyvx/1234567",
+            status=model.IncidentStatus.OPEN,
+            severity=model.Severity.CRITICAL,
+            title="NYC Arena uplink is offline: likely lumen side",
+            opened_at=BEGIN,
+            fault_domain=model.FaultDomain.LUMEN,
+            contacts=(model.Contact(domain="lumen", text="Lumen NOC, +1 800 555 0100"),),
+            notify=("noc", "mqtt"),
+            runbook="https://wiki.example/vyvx?a=1&b=2",
+        )
+        self.timeline: list[model.Entry] = []
+        self.papers: dict[str, ports.Paper] = {}
+        self.grow(model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online", notify=True)
+
+    def grow(
+        self,
+        kind: model.EntryKind,
+        text: str,
+        *,
+        after: float = 0,
+        by: str = "",
+        notify: bool = False,
+        **data: model.Scalar,
+    ) -> None:
+        number = len(self.timeline) + 1
+        at = BEGIN + timedelta(seconds=after)
+        self.timeline.append(
+            model.Entry(
+                incident=self.incident.id,
+                number=number,
+                kind=kind,
+                at=at,
+                text=text,
+                by=by,
+                notify=notify,
+                data=data,
+            )
+        )
+        self.change(entries=number)
+
+    def change(self, **changes: Any) -> None:
+        changes.setdefault("version", self.incident.version + 1)
+        self.incident = replace(self.incident, **changes)
+
+    def diagnose(self, run: str = "r-1", pdf: bytes = b"%PDF-1.7 one", **more: Any) -> None:
+        report = model.Report(
+            run=run,
+            filename=f"SVC1-{run}.pdf",
+            size=len(pdf),
+            sha256="ab" * 32,
+            pages=2,
+            preview=True,
+        )
+        self.papers[run] = ports.Paper(run=run, pdf=pdf, preview=b"\x89PNG preview")
+        done = {
+            "run": run,
+            "incident": self.incident.id,
+            "service_id": "SVC1",
+            "status": model.DiagnosisStatus.DONE,
+            "disposition": "Trouble found in the Lumen network",
+            "findings": ("Loss of light at NYCMNY54", "PowerCutError: ok", "Port: down", "CRC: 0"),
+            "actions": ("Open a ticket with Lumen repair",),
+            "report": report,
+            "started_at": BEGIN,
+            **more,
+        }
+        self.change(diagnostics=(*self.incident.diagnostics, model.Diagnosis(**done)))
+        self.grow(
+            model.EntryKind.DIAGNOSED,
+            "Service Diagnostics for SVC1: Trouble found in the Lumen network",
+            after=40,
+            run=run,
+        )
+
+    def resolve(self, after: float = 1_800) -> None:
+        at = BEGIN + timedelta(seconds=after)
+        self.alert = replace(
+            self.alert, state=model.AlertState.RESOLVED, from_="offline", to="online"
+        )
+        self.change(
+            status=model.IncidentStatus.RESOLVED,
+            resolution=model.Resolution.RECOVERED,
+            resolved_at=at,
+        )
+        self.grow(
+            model.EntryKind.RESOLVED,
+            "recovered at 03:40:22 UTC after 30 min: online",
+            after=after,
+            notify=True,
+        )
+
+    def dossier(self, *alerts: model.IncidentAlert) -> model.Dossier:
+        shown = alerts or (self.alert,)
+        counts: dict[str, int] = {}
+        for alert in shown:
+            counts[alert.state] = counts.get(alert.state, 0) + 1
+        return model.Dossier(
+            incident=self.incident,
+            alerts=shown[:100],
+            alert_counts=counts,
+            timeline=tuple(self.timeline),
+            subjects={self.subject.key: self.subject} if not alerts else {},
+        )
+
+
+class PowerCutError(Exception):
+    """The power is cut: nothing after this instant happens."""
+
+
+class Drawer:
+    """Keeps one receipt as the store would; `cut_at` counts down to a power cut in `save`."""
+
+    def __init__(self, story: Story, receiver: str) -> None:
+        self.story = story
+        self.receipt = model.Receipt(incident=story.incident.id, receiver=receiver)
+        self.saved: list[model.Receipt] = []
+        self.cut_at: int | None = None  # the number of the save that does not come back
+        self.cut_before = False  # whether that save is lost with it
+
+    async def paper(self, run: str) -> ports.Paper | None:
+        return self.story.papers.get(run)
+
+    async def save(self, receipt: model.Receipt) -> None:
+        cut = self.cut_at is not None and len(self.saved) + 1 == self.cut_at
+        if not (cut and self.cut_before):
+            self.receipt = receipt
+        self.saved.append(receipt)
+        if cut:
+            raise PowerCutError
+
+    async def tell(self, receiver: ports.Receiver) -> None:
+        """Tell as delivery does, and settle as it does."""
+        try:
+            receipt = await receiver.tell(self.story.dossier(), self.receipt, self)
+        except (model.TemporaryError, model.PermanentError) as error:
+            self.receipt = replace(
+                self.receipt, failures=self.receipt.failures + 1, error=str(error)
+            )
+            raise
+        self.receipt = replace(receipt, failures=0, error="")
+
+    async def incidents(self, *, statuses: Any = None, limit: int = 100) -> list[model.Incident]:
+        return [one for one in [self.story.incident] if statuses is None or one.status in statuses]
+
+    async def dossier(self, incident: str) -> model.Dossier | None:
+        return self.story.dossier()

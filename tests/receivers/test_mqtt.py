@@ -1,0 +1,410 @@
+"""The MQTT receiver against Mosquitto 2 (MQTT 5 and 3.1.1) and against amqtt (3.1.1)."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from dataclasses import replace
+from datetime import timedelta
+
+import aiomqtt
+import pytest
+from amqtt.broker import Broker as AmqttBroker
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from tests.receivers.mosquitto import Mosquitto, certificates, free_port
+from tests.receivers.story import BEGIN, Drawer
+from watcher import model
+from watcher.receivers import mqtt_client, settings
+from watcher.receivers.broker import Broker
+from watcher.receivers.mqtt import MqttReceiver
+
+V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
+DOCUMENT = "watcher/incidents/w-7k3m"
+PDF = f"{DOCUMENT}/reports/r-1.pdf"
+
+
+@pytest.fixture
+def drawer(story):
+    return Drawer(story, "mqtt")
+
+
+@pytest.fixture
+async def mosquitto(tmp_path):
+    broker = Mosquitto(tmp_path)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@contextlib.asynccontextmanager
+async def connected(drawer, clock, port, **keys):
+    """The daemon's side: the broker's task and a receiver."""
+    keys = settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
+    broker = Broker(keys=keys, instance="ops1", clock=clock, first_pause=0.02)
+    receiver = MqttReceiver(name="mqtt", broker=broker, shelf=drawer, clock=clock)
+    task = asyncio.create_task(broker.run())
+    try:
+        yield receiver, broker
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Subscriber:
+    """Everything under a filter, in the order of its arrival."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self.client = client
+        self.seen: list[aiomqtt.Message] = []
+
+    async def until(self, topic: str, payload: bytes | None = None) -> aiomqtt.Message:
+        async with asyncio.timeout(10):
+            async for message in self.client.messages:
+                self.seen.append(message)
+                if message.topic.value == topic and payload in (None, message.payload):
+                    return message
+        raise AssertionError(topic)
+
+    @property
+    def topics(self) -> list[str]:
+        return [message.topic.value for message in self.seen]
+
+
+@contextlib.asynccontextmanager
+async def subscribed(port, what="watcher/#", protocol=V5, **more):
+    more = {"hostname": "127.0.0.1", **more}
+    async with aiomqtt.Client(port=port, protocol=protocol, **more) as client:
+        await client.subscribe(what, qos=1)
+        yield Subscriber(client)
+
+
+async def retained(port, topic, **more):
+    """What a new subscriber finds; None when there is nothing."""
+    async with subscribed(port, topic, **more) as reader:
+        await reader.client.subscribe("fence")
+        await reader.client.publish("fence", b"x")
+        await reader.until("fence")
+        found = [one for one in reader.seen if one.topic.value == topic]
+        return found[0] if found else None
+
+
+@pytest.mark.broker
+async def test_pdf_then_events_then_the_document_that_names_it(drawer, story, clock, mosquitto):
+    story.diagnose()
+    async with (
+        subscribed(mosquitto.port) as reader,
+        connected(drawer, clock, mosquitto.port) as (receiver, _),
+    ):
+        await drawer.tell(receiver)
+        document = json.loads((await reader.until(DOCUMENT)).payload)
+        # On connect the document is brought as it is; the telling then adds the events.
+        first = reader.topics.index(PDF)
+        assert first < reader.topics.index(DOCUMENT)
+        pdf = reader.seen[first]
+        assert pdf.payload == b"%PDF-1.7 one"
+        assert pdf.properties.ContentType == "application/pdf"
+        [diagnosis] = document["diagnostics"]
+        assert diagnosis["report"]["topic"] == PDF
+    assert drawer.receipt.told_through == 2
+    assert drawer.receipt.parent_version == story.incident.version
+    assert drawer.receipt.due is None
+
+
+@pytest.mark.broker
+async def test_each_entry_is_one_event_that_is_never_retained(drawer, story, clock, mosquitto):
+    story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana", notify=False)
+    async with (
+        subscribed(mosquitto.port, "watcher/events") as reader,
+        connected(drawer, clock, mosquitto.port) as (receiver, _),
+    ):
+        await drawer.tell(receiver)
+        await drawer.tell(receiver)
+        story.grow(model.EntryKind.NOTED, "truck is there", by="Ana")
+        await drawer.tell(receiver)
+        while len(reader.seen) < 3:
+            await reader.until("watcher/events")
+    events = [json.loads(one.payload) for one in reader.seen]
+    assert [event["event_id"] for event in events] == ["w-7k3m-1", "w-7k3m-2", "w-7k3m-3"]
+    assert events[1] | {"by": "Ana", "text": "truck rolls", "kind": "noted"} == events[1]
+    assert reader.seen[0].properties.MessageExpiryInterval == 3600
+    assert await retained(mosquitto.port, "watcher/events") is None
+
+
+@pytest.mark.broker
+async def test_a_resolved_document_goes_after_a_day(drawer, story, clock, mosquitto):
+    story.diagnose()
+    async with connected(drawer, clock, mosquitto.port) as (receiver, _):
+        await drawer.tell(receiver)
+        assert (await retained(mosquitto.port, DOCUMENT)).payload
+        clock.at = BEGIN + timedelta(minutes=31)
+        story.resolve()
+        await drawer.tell(receiver)
+        assert drawer.receipt.due == story.incident.resolved_at + timedelta(hours=24)
+        left = await retained(mosquitto.port, DOCUMENT)
+        assert json.loads(left.payload)["status"] == "resolved"
+        assert 86_300 < left.properties.MessageExpiryInterval <= 86_340
+
+        clock.at = drawer.receipt.due
+        await drawer.tell(receiver)
+        assert drawer.receipt.due is None
+        assert await retained(mosquitto.port, DOCUMENT) is None
+        assert await retained(mosquitto.port, PDF) is None
+
+
+@pytest.mark.broker
+async def test_presence_follows_the_daemon(drawer, clock, mosquitto):
+    status = "watcher/status/ops1"
+    async with connected(drawer, clock, mosquitto.port), subscribed(mosquitto.port) as reader:
+        await reader.until(status, b"online")
+        await reader.until("watcher/status", b"online")
+    assert (await retained(mosquitto.port, status)).payload == b"offline"  # it said good-bye
+
+
+@pytest.mark.broker
+async def test_the_last_will_speaks_for_a_daemon_that_cannot(drawer, clock, mosquitto):
+    async with (
+        subscribed(mosquitto.port) as reader,
+        connected(drawer, clock, mosquitto.port) as (_, broker),
+    ):
+        await reader.until("watcher/status/ops1", b"online")
+        await reader.until("watcher/status", b"online")
+        broker._client._client.socket().shutdown(socket.SHUT_RDWR)  # as when a line breaks
+        await reader.until("watcher/status/ops1", b"offline")
+        await reader.until("watcher/status/ops1", b"online")
+
+
+@pytest.mark.broker
+async def test_after_a_restart_of_the_broker_everything_retained_is_back(
+    drawer, story, clock, mosquitto
+):
+    story.diagnose()
+    health = model.SourceHealth(source="vyvx", last_success=BEGIN, subjects=3)
+    async with connected(drawer, clock, mosquitto.port) as (receiver, broker):
+        broker.publish_source(health)
+        await drawer.tell(receiver)
+        await mosquitto.stop()
+        story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+        await mosquitto.start()
+        async with subscribed(mosquitto.port) as reader:
+            await reader.until(DOCUMENT)
+            assert {"watcher/status/ops1", "watcher/status", "watcher/sources/vyvx", PDF} <= set(
+                reader.topics
+            )
+            await drawer.tell(receiver)
+            event = json.loads((await reader.until("watcher/events")).payload)
+            assert event["text"] == "truck rolls"
+    assert reader.topics.count("watcher/events") == 1
+
+
+@pytest.mark.broker
+async def test_an_older_document_never_replaces_a_newer_one(drawer, story, clock, mosquitto):
+    async with connected(drawer, clock, mosquitto.port) as (receiver, _):
+        await drawer.tell(receiver)
+        older = story.dossier()
+        story.change(severity=model.Severity.WARNING)
+        await receiver._publish_again()
+        await receiver.tell(older, replace(drawer.receipt, parent_version=0), drawer)
+        left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
+    assert left["version"] == story.incident.version
+
+
+@pytest.mark.broker
+async def test_an_incident_that_is_not_for_this_receiver_is_not_brought_back(
+    drawer, story, clock, mosquitto
+):
+    story.change(notify=("noc",))
+    async with connected(drawer, clock, mosquitto.port) as (receiver, broker):
+        await broker.publish("watcher/x", b"", retain=False)  # connected
+        await receiver._publish_again()
+    assert await retained(mosquitto.port, DOCUMENT) is None
+
+
+@pytest.mark.broker
+async def test_a_sources_newest_health_is_retained(drawer, clock, mosquitto):
+    async with (
+        subscribed(mosquitto.port, "watcher/sources/#") as reader,
+        connected(drawer, clock, mosquitto.port) as (_, broker),
+    ):
+        broker.publish_source(model.SourceHealth(source="vyvx"))
+        blind = model.SourceHealth(
+            source="vyvx", sight=model.Sight.BLIND, failing_since=BEGIN, error="timeout"
+        )
+        broker.publish_source(blind)
+        while True:
+            seen = json.loads((await reader.until("watcher/sources/vyvx")).payload)
+            if seen["sight"] == "blind":
+                break
+        assert seen["failing_since"] == "2026-11-21T03:10:22.125Z"
+
+
+@pytest.mark.broker
+async def test_two_daemons_with_one_client_id_are_a_clear_error(drawer, clock, mosquitto):
+    async def rival():
+        while True:
+            with contextlib.suppress(aiomqtt.MqttError):
+                async with aiomqtt.Client(
+                    "127.0.0.1", mosquitto.port, identifier="watcher-ops1"
+                ) as client:
+                    async for _ in client.messages:
+                        pass
+
+    async with connected(drawer, clock, mosquitto.port) as (receiver, _):
+        await drawer.tell(receiver)
+        task = asyncio.create_task(rival())
+        said = ""
+        async with asyncio.timeout(10):
+            while "two daemons" not in said:
+                drawer.story.grow(model.EntryKind.NOTED, "x")
+                with contextlib.suppress(model.TemporaryError, model.PermanentError):
+                    await drawer.tell(receiver)
+                said = drawer.receipt.error
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert "use the client id watcher-ops1; give each its own mqtt.client_id" in said
+
+
+def test_a_broker_that_names_the_reason_of_a_take_over_is_believed_at_once():
+    reason = ReasonCode(PacketTypes.DISCONNECT, identifier=142)
+    assert mqtt_client.is_taken_over(aiomqtt.MqttCodeError(reason))
+    assert not mqtt_client.is_taken_over(aiomqtt.MqttError("lost"))
+
+
+@pytest.mark.broker
+async def test_a_pdf_too_large_for_the_broker_is_left_out_of_the_document(
+    drawer, story, clock, tmp_path
+):
+    mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
+    await mosquitto.start()
+    try:
+        story.diagnose(pdf=b"%PDF-" + bytes(30_000))
+        async with connected(drawer, clock, mosquitto.port) as (receiver, _):
+            await drawer.tell(receiver)
+            left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
+            assert left["diagnostics"][0]["report"]["topic"] is None
+            assert left["diagnostics"][0]["report"]["size"] == 30_005
+            assert await retained(mosquitto.port, PDF) is None
+    finally:
+        await mosquitto.stop()
+
+
+@pytest.mark.broker
+async def test_a_broker_that_hangs_up_on_a_pdf_gets_the_rest_without_it(
+    drawer, story, clock, tmp_path
+):
+    # MQTT 3.1.1 has no way to say how much is too much.
+    mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
+    await mosquitto.start()
+    try:
+        story.diagnose(pdf=b"%PDF-" + bytes(30_000))
+        async with connected(drawer, clock, mosquitto.port, protocol="3.1.1") as (receiver, _):
+            async with asyncio.timeout(10):
+                while drawer.receipt.parent_version != story.incident.version:
+                    with contextlib.suppress(model.TemporaryError):
+                        await drawer.tell(receiver)
+                    await asyncio.sleep(0)
+            left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
+            assert left["diagnostics"][0]["report"]["topic"] is None
+    finally:
+        await mosquitto.stop()
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_a_wrong_password_is_said_and_the_right_one_works(drawer, clock, tmp_path, protocol):
+    mosquitto = Mosquitto(tmp_path, users={"watcher": "right"})
+    await mosquitto.start()
+    keys = {"protocol": protocol, "username": "watcher"}
+    try:
+        async with connected(drawer, clock, mosquitto.port, password="wrong", **keys) as (one, _):
+            with pytest.raises(model.PermanentError, match=r"set mqtt\.username and mqtt\.pass"):
+                await drawer.tell(one)
+        async with connected(drawer, clock, mosquitto.port, password="right", **keys) as (one, _):
+            await drawer.tell(one)
+    finally:
+        await mosquitto.stop()
+    assert drawer.receipt.told_through == 1
+
+
+@pytest.mark.broker
+async def test_a_topic_that_is_not_allowed_is_said(drawer, clock, tmp_path):
+    (tmp_path / "acl").write_text("user watcher\ntopic write watcher/status/#\n")
+    mosquitto = Mosquitto(tmp_path, f"acl_file {tmp_path / 'acl'}", users={"watcher": "right"})
+    await mosquitto.start()
+    keys = {"username": "watcher", "password": "right"}
+    try:
+        async with connected(drawer, clock, mosquitto.port, **keys) as (receiver, _):
+            with pytest.raises(model.PermanentError, match="allow watcher to publish it"):
+                await drawer.tell(receiver)
+    finally:
+        await mosquitto.stop()
+    assert drawer.receipt.told_through == 0
+
+
+@pytest.mark.broker
+async def test_tls_with_an_authority_of_ones_own(drawer, clock, tmp_path):
+    ca = certificates(tmp_path)
+    lines = [f"certfile {tmp_path / 'server.pem'}", f"keyfile {tmp_path / 'server.key'}"]
+    mosquitto = Mosquitto(tmp_path, f"cafile {ca}", *lines)
+    await mosquitto.start()
+    try:
+        async with connected(drawer, clock, mosquitto.port, tls={"ca_file": ca}) as (receiver, _):
+            await drawer.tell(receiver)
+        drawer.story.grow(model.EntryKind.NOTED, "x")
+        async with connected(drawer, clock, mosquitto.port, tls=True) as (receiver, _):
+            with pytest.raises(model.PermanentError, match=r"mqtt\.tls\.ca_file"):
+                await drawer.tell(receiver)
+    finally:
+        await mosquitto.stop()
+    assert drawer.receipt.told_through == 1
+
+
+async def test_a_certificate_file_that_is_missing_is_said(drawer, clock, tmp_path):
+    tls = {"ca_file": tmp_path / "none.pem"}
+    async with connected(drawer, clock, free_port(), tls=tls) as (receiver, _):
+        with pytest.raises(model.PermanentError, match=r"mqtt\.tls"):
+            await drawer.tell(receiver)
+
+
+async def test_without_a_broker_nothing_is_told_and_nothing_is_lost(drawer, clock):
+    async with connected(drawer, clock, free_port()) as (receiver, _):
+        with pytest.raises(model.TemporaryError, match="MQTT broker"):
+            await drawer.tell(receiver)
+    assert drawer.receipt.told_through == 0
+
+
+@pytest.fixture
+async def amqtt():
+    logging.getLogger("transitions").setLevel(logging.WARNING)
+    port = free_port()
+    broker = AmqttBroker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {}},
+        }
+    )
+    await broker.start()
+    yield port
+    await broker.shutdown()
+
+
+async def test_mqtt_3_1_1_carries_the_same(drawer, story, clock, amqtt):
+    story.diagnose()
+    async with (
+        subscribed(amqtt, protocol=V311) as reader,
+        connected(drawer, clock, amqtt, protocol="3.1.1") as (receiver, _),
+    ):
+        await drawer.tell(receiver)
+        await reader.until(DOCUMENT)
+        assert reader.seen[reader.topics.index(PDF)].payload == b"%PDF-1.7 one"
+        clock.at = BEGIN + timedelta(days=2)
+        story.resolve()
+        await drawer.tell(receiver)
+        await reader.until(DOCUMENT, b"")
+        await reader.until(PDF, b"")
+        assert await retained(amqtt, DOCUMENT, protocol=V311) is None

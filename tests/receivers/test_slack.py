@@ -1,0 +1,321 @@
+"""The Slack receiver against a small Slack, through slack-sdk's own client."""
+
+from datetime import timedelta
+
+import aiohttp
+import pytest
+from aiohttp import test_utils
+
+from tests.receivers.fake_slack import CHANNEL, FakeSlack
+from tests.receivers.story import BEGIN, PowerCutError
+from watcher import model
+from watcher.receivers import settings
+from watcher.receivers.slack import SlackReceiver
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def slack():
+    fake = FakeSlack()
+    async with test_utils.TestServer(fake.app()) as server:
+        fake.url = str(server.make_url("")).rstrip("/")
+        yield fake
+
+
+@pytest.fixture
+async def receiver(slack, clock):
+    async with aiohttp.ClientSession() as session:
+        receiver = SlackReceiver(
+            name="noc",
+            channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            keys=settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
+            session=session,
+            clock=clock,
+        )
+        receiver._pace.max_rate = 1_000  # Slack's pace is real time
+        yield receiver
+
+
+def texts(messages):
+    return [message["text"] for message in messages]
+
+
+async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, drawer, clock):
+    await drawer.tell(receiver)
+    [parent] = slack.parents
+    assert parent["text"].startswith("<!here> \N{LARGE RED CIRCLE} NYC Arena uplink is offline")
+    assert parent["metadata"] == {
+        "event_type": "watcher_incident",
+        "event_payload": {"incident": "w-7k3m", "receiver": "noc", "version": 2},
+    }
+    assert slack.replies == []
+
+    story.diagnose()
+    await drawer.tell(receiver)
+    assert [reply["metadata"]["event_payload"]["event_id"] for reply in slack.replies] == [
+        "w-7k3m-2"
+    ]
+    assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
+
+    clock.at = BEGIN + timedelta(seconds=1_801)
+    story.resolve()
+    await drawer.tell(receiver)
+    assert slack.parents[0]["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved: ")
+    assert slack.parents[0]["ts"] == parent["ts"]
+    assert slack.replies[-1]["reply_broadcast"] is True
+    assert slack.replies[-1]["text"].startswith("<!here> \N{LARGE GREEN CIRCLE} recovered")
+
+
+async def test_what_was_told_is_not_told_again(slack, receiver, story, drawer):
+    story.diagnose()
+    await drawer.tell(receiver)
+    calls = list(slack.calls)
+    await drawer.tell(receiver)
+    assert slack.calls == calls
+
+
+async def test_a_warning_calls_and_broadcasts_nothing(slack, receiver, story, drawer):
+    story.change(severity=model.Severity.WARNING)
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
+    await drawer.tell(receiver)
+    assert not any("<!here>" in text for text in texts(slack.messages.values()))
+    assert "reply_broadcast" not in slack.replies[0]
+
+
+async def test_details_only_edit_the_parent(slack, receiver, story, drawer):
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
+    story.grow(model.EntryKind.DIAGNOSING, "Service Diagnostics is running for SVC1")
+    await drawer.tell(receiver)
+    assert slack.replies == []
+    assert drawer.receipt.told_through == 3
+    assert slack.calls == ["chat.postMessage", "chat.update"]
+
+
+async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver, drawer):
+    slack.plan("chat.postMessage", {"status": 429, "Retry-After": "30"})
+    with pytest.raises(model.TemporaryError) as caught:
+        await drawer.tell(receiver)
+    assert caught.value.delay == 30
+    assert drawer.receipt.intent == ""  # Slack said no, so nothing has to be looked up
+    await drawer.tell(receiver)
+    assert len(slack.parents) == 1
+    assert "conversations.history" not in slack.calls
+
+
+@pytest.mark.parametrize(
+    "fault", ["drop", "internal_error", {"status": 503}, {"html": "<html>maintenance</html>"}]
+)
+async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
+    slack, receiver, drawer, fault
+):
+    slack.plan("chat.postMessage", fault)
+    with pytest.raises(model.AmbiguousError):
+        await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert len(slack.parents) == 1
+    assert "conversations.history" in slack.calls
+    assert "possible duplicate" not in slack.parents[0]["text"]
+
+
+@pytest.mark.parametrize("fault", ["drop", "hang up"])
+async def test_a_reply_of_unknown_fate_is_looked_up_before_it_is_repeated(
+    slack, receiver, story, drawer, fault
+):
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
+    slack.plan("chat.postMessage", fault)
+    with pytest.raises(model.AmbiguousError):
+        await drawer.tell(receiver)
+    story.grow(model.EntryKind.NOTED, "truck is there", by="Ana")
+    await drawer.tell(receiver)
+    assert texts(slack.replies) == [
+        "\N{MEMO} truck rolls (by Ana)",
+        "\N{MEMO} truck is there (by Ana)",
+    ]
+
+
+async def test_a_repetition_unseen_says_so(slack, receiver, drawer):
+    slack.plan("chat.postMessage", "drop")
+    slack.plan("conversations.history", "missing_scope")
+    with pytest.raises(model.AmbiguousError):
+        await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
+
+
+async def test_a_look_up_that_fails_for_a_while_is_tried_again_first(slack, receiver, drawer):
+    slack.plan("chat.postMessage", "drop")
+    slack.plan("conversations.history", *[{"status": 503}] * 2)
+    for _ in range(3):
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert len(slack.parents) == 1
+
+
+async def test_a_look_up_that_goes_on_failing_does_not_silence_the_incident(
+    slack, receiver, drawer
+):
+    slack.plan("chat.postMessage", "hang up")
+    slack.plan("conversations.history", *[{"status": 503}] * 9)
+    for _ in range(3):
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert "(possible duplicate)" in slack.parents[0]["text"]
+
+
+async def test_a_power_cut_at_any_instant_repeats_nothing(slack, receiver, story, drawer):
+    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana", after=20)
+    story.diagnose()
+    cut = 0
+    while True:
+        cut += 1
+        drawer.receipt = model.Receipt(incident="w-7k3m", receiver="noc")
+        drawer.saved, drawer.cut_at, drawer.cut_before = [], (cut + 1) // 2, bool(cut % 2)
+        slack.messages.clear()
+        slack.files.clear()
+        try:
+            await drawer.tell(receiver)
+        except PowerCutError:
+            await drawer.tell(receiver)
+        else:
+            break
+        assert len(slack.parents) == 1, cut
+        assert len(slack.replies) == 2, cut
+        assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"], cut
+    assert cut > 20
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        ("files.getUploadURLExternal", {"status": 503}),
+        ("upload", 503),
+        ("upload", 404),
+        ("upload", "hang up"),
+        ("files.completeUploadExternal", {"status": 503}),
+        ("files.completeUploadExternal", "drop"),
+        ("files.completeUploadExternal", "ratelimited"),
+        ("files.completeUploadExternal", "file_not_found"),
+    ],
+)
+async def test_an_upload_goes_on_where_it_stopped(slack, receiver, story, drawer, outage):
+    story.diagnose()
+    slack.plan(*outage)
+    with pytest.raises((model.TemporaryError, model.PermanentError)):
+        await drawer.tell(receiver)
+    assert len(slack.replies) == 1  # what people must read came before the file
+    await drawer.tell(receiver)
+    assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
+    assert len(slack.parents) == 1
+
+
+async def test_a_report_that_is_no_longer_kept_is_passed_over(slack, receiver, story, drawer):
+    story.diagnose()
+    story.papers.clear()
+    await drawer.tell(receiver)
+    assert slack.shared == []
+    assert drawer.receipt.files == {"r-1/pdf": "missing", "r-1/preview": "missing"}
+
+
+async def test_a_deleted_message_gets_a_new_one_with_its_files(slack, receiver, story, drawer):
+    story.diagnose()
+    await drawer.tell(receiver)
+    slack.messages.clear()
+    story.grow(model.EntryKind.NOTED, "still down", by="Ana")
+    await drawer.tell(receiver)
+    assert len(slack.parents) == 1
+    assert texts(slack.replies) == ["\N{MEMO} still down (by Ana)"]
+    assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
+
+
+async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
+    slack, receiver, story, drawer
+):
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.NOTED, "still down", by="Ana")
+    slack.plan("chat.postMessage", "drop")
+    with pytest.raises(model.AmbiguousError):
+        await drawer.tell(receiver)
+    slack.messages.clear()
+    await drawer.tell(receiver)
+    assert len(slack.parents) == 1
+    assert len(slack.replies) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("channel_not_found", "check the channel id"),
+        ("not_in_channel", "/invite"),
+        ("invalid_auth", "slack.bot_token"),
+        ("token_revoked", "install the app again"),
+        ("missing_scope", "add it"),
+        ("is_archived", "unarchive"),
+        ("some_new_code", "Slack refuses it"),
+    ],
+)
+async def test_a_permanent_refusal_says_what_to_do(slack, receiver, drawer, code, advice):
+    slack.plan("chat.postMessage", code)
+    with pytest.raises(model.PermanentError, match=advice) as caught:
+        await drawer.tell(receiver)
+    assert code in str(caught.value)
+    assert CHANNEL in str(caught.value)
+    assert "xoxb-test" not in repr(caught.value)
+    assert drawer.receipt.intent == ""
+
+
+async def test_many_owed_entries_become_one_digest(slack, receiver, story, drawer, clock):
+    await drawer.tell(receiver)
+    for minute in range(1, 31):
+        story.grow(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute, notify=True)
+    clock.at = BEGIN + timedelta(minutes=31)
+    await drawer.tell(receiver)
+    [digest] = slack.replies
+    payload = digest["metadata"]["event_payload"]
+    assert (payload["entries"], payload["event_id"]) == ("2-31", "w-7k3m-31")
+    assert digest["text"].startswith("<!here> *30 entries*, occurred 03:11:22 UTC to 03:40:22 UTC")
+    assert "turn 1\n" in digest["blocks"][0]["text"]["text"]
+
+
+async def test_after_an_outage_people_get_one_true_message_and_one_digest(
+    slack, receiver, story, drawer, clock
+):
+    slack.plan("chat.postMessage", *[{"status": 503}] * 2)
+    slack.plan("conversations.history", *[{"status": 503}] * 1)
+    for _ in range(2):
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+    slack._faults.clear()
+    story.diagnose()
+    story.resolve()
+    clock.at = BEGIN + timedelta(hours=2)
+    await drawer.tell(receiver)
+    [parent], [digest] = slack.parents, slack.replies
+    assert parent["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved")
+    assert "2 entries" in digest["text"]
+    assert "<!here>" not in parent["text"] + digest["text"]
+
+
+async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clock):
+    async with aiohttp.ClientSession() as session:
+        port = test_utils.unused_port()
+        receiver = SlackReceiver(
+            name="noc",
+            channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            keys=settings.Slack(bot_token="xoxb-test", api_url=f"http://127.0.0.1:{port}/api"),
+            session=session,
+            clock=clock,
+        )
+        with pytest.raises(model.TemporaryError, match="cannot connect") as caught:
+            await drawer.tell(receiver)
+    assert not isinstance(caught.value, model.AmbiguousError)
+    assert drawer.receipt.intent == ""
