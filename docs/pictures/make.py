@@ -1,0 +1,116 @@
+# ruff: noqa: INP001 - a folder of one script
+"""Takes the README's pictures from the running demo, in Chromium: `make pictures`."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import sys
+from asyncio import StreamReader
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+HERE = Path(__file__).parent
+CHROMIUM = "/usr/bin/chromium"
+SPAN = "43s"
+PATIENCE = 40_000  # ms: the story takes that long
+TERMINAL = """
+<body style="margin:0;background:#10202d;color:#dbe7ef;font:14px/1.6 'DejaVu Sans Mono',monospace">
+<pre style="margin:0;padding:18px 22px;white-space:pre-wrap"><b style="color:#7fd1a8">$ make demo
+</b>{text}</pre></body>
+"""
+
+
+async def main() -> None:
+    """Play the demo once and photograph it as it goes."""
+    async with _demo() as printed, async_playwright() as playwright:
+        lines = [await _line(printed)]
+        while "Slack, as a person sees it" not in lines[-1]:
+            lines.append(await _line(printed))
+        address = lines[-1].split()[-1]
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_photograph_slack(browser, address))
+            group.create_task(_photograph_mqtt(browser, address))
+            group.create_task(_listen(printed, lines))
+        await _photograph_terminal(browser, lines)
+        await browser.close()
+
+
+@asynccontextmanager
+async def _demo() -> AsyncIterator[StreamReader]:
+    """Run the demo; gives what it prints."""
+    watcher = Path(sys.executable).with_name("watcher")
+    demo = await asyncio.create_subprocess_exec(
+        watcher, "demo", "--for", SPAN, stdout=PIPE, stderr=STDOUT
+    )
+    if demo.stdout is None:
+        sys.exit("the demo prints nothing")
+    try:
+        yield demo.stdout
+    finally:
+        if demo.returncode is None:
+            demo.terminate()
+            await demo.wait()
+
+
+async def _line(printed: StreamReader) -> str:
+    line = (await printed.readline()).decode()
+    if not line:
+        sys.exit("the demo ended before it said where it is")
+    return line
+
+
+async def _listen(printed: StreamReader, lines: list[str]) -> None:
+    lines.append((await printed.read()).decode())
+
+
+async def _photograph_slack(browser: Browser, address: str) -> None:
+    page = await browser.new_page(viewport={"width": 1480, "height": 940})
+    await page.goto(address)
+    thread = page.locator(".replies").first
+    await thread.click(timeout=PATIENCE)
+    picture = page.locator("#thread .f-image img").first
+    await expect(picture).to_be_visible(timeout=PATIENCE)
+    await _settle(page)
+    await page.screenshot(path=HERE / "slack-report.png")
+    await page.locator("#thread").evaluate("list => { list.scrollTop = 0; }")
+    await page.screenshot(path=HERE / "slack-open.png")
+    # A line may go over its threshold before this recovers: look at the first message alone.
+    parent = page.locator("#messages .message").first
+    light = parent.locator(".b-header [aria-label=large_green_circle]")
+    await expect(light).to_be_visible(timeout=PATIENCE)
+    await _settle(page)
+    await page.locator("#messages").evaluate("list => { list.scrollTop = 0; }")
+    await page.screenshot(path=HERE / "slack-resolved.png")
+
+
+async def _photograph_mqtt(browser: Browser, address: str) -> None:
+    page = await browser.new_page(viewport={"width": 1480, "height": 760})
+    await page.goto(f"{address}mqtt")
+    await expect(page.locator(".tag.pdf").first).to_be_visible(timeout=PATIENCE)
+    await _settle(page)
+    await page.screenshot(path=HERE / "mqtt.png")
+
+
+async def _photograph_terminal(browser: Browser, lines: list[str]) -> None:
+    page = await browser.new_page(viewport={"width": 1180, "height": 300})
+    await page.set_content(TERMINAL.format(text=html.escape("".join(lines))))
+    await page.screenshot(path=HERE / "terminal.png", full_page=True)
+
+
+async def _settle(page: Page) -> None:
+    """Let pictures load and what is new lose its highlight; nothing is hovered over."""
+    await page.mouse.move(1, 1)
+    await page.wait_for_timeout(2_000)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
