@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -153,3 +154,10 @@ def test_a_crowd_is_online_and_counts_up(clock):
 def test_a_line_that_the_control_endpoint_does_not_know_is_refused(sim):
     with pytest.raises(simulator.ScenarioError, match="there is no EVPL line L9 in this world"):
         sim.change(evpl={"id": "L9", "to": 5})
+
+
+def test_the_example_in_the_documentation_is_sound():
+    page = Path(__file__).parents[2] / "docs" / "simulator.md"
+    (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+    assert len(simulator.parse(text, name="simulator.md").events) == 3

@@ -120,6 +120,17 @@ async def test_a_ratio_is_a_hundredth_of_the_percent(scenario, report):
     assert 0.5 < float(body["entries"][2]["performanceValues"][0]["value"]) < 0.7
 
 
+@pytest.mark.parametrize("junk", ["", "NaN", "12,5", 41.5])
+async def test_samples_can_be_junk_and_a_line_can_go(sim, report, junk):
+    sim.change(evpl={"id": "LD-PAR-LON-0042", "raw": junk})
+    sim.change(evpl={"id": "LD-LYO-GVA-0003", "active": False})
+    _, body = await report()
+
+    first, london = body["entries"]
+    assert first["objectInstanceId"] == "LD-PAR-FRA-0017"
+    assert {one["value"] for one in london["performanceValues"]} == {junk}
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [

@@ -120,6 +120,8 @@ async def test_an_update_with_blocks_does_not_show_as_edited(slack):
         ({"channel": "C0000000000", "text": "x"}, "channel_not_found"),
         ({"channel": "noc", "text": "x"}, "channel_not_found"),
         ({"channel": NOC}, "no_text"),
+        ({"channel": NOC, "blocks": {"type": "divider"}}, "invalid_blocks"),
+        ({"channel": NOC, "attachments": ["x"]}, "invalid_attachments"),
         ({"channel": NOC, "text": "x", "thread_ts": "1.000001"}, "thread_not_found"),
         ({"channel": NOC, "text": "x", "metadata": {"event_type": "e"}}, "invalid_metadata_format"),
     ],

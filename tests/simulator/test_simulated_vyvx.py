@@ -154,3 +154,10 @@ async def test_a_reservation_can_be_spoilt_while_the_others_are_well(get, sim):
 
 async def test_an_unknown_reservation_is_not_found(get):
     assert (await get(f"{PATH}/42/details"))[0] == 404
+
+
+async def test_the_time_of_answers_can_be_stale(get, sim):
+    sim.change(stale="10m")
+    _, body = await get(f"{PATH}/_active/status")
+
+    assert body["data"]["time"] == "2026-05-14T11:50:00.000Z"

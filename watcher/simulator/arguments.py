@@ -55,8 +55,11 @@ def content_of(arguments: Arguments) -> Message:
         content["text"] = str(arguments["text"])[:_LONGEST_TEXT]
     for key in ("blocks", "attachments"):
         value = decoded(arguments, key)
-        if value is not None:
-            content[key] = value
+        if value is None:
+            continue
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise SlackError(f"invalid_{key}", [f"[ERROR] must be a list of objects: {key}"])
+        content[key] = value
     everything = list(content.get("blocks", []))
     faults = list(limits.faults_of(content.get("blocks", [])))
     for number, attachment in enumerate(content.get("attachments", [])):

@@ -126,11 +126,13 @@ class Orange:
         # The report has no sample of the future, and none younger than the lag.
         last = min(end, self._world.now() - evpl.lag)
         number = -(-start.timestamp() // step.total_seconds())
-        values = []
+        values: list[dict[str, Any]] = []
         at = datetime.fromtimestamp(number * step.total_seconds(), UTC)
         while at <= last:
             value = f"{self._world.utilization(key, at) / scale:.4g}"
-            values.append({"timeStamp": _stamp(at), "value": value})
+            values.append(
+                {"timeStamp": _stamp(at), "value": value if line.raw is None else line.raw}
+            )
             at += step
         return {
             "objectType": "EVPL",

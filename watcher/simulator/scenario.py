@@ -56,6 +56,7 @@ class EvplChange(Strict):
     to: float | None = Field(None, ge=0)
     over: Span = timedelta(0)
     active: bool | None = None
+    raw: Any = None
 
 
 class DiagnosticsChange(Strict):
@@ -102,12 +103,15 @@ class Change(Strict):
     fault: Fault | None = None
     clear: Vendor | Literal["all"] | None = Field(None, description="Ends a vendor's faults")
     revoke: Literal["orange", "lumen"] | None = Field(None, description="Makes tokens invalid")
+    stale: Span | None = Field(None, description="How old the time is that Vyvx's answers carry")
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
         given = self.model_fields_set - {"at"}
         if len(given) != 1:
-            raise ValueError("needs exactly one of vyvx, evpl, diagnostics, fault, clear, revoke")
+            raise ValueError(
+                "needs exactly one of vyvx, evpl, diagnostics, fault, clear, revoke, stale"
+            )
         return self
 
 

@@ -110,6 +110,7 @@ class Vyvx(Strict):
 
     services: dict[str, Service] = {}
     crowd: Crowd = Crowd(count=0)
+    stale: Span = Field(timedelta(0), description="How old the time is that answers carry")
 
 
 class Line(Strict):
@@ -122,6 +123,7 @@ class Line(Strict):
     pop_name: str = "PARIS"
     pop_section_name: str = "PAR-01"
     active: bool = True
+    raw: Any = Field(None, description="JSON that each sample has for its value")
 
 
 class Evpl(Strict):

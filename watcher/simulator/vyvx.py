@@ -57,9 +57,7 @@ class Vyvx:
         key, service = self._find(request)
         body = {"id": key, "state": service.state, "ingress_state": service.ingress_state}
         whole = body | _details(key, service, self._world.when)
-        return web.json_response(
-            {"data": {"services": {key: whole}}, "timestamp": stamp(self._world.now())}
-        )
+        return web.json_response({"data": {"services": {key: whole}}, "timestamp": self._time()})
 
     async def history(self, request: web.Request) -> web.Response:
         """Alarms of one reservation that overlap the interval asked for."""
@@ -76,7 +74,10 @@ class Vyvx:
         return self._reply({key: {"history": {"events": events}}})
 
     def _reply(self, services: dict[str, Any]) -> web.Response:
-        return web.json_response({"data": {"services": services, "time": stamp(self._world.now())}})
+        return web.json_response({"data": {"services": services, "time": self._time()}})
+
+    def _time(self) -> str:
+        return stamp(self._world.now() - self._world.stale)
 
     def _find(self, request: web.Request) -> tuple[str, scene.Service]:
         self._admit(request)

@@ -78,7 +78,7 @@ class Workspace:
     def post(self, channel: str, content: Message) -> Message:
         """Add a message by the bot; `content` holds text, blocks and the like."""
         message = {"type": "message", "user": BOT_USER, "bot_id": BOT, "ts": self._stamp()}
-        message |= content
+        message |= {key: value for key, value in content.items() if value is not None}
         self._channels[channel][message["ts"]] = message
         parent = self.find(channel, message.get("thread_ts", ""))
         if parent is not None:

@@ -66,6 +66,7 @@ class World:
     alarms: dict[str, list[Alarm]] = field(init=False)
     lines: dict[str, scene.Line] = field(init=False)
     diagnosables: dict[str, scene.Diagnosable] = field(init=False)
+    stale: timedelta = field(init=False)
     runs: list[Run] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     revoked: dict[str, datetime] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class World:
         self.services |= start.vyvx.services
         self.alarms = {key: self._recorded(service) for key, service in self.services.items()}
         self.lines = dict(start.evpl.lines)
+        self.stale = start.vyvx.stale
         self.diagnosables = dict(start.diagnostics.services)
         self._ahead = deque(sorted(self.scenario.events, key=lambda event: event.at))
 
@@ -134,6 +136,8 @@ class World:
             ]
         if change.revoke:
             self.revoked[change.revoke] = at
+        if change.stale is not None:
+            self.stale = change.stale
 
     def strike(self, call: str) -> script.Fault | None:
         """Take the fault that hits this call (`vendor.endpoint`), if any; it counts as a hit."""
@@ -220,8 +224,10 @@ class World:
         if change.to is not None:
             ramp = Ramp(start=at, end=at + change.over, to=change.to)
             self._ramps.setdefault(change.id, []).append(ramp)
-        if change.active is not None:
-            self.lines[change.id] = line.model_copy(update={"active": change.active})
+        wanted: dict[str, Any] = {} if change.active is None else {"active": change.active}
+        if "raw" in change.model_fields_set:
+            wanted["raw"] = change.raw
+        self.lines[change.id] = line.model_copy(update=wanted)
 
 
 def _known(things: dict[str, T], key: str, what: str) -> T:
