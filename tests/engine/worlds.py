@@ -97,6 +97,8 @@ def key_of(noun):
             return noun.id
         case model.IncidentAlert():
             return noun.incident, noun.rule, noun.subject
+        case model.Entry():
+            return noun.event_id
         case model.Sample():
             return noun.subject, noun.metric, noun.direction, noun.at
     return noun
@@ -128,6 +130,8 @@ class World:
 
     def _step(self, event):
         effects = engine.step(self.state, event, self.now)
+        told = [(type(effect), key_of(effect)) for effect in effects]
+        assert len(told) == len(set(told)), "each noun is told once in a step"
         self.tables.commit(effects)
         return effects
 

@@ -63,8 +63,8 @@ def faults(load, tmp_path):
         (
             "    transition: {field: state, from: [unknown], to: [offline]}\n",
             (
-                "0.yaml:4:38: r.transition.from: unknown is skipped when looking back, so it cannot "
-                "stand here"
+                "0.yaml:4:38: r.transition.from: unknown is skipped when looking back, so it "
+                "cannot stand here"
             ),
         ),
         (
@@ -105,8 +105,8 @@ def faults(load, tmp_path):
         (
             "    expression: state ==\n",
             (
-                "0.yaml:4:17: r.expression: is no valid CEL: at line 1, character 9: mismatched input "
-                "'<EOF>'"
+                "0.yaml:4:17: r.expression: is no valid CEL: at line 1, character 9: mismatched "
+                "input '<EOF>'"
             ),
         ),
         (

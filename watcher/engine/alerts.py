@@ -169,9 +169,7 @@ def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
 def forget_if_vanished(turn: Turn, key: str) -> None:
     """Drop a subject that is gone once nothing fires on it."""
     subject = turn.state.subjects.get(key)
-    firing = any(
-        alert.state is AlertState.FIRING for alert in turn.state.alerts.get(key, {}).values()
-    )
+    firing = turn.state.alerts_on(key, AlertState.FIRING)
     if subject is not None and subject.missed >= 2 and not firing:
         turn.forget(key)
 
@@ -212,6 +210,8 @@ def arm(turn: Turn, alert: model.Alert) -> None:
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(turn, alert):
         return
+    if alert.state is AlertState.PENDING and alert.due <= turn.now:
+        return  # nothing but an observation is missing, and the next one comes by itself
     purpose = Purpose.HOLD if alert.state is AlertState.PENDING else Purpose.CLEAR
     turn.state.timers.arm(Timer(purpose, alert.subject, alert.rule), alert.due)
 

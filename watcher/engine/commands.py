@@ -122,16 +122,15 @@ def detailed(turn: Turn, event: model.DetailsRead) -> None:
     news = {
         name: value for name, value in answered.labels.items() if subject.labels.get(name) != value
     }
-    for alert in _firing_on(turn, subject.key):
+    for alert in state.alerts_on(subject.key, AlertState.FIRING):
         _update(turn, alert, news, had=had, waited=subject.asked_at is not None)
     seen = state.sight(subject.source)
     if subject.source in state.awaited or seen is Sight.BLIND or subject.missed:
         return
     if seen is Sight.SEEN:
         polls.judge_changed(turn, state.plans[subject.source], answered)
-    for alert in list(state.alerts.get(subject.key, {}).values()):
-        if alert.state is AlertState.PENDING:
-            alerts.fire_if_due(turn, alert)
+    for alert in state.alerts_on(subject.key, AlertState.PENDING):
+        alerts.fire_if_due(turn, alert)
 
 
 def _update(
@@ -156,15 +155,6 @@ def _update(
             incidents.diagnose(turn, alert.incident, have)
         elif not have and waited:
             turn.write(alert.incident, EntryKind.DIAGNOSED, wording.no_service(scene.name))
-
-
-def _firing_on(turn: Turn, key: str) -> list[model.Alert]:
-    of_subject = turn.state.alerts.get(key, {})
-    return [
-        of_subject[rule]
-        for rule in sorted(of_subject)
-        if of_subject[rule].state is AlertState.FIRING
-    ]
 
 
 def _open_incident(turn: Turn, identity: str) -> model.Incident:

@@ -146,9 +146,8 @@ def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by:
             fields=_fields(turn, alert.subject, member),
         )
     )
-    text = wording.over(
-        turn.state.members[identity][alert.rule, alert.subject], resolution, turn.now
-    )
+    member = turn.state.members[identity][alert.rule, alert.subject]
+    text = wording.over(member, resolution, turn.now, by=by)
     if any(
         other.state is not model.AlertState.RESOLVED
         for other in turn.state.members[identity].values()

@@ -26,6 +26,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
         return  # a poll that was under way when a reload took its source away
     plan = state.plans[source]
     before = sight.regained(turn, event)
+    broken = before is Sight.BLIND  # `for` and `keep_firing_for` start anew
     first = event.complete and source in state.awaited
     if first:
         state.awaited.discard(source)
@@ -35,14 +36,14 @@ def answered(turn: Turn, event: model.Polled) -> None:
     for seen in event.seen:
         if observe(turn, seen) or first or seen.key in again:
             judged.add(seen.key)
-            judge_changed(turn, plan, state.subjects[seen.key], broken=before is Sight.BLIND)
-    _take_samples(turn, event, plan)
+            judge_changed(turn, plan, state.subjects[seen.key], broken=broken)
+    _take_samples(turn, event, plan, broken=broken)
     if event.complete:
         _miss(turn, event)
     if first or before is not Sight.SEEN:
         again |= {alert.subject for alert in state.alerts_of(source)}
     for key in sorted(again - judged - unread):
-        judge_changed(turn, plan, state.subjects[key], broken=before is Sight.BLIND)
+        judge_changed(turn, plan, state.subjects[key], broken=broken)
     _confirm(turn, source, unread)
     if first or before is not Sight.SEEN:
         _rearm(turn, source)
@@ -57,7 +58,8 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
                 key=seen.key,
                 source=seen.key.partition("/")[0],
                 fields=seen.fields,
-                labels=seen.labels,
+                previous=turn.state.nothing,
+                labels=seen.labels or turn.state.nothing,
                 since=turn.now,
                 vendor_time=seen.vendor_time,
             )
@@ -111,7 +113,7 @@ def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: boo
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
 
 
-def _take_samples(turn: Turn, event: model.Polled, plan: Plan) -> None:
+def _take_samples(turn: Turn, event: model.Polled, plan: Plan, *, broken: bool) -> None:
     """Store new samples, and judge each at its own time."""
     state = turn.state
     latest: dict[tuple[str, str], datetime | None] = {}
@@ -134,7 +136,7 @@ def _take_samples(turn: Turn, event: model.Polled, plan: Plan) -> None:
     for key in sorted(newest):
         state.samples.drop_before(key, newest[key] - plan.keep)
         if plan.expressions:
-            judge_changed(turn, plan, state.subjects[key])
+            judge_changed(turn, plan, state.subjects[key], broken=broken)
 
 
 def _judge_samples(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
@@ -165,7 +167,7 @@ def _return_missing(turn: Turn, event: model.Polled) -> set[str]:
     missing = state.missing.get(event.source, {})
     back = {seen.key for seen in event.seen if seen.key in missing} if missing else set()
     for key in sorted(back):
-        for alert in _firing_on(turn, key):
+        for alert in turn.state.alerts_on(key, AlertState.FIRING):
             if alerts.is_vanished(turn, alert):
                 turn.keep_alert(replace(alert, due=None))
                 state.timers.disarm(Timer(Purpose.CLEAR, key, alert.rule))
@@ -184,7 +186,7 @@ def _miss(turn: Turn, event: model.Polled) -> None:
     mass = twice > _MASS and twice * 2 > event.total + len(absent)
     for key in absent:
         missed = state.subjects[key].missed + 1
-        firing = _firing_on(turn, key)
+        firing = turn.state.alerts_on(key, AlertState.FIRING)
         if any(alerts.is_vanished(turn, alert) for alert in firing):
             continue
         turn.keep_subject(replace(state.subjects[key], missed=missed))
@@ -198,26 +200,16 @@ def _miss(turn: Turn, event: model.Polled) -> None:
 
 
 def _vanish(turn: Turn, key: str) -> None:
-    for alert in _firing_on(turn, key):
+    for alert in turn.state.alerts_on(key, AlertState.FIRING):
         waiting = replace(alert, due=turn.now + alerts.VANISHED_FOR)
         turn.keep_alert(waiting)
         alerts.arm(turn, waiting)
         if alert.incident:
             text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
             turn.write(alert.incident, EntryKind.VANISHED, text, notify=True)
-    for alert in list(turn.state.alerts.get(key, {}).values()):
-        if alert.state is AlertState.PENDING:
-            turn.drop_alert(alert)
+    for alert in turn.state.alerts_on(key, AlertState.PENDING):
+        turn.drop_alert(alert)
     alerts.forget_if_vanished(turn, key)
-
-
-def _firing_on(turn: Turn, key: str) -> list[model.Alert]:
-    of_subject = turn.state.alerts.get(key, {})
-    return [
-        of_subject[rule]
-        for rule in sorted(of_subject)
-        if of_subject[rule].state is AlertState.FIRING
-    ]
 
 
 def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
@@ -234,5 +226,5 @@ def _rearm(turn: Turn, source: str) -> None:
         alerts.arm(turn, alert)
     for _, key in turn.state.pending.get(source, ()):
         asked_at = turn.state.subjects[key].asked_at
-        if asked_at is not None:
+        if asked_at is not None and asked_at + details.WAIT > turn.now:
             turn.state.timers.arm(Timer(Purpose.DETAILS, key), asked_at + details.WAIT)

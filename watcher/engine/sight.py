@@ -49,7 +49,7 @@ def look(turn: Turn, source: str) -> None:
         due = turn.now if health.permanent else since + condition.after
         later.append(due)
         if turn.now >= due:
-            alerts.apply(turn, rule, source, Verdict(True), at=turn.now)
+            alerts.apply(turn, rule, source, Verdict(True), at=since)
     upcoming = [at for at in later if at > turn.now]
     if upcoming:
         turn.state.timers.arm(Timer(Purpose.SIGHT, source), min(upcoming))

@@ -64,6 +64,7 @@ class State:
     misfiring: set[tuple[str, str]] = field(default_factory=set)
     extras: dict[str, Extra] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
+    nothing: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 unlabelled subjects
 
     def scene(self, key: str) -> Scene:
         """See one subject, or a source itself."""
@@ -89,8 +90,14 @@ class State:
         """Give the alerts of a source's subjects, in a fixed order."""
         for key in sorted(self.alerts):
             if key.startswith(source + "/"):
-                for rule in sorted(self.alerts[key]):
-                    yield self.alerts[key][rule]
+                yield from self.alerts_on(key)
+
+    def alerts_on(self, key: str, state: model.AlertState | None = None) -> list[model.Alert]:
+        """Give a subject's alerts, or those in one state, in a fixed order."""
+        found = self.alerts.get(key, {})
+        return [
+            found[rule] for rule in sorted(found) if state is None or found[rule].state is state
+        ]
 
     def incident(self, identity: str, now: datetime) -> model.Incident:
         """Find an incident that can still be acted on. Raises IllegalCommand."""

@@ -55,9 +55,8 @@ def _tick(turn: Turn, _: model.Ticked) -> None:
         elif source in state.awaited or seen is Sight.BLIND:
             continue
         elif timer.purpose is Purpose.DETAILS:
-            for alert in _alerts_on(turn, timer.key):
-                if alert.state is AlertState.PENDING:
-                    alerts.fire_if_due(turn, alert)
+            for alert in state.alerts_on(timer.key, AlertState.PENDING):
+                alerts.fire_if_due(turn, alert)
         elif seen is Sight.SEEN:
             _run(turn, timer, source)
 
@@ -74,11 +73,6 @@ def _run(turn: Turn, timer: Timer, source: str) -> None:
         alerts.over(turn, alert, model.Resolution.RECOVERED)
 
 
-def _alerts_on(turn: Turn, key: str) -> list[model.Alert]:
-    of_subject = turn.state.alerts.get(key, {})
-    return [of_subject[rule] for rule in sorted(of_subject)]
-
-
 def _reload(turn: Turn, event: Reloaded) -> None:
     """Put new rules in force: what fires goes on, what no rule watches any more is resolved."""
     state, ruleset = turn.state, event.ruleset
@@ -86,7 +80,7 @@ def _reload(turn: Turn, event: Reloaded) -> None:
     state.obey(ruleset)
     state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
-        for alert in _alerts_on(turn, key):
+        for alert in state.alerts_on(key):
             if not _is_watched(state, alert):
                 _release(turn, alert)
     for subject in list(state.subjects.values()):

@@ -54,7 +54,9 @@ def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
     return f"{before.to} -> {member.to}"
 
 
-def over(member: model.IncidentAlert, resolution: model.Resolution, now: datetime) -> str:
+def over(
+    member: model.IncidentAlert, resolution: model.Resolution, now: datetime, *, by: str = ""
+) -> str:
     """Say how an alert ended."""
     lasted = model.format_duration(now - member.since)
     match resolution:
@@ -70,7 +72,7 @@ def over(member: model.IncidentAlert, resolution: model.Resolution, now: datetim
         case model.Resolution.RULE_REMOVED:
             return "resolved because its rule was removed"
         case model.Resolution.MANUAL:
-            return "resolved by hand"
+            return f"resolved by {by}"
 
 
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
