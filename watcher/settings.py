@@ -20,6 +20,7 @@ from pydantic_settings import (
     NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from watcher import model
@@ -146,6 +147,12 @@ def load(path: Path) -> Settings:
         )
     except ValidationError as error:
         raise model.FaultyConfigError(tuple(_faults(path, text, error))) from None
+    except SettingsError as error:
+        raise model.FaultyConfigError((f"environment: {error}",)) from None
+    except UnicodeDecodeError:
+        raise model.FaultyConfigError(
+            ("credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text",)
+        ) from None
     return _resolved(settings, path.resolve().parent)
 
 

@@ -144,3 +144,19 @@ def test_a_user_in_an_address_is_refused_without_showing_it(config):
     (fault,) = faults_of(config(text))
     assert "must not carry a user or password" in fault
     assert "geheim" not in fault
+
+
+def test_an_environment_variable_that_cannot_be_read_is_told_in_one_line(config, monkeypatch):
+    monkeypatch.setenv("WATCHER_RULES", "not-a-list")
+    (fault,) = faults_of(config(GOOD))
+    assert fault.startswith('environment: error parsing value for field "rules"')
+    assert "\n" not in fault
+
+
+def test_a_credential_that_is_no_text_is_told_in_words(config, tmp_path, monkeypatch):
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "watcher_slack__bot_token").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    (fault,) = faults_of(config(GOOD))
+    assert fault == "credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text"
