@@ -1,0 +1,162 @@
+"""The accounts in memory, as strict about claims as the store, and a receiver that writes down."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from tests.delivery.virtual import BEGIN
+from watcher import model, ports
+
+
+@dataclass
+class Row:
+    receipt: model.Receipt
+    due: datetime | None = BEGIN
+    token: int = 0
+    lease_until: datetime | None = None
+
+
+class MemoryAccounts:
+    """Implements ports.Accounts; `happen` adds an entry to an incident's timeline."""
+
+    def __init__(self, clock, receivers: Sequence[str]) -> None:
+        self.incidents: dict[str, model.Incident] = {}
+        self.timelines: dict[str, list[model.Entry]] = {}
+        self.rows: dict[tuple[str, str], Row] = {}
+        self.asked = 0
+        self._clock = clock
+        self._receivers = receivers
+        self._tokens = 0
+
+    def happen(self, incident: str, *, resolved: bool = False) -> None:
+        timeline = self.timelines.setdefault(incident, [])
+        entry = model.Entry(
+            incident=incident,
+            number=len(timeline) + 1,
+            kind=model.EntryKind.RESOLVED if resolved else model.EntryKind.NOTED,
+            at=self._clock.now(),
+            text=f"entry {len(timeline) + 1}",
+        )
+        timeline.append(entry)
+        self.incidents[incident] = model.Incident(
+            id=incident,
+            version=entry.number,
+            entries=entry.number,
+            rule="rule",
+            source="vyvx",
+            group=incident,
+            status=model.IncidentStatus.OPEN,
+            severity=model.Severity.WARNING,
+            title=incident,
+            opened_at=BEGIN,
+            fault_domain=model.FaultDomain.NONE,
+            notify=tuple(self._receivers),
+        )
+        for name in self._receivers:
+            row = self.rows.setdefault(
+                (incident, name), Row(model.Receipt(incident=incident, receiver=name))
+            )
+            if row.due is None:
+                row.due = BEGIN
+
+    def lags(self, receipt: model.Receipt) -> bool:
+        told = self.incidents[receipt.incident]
+        return told.version > receipt.parent_version or told.entries > receipt.told_through
+
+    @property
+    def is_settled(self) -> bool:
+        return not any(self.lags(row.receipt) or row.lease_until for row in self.rows.values())
+
+    async def owed(
+        self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
+    ) -> list[ports.Debt]:
+        await asyncio.sleep(0)
+        self.asked += 1
+        free = [
+            row
+            for (_, name), row in self.rows.items()
+            if name in receivers
+            and row.due is not None
+            and row.due <= now
+            and (row.lease_until is None or row.lease_until <= now)
+        ]
+        free.sort(key=lambda row: row.due)
+        debts = []
+        for row in free[:limit]:
+            self._tokens += 1
+            row.token, row.lease_until = self._tokens, now + lease
+            debts.append(ports.Debt(receipt=row.receipt, token=row.token))
+        return debts
+
+    async def dossier(self, incident: str) -> model.Dossier | None:
+        if incident not in self.incidents:
+            return None
+        return model.Dossier(
+            incident=self.incidents[incident],
+            alerts=(),
+            alert_counts={},
+            timeline=tuple(self.timelines[incident]),
+        )
+
+    async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
+        await asyncio.sleep(0)
+        self._claimed(receipt, token).receipt = receipt
+
+    async def settle(
+        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+    ) -> None:
+        await asyncio.sleep(0)
+        row = self._claimed(receipt, token)
+        row.receipt, row.token, row.lease_until = receipt, 0, None
+        waits = receipt.failures > 0 and again_at is not None
+        row.due = BEGIN if self.lags(receipt) and not waits else again_at or receipt.due
+
+    async def paper(self, run: str) -> ports.Paper | None:
+        return None
+
+    def _claimed(self, receipt: model.Receipt, token: int) -> Row:
+        row = self.rows[receipt.incident, receipt.receiver]
+        if row.token != token:
+            raise model.PermanentError("the claim was lost")
+        return row
+
+
+@dataclass
+class Diary:
+    """A receiver that tells entry by entry, with intents, and fails as `faults` says.
+
+    A fault is raised before the act, or after it when it is ambiguous: then the act has happened
+    and only a look into the diary tells. `acts` are seconds that each act takes.
+    """
+
+    name: str
+    told: list[tuple[str, int]] = field(default_factory=list)
+    faults: Callable[[], Exception | None] = lambda: None
+    seconds: float = 0.0
+    tellings: int = 0
+
+    async def tell(
+        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    ) -> model.Receipt:
+        self.tellings += 1
+        for entry in dossier.timeline:
+            if entry.number <= receipt.told_through:
+                continue
+            act = (entry.incident, entry.number)
+            if receipt.intent != str(entry.number) or act not in self.told:
+                receipt = replace(receipt, intent=str(entry.number))
+                await telling.save(receipt)
+                await self._act(act)
+            receipt = replace(receipt, told_through=entry.number, intent="")
+            await telling.save(receipt)
+        return replace(receipt, parent_version=dossier.incident.version)
+
+    async def _act(self, act: tuple[str, int]) -> None:
+        fault = self.faults()
+        if fault is not None and not isinstance(fault, model.AmbiguousError):
+            raise fault
+        await asyncio.sleep(self.seconds)
+        self.told.append(act)
+        if fault is not None:
+            raise fault

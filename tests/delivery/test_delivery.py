@@ -1,0 +1,356 @@
+"""The delivery loop on virtual time, against accounts in memory."""
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from tests.delivery.memory import Diary, MemoryAccounts
+from tests.delivery.virtual import BEGIN, VirtualClock, run
+from watcher import clock as time
+from watcher import model
+from watcher.delivery import Delivery
+
+
+class Stage:
+    """A delivery with its accounts, its diaries and its bell."""
+
+    def __init__(self, *names: str) -> None:
+        self.clock = VirtualClock()
+        self.accounts = MemoryAccounts(self.clock, names)
+        self.diaries = {name: Diary(name) for name in names}
+        self.bell = time.Bell()
+        self.delivery = self.build()
+
+    def build(self, **more) -> Delivery:
+        return Delivery(
+            accounts=self.accounts,
+            receivers=self.diaries,
+            clock=self.clock,
+            bell=self.bell,
+            jitter=lambda: 1.0,
+            **more,
+        )
+
+    @contextlib.asynccontextmanager
+    async def playing(self):
+        task = asyncio.create_task(self.delivery.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def settled(self, *, within: float) -> None:
+        async with asyncio.timeout(within):
+            while not self.accounts.is_settled:  # noqa: ASYNC110  virtual time
+                await asyncio.sleep(0.1)
+
+
+def in_turn(*faults):
+    waiting = deque(faults)
+    return lambda: waiting.popleft() if waiting else None
+
+
+def test_what_is_owed_is_told_in_order_and_once():
+    async def play():
+        stage = Stage("noc")
+        for _ in range(3):
+            stage.accounts.happen("a")
+        async with stage.playing():
+            await stage.settled(within=1)
+            stage.accounts.happen("a")
+            stage.bell.ring()
+            await stage.settled(within=0.5)
+        assert stage.diaries["noc"].told == [("a", 1), ("a", 2), ("a", 3), ("a", 4)]
+
+    run(play())
+
+
+def test_without_a_ring_it_is_found_within_about_a_second():
+    async def play():
+        stage = Stage("noc")
+        async with stage.playing():
+            await asyncio.sleep(10)
+            stage.accounts.happen("a")
+            await stage.settled(within=1.5)
+
+    run(play())
+
+
+def test_a_slow_receiver_delays_no_other():
+    async def play():
+        stage = Stage("noc", "mqtt")
+        stage.diaries["noc"].seconds = 50
+        for incident in "abc":
+            stage.accounts.happen(incident)
+        async with stage.playing():
+            await asyncio.sleep(2)
+            assert len(stage.diaries["mqtt"].told) == 3
+            assert stage.diaries["noc"].told == []
+
+    run(play())
+
+
+def test_a_ring_reaches_every_worker():
+    async def play():
+        stage = Stage("noc", "mqtt")
+        async with stage.playing():
+            await asyncio.sleep(5.05)
+            stage.accounts.happen("a")
+            stage.bell.ring()
+            await stage.settled(within=0.2)
+
+    run(play())
+
+
+def test_the_delay_that_was_asked_for_is_kept():
+    async def play():
+        stage = Stage("noc")
+        stage.diaries["noc"].faults = in_turn(model.TemporaryError("slow down", delay=30))
+        stage.accounts.happen("a")
+        stage.accounts.happen("b")
+        async with stage.playing():
+            await asyncio.sleep(29)
+            assert stage.diaries["noc"].tellings == 1
+            await stage.settled(within=10)
+
+    run(play())
+
+
+def test_failures_back_off_and_are_said_once_for_each_text():
+    async def play():
+        stage = Stage("noc")
+        stage.accounts.happen("a")
+        stage.diaries["noc"].faults = lambda: model.TemporaryError("Slack is down")
+        with capture_logs() as logs:
+            async with stage.playing():
+                await asyncio.sleep(300)
+                assert 10 <= stage.diaries["noc"].tellings <= 25
+                state = stage.delivery.states()["noc"]
+                assert (state.ok, state.error, state.permanent) == (False, "Slack is down", False)
+                assert (state.owed, state.owed_since) == (1, BEGIN)
+                assert stage.accounts.rows["a", "noc"].receipt.failures > 5
+                assert stage.accounts.rows["a", "noc"].receipt.failing_since == BEGIN
+                stage.diaries["noc"].faults = in_turn()
+                await stage.settled(within=31)
+                await asyncio.sleep(1)
+        assert [log["event"] for log in logs] == [
+            "receiver cannot be told",
+            "receiver is told again",
+        ]
+        receipt = stage.accounts.rows["a", "noc"].receipt
+        assert (receipt.failures, receipt.failing_since, receipt.error) == (0, None, "")
+        assert stage.delivery.states()["noc"].ok
+
+    run(play())
+
+
+def test_a_permanent_fault_is_looked_at_about_once_a_minute():
+    async def play():
+        stage = Stage("noc")
+        stage.accounts.happen("a")
+        stage.diaries["noc"].faults = lambda: model.PermanentError("no such channel")
+        async with stage.playing():
+            await asyncio.sleep(600)
+            assert 6 <= stage.diaries["noc"].tellings <= 10
+            assert stage.delivery.states()["noc"].permanent
+
+    run(play())
+
+
+@pytest.mark.parametrize("fault", [model.PermanentError("bad blocks"), model.TemporaryError("no")])
+def test_one_poisoned_incident_holds_up_no_other(fault):
+    async def play():
+        stage = Stage("noc")
+        diary = stage.diaries["noc"]
+        tell = diary.tell
+
+        async def poisoned(dossier, receipt, telling):
+            if dossier.incident.id == "poison":
+                raise fault
+            return await tell(dossier, receipt, telling)
+
+        diary.tell = poisoned
+        stage.accounts.happen("poison")
+        for incident in "bcd":
+            stage.accounts.happen(incident)
+        async with stage.playing():
+            await asyncio.sleep(10)
+        assert {incident for incident, _ in diary.told} == set("bcd")
+
+    run(play())
+
+
+def test_a_receiver_is_called_again_when_its_receipt_is_due():
+    async def play():
+        stage = Stage("mqtt")
+        diary = stage.diaries["mqtt"]
+        tell = diary.tell
+        at = []
+
+        async def with_due(dossier, receipt, telling):
+            at.append(stage.clock.monotonic())
+            receipt = await tell(dossier, receipt, telling)
+            return replace(receipt, due=BEGIN + timedelta(hours=1) if len(at) == 1 else None)
+
+        diary.tell = with_due
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(3_700)
+        assert [round(when, -1) for when in at] == [0, 3_600]
+
+    run(play())
+
+
+def test_sigterm_lets_the_act_in_hand_end_with_its_receipt_and_begins_no_other():
+    async def play():
+        stage = Stage("noc")
+        stage.diaries["noc"].seconds = 3
+        stage.accounts.happen("a")
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(1)
+        assert stage.clock.monotonic() == pytest.approx(3, abs=0.1)
+        assert stage.diaries["noc"].told == [("a", 1)]
+        row = stage.accounts.rows["a", "noc"]
+        assert (row.receipt.told_through, row.receipt.intent) == (1, "")
+        assert row.lease_until is None  # the next daemon need not wait
+
+        stage.delivery = stage.build()
+        async with stage.playing():
+            await stage.settled(within=5)
+        assert stage.diaries["noc"].told == [("a", 1), ("a", 2)]
+
+    run(play())
+
+
+def test_sigterm_before_an_act_begins_none():
+    async def play():
+        stage = Stage("noc")
+        diary = stage.diaries["noc"]
+        tell = diary.tell
+
+        async def after_a_look(dossier, receipt, telling):
+            await asyncio.sleep(3)
+            return await tell(dossier, receipt, telling)
+
+        diary.tell = after_a_look
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(1)
+        assert diary.told == []
+        row = stage.accounts.rows["a", "noc"]
+        assert (row.receipt.intent, row.lease_until) == ("", None)
+
+    run(play())
+
+
+def test_an_act_that_does_not_end_is_cut_short_and_stays_an_intent():
+    async def play():
+        stage = Stage("noc")
+        stage.diaries["noc"].seconds = 10_000
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(1)
+        assert stage.clock.monotonic() == pytest.approx(11, abs=0.1)
+        assert stage.accounts.rows["a", "noc"].receipt.intent == "1"
+
+    run(play())
+
+
+def test_a_lost_claim_is_no_failure_of_the_receiver():
+    async def play():
+        stage = Stage("noc")
+        stage.diaries["noc"].seconds = 5
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(1)
+            stage.accounts.rows["a", "noc"].token = 99  # another daemon took it over
+            await asyncio.sleep(10)
+            assert stage.delivery.states()["noc"].ok
+            assert stage.accounts.rows["a", "noc"].receipt.intent == "1"
+
+    run(play())
+
+
+def test_a_store_that_fails_ends_the_loop():
+    async def play():
+        stage = Stage("noc")
+
+        async def owed(**_):
+            raise model.TemporaryError("the disk is full")
+
+        stage.accounts.owed = owed
+        with pytest.raises(ExceptionGroup) as caught:
+            await stage.delivery.run()
+        assert caught.group_contains(model.TemporaryError, match="disk is full")
+
+    run(play())
+
+
+class CrashError(Exception):
+    """kill -9: the process is gone, and its claims stay until they run out."""
+
+
+FAULTS = st.sampled_from(["", "", "", "temporary", "ambiguous", "permanent", "slow", "crash"])
+EXCEPTIONS = {
+    "temporary": lambda: model.TemporaryError("t"),
+    "ambiguous": lambda: model.AmbiguousError("a"),
+    "permanent": lambda: model.PermanentError("p"),
+    "slow": lambda: model.TemporaryError("s", delay=20),
+    "crash": lambda: CrashError("c"),
+}
+
+
+async def live(stage, ends):
+    """Start again after each stop and each crash, as systemd does."""
+    while True:
+        stage.delivery = stage.build()
+        try:
+            async with asyncio.timeout(ends.popleft() if ends else None):
+                await stage.delivery.run()
+        except* (CrashError, TimeoutError):
+            await asyncio.sleep(1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    faults=st.lists(FAULTS, max_size=25),
+    story=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), min_size=1, max_size=15),
+    stops=st.lists(st.floats(0.1, 60), max_size=3),
+)
+def test_whatever_happens_everything_is_told_once_and_in_order(faults, story, stops):
+    async def play():
+        stage = Stage("noc", "mqtt")
+        queue = deque(faults)
+
+        def fault():
+            kind = queue.popleft() if queue else ""
+            return EXCEPTIONS[kind]() if kind else None
+
+        for diary in stage.diaries.values():
+            diary.faults, diary.seconds = fault, 0.3
+        living = asyncio.create_task(live(stage, deque(stops)))
+        for incident, pause in story:
+            stage.accounts.happen(incident)
+            stage.bell.ring()
+            await asyncio.sleep(pause)
+        await stage.settled(within=7_200)
+        living.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await living
+        return stage.diaries.values()
+
+    for diary in run(play()):
+        assert len(diary.told) == len(set(diary.told)) == len(story)
+        for incident in "abc":
+            numbers = [number for told, number in diary.told if told == incident]
+            assert numbers == sorted(numbers)
