@@ -185,18 +185,24 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _faults(path: Path, text: str, error: ValidationError) -> Iterator[str]:
+    """Write one line for each fault, in the order of the file."""
+    found = sorted((_line_of(text, key.split(".")), key, what) for key, what in _described(error))
+    for line, key, what in found:
+        yield f"{path}:{line}: {key}: {what}"
+
+
+def _described(error: ValidationError) -> Iterator[tuple[str, str]]:
     for fault in error.errors(include_url=False, include_input=False):
         message = fault["msg"].removeprefix("Value error, ")
-        if not fault["loc"]:  # from _check_references, which names its keys itself
+        keys = [str(part) for part in fault["loc"]]
+        if not keys:  # from _check_references, which names its keys itself
             for line in message.splitlines():
                 key, _, what = line.partition(": ")
-                yield f"{path}:{_line_of(text, key.split('.'))}: {key}: {what}"
+                yield key, what
             continue
-        keys = [str(part) for part in fault["loc"]]
         if keys[0] in _TAGGED:
             del keys[2:3]  # pydantic puts the chosen kind there; the file has no such key
-        where = f"{path}:{_line_of(text, keys)}: {'.'.join(keys)}"
-        yield f"{where}: {_in_words(fault, message)}"
+        yield ".".join(keys), _in_words(fault, message)
 
 
 def _in_words(fault: ErrorDetails, message: str) -> str:

@@ -1,0 +1,232 @@
+"""The command line as a person or a script meets it: words on stderr, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from watcher import cli, settings, simulator
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = """
+rules = ["rules.yaml"]
+
+[sources.vyvx]
+kind = "vyvx"
+base_url = "http://127.0.0.1:9/vyvx/v1.0"
+
+[receivers.mqtt]
+kind = "mqtt"
+
+[control]
+socket = "c.sock"
+"""
+
+RULE = """
+rules:
+  - name: down
+    source: vyvx
+    transition: {field: state, to: [offline]}
+"""
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    (tmp_path / "rules.yaml").write_text(RULE)
+    return tmp_path
+
+
+@pytest.fixture
+def watcher(monkeypatch, capsys, home):
+    """Run a verb in `home`; gives its exit code, stdout and stderr."""
+    monkeypatch.chdir(home)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["watcher", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return left.value.code or 0, told.out, told.err
+
+    return run
+
+
+def test_a_good_configuration_is_counted_and_exits_with_0(watcher):
+    assert watcher("check") == (0, "config.toml: fine: 1 sources, 1 rules, 1 receivers\n", "")
+
+
+def test_a_bad_configuration_exits_with_2_and_one_line_for_each_fault(watcher, home):
+    (home / "config.toml").write_text(CONFIG + '\n[mqtt]\nprot = "5"\nport = 99999999\n')
+    code, out, err = watcher("check")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "config.toml:15: mqtt.prot: there is no such key",
+        "config.toml:16: mqtt.port: input should be less than or equal to 65535",
+    ]
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_a_bad_rule_exits_with_2_before_anything_is_started(watcher, home, verb):
+    (home / "rules.yaml").write_text(RULE.replace("field: state", "field: sate"))
+    code, _, err = watcher(verb)
+    assert code == 2
+    (line,) = err.splitlines()
+    assert "rules.yaml:5" in line
+    assert "did you mean" in line
+    assert not (home / "watcher.db").exists()
+
+
+def test_a_bad_inventory_exits_with_2(watcher, home):
+    (home / "config.toml").write_text('inventory = "inventory.yaml"\n' + CONFIG)
+    (home / "inventory.yaml").write_text("subjects:\n  vyvx/1: {service_id: [SVC1]}\n")
+    code, _, err = watcher("check")
+    assert code == 2
+    assert "inventory.yaml:2" in err
+
+
+def test_a_missing_configuration_says_how_to_begin(watcher):
+    code, _, err = watcher("run", "--config", "none.toml")
+    assert code == 2
+    assert err == "none.toml: there is no such file; copy config.example.toml to begin\n"
+
+
+def test_a_verb_that_does_not_exist_is_a_usage_error(watcher):
+    assert watcher("wacth")[0] == 2
+
+
+@pytest.mark.parametrize("verb", [("status",), ("incidents",), ("ack", "w-1"), ("resolve", "w-1")])
+def test_without_a_daemon_a_verb_says_so_and_exits_with_1(watcher, home, verb):
+    code, out, err = watcher(*verb)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"no daemon listens on {home}/c.sock: is it running?")
+
+
+def test_a_diagnosis_without_its_section_is_a_faulty_configuration(watcher):
+    code, _, err = watcher("diagnose", "SVC1")
+    assert code == 2
+    assert "there is no [diagnostics] section" in err
+
+
+@pytest.mark.parametrize("what", ["config", "mqtt"])
+def test_a_printed_schema_is_a_json_schema(watcher, what):
+    code, out, _ = watcher("schema", what)
+    assert code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(out))
+
+
+def test_the_example_configuration_loads_and_fits_its_schema(watcher, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    loaded = settings.load(ROOT / "config.example.toml")
+    assert set(loaded.sources) == {"vyvx", "evpl", "iod"}
+    _, out, _ = watcher("schema", "config")
+    table = msgspec.toml.decode((ROOT / "config.example.toml").read_bytes())
+    jsonschema.validate(table, json.loads(out))
+
+
+def test_the_example_configuration_passes_its_check(watcher, monkeypatch):
+    code, _, err = watcher("check", "--config", str(ROOT / "config.example.toml"))
+    assert (code, err) == (0, "")
+
+
+@pytest.fixture
+def connected(home):
+    """A configuration whose addresses are a simulator's."""
+
+    def write(world: simulator.Simulator, **changes: str) -> None:
+        known = world.credentials
+        (home / "config.toml").write_text(f"""
+rules = ["rules.yaml"]
+
+[accounts.vyvx]
+kind = "mpa"
+key_id = "{known.vyvx_key_id}"
+secret = "{changes.get("vyvx_secret", known.vyvx_secret)}"
+
+[accounts.lumen]
+kind = "oauth2"
+token_url = "{world.lumen_token_url}"
+client_id = "{known.lumen_client_id}"
+client_secret = "{known.lumen_client_secret}"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "{world.vyvx_url}"
+
+[diagnostics]
+account = "lumen"
+base_url = "{world.lumen_url}"
+
+[receivers.noc]
+kind = "slack"
+channel = "{known.slack_channel}"
+
+[slack]
+bot_token = "{known.slack_bot_token}"
+api_url = "{world.slack_api_url}"
+""")
+
+    return write
+
+
+async def run_beside(*arguments: str, home: Path) -> tuple[int, str, str]:
+    """Run a verb as a process, because the simulator needs this one's loop."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "watcher",
+        *arguments,
+        cwd=home,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert b"Traceback" not in err, err.decode()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_connecting_says_what_works_and_runs_no_diagnosis(connected, home):
+    async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as world:
+        connected(world)
+        code, out, _ = await run_beside("check", "--connect", home=home)
+        assert code == 0, out
+        assert "ok    sources.vyvx: sees 3 subjects" in out
+        assert "ok    receivers.noc: posts to C0123456789 as " in out
+        assert "lumen.diagnostics" not in world.world.calls
+
+
+async def test_connecting_says_what_is_wrong_and_exits_with_1(connected, home):
+    async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as world:
+        connected(world, vyvx_secret="wrong-secret")
+        code, out, err = await run_beside("check", "--connect", home=home)
+    assert code == 1
+    assert "FAIL  sources.vyvx: " in out
+    assert "check key_id and secret of [accounts.vyvx]" in out
+    assert "wrong-secret" not in out + err
+
+
+async def test_a_diagnosis_by_hand_prints_its_findings_and_keeps_the_pdf(connected, home):
+    async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as world:
+        connected(world)
+        code, out, err = await run_beside("diagnose", "SVC1", "--output", "report.pdf", home=home)
+        assert (code, err) == (0, ""), out
+        assert out.startswith("SVC1: No trouble found")
+        assert (home / "report.pdf").read_bytes() == world.world.runs[-1].pdf
+
+
+async def test_an_unknown_service_is_said_in_words(connected, home):
+    async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as world:
+        connected(world)
+        code, _, err = await run_beside("diagnose", "SVC404", home=home)
+    assert code == 1
+    assert "404" in err
+    assert len(err.splitlines()) == 1
