@@ -87,21 +87,19 @@ class Tables:
         )
 
 
+KEYS = {
+    model.Alert: lambda alert: alert.key,
+    model.Subject: lambda subject: subject.key,
+    model.SourceHealth: lambda health: health.source,
+    model.Incident: lambda incident: incident.id,
+    model.IncidentAlert: lambda member: (member.incident, member.rule, member.subject),
+    model.Entry: lambda entry: entry.event_id,
+    model.Sample: lambda each: (each.subject, each.metric, each.direction, each.at),
+}
+
+
 def key_of(noun):
-    match noun:
-        case model.Alert() | model.Subject():
-            return noun.key
-        case model.SourceHealth():
-            return noun.source
-        case model.Incident():
-            return noun.id
-        case model.IncidentAlert():
-            return noun.incident, noun.rule, noun.subject
-        case model.Entry():
-            return noun.event_id
-        case model.Sample():
-            return noun.subject, noun.metric, noun.direction, noun.at
-    return noun
+    return KEYS.get(type(noun), lambda each: each)(noun)
 
 
 class World:

@@ -6,11 +6,13 @@ it, or three when more than half of all go missing at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from watcher import model
 from watcher.engine import alerts, conditions, details, sight, windows
+from watcher.engine.rule import Rule, Transition
 from watcher.engine.state import Plan
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
@@ -101,7 +103,8 @@ def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: boo
     """Judge the conditions that a subject's fields and labels can change."""
     key, fields = subject.key, subject.fields
     known = turn.state.alerts.get(key)
-    for rule, condition in plan.transitions:
+    transitions = plan.transitions if known else _entering(plan, subject)
+    for rule, condition in transitions:
         if fields.get(condition.field) in condition.to or (known and rule.name in known):
             verdict = conditions.transition(turn, rule, condition, subject)
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
@@ -111,6 +114,14 @@ def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: boo
         if truth or (known and rule.name in known):
             verdict = conditions.with_where(turn, rule, key, conditions.Verdict(truth))
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+
+
+def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
+    """Give the rules that look for a value which the subject has."""
+    found: list[tuple[Rule, Transition]] = []
+    for field, by_value in plan.entering.items():
+        found += by_value.get(subject.fields.get(field), ())
+    return found
 
 
 def _take_samples(turn: Turn, event: model.Polled, plan: Plan, *, broken: bool) -> None:

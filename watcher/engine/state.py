@@ -37,6 +37,8 @@ class Plan:
     """The rules of one source, by kind of condition, each in the order of the files."""
 
     transitions: tuple[tuple[Rule, Transition], ...] = ()
+    # The same by field and by each value in `to`: most changes are no rule's business.
+    entering: Mapping[str, Mapping[model.Scalar, tuple[tuple[Rule, Transition], ...]]]
     thresholds: tuple[tuple[Rule, Threshold], ...] = ()
     expressions: tuple[tuple[Rule, Expression], ...] = ()
     blinds: tuple[tuple[Rule, Blind], ...] = ()
@@ -145,10 +147,12 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
             (rule, rule.condition) for rule in rules if isinstance(rule.condition, Threshold)
         )
         reaches = [windows.reach(threshold, traits.granularity) for _, threshold in thresholds]
+        transitions = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, Transition)
+        )
         plans[name] = Plan(
-            transitions=tuple(
-                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Transition)
-            ),
+            transitions=transitions,
+            entering=_by_value(transitions),
             thresholds=thresholds,
             expressions=tuple(
                 (rule, rule.condition) for rule in rules if isinstance(rule.condition, Expression)
@@ -159,6 +163,17 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
             keep=max(reaches, default=windows.GAP * traits.granularity),
         )
     return plans
+
+
+def _by_value(
+    transitions: tuple[tuple[Rule, Transition], ...],
+) -> dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]]:
+    found: dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]] = {}
+    for rule, condition in transitions:
+        by_value = found.setdefault(condition.field, {})
+        for value in condition.to:
+            by_value[value] = (*by_value.get(value, ()), (rule, condition))
+    return found
 
 
 def keep_samples(ruleset: Ruleset) -> timedelta:
