@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a folder of one script
 """Takes the README's pictures from the running demo, in Chromium: `make pictures`."""
 
 from __future__ import annotations

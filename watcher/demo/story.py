@@ -110,12 +110,12 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
             for name in ("rules.yaml", "inventory.yaml"):
                 shutil.copy(_HERE / name, home / name)
             typer.echo(f"Slack, as a person sees it:  {world.page_url}")
+            typer.echo(f"MQTT, as programs see it:    {world.page_url}mqtt")
+            typer.echo(f"The broker:                  127.0.0.1:{world.mqtt_port}")
             typer.echo(
-                f"MQTT, as programs see it:    mqtt://127.0.0.1:{world.mqtt_port}  watcher/#"
+                f"From another terminal:       watcher incidents --socket {home}/control.sock"
             )
-            typer.echo(
-                f"Try: watcher incidents --socket {home}/control.sock      Ctrl-C ends it.\n"
-            )
+            typer.echo("Ctrl-C ends it.\n")
             world.begin()
             if span is not None:
                 asyncio.get_running_loop().call_later(span.total_seconds(), stop.set)
