@@ -131,7 +131,7 @@ class Story:
             "service_id": "SVC1",
             "status": model.DiagnosisStatus.DONE,
             "disposition": "Trouble found in the Lumen network",
-            "findings": ("Loss of light at NYCMNY54", "PowerCutError: ok", "Port: down", "CRC: 0"),
+            "findings": ("Loss of light at NYCMNY54", "Power: ok", "Port: down", "CRC: 0"),
             "actions": ("Open a ticket with Lumen repair",),
             "report": report,
             "started_at": BEGIN,

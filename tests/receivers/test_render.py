@@ -1,0 +1,249 @@
+"""What people read in Slack, word for word, and what hostile text comes to."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.receivers.story import BEGIN, Story
+from watcher import model
+from watcher.receivers import render, thread, words
+
+NOW = BEGIN + timedelta(seconds=3)
+RED, GREEN = "\N{LARGE RED CIRCLE}", "\N{LARGE GREEN CIRCLE}"
+
+
+def shown(message):
+    """Each block as its type and text."""
+    return [
+        (block["type"], (block.get("text") or block["elements"][0])["text"])
+        for block in message.blocks
+    ]
+
+
+def test_a_new_incident_reads_in_the_order_of_need(story):
+    message = render.parent(story.dossier(), now=NOW, mention="<!here>")
+    assert shown(message) == [
+        ("header", f"{RED} NYC Arena uplink is offline: likely lumen side"),
+        (
+            "section",
+            (
+                "<!here> *NYC Arena uplink* · vyvx 1234567 · PO 4711\n"
+                "*offline*, was online, since 03:10:22 UTC\n"
+                "Likely *Lumen side* (ingress online) · call Lumen NOC, +1 800 555 0100\n"
+                "Madison Square Garden (New York) \N{RIGHTWARDS ARROW} "
+                "LA Broadcast Center, Denver TOC (Los Angeles, Denver)\n"
+                "Booked 02:00 to 04:00 UTC (your time <!date^1795226400^{time}|02:00 UTC> to"
+                " <!date^1795233600^{time}|04:00 UTC>), *49 min left* at 03:10 UTC\n"
+                "Note: Backup feed on channel 4"
+            ),
+        ),
+        (
+            "context",
+            (
+                "w-7k3m · vyvx-service-down · critical · vendor's data of 03:10:18 UTC ·"
+                " <https://wiki.example/vyvx?a=1&amp;b=2|Runbook>"
+            ),
+        ),
+    ]
+    assert message.text == (
+        f"<!here> {RED} NYC Arena uplink is offline: likely lumen side · since 03:10 UTC"
+        " · call Lumen NOC, +1 800 555 0100"
+    )
+    assert message.blocks[1]["text"]["verbatim"] is True
+
+
+def test_triage_and_the_person_who_took_it_are_added(story):
+    story.diagnose()
+    story.change(
+        acknowledged_by="Ana",
+        acknowledged_at=BEGIN + timedelta(minutes=1),
+        status=model.IncidentStatus.ACKNOWLEDGED,
+    )
+    blocks = shown(render.parent(story.dossier(), now=NOW))
+    assert blocks[1][1].endswith("\nAcknowledged by *Ana* at 03:11:22 UTC")
+    assert blocks[2] == (
+        "section",
+        (
+            "*Vendor triage* of SVC1: *Trouble found in the Lumen network*\n"
+            "\N{BULLET} Loss of light at NYCMNY54\n"
+            "\N{BULLET} Power: ok\n"
+            "\N{BULLET} Port: down\n"
+            "\N{BULLET} CRC: 0\n"
+            "Next: Open a ticket with Lumen repair"
+        ),
+    )
+
+
+def test_when_it_is_over_it_is_green_and_calls_nobody(story):
+    story.resolve()
+    message = render.parent(story.dossier(), now=BEGIN + timedelta(hours=1), mention="<!here>")
+    blocks = shown(message)
+    assert blocks[0] == (
+        "header",
+        f"{GREEN} Resolved: NYC Arena uplink is offline: likely lumen side",
+    )
+    assert blocks[1][1].splitlines()[:3] == [
+        "*NYC Arena uplink* · vyvx 1234567 · PO 4711",
+        "Recovered at 03:40:22 UTC after 30 min: *online*, was offline",
+        (
+            "Madison Square Garden (New York) \N{RIGHTWARDS ARROW} LA Broadcast Center, Denver TOC"
+            " (Los Angeles, Denver)"
+        ),
+    ]
+    assert message.text == (
+        f"{GREEN} Resolved: NYC Arena uplink is offline: likely lumen side · Recovered after 30 min"
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "left"),
+    [
+        (-90, "starts in 19 min at 01:40 UTC"),
+        (0, "*49 min left* at 03:10 UTC"),
+        (65, "*overrun by 15 min* at 04:15 UTC"),
+    ],
+)
+def test_the_booked_window_says_how_much_is_left(story, minutes, left):
+    now = BEGIN.replace(second=50) + timedelta(minutes=minutes)
+    text = shown(render.parent(story.dossier(), now=now))[1][1]
+    assert left in text
+
+
+def test_a_figure_is_told_with_its_metric_and_limit(story):
+    story.alert = replace(story.alert, to=None, from_=None, value=92.5, fields={})
+    story.timeline[0] = replace(
+        story.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
+    )
+    text = shown(render.parent(story.dossier(), now=NOW))[1][1]
+    assert "*utilization (p95 over 24 h) is 92.5, at or above 80*" in text
+
+
+def test_several_subjects_are_counted_and_the_first_are_listed(story):
+    alerts = [
+        replace(story.alert, subject=f"vyvx/{number}", name=f"Feed {number}")
+        for number in range(25)
+    ]
+    blocks = shown(render.parent(story.dossier(*alerts), now=NOW))
+    assert blocks[1][1].startswith("*25 subjects* of vyvx: 25 firing")
+    lines = blocks[2][1].splitlines()
+    assert lines[0] == "\N{BULLET} Feed 0: *offline* since 03:10:22 UTC"
+    assert lines[10] == "and 15 more"
+
+
+def test_a_blind_source_is_said_first_hand(story):
+    story.change(flags=("blind",))
+    assert "cannot be seen now: this is last known" in str(
+        render.parent(story.dossier(), now=NOW).blocks
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words_"),
+    [
+        (model.DiagnosisStatus.RUNNING, "of SVC1: running"),
+        (model.DiagnosisStatus.FAILED, "of SVC1 failed: no answer"),
+        (model.DiagnosisStatus.SKIPPED, "of SVC1 was not run: no answer"),
+        (model.DiagnosisStatus.NO_REPORT, "(no PDF: no answer)"),
+    ],
+)
+def test_how_a_diagnosis_ended_is_said(story, status, words_):
+    story.diagnose(status=status, message="no answer", report=None, findings=(), actions=())
+    assert words_ in shown(render.parent(story.dossier(), now=NOW))[2][1]
+
+
+def test_an_entry_is_one_line_and_a_late_one_says_both_times(story):
+    story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=60, notify=True)
+    entry = story.timeline[-1]
+    soon = thread.reply(story.dossier(), [entry], now=BEGIN + timedelta(seconds=62))
+    assert soon.text.endswith("degraded -&gt; offline")
+    late = thread.reply(story.dossier(), [entry], now=BEGIN + timedelta(minutes=30))
+    assert late.text.endswith("offline _(occurred 03:11:22 UTC, told 03:40 UTC)_")
+
+
+def test_findings_are_told_whole_in_the_thread(story):
+    story.diagnose()
+    [block] = shown(thread.reply(story.dossier(), [story.timeline[-1]], now=NOW))
+    assert block[1].splitlines()[1:] == [
+        "\N{BULLET} Loss of light at NYCMNY54",
+        "\N{BULLET} Power: ok",
+        "\N{BULLET} Port: down",
+        "\N{BULLET} CRC: 0",
+        "Next: Open a ticket with Lumen repair",
+    ]
+
+
+def test_hostile_text_is_inert(story):
+    hostile = "<!channel> & <https://evil.example|click>\u202e\x00\x1b[31m\nnew line"
+    story.alert = replace(story.alert, name=hostile, to=hostile, from_=hostile)
+    story.change(title=hostile, summary=hostile, runbook="javascript:alert(1)|x>")
+    story.grow(model.EntryKind.NOTED, hostile, by=hostile)
+    parent = render.parent(story.dossier(), now=NOW)
+    reply = thread.reply(story.dossier(), [story.timeline[-1]], now=NOW)
+    for text in (parent.text, reply.text, *(t for kind, t in shown(parent) if kind != "header")):
+        assert "<!channel>" not in text
+        assert "<https://evil" not in text
+        assert not any(c in text for c in "\u202e\x00\x1b")
+    assert parent.blocks[0]["text"]["type"] == "plain_text"
+
+
+def test_what_may_have_been_posted_before_says_so_even_behind_a_long_title(story):
+    story.change(title="x" * 500)
+    message = render.parent(story.dossier(), now=NOW, duplicate=True)
+    assert message.blocks[0]["text"]["text"].endswith(" (possible duplicate)")
+    assert len(message.blocks[0]["text"]["text"]) <= words.HEADER
+
+
+def test_many_entries_are_one_digest_of_the_newest(story):
+    for minute in range(100):
+        story.grow(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute)
+    message = thread.reply(story.dossier(), story.timeline[1:], now=BEGIN + timedelta(hours=2))
+    text = "\n".join(text for _, text in shown(message))
+    assert "*100 entries*, occurred 03:10:22 UTC to 04:49:22 UTC, told 05:10 UTC" in text
+    assert "_the 60 earliest are left out_" in text
+    assert "turn 60\n" in text
+    assert "turn 59\n" not in text
+
+
+def total(message):
+    return sum(len(text) for _, text in shown(message))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.text(min_size=1, max_size=40), times=st.sampled_from([1, 30, 400]), many=st.booleans()
+)
+def test_slacks_limits_are_never_met(text, times, many):
+    story = Story()
+    long = (text + "<&>") * times
+    labels = dict.fromkeys(("po_number", "origin", "origin_city", "destination"), long)
+    story.alert = replace(story.alert, name=long, to=long, from_=long, labels=labels)
+    story.subject = replace(story.subject, notes=(long,))
+    story.change(
+        title=long,
+        summary=long,
+        acknowledged_by=long,
+        runbook="https://x.example/" + long,
+        contacts=tuple(model.Contact(domain=long, text=long) for _ in range(30)),
+        flags=("blind", "flapping", "silenced"),
+    )
+    for run in range(5):
+        findings = {"findings": (long,) * 40, "actions": (long,) * 40, "disposition": long}
+        story.diagnose(f"r-{run}", service_id=f"{run}{long}", **findings)
+    for _ in range(60):
+        story.grow(model.EntryKind.NOTED, long, by=long)
+    alerts = [replace(story.alert, subject=f"vyvx/{n}") for n in range(200)] if many else []
+    dossier = story.dossier(*alerts)
+    messages = [
+        render.parent(dossier, now=NOW, mention="<!here>", duplicate=True),
+        thread.reply(dossier, [story.timeline[1]], now=NOW, mention="<!here>"),
+        thread.reply(dossier, story.timeline, now=NOW, mention="<!here>", duplicate=True),
+    ]
+    for message in messages:
+        assert 0 < len(message.text) <= 4_000
+        assert len(message.blocks) <= 50
+        assert total(message) <= 12_000
+        for kind, shown_text in shown(message):
+            assert 0 < len(shown_text) <= (150 if kind == "header" else 3_000)
