@@ -1,5 +1,6 @@
 """What people and jobs do to an incident."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -210,3 +211,14 @@ def test_old_incidents_are_forgotten():
     w.poll(timedelta(hours=1))
     assert w.state.incidents == {}
     assert w.state.members == {}
+
+
+def test_a_source_that_is_configured_no_longer_leaves_nothing_behind():
+    w = offline()
+    bare = replace(w.ruleset, sources={}, rules=())
+    w.ruleset = bare
+    w.restart()
+    assert w.incident.resolution is model.Resolution.RULE_REMOVED
+    assert w.state.subjects == {}
+    assert w.step(model.PollFailed(source="vyvx", error="late"), minutes(1)) == ()
+    assert w.step(model.Polled(source="vyvx"), minutes(1)) == ()

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from watcher import engine, model, ruleset
-from watcher.ruleset import kinds
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -236,10 +235,3 @@ def test_a_compiled_rule_drives_the_engine(load):
     (incident,) = [effect for effect in effects if isinstance(effect, model.Incident)]
     assert incident.title == "NYC 1 is offline, was online"
     assert incident.notify == ("noc", "mqtt")
-
-
-@pytest.mark.parametrize("kind", kinds.KINDS)
-def test_samples_of_a_kind_cover_every_word(kind):
-    said = list(kinds.KINDS[kind].samples())
-    for name, words in kinds.KINDS[kind].words.items():
-        assert {each[name] for each in said} == set(words)

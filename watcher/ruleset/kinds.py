@@ -1,7 +1,7 @@
 """What each kind of source provides, so that a rule's names can be checked before it runs.
 
-Law: this is the one list of field names and words; the sources' tests hold it against what they
-really translate.
+Law: this is the one list of field names and words that rules know; a test holds it against what the
+sources really say.
 """
 
 from __future__ import annotations

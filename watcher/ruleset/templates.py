@@ -80,7 +80,8 @@ def compile_template(source: str, environment: jinja2.Environment) -> engine.Tem
         except _FAILURES as error:
             raise engine.ExpressionError(f"{source}: {error}") from error
         line = " ".join(text.split())
-        line = "".join(letter for letter in line if letter.isprintable())
+        if not line.isprintable():
+            line = "".join(letter for letter in line if letter.isprintable())
         return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
     return render

@@ -1,0 +1,49 @@
+"""On whose side the fault is likely to be, and what is worse than what."""
+
+import pytest
+
+from watcher.engine import faults
+from watcher.model import FaultDomain
+
+LUMEN, SOURCE, NONE, OPEN = (
+    FaultDomain.LUMEN,
+    FaultDomain.SOURCE,
+    FaultDomain.NONE,
+    FaultDomain.UNDETERMINED,
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "good", "bad", "unknown"),
+    [
+        ("offline", LUMEN, SOURCE, OPEN),
+        ("degraded", LUMEN, SOURCE, OPEN),
+        ("impaired", LUMEN, SOURCE, OPEN),
+        ("online", NONE, NONE, NONE),
+        ("unknown", OPEN, SOURCE, OPEN),
+    ],
+)
+def test_state_and_ingress_tell_the_likely_side(state, good, bad, unknown):
+    def domain(ingress):
+        return faults.likely_domain("vyvx", {"state": state, "ingress_state": ingress})
+
+    assert {domain("online"), domain("impaired")} == {good}
+    assert {domain("offline"), domain("degraded")} == {bad}
+    assert domain("unknown") is unknown
+
+
+def test_a_full_line_is_nobodys_fault():
+    assert faults.likely_domain("evpl", {"utilization": 99.0}) is NONE
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "worse"),
+    [
+        ("degraded", "offline", True),
+        ("offline", "degraded", False),
+        ("online", "impaired", True),
+        ("active", "suspended", True),  # words without an order are told
+    ],
+)
+def test_only_what_got_worse_is_told_loudly(before, value, worse):
+    assert faults.is_worse(value, before) is worse
