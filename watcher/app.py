@@ -175,7 +175,7 @@ async def run(
                     settings.web,
                     stuck=pulse.stuck,
                     ready=lambda: True,
-                    metrics=metrics.exposition,
+                    metrics=lambda: _exposition(metrics, state, teller),
                 )
             )
         desk = control.Control(
@@ -242,6 +242,18 @@ def _state_of(state: engine.State, teller: delivery.Delivery) -> dict[str, Any]:
         "open": statuses.count(model.IncidentStatus.OPEN),
         "acknowledged": statuses.count(model.IncidentStatus.ACKNOWLEDGED),
     }
+
+
+def _exposition(metrics: Metrics, state: engine.State, teller: delivery.Delivery) -> bytes:
+    """Bring the gauges of what is open and owed up to date, and write all metrics."""
+    live = _state_of(state, teller)
+    metrics.incidents.labels(model.IncidentStatus.OPEN).set(live["open"])
+    metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(live["acknowledged"])
+    for name, one in teller.states().items():
+        metrics.owed.labels(name).set(one.owed)
+        metrics.oldest_owed.labels(name).set(one.owed_since.timestamp() if one.owed_since else 0)
+        metrics.failing.labels(name).set(not one.ok)
+    return metrics.exposition()
 
 
 def _in_one_line(state: engine.State, teller: delivery.Delivery) -> str:
