@@ -69,8 +69,8 @@ class FakeSlack:
         match fault:
             case {"status": status, **headers}:
                 return web.Response(status=status, text="<html>", headers=headers)
-            case {"html": text}:
-                return web.Response(text=text, content_type="text/html")
+            case {"body": text, "type": content_type}:
+                return web.Response(text=text, content_type=content_type)
             case str() if fault != "drop":
                 return web.json_response({"ok": False, "error": fault})
         answer = self._methods[method](arguments)

@@ -118,7 +118,10 @@ def test_a_figure_is_told_with_its_metric_and_limit(story):
         story.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
     )
     text = shown(render.parent(story.dossier(), now=NOW))[1][1]
-    assert "*utilization (p95 over 24 h) is 92.5, at or above 80*" in text
+    assert "*utilization (p95 over 24 h) is 92.5, at or above 80*\n" in text
+    story.alert = replace(story.alert, value=95.25)
+    text = shown(render.parent(story.dossier(), now=NOW))[1][1]
+    assert "is 92.5, at or above 80*, now *95.25*\n" in text
 
 
 def test_several_subjects_are_counted_and_the_first_are_listed(story):

@@ -1,5 +1,8 @@
 """The Slack receiver against a small Slack, through slack-sdk's own client."""
 
+import contextlib
+import random
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -110,13 +113,24 @@ async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver,
 
 
 @pytest.mark.parametrize(
-    "fault", ["drop", "internal_error", {"status": 503}, {"html": "<html>maintenance</html>"}]
+    "fault",
+    [
+        "drop",
+        "internal_error",
+        {"status": 503},
+        {"body": "<html>maintenance</html>", "type": "text/html"},
+        {"body": "welcome to this hotel", "type": "text/plain"},
+        {"body": '{"ok": tr', "type": "application/json"},
+        {"body": "[]", "type": "application/json"},
+        {"body": '["ok"]', "type": "application/json"},
+        {"body": '{"ok": true}', "type": "application/json"},
+    ],
 )
 async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
     slack, receiver, drawer, fault
 ):
     slack.plan("chat.postMessage", fault)
-    with pytest.raises(model.AmbiguousError):
+    with pytest.raises(model.AmbiguousError, match="Slack"):
         await drawer.tell(receiver)
     await drawer.tell(receiver)
     assert len(slack.parents) == 1
@@ -192,6 +206,35 @@ async def test_a_power_cut_at_any_instant_repeats_nothing(slack, receiver, story
         assert len(slack.replies) == 2, cut
         assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"], cut
     assert cut > 20
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_fails_everything_is_in_the_thread_once(
+    slack, receiver, story, drawer, seed
+):
+    chance = random.Random(seed)  # noqa: S311  not for secrets
+    faults = ["drop", "hang up", "ratelimited", "internal_error", {"status": 503}, {"status": 429}]
+    story.diagnose("r-1")
+    for method in ("chat.postMessage", "files.completeUploadExternal", "conversations.replies"):
+        usable = faults if method != "conversations.replies" else faults[2:]
+        slack.plan(method, *(chance.choice([None, *usable]) for _ in range(12)))
+    for turn in range(60):
+        if turn in {5, 10}:
+            story.grow(model.EntryKind.NOTED, f"note {turn}")
+        drawer.saved = []
+        drawer.cut_at = chance.choice([None, None, 1, 2, 3])
+        drawer.cut_before = chance.random() < 0.5
+        # Repeating unseen is for a Slack that cannot be searched for long; here it recovers.
+        drawer.receipt = replace(drawer.receipt, failures=0)
+        with contextlib.suppress(model.TemporaryError, model.PermanentError, PowerCutError):
+            await drawer.tell(receiver)
+    assert len(slack.parents) == 1
+    assert [reply["text"].split(" ", 1)[1][:7] for reply in slack.replies] == [
+        "Service",
+        "note 5",
+        "note 10",
+    ]
+    assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def _facts(dossier: model.Dossier, now: datetime) -> Iterator[str]:
     if not over:
         answer = " · ".join(part for part in (_side(dossier), _call(told)) if part)
         if answer:
-            yield answer
+            yield answer[0].upper() + answer[1:]
     if single:
         yield from _where(single)
         subject = dossier.subjects.get(single.subject)
@@ -169,10 +169,14 @@ def _state(dossier: model.Dossier) -> str:
 
 
 def _opening(dossier: model.Dossier) -> str:
-    """Repeat what was found when it opened: for figures that names metric and limit."""
+    """Repeat what was found when it opened, which names metric and limit, and the value now."""
     kinds = {model.EntryKind.OPENED, model.EntryKind.REOPENED}
     found = [entry.text for entry in dossier.timeline if entry.kind in kinds]
-    return f"*{words.say(found[-1], 400)}*" if found and len(dossier.alerts) == 1 else ""
+    if not found or len(dossier.alerts) != 1:
+        return ""
+    text, value = words.say(found[-1], 400), dossier.alerts[0].value
+    figure = "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
 
 
 def _ending(told: model.Incident) -> str:
