@@ -127,3 +127,13 @@ def test_details_of_a_forgotten_subject_change_nothing():
     w = detailed()
     w.poll(a="online")
     assert w.step(model.DetailsRead(subject="vyvx/gone", details=NAMED), seconds(1)) == ()
+
+
+def test_details_that_nobody_answers_are_waited_for_once():
+    w = detailed()
+    w.poll(a="offline")
+    w.wait_until(w.now + seconds(5))
+    w.poll(minutes(20), a="online")
+    effects = w.poll(minutes(40), a="offline")
+    assert len(of_kind(effects, model.DetailsNeeded)) == 1
+    assert w.alert() == "firing"

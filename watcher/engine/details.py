@@ -25,9 +25,10 @@ def ask(turn: Turn, key: str) -> None:
         at is not None and turn.now - at <= FRESH for at in (subject.detailed_at, subject.asked_at)
     ):
         return
-    turn.keep_subject(replace(subject, asked_at=turn.now))
     turn.want(model.DetailsNeeded(subject=key))
-    turn.state.timers.arm(Timer(Purpose.DETAILS, key), turn.now + WAIT)
+    if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
+        turn.keep_subject(replace(subject, asked_at=turn.now))
+        turn.state.timers.arm(Timer(Purpose.DETAILS, key), turn.now + WAIT)
 
 
 def are_ready(turn: Turn, key: str) -> bool:
