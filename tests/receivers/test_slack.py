@@ -164,6 +164,18 @@ async def test_a_repetition_unseen_says_so(slack, receiver, drawer):
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
+async def test_what_may_have_happened_is_not_forgotten_when_its_repetition_is_refused(
+    slack, receiver, drawer
+):
+    slack.plan("chat.postMessage", "drop", "ratelimited")
+    slack.plan("conversations.history", "missing_scope", "missing_scope")
+    for _ in range(2):
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
+
+
 async def test_a_look_up_that_fails_for_a_while_is_tried_again_first(slack, receiver, drawer):
     slack.plan("chat.postMessage", "drop")
     slack.plan("conversations.history", *[{"status": 503}] * 2)
@@ -259,6 +271,18 @@ async def test_an_upload_goes_on_where_it_stopped(slack, receiver, story, drawer
     await drawer.tell(receiver)
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
     assert len(slack.parents) == 1
+
+
+async def test_a_file_that_slack_lost_is_sent_anew(slack, receiver, story, drawer):
+    story.diagnose()
+    slack.plan("files.completeUploadExternal", {"status": 429})
+    with pytest.raises(model.TemporaryError):
+        await drawer.tell(receiver)
+    slack.files = dict.fromkeys(slack.files)
+    with pytest.raises(model.PermanentError, match="file_not_found"):
+        await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
 
 async def test_a_report_that_is_no_longer_kept_is_passed_over(slack, receiver, story, drawer):
