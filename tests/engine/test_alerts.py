@@ -128,6 +128,15 @@ def test_keep_firing_for_resolves_by_itself():
     assert w.incident.resolved_at == w.now
 
 
+def test_after_keep_firing_for_people_are_told_what_it_is_now():
+    w = world(rule(keep_firing_for=minutes(1)))
+    w.poll(a="online")
+    w.poll(seconds(10), a="offline")
+    w.poll(seconds(20), a="online")
+    w.wait_until(w.now + minutes(1))
+    assert w.last_words == "recovered at 03:01:20 UTC after 1 min 10 s: online"
+
+
 def test_coming_back_within_keep_firing_for_is_not_news():
     w = world(rule(keep_firing_for=minutes(1)))
     w.poll(a="offline")

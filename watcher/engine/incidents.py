@@ -7,12 +7,13 @@ and the time it opened, so that a replay repeats it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from watcher import model
 from watcher.engine import faults, wording
-from watcher.engine.rule import ExpressionError, Rule
+from watcher.engine.rule import ExpressionError, Rule, Transition
 from watcher.engine.scene import Scene
 from watcher.engine.state import is_over
 from watcher.engine.turn import Turn
@@ -130,7 +131,8 @@ def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by:
     if identity is None:
         return
     member = turn.state.members[identity][alert.rule, alert.subject]
-    value = alert.value if isinstance(alert.value, str) else None
+    fields = _fields(turn, alert.subject, member)
+    value = _last_word(turn, alert, fields)
     turn.keep_member(
         model.IncidentAlert(
             incident=identity,
@@ -143,7 +145,7 @@ def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by:
             to=value if value is not None else member.to,
             value=alert.value if isinstance(alert.value, float) else member.value,
             since=member.since,
-            fields=_fields(turn, alert.subject, member),
+            fields=fields,
         )
     )
     member = turn.state.members[identity][alert.rule, alert.subject]
@@ -218,6 +220,15 @@ def _fields(turn: Turn, key: str, member: model.IncidentAlert) -> dict[str, mode
     """Give the fields that the member ends with; a rule may outlive its source."""
     known = key in turn.state.subjects or key in turn.state.health
     return dict(turn.scene(key).fields if known else member.fields)
+
+
+def _last_word(turn: Turn, alert: model.Alert, fields: Mapping[str, model.Scalar]) -> str | None:
+    """Tell what a transition's field says now; while an alert only clears, its value lags."""
+    rule = turn.state.rules.get(alert.rule)
+    if rule is not None and isinstance(rule.condition, Transition):
+        now = fields.get(rule.condition.field)
+        return None if now is None else str(now)
+    return alert.value if isinstance(alert.value, str) else None
 
 
 def _titles(turn: Turn, rule: Rule, member: model.IncidentAlert, scene: Scene) -> tuple[str, str]:
