@@ -14,6 +14,12 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "covers(row, ...): the rows of docs/vendors.md that a test covers"
+    )
+
+
 def program(name: str, package: str) -> str:
     """Find a program; without it the test is skipped, or fails where CI has to have it."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")

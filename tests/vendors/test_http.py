@@ -315,3 +315,59 @@ async def test_calls_are_spread_out_to_the_accounts_pace(vendor, connect, mpa_ac
     began = asyncio.get_running_loop().time()
     await asyncio.gather(*(api.get("/x") for _ in range(6)))
     assert asyncio.get_running_loop().time() - began >= 0.05
+
+
+@pytest.mark.covers("http/never-repeated")
+@pytest.mark.parametrize("verb", ["POST", "PUT"])
+async def test_a_change_whose_connection_breaks_is_ambiguous_and_left_once(
+    raw_vendor, connect, verb
+):
+    requests = 0
+
+    async def talk(reader, writer) -> None:
+        nonlocal requests
+        await reader.readuntil(b"\r\n\r\n")
+        requests += 1
+        writer.transport.abort()
+
+    with pytest.raises(model.AmbiguousError, match="may have been done all the same"):
+        await connect(url=await raw_vendor(talk)).send(verb, "/x", {})
+    assert requests == 1
+
+
+@pytest.mark.covers("http/never-repeated")
+async def test_a_change_that_is_answered_too_late_is_ambiguous(vendor, connect):
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    vendor.answer = answer
+    with pytest.raises(model.AmbiguousError, match=r"within 0\.1 s"):
+        await connect(seconds=0.1).send("POST", "/x", {})
+    assert len(vendor.asked) == 1
+
+
+async def test_a_change_that_never_left_is_temporary(connect, unused_port):
+    with pytest.raises(wire.UnsentError, match="cannot connect"):
+        await connect(url=f"http://127.0.0.1:{unused_port}").send("POST", "/x", {})
+
+
+async def test_a_change_is_sent_again_only_when_its_token_was_refused(
+    vendor, connect, oauth2_account
+):
+    vendor.replies_in_turn(lambda: web.Response(status=401), lambda: web.Response(status=201))
+    reply = await connect(oauth2_account).send("POST", "/x", {"a": 1})
+    assert (reply.status, len(vendor.asked), vendor.tokens) == (201, 2, 2)
+
+
+async def test_what_is_sent_is_json_with_the_headers_given(vendor, connect):
+    said = []
+
+    async def answer(request: web.Request) -> web.Response:
+        said.append((request.method, request.headers["Content-Type"], await request.json()))
+        return web.Response(status=418, text="no")
+
+    vendor.answer = answer
+    reply = await connect().send("PUT", "/x", {"a": [1]}, headers={"X-A": "b"})
+    assert said == [("PUT", "application/json", {"a": [1]})]
+    assert reply.status == 418

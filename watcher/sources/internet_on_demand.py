@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import structlog
 
 from watcher import model
 from watcher.vendors import internet_on_demand
 
+MOST_ODD_WORDS = 100  # remembered, so that each is logged once
 # What the vendors are known to say; `Change pending` becomes change_pending.
 STATUSES = frozenset({"active", "provisioning", "suspended", "terminated", "change_pending"})
 
 log = structlog.get_logger()
 
 
-class Client(Protocol):
-    """Either dialect of the vendor client."""
-
-    async def all(self) -> internet_on_demand.Inventory:
-        """Read every connection. Raises TemporaryError or PermanentError."""
-
-
 class InternetOnDemandSource:
     """One customer's connections. Raises what its client raises; it has no details."""
 
-    def __init__(self, name: str, client: Client) -> None:
+    def __init__(self, name: str, client: internet_on_demand.Client) -> None:
         self.name = name
         self._client = client
         self._odd_words: set[str] = set()
+        self._nameless = 0
 
     async def poll(self) -> model.Snapshot:
         """Ask for all connections."""
         inventory = await self._client.all()
+        if inventory.unreadable != self._nameless:
+            self._nameless = inventory.unreadable
+            log.warning("connections_without_id", source=self.name, count=self._nameless)
         return model.Snapshot(
             readings={each.id: each for each in inventory.connections},
             translate=self._translate,
@@ -59,7 +55,7 @@ class InternetOnDemandSource:
         status = "_".join(word.casefold().split())
         if status in STATUSES:
             return status
-        if status not in self._odd_words:
+        if status and status not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
             self._odd_words.add(status)
             log.warning("unknown_status", source=self.name, status=word, read_as=model.UNKNOWN)
         return model.UNKNOWN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from watcher import ports
 from watcher.sources import evpl, internet_on_demand, settings, vyvx
 from watcher.vendors import evpl as evpl_client
-from watcher.vendors import http
+from watcher.vendors import http, naas
 from watcher.vendors import internet_on_demand as iod_client
 from watcher.vendors import vyvx as vyvx_client
 
@@ -29,10 +29,21 @@ def build(name: str, config: settings.Source, account: http.Account) -> ports.So
             )
             return evpl.EvplSource(name, config, client, account.clock)
         case settings.InternetOnDemandSource():
-            api = http.Api(account, config.base_url, timeout=config.timeout)
-            inventory = (
-                iod_client.Naas(api, customer_number=config.customer_number)
-                if config.dialect == "naas"
-                else iod_client.Connections(api)
-            )
-            return internet_on_demand.InternetOnDemandSource(name, inventory)
+            return internet_on_demand.InternetOnDemandSource(name, iod_dialect(config, account))
+
+
+def iod_dialect(
+    config: settings.InternetOnDemandSource, account: http.Account
+) -> iod_client.Client:
+    """Build the Internet On-Demand client of the dialect that a section names."""
+    api = http.Api(account, config.base_url, timeout=config.timeout)
+    if config.dialect == "naas":
+        return naas.Naas(
+            api,
+            customer_number=config.customer_number,
+            unit=config.bandwidth_unit,
+            contact=naas.Contact(
+                name=config.contact_name, email=config.contact_email, phone=config.contact_phone
+            ),
+        )
+    return iod_client.Connections(api, unit=config.bandwidth_unit)

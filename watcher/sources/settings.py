@@ -65,6 +65,12 @@ class InternetOnDemandSource(Polled):
         "connections", description="Which of Lumen's two APIs; `naas` is the one its how-to shows"
     )
     customer_number: str = Field("", description="x-customer-number, for the dialect naas")
+    bandwidth_unit: Literal["", "kbps", "Mbps", "Gbps"] = Field(
+        "", description="What a bandwidth without a unit is counted in; empty: it is not guessed"
+    )
+    contact_name: str = Field("", description="Whom Lumen calls about an order (naas)")
+    contact_email: str = Field("", description="The same, by mail")
+    contact_phone: str = Field("", description="The same, by phone")
 
     @model_validator(mode="after")
     def _check_customer(self) -> Self:

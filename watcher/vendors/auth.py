@@ -217,7 +217,7 @@ class OAuth2:
             "POST",
             URL(self._account.token_url),
             headers={"Authorization": basic, "Accept": "application/json"},
-            form=form,
+            content=form,
             within=TOKEN_TIMEOUT,
             cap=_TOKEN_CAP,
         )

@@ -24,6 +24,13 @@ _TOO_SOON = {408, 425, 429}
 
 # Orange answers a rate limit with 403 as often as with 429; no other vendor uses this code.
 _ORANGE_RATE_LIMIT = "53"
+
+# Lumen answers 422 for these with one and the same code, whether they pass by themselves or not:
+# only the words tell. The first also stands for hours in which the vendor fails for everybody.
+_PASSES = {
+    "not a naas enabled location": "the vendor also says so for hours when it is unwell",
+    "current status is - change pending": "a change is under way: wait until it is done",
+}
 _ADVICE = {
     (401, "40"): "the request carried no credentials: check the account",
     (401, "41"): "the credentials are not valid for this API: check the account",
@@ -102,6 +109,11 @@ def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.Perman
         )
     if fault.http >= 500 or fault.http in _TOO_SOON:
         return model.TemporaryError(fault.sentence(), delay=fault.retry_after)
+    if fault.http == 422:
+        said = f"{fault.message} {fault.detail}".casefold()
+        for words, advice in _PASSES.items():
+            if words in said:
+                return model.TemporaryError(fault.with_advice(advice), delay=fault.retry_after)
     if fault.http in {301, 308}:
         return model.PermanentError(
             fault.with_advice("redirects are not followed: configure the new address")

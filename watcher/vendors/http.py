@@ -1,4 +1,4 @@
-"""How every vendor API is asked: within its account's limits, retried a little, errors in words.
+"""How every vendor API is asked: within its account's limits, with errors in words.
 
 Wiring, once for each process and each account:
 
@@ -6,15 +6,17 @@ Wiring, once for each process and each account:
     account = http.Account(name, settings.accounts[name], session, clock, meter)
     api = http.Api(account, base_url, timeout=timedelta(seconds=30))
 
-Law: whatever goes wrong comes out as TemporaryError or PermanentError, without any secret.
+Law: only a GET is repeated, and little. Whatever goes wrong comes out as TemporaryError or
+PermanentError, without any secret.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import aiohttp
+import msgspec
 import stamina
 from aiolimiter import AsyncLimiter
 from yarl import URL
@@ -23,6 +25,10 @@ from watcher import model
 from watcher.clock import Clock
 from watcher.ports import Meter
 from watcher.vendors import auth, faults, settings, wire
+
+
+def _is_unauthorized(reply: wire.Reply) -> bool:
+    return reply.status == 401
 
 
 class Account:
@@ -69,7 +75,7 @@ class Account:
 
 
 class Api:
-    """One API of one vendor, asked with GET alone.
+    """One API of one vendor.
 
     `timeout` is for one request from end to end; `attempts` counts the first try; `cap` is the
     largest body read, in bytes.
@@ -116,29 +122,69 @@ class Api:
                 return await self._ask(url, headers or {})
         raise AssertionError("a retry context returns or raises")
 
+    async def send(
+        self,
+        verb: str,
+        path: str,
+        content: object,
+        *,
+        headers: Mapping[str, str] | None = None,
+        is_token_refused: Callable[[wire.Reply], bool] = _is_unauthorized,
+    ) -> wire.Reply:
+        """Have something done: POST or PUT `content` as JSON; give the reply, whatever its status.
+
+        It leaves once. Only an answer by which the vendor refused the token, so did nothing, is
+        followed by another try with a fresh one. Raises AmbiguousError when it left and no whole
+        answer came, else TemporaryError or PermanentError.
+        """
+        url = URL(self._base_url + path, encoded=True)
+        body = msgspec.json.encode(content)
+        told = {"Content-Type": "application/json", **(headers or {})}
+        signed, reply = await self._exchange(verb, url, told, body)
+        if is_token_refused(reply) and self._account.auth.renew(signed):
+            _, reply = await self._exchange(verb, url, told, body)
+        return reply
+
+    def refusal(self, reply: wire.Reply) -> model.TemporaryError | model.PermanentError:
+        """Say what an unhappy answer means and who has to act."""
+        fault = self.fault(reply)
+        return faults.verdict(fault, self._account.auth.hint(fault))
+
+    def fault(self, reply: wire.Reply) -> faults.Fault:
+        """Read an unhappy answer, whatever its envelope, without the account's secrets."""
+        return faults.read(reply, self.clock.now(), self._account.auth.conceal)
+
     async def _ask(self, url: URL, headers: Mapping[str, str]) -> wire.Reply:
-        signed, reply = await self._exchange(url, headers)
-        if reply.status == 401 and self._account.auth.renew(signed):
-            signed, reply = await self._exchange(url, headers)
+        signed, reply = await self._exchange("GET", url, headers)
+        if _is_unauthorized(reply) and self._account.auth.renew(signed):
+            _, reply = await self._exchange("GET", url, headers)
         if reply.status == 200:
             return reply
-        credentials = self._account.auth
-        fault = faults.read(reply, self.clock.now(), credentials.conceal)
-        raise faults.verdict(fault, credentials.hint(fault))
+        raise self.refusal(reply)
 
     async def _exchange(
-        self, url: URL, headers: Mapping[str, str]
+        self, verb: str, url: URL, headers: Mapping[str, str], content: bytes | None = None
     ) -> tuple[dict[str, str], wire.Reply]:
         await self._account.admit()
-        signed = await self._account.auth.headers("GET", url)
-        reply = await wire.exchange(
-            self._account.session,
-            "GET",
-            url,
-            headers={**headers, **signed},
-            within=self._timeout,
-            cap=self._cap,
-        )
+        signed = await self._account.auth.headers(verb, url)
+        try:
+            reply = await wire.exchange(
+                self._account.session,
+                verb,
+                url,
+                headers={**headers, **signed},
+                content=content,
+                within=self._timeout,
+                cap=self._cap,
+            )
+        except wire.UnsentError:
+            raise
+        except model.TemporaryError as error:
+            if verb == "GET":
+                raise
+            raise model.AmbiguousError(
+                f"{error}: it may have been done all the same, so look before repeating it"
+            ) from error
         return signed, reply
 
 

@@ -1,28 +1,36 @@
-"""Lumen Internet On-Demand: connections with status and bandwidth, in two dialects. GET alone.
+"""Lumen Internet On-Demand: connections with their status and bandwidth, read and changed.
 
-`connections` is the published OpenAPI document's dialect; `naas` (ProductInventory) is what
-Lumen's own how-to and the known clients use. Nothing in the document is required of a connection,
-so a missing id costs only that connection.
+This is the dialect `connections`, which the published OpenAPI document describes; the other one is
+in naas.py. The document requires nothing of a connection, so a missing id costs only that one.
+
+Law: what changes a connection leaves once; whoever asked for it looks before repeating it.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal, Protocol
+from urllib.parse import quote
 
 import msgspec
 
 from watcher import model
 from watcher.vendors import http, texts, wire
 
-PAGE_SIZE = 100
-MOST_PAGES = 100
-_BANDWIDTH = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg])bps?", re.IGNORECASE)
+Unit = Literal["", "kbps", "Mbps", "Gbps"]
+
+LEAST_MBPS, MOST_MBPS = 1, 1_000_000
+_PATH = "/internet-on-demand/connections"
+_HEADERS = {"Accept": "application/json"}
+_BANDWIDTH = re.compile(
+    r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*(?:([kmg])(?:b(?:it)?)?(?:ps|/s)?\b)?",
+    re.IGNORECASE,
+)
 _IN_MBPS = {"k": 0.001, "m": 1.0, "g": 1000.0}
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One connection; `status` as sent, `bandwidth_mbps` None where it has no unit."""
+    """One connection; `status` as sent, `bandwidth_mbps` None where it cannot be known."""
 
     id: str
     status: str
@@ -38,116 +46,155 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: int = 0
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the vendor took; it is carried out only when `one()` shows it.
+
+    `id` is the order's or the new connection's, empty where the vendor gives none.
+    """
+
+    id: str = ""
+    price: str = ""
+
+
+class Client(Protocol):
+    """What both dialects can do. Every verb raises TemporaryError or PermanentError."""
+
+    async def all(self) -> Inventory:
+        """Read every connection."""
+
+    async def one(self, connection: str) -> Connection:
+        """Read one connection."""
+
+    async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
+        """Order a connection, once; AmbiguousError when nobody can tell whether it was."""
+
+    async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
+        """Order another bandwidth, once; AmbiguousError when nobody can tell whether it was.
+
+        `reference` is ours, at most 20 characters, by which the vendor's people find the order.
+        """
+
+
 class Connections:
-    """Dialect `connections`: `GET /internet-on-demand/connections` of https://api.lumen.com."""
+    """Dialect `connections`, at https://api.lumen.com.
 
-    def __init__(self, api: http.Api) -> None:
+    `unit` is what a bandwidth without a unit is counted in; empty: it stays unknown.
+    Source: the OpenAPI document "Lumen Internet On-Demand API".
+    """
+
+    def __init__(self, api: http.Api, *, unit: Unit = "") -> None:
         self._api = api
+        self._unit = unit
 
     async def all(self) -> Inventory:
-        """Read every connection. Raises TemporaryError or PermanentError."""
-        reply = await self._api.get(
-            "/internet-on-demand/connections", headers={"Accept": "application/json"}
+        """`GET /internet-on-demand/connections`: read every connection."""
+        reply = await self._api.get(_PATH, headers=_HEADERS)
+        items = listed(wire.read_object(reply), "connections", reply.place)
+        return inventory([self._read(item) for item in items], complete=True)
+
+    async def one(self, connection: str) -> Connection:
+        """`GET /internet-on-demand/connections/{id}`: PermanentError when there is none."""
+        reply = await self._api.get(f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS)
+        found = self._read(wire.read_object(reply))
+        if found is None:
+            raise model.TemporaryError(f"{reply.place} answered {reply.status} without an id")
+        return found
+
+    async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
+        """`POST /internet-on-demand/connections`: order a connection at a location of Lumen's."""
+        content = {"bandwidth": write_bandwidth(mbps), "locationId": location}
+        if description:
+            content["description"] = description
+        reply = await self._api.send("POST", _PATH, content, headers=_HEADERS)
+        answer = accepted(self._api, reply)
+        return Order(id=texts.clean(texts.written(answer.get("id")), 100))
+
+    async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
+        """`PUT /internet-on-demand/connections/{id}/bandwidth`; it has no room for `reference`."""
+        del reference
+        path = f"{_PATH}/{quote(connection, safe='')}/bandwidth"
+        content = {"bandwidth": write_bandwidth(mbps)}
+        accepted(self._api, await self._api.send("PUT", path, content, headers=_HEADERS))
+        return Order()
+
+    def _read(self, item: object) -> Connection | None:
+        if not isinstance(item, dict):
+            return None
+        return connection_of(
+            item.get("id"),
+            item.get("status"),
+            read_bandwidth(item.get("bandwidth"), self._unit),
+            item.get("location"),
         )
-        return read_connections(reply)
 
 
-class Naas:
-    """Dialect `naas`: `GET /ProductInventory/v1/inventory`, with the header x-customer-number."""
+def read_bandwidth(text: object, unit: Unit = "") -> float | None:
+    """Read `500 Mbps`, `1gbps` or `1,000 Mbps` as Mbit/s.
 
-    def __init__(self, api: http.Api, *, customer_number: str) -> None:
-        self._api = api
-        self._headers = {"Accept": "application/json", "x-customer-number": customer_number}
-
-    async def all(self) -> Inventory:
-        """Read every page. Raises TemporaryError or PermanentError."""
-        items: list[Any] = []
-        for number in range(1, MOST_PAGES + 1):
-            reply = await self._api.get(
-                "/ProductInventory/v1/inventory",
-                query=[
-                    ("serviceType", "Internet"),
-                    ("naasEnabled", "true"),
-                    ("pageNumber", str(number)),
-                    ("pageSize", str(PAGE_SIZE)),
-                ],
-                headers=self._headers,
-            )
-            page = _listed(reply, "serviceInventory")
-            fresh = [item for item in page if item not in items]
-            items += fresh
-            if len(page) < PAGE_SIZE:
-                return _inventory([_of_service(item) for item in items], complete=True)
-            if not fresh:
-                break  # the page repeats: there may be more, and nobody tells
-        return _inventory([_of_service(item) for item in items], complete=False)
+    A bare figure is taken for `unit`s; without a unit it is None, for it is not guessed.
+    """
+    found = _BANDWIDTH.search(str(text)) if isinstance(text, str | int | float) else None
+    if found is None or isinstance(text, bool):
+        return None
+    whole, rest, letter = found.groups()
+    scale = _IN_MBPS.get((letter or unit[:1]).lower())
+    return float(whole.replace(",", "") + (rest or "")) * scale if scale else None
 
 
-def read_connections(reply: wire.Reply) -> Inventory:
-    """Read a list of the `connections` dialect. Raises TemporaryError when it is none."""
-    items = _listed(reply, "connections")
-    return _inventory([_of_connection(item) for item in items], complete=True)
+def write_bandwidth(mbps: int) -> str:
+    """Write Mbit/s as the vendor's examples do: `500 Mbps`, `2 Gbps`. Raises PermanentError."""
+    if not LEAST_MBPS <= mbps <= MOST_MBPS:
+        raise model.PermanentError(
+            f"{mbps} Mbit/s cannot be ordered: from {LEAST_MBPS} to {MOST_MBPS} can"
+        )
+    return f"{mbps // 1000} Gbps" if mbps % 1000 == 0 else f"{mbps} Mbps"
 
 
-def read_bandwidth(text: object) -> float | None:
-    """Read `500 Mbps` or `1gbps` as Mbit/s; None without a unit, which is not guessed."""
-    found = _BANDWIDTH.search(text) if isinstance(text, str) else None
-    return float(found[1]) * _IN_MBPS[found[2].lower()] if found else None
-
-
-def _listed(reply: wire.Reply, key: str) -> list[Any]:
-    items = wire.read_object(reply).get(key)
+def listed(body: dict[str, Any], key: str, place: str) -> list[Any]:
+    """Give the list under a key. Raises TemporaryError when it is none."""
+    items = body.get(key)
     if not isinstance(items, list):
-        raise model.TemporaryError(f"{reply.place} answered 200 without {key}")
+        raise model.TemporaryError(f"{place} answered 200 without {key}: check the dialect")
     return items
 
 
-def _inventory(found: list[Connection | None], *, complete: bool) -> Inventory:
-    connections = tuple(connection for connection in found if connection is not None)
+def inventory(found: list[Connection | None], *, complete: bool) -> Inventory:
+    """Keep what can be read and count the rest; of an id named twice the later counts."""
+    known = {each.id: each for each in found if each is not None}
     return Inventory(
-        connections=connections, complete=complete, unreadable=len(found) - len(connections)
+        connections=tuple(known.values()), complete=complete, unreadable=found.count(None)
     )
 
 
-def _of_connection(item: object) -> Connection | None:
-    if not isinstance(item, dict):
-        return None
-    return _connection(
-        item.get("id"), item.get("status"), item.get("bandwidth"), item.get("location")
-    )
-
-
-def _of_service(item: object) -> Connection | None:
-    """Read one service of the inventory; status and characteristics may stand at item level."""
-    if not isinstance(item, dict):
-        return None
-    product = item.get("product")
-    product = product if isinstance(product, dict) else {}
-    listed = product.get("productCharacteristic") or item.get("productCharacteristic")
-    traits = {
-        trait.get("name"): trait.get("value")
-        for trait in (listed if isinstance(listed, list) else [])
-        if isinstance(trait, dict)
-    }
-    place = item.get("location")
-    place = place if isinstance(place, dict) else {}
-    return _connection(
-        item.get("serviceId"),
-        product.get("status") or item.get("status"),
-        traits.get("Bandwidth"),
-        place.get("masterSiteid") or place.get("masterSiteId"),
-    )
-
-
-def _connection(
-    identity: object, status: object, bandwidth: object, location: object
+def connection_of(
+    identity: object, status: object, mbps: float | None, location: object
 ) -> Connection | None:
+    """Make a connection of what was read; None without an id."""
     known = texts.clean(texts.written(identity), 100)
     if not known:
         return None
     return Connection(
         id=known,
         status=texts.clean(texts.written(status), 60),
-        bandwidth_mbps=read_bandwidth(bandwidth),
+        bandwidth_mbps=mbps,
         location=texts.clean(texts.written(location)),
     )
+
+
+def accepted(api: http.Api, reply: wire.Reply) -> dict[str, Any]:
+    """Give the body, or an empty one, of a change that the vendor took; else raise why not.
+
+    A 5xx other than 503 leaves open whether the change was made: AmbiguousError.
+    """
+    if 200 <= reply.status < 300:
+        try:
+            body = msgspec.json.decode(reply.body)
+        except wire.MALFORMED:
+            return {}  # it was done; what is said beside it is not needed
+        return body if isinstance(body, dict) else {}
+    refusal = api.refusal(reply)
+    if reply.status >= 500 and reply.status != 503:
+        raise model.AmbiguousError(
+            f"{refusal}: it may have been done all the same, so look before repeating it"
+        )
+    raise refusal

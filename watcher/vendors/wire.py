@@ -26,6 +26,10 @@ class TimedOutError(model.TemporaryError):
     """No whole answer came in time; asking again at once would double the wait."""
 
 
+class UnsentError(model.TemporaryError):
+    """No connection came about, so the other side knows nothing of the request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What came back. `place` is verb and address without the query, for error sentences."""
@@ -37,10 +41,15 @@ class Reply:
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Open the one session that all vendor clients share. It keeps no cookies; close it last."""
-    return aiohttp.ClientSession(
+    """Open the one session that all vendor clients share. It keeps no cookies; close it last.
+
+    aiohttp would repeat a PUT by itself when its connection breaks, and has no setting for that.
+    """
+    session = aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "watcher"}
     )
+    session._retry_connection = False  # noqa: SLF001 - a change that costs money leaves once
+    return session
 
 
 async def exchange(
@@ -51,13 +60,16 @@ async def exchange(
     headers: Mapping[str, str],
     within: float,
     cap: int,
-    form: Mapping[str, str] | None = None,
+    content: Mapping[str, str] | bytes | None = None,
 ) -> Reply:
     """Send one request and read its answer, whatever its status, `within` seconds.
 
+    `content` is a form, or bytes whose type the headers tell.
+
     Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
     `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError (TimedOutError when
-    it is too late) when no whole answer of at most `cap` bytes arrives.
+    it is too late, UnsentError without a connection) when no whole answer of at most `cap` bytes
+    arrives.
     """
     place = f"{verb} {url.with_query(None).with_fragment(None)}"
     try:
@@ -65,7 +77,7 @@ async def exchange(
             verb,
             url,
             headers=headers,
-            data=form,
+            data=content,
             allow_redirects=False,
             skip_auto_headers=("Accept",),
             timeout=aiohttp.ClientTimeout(total=within),
@@ -75,12 +87,12 @@ async def exchange(
     except TimeoutError as error:
         raise TimedOutError(f"{place} gave no whole answer within {within:g} s") from error
     except aiohttp.ClientConnectorCertificateError as error:
-        raise model.TemporaryError(
+        raise UnsentError(
             f"{place}: the server's certificate is not trusted: {error.certificate_error}"
         ) from error
     except aiohttp.ClientConnectorError as error:
         reason = error.os_error.strerror or str(error.os_error)
-        raise model.TemporaryError(f"{place}: cannot connect: {reason}") from error
+        raise UnsentError(f"{place}: cannot connect: {reason}") from error
     except aiohttp.ClientResponseError as error:
         raise model.TemporaryError(f"{place} answered no valid HTTP: {error.message}") from error
     except aiohttp.ClientError as error:

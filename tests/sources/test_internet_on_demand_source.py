@@ -1,0 +1,119 @@
+"""Internet On-Demand connections as subjects."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from watcher import model
+from watcher.sources import diff
+from watcher.sources import internet_on_demand as source
+from watcher.vendors import internet_on_demand as iod
+
+
+class Client:
+    """Hands out what a test gives it."""
+
+    def __init__(self, *answers: iod.Inventory) -> None:
+        self.answers = list(answers)
+
+    async def all(self) -> iod.Inventory:
+        return self.answers.pop(0)
+
+
+def inventory(*connections: iod.Connection, **told: object) -> iod.Inventory:
+    return iod.Inventory(connections=connections, **told)
+
+
+def connection(identity: str = "c1", status: str = "active", mbps: float | None = 500.0):
+    return iod.Connection(id=identity, status=status, bandwidth_mbps=mbps, location="New York")
+
+
+async def observe(*inventories: iod.Inventory) -> list[model.Polled]:
+    feed = source.InternetOnDemandSource("iod", Client(*inventories))
+    differ = diff.Differ("iod")
+    return [differ.compare(await feed.poll()) for _ in inventories]
+
+
+async def test_status_and_bandwidth_become_fields():
+    (polled,) = await observe(inventory(connection()))
+    assert polled.seen == (
+        model.Observed(
+            key="iod/c1",
+            fields={"status": "active", "bandwidth_mbps": 500.0},
+            labels={"location": "New York"},
+        ),
+    )
+
+
+@pytest.mark.covers("iod/status-change", "iod/bandwidth-change")
+async def test_a_change_of_status_or_bandwidth_is_told_and_nothing_else_is():
+    told = await observe(
+        inventory(connection(), connection("c2")),
+        inventory(connection(), connection("c2")),
+        inventory(connection(status="suspended"), connection("c2", mbps=100.0)),
+    )
+    assert told[1].seen == ()
+    assert {each.key: dict(each.fields) for each in told[2].seen} == {
+        "iod/c1": {"status": "suspended", "bandwidth_mbps": 500.0},
+        "iod/c2": {"status": "active", "bandwidth_mbps": 100.0},
+    }
+
+
+@pytest.mark.covers("naas/status-words")
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("Active", "active"),
+        ("Change pending", "change_pending"),
+        (" CHANGE  PENDING ", "change_pending"),
+        ("provisioning", "provisioning"),
+        ("Terminated", "terminated"),
+        ("", "unknown"),
+    ],
+)
+async def test_every_spelling_of_a_status_is_one_word(word, status):
+    (polled,) = await observe(inventory(connection(status=word)))
+    assert polled.seen[0].fields["status"] == status
+
+
+@pytest.mark.covers("iod/odd-status")
+async def test_an_odd_status_reads_as_unknown_and_is_logged_once():
+    with capture_logs() as logs:
+        told = await observe(
+            inventory(connection(status="Frozen")),
+            inventory(connection("c2", status="frozen"), connection("c1", status="Frozen")),
+        )
+    assert {each.fields["status"] for polled in told for each in polled.seen} == {"unknown"}
+    assert [line["event"] for line in logs] == ["unknown_status"]
+
+
+async def test_a_vendor_that_invents_words_does_not_fill_the_log():
+    many = [connection(f"c{n}", status=f"word {n}") for n in range(500)]
+    with capture_logs() as logs:
+        await observe(inventory(*many))
+    assert len(logs) == source.MOST_ODD_WORDS
+
+
+@pytest.mark.covers("iod/nothing-required")
+async def test_connections_without_an_id_are_logged_once_and_vanish_nothing():
+    with capture_logs() as logs:
+        told = await observe(
+            inventory(connection("c1"), connection("c2")),
+            inventory(connection("c1"), unreadable=1),
+            inventory(connection("c1"), unreadable=1),
+        )
+    assert [polled.complete for polled in told] == [True, False, False]
+    assert [line["event"] for line in logs] == ["connections_without_id"]
+
+
+@pytest.mark.covers("iod/vanished")
+async def test_a_connection_that_is_gone_from_a_whole_list_is_missed():
+    told = await observe(inventory(connection("c1"), connection("c2")), inventory(connection("c1")))
+    assert told[1].absent == ("iod/c2",)
+
+
+async def test_there_are_no_details_to_ask_for():
+    feed = source.InternetOnDemandSource("iod", Client())
+    with pytest.raises(model.PermanentError, match="iod/c1 has no details"):
+        await feed.details("iod/c1")
