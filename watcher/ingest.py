@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -62,7 +61,8 @@ class Ingest:
         self._jobs = jobs
         self._health = health
         self._waiting: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
-        self._latest = clock.now()
+        self._drive = engine.Drive(state, now=clock.now())
+        self._restored = True
         self._ending = False
 
     async def submit(self, event: engine.Event) -> None:
@@ -93,9 +93,8 @@ class Ingest:
                 done.set_result(None)
         for envelope in await self._ledger.inbox():
             await self._take(envelope.command, inbox=envelope.number)
-        deadline = engine.next_deadline(self.state)
-        if deadline is not None and deadline <= self._clock.now():
-            await self._take(model.Ticked())
+        for step in self._drive.wait(self._clock.now()):
+            await self._commit(step)
 
     def _seconds_to_wait(self) -> float:
         if self._waiting:
@@ -106,32 +105,37 @@ class Ingest:
         return min(INBOX_SECONDS, max(0.0, (deadline - self._clock.now()).total_seconds()))
 
     async def _take(self, event: engine.Event, *, inbox: int | None = None) -> None:
-        now = self._observed_at()
-        note = ""
-        try:
-            effects = engine.step(self.state, event, now)
-        except engine.IllegalCommand as refusal:
-            effects, note = (), str(refusal)
-            log.warning("command refused", reason=note)
-        if isinstance(event, engine.Reloaded):
-            note = f"rules {event.ruleset.version}"
+        for step in self._drive.take(event, self._clock.now()):
+            await self._commit(step, inbox=inbox if step.event is event else None)
+
+    async def _commit(self, step: engine.Step, *, inbox: int | None = None) -> None:
+        if step.refusal:
+            log.warning("command refused", reason=step.refusal)
         with self._metrics.commits.time():
             await self._ledger.commit(
                 self._token,
                 ports.Commit(
-                    at=now,
-                    event=None if isinstance(event, engine.Reloaded) else event,
-                    effects=effects,
+                    at=step.at,
+                    event=self._recorded(step.event),
+                    effects=step.effects,
                     inbox=inbox,
-                    note=note,
+                    note=step.refusal,
+                    weighs=step.weighs,
                 ),
             )
-        self._announce(event, effects)
+        self._announce(step.event, step.effects)
 
-    def _observed_at(self) -> datetime:
-        """Time of observation never goes back, even when the machine's clock is stepped."""
-        self._latest = max(self._latest, self._clock.now())
-        return self._latest
+    def _recorded(self, event: engine.Event) -> model.Event | ports.RulesRead:
+        """Write a change of rules down as facts; the first one tells of a start."""
+        if not isinstance(event, engine.Reloaded):
+            return event
+        seen = [each.last_success for each in self.state.health.values() if each.last_success]
+        started, self._restored = self._restored, False
+        return ports.RulesRead(
+            version=event.ruleset.version,
+            started=started,
+            last_success=max(seen, default=None),
+        )
 
     def _announce(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:
         for effect in effects:

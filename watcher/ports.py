@@ -48,14 +48,39 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesRead:
+    """Rules and inventory of this version are in force; `started`: since a start of the daemon.
+
+    `last_success` is when, before then, a source was last seen.
+    """
+
+    version: str
+    started: bool = False
+    last_success: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One event with all of its consequences: all of it is written, or nothing (law 4)."""
+    """One event with all of its consequences: all of it is written, or nothing (law 4).
+
+    `note` says why a command was refused. An event that `weighs` goes into the journal even if it
+    changed nothing, because a replay under other rules has to know of it.
+    """
 
     at: datetime
-    event: model.Event | None  # None for a change of rules, which the journal keeps as `note`
+    event: model.Event | RulesRead
     effects: Sequence[model.Effect]
     inbox: int | None = None  # the number of the inbox row that this event was
     note: str = ""
+    weighs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A row of the journal; a checkpoint is everything that was known at that time."""
+
+    at: datetime
+    what: model.Event | RulesRead | Loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,11 +125,12 @@ def outage(incident_id: str = "i1", **changes: Any) -> list[model.Effect]:
 def commit(
     *effects: model.Effect,
     at: datetime = NOW,
-    event: model.Event | None = model.Ticked(),  # noqa: B008  # frozen
+    event: model.Event | ports.RulesRead = model.Ticked(),  # noqa: B008  # frozen
     inbox: int | None = None,
     note: str = "",
+    weighs: bool = False,
 ) -> ports.Commit:
-    return ports.Commit(at=at, event=event, effects=effects, inbox=inbox, note=note)
+    return ports.Commit(at=at, event=event, effects=effects, inbox=inbox, note=note, weighs=weighs)
 
 
 def load(opened: store.Store, *, now: datetime = NOW):

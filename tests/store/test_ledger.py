@@ -7,7 +7,7 @@ import pytest
 from tests.store import making
 from tests.store.making import HOUR, MINUTE, NOW, SECOND
 from watcher import clock, model, ports
-from watcher.store import store, tables
+from watcher.store import codec, store, tables
 
 
 async def test_a_restart_reads_back_exactly_what_was_committed(url):
@@ -171,9 +171,19 @@ async def test_what_a_replay_needs_is_journalled(opened, token, event, effects, 
 
 
 async def test_a_change_of_rules_is_journalled(opened, token):
-    await opened.commit(token, making.commit(event=None, note="rules 3f9a"))
+    read = ports.RulesRead(version="3f9a", started=True, last_success=NOW)
+    await opened.commit(token, making.commit(event=read))
     (row,) = await making.rows(opened, tables.journal)
-    assert (row.kind, row.data) == ("note", '"rules 3f9a"')
+    assert row.kind == "rules"
+    assert codec.decode_record(row.kind, row.data) == read
+
+
+async def test_a_poll_that_weighs_is_journalled_although_it_changed_nothing(opened, token):
+    await opened.commit(token, making.commit(making.health()))
+    later = making.health(last_success=NOW + MINUTE)
+    poll = model.Polled(source="vyvx", total=1)
+    await opened.commit(token, making.commit(later, event=poll, weighs=True))
+    assert [row.kind for row in await making.rows(opened, tables.journal)] == ["ticked", "polled"]
 
 
 async def test_a_refused_command_is_journalled_with_the_reason(opened, token):

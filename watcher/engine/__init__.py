@@ -1,5 +1,6 @@
 """What follows from an event: pure, so that live, replay, rule tests and restart are one path."""
 
+from watcher.engine.drive import Answer, Drive, Step
 from watcher.engine.rule import (
     Blind,
     Condition,
@@ -25,14 +26,17 @@ from watcher.engine.state import (
     next_deadline,
     pending_sources,
     restore,
+    saved,
 )
 from watcher.engine.step import Event, Reloaded, step
 
 __all__ = [
     "REOPEN_WITHIN",
+    "Answer",
     "Blind",
     "Condition",
     "Context",
+    "Drive",
     "Event",
     "Expression",
     "ExpressionError",
@@ -46,6 +50,7 @@ __all__ = [
     "Scene",
     "SourceTraits",
     "State",
+    "Step",
     "Template",
     "Threshold",
     "Transition",
@@ -53,5 +58,6 @@ __all__ = [
     "next_deadline",
     "pending_sources",
     "restore",
+    "saved",
     "step",
 ]

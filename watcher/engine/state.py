@@ -219,6 +219,20 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
     return state
 
 
+def saved(state: State) -> ports.Loaded:
+    """Give what a store would load again: `restore` of it is a restart."""
+    return ports.Loaded(
+        subjects=tuple(state.subjects.values()),
+        samples=tuple(state.samples),
+        sources=tuple(state.health.values()),
+        alerts=tuple(alert for known in state.alerts.values() for alert in known.values()),
+        incidents=tuple(state.incidents.values()),
+        incident_alerts=tuple(
+            member for members in state.members.values() for member in members.values()
+        ),
+    )
+
+
 def pending_sources(state: State) -> set[str]:
     """Tell the sources with a pending alert: they are polled at their fast interval."""
     return {source for source, pending in state.pending.items() if pending}

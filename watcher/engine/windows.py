@@ -69,6 +69,15 @@ class Samples:
     def __init__(self) -> None:
         self._series: dict[str, dict[tuple[str, str], Series]] = {}
 
+    def __iter__(self) -> Iterator[model.Sample]:
+        """Give every sample."""
+        for subject, of_subject in self._series.items():
+            for (metric, direction), series in of_subject.items():
+                for at, value in zip(series.times, series.values, strict=True):
+                    yield model.Sample(
+                        subject=subject, metric=metric, direction=direction, at=at, value=value
+                    )
+
     def put(self, sample: model.Sample) -> bool:
         """Add or correct a sample; False when it was there already."""
         of_subject = self._series.setdefault(sample.subject, {})

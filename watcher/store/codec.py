@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from watcher import model
+from watcher import model, ports
 
 Noun = TypeVar("Noun")
 
@@ -80,9 +80,27 @@ _COMMAND_DOCUMENTS: dict[str, Document[Any]] = {
 }
 
 
-def kind_of(event: model.Event) -> str:
+_JOURNAL: dict[str, Document[Any]] = {
+    kind: Document(noun)
+    for kind, noun in {**_EVENTS, "rules": ports.RulesRead, "checkpoint": ports.Loaded}.items()
+}
+
+
+def kind_of(event: model.Event | ports.RulesRead) -> str:
     """Name an event's type as the tables do."""
-    return _KINDS[type(event)]
+    return "rules" if isinstance(event, ports.RulesRead) else _KINDS[type(event)]
+
+
+def decode_record(kind: str, data: str) -> model.Event | ports.RulesRead | ports.Loaded:
+    """Read what a row of the journal tells. Raises PermanentError for an unknown kind."""
+    document = _JOURNAL.get(kind)
+    if document is None:
+        raise model.PermanentError(
+            f"the journal holds a record of kind {kind!r}, which this version of Watcher does not"
+            " know: run the version that wrote it"
+        )
+    what: model.Event | ports.RulesRead | ports.Loaded = document.decode(data)
+    return what
 
 
 def decode_command(kind: str, data: str) -> model.Command:

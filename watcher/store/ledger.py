@@ -156,6 +156,7 @@ async def _is_news(
     if (
         not changes.only_health
         or commit.note
+        or commit.weighs
         or not isinstance(commit.event, model.Polled | model.PollFailed | model.Ticked)
     ):
         return True
@@ -172,10 +173,8 @@ async def _is_news(
 
 
 def _journal_rows(commit: ports.Commit) -> list[dict[str, Any]]:
-    """Write an event, and the note on it or on a change of rules, as rows of the journal."""
-    said: list[tuple[str, object]] = []
-    if commit.event is not None:
-        said.append((codec.kind_of(commit.event), commit.event))
-    if commit.note or not said:
+    """Write an event, and why it was refused, as rows of the journal."""
+    said: list[tuple[str, object]] = [(codec.kind_of(commit.event), commit.event)]
+    if commit.note:
         said.append(("note", commit.note))
     return [{"at": commit.at, "kind": kind, "data": codec.encode(data)} for kind, data in said]
