@@ -194,10 +194,8 @@ async def run(
         )
         writing = group.create_task(writer.run(), name="ingest")
         await writer.submit(engine.Reloaded(ruleset=rules))
-        others = [
-            group.create_task(teller.run(), name="delivery"),
-            group.create_task(pulse.feed(lambda: _in_one_line(state, teller)), name="pulse"),
-        ]
+        telling = group.create_task(teller.run(), name="delivery")
+        others = [group.create_task(pulse.feed(lambda: _in_one_line(state, teller)), name="pulse")]
         if hub:
             others.append(group.create_task(hub.run(), name="mqtt"))
         if heartbeat_url := settings.heartbeat.url.get_secret_value():
@@ -218,6 +216,7 @@ async def run(
         await lifecycle.end(*polling, working)
         writer.finish()
         await asyncio.wait([writing])
+        await lifecycle.end(telling)  # before the broker's connection, which it may be using
         await lifecycle.end(*others)
 
 
