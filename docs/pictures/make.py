@@ -81,7 +81,6 @@ async def _photograph_slack(browser: Browser, address: str) -> None:
     await _settle(page)
     await page.screenshot(path=HERE / "slack-report.png")
     await page.locator("#thread").evaluate("list => { list.scrollTop = 0; }")
-    await page.screenshot(path=HERE / "slack-open.png")
     # A line may go over its threshold before this recovers: look at the first message alone.
     parent = page.locator("#messages .message").first
     light = parent.locator(".b-header [aria-label=large_green_circle]")

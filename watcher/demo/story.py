@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -113,7 +114,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
             typer.echo(f"MQTT, as programs see it:    {world.page_url}mqtt")
             typer.echo(f"The broker:                  127.0.0.1:{world.mqtt_port}")
             typer.echo(
-                f"From another terminal:       watcher incidents --socket {home}/control.sock"
+                f"From another terminal:       {sys.argv[0]} incidents --socket {home}/control.sock"
             )
             typer.echo("Ctrl-C ends it.\n")
             world.begin()
