@@ -46,11 +46,11 @@ class Lumen:
             credentials, grant = None, ""
         if credentials is None:
             text = "Missing or no credentials provided"
-            return _refusal(401, "missingCredentials", text)
+            return refusal(401, "missingCredentials", text)
         if not self._issuer.knows(credentials):
-            return _refusal(401, "invalidCredentials", "Invalid credentials provided")
+            return refusal(401, "invalidCredentials", "Invalid credentials provided")
         if grant != "client_credentials":
-            return _refusal(400, "invalidGrantType", "grant_type is required")
+            return refusal(400, "invalidGrantType", "grant_type is required")
         issued = self._issuer.issue()
         body = {
             "access_token": issued.text,
@@ -67,19 +67,25 @@ class Lumen:
         body = {"code": "404", "message": "Not Found", "info": "Requested resource not found"}
         return web.json_response(body, status=404)
 
-    async def diagnostics(self, request: web.Request) -> web.Response:
-        """Run the tests of a service and report; this takes its time."""
+    def deny(self, request: web.Request) -> web.Response | None:
+        """Answer 401 to a request without a good token; None to one that has it."""
         verdict = self._issuer.judge(request)
         if verdict == "missing":
-            return _refusal(401, "missingCredentials", "Missing or no credentials provided")
+            return refusal(401, "missingCredentials", "Missing or no credentials provided")
         if verdict != "fine":
             return web.json_response(_fault("Invalid Access Token"), status=401)
+        return None
+
+    async def diagnostics(self, request: web.Request) -> web.Response:
+        """Run the tests of a service and report; this takes its time."""
+        if denied := self.deny(request):
+            return denied
         service_id = request.query.get("serviceId", "")
         if not service_id:
-            return _refusal(400, "INVALIDVALUE", "serviceId is required")
+            return refusal(400, "INVALIDVALUE", "serviceId is required")
         service = self._world.diagnosables.get(service_id)
         if service is None:
-            return _refusal(404, "NOTFOUND", "Service not found")
+            return refusal(404, "NOTFOUND", "Service not found")
         self._running[service_id] += 1
         self.most_at_once = max(self.most_at_once, self._running[service_id])
         try:
@@ -136,7 +142,8 @@ def _encoded(how: str, whole: bytes) -> str | None:
     return text if how == "no_prefix" else f"data:application/pdf;base64,{text}"
 
 
-def _refusal(status: int, code: str, reason: str) -> web.Response:
+def refusal(status: int, code: str, reason: str) -> web.Response:
+    """Refuse in the envelope that most of Lumen's APIs have."""
     body = {"reason": reason, "message": f"{reason} -- sim", "referenceError": "", "code": code}
     return web.json_response(body, status=status)
 

@@ -13,14 +13,19 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from watcher.simulator.goods import Iod, Premises, Preorder
 from watcher.simulator.scene import (
-    Beginning,
     Diagnosable,
+    Diagnostics,
+    Evpl,
     Note,
     Reservation,
+    Slack,
     Span,
     Strict,
     Test,
+    Tokens,
+    Vyvx,
     VyvxState,
 )
 
@@ -76,6 +81,23 @@ class DiagnosticsChange(Strict):
         return self
 
 
+class IodChange(Strict):
+    """A connection changes by itself; absent keys stay as they are, a new id is a new one."""
+
+    id: str
+    status: str | None = None
+    bandwidth: str | None = None
+    active: bool | None = None
+    nameless: bool | None = None
+    raw: Any = None
+
+
+class PreorderChange(Premises):
+    """PX will say something else about an address."""
+
+    address: str
+
+
 class Fault(Strict):
     """A vendor misbehaves for some time, for some requests, or until it is cleared.
 
@@ -100,6 +122,8 @@ class Change(Strict):
     vyvx: VyvxChange | None = None
     evpl: EvplChange | None = None
     diagnostics: DiagnosticsChange | None = None
+    iod: IodChange | None = None
+    preorder: PreorderChange | None = None
     fault: Fault | None = None
     clear: Vendor | Literal["all"] | None = Field(None, description="Ends a vendor's faults")
     revoke: Literal["orange", "lumen"] | None = Field(None, description="Makes tokens invalid")
@@ -109,9 +133,8 @@ class Change(Strict):
     def _check_one(self) -> Self:
         given = self.model_fields_set - {"at"}
         if len(given) != 1:
-            raise ValueError(
-                "needs exactly one of vyvx, evpl, diagnostics, fault, clear, revoke, stale"
-            )
+            names = ", ".join(name for name in Change.model_fields)
+            raise ValueError(f"needs exactly one of {names}")
         return self
 
 
@@ -119,6 +142,18 @@ class Happening(Change):
     """A change at its time after the start."""
 
     at: Span
+
+
+class Beginning(Strict):
+    """The world before anything happens."""
+
+    vyvx: Vyvx = Vyvx()
+    evpl: Evpl = Evpl()
+    diagnostics: Diagnostics = Diagnostics()
+    iod: Iod = Iod()
+    preorder: Preorder = Preorder()
+    tokens: Tokens = Tokens()
+    slack: Slack = Slack()
 
 
 class Scenario(Strict):

@@ -189,13 +189,3 @@ class Slack(Strict):
     rate_limited: bool = Field(
         False, description="Whether a channel takes one message a second after a burst of five"
     )
-
-
-class Beginning(Strict):
-    """The world before anything happens."""
-
-    vyvx: Vyvx = Vyvx()
-    evpl: Evpl = Evpl()
-    diagnostics: Diagnostics = Diagnostics()
-    tokens: Tokens = Tokens()
-    slack: Slack = Slack()

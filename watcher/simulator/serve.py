@@ -13,6 +13,7 @@ from watcher.simulator import broker, lumen, orange, slack, vyvx
 from watcher.simulator import scenario as script
 from watcher.simulator.control import Control
 from watcher.simulator.gate import gate
+from watcher.simulator.iod import Iod
 from watcher.simulator.lumen import Lumen
 from watcher.simulator.orange import Orange
 from watcher.simulator.page import Page
@@ -37,6 +38,7 @@ class Credentials:
     orange_application_id: str = "simulated-application"
     lumen_client_id: str = "simulated-lumen-app"
     lumen_client_secret: str = "simulated-lumen-secret"  # noqa: S105 - opens only the simulator
+    lumen_customer_number: str = "1-SIMUL"
     slack_bot_token: str = "xoxb-simulated"  # noqa: S105 - opens only the simulator
     slack_channel: str = "C0123456789"
 
@@ -152,6 +154,7 @@ class Simulator:
         )
         diagnostics.add_routes(app)
         monitoring.add_routes(app)
+        Iod(self.world, diagnostics, customer_number=known.lumen_customer_number).add_routes(app)
         Vyvx(self.world, key_id=known.vyvx_key_id, secret=known.vyvx_secret).add_routes(app)
         Slack(self.workspace, bot_token=known.slack_bot_token).add_routes(app)
         Control(self.world, diagnostics).add_routes(app)

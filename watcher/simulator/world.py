@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from watcher.clock import Clock
+from watcher.simulator import goods, scene
 from watcher.simulator import scenario as script
-from watcher.simulator import scene
+from watcher.simulator.on_demand import OnDemand
 
 T = TypeVar("T")
 
@@ -66,6 +67,8 @@ class World:
     alarms: dict[str, list[Alarm]] = field(init=False)
     lines: dict[str, scene.Line] = field(init=False)
     diagnosables: dict[str, scene.Diagnosable] = field(init=False)
+    on_demand: OnDemand = field(init=False)
+    premises: dict[str, goods.Premises] = field(init=False)
     stale: timedelta = field(init=False)
     runs: list[Run] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -87,6 +90,8 @@ class World:
         self.lines = dict(start.evpl.lines)
         self.stale = start.vyvx.stale
         self.diagnosables = dict(start.diagnostics.services)
+        self.on_demand = OnDemand(scene=start.iod)
+        self.premises = dict(start.preorder.addresses)
         self._ahead = deque(sorted(self.scenario.events, key=lambda event: event.at))
 
     def begin(self) -> None:
@@ -124,6 +129,13 @@ class World:
             known = _known(self.diagnosables, change.diagnostics.id, "diagnosable service")
             merged = known.model_dump() | wanted
             self.diagnosables[change.diagnostics.id] = scene.Diagnosable.model_validate(merged)
+        if change.iod:
+            self.on_demand.change(
+                change.iod.id, change.iod.model_dump(exclude={"id"}, exclude_unset=True)
+            )
+        if change.preorder:
+            said = change.preorder.model_dump(exclude={"address"})
+            self.premises[change.preorder.address] = goods.Premises.model_validate(said)
         if change.fault:
             span = change.fault.span
             until = None if span is None else at + span
@@ -185,6 +197,10 @@ class World:
                 for key, service in self.services.items()
             },
             "evpl": {key: round(self.utilization(key, self.now()), 2) for key in self.lines},
+            "iod": {
+                key: {"status": one.status, "bandwidth": one.bandwidth}
+                for key, one in self.on_demand.at(self.now()).items()
+            },
             "diagnostics_runs": Counter(run.service_id for run in self.runs),
             "faults": [
                 {"vendor": one.fault.vendor, "kind": one.fault.kind} for one in self._faults
