@@ -49,7 +49,8 @@ pictures: $(READY)  ## the pictures of the README, from the running demo (needs 
 	@$(BIN)/python docs/pictures/make.py
 
 lock: $(READY)  ## pin every dependency again, with hashes and without addresses
-	@uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
+	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@PATH="$(BIN):$$PATH" uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  --output-file constraints.txt
 
