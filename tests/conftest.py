@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import databases, postgresql_url, template
+
+__all__ = ["databases", "postgresql_url", "template"]  # fixtures for everybody
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(

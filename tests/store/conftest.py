@@ -1,21 +1,54 @@
 """One store for each test, on every database that Watcher knows."""
 
+import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import literal
 
 from watcher import clock
-from watcher.store import store
+from watcher.store import postgresql, store, tables
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """A SQLite file with the tables in it."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.db"
+
+    async def make() -> None:
+        async with store.open(f"sqlite:///{path}", clock=clock.SystemClock()):
+            pass
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Name an empty database; PostgreSQL becomes a second parameter."""
-    return f"{request.param}:///{tmp_path / 'watcher.db'}"
+    """Name a database without a row."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql_url")
+    path = tmp_path / "watcher.db"
+    shutil.copy(request.getfixturevalue("migrated"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
-async def opened(url: str):
+def hosts_time(monkeypatch) -> None:
+    """Let claims on PostgreSQL end on the time that a test hands in; test_postgresql.py does not.
+
+    PostgreSQL measures them on its own clock, which no test can turn.
+    """
+
+    def moment(self, now, ahead=tables.EPOCH - tables.EPOCH):
+        return literal(now + ahead, tables.Moment())
+
+    monkeypatch.setattr(postgresql.Postgresql, "moment", moment)
+
+
+@pytest.fixture
+async def opened(url: str, hosts_time):
     async with store.open(url, clock=clock.SystemClock(), busy_timeout=0.2) as opened:
         yield opened
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 
 from watcher import model, ports
-from watcher.store import store
+from watcher.store import store, tables
 
 NOW = datetime(2026, 11, 21, 9, 30, 0, 123457, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -140,3 +140,9 @@ def load(opened: store.Store, *, now: datetime = NOW):
 async def rows(opened: store.Store, table: Table) -> list[Any]:
     async with opened._database.read() as connection:
         return list(await connection.execute(select(table).order_by(*table.primary_key)))
+
+
+async def silence(opened: store.Store) -> None:
+    """Let the lease of every daemon end, as if none had been heard of for a while."""
+    async with opened._database.write() as connection:
+        await connection.execute(update(tables.daemons).values(until=tables.EPOCH))

@@ -24,6 +24,7 @@ async def main():
     async with store.open(sys.argv[1], clock=clock.SystemClock()) as opened:
         token = await opened.lead("writer")
         number = len(await opened.incidents(limit=1_000_000))
+        assert token is not None
         print("leads", flush=True)
         while True:
             name = f"i{number}"
@@ -57,6 +58,10 @@ async def kill(process: asyncio.subprocess.Process) -> list[str]:
     return out.decode().split()
 
 
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+@on_sqlite
 async def test_a_second_daemon_is_refused_at_once_and_readers_are_not(url):
     first = await start(url)
     assert await first.stdout.readline() == b"leads\n"
@@ -70,6 +75,7 @@ async def test_a_second_daemon_is_refused_at_once_and_readers_are_not(url):
         assert await opened.lead("second") == 2  # the kernel freed the lock with the process
 
 
+@on_sqlite
 async def test_a_second_store_in_the_same_process_is_refused_too(url):
     async with (
         store.open(url, clock=clock.SystemClock()) as first,
@@ -91,6 +97,8 @@ async def test_the_lease_ends_with_the_store_and_the_token_grows(url):
 async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(url):
     acknowledged: set[str] = set()
     for round_ in range(3):
+        async with store.open(url, clock=clock.SystemClock()) as opened:
+            await making.silence(opened)
         process = await start(url)
         assert await process.stdout.readline() == b"leads\n"
         for _ in range(5 + 3 * round_):

@@ -93,6 +93,7 @@ async def test_the_files_are_for_their_owner_alone(tmp_path):
         os.umask(old)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_every_commit_reaches_the_disk(opened):
     async with opened._database.read() as connection:
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
@@ -105,9 +106,9 @@ async def test_any_file_name_will_do(tmp_path, name):
     assert (tmp_path / name).is_file()
 
 
-async def test_postgresql_comes_later():
-    with pytest.raises(model.PermanentError, match="PostgreSQL comes later"):
-        async with store.open("postgresql://host/watcher", clock=clock.SystemClock()):
+async def test_an_address_of_neither_database_is_said():
+    with pytest.raises(model.PermanentError, match="neither sqlite:///FILE nor postgresql://"):
+        async with store.open("mysql://host/watcher", clock=clock.SystemClock()):
             pass
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store import making
@@ -31,18 +31,6 @@ STEPS = st.lists(
     ),
     max_size=25,
 )
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory):
-    path = tmp_path_factory.mktemp("law") / "empty.db"
-
-    async def make():
-        async with store.open(f"sqlite:///{path}", clock=clock.SystemClock()):
-            pass
-
-    asyncio.run(make())
-    return path
 
 
 class World:
@@ -115,27 +103,39 @@ class World:
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
 def test_any_order_of_changes_and_tellings_ends_with_everything_told(migrated, steps):
-    async def play(path):
-        url = f"sqlite:///{path}"
-        async with store.open(url, clock=clock.SystemClock()) as opened:
-            world = World(opened, await opened.lead("law"))
-            for what, first, second in steps:
-                if what == "change":
-                    await world.change(first, second)
-                elif what == "claim":
-                    await world.claim(first, second)
-                elif what == "wait":
-                    world.now += timedelta(seconds=first)
-                else:
-                    await world.act(what, first, second)
-                await world.check_that_what_lags_is_owed()
-            world.claims.clear()
-            await world.tell_everything()
-            for row in await world.receipts():
-                assert (row.parent_version, row.told_through) == world.truth[row.incident]
-                assert not row.owed
-                assert row.owed_since is None
-            assert len(await world.receipts()) == len(world.truth) * len(RECEIVERS)
-
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(play(Path(shutil.copy(migrated, Path(folder) / "watcher.db"))))
+        path = shutil.copy(migrated, Path(folder) / "watcher.db")
+        asyncio.run(play(f"sqlite:///{path}", steps))
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # it is the same for all examples
+)
+@given(steps=STEPS)
+def test_the_same_on_postgresql(databases, template, hosts_time, steps):
+    with databases.new(template) as url:
+        asyncio.run(play(url, steps))
+
+
+async def play(url, steps):
+    async with store.open(url, clock=clock.SystemClock()) as opened:
+        world = World(opened, await opened.lead("law"))
+        for what, first, second in steps:
+            if what == "change":
+                await world.change(first, second)
+            elif what == "claim":
+                await world.claim(first, second)
+            elif what == "wait":
+                world.now += timedelta(seconds=first)
+            else:
+                await world.act(what, first, second)
+            await world.check_that_what_lags_is_owed()
+        world.claims.clear()
+        await world.tell_everything()
+        for row in await world.receipts():
+            assert (row.parent_version, row.told_through) == world.truth[row.incident]
+            assert not row.owed
+            assert row.owed_since is None
+        assert len(await world.receipts()) == len(world.truth) * len(RECEIVERS)

@@ -6,22 +6,13 @@ in the transaction that changes either, so no change is lost while somebody is b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    case,
-    false,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import case, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
 from watcher.store import codec, tables, workshop
@@ -43,7 +34,7 @@ class Accounts:
 
         Pairs that asked for another look come after those that lag, the longest due first.
         """
-        table = tables.receipts
+        table, dialect = tables.receipts, self._database.dialect
         token = workshop.new_token()
         async with self._database.write() as connection:
             rows = (
@@ -51,7 +42,7 @@ class Accounts:
                     select(table.c.incident, table.c.receiver, table.c.data)
                     .where(
                         table.c.due <= now,
-                        workshop.is_free(table.c.lease_until, now),
+                        workshop.is_free(table.c.lease_until, dialect.moment(now)),
                         table.c.receiver.in_(receivers),
                     )
                     .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
@@ -67,7 +58,11 @@ class Accounts:
                             [(row.incident, row.receiver) for row in rows]
                         )
                     )
-                    .values(token=token, lease_until=now + lease)
+                    .values(
+                        token=token,
+                        holder=self._database.session,
+                        lease_until=dialect.moment(now, lease),
+                    )
                 )
         return [ports.Debt(receipt=codec.RECEIPT.decode(row.data), token=token) for row in rows]
 
@@ -125,7 +120,8 @@ class Accounts:
 
         Raises PermanentError when the claim was lost.
         """
-        await self._keep(receipt, token, {})
+        async with self._database.write() as connection:
+            await _keep(connection, receipt, token)
 
     async def settle(
         self, receipt: model.Receipt, token: int, *, again_at: datetime | None
@@ -135,53 +131,26 @@ class Accounts:
         What still lags behind is owed at once, or, after failures, not before `again_at`. Without
         `again_at` the receipt's own `due` counts. Raises PermanentError when the claim was lost.
         """
-        incidents, table = tables.incidents, tables.receipts
-        lags: ColumnElement[bool] = func.coalesce(
-            select(
-                or_(
-                    incidents.c.version > receipt.parent_version,
-                    incidents.c.entries > receipt.told_through,
-                )
-            )
-            .where(incidents.c.id == receipt.incident)
-            .scalar_subquery(),
-            false(),
-        )
-        again = literal(again_at or receipt.due, tables.Moment())
-        waits = receipt.failures > 0 and again_at is not None
-        at_once = literal(tables.EPOCH, tables.Moment())
-        values = {
-            "lease_until": None,
-            "token": 0,
-            "owed": lags,
-            "owed_since": case((lags, table.c.owed_since), else_=null()),
-            "due": again if waits else case((lags, at_once), else_=again),
-        }
-        await self._keep(receipt, token, values)
-
-    async def _keep(self, receipt: model.Receipt, token: int, claim: dict[str, Any]) -> None:
-        table = tables.receipts
+        incidents = tables.incidents
         async with self._database.write() as connection:
-            kept = await connection.execute(
-                update(table)
-                .where(
-                    table.c.incident == receipt.incident,
-                    table.c.receiver == receipt.receiver,
-                    table.c.token == token,
+            # Locked, so that the writer's next change of it comes after this or is seen here.
+            truth = (
+                await connection.execute(
+                    select(incidents.c.version, incidents.c.entries)
+                    .where(incidents.c.id == receipt.incident)
+                    .with_for_update(read=True)
                 )
-                .values(
-                    parent_version=receipt.parent_version,
-                    told_through=receipt.told_through,
-                    failures=receipt.failures,
-                    data=codec.encode(receipt),
-                    **claim,
-                )
+            ).first()
+            lags = truth is not None and (
+                truth.version > receipt.parent_version or truth.entries > receipt.told_through
             )
-        if kept.rowcount == 0:
-            raise model.PermanentError(
-                f"{receipt.receiver} is being told of incident {receipt.incident} by somebody else:"
-                " this claim took too long and was lost"
-            )
+            due = receipt.due if again_at is None else again_at
+            if lags and not (receipt.failures > 0 and again_at is not None):
+                due = tables.EPOCH  # at once
+            values = {"owed": lags, "due": due, "token": 0, "lease_until": None}
+            if not lags:
+                values["owed_since"] = None
+            await _keep(connection, receipt, token, values)
 
     async def paper(self, run: str) -> ports.Paper | None:
         """Read what one diagnostics run brought."""
@@ -191,3 +160,32 @@ class Accounts:
             if row is None:
                 return None
             return ports.Paper(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)
+
+
+async def _keep(
+    connection: AsyncConnection,
+    receipt: model.Receipt,
+    token: int,
+    claim: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    table = tables.receipts
+    kept = await connection.execute(
+        update(table)
+        .where(
+            table.c.incident == receipt.incident,
+            table.c.receiver == receipt.receiver,
+            table.c.token == token,
+        )
+        .values(
+            parent_version=receipt.parent_version,
+            told_through=receipt.told_through,
+            failures=receipt.failures,
+            data=codec.encode(receipt),
+            **claim,
+        )
+    )
+    if kept.rowcount == 0:
+        raise model.PermanentError(
+            f"{receipt.receiver} is being told of incident {receipt.incident} by somebody else:"
+            " this claim took too long and was lost"
+        )

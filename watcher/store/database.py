@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Executable, Table
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from watcher import model
-from watcher.store import sqlite
 
 _CHUNK = 500  # rows that are prepared before the event loop gets its turn again
 
 
-class Database:
-    """One database file. PostgreSQL will be a second choice of `self._dialect`."""
+class Dialect(Protocol):
+    """What the databases do differently; sqlite.py and postgresql.py say the rest."""
 
-    def __init__(self, path: Path, *, busy_timeout: float) -> None:
-        self.path = path
-        self._dialect = sqlite
-        self._engine = sqlite.make_engine(path, busy_timeout=busy_timeout)
-        self._writer = self._engine.execution_options(**{sqlite.WRITES: True})
-        self._lock = sqlite.FileLock(path)
+    name: str  # as errors and people call the database; no secret in it
+    shared: bool  # whether several daemons may use it
+    errors: tuple[type[Exception], ...]
+    reader: AsyncEngine
+    writer: AsyncEngine
+    turn: AbstractAsyncContextManager[Any]
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Begin an INSERT that may say what to do on a conflict."""
+
+    def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+        """Tell the time that leases are measured on, so much ahead."""
+
+    def explain(self, error: BaseException) -> tuple[str, bool]:
+        """Say in words what an error meant, and whether waiting may cure it."""
+
+    def hold(self, owner: str) -> bool:
+        """Keep every other daemon off, where only one may be there; True when that is new."""
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Be alone with the tables until the transaction ends, or raise PermanentError."""
+
+    async def cut_off(self, connection: AsyncConnection, session: str) -> None:
+        """End the connections of a daemon that was given up, with the locks that they hold."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+class Database:
+    """One database. `session` is this process among those that use it."""
+
+    def __init__(self, dialect: Dialect, session: str) -> None:
+        self.name = dialect.name
+        self.session = session
+        self.dialect = dialect
         self._upserts: dict[Table, Executable] = {}
         self._inserts: dict[Table, Executable] = {}
-        self._turn = asyncio.Lock()  # our own writers queue here; SQLite's queue is not fair
 
     @asynccontextmanager
     async def read(self, *, opening: bool = False) -> AsyncIterator[AsyncConnection]:
         """Read one consistent state. Raises as `write` does."""
         try:
-            async with self._engine.connect() as connection:
+            async with self.dialect.reader.connect() as connection:
                 yield connection
-        except self._dialect.ERRORS as error:
+        except self.dialect.errors as error:
             raise self._translate(error, opening=opening) from error
 
     @asynccontextmanager
@@ -49,15 +77,15 @@ class Database:
         leaves open whether it was written.
         """
         try:
-            async with self._turn, self._writer.begin() as connection:
+            async with self.dialect.turn, self.dialect.writer.begin() as connection:
                 yield connection
-        except self._dialect.ERRORS as error:
+        except self.dialect.errors as error:
             raise self._translate(error, opening=opening) from error
 
     def _translate(
         self, error: Exception, *, opening: bool
     ) -> model.TemporaryError | model.PermanentError:
-        words, temporary = self._dialect.explain(error, self.path)
+        words, temporary = self.dialect.explain(error)
         if opening and not temporary:
             return model.PermanentError(words)
         return model.TemporaryError(words)
@@ -66,7 +94,7 @@ class Database:
         """Insert rows, or replace those with the same primary key."""
         # Building this one takes longer than running it.
         if table not in self._upserts:
-            statement = self._dialect.insert(table)
+            statement = self.dialect.insert(table)
             self._upserts[table] = statement.on_conflict_do_update(
                 index_elements=list(table.primary_key),
                 set_={
@@ -80,20 +108,8 @@ class Database:
     def insert_new(self, table: Table) -> Executable:
         """Insert rows, and leave those that are there already."""
         if table not in self._inserts:
-            self._inserts[table] = self._dialect.insert(table).on_conflict_do_nothing()
+            self._inserts[table] = self.dialect.insert(table).on_conflict_do_nothing()
         return self._inserts[table]
-
-    def hold(self, owner: str) -> bool:
-        """Keep every other daemon off until `close`; True when this made us the only one.
-
-        Raises PermanentError when another one is there.
-        """
-        return self._lock.acquire(owner)
-
-    async def close(self) -> None:
-        """Close every connection, and let the next daemon in."""
-        await self._engine.dispose()
-        self._lock.release()
 
 
 async def write_rows(

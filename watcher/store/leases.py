@@ -1,58 +1,191 @@
-"""Who leads: the one daemon that steps and writes the timeline.
+"""Which daemons are there, and who leads: the one that steps and writes the timeline.
 
-Law: each `lead` grows the fencing token, and a commit under an older one is refused.
+Law: each `lead` grows the fencing token, and a commit under an older one is refused. The lease
+lasts for as long as its holder is there; who has not said so for LEASE, on the database's clock,
+is given up: its connections end, its claims are free, and another may lead.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import clock, model
 from watcher.store import tables
 from watcher.store.database import Database
 
+LEASE = timedelta(seconds=6)
+BEAT_SECONDS = 2.0  # how often a daemon says that it is there
+_FOR_EVER = timedelta(days=36_500)
 _INGEST = "ingest"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """One that uses the database now."""
+
+    instance: str
+    since: datetime
+    leads: bool
+
+
 class Leases:
-    """Takes the ingest lease."""
+    """Joins, beats, and takes the ingest lease."""
 
     _database: Database
     _clock: clock.Clock
+    _joined = False
 
-    async def lead(self, owner: str) -> int:
+    @property
+    def shared(self) -> bool:
+        """Whether other daemons may use the database at the same time; then `beat` is due."""
+        return self._database.dialect.shared
+
+    async def lead(self, owner: str) -> int | None:
         """Become the one daemon that steps, and get the fencing token for its commits.
 
-        Raises PermanentError at once when another daemon uses the same file. The lease ends with
-        the store or with its process, however that ends.
+        None while another one leads. The first call also makes this daemon known as `owner`; from
+        then on `beat` is due. Raises PermanentError where the database is for one daemon and
+        another has it, and when this one was given up.
         """
-        alone = self._database.hold(owner)
-        now = self._clock.now()
+        alone = self._database.dialect.hold(owner)
         lease = tables.lease
         async with self._database.write() as connection:
+            if not self._joined:
+                await self._join(connection, owner)
             if alone:
-                await _free_claims(connection)
+                await self._give_up_others(connection)
+            await self._bury(connection)
+            present = set(await connection.scalars(select(tables.daemons.c.session)))
+            if self._joined and self._database.session not in present:
+                raise _given_up()
+            self._joined = True
+            held = (await connection.execute(select(lease).where(lease.c.name == _INGEST))).first()
+            if held is None:
+                await connection.execute(
+                    self._database.insert_new(lease),
+                    {"name": _INGEST, "owner": "", "token": 0, "taken_at": self._clock.now()},
+                )
+            elif held.session in present - {self._database.session}:
+                return None
+            # Who read the same token and was faster has changed it.
             token: int | None = await connection.scalar(
                 update(lease)
-                .where(lease.c.name == _INGEST)
-                .values(owner=owner, token=lease.c.token + 1, taken_at=now)
+                .where(lease.c.name == _INGEST, lease.c.token == (held.token if held else 0))
+                .values(
+                    owner=owner,
+                    session=self._database.session,
+                    token=lease.c.token + 1,
+                    taken_at=self._clock.now(),
+                )
                 .returning(lease.c.token)
             )
-            if token is None:
-                token = 1
-                await connection.execute(
-                    insert(lease).values(name=_INGEST, owner=owner, token=token, taken_at=now)
-                )
             return token
+
+    async def beat(self) -> None:
+        """Say that this daemon is there, every BEAT_SECONDS where the database is shared.
+
+        Raises PermanentError when it was given up: it must end and start anew.
+        """
+        daemons = tables.daemons
+        async with self._database.write() as connection:
+            kept = await connection.execute(
+                update(daemons)
+                .where(daemons.c.session == self._database.session)
+                .values(until=self._until())
+            )
+            if kept.rowcount == 0:
+                raise _given_up()
+        async with self._database.write() as connection:
+            await self._bury(connection)
+
+    async def leave(self) -> None:
+        """Go, so that another may lead at once; a daemon that never came just goes."""
+        if self._joined:
+            async with self._database.write() as connection:
+                await connection.execute(
+                    delete(tables.daemons).where(tables.daemons.c.session == self._database.session)
+                )
+                await _free_claims(connection)
+
+    async def daemons(self) -> list[Daemon]:
+        """Read who is there, the one that leads first."""
+        daemons, lease = tables.daemons, tables.lease
+        async with self._database.read() as connection:
+            leader = await connection.scalar(select(lease.c.session).where(lease.c.name == _INGEST))
+            rows = await connection.execute(
+                select(daemons)
+                .where(daemons.c.until > self._database.dialect.moment(self._clock.now()))
+                .order_by(daemons.c.session != leader, daemons.c.instance, daemons.c.since)
+            )
+            return [
+                Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
+                for row in rows
+            ]
+
+    async def _join(self, connection: AsyncConnection, instance: str) -> None:
+        await connection.execute(
+            insert(tables.daemons).values(
+                session=self._database.session,
+                instance=instance,
+                since=self._clock.now(),
+                until=self._until(),
+            )
+        )
+
+    async def _give_up_others(self, connection: AsyncConnection) -> None:
+        """Where only one daemon can be, the others that are written down are no more."""
+        daemons = tables.daemons
+        await connection.execute(
+            update(daemons)
+            .where(daemons.c.session != self._database.session)
+            .values(until=tables.EPOCH)
+        )
+
+    async def _bury(self, connection: AsyncConnection) -> None:
+        """Give up who has not been heard of, and free what it had claimed."""
+        daemons, dialect = tables.daemons, self._database.dialect
+        silent = daemons.c.until <= dialect.moment(self._clock.now())
+        for session in (await connection.scalars(select(daemons.c.session).where(silent))).all():
+            await dialect.cut_off(connection, session)  # before anything here waits for its locks
+        gone = await connection.execute(delete(daemons).where(silent))
+        if gone.rowcount:
+            await _free_claims(connection)
+
+    def _until(self) -> ColumnElement[datetime]:
+        ahead = LEASE if self.shared else _FOR_EVER
+        return self._database.dialect.moment(self._clock.now(), ahead)
+
+
+def _given_up() -> model.PermanentError:
+    return model.PermanentError(
+        f"this daemon was not heard of for {LEASE.total_seconds():g} s and was given up: another"
+        " one leads by now, and this one has to start anew"
+    )
 
 
 async def _free_claims(connection: AsyncConnection) -> None:
-    """Give back what a daemon that is gone had claimed, so that nothing waits for its leases."""
-    for table in (tables.receipts, tables.jobs, tables.runs):
+    """Give back what daemons that are gone had claimed, so that nothing waits for its leases."""
+    present = select(tables.daemons.c.session)
+    jobs, runs = tables.jobs, tables.runs
+    for table in (tables.receipts, jobs):
         await connection.execute(
-            update(table).where(table.c.lease_until.is_not(None)).values(lease_until=None)
+            update(table)
+            .where(
+                table.c.lease_until.is_not(None),
+                or_(table.c.holder.is_(None), table.c.holder.not_in(present)),
+            )
+            .values(lease_until=None)
         )
+    held = select(jobs.c.key).where(jobs.c.kind == "diagnose", jobs.c.lease_until.is_not(None))
+    await connection.execute(
+        update(runs)
+        .where(runs.c.lease_until.is_not(None), runs.c.run.not_in(held))
+        .values(lease_until=None)
+    )
 
 
 async def check(connection: AsyncConnection, token: int) -> None:

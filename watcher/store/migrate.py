@@ -22,7 +22,7 @@ _SCRIPTS = Path(__file__).with_name("migrations")
 async def to_newest(database: Database) -> None:
     """Make the tables or migrate them, if need be.
 
-    Raises PermanentError for a file of a newer Watcher or of another program.
+    Raises PermanentError for a database of a newer Watcher or of another program.
     """
     scripts = ScriptDirectory(str(_SCRIPTS))
     newest = scripts.get_current_head()
@@ -31,15 +31,16 @@ async def to_newest(database: Database) -> None:
             return
     known = {script.revision for script in scripts.walk_revisions()}
     async with database.write(opening=True) as connection:
+        await database.dialect.prepare(connection)
         revision = await connection.run_sync(_revision)  # another process may have been faster
         if revision is None and await connection.run_sync(_has_tables):
             raise model.PermanentError(
-                f"database {database.path} belongs to another program: name a file of its own in"
+                f"database {database.name} belongs to another program: name one of its own in"
                 " [store] url"
             )
         if revision is not None and revision not in known:
             raise model.PermanentError(
-                f"database {database.path} was written by a newer Watcher (its tables are at"
+                f"database {database.name} was written by a newer Watcher (its tables are at"
                 f" {revision}, this version knows {newest}): install that version again, or"
                 " restore a backup"
             )

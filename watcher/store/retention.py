@@ -54,6 +54,7 @@ class Retention:
                 incidents.c.resolved_at < before,
             )
             .limit(_CHUNK)
+            .with_for_update()  # an incident before its receipts, as everybody locks them
         )
         total, found = 0, _CHUNK
         while found == _CHUNK:

@@ -5,25 +5,25 @@ Law: no other file of the store asks which database it is on.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
 import os
 import sqlite3
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import URL, ColumnElement, Connection, Table, event, literal
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from watcher import model
+from watcher.store import tables
 
-__all__ = ["ERRORS", "WRITES", "FileLock", "explain", "insert", "make_engine", "prepare_file"]
-
-# A listener's own statements fail with the driver's error, all others with SQLAlchemy's.
-ERRORS = (SQLAlchemyError, sqlite3.Error)
-WRITES = "watcher_writes"  # the execution option of a transaction that is going to write
+_WRITES = "watcher_writes"  # the execution option of a transaction that is going to write
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "is locked by another process: end that one (fuser names it)",
@@ -42,15 +42,59 @@ _FOR_A_PERSON = {
 }
 
 
-def explain(error: BaseException, path: Path) -> tuple[str, bool]:
-    """Say in words what SQLite meant, and whether waiting may cure it."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
-    advice = _ADVICE.get(code, "refused a statement")
-    return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
+class Sqlite:
+    """One file, and one daemon on it."""
+
+    shared = False
+    # A listener's own statements fail with the driver's error, all others with SQLAlchemy's.
+    errors: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
+
+    def __init__(self, path: Path, *, busy_timeout: float) -> None:
+        """Make the file if need be. Raises PermanentError or TemporaryError in words."""
+        _prepare_file(path)
+        self.name = str(path)
+        self.reader = _make_engine(path, busy_timeout=busy_timeout)
+        self.writer = self.reader.execution_options(**{_WRITES: True})
+        # Our own writers queue here; SQLite's queue is not fair.
+        self.turn: AbstractAsyncContextManager[Any] = asyncio.Lock()
+        self._path = path
+        self._lock = FileLock(path)
+
+    def insert(self, table: Table) -> sqlite.Insert:
+        """Begin an INSERT that may say what to do on a conflict."""
+        return sqlite.insert(table)
+
+    def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+        """Tell the time that leases are measured on: one host, so its own."""
+        return literal(now + ahead, tables.Moment())
+
+    def explain(self, error: BaseException) -> tuple[str, bool]:
+        """Say in words what SQLite meant, and whether waiting may cure it."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
+        advice = _ADVICE.get(code, "refused a statement")
+        return f"database {self._path} {advice} ({cause})", code not in _FOR_A_PERSON
+
+    def hold(self, owner: str) -> bool:
+        """Keep every other daemon off; True when this made us the only one.
+
+        Raises PermanentError when another one is there.
+        """
+        return self._lock.acquire(owner)
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Be alone with the tables: BEGIN IMMEDIATE has seen to it."""
+
+    async def cut_off(self, connection: AsyncConnection, session: str) -> None:
+        """End a dead daemon's connections: they ended with its process."""
+
+    async def close(self) -> None:
+        """Close every connection, and let the next daemon in."""
+        await self.reader.dispose()
+        self._lock.release()
 
 
-def prepare_file(path: Path) -> None:
+def _prepare_file(path: Path) -> None:
     """Make a new database file that only its owner can read, or check the one there is.
 
     SQLite gives its -wal and -shm files the permissions of the file itself.
@@ -85,7 +129,7 @@ def _translate(error: OSError, path: Path) -> model.TemporaryError | model.Perma
     )
 
 
-def make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
+def _make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
     """Make the engine; `busy_timeout` in seconds is how long another process may hold the lock."""
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
@@ -111,7 +155,7 @@ def make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
     def begun(connection: Connection) -> None:
         # A transaction that reads and then wants to write may find that it cannot be upgraded;
         # one that takes the write lock at once waits for it instead.
-        writes = connection.get_execution_options().get(WRITES, False)
+        writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from watcher import clock as clocks
 from watcher import model
 from watcher.store import migrate, sqlite
 from watcher.store.accounts import Accounts
-from watcher.store.database import Database
+from watcher.store.database import Database, Dialect
 from watcher.store.leases import Leases
 from watcher.store.ledger import Ledger
 from watcher.store.meter import Meter
@@ -19,6 +20,7 @@ from watcher.store.retention import Retention
 from watcher.store.workshop import Workshop
 
 _SQLITE = "sqlite:///"
+_POSTGRESQL = "postgresql://"
 
 
 class Store(Leases, Ledger, Workshop, Accounts, Meter, Queries, Retention):
@@ -33,22 +35,37 @@ class Store(Leases, Ledger, Workshop, Accounts, Meter, Queries, Retention):
 async def open(  # noqa: A001  # callers say store.open
     url: str, *, clock: clocks.Clock, busy_timeout: float = 5.0
 ) -> AsyncIterator[Store]:
-    """Open the database at `url` (sqlite:///FILE), made or migrated where it has to be.
+    """Open the database at `url`, made or migrated where it has to be.
 
-    `busy_timeout`, in seconds, is how long another process may hold its write lock. Raises
-    PermanentError in words where a person has to act: a missing directory, missing permissions, a
-    damaged file, a newer version's database; TemporaryError where waiting may help.
+    `url` is sqlite:///FILE, or postgresql://... as libpq reads it. `busy_timeout`, in seconds, is
+    how long another process may hold a lock. Raises PermanentError in words where a person has to
+    act: a missing directory, missing permissions, a damaged file, a newer version's database;
+    TemporaryError where waiting may help.
     """
-    if not url.startswith(_SQLITE):
-        raise model.PermanentError(
-            "this version keeps its data in SQLite alone, PostgreSQL comes later: set"
-            ' url = "sqlite:///watcher.db" in [store]'
-        )
-    path = Path(url.removeprefix(_SQLITE))
-    sqlite.prepare_file(path)
-    database = Database(path, busy_timeout=busy_timeout)
+    session = clocks.token()
+    dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
+        database = Database(dialect, session)
         await migrate.to_newest(database)
-        yield Store(database, clock)
+        opened = Store(database, clock)
+        try:
+            yield opened
+        finally:
+            with contextlib.suppress(model.TemporaryError):  # then the others wait for its lease
+                await opened.leave()
     finally:
-        await database.close()
+        await dialect.close()
+
+
+def _dialect(url: str, *, busy_timeout: float, session: str) -> Dialect:
+    if url.startswith(_SQLITE):
+        return sqlite.Sqlite(Path(url.removeprefix(_SQLITE)), busy_timeout=busy_timeout)
+    if not url.startswith(_POSTGRESQL):
+        raise model.PermanentError("[store] url is neither sqlite:///FILE nor postgresql://...")
+    try:
+        from watcher.store import postgresql  # noqa: PLC0415  # its driver is an extra
+    except ModuleNotFoundError as error:
+        raise model.PermanentError(
+            'the driver of PostgreSQL is not installed: pip install "watcher[postgresql]"'
+        ) from error
+    return postgresql.Postgresql(url, busy_timeout=busy_timeout, session=session)

@@ -19,8 +19,8 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
 )
+from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -48,6 +48,10 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+# Bytes decide the order on every database: the same load order, and no index that a new version of
+# the system's collations breaks.
+Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
+
 # SQLite numbers rows by itself only where the type is exactly INTEGER, which has 64 bits there.
 _Number = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -60,6 +64,17 @@ lease = Table(
     Column("owner", Text, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("taken_at", Moment, nullable=False),
+    Column("session", Text, nullable=False, server_default=""),
+)
+
+# The daemons that use this database; one that is not here has been given up.
+daemons = Table(
+    "daemons",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("instance", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
 )
 
 sources = Table(
@@ -159,6 +174,7 @@ jobs = Table(
     Column("due", Moment, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
+    Column("holder", Text),  # the daemon's session
     Index("ix_jobs_due", "kind", "due"),
 )
 
@@ -204,6 +220,7 @@ receipts = Table(
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
     Column("data", Text, nullable=False),
+    Column("holder", Text),
     Index("ix_receipts_due", "receiver", "due", "owed_since", "incident"),
 )
 

@@ -30,13 +30,14 @@ class Workshop:
 
         `attempts` counts the claims of a job, this one among them.
         """
-        jobs = tables.jobs
+        jobs, dialect = tables.jobs, self._database.dialect
         token = new_token()
+        free = is_free(jobs.c.lease_until, dialect.moment(now))
         async with self._database.write() as connection:
             rows = (
                 await connection.execute(
                     select(jobs)
-                    .where(jobs.c.kind == kind, jobs.c.due <= now, is_free(jobs.c.lease_until, now))
+                    .where(jobs.c.kind == kind, jobs.c.due <= now, free)
                     .order_by(jobs.c.due, jobs.c.key)
                     .limit(limit)
                     .with_for_update(skip_locked=True)
@@ -46,7 +47,12 @@ class Workshop:
                 await connection.execute(
                     update(jobs)
                     .where(tuple_(jobs.c.kind, jobs.c.key).in_([(r.kind, r.key) for r in rows]))
-                    .values(token=token, lease_until=now + lease, attempts=jobs.c.attempts + 1)
+                    .values(
+                        token=token,
+                        holder=self._database.session,
+                        lease_until=dialect.moment(now, lease),
+                        attempts=jobs.c.attempts + 1,
+                    )
                 )
         return [
             ports.Job(
@@ -123,13 +129,20 @@ class Workshop:
         """
         runs = tables.runs
         async with self._database.write() as connection:
+            await self._one_at_a_time(connection)
             held = (
                 await connection.execute(select(tables.jobs.c.lease_until).where(_is_held(job)))
             ).first()
             if held is None:
                 return "somebody else has taken this job over"
             refusal = (
-                await _refuse_for_service(connection, job, now=now, cooldown=cooldown)
+                await _refuse_for_service(
+                    connection,
+                    job,
+                    now=now,
+                    lease_now=self._database.dialect.moment(now),
+                    cooldown=cooldown,
+                )
                 or await _refuse_for_incident(connection, job, per_incident)
                 or await _refuse_for_hour(connection, now, per_hour)
             )
@@ -157,13 +170,24 @@ class Workshop:
                 await connection.execute(runs.insert(), row)
         return ""
 
+    async def _one_at_a_time(self, connection: AsyncConnection) -> None:
+        """Let no other daemon count the same runs until this transaction ends."""
+        lease = tables.lease
+        turn = {"name": "runs", "owner": "", "token": 0, "taken_at": tables.EPOCH}
+        await connection.execute(self._database.insert_new(lease), turn)
+        await connection.execute(
+            select(lease.c.name).where(lease.c.name == turn["name"]).with_for_update()
+        )
+
 
 def new_token() -> int:
     """Make a claim's token: never used before, so that it fences even a row made anew."""
     return int(clock.token(), 16) >> 1  # 63 bits, a signed column's width
 
 
-def is_free(lease_until: ColumnElement[datetime], now: datetime) -> ColumnElement[bool]:
+def is_free(
+    lease_until: ColumnElement[datetime], now: ColumnElement[datetime]
+) -> ColumnElement[bool]:
     """Whether nobody holds a row, or its holder died."""
     return or_(lease_until.is_(None), lease_until <= now)
 
@@ -183,11 +207,18 @@ async def _end_run(
 
 
 async def _refuse_for_service(
-    connection: AsyncConnection, job: ports.Job, *, now: datetime, cooldown: timedelta
+    connection: AsyncConnection,
+    job: ports.Job,
+    *,
+    now: datetime,
+    lease_now: ColumnElement[datetime],
+    cooldown: timedelta,
 ) -> str:
     runs = tables.runs
     other = and_(runs.c.service_id == job.service_id, runs.c.run != job.key)
-    if await connection.scalar(select(runs.c.run).where(other, runs.c.lease_until > now).limit(1)):
+    if await connection.scalar(
+        select(runs.c.run).where(other, runs.c.lease_until > lease_now).limit(1)
+    ):
         return f"a run for service {job.service_id} is under way"
     last: datetime | None = await connection.scalar(
         select(func.max(runs.c.started_at)).where(other)

@@ -10,33 +10,34 @@ down_revision = None
 
 # A row number is INTEGER on SQLite, where only that type numbers rows by itself.
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Make them. Instants are whole microseconds since 1970 UTC."""
     op.create_table(
         "lease",
-        sa.Column("name", sa.Text(), primary_key=True),
-        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("owner", _TEXT, nullable=False),
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("taken_at", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "sources",
-        sa.Column("name", sa.Text(), primary_key=True),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_table(
         "subjects",
-        sa.Column("key", sa.Text(), primary_key=True),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, primary_key=True),
+        sa.Column("source", _TEXT, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_table(
         "samples",
-        sa.Column("subject", sa.Text(), primary_key=True),
-        sa.Column("metric", sa.Text(), primary_key=True),
-        sa.Column("direction", sa.Text(), primary_key=True),
+        sa.Column("subject", _TEXT, primary_key=True),
+        sa.Column("metric", _TEXT, primary_key=True),
+        sa.Column("direction", _TEXT, primary_key=True),
         sa.Column("at", sa.BigInteger(), primary_key=True),
         sa.Column("value", sa.Float(), nullable=False),
         sqlite_with_rowid=False,
@@ -44,9 +45,9 @@ def upgrade() -> None:
     op.create_index("ix_samples_at", "samples", ["at"])
     op.create_table(
         "alerts",
-        sa.Column("rule", sa.Text(), primary_key=True),
-        sa.Column("subject", sa.Text(), primary_key=True),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("rule", _TEXT, primary_key=True),
+        sa.Column("subject", _TEXT, primary_key=True),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_index("ix_alerts_subject", "alerts", ["subject"])
     _make_incidents()
@@ -55,15 +56,15 @@ def upgrade() -> None:
         "journal",
         sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_journal_at", "journal", ["at"])
     op.create_table(
         "calls",
-        sa.Column("account", sa.Text(), primary_key=True),
-        sa.Column("month", sa.Text(), primary_key=True),
+        sa.Column("account", _TEXT, primary_key=True),
+        sa.Column("month", _TEXT, primary_key=True),
         sa.Column("count", sa.BigInteger(), nullable=False),
     )
 
@@ -71,39 +72,39 @@ def upgrade() -> None:
 def _make_incidents() -> None:
     op.create_table(
         "incidents",
-        sa.Column("id", sa.Text(), primary_key=True),
-        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, primary_key=True),
+        sa.Column("status", _TEXT, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("entries", sa.BigInteger(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("resolved_at", sa.BigInteger()),
-        sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("group", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("rule", _TEXT, nullable=False),
+        sa.Column("source", _TEXT, nullable=False),
+        sa.Column("group", _TEXT, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_index("ix_incidents_opened", "incidents", ["opened_at"])
     op.create_index("ix_incidents_status", "incidents", ["status", "resolved_at"])
     op.create_table(
         "incident_alerts",
-        sa.Column("incident", sa.Text(), primary_key=True),
-        sa.Column("subject", sa.Text(), primary_key=True),
-        sa.Column("rule", sa.Text(), primary_key=True),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("incident", _TEXT, primary_key=True),
+        sa.Column("subject", _TEXT, primary_key=True),
+        sa.Column("rule", _TEXT, primary_key=True),
+        sa.Column("state", _TEXT, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_table(
         "entries",
-        sa.Column("incident", sa.Text(), primary_key=True),
+        sa.Column("incident", _TEXT, primary_key=True),
         sa.Column("number", sa.BigInteger(), primary_key=True),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_table(
         "receipts",
-        sa.Column("incident", sa.Text(), primary_key=True),
-        sa.Column("receiver", sa.Text(), primary_key=True),
+        sa.Column("incident", _TEXT, primary_key=True),
+        sa.Column("receiver", _TEXT, primary_key=True),
         sa.Column("parent_version", sa.BigInteger(), nullable=False),
         sa.Column("told_through", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -112,7 +113,7 @@ def _make_incidents() -> None:
         sa.Column("due", sa.BigInteger()),
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("lease_until", sa.BigInteger()),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
     )
     op.create_index("ix_receipts_due", "receipts", ["receiver", "due", "owed_since", "incident"])
 
@@ -121,20 +122,20 @@ def _make_work() -> None:
     op.create_table(
         "inbox",
         sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
-        sa.Column("key", sa.Text(), nullable=False, unique=True),
+        sa.Column("key", _TEXT, nullable=False, unique=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("data", _TEXT, nullable=False),
         sa.Column("consumed_at", sa.BigInteger()),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_inbox_waiting", "inbox", ["consumed_at", "number"])
     op.create_table(
         "jobs",
-        sa.Column("kind", sa.Text(), primary_key=True),
-        sa.Column("key", sa.Text(), primary_key=True),
-        sa.Column("incident", sa.Text(), nullable=False),
-        sa.Column("service_id", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, primary_key=True),
+        sa.Column("key", _TEXT, primary_key=True),
+        sa.Column("incident", _TEXT, nullable=False),
+        sa.Column("service_id", _TEXT, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due", sa.BigInteger(), nullable=False),
         sa.Column("token", sa.BigInteger(), nullable=False),
@@ -143,9 +144,9 @@ def _make_work() -> None:
     op.create_index("ix_jobs_due", "jobs", ["kind", "due"])
     op.create_table(
         "runs",
-        sa.Column("run", sa.Text(), primary_key=True),
-        sa.Column("service_id", sa.Text(), nullable=False),
-        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("run", _TEXT, primary_key=True),
+        sa.Column("service_id", _TEXT, nullable=False),
+        sa.Column("incident", _TEXT, nullable=False),
         sa.Column("starts", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("finished_at", sa.BigInteger()),
@@ -156,7 +157,7 @@ def _make_work() -> None:
     op.create_index("ix_runs_started", "runs", ["started_at"])
     op.create_table(
         "papers",
-        sa.Column("run", sa.Text(), primary_key=True),
+        sa.Column("run", _TEXT, primary_key=True),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("pdf", sa.LargeBinary(), nullable=False),
         sa.Column("preview", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,234 @@
+"""Several daemons on one PostgreSQL: who leads, who is given up, whose clock counts."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.store import making
+from watcher import clock, model
+from watcher.store import leases, store, tables
+
+CLAIM = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
+DIAGNOSIS = model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1")
+
+
+class WrongClock(clock.SystemClock):
+    """A host whose clock is a day ahead or behind."""
+
+    def __init__(self, days: int) -> None:
+        self.days = timedelta(days=days)
+
+    def now(self):
+        return super().now() + self.days
+
+
+@asynccontextmanager
+async def daemon(url, days=0):
+    async with store.open(url, clock=WrongClock(days), busy_timeout=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def two(postgresql_url):
+    async with daemon(postgresql_url, 1) as first, daemon(postgresql_url, -1) as second:
+        yield first, second
+
+
+async def silence(opened):
+    """Let the lease of this daemon alone end."""
+    async with opened._database.write() as connection:
+        await connection.execute(
+            update(tables.daemons)
+            .where(tables.daemons.c.session == opened._database.session)
+            .values(until=tables.EPOCH)
+        )
+
+
+async def test_the_second_stands_by_whatever_its_clock_says(two):
+    first, second = two
+    assert await first.lead("ops1") == 1
+    for _ in range(2):
+        assert await second.lead("ops2") is None
+    assert [(one.instance, one.leads) for one in await second.daemons()] == [
+        ("ops1", True),
+        ("ops2", False),
+    ]
+
+
+async def test_who_comes_later_with_a_clock_ahead_does_not_take_over(two):
+    ahead, behind = two
+    assert await behind.lead("ops2") == 1
+    assert await ahead.lead("ops1") is None
+    await behind.beat()
+
+
+async def test_of_many_who_try_at_once_one_leads(postgresql_url):
+    async with AsyncExitStack() as stack:
+        daemons = [await stack.enter_async_context(daemon(postgresql_url)) for _ in range(6)]
+        tokens = await asyncio.gather(*(one.lead(f"ops{n}") for n, one in enumerate(daemons)))
+        assert sorted(tokens, key=lambda token: token or 0) == [None] * 5 + [1]
+        leader = daemons[tokens.index(1)]
+        await silence(leader)
+        others = [one for one in daemons if one is not leader]
+        tokens = await asyncio.gather(*(one.lead("x") for one in others))
+        assert sorted(tokens, key=lambda token: token or 0) == [None] * 4 + [2]
+
+
+async def test_a_beat_keeps_the_lease_and_silence_loses_it(two):
+    first, second = two
+    token = await first.lead("ops1")
+    await second.lead("ops2")
+    await silence(first)
+    await first.beat()  # late, but before anybody minded
+    assert await second.lead("ops2") is None
+    await silence(first)
+    assert await second.lead("ops2") == token + 1
+    with pytest.raises(model.PermanentError, match=r"given up: another one leads by now"):
+        await first.beat()
+    with pytest.raises(model.PermanentError, match="given up"):
+        await first.lead("ops1")
+
+
+async def test_late_writes_of_a_leader_that_was_given_up_are_refused(two):
+    first, second = two
+    token = await first.lead("ops1")
+    await first.commit(token, making.commit(*making.outage("i1")))
+    await second.lead("ops2")
+    await silence(first)
+    newer = await second.lead("ops2")
+    with pytest.raises(model.PermanentError, match=r"another daemon leads \(ops2\)"):
+        await first.commit(token, making.commit(*making.outage("late")))
+    await second.commit(newer, making.commit(*making.outage("i2")))
+    assert {one.id for one in await second.incidents()} == {"i1", "i2"}
+
+
+async def test_a_leader_stopped_inside_a_transaction_keeps_nobody_waiting(two):
+    """It holds the lease's row and its own; both go with its connections."""
+    first, second = two
+    token = await first.lead("ops1")
+    await second.lead("ops2")
+    await silence(first)
+    stopped = await first._database.dialect.writer.connect()
+    await leases.check(stopped, token)
+    await stopped.execute(select(tables.daemons).with_for_update())
+    try:
+        async with asyncio.timeout(1):  # and not until the server ends the idle transaction
+            assert await second.lead("ops2") == token + 1
+    finally:
+        await stopped.invalidate()
+        await stopped.close()
+
+
+async def test_who_leaves_lets_the_next_lead_at_once(postgresql_url):
+    async with daemon(postgresql_url) as second:
+        async with daemon(postgresql_url) as first:
+            await first.lead("ops1")
+            assert await second.lead("ops2") is None
+        assert await second.lead("ops2") == 2
+
+
+async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two):
+    first, second = two
+    token = await first.lead("ops1")
+    await second.lead("ops2")
+    await first.commit(token, making.commit(making.incident(), DIAGNOSIS))
+    assert len(await second.owed(receivers=["noc"], **CLAIM)) == 1
+    (job,) = await second.claim_jobs(kind="diagnose", **CLAIM)
+    budgets = {"cooldown": making.MINUTE, "per_incident": 9, "per_hour": 9}
+    assert await second.start_run(job, now=making.NOW, **budgets) == ""
+    assert len(await first.owed(receivers=["mqtt"], **CLAIM)) == 1
+    await first.beat()
+    assert await first.owed(receivers=["noc", "mqtt"], **CLAIM) == []
+    assert await first.claim_jobs(kind="diagnose", **CLAIM) == []
+    await silence(second)
+    await first.beat()
+    (debt,) = await first.owed(receivers=["noc", "mqtt"], **CLAIM)
+    assert debt.receipt.receiver == "noc"
+    assert len(await first.claim_jobs(kind="diagnose", **CLAIM)) == 1
+    (run,) = await making.rows(first, tables.runs)
+    assert run.lease_until is None
+
+
+async def test_a_claim_ends_on_the_clock_of_the_database(two):
+    """The second host's clock is two days behind; it must not make a claim last longer."""
+    first, second = two
+    await first.commit(await first.lead("ops1"), making.commit(making.incident(notify=("noc",))))
+    await second.lead("ops2")
+    soon = {"lease": timedelta(milliseconds=300), "limit": 9, "receivers": ["noc"]}
+    assert len(await second.owed(now=making.NOW, **soon)) == 1
+    assert await first.owed(now=making.NOW + 48 * making.HOUR, **soon) == []
+
+    await asyncio.sleep(0.4)  # no test turns the clock of the database
+    assert len(await first.owed(now=making.NOW - 48 * making.HOUR, **soon)) == 1
+
+
+async def test_two_hosts_never_start_more_runs_than_the_budget(two):
+    token = await two[0].lead("ops1")
+    needed = [
+        model.DiagnosisNeeded(run=f"r{n}", incident="i1", service_id="SVC1") for n in range(8)
+    ]
+    await two[0].commit(token, making.commit(making.incident(), *needed))
+    claim = {**CLAIM, "limit": 4}
+    jobs = [(one, job) for one in two for job in await one.claim_jobs(kind="diagnose", **claim)]
+    answers = await asyncio.gather(
+        *(
+            one.start_run(job, now=making.NOW, cooldown=making.MINUTE, per_incident=9, per_hour=9)
+            for one, job in jobs
+        )
+    )
+    assert len(answers) == 8
+    assert answers.count("") == 1  # single flight for a service, whoever asks
+
+
+async def test_a_change_while_another_daemon_settles_is_never_lost(two):
+    """The writer and the teller meet on the receipt in every order."""
+    first, second = two
+    token = await first.lead("ops1")
+    await second.lead("ops2")
+    for version in range(1, 40):
+        (debt, *_) = await _change_and_claim(first, second, token, version)
+        receipt = model.Receipt(
+            incident="i1", receiver="noc", parent_version=version, told_through=version
+        )
+        await asyncio.gather(
+            _change(first, token, version + 1),
+            second.settle(receipt, debt.token, again_at=None),
+        )
+        (row,) = await making.rows(first, tables.receipts)
+        assert row.owed
+        assert row.due is not None
+
+
+async def _change(opened, token, version):
+    await opened.commit(
+        token,
+        making.commit(
+            making.incident(version=version, entries=version, notify=("noc",)),
+            *(making.subject(f"vyvx/{number}") for number in range(version % 7)),
+        ),
+    )
+
+
+async def _change_and_claim(first, second, token, version):
+    if version == 1:
+        await _change(first, token, 1)
+    return await second.owed(now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=9)
+
+
+async def test_a_deadlock_with_pruning_does_not_happen(two):
+    first, second = two
+    token = await first.lead("ops1")
+    old = {"status": model.IncidentStatus.RESOLVED, "resolved_at": making.NOW, "notify": ("noc",)}
+    names = [f"i{number}" for number in range(30)]
+    await first.commit(token, making.commit(*(making.incident(name, **old) for name in names)))
+    debts = await second.owed(now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=30)
+
+    async def settle(debt):
+        with suppress(model.PermanentError):  # pruned meanwhile
+            await second.settle(debt.receipt, debt.token, again_at=None)
+
+    await asyncio.gather(first.prune(making.NOW + making.HOUR), *(settle(debt) for debt in debts))
+    assert await making.rows(first, tables.receipts) == []

@@ -1,0 +1,155 @@
+"""Everything that is PostgreSQL's own: its address, clock, transactions, upsert and error words.
+
+Law: no other file of the store asks which database it is on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg  # type: ignore[import-untyped]  # publishes no types
+from sqlalchemy import BigInteger, ColumnElement, Table, cast, func, text, type_coerce
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from watcher import model
+from watcher.store import tables
+
+_CONNECT_SECONDS = 5.0
+_CONNECTIONS = 5, 15  # kept, and made beyond them while there is much to do
+
+# A daemon that is stopped inside a transaction must not keep its locks for longer than its lease.
+_IDLE_IN_TRANSACTION = "4s"
+
+_ADVICE = {  # by SQLSTATE, or its first two characters
+    "28": "refuses the user or the password: check [store] url",
+    "3D": "does not exist: create it (CREATE DATABASE ... OWNER ...)",
+    "42501": "refuses the user: make it the owner of the database",
+    "25006": "is a read-only replica: name the primary in [store] url",
+    "40P01": "undid a transaction because of a deadlock",
+    "53100": "cannot grow, its disk is full: free some space",
+    "53300": "has no connection left: raise max_connections",
+    "55P03": "is locked by another session: end that one (pg_stat_activity names it)",
+    "57P": "is shut down or restarted",
+    "08": "hung up",
+}
+_FOR_A_PERSON = ("28", "3D", "42501")
+
+
+class Postgresql:
+    """A database on a server, for several daemons on several hosts."""
+
+    shared = True
+    errors: tuple[type[Exception], ...] = (
+        SQLAlchemyError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        OSError,
+    )
+
+    def __init__(self, url: str, *, busy_timeout: float, session: str) -> None:
+        """Connect to nothing yet. Raises PermanentError for an address that cannot be read."""
+        self.name = _without_secrets(url)
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            connect_args={
+                "dsn": url,  # asyncpg reads it as libpq does, several hosts and sslmode included
+                "timeout": _CONNECT_SECONDS,
+                "server_settings": {
+                    "application_name": _application(session),
+                    "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION,
+                    "lock_timeout": f"{busy_timeout * 1000:.0f}ms",
+                },
+            },
+            pool_pre_ping=True,  # a firewall forgets connections that nobody used
+            pool_size=_CONNECTIONS[0],
+            max_overflow=_CONNECTIONS[1],
+            hide_parameters=True,  # an error must not carry what was to be written
+        )
+        # A dossier is read by several statements and has to be of one moment.
+        self.reader = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        # What a writer waited for it has to see.
+        self.writer = engine.execution_options(isolation_level="READ COMMITTED")
+        self.turn: AbstractAsyncContextManager[Any] = contextlib.nullcontext()
+
+    def insert(self, table: Table) -> postgresql.Insert:
+        """Begin an INSERT that may say what to do on a conflict."""
+        return postgresql.insert(table)
+
+    def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+        """Tell the time that leases are measured on: the server's, because hosts' clocks differ."""
+        del now
+        clock = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
+        return type_coerce(clock + ahead // timedelta(microseconds=1), tables.Moment())
+
+    def explain(self, error: BaseException) -> tuple[str, bool]:
+        """Say in words what PostgreSQL meant, and whether waiting may cure it."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(cause, "sqlstate", None) or ""
+        # What follows the first line may quote the row.
+        words = str(getattr(cause, "__cause__", None) or cause).partition("\n")[0]
+        if not state and isinstance(cause, OSError):
+            advice = "cannot be reached: is it running, are host and port in [store] url right?"
+            return f"database {self.name} {advice} ({words or type(cause).__name__})", True
+        advice = next(
+            (said for code, said in _ADVICE.items() if state.startswith(code)),
+            "refused a statement" if state else "hung up",
+        )
+        return f"database {self.name} {advice} ({words})", not state.startswith(_FOR_A_PERSON)
+
+    def hold(self, owner: str) -> bool:
+        """Let the other daemons in: who leads is a row of the lease."""
+        del owner
+        return False
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Be alone with the tables until the transaction ends.
+
+        Raises PermanentError for a database that cannot hold every text.
+        """
+        encoding = await connection.scalar(text("SHOW server_encoding"))
+        if encoding != "UTF8":
+            raise model.PermanentError(
+                f"database {self.name} keeps its text in {encoding}: create one with"
+                " ENCODING 'UTF8'"
+            )
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('watcher'))"))
+
+    async def cut_off(self, connection: AsyncConnection, session: str) -> None:
+        """End the connections of a daemon that was given up, with the locks that they hold.
+
+        It may be stopped inside a transaction, and then its locks would stand in the way.
+        """
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = :name AND usename = current_user"
+            ),
+            {"name": _application(session)},
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.writer.dispose()
+
+
+def _application(session: str) -> str:
+    """Name a daemon's connections, for cut_off and for pg_stat_activity."""
+    return f"watcher {session}"
+
+
+def _without_secrets(url: str) -> str:
+    """Name it for people. Raises PermanentError when it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise model.PermanentError("[store] url cannot be read as an address") from error
+    hosts = parts.netloc.rpartition("@")[2]
+    return f"{parts.path.removeprefix('/') or 'postgres'} on {hosts or 'this host'}"
