@@ -13,7 +13,6 @@ from datetime import UTC
 from importlib.metadata import version
 from typing import Any
 
-import stamina
 import structlog
 from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # publishes no types
     AsyncIOScheduler,
@@ -62,7 +61,6 @@ async def run(
     clock = time.SystemClock()
     started = clock.now()
     extra = extra or {}
-    stamina.instrumentation.set_on_retry_hooks([])  # the poller says one line for each failure
     rules = adapters.read_rules(settings, extra)
     inbox_bell, jobs_bell, delivery_bell = time.Bell(), time.Bell(), time.Bell()
 

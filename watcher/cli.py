@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from watcher import model
+from watcher import cli_iod, model
 
 program = typer.Typer(
     name="watcher",
@@ -30,6 +30,8 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+program.add_typer(cli_iod.program, name="iod")
 
 Config = Annotated[
     Path,
@@ -117,8 +119,9 @@ def check(
     ] = False,
 ) -> None:
     """Read config, rules and inventory, and say what is wrong with them."""
-    from watcher import adapters, preflight, settings
+    from watcher import adapters, logs, preflight, settings
 
+    logs.configure(logs.WARNING)
     loaded = settings.load(config)
     rules = adapters.read_rules(loaded)
     typer.echo(
@@ -142,8 +145,9 @@ def diagnose(
     config: Config = DEFAULT,
 ) -> None:
     """Run Service Diagnostics once for a service, print its findings and keep its PDF."""
-    from watcher import preflight, settings
+    from watcher import logs, preflight, settings
 
+    logs.configure(logs.WARNING)
     found = asyncio.run(preflight.diagnose(settings.load(config), service_id))
     typer.echo(f"{service_id}: {found.disposition or 'no disposition'}")
     for line in (*found.findings, *(f"to do: {action}" for action in found.actions)):

@@ -8,11 +8,19 @@ from __future__ import annotations
 import logging
 import sys
 
+import stamina
 import structlog
 
 
+WARNING = logging.WARNING
+
+
 def configure(level: int = logging.INFO) -> None:
-    """Set up structlog from `level` on, and send the libraries' own warnings the same way."""
+    """Set up structlog from `level` on, and send the libraries' own warnings the same way.
+
+    Retries within one call are not logged: whoever called says one line when all of them failed.
+    """
+    stamina.instrumentation.set_on_retry_hooks([])
     terminal = sys.stdout.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,

@@ -135,7 +135,7 @@ async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wron
     with capture_logs() as logs:
         assert (await one.poll()).samples == ()
         assert (await one.poll()).samples == ()
-    assert [entry["event"] for entry in logs] == ["evpl_unit_wrong"]
+    assert [entry["event"] for entry in logs] == ["evpl unit wrong"]
 
 
 async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
@@ -147,7 +147,7 @@ async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
 
 @pytest.mark.parametrize(
     ("spacing", "said"),
-    [(5, []), (4, []), (60, ["evpl_granularity_differs"]), (1, ["evpl_granularity_differs"])],
+    [(5, []), (4, []), (60, ["evpl granularity differs"]), (1, ["evpl granularity differs"])],
 )
 async def test_a_granularity_other_than_asked_for_is_said(feed, spacing, said):
     with capture_logs() as logs:
@@ -172,7 +172,7 @@ async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed)
         polled = differ.compare(await one.poll())
     assert (polled.complete, polled.absent) == (False, ())
     assert [s.value for s in polled.samples] == [2]
-    assert [entry["event"] for entry in logs] == ["evpl_pages_repeat"]
+    assert [entry["event"] for entry in logs] == ["evpl pages repeat"]
 
 
 async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):

@@ -85,7 +85,7 @@ async def test_an_odd_status_reads_as_unknown_and_is_logged_once():
             inventory(connection("c2", status="frozen"), connection("c1", status="Frozen")),
         )
     assert {each.fields["status"] for polled in told for each in polled.seen} == {"unknown"}
-    assert [line["event"] for line in logs] == ["unknown_status"]
+    assert [line["event"] for line in logs] == ["unknown status"]
 
 
 async def test_a_vendor_that_invents_words_does_not_fill_the_log():
@@ -104,7 +104,7 @@ async def test_connections_without_an_id_are_logged_once_and_vanish_nothing():
             inventory(connection("c1"), unreadable=1),
         )
     assert [polled.complete for polled in told] == [True, False, False]
-    assert [line["event"] for line in logs] == ["connections_without_id"]
+    assert [line["event"] for line in logs] == ["connections without id"]
 
 
 @pytest.mark.covers("iod/vanished")

@@ -204,9 +204,9 @@ def test_a_failure_is_logged_once_until_its_text_changes_or_it_is_over(virtually
     with capture_logs() as logs:
         virtually(run_for(build(source), 300))
     assert [(line["event"], line["log_level"]) for line in logs] == [
-        ("poll_failed", "warning"),
-        ("poll_failed", "warning"),
-        ("poll_recovered", "info"),
+        ("poll failed", "warning"),
+        ("poll failed", "warning"),
+        ("poll recovered", "info"),
     ]
     assert [line.get("error") for line in logs] == [
         "answered 503 (request a1)",

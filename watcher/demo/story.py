@@ -6,7 +6,6 @@ Law: nothing of the daemon is replaced; only the addresses in its configuration 
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 import sys
 import tempfile
@@ -101,7 +100,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
         raise model.PermanentError(
             f"the demo needs {error.name}: install Watcher with its extra, watcher[demo]"
         ) from error
-    logs.configure(logging.WARNING)
+    logs.configure(logs.WARNING)
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
         home = Path(directory)

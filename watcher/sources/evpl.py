@@ -122,20 +122,20 @@ class EvplSource:
         given = [value for line in answer.lines for value in line.values.values()]
         taken = [v for s in series.values() for values in s.values() for v in values.values()]
         if not answer.complete:
-            self._say("evpl_pages_repeat", "the pages do not end: lines may be missing")
+            self._say("evpl pages repeat", "the pages do not end: lines may be missing")
         if answer.unreadable:
-            self._say("evpl_entries_unreadable", f"{answer.unreadable} entries name no line")
+            self._say("evpl entries unreadable", f"{answer.unreadable} entries name no line")
         limit = MOST / 100 if self._config.unit == "ratio" else MOST
         if any(value < 0 or value > limit for value in given):
-            self._say("evpl_unit_wrong", f"values beyond {MOST:g} % are left out: check `unit`")
+            self._say("evpl unit wrong", f"values beyond {MOST:g} % are left out: check `unit`")
         if len(taken) >= 20 and 0 < max(taken) <= 1:
-            self._say("evpl_unit_wrong", "no value is above 1 %: check whether `unit` is ratio")
+            self._say("evpl unit wrong", "no value is above 1 %: check whether `unit` is ratio")
 
         spacing = _spacing(series)
         asked = self._config.granularity
         if spacing is not None and not asked / 2 < spacing < asked * 2:
             self._say(
-                "evpl_granularity_differs",
+                "evpl granularity differs",
                 f"samples come every {model.format_duration(spacing)}, not every"
                 f" {model.format_duration(asked)}: check `granularity`",
             )

@@ -28,7 +28,7 @@ class InternetOnDemandSource:
         inventory = await self._client.all()
         if inventory.unreadable != self._nameless:
             self._nameless = inventory.unreadable
-            log.warning("connections_without_id", source=self.name, count=self._nameless)
+            log.warning("connections without id", source=self.name, count=self._nameless)
         return model.Snapshot(
             readings={each.id: each for each in inventory.connections},
             translate=self._translate,
@@ -57,5 +57,5 @@ class InternetOnDemandSource:
             return status
         if status and status not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
             self._odd_words.add(status)
-            log.warning("unknown_status", source=self.name, status=word, read_as=model.UNKNOWN)
+            log.warning("unknown status", source=self.name, status=word, read_as=model.UNKNOWN)
         return model.UNKNOWN

@@ -137,7 +137,7 @@ class Poller:
 
     def _succeeded(self, snapshot: model.Snapshot) -> model.Event:
         if self._failures:
-            log.info("poll_recovered", source=self.name, failures=self._failures)
+            log.info("poll recovered", source=self.name, failures=self._failures)
         self._failures, self._complaint = 0, ""
         now = self._clock.monotonic()
         self._earliest = now + min(SHORTEST_GAP, self._config.fast_interval.total_seconds())
@@ -149,7 +149,7 @@ class Poller:
         text = str(error)
         complaint = _without_particulars(text)
         if complaint != self._complaint:
-            log.warning("poll_failed", source=self.name, error=text, permanent=permanent)
+            log.warning("poll failed", source=self.name, error=text, permanent=permanent)
         self._failures, self._complaint = self._failures + 1, complaint
         asked = error.delay if isinstance(error, model.TemporaryError) else None
         wait = max(asked or 0.0, self._backoff(permanent=permanent))

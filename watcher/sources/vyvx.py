@@ -70,5 +70,5 @@ class VyvxSource:
         odd = texts.clean(state, 60)
         if odd not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
             self._odd_words.add(odd)
-            log.warning("unknown_state", source=self.name, state=odd, read_as=model.UNKNOWN)
+            log.warning("unknown state", source=self.name, state=odd, read_as=model.UNKNOWN)
         return model.UNKNOWN
