@@ -40,7 +40,7 @@ class _Uncounted:
 
 async def connect(settings: Settings) -> list[Finding]:
     """Try every source, the diagnostics account and every receiver, all at once."""
-    async with _adapters(settings) as accounts:
+    async with by_hand(settings) as accounts:
         tries: dict[str, Awaitable[str]] = {
             f"sources.{name}": _poll(source)
             for name, source in adapters.build_sources(settings, accounts).items()
@@ -63,7 +63,7 @@ async def diagnose(settings: Settings, service_id: str) -> ports.Examination:
 
     Raises FaultyConfigError without a [diagnostics] section, else what the examiner raises.
     """
-    async with _adapters(settings) as accounts:
+    async with by_hand(settings) as accounts:
         examiner = adapters.build_examiner(settings, accounts)
         if examiner is None:
             raise model.FaultyConfigError(("diagnostics: there is no [diagnostics] section",))
@@ -71,7 +71,8 @@ async def diagnose(settings: Settings, service_id: str) -> ports.Examination:
 
 
 @asynccontextmanager
-async def _adapters(settings: Settings) -> AsyncIterator[adapters.Accounts]:
+async def by_hand(settings: Settings) -> AsyncIterator[adapters.Accounts]:
+    """Open the configured accounts for a command; their monthly budgets are not counted."""
     async with wire.open_session() as session:
         yield adapters.Accounts(settings, session, time.SystemClock(), _Uncounted())
 

@@ -1,0 +1,68 @@
+"""The command line as a person has it, beside a simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from watcher import cli
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+CONFIG = """
+rules = []
+
+[accounts.lumen]
+kind = "oauth2"
+token_url = "{at.lumen_token_url}"
+client_id = "{known.lumen_client_id}"
+client_secret = "{known.lumen_client_secret}"
+calls_per_second = 1000
+"""
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    """Write a config with an account at a simulator, and more."""
+
+    def write(world, more: str) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_text((CONFIG + more).format(at=world, known=world.credentials))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def watcher(monkeypatch, capsys):
+    """Run a verb in a thread, for it has an event loop of its own."""
+
+    async def run(*words: str, answer: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["watcher", *words])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+
+        def main() -> int:
+            try:
+                cli.main()
+            except SystemExit as error:
+                return int(error.code or 0)
+            return 0
+
+        code = await asyncio.to_thread(main)
+        told = capsys.readouterr()
+        return Done(code=code, out=told.out, err=told.err)
+
+    return run

@@ -1,0 +1,157 @@
+"""`watcher iod`, in both dialects."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from watcher import simulator
+from watcher.simulator import scenario as script
+
+WORLD = """
+world:
+  iod:
+    takes: 1h
+    connections:
+      c1: {bandwidth: 500 Mbps, location: New York}
+      c2: {bandwidth: 1gbps, location: Denver, status: suspended}
+"""
+SOURCE = """
+[sources.{{name}}]
+kind = "internet_on_demand"
+account = "lumen"
+base_url = "{at.lumen_url}"
+dialect = "{{dialect}}"
+customer_number = "{known.lumen_customer_number}"
+"""
+
+
+@pytest.fixture
+async def sim():
+    async with simulator.Simulator(
+        script.parse(WORLD, name="iod.yaml"), with_broker=False
+    ) as running:
+        yield running
+
+
+def section(name: str, dialect: str) -> str:
+    return SOURCE.replace("{{name}}", name).replace("{{dialect}}", dialect)
+
+
+@pytest.fixture(params=["connections", "naas"])
+def config(request, sim, write_config) -> str:
+    return str(write_config(sim, section("iod", request.param)))
+
+
+@pytest.mark.covers("iod/by-hand")
+async def test_list_tells_each_connection_in_a_line(config, watcher):
+    done = await watcher("iod", "list", "-c", config)
+    assert (done.code, done.err) == (0, "")
+    first, second = done.out.splitlines()
+    assert first.split()[:4] == ["c1", first.split()[1], "500", "Mbps"]
+    assert second.split()[:4] == ["c2", second.split()[1], "1", "Gbps"]
+
+
+@pytest.mark.covers("iod/by-hand")
+async def test_list_and_show_print_json_for_programs(config, watcher):
+    done = await watcher("iod", "list", "--json", "-c", config)
+    assert [one["bandwidth_mbps"] for one in json.loads(done.out)] == [500.0, 1000.0]
+    done = await watcher("iod", "show", "c2", "--json", "-c", config)
+    assert json.loads(done.out)["id"] == "c2"
+
+
+async def test_a_connection_that_is_not_there_is_a_finding(config, watcher):
+    done = await watcher("iod", "show", "c9", "-c", config)
+    assert (done.code, done.out) == (1, "")
+    assert len(done.err.splitlines()) == 1
+
+
+async def test_set_bandwidth_asks_and_a_no_orders_nothing(sim, config, watcher):
+    done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "-c", config, answer="n\n")
+    assert done.code == 1
+    assert "from 500 Mbps to 2 Gbps?" in done.out
+    assert done.err == "nothing was ordered\n"
+    assert not sim.world.on_demand.pending
+
+
+async def test_set_bandwidth_orders_once_when_it_is_confirmed(sim, config, watcher):
+    done = await watcher("iod", "set-bandwidth", "c1", "2 Gbps", "-c", config, answer="y\n")
+    assert (done.code, done.err) == (0, "")
+    assert "taken" in done.out
+    assert "`watcher iod show c1`" in done.out
+    assert sim.world.on_demand.pending["c1"].bandwidth == "2 Gbps"
+    assert sum(sim.world.on_demand.taken.values()) == 1
+
+
+async def test_a_script_says_yes_beforehand(sim, config, watcher):
+    done = await watcher("iod", "set-bandwidth", "c1", "600mbps", "--yes", "-c", config)
+    assert (done.code, "c1" in sim.world.on_demand.pending) == (0, True)
+
+
+async def test_a_script_that_did_not_say_yes_orders_nothing(sim, config, watcher):
+    done = await watcher("iod", "set-bandwidth", "c1", "600mbps", "-c", config)
+    assert (done.code, sim.world.on_demand.pending) == (1, {})
+
+
+async def test_the_bandwidth_it_has_is_not_ordered_again(sim, config, watcher):
+    done = await watcher("iod", "set-bandwidth", "c1", "500Mbps", "--yes", "-c", config)
+    assert (done.code, "already" in done.out) == (0, True)
+    assert not sim.world.on_demand.pending
+
+
+async def test_a_change_upon_a_change_is_a_finding(sim, config, watcher):
+    await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
+    done = await watcher("iod", "set-bandwidth", "c1", "3Gbps", "--yes", "-c", config)
+    assert done.code == 1
+    assert "wait until it is done" in done.err
+
+
+async def test_an_answer_that_is_lost_ends_with_the_advice_to_look(sim, config, watcher):
+    for endpoint in ("bandwidth", "order"):
+        sim.change(fault={"vendor": "lumen", "kind": "drop", "endpoint": endpoint})
+    done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
+    assert done.code == 1
+    assert "look before repeating" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("bandwidth", ["500", "fast", "0.5 Mbps", "5000 Gbps"])
+async def test_a_bandwidth_that_cannot_be_ordered_is_a_usage_error(sim, config, watcher, bandwidth):
+    done = await watcher("iod", "set-bandwidth", "c1", bandwidth, "--yes", "-c", config)
+    assert done.code == 2
+    assert bandwidth in done.err
+    assert not sim.world.on_demand.pending
+
+
+async def test_create_orders_a_connection_in_the_published_dialect(sim, write_config, watcher):
+    config = str(write_config(sim, section("iod", "connections")))
+    done = await watcher("iod", "create", "LOC-1", "1 Gbps", "-c", config, answer="y\n")
+    assert done.code == 0
+    assert "Order a connection of 1 Gbps at LOC-1?" in done.out
+    assert "taken as conn-" in done.out
+
+
+@pytest.mark.covers("naas/no-create")
+async def test_create_is_refused_where_its_form_is_not_known(sim, write_config, watcher):
+    config = str(write_config(sim, section("iod", "naas")))
+    done = await watcher("iod", "create", "LOC-1", "1 Gbps", "--yes", "-c", config)
+    assert done.code == 1
+    assert "portal" in done.err
+
+
+async def test_of_several_sources_one_must_be_named(sim, write_config, watcher):
+    config = str(write_config(sim, section("east", "connections") + section("west", "naas")))
+    done = await watcher("iod", "list", "-c", config)
+    assert done.code == 2
+    assert "--source east|west" in done.err
+    done = await watcher("iod", "list", "-c", config, "--source", "west")
+    assert done.code == 0
+
+
+async def test_without_such_a_source_it_is_a_config_fault(sim, write_config, watcher):
+    config = str(write_config(sim, ""))
+    done = await watcher("iod", "list", "-c", config)
+    assert (done.code, "no source of kind internet_on_demand" in done.err) == (2, True)
+    done = await watcher("iod", "list", "-c", config, "--source", "iod")
+    assert (done.code, "[sources.iod]" in done.err) == (2, True)

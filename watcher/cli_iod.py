@@ -1,0 +1,212 @@
+"""The verbs of `watcher iod`: Internet On-Demand connections, looked at and changed by a person.
+
+Law: as in cli.py. What costs money asks first, and is sent once; a change that nobody can be sure
+of ends with 1 and the advice to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from watcher import model
+
+if TYPE_CHECKING:
+    from watcher.vendors import internet_on_demand as iod
+
+program = typer.Typer(
+    help="Lists, shows, orders and changes Internet On-Demand connections.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
+]
+Source = Annotated[
+    str, typer.Option(help="The source whose account is used; needed where there are several.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
+ConnectionId = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its id at Lumen.")]
+Bandwidth = Annotated[str, typer.Argument(help="With its unit, as in '500 Mbps' or 2Gbps.")]
+
+DEFAULT = Path("config.toml")
+
+
+@program.command("list")
+def list_(config: Config = DEFAULT, source: Source = "", *, as_json: AsJson = False) -> None:
+    """List every connection."""
+    inventory = asyncio.run(_all(config, source))
+    if as_json:
+        _print_json(inventory.connections)
+    else:
+        for each in inventory.connections:
+            typer.echo(_line(each))
+        if not inventory.connections:
+            typer.echo("there are no connections")
+    if inventory.unreadable:
+        typer.echo(f"{inventory.unreadable} more have no id", err=True)
+    if not inventory.complete:
+        typer.echo("pages are missing: there may be more", err=True)
+        raise typer.Exit(1)
+
+
+@program.command()
+def show(
+    connection: ConnectionId,
+    config: Config = DEFAULT,
+    source: Source = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one connection."""
+    found = asyncio.run(_one(config, source, connection))
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo(_line(found))
+
+
+@program.command()
+def create(
+    location: Annotated[str, typer.Argument(help="Lumen's id of the location.")],
+    bandwidth: Bandwidth,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    config: Config = DEFAULT,
+    source: Source = "",
+    *,
+    yes: Yes = False,
+) -> None:
+    """Order a new connection. It costs money."""
+    mbps = read_mbps(bandwidth)
+    _confirm(f"Order a connection of {_written(mbps)} at {location}?", yes=yes)
+    order = asyncio.run(_create(config, source, location, mbps, description))
+    typer.echo(f"taken{_told(order)}: `watcher iod list` shows when it is active")
+
+
+@program.command()
+def set_bandwidth(
+    connection: ConnectionId,
+    bandwidth: Bandwidth,
+    config: Config = DEFAULT,
+    source: Source = "",
+    *,
+    yes: Yes = False,
+) -> None:
+    """Order another bandwidth for a connection. It costs money."""
+    mbps = read_mbps(bandwidth)
+    before = asyncio.run(_one(config, source, connection))
+    if before.bandwidth_mbps == mbps:
+        typer.echo(f"{connection} has {_written(mbps)} already: nothing was ordered")
+        return
+    _confirm(
+        f"Change {connection} ({before.status}) from {_written(before.bandwidth_mbps)}"
+        f" to {_written(mbps)}?",
+        yes=yes,
+    )
+    order = asyncio.run(_set_bandwidth(config, source, connection, mbps))
+    typer.echo(f"taken{_told(order)}: `watcher iod show {connection}` shows when it is done")
+
+
+def read_mbps(text: str) -> int:
+    """Read a person's bandwidth as whole Mbit/s. Raises typer.BadParameter."""
+    from watcher.vendors import internet_on_demand as iod
+
+    mbps = iod.read_bandwidth(text)
+    if mbps is None:
+        raise typer.BadParameter(f"{text!r} is no bandwidth: write it as in 500Mbps or 2Gbps")
+    if mbps != int(mbps) or not iod.LEAST_MBPS <= mbps <= iod.MOST_MBPS:
+        raise typer.BadParameter(
+            f"{text!r} cannot be ordered: whole Mbit/s from {iod.LEAST_MBPS} to {iod.MOST_MBPS} can"
+        )
+    return int(mbps)
+
+
+async def _all(config: Path, source: str) -> iod.Inventory:
+    async with _client(config, source) as client:
+        return await client.all()
+
+
+async def _one(config: Path, source: str, connection: str) -> iod.Connection:
+    async with _client(config, source) as client:
+        return await client.one(connection)
+
+
+async def _create(
+    config: Path, source: str, location: str, mbps: int, description: str
+) -> iod.Order:
+    async with _client(config, source) as client:
+        return await client.create(location=location, mbps=mbps, description=description)
+
+
+async def _set_bandwidth(config: Path, source: str, connection: str, mbps: int) -> iod.Order:
+    from watcher import clock
+
+    async with _client(config, source) as client:
+        return await client.set_bandwidth(connection, mbps, reference=f"w-{clock.token()}")
+
+
+@asynccontextmanager
+async def _client(config: Path, name: str) -> AsyncIterator[iod.Client]:
+    """Open the client of the named Internet On-Demand source, or of the only one.
+
+    Raises model.FaultyConfigError when there is none, or when it must be named.
+    """
+    from watcher import preflight, settings
+    from watcher.sources import kinds
+    from watcher.sources import settings as sources_keys
+
+    loaded = settings.load(config)
+    found = {
+        key: one
+        for key, one in loaded.sources.items()
+        if isinstance(one, sources_keys.InternetOnDemandSource) and name in {"", key}
+    }
+    if not found:
+        wanted = f"[sources.{name}]" if name else "source"
+        raise model.FaultyConfigError(
+            (f"{config}: there is no {wanted} of kind internet_on_demand",)
+        )
+    if len(found) > 1:
+        raise model.FaultyConfigError(
+            (f"{config}: there are several sources, so name one: --source {'|'.join(found)}",)
+        )
+    (keys,) = found.values()
+    async with preflight.by_hand(loaded) as accounts:
+        yield kinds.iod_dialect(keys, accounts[keys.account])
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if not yes and not typer.confirm(question):
+        typer.echo("nothing was ordered", err=True)
+        raise typer.Exit(1)
+
+
+def _line(each: iod.Connection) -> str:
+    return (
+        f"{each.id:<14}  {each.status:<16}  {_written(each.bandwidth_mbps):>10}  {each.location}"
+    ).rstrip()
+
+
+def _written(mbps: float | None) -> str:
+    if mbps is None:
+        return "unknown"
+    return f"{mbps / 1000:g} Gbps" if mbps >= 1000 else f"{mbps:g} Mbps"
+
+
+def _told(order: iod.Order) -> str:
+    told = [f"as {order.id}"] if order.id else []
+    told += [f"at {order.price}"] if order.price else []
+    return " " + ", ".join(told) if told else ""
+
+
+def _print_json(value: object) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
