@@ -11,7 +11,6 @@ import sys
 import stamina
 import structlog
 
-
 WARNING = logging.WARNING
 
 
