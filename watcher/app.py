@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC
 from importlib.metadata import version
 from typing import Any
 
 import structlog
-from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # publishes no types
-    AsyncIOScheduler,
-)
 
 from watcher import (
     adapters,
@@ -24,8 +21,8 @@ from watcher import (
     delivery,
     engine,
     heartbeat,
-    ingest,
     jobs,
+    leader,
     lifecycle,
     model,
     ports,
@@ -35,14 +32,13 @@ from watcher import clock as time
 from watcher.metrics import Metrics
 from watcher.response import settings as response_keys
 from watcher.settings import Settings
-from watcher.sources import poller
 from watcher.store import store
 from watcher.vendors import wire
 from watcher.web import server
 
 log = structlog.get_logger()
 
-RETENTION_HOUR = 3  # UTC
+LOOK_SECONDS = 1.0  # how often a daemon that stands by looks whether it may lead
 
 
 async def run(
@@ -67,14 +63,9 @@ async def run(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(store.open(settings.store.url, clock=clock))
         token = await database.lead(settings.instance)
-        state = engine.restore(
-            rules,
-            await database.load(
-                now=started,
-                reopen_within=engine.REOPEN_WITHIN,
-                keep_samples=engine.keep_samples(rules),
-            ),
-        )
+        present = await stack.enter_async_context(lifecycle.tasks())
+        beating = present.create_task(database.stay(), name="lease")
+        stack.push_async_callback(lifecycle.end, beating)
 
         session = await stack.enter_async_context(wire.open_session())
         accounts = adapters.Accounts(settings, session, clock, database)
@@ -88,12 +79,12 @@ async def run(
         }
         metrics = Metrics(version=version("watcher"), sources=sources, receivers=receivers)
 
-        pollers: dict[str, poller.Poller] = {}  # filled below: they submit to ingest
-        writer = ingest.Ingest(
-            ledger=database,
-            token=token,
-            state=state,
-            pollers=pollers,
+        watch = leader.Leader(
+            database=database,
+            retention=settings.store.retention,
+            rules=rules,
+            sources=sources,
+            keys=settings.sources,
             clock=clock,
             metrics=metrics,
             bell=inbox_bell,
@@ -101,16 +92,6 @@ async def run(
             jobs=jobs_bell,
             health=hub.publish_source if hub else _tell_nobody,
         )
-        scheduler = AsyncIOScheduler(timezone=UTC)
-        for name, source in sources.items():
-            pollers[name] = poller.Poller(
-                source,
-                settings.sources[name],
-                submit=writer.submit,
-                clock=clock,
-                known=[one.id for one in state.subjects.values() if one.source == name],
-            )
-            pollers[name].schedule(scheduler)
         worker = jobs.Jobs(
             workshop=database,
             inbox=database,
@@ -126,8 +107,8 @@ async def run(
         )
         pulse = lifecycle.Pulse(
             clock,
-            loops={"ingest": writer, "jobs": worker, "delivery": teller},
-            pollers=pollers,
+            loops=ChainMap({"jobs": worker, "delivery": teller}, watch.loops),
+            pollers=watch.pollers,
         )
 
         async def reload() -> str:
@@ -137,34 +118,25 @@ async def run(
                 metrics.reload.set(0)
                 log.error("rules not read again", faults=error.faults)
                 raise
-            await writer.submit(engine.Reloaded(ruleset=fresh))
+            await watch.reload(fresh)
             metrics.reload.set(1)
             metrics.rules.set(len(fresh.rules))
             log.info("rules read again", rules=len(fresh.rules), version=fresh.version)
-            return f"{len(fresh.rules)} rules are in force, version {fresh.version}"
+            when = "are in force" if watch.state else "will be in force when this daemon leads"
+            return f"{len(fresh.rules)} rules {when}, version {fresh.version}"
 
         async def hang_up() -> None:
             with contextlib.suppress(model.FaultyConfigError):  # told by reload itself
                 await reload()
-
-        async def prune() -> None:
-            try:
-                now = clock.now()
-                await database.prune(
-                    now - settings.store.retention,
-                    samples_before=now - engine.keep_samples(state.ruleset),
-                )
-            except model.TemporaryError as error:
-                log.warning("old rows stay until tomorrow", error=str(error))
-
-        scheduler.add_job(prune, "cron", hour=RETENTION_HOUR, id="retention")
 
         async def status() -> Mapping[str, Any]:
             return {
                 "instance": settings.instance,
                 "version": version("watcher"),
                 "since": started,
-                **_state_of(state, teller),
+                "daemons": await database.daemons(),
+                "receivers": _receivers(teller),
+                **(_live(watch.state) if watch.state else await _stored(database)),
             }
 
         if settings.web.listen:
@@ -173,7 +145,7 @@ async def run(
                     settings.web,
                     stuck=pulse.stuck,
                     ready=lambda: True,
-                    metrics=lambda: _exposition(metrics, state, teller),
+                    metrics=lambda: _exposition(metrics, watch.state, teller),
                 )
             )
         desk = control.Control(
@@ -190,30 +162,44 @@ async def run(
         stack.enter_context(
             lifecycle.signals(stop, lambda: group.create_task(hang_up(), name="reload"))
         )
-        writing = group.create_task(writer.run(), name="ingest")
-        await writer.submit(engine.Reloaded(ruleset=rules))
         telling = group.create_task(teller.run(), name="delivery")
-        others = [group.create_task(pulse.feed(lambda: _in_one_line(state, teller)), name="pulse")]
+        others = [
+            group.create_task(pulse.feed(lambda: _in_one_line(watch.state, teller)), name="pulse")
+        ]
         if hub:
             others.append(group.create_task(hub.run(), name="mqtt"))
-        if heartbeat_url := settings.heartbeat.url.get_secret_value():
-            beating = heartbeat.beat(session, heartbeat_url, pulse.stuck)
-            others.append(group.create_task(beating, name="heartbeat"))
         working = group.create_task(worker.run(), name="jobs")
-        polling = [
-            group.create_task(each.run(), name=f"poll {name}") for name, each in pollers.items()
-        ]
-        scheduler.start()
+
+        async def take_over(token: int) -> None:
+            await watch.lead(token, group)
+            if hub:
+                hub.lead()
+            if address := settings.heartbeat.url.get_secret_value():
+                beat = heartbeat.beat(session, address, pulse.stuck)
+                others.append(group.create_task(beat, name="heartbeat"))
+            log.info("leads", instance=settings.instance, token=token)
+
+        async def stand_by() -> None:
+            log.info("stands by", instance=settings.instance)
+            while (token := await database.lead(settings.instance)) is None:  # noqa: ASYNC110  # a row
+                await asyncio.sleep(LOOK_SECONDS)
+            await take_over(token)
+
+        if token is None:
+            waiting = group.create_task(stand_by(), name="standing by")
+        else:
+            waiting = group.create_task(take_over(token), name="taking over")
+            await asyncio.wait([waiting])
         systemd.ready()
         log.info("watching", instance=settings.instance, sources=list(sources))
         await stop.wait()
 
         log.info("stopping")
         systemd.stopping()
-        scheduler.shutdown(wait=False)
-        await lifecycle.end(*polling, working)
-        writer.finish()
-        await asyncio.wait([writing])
+        await lifecycle.end(waiting)
+        await watch.stop_polling()
+        await lifecycle.end(working)
+        await watch.finish()
         await lifecycle.end(telling)  # before the broker's connection, which it may be using
         await lifecycle.end(*others)
 
@@ -222,30 +208,47 @@ def _tell_nobody(_: model.SourceHealth) -> None:
     """Without a broker the health of a source is on the metrics and in `watcher status` alone."""
 
 
-def _state_of(state: engine.State, teller: delivery.Delivery) -> dict[str, Any]:
+def _live(state: engine.State) -> dict[str, Any]:
     statuses = [incident.status for incident in state.incidents.values()]
+    return {"sources": list(state.health.values()), **_counted(statuses)}
+
+
+async def _stored(database: store.Store) -> dict[str, Any]:
+    """Say what the daemon that leads last wrote."""
+    live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+    incidents = await database.incidents(statuses=live, limit=1_000_000)
     return {
-        "sources": list(state.health.values()),
-        "receivers": [
-            {
-                "name": name,
-                "failing": not one.ok,
-                "error": one.error,
-                "owed": one.owed,
-                "owed_since": one.owed_since,
-            }
-            for name, one in teller.states().items()
-        ],
+        "sources": await database.sources(),
+        **_counted([incident.status for incident in incidents]),
+    }
+
+
+def _counted(statuses: list[model.IncidentStatus]) -> dict[str, int]:
+    return {
         "open": statuses.count(model.IncidentStatus.OPEN),
         "acknowledged": statuses.count(model.IncidentStatus.ACKNOWLEDGED),
     }
 
 
-def _exposition(metrics: Metrics, state: engine.State, teller: delivery.Delivery) -> bytes:
+def _receivers(teller: delivery.Delivery) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "failing": not one.ok,
+            "error": one.error,
+            "owed": one.owed,
+            "owed_since": one.owed_since,
+        }
+        for name, one in teller.states().items()
+    ]
+
+
+def _exposition(metrics: Metrics, state: engine.State | None, teller: delivery.Delivery) -> bytes:
     """Bring the gauges of what is open and owed up to date, and write all metrics."""
-    live = _state_of(state, teller)
-    metrics.incidents.labels(model.IncidentStatus.OPEN).set(live["open"])
-    metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(live["acknowledged"])
+    if state is not None:
+        live = _live(state)
+        metrics.incidents.labels(model.IncidentStatus.OPEN).set(live["open"])
+        metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(live["acknowledged"])
     for name, one in teller.states().items():
         metrics.owed.labels(name).set(one.owed)
         metrics.oldest_owed.labels(name).set(one.owed_since.timestamp() if one.owed_since else 0)
@@ -253,12 +256,14 @@ def _exposition(metrics: Metrics, state: engine.State, teller: delivery.Delivery
     return metrics.exposition()
 
 
-def _in_one_line(state: engine.State, teller: delivery.Delivery) -> str:
+def _in_one_line(state: engine.State | None, teller: delivery.Delivery) -> str:
     """Write what `systemctl status` shows."""
-    seen = [health.sight is model.Sight.SEEN for health in state.health.values()]
     failing = [name for name, one in teller.states().items() if not one.ok]
     told = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
-    live = _state_of(state, teller)
+    if state is None:
+        return f"stands by: another daemon leads, {told}"
+    seen = [health.sight is model.Sight.SEEN for health in state.health.values()]
+    live = _live(state)
     return (
         f"{sum(seen)} of {len(seen)} sources seen, {live['open']} incidents open,"
         f" {live['acknowledged']} acknowledged, {told}"

@@ -19,6 +19,9 @@ class Metrics:
     def __init__(self, *, version: str, sources: Iterable[str], receivers: Iterable[str]) -> None:
         registry = self._registry = CollectorRegistry()
         Info("watcher_build", "Version of Watcher", registry=registry).info({"version": version})
+        self.leads = Gauge(
+            "watcher_leads", "1 while this daemon leads, 0 while it stands by", registry=registry
+        )
         self.polls = Counter(
             "watcher_source_polls_total",
             "Polls of a source, by outcome",

@@ -45,6 +45,7 @@ async def connected(drawer, clock, port, **keys):
     keys = settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
     broker = Broker(keys=keys, instance="ops1", clock=clock, first_pause=0.02)
     receiver = MqttReceiver(name="mqtt", broker=broker, shelf=drawer, clock=clock)
+    broker.lead()
     task = asyncio.create_task(broker.run())
     try:
         yield receiver, broker

@@ -66,6 +66,12 @@ class Broker:
         self._health: dict[str, model.SourceHealth] = {}
         self._unsent: set[str] = set()
         self._stirred = asyncio.Event()
+        self._leads = self._announced = False
+
+    def lead(self) -> None:
+        """Say from now on that this daemon leads."""
+        self._leads = True
+        self._stirred.set()
 
     def on_connect(self, greet: Greeter) -> None:
         """Have this done after every connect; it may publish."""
@@ -178,8 +184,8 @@ class Broker:
 
     async def _live(self, client: mqtt_client.Client) -> None:
         """Greet, then publish the sources' health as it changes, until the connection is lost."""
-        for topic in (self._presence, topics.leader(self.prefix)):
-            await client.deliver(topic, ONLINE, retain=True)
+        await client.deliver(self._presence, ONLINE, retain=True)
+        self._announced = False
         log.info("broker connected", broker=self._place)
         self._client, self._fault = client, None
         self._settled.set()
@@ -187,6 +193,9 @@ class Broker:
         self._unsent = set(self._health)
         while True:
             self._stirred.clear()
+            if self._leads and not self._announced:
+                await client.deliver(topics.leader(self.prefix), ONLINE, retain=True)
+                self._announced = True
             try:
                 while self._unsent:
                     await self._send_health(next(iter(self._unsent)))

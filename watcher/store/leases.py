@@ -7,6 +7,7 @@ is given up: its connections end, its claims are free, and another may lead.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -101,6 +102,20 @@ class Leases:
                 raise _given_up()
         async with self._database.write() as connection:
             await self._bury(connection)
+
+    async def stay(self) -> None:
+        """Beat for ever, where the database is shared. Raises as `beat` does, or TemporaryError."""
+        patience = LEASE.total_seconds() - BEAT_SECONDS
+        while self.shared:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                async with asyncio.timeout(patience):
+                    await self.beat()
+            except TimeoutError as error:
+                raise model.TemporaryError(
+                    f"database {self._database.name} has not answered for {patience:g} s: another"
+                    " daemon may lead by now, and this one has to start anew"
+                ) from error
 
     async def leave(self) -> None:
         """Go, so that another may lead at once; a daemon that never came just goes."""

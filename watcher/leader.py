@@ -1,0 +1,134 @@
+"""What only the daemon that leads does: it keeps the state, polls, and steps.
+
+Law: nothing of it begins before the lease is held. Timers are data, so whoever leads next loads
+the tables and goes on where the last one was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # publishes no types
+    AsyncIOScheduler,
+)
+
+from watcher import clock as time
+from watcher import engine, ingest, lifecycle, model, ports
+from watcher.metrics import Metrics
+from watcher.sources import poller
+from watcher.sources import settings as sources_keys
+from watcher.store import store
+
+log = structlog.get_logger()
+
+RETENTION_HOUR = 3  # UTC
+
+
+class Leader:
+    """Does nothing until `lead`. `loops` and `pollers` are what must turn from then on."""
+
+    def __init__(
+        self,
+        *,
+        database: store.Store,
+        retention: timedelta,
+        rules: engine.Ruleset,
+        sources: Mapping[str, ports.Source],
+        keys: Mapping[str, sources_keys.Source],
+        clock: time.Clock,
+        metrics: Metrics,
+        bell: time.Bell,
+        delivery: time.Bell,
+        jobs: time.Bell,
+        health: Callable[[model.SourceHealth], None],
+    ) -> None:
+        self.state: engine.State | None = None
+        self.loops: dict[str, lifecycle.Turning] = {}
+        self.pollers: dict[str, poller.Poller] = {}
+        self._database = database
+        self._retention = retention
+        self._rules = rules
+        self._sources = sources
+        self._keys = keys
+        self._clock = clock
+        self._metrics = metrics
+        self._bell = bell
+        self._delivery = delivery
+        self._jobs = jobs
+        self._health = health
+        self._writer: ingest.Ingest | None = None
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._writing: asyncio.Task[None] | None = None
+        self._polling: list[asyncio.Task[None]] = []
+
+    async def lead(self, token: int, group: asyncio.TaskGroup) -> None:
+        """Load what the last commit left behind, and watch from there on in tasks of `group`."""
+        state = engine.restore(
+            self._rules,
+            await self._database.load(
+                now=self._clock.now(),
+                reopen_within=engine.REOPEN_WITHIN,
+                keep_samples=engine.keep_samples(self._rules),
+            ),
+        )
+        writer = ingest.Ingest(
+            ledger=self._database,
+            token=token,
+            state=state,
+            pollers=self.pollers,
+            clock=self._clock,
+            metrics=self._metrics,
+            bell=self._bell,
+            delivery=self._delivery,
+            jobs=self._jobs,
+            health=self._health,
+        )
+        for name, source in self._sources.items():
+            self.pollers[name] = poller.Poller(
+                source,
+                self._keys[name],
+                submit=writer.submit,
+                clock=self._clock,
+                known=[one.id for one in state.subjects.values() if one.source == name],
+            )
+            self.pollers[name].schedule(self._scheduler)
+        self._scheduler.add_job(self._prune, "cron", hour=RETENTION_HOUR, id="retention")
+        self.state, self._writer, self.loops["ingest"] = state, writer, writer
+        self._writing = group.create_task(writer.run(), name="ingest")
+        await writer.submit(engine.Reloaded(ruleset=self._rules))
+        self._metrics.leads.set(1)
+        self._polling = [
+            group.create_task(each.run(), name=f"poll {name}")
+            for name, each in self.pollers.items()
+        ]
+        self._scheduler.start()
+
+    async def reload(self, rules: engine.Ruleset) -> None:
+        """Put other rules in force; on a daemon that stands by, for when it leads."""
+        self._rules = rules
+        if self._writer is not None:
+            await self._writer.submit(engine.Reloaded(ruleset=rules))
+
+    async def stop_polling(self) -> None:
+        """Ask the vendors no more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await lifecycle.end(*self._polling)
+
+    async def finish(self) -> None:
+        """Make durable what has been handed in, and step no more."""
+        if self._writer is not None and self._writing is not None:
+            self._writer.finish()
+            await asyncio.wait([self._writing])
+
+    async def _prune(self) -> None:
+        now = self._clock.now()
+        try:
+            await self._database.prune(
+                now - self._retention, samples_before=now - engine.keep_samples(self._rules)
+            )
+        except model.TemporaryError as error:
+            log.warning("old rows stay until tomorrow", error=str(error))
