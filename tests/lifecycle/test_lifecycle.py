@@ -1,0 +1,99 @@
+"""How the daemon knows that it lives, and how its tasks end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+from watcher import lifecycle, model
+
+
+def pulse(now: float, *, turned: float = 0, alive_until: float = 1_000) -> lifecycle.Pulse:
+    return lifecycle.Pulse(
+        SimpleNamespace(monotonic=lambda: now),
+        loops={"ingest": SimpleNamespace(turned_at=turned)},
+        pollers={"vyvx": SimpleNamespace(alive_until=alive_until)},
+    )
+
+
+def test_nothing_is_stuck_while_every_loop_turns():
+    assert pulse(30).stuck() == ""
+
+
+def test_a_loop_that_stands_still_is_named():
+    assert pulse(31).stuck() == "ingest has stood still for 31 s"
+
+
+def test_a_poller_that_hangs_is_named():
+    assert pulse(20, alive_until=19).stuck() == "the poller of vyvx has stood still for too long"
+
+
+async def test_the_watchdog_is_fed_only_while_nothing_is_stuck(monkeypatch):
+    sent: list[str] = []
+    monkeypatch.setattr(lifecycle.systemd, "watchdog", lambda: sent.append("fed"))
+    monkeypatch.setattr(lifecycle.systemd, "status", sent.append)
+    for now, expected in ((10, ["fed", "fine"]), (99, [])):
+        sent.clear()
+        feeding = asyncio.create_task(pulse(now).feed(lambda: "fine"))
+        await asyncio.sleep(0)
+        feeding.cancel()
+        assert sent == expected
+
+
+async def test_what_a_person_must_see_leaves_the_group_as_itself():
+    with pytest.raises(model.PermanentError, match="another daemon leads"):
+        async with lifecycle.tasks() as group:
+            group.create_task(failing(model.PermanentError("another daemon leads")))
+            await asyncio.Event().wait()
+
+
+async def test_what_nobody_expected_stays_a_group():
+    with pytest.raises(ExceptionGroup) as caught:
+        async with lifecycle.tasks() as group:
+            group.create_task(failing(ZeroDivisionError()))
+            await asyncio.Event().wait()
+    assert caught.group_contains(ZeroDivisionError)
+
+
+async def test_one_task_that_ends_by_a_failure_ends_all():
+    ended = asyncio.Event()
+
+    async def other() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(model.TemporaryError):
+        async with lifecycle.tasks() as group:
+            group.create_task(other())
+            await asyncio.sleep(0)
+            group.create_task(failing(model.TemporaryError("locked")))
+            await asyncio.Event().wait()
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks_for_the_stop(number):
+    stop = asyncio.Event()
+    with lifecycle.signals(stop, lambda: None):
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            await stop.wait()
+
+
+async def test_a_hangup_does_not_stop():
+    stop, heard = asyncio.Event(), asyncio.Event()
+    with lifecycle.signals(stop, heard.set):
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(5):
+            await heard.wait()
+    assert not stop.is_set()
+
+
+async def failing(error: Exception) -> None:
+    raise error
