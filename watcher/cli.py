@@ -232,6 +232,9 @@ def status(config: Config = DEFAULT, socket: Socket = None, *, as_json: AsJson =
         _print_json(answer)
         return
     typer.echo(f"{answer['instance']}: watcher {answer['version']}, since {answer['since'][:19]}Z")
+    for daemon in answer["daemons"]:
+        state = "leads" if daemon["leads"] else "stands by"
+        typer.echo(f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z")
     for source in answer["sources"]:
         seen = source["last_success"]
         last = f"last seen {seen[:19]}Z" if seen else "not seen yet"
