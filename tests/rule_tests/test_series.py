@@ -1,0 +1,44 @@
+"""What people write of a vendor, step by step."""
+
+import pytest
+
+from watcher.rule_tests import series
+from watcher.rule_tests.series import Mark
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("online*2 offline online", ["online", "online", "offline", "online"]),
+        ("50+5*3 7", [50.0, 55.0, 60.0, 7.0]),
+        ("90-10*2", [90.0, 80.0]),
+        ("0.1+0.1*3", [0.1, 0.2, 0.3]),
+        ("-1*2", [-1.0, -1.0]),
+        ("change_pending _*2", ["change_pending", Mark.GAP, Mark.GAP]),
+        (
+            "fails refused absent unreadable stale",
+            [Mark.FAILS, Mark.REFUSED, Mark.ABSENT, Mark.UNREADABLE, Mark.STALE],
+        ),
+        (50, [50.0]),
+    ],
+)
+def test_a_series_is_read_step_by_step(text, values):
+    assert list(series.parse(text).values) == values
+
+
+@pytest.mark.parametrize(
+    "text", ["", "online*", "on-line", "5+*3", "online*0", "x*1000001", "5*-1"]
+)
+def test_what_is_no_series_is_refused_with_a_sentence(text):
+    with pytest.raises(ValueError, match=r"cannot read|steps|empty"):
+        series.parse(text)
+
+
+def test_the_last_value_goes_on():
+    said = series.parse("online offline")
+    assert [said.at(step) for step in (0, 1, 2, 99)] == ["online", *["offline"] * 3]
+
+
+def test_a_mark_has_the_last_value_before_it():
+    said = series.parse("_ 5 stale")
+    assert [said.known(step) for step in (0, 1, 2, 9)] == [None, 5.0, 5.0, 5.0]

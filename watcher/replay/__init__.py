@@ -1,0 +1,1 @@
+"""The journal again, through the rules in force and through others: what would have been told."""

@@ -1,0 +1,78 @@
+"""Plays a test on the engine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from watcher import engine, model
+from watcher.rule_tests import schema
+from watcher.rule_tests.judge import Course, Difference, judge
+from watcher.rule_tests.load import Written
+from watcher.rule_tests.script import Script
+
+_JUST_BEFORE = timedelta.resolution
+
+
+def play(written: Written) -> list[Difference]:
+    """Play a test; give what is not as expected."""
+    test, script, course = written.test, Script(written), Course()
+    drive = engine.Drive(engine.restore(written.rules), now=test.start, answer=script.answer)
+    found: list[Difference] = []
+    for at, what in _plan(test, script):
+        match what:
+            case int():
+                course.follow(drive.wait(at))
+                found += judge(written, what, drive.state, course)
+            case schema.Act():
+                course.follow(drive.wait(at - _JUST_BEFORE))
+                refusal = _act(what, at, drive, course)
+                if refusal:
+                    place = written.place("inbox", test.inbox.index(what))
+                    found.append(Difference(place, what.at, what.do, refusal))
+            case str():
+                course.follow(drive.wait(at - _JUST_BEFORE))
+                course.follow(drive.take(script.poll(what, at), at))
+    return found
+
+
+def _plan(test: schema.Test, script: Script) -> Iterator[tuple[datetime, str | schema.Act | int]]:
+    """Order a test: at one time the polls come first, then what people do, then what must be so."""
+    rest: list[tuple[timedelta, int, int]] = [
+        *((act.at, 0, number) for number, act in enumerate(test.inbox)),
+        *((each.at, 1, number) for number, each in enumerate(test.expect)),
+    ]
+    waiting = sorted(rest)
+    for at, source in script.polls():
+        while waiting and test.start + waiting[0][0] < at:
+            yield _due(test, waiting.pop(0))
+        yield at, source
+    for each in waiting:
+        yield _due(test, each)
+
+
+def _due(test: schema.Test, due: tuple[timedelta, int, int]) -> tuple[datetime, schema.Act | int]:
+    at, is_expectation, number = due
+    return test.start + at, number if is_expectation else test.inbox[number]
+
+
+def _act(act: schema.Act, at: datetime, drive: engine.Drive, course: Course) -> str:
+    """Do what a person does; say why it cannot be done."""
+    incident = course.find(act)
+    if incident is None:
+        return f"there is no incident of {act.rule} yet"
+    steps = list(drive.take(_command(act, incident), at))
+    course.follow(steps)
+    return steps[-1].refusal
+
+
+def _command(act: schema.Act, incident: str) -> model.Command:
+    match act.do:
+        case "ack":
+            return model.Acknowledged(incident=incident, by=act.by)
+        case "unack":
+            return model.Unacknowledged(incident=incident, by=act.by)
+        case "resolve":
+            return model.ResolvedByHand(incident=incident, by=act.by)
+        case "note":
+            return model.Noted(incident=incident, by=act.by, text=act.text)

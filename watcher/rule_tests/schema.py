@@ -1,0 +1,167 @@
+"""The keys of rule tests, as pydantic reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
+
+from watcher import model
+from watcher.fields import Duration
+from watcher.rule_tests import series
+from watcher.ruleset.schema import Part, Span, Words
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _not_negative(value: timedelta) -> timedelta:
+    if value < timedelta(0):
+        raise ValueError("must not be negative")
+    return value
+
+
+def _offset(value: object) -> object:
+    """Read -10m as well: before the start of the test."""
+    if isinstance(value, str) and value.startswith("-"):
+        return -model.parse_duration(value[1:])
+    return model.parse_duration(value) if isinstance(value, str) and value[-1:].isalpha() else value
+
+
+def _series(value: object) -> series.Series:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(  # noqa: TRY004  # pydantic makes a fault of this one alone
+            "expected a series, as in online*3 offline*10 online"
+        )
+    return series.parse(value)
+
+
+Offset = Annotated[Duration, AfterValidator(_not_negative)]
+Moment = Annotated[timedelta | AwareDatetime, BeforeValidator(_offset)]
+Values = Annotated[series.Series, BeforeValidator(_series)]
+Pair = tuple[Moment | None, Moment | None]
+
+
+class Booking(Part):
+    """One reservation's schedule; each window is [START, END], offsets or times, null if open."""
+
+    id: str = Field("1", description="The reservation's own id")
+    scheduled: Pair = Field((None, None), description="As booked")
+    reserved: Pair = Field((None, None), description="As held by the vendor")
+    actual: Pair = Field((None, None), description="As it really was")
+    activated: tuple[Pair, ...] = Field((), description="When it was switched on")
+    terminal: bool = Field(default=False, description="The vendor says that it is over")
+
+
+class Details(Part):
+    """What the vendor answers when it is asked for the subject alone."""
+
+    labels: dict[str, str] = Field({}, description="Who and where it is")
+    bookings: tuple[Booking, ...] = ()
+    notes: tuple[str, ...] = ()
+    after: Offset = Field(timedelta(0), description="How long the answer takes")
+    error: str = Field("", description="The answer is this failure")
+
+
+class Subject(Part):
+    """One subject and what its vendor says of it at each step."""
+
+    labels: dict[str, str] = Field({}, description="Labels that every poll brings")
+    details: Details = Details()
+    series: dict[str, Values] = Field(
+        description="By field, or metric and direction (utilization in)", min_length=1
+    )
+
+
+class Act(Part):
+    """What a person does at a time."""
+
+    at: Offset
+    do: Literal["ack", "unack", "resolve", "note"]
+    rule: str = Field(description="The rule of the incident")
+    subject: str | None = Field(None, description="One of its subjects, where there are several")
+    by: str = "somebody"
+    text: str = Field("", description="Of a note")
+
+
+class Incident(Part):
+    """An incident as it must be; keys that are left out may be anything."""
+
+    rule: str
+    subjects: Words | None = None
+    status: model.IncidentStatus | None = None
+    resolution: model.Resolution | None = None
+    severity: model.Severity | None = None
+    title: str | None = None
+    summary: str | None = None
+    fault_domain: model.FaultDomain | None = None
+    flags: Words | None = Field(None, min_length=0)
+    notify: Words | None = Field(None, min_length=0)
+    runbook: str | None = None
+    acknowledged_by: str | None = None
+    opened: Offset | None = Field(None, description="How long after the start")
+    resolved: Offset | None = Field(None, description="How long after the start")
+
+
+class Told(Part):
+    """A message that people must notice; * in a text stands for anything."""
+
+    text: str
+    title: str | None = None
+    rule: str | None = None
+    at: Offset | None = None
+
+
+def _told(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Expectation(Part):
+    """What must be so at a time; only the keys that are given are looked at."""
+
+    at: Offset
+    pending: dict[str, Words] | None = Field(None, description="Every pending alert: rule, subject")
+    firing: dict[str, Words] | None = Field(None, description="Every firing alert: rule, subject")
+    incidents: tuple[Incident, ...] | None = Field(
+        None, description="Every incident that was opened until then, in order"
+    )
+    told: tuple[Annotated[Told, BeforeValidator(_told)], ...] | None = Field(
+        None, description="Everything told since the expectation before that says `told`"
+    )
+
+
+class Test(Part):
+    """One story and what must come of it."""
+
+    name: str = Field(min_length=1, max_length=200)
+    start: AwareDatetime = Field(START, description="Time of step 0")
+    step: Span = Field(timedelta(minutes=1), description="Time between polls")
+    subjects: dict[str, Subject] = Field(description="By key: SOURCE/ID", min_length=1)
+    inbox: tuple[Act, ...] = Field((), description="What people do")
+    expect: tuple[Expectation, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        times = [each.at for each in self.expect]
+        if times != sorted(times):
+            raise ValueError("expect must be in the order of time")
+        if times[-1] / self.step > series.LONGEST:
+            raise ValueError(f"has more than {series.LONGEST:,} steps; make step longer")
+        return self
+
+
+class Source(Part):
+    """A source that the rules name; default: one of each kind, named like its kind."""
+
+    kind: Literal["vyvx", "evpl", "internet_on_demand"]
+    blind_after: Span | None = None
+    granularity: Span | None = None
+
+
+class TestFile(Part):
+    """One file of tests."""
+
+    rules: Words = Field(description="Rule files, relative to this one; globs are fine")
+    inventory: str | None = Field(None, description="The inventory, relative to this file")
+    sources: dict[str, Source] = Field({}, description="By name")
+    tests: tuple[object, ...] = ()  # each is read as a Test of its own, so that all faults are told
