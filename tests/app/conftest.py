@@ -205,35 +205,36 @@ def home(world, mosquitto, tmp_path) -> Path:
     return place
 
 
+@asynccontextmanager
+async def started(home: Path) -> AsyncIterator[Daemon]:
+    """Run `watcher run`; it counts as started when its control socket is there."""
+    log = home / "daemon.log"
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "watcher",
+            "run",
+            "--config",
+            str(home / "config.toml"),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+
+        async def listening() -> bool:
+            assert process.returncode is None, log.read_text()
+            return (home / "c.sock").exists()
+
+        await eventually(listening)
+        yield Daemon(process=process, log=log, home=home)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 @pytest.fixture
 def daemon(home):
-    """Start `watcher run`; it counts as started when its control socket is there."""
-
-    @asynccontextmanager
-    async def start() -> AsyncIterator[Daemon]:
-        log = home / "daemon.log"
-        with log.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "watcher",
-                "run",
-                "--config",
-                str(home / "config.toml"),
-                stdout=output,
-                stderr=output,
-            )
-        try:
-
-            async def listening() -> bool:
-                assert process.returncode is None, log.read_text()
-                return (home / "c.sock").exists()
-
-            await eventually(listening)
-            yield Daemon(process=process, log=log, home=home)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    return start
+    """Start `watcher run` on one installation, any number of times."""
+    return lambda: started(home)

@@ -1,0 +1,157 @@
+"""Two daemons on one PostgreSQL: whichever is killed, stopped or frozen, the other goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import Daemon, World, eventually, started
+from watcher import control
+
+pytestmark = pytest.mark.broker
+
+OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
+ONLINE = {"id": "1234567", "state": "online"}
+TAKEOVER = 10  # seconds, the budget
+
+
+@dataclass(kw_only=True)
+class Pair:
+    """`ops1` leads at first, `ops2` stands by."""
+
+    ops1: Daemon
+    ops2: Daemon
+
+    async def leader(self, asked: Daemon) -> list[str]:
+        answer = await control.ask(asked.home / "c.sock", "GET", "/status")
+        return [one["instance"] for one in answer["daemons"] if one["leads"]]
+
+
+@pytest.fixture
+async def pair(home, postgresql_url) -> AsyncIterator[Pair]:
+    async with (
+        instance(home, "ops1", postgresql_url) as ops1,
+        instance(home, "ops2", postgresql_url) as ops2,
+    ):
+        yield Pair(ops1=ops1, ops2=ops2)
+
+
+@asynccontextmanager
+async def instance(home: Path, name: str, url: str) -> AsyncIterator[Daemon]:
+    """The same configuration, as on a host of its own."""
+    place = home.parent / name
+    place.mkdir(exist_ok=True)
+    for file in ("rules.yaml", "inventory.yaml"):
+        (place / file).write_text((home / file).read_text())
+    config = (home / "config.toml").read_text().replace('instance = "e2e"', f'instance = "{name}"')
+    (place / "config.toml").write_text(f'{config}\n[store]\nurl = "{url}"\n')
+    async with started(place) as daemon:
+        yield daemon
+
+
+async def told(world: World) -> bool:
+    """One thread with its findings, PDF and preview."""
+    (parent,) = await world.parents()
+    files = [
+        file["name"] for reply in await world.thread(parent) for file in reply.get("files", [])
+    ]
+    assert sorted(name.rpartition(".")[2] for name in files) == ["pdf", "png"]
+    return True
+
+
+async def recovered(world: World) -> bool:
+    (parent,) = await world.parents()
+    replies = await world.thread(parent)
+    return "recovered" in json.dumps(replies[-1]).lower()
+
+
+async def nothing_twice(world: World) -> None:
+    (parent,) = await world.parents()
+    replies = await world.thread(parent)
+    marks = [
+        reply["metadata"]["event_payload"].get("event_id")
+        for reply in replies
+        if reply.get("metadata")
+    ]
+    assert len(marks) == len(set(marks))
+    assert sum(len(reply.get("files", [])) for reply in replies) == 2
+
+
+async def test_one_leads_and_the_status_of_both_says_who(pair):
+    for asked in (pair.ops1, pair.ops2):
+        answer = await control.ask(asked.home / "c.sock", "GET", "/status")
+        assert [(one["instance"], one["leads"]) for one in answer["daemons"]] == [
+            ("ops1", True),
+            ("ops2", False),
+        ]
+        assert [source["source"] for source in answer["sources"]] == ["vyvx"]
+
+
+async def test_the_leader_is_killed_and_the_other_steps_within_ten_seconds(world, pair):
+    await world.change(vyvx=OFFLINE)
+    await eventually(lambda: told(world))
+    pair.ops1.process.kill()
+    await world.change(vyvx=ONLINE)
+    await eventually(lambda: recovered(world), within=TAKEOVER)
+    await nothing_twice(world)
+    assert await pair.leader(pair.ops2) == ["ops2"]
+    assert (await world.calls())["lumen.diagnostics"] == 1
+
+
+async def test_a_leader_killed_while_it_tells_leaves_nothing_untold_and_nothing_twice(world, pair):
+    hang = {"vendor": "slack", "kind": "hang", "endpoint": "chat.postMessage", "times": 1}
+    await world.change(fault=hang)
+    await world.change(vyvx=OFFLINE)
+
+    async def telling() -> bool:
+        return (await world.calls())["slack.chat.postMessage"] >= 1
+
+    await eventually(telling)
+    pair.ops1.process.kill()
+    await world.change(clear="slack")
+    await eventually(lambda: told(world), within=30)
+    await world.change(vyvx=ONLINE)
+    await eventually(lambda: recovered(world), within=TAKEOVER)
+    await nothing_twice(world)
+
+
+async def test_a_frozen_leader_is_replaced_and_ends_when_it_wakes(world, pair):
+    await world.change(vyvx=OFFLINE)
+    await eventually(lambda: told(world))
+    pair.ops1.process.send_signal(signal.SIGSTOP)
+    await world.change(vyvx=ONLINE)
+    await eventually(lambda: recovered(world), within=TAKEOVER)
+    pair.ops1.process.send_signal(signal.SIGCONT)
+    async with asyncio.timeout(10):
+        assert await pair.ops1.process.wait() == 1
+    last = pair.ops1.log.read_text().splitlines()[-1]
+    assert "another" in last
+    assert "start anew" in last
+    assert "Traceback" not in pair.ops1.log.read_text()
+    await nothing_twice(world)
+    assert await pair.leader(pair.ops2) == ["ops2"]
+
+
+async def test_a_leader_that_is_stopped_hands_over_at_once(world, pair):
+    await world.change(vyvx=OFFLINE)
+    await eventually(lambda: told(world))
+    assert await pair.ops1.stop() == 0
+    await world.change(vyvx=ONLINE)
+    await eventually(lambda: recovered(world), within=4)
+    await nothing_twice(world)
+
+
+async def test_an_acknowledgement_on_the_daemon_that_stands_by_counts(world, pair):
+    await world.change(vyvx=OFFLINE)
+    await eventually(lambda: told(world))
+    socket = pair.ops2.home / "c.sock"
+    (incident,) = (await control.ask(socket, "GET", "/incidents"))["incidents"]
+    answer = await control.ask(socket, "POST", f"/incidents/{incident['id']}/ack", {"by": "ada"})
+    assert answer["incident"]["status"] == "acknowledged"
