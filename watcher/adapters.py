@@ -116,9 +116,12 @@ def _traits(name: str, source: sources_keys.Source) -> engine.SourceTraits:
             blind_after=source.blind_after,
             granularity=source.granularity,
         )
-    return engine.SourceTraits(
-        name=name,
-        kind=source.kind,
-        blind_after=source.blind_after,
-        detailed=isinstance(source, sources_keys.VyvxSource),
-    )
+    if isinstance(source, sources_keys.VyvxSource):
+        return engine.SourceTraits(
+            name=name,
+            kind=source.kind,
+            blind_after=source.blind_after,
+            detailed=True,
+            pre_roll=source.pre_roll,
+        )
+    return engine.SourceTraits(name=name, kind=source.kind, blind_after=source.blind_after)

@@ -24,6 +24,9 @@ class Book:
             return engine.Extra(service_ids=("SVC-PO",), labels={"customer": "acme"})
         return self.extras.get(key, engine.Extra())
 
+    def knows(self, key: str) -> bool:
+        return key in self.extras
+
 
 def rule(name="down", condition=DOWN, sources=("vyvx",), **keys):
     keys.setdefault(

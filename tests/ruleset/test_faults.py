@@ -76,8 +76,11 @@ def faults(load, tmp_path):
             "0.yaml:5:10: r.for: 20 is no duration: write it with its unit, as in 15s, 5m, 4h, 30d",
         ),
         (
-            DOWN + "    during: [on_air]\n",
-            "0.yaml:5:5: r.during: is not supported yet",
+            DOWN + "    during: [on_aire]\n",
+            (
+                "0.yaml:5:14: r.during[0]: expected 'booked', 'pre_roll', 'on_air', 'overrun', "
+                "'ended' or 'unknown'"
+            ),
         ),
         (
             DOWN + "    severity: fatal\n",

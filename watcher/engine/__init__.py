@@ -1,6 +1,7 @@
 """What follows from an event: pure, so that live, replay, rule tests and restart are one path."""
 
 from watcher.engine.drive import Answer, Drive, Step
+from watcher.engine.phases import DURING, PRE_ROLL
 from watcher.engine.rule import (
     Blind,
     Condition,
@@ -31,6 +32,8 @@ from watcher.engine.state import (
 from watcher.engine.step import Event, Reloaded, step
 
 __all__ = [
+    "DURING",
+    "PRE_ROLL",
     "REOPEN_WITHIN",
     "Answer",
     "Blind",

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from watcher import model
 from watcher.engine import details, incidents
 from watcher.engine.conditions import Verdict
-from watcher.engine.rule import Rule, Threshold, Transition
+from watcher.engine.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
 from watcher.model import AlertState
@@ -150,6 +150,9 @@ def _stay(turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict) -> None:
 def _clear(
     turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime, *, broken: bool
 ) -> None:
+    if verdict.ended:
+        over(turn, alert, model.Resolution.ENDED)
+        return
     due = at + rule.keep_firing_for if alert.due is None or broken else alert.due
     if due <= at:
         over(turn, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
@@ -167,10 +170,11 @@ def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
 
 
 def forget_if_vanished(turn: Turn, key: str) -> None:
-    """Drop a subject that is gone once nothing fires on it."""
+    """Drop a subject that is gone once no alert holds it."""
     subject = turn.state.subjects.get(key)
-    firing = turn.state.alerts_on(key, AlertState.FIRING)
-    if subject is not None and subject.missed >= 2 and not firing:
+    alive = {AlertState.FIRING, AlertState.PENDING}
+    held = any(alert.state in alive for alert in turn.state.alerts_on(key))
+    if subject is not None and subject.missed >= 2 and not held:
         turn.forget(key)
 
 
@@ -191,13 +195,17 @@ def _is_confirmed(turn: Turn, rule: Rule, alert: model.Alert, at: datetime | Non
     seen: datetime | None
     if isinstance(rule.condition, Threshold):
         seen = at or turn.state.samples.latest(alert.subject, rule.condition.metric)
-    elif "/" not in alert.subject:
-        seen = turn.now  # a source itself: that it cannot be seen is the observation
+    elif "/" not in alert.subject or _is_of_vanishing(rule):
+        seen = turn.now  # that something cannot be seen is the observation
     else:
         subject = turn.state.subjects[alert.subject]
         health = turn.state.health[subject.source]
         seen = None if subject.missed else health.last_success
     return seen is not None and alert.due is not None and seen >= alert.due
+
+
+def _is_of_vanishing(rule: Rule) -> bool:
+    return isinstance(rule.condition, Expression) and rule.condition.of_vanishing
 
 
 def arm(turn: Turn, alert: model.Alert) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import alerts, incidents, polls, wording
+from watcher.engine import alerts, details, incidents, polls, vanishing, wording
 from watcher.engine.state import IllegalCommand
 from watcher.engine.turn import Turn
 from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus, Sight
@@ -107,7 +107,7 @@ def detailed(turn: Turn, event: model.DetailsRead) -> None:
     if subject is None:
         return  # it vanished meanwhile
     had = turn.scene(subject.key).extra.service_ids
-    answered = replace(subject, asked_at=None)
+    answered = replace(subject, asked_at=None, answered_at=turn.now)
     if event.details is not None:
         answered = replace(
             answered,
@@ -116,16 +116,18 @@ def detailed(turn: Turn, event: model.DetailsRead) -> None:
             notes=event.details.notes,
             detailed_at=turn.now,
         )
-    if answered == subject:
-        return
     turn.keep_subject(answered)
+    details.arm(turn, answered)
     news = {
         name: value for name, value in answered.labels.items() if subject.labels.get(name) != value
     }
     for alert in state.alerts_on(subject.key, AlertState.FIRING):
         _update(turn, alert, news, had=had, waited=subject.asked_at is not None)
     seen = state.sight(subject.source)
-    if subject.source in state.awaited or seen is Sight.BLIND or subject.missed:
+    if subject.source in state.awaited or seen is Sight.BLIND or subject.missed == 1:
+        return
+    if subject.missed:
+        vanishing.judge(turn, subject.key)
         return
     if seen is Sight.SEEN:
         polls.judge_changed(turn, state.plans[subject.source], answered)

@@ -1,6 +1,7 @@
 """Whether a rule's condition holds on a subject now: true, false, or None for "cannot tell".
 
-Law: `where` is asked last, and only of what is not false already.
+Law: the condition is asked first, then `where`, then `during`, each only of what is not false
+already: the last one may cost a call to the vendor.
 """
 
 from __future__ import annotations
@@ -8,16 +9,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from watcher import model
+from watcher.engine import details
 from watcher.engine.rule import Context, ExpressionError, Predicate, Rule, Transition
 from watcher.engine.turn import Turn
 
 
 class Verdict(NamedTuple):
-    """A condition's truth, the value that it is about, and what the value was before."""
+    """A condition's truth, the value that it is about, and what the value was before.
+
+    `ended` says that it is false because of the reservation's phase alone.
+    """
 
     truth: bool | None
     value: model.Scalar = None
     was: str | None = None
+    ended: bool = False
 
 
 def transition(turn: Turn, rule: Rule, condition: Transition, subject: model.Subject) -> Verdict:
@@ -29,14 +35,14 @@ def transition(turn: Turn, rule: Rule, condition: Transition, subject: model.Sub
     value = subject.fields.get(condition.field)
     if value not in condition.to:
         if value is None or value == model.UNKNOWN:
-            return with_where(
+            return narrowed(
                 turn, rule, subject.key, Verdict(None, value, _was(turn, rule, subject))
             )
         return Verdict(False, value)
     before = subject.previous.get(condition.field)
     was = _was(turn, rule, subject) if before is None or before in condition.to else str(before)
     allowed = condition.from_ is None or was is None or was in condition.from_
-    return with_where(turn, rule, subject.key, Verdict(allowed, value, was))
+    return narrowed(turn, rule, subject.key, Verdict(allowed, value, was))
 
 
 def _was(turn: Turn, rule: Rule, subject: model.Subject) -> str | None:
@@ -44,13 +50,27 @@ def _was(turn: Turn, rule: Rule, subject: model.Subject) -> str | None:
     return None if alert is None else alert.entered_from
 
 
-def with_where(turn: Turn, rule: Rule, key: str, verdict: Verdict) -> Verdict:
-    """Add the rule's `where`; one that fails, or cannot tell, holds nothing back."""
-    if rule.where is None or verdict.truth is False:
+def narrowed(turn: Turn, rule: Rule, key: str, verdict: Verdict) -> Verdict:
+    """Add the rule's `where` and `during`.
+
+    A `where` that fails, or cannot tell, holds nothing back. A phase holds back only by a schedule
+    that was just read again; until then nobody can tell.
+    """
+    if verdict.truth is False:
         return verdict
-    if ask(turn, rule, rule.where, key, turn.scene(key).context, failed=True) is False:
-        return verdict._replace(truth=False)
-    return verdict
+    if rule.where is not None:
+        context = turn.scene(key).context
+        if ask(turn, rule, rule.where, key, context, failed=True) is False:
+            return verdict._replace(truth=False)
+    subject = turn.state.subjects.get(key)
+    if subject is None:
+        return verdict
+    phase = turn.scene(key).phase if subject.bookings else model.Phase.UNKNOWN
+    if phase in rule.during:
+        return verdict
+    if not details.are_settled(turn, subject):
+        return verdict._replace(truth=None)
+    return verdict._replace(truth=False, ended=True)
 
 
 def ask(

@@ -1,34 +1,35 @@
-"""A subject's details: asked for when an alert becomes pending, waited for at most five seconds.
+"""A subject's details: asked for when they matter, waited for at most five seconds.
 
-Law: they gate the first paging of a subject that was never detailed, and nothing else.
+Law: they gate the first paging of a subject that was never detailed, and every decision that a
+reservation's schedule keeps people from being told. Where they cannot be had, the schedule that is
+known stands, and an unknown one pages.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.engine import phases
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
 
 WAIT = timedelta(seconds=5)
 FRESH = timedelta(minutes=15)
+AT_AN_EDGE = timedelta(minutes=1)  # an older schedule is read again when its phase changes
 
 
-def ask(turn: Turn, key: str) -> None:
+def ask(turn: Turn, key: str, *, fresh: timedelta = FRESH) -> None:
     """Ask for a subject's details unless they are fresh, or were asked for lately."""
     subject = turn.state.subjects.get(key)
     if subject is None or not turn.state.ruleset.sources[subject.source].detailed:
         return
     if any(
-        at is not None and turn.now - at <= FRESH for at in (subject.detailed_at, subject.asked_at)
+        at is not None and turn.now - at <= fresh for at in (subject.detailed_at, subject.asked_at)
     ):
         return
-    turn.want(model.DetailsNeeded(subject=key))
-    if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
-        turn.keep_subject(replace(subject, asked_at=turn.now))
-        turn.state.timers.arm(Timer(Purpose.DETAILS, key), turn.now + WAIT)
+    _want(turn, subject)
 
 
 def are_ready(turn: Turn, key: str) -> bool:
@@ -40,3 +41,47 @@ def are_ready(turn: Turn, key: str) -> bool:
         or subject.asked_at is None
         or turn.now >= subject.asked_at + WAIT
     )
+
+
+def are_settled(turn: Turn, subject: model.Subject) -> bool:
+    """Whether the schedule may keep an alert back: it was read again in this phase, or cannot be.
+
+    Asks for it where it was not. A reservation may have been extended since it was read.
+    """
+    traits = turn.state.ruleset.sources[subject.source]
+    if not traits.detailed:
+        return True
+    edge = phases.last_edge(subject.bookings, turn.now, traits.pre_roll)
+    answered = subject.answered_at
+    if answered is not None and turn.now - answered <= FRESH and (edge is None or answered >= edge):
+        return True
+    if subject.asked_at is None:
+        _want(turn, subject)
+        return False
+    return turn.now >= subject.asked_at + WAIT
+
+
+def arm(turn: Turn, subject: model.Subject) -> None:
+    """Set the timer of the next change of phase; an overrun is looked at again and again."""
+    timer = Timer(Purpose.PHASE, subject.key)
+    if not subject.bookings:
+        turn.state.timers.disarm(timer)
+        return
+    pre_roll = turn.state.ruleset.sources[subject.source].pre_roll
+    edges: list[datetime | None] = [phases.next_edge(subject.bookings, turn.now, pre_roll)]
+    if phases.phase(subject.bookings, turn.now, pre_roll) is model.Phase.OVERRUN:
+        looked = max(filter(None, (subject.answered_at, subject.asked_at)), default=turn.now)
+        again = looked + phases.LOOK_AGAIN
+        edges.append(again if again > turn.now else turn.now + phases.LOOK_AGAIN)
+    ahead = min((at for at in edges if at is not None), default=None)
+    if ahead is None:
+        turn.state.timers.disarm(timer)
+    else:
+        turn.state.timers.arm(timer, ahead)
+
+
+def _want(turn: Turn, subject: model.Subject) -> None:
+    turn.want(model.DetailsNeeded(subject=subject.key))
+    if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
+        turn.keep_subject(replace(subject, asked_at=turn.now))
+        turn.state.timers.arm(Timer(Purpose.DETAILS, subject.key), turn.now + WAIT)

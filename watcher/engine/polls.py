@@ -1,7 +1,6 @@
-"""What an answered poll says: subjects seen, samples, and what is missing.
+"""What an answered poll says: subjects seen, and samples.
 
-Law: what a poll does not name is not down; it has vanished when two complete polls in a row miss
-it, or three when more than half of all go missing at once.
+Law: subjects first, then their samples, then what is missing; what waited for a poll fires last.
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from watcher import model
-from watcher.engine import alerts, conditions, details, sight, windows
+from watcher.engine import alerts, conditions, details, sight, vanishing, windows
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.state import Plan
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
-from watcher.model import AlertState, EntryKind, Sight
-
-_MASS = 10  # fewer than this may well vanish at once
+from watcher.model import AlertState, Sight
 
 
 def answered(turn: Turn, event: model.Polled) -> None:
@@ -32,7 +29,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
     first = event.complete and source in state.awaited
     if first:
         state.awaited.discard(source)
-    again = _return_missing(turn, event)
+    again = vanishing.return_missing(turn, event)
     unread = {*event.absent, *event.unreadable, *state.missing.get(source, ())}
     judged = set()
     for seen in event.seen:
@@ -41,9 +38,12 @@ def answered(turn: Turn, event: model.Polled) -> None:
             judge_changed(turn, plan, state.subjects[seen.key], broken=broken)
     _take_samples(turn, event, plan, broken=broken)
     if event.complete:
-        _miss(turn, event)
-    if first or before is not Sight.SEEN:
+        vanishing.miss(turn, event)
+    if first:  # under new rules, or after a time that nobody watched, everything may be news
+        again |= {key for key, subject in state.subjects.items() if subject.source == source}
+    elif before is not Sight.SEEN:
         again |= {alert.subject for alert in state.alerts_of(source)}
+    again |= set(state.passed.pop(source, ()))
     for key in sorted(again - judged - unread):
         judge_changed(turn, plan, state.subjects[key], broken=broken)
     _confirm(turn, source, unread)
@@ -66,6 +66,8 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
                 vendor_time=seen.vendor_time,
             )
         )
+        if turn.state.ruleset.inventory.knows(seen.key):
+            details.ask(turn, seen.key)
         return True
     labels = old.labels
     if any(labels.get(name) != value for name, value in seen.labels.items()):
@@ -91,6 +93,7 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
             notes=old.notes,
             asked_at=old.asked_at,
             detailed_at=old.detailed_at,
+            answered_at=old.answered_at,
             since=turn.now,
             vendor_time=seen.vendor_time,
             missed=old.missed,
@@ -112,8 +115,25 @@ def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: boo
     for rule, expression in plan.expressions:
         truth = conditions.ask(turn, rule, expression.holds, key, context, failed=False)
         if truth or (known and rule.name in known):
-            verdict = conditions.with_where(turn, rule, key, conditions.Verdict(truth))
+            verdict = conditions.narrowed(turn, rule, key, conditions.Verdict(truth))
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+
+
+def pass_edge(turn: Turn, key: str) -> None:
+    """Take in that a reservation's phase may have changed, unless its source cannot be seen."""
+    state = turn.state
+    subject = state.subjects.get(key)
+    if subject is None:
+        return
+    details.ask(turn, key, fresh=details.AT_AN_EDGE)
+    subject = state.subjects[key]
+    details.arm(turn, subject)
+    if subject.source in state.awaited or state.sight(subject.source) is not Sight.SEEN:
+        state.passed.setdefault(subject.source, {})[key] = None
+    elif not subject.missed:
+        judge_changed(turn, state.plans[subject.source], subject)
+        if state.alerts_on(key, AlertState.PENDING):
+            turn.want(model.PollNeeded(source=subject.source))
 
 
 def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
@@ -168,59 +188,8 @@ def _judge_samples(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) 
             active=alert is not None and alert.state is not AlertState.INACTIVE,
         )
         verdict = conditions.Verdict(None if stale else truth, value)
-        verdict = conditions.with_where(turn, rule, key, verdict)
+        verdict = conditions.narrowed(turn, rule, key, verdict)
         alerts.apply(turn, rule, key, verdict, at=at, broken=broken)
-
-
-def _return_missing(turn: Turn, event: model.Polled) -> set[str]:
-    """Take back subjects that an earlier poll missed and this one shows."""
-    state = turn.state
-    missing = state.missing.get(event.source, {})
-    back = {seen.key for seen in event.seen if seen.key in missing} if missing else set()
-    for key in sorted(back):
-        for alert in turn.state.alerts_on(key, AlertState.FIRING):
-            if alerts.is_vanished(turn, alert):
-                turn.keep_alert(replace(alert, due=None))
-                state.timers.disarm(Timer(Purpose.CLEAR, key, alert.rule))
-                if alert.incident:
-                    turn.write(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
-        turn.keep_subject(replace(state.subjects[key], missed=0))
-        del missing[key]
-    return back
-
-
-def _miss(turn: Turn, event: model.Polled) -> None:
-    """Count the complete polls that missed a subject, and let it vanish."""
-    state = turn.state
-    absent = sorted(key for key in set(event.absent) if key in state.subjects)
-    twice = sum(state.subjects[key].missed == 1 for key in absent)
-    mass = twice > _MASS and twice * 2 > event.total + len(absent)
-    for key in absent:
-        missed = state.subjects[key].missed + 1
-        firing = turn.state.alerts_on(key, AlertState.FIRING)
-        if any(alerts.is_vanished(turn, alert) for alert in firing):
-            continue
-        turn.keep_subject(replace(state.subjects[key], missed=missed))
-        state.missing.setdefault(event.source, {})[key] = None
-        for alert in firing:
-            if alert.due is not None:
-                turn.keep_alert(replace(alert, due=None))
-                state.timers.disarm(Timer(Purpose.CLEAR, key, alert.rule))
-        if missed > 2 or (missed == 2 and not mass):
-            _vanish(turn, key)
-
-
-def _vanish(turn: Turn, key: str) -> None:
-    for alert in turn.state.alerts_on(key, AlertState.FIRING):
-        waiting = replace(alert, due=turn.now + alerts.VANISHED_FOR)
-        turn.keep_alert(waiting)
-        alerts.arm(turn, waiting)
-        if alert.incident:
-            text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
-            turn.write(alert.incident, EntryKind.VANISHED, text, notify=True)
-    for alert in turn.state.alerts_on(key, AlertState.PENDING):
-        turn.drop_alert(alert)
-    alerts.forget_if_vanished(turn, key)
 
 
 def _confirm(turn: Turn, source: str, unread: set[str]) -> None:

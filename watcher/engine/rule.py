@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from watcher import model
+from watcher.engine import phases
 
 Context = object  # built once per change by Ruleset.context, read by predicates alone
 
@@ -53,9 +54,10 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """True where the predicate is."""
+    """True where the predicate is; `of_vanishing` says that it asks whether a subject vanished."""
 
     holds: Predicate
+    of_vanishing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ class Rule:
     sources: frozenset[str]
     condition: Condition
     where: Predicate | None = None
+    during: frozenset[model.Phase] = phases.DURING
     hold: timedelta = timedelta(0)  # the rule's `for`
     keep_firing_for: timedelta = timedelta(0)
     severity: model.Severity = model.Severity.WARNING
@@ -103,6 +106,9 @@ class Inventory(Protocol):
     def extra(self, key: str, labels: Mapping[str, str]) -> Extra:
         """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
 
+    def knows(self, key: str) -> bool:
+        """Whether the subject is named by its key."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTraits:
@@ -113,6 +119,7 @@ class SourceTraits:
     blind_after: timedelta
     granularity: timedelta = timedelta(minutes=5)
     detailed: bool = False  # whether a subject's details can be fetched
+    pre_roll: timedelta = phases.PRE_ROLL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from watcher import model
-from watcher.engine import faults
+from watcher.engine import faults, phases
 from watcher.engine.rule import Context, Extra, Rule, Ruleset
 
 
@@ -34,6 +34,9 @@ class Scene:
         labels: Mapping[str, str],
         metrics: Mapping[str, float],
         extras: dict[str, Extra],
+        bookings: tuple[model.Booking, ...] = (),
+        now: datetime | None = None,
+        vanished: bool = False,
     ) -> None:
         self._ruleset = ruleset
         self.key = key
@@ -43,6 +46,9 @@ class Scene:
         self._vendor_labels = labels
         self._metrics = metrics
         self._extras = extras  # the state's memory of what the inventory said
+        self._bookings = bookings
+        self._now = now
+        self._vanished = vanished
 
     @classmethod
     def of_source(
@@ -87,6 +93,13 @@ class Scene:
             return model.FaultDomain.UNDETERMINED
         return faults.likely_domain(self._ruleset.sources[self.source].kind, self.fields)
 
+    @cached_property
+    def phase(self) -> model.Phase:
+        """Where a reservation stands in its window; unknown for what has none."""
+        if not self._bookings or self._now is None:
+            return model.Phase.UNKNOWN
+        return phases.phase(self._bookings, self._now, self._ruleset.sources[self.source].pre_roll)
+
     @property
     def name(self) -> str:
         """What people call it."""
@@ -102,7 +115,8 @@ class Scene:
                 "previous": self._previous,
                 "labels": self.labels,
                 "subject": self.key,
-                "phase": str(model.Phase.UNKNOWN),
+                "phase": self.phase.value,
+                "vanished": self._vanished,
                 "fault_domain": str(self.fault_domain),
             }
         )
@@ -123,7 +137,7 @@ class Scene:
             "source": self.source,
             "rule": rule.name,
             "severity": str(rule.severity),
-            "phase": str(model.Phase.UNKNOWN),
+            "phase": self.phase.value,
             "fault_domain": str(self.fault_domain),
             "value": value,
             "was": was or "",

@@ -62,13 +62,14 @@ class State:
     resolved: deque[tuple[datetime, str]] = field(default_factory=deque)
     pending: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)  # by source
     missing: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: absent subjects
+    passed: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: unseen edges
     awaited: set[str] = field(default_factory=set)  # sources without a complete poll since start
     misfiring: set[tuple[str, str]] = field(default_factory=set)
     extras: dict[str, Extra] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
     nothing: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 unlabelled subjects
 
-    def scene(self, key: str) -> Scene:
+    def scene(self, key: str, now: datetime) -> Scene:
         """See one subject, or a source itself."""
         subject = self.subjects.get(key)
         if subject is None:
@@ -81,6 +82,9 @@ class State:
             labels=subject.labels,
             metrics=self.samples.newest(key),
             extras=self.extras,
+            bookings=subject.bookings,
+            now=now,
+            vanished=subject.missed >= 2,
         )
 
     def sight(self, source: str) -> model.Sight:

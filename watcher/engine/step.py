@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import alerts, commands, polls, sight
+from watcher.engine import alerts, commands, details, polls, sight
 from watcher.engine.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Purpose, Timer
@@ -52,13 +52,26 @@ def _tick(turn: Turn, _: model.Ticked) -> None:
         seen = state.sight(source)
         if timer.purpose is Purpose.SIGHT:
             sight.look(turn, source)
+        elif timer.purpose is Purpose.PHASE:
+            polls.pass_edge(turn, timer.key)
         elif source in state.awaited or seen is Sight.BLIND:
             continue
         elif timer.purpose is Purpose.DETAILS:
-            for alert in state.alerts_on(timer.key, AlertState.PENDING):
-                alerts.fire_if_due(turn, alert)
+            _stop_waiting(turn, timer.key)
         elif seen is Sight.SEEN:
             _run(turn, timer, source)
+
+
+def _stop_waiting(turn: Turn, key: str) -> None:
+    """Decide without the details that did not come in time."""
+    state = turn.state
+    subject = state.subjects.get(key)
+    if subject is None:
+        return
+    if state.sight(subject.source) is Sight.SEEN and not subject.missed:
+        polls.judge_changed(turn, state.plans[subject.source], subject)
+    for alert in state.alerts_on(key, AlertState.PENDING):
+        alerts.fire_if_due(turn, alert)
 
 
 def _run(turn: Turn, timer: Timer, source: str) -> None:
@@ -88,6 +101,7 @@ def _reload(turn: Turn, event: Reloaded) -> None:
             turn.forget(subject.key)
     for key in sorted(state.subjects):
         subject = state.subjects[key]
+        details.arm(turn, subject)
         if state.sight(subject.source) is not Sight.SEEN:
             state.awaited.add(subject.source)  # so that its next complete poll judges everything
         elif subject.source not in state.awaited and not subject.missed:

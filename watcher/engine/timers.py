@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     HOLD = "hold"  # a rule's `for` is over: the next poll decides
     DETAILS = "details"  # details have been waited for long enough
     CLEAR = "clear"  # a firing alert resolves
+    PHASE = "phase"  # a reservation's phase may change
     SIGHT = "sight"  # a failing source becomes blind, or a blind rule is due
 
 

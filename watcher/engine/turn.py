@@ -56,7 +56,7 @@ class Turn:
         """See a subject, or a source, as it is in this step."""
         scene = self._scenes.get(key)
         if scene is None:
-            scene = self._scenes[key] = self.state.scene(key)
+            scene = self._scenes[key] = self.state.scene(key, self.now)
         return scene
 
     def keep_health(self, health: model.SourceHealth) -> None:
@@ -156,7 +156,9 @@ class Turn:
             state.pending.get(subject.source, {}).pop((rule, key), None)
             for purpose in (Purpose.HOLD, Purpose.CLEAR):
                 state.timers.disarm(Timer(purpose, key, rule))
-        state.timers.disarm(Timer(Purpose.DETAILS, key))
+        for purpose in (Purpose.DETAILS, Purpose.PHASE):
+            state.timers.disarm(Timer(purpose, key))
+        state.passed.get(subject.source, {}).pop(key, None)
         state.missing.get(subject.source, {}).pop(key, None)
         state.samples.forget(key)
         state.extras.pop(key, None)

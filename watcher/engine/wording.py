@@ -66,7 +66,7 @@ def over(
             came = f": {member.to}" if member.to else ""
             return f"recovered at {stamp(now)} after {lasted}{came}"
         case model.Resolution.ENDED:
-            return f"ended at {stamp(now)} after {lasted}"
+            return f"over with its window at {stamp(now)}, after {lasted}"
         case model.Resolution.VANISHED:
             return "resolved because the vendor has not listed it for 24 h"
         case model.Resolution.RULE_REMOVED:

@@ -88,6 +88,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     asked_at: datetime | None = None  # when its details were asked for, until they are answered
     detailed_at: datetime | None = None
+    answered_at: datetime | None = None  # the last answer, a useless one too
     since: datetime
     vendor_time: datetime | None = None
     missed: int = 0  # complete polls in a row without it; 2 mean vanished, 3 after a mass loss

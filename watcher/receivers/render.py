@@ -29,7 +29,7 @@ _SIDES = {
 }
 _ENDINGS = {
     model.Resolution.RECOVERED: "Recovered",
-    model.Resolution.ENDED: "Reservation ended",
+    model.Resolution.ENDED: "Over with its window",
     model.Resolution.VANISHED: "No longer listed by the vendor",
     model.Resolution.MANUAL: "Resolved by hand",
     model.Resolution.RULE_REMOVED: "Resolved because its rule was removed",

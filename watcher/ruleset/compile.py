@@ -55,6 +55,7 @@ class Compiler:
             return None
         rule = written.rule
         self._check_receivers(written)
+        self._check_phases(written, kinds)
         condition = self._condition(written, kinds)
         where = self._predicate(written, "where", rule.where, kinds)
         if condition is None or len(self._faults.found) > before:
@@ -64,6 +65,7 @@ class Compiler:
             sources=self._watched(rule.source),
             condition=condition,
             where=where,
+            during=rule.during,
             hold=rule.for_,
             keep_firing_for=rule.keep_firing_for,
             severity=rule.severity,
@@ -112,6 +114,12 @@ class Compiler:
                 what = f"there is no receiver {name!r}{suggest(name, self._receivers)}"
                 written.blame(self._faults, "notify", what, number)
 
+    def _check_phases(self, written: Written, kinds: Sequence[str]) -> None:
+        booked = [kind for kind in kinds if KINDS[kind].booked]
+        if "during" in written.rule.model_fields_set and not booked:
+            what = f"nothing of {written.rule.source} is booked, so it has no phases"
+            written.blame(self._faults, "during", what)
+
     def _condition(self, written: Written, kinds: Iterable[str]) -> engine.Condition | None:
         rule = written.rule
         provided = [KINDS[kind] for kind in kinds]
@@ -122,7 +130,10 @@ class Compiler:
         if rule.blind is not None:
             return engine.Blind(after=rule.blind)
         holds = self._predicate(written, "expression", rule.expression, kinds)
-        return None if holds is None else engine.Expression(holds=holds)
+        if holds is None or rule.expression is None:
+            return None
+        of_vanishing = expressions.reads(rule.expression, "vanished")
+        return engine.Expression(holds=holds, of_vanishing=of_vanishing)
 
     def _transition(
         self, written: Written, transition: schema.Transition, kinds: Iterable[Kind]

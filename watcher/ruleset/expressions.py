@@ -19,7 +19,7 @@ from watcher.ruleset.kinds import Kind
 
 LONGEST = 1_000  # characters
 DEEPEST = 2  # macros inside one another
-_GIVEN = frozenset({"labels", "previous", "subject", "phase", "fault_domain"})
+_GIVEN = frozenset({"labels", "previous", "subject", "phase", "vanished", "fault_domain"})
 _TYPES = frozenset(
     {"bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string"}
     | {"timestamp", "type", "uint"}
@@ -116,6 +116,8 @@ def _names(
 def _words(reading: tokens.Reading, kinds: Sequence[Kind]) -> Iterator[str]:
     for kind in kinds:
         for name, word in sorted(reading.compared):
+            if name == "phase" and word not in list(model.Phase):
+                yield f"phase is never {word!r}{suggest(word, list(model.Phase))}"
             if name in kind.words and word not in kind.words[name]:
                 yield f"{name} is never {word!r}{suggest(word, kind.words[name])}"
 
@@ -131,6 +133,7 @@ def _trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterato
                 "labels": {},
                 "subject": "source/id",
                 "phase": str(model.Phase.ON_AIR),
+                "vanished": False,
                 "fault_domain": str(model.FaultDomain.LUMEN),
             }
             try:
@@ -141,6 +144,11 @@ def _trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterato
             if not isinstance(result, bool):
                 yield f"gives {result!r} on {_said(fields)}; expected true or false"
                 return
+
+
+def reads(source: str, name: str) -> bool:
+    """Whether an expression reads a name. Raises ValueError for what is no CEL."""
+    return name in cel.compile(source).variables()
 
 
 def compile_predicate(source: str, vocabulary: Vocabulary) -> engine.Predicate:

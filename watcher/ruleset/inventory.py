@@ -51,6 +51,10 @@ class Inventory:
             return self._nothing
         return found[0] if len(found) == 1 else _joined(found)
 
+    def knows(self, key: str) -> bool:
+        """Whether the subject is named by its key."""
+        return key in self._subjects
+
 
 def _fits(matching: Matching, context: engine.Context) -> bool:
     try:

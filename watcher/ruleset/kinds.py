@@ -32,6 +32,7 @@ class Kind:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    booked: bool = False  # whether its subjects are booked for a time, and so have phases
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "vyvx": Kind(words={"state": _STATES, "ingress_state": _STATES}),
+    "vyvx": Kind(words={"state": _STATES, "ingress_state": _STATES}, booked=True),
     "evpl": Kind(figures=("utilization",), metrics=("utilization",)),
     "internet_on_demand": Kind(words={"status": _STATUSES}, figures=("bandwidth_mbps",)),
 }

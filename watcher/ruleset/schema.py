@@ -18,12 +18,11 @@ from pydantic import (
     model_validator,
 )
 
-from watcher import model
+from watcher import engine, model
 from watcher.fields import Duration, Section
 
 LATER = frozenset(
     {
-        "during",
         "group_by",
         "group_wait",
         "repeat",
@@ -32,7 +31,6 @@ LATER = frozenset(
         "inhibited_by",
         "equal",
         "flapping",
-        "pre_roll",
         "alternatives",
         "bandwidth",
         "approval",
@@ -55,6 +53,9 @@ def _one_or_many(value: object) -> object:
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Span = Annotated[Duration, AfterValidator(_some_time)]
+
+
+Phases = Annotated[frozenset[model.Phase], BeforeValidator(_one_or_many), Field(min_length=1)]
 
 
 class Part(Section):
@@ -115,6 +116,7 @@ class Rule(Part):
     expression: str | None = Field(None, description="CEL over fields and labels")
     blind: Span | None = Field(None, description="The source could not be seen for so long")
     where: str | None = Field(None, description="CEL that must be true beside the condition")
+    during: Phases = Field(engine.DURING, description="Phases of a reservation in which it counts")
     for_: Duration = Field(timedelta(0), alias="for", description="How long it holds before firing")
     keep_firing_for: Duration = Field(
         timedelta(0), description="How long it is over before resolving"

@@ -62,7 +62,7 @@ def _in_words(shape: type[BaseModel], fault: ErrorDetails) -> str:
             words = "expected small letters, digits and single hyphens, as in vyvx-down"
         case "model_type" | "dict_type" | "model_attributes_type":
             words = "expected keys and values"
-        case "tuple_type":
+        case "tuple_type" | "frozen_set_type":
             words = "expected a list"
         case _:
             message = fault["msg"].removeprefix("Value error, ")

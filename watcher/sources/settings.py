@@ -29,6 +29,9 @@ class VyvxSource(Polled):
 
     kind: Literal["vyvx"]
     base_url: Address = Field("https://ws.lumen.com/vyvx/v1.0", description="The API's address")
+    pre_roll: Duration = Field(
+        timedelta(minutes=15), description="How long before its start a reservation is in pre-roll"
+    )
 
 
 class EvplSource(Polled):

@@ -1,0 +1,100 @@
+"""Where a reservation stands in its booked window, and when that changes by itself.
+
+Law: pure, and from the vendor's schedule alone. What the schedule does not say is `unknown`, which
+pages: it is better to call once too often than to sleep through an outage on air.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from watcher import model
+from watcher.model import Phase
+
+PRE_ROLL = timedelta(minutes=15)
+LOOK_AGAIN = timedelta(minutes=5)  # at an overrun: only the vendor knows when it is over
+DURING = frozenset({Phase.PRE_ROLL, Phase.ON_AIR, Phase.OVERRUN, Phase.UNKNOWN})
+
+# Of several bookings of one service, what pages comes first.
+_FIRST = (
+    Phase.ON_AIR,
+    Phase.OVERRUN,
+    Phase.PRE_ROLL,
+    Phase.UNKNOWN,
+    Phase.BOOKED,
+    Phase.ENDED,
+)
+
+
+def phase(
+    bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
+) -> Phase:
+    """Tell the phase of a service with these bookings; without any it is unknown."""
+    if not bookings:
+        return Phase.UNKNOWN
+    return min((_phase(booking, now, pre_roll) for booking in bookings), key=_FIRST.index)
+
+
+def next_edge(
+    bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
+) -> datetime | None:
+    """Tell when the phase may change next; None when nothing in the schedule lies ahead."""
+    ahead = (at for booking in bookings for at in _edges(booking, pre_roll) if at > now)
+    return min(ahead, default=None)
+
+
+def last_edge(
+    bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
+) -> datetime | None:
+    """Tell when the phase may have changed last."""
+    behind = (at for booking in bookings for at in _edges(booking, pre_roll) if at <= now)
+    return max(behind, default=None)
+
+
+def _phase(booking: model.Booking, now: datetime, pre_roll: timedelta) -> Phase:
+    start, end = _start(booking), _end(booking)
+    over = booking.actual.end
+    if booking.terminal or (over is not None and over <= now):
+        return Phase.ENDED
+    if _is_activated(booking, now):
+        return Phase.OVERRUN if end is not None and now >= end else Phase.ON_AIR
+    if start is None:
+        return Phase.UNKNOWN if end is None or now < end else Phase.ENDED
+    if now < start:
+        return Phase.PRE_ROLL if now >= start - pre_roll else Phase.BOOKED
+    if end is None or now < end:
+        return Phase.ON_AIR
+    # Past its end: still going where the vendor says that it began and not that it is over.
+    begun = booking.actual.start is not None and over is None
+    return Phase.OVERRUN if begun and not booking.activated else Phase.ENDED
+
+
+def _is_activated(booking: model.Booking, now: datetime) -> bool:
+    return any(
+        window.start is not None
+        and window.start <= now
+        and (window.end is None or now < window.end)
+        for window in booking.activated
+    )
+
+
+def _start(booking: model.Booking) -> datetime | None:
+    return booking.actual.start or booking.scheduled.start or booking.reserved.start
+
+
+def _end(booking: model.Booking) -> datetime | None:
+    return booking.actual.end or booking.scheduled.end or booking.reserved.end
+
+
+def _edges(booking: model.Booking, pre_roll: timedelta) -> Iterator[datetime]:
+    if booking.terminal:
+        return
+    start, end = _start(booking), _end(booking)
+    if start is not None:
+        yield start - pre_roll
+        yield start
+    if end is not None:
+        yield end
+    for window in booking.activated:
+        yield from (at for at in (window.start, window.end) if at is not None)
