@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from watcher import cli_iod, model
+from watcher import cli_iod, cli_preorder, cli_rules, model
 
 program = typer.Typer(
     name="watcher",
@@ -32,6 +32,8 @@ program = typer.Typer(
 )
 
 program.add_typer(cli_iod.program, name="iod")
+program.add_typer(cli_preorder.program, name="preorder")
+program.add_typer(cli_rules.program)
 
 Config = Annotated[
     Path,

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     accounts: dict[str, vendors_keys.Account] = {}
     sources: dict[str, sources_keys.Source] = {}
     diagnostics: response_keys.Diagnostics | None = None
+    preorder: vendors_keys.Preorder | None = None
     receivers: dict[str, receivers_keys.Receiver] = {}
     slack: receivers_keys.Slack = receivers_keys.Slack()
     mqtt: receivers_keys.Mqtt = receivers_keys.Mqtt()
@@ -129,6 +130,8 @@ def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"sources.{name}.account", source.account
     if settings.diagnostics:
         yield "diagnostics.account", settings.diagnostics.account
+    if settings.preorder:
+        yield "preorder.account", settings.preorder.account
 
 
 def load(path: Path) -> Settings:

@@ -17,6 +17,7 @@ from watcher.simulator.iod import Iod
 from watcher.simulator.lumen import Lumen
 from watcher.simulator.orange import Orange
 from watcher.simulator.page import Page
+from watcher.simulator.preorder import Preorder
 from watcher.simulator.slack import Slack
 from watcher.simulator.tokens import Issuer
 from watcher.simulator.vyvx import Vyvx
@@ -39,6 +40,7 @@ class Credentials:
     lumen_client_id: str = "simulated-lumen-app"
     lumen_client_secret: str = "simulated-lumen-secret"  # noqa: S105 - opens only the simulator
     lumen_customer_number: str = "1-SIMUL"
+    lumen_sales_code: str = "SIMSALES"
     slack_bot_token: str = "xoxb-simulated"  # noqa: S105 - opens only the simulator
     slack_channel: str = "C0123456789"
 
@@ -154,6 +156,7 @@ class Simulator:
         )
         diagnostics.add_routes(app)
         monitoring.add_routes(app)
+        Preorder(self.world, diagnostics, sales_code=known.lumen_sales_code).add_routes(app)
         Iod(self.world, diagnostics, customer_number=known.lumen_customer_number).add_routes(app)
         Vyvx(self.world, key_id=known.vyvx_key_id, secret=known.vyvx_secret).add_routes(app)
         Slack(self.workspace, bot_token=known.slack_bot_token).add_routes(app)

@@ -1,0 +1,113 @@
+"""The simulated pxQualify and the real client, whose readings of the document are their own."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher import model, simulator
+from watcher.simulator import scenario as script
+from watcher.vendors import http, preorder, settings, wire
+from watcher.vendors.preorder import Outcome
+
+WORLD = """
+world:
+  tokens: {lumen: 7d}
+  preorder:
+    addresses:
+      1 Main St, Denver, CO 80202:
+        offers: [{name: Fiber 940, price: "65.00"}, {name: DSL 20}]
+      2 Main St, Denver, CO 80202:
+        near: {A1: "2 Main St N, Denver", A2: "2 Main St S, Denver"}
+        offers: [{name: Fiber 200}]
+      3 Main St, Denver, CO 80202: {status: 500, code: 6000}
+      4 Main St, Denver, CO 80202: {}
+"""
+
+
+@pytest.fixture
+def scenario() -> simulator.Scenario:
+    return script.parse(WORLD, name="preorder.yaml")
+
+
+class NoMeter:
+    async def spend(self, account: str, month: str, budget: int) -> bool:
+        raise AssertionError("nothing has a budget here")
+
+
+@pytest.fixture
+async def make(sim, clock):
+    """Make a client with these partner details."""
+    account = settings.OAuth2Account(
+        kind="oauth2",
+        token_url=sim.lumen_token_url,
+        client_id=sim.credentials.lumen_client_id,
+        client_secret=sim.credentials.lumen_client_secret,
+        calls_per_second=10_000,
+    )
+    async with wire.open_session() as session:
+        opened = http.Account("lumen", account, session, clock, NoMeter())
+
+        def build(**changed: str) -> preorder.Client:
+            known = {
+                "sales_code": sim.credentials.lumen_sales_code,
+                "agent_id": "A",
+                "market_segment": "SMB",
+                "partner_id": "P",
+            }
+            keys = settings.Preorder(url=f"{sim.lumen_url}/pxQualify", **(known | changed))
+            return preorder.Client(opened, keys)
+
+        yield build
+
+
+def at(number: int) -> preorder.Address:
+    return preorder.read_address(f"{number} Main St, Denver, CO 80202")
+
+
+@pytest.mark.covers("px/qualify", "px/answers")
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [
+        (1, Outcome.OFFERS),
+        (2, Outcome.NEAR_MATCHES),
+        (3, Outcome.NO_OFFERS),
+        (4, Outcome.NO_OFFERS),
+        (5, Outcome.NO_MATCH),
+    ],
+)
+async def test_each_address_gets_its_answer(make, number, outcome):
+    assert (await make().qualify(at(number))).outcome is outcome
+
+
+@pytest.mark.covers("px/401-config")
+@pytest.mark.parametrize("key", ["sales_code", "agent_id", "market_segment", "partner_id"])
+async def test_a_wrong_detail_costs_one_token_and_one_question(sim, make, key):
+    with pytest.raises(model.PermanentError, match=f"check {key}"):
+        await make(**{key: ""}).qualify(at(1))
+    assert (sim.world.calls["lumen.token"], sim.world.calls["lumen.pxqualify"]) == (1, 1)
+
+
+@pytest.mark.covers("px/near-match", "px/day-rollover", "px/410-2220")
+async def test_a_choice_survives_central_midnight(sim, make, clock):
+    client = make()
+    found = await client.qualify(at(2))
+    chosen = await client.choose(at(2), choice="A1", transaction=found.transaction, day=found.day)
+    assert [offer.name for offer in chosen.offers] == ["Fiber 200"]
+    clock.advance(86_400)
+    # a person who comes back the next day does not say of which day the transaction is
+    again = await client.choose(at(2), choice="A1", transaction=found.transaction)
+    assert [offer.name for offer in again.offers] == ["Fiber 200"]
+    assert sim.world.calls["lumen.pxqualify"] == 5
+
+
+@pytest.mark.parametrize(("transaction", "choice", "code"), [("?", "A1", 2070), ("", "?", 2080)])
+async def test_what_was_never_offered_is_refused(make, transaction, choice, code):
+    client = make()
+    found = await client.qualify(at(2))
+    with pytest.raises(model.PermanentError, match=f"code {code}"):
+        await client.choose(at(2), choice=choice, transaction=transaction or found.transaction)
+
+
+async def test_a_scenario_changes_what_an_address_gets(sim, make):
+    sim.change(preorder={"address": "1 Main St, Denver, CO 80202", "status": 410, "code": 1005})
+    assert (await make().qualify(at(1))).outcome is Outcome.ORDERED
