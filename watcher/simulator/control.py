@@ -2,12 +2,14 @@
 
 POST /_sim/begin starts the scenario's clock; POST /_sim/change lets one thing happen, written as an
 event of a scenario without its `at`; GET /_sim/state, /_sim/calls and /_sim/reports/SERVICE.pdf
-tell what there is.
+tell what there is. POST /_sim/record names calls that are kept from then on with their answers;
+GET /_sim/record?after=N gives those after the first N.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from aiohttp import web
 
@@ -30,6 +32,8 @@ class Control:
         app.router.add_get("/_sim/state", self.state)
         app.router.add_get("/_sim/calls", self.calls)
         app.router.add_get("/_sim/reports/{id}.pdf", self.report)
+        app.router.add_post("/_sim/record", self.record)
+        app.router.add_get("/_sim/record", self.heard)
 
     async def begin(self, _: web.Request) -> web.Response:
         """Start the scenario's clock."""
@@ -57,6 +61,17 @@ class Control:
         """How many calls each endpoint has had, and the most diagnostics of one service at once."""
         most = self._lumen.most_at_once
         return web.json_response({"calls": self._world.calls, "most_diagnostics_at_once": most})
+
+    async def record(self, request: web.Request) -> web.Response:
+        """Keep these calls from now on: `{"calls": ["vyvx.active"]}`."""
+        self._world.record.calls = frozenset((await request.json())["calls"])
+        return web.json_response({"recording": True})
+
+    async def heard(self, request: web.Request) -> web.Response:
+        """Give what was asked and answered since."""
+        after = int(request.query.get("after", "0"))
+        heard = [asdict(one) for one in self._world.record.heard[after:]]
+        return web.json_response({"heard": heard})
 
     async def report(self, request: web.Request) -> web.Response:
         """Give the PDF of a service's latest run, to compare byte for byte."""

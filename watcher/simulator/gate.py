@@ -6,12 +6,14 @@ import asyncio
 import json
 import socket
 import struct
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from watcher.simulator import orange
+from watcher.simulator.record import Heard
 from watcher.simulator.scenario import Fault
 from watcher.simulator.world import World
 
@@ -35,11 +37,40 @@ def gate(world: World) -> Middleware:
         world.settle()
         world.calls[call] += 1
         fault = world.strike(call)
-        if fault is None:
-            return await handler(request)
-        return await _spoil(request, handler, fault)
+        answer = handler(request) if fault is None else _spoil(request, handler, fault)
+        if call not in world.record.calls:
+            return await answer
+        return await _noted(request, call, answer, world, good=fault is None)
 
     return pass_through
+
+
+async def _noted(
+    request: web.Request,
+    call: str,
+    coming: Awaitable[web.StreamResponse],
+    world: World,
+    *,
+    good: bool,
+) -> web.StreamResponse:
+    """Keep what was asked and answered, also when the caller went away meanwhile."""
+    began, answer = world.record.now(), None
+    try:
+        answer = await coming
+        return answer
+    finally:
+        body = answer.text if isinstance(answer, web.Response) else ""
+        world.record.heard.append(
+            Heard(
+                call=call,
+                host=request.host,
+                query=dict(request.query),
+                began=began,
+                ended=world.record.now(),
+                whole=good and answer is not None,
+                body=body or "",
+            )
+        )
 
 
 async def _spoil(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:

@@ -16,6 +16,7 @@ from watcher.clock import Clock
 from watcher.simulator import goods, scene
 from watcher.simulator import scenario as script
 from watcher.simulator.on_demand import OnDemand
+from watcher.simulator.record import Record
 
 T = TypeVar("T")
 
@@ -70,6 +71,7 @@ class World:
     on_demand: OnDemand = field(init=False)
     premises: dict[str, goods.Premises] = field(init=False)
     stale: timedelta = field(init=False)
+    record: Record = field(init=False)
     runs: list[Run] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     revoked: dict[str, datetime] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class World:
         """Set the scene; nothing happens before `begin()`."""
         start = self.scenario.world
         self.origin = self.clock.now()
+        self.record = Record(clock=self.clock)
         first = start.vyvx.crowd.first_id
         crowd = range(first, first + start.vyvx.crowd.count)
         self.services = {str(n): scene.Service(name=f"Feed {n}") for n in crowd}

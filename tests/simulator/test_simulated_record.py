@@ -1,0 +1,34 @@
+import aiohttp
+import pytest
+
+
+@pytest.fixture
+def ask(sim, http):
+    async def get(path, **query):
+        async with http.get(f"{sim.control_url}{path}", params=query) as answer:
+            return (await answer.json())["heard"]
+
+    return get
+
+
+async def test_what_a_named_call_was_answered_is_kept_and_nothing_else(sim, http, ask):
+    await http.post(sim.lumen_token_url)
+    await http.post(f"{sim.control_url}/record", json={"calls": ["lumen.token"]})
+    await http.post(sim.lumen_token_url, params={"a": "b"})
+    await http.get(f"{sim.slack_api_url}auth.test")
+
+    (heard,) = await ask("/record")
+    assert (heard["call"], heard["whole"], heard["query"]) == ("lumen.token", True, {"a": "b"})
+    assert "missingCredentials" in heard["body"]
+    assert heard["host"].startswith("127.0.0.1:")
+    assert await ask("/record", after="1") == []
+
+
+async def test_a_spoiled_answer_is_kept_as_such(sim, http, ask):
+    await http.post(f"{sim.control_url}/record", json={"calls": ["lumen.token"]})
+    sim.change(fault={"vendor": "lumen", "kind": "truncated"})
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await (await http.post(sim.lumen_token_url)).read()
+
+    (heard,) = await ask("/record")
+    assert not heard["whole"]
