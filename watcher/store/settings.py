@@ -10,10 +10,11 @@ from watcher.fields import Duration, Section
 
 
 class Store(Section):
-    """One database: a SQLite file beside the config."""
+    """One database: a SQLite file beside the config, or PostgreSQL for several daemons."""
 
     url: str = Field(
         "sqlite:///watcher.db",
+        repr=False,  # it may hold a password
         pattern=r"^(sqlite:///.+|postgresql://.+)$",
         description="sqlite:///FILE, relative to the config file; or postgresql://...",
     )
