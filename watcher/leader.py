@@ -125,10 +125,11 @@ class Leader:
             await asyncio.wait([self._writing])
 
     async def _prune(self) -> None:
-        now = self._clock.now()
+        now, keep_samples = self._clock.now(), engine.keep_samples(self._rules)
         try:
-            await self._database.prune(
-                now - self._retention, samples_before=now - engine.keep_samples(self._rules)
+            await self._database.checkpoint(
+                now, reopen_within=engine.REOPEN_WITHIN, keep_samples=keep_samples
             )
+            await self._database.prune(now - self._retention, samples_before=now - keep_samples)
         except model.TemporaryError as error:
             log.warning("old rows stay until tomorrow", error=str(error))

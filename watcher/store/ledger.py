@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
@@ -32,39 +32,21 @@ class Ledger:
         Raises TemporaryError when the database fails, PermanentError for a row that no version
         of Watcher wrote.
         """
-        samples, incidents = tables.samples, tables.incidents
-        live = or_(
-            incidents.c.status != model.IncidentStatus.RESOLVED.value,
-            incidents.c.resolved_at >= now - reopen_within,
-        )
+        incidents, alive = tables.incidents, live(now - reopen_within)
         async with self._database.read() as connection:
-            measured = await connection.execute(
-                select(samples)
-                .where(samples.c.at >= now - keep_samples)
-                .order_by(samples.c.subject, samples.c.metric, samples.c.direction, samples.c.at)
-            )
             return ports.Loaded(
                 subjects=tuple(
                     codec.share_fields(
                         codec.SUBJECT.decode_all(await _documents(connection, tables.subjects))
                     )
                 ),
-                samples=tuple(
-                    model.Sample(
-                        subject=row.subject,
-                        metric=row.metric,
-                        direction=row.direction,
-                        at=row.at,
-                        value=row.value,
-                    )
-                    for row in measured
-                ),
+                samples=await samples_since(connection, now - keep_samples),
                 sources=codec.SOURCE.decode_all(await _documents(connection, tables.sources)),
                 alerts=codec.ALERT.decode_all(await _documents(connection, tables.alerts)),
                 incidents=codec.INCIDENT.decode_all(
                     await connection.scalars(
                         select(incidents.c.data)
-                        .where(live)
+                        .where(alive)
                         .order_by(incidents.c.opened_at, incidents.c.id)
                     )
                 ),
@@ -72,7 +54,7 @@ class Ledger:
                     await connection.scalars(
                         select(tables.incident_alerts.c.data)
                         .join(incidents, incidents.c.id == tables.incident_alerts.c.incident)
-                        .where(live)
+                        .where(alive)
                         .order_by(*tables.incident_alerts.primary_key)
                     )
                 ),
@@ -133,6 +115,34 @@ class Ledger:
                 table.c.key == key, table.c.consumed_at.is_not(None)
             )
             return await connection.scalar(query) is not None
+
+
+def live(resolved_since: datetime) -> ColumnElement[bool]:
+    """Choose the incidents that are open, or were resolved too lately to be over for good."""
+    return or_(
+        tables.incidents.c.status != model.IncidentStatus.RESOLVED.value,
+        tables.incidents.c.resolved_at >= resolved_since,
+    )
+
+
+async def samples_since(connection: AsyncConnection, at: datetime) -> tuple[model.Sample, ...]:
+    """Read the samples that are not older than `at`, each series in its order."""
+    samples = tables.samples
+    rows = await connection.execute(
+        select(samples)
+        .where(samples.c.at >= at)
+        .order_by(samples.c.subject, samples.c.metric, samples.c.direction, samples.c.at)
+    )
+    return tuple(
+        model.Sample(
+            subject=row.subject,
+            metric=row.metric,
+            direction=row.direction,
+            at=row.at,
+            value=row.value,
+        )
+        for row in rows
+    )
 
 
 def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:

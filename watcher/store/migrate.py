@@ -47,6 +47,18 @@ async def to_newest(database: Database) -> None:
         await connection.run_sync(_upgrade)
 
 
+async def see_newest(database: Database) -> None:
+    """See that the tables are as this version knows them. Raises PermanentError."""
+    newest = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    async with database.read(opening=True) as connection:
+        revision = await connection.run_sync(_revision)
+    if revision != newest:
+        raise model.PermanentError(
+            f"the tables of database {database.name} are at {revision or 'nothing'}, this version"
+            f" knows {newest}: run the Watcher that wrote it, or start this one's daemon once"
+        )
+
+
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Table, delete, select, tuple_
 from watcher import model
 from watcher.store import tables
 from watcher.store.database import Database
+from watcher.store.journal import first_needed
 
 _CHUNK = 500  # rows of one transaction: a commit that waits behind it waits some milliseconds
 
@@ -22,7 +23,8 @@ class Retention:
         """Delete what is older than `before`, and say how many rows that were.
 
         It takes resolved incidents with all that belongs to them, reports, runs, consumed
-        commands, the journal, and samples (those older than `samples_before` where it is given).
+        commands, the journal up to its last checkpoint before then, and samples (those older than
+        `samples_before` where it is given).
         Open incidents and unconsumed commands stay, however old. Raises TemporaryError when the
         database fails; what was deleted until then stays deleted.
         """
@@ -31,7 +33,7 @@ class Retention:
             tables.papers: tables.papers.c.at < before,
             tables.runs: tables.runs.c.started_at < before,
             tables.inbox: tables.inbox.c.consumed_at < before,
-            tables.journal: tables.journal.c.at < before,
+            tables.journal: tables.journal.c.number < await first_needed(self._database, before),
             tables.samples: tables.samples.c.at < (samples_before or before),
         }
         for table, is_old in old.items():

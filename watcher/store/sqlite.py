@@ -94,6 +94,12 @@ class Sqlite:
         self._lock.release()
 
 
+def see_file(path: Path) -> None:
+    """See that there is a database file. Raises PermanentError."""
+    if not path.is_file():
+        raise model.PermanentError(f"there is no database {path}: see url in [store]")
+
+
 def _prepare_file(path: Path) -> None:
     """Make a new database file that only its owner can read, or check the one there is.
 

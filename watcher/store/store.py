@@ -12,6 +12,7 @@ from watcher import model
 from watcher.store import migrate, sqlite
 from watcher.store.accounts import Accounts
 from watcher.store.database import Database, Dialect
+from watcher.store.journal import Journal
 from watcher.store.leases import Leases
 from watcher.store.ledger import Ledger
 from watcher.store.meter import Meter
@@ -23,7 +24,7 @@ _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 
 
-class Store(Leases, Ledger, Workshop, Accounts, Meter, Queries, Retention):
+class Store(Leases, Ledger, Journal, Workshop, Accounts, Meter, Queries, Retention):
     """Everything that outlives the process. Made by `open`."""
 
     def __init__(self, database: Database, clock: clocks.Clock) -> None:
@@ -53,6 +54,26 @@ async def open(  # noqa: A001  # callers say store.open
         finally:
             with contextlib.suppress(model.TemporaryError):  # then the others wait for its lease
                 await opened.leave()
+    finally:
+        await dialect.close()
+
+
+@asynccontextmanager
+async def open_to_read(
+    url: str, *, clock: clocks.Clock, busy_timeout: float = 5.0
+) -> AsyncIterator[Store]:
+    """Open a database that is there, beside a daemon that may be running, to read from it.
+
+    Raises PermanentError where there is none, or where this version did not write it.
+    """
+    if url.startswith(_SQLITE):
+        sqlite.see_file(Path(url.removeprefix(_SQLITE)))
+    session = clocks.token()
+    dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
+    try:
+        database = Database(dialect, session)
+        await migrate.see_newest(database)
+        yield Store(database, clock)
     finally:
         await dialect.close()
 
