@@ -86,6 +86,7 @@ async def test_a_run_is_told_when_it_begins_and_when_it_ends(scene):
     assert scene.shelf.papers["run-1"].pdf == b"%PDF"
 
 
+@pytest.mark.covers("diag/no-polling")
 async def test_the_budgets_of_the_config_are_asked_and_a_refusal_is_told(scene):
     scene.shelf.budget = "SVC1 was diagnosed 3 min ago"
     scene.diagnose()
@@ -108,6 +109,7 @@ async def test_without_a_diagnostics_section_a_run_is_skipped(scene):
     assert "no [diagnostics] section" in skipped.message
 
 
+@pytest.mark.covers("diag/once")
 @pytest.mark.parametrize(
     "error", [model.TemporaryError("HTTP 503"), model.PermanentError("SVC1 is not entitled")]
 )

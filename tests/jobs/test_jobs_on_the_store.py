@@ -69,6 +69,7 @@ async def test_details_findings_and_papers_are_durable(opened, ask, begin, comma
     assert paper.pdf == b"%PDF"
 
 
+@pytest.mark.covers("diag/no-polling")
 async def test_a_second_run_for_the_same_service_is_refused_in_words(
     ask, begin, scene, commands_once
 ):

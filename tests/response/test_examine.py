@@ -83,6 +83,7 @@ async def test_findings_pdf_and_preview_come_back(make_examiner, vendor, make_pd
     )
 
 
+@pytest.mark.covers("diag/pdf-broken")
 @pytest.mark.parametrize(
     ("pdf", "sentence"),
     [
@@ -106,6 +107,7 @@ async def test_findings_are_told_without_a_usable_pdf(make_examiner, vendor, pdf
     assert found.paper.raw
 
 
+@pytest.mark.covers("diag/huge")
 async def test_a_reply_beyond_reason_is_read_but_not_kept(make_examiner, vendor):
     vendor.reply = {"data": {"summary": "No trouble found", "pdf": "A" * 21_000_000}}
     found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
@@ -127,6 +129,7 @@ async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
     assert (found.report.pages, found.report.preview) == (0, False)
 
 
+@pytest.mark.covers("diag/slow")
 async def test_silence_ends_with_the_timeout(make_examiner, vendor):
     vendor.hangs = True
     examiner = await make_examiner(within=timedelta(milliseconds=50))

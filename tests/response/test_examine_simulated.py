@@ -44,6 +44,7 @@ async def lumen(**service):
         yield sim, examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
 
 
+@pytest.mark.covers("diag/detail")
 async def test_a_report_is_read_as_the_vendor_wrote_it():
     async with lumen() as (sim, examiner):
         found = await examiner.examine(run="r1", service_id="SVC1")
@@ -58,6 +59,7 @@ async def test_a_report_is_read_as_the_vendor_wrote_it():
         assert found.paper.preview.startswith(b"\x89PNG")
 
 
+@pytest.mark.covers("diag/pdf-broken", "diag/huge", "diag/prefix")
 @pytest.mark.parametrize(
     ("pdf", "status", "sentence"),
     [
@@ -76,6 +78,7 @@ async def test_whatever_the_pdf_is_the_findings_are_told(pdf, status, sentence):
     assert sentence in found.message
 
 
+@pytest.mark.covers("diag/shapes")
 @pytest.mark.parametrize(
     ("shape", "status"), [("object", DONE), ("list", DONE), ("empty", NO_REPORT)]
 )

@@ -18,6 +18,7 @@ REPORT = {
 }
 
 
+@pytest.mark.covers("diag/findings", "diag/shapes")
 @pytest.mark.parametrize("reply", [{"data": [REPORT]}, {"data": REPORT}, REPORT, [REPORT]])
 def test_a_report_is_read_whatever_wraps_it(reply):
     found = findings.read(reply)
@@ -62,6 +63,7 @@ def test_further_dispositions_are_findings_and_repetitions_are_dropped():
     assert found.findings == ("Power failure", "port 1")
 
 
+@pytest.mark.covers("diag/findings")
 def test_the_pdf_is_never_told_as_a_finding():
     reply = {"data": [{"result": {"pdf": "JVBERi0x", "statusImage": "data:image/png;base64,AA"}}]}
     assert findings.read(reply) == findings.Findings()
@@ -113,6 +115,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.covers("diag/findings")
 @given(JSON)
 def test_any_json_gives_bounded_printable_distinct_lines(reply):
     found = findings.read(reply)

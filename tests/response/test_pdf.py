@@ -13,6 +13,7 @@ CONTENT = b"%PDF-1.4\n\xfb\xff\xbe\x00 body"
 ENCODED = base64.b64encode(CONTENT).decode()
 
 
+@pytest.mark.covers("diag/prefix")
 @pytest.mark.parametrize(
     "text",
     [
@@ -48,6 +49,7 @@ def test_any_text_is_a_pdf_or_a_sentence(text):
         assert str(error)  # noqa: PT017 - either outcome is right, but nothing else may be raised
 
 
+@pytest.mark.covers("diag/pdf-broken")
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -64,6 +66,7 @@ def test_what_is_no_pdf_is_said_in_words(text, sentence):
         pdf.decode(text)
 
 
+@pytest.mark.covers("diag/huge")
 def test_ten_megabytes_are_accepted_and_one_byte_more_is_not():
     largest = CONTENT + b"0" * (pdf.MAX_BYTES - len(CONTENT))
     assert pdf.decode(base64.b64encode(largest).decode()) == largest

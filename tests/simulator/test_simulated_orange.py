@@ -105,6 +105,7 @@ async def test_pages_are_turned_by_a_header_that_counts_elements(scenario, repor
     assert (second["currentPage"], second["hasNext"]) == (2, False)
 
 
+@pytest.mark.covers("evpl/granularity-m")
 async def test_m_means_months(report):
     _, body = await report(changed("granularity", "5m"))
 
@@ -131,6 +132,7 @@ async def test_samples_can_be_junk_and_a_line_can_go(sim, report, junk):
     assert {one["value"] for one in london["performanceValues"]} == {junk}
 
 
+@pytest.mark.covers("evpl/two-ctxtid")
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
@@ -150,6 +152,7 @@ async def test_a_wrong_query_gets_its_code_of_the_catalogue(report, query, statu
     assert (answered, body["code"]) == (status, code)
 
 
+@pytest.mark.covers("evpl/application-id")
 @pytest.mark.parametrize(
     ("leave", "headers", "status", "code"),
     [

@@ -66,6 +66,7 @@ async def test_a_signed_request_sees_every_active_reservation(get):
     assert body["data"]["time"] == "2026-05-14T12:00:00.000Z"
 
 
+@pytest.mark.covers("vyvx/mpa")
 @pytest.mark.parametrize("path", ["1234567/status", "1234567/history?start=2026-01-01T00:00:00Z"])
 async def test_the_query_is_no_part_of_the_signature(get, path):
     assert (await get(f"{PATH}/{path}"))[0] == 200
@@ -75,6 +76,7 @@ async def test_a_wrong_secret_is_forbidden(get):
     assert (await get(f"{PATH}/_active/status", secret="other"))[0] == 403
 
 
+@pytest.mark.covers("vyvx/clock-skew")
 @pytest.mark.parametrize(("minutes", "status"), [(-16, 401), (-14, 200), (14, 200), (16, 401)])
 async def test_a_date_more_than_15_minutes_off_is_refused(get, minutes, status):
     assert (await get(f"{PATH}/_active/status", late=timedelta(minutes=minutes)))[0] == status
@@ -85,6 +87,7 @@ async def test_a_request_without_a_signature_is_refused(sim, http):
         assert answer.status == 401
 
 
+@pytest.mark.covers("vyvx/accept")
 @pytest.mark.parametrize(
     ("accept", "status"), [("text/xml", 200), ("*/*", 406), ("application/json", 406)]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def test_only_what_changed_is_translated():
     assert asked == ["b", "c"]
 
 
+@pytest.mark.covers("vyvx/vanishes")
 def test_an_absent_subject_is_told_three_times_and_then_forgotten():
     differ = diff.Differ("s")
     differ.compare(snapshot(a=1, b=1))
@@ -71,6 +73,7 @@ def test_what_went_away_while_the_daemon_was_down_is_absent():
     assert [differ.compare(snapshot(a=1)).absent for _ in range(4)] == [("s/gone",)] * 3 + [()]
 
 
+@pytest.mark.covers("vyvx/malformed-entry")
 def test_an_unreadable_subject_is_neither_absent_nor_changed():
     differ = diff.Differ("s", known=["z"])
     differ.compare(snapshot(a=1, b=1, z=1))

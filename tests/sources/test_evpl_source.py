@@ -57,6 +57,7 @@ def feed(clock):
     return build
 
 
+@pytest.mark.covers("evpl/direction")
 async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
     one = feed(
         answer(
@@ -83,6 +84,7 @@ async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
     assert {(s.subject, s.metric) for s in snapshot.samples} == {("evpl/LD1", "utilization")}
 
 
+@pytest.mark.covers("evpl/late", "evpl/duplicates")
 async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
     one = feed(
         answer(line({10: 1, 5: 2})),
@@ -97,6 +99,7 @@ async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
     ]
 
 
+@pytest.mark.covers("evpl/late")
 async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed, clock):
     one = feed(answer(line({5: 1})), answer(), answer(line({5: 1})))
     await one.poll()
@@ -111,6 +114,7 @@ async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed,
     ]
 
 
+@pytest.mark.covers("evpl/gap")
 async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
     one = feed(answer(line({5: 40})), answer(line({})))
     differ = diff.Differ("evpl")
@@ -118,17 +122,20 @@ async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
     assert differ.compare(await one.poll()).seen == ()
 
 
+@pytest.mark.covers("evpl/gap")
 async def test_a_line_without_any_value_has_none_and_not_zero(feed):
     snapshot = await feed(answer(line({}))).poll()
     (seen,) = diff.Differ("evpl").compare(snapshot).seen
     assert (seen.fields, seen.vendor_time, snapshot.samples) == ({"utilization": None}, None, ())
 
 
+@pytest.mark.covers("evpl/ratio")
 async def test_a_ratio_becomes_percent(feed):
     snapshot = await feed(answer(line({5: 0.5})), unit="ratio").poll()
     assert [s.value for s in snapshot.samples] == [50]
 
 
+@pytest.mark.covers("evpl/unit-off")
 @pytest.mark.parametrize(("unit", "wrong"), [("percent", 4_700.0), ("ratio", 47.0)])
 async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wrong):
     one = feed(answer(line({5: wrong})), answer(line({5: wrong})), unit=unit)
@@ -138,6 +145,7 @@ async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wron
     assert [entry["event"] for entry in logs] == ["evpl unit wrong"]
 
 
+@pytest.mark.covers("evpl/unit-off")
 async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
     one = feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.4))))
     with capture_logs() as logs:
@@ -145,6 +153,7 @@ async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
     assert "ratio" in logs[0]["said"]
 
 
+@pytest.mark.covers("evpl/granularity-m")
 @pytest.mark.parametrize(
     ("spacing", "said"),
     [(5, []), (4, []), (60, ["evpl granularity differs"]), (1, ["evpl granularity differs"])],
@@ -161,6 +170,7 @@ async def test_idle_lines_are_not_said_to_look_like_a_ratio(feed):
     assert logs == []
 
 
+@pytest.mark.covers("evpl/repeated-page")
 async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed):
     one = feed(
         answer(line({5: 1}), line({5: 1}, name="LD2")),
@@ -175,6 +185,7 @@ async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed)
     assert [entry["event"] for entry in logs] == ["evpl pages repeat"]
 
 
+@pytest.mark.covers("evpl/lines-change")
 async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):
     one = feed(answer(line({5: 1})), answer(line({5: 1}, name="LD2")))
     differ = diff.Differ("evpl")
@@ -183,6 +194,7 @@ async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):
     assert (polled.absent, [each.key for each in polled.seen]) == (("evpl/LD1",), ["evpl/LD2"])
 
 
+@pytest.mark.covers("evpl/direction")
 async def test_two_metrics_without_a_direction_give_the_worse_value(feed):
     one = feed(answer(line({5: 80}, metric="A"), line({5: 20}, metric="B")))
     assert [s.value for s in (await one.poll()).samples] == [80]

@@ -112,6 +112,7 @@ def test_failures_back_off_from_the_fast_interval_and_recovery_returns_to_it(
     assert isinstance(submitted[8], model.Polled)
 
 
+@pytest.mark.covers("http/retry-after")
 def test_a_delay_that_the_vendor_asked_for_is_honoured_through_rings_and_hurries(
     virtually, build, clock
 ):
@@ -142,6 +143,7 @@ def test_the_jitter_lengthens_a_backoff_and_never_shortens_it(virtually, clock):
     assert source.polls == pytest.approx([0, 110])
 
 
+@pytest.mark.covers("http/refused")
 def test_a_permanent_failure_is_said_so_and_retried_ever_more_slowly(virtually, build, submitted):
     source = Source(model.PermanentError("bad key"))
     virtually(run_for(build(source), 2_200))

@@ -50,6 +50,7 @@ async def test_states_become_fields():
     ]
 
 
+@pytest.mark.covers("vyvx/odd-word")
 @pytest.mark.parametrize("word", [None, "", "Flummoxed", "<!channel>", "x" * 10_000])
 async def test_an_odd_word_reads_as_unknown_and_is_logged_once(word):
     with capture_logs() as logs:

@@ -60,18 +60,21 @@ def survives(read, body: bytes) -> None:
         assert str(error).startswith("GET /x")  # noqa: PT017 - what else is raised fails the test
 
 
+@pytest.mark.covers("http/any-json")
 @pytest.mark.parametrize("name", READERS)
 @given(body=anything | services)
 def test_any_json_is_survived(name, body):
     survives(READERS[name], json.dumps(body, allow_nan=False).encode() if _finite(body) else b"")
 
 
+@pytest.mark.covers("http/any-json")
 @pytest.mark.parametrize("name", READERS)
 @given(body=st.binary(max_size=50))
 def test_any_bytes_are_survived(name, body):
     survives(READERS[name], body)
 
 
+@pytest.mark.covers("http/any-json")
 @given(body=anything, raw=st.binary(max_size=50), status=st.integers(201, 599))
 def test_any_error_reply_gives_a_bounded_sentence(body, raw, status):
     for content in (raw, json.dumps(body).encode()):

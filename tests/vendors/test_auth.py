@@ -15,6 +15,7 @@ from watcher.vendors import auth
 STATUS_PATH = "/vyvx/v1.0/customer/service/_active/status"
 
 
+@pytest.mark.covers("vyvx/mpa")
 @pytest.mark.parametrize(
     ("content_type", "signature"),
     [
@@ -33,6 +34,7 @@ def test_signatures_match_the_known_vectors(content_type, signature):
     )
 
 
+@pytest.mark.covers("vyvx/mpa", "vyvx/accept")
 async def test_a_signed_request_carries_what_was_signed_and_nothing_that_was_not(
     vendor, connect, mpa_account
 ):
@@ -55,12 +57,14 @@ async def test_a_signed_request_carries_what_was_signed_and_nothing_that_was_not
     assert headers["Authorization"] == f"MPA K1:{signature}"
 
 
+@pytest.mark.covers("vyvx/accept")
 async def test_an_accept_header_is_sent_where_it_is_configured(vendor, connect, mpa_account):
     vendor.replies(body=b"{}")
     await connect(mpa_account.model_copy(update={"accept": "text/XML"})).get("/x")
     assert vendor.asked[0].headers["Accept"] == "text/XML"
 
 
+@pytest.mark.covers("vyvx/mpa-refused", "vyvx/clock-skew")
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_signature_names_key_secret_and_the_clock_that_is_off(
     vendor, connect, mpa_account, status
@@ -75,6 +79,7 @@ async def test_a_refused_signature_names_key_secret_and_the_clock_that_is_off(
     assert len(vendor.asked) == 1
 
 
+@pytest.mark.covers("vyvx/mpa-refused")
 async def test_a_refused_signature_with_a_right_clock_does_not_blame_the_clock(
     vendor, connect, mpa_account
 ):
@@ -84,6 +89,7 @@ async def test_a_refused_signature_with_a_right_clock_does_not_blame_the_clock(
     assert "clock" not in str(caught.value)
 
 
+@pytest.mark.covers("token/single-flight")
 async def test_twenty_calls_at_once_fetch_one_token(vendor, connect, oauth2_account):
     vendor.replies(body=b"{}")
     api = connect(oauth2_account)
@@ -92,6 +98,7 @@ async def test_twenty_calls_at_once_fetch_one_token(vendor, connect, oauth2_acco
     assert {request.headers["Authorization"] for request in vendor.asked} == {"Bearer token-1"}
 
 
+@pytest.mark.covers("token/request")
 async def test_the_token_is_asked_for_with_basic_authorization_and_a_form(
     vendor, connect, oauth2_account
 ):
@@ -112,6 +119,7 @@ async def test_the_token_is_asked_for_with_basic_authorization_and_a_form(
     }
 
 
+@pytest.mark.covers("token/single-flight", "token/revoked")
 async def test_a_revoked_token_is_refreshed_once_however_many_calls_it_fails(
     vendor, connect, oauth2_account
 ):
@@ -127,6 +135,7 @@ async def test_a_revoked_token_is_refreshed_once_however_many_calls_it_fails(
     assert vendor.tokens == 2
 
 
+@pytest.mark.covers("token/revoked")
 async def test_a_401_that_a_fresh_token_does_not_cure_is_permanent(vendor, connect, oauth2_account):
     vendor.replies(status=401, text='{"code": 41, "message": "Invalid credentials"}')
     with pytest.raises(model.PermanentError, match=r"Invalid credentials.*check the account"):
@@ -134,6 +143,7 @@ async def test_a_401_that_a_fresh_token_does_not_cure_is_permanent(vendor, conne
     assert (vendor.tokens, len(vendor.asked)) == (2, 2)
 
 
+@pytest.mark.covers("token/lifetime")
 async def test_a_token_is_replaced_a_little_before_it_expires(
     vendor, connect, oauth2_account, clock
 ):
@@ -148,6 +158,7 @@ async def test_a_token_is_replaced_a_little_before_it_expires(
     assert vendor.tokens == 2
 
 
+@pytest.mark.covers("token/lifetime-text")
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -169,6 +180,9 @@ def test_a_lifetime_is_read_as_gateways_write_it(value, seconds):
     assert auth.read_lifetime(value) == seconds
 
 
+@pytest.mark.covers(
+    "token/refused", "token/refused-as-500", "token/error-as-200", "evpl/token-errors"
+)
 @pytest.mark.parametrize(
     "reply",
     [
@@ -210,6 +224,7 @@ async def test_refused_client_credentials_are_permanent_and_say_what_to_check(
     assert (vendor.tokens, vendor.asked) == (1, [])
 
 
+@pytest.mark.covers("token/wrong-url")
 async def test_a_wrong_token_url_is_named(vendor, connect, oauth2_account):
     async def token(request: web.Request) -> web.Response:
         body = '{"code":"404","message":"Not Found","info":"Requested resource not found"}'
@@ -220,6 +235,7 @@ async def test_a_wrong_token_url_is_named(vendor, connect, oauth2_account):
         await connect(oauth2_account).get("/x")
 
 
+@pytest.mark.covers("token/trouble")
 @pytest.mark.parametrize(
     ("status", "body"), [(503, ""), (429, "{}"), (200, "<html>"), (200, "{}"), (200, "")]
 )
@@ -234,6 +250,7 @@ async def test_a_token_endpoint_in_trouble_is_temporary(
         await connect(oauth2_account, attempts=1).get("/x")
 
 
+@pytest.mark.covers("token/single-flight")
 async def test_all_who_wait_for_a_token_share_its_failure(vendor, session, clock, oauth2_account):
     async def token(request: web.Request) -> web.Response:
         return web.Response(status=401, text='{"error": "invalid_client"}')
@@ -249,6 +266,7 @@ async def test_all_who_wait_for_a_token_share_its_failure(vendor, session, clock
     assert vendor.tokens == 2
 
 
+@pytest.mark.covers("http/secrets")
 async def test_a_vendor_that_repeats_our_secrets_does_not_get_them_into_an_error(
     vendor, connect, oauth2_account
 ):
@@ -263,6 +281,23 @@ async def test_a_vendor_that_repeats_our_secrets_does_not_get_them_into_an_error
         assert secret not in str(caught.value)
 
 
+@pytest.mark.covers("http/secrets")
 def test_an_account_does_not_show_its_secret(mpa_account, oauth2_account):
     assert "example-secret" not in repr(mpa_account)
     assert "hush-hush" not in repr(oauth2_account)
+
+
+@pytest.mark.covers("token/url-per-account")
+async def test_two_accounts_of_one_vendor_ask_at_their_own_address(vendor, connect, oauth2_account):
+    other = oauth2_account.model_copy(update={"token_url": f"{vendor.url}/oauth2/token"})
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.path, request.headers.get("Authorization", "")))
+        return web.json_response({"access_token": "other", "expires_in": 60})
+
+    vendor.answer = answer
+    await connect(oauth2_account, name="diagnostics").get("/x")
+    await connect(other, name="iod").get("/x")
+    assert [path for path, _ in asked] == ["/x", "/oauth2/token", "/x"]
+    assert (asked[0][1], asked[2][1]) == ("Bearer token-1", "Bearer other")

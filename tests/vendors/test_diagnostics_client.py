@@ -17,6 +17,7 @@ def client(vendor, session, clock, meter, oauth2_account) -> diagnostics.Client:
     return diagnostics.Client(account, vendor.url, timeout=timedelta(seconds=5))
 
 
+@pytest.mark.covers("diag/detail", "diag/quoting")
 async def test_the_reply_is_given_raw_and_decoded(vendor, client):
     body = b'{"data": [{"pdf": "data:application/pdf;base64,AAAA"}]} '
     vendor.replies(body=body)
@@ -28,6 +29,7 @@ async def test_the_reply_is_given_raw_and_decoded(vendor, client):
     assert vendor.asked[0].headers["Accept"] == "application/json"
 
 
+@pytest.mark.covers("diag/once")
 async def test_a_run_that_fails_is_not_repeated(vendor, client):
     vendor.replies(status=503)
     with pytest.raises(model.TemporaryError):
@@ -42,6 +44,7 @@ async def test_a_revoked_token_costs_a_second_request_and_no_more(vendor, client
     assert (await client.detail("SVC1")).content == {"data": []}
 
 
+@pytest.mark.covers("diag/403-404")
 @pytest.mark.parametrize(("status", "told"), [(403, "not entitled"), (404, "answered 404")])
 async def test_a_service_without_diagnostics_is_permanent(vendor, client, status, told):
     vendor.replies(status=status)
@@ -49,6 +52,7 @@ async def test_a_service_without_diagnostics_is_permanent(vendor, client, status
         await client.detail("SVC1")
 
 
+@pytest.mark.covers("diag/huge")
 async def test_a_reply_of_fifteen_megabytes_is_taken_and_one_of_thirty_is_not(vendor, client):
     vendor.replies(body=b'{"data": "' + b"A" * 15_000_000 + b'"}')
     assert len((await client.detail("SVC1")).raw) > 15_000_000

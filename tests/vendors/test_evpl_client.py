@@ -33,6 +33,7 @@ def entry(instance: str, *, minute: int = 55, value: object = "10") -> dict[str,
     return {"objectInstanceId": instance, "metric_name": "U", "performanceValues": values}
 
 
+@pytest.mark.covers("evpl/report", "evpl/two-ctxtid", "evpl/code-ope", "evpl/times", "evpl/jobv")
 async def test_the_request_is_what_the_document_asks_for(vendor, client):
     vendor.replies(text='{"entries": [], "hasNext": false}')
     await client.utilization(START, END)
@@ -53,6 +54,7 @@ async def test_the_request_is_what_the_document_asks_for(vendor, client):
     assert request.headers["Authorization"] == "Bearer token-1"
 
 
+@pytest.mark.covers("evpl/paging", "evpl/value-junk")
 async def test_pages_are_joined_and_values_read_tolerantly(vendor, client, fixture_bytes):
     pages = {"1": "evpl/page_1.json", "3": "evpl/page_2.json"}
 
@@ -84,6 +86,7 @@ async def test_pages_are_joined_and_values_read_tolerantly(vendor, client, fixtu
     )
 
 
+@pytest.mark.covers("evpl/repeated-page")
 async def test_a_page_that_repeats_for_ever_leaves_the_answer_incomplete(vendor, client):
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"hasNext": True, "entries": [entry("A")]})
@@ -95,6 +98,7 @@ async def test_a_page_that_repeats_for_ever_leaves_the_answer_incomplete(vendor,
     assert len(vendor.asked) == 2
 
 
+@pytest.mark.covers("evpl/repeated-page")
 async def test_pages_without_end_stop_at_the_cap(vendor, client):
     async def answer(request: web.Request) -> web.Response:
         first = request.headers["pagination"]
@@ -105,6 +109,7 @@ async def test_pages_without_end_stop_at_the_cap(vendor, client):
     assert (answered.complete, len(answered.lines)) == (False, evpl.MOST_PAGES)
 
 
+@pytest.mark.covers("evpl/paging")
 async def test_an_empty_page_ends_the_answer_though_more_is_promised(vendor, client):
     vendor.replies_in_turn(
         lambda: web.json_response({"hasNext": True, "entries": [entry("A")]}),
@@ -114,12 +119,14 @@ async def test_an_empty_page_ends_the_answer_though_more_is_promised(vendor, cli
     assert (answered.complete, len(answered.lines)) == (True, 1)
 
 
+@pytest.mark.covers("evpl/total-zero")
 async def test_total_pages_of_zero_is_not_no_data(vendor, client):
     page = {"currentPage": 0, "totalPages": 0, "hasNext": False, "entries": [entry("A")]}
     vendor.replies_in_turn(lambda: web.json_response(page))
     assert len((await client.utilization(START, END)).lines) == 1
 
 
+@pytest.mark.covers("evpl/shifting-pages")
 async def test_pages_that_shift_between_calls_count_each_value_once(vendor, client):
     vendor.replies_in_turn(
         lambda: web.json_response({"hasNext": True, "entries": [entry("A"), entry("B")]}),
@@ -135,6 +142,7 @@ async def test_pages_that_shift_between_calls_count_each_value_once(vendor, clie
     }
 
 
+@pytest.mark.covers("evpl/expired-mid-pages")
 async def test_a_token_that_expires_amid_the_pages_is_refreshed(vendor, client):
     async def answer(request: web.Request) -> web.Response:
         if request.headers["pagination"] == "1":
@@ -164,6 +172,7 @@ async def test_a_body_without_entries_is_temporary(vendor, client, body):
         await client.utilization(START, END)
 
 
+@pytest.mark.covers("evpl/value-junk")
 @pytest.mark.parametrize(
     ("value", "number"),
     [
@@ -203,6 +212,7 @@ def test_malformed_values_leave_a_line_without_samples(values):
     assert [dict(line.values) for line in answered.lines] == [{}]
 
 
+@pytest.mark.covers("evpl/granularity-m")
 def test_granularity_is_never_written_in_the_ambiguous_m():
     assert evpl.write_granularity(timedelta(minutes=5)) == "300s"
     assert evpl.write_granularity(timedelta(milliseconds=1500)) == "1500ms"

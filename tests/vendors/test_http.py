@@ -13,6 +13,7 @@ from watcher import model
 from watcher.vendors import faults, wire
 
 
+@pytest.mark.covers("http/hang")
 async def test_a_vendor_that_hangs_after_its_headers_is_temporary(vendor, connect):
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "100"})
@@ -27,6 +28,7 @@ async def test_a_vendor_that_hangs_after_its_headers_is_temporary(vendor, connec
     assert len(vendor.asked) == 1
 
 
+@pytest.mark.covers("http/hang")
 async def test_the_loop_goes_on_while_a_vendor_hangs(vendor, connect):
     async def answer(request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
@@ -42,6 +44,7 @@ async def test_the_loop_goes_on_while_a_vendor_hangs(vendor, connect):
     assert turns > 100
 
 
+@pytest.mark.covers("http/reset")
 async def test_a_connection_reset_amid_the_body_is_tried_again_and_then_temporary(
     raw_vendor, connect
 ):
@@ -60,6 +63,7 @@ async def test_a_connection_reset_amid_the_body_is_tried_again_and_then_temporar
     assert connections == 3
 
 
+@pytest.mark.covers("http/no-http")
 async def test_what_is_no_http_is_temporary(raw_vendor, connect):
     async def talk(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -70,11 +74,13 @@ async def test_what_is_no_http_is_temporary(raw_vendor, connect):
         await connect(url=await raw_vendor(talk)).get("/x")
 
 
+@pytest.mark.covers("http/not-there")
 async def test_a_vendor_that_is_not_there_is_temporary(connect, unused_port):
     with pytest.raises(model.TemporaryError, match="cannot connect"):
         await connect(url=f"http://127.0.0.1:{unused_port}").get("/x")
 
 
+@pytest.mark.covers("http/blip")
 async def test_a_blip_is_cured_by_trying_again(vendor, connect):
     vendor.replies_in_turn(lambda: web.Response(status=502), lambda: web.Response(body=b"{}"))
     reply = await connect().get("/x")
@@ -87,6 +93,7 @@ async def test_one_attempt_is_one_request(vendor, connect):
         await connect(attempts=1).get("/x")
 
 
+@pytest.mark.covers("http/no-json")
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -108,16 +115,19 @@ async def test_a_200_without_a_json_object_is_temporary(vendor, connect, body, t
         wire.read_object(reply)
 
 
+@pytest.mark.covers("http/content-type")
 async def test_json_counts_whatever_content_type_it_claims(vendor, connect):
     vendor.replies(body=b'{"a": 1}', content_type="text/html")
     assert wire.read_object(await connect().get("/x")) == {"a": 1}
 
 
+@pytest.mark.covers("http/gzip")
 async def test_a_compressed_body_is_read(vendor, connect):
     vendor.replies(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
     assert wire.read_object(await connect().get("/x")) == {"a": 1}
 
 
+@pytest.mark.covers("http/huge-body")
 @pytest.mark.parametrize("compressed", [False, True])
 async def test_a_huge_body_is_cut_off_at_the_cap(vendor, connect, compressed):
     body = b" " * 2_000_000
@@ -129,6 +139,7 @@ async def test_a_huge_body_is_cut_off_at_the_cap(vendor, connect, compressed):
         await connect(cap=1_000_000, attempts=1).get("/x")
 
 
+@pytest.mark.covers("http/huge-body")
 async def test_a_huge_body_that_is_never_announced_is_cut_off_too(vendor, connect):
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -141,6 +152,7 @@ async def test_a_huge_body_that_is_never_announced_is_cut_off_too(vendor, connec
         await connect(cap=1_000_000, attempts=1).get("/x")
 
 
+@pytest.mark.covers("http/redirect")
 @pytest.mark.parametrize(
     ("status", "error"), [(302, model.TemporaryError), (301, model.PermanentError)]
 )
@@ -153,6 +165,7 @@ async def test_a_redirect_is_not_followed_with_credentials(
     assert {request.path for request in vendor.asked} == {"/x"}
 
 
+@pytest.mark.covers("http/429", "http/retry-after")
 @pytest.mark.parametrize(
     ("header", "delay"),
     [
@@ -175,6 +188,7 @@ async def test_a_rate_limit_says_how_long_to_wait_and_is_not_tried_again(
     assert len(vendor.asked) == 1
 
 
+@pytest.mark.covers("http/retry-after")
 async def test_a_503_with_retry_after_is_left_to_the_poller(vendor, connect):
     vendor.replies(status=503, headers={"Retry-After": "30"})
     with pytest.raises(model.TemporaryError) as caught:
@@ -187,6 +201,7 @@ def test_retry_after_of_no_number_is_none():
     assert [faults.retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [None] * 4
 
 
+@pytest.mark.covers("http/refused")
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 406, 410, 422])
 async def test_a_refusal_is_permanent_and_asked_once(vendor, connect, status):
     vendor.replies(status=status)
@@ -195,6 +210,7 @@ async def test_a_refusal_is_permanent_and_asked_once(vendor, connect, status):
     assert len(vendor.asked) == 1
 
 
+@pytest.mark.covers("http/trouble")
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 async def test_trouble_on_the_vendors_side_is_temporary(vendor, connect, status):
     vendor.replies(status=status, body=b"<html>Bad gateway</html>")
@@ -203,6 +219,7 @@ async def test_trouble_on_the_vendors_side_is_temporary(vendor, connect, status)
     assert len(vendor.asked) == 3
 
 
+@pytest.mark.covers("http/envelopes", "http/request-id")
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -248,6 +265,7 @@ async def test_every_envelope_becomes_one_sentence(vendor, connect, body, senten
     assert str(caught.value) == f"GET {vendor.url}/x {told} (request t-1)"
 
 
+@pytest.mark.covers("http/hostile-text")
 async def test_hostile_text_in_an_error_is_bounded_and_on_one_line(vendor, connect):
     vendor.replies(status=400, text='{"message": "a\\n\\u001b[31m' + "b" * 1_000_000 + '"}')
     with pytest.raises(model.PermanentError) as caught:
@@ -256,6 +274,7 @@ async def test_hostile_text_in_an_error_is_bounded_and_on_one_line(vendor, conne
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.covers("evpl/codes", "evpl/403-53")
 @pytest.mark.parametrize(
     "case",
     [
@@ -283,6 +302,7 @@ async def test_oranges_codes_decide_what_happens(vendor, connect, case):
         assert caught.value.delay >= 1
 
 
+@pytest.mark.covers("http/budget")
 async def test_a_budget_that_is_used_up_stops_calls_until_next_month(
     vendor, connect, mpa_account, clock, meter
 ):
@@ -302,6 +322,7 @@ async def test_a_budget_that_is_used_up_stops_calls_until_next_month(
     assert meter.spent == {("orange", "2026-03"): 2, ("orange", "2026-04"): 1}
 
 
+@pytest.mark.covers("http/budget")
 async def test_the_budget_counts_each_request_that_leaves(vendor, connect, mpa_account, meter):
     vendor.replies(status=502)
     with pytest.raises(model.TemporaryError):
@@ -309,6 +330,7 @@ async def test_the_budget_counts_each_request_that_leaves(vendor, connect, mpa_a
     assert meter.spent == {("main", "2026-03"): 3}
 
 
+@pytest.mark.covers("http/pace")
 async def test_calls_are_spread_out_to_the_accounts_pace(vendor, connect, mpa_account):
     vendor.replies(body=b"{}")
     api = connect(mpa_account.model_copy(update={"calls_per_second": 100}))

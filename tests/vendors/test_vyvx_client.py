@@ -19,6 +19,7 @@ def client(vendor, connect, mpa_account) -> vyvx.Client:
     return vyvx.Client(connect(mpa_account, url=f"{vendor.url}/vyvx/v1.0", attempts=1))
 
 
+@pytest.mark.covers("vyvx/status-all")
 async def test_the_status_of_all_is_read_as_documented(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("vyvx/status.json"))
     statuses = await client.statuses()
@@ -32,6 +33,7 @@ async def test_the_status_of_all_is_read_as_documented(vendor, client, fixture_b
     )
 
 
+@pytest.mark.covers("vyvx/malformed-entry")
 async def test_malformed_entries_cost_only_themselves(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("vyvx/status_odd.json"))
     statuses = await client.statuses()
@@ -44,6 +46,7 @@ async def test_malformed_entries_cost_only_themselves(vendor, client, fixture_by
     assert statuses.time == NOW
 
 
+@pytest.mark.covers("http/hostile-text")
 async def test_an_id_of_ten_megabytes_is_unreadable_and_cut(vendor, connect):
     entry = {"state": "online", "ingress_state": "online"}
     body = msgspec.json.encode({"data": {"services": {"x" * 10**7: entry, "1": entry}}})
@@ -53,16 +56,19 @@ async def test_an_id_of_ten_megabytes_is_unreadable_and_cut(vendor, connect):
     assert [len(i) for i in statuses.unreadable] == [200]
 
 
+@pytest.mark.covers("vyvx/empty")
 async def test_no_active_reservations_is_an_answer(vendor, client):
     vendor.replies(body=b'{"data": {"services": {}, "time": "2019-01-02T15:04:05.000Z"}}')
     assert await client.statuses() == vyvx.Statuses(services={}, time=NOW)
 
 
+@pytest.mark.covers("http/duplicate-keys")
 async def test_of_a_service_named_twice_the_later_counts(vendor, client):
     vendor.replies(body=b'{"data":{"services":{"1":{"state":"online"},"1":{"state":"offline"}}}}')
     assert (await client.statuses()).services == {"1": vyvx.Service("offline")}
 
 
+@pytest.mark.covers("vyvx/time-places")
 @pytest.mark.parametrize(
     ("body", "moment"),
     [
@@ -79,6 +85,7 @@ async def test_the_vendors_time_is_found_wherever_it_stands(vendor, client, body
     assert found == (NOW.replace(minute=0, second=0) if moment == "header" else moment)
 
 
+@pytest.mark.covers("http/no-json", "vyvx/smart-quotes")
 @pytest.mark.parametrize(
     "body",
     [
@@ -92,6 +99,8 @@ async def test_the_vendors_time_is_found_wherever_it_stands(vendor, client, body
         '{"data": {"services": []}}',
         '{"data": {"services": null}}',
         '{"data": {"services": {"1": {"state": "online"',
+        "{“data”: {“services”: {“1”: {“state”: “offline”,”ingress_state”: “online”}}}}",
+        '{"data": {"services": {"1": {"state": "online"},}}}',
         '{"error": "quota"}',
     ],
 )
@@ -107,18 +116,21 @@ async def test_a_reply_without_one_readable_service_is_no_snapshot(vendor, clien
         await client.statuses()
 
 
+@pytest.mark.covers("vyvx/status-one", "vyvx/two-ids")
 async def test_the_status_of_one_is_read_even_under_another_key(vendor, client):
     vendor.replies(text='{"data": {"services": {"77": {"state": "offline"}}}}')
     assert await client.status("a/b") == vyvx.Service("offline")
     assert vendor.asked[0].raw_path == "/vyvx/v1.0/customer/service/a%2Fb/status"
 
 
+@pytest.mark.covers("vyvx/status-one")
 async def test_the_status_of_one_among_others_must_be_named(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("vyvx/status.json"))
     with pytest.raises(model.TemporaryError, match="without service 5"):
         await client.status("5")
 
 
+@pytest.mark.covers("vyvx/details", "vyvx/terminal", "vyvx/open-end", "vyvx/offsets", "vyvx/race")
 async def test_details_become_labels_bookings_and_notes(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("vyvx/details.json"))
     details = await client.details("1234567")
@@ -153,6 +165,7 @@ async def test_details_become_labels_bookings_and_notes(vendor, client, fixture_
     )
 
 
+@pytest.mark.covers("vyvx/open-end", "vyvx/two-ids", "vyvx/several-reservations", "vyvx/terminal")
 async def test_odd_details_keep_what_can_be_read(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("vyvx/details_odd.json"))
     with capture_logs() as logs:
@@ -171,18 +184,21 @@ async def test_odd_details_keep_what_can_be_read(vendor, client, fixture_bytes):
     assert logs[0]["answered"] == "7654321"
 
 
+@pytest.mark.covers("vyvx/status-for-details")
 async def test_a_status_in_place_of_details_leaves_them_unavailable(vendor, client):
     vendor.replies(text='{"data": {"services": {"1": {"state": "online"}}}}')
     with pytest.raises(model.TemporaryError, match="details unavailable"):
         await client.details("1")
 
 
+@pytest.mark.covers("vyvx/ended-404")
 async def test_details_of_an_ended_reservation_are_permanently_gone(vendor, client):
     vendor.replies(status=404)
     with pytest.raises(model.PermanentError):
         await client.details("1")
 
 
+@pytest.mark.covers("http/hostile-text")
 async def test_hostile_details_are_bounded(vendor, client):
     note = {"date": "2021-09-28T12:56:00Z", "message": "n" * 10_000}
     place = {"name": "p" * 10_000}
@@ -194,6 +210,7 @@ async def test_hostile_details_are_bounded(vendor, client):
     assert max(len(note) for note in details.notes) < 1_100
 
 
+@pytest.mark.covers("vyvx/history", "vyvx/history-start", "vyvx/history-order")
 async def test_history_is_asked_with_a_start_and_read_oldest_first(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("vyvx/history.json"))
     alarms = await client.history("1234567", NOW, NOW.replace(day=3))
@@ -222,3 +239,10 @@ async def test_services_read_the_same_beside_a_malformed_one(vendor, client, fix
     beside = await client.statuses()
     assert (alone.services, alone.time) == (beside.services, beside.time)
     assert beside.unreadable == ("odd",)
+
+
+@pytest.mark.covers("vyvx/many")
+async def test_two_thousand_reservations_are_one_answer(vendor, client):
+    services = {str(n): {"state": "online", "ingress_state": "online"} for n in range(2_000)}
+    vendor.replies(body=msgspec.json.encode({"data": {"services": services}}))
+    assert len((await client.statuses()).services) == 2_000
