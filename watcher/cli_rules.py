@@ -5,12 +5,29 @@ Law: as in cli.py, whose verbs these are.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watcher import model
+
+if TYPE_CHECKING:
+    from watcher import engine
+    from watcher.replay.again import Told
+    from watcher.store.journal import Extent
+    from watcher.store.store import Store
+
 program = typer.Typer()
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
+]
 
 TESTS = (Path("rules/tests"),)
 
@@ -35,3 +52,93 @@ def play_tests(
         typer.echo(line)
     if any(result.differences for result in results):
         raise typer.Exit(1)
+
+
+@program.command()
+def replay(
+    since: Annotated[
+        str, typer.Option(help="How far back: 7d, or a time such as 2026-11-14T06:00Z.")
+    ] = "7d",
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option(help="Other rules to compare with those in force; may be repeated."),
+    ] = None,
+    config: Config = Path("config.toml"),
+) -> None:
+    """Run the journal through the rules again, and print what would have been told."""
+    from watcher import adapters, clock, settings
+    from watcher.replay import words
+
+    loaded = settings.load(config)
+    rulesets = [adapters.read_rules(loaded)]
+    if rules:
+        files = tuple(str(file.absolute()) for file in rules)
+        rulesets.append(adapters.read_rules(loaded.model_copy(update={"rules": files})))
+    start = _start(since, clock.SystemClock().now())
+    extent, until, found = asyncio.run(_replay(loaded.store.url, rulesets, start))
+    start = max(start, extent.start or start)
+    typer.echo(words.heading(start, until, extent.rows))
+    lines = (
+        words.compared(found[0], found[1], start, until)
+        if rules
+        else words.told(found[0], start, until)
+    )
+    for line in lines:
+        typer.echo(line)
+
+
+def _start(since: str, now: datetime) -> datetime:
+    """Read a span back from now, or a time. Raises BadParameter."""
+    try:
+        return now - model.parse_duration(since)
+    except ValueError:
+        pass
+    try:
+        at = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise typer.BadParameter(f"{since!r} is neither a span as 7d nor a time") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+async def _replay(
+    url: str, rulesets: list[engine.Ruleset], since: datetime
+) -> tuple[Extent, datetime, list[list[Told]]]:
+    from watcher import clock
+    from watcher.replay.again import Replay
+    from watcher.store import store
+
+    replays = [Replay(rules, since=since) for rules in rulesets]
+    async with store.open_to_read(url, clock=clock.SystemClock()) as database:
+        extent = await database.extent(since)
+        until = await _seen_until(database, extent.end or since)
+        with _progress(extent.rows) as advance:
+            async for record in database.records(since):
+                for each in replays:
+                    each.take(record)
+                advance()
+    return extent, until, [each.finish(until) for each in replays]
+
+
+async def _seen_until(database: Store, end: datetime) -> datetime:
+    """Tell when a source was last seen: the journal leaves out polls that changed nothing."""
+    seen = [each.last_success for each in await database.sources() if each.last_success]
+    return max(end, *seen)
+
+
+@contextmanager
+def _progress(rows: int) -> Iterator[Callable[[], None]]:
+    """Show how far a replay is, where somebody is looking; give what counts one row."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replaying", total=rows)
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if done % 100 == 0:
+                bar.update(task, completed=done)
+
+        yield advance

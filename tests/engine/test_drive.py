@@ -37,7 +37,7 @@ class Live(World):
 
     def _step(self, event):
         source = getattr(event, "source", None)
-        weighs = isinstance(event, model.Polled) and (
+        weighs = isinstance(event, model.Polled | model.PollFailed) and (
             source in self.state.awaited or source in engine.pending_sources(self.state)
         )
         effects = super()._step(event)
@@ -69,8 +69,8 @@ def _same(known, effect):
     return before and replace(before, last_success=effect.last_success) == effect
 
 
-def live(history, restarts=()):
-    w = Live(strategies.rules())
+def live(history, restarts=(), kind=Live):
+    w = kind(strategies.rules())
     for number, happening in enumerate(history):
         happen(w, happening)
         if number in restarts:

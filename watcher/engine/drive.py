@@ -87,7 +87,7 @@ class Drive:
             yield self._step(model.Ticked())
 
     def _step(self, event: Event) -> Step:
-        weighs = isinstance(event, model.Polled) and (
+        weighs = isinstance(event, model.Polled | model.PollFailed) and (
             event.source in self.state.awaited or event.source in pending_sources(self.state)
         )
         try:

@@ -1,0 +1,97 @@
+"""How two rulesets differ, in words and figures."""
+
+from datetime import UTC, datetime, timedelta
+
+from watcher import model
+from watcher.replay import compare, words
+from watcher.replay.again import Told
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+END = START + timedelta(days=7)
+NOISIER = "noisier (3 messages instead of 2)"
+
+
+def told(opened, *, lasts=5, messages=2, rule="down", group="vyvx/a"):
+    at = START + timedelta(minutes=opened)
+    incident = model.Incident(
+        id=f"w-{rule}-{group}-{opened}",
+        version=1,
+        entries=messages,
+        rule=rule,
+        source="vyvx",
+        group=group,
+        status=model.IncidentStatus.OPEN if lasts is None else model.IncidentStatus.RESOLVED,
+        severity=model.Severity.CRITICAL,
+        title=f"{group} is offline",
+        opened_at=at,
+        resolved_at=None if lasts is None else at + timedelta(minutes=lasts),
+        fault_domain=model.FaultDomain.NONE,
+    )
+    entries = tuple(
+        model.Entry(
+            incident=incident.id,
+            number=number,
+            kind=model.EntryKind.NOTED,
+            at=at,
+            text=f"message {number}",
+            notify=True,
+        )
+        for number in range(messages)
+    )
+    return Told(incident=incident, messages=entries)
+
+
+def verdicts(old, new):
+    return [each.verdicts for each in compare.pair(old, new)]
+
+
+def test_incidents_are_paired_by_rule_group_and_time():
+    old = [told(0), told(100), told(200, rule="full")]
+    new = [told(1), told(200), told(200, rule="full"), told(0, group="vyvx/b")]
+    gained, lost = (compare.Verdict.GAINED,), (compare.Verdict.LOST,)
+    assert verdicts(old, new) == [
+        gained,
+        (compare.Verdict.LATER,),
+        lost,
+        gained,
+        (compare.Verdict.SAME,),
+    ]
+
+
+def test_an_incident_may_be_earlier_and_noisier():
+    assert verdicts([told(5)], [told(3, messages=4)]) == [
+        (compare.Verdict.EARLIER, compare.Verdict.NOISIER)
+    ]
+    assert verdicts([told(5)], [told(6, messages=1)]) == [
+        (compare.Verdict.LATER, compare.Verdict.QUIETER)
+    ]
+
+
+def test_one_that_is_still_open_meets_whatever_comes_later():
+    assert verdicts([told(0, lasts=None)], [told(5000)]) == [(compare.Verdict.LATER,)]
+
+
+def test_the_differences_are_lines_and_the_rest_are_figures():
+    old = [told(0), told(100), told(300, group="vyvx/b")]
+    new = [told(2, messages=3), told(100), told(400, group="vyvx/c", lasts=None)]
+    assert list(words.compared(old, new, START, END)) == [
+        f"2026-11-21 03:02:00  later by 2 min, {NOISIER}: down  vyvx/a is offline  (vyvx/a, 5 min)",
+        "2026-11-21 08:00:00  lost: down  vyvx/b is offline  (vyvx/b, 5 min)",
+        "2026-11-21 09:40:00  gained: down  vyvx/c is offline  (vyvx/c, still open)",
+        "incidents: 1 same, 1 gained, 1 lost, 1 later, 1 noisier",
+        "rules in force: 3 incidents, 6 messages that people must notice, 0.9 pages per day",
+        "new rules:      3 incidents, 7 messages that people must notice, 1.0 pages per day",
+    ]
+
+
+def test_equal_rules_differ_in_nothing():
+    lines = list(words.compared([told(0)], [told(0)], START, END))
+    assert lines[0] == "incidents: 1 same"
+
+
+def test_one_ruleset_is_told_message_by_message():
+    lines = list(words.told([told(0, messages=1)], START, END))
+    assert lines == [
+        "2026-11-21 03:00:00  critical  w-down-vyvx/a-0  down  vyvx/a is offline: message 0",
+        "these rules: 1 incidents, 1 messages that people must notice, 0.1 pages per day",
+    ]

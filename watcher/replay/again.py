@@ -1,0 +1,121 @@
+"""The journal through one ruleset. Pure.
+
+Law: under the rules that were in force, each incident comes out as it was, id and times included.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from watcher import engine, model, ports
+
+# A poll that decides about a due `for` comes at once, but may take this long with its retries.
+PATIENCE = timedelta(minutes=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One incident and the messages about it that people had to notice."""
+
+    incident: model.Incident
+    messages: tuple[model.Entry, ...] = ()
+
+
+class Replay:
+    """Feed it records in order, then finish it. What came before `since` is lived, not told."""
+
+    def __init__(self, rules: engine.Ruleset, *, since: datetime) -> None:
+        self._rules = rules
+        self._since = since
+        self._drive = engine.Drive(engine.restore(rules), now=_LONG_AGO, answer=self._answer)
+        self._ahead: deque[ports.Recorded] = deque()
+        self._told: dict[str, Told] = {}
+
+    def take(self, record: ports.Recorded) -> None:
+        """Take in one record; it is stepped once what follows it is known, too."""
+        self._ahead.append(record)
+        while self._ahead and self._ahead[0].at + PATIENCE < record.at:
+            self._follow(self._live(self._ahead[0]))
+
+    def finish(self, until: datetime) -> list[Told]:
+        """Step the rest, and give what was told from `since` to `until`, in order of opening."""
+        while self._ahead:
+            self._follow(self._live(self._ahead[0]))
+        self._follow(self._drive.wait(until))
+        return sorted(
+            (told for told in self._told.values() if told.messages),
+            key=lambda told: (told.incident.opened_at, told.incident.id),
+        )
+
+    def _live(self, record: ports.Recorded) -> Iterator[engine.Step]:
+        match record.what:
+            case ports.Loaded():
+                yield from self._resume(record.what, record.at)
+            case ports.RulesRead(started=False):
+                yield from self._drive.wait(record.at)  # these rules are the replay's own
+            case ports.RulesRead():
+                if record.what.last_success is not None:
+                    yield from self._drive.wait(record.what.last_success)
+                yield from self._drive.restart(self._rules, record.at)
+            case _:
+                yield from self._drive.take(record.what, record.at)
+        self._ahead.popleft()
+
+    def _resume(self, loaded: ports.Loaded, at: datetime) -> Iterator[engine.Step]:
+        """Go on from a checkpoint: nothing was interrupted there, so every source is seen."""
+        self._drive = engine.Drive(engine.restore(self._rules, loaded), now=at, answer=self._answer)
+        yield from self._drive.take(engine.Reloaded(ruleset=self._rules), at)
+        for health in loaded.sources:
+            if health.sight is model.Sight.SEEN and health.source in self._rules.sources:
+                mine = [each for each in loaded.subjects if each.source == health.source]
+                yield from self._drive.take(_unchanged(health, mine), at)
+
+    def _answer(
+        self, effect: model.Effect, at: datetime
+    ) -> Iterator[tuple[datetime, engine.Event]]:
+        """Poll where the engine wants it, unless the journal has that poll.
+
+        The journal leaves out polls that changed nothing under the rules of then.
+        """
+        if not isinstance(effect, model.PollNeeded):
+            return
+        for record in self._ahead:
+            if record.at > at + PATIENCE:
+                break
+            match record.what:
+                case model.Polled() | model.PollFailed() if record.what.source == effect.source:
+                    return
+                case _:
+                    pass
+        health = self._drive.state.health[effect.source]
+        yield at, model.Polled(source=effect.source, total=health.subjects)
+
+    def _follow(self, steps: Iterable[engine.Step]) -> None:
+        for step in steps:
+            for effect in step.effects:
+                match effect:
+                    case model.Incident():
+                        known = self._told.get(effect.id, Told(incident=effect))
+                        self._told[effect.id] = replace(known, incident=effect)
+                    case model.Entry() if effect.notify and step.at >= self._since:
+                        known = self._told[effect.incident]
+                        messages = (*known.messages, effect)
+                        self._told[effect.incident] = replace(known, messages=messages)
+                    case _:
+                        pass
+
+
+def _unchanged(health: model.SourceHealth, subjects: Iterable[model.Subject]) -> model.Polled:
+    return model.Polled(
+        source=health.source,
+        seen=tuple(
+            model.Observed(key=each.key, fields=each.fields, vendor_time=each.vendor_time)
+            for each in subjects
+            if not each.missed
+        ),
+        total=health.subjects,
+    )
