@@ -134,7 +134,9 @@ def check(
         findings = asyncio.run(preflight.connect(loaded))
         for finding in findings:
             typer.echo(f"{'ok  ' if finding.fine else 'FAIL'}  {finding.name}: {finding.sentence}")
-        if not all(finding.fine for finding in findings):
+            for remark in finding.remarks:
+                typer.echo(f"LOOK  {finding.name}: {remark}")
+        if any(finding.remarks or not finding.fine for finding in findings):
             raise typer.Exit(1)
 
 
