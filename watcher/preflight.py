@@ -6,9 +6,11 @@ Law: it changes nothing, posts nothing, and runs no diagnostics unless it is ask
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from yarl import URL
 
@@ -17,18 +19,25 @@ from watcher import clock as time
 from watcher.receivers import broker, slack_api
 from watcher.receivers import settings as receivers_keys
 from watcher.settings import Settings
+from watcher.sources import kinds
+from watcher.sources import settings as sources_keys
 from watcher.vendors import http, wire
+from watcher.vendors import settings as vendors_keys
 
 TRY_SECONDS = 30.0
+MOST_SKEW = timedelta(minutes=2)
+MOST_WORDS = 6  # of one field, told one by one
+MONTH = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """How one connection did, in words."""
+    """How one connection did, in words; `remarks` are what a person should look into."""
 
     name: str
     fine: bool
     sentence: str
+    remarks: tuple[str, ...] = ()
 
 
 class _Uncounted:
@@ -39,22 +48,33 @@ class _Uncounted:
 
 
 async def connect(settings: Settings) -> list[Finding]:
-    """Try every source, the diagnostics account and every receiver, all at once."""
+    """Try every account, source and receiver, and what responds to incidents, all at once."""
     async with by_hand(settings) as accounts:
-        tries: dict[str, Awaitable[str]] = {
-            f"sources.{name}": _poll(source)
-            for name, source in adapters.build_sources(settings, accounts).items()
-        }
+        tries: dict[str, Awaitable[tuple[str, tuple[str, ...]]]] = {}
+        for name, account in settings.accounts.items():
+            remarks = tuple(_budget(settings, name, account))
+            tries[f"accounts.{name}"] = _authenticate(accounts[name], account, remarks)
+        for name, source in adapters.build_sources(settings, accounts).items():
+            keys = settings.sources[name]
+            tries[f"sources.{name}"] = _poll(source, keys, accounts[keys.account])
         if settings.diagnostics:
-            keys = settings.diagnostics
-            tries["diagnostics"] = _authenticate(accounts[keys.account], keys.base_url)
+            tries["diagnostics"] = _untried(
+                accounts[settings.diagnostics.account], "no diagnosis was run"
+            )
+        if settings.preorder:
+            remarks = () if settings.preorder.sales_code else ("sales_code is empty",)
+            tries["preorder"] = _untried(
+                accounts[settings.preorder.account], "no address was asked for", remarks
+            )
         for name, receiver in settings.receivers.items():
             if isinstance(receiver, receivers_keys.SlackReceiver):
-                tries[f"receivers.{name}"] = slack_api.SlackApi(
+                slack = slack_api.SlackApi(
                     keys=settings.slack, channel=receiver.channel, session=accounts.session
-                ).check()
+                )
+                tries[f"receivers.{name}"] = _plain(slack.check())
         if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):
-            tries["mqtt"] = broker.check(settings.mqtt, f"watcher-{settings.instance}-check")
+            name = f"watcher-{settings.instance}-check"
+            tries["mqtt"] = _plain(broker.check(settings.mqtt, name))
         return list(await asyncio.gather(*(_attempt(name, one) for name, one in tries.items())))
 
 
@@ -77,25 +97,105 @@ async def by_hand(settings: Settings) -> AsyncIterator[adapters.Accounts]:
         yield adapters.Accounts(settings, session, time.SystemClock(), _Uncounted())
 
 
-async def _poll(source: ports.Source) -> str:
-    snapshot = await source.poll()
+def describe(snapshot: model.Snapshot) -> str:
+    """Say what a poll saw: how many subjects, and how they are."""
     count = len(snapshot.readings)
-    unreadable = len(snapshot.unreadable)
-    rest = f", {unreadable} more cannot be read" if unreadable else ""
-    pages = "" if snapshot.complete else ", and pages are missing"
-    return f"sees {count} subjects{rest}{pages}"
+    said = [f"sees {count} subject{'' if count == 1 else 's'}"]
+    seen = [snapshot.translate(*item).fields for item in snapshot.readings.items()]
+    names = seen[0] if seen else ()
+    said += [f"{name} {_summary([fields[name] for fields in seen])}" for name in names]
+    if snapshot.samples:
+        said.append(f"{len(snapshot.samples)} samples")
+    if snapshot.unreadable:
+        said.append(f"{len(snapshot.unreadable)} more cannot be read")
+    if not snapshot.complete:
+        said.append("something is missing")
+    return ", ".join(said)
 
 
-async def _authenticate(account: http.Account, base_url: str) -> str:
-    """Get a token and no more: a run of diagnostics is not spent on a try."""
-    await account.auth.headers("GET", URL(base_url))
-    return "its account is accepted; no diagnosis was run"
+def _summary(values: list[model.Scalar]) -> str:
+    figures = [one for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+    unknown = values.count(None)
+    if figures:
+        least, most = min(figures), max(figures)
+        said = f"{least:g}" if least == most else f"{least:g} to {most:g}"
+    else:
+        counted = Counter(str(one) for one in values if one is not None).most_common(MOST_WORDS)
+        said = ", ".join(f"{word} ({count})" for word, count in counted)
+    return f"{said} ({unknown} unknown)" if unknown and said else said or "unknown"
 
 
-async def _attempt(name: str, attempt: Awaitable[str]) -> Finding:
+async def _poll(
+    source: ports.Source, keys: sources_keys.Source, account: http.Account
+) -> tuple[str, tuple[str, ...]]:
+    try:
+        snapshot = await source.poll()
+    except (model.TemporaryError, model.PermanentError) as error:
+        other = await _other_dialect(keys, account)
+        if other:
+            raise model.PermanentError(f"{error}; {other}") from error
+        raise
+    remarks = list(snapshot.remarks)
+    lag = account.clock.now() - snapshot.vendor_time if snapshot.vendor_time else timedelta(0)
+    if isinstance(keys, sources_keys.VyvxSource) and abs(lag) > MOST_SKEW:
+        span, side = model.format_duration(abs(lag)), "behind" if lag > timedelta(0) else "ahead of"
+        remarks.append(f"the vendor's time is {span} {side} this machine's: check the clock")
+    return describe(snapshot), tuple(remarks)
+
+
+async def _other_dialect(keys: sources_keys.Source, account: http.Account) -> str:
+    """Say so when the other dialect of Internet On-Demand is the one that answers."""
+    if not isinstance(keys, sources_keys.InternetOnDemandSource):
+        return ""
+    other = "naas" if keys.dialect == "connections" else "connections"
+    if other == "naas" and not keys.customer_number:
+        return "if it is the dialect naas that was meant, set dialect and customer_number"
+    changed = keys.model_copy(update={"dialect": other})
+    try:
+        await kinds.iod_dialect(changed, account).all()
+    except (model.TemporaryError, model.PermanentError):
+        return ""
+    return f'the other dialect answers: set dialect = "{other}"'
+
+
+async def _authenticate(
+    account: http.Account, keys: vendors_keys.Account, remarks: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """Get a token; a signature can only be tried by asking for something."""
+    if isinstance(keys, vendors_keys.MpaAccount):
+        return "signs each request: its sources tell whether that is accepted", remarks
+    await account.auth.headers("GET", URL(keys.token_url))
+    return "its credentials are accepted", remarks
+
+
+def _budget(settings: Settings, name: str, account: vendors_keys.Account) -> Iterator[str]:
+    """Compare an account's monthly budget with what its sources ask by themselves."""
+    sources = [one for one in settings.sources.values() if one.account == name]
+    calls = sum(int(MONTH / one.interval) for one in sources)
+    if account.calls_per_month and calls > account.calls_per_month:
+        yield (
+            f"its sources ask {calls} times a month or more, and calls_per_month is"
+            f" {account.calls_per_month}: they will be blind before the month is over"
+        )
+
+
+async def _untried(
+    account: http.Account, left_out: str, remarks: tuple[str, ...] = ()
+) -> tuple[str, tuple[str, ...]]:
+    """Get a token and no more: what costs something is not spent on a try."""
+    await account.auth.headers("GET", URL())
+    return f"its account is accepted; {left_out}", remarks
+
+
+async def _plain(attempt: Awaitable[str]) -> tuple[str, tuple[str, ...]]:
+    return await attempt, ()
+
+
+async def _attempt(name: str, attempt: Awaitable[tuple[str, tuple[str, ...]]]) -> Finding:
     try:
         async with asyncio.timeout(TRY_SECONDS):
-            return Finding(name=name, fine=True, sentence=await attempt)
+            sentence, remarks = await attempt
+            return Finding(name=name, fine=True, sentence=sentence, remarks=remarks)
     except TimeoutError:
         return Finding(name=name, fine=False, sentence=f"no answer within {TRY_SECONDS:g} s")
     except (model.TemporaryError, model.PermanentError) as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from watcher import cli
 
@@ -32,6 +34,17 @@ client_id = "{known.lumen_client_id}"
 client_secret = "{known.lumen_client_secret}"
 calls_per_second = 1000
 """
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before():
+    """Put the logging of this process back, which a verb sets up for its own."""
+    root, config = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.configure(**config)
+    root.handlers = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ class Snapshot:
     by `translate(id, reading)` only when it changed, because 100,000 unchanged services must cost
     no more than their decoding and one comparison. `complete` is False when pages are missing; an
     incomplete snapshot vanishes nothing. `unreadable` names the ids that could not be read.
+    `remarks` are sentences about what looks misconfigured; no rule sees them.
     """
 
     readings: Mapping[str, object]
@@ -149,3 +150,4 @@ class Snapshot:
     unreadable: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     vendor_time: datetime | None = None
+    remarks: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
@@ -78,7 +78,8 @@ class EvplSource:
         for line in answer.lines:
             lines.setdefault(line.instance, []).append(line)
         series = {instance: self._series(lines[instance]) for instance in lines}
-        self._check(answer, series)
+        remarks = dict(self._remarks(answer, series))
+        self._say(remarks)
         readings = {i: self._reading(lines[i][-1], series[i]) for i in lines}
         self._readings |= readings
         samples = self._fresh(series, start)
@@ -91,6 +92,7 @@ class EvplSource:
             complete=answer.complete,
             samples=samples,
             vendor_time=max(times, default=None),
+            remarks=tuple(remarks.values()),
         )
 
     def _series(self, lines: list[evpl.Line]) -> _Series:
@@ -117,33 +119,34 @@ class EvplSource:
             pop_section=line.pop_section,
         )
 
-    def _check(self, answer: evpl.Utilization, series: Mapping[str, _Series]) -> None:
-        """Say once what a person should look into; it never stops the poll."""
+    def _remarks(
+        self, answer: evpl.Utilization, series: Mapping[str, _Series]
+    ) -> Iterator[tuple[str, str]]:
+        """Find what a person should look into; it never stops the poll."""
         given = [value for line in answer.lines for value in line.values.values()]
         taken = [v for s in series.values() for values in s.values() for v in values.values()]
         if not answer.complete:
-            self._say("evpl pages repeat", "the pages do not end: lines may be missing")
+            yield "evpl pages repeat", "the pages do not end: lines may be missing"
         if answer.unreadable:
-            self._say("evpl entries unreadable", f"{answer.unreadable} entries name no line")
+            yield "evpl entries unreadable", f"{answer.unreadable} entries name no line"
         limit = MOST / 100 if self._config.unit == "ratio" else MOST
         if any(value < 0 or value > limit for value in given):
-            self._say("evpl unit wrong", f"values beyond {MOST:g} % are left out: check `unit`")
+            yield "evpl unit wrong", f"values beyond {MOST:g} % are left out: check `unit`"
         if len(taken) >= 20 and 0 < max(taken) <= 1:
-            self._say("evpl unit wrong", "no value is above 1 %: check whether `unit` is ratio")
+            yield "evpl unit wrong", "no value is above 1 %: check whether `unit` is ratio"
 
         spacing = _spacing(series)
         asked = self._config.granularity
         if spacing is not None and not asked / 2 < spacing < asked * 2:
-            self._say(
-                "evpl granularity differs",
-                f"samples come every {model.format_duration(spacing)}, not every"
-                f" {model.format_duration(asked)}: check `granularity`",
-            )
+            come, wanted = model.format_duration(spacing), model.format_duration(asked)
+            said = f"samples come every {come}, not every {wanted}: check `granularity`"
+            yield "evpl granularity differs", said
 
-    def _say(self, event: str, text: str) -> None:
-        if event not in self._said:
-            self._said.add(event)
-            log.warning(event, source=self.name, said=text)
+    def _say(self, remarks: Mapping[str, str]) -> None:
+        for event, text in remarks.items():
+            if event not in self._said:
+                self._said.add(event)
+                log.warning(event, source=self.name, said=text)
 
     def _fresh(self, series: Mapping[str, _Series], start: datetime) -> tuple[model.Sample, ...]:
         given = {

@@ -33,6 +33,7 @@ class InternetOnDemandSource:
             readings={each.id: each for each in inventory.connections},
             translate=self._translate,
             complete=inventory.complete and not inventory.unreadable,
+            remarks=_remarks(inventory),
         )
 
     async def details(self, subject: str) -> model.Details:
@@ -59,3 +60,15 @@ class InternetOnDemandSource:
             self._odd_words.add(status)
             log.warning("unknown status", source=self.name, status=word, read_as=model.UNKNOWN)
         return model.UNKNOWN
+
+
+def _remarks(inventory: internet_on_demand.Inventory) -> tuple[str, ...]:
+    remarks = []
+    if inventory.unreadable:
+        remarks.append(f"{inventory.unreadable} connections have no id and are left out")
+    unknown = [each.id for each in inventory.connections if each.bandwidth_mbps is None]
+    if unknown:
+        remarks.append(
+            f"the bandwidth of {len(unknown)} connections has no unit: check `bandwidth_unit`"
+        )
+    return tuple(remarks)

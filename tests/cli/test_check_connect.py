@@ -1,0 +1,193 @@
+"""`watcher check --connect` says what works, what is not entitled and what is misconfigured."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher import simulator
+from watcher.simulator import scenario as script
+
+WORLD = """
+world:
+  vyvx:
+    services:
+      "1": {state: online}
+      "2": {state: offline}
+      "3": {state: offline}
+  evpl:
+    lines:
+      LD1: {utilization: 60, wobble: 1}
+      LD2: {utilization: 20, wobble: 1}
+  iod:
+    connections:
+      c1: {bandwidth: 500 Mbps}
+      c2: {bandwidth: "200"}
+"""
+ALL = """
+[accounts.vyvx]
+kind = "mpa"
+key_id = "{known.vyvx_key_id}"
+secret = "{known.vyvx_secret}"
+
+[accounts.orange]
+kind = "oauth2"
+token_url = "{at.orange_token_url}"
+client_id = "{known.orange_client_id}"
+client_secret = "{known.orange_client_secret}"
+calls_per_month = 5000
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "{at.vyvx_url}"
+
+[sources.evpl]
+kind = "evpl"
+account = "orange"
+base_url = "{at.orange_url}"
+operator_code = "{known.orange_operator_code}"
+application_id = "{known.orange_application_id}"
+
+[sources.iod]
+kind = "internet_on_demand"
+account = "lumen"
+base_url = "{at.lumen_url}"
+dialect = "connections"
+customer_number = "{known.lumen_customer_number}"
+bandwidth_unit = "Mbps"
+
+[diagnostics]
+account = "lumen"
+base_url = "{at.lumen_url}"
+
+[preorder]
+account = "lumen"
+url = "{at.lumen_url}/pxQualify"
+sales_code = "S"
+
+[web]
+listen = ""
+"""
+
+
+@pytest.fixture
+async def sim():
+    async with simulator.Simulator(
+        script.parse(WORLD, name="check.yaml"), with_broker=False
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def check(sim, write_config, watcher):
+    """Check the whole config, with a few words of it replaced."""
+
+    async def run(*changes: tuple[str, str]):
+        text = ALL
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        done = await watcher("check", "--connect", "-c", str(write_config(sim, text)))
+        lines = [line.split(maxsplit=2) for line in done.out.splitlines()[1:]]
+        return done.code, {(level, name.rstrip(":")): said for level, name, said in lines}
+
+    return run
+
+
+async def test_what_works_is_told_with_what_a_first_poll_saw(check):
+    code, told = await check()
+    assert code == 0
+    assert {level for level, _ in told} == {"ok"}
+    assert told["ok", "accounts.lumen"] == "its credentials are accepted"
+    assert "state offline (2), online (1)" in told["ok", "sources.vyvx"]
+    assert told["ok", "sources.vyvx"].startswith("sees 3 subjects")
+    assert "utilization " in told["ok", "sources.evpl"]
+    assert "samples" in told["ok", "sources.evpl"]
+    assert (
+        told["ok", "sources.iod"] == "sees 2 subjects, status active (2), bandwidth_mbps 200 to 500"
+    )
+    assert "no diagnosis was run" in told["ok", "diagnostics"]
+    assert "no address was asked for" in told["ok", "preorder"]
+
+
+async def test_it_runs_no_diagnosis_asks_px_nothing_and_changes_nothing(sim, check):
+    await check()
+    asked = set(sim.world.calls)
+    assert not asked & {"lumen.diagnostics", "lumen.pxqualify", "lumen.order", "lumen.bandwidth"}
+
+
+async def test_a_clock_that_is_off_is_named_with_its_span(sim, check):
+    sim.change(stale="10m")
+    code, told = await check()
+    assert code == 1
+    assert "behind this machine's: check the clock" in told["LOOK", "sources.vyvx"]
+
+
+async def test_a_refused_signature_names_its_keys(check):
+    code, told = await check(("{known.vyvx_secret}", "wrong"))
+    assert code == 1
+    assert "check key_id and secret of [accounts.vyvx]" in told["FAIL", "sources.vyvx"]
+    assert ("ok", "sources.evpl") in told
+
+
+async def test_wrong_credentials_are_told_at_the_account_and_at_who_needs_it(check):
+    code, told = await check(("{known.orange_client_secret}", "wrong"))
+    assert code == 1
+    assert "client_secret of [accounts.orange]" in told["FAIL", "accounts.orange"]
+    assert ("FAIL", "sources.evpl") in told
+
+
+async def test_what_is_not_entitled_is_told_apart_from_a_wrong_secret(sim, check):
+    fault = {"vendor": "lumen", "kind": "http_403", "endpoint": "connections"}
+    sim.change(fault=fault)
+    sim.change(fault=fault | {"endpoint": "inventory"})
+    code, told = await check()
+    assert code == 1
+    assert ("ok", "accounts.lumen") in told
+    assert "not entitled" in told["FAIL", "sources.iod"]
+
+
+@pytest.mark.covers("evpl/unit-off")
+async def test_a_wrong_unit_is_said(check):
+    code, told = await check(
+        ('application_id = "{known', 'unit = "ratio"\napplication_id = "{known')
+    )
+    assert code == 1
+    assert "check `unit`" in told["LOOK", "sources.evpl"]
+
+
+@pytest.mark.covers("iod/bandwidth-unit")
+async def test_a_bandwidth_without_a_unit_is_said(check):
+    code, told = await check(('bandwidth_unit = "Mbps"', ""))
+    assert code == 1
+    assert "check `bandwidth_unit`" in told["LOOK", "sources.iod"]
+    assert "(1 unknown)" in told["ok", "sources.iod"]
+
+
+@pytest.mark.covers("iod/wrong-dialect")
+async def test_the_dialect_that_answers_is_named(sim, check):
+    body = {"code": "404", "message": "Not Found"}
+    fault = {"vendor": "lumen", "kind": "answer", "status": 404, "body": body}
+    sim.change(fault=fault | {"endpoint": "connections"})
+    code, told = await check()
+    assert code == 1
+    assert 'set dialect = "naas"' in told["FAIL", "sources.iod"]
+
+
+@pytest.mark.covers("iod/wrong-dialect")
+async def test_without_a_customer_number_the_other_dialect_is_only_hinted_at(sim, check):
+    sim.change(fault={"vendor": "lumen", "kind": "http_404", "endpoint": "connections"})
+    _, told = await check(('customer_number = "{known.lumen_customer_number}"', ""))
+    assert "set dialect and customer_number" in told["FAIL", "sources.iod"]
+
+
+@pytest.mark.covers("http/budget")
+async def test_a_budget_that_cannot_last_the_month_is_said(check):
+    code, told = await check(("calls_per_month = 5000", "calls_per_month = 2500"))
+    assert code == 1
+    assert "2976 times a month" in told["LOOK", "accounts.orange"]
+
+
+async def test_preorder_without_its_sales_code_is_said(check):
+    code, told = await check(('sales_code = "S"', ""))
+    assert (code, told["LOOK", "preorder"]) == (1, "sales_code is empty")
