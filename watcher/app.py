@@ -17,6 +17,7 @@ import structlog
 
 from watcher import (
     adapters,
+    alarm,
     control,
     delivery,
     engine,
@@ -30,6 +31,7 @@ from watcher import (
 )
 from watcher import clock as time
 from watcher.metrics import Metrics
+from watcher.receivers import slack
 from watcher.response import settings as response_keys
 from watcher.settings import Settings
 from watcher.store import store
@@ -158,6 +160,12 @@ async def run(
         )
         await stack.enter_async_context(desk.serve(settings.control.socket))
 
+        siren = alarm.Alarm(
+            instance=settings.instance,
+            channels=[one for one in receivers.values() if isinstance(one, slack.SlackReceiver)],
+            mark=settings.control.socket.with_name("database-failed"),
+        )
+        stack.push_async_exit(siren)
         group = await stack.enter_async_context(lifecycle.tasks())
         stack.enter_context(
             lifecycle.signals(stop, lambda: group.create_task(hang_up(), name="reload"))
@@ -190,6 +198,7 @@ async def run(
         else:
             waiting = group.create_task(take_over(token), name="taking over")
             await asyncio.wait([waiting])
+        siren.rest()
         systemd.ready()
         log.info("watching", instance=settings.instance, sources=list(sources))
         await stop.wait()

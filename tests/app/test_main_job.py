@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -173,7 +174,8 @@ async def test_a_killed_daemon_goes_on_where_it_was_and_tells_nothing_twice(worl
             for reply in replies
             if reply.get("metadata")
         ]
-        assert len(marks) == len(set(marks))
+        assert marks
+    assert len(marks) == len(set(marks))
         assert sum(len(reply.get("files", [])) for reply in replies) == 2
     assert (await world.calls())["lumen.diagnostics"] == 1
 
@@ -260,6 +262,29 @@ async def test_a_stop_in_the_middle_of_telling_loses_and_repeats_nothing(world, 
             parents = await world.parents()
             assert len(parents) == 1
             return set(files_of(await world.thread(parents[0]))) == {"pdf", "png"}
+
+        assert await eventually(told)
+
+
+async def test_a_database_that_another_process_locks_is_said_once_and_loses_nothing(
+    world, daemon, home
+):
+    async with daemon() as running:
+        other = sqlite3.connect(home / "watcher.db")
+        other.execute("BEGIN IMMEDIATE")
+        await world.change(vyvx=OFFLINE)
+        assert await asyncio.wait_for(running.process.wait(), 30) == 1
+        assert "is locked by another process" in running.log.read_text()
+        assert "Traceback" not in running.log.read_text()
+        (cry,) = await world.parents()
+        assert "cannot keep its records" in words_of(cry)
+    other.rollback()
+    other.close()
+    async with daemon():
+
+        async def told() -> bool:
+            _, parent = await world.parents()
+            return "USA East is offline" in words_of(parent)
 
         assert await eventually(told)
 

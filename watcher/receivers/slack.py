@@ -14,7 +14,7 @@ from aiolimiter import AsyncLimiter
 
 from watcher import clock as time
 from watcher import model, ports
-from watcher.receivers import render, settings, slack_files, thread
+from watcher.receivers import render, settings, slack_files, thread, words
 from watcher.receivers.slack_api import GoneError, SlackApi
 from watcher.receivers.slack_visit import PARENT, REPLY, Visit
 
@@ -68,6 +68,13 @@ class SlackReceiver:
                     f"Slack ({self._api.channel}): the new message was deleted as well"
                 ) from error
         return visit.receipt
+
+    async def cry(self, text: str) -> None:
+        """Post a sentence that belongs to no incident. Raises TemporaryError or PermanentError."""
+        said = words.say(text, 500)
+        called = f"{self._mention} {said}".lstrip()
+        message = render.Message(text=called, blocks=[words.section(f":rotating_light: {called}")])
+        await self._api.post(message, payload={"receiver": self.name})
 
     async def _bring_up(self, visit: Visit) -> None:
         """Parent, entries, files: what people need first comes first."""

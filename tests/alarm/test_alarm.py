@@ -1,0 +1,81 @@
+"""The one message without a receipt: Watcher has lost its database."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+
+from watcher import alarm, model
+
+
+class Channel:
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.name = "noc"
+        self.said: list[str] = []
+        self.fault = fault
+
+    async def cry(self, text: str) -> None:
+        if self.fault:
+            raise self.fault
+        self.said.append(text)
+
+
+async def end_with(error: Exception, siren: alarm.Alarm) -> None:
+    with pytest.raises(type(error)):
+        async with AsyncExitStack() as stack:
+            stack.push_async_exit(siren)
+            raise error
+
+
+def made(tmp_path, *channels: Channel) -> alarm.Alarm:
+    return alarm.Alarm(instance="ops1", channels=channels, mark=tmp_path / "database-failed")
+
+
+FULL = model.TemporaryError("database watcher.db cannot grow, its disk is full: free some space")
+
+
+async def test_a_full_disk_is_said_on_every_channel(tmp_path):
+    channels = Channel(), Channel()
+    await end_with(FULL, made(tmp_path, *channels))
+    for channel in channels:
+        (text,) = channel.said
+        assert "Watcher on ops1 cannot keep its records" in text
+        assert "free some space" in text
+
+
+async def test_a_restarted_service_does_not_say_it_again(tmp_path):
+    channel = Channel()
+    for _ in range(3):
+        await end_with(FULL, made(tmp_path, channel))
+    assert len(channel.said) == 1
+
+
+async def test_after_it_was_well_again_it_is_news_again(tmp_path):
+    channel = Channel()
+    siren = made(tmp_path, channel)
+    await end_with(FULL, siren)
+    siren.rest()
+    await end_with(FULL, siren)
+    assert len(channel.said) == 2
+
+
+async def test_a_channel_that_fails_keeps_no_other_from_being_told(tmp_path):
+    broken, fine = Channel(model.PermanentError("channel_not_found")), Channel()
+    await end_with(FULL, made(tmp_path, broken, fine))
+    assert len(fine.said) == 1
+
+
+async def test_what_was_never_said_is_tried_again_at_the_next_end(tmp_path):
+    broken = Channel(model.TemporaryError("Slack is down"))
+    await end_with(FULL, made(tmp_path, broken))
+    broken.fault = None
+    await end_with(FULL, made(tmp_path, broken))
+    assert len(broken.said) == 1
+
+
+async def test_any_other_end_is_no_alarm_about_the_database(tmp_path):
+    channel = Channel()
+    await end_with(ZeroDivisionError(), made(tmp_path, channel))
+    await end_with(model.PermanentError("another daemon leads"), made(tmp_path, channel))
+    assert not channel.said
