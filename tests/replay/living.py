@@ -1,0 +1,148 @@
+"""A database that a real ingest loop has written, on a clock that a test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from watcher import adapters, engine, ingest, model, settings
+from watcher import clock as time
+from watcher.metrics import Metrics
+from watcher.store import store
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+CONFIG = """\
+instance = "test"
+rules = ["rules.yaml"]
+[sources.vyvx]
+kind = "vyvx"
+base_url = "http://127.0.0.1:9/vyvx/v1.0"
+[receivers.mqtt]
+kind = "mqtt"
+"""
+RULES = """\
+rules:
+  - name: down
+    source: vyvx
+    transition: {field: state, from: [online], to: [offline]}
+    for: 20s
+    keep_firing_for: 1m
+    severity: critical
+  - name: bad
+    source: vyvx
+    transition: {field: state, to: [degraded]}
+"""
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - START).total_seconds()
+
+
+class Poller:
+    """Answers at once: what the engine asks for is put among the events to come."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def hurry(self) -> None:
+        self._home.hurried = True
+
+    def quicken(self, fast: bool) -> None:  # noqa: FBT001
+        """Poll as the test says."""
+
+
+class Home:
+    """A directory with config, rules and database."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = directory / "config.toml"
+        self.config.write_text(CONFIG)
+        (directory / "rules.yaml").write_text(RULES)
+        self.url = f"sqlite:///{directory / 'watcher.db'}"
+        self.hurried = False
+        self.said: dict[str, str] = {}
+
+    def live(self, *events: tuple[float, engine.Event | dict[str, str]]) -> list[model.Incident]:
+        """Live through events, each so many seconds after START; give the incidents."""
+        return asyncio.run(self._live(events))
+
+    def poll(self, **said: str) -> model.Polled:
+        """Say how subjects are; those that are left out are as before."""
+        self.said |= said
+        return model.Polled(
+            source="vyvx",
+            seen=tuple(
+                model.Observed(
+                    key=f"vyvx/{name}", fields={"state": state, "ingress_state": "online"}
+                )
+                for name, state in self.said.items()
+            ),
+            total=len(self.said),
+        )
+
+    async def _live(self, events: Sequence[tuple[float, object]]) -> list[model.Incident]:
+        rules, clock = adapters.read_rules(settings.load(self.config)), Clock()
+        clock.at = START + timedelta(seconds=events[0][0])
+        async with store.open(self.url, clock=clock) as database:
+            token = await database.lead("test")
+            assert token is not None
+            state = engine.restore(
+                rules,
+                await database.load(
+                    now=clock.at,
+                    reopen_within=engine.REOPEN_WITHIN,
+                    keep_samples=engine.keep_samples(rules),
+                ),
+            )
+            writer = ingest.Ingest(
+                ledger=database,
+                token=token,
+                state=state,
+                pollers={"vyvx": Poller(self)},
+                clock=clock,
+                metrics=Metrics(version="1", sources=["vyvx"], receivers=["mqtt"]),
+                bell=time.Bell(),
+                delivery=time.Bell(),
+                jobs=time.Bell(),
+                health=lambda _: None,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(writer.run())
+                await writer.submit(engine.Reloaded(ruleset=rules))
+                for after, event in events:
+                    await self._wait(writer, clock, START + timedelta(seconds=after))
+                    if isinstance(event, str):
+                        event = self._command(event, state)  # noqa: PLW2901  # meant by its name
+                    await writer.submit(self.poll(**event) if isinstance(event, dict) else event)
+                writer.finish()
+            return await database.incidents()
+
+    async def _wait(self, writer: ingest.Ingest, clock: Clock, until: datetime) -> None:
+        """Let time pass, as the loop would: it wakes at each deadline."""
+        while (at := engine.next_deadline(writer.state)) is not None and at < until:
+            clock.at = max(clock.at, at)
+            await writer.submit(model.Ticked())
+            if self.hurried:
+                self.hurried = False
+                clock.at += timedelta(seconds=0.3)
+                await writer.submit(self.poll())
+        clock.at = max(clock.at, until)
+
+    def _command(self, act: str, state: engine.State) -> model.Command:
+        (incident,) = [each for each in state.incidents.values() if each.resolved_at is None]
+        return {
+            "ack": model.Acknowledged(incident=incident.id, by="ana"),
+            "resolve": model.ResolvedByHand(incident=incident.id, by="ana"),
+        }[act]
