@@ -1,0 +1,101 @@
+"""Two diagnoses of one service, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher import model
+from watcher.model import comparison
+
+BEFORE = model.Diagnosis(
+    run="1",
+    incident="i",
+    service_id="SVC1",
+    status=model.DiagnosisStatus.DONE,
+    disposition="Transport fault",
+    findings=("Power at site: Passed", "Transport: Failed, no light", "Alarms: LOS", "A remark"),
+    started_at=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
+)
+
+
+@pytest.mark.covers("diag/compare")
+def test_what_changed_appeared_and_went_is_told():
+    after = replace(
+        BEFORE,
+        run="2",
+        disposition="No trouble found",
+        findings=("Power at site: Passed", "Transport: Passed", "Interface: Up", "A remark"),
+    )
+    assert comparison.compare(BEFORE, after) == comparison.Comparison(
+        disposition=("Transport fault", "No trouble found"),
+        changed=(("Transport: Failed, no light", "Transport: Passed"),),
+        appeared=("Interface: Up",),
+        gone=("Alarms: LOS",),
+    )
+
+
+@pytest.mark.covers("diag/compare")
+def test_the_same_findings_in_another_order_are_the_same():
+    after = replace(BEFORE, run="2", findings=BEFORE.findings[::-1], message="no preview")
+    found = comparison.compare(BEFORE, after)
+    assert found is not None
+    assert found.is_same
+
+
+def test_a_run_without_a_pdf_is_compared_too():
+    after = replace(BEFORE, status=model.DiagnosisStatus.NO_REPORT, findings=())
+    found = comparison.compare(BEFORE, after)
+    assert found is not None
+    assert found.gone == BEFORE.findings
+
+
+@pytest.mark.covers("diag/compare")
+@pytest.mark.parametrize(
+    "status",
+    [
+        model.DiagnosisStatus.FAILED,
+        model.DiagnosisStatus.SKIPPED,
+        model.DiagnosisStatus.RUNNING,
+    ],
+)
+def test_a_run_that_said_nothing_is_not_compared(status):
+    silent = replace(BEFORE, status=status, findings=())
+    assert comparison.compare(BEFORE, silent) is None
+    assert comparison.compare(silent, BEFORE) is None
+
+
+def test_two_services_are_not_compared():
+    assert comparison.compare(BEFORE, replace(BEFORE, service_id="SVC2")) is None
+
+
+def test_a_name_that_stands_twice_is_not_paired():
+    before = replace(BEFORE, findings=("Interface: Up", "Interface: Down"))
+    after = replace(BEFORE, findings=("Interface: Up", "Interface: Flapping"))
+    found = comparison.compare(before, after)
+    assert found is not None
+    assert (found.changed, found.appeared, found.gone) == (
+        (),
+        ("Interface: Flapping",),
+        ("Interface: Down",),
+    )
+
+
+LINES = st.lists(
+    st.sampled_from(["A: 1", "A: 2", "B: 1", "B: 2", "C", "D: x: y"]), unique=True
+).map(tuple)
+
+
+@given(LINES, LINES)
+def test_what_is_told_leads_from_one_run_to_the_other(old, new):
+    found = comparison.compare(replace(BEFORE, findings=old), replace(BEFORE, findings=new))
+    assert found is not None
+    lost = set(found.gone) | {before for before, _ in found.changed}
+    won = set(found.appeared) | {after for _, after in found.changed}
+    assert (set(old) - lost) | won == set(new)
+    assert lost <= set(old)
+    assert not won & set(old)
