@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import web
 
 from watcher import clock as time
-from watcher import model, ports
+from watcher import model, ports, why
 
 MODE = 0o660
 ANSWER_SECONDS = 10.0
@@ -64,6 +64,8 @@ class Control:
             [
                 web.get("/status", self._get_status),
                 web.get("/incidents", self._get_incidents),
+                web.get("/why/{key:.+}", self._get_why),
+                web.post("/incidents/{id}/note", self._post_note),
                 web.post("/incidents/{id}/{act:ack|unack|resolve|diagnose}", self._post_act),
                 web.post("/reload", self._post_reload),
             ]
@@ -78,18 +80,43 @@ class Control:
         statuses = None if request.query.get("all") else live
         return _json({"incidents": await self._library.incidents(statuses=statuses)})
 
+    async def _get_why(self, request: web.Request) -> web.Response:
+        key, now = request.match_info["key"], self._clock.now()
+        health = {one.source: one for one in await self._library.sources()}
+        dossier = await self._library.dossier(key)
+        if dossier is not None:
+            receipts = await self._library.receipts(key)
+            return _json({"why": why.of_incident(dossier, receipts, health, now)})
+        subject = await self._library.subject(key)
+        if subject is not None:
+            alerts = await self._library.alerts(key)
+            return _json({"why": why.of_subject(subject, alerts, health, now)})
+        return _refused(404, f"there is no incident and no subject {key}")
+
+    async def _post_note(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        by, text = str(body.get("by") or ""), str(body.get("text") or "")
+        if not by or not text:
+            return _refused(400, "a note needs its text, and who writes it")
+        incident = request.match_info["id"]
+        return await self._act(incident, "note", model.Noted(incident=incident, by=by, text=text))
+
     async def _post_act(self, request: web.Request) -> web.Response:
         incident, act = request.match_info["id"], request.match_info["act"]
         by = str((await request.json()).get("by") or "")
         if not by:
             return _refused(400, "who does it? the request names nobody in `by`")
         dossier = await self._library.dossier(incident)
-        if dossier is None:
-            return _refused(404, f"there is no incident {incident}")
-        if dossier.incident.status is model.IncidentStatus.RESOLVED:
+        if dossier and dossier.incident.status is model.IncidentStatus.RESOLVED:
             return _refused(409, f"{incident} is over already")
+        return await self._act(incident, act, _ACTS[act](incident, by))
+
+    async def _act(self, incident: str, act: str, command: model.Command) -> web.Response:
+        """Put a command in and answer when it has been stepped."""
+        if await self._library.dossier(incident) is None:
+            return _refused(404, f"there is no incident {incident}")
         key = f"{act}/{incident}/{time.token()}"
-        await self._inbox.submit(key, _ACTS[act](incident, by), self._clock.now())
+        await self._inbox.submit(key, command, self._clock.now())
         self._ingest.ring()
         if not await self._stepped(key):
             return _refused(

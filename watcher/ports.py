@@ -35,6 +35,7 @@ class Loaded:
     alerts: tuple[model.Alert, ...] = ()
     incidents: tuple[model.Incident, ...] = ()  # open, or resolved within the reopening time
     incident_alerts: tuple[model.IncidentAlert, ...] = ()  # of these incidents
+    silences: tuple[model.Silence, ...] = ()  # that are not over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +147,18 @@ class Library(Protocol):
 
     async def dossier(self, incident: str) -> model.Dossier | None:
         """Read an incident with its alerts, timeline and subjects; None when there is no such."""
+
+    async def receipts(self, incident: str) -> list[model.Receipt]:
+        """Read what each receiver has been told of one incident, by receiver."""
+
+    async def subject(self, key: str) -> model.Subject | None:
+        """Read one subject; None when there is no such."""
+
+    async def alerts(self, subject: str) -> list[model.Alert]:
+        """Read every alert on one subject, by rule."""
+
+    async def sources(self) -> list[model.SourceHealth]:
+        """Read the health of every source, by name."""
 
     async def consumed(self, key: str) -> bool:
         """Tell whether the command that was put in under this key has been stepped."""

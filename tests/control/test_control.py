@@ -47,6 +47,40 @@ class Shelf:
             return None
         return model.Dossier(incident=self.kept[incident], alerts=(), alert_counts={}, timeline=())
 
+    async def receipts(self, incident):
+        return [
+            model.Receipt(
+                incident=incident,
+                receiver="noc",
+                parent_version=1,
+                told_through=0,
+                failing_since=NOW,
+                failures=3,
+                error="Slack answered 503",
+            )
+        ]
+
+    async def subject(self, key):
+        if key != "vyvx/1":
+            return None
+        fields = {"state": "offline", "ingress_state": "online"}
+        return model.Subject(key=key, source="vyvx", fields=fields, since=NOW)
+
+    async def alerts(self, subject):
+        return [
+            model.Alert(
+                rule="vyvx-service-down",
+                subject=subject,
+                state=model.AlertState.FIRING,
+                since=NOW,
+                entered_from="online",
+                incident="w-open",
+            )
+        ]
+
+    async def sources(self):
+        return [model.SourceHealth(source="vyvx", last_success=NOW)]
+
     async def consumed(self, key):
         return key in self.commands
 
@@ -151,3 +185,40 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
     )
     async with door.serve(path):
         assert await control.ask(path, "GET", "/status") == {}
+
+
+async def test_why_an_incident_says_what_was_seen_and_who_was_told(socket):
+    answer = await control.ask(socket, "GET", "/why/w-open")
+    told = "\n".join(answer["why"])
+    assert told.startswith("w-open: USA East is offline\ncritical, open since 2026-11-21 03:10:00")
+    assert "by rule vyvx-service-down" in told
+    assert "source vyvx is seen, last seen" in told
+    assert (
+        "receiver noc: told 0 of 1 entries; failing since 2026-11-21 03:10:00 UTC (3 times)" in told
+    )
+
+
+async def test_why_a_subject_says_what_each_rule_makes_of_it(socket):
+    answer = await control.ask(socket, "GET", "/why/vyvx/1")
+    assert answer["why"][0] == "vyvx/1: state offline, ingress_state online"
+    assert (
+        "rule vyvx-service-down: firing since 2026-11-21 03:10:00 UTC, entered from online, "
+        "incident w-open"
+    ) in answer["why"]
+
+
+async def test_why_nothing_is_known_is_said_in_words(socket):
+    with pytest.raises(model.PermanentError, match="there is no incident and no subject w-none"):
+        await control.ask(socket, "GET", "/why/w-none")
+
+
+async def test_a_note_is_written_even_on_what_is_over(socket, shelf):
+    body = {"by": "ada", "text": "fibre cut at mile 12"}
+    await control.ask(socket, "POST", "/incidents/w-over/note", body)
+    (command,) = shelf.commands.values()
+    assert command == model.Noted(incident="w-over", by="ada", text="fibre cut at mile 12")
+
+
+async def test_an_empty_note_is_refused(socket):
+    with pytest.raises(model.PermanentError, match="a note needs its text"):
+        await control.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})

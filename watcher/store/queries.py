@@ -46,6 +46,31 @@ class Queries:
             )
             return list(codec.ENTRY.decode_all(rows))
 
+    async def receipts(self, incident: str) -> list[model.Receipt]:
+        """Read what each receiver has been told of one incident, by receiver."""
+        table = tables.receipts
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(table.c.data).where(table.c.incident == incident).order_by(table.c.receiver)
+            )
+            return list(codec.RECEIPT.decode_all(rows))
+
+    async def subject(self, key: str) -> model.Subject | None:
+        """Read one subject; None when there is no such."""
+        table = tables.subjects
+        async with self._database.read() as connection:
+            data = await connection.scalar(select(table.c.data).where(table.c.key == key))
+            return None if data is None else codec.SUBJECT.decode(data)
+
+    async def alerts(self, subject: str) -> list[model.Alert]:
+        """Read every alert on one subject, by rule."""
+        table = tables.alerts
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(table.c.data).where(table.c.subject == subject).order_by(table.c.rule)
+            )
+            return list(codec.ALERT.decode_all(rows))
+
     async def subjects(self) -> list[model.Subject]:
         """Read every subject, by key."""
         table = tables.subjects
@@ -59,6 +84,15 @@ class Queries:
         async with self._database.read() as connection:
             rows = await connection.scalars(select(table.c.data).order_by(table.c.name))
             return list(codec.SOURCE.decode_all(rows))
+
+    async def silences(self, now: datetime) -> list[model.Silence]:
+        """Read the silences that are not over, the next to end first."""
+        table = tables.silences
+        async with self._database.read() as connection:
+            rows = await connection.scalars(
+                select(table.c.data).where(table.c.end > now).order_by(table.c.end, table.c.id)
+            )
+            return list(codec.SILENCE.decode_all(rows))
 
     async def backlog(self) -> Mapping[str, Backlog]:
         """Count what is owed, by receiver; one that is owed nothing is left out."""
