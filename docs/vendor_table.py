@@ -22,7 +22,10 @@ def covered() -> dict[str, list[str]]:
     """Collect the tests that cover each row, as links."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted((REPO / "tests").glob("*/test_*.py")):
-        for test, row in _marks(ast.parse(file.read_text(encoding="utf-8"))):
+        text = file.read_text(encoding="utf-8")
+        if "mark.covers" not in text:
+            continue
+        for test, row in _marks(ast.parse(text)):
             words = test.removeprefix("test_").replace("_", " ")
             found[row].append(f"[{words}](../{file.relative_to(REPO).as_posix()})")
     return found

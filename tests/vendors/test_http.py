@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
 
 from watcher import model
-from watcher.vendors import faults, wire
+from watcher.vendors import faults, http, wire
 
 
 @pytest.mark.covers("http/hang")
@@ -393,3 +393,21 @@ async def test_what_is_sent_is_json_with_the_headers_given(vendor, connect):
     reply = await connect().send("PUT", "/x", {"a": [1]}, headers={"X-A": "b"})
     assert said == [("PUT", "application/json", {"a": [1]})]
     assert reply.status == 418
+
+
+@pytest.mark.covers("http/quiet")
+async def test_a_rate_limit_keeps_everybody_who_shares_the_account_quiet(
+    vendor, session, clock, meter, mpa_account
+):
+    shared = http.Account("main", mpa_account, session, clock, meter)
+    one, other = (http.Api(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
+    vendor.replies(status=429, headers={"Retry-After": "30"})
+    with pytest.raises(model.TemporaryError, match="answered 429"):
+        await one.get("/x")
+    clock.seconds += 20
+    with pytest.raises(model.TemporaryError, match="nothing is asked for 10 s") as caught:
+        await other.get("/y")
+    assert (len(vendor.asked), caught.value.delay) == (1, pytest.approx(10))
+    clock.seconds += 10
+    vendor.replies(text="{}")
+    assert (await other.get("/y")).status == 200

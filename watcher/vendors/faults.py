@@ -44,6 +44,10 @@ _ADVICE = {
 }
 
 
+class RateLimitedError(model.TemporaryError):
+    """The vendor has had enough calls of this account; its delay counts for all who share it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """An error answer, whatever envelope it came in. `code` and texts are empty when not given."""
@@ -104,7 +108,7 @@ def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.Perman
     rate_limited = fault.http == 429 or (fault.http == 403 and fault.code == _ORANGE_RATE_LIMIT)
     if rate_limited:
         pause = RATE_LIMIT_PAUSE if fault.retry_after is None else fault.retry_after
-        return model.TemporaryError(
+        return RateLimitedError(
             fault.with_advice("the rate limit is reached"), delay=max(1.0, pause)
         )
     if fault.http >= 500 or fault.http in _TOO_SOON:

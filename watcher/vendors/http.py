@@ -52,13 +52,22 @@ class Account:
         self._name = name
         self._meter = meter
         self._budget = account.calls_per_month if account else 0
+        self._quiet_until = 0.0  # on the monotonic clock
         self._pace = AsyncLimiter(1, 1 / account.calls_per_second) if account else None
 
     async def admit(self) -> None:
         """Wait for this account's turn and count the call.
 
-        Raises TemporaryError when this month's budget is used up; its delay ends with the month.
+        Raises TemporaryError while the vendor has asked for silence, and when this month's budget
+        is used up; its delay ends with the silence, or with the month.
         """
+        left = self._quiet_until - self.clock.monotonic()
+        if left > 0:
+            raise model.TemporaryError(
+                f"account {self._name!r} has reached its vendor's rate limit: nothing is asked for"
+                f" {left:.0f} s",
+                delay=left,
+            )
         if self._pace is not None:
             await self._pace.acquire()
         if not self._budget:
@@ -72,6 +81,10 @@ class Account:
                 f" [accounts.{self._name}]",
                 delay=(_next_month(now) - now).total_seconds(),
             )
+
+    def keep_quiet(self, seconds: float) -> None:
+        """Ask nothing for so long, whoever wants to: the vendor counts an account's calls."""
+        self._quiet_until = self.clock.monotonic() + seconds
 
 
 class Api:
@@ -148,7 +161,10 @@ class Api:
     def refusal(self, reply: wire.Reply) -> model.TemporaryError | model.PermanentError:
         """Say what an unhappy answer means and who has to act."""
         fault = self.fault(reply)
-        return faults.verdict(fault, self._account.auth.hint(fault))
+        verdict = faults.verdict(fault, self._account.auth.hint(fault))
+        if isinstance(verdict, faults.RateLimitedError):
+            self._account.keep_quiet(verdict.delay or faults.RATE_LIMIT_PAUSE)
+        return verdict
 
     def fault(self, reply: wire.Reply) -> faults.Fault:
         """Read an unhappy answer, whatever its envelope, without the account's secrets."""
