@@ -1,0 +1,121 @@
+"""How long a month's journal of 2,000 reservations takes to replay, in one JSON line.
+
+Each reservation goes bad and comes back ten times, with the details that its first alert asks for;
+nine dips in ten are shorter than `for`. The physical limit, in the same run, is to read the same
+rows from the same file and decode their JSON. `ratio` is the whole replay over that.
+"""
+
+import asyncio
+import json
+import random
+import resource
+import sqlite3
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from watcher import clock, engine, model, ruleset
+from watcher.replay.again import Replay
+from watcher.store import codec, store
+
+SUBJECTS = 2_000
+OUTAGES = 10
+DAYS = 30
+START = datetime(2026, 10, 22, tzinfo=UTC)
+RULES = Path(__file__).parents[1] / "rules" / "vyvx.yaml"
+
+
+def happenings():
+    """Give what happens in a month, in order: (at, key, state)."""
+    dice = random.Random(1)  # noqa: S311  # the same month each time
+    for number in range(SUBJECTS):
+        for _ in range(OUTAGES):
+            at = START + timedelta(seconds=dice.randrange(60, DAYS * 86_400))
+            lasts = dice.randrange(5, 19) if dice.random() < 0.9 else dice.randrange(60, 3_600)
+            yield at, f"vyvx/{number}", "offline"
+            yield at + timedelta(seconds=lasts), f"vyvx/{number}", "online"
+
+
+def observed(key, state):
+    return model.Observed(key=key, fields={"state": state, "ingress_state": "online"})
+
+
+def journal():
+    """Give the rows of the month: the first snapshot, then one poll for each change."""
+    everything = tuple(observed(f"vyvx/{number}", "online") for number in range(SUBJECTS))
+    yield START, model.Polled(source="vyvx", seen=everything, total=SUBJECTS)
+    detailed = set()
+    for at, key, state in sorted(happenings()):
+        yield at, model.Polled(source="vyvx", seen=(observed(key, state),), total=SUBJECTS)
+        if key not in detailed:
+            detailed.add(key)
+            details = model.Details(labels={"name": f"Service {key}", "po_number": "4711"})
+            yield at + timedelta(seconds=1), model.DetailsRead(subject=key, details=details)
+
+
+async def fill(url, path):
+    async with store.open(url, clock=clock.SystemClock()):
+        pass
+    rows = [
+        (int(at.timestamp() * 1_000_000), codec.kind_of(event), codec.encode(event))
+        for at, event in sorted(journal(), key=lambda each: each[0])
+    ]
+    with sqlite3.connect(path) as connection:
+        connection.executemany("INSERT INTO journal (at, kind, data) VALUES (?, ?, ?)", rows)
+    return len(rows)
+
+
+async def replay(url, rules):
+    replayed = Replay(rules, since=START)
+    async with store.open_to_read(url, clock=clock.SystemClock()) as database:
+        async for record in database.records(START):
+            replayed.take(record)
+    return replayed.finish(START + timedelta(days=DAYS))
+
+
+def read(path):
+    with sqlite3.connect(path) as connection:
+        for _, _, data in connection.execute("SELECT at, kind, data FROM journal ORDER BY number"):
+            msgspec.json.decode(data)
+
+
+def timed(run):
+    began = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - began
+
+
+def main():
+    traits = engine.SourceTraits(
+        name="vyvx", kind="vyvx", blind_after=timedelta(minutes=3), detailed=True
+    )
+    rules = ruleset.load([str(RULES)], inventory=None, sources={"vyvx": traits}, receivers=[])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "watcher.db"
+        url = f"sqlite:///{path}"
+        rows = asyncio.run(fill(url, path))
+        told, seconds = timed(lambda: asyncio.run(replay(url, rules)))
+        _, limit = timed(lambda: read(path))
+    print(
+        json.dumps(
+            {
+                "bench": "replay a month of 2,000 reservations",
+                "records": rows,
+                "incidents": len(told),
+                "seconds": round(seconds, 2),
+                "records_per_second": round(rows / seconds),
+                "limit_seconds": round(limit, 3),
+                "ratio": round(seconds / limit, 1),
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                "budget_seconds": 10,
+                "fine": seconds <= 10,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
