@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 CHANNEL_HEADERS = {"Authorization": "Bearer xoxb-simulated"}
+WHOLE = {"include_all_metadata": "true", "limit": "999"}
 
 CONFIG = """
 instance = "e2e"
@@ -119,12 +120,12 @@ class World:
 
     async def parents(self) -> list[dict[str, Any]]:
         """What stands in the channel, oldest first, without what a thread sent there as well."""
-        messages = (await self.slack("conversations.history"))["messages"][::-1]
+        messages = (await self.slack("conversations.history", **WHOLE))["messages"][::-1]
         return [one for one in messages if one.get("thread_ts", one["ts"]) == one["ts"]]
 
     async def thread(self, parent: dict[str, Any]) -> list[dict[str, Any]]:
         """The replies of a thread, in order."""
-        return (await self.slack("conversations.replies", ts=parent["ts"]))["messages"][1:]
+        return (await self.slack("conversations.replies", ts=parent["ts"], **WHOLE))["messages"][1:]
 
     async def download(self, file: dict[str, Any]) -> bytes:
         async with self.session.get(

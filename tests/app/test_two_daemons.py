@@ -80,6 +80,7 @@ async def nothing_twice(world: World) -> None:
         for reply in replies
         if reply.get("metadata")
     ]
+    assert marks
     assert len(marks) == len(set(marks))
     assert sum(len(reply.get("files", [])) for reply in replies) == 2
 
