@@ -87,10 +87,12 @@ class Tables:
             alerts=self.of(model.Alert),
             incidents=self.of(model.Incident),
             incident_alerts=self.of(model.IncidentAlert),
+            silences=self.of(model.Silence),
         )
 
 
 KEYS = {
+    model.Silence: lambda silence: silence.id,
     model.Alert: lambda alert: alert.key,
     model.Subject: lambda subject: subject.key,
     model.SourceHealth: lambda health: health.source,

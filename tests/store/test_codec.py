@@ -75,8 +75,8 @@ def test_a_broken_document_is_said_in_words(data):
 
 
 def test_an_unknown_command_is_said_in_words():
-    with pytest.raises(model.PermanentError, match="'silenced', which this version"):
-        codec.decode_command("silenced", "{}")
+    with pytest.raises(model.PermanentError, match="'shouted', which this version"):
+        codec.decode_command("shouted", "{}")
 
 
 def test_sharing_fields_changes_no_subject():

@@ -42,8 +42,7 @@ def changed(url, **parts):
 
 async def test_daemons_that_open_a_new_database_at_once_migrate_it_once(empty_url):
     await asyncio.gather(*(open_and_close(empty_url) for _ in range(4)))
-    (row,) = await sql(empty_url, "SELECT version_num FROM alembic_version")
-    assert row["version_num"] == "0002"
+    assert len(await sql(empty_url, "SELECT version_num FROM alembic_version")) == 1
 
 
 async def test_a_database_of_a_newer_version_is_refused(postgresql_url):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from watcher import model
-from watcher.engine import details, incidents
+from watcher.engine import details, flapping, incidents
 from watcher.engine.conditions import Verdict
 from watcher.engine.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Purpose, Timer
@@ -71,7 +71,7 @@ def apply(
             turn.drop_alert(alert)
             _remember(turn, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:
-            _stay(turn, rule, alert, verdict)
+            _stay(turn, rule, alert, verdict, at)
         case Move.CLEAR if alert:
             _clear(turn, rule, alert, verdict, at, broken=broken)
 
@@ -138,8 +138,10 @@ def _remember(
             turn.keep_alert(replace(alert, entered_from=verdict.was))
 
 
-def _stay(turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict) -> None:
+def _stay(turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime) -> None:
     value = alert.value if verdict.truth is None else verdict.value
+    if alert.due is not None and verdict.truth:
+        flapping.count(turn, rule, alert, at)
     if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
         alert = replace(alert, due=None, value=value, entered_from=verdict.was)
         turn.keep_alert(alert)
@@ -153,7 +155,11 @@ def _clear(
     if verdict.ended:
         over(turn, alert, model.Resolution.ENDED)
         return
-    due = at + rule.keep_firing_for if alert.due is None or broken else alert.due
+    if alert.due is None:
+        flapping.count(turn, rule, alert, at)
+    due = alert.due
+    if due is None or broken:
+        due = at + flapping.linger(turn, rule, alert)
     if due <= at:
         over(turn, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
     elif due != alert.due:
@@ -209,12 +215,15 @@ def _is_of_vanishing(rule: Rule) -> bool:
 
 
 def arm(turn: Turn, alert: model.Alert) -> None:
-    """Set the timer of a pending or clearing alert.
+    """Set the timer of a pending, clearing or flapping alert.
 
     A threshold counts in sample time, so that a sample decides and no timer does.
     """
     rule = turn.state.rules.get(alert.rule)
-    if rule is None or alert.due is None:
+    if rule is None:
+        return
+    if alert.due is None:
+        flapping.arm(turn, rule, alert)
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(turn, alert):
         return

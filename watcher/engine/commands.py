@@ -36,7 +36,11 @@ def unacknowledge(turn: Turn, event: model.Unacknowledged) -> None:
     if incident.status is not IncidentStatus.ACKNOWLEDGED:
         raise IllegalCommand(f"incident {incident.id} is not acknowledged")
     turn.keep_incident(
-        incident, status=IncidentStatus.OPEN, acknowledged_by=None, acknowledged_at=None
+        incident,
+        status=IncidentStatus.OPEN,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        reminded_at=turn.now,
     )
     turn.write(
         incident.id, EntryKind.UNACKNOWLEDGED, f"given back by {event.by}", by=event.by, notify=True
@@ -68,10 +72,12 @@ def note(turn: Turn, event: model.Noted) -> None:
 def want_diagnosis(turn: Turn, event: model.DiagnosisWanted) -> None:
     """Ask for another run, and say so where there is nothing to examine."""
     incident = _open_incident(turn, event.incident)
-    scene = turn.scene(incident.group)
-    service_ids = incidents.services(turn.state.rules.get(incident.rule), scene)
+    firing = turn.state.firing[incident.id]
+    scene = turn.scene(firing[0][1])
+    service_ids = incident.examined or scene.extra.service_ids
+    rule = turn.state.rules.get(firing[0][2])
     if service_ids:
-        incidents.diagnose(turn, incident.id, service_ids)
+        turn.diagnose(incident.id, service_ids[: rule.max_services if rule else None])
     else:
         text = wording.no_service(scene.name)
         turn.write(incident.id, EntryKind.DIAGNOSED, text, by=event.by)
@@ -152,9 +158,9 @@ def _update(
         turn.write(alert.incident, EntryKind.DETAILED, wording.detailed(news))
     scene = turn.scene(alert.subject)
     if rule.diagnose:
-        have = incidents.services(rule, scene)
+        have = scene.extra.service_ids
         if not had and have:
-            incidents.diagnose(turn, alert.incident, have)
+            incidents.examine(turn, rule, scene, alert.incident)
         elif not have and waited:
             turn.write(alert.incident, EntryKind.DIAGNOSED, wording.no_service(scene.name))
 

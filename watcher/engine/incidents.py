@@ -6,89 +6,139 @@ and the time it opened, so that a replay repeats it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine import faults, wording
-from watcher.engine.rule import ExpressionError, Rule, Transition
+from watcher.engine import faults, flapping, storms, wording
+from watcher.engine.identity import short_id
+from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
 from watcher.engine.state import is_over
 from watcher.engine.turn import Turn
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0
-BLIND = "blind"
-
-
-def short_id(prefix: str, *content: str) -> str:
-    """Derive an id of eight letters (40 bits) that people can read out, from content."""
-    number = int.from_bytes(hashlib.sha256("\0".join(content).encode()).digest()[:5])
-    return f"{prefix}-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 40, 5))
-
 
 def fire(turn: Turn, rule: Rule, alert: model.Alert) -> None:
-    """Make a pending alert fire: it opens an incident, or reopens the one that ended lately."""
+    """Make a pending alert fire: it opens an incident, joins one, or reopens one that ended."""
     state, now = turn.state, turn.now
     scene = turn.scene(alert.subject)
-    known = state.incidents.get(state.latest.get((rule.name, alert.subject), ""))
-    if known is not None and is_over(known, now):
-        known = None
-    identity = known.id if known else short_id("w", rule.name, alert.subject, now.isoformat())
+    group = group_of(rule, scene)
+    known = _place(turn, rule, alert, group)
+    identity = known.id if known else short_id("w", rule.name, group, now.isoformat())
+    firing = model.Alert(
+        rule=alert.rule,
+        subject=alert.subject,
+        state=model.AlertState.FIRING,
+        since=now,
+        value=alert.value,
+        entered_from=alert.entered_from,
+        incident=identity,
+    )
+    before = state.members.get(identity, {}).get(alert.key)
     member = _member(rule, alert, scene, identity, since=alert.since)
-    title, summary = _titles(turn, rule, member, scene)
-    shown: dict[str, Any] = {
-        "severity": rule.severity,
-        "title": title,
-        "summary": summary,
-        "fault_domain": scene.fault_domain,
-        "contacts": _contacts(scene),
-        "notify": rule.notify,
-        "runbook": scene.extra.runbook or rule.runbook,
-    }
-    text = wording.finding(rule, member, now)
-    if known:
-        turn.keep_incident(
-            known,
-            status=model.IncidentStatus.OPEN,
-            resolution=None,
-            resolved_at=None,
-            acknowledged_by=None,
-            acknowledged_at=None,
-            **shown,
-        )
-        turn.write(identity, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+    if before is not None:
+        member = replace(member, flips=before.flips)
+    text = wording.finding(rule, member, now) + wording.schedule(turn.state, scene)
+    if known is None:
+        _open(turn, rule, scene, identity, group, text)
+    elif known.status is model.IncidentStatus.RESOLVED:
+        _reopen(turn, rule, known, text)
     else:
-        turn.keep_incident(
-            model.Incident(
-                id=identity,
-                version=1,
-                entries=0,
-                rule=rule.name,
-                source=scene.source,
-                group=alert.subject,
-                status=model.IncidentStatus.OPEN,
-                opened_at=now,
-                **shown,
-            )
-        )
-        state.latest[rule.name, alert.subject] = identity
-        turn.write(identity, model.EntryKind.OPENED, text, notify=True, subject=alert.subject)
-        if rule.diagnose:
-            _diagnose_first(turn, rule, scene, identity)
+        _join(turn, rule, scene, known, f"{member.name}: {text}")
     turn.keep_member(member)
-    turn.keep_alert(
-        model.Alert(
-            rule=alert.rule,
-            subject=alert.subject,
-            state=model.AlertState.FIRING,
-            since=now,
-            value=alert.value,
-            entered_from=alert.entered_from,
-            incident=identity,
+    turn.keep_alert(firing)
+    turn.retitle(identity)
+    flapping.count(turn, rule, firing, alert.since)
+
+
+def group_of(rule: Rule, scene: Scene) -> str:
+    """Name what an alert is told together with: its labels, or its subject where one is unknown."""
+    values = [scene.labels.get(name, "") for name in rule.group_by]
+    if not values or not all(values) or not scene.id:
+        return scene.key
+    pairs = zip(rule.group_by, values, strict=True)
+    return f"{scene.source}{{{','.join(f'{name}={value}' for name, value in pairs)}}}"
+
+
+def _place(turn: Turn, rule: Rule, alert: model.Alert, group: str) -> model.Incident | None:
+    """Find the incident that an alert belongs to, which may be over for a short while."""
+    state = turn.state
+    storm = storms.find(turn, alert)
+    if storm is not None:
+        return storm
+    known = state.incidents.get(state.latest.get((rule.name, group), ""))
+    return None if known is None or is_over(known, turn.now) else known
+
+
+def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
+    turn: Turn, rule: Rule, scene: Scene, identity: str, group: str, text: str
+) -> None:
+    turn.keep_incident(
+        model.Incident(
+            id=identity,
+            version=1,
+            entries=0,
+            rule=rule.name,
+            source=scene.source,
+            group=group,
+            status=model.IncidentStatus.OPEN,
+            severity=rule.severity,
+            title="",
+            opened_at=turn.now,
+            fault_domain=scene.fault_domain,
+            receivers=rule.notify,
+            tell_at=turn.now + rule.group_wait,
         )
     )
+    turn.state.latest[rule.name, group] = identity
+    if scene.id:
+        turn.opened.setdefault(scene.source, []).append(identity)
+    turn.write(identity, model.EntryKind.OPENED, text, notify=True, subject=scene.key)
+    if rule.diagnose and not examine(turn, rule, scene, identity):
+        subject = turn.state.subjects.get(scene.key)
+        if subject is None or subject.asked_at is None:  # else the details may bring one
+            turn.write(identity, model.EntryKind.DIAGNOSED, wording.no_service(scene.name))
+
+
+def _reopen(turn: Turn, rule: Rule, known: model.Incident, text: str) -> None:
+    turn.keep_incident(
+        known,
+        status=model.IncidentStatus.OPEN,
+        resolution=None,
+        resolved_at=None,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        severity=rule.severity,
+        receivers=rule.notify,
+        tell_at=turn.now + (timedelta(0) if known.told_at else rule.group_wait),
+        told_at=None,
+        reminded_at=None,
+        escalated=0,
+    )
+    turn.write(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+
+
+def _join(turn: Turn, rule: Rule, scene: Scene, known: model.Incident, text: str) -> None:
+    """Take an alert in; it takes an acknowledgement away only when it is worse than all before."""
+    changes: dict[str, Any] = {}
+    if rule.severity.rank > known.severity.rank:
+        changes["severity"] = rule.severity
+        if known.status is model.IncidentStatus.ACKNOWLEDGED:
+            changes |= {
+                "status": model.IncidentStatus.OPEN,
+                "acknowledged_by": None,
+                "acknowledged_at": None,
+            }
+            text += f" ({rule.severity}: acknowledged by {known.acknowledged_by} no longer)"
+    if known.accepts_until is not None:
+        changes |= storms.accept(turn, known, rule)
+    if changes:
+        turn.keep_incident(known, **changes)
+    turn.note(known.id, model.EntryKind.JOINED, text, notify=True)
+    if rule.diagnose:
+        examine(turn, rule, scene, known.id)
 
 
 def refresh(turn: Turn, rule: Rule, alert: model.Alert) -> None:
@@ -96,33 +146,30 @@ def refresh(turn: Turn, rule: Rule, alert: model.Alert) -> None:
     identity = alert.incident
     if identity is None:
         return
-    incident = turn.state.incidents[identity]
     before = turn.state.members[identity][rule.name, alert.subject]
     scene = turn.scene(alert.subject)
-    member = _member(rule, alert, scene, identity, since=before.since)
-    title, summary = _titles(turn, rule, member, scene)
-    shown = {
-        "title": title,
-        "summary": summary,
-        "fault_domain": scene.fault_domain,
-        "contacts": _contacts(scene),
-        "runbook": scene.extra.runbook or rule.runbook,
-    }
-    changes = {name: new for name, new in shown.items() if getattr(incident, name) != new}
-    if member == before and not changes:
+    member = replace(
+        _member(rule, alert, scene, identity, since=before.since),
+        flips=before.flips,
+        flapping=before.flapping,
+    )
+    turn.retitle(identity)
+    if member == before:
         return
-    turn.keep_incident(incident, **changes)
+    turn.keep_incident(turn.state.incidents[identity])
     turn.keep_member(member)
+    several = len(turn.state.members[identity]) > 1
+    name = f"{member.name}: " if several else ""
     if member.to != before.to:
         worse = faults.is_worse(member.to, before.to)
-        text = wording.changed(member, before)
-        turn.write(identity, model.EntryKind.CHANGED, text, notify=worse)
-    elif "fault_domain" in changes:
-        text = f"the fault is now likely on this side: {scene.fault_domain}"
-        turn.write(identity, model.EntryKind.CHANGED, text)
+        text = name + wording.changed(member, before)
+        turn.note(identity, model.EntryKind.CHANGED, text, notify=worse)
+    elif scene.id and faults.likely_domain(scene.kind, before.fields) != scene.fault_domain:
+        text = f"{name}the fault is now likely on this side: {scene.fault_domain}"
+        turn.note(identity, model.EntryKind.CHANGED, text, notify=False)
     elif member.fields.get("permanent") and not before.fields.get("permanent"):
         text = wording.finding(rule, member, turn.now)
-        turn.write(identity, model.EntryKind.CHANGED, text, notify=True)
+        turn.note(identity, model.EntryKind.CHANGED, text, notify=True)
 
 
 def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by: str = "") -> None:
@@ -133,68 +180,43 @@ def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by:
     member = turn.state.members[identity][alert.rule, alert.subject]
     fields = _fields(turn, alert.subject, member)
     value = _last_word(turn, alert, fields)
-    turn.keep_member(
-        model.IncidentAlert(
-            incident=identity,
-            subject=member.subject,
-            rule=member.rule,
-            name=member.name,
-            labels=member.labels,
-            state=model.AlertState.RESOLVED,
-            from_=member.to if value is not None and value != member.to else member.from_,
-            to=value if value is not None else member.to,
-            value=alert.value if isinstance(alert.value, float) else member.value,
-            since=member.since,
-            fields=fields,
-        )
+    member = replace(
+        member,
+        state=model.AlertState.RESOLVED,
+        from_=member.to if value is not None and value != member.to else member.from_,
+        to=value if value is not None else member.to,
+        value=alert.value if isinstance(alert.value, float) else member.value,
+        fields=fields,
+        flapping=False,
     )
-    member = turn.state.members[identity][alert.rule, alert.subject]
+    turn.keep_incident(turn.state.incidents[identity])
+    turn.keep_member(member)
     text = wording.over(member, resolution, turn.now, by=by)
-    if any(
-        other.state is not model.AlertState.RESOLVED
-        for other in turn.state.members[identity].values()
-    ):
-        turn.write(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", by=by)
+    several = len(turn.state.members[identity]) > 1
+    if len(turn.state.firing.get(identity, ())) > 1:  # this one is still among them
+        turn.note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
+        turn.retitle(identity)
         return
-    incident = turn.state.incidents[identity]
     turn.keep_incident(
-        incident,
+        turn.state.incidents[identity],
         status=model.IncidentStatus.RESOLVED,
         resolution=resolution,
         resolved_at=turn.now,
-        flags=tuple(flag for flag in incident.flags if flag != BLIND),
+        flags=(),
     )
     turn.state.resolved.append((turn.now, identity))
-    turn.write(identity, model.EntryKind.RESOLVED, text, by=by, notify=True)
+    name = f"the last one, {member.name}: " if several else ""
+    turn.write(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
 
-def diagnose(turn: Turn, identity: str, service_ids: tuple[str, ...]) -> None:
-    """Ask for the next run of Service Diagnostics for each of these services."""
-    runs = turn.state.incidents[identity].diagnostics
-    for service_id in service_ids:
-        number = sum(run.service_id == service_id for run in runs)
-        turn.want(
-            model.DiagnosisNeeded(
-                run=short_id("r", identity, service_id, str(number)),
-                incident=identity,
-                service_id=service_id,
-            )
-        )
-
-
-def services(rule: Rule | None, scene: Scene) -> tuple[str, ...]:
-    """Tell the services that a run would examine."""
-    return scene.extra.service_ids[: rule.max_services if rule else None]
-
-
-def _diagnose_first(turn: Turn, rule: Rule, scene: Scene, identity: str) -> None:
-    service_ids = services(rule, scene)
-    if service_ids:
-        diagnose(turn, identity, service_ids)
-        return
-    subject = turn.state.subjects.get(scene.key)
-    if subject is None or subject.asked_at is None:  # else the details may bring one
-        turn.write(identity, model.EntryKind.DIAGNOSED, wording.no_service(scene.name))
+def examine(turn: Turn, rule: Rule, scene: Scene, identity: str) -> bool:
+    """Run diagnostics for a subject's services, within the rule's budget; False: it has none."""
+    examined = turn.state.incidents[identity].examined
+    new = [each for each in scene.extra.service_ids if each not in examined]
+    new = new[: max(0, rule.max_services - len(examined))]
+    if new:
+        turn.diagnose(identity, tuple(new))
+    return bool(scene.extra.service_ids)
 
 
 def _member(
@@ -229,21 +251,3 @@ def _last_word(turn: Turn, alert: model.Alert, fields: Mapping[str, model.Scalar
         now = fields.get(rule.condition.field)
         return None if now is None else str(now)
     return alert.value if isinstance(alert.value, str) else None
-
-
-def _titles(turn: Turn, rule: Rule, member: model.IncidentAlert, scene: Scene) -> tuple[str, str]:
-    value = member.value if member.value is not None else member.to
-    words = scene.words(rule, value=value, was=member.from_, since=member.since)
-    try:
-        summary = "" if rule.summary is None else rule.summary(words)
-        return rule.title(words), summary
-    except ExpressionError as error:
-        turn.misfire(rule, scene.key, error)
-        return f"{scene.name}: {rule.name}", ""
-
-
-def _contacts(scene: Scene) -> tuple[model.Contact, ...]:
-    """Choose whom to call: the side at fault where it is known, else everybody."""
-    contacts = scene.extra.contacts
-    at_fault = tuple(each for each in contacts if each.domain == scene.fault_domain)
-    return at_fault or contacts

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from watcher import model
-from watcher.engine import alerts, conditions, details, sight, vanishing, windows
+from watcher.engine import alerts, conditions, details, measuring, no_data, sight, vanishing
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.state import Plan
 from watcher.engine.timers import Purpose, Timer
@@ -36,19 +35,30 @@ def answered(turn: Turn, event: model.Polled) -> None:
         if observe(turn, seen) or first or seen.key in again:
             judged.add(seen.key)
             judge_changed(turn, plan, state.subjects[seen.key], broken=broken)
-    _take_samples(turn, event, plan, broken=broken)
+    for key in measuring.take(turn, event, plan):
+        if plan.expressions:
+            judge_changed(turn, plan, state.subjects[key], broken=broken)
     if event.complete:
         vanishing.miss(turn, event)
-    if first:  # under new rules, or after a time that nobody watched, everything may be news
-        again |= {key for key, subject in state.subjects.items() if subject.source == source}
-    elif before is not Sight.SEEN:
-        again |= {alert.subject for alert in state.alerts_of(source)}
-    again |= set(state.passed.pop(source, ()))
+    again |= _unsure(turn, source, first=first, unseen=before is not Sight.SEEN)
     for key in sorted(again - judged - unread):
         judge_changed(turn, plan, state.subjects[key], broken=broken)
     _confirm(turn, source, unread)
     if first or before is not Sight.SEEN:
         _rearm(turn, source)
+
+
+def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
+    """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
+    state = turn.state
+    mine = [key for key, each in state.subjects.items() if first and each.source == source]
+    again = {*mine, *state.passed.pop(source, ())}
+    if unseen:
+        again |= {alert.subject for alert in state.alerts_of(source)}
+    if state.plans[source].no_datas and (first or unseen):
+        for key in sorted(key for key, each in state.subjects.items() if each.source == source):
+            no_data.judge(turn, key)
+    return again
 
 
 def observe(turn: Turn, seen: model.Observed) -> bool:
@@ -144,54 +154,6 @@ def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transi
     return found
 
 
-def _take_samples(turn: Turn, event: model.Polled, plan: Plan, *, broken: bool) -> None:
-    """Store new samples, and judge each at its own time."""
-    state = turn.state
-    latest: dict[tuple[str, str], datetime | None] = {}
-    moments: dict[tuple[str, str], set[datetime]] = {}
-    for sample in event.samples:
-        if sample.subject not in state.subjects:
-            continue
-        series = (sample.subject, sample.metric)
-        if series not in latest:
-            latest[series] = state.samples.latest(*series)
-        known = latest[series]
-        if turn.keep_sample(sample) and (known is None or sample.at > known):
-            moments.setdefault(series, set()).add(sample.at)
-    for (key, metric), times in sorted(moments.items()):
-        for at in sorted(times):
-            _judge_samples(turn, plan, key, metric, at)
-    newest: dict[str, datetime] = {}
-    for (key, _), times in moments.items():
-        newest[key] = max(*times, newest.get(key, min(times)))
-    for key in sorted(newest):
-        state.samples.drop_before(key, newest[key] - plan.keep)
-        if plan.expressions:
-            judge_changed(turn, plan, state.subjects[key], broken=broken)
-
-
-def _judge_samples(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
-    state = turn.state
-    traits = state.ruleset.sources[key.partition("/")[0]]
-    before = state.samples.latest(key, metric, before=at)
-    broken = before is None or at - before > windows.GAP * traits.granularity
-    stale = turn.now - at > windows.GAP * traits.granularity + traits.blind_after
-    for rule, threshold in plan.thresholds:
-        if threshold.metric != metric:
-            continue
-        alert = state.alerts.get(key, {}).get(rule.name)
-        truth, value = windows.judge(
-            threshold,
-            state.samples.directions(key, metric),
-            at,
-            traits.granularity,
-            active=alert is not None and alert.state is not AlertState.INACTIVE,
-        )
-        verdict = conditions.Verdict(None if stale else truth, value)
-        verdict = conditions.narrowed(turn, rule, key, verdict)
-        alerts.apply(turn, rule, key, verdict, at=at, broken=broken)
-
-
 def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
     """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
     pending = turn.state.pending.get(source)
@@ -202,6 +164,9 @@ def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
 
 def _rearm(turn: Turn, source: str) -> None:
     """Set again what was let pass while the source could not be seen."""
+    for incident in turn.state.incidents.values():
+        if incident.source == source:
+            turn.touch(incident.id)
     for alert in turn.state.alerts_of(source):
         alerts.arm(turn, alert)
     for _, key in turn.state.pending.get(source, ()):

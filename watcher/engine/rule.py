@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher import model
@@ -67,7 +67,51 @@ class Blind:
     after: timedelta
 
 
-Condition = Transition | Threshold | Expression | Blind
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoData:
+    """Nothing newer was measured for so long, although the source could be seen."""
+
+    after: timedelta
+
+
+Condition = Transition | Threshold | Expression | Blind | NoData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """Whom else to tell when nobody has acknowledged for so long."""
+
+    after: timedelta
+    notify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """More than `flips` turns of the condition within this time are told as one."""
+
+    flips: int = 5
+    within: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A time again and again in which people are not told of what all matchers fit.
+
+    `is_open` tells it of a moment, `next_edge` when that changes after a moment.
+    """
+
+    name: str
+    matchers: tuple[model.Matcher, ...]
+    is_open: Callable[[datetime], bool]
+    next_edge: Callable[[datetime], datetime | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """More than `incidents` new ones of a source within this time are told as one."""
+
+    incidents: int = 20
+    window: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +131,13 @@ class Rule:
     diagnose: bool = False
     max_services: int = 3
     notify: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()  # names of labels
+    group_wait: timedelta = timedelta(0)
+    repeat: timedelta | None = None
+    escalate: tuple[Escalation, ...] = ()  # the soonest first
+    flapping: Flapping | None = None
+    inhibited_by: tuple[str, ...] = ()  # names of rules
+    equal: tuple[str, ...] = ()  # `labels.NAME`, `subject` or `source`
     runbook: str = ""
 
 
@@ -130,4 +181,7 @@ class Ruleset:
     sources: Mapping[str, SourceTraits]
     inventory: Inventory
     context: Callable[[Mapping[str, object]], Context]
+    maintenance: Sequence[Maintenance] = ()
+    storm: Storm = Storm()
+    quiet: frozenset[str] = frozenset()  # receivers that nothing is held back from
     version: str = ""  # a digest of the files it was read from

@@ -101,6 +101,11 @@ class Scene:
         return phases.phase(self._bookings, self._now, self._ruleset.sources[self.source].pre_roll)
 
     @property
+    def kind(self) -> str:
+        """The kind of its source."""
+        return self._ruleset.sources[self.source].kind
+
+    @property
     def name(self) -> str:
         """What people call it."""
         return self.labels.get("name") or self.id or self.source

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import alerts, incidents, wording
+from watcher.engine import alerts, telling, wording
 from watcher.engine.conditions import Verdict
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
@@ -59,8 +59,14 @@ def regained(turn: Turn, event: model.Polled) -> Sight:
     """Take note of an answered poll; tell how well the source could be seen before."""
     before = turn.state.sight(event.source)
     health = turn.state.health.get(event.source)
+    blind = before is Sight.BLIND or (health is not None and health.seen_since is None)
     turn.keep_health(
-        model.SourceHealth(source=event.source, last_success=turn.now, subjects=event.total)
+        model.SourceHealth(
+            source=event.source,
+            last_success=turn.now,
+            subjects=event.total,
+            seen_since=turn.now if blind or health is None else health.seen_since,
+        )
     )
     turn.state.timers.disarm(Timer(Purpose.SIGHT, event.source))
     if before is not Sight.SEEN:
@@ -69,8 +75,8 @@ def regained(turn: Turn, event: model.Polled) -> Sight:
     if before is Sight.BLIND and health is not None:
         text = wording.sighted(event.source, health.failing_since, turn.now)
         for incident in _of_services(turn, event.source):
-            if incidents.BLIND in incident.flags:
-                flags = tuple(flag for flag in incident.flags if flag != incidents.BLIND)
+            if telling.BLIND in incident.flags:
+                flags = tuple(flag for flag in incident.flags if flag != telling.BLIND)
                 turn.keep_incident(incident, flags=flags)
                 turn.write(incident.id, EntryKind.SIGHTED, text)
     return before
@@ -82,7 +88,7 @@ def _mark(turn: Turn, source: str) -> None:
     for incident in _of_services(turn, source):
         members = turn.state.members[incident.id]
         member = members[min(members)]
-        turn.keep_incident(incident, flags=(*incident.flags, incidents.BLIND))
+        turn.keep_incident(incident, flags=(*incident.flags, telling.BLIND))
         turn.write(incident.id, EntryKind.BLIND, wording.blind(health, member, turn.now))
 
 

@@ -6,6 +6,7 @@ indexes, caches) is worked out again from those.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from watcher.engine.rule import (
     Blind,
     Expression,
     Extra,
+    NoData,
     Rule,
     Ruleset,
     Threshold,
@@ -32,6 +34,9 @@ class IllegalCommand(Exception):  # noqa: N818 -- it names what the caller did, 
     """A command that cannot be obeyed; the message tells a person why. Nothing has changed."""
 
 
+Firing = tuple[datetime, str, str]  # since when, subject, rule
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The rules of one source, by kind of condition, each in the order of the files."""
@@ -42,6 +47,7 @@ class Plan:
     thresholds: tuple[tuple[Rule, Threshold], ...] = ()
     expressions: tuple[tuple[Rule, Expression], ...] = ()
     blinds: tuple[tuple[Rule, Blind], ...] = ()
+    no_datas: tuple[tuple[Rule, NoData], ...] = ()
     keep: timedelta  # how long samples are needed
 
 
@@ -57,6 +63,11 @@ class State:
     samples: windows.Samples = field(default_factory=windows.Samples)
     alerts: dict[str, dict[str, model.Alert]] = field(default_factory=dict)  # by subject, by rule
     incidents: dict[str, model.Incident] = field(default_factory=dict)
+    firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident, the first first
+    firing_of: dict[str, dict[str, None]] = field(default_factory=dict)  # by rule: subjects
+    inhibiting: frozenset[str] = frozenset()  # rules whose alerts hold back others
+    silences: dict[str, model.Silence] = field(default_factory=dict)
+    recent: dict[str, deque[datetime]] = field(default_factory=dict)  # by source: openings
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
     latest: dict[tuple[str, str], str] = field(default_factory=dict)  # (rule, group) -> incident
     resolved: deque[tuple[datetime, str]] = field(default_factory=deque)
@@ -115,6 +126,23 @@ class State:
             )
         return incident
 
+    def list_firing(self, alert: model.Alert) -> None:
+        """Note an alert that fires."""
+        if alert.state is model.AlertState.FIRING and alert.incident is not None:
+            firing = self.firing.setdefault(alert.incident, [])
+            insort(firing, (alert.since, alert.subject, alert.rule))
+            self.firing_of.setdefault(alert.rule, {})[alert.subject] = None
+
+    def unlist_firing(self, alert: model.Alert) -> None:
+        """Drop one that fires no longer, or elsewhere."""
+        firing = self.firing.get(alert.incident or "")
+        if alert.state is not model.AlertState.FIRING or not firing:
+            return
+        place = bisect_left(firing, (alert.since, alert.subject, alert.rule))
+        if place < len(firing) and firing[place] == (alert.since, alert.subject, alert.rule):
+            del firing[place]
+        self.firing_of.get(alert.rule, {}).pop(alert.subject, None)
+
     def forget_resolved(self, now: datetime) -> None:
         """Drop incidents that are over for good."""
         while self.resolved and self.resolved[0][0] < now - REOPEN_WITHIN:
@@ -124,6 +152,7 @@ class State:
                 continue  # it was reopened, and perhaps resolved again
             del self.incidents[identity]
             self.members.pop(identity, None)
+            self.firing.pop(identity, None)
             key = (incident.rule, incident.group)
             if self.latest.get(key) == identity:
                 del self.latest[key]
@@ -133,6 +162,7 @@ class State:
         self.ruleset = ruleset
         self.plans = plan(ruleset)
         self.rules = {rule.name: rule for rule in ruleset.rules}
+        self.inhibiting = _inhibiting(ruleset)
         self.extras.clear()
         self.misfiring.clear()
 
@@ -151,6 +181,9 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
             (rule, rule.condition) for rule in rules if isinstance(rule.condition, Threshold)
         )
         reaches = [windows.reach(threshold, traits.granularity) for _, threshold in thresholds]
+        no_datas = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, NoData)
+        )
         transitions = tuple(
             (rule, rule.condition) for rule in rules if isinstance(rule.condition, Transition)
         )
@@ -164,9 +197,20 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
             blinds=tuple(
                 (rule, rule.condition) for rule in rules if isinstance(rule.condition, Blind)
             ),
-            keep=max(reaches, default=windows.GAP * traits.granularity),
+            no_datas=no_datas,
+            keep=max(
+                [
+                    windows.GAP * traits.granularity,
+                    *reaches,
+                    *(2 * each.after for _, each in no_datas),
+                ]
+            ),
         )
     return plans
+
+
+def _inhibiting(ruleset: Ruleset) -> frozenset[str]:
+    return frozenset(name for rule in ruleset.rules for name in rule.inhibited_by)
 
 
 def _by_value(
@@ -197,6 +241,10 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         plans=plan(ruleset),
         rules={rule.name: rule for rule in ruleset.rules},
         awaited=set(ruleset.sources),
+        inhibiting=_inhibiting(ruleset),
+        silences={
+            silence.id: silence for silence in sorted(loaded.silences, key=lambda each: each.id)
+        },
     )
     state.health.update((health.source, health) for health in loaded.sources)
     for subject in loaded.subjects:
@@ -210,17 +258,26 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         if alert.state is model.AlertState.PENDING:
             source = alert.subject.partition("/")[0]
             state.pending.setdefault(source, {})[alert.key] = None
-    for incident in sorted(loaded.incidents, key=lambda each: (each.opened_at, each.id)):
-        state.incidents[incident.id] = incident
-        state.latest[incident.rule, incident.group] = incident.id
-    for resolved_at, identity in sorted(
-        (each.resolved_at, each.id) for each in loaded.incidents if each.resolved_at
-    ):
-        state.resolved.append((resolved_at, identity))
+        state.list_firing(alert)
+    _restore_incidents(state, loaded)
     for member in loaded.incident_alerts:
         of_incident = state.members.setdefault(member.incident, {})
         of_incident[member.rule, member.subject] = member
     return state
+
+
+def _restore_incidents(state: State, loaded: ports.Loaded) -> None:
+    for incident in sorted(loaded.incidents, key=lambda each: (each.opened_at, each.id)):
+        state.incidents[incident.id] = incident
+        if incident.resolution is model.Resolution.MERGED:
+            continue
+        state.latest[incident.rule, incident.group] = incident.id
+        if incident.accepts_until is None and incident.group != incident.source:
+            state.recent.setdefault(incident.source, deque()).append(incident.opened_at)
+    for resolved_at, identity in sorted(
+        (each.resolved_at, each.id) for each in loaded.incidents if each.resolved_at
+    ):
+        state.resolved.append((resolved_at, identity))
 
 
 def saved(state: State) -> ports.Loaded:
@@ -234,6 +291,7 @@ def saved(state: State) -> ports.Loaded:
         incident_alerts=tuple(
             member for members in state.members.values() for member in members.values()
         ),
+        silences=tuple(state.silences.values()),
     )
 
 

@@ -12,7 +12,17 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import alerts, commands, details, polls, sight
+from watcher.engine import (
+    alerts,
+    commands,
+    details,
+    flapping,
+    no_data,
+    polls,
+    sight,
+    suppression,
+    telling,
+)
 from watcher.engine.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Purpose, Timer
@@ -37,6 +47,7 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
     """
     turn = Turn(state, now)
     _HANDLERS[type(event)](turn, event)
+    telling.settle(turn)
     state.forget_resolved(now)
     return turn.effects()
 
@@ -50,7 +61,11 @@ def _tick(turn: Turn, _: model.Ticked) -> None:
     for timer in state.timers.take_due(turn.now):
         source = timer.key.partition("/")[0]
         seen = state.sight(source)
-        if timer.purpose is Purpose.SIGHT:
+        if timer.purpose is Purpose.SUPPRESSION:
+            suppression.look(turn)
+        elif timer.purpose is Purpose.INCIDENT:
+            turn.touch(timer.key)
+        elif timer.purpose is Purpose.SIGHT:
             sight.look(turn, source)
         elif timer.purpose is Purpose.PHASE:
             polls.pass_edge(turn, timer.key)
@@ -58,7 +73,11 @@ def _tick(turn: Turn, _: model.Ticked) -> None:
             continue
         elif timer.purpose is Purpose.DETAILS:
             _stop_waiting(turn, timer.key)
-        elif seen is Sight.SEEN:
+        elif seen is not Sight.SEEN:
+            continue
+        elif timer.purpose is Purpose.NO_DATA:
+            _hear(turn, timer)
+        else:
             _run(turn, timer, source)
 
 
@@ -74,8 +93,20 @@ def _stop_waiting(turn: Turn, key: str) -> None:
         alerts.fire_if_due(turn, alert)
 
 
+def _hear(turn: Turn, timer: Timer) -> None:
+    """See whether a subject has been silent for too long; the next poll decides."""
+    subject = turn.state.subjects.get(timer.key)
+    if subject is not None and not subject.missed:
+        no_data.judge(turn, timer.key, only=timer.rule)
+        turn.want(model.PollNeeded(source=subject.source))
+
+
 def _run(turn: Turn, timer: Timer, source: str) -> None:
     alert = turn.state.alerts.get(timer.key, {}).get(timer.rule)
+    if timer.purpose is Purpose.QUIET:
+        if alert is not None and alert.state is AlertState.FIRING:
+            flapping.quieten(turn, alert)
+        return
     if alert is None or alert.due is None or alert.due > turn.now:
         return
     if timer.purpose is Purpose.HOLD:
@@ -91,6 +122,7 @@ def _reload(turn: Turn, event: Reloaded) -> None:
     state, ruleset = turn.state, event.ruleset
     added = set(ruleset.sources) - set(state.ruleset.sources)
     state.obey(ruleset)
+    suppression.look(turn)
     state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
@@ -132,5 +164,7 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     model.Unacknowledged: commands.unacknowledge,
     model.ResolvedByHand: commands.resolve,
     model.Noted: commands.note,
+    model.Silenced: suppression.silence,
+    model.Unsilenced: suppression.unsilence,
     Reloaded: _reload,
 }

@@ -18,6 +18,10 @@ class Purpose(StrEnum):
     DETAILS = "details"  # details have been waited for long enough
     CLEAR = "clear"  # a firing alert resolves
     PHASE = "phase"  # a reservation's phase may change
+    QUIET = "quiet"  # a flapping alert has been steady for long enough
+    NO_DATA = "no data"  # a subject has been silent for long enough
+    INCIDENT = "incident"  # people are to be told, reminded, or more of them
+    SUPPRESSION = "suppression"  # a silence or a maintenance window begins or ends
     SIGHT = "sight"  # a failing source becomes blind, or a blind rule is due
 
 
@@ -25,7 +29,7 @@ class Timer(NamedTuple):
     """The name of a timer; `rule` is empty where it serves all rules of its subject."""
 
     purpose: Purpose
-    key: str  # a subject's, or a source's name
+    key: str  # a subject's, an incident's id, or a source's name
     rule: str = ""
 
 

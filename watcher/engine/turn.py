@@ -6,15 +6,21 @@ effects of all steps rebuild the state. Each noun is told once, in its final for
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from watcher import model
+from watcher.engine.identity import short_id
 from watcher.engine.rule import ExpressionError, Rule
 from watcher.engine.scene import Scene
 from watcher.engine.state import State
 from watcher.engine.timers import Purpose, Timer
+
+Note = tuple[str, bool]  # the words, and whether people must notice them
+_NAMED = 3  # of the notes that become one entry
+_OF_ALERTS = (Purpose.HOLD, Purpose.CLEAR, Purpose.QUIET)
 
 
 class Turn:
@@ -36,6 +42,13 @@ class Turn:
             model.DetailsNeeded | model.DiagnosisNeeded | model.PollNeeded, None
         ] = {}
         self._misfired: list[model.Misfired] = []
+        self._silences: dict[str, model.Silence] = {}
+        self._notes: dict[str, dict[model.EntryKind, list[Note]]] = {}
+        self.touched: dict[str, None] = {}  # incidents to bring up to date at the end of the step
+        self.retitled: set[str] = set()  # those of them that say something else now
+        self.opened: dict[str, list[str]] = {}  # by source: incidents that this step opened
+        self.suppression_moved = False
+        self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
 
     def effects(self) -> tuple[model.Effect, ...]:
         """Tell what has changed and what is wanted, always in the same order."""
@@ -48,6 +61,7 @@ class Turn:
             *self._members.values(),
             *self._entries,
             *self._forgotten.values(),
+            *self._silences.values(),
             *self._wanted,
             *self._misfired,
         )
@@ -85,7 +99,16 @@ class Turn:
     def keep_alert(self, alert: model.Alert) -> None:
         """Change or add an alert."""
         key = alert.key
-        self.state.alerts.setdefault(alert.subject, {})[alert.rule] = alert
+        of_subject = self.state.alerts.setdefault(alert.subject, {})
+        before = of_subject.get(alert.rule)
+        was = None if before is None else before.incident
+        if was != alert.incident:
+            if before is not None:
+                self.state.unlist_firing(before)
+            self.state.list_firing(alert)
+            if alert.rule in self.state.inhibiting:
+                self.suppression_moved = True
+        of_subject[alert.rule] = alert
         self._alerts[key] = alert
         source = alert.subject.partition("/")[0]
         if alert.state is model.AlertState.PENDING:
@@ -102,7 +125,7 @@ class Turn:
         del of_subject[alert.rule]
         if not of_subject:
             del self.state.alerts[alert.subject]
-        for purpose in (Purpose.HOLD, Purpose.CLEAR):
+        for purpose in _OF_ALERTS:
             self.state.timers.disarm(Timer(purpose, alert.subject, alert.rule))
 
     def keep_incident(self, incident: model.Incident, **changes: Any) -> model.Incident:
@@ -113,7 +136,41 @@ class Turn:
         if changes:
             incident = replace(incident, **changes)
         self.state.incidents[incident.id] = self._incidents[incident.id] = incident
+        self.touched[incident.id] = None
         return incident
+
+    def merge_incident(self, identity: str) -> None:
+        """Undo an incident that this very step has opened: another one stands for it."""
+        incident = self.state.incidents.pop(identity)
+        del self._incidents[identity]
+        for key in self.state.members.pop(identity):
+            del self._members[identity, *key]
+        self.state.firing.pop(identity, None)
+        self.state.latest.pop((incident.rule, incident.group), None)
+        self.touched.pop(identity, None)
+        self._notes.pop(identity, None)
+
+    def drop_entries(self, of: Collection[str]) -> None:
+        """Undo the entries of merged incidents, and what was wanted for them."""
+        self._entries = [entry for entry in self._entries if entry.incident not in of]
+        self._wanted = {
+            need: None
+            for need in self._wanted
+            if not (isinstance(need, model.DiagnosisNeeded) and need.incident in of)
+        }
+
+    def touch(self, identity: str) -> None:
+        """Have an incident brought up to date at the end of the step."""
+        self.touched[identity] = None
+
+    def retitle(self, identity: str) -> None:
+        """Have it told anew what an incident is about, as its alerts are now."""
+        self.touched[identity] = None
+        self.retitled.add(identity)
+
+    def keep_silence(self, silence: model.Silence) -> None:
+        """Add a silence, or change its end."""
+        self.state.silences[silence.id] = self._silences[silence.id] = silence
 
     def keep_member(self, member: model.IncidentAlert) -> None:
         """Change or add an incident's alert as readers see it."""
@@ -132,6 +189,7 @@ class Turn:
         **data: model.Scalar,
     ) -> None:
         """Put an entry on an incident's timeline."""
+        self.flush(identity)
         incident = self.state.incidents[identity]
         incident = self.keep_incident(incident, entries=incident.entries + 1)
         self._entries.append(
@@ -147,14 +205,30 @@ class Turn:
             )
         )
 
+    def note(self, identity: str, kind: model.EntryKind, text: str, *, notify: bool) -> None:
+        """Put words on a timeline that become one entry with others of this step and kind."""
+        self._notes.setdefault(identity, {}).setdefault(kind, []).append((text, notify))
+        self.touch(identity)
+
+    def flush(self, identity: str) -> None:
+        """Write the entries of what was noted."""
+        for kind, notes in self._notes.pop(identity, {}).items():
+            texts = [text for text, _ in notes]
+            notify = any(loud for _, loud in notes)
+            more = len(texts) - _NAMED
+            told = "; ".join(texts[:_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+            text = texts[0] if len(texts) == 1 else f"{len(texts):,} alerts: {told}"
+            self.write(identity, kind, text, notify=notify)
+
     def forget(self, key: str) -> None:
         """Drop a subject, its samples and its alerts."""
         state = self.state
         subject = state.subjects.pop(key)
-        for rule in state.alerts.pop(key, {}):
+        for rule, alert in state.alerts.pop(key, {}).items():
+            state.unlist_firing(alert)
             self._alerts.pop((rule, key), None)
             state.pending.get(subject.source, {}).pop((rule, key), None)
-            for purpose in (Purpose.HOLD, Purpose.CLEAR):
+            for purpose in _OF_ALERTS:
                 state.timers.disarm(Timer(purpose, key, rule))
         for purpose in (Purpose.DETAILS, Purpose.PHASE):
             state.timers.disarm(Timer(purpose, key))
@@ -170,6 +244,22 @@ class Turn:
     def want(self, need: model.DetailsNeeded | model.DiagnosisNeeded | model.PollNeeded) -> None:
         """Ask for work, once."""
         self._wanted[need] = None
+
+    def diagnose(self, identity: str, service_ids: tuple[str, ...]) -> None:
+        """Ask for the next run of Service Diagnostics for each of these services."""
+        incident = self.state.incidents[identity]
+        for service_id in service_ids:
+            number = sum(run.service_id == service_id for run in incident.diagnostics)
+            self.want(
+                model.DiagnosisNeeded(
+                    run=short_id("r", identity, service_id, str(number)),
+                    incident=identity,
+                    service_id=service_id,
+                )
+            )
+        examined = tuple(dict.fromkeys((*incident.examined, *service_ids)))
+        if examined != incident.examined:
+            self.keep_incident(incident, examined=examined)
 
     def misfire(self, rule: Rule, key: str, error: ExpressionError) -> None:
         """Flag an expression that failed, once until it works again."""

@@ -99,6 +99,11 @@ class Samples:
                 found = series.times[place - 1]
         return found
 
+    def last_of(self, subject: str) -> datetime | None:
+        """Tell the time of a subject's newest sample of any metric."""
+        times = (each.times[-1] for each in self._series.get(subject, {}).values() if each.times)
+        return max(times, default=None)
+
     def newest(self, subject: str) -> dict[str, float]:
         """Give each metric's newest value, the higher one of two directions."""
         values: dict[str, float] = {}

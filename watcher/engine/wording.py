@@ -9,9 +9,15 @@ from datetime import datetime, timedelta
 
 from watcher import model
 from watcher.engine import faults
-from watcher.engine.rule import Blind, Expression, Rule, Threshold, Transition
-from watcher.engine.scene import stamp
+from watcher.engine.rule import Blind, Expression, NoData, Rule, Threshold, Transition
+from watcher.engine.scene import Scene, stamp
+from watcher.engine.state import State
 
+_ENDINGS = {
+    model.Resolution.VANISHED: "resolved because the vendor has not listed it for 24 h",
+    model.Resolution.RULE_REMOVED: "resolved because its rule was removed",
+    model.Resolution.MERGED: "part of a storm",
+}
 _LABELS_IN_A_SENTENCE = 8
 
 
@@ -43,10 +49,30 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
             )
         case Expression():
             return f"the condition of {rule.name} holds since {since}"
+        case NoData(after=after):
+            return f"nothing new was measured for {model.format_duration(after)}"
         case Blind():
             fault = "config fault: " if member.fields.get("permanent") else ""
             error = str(member.fields.get("error") or "no reason given")
             return f"{member.name} cannot be seen since {since}: {fault}{error}"
+
+
+def schedule(state: State, scene: Scene) -> str:
+    """Add that a reservation's schedule is not known, so that people are told in any case."""
+    subject = state.subjects.get(scene.key)
+    booked = subject is not None and state.ruleset.sources[scene.source].detailed
+    return "; schedule unknown" if booked and subject and subject.detailed_at is None else ""
+
+
+def escalated(after: timedelta, receivers: tuple[str, ...]) -> str:
+    """Say who else is told, and why."""
+    return f"not acknowledged for {model.format_duration(after)}: {', '.join(receivers)} told too"
+
+
+def reminded(incident: model.Incident, now: datetime) -> str:
+    """Remind people of an incident that nobody has taken."""
+    lasted = model.format_duration(now - incident.opened_at)
+    return f"still open after {lasted}, and not acknowledged"
 
 
 def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
@@ -67,12 +93,10 @@ def over(
             return f"recovered at {stamp(now)} after {lasted}{came}"
         case model.Resolution.ENDED:
             return f"over with its window at {stamp(now)}, after {lasted}"
-        case model.Resolution.VANISHED:
-            return "resolved because the vendor has not listed it for 24 h"
-        case model.Resolution.RULE_REMOVED:
-            return "resolved because its rule was removed"
         case model.Resolution.MANUAL:
             return f"resolved by {by}"
+        case _:
+            return _ENDINGS[resolution]
 
 
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:

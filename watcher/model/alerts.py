@@ -48,6 +48,7 @@ class Resolution(StrEnum):
     VANISHED = "vanished"
     MANUAL = "manual"
     RULE_REMOVED = "rule_removed"
+    MERGED = "merged"  # into a storm, before anybody was told of it
 
 
 class EntryKind(StrEnum):
@@ -66,6 +67,13 @@ class EntryKind(StrEnum):
     BLIND = "blind"  # its source cannot be seen: what follows is last known
     SIGHTED = "sighted"
     VANISHED = "vanished"
+    FLAPPING = "flapping"  # it comes and goes: told once, and open until it is quiet
+    STEADY = "steady"  # it flaps no longer
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    SUPPRESSED = "suppressed"  # silence, maintenance or inhibition: people are not told meanwhile
+    RELEASED = "released"  # they are again
+    LATE = "late"  # a fact that was learned after it was over
     CLEARED = "cleared"  # one of several alerts is over
     RESOLVED = "resolved"
 
@@ -110,6 +118,8 @@ class IncidentAlert:
     value: float | None = None
     since: datetime
     fields: Mapping[str, Scalar] = field(default_factory=dict)
+    flips: tuple[datetime, ...] = ()  # when the condition turned, lately
+    flapping: bool = False
 
 
 class DiagnosisStatus(StrEnum):
@@ -164,7 +174,10 @@ class Incident:
     """The alerts that people are told about together: one Slack thread, one MQTT document.
 
     `version` grows with each change of what its readers see; `entries` is the number of its last
-    timeline entry.
+    timeline entry. `receivers` is for whom it is, `notify` who is to be told of it now: nobody
+    before `tell_at`, and only who never minds while it is `suppressed_by` something. `told_at` is
+    when people were first told. `accepts_until` makes it a storm that takes in what breaks until
+    then.
     """
 
     id: str
@@ -186,6 +199,14 @@ class Incident:
     contacts: tuple[Contact, ...] = ()
     flags: tuple[str, ...] = ()  # blind flapping inhibited silenced
     notify: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    tell_at: datetime | None = None
+    told_at: datetime | None = None
+    reminded_at: datetime | None = None
+    escalated: int = 0  # steps of the rule's escalation that were taken
+    suppressed_by: tuple[str, ...] = ()
+    examined: tuple[str, ...] = ()  # services that diagnostics were asked for
+    accepts_until: datetime | None = None
     diagnostics: tuple[Diagnosis, ...] = ()
     runbook: str = ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from watcher.model.alerts import Alert, Diagnosis, Entry, Incident, IncidentAlert
+from watcher.model.silences import Silence
 from watcher.model.subjects import Details, Observed, Sample, SourceHealth, Subject
 
 
@@ -101,6 +102,21 @@ class Noted:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silenced:
+    """A person does not want to be told of something for a while."""
+
+    silence: Silence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsilenced:
+    """A person has ended a silence, named by its id."""
+
+    silence: str
+    by: str
+
+
 # What may be put into the inbox: everything that the one writer does not observe by itself.
 Command = (
     DetailsRead
@@ -110,6 +126,8 @@ Command = (
     | Unacknowledged
     | ResolvedByHand
     | Noted
+    | Silenced
+    | Unsilenced
 )
 Event = Polled | PollFailed | Ticked | Command
 
@@ -162,6 +180,7 @@ Effect = (
     | Incident
     | IncidentAlert
     | Entry
+    | Silence
     | Forgotten
     | DetailsNeeded
     | DiagnosisNeeded

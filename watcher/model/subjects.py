@@ -121,6 +121,7 @@ class SourceHealth:
     error: str = ""
     permanent: bool = False
     subjects: int = 0
+    seen_since: datetime | None = None  # when it was blind last, or first seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

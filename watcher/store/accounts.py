@@ -136,7 +136,7 @@ class Accounts:
             # Locked, so that the writer's next change of it comes after this or is seen here.
             truth = (
                 await connection.execute(
-                    select(incidents.c.version, incidents.c.entries)
+                    select(incidents.c.version, incidents.c.entries, incidents.c.data)
                     .where(incidents.c.id == receipt.incident)
                     .with_for_update(read=True)
                 )
@@ -144,6 +144,7 @@ class Accounts:
             lags = truth is not None and (
                 truth.version > receipt.parent_version or truth.entries > receipt.told_through
             )
+            lags = lags and truth is not None and _is_for(truth.data, receipt.receiver)
             due = receipt.due if again_at is None else again_at
             if lags and not (receipt.failures > 0 and again_at is not None):
                 due = tables.EPOCH  # at once
@@ -160,6 +161,12 @@ class Accounts:
             if row is None:
                 return None
             return ports.Paper(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)
+
+
+def _is_for(data: str, receiver: str) -> bool:
+    """Whether a receiver is to be told now: who was told of it is in any case told of its end."""
+    incident = codec.INCIDENT.decode(data)
+    return receiver in incident.notify or incident.status is model.IncidentStatus.RESOLVED
 
 
 async def _keep(

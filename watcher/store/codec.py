@@ -57,6 +57,7 @@ ALERT = Document(model.Alert)
 INCIDENT = Document(model.Incident)
 INCIDENT_ALERT = Document(model.IncidentAlert)
 ENTRY = Document(model.Entry)
+SILENCE = Document(model.Silence)
 RECEIPT = Document(model.Receipt)
 
 _COMMANDS: dict[str, type[model.Command]] = {
@@ -67,6 +68,8 @@ _COMMANDS: dict[str, type[model.Command]] = {
     "unacknowledged": model.Unacknowledged,
     "resolved_by_hand": model.ResolvedByHand,
     "noted": model.Noted,
+    "silenced": model.Silenced,
+    "unsilenced": model.Unsilenced,
 }
 _EVENTS: dict[str, type[model.Event]] = {
     "polled": model.Polled,

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     and_,
     bindparam,
     case,
     delete,
+    false,
     insert,
     literal,
     or_,
@@ -35,6 +37,10 @@ _FLAG_OWED = (
     update(tables.receipts)
     .where(
         tables.receipts.c.incident == bindparam("of_incident"),
+        or_(
+            tables.receipts.c.receiver == bindparam("of_receiver"),
+            bindparam("everybody", type_=Boolean()),
+        ),
         ~tables.receipts.c.owed,
         or_(
             tables.receipts.c.parent_version < bindparam("now_version"),
@@ -53,6 +59,15 @@ _FLAG_OWED = (
             else_=literal(tables.EPOCH, tables.Moment()),
         ),
     )
+)
+_HOLD_BACK = (
+    update(tables.receipts)
+    .where(
+        tables.receipts.c.incident == bindparam("of_incident"),
+        tables.receipts.c.receiver == bindparam("of_receiver"),
+        tables.receipts.c.owed,
+    )
+    .values(owed=false(), owed_since=None, due=None)
 )
 _DROP_STARTED = delete(tables.jobs).where(
     tables.jobs.c.kind == "diagnose",
@@ -174,6 +189,14 @@ class Consequences:
         )
         await write_rows(
             self._connection,
+            self._database.upsert(tables.silences),
+            (
+                {"id": silence.id, "end": silence.end, "data": codec.encode(silence)}
+                for silence in changes.silences.values()
+            ),
+        )
+        await write_rows(
+            self._connection,
             insert(tables.entries),
             (
                 {
@@ -188,10 +211,10 @@ class Consequences:
         )
 
     async def _write_receipts(self, changes: effects.Changes, at: datetime) -> None:
-        """See to a receipt for each receiver, and flag those that lag behind as owed.
+        """See to a receipt for each receiver to tell now, and flag those that lag behind as owed.
 
-        Receivers that a rule no longer names stay in the round: who was told of the beginning is
-        told of the end.
+        Who is not to be told now is owed nothing, until the incident is over: who was told of its
+        beginning is told of its end.
         """
         await write_rows(
             self._connection,
@@ -219,11 +242,25 @@ class Consequences:
             (
                 {
                     "of_incident": incident.id,
+                    "of_receiver": receiver,
+                    "everybody": _is_over(incident),
                     "now_version": incident.version,
                     "now_entries": incident.entries,
                     "now": at,
                 }
                 for incident in changes.incidents.values()
+                for receiver in (("",) if _is_over(incident) else incident.notify)
+            ),
+        )
+        await write_rows(
+            self._connection,
+            _HOLD_BACK,
+            (
+                {"of_incident": incident.id, "of_receiver": receiver}
+                for incident in changes.incidents.values()
+                if not _is_over(incident)
+                for receiver in incident.receivers
+                if receiver not in incident.notify
             ),
         )
 
@@ -247,6 +284,10 @@ class Consequences:
         if changes.diagnoses:
             # Asking twice is one run, also when the first has been started or is over.
             await self._connection.execute(_DROP_STARTED)
+
+
+def _is_over(incident: model.Incident) -> bool:
+    return incident.status is model.IncidentStatus.RESOLVED
 
 
 def _is_spent(alert: model.Alert) -> bool:

@@ -20,6 +20,7 @@ class Changes:
     incidents: dict[str, model.Incident] = field(default_factory=dict)
     incident_alerts: dict[tuple[str, str, str], model.IncidentAlert] = field(default_factory=dict)
     entries: list[model.Entry] = field(default_factory=list)
+    silences: dict[str, model.Silence] = field(default_factory=dict)
     details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
     diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
 
@@ -34,12 +35,13 @@ class Changes:
             or self.incidents
             or self.incident_alerts
             or self.entries
+            or self.silences
             or self.details
             or self.diagnoses
         )
 
 
-def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901  # one case for each noun
+def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901, PLR0912  # one case for each noun
     """Keep the last of the effects on each row, in order."""
     changes = Changes()
     for effect in effects:
@@ -59,6 +61,8 @@ def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901  # one cas
                 changes.incident_alerts[effect.incident, effect.subject, effect.rule] = effect
             case model.Entry():
                 changes.entries.append(effect)
+            case model.Silence():
+                changes.silences[effect.id] = effect
             case model.DetailsNeeded():
                 changes.details[effect.subject] = effect
             case model.DiagnosisNeeded():

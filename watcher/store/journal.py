@@ -125,6 +125,7 @@ async def _known(
         "incident_alerts": select(members.c.data)
         .join(incidents, incidents.c.id == members.c.incident)
         .where(alive),
+        "silences": select(tables.silences.c.data).where(tables.silences.c.end > now),
     }
     known: dict[str, object] = {
         name: [msgspec.Raw(data.encode()) for data in await connection.scalars(query)]

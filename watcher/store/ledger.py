@@ -58,6 +58,13 @@ class Ledger:
                         .order_by(*tables.incident_alerts.primary_key)
                     )
                 ),
+                silences=codec.SILENCE.decode_all(
+                    await connection.scalars(
+                        select(tables.silences.c.data)
+                        .where(tables.silences.c.end > now)
+                        .order_by(tables.silences.c.id)
+                    )
+                ),
             )
 
     async def commit(self, token: int, commit: ports.Commit) -> None:

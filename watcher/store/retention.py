@@ -32,6 +32,7 @@ class Retention:
         old: dict[Table, ColumnElement[bool]] = {
             tables.papers: tables.papers.c.at < before,
             tables.runs: tables.runs.c.started_at < before,
+            tables.silences: tables.silences.c.end < before,
             tables.inbox: tables.inbox.c.consumed_at < before,
             tables.journal: tables.journal.c.number < await first_needed(self._database, before),
             tables.samples: tables.samples.c.at < (samples_before or before),

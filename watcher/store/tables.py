@@ -140,6 +140,14 @@ incident_alerts = Table(
     Column("data", Text, nullable=False),
 )
 
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("end", Moment, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
 entries = Table(
     "entries",
     metadata,
