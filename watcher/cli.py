@@ -101,6 +101,9 @@ def demo(
     span: Annotated[
         str | None, typer.Option("--for", help="End after this long, as in 60s; default: Ctrl-C.")
     ] = None,
+    scenario: Annotated[
+        str, typer.Option(help="A scenario file, or the name of one that comes with Watcher.")
+    ] = "outage",
 ) -> None:
     """Play an outage on simulated vendors: transition, findings, PDF, recovery."""
     from watcher.demo import story
@@ -109,7 +112,7 @@ def demo(
         duration = None if span is None else model.parse_duration(span)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    asyncio.run(story.play(duration))
+    asyncio.run(story.play(duration, scenario))
 
 
 @program.command()

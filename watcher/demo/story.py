@@ -61,6 +61,14 @@ blind_after = "10s"
 granularity = "1s"
 window = "30s"
 
+[sources.iod]
+kind = "internet_on_demand"
+account = "lumen"
+base_url = "{at.lumen_url}"
+interval = "1s"
+fast_interval = "1s"
+blind_after = "10s"
+
 [diagnostics]
 account = "lumen"
 base_url = "{at.lumen_url}"
@@ -92,7 +100,8 @@ socket = "control.sock"
 async def play(span: timedelta | None, scenario: str = "outage") -> None:
     """Play until the span is over, or until Ctrl-C.
 
-    Raises model.PermanentError where the demo's own packages are not installed.
+    `scenario` is a file, or the name of one that comes with Watcher. Raises model.PermanentError
+    where the demo's own packages are not installed, model.FaultyConfigError for a bad scenario.
     """
     try:
         from watcher import simulator  # noqa: PLC0415  # its packages are an extra
@@ -100,11 +109,15 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
         raise model.PermanentError(
             f"the demo needs {error.name}: install Watcher with its extra, watcher[demo]"
         ) from error
+    try:
+        script = simulator.load(scenario)
+    except simulator.ScenarioError as error:
+        raise model.FaultyConfigError(error.faults) from error
     logs.configure(logs.WARNING)
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
         home = Path(directory)
-        async with simulator.Simulator(simulator.load(scenario), begin=False) as world:
+        async with simulator.Simulator(script, begin=False) as world:
             config = home / "config.toml"
             config.write_text(_CONFIG.format(at=world, known=world.credentials))
             for name in ("rules.yaml", "inventory.yaml"):
