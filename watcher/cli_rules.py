@@ -6,11 +6,12 @@ Law: as in cli.py, whose verbs these are.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,6 +86,60 @@ def replay(
     )
     for line in lines:
         typer.echo(line)
+
+
+@program.command()
+def capture(
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write it; default: print it.")
+    ] = None,
+    config: Config = Path("config.toml"),
+) -> None:
+    """Write a rule test from a real incident."""
+    from watcher import adapters, settings
+    from watcher.rule_tests import capture as captures
+
+    loaded = settings.load(config)
+    rules = adapters.read_rules(loaded)
+    test = asyncio.run(_capture(loaded.store.url, rules, incident))
+    directory = (output or Path("captured.yaml")).absolute().parent
+    text = captures.written(
+        test,
+        rules=[os.path.relpath(pattern, directory) for pattern in loaded.rules],
+        **({"inventory": os.path.relpath(loaded.inventory, directory)} if loaded.inventory else {}),
+        sources={
+            name: {
+                "kind": traits.kind,
+                "blind_after": f"{traits.blind_after.total_seconds():g}s",
+                "granularity": f"{traits.granularity.total_seconds():g}s",
+            }
+            for name, traits in rules.sources.items()
+        },
+    )
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    output.write_text(text, encoding="utf-8")
+    typer.echo(f"{output}: written; play it with watcher test {output}")
+
+
+async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, Any]:
+    from watcher import clock
+    from watcher.rule_tests.capture import Capture
+    from watcher.store import store
+
+    system = clock.SystemClock()
+    async with store.open_to_read(url, clock=system) as database:
+        dossier = await database.dossier(incident)
+        if dossier is None:
+            raise model.PermanentError(f"there is no incident {incident}")
+        found = Capture(
+            dossier, rules, until=await _seen_until(database, dossier.incident.opened_at)
+        )
+        async for record in database.records(found.since):
+            found.show(record)
+        return found.test()
 
 
 def _start(since: str, now: datetime) -> datetime:

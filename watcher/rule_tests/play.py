@@ -16,6 +16,12 @@ _JUST_BEFORE = timedelta.resolution
 
 def play(written: Written) -> list[Difference]:
     """Play a test; give what is not as expected."""
+    _, found = run_through(written)
+    return found
+
+
+def run_through(written: Written) -> tuple[Course, list[Difference]]:
+    """Play a test; give also what came of it since the last expectation that says `told`."""
     test, script, course = written.test, Script(written), Course()
     drive = engine.Drive(engine.restore(written.rules), now=test.start, answer=script.answer)
     found: list[Difference] = []
@@ -33,7 +39,7 @@ def play(written: Written) -> list[Difference]:
             case str():
                 course.follow(drive.wait(at - _JUST_BEFORE))
                 course.follow(drive.take(script.poll(what, at), at))
-    return found
+    return course, found
 
 
 def _plan(test: schema.Test, script: Script) -> Iterator[tuple[datetime, str | schema.Act | int]]:

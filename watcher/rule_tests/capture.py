@@ -1,0 +1,172 @@
+"""A real incident of the journal becomes a rule test. Pure.
+
+Law: what was captured is played before it is handed out, and it must give the incident that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from watcher import engine, model, ports
+from watcher.rule_tests import schema
+from watcher.rule_tests.film import Film
+from watcher.rule_tests.judge import Course, compact
+from watcher.rule_tests.load import Written
+from watcher.rule_tests.play import run_through
+from watcher.ruleset.document import Document
+from watcher.ruleset.kinds import KINDS
+
+LEAD = timedelta(minutes=1)  # shown before the first alert became pending
+_STEPS = tuple(timedelta(seconds=seconds) for seconds in (1, 10, 60, 300))
+_MOST_STEPS = 40_000
+_ACTS: Mapping[type, str] = {
+    model.Acknowledged: "ack",
+    model.Unacknowledged: "unack",
+    model.ResolvedByHand: "resolve",
+}
+
+
+class Capture:
+    """Show it the journal from `since` on, then ask for the test.
+
+    Raises PermanentError for an incident whose rule or source is not in the rules any more.
+    """
+
+    def __init__(self, dossier: model.Dossier, rules: engine.Ruleset, *, until: datetime) -> None:
+        incident = dossier.incident
+        rule = next((each for each in rules.rules if each.name == incident.rule), None)
+        traits = rules.sources.get(incident.source)
+        if rule is None or traits is None:
+            raise model.PermanentError(
+                f"incident {incident.id} cannot be captured: rule {incident.rule} or source"
+                f" {incident.source} is not there any more"
+            )
+        self._dossier = dossier
+        self._rules = rules
+        self._end = incident.resolved_at or until
+        metrics = KINDS[traits.kind].metrics
+        measured = isinstance(rule.condition, engine.Threshold)
+        first = min([incident.opened_at, *(alert.since for alert in dossier.alerts)])
+        self.since = first - (engine.keep_samples(rules) if measured else LEAD)
+        step = traits.granularity if metrics else _step(self._end - self.since)
+        self._film = Film(
+            incident.source,
+            [alert.subject for alert in dossier.alerts if "/" in alert.subject],
+            metrics=metrics,
+            start=self.since - (self.since - schema.START) % step,
+            step=step,
+        )
+        self._inbox: list[dict[str, Any]] = []
+
+    def show(self, record: ports.Recorded) -> None:
+        """Take in the next record."""
+        if record.at > self._end:
+            return
+        self._film.show(record)
+        match record.what:
+            case model.Acknowledged() | model.Unacknowledged() | model.ResolvedByHand() if (
+                record.what.incident == self._dossier.incident.id
+            ):
+                act = {
+                    "at": compact(record.at - self._film.start),
+                    "do": _ACTS[type(record.what)],
+                    "rule": self._dossier.incident.rule,
+                    "by": record.what.by,
+                }
+                self._inbox.append(act)
+            case _:
+                pass
+
+    def test(self) -> dict[str, Any]:
+        """Give the test as it is written in YAML.
+
+        Raises PermanentError where it does not give the incident that was.
+        """
+        film, incident = self._film, self._dossier.incident
+        steps = -(-(self._end - film.start) // film.step) + 1
+        test: dict[str, Any] = {
+            "name": f"{incident.title} ({incident.id})",
+            "start": film.start,
+            "step": compact(film.step),
+            "subjects": {
+                key: {**self._details(key), "series": series}
+                for key, series in film.subjects().items()
+            },
+            **({"inbox": self._inbox} if self._inbox else {}),
+        }
+        last = compact(steps * film.step)
+        course = self._play({**test, "expect": [{"at": last}]})
+        self._find(course)
+        told = [entry.text for entry in course.told]
+        incidents = [self._shown(each, course) for each in course.incidents.values()]
+        return {**test, "expect": [{"at": last, "incidents": incidents, "told": told}]}
+
+    def _play(self, test: dict[str, Any]) -> Course:
+        shape = schema.Test.model_validate(test)
+        unwritten = Document(file=Path("captured"))
+        course, _ = run_through(
+            Written(test=shape, rules=self._rules, document=unwritten, number=0)
+        )
+        return course
+
+    def _find(self, course: Course) -> None:
+        """See that the incident that was is among what the test gives, at about its time."""
+        was = self._dossier.incident
+        tolerance = 2 * self._film.step
+        for each in course.incidents.values():
+            alike = (each.rule, each.group, each.status, each.resolution, each.severity) == (
+                (was.rule, was.group, was.status, was.resolution, was.severity)
+            )
+            if alike and abs(each.opened_at - was.opened_at) <= tolerance:
+                return
+        raise model.PermanentError(
+            f"incident {was.id} does not come out of its own journal under the rules of now: was"
+            " its rule changed since? Nothing was written"
+        )
+
+    def _details(self, key: str) -> dict[str, Any]:
+        known = self._dossier.subjects.get(key)
+        details: dict[str, Any] = {}
+        if known is not None and known.labels:
+            details["labels"] = dict(known.labels)
+        if known is not None and known.bookings:
+            details["bookings"] = [_booking(each) for each in known.bookings]
+        return {"details": details} if details else {}
+
+    def _shown(self, incident: model.Incident, course: Course) -> dict[str, Any]:
+        return {
+            "rule": incident.rule,
+            "subjects": sorted({subject for _, subject in course.members[incident.id]}),
+            "severity": str(incident.severity),
+            "status": str(incident.status),
+            **({"resolution": str(incident.resolution)} if incident.resolution else {}),
+            "title": incident.title,
+            "opened": compact(incident.opened_at - self._film.start),
+        }
+
+
+def written(test: dict[str, Any], **file: object) -> str:
+    """Write a file with this one test."""
+    return yaml.safe_dump({**file, "tests": [test]}, sort_keys=False, allow_unicode=True, width=96)
+
+
+def _step(span: timedelta) -> timedelta:
+    return next((step for step in _STEPS if span / step <= _MOST_STEPS), _STEPS[-1])
+
+
+def _booking(booking: model.Booking) -> dict[str, Any]:
+    return {
+        "id": booking.id,
+        **{
+            name: [window.start, window.end]
+            for name in ("scheduled", "reserved", "actual")
+            if (window := getattr(booking, name)) != model.Window()
+        },
+        "activated": [[window.start, window.end] for window in booking.activated],
+        "terminal": booking.terminal,
+    }
