@@ -412,3 +412,41 @@ async def test_mqtt_3_1_1_carries_the_same(drawer, story, clock, amqtt):
         await reader.until(DOCUMENT, b"")
         await reader.until(PDF, b"")
         assert await retained(amqtt, DOCUMENT, protocol=V311) is None
+
+
+async def test_what_another_daemon_told_during_a_connect_is_not_undone(
+    story, drawer, clock, mosquitto
+):
+    """A document that was read before the other one's is published after it."""
+    kept = drawer.dossier
+    reads = []
+
+    async def read(incident):
+        dossier = await kept(incident)
+        reads.append(dossier.incident.version)
+        if len(reads) == 1:
+            story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
+        return dossier
+
+    drawer.dossier = read
+    async with (
+        subscribed(mosquitto.port) as reader,
+        connected(drawer, clock, mosquitto.port),
+    ):
+        first = json.loads((await reader.until(DOCUMENT)).payload)
+        second = json.loads((await reader.until(DOCUMENT)).payload)
+    assert [first["version"], second["version"]] == reads[:2]
+    assert second["version"] > first["version"]
+
+
+async def test_who_stands_by_says_that_it_is_there_and_not_that_it_leads(drawer, clock, mosquitto):
+    keys = settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
+    broker = Broker(keys=keys, instance="ops2", clock=clock)
+    async with subscribed(mosquitto.port) as reader:
+        task = asyncio.create_task(broker.run())
+        await reader.until("watcher/status/ops2", b"online")
+        assert await retained(mosquitto.port, "watcher/status") is None
+        broker.lead()
+        await reader.until("watcher/status", b"online")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

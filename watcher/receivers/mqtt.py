@@ -143,13 +143,21 @@ class MqttReceiver:
         over = await self._shelf.incidents(statuses=(model.IncidentStatus.RESOLVED,), limit=1_000)
         now = self._clock.now()
         for told in (*incidents, *(one for one in over if (_gone_at(one) or now) > now)):
-            dossier = await self._shelf.dossier(told.id) if self.name in told.notify else None
-            if dossier is not None:
-                files = {
-                    report.run: await self._publish_report(dossier.incident, report, self._shelf)
-                    for report in _reports(dossier.incident)
-                }
-                await self._publish_document(dossier, files)
+            if self.name in told.notify:
+                await self._publish_one_again(told.id)
+
+    async def _publish_one_again(self, incident: str) -> None:
+        """Publish until it is the newest: another daemon may tell a newer one at the same time."""
+        published = 0
+        while dossier := await self._shelf.dossier(incident):
+            if dossier.incident.version == published:
+                return
+            files = {
+                report.run: await self._publish_report(dossier.incident, report, self._shelf)
+                for report in _reports(dossier.incident)
+            }
+            await self._publish_document(dossier, files)
+            published = dossier.incident.version
 
     async def _publish(
         self, topic: str, payload: bytes, content_type: str, *, until: datetime | None
