@@ -175,7 +175,7 @@ async def test_a_killed_daemon_goes_on_where_it_was_and_tells_nothing_twice(worl
             if reply.get("metadata")
         ]
         assert marks
-    assert len(marks) == len(set(marks))
+        assert len(marks) == len(set(marks))
         assert sum(len(reply.get("files", [])) for reply in replies) == 2
     assert (await world.calls())["lumen.diagnostics"] == 1
 
