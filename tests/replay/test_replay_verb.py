@@ -46,7 +46,7 @@ def test_what_was_told_is_what_a_replay_tells(home, replay):
     code, lines, _ = replay(*SINCE)
     assert code == 0
     assert lines[0].startswith("2026-11-21 03:00:00 to 2026-11-21 03:15:00 UTC (15 min), ")
-    told = [line.partition("  ")[2] for line in lines[1:-1]]
+    told = [line.partition("  ")[2].partition(";")[0] for line in lines[1:-1]]
     assert told == [
         f"critical  {down.id}  down  a is offline: offline since 03:01:00 UTC, was online",
         f"critical  {down.id}  down  a is offline: acknowledged by ana",
