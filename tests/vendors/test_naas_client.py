@@ -8,7 +8,7 @@ from aiohttp import web
 
 from watcher import model
 from watcher.vendors import internet_on_demand as iod
-from watcher.vendors import naas
+from watcher.vendors import naas, naas_forms
 
 FIRST = iod.Connection(
     id="77133831778", status="Active", bandwidth_mbps=500.0, location="PL0000000001"
@@ -184,7 +184,7 @@ async def test_outside_a_data_centre_the_quote_names_the_ports_service(shop, cli
 
 
 async def test_an_order_names_whom_to_call(shop, connect, oauth2_account):
-    contact = naas.Contact(name="NOC", email="noc@example.com", phone="+1 555 0100")
+    contact = naas_forms.Contact(name="NOC", email="noc@example.com", phone="+1 555 0100")
     client = naas.Naas(connect(oauth2_account), customer_number="1-A", contact=contact)
     await client.set_bandwidth("77133831778", 500, reference="r")
     (told,) = shop.sent[1][1]["relatedContactInformation"]
@@ -240,4 +240,23 @@ async def test_a_new_connection_is_not_guessed_at(vendor, client):
     ],
 )
 def test_a_price_is_read_where_there_is_one(quote, price):
-    assert naas.price(quote) == price
+    assert naas_forms.price(quote) == price
+
+
+async def test_no_id_finds_no_connection_without_one(vendor, client, fixture_bytes):
+    vendor.replies(body=fixture_bytes("internet_on_demand/inventory.json"))
+    with pytest.raises(model.PermanentError, match="has no connection"):
+        await client.one("")
+
+
+async def test_a_quote_whose_answer_is_lost_has_ordered_nothing(shop, vendor, client):
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/Product/v1/priceRequest":
+            assert request.transport is not None
+            request.transport.abort()
+        return await shop.answer(request)
+
+    vendor.answer = answer
+    with pytest.raises(model.TemporaryError, match="nothing was ordered") as caught:
+        await client.set_bandwidth("77133831778", 500, reference="r")
+    assert not isinstance(caught.value, model.AmbiguousError)

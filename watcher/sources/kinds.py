@@ -5,7 +5,7 @@ from __future__ import annotations
 from watcher import ports
 from watcher.sources import evpl, internet_on_demand, settings, vyvx
 from watcher.vendors import evpl as evpl_client
-from watcher.vendors import http, naas
+from watcher.vendors import http, naas, naas_forms
 from watcher.vendors import internet_on_demand as iod_client
 from watcher.vendors import vyvx as vyvx_client
 
@@ -42,7 +42,7 @@ def iod_dialect(
             api,
             customer_number=config.customer_number,
             unit=config.bandwidth_unit,
-            contact=naas.Contact(
+            contact=naas_forms.Contact(
                 name=config.contact_name, email=config.contact_email, phone=config.contact_phone
             ),
         )

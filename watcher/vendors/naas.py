@@ -8,27 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from watcher import model
 from watcher.vendors import http, texts, wire
 from watcher.vendors import internet_on_demand as iod
+from watcher.vendors import naas_forms as forms
 
-PAGE_SIZE = 100
 MOST_PAGES = 100
-LONGEST_REFERENCE = 20
 _INVENTORY = "/ProductInventory/v1/inventory"
-_PRODUCT = {"id": "718", "name": "Internet On-Demand"}
-_SPECIFICATION = {"id": "5001", "name": "NaaS Internet"}
-_CHANNEL = "NaaS ExternalApi"
-
-
-class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the vendor calls about an order."""
-
-    name: str = ""
-    email: str = ""
-    phone: str = ""
 
 
 class Naas:
@@ -40,12 +26,12 @@ class Naas:
         *,
         customer_number: str,
         unit: iod.Unit = "",
-        contact: Contact | None = None,
+        contact: forms.Contact | None = None,
     ) -> None:
         self._api = api
         self._customer = customer_number
         self._unit = unit
-        self._contact = contact or Contact()
+        self._contact = contact or forms.Contact()
         self._headers = {"Accept": "application/json", "x-customer-number": customer_number}
 
     async def all(self) -> iod.Inventory:
@@ -73,31 +59,36 @@ class Naas:
         `POST /Product/v1/priceRequest`, `POST /Customer/v3/Ordering/orderRequest`.
         """
         item = await self._item(connection)
-        wanted = price_request(item, customer=self._customer, speed=iod.write_bandwidth(mbps))
-        reply = await self._api.send(
-            "POST", "/Product/v1/priceRequest", wanted, headers=self._headers
-        )
+        wanted = forms.price_request(item, customer=self._customer, speed=iod.write_bandwidth(mbps))
+        try:
+            reply = await self._api.send(
+                "POST", "/Product/v1/priceRequest", wanted, headers=self._headers
+            )
+        except model.AmbiguousError as error:
+            raise model.TemporaryError(f"{error.__cause__}: nothing was ordered") from error
         if reply.status >= 500:
             raise self._api.refusal(reply)  # a price that was not heard has changed nothing
         quote = iod.accepted(self._api, reply)
         number = texts.written(quote.get("id")) or texts.written(quote.get("quoteId"))
         if not number:
             raise model.TemporaryError(f"{reply.place} answered {reply.status} without a quote id")
-        order = order_request(item, quote=number, reference=reference, contact=self._contact)
+        order = forms.order_request(item, quote=number, reference=reference, contact=self._contact)
         reply = await self._api.send(
             "POST", "/Customer/v3/Ordering/orderRequest", order, headers=self._headers
         )
         answer = iod.accepted(self._api, reply)
-        return iod.Order(id=texts.clean(texts.written(answer.get("id")), 100), price=price(quote))
+        return iod.Order(
+            id=texts.clean(texts.written(answer.get("id")), 100), price=forms.price(quote)
+        )
 
     async def _item(self, connection: str) -> dict[str, Any]:
         """Look one up by its id, which may fail while a change is pending; then in the list."""
         reply = await self._page([("serviceId", connection)])
         items = iod.listed(wire.read_object(reply), "serviceInventory", reply.place)
-        found = _by_id(items, connection)
+        found = forms.by_id(items, connection)
         if found is None:
             items, _ = await self._items()
-            found = _by_id(items, connection)
+            found = forms.by_id(items, connection)
         if found is None:
             raise model.PermanentError(f"the inventory has no connection {connection}")
         return found
@@ -115,15 +106,15 @@ class Naas:
                     ("serviceType", "Internet"),
                     ("naasEnabled", "true"),
                     ("pageNumber", str(number)),
-                    ("pageSize", str(PAGE_SIZE)),
+                    ("pageSize", str(forms.PAGE_SIZE)),
                 ]
             )
             body = wire.read_object(reply)
             page = iod.listed(body, "serviceInventory", reply.place)
-            paging = read_paging(body)
+            paging = forms.read_paging(body)
             before = len(items)
             for place, item in enumerate(page):
-                items[_id_of(item) or (number, place)] = item
+                items[forms.id_of(item) or (number, place)] = item
             last = len(page) != paging.size or len(items) == paging.total
             if last and len(items) >= paging.at_least:
                 return list(items.values()), True
@@ -138,154 +129,10 @@ class Naas:
         """Read one service; status and characteristics may also stand at item level."""
         if not isinstance(item, dict):
             return None
-        product = _object(item, "product")
+        product = forms.part(item, "product")
         return iod.connection_of(
             item.get("serviceId"),
             product.get("status") or item.get("status"),
-            iod.read_bandwidth(characteristics(item).get("bandwidth"), self._unit),
-            site_of(item),
+            iod.read_bandwidth(forms.characteristics(item).get("bandwidth"), self._unit),
+            forms.site_of(item),
         )
-
-
-def characteristics(item: dict[str, Any]) -> dict[str, object]:
-    """Collect a service's characteristics, their names in lower case."""
-    listed = _object(item, "product").get("productCharacteristic") or item.get(
-        "productCharacteristic"
-    )
-    return {
-        texts.written(trait.get("name")).strip().casefold(): trait.get("value")
-        for trait in (listed if isinstance(listed, list) else [])
-        if isinstance(trait, dict)
-    }
-
-
-def site_of(item: dict[str, Any]) -> str:
-    """Find the site: `masterSiteid` in the inventory, `masterSiteId` elsewhere."""
-    place = _object(item, "location")
-    return texts.written(place.get("masterSiteid") or place.get("masterSiteId"))
-
-
-class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page says of all: the size of a whole page, and how many items there are.
-
-    `total` is 0 where it is not told; `at_least` may count this page alone.
-    """
-
-    size: int
-    total: int
-    at_least: int
-
-
-def read_paging(body: dict[str, Any]) -> Paging:
-    """Read `pagination: [{pageSize, totalRecords}]`, or `pageSize` and `resultCount` beside it."""
-    told = body.get("pagination")
-    if isinstance(told, list) and told:
-        told = told[0]
-    told = told if isinstance(told, dict) else body
-    total = _figure(told.get("totalRecords"))
-    return Paging(
-        size=_figure(told.get("pageSize")) or PAGE_SIZE,
-        total=total,
-        at_least=max(total, _figure(told.get("resultCount"))),
-    )
-
-
-def price_request(item: dict[str, Any], *, customer: str, speed: str) -> dict[str, Any]:
-    """Ask what a speed costs: by partner in a data centre, else by the port's own service id.
-
-    Raises PermanentError when the inventory does not tell what is needed.
-    """
-    profile = _object(item, "locationProfile")
-    if profile.get("dataCenter") is True:
-        key, value = "partnerId", texts.written(_object(profile, "relatedParty").get("id"))
-    else:
-        key, value = "serviceId", texts.written(characteristics(item).get("uni service id"))
-    site = site_of(item)
-    for name, found in (("masterSiteid", site), (key, value)):
-        if not found:
-            raise model.PermanentError(
-                f"connection {_id_of(item)} cannot be changed: its inventory has no {name}"
-            )
-    return {
-        "sourceSystem": _CHANNEL,
-        "customerNumber": customer,
-        "currencyCode": "USD",
-        "masterSiteId": site,
-        "productCode": _PRODUCT["id"],
-        "productName": _PRODUCT["name"],
-        "speed": speed,
-        key: value,
-    }
-
-
-def order_request(
-    item: dict[str, Any], *, quote: str, reference: str, contact: Contact
-) -> dict[str, Any]:
-    """Order what was quoted."""
-    service = _id_of(item)
-    billing = _object(item, "billingAccount")
-    order: dict[str, Any] = {
-        "externalId": reference[:LONGEST_REFERENCE],
-        "billingAccount": {
-            "id": texts.written(billing.get("id")),
-            "name": texts.written(billing.get("name")),
-        },
-        "channel": [{"id": "99", "name": _CHANNEL}],
-        "note": [{"text": f"Watcher {reference}"}],
-        "productOrderItem": [
-            {
-                "id": service,
-                "quantity": 1,
-                "action": "modify",
-                "product": {
-                    "id": service,
-                    "productCharacteristic": [],
-                    "productSpecification": _SPECIFICATION,
-                },
-                "productOffering": _PRODUCT,
-            }
-        ],
-        "quote": [{"id": quote, "name": "quoteId"}],
-    }
-    if contact != Contact():
-        order["relatedContactInformation"] = [
-            {
-                "name": contact.name,
-                "emailAddress": contact.email,
-                "number": contact.phone,
-                "role": "Order Contact",
-                "organization": "",
-            }
-        ]
-    return order
-
-
-def price(quote: dict[str, Any]) -> str:
-    """Read a quote's monthly price; gateways write `$331.20000000000005`."""
-    found = quote.get("price")
-    entries = found if isinstance(found, list) else [found]
-    for entry in entries:
-        for value in entry.values() if isinstance(entry, dict) else ():
-            text = str(value).lstrip("$")
-            if isinstance(value, str | float | int) and text.replace(".", "", 1).isdigit():
-                return f"${float(text):.2f}"
-    return ""
-
-
-def _by_id(items: list[Any], connection: str) -> dict[str, Any] | None:
-    return next((item for item in items if _id_of(item) == connection), None)
-
-
-def _id_of(item: object) -> str:
-    found = item.get("serviceId") if isinstance(item, dict) else None
-    return texts.written(found).strip()
-
-
-def _object(item: dict[str, Any], key: str) -> dict[str, Any]:
-    found = item.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _figure(value: object) -> int:
-    text = texts.written(value)
-    return int(text) if text.isascii() and text.isdigit() else 0
