@@ -55,6 +55,7 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
         inventory=settings.inventory,
         sources={name: _traits(name, source) for name, source in settings.sources.items()},
         receivers=(*settings.receivers, *extra),
+        quiet=[name for name, each in settings.receivers.items() if each.kind == "mqtt"],
     )
 
 

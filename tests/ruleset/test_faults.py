@@ -93,8 +93,8 @@ def faults(load, tmp_path):
         (
             DOWN + "    expression: state == 'offline'\n",
             (
-                "0.yaml:2:5: r: needs exactly one condition: transition, threshold, expression or "
-                "blind"
+                "0.yaml:2:5: r: needs exactly one condition: transition, threshold, expression, "
+                "no_data or blind"
             ),
         ),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model
 from watcher.ruleset import expressions, schema, templates
@@ -73,6 +73,13 @@ class Compiler:
             diagnose=rule.diagnose,
             max_services=rule.max_services,
             notify=tuple(self._receivers) if rule.notify is None else rule.notify,
+            group_by=tuple(name.removeprefix("labels.") for name in rule.group_by or ()),
+            group_wait=rule.group_wait,
+            repeat=rule.repeat,
+            escalate=_escalation(rule),
+            flapping=_flapping(rule),
+            inhibited_by=rule.inhibited_by or (),
+            equal=rule.equal or (),
             runbook=rule.runbook,
         )
         title = self._template(written, "title", rule.title or _title(rule), bare, kinds)
@@ -113,6 +120,11 @@ class Compiler:
             if name not in self._receivers:
                 what = f"there is no receiver {name!r}{suggest(name, self._receivers)}"
                 written.blame(self._faults, "notify", what, number)
+        for step, escalation in enumerate(written.rule.escalate):
+            for number, name in enumerate(escalation.notify):
+                if name not in self._receivers:
+                    what = f"there is no receiver {name!r}{suggest(name, self._receivers)}"
+                    written.blame(self._faults, "escalate", what, step, "notify", number)
 
     def _check_phases(self, written: Written, kinds: Sequence[str]) -> None:
         booked = [kind for kind in kinds if KINDS[kind].booked]
@@ -127,6 +139,8 @@ class Compiler:
             return self._transition(written, rule.transition, provided)
         if rule.threshold is not None:
             return self._threshold(written, rule.threshold, provided)
+        if rule.no_data is not None:
+            return self._no_data(written, rule.no_data, provided)
         if rule.blind is not None:
             return engine.Blind(after=rule.blind)
         holds = self._predicate(written, "expression", rule.expression, kinds)
@@ -134,6 +148,12 @@ class Compiler:
             return None
         of_vanishing = expressions.reads(rule.expression, "vanished")
         return engine.Expression(holds=holds, of_vanishing=of_vanishing)
+
+    def _no_data(self, written: Written, after: timedelta, kinds: Iterable[Kind]) -> engine.NoData:
+        if not all(kind.metrics for kind in kinds):
+            what = f"nothing is measured on {written.rule.source}; see blind for the source itself"
+            written.blame(self._faults, "no_data", what)
+        return engine.NoData(after=after)
 
     def _transition(
         self, written: Written, transition: schema.Transition, kinds: Iterable[Kind]
@@ -210,11 +230,24 @@ def _names(traits: engine.SourceTraits) -> tuple[str, str]:
     return traits.name, traits.kind
 
 
+def _escalation(rule: schema.Rule) -> tuple[engine.Escalation, ...]:
+    steps = sorted(rule.escalate, key=lambda step: step.after)
+    return tuple(engine.Escalation(after=step.after, notify=step.notify) for step in steps)
+
+
+def _flapping(rule: schema.Rule) -> engine.Flapping | None:
+    if rule.flapping is None:
+        return None
+    return engine.Flapping(flips=rule.flapping.flips, within=rule.flapping.within)
+
+
 def _title(rule: schema.Rule) -> str:
     if rule.transition is not None:
         return f"{{{{ name }}}} is {{{{ {rule.transition.field} }}}}"
     if rule.threshold is not None:
         return f"{{{{ name }}}}: {rule.threshold.metric} is {{{{ value }}}}"
+    if rule.no_data is not None:
+        return "{{ name }}: nothing new is measured"
     if rule.blind is not None:
         return "{{ source }} cannot be seen{{ ': config fault' if permanent }}"
     return "{{ name }}: {{ rule }}"

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from watcher import engine, model
-from watcher.ruleset import document, schema
+from watcher.ruleset import document, inhibition, schema
 from watcher.ruleset.compile import Compiler, Written
 from watcher.ruleset.faults import Faults, Place
 from watcher.ruleset.inventory import compile_inventory
+from watcher.ruleset.maintenance import compile_window
 from watcher.ruleset.shapes import checked
 
 
@@ -24,8 +25,11 @@ def load(
     inventory: Path | None,
     sources: Mapping[str, engine.SourceTraits],
     receivers: Sequence[str],
+    quiet: Collection[str] = (),
 ) -> engine.Ruleset:
     """Read the rule files that match the patterns, and the inventory if there is one.
+
+    `quiet` are the receivers that nothing is held back from.
 
     Raises model.FaultyConfigError with one line for each fault:
     `file:line:column: key: what is wrong; what was expected`.
@@ -36,7 +40,10 @@ def load(
     looked_up = compile_inventory(entries, inventory_file, sources, faults)
     files = [read for file in _files(patterns, faults) if (read := document.read(file, faults))]
     compiler = Compiler(sources, receivers, looked_up, faults)
-    rules = [compiler.compile(written) for written in _written(files, faults)]
+    written = list(_written(files, faults))
+    rules = [compiler.compile(each) for each in written]
+    inhibition.check(written, faults)
+    windows, storm = _of_all_rules(files, faults)
     if faults.found:
         raise model.FaultyConfigError(faults.lines())
     digest = hashlib.sha256()
@@ -47,8 +54,31 @@ def load(
         sources=sources,
         inventory=looked_up,
         context=compiler.vocabulary.context,
+        maintenance=windows,
+        storm=storm,
+        quiet=frozenset(quiet),
         version=digest.hexdigest()[:12],
     )
+
+
+def _of_all_rules(
+    files: Sequence[document.Document], faults: Faults
+) -> tuple[tuple[engine.Maintenance, ...], engine.Storm]:
+    """Read what the files say beside the rules."""
+    windows: dict[str, engine.Maintenance] = {}
+    storm: engine.Storm | None = None
+    for file in files:
+        read = checked(schema.RuleFile, file, faults)
+        for number, written in enumerate(read.maintenance if read else ()):
+            if written.name in windows:
+                place = file.place(("maintenance", number, "name"))
+                faults.add(place, f"{written.name}.name", "there is a window of this name already")
+            windows[written.name] = compile_window(written, file, number, faults)
+        if read and read.storm:
+            if storm is not None:
+                faults.add(file.place(("storm",)), "storm", "stands in another file, too")
+            storm = engine.Storm(incidents=read.storm.incidents, window=read.storm.window)
+    return tuple(windows.values()), storm or engine.Storm()
 
 
 def _files(patterns: Sequence[str], faults: Faults) -> list[Path]:
@@ -66,7 +96,6 @@ def _written(files: Sequence[document.Document], faults: Faults) -> Iterator[Wri
     """Give every rule that could be read; a name must be the only one of all files."""
     first: dict[str, Place] = {}
     for file in files:
-        checked(schema.RuleFile, file, faults)
         given = file.content.get("rules") if isinstance(file.content, dict) else None
         for number in range(len(given) if isinstance(given, list) else 0):
             rule = checked(schema.Rule, file, faults, "rules", number)

@@ -5,6 +5,8 @@ Law: a key stands here only when it works; one that is planned is refused by nam
 
 from __future__ import annotations
 
+import re
+import zoneinfo
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -21,23 +23,10 @@ from pydantic import (
 from watcher import engine, model
 from watcher.fields import Duration, Section
 
-LATER = frozenset(
-    {
-        "group_by",
-        "group_wait",
-        "repeat",
-        "escalate",
-        "no_data",
-        "inhibited_by",
-        "equal",
-        "flapping",
-        "alternatives",
-        "bandwidth",
-        "approval",
-        "address",
-        "internet_on_demand",
-    }
-)
+LATER = frozenset({"alternatives", "bandwidth", "approval", "address", "internet_on_demand"})
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+STORM = "storm"  # the rule of a storm's incident
 
 
 def _some_time(value: timedelta) -> timedelta:
@@ -56,6 +45,41 @@ Span = Annotated[Duration, AfterValidator(_some_time)]
 
 
 Phases = Annotated[frozenset[model.Phase], BeforeValidator(_one_or_many), Field(min_length=1)]
+
+
+def _label(value: str) -> str:
+    if not value.startswith("labels.") or value == "labels.":
+        raise ValueError("expected labels.NAME")
+    return value
+
+
+def _equal(value: str) -> str:
+    return value if value in {"subject", "source"} else _label(value)
+
+
+def _minutes(value: object) -> object:
+    """Read a time of day as minutes; YAML itself reads an unquoted 22:00 so."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d\d?):(\d\d)", value)):
+        hours, minutes = map(int, match.groups())
+        return hours * 60 + minutes if minutes < 60 else -1
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("expected a time of day, as in 01:30")
+
+
+def _zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise ValueError(f"there is no time zone {value!r}; expected one as Europe/Paris or UTC")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+Equal = Annotated[str, AfterValidator(_equal)]
+TimeOfDay = Annotated[
+    int,
+    BeforeValidator(_minutes),
+    Field(ge=0, le=24 * 60, json_schema_extra={"type": ["string", "integer"]}),
+]
 
 
 class Part(Section):
@@ -106,6 +130,53 @@ class Threshold(Part):
         return self
 
 
+class Escalation(Part):
+    """Whom else to tell when nobody has acknowledged for so long."""
+
+    after: Span = Field(description="How long after people were told")
+    notify: Words = Field(description="Receivers")
+
+
+class Flapping(Part):
+    """A condition that comes and goes is told once."""
+
+    flips: Annotated[StrictInt, Field(ge=1, le=100)] = Field(
+        5, description="More turns than this are flapping"
+    )
+    within: Span = Field(
+        timedelta(minutes=10), description="In this time; also how long it must then be quiet"
+    )
+
+
+class Maintenance(Part):
+    """A time of the week in which people are not told."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)
+    match: dict[str, str] = Field(
+        min_length=1,
+        description="What it holds back: rule, subject, source, severity, labels.NAME; * is any",
+    )
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        description="Whose clocks, as in Europe/Paris"
+    )
+    days: Annotated[
+        tuple[Day, ...],
+        BeforeValidator(_one_or_many),
+        Field(min_length=1),
+    ] = Field(WEEK, description="Days on which it begins; absent: every day")
+    from_: TimeOfDay = Field(alias="from", description="When it begins, as in 22:00")
+    to: TimeOfDay = Field(description="When it ends; not later than from: on the next day")
+
+
+class Storm(Part):
+    """When very many new incidents of one source become one."""
+
+    incidents: Annotated[StrictInt, Field(ge=1)] = Field(
+        20, description="More new incidents than this are a storm"
+    )
+    window: Span = Field(timedelta(seconds=30), description="In this time")
+
+
 class Rule(Part):
     """What to watch for, and what to do about it."""
 
@@ -114,6 +185,7 @@ class Rule(Part):
     transition: Transition | None = None
     threshold: Threshold | None = None
     expression: str | None = Field(None, description="CEL over fields and labels")
+    no_data: Span | None = Field(None, description="Nothing new was measured for so long")
     blind: Span | None = Field(None, description="The source could not be seen for so long")
     where: str | None = Field(None, description="CEL that must be true beside the condition")
     during: Phases = Field(engine.DURING, description="Phases of a reservation in which it counts")
@@ -129,20 +201,46 @@ class Rule(Part):
         3, description="At most so many services are diagnosed for one incident"
     )
     notify: Words | None = Field(None, description="Receivers; absent: all of them")
+    group_by: (
+        Annotated[tuple[Label, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
+    ) = Field(None, description="Labels; alerts with equal ones are told together")
+    group_wait: Duration = Field(
+        timedelta(0), description="How long to wait for more before people are told"
+    )
+    repeat: Span | None = Field(None, description="Remind people so often until one acknowledges")
+    escalate: tuple[Escalation, ...] = Field((), description="Whom else to tell, and when")
+    flapping: Flapping | None = Field(None, description="Tell what comes and goes once")
+    inhibited_by: Words | None = Field(
+        None, description="Rules; while one of them fires, people are not told of this one"
+    )
+    equal: (
+        Annotated[tuple[Equal, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
+    ) = Field(None, description="What both alerts must have alike for inhibited_by")
     runbook: str = Field("", description="Address of the page that says what to do")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        conditions = (self.transition, self.threshold, self.expression, self.blind)
+        conditions = (
+            self.transition,
+            self.threshold,
+            self.expression,
+            self.no_data,
+            self.blind,
+        )
         if sum(condition is not None for condition in conditions) != 1:
             raise ValueError(
-                "needs exactly one condition: transition, threshold, expression or blind"
+                "needs exactly one condition: transition, threshold, expression, no_data or blind"
             )
+        if self.name == STORM:
+            raise ValueError(f"{STORM} is the name of the storm guard's incidents; take another")
+        if self.equal is not None and self.inhibited_by is None:
+            raise ValueError("equal needs inhibited_by, the rules that it compares with")
         if self.blind is not None:
             for name, given in {
                 "where": self.where,
                 "for": self.for_,
                 "diagnose": self.diagnose,
+                "group_by": self.group_by,
             }.items():
                 if given:
                     raise ValueError(f"a rule about blindness has no {name}")
@@ -155,6 +253,10 @@ class RuleFile(Part):
     """One file of rules."""
 
     rules: tuple[object, ...] = ()  # each is read as a Rule of its own, so that all faults are told
+    maintenance: tuple[Maintenance, ...] = Field(
+        (), description="Times of the week in which people are not told"
+    )
+    storm: Storm | None = Field(None, description="When many incidents become one; in one file")
 
 
 class Entry(Part):

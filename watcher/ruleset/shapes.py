@@ -13,7 +13,9 @@ from watcher.ruleset.faults import Faults, suggest
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
-_NAMED = frozenset({"rules", "tests"})  # lists whose items have a name that is better than a number
+_NAMED = frozenset(
+    {"rules", "tests", "maintenance"}
+)  # lists whose items have a name that is better than a number
 
 
 def checked(

@@ -1,0 +1,181 @@
+"""Maintenance on local clocks, and the keys of a rule about people."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watcher import engine, model, ruleset
+
+SOURCES = {
+    "vyvx": engine.SourceTraits(name="vyvx", kind="vyvx", blind_after=timedelta(minutes=3)),
+    "evpl": engine.SourceTraits(name="evpl", kind="evpl", blind_after=timedelta(minutes=45)),
+}
+DOWN = "rules:\n  - name: down\n    source: vyvx\n    transition: {field: state, to: [offline]}\n"
+WEAK = "  - name: weak\n    source: vyvx\n    transition: {field: state, to: [impaired]}\n"
+
+
+@pytest.fixture
+def load(tmp_path):
+    def read(text):
+        (tmp_path / "r.yaml").write_text(text)
+        return ruleset.load(
+            [str(tmp_path / "r.yaml")],
+            inventory=None,
+            sources=SOURCES,
+            receivers=("noc", "boss", "mqtt"),
+            quiet=("mqtt",),
+        )
+
+    return read
+
+
+@pytest.fixture
+def faults(load):
+    def read(text):
+        with pytest.raises(model.FaultyConfigError) as caught:
+            load(text)
+        return [fault.partition("r.yaml:")[2] for fault in caught.value.faults]
+
+    return read
+
+
+def window(load, keys):
+    (only,) = load(
+        f"maintenance:\n  - {{name: works, match: {{source: evpl}}, {keys}}}\n"
+    ).maintenance
+    return only
+
+
+def utc(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def edges(maintenance, start, count):
+    found = [utc(start)]
+    for _ in range(count):
+        found.append(maintenance.next_edge(found[-1]))
+    return [f"{at:%m-%d %H:%M}" for at in found[1:]]
+
+
+def test_a_window_over_midnight(load):
+    nightly = window(load, 'zone: Europe/Paris, from: 22:00, to: "02:00"')
+    assert edges(nightly, "2026-11-20T12:00", 4) == [
+        "11-20 21:00",
+        "11-21 01:00",
+        "11-21 21:00",
+        "11-22 01:00",
+    ]
+    assert nightly.is_open(utc("2026-11-21T00:59"))
+    assert not nightly.is_open(utc("2026-11-21T01:00"))
+
+
+def test_a_window_on_one_day_of_the_week(load):
+    weekly = window(load, 'zone: UTC, days: [tue], from: "03:00", to: "04:30"')
+    assert edges(weekly, "2026-11-21T12:00", 3) == ["11-24 03:00", "11-24 04:30", "12-01 03:00"]
+
+
+def test_a_window_follows_the_clocks_of_its_place(load):
+    paris = window(load, 'zone: Europe/Paris, from: "12:00", to: "13:00"')
+    assert edges(paris, "2026-03-28T00:00", 4) == [  # summer time begins on 29 March
+        "03-28 11:00",
+        "03-28 12:00",
+        "03-29 10:00",
+        "03-29 11:00",
+    ]
+
+
+def test_a_window_that_begins_in_the_hour_left_out(load):
+    paris = window(load, 'zone: Europe/Paris, from: "02:30", to: "04:00"')
+    assert edges(paris, "2026-03-28T12:00", 2) == ["03-29 01:30", "03-29 02:00"]
+
+
+def test_a_window_over_the_hour_that_comes_twice(load):
+    paris = window(load, 'zone: Europe/Paris, from: "02:00", to: "03:00"')
+    assert edges(paris, "2026-10-24T12:00", 2) == ["10-25 00:00", "10-25 02:00"]
+
+
+def test_a_window_all_day(load):
+    weekend = window(load, 'zone: UTC, days: [sat, sun], from: "00:00", to: "24:00"')
+    assert weekend.is_open(utc("2026-11-21T23:59"))
+    assert weekend.is_open(utc("2026-11-22T00:00"))
+    assert not weekend.is_open(utc("2026-11-23T00:00"))
+
+
+def test_every_key_about_people_reaches_the_engine(load):
+    rules = load(
+        DOWN
+        + """\
+    group_by: labels.site
+    group_wait: 10s
+    repeat: 2h
+    escalate:
+      - {after: 30m, notify: [boss]}
+      - {after: 15m, notify: noc}
+    flapping: {flips: 3}
+"""
+        + WEAK
+        + """\
+    inhibited_by: down
+    equal: [labels.site, source]
+storm: {incidents: 5}
+"""
+    )
+    down, weak = rules.rules
+    assert down.group_by == ("site",)
+    assert down.group_wait == timedelta(seconds=10)
+    assert down.repeat == timedelta(hours=2)
+    assert [step.notify for step in down.escalate] == [("noc",), ("boss",)]
+    assert down.flapping == engine.Flapping(flips=3)
+    assert (weak.inhibited_by, weak.equal) == (("down",), ("labels.site", "source"))
+    assert rules.storm.incidents == 5
+    assert rules.quiet == {"mqtt"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            DOWN + "    inhibited_by: [dwn]\n",
+            "5:20: down.inhibited_by: there is no rule 'dwn'; did you mean down?",
+        ),
+        (
+            DOWN + "    inhibited_by: [down]\n",
+            "5:20: down.inhibited_by: down is itself held back by down: nobody would be told",
+        ),
+        (
+            DOWN + "    escalate: [{after: 5m, notify: [bos]}]\n",
+            "5:37: down.escalate: there is no receiver 'bos'; did you mean boss?",
+        ),
+        (DOWN + "    group_by: [site]\n", "5:16: down.group_by[0]: expected labels.NAME"),
+        (
+            DOWN + "    equal: [labels.site]\n",
+            "2:5: down: equal needs inhibited_by, the rules that it compares with",
+        ),
+        (
+            DOWN.replace("name: down", "name: storm"),
+            "2:5: storm: storm is the name of the storm guard's incidents; take another",
+        ),
+        (
+            "rules: [{name: r, source: vyvx, no_data: 1h}]\n",
+            "1:42: r.no_data: nothing is measured on vyvx; see blind for the source itself",
+        ),
+        (
+            "rules: [{name: r, source: evpl, no_data: 1h, during: [on_air]}]\n",
+            "1:54: r.during: nothing of evpl is booked, so it has no phases",
+        ),
+        (
+            "maintenance: [{name: w, match: {sorce: x}, zone: UTC, from: 1:00, to: 2:00}]\n",
+            "1:33: w.match.sorce: nothing is matched by it; did you mean source?",
+        ),
+        (
+            "maintenance: [{name: w, match: {rule: x}, zone: Paris, from: 1:00, to: 2:00}]\n",
+            ("1:49: w.zone: there is no time zone 'Paris'; expected one as Europe/Paris or UTC"),
+        ),
+        (
+            "maintenance: [{name: w, match: {rule: x}, zone: UTC, from: 25:00, to: 2:00}]\n",
+            "1:60: w.from: input should be less than or equal to 1440",
+        ),
+    ],
+)
+def test_a_fault_in_what_people_are_told(faults, text, told):
+    assert faults(text) == [told]
