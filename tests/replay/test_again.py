@@ -50,7 +50,7 @@ def test_live_equals_replay(history, restarts):
     assert {one.incident.id: one.incident for one in told} == {
         incident.id: incident for incident in w.incidents
     }
-    entries = [entry for one in told for entry in one.messages]
+    entries = [message.entry for one in told for message in one.messages]
     assert sorted(entries, key=lambda entry: entry.event_id) == sorted(
         (entry for entry in w.tables.entries if entry.notify), key=lambda entry: entry.event_id
     )
@@ -74,7 +74,9 @@ def test_a_replay_from_a_checkpoint_opens_and_resolves_what_was_lived(history, n
         strategies.happen(w, happening)
     w.wait_until(w.now + JUST_AFTER)
     told = replay(w.ruleset, [checkpoint, *recorded(w)], w.now - JUST_AFTER)
-    entries = [(entry.event_id, entry.at, entry.text) for one in told for entry in one.messages]
+    entries = [
+        (each.entry.event_id, each.at, each.entry.text) for one in told for each in one.messages
+    ]
     assert sorted(entries) == sorted(
         (entry.event_id, entry.at, entry.text) for entry in w.tables.entries[lived:] if entry.notify
     )
@@ -119,7 +121,7 @@ def test_what_was_told_before_is_left_out():
         poll(minutes(60), ("vyvx/b", "offline")),
     ]
     told = replay(rules(), journal, START + minutes(90), since=START + minutes(20))
-    kinds = [[entry.kind for entry in one.messages] for one in told]
+    kinds = [[message.entry.kind for message in one.messages] for one in told]
     assert kinds == [[model.EntryKind.RESOLVED], [model.EntryKind.OPENED]]
 
 

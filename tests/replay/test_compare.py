@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from watcher import model
+from watcher import engine, model
 from watcher.replay import compare, words
 from watcher.replay.again import Told
 
@@ -27,7 +27,7 @@ def told(opened, *, lasts=5, messages=2, rule="down", group="vyvx/a"):
         resolved_at=None if lasts is None else at + timedelta(minutes=lasts),
         fault_domain=model.FaultDomain.NONE,
     )
-    entries = tuple(
+    notes = [
         model.Entry(
             incident=incident.id,
             number=number,
@@ -37,8 +37,9 @@ def told(opened, *, lasts=5, messages=2, rule="down", group="vyvx/a"):
             notify=True,
         )
         for number in range(messages)
-    )
-    return Told(incident=incident, messages=entries)
+    ]
+    told = tuple(engine.Message(at, note) for note in notes)
+    return Told(incident=incident, messages=told)
 
 
 def verdicts(old, new):

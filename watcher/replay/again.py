@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model, ports
@@ -22,7 +22,7 @@ class Told:
     """One incident and the messages about it that people had to notice."""
 
     incident: model.Incident
-    messages: tuple[model.Entry, ...] = ()
+    messages: tuple[engine.Message, ...] = ()
 
 
 class Replay:
@@ -33,23 +33,28 @@ class Replay:
         self._since = since
         self._drive = engine.Drive(engine.restore(rules), now=_LONG_AGO, answer=self._answer)
         self._ahead: deque[ports.Recorded] = deque()
-        self._told: dict[str, Told] = {}
+        self._account = engine.Account()
 
     def take(self, record: ports.Recorded) -> None:
         """Take in one record; it is stepped once what follows it is known, too."""
         self._ahead.append(record)
         while self._ahead and self._ahead[0].at + PATIENCE < record.at:
-            self._follow(self._live(self._ahead[0]))
+            self._account.follow(self._live(self._ahead[0]))
 
     def finish(self, until: datetime) -> list[Told]:
         """Step the rest, and give what was told from `since` to `until`, in order of opening."""
         while self._ahead:
-            self._follow(self._live(self._ahead[0]))
-        self._follow(self._drive.wait(until))
-        return sorted(
-            (told for told in self._told.values() if told.messages),
-            key=lambda told: (told.incident.opened_at, told.incident.id),
-        )
+            self._account.follow(self._live(self._ahead[0]))
+        self._account.follow(self._drive.wait(until))
+        told: dict[str, list[engine.Message]] = {}
+        for message in self._account.told:
+            if message.at >= self._since:
+                told.setdefault(message.entry.incident, []).append(message)
+        found = [
+            Told(incident=self._account.incidents[identity], messages=tuple(messages))
+            for identity, messages in told.items()
+        ]
+        return sorted(found, key=lambda told: (told.incident.opened_at, told.incident.id))
 
     def _live(self, record: ports.Recorded) -> Iterator[engine.Step]:
         match record.what:
@@ -93,20 +98,6 @@ class Replay:
                     pass
         health = self._drive.state.health[effect.source]
         yield at, model.Polled(source=effect.source, total=health.subjects)
-
-    def _follow(self, steps: Iterable[engine.Step]) -> None:
-        for step in steps:
-            for effect in step.effects:
-                match effect:
-                    case model.Incident():
-                        known = self._told.get(effect.id, Told(incident=effect))
-                        self._told[effect.id] = replace(known, incident=effect)
-                    case model.Entry() if effect.notify and step.at >= self._since:
-                        known = self._told[effect.incident]
-                        messages = (*known.messages, effect)
-                        self._told[effect.incident] = replace(known, messages=messages)
-                    case _:
-                        pass
 
 
 def _unchanged(health: model.SourceHealth, subjects: Iterable[model.Subject]) -> model.Polled:

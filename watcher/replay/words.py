@@ -18,7 +18,7 @@ def heading(since: datetime, until: datetime, rows: int) -> str:
 
 def told(found: Sequence[Told], since: datetime, until: datetime) -> Iterator[str]:
     """Say what would have been told under one ruleset: each message in order."""
-    messages = [(entry.at, one, entry) for one in found for entry in one.messages]
+    messages = [(each.at, one, each.entry) for one in found for each in one.messages]
     for at, one, entry in sorted(messages, key=lambda each: (each[0], each[2].event_id)):
         incident = one.incident
         yield (

@@ -15,7 +15,7 @@ import yaml
 from watcher import engine, model, ports
 from watcher.rule_tests import schema
 from watcher.rule_tests.film import Film
-from watcher.rule_tests.judge import Course, compact
+from watcher.rule_tests.judge import compact
 from watcher.rule_tests.load import Written
 from watcher.rule_tests.play import run_through
 from watcher.ruleset.document import Document
@@ -100,25 +100,25 @@ class Capture:
             **({"inbox": self._inbox} if self._inbox else {}),
         }
         last = compact(steps * film.step)
-        course = self._play({**test, "expect": [{"at": last}]})
-        self._find(course)
-        told = [entry.text for entry in course.told]
-        incidents = [self._shown(each, course) for each in course.incidents.values()]
+        account = self._play({**test, "expect": [{"at": last}]})
+        self._find(account)
+        told = [message.entry.text for message in account.told]
+        incidents = [self._shown(each, account) for each in account.incidents.values()]
         return {**test, "expect": [{"at": last, "incidents": incidents, "told": told}]}
 
-    def _play(self, test: dict[str, Any]) -> Course:
+    def _play(self, test: dict[str, Any]) -> engine.Account:
         shape = schema.Test.model_validate(test)
         unwritten = Document(file=Path("captured"))
-        course, _ = run_through(
+        account, _ = run_through(
             Written(test=shape, rules=self._rules, document=unwritten, number=0)
         )
-        return course
+        return account
 
-    def _find(self, course: Course) -> None:
+    def _find(self, account: engine.Account) -> None:
         """See that the incident that was is among what the test gives, at about its time."""
         was = self._dossier.incident
         tolerance = 2 * self._film.step
-        for each in course.incidents.values():
+        for each in account.incidents.values():
             alike = (each.rule, each.group, each.status, each.resolution, each.severity) == (
                 (was.rule, was.group, was.status, was.resolution, was.severity)
             )
@@ -138,10 +138,10 @@ class Capture:
             details["bookings"] = [_booking(each) for each in known.bookings]
         return {"details": details} if details else {}
 
-    def _shown(self, incident: model.Incident, course: Course) -> dict[str, Any]:
+    def _shown(self, incident: model.Incident, account: engine.Account) -> dict[str, Any]:
         return {
             "rule": incident.rule,
-            "subjects": sorted({subject for _, subject in course.members[incident.id]}),
+            "subjects": sorted({subject for _, subject in account.members[incident.id]}),
             "severity": str(incident.severity),
             "status": str(incident.status),
             **({"resolution": str(incident.resolution)} if incident.resolution else {}),

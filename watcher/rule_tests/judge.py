@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from watcher import engine, model
 from watcher.rule_tests import schema
 from watcher.rule_tests.load import Written
 from watcher.ruleset.faults import Place
-
-_HELD_BACK = frozenset({"silenced", "inhibited"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +27,17 @@ class Difference:
         return f"{self.place}: at {compact(self.at)}: {self.section}: {self.text}"
 
 
-@dataclass(slots=True)
-class Course:
-    """What a test has come to so far."""
-
-    incidents: dict[str, model.Incident] = field(default_factory=dict)
-    members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
-    told: list[model.Entry] = field(default_factory=list)
-
-    def follow(self, steps: Iterable[engine.Step]) -> None:
-        """Take in what came of some steps."""
-        for step in steps:
-            for effect in step.effects:
-                match effect:
-                    case model.Incident():
-                        self.incidents[effect.id] = effect
-                    case model.IncidentAlert():
-                        members = self.members.setdefault(effect.incident, {})
-                        members[effect.rule, effect.subject] = effect
-                    case model.Entry() if effect.notify:
-                        self.told.append(effect)
-                    case _:
-                        pass
-
-    def find(self, act: schema.Act) -> str | None:
-        """Find the incident that a person means: the last one of the rule and the subject."""
-        for identity, incident in reversed(self.incidents.items()):
-            subjects = {subject for _, subject in self.members[identity]}
-            if incident.rule == act.rule and (act.subject is None or act.subject in subjects):
-                return identity
-        return None
+def find(account: engine.Account, act: schema.Act) -> str | None:
+    """Find the incident that a person means: the last one of the rule and the subject."""
+    for identity, incident in reversed(account.incidents.items()):
+        subjects = {subject for _, subject in account.members[identity]}
+        if incident.rule == act.rule and (act.subject is None or act.subject in subjects):
+            return identity
+    return None
 
 
 def judge(
-    written: Written, number: int, state: engine.State, course: Course
+    written: Written, number: int, state: engine.State, account: engine.Account
 ) -> Iterator[Difference]:
     """Hold one expectation against the state; whoever reads it to its end has been told."""
     expected = written.test.expect[number]
@@ -75,15 +50,15 @@ def judge(
         if alerts is not None:
             yield from differ(section, _alerts(state, section, alerts, written.test))
     if expected.incidents is not None:
-        there = [*course.incidents.values()]
+        there = [*account.incidents.values()]
         for item, wanted in enumerate(expected.incidents):
-            is_now = _shown(there[item], course, written.test) if item < len(there) else None
+            is_now = _shown(there[item], account, written.test) if item < len(there) else None
             yield from differ("incidents", _incident(wanted, is_now), item)
         surplus = there[len(expected.incidents) :]
         yield from differ("incidents", (_surplus(each, written.test) for each in surplus))
     if expected.told is not None:
-        yield from differ("told", _told(course, expected.told, written.test))
-        course.told.clear()
+        yield from differ("told", _told(account, expected.told, written.test))
+        account.told.clear()
 
 
 def _alerts(
@@ -119,10 +94,12 @@ def _surplus(incident: model.Incident, test: schema.Test) -> str:
     return f"not expected: {incident.rule}, opened at {opened}: {incident.title}"
 
 
-def _shown(incident: model.Incident, course: Course, test: schema.Test) -> dict[str, object]:
+def _shown(
+    incident: model.Incident, account: engine.Account, test: schema.Test
+) -> dict[str, object]:
     return {
         "rule": incident.rule,
-        "subjects": tuple(sorted({subject for _, subject in course.members[incident.id]})),
+        "subjects": tuple(sorted({subject for _, subject in account.members[incident.id]})),
         "status": incident.status,
         "resolution": incident.resolution,
         "severity": incident.severity,
@@ -130,7 +107,7 @@ def _shown(incident: model.Incident, course: Course, test: schema.Test) -> dict[
         "summary": incident.summary,
         "fault_domain": incident.fault_domain,
         "flags": incident.flags,
-        "notify": incident.notify,
+        "notify": incident.receivers,
         "runbook": incident.runbook,
         "acknowledged_by": incident.acknowledged_by,
         "opened": incident.opened_at - test.start,
@@ -150,32 +127,31 @@ def _said(value: object) -> str:
             return repr(str(value))
 
 
-def _told(course: Course, expected: Sequence[schema.Told], test: schema.Test) -> Iterator[str]:
-    there = [
-        entry
-        for entry in course.told
-        if not _HELD_BACK.intersection(course.incidents[entry.incident].flags)
-    ]
+def _told(
+    account: engine.Account, expected: Sequence[schema.Told], test: schema.Test
+) -> Iterator[str]:
     rest = list(expected)
-    for entry in there:
-        fitting = next((each for each in rest if _fits(each, entry, course, test)), None)
+    for message in account.told:
+        fitting = next((each for each in rest if _fits(each, message, account, test)), None)
         if fitting is not None:
             rest.remove(fitting)
             continue
-        incident = course.incidents[entry.incident]
-        when = compact(entry.at - test.start)
-        yield f"not expected, but told at {when}: {entry.text} ({incident.title})"
+        incident = account.incidents[message.entry.incident]
+        when = compact(message.at - test.start)
+        yield f"not expected, but told at {when}: {message.entry.text} ({incident.title})"
     for missing in rest:
         yield f"expected, but not told: {missing.text}"
 
 
-def _fits(wanted: schema.Told, entry: model.Entry, course: Course, test: schema.Test) -> bool:
-    incident = course.incidents[entry.incident]
+def _fits(
+    wanted: schema.Told, message: engine.Message, account: engine.Account, test: schema.Test
+) -> bool:
+    incident = account.incidents[message.entry.incident]
     return (
-        _like(wanted.text, entry.text)
+        _like(wanted.text, message.entry.text)
         and (wanted.title is None or _like(wanted.title, incident.title))
         and wanted.rule in {None, incident.rule}
-        and wanted.at in {None, entry.at - test.start}
+        and wanted.at in {None, message.at - test.start}
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from watcher import engine, model
 from watcher.rule_tests import schema
-from watcher.rule_tests.judge import Course, Difference, judge
+from watcher.rule_tests.judge import Difference, find, judge
 from watcher.rule_tests.load import Written
 from watcher.rule_tests.script import Script
 
@@ -20,26 +20,26 @@ def play(written: Written) -> list[Difference]:
     return found
 
 
-def run_through(written: Written) -> tuple[Course, list[Difference]]:
+def run_through(written: Written) -> tuple[engine.Account, list[Difference]]:
     """Play a test; give also what came of it since the last expectation that says `told`."""
-    test, script, course = written.test, Script(written), Course()
+    test, script, account = written.test, Script(written), engine.Account()
     drive = engine.Drive(engine.restore(written.rules), now=test.start, answer=script.answer)
     found: list[Difference] = []
     for at, what in _plan(test, script):
         match what:
             case int():
-                course.follow(drive.wait(at))
-                found += judge(written, what, drive.state, course)
+                account.follow(drive.wait(at))
+                found += judge(written, what, drive.state, account)
             case schema.Act():
-                course.follow(drive.wait(at - _JUST_BEFORE))
-                refusal = _act(what, at, drive, course)
+                account.follow(drive.wait(at - _JUST_BEFORE))
+                refusal = _act(what, at, drive, account)
                 if refusal:
                     place = written.place("inbox", test.inbox.index(what))
                     found.append(Difference(place, what.at, what.do, refusal))
             case str():
-                course.follow(drive.wait(at - _JUST_BEFORE))
-                course.follow(drive.take(script.poll(what, at), at))
-    return course, found
+                account.follow(drive.wait(at - _JUST_BEFORE))
+                account.follow(drive.take(script.poll(what, at), at))
+    return account, found
 
 
 def _plan(test: schema.Test, script: Script) -> Iterator[tuple[datetime, str | schema.Act | int]]:
@@ -62,13 +62,13 @@ def _due(test: schema.Test, due: tuple[timedelta, int, int]) -> tuple[datetime, 
     return test.start + at, number if is_expectation else test.inbox[number]
 
 
-def _act(act: schema.Act, at: datetime, drive: engine.Drive, course: Course) -> str:
+def _act(act: schema.Act, at: datetime, drive: engine.Drive, account: engine.Account) -> str:
     """Do what a person does; say why it cannot be done."""
-    incident = course.find(act)
+    incident = find(account, act)
     if incident is None:
         return f"there is no incident of {act.rule} yet"
     steps = list(drive.take(_command(act, incident), at))
-    course.follow(steps)
+    account.follow(steps)
     return steps[-1].refusal
 
 
