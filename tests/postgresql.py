@@ -13,6 +13,7 @@ import itertools
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -105,14 +106,24 @@ class Server:
         return False
 
 
+def _copied(programs: Path, place: Path) -> Path:
+    """Bring the package to where nobody may run it: root's home is closed to everybody else."""
+    package = programs.parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, place / folder.name, symlinks=True)
+    return place / programs.relative_to(package.parent)
+
+
 @contextlib.contextmanager
 def running(port: int) -> Iterator[Server]:
     """Run a server of our own while the context lasts."""
     programs = binaries()
     place = Path(tempfile.mkdtemp(prefix="watcher-postgresql-"))
-    server = Server(programs=programs, place=place, port=port)
     if os.geteuid() == 0:
         os.chown(place, NOBODY, NOBODY)
+        if not all(folder.stat().st_mode & stat.S_IXOTH for folder in programs.parents):
+            programs = _copied(programs, place)
+    server = Server(programs=programs, place=place, port=port)
     try:
         server.prepare()
         server.start()

@@ -59,12 +59,13 @@ class Leases:
                 await self._join(connection, owner)
             if alone:
                 await self._give_up_others(connection)
+            # Before who is present: a holder that is seen here has joined, so it is seen there.
+            held = (await connection.execute(select(lease).where(lease.c.name == _INGEST))).first()
             await self._bury(connection)
             present = set(await connection.scalars(select(tables.daemons.c.session)))
             if self._joined and self._database.session not in present:
                 raise _given_up()
             self._joined = True
-            held = (await connection.execute(select(lease).where(lease.c.name == _INGEST))).first()
             if held is None:
                 await connection.execute(
                     self._database.insert_new(lease),
