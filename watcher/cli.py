@@ -53,6 +53,7 @@ DEFAULT = Path("config.toml")
 class Schema(StrEnum):
     """What has a JSON Schema."""
 
+    RULES = "rules"
     CONFIG = "config"
     MQTT = "mqtt"
 
@@ -261,6 +262,10 @@ def status(config: Config = DEFAULT, socket: Socket = None, *, as_json: AsJson =
 def schema(what: Annotated[Schema, typer.Argument(help="Of what.")]) -> None:
     """Print a JSON Schema, for editors and for programs that read MQTT."""
     match what:
+        case Schema.RULES:
+            from watcher.ruleset import json_schema
+
+            _print_json(json_schema.rules())
         case Schema.CONFIG:
             from watcher.settings import Settings
 
