@@ -1,0 +1,78 @@
+"""docs/rules.md: every example is loaded or played, and every key is explained."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from watcher import engine, ruleset
+from watcher.rule_tests import run
+from watcher.rule_tests import schema as test_schema
+from watcher.ruleset import schema
+from watcher.ruleset.kinds import KINDS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"# (rules/\S+)\n")
+SOURCES = {
+    kind: engine.SourceTraits(
+        name=kind, kind=kind, blind_after=timedelta(minutes=3), detailed=kind == "vyvx"
+    )
+    for kind in KINDS
+}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A directory with every file that the page names."""
+    for example in EXAMPLES:
+        if name := NAME.match(example):
+            file = tmp_path / name[1]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(example)
+    return tmp_path
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if "tests:" not in each])
+def test_every_example_of_rules_is_loaded(example, tmp_path):
+    file = tmp_path / "rules.yaml"
+    file.write_text(example)
+    loaded = ruleset.load(
+        [str(file)], inventory=None, sources=SOURCES, receivers=["noc", "duty-manager"]
+    )
+    assert len(loaded.rules) == example.count("- name:") - example.count("zone:")
+
+
+def test_every_example_of_tests_passes(home):
+    results = run.run([home / "rules" / "tests"])
+    assert len(results) == sum("tests:" in each for each in EXAMPLES)
+    assert list(run.told(results)) == [f"{len(results)} passed, 0 failed"]
+
+
+def keys():
+    for shape in (
+        schema.Rule,
+        schema.Transition,
+        schema.Threshold,
+        schema.Escalation,
+        schema.Flapping,
+        schema.Maintenance,
+        schema.Storm,
+        test_schema.Test,
+        test_schema.Expectation,
+        test_schema.Incident,
+        test_schema.Details,
+        test_schema.Booking,
+        test_schema.Act,
+    ):
+        for name, info in shape.model_fields.items():
+            yield f"{shape.__name__}.{info.alias or name}"
+    yield from (f"kind.{field}" for kind in KINDS.values() for field in kind.fields)
+
+
+@pytest.mark.parametrize("key", dict.fromkeys(keys()))
+def test_every_key_is_on_the_page(key):
+    word = key.partition(".")[2]
+    code = " ".join(re.findall(r"`([^`\n]+)`", PAGE)) + " ".join(EXAMPLES)
+    assert re.search(rf"\b{re.escape(word)}\b", code), f"{key} is not explained"
