@@ -1,9 +1,11 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check fmt bench lock pictures clean
+.PHONY: help demo run test chaos check fmt bench lock pictures clean
 
 PYTHON ?= python3
 FOR ?=
+CHAOS_KILLS ?= 200
+SEED ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -31,6 +33,9 @@ run: $(READY)  ## the daemon, on config.toml
 
 test: $(READY)  ## the whole suite
 	@$(BIN)/python -m pytest
+
+chaos: $(READY)  ## violence at random instants, judged afterwards (CHAOS_KILLS=200 SEED=; needs Mosquitto)
+	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## format, lint, types, import contract
 	@$(BIN)/ruff format --check .

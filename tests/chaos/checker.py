@@ -1,0 +1,230 @@
+"""Compares what the vendor did with what a Slack reader and an MQTT subscriber saw.
+
+Law: pure. It knows the promises (docs/reliability.md) and nothing of how they are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.chaos import slack_judge, vendor_judge
+from tests.chaos.evidence import Evidence, Examined
+
+PREFIX = "watcher/"
+COMMIT_SECONDS = 1.0  # from a run's answer to its durable result, on a busy machine
+DONE = {"done", "no_report", "failed", "skipped"}
+INTERRUPTING = {"kill", "stop", "start", "freeze"}
+
+Json = Mapping[str, Any]
+
+
+def check(evidence: Evidence) -> list[str]:
+    """Say everything that is wrong, in words; nothing when every promise was kept."""
+    documents = _documents(evidence)
+    events = _events(evidence)
+    threads = slack_judge.threads_of(evidence.threads)
+    found = list(evidence.faults)
+    found += _presence(evidence)
+    for identity in sorted({*documents, *events, *threads}):
+        document = documents.get(identity)
+        if document is None:
+            found.append(f"{identity} has no document")
+            continue
+        own = events.get(identity, {})
+        kinds = {number: (one["kind"], one["notify"]) for number, one in own.items()}
+        found += (
+            f"{identity} ({document['rule']}) {fault}"
+            for fault in (
+                *slack_judge.judge(document, kinds, threads.get(identity, []), evidence.files),
+                *_reports(evidence, document),
+                *_runs(document),
+            )
+        )
+    found += _copies(evidence)
+    found += _versions(evidence)
+    found += _gaps(evidence, events, threads)
+    found += _transitions(evidence, documents, events, threads)
+    found += _final(evidence, documents)
+    found += _examined(evidence)
+    return found
+
+
+def _documents(evidence: Evidence) -> dict[str, Json]:
+    found = {}
+    for topic, payload in evidence.retained.items():
+        if topic.startswith(f"{PREFIX}incidents/") and topic.count("/") == 2:
+            document = json.loads(payload)
+            found[document["id"]] = document
+    return found
+
+
+def _events(evidence: Evidence) -> dict[str, dict[int, Json]]:
+    """Every timeline entry that came, by incident and number."""
+    found: dict[str, dict[int, Json]] = {}
+    for message in evidence.messages:
+        if message.topic == f"{PREFIX}events":
+            event = json.loads(message.payload)
+            found.setdefault(event["incident"], {}).setdefault(
+                event["number"], {**event, "heard": message.at}
+            )
+    return found
+
+
+def _presence(evidence: Evidence) -> Iterator[str]:
+    """At the end everybody is there, and the source is seen."""
+    for topic, payload in evidence.retained.items():
+        if topic.startswith(f"{PREFIX}status") and payload != b"online":
+            yield f"{topic} says {payload.decode()}"
+    if f"{PREFIX}status" not in evidence.retained:
+        yield "nobody says that it leads"
+    sight = json.loads(evidence.retained.get(f"{PREFIX}sources/vyvx", b'{"sight": null}'))["sight"]
+    if sight != "seen":
+        yield f"the source is said to be {sight}"
+
+
+def _reports(evidence: Evidence, document: Json) -> Iterator[str]:
+    for run in document["diagnostics"]:
+        report = run["report"]
+        if report is None:
+            continue
+        content = evidence.retained.get(report["topic"] or "", b"")
+        if hashlib.sha256(content).hexdigest() != report["sha256"]:
+            yield f"names a PDF on {report['topic']} that is not there, or another one"
+
+
+def _runs(document: Json) -> Iterator[str]:
+    if document["rule"] == "down" and not document["diagnostics"]:
+        yield "has no diagnostics"
+    for run in document["diagnostics"]:
+        if run["status"] not in DONE:
+            yield f"has a run for {run['service_id']} that is {run['status']} for ever"
+
+
+def _copies(evidence: Evidence) -> Iterator[str]:
+    """QoS 1 may repeat a message, but only where something went wrong in between."""
+    newest: dict[str, int] = {}
+    heard: dict[str, tuple[float, Json]] = {}
+    for message in evidence.messages:
+        if message.topic != f"{PREFIX}events":
+            continue
+        event = json.loads(message.payload)
+        identity, number = event["event_id"], event["number"]
+        if identity in heard:
+            before, first = heard[identity]
+            if not evidence.disturbed(before - COMMIT_SECONDS, message.at):
+                yield f"event {identity} came twice, and nothing had happened in between"
+            if (first["kind"], first["at"], first["text"]) != (
+                event["kind"],
+                event["at"],
+                event["text"],
+            ):
+                yield f"event {identity} came with two contents"
+        elif number <= newest.get(event["incident"], 0):
+            yield f"event {identity} came after number {newest[event['incident']]}"
+        else:
+            newest[event["incident"]] = number
+        heard[identity] = (message.at, event)
+
+
+def _versions(evidence: Evidence) -> Iterator[str]:
+    """A document never goes back to an older version."""
+    newest: dict[str, int] = {}
+    for message in evidence.messages:
+        topic = message.topic
+        if topic.startswith(f"{PREFIX}incidents/") and topic.count("/") == 2 and message.payload:
+            version = json.loads(message.payload)["version"]
+            if version < newest.get(topic, 0):
+                yield f"{topic} went back from version {newest[topic]} to {version}"
+            newest[topic] = version
+    for topic, version in newest.items():
+        last = json.loads(evidence.retained.get(topic, b'{"version": 0}'))["version"]
+        if last < version:
+            yield f"{topic} is retained with version {last}, and {version} had been published"
+
+
+def _known_numbers(events: Mapping[int, Json], threads: Any) -> dict[int, Json | None]:
+    """Every entry that anybody saw: from MQTT as it is, from Slack by its number."""
+    told = {number for thread in threads for one in thread for number in slack_judge.span(one)}
+    last = max({*told, *events}, default=0)
+    return {number: events.get(number) for number in range(1, last + 1)}
+
+
+def _gaps(evidence: Evidence, events: Any, threads: Any) -> Iterator[str]:
+    """No event is missing, but where the broker forgot it or our subscription."""
+    for identity in events.keys() | threads.keys():
+        own = events.get(identity, {})
+        known = _known_numbers(own, threads.get(identity, []))
+        for number, event in known.items():
+            if event is not None:
+                continue
+            before = max((own[n]["heard"] for n in own if n < number), default=0.0)
+            after = min((own[n]["heard"] for n in own if n > number), default=float("inf"))
+            if not any(began <= after and ended >= before for began, ended in evidence.deaf):
+                yield f"event {identity}-{number} never came"
+
+
+def _transitions(
+    evidence: Evidence, documents: Mapping[str, Json], events: Any, threads: Any
+) -> Iterator[str]:
+    for subject, rule in itertools.product(evidence.final, vendor_judge.RULES):
+        own = sorted(
+            (
+                one
+                for one in documents.values()
+                if one["rule"] == rule.name and one["alerts"][0]["subject"] == f"vyvx/{subject}"
+            ),
+            key=lambda one: one["opened_at"],
+        )
+        tokens = []
+        for document in own:
+            identity = document["id"]
+            known = _known_numbers(events.get(identity, {}), threads.get(identity, []))
+            for event in known.values():
+                if event is None:
+                    tokens.append(vendor_judge.UNKNOWN)
+                elif event["kind"] in vendor_judge.TOKENS:
+                    tokens.append(vendor_judge.TOKENS[event["kind"]])
+        why = vendor_judge.judge(rule, vendor_judge.sights(evidence, subject), tokens)
+        if why:
+            yield f"{rule.name} of {subject} ({', '.join(d['id'] for d in own)}): {why}"
+
+
+def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
+    live = {
+        (one["rule"], one["alerts"][0]["subject"]): one
+        for one in documents.values()
+        if one["status"] != "resolved"
+    }
+    for subject, rule in itertools.product(evidence.final, vendor_judge.RULES):
+        state = evidence.final[subject]
+        document = live.pop((rule.name, f"vyvx/{subject}"), None)
+        if (document is not None) != (state in rule.to):
+            status = "open" if document else "not open"
+            yield f"{subject} is {state}, and {rule.name} is {status}"
+        if document is not None and document["alerts"][0]["to"] != state:
+            yield f"{subject} is {state}, and its document says {document['alerts'][0]['to']}"
+    for rule, subject in live:
+        yield f"{rule} of {subject} is still open"
+
+
+def _examined(evidence: Evidence) -> Iterator[str]:
+    """One run for each service (the cooldown forbids more), and another only if it was cut off."""
+    by_service: dict[str, list[Examined]] = {}
+    for one in evidence.examined:
+        by_service.setdefault(one.service, []).append(one)
+    for service, runs in by_service.items():
+        for run, after in itertools.pairwise(runs):
+            cut_off = any(
+                one.kind in INTERRUPTING
+                and one.began <= run.ended + COMMIT_SECONDS
+                and one.ended >= run.began
+                for one in evidence.violence
+            )
+            if not cut_off:
+                yield f"{service} was examined at {run.began:.3f} and again at {after.began:.3f}"
+            if after.began < run.ended:
+                yield f"{service} was examined twice at the same time, at {after.began:.3f}"

@@ -1,0 +1,85 @@
+"""What a chaos run left behind: what the vendor answered, what was done, what readers saw.
+
+All times are seconds since 1970, on the one machine's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from watcher import clock
+
+
+def now() -> float:
+    """Tell the time as everything here is timed."""
+    return clock.SystemClock().now().timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One request for the states of all reservations; `states` is None without a whole answer."""
+
+    daemon: int
+    began: float
+    ended: float
+    states: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """One request for diagnostics."""
+
+    service: str
+    began: float
+    ended: float
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violence:
+    """`kind`: kill, stop, freeze, start, broker, clock; `daemon` is -1 where it hit none."""
+
+    kind: str
+    began: float
+    ended: float
+    daemon: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One MQTT message as the subscriber got it."""
+
+    at: float
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that the checker judges.
+
+    `threads` are Slack's, oldest message first, each with its parent; `files` maps a file's id to
+    the SHA-256 of what a reader downloads. `deaf` are the spans in which the subscriber may have
+    missed something through no fault of Watcher: the broker forgot it, or its subscription.
+    """
+
+    polls: Sequence[Poll]
+    examined: Sequence[Examined]
+    violence: Sequence[Violence]
+    messages: Sequence[Published]
+    retained: Mapping[str, bytes]
+    deaf: Sequence[tuple[float, float]]
+    threads: Sequence[Sequence[Mapping[str, Any]]]
+    files: Mapping[str, str]
+    final: Mapping[str, str]
+    faults: Sequence[str] = field(default=())  # what the daemons' keeper has to complain about
+
+    def disturbed(self, began: float, ended: float, daemon: int | None = None) -> bool:
+        """Whether something was done between the two to this daemon; None: to anything."""
+        return any(
+            one.began <= ended and one.ended >= began
+            for one in self.violence
+            if daemon is None or one.daemon == daemon
+        )

@@ -1,0 +1,280 @@
+"""The processes of a chaos run: simulated vendors, the daemons and their keeper."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.chaos.evidence import Violence, now
+
+ROOT = Path(__file__).parents[2]
+TERM_SECONDS = 40.0  # twice what a stop may take on a busy machine
+
+CONFIG = """
+instance = "chaos{number}"
+rules = ["rules.yaml"]
+inventory = "inventory.yaml"
+
+[store]
+url = "{database}"
+
+[accounts.vyvx]
+kind = "mpa"
+key_id = "{vyvx_key_id}"
+secret = "{vyvx_secret}"
+
+[accounts.lumen]
+kind = "oauth2"
+token_url = "{lumen_token_url}"
+client_id = "{lumen_client_id}"
+client_secret = "{lumen_client_secret}"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "{vyvx_url}"
+interval = "250ms"
+fast_interval = "150ms"
+blind_after = "3s"
+timeout = "2s"
+
+[diagnostics]
+account = "lumen"
+base_url = "{lumen_url}"
+timeout = "10s"
+runs_per_hour = 1000
+
+[receivers.noc]
+kind = "slack"
+channel = "{slack_channel}"
+
+[receivers.mqtt]
+kind = "mqtt"
+
+[slack]
+bot_token = "{slack_bot_token}"
+api_url = "{slack_api_url}"
+
+[mqtt]
+host = "127.0.0.1"
+port = {mqtt_port}
+
+[web]
+listen = ""
+
+[control]
+socket = "c{number}.sock"
+"""
+
+DOWN, POOR, BLIND = "down", "poor", "blind"
+HOLD = 1.0  # seconds, the `for` of POOR
+RULES = """
+rules:
+  - name: down
+    source: vyvx
+    transition: {field: state, to: [offline]}
+    severity: critical
+    title: "{{ name }} is {{ state }}"
+    diagnose: true
+  - name: poor
+    source: vyvx
+    transition: {field: state, to: [offline, degraded]}
+    for: 1s
+    severity: warning
+    title: "{{ name }} is poor: {{ state }}"
+  - name: blind
+    source: vyvx
+    blind: 3s
+    severity: warning
+    title: "{{ source }} cannot be seen"
+"""
+
+
+def service_of(subject: str) -> str:
+    """Name what diagnostics examines for a reservation."""
+    return f"SVC-{subject}"
+
+
+def scenario(subjects: tuple[str, ...]) -> dict[str, Any]:
+    """Describe the simulated world; JSON is YAML."""
+    takes = ("300ms", "800ms", "1500ms")
+    return {
+        "world": {
+            "vyvx": {"services": {key: {"name": f"Feed {key}"} for key in subjects}},
+            "diagnostics": {
+                "services": {
+                    service_of(key): {"takes": takes[number % len(takes)]}
+                    for number, key in enumerate(subjects)
+                }
+            },
+        }
+    }
+
+
+def inventory(subjects: tuple[str, ...]) -> dict[str, Any]:
+    return {"subjects": {f"vyvx/{key}": {"service_ids": [service_of(key)]} for key in subjects}}
+
+
+@asynccontextmanager
+async def vendors(folder: Path, subjects: tuple[str, ...]) -> AsyncIterator[dict[str, Any]]:
+    """Run the simulator; its addresses."""
+    file = folder / "scenario.yaml"
+    file.write_text(json.dumps(scenario(subjects)))
+    with (folder / "simulator.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "watcher.simulator", "--no-broker", "--scenario", str(file)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=ROOT,
+        )
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        yield json.loads(line)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+@dataclass(kw_only=True)
+class Daemon:
+    """One `watcher run` under a keeper that starts it again whenever it has ended, as systemd."""
+
+    number: int
+    home: Path
+    launcher: tuple[str, ...] = ("-m", "watcher")
+    may_die: bool = False  # by itself: one that lost its lease has to
+    violence: list[Violence] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    kills: int = 0
+    _process: asyncio.subprocess.Process | None = None
+    _ends: bool = False
+
+    @property
+    def log(self) -> Path:
+        return self.home / f"daemon{self.number}.log"
+
+    @property
+    def clock_file(self) -> Path:
+        return self.home / f"clock{self.number}"
+
+    async def start(self) -> None:
+        began = now()
+        with self.log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, *self.launcher, "run"),
+                *("--config", str(self.home / f"config{self.number}.toml")),
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+            )
+        self._note("start", began)
+
+    async def kill(self) -> None:
+        process = await self._present()
+        began = now()
+        process.kill()
+        await process.wait()
+        self.kills += 1
+        self._note("kill", began)
+        await self.start()
+
+    async def stop(self, *, again: bool = True) -> None:
+        """End it as systemd does; it has to go in time and without a complaint."""
+        process = await self._present()
+        began = now()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            code = await asyncio.wait_for(process.wait(), TERM_SECONDS)
+        except TimeoutError:
+            self.faults.append(f"daemon {self.number} did not end {TERM_SECONDS:g} s after SIGTERM")
+            process.kill()
+            code = await process.wait()
+        # Before its handlers are there, SIGTERM ends Python itself.
+        if code not in {0, -signal.SIGTERM} and not self.may_die:
+            self.faults.append(f"daemon {self.number} ended with {code} after SIGTERM")
+        self._note("stop", began)
+        if again:
+            await self.start()
+
+    async def freeze(self, seconds: float) -> None:
+        process = await self._present()
+        began = now()
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+        self._note("freeze", began)
+
+    async def end(self) -> None:
+        """Leave nothing behind."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    async def revive(self) -> None:
+        """Start it again if it has ended by itself."""
+        if self._process is not None and self._process.returncode is not None:
+            await self._present()
+
+    def complaints(self) -> list[str]:
+        """Say what went wrong with it."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        if "Traceback" in text:
+            where = text.index("Traceback")
+            self.faults.append(
+                f"daemon {self.number} crashed: ...{text[where - 300 : where + 2500]}"
+            )
+        return self.faults
+
+    async def _present(self) -> asyncio.subprocess.Process:
+        assert self._process is not None
+        if self._process.returncode is not None:
+            if not self.may_die:
+                last = self.log.read_text(errors="replace")[-1500:]
+                self.faults.append(
+                    f"daemon {self.number} ended by itself with {self._process.returncode}: {last}"
+                )
+            await self.start()
+        return self._process
+
+    def _note(self, kind: str, began: float) -> None:
+        ended = now()
+        self.violence.append(Violence(kind=kind, began=began, ended=ended, daemon=self.number))
+
+
+def install(
+    home: Path,
+    addresses: dict[str, Any],
+    *,
+    number: int,
+    subjects: tuple[str, ...],
+    mqtt_port: int,
+    database: str,
+) -> None:
+    """Write the files of one daemon. Each knows the vendor by another name, so that it shows."""
+    known = {**addresses, **addresses["credentials"], "mqtt_port": mqtt_port}
+    if number:
+        known["vyvx_url"] = known["vyvx_url"].replace("127.0.0.1", "localhost")
+    text = CONFIG.format(**known, number=number, database=database)
+    (home / f"config{number}.toml").write_text(text)
+    (home / "rules.yaml").write_text(RULES)
+    (home / "inventory.yaml").write_text(json.dumps(inventory(subjects)))
+
+
+async def control(session: aiohttp.ClientSession, addresses: dict[str, Any], **change: Any) -> None:
+    """Let one thing happen at the vendors."""
+    async with session.post(f"{addresses['control_url']}/change", json=change) as answer:
+        assert answer.status == 200, await answer.text()
