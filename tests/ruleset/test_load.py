@@ -69,8 +69,17 @@ def test_the_shipped_rules_and_the_example_inventory_load():
     assert watched == {
         "vyvx-service-down": {"vyvx", "vyvx-eu"},
         "vyvx-service-degraded": {"vyvx", "vyvx-eu"},
+        "vyvx-service-impaired": {"vyvx", "vyvx-eu"},
+        "vyvx-source-side": {"vyvx", "vyvx-eu"},
+        "vyvx-pre-roll": {"vyvx", "vyvx-eu"},
+        "vyvx-disappeared": {"vyvx", "vyvx-eu"},
         "evpl-saturated": {"lines"},
         "evpl-burst": {"lines"},
+        "evpl-busy": {"lines"},
+        "evpl-silent": {"lines"},
+        "iod-suspended": {"iod"},
+        "iod-stuck": {"iod"},
+        "iod-bandwidth": {"iod"},
         "source-blind": {"vyvx", "vyvx-eu", "lines", "iod"},
     }
     assert rules.inventory.extra("vyvx/1234567", {}).service_ids == (  # noqa: S610 -- not Django

@@ -40,7 +40,10 @@ def fire(turn: Turn, rule: Rule, alert: model.Alert) -> None:
     member = _member(rule, alert, scene, identity, since=alert.since)
     if before is not None:
         member = replace(member, flips=before.flips)
-    text = wording.finding(rule, member, now) + wording.schedule(turn.state, scene)
+    if identity in turn.storms:  # it says itself how many there are
+        text = ""
+    else:
+        text = wording.finding(rule, member, now) + wording.schedule(turn.state, scene)
     if known is None:
         _open(turn, rule, scene, identity, group, text)
     elif known.status is model.IncidentStatus.RESOLVED:
@@ -51,6 +54,9 @@ def fire(turn: Turn, rule: Rule, alert: model.Alert) -> None:
     turn.keep_alert(firing)
     turn.retitle(identity)
     flapping.count(turn, rule, firing, alert.since)
+    if scene.id and known is None:
+        turn.opened.setdefault(scene.source, []).append(identity)
+        storms.guard(turn, scene.source)
 
 
 def group_of(rule: Rule, scene: Scene) -> str:
@@ -93,8 +99,6 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
         )
     )
     turn.state.latest[rule.name, group] = identity
-    if scene.id:
-        turn.opened.setdefault(scene.source, []).append(identity)
     turn.write(identity, model.EntryKind.OPENED, text, notify=True, subject=scene.key)
     if rule.diagnose and not examine(turn, rule, scene, identity):
         subject = turn.state.subjects.get(scene.key)
@@ -134,9 +138,10 @@ def _join(turn: Turn, rule: Rule, scene: Scene, known: model.Incident, text: str
             text += f" ({rule.severity}: acknowledged by {known.acknowledged_by} no longer)"
     if known.accepts_until is not None:
         changes |= storms.accept(turn, known, rule)
-    if changes:
+    if any(getattr(known, name) != new for name, new in changes.items()):
         turn.keep_incident(known, **changes)
-    turn.note(known.id, model.EntryKind.JOINED, text, notify=True)
+    if known.id not in turn.storms:
+        turn.note(known.id, model.EntryKind.JOINED, text, notify=True)
     if rule.diagnose:
         examine(turn, rule, scene, known.id)
 

@@ -45,30 +45,48 @@ def accept(turn: Turn, storm: model.Incident, rule: Rule) -> dict[str, Any]:
     return {"accepts_until": turn.now + ACCEPTS, "receivers": told}
 
 
-def gather(turn: Turn) -> None:
-    """Merge what this step has opened, and what still waits to be told, where it is too much."""
+def guard(turn: Turn, source: str) -> None:
+    """Merge what this step has opened, and what still waits to be told, once it is too much."""
+    state = turn.state
+    keys = state.ruleset.storm
+    recent = state.recent.setdefault(source, deque())
+    while recent and recent[0] <= turn.now - keys.window:
+        recent.popleft()
+    opened = turn.opened[source]
+    if len(recent) + len(opened) <= keys.incidents:
+        return
+    fresh = [each for each in opened if _is_open(state.incidents[each])]
+    waiting = [
+        incident.id
+        for incident in sorted(state.incidents.values(), key=lambda each: each.id)
+        if incident.source == source
+        and incident.id not in opened
+        and _is_untold(incident)
+        and _is_open(incident)
+    ]
+    del turn.opened[source]
+    recent.extend([turn.now] * (len(opened) - len(fresh)))
+    _merge(turn, source, fresh, waiting)
+
+
+def announce(turn: Turn) -> None:
+    """Say what each storm that this step began, or fed, is about; count what is none."""
     for source, opened in turn.opened.items():
-        state = turn.state
-        fresh = [each for each in opened if _is_open(state.incidents.get(each))]
-        recent = state.recent.setdefault(source, deque())
-        while recent and recent[0] <= turn.now - state.ruleset.storm.window:
-            recent.popleft()
-        if len(recent) + len(fresh) <= state.ruleset.storm.incidents or not fresh:
-            recent.extend([turn.now] * len(fresh))
-            continue
-        waiting = [
-            incident.id
-            for incident in sorted(state.incidents.values(), key=lambda each: each.id)
-            if incident.source == source
-            and incident.id not in opened
-            and _is_untold(incident)
-            and _is_open(incident)
-        ]
-        _merge(turn, source, fresh, waiting)
+        turn.state.recent.setdefault(source, deque()).extend([turn.now] * len(opened))
+    for storm, before in turn.storms.items():
+        counts = Counter(rule for _, _, rule in turn.state.firing.get(storm, ()))
+        total = sum(counts.values()) - before
+        incident = turn.state.incidents[storm]
+        rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+        text = f"{total:,} alerts of {incident.source} at once"
+        text += f"; it is {rules} now" if before else f": {rules}"
+        kind = EntryKind.JOINED if incident.entries else EntryKind.OPENED
+        turn.write(storm, kind, text, notify=True)
 
 
 def _merge(turn: Turn, source: str, fresh: list[str], waiting: list[str]) -> None:
     storm = _begin(turn, source, [*waiting, *fresh])
+    turn.storms[storm] = len(turn.state.firing.get(storm, ()))
     joined: list[model.Alert] = []
     for identity in (*waiting, *fresh):
         joined += _move(turn, identity, storm)
@@ -76,21 +94,7 @@ def _merge(turn: Turn, source: str, fresh: list[str], waiting: list[str]) -> Non
         turn.merge_incident(identity)
     turn.drop_entries(set(fresh))
     for identity in waiting:
-        turn.keep_incident(
-            turn.state.incidents[identity],
-            status=IncidentStatus.RESOLVED,
-            resolution=model.Resolution.MERGED,
-            resolved_at=turn.now,
-        )
-        turn.state.resolved.append((turn.now, identity))
-        incident = turn.state.incidents[identity]
-        turn.state.latest.pop((incident.rule, incident.group), None)
-        turn.write(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
-    counts = Counter(alert.rule for alert in joined)
-    rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
-    first = turn.state.incidents[storm].entries == 0
-    kind = EntryKind.OPENED if first else EntryKind.JOINED
-    turn.write(storm, kind, f"{len(joined):,} alerts of {source} at once: {rules}", notify=True)
+        _close(turn, identity, storm)
     turn.retitle(storm)
     for alert in joined:
         rule = turn.state.rules[alert.rule]
@@ -99,6 +103,19 @@ def _merge(turn: Turn, source: str, fresh: list[str], waiting: list[str]) -> Non
         new = [each for each in ids if each not in known][: max(0, rule.max_services - len(known))]
         if new:
             turn.diagnose(storm, tuple(new))
+
+
+def _close(turn: Turn, identity: str, storm: str) -> None:
+    """End an incident that nobody was told of, because a storm stands for it."""
+    incident = turn.keep_incident(
+        turn.state.incidents[identity],
+        status=IncidentStatus.RESOLVED,
+        resolution=model.Resolution.MERGED,
+        resolved_at=turn.now,
+    )
+    turn.state.resolved.append((turn.now, identity))
+    turn.state.latest.pop((incident.rule, incident.group), None)
+    turn.write(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
 
 
 def _begin(turn: Turn, source: str, merged: list[str]) -> str:

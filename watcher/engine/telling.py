@@ -27,7 +27,7 @@ _NAMED = 5  # subjects of a storm
 def settle(turn: Turn) -> None:
     """Bring every incident that this step has touched up to date."""
     state = turn.state
-    storms.gather(turn)
+    storms.announce(turn)
     if turn.suppression_moved:
         for identity, incident in state.incidents.items():
             if incident.status is not IncidentStatus.RESOLVED:

@@ -47,6 +47,7 @@ class Turn:
         self.touched: dict[str, None] = {}  # incidents to bring up to date at the end of the step
         self.retitled: set[str] = set()  # those of them that say something else now
         self.opened: dict[str, list[str]] = {}  # by source: incidents that this step opened
+        self.storms: dict[str, int] = {}  # begun or fed in this step, with their alerts before
         self.suppression_moved = False
         self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
 

@@ -20,7 +20,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for info up to 2 for critical."""
-        return list(Severity).index(self)
+        return ("info", "warning", "critical").index(self)
 
 
 class AlertState(StrEnum):

@@ -1,0 +1,80 @@
+"""Who is owed what: those whom the incident names now, and at its end who was told of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.store import making
+from tests.store.making import MINUTE, NOW, incident
+from watcher import model
+
+
+@pytest.fixture
+def ledger(opened, token):
+    async def commit(told, minute):
+        await opened.commit(token, making.commit(told, at=NOW + minute * MINUTE))
+
+    return commit
+
+
+async def owed(opened, minute):
+    debts = await opened.owed(
+        now=NOW + minute * MINUTE, receivers=("noc", "mqtt"), lease=MINUTE / 2, limit=9
+    )
+    return {debt.receipt.receiver: debt for debt in debts}
+
+
+async def tell(opened, told, debts):
+    for debt in debts.values():
+        receipt = replace(debt.receipt, parent_version=told.version, told_through=told.entries)
+        await opened.settle(receipt, debt.token, again_at=None)
+
+
+OPEN = incident(notify=("noc", "mqtt"), receivers=("noc", "mqtt"), version=1)
+HELD = replace(OPEN, version=2, notify=("mqtt",), flags=("silenced",))
+OVER = replace(HELD, version=3, status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
+
+
+async def test_nobody_is_owed_before_it_is_told(opened, ledger):
+    await ledger(replace(OPEN, notify=()), 0)
+    assert await owed(opened, 1) == {}
+    await ledger(replace(OPEN, version=2), 1)
+    assert set(await owed(opened, 2)) == {"noc", "mqtt"}
+
+
+async def test_a_silence_holds_back_who_was_told_before(opened, ledger):
+    await ledger(OPEN, 0)
+    await tell(opened, OPEN, await owed(opened, 1))
+    await ledger(HELD, 2)
+    assert set(await owed(opened, 3)) == {"mqtt"}
+
+
+async def test_a_debt_from_before_a_silence_waits_for_its_end(opened, ledger):
+    await ledger(OPEN, 0)
+    await ledger(HELD, 1)
+    assert set(await owed(opened, 2)) == {"mqtt"}
+    await ledger(replace(OPEN, version=3), 30)
+    assert "noc" in await owed(opened, 31)
+
+
+async def test_settling_in_a_silence_owes_nothing_more(opened, ledger):
+    await ledger(OPEN, 0)
+    debts = await owed(opened, 1)
+    await ledger(HELD, 2)
+    await tell(opened, OPEN, debts)
+    assert set(await owed(opened, 3)) == {"mqtt"}
+
+
+async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, ledger):
+    await ledger(OPEN, 0)
+    await tell(opened, OPEN, await owed(opened, 1))
+    await ledger(HELD, 2)
+    await tell(opened, HELD, await owed(opened, 3))
+    await ledger(OVER, 4)
+    assert set(await owed(opened, 5)) == {"noc", "mqtt"}
+
+
+async def test_who_was_told_nothing_is_not_told_of_the_end(opened, ledger):
+    await ledger(HELD, 0)
+    await ledger(OVER, 1)
+    assert set(await owed(opened, 2)) == {"mqtt"}
