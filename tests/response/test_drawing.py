@@ -95,7 +95,8 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_one_draws(make_pdf, tm
 
 async def test_a_worker_that_floods_is_stopped(make_pdf):
     code = "import sys\nwhile True: sys.stdout.buffer.write(b'x' * 65536)"
-    page = await drawing.Easel(worker=worker(code)).draw(make_pdf())
+    easel = drawing.Easel(worker=worker(code), timeout=timedelta(seconds=90))  # a busy machine
+    page = await easel.draw(make_pdf())
     assert page.fault == "the picture of the PDF is too large"
 
 
