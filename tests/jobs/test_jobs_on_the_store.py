@@ -27,7 +27,9 @@ async def ask(opened, scene):
     token = await opened.lead("tests")
 
     async def commit(*effects):
-        await opened.commit(token, ports.Commit(at=scene.clock.now(), event=model.Ticked(), effects=effects))
+        await opened.commit(
+            token, ports.Commit(at=scene.clock.now(), event=model.Ticked(), effects=effects)
+        )
 
     return commit
 
