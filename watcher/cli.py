@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from watcher import cli_iod, cli_preorder, cli_rules, model
+from watcher import cli_iod, cli_preorder, cli_rules, cli_silence, model
 
 program = typer.Typer(
     name="watcher",
@@ -33,6 +33,7 @@ program = typer.Typer(
 
 program.add_typer(cli_iod.program, name="iod")
 program.add_typer(cli_preorder.program, name="preorder")
+program.add_typer(cli_silence.program, name="silence")
 program.add_typer(cli_rules.program)
 
 Config = Annotated[

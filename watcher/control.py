@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,15 @@ _ACTS: Mapping[str, Act] = {
     "resolve": lambda incident, by: model.ResolvedByHand(incident=incident, by=by),
     "diagnose": lambda incident, by: model.DiagnosisWanted(incident=incident, by=by),
 }
+
+
+class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request for a silence says."""
+
+    matchers: tuple[model.Matcher, ...]
+    seconds: float
+    by: str
+    comment: str = ""
 
 
 class Control:
@@ -67,6 +77,9 @@ class Control:
                 web.get("/why/{key:.+}", self._get_why),
                 web.post("/incidents/{id}/note", self._post_note),
                 web.post("/incidents/{id}/{act:ack|unack|resolve|diagnose}", self._post_act),
+                web.get("/silences", self._get_silences),
+                web.post("/silences", self._post_silence),
+                web.post("/silences/{id}/expire", self._post_expire),
                 web.post("/reload", self._post_reload),
             ]
         )
@@ -124,6 +137,50 @@ class Control:
             )
         dossier = await self._library.dossier(incident)
         return _json({"incident": dossier and dossier.incident})
+
+    async def _get_silences(self, _: web.Request) -> web.Response:
+        return _json({"silences": await self._library.silences(self._clock.now())})
+
+    async def _post_silence(self, request: web.Request) -> web.Response:
+        """Add a silence that begins now; `seconds` is its length."""
+        now = self._clock.now()
+        try:
+            wanted = msgspec.convert(await request.json(), _Silence)
+        except (ValueError, msgspec.ValidationError) as error:
+            return _refused(400, f"this is no silence: {error}")
+        silence = model.Silence(
+            id=f"s-{time.token()[:8]}",
+            matchers=wanted.matchers,
+            begin=now,
+            end=now + timedelta(seconds=wanted.seconds),
+            by=wanted.by,
+            comment=wanted.comment,
+        )
+        key = f"silence/{silence.id}"
+        await self._inbox.submit(key, model.Silenced(silence=silence), now)
+        self._ingest.ring()
+        if not await self._stepped(key):
+            return _refused(504, f"{silence.id} is recorded, but nobody has acted on it yet")
+        if all(each.id != silence.id for each in await self._library.silences(now)):
+            matchers = " ".join(map(str, silence.matchers))
+            return _refused(
+                400,
+                f"{matchers or 'nothing'} cannot be silenced: expected rule, subject, source, "
+                "severity or labels.NAME before each sign, and a time that is not over",
+            )
+        return _json({"silence": silence})
+
+    async def _post_expire(self, request: web.Request) -> web.Response:
+        silence, now = request.match_info["id"], self._clock.now()
+        by = str((await request.json()).get("by") or "")
+        if all(each.id != silence for each in await self._library.silences(now)):
+            return _refused(404, f"there is no silence {silence} that is not over")
+        key = f"unsilence/{silence}/{time.token()}"
+        await self._inbox.submit(key, model.Unsilenced(silence=silence, by=by), now)
+        self._ingest.ring()
+        if not await self._stepped(key):
+            return _refused(504, f"the end of {silence} is recorded, but nobody has acted on it")
+        return _json({"expired": silence})
 
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:

@@ -160,6 +160,9 @@ class Library(Protocol):
     async def sources(self) -> list[model.SourceHealth]:
         """Read the health of every source, by name."""
 
+    async def silences(self, now: datetime) -> list[model.Silence]:
+        """Read the silences that are not over, the next to end first."""
+
     async def consumed(self, key: str) -> bool:
         """Tell whether the command that was put in under this key has been stepped."""
 

@@ -1,0 +1,107 @@
+"""`watcher silence` against a real socket, a real store, and the engine's own step."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from watcher import clock, control, engine, ports, ruleset
+from watcher.cli_silence import program
+from watcher.store import store
+
+RULES = "rules: [{name: down, source: vyvx, transition: {field: state, to: [offline]}}]\n"
+
+
+async def step_for_ever(opened, token, state):
+    """Step what is put in, as the daemon does."""
+    now = clock.SystemClock().now
+    while True:
+        for envelope in await opened.inbox():
+            effects, note = (), ""
+            try:
+                effects = engine.step(state, envelope.command, now())
+            except engine.IllegalCommand as refusal:
+                note = str(refusal)
+            await opened.commit(
+                token,
+                ports.Commit(
+                    at=now(),
+                    event=envelope.command,
+                    effects=effects,
+                    inbox=envelope.number,
+                    note=note,
+                ),
+            )
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def watcher(tmp_path):
+    """Run a verb of `watcher silence` beside a daemon; give its exit code and words."""
+    (tmp_path / "rules.yaml").write_text(RULES)
+    traits = engine.SourceTraits(name="vyvx", kind="vyvx", blind_after=timedelta(minutes=3))
+    rules = ruleset.load(
+        [str(tmp_path / "rules.yaml")], inventory=None, sources={"vyvx": traits}, receivers=()
+    )
+    path = tmp_path / "control.sock"
+
+    async def nothing():
+        return {}
+
+    async with store.open(f"sqlite:///{tmp_path}/w.db", clock=clock.SystemClock()) as opened:
+        stepping = asyncio.create_task(
+            step_for_ever(opened, await opened.lead("ops1"), engine.restore(rules))
+        )
+        door = control.Control(
+            library=opened,
+            inbox=opened,
+            ingest=clock.Bell(),
+            clock=clock.SystemClock(),
+            status=nothing,
+            reload=nothing,
+        )
+
+        async def run(*arguments: str) -> tuple[int, str]:
+            words = [*arguments, "--socket", str(path)]
+            result = await asyncio.to_thread(CliRunner().invoke, program, words)
+            return result.exit_code, result.output or str(result.exception)
+
+        async with door.serve(path):
+            yield run
+        stepping.cancel()
+        await asyncio.gather(stepping, return_exceptions=True)
+
+
+async def test_a_silence_is_added_listed_and_ended(watcher):
+    code, told = await watcher(
+        "add", "rule=vyvx-*", "labels.site!=NYC", "--for", "2h", "--by", "ana", "--comment", "works"
+    )
+    assert code == 0
+    identity, _, until = told.partition(" until ")
+    assert until.endswith("Z\n")
+    code, told = await watcher("list")
+    assert told.startswith(f"{identity}  until ")
+    assert told.endswith("by ana  rule=vyvx-* labels.site!=NYC  works\n")
+    assert await watcher("expire", identity, "--by", "bob") == (0, f"{identity} is over\n")
+    assert await watcher("list") == (0, "nothing is silenced\n")
+
+
+async def test_what_cannot_be_matched_is_said(watcher):
+    code, told = await watcher("add", "colour=red")
+    assert code == 1
+    assert told.startswith("colour=red cannot be silenced: expected rule, subject")
+    assert await watcher("list") == (0, "nothing is silenced\n")
+
+
+@pytest.mark.parametrize("arguments", [["vyvx"], ["=x"], ["rule=a", "--for", "soon"]])
+async def test_a_malformed_request_is_a_usage_error(watcher, arguments):
+    code, _ = await watcher("add", *arguments)
+    assert code == 2
+
+
+async def test_a_silence_that_is_not_there(watcher):
+    code, told = await watcher("expire", "s-none")
+    assert (code, told) == (1, "there is no silence s-none that is not over")

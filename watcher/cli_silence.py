@@ -1,0 +1,119 @@
+"""`watcher silence`: hold back what people do not want to be told of for a while.
+
+Law: as in cli.py, whose verbs these are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from watcher import model
+
+program = typer.Typer(
+    help="Hold back what people do not want to be told of for a while.", no_args_is_help=True
+)
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
+]
+Socket = Annotated[
+    Path | None,
+    typer.Option(help="The daemon's control socket; default: the one in the configuration."),
+]
+By = Annotated[str, typer.Option(help="Who does it; default: who is logged in.")]
+
+DEFAULT = Path("config.toml")
+
+
+@program.command()
+def add(  # noqa: PLR0917 -- typer's options, given by name
+    matchers: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MATCHER...",
+            help="All must fit: rule=, subject=, source=, severity= or labels.NAME=; != turns one"
+            " round, and * stands for any text, as in labels.site=NYC rule=vyvx-*.",
+        ),
+    ],
+    span: Annotated[str, typer.Option("--for", help="How long, as in 90m.")] = "1h",
+    comment: Annotated[str, typer.Option(help="Why, for its readers.")] = "",
+    by: By = "",
+    config: Config = DEFAULT,
+    socket: Socket = None,
+) -> None:
+    """Tell nobody of what all matchers fit, from now on; MQTT goes on, with a flag."""
+    try:
+        seconds = model.parse_duration(span).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    body = {
+        "matchers": [msgspec.to_builtins(_matcher(text)) for text in matchers],
+        "seconds": seconds,
+        "by": by or getpass.getuser(),
+        "comment": comment,
+    }
+    silence = _ask(config, socket, "POST", "/silences", body)["silence"]
+    typer.echo(f"{silence['id']} until {silence['end'][:19]}Z")
+
+
+@program.command("list")
+def list_silences(config: Config = DEFAULT, socket: Socket = None) -> None:
+    """List the silences that are not over."""
+    silences = _ask(config, socket, "GET", "/silences")["silences"]
+    for silence in silences:
+        matchers = " ".join(
+            str(msgspec.convert(each, model.Matcher)) for each in silence["matchers"]
+        )
+        why = f"  {silence['comment']}" if silence["comment"] else ""
+        end = silence["end"][:19]
+        typer.echo(f"{silence['id']}  until {end}Z  by {silence['by']}  {matchers}{why}")
+    if not silences:
+        typer.echo("nothing is silenced")
+
+
+@program.command()
+def expire(
+    silence: Annotated[str, typer.Argument(metavar="SILENCE", help="Its id, as list shows it.")],
+    by: By = "",
+    config: Config = DEFAULT,
+    socket: Socket = None,
+) -> None:
+    """End a silence now; what is still true is told."""
+    body = {"by": by or getpass.getuser()}
+    _ask(config, socket, "POST", f"/silences/{silence}/expire", body)
+    typer.echo(f"{silence} is over")
+
+
+def _matcher(text: str) -> model.Matcher:
+    """Read `labels.site=NYC` or `rule!=vyvx-*`."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.removesuffix("!"):
+        raise typer.BadParameter(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
+    return model.Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))
+
+
+def _ask(config: Path, socket: Path | None, method: str, resource: str, body: object = None) -> Any:
+    from watcher import control
+
+    return asyncio.run(control.ask(socket or _socket_of(config), method, resource, body))
+
+
+def _socket_of(config: Path) -> Path:
+    """Find the daemon's socket without its secrets, which an operator need not be able to read."""
+    from watcher.settings import Control
+
+    try:
+        table: Mapping[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
+        path = Path(table.get("control", {}).get("socket", Control().socket))
+    except (OSError, tomllib.TOMLDecodeError):
+        return Control().socket
+    return config.resolve().parent / path
