@@ -20,6 +20,7 @@ from watcher import model
 if TYPE_CHECKING:
     from watcher import engine
     from watcher.replay.again import Told
+    from watcher.settings import Settings
     from watcher.store.journal import Extent
     from watcher.store.store import Store
 
@@ -64,6 +65,10 @@ def replay(
         list[Path] | None,
         typer.Option(help="Other rules to compare with those in force; may be repeated."),
     ] = None,
+    vyvx_history: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Take the vendor's alarm history of this service instead."),
+    ] = None,
     config: Config = Path("config.toml"),
 ) -> None:
     """Run the journal through the rules again, and print what would have been told."""
@@ -75,10 +80,15 @@ def replay(
     if rules:
         files = tuple(str(file.absolute()) for file in rules)
         rulesets.append(adapters.read_rules(loaded.model_copy(update={"rules": files})))
-    start = _start(since, clock.SystemClock().now())
-    extent, until, found = asyncio.run(_replay(loaded.store.url, rulesets, start))
-    start = max(start, extent.start or start)
-    typer.echo(words.heading(start, until, extent.rows))
+    now = clock.SystemClock().now()
+    start = _start(since, now)
+    if vyvx_history is not None:
+        until, found = now, asyncio.run(_history(loaded, rulesets, vyvx_history, start, now))
+        typer.echo(words.heading(start, until, f"the vendor's history of {vyvx_history}"))
+    else:
+        extent, until, found = asyncio.run(_replay(loaded.store.url, rulesets, start))
+        start = max(start, extent.start or start)
+        typer.echo(words.heading(start, until, f"{extent.rows:,} records of the journal"))
     lines = (
         words.compared(found[0], found[1], start, until)
         if rules
@@ -172,6 +182,33 @@ async def _replay(
                     each.take(record)
                 advance()
     return extent, until, [each.finish(until) for each in replays]
+
+
+async def _history(
+    loaded: Settings, rulesets: list[engine.Ruleset], name: str, since: datetime, now: datetime
+) -> list[list[Told]]:
+    from watcher import preflight
+    from watcher.replay import history
+    from watcher.replay.again import Replay
+    from watcher.vendors import http, vyvx
+
+    key = history.key_of(name, rulesets[0])
+    source, _, service = key.partition("/")
+    keys = loaded.sources[source]
+    async with preflight.by_hand(loaded) as accounts:
+        client = vyvx.Client(http.Api(accounts[keys.account], keys.base_url, timeout=keys.timeout))
+        alarms = await client.history(service, since, now)
+        try:
+            details = await client.details(service)
+        except model.PermanentError:
+            details = None  # a reservation that is over has none any more
+    found = []
+    for rules in rulesets:
+        replayed = Replay(rules, since=since)
+        for record in history.records(key, alarms, details, since):
+            replayed.take(record)
+        found.append(replayed.finish(now))
+    return found
 
 
 async def _seen_until(database: Store, end: datetime) -> datetime:

@@ -10,10 +10,10 @@ from watcher.replay.again import Told
 from watcher.replay.compare import Pair, Sum, Verdict, add_up, differing, pair
 
 
-def heading(since: datetime, until: datetime, rows: int) -> str:
+def heading(since: datetime, until: datetime, what: str) -> str:
     """Say what was read."""
     span = model.format_duration(until - since)
-    return f"{_stamp(since)} to {_stamp(until)} UTC ({span}), {rows:,} records of the journal"
+    return f"{_stamp(since)} to {_stamp(until)} UTC ({span}), {what}"
 
 
 def told(found: Sequence[Told], since: datetime, until: datetime) -> Iterator[str]:
