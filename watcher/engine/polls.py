@@ -51,8 +51,9 @@ def answered(turn: Turn, event: model.Polled) -> None:
 def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
     """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
     state = turn.state
-    mine = [key for key, each in state.subjects.items() if first and each.source == source]
-    again = {*mine, *state.passed.pop(source, ())}
+    again = set(state.passed.pop(source, ()))
+    if first:
+        again |= {key for key, each in state.subjects.items() if each.source == source}
     if unseen:
         again |= {alert.subject for alert in state.alerts_of(source)}
     if state.plans[source].no_datas and (first or unseen):
