@@ -105,7 +105,11 @@ async def run(
             inbox_bell=inbox_bell,
         )
         teller = delivery.Delivery(
-            accounts=database, receivers=receivers, clock=clock, bell=delivery_bell
+            accounts=database,
+            receivers=receivers,
+            inbox=database,
+            clock=clock,
+            bell=delivery_bell,
         )
         pulse = lifecycle.Pulse(
             clock,

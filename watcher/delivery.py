@@ -92,6 +92,7 @@ class _Worker:
     failing_since: datetime | None = None
     error: str = ""
     permanent: bool = False
+    reported: str | None = None  # what was put into the inbox; None: nothing since the start
     owed: dict[str, datetime] = field(default_factory=dict)
 
 
@@ -103,6 +104,7 @@ class Delivery:
         *,
         accounts: ports.Accounts,
         receivers: Mapping[str, ports.Receiver],
+        inbox: ports.Inbox,
         clock: time.Clock,
         bell: time.Bell,
         grace_seconds: float = GRACE_SECONDS,
@@ -110,6 +112,7 @@ class Delivery:
     ) -> None:
         self.turned_at = clock.monotonic()
         self._accounts = accounts
+        self._inbox = inbox
         self._workers = {name: _Worker(receiver=one) for name, one in receivers.items()}
         self._clock = clock
         self._bell = bell
@@ -199,7 +202,26 @@ class Delivery:
             await self._accounts.settle(receipt, debt.token, again_at=again_at or receipt.due)
         except model.PermanentError as error:
             log.warning("claim lost", receiver=debt.receipt.receiver, reason=str(error))
+        await self._report(debt.receipt.receiver, worker)
         return pause
+
+    async def _report(self, name: str, worker: _Worker) -> None:
+        """Have the other receivers told of what only a person can mend, and when it is mended."""
+        if worker.permanent:
+            news = worker.error
+        elif worker.failing_since is None and not worker.owed:
+            news = ""
+        else:
+            return
+        if news == worker.reported:
+            return
+        now = self._clock.now()
+        others = tuple(other for other in self._workers if other != name)
+        command: model.Command = model.ReceiverRecovered(receiver=name)
+        if news:
+            command = model.ReceiverFailed(receiver=name, error=news, others=others)
+        await self._inbox.submit(f"receiver/{name}/{time.token()}", command, now)
+        worker.reported = news
 
     def _succeeded(self, worker: _Worker, debt: ports.Debt) -> None:
         worker.owed.pop(debt.receipt.incident, None)

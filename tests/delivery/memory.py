@@ -25,9 +25,14 @@ class MemoryAccounts:
         self.timelines: dict[str, list[model.Entry]] = {}
         self.rows: dict[tuple[str, str], Row] = {}
         self.asked = 0
+        self.commands: list[model.Command] = []
         self._clock = clock
         self._receivers = receivers
         self._tokens = 0
+
+    async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
+        self.commands.append(command)
+        return True
 
     def happen(self, incident: str, *, resolved: bool = False) -> None:
         timeline = self.timelines.setdefault(incident, [])

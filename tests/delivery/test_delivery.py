@@ -32,6 +32,7 @@ class Stage:
         return Delivery(
             accounts=self.accounts,
             receivers=self.diaries,
+            inbox=self.accounts,
             clock=self.clock,
             bell=self.bell,
             jitter=lambda: 1.0,
@@ -354,3 +355,32 @@ def test_whatever_happens_everything_is_told_once_and_in_order(faults, story, st
         for incident in "abc":
             numbers = [number for told, number in diary.told if told == incident]
             assert numbers == sorted(numbers)
+
+
+def test_what_only_a_person_can_mend_is_reported_once_and_so_is_its_mending():
+    async def play():
+        stage = Stage("noc", "mqtt")
+        fault = model.PermanentError("channel_not_found: invite the app")
+        stage.diaries["noc"].faults = in_turn(fault, fault, fault)
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await stage.settled(within=400)
+        about = [one for one in stage.accounts.commands if one.receiver == "noc"]
+        assert about == [
+            model.ReceiverFailed(receiver="noc", error=str(fault), others=("mqtt",)),
+            model.ReceiverRecovered(receiver="noc"),
+        ]
+
+    run(play())
+
+
+def test_what_may_pass_by_itself_is_not_reported():
+    async def play():
+        stage = Stage("noc", "mqtt")
+        stage.diaries["noc"].faults = in_turn(*[model.TemporaryError("503")] * 5)
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await stage.settled(within=200)
+        assert not [one for one in stage.accounts.commands if isinstance(one, model.ReceiverFailed)]
+
+    run(play())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import alerts, details, incidents, polls, vanishing, wording
+from watcher.engine import alerts, details, incidents, polls, receivers, vanishing, wording
 from watcher.engine.state import IllegalCommand
 from watcher.engine.turn import Turn
 from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus, Sight
@@ -50,6 +50,10 @@ def unacknowledge(turn: Turn, event: model.Unacknowledged) -> None:
 def resolve(turn: Turn, event: model.ResolvedByHand) -> None:
     """End an incident; an alert whose condition still holds must clear before it fires again."""
     incident = _open_incident(turn, event.incident)
+    if incident.id not in turn.state.members:
+        text = f"resolved by {event.by}"
+        receivers.end(turn, incident, model.Resolution.MANUAL, text, by=event.by)
+        return
     for rule, key in sorted(turn.state.members[incident.id]):
         alert = turn.state.alerts.get(key, {}).get(rule)
         if alert is None or alert.incident != incident.id:
@@ -72,7 +76,9 @@ def note(turn: Turn, event: model.Noted) -> None:
 def want_diagnosis(turn: Turn, event: model.DiagnosisWanted) -> None:
     """Ask for another run, and say so where there is nothing to examine."""
     incident = _open_incident(turn, event.incident)
-    firing = turn.state.firing[incident.id]
+    firing = turn.state.firing.get(incident.id)
+    if not firing:
+        raise IllegalCommand(f"incident {incident.id} is about no subject: nothing to examine")
     scene = turn.scene(firing[0][1])
     service_ids = incident.examined or scene.extra.service_ids
     rule = turn.state.rules.get(firing[0][2])

@@ -117,6 +117,22 @@ class Unsilenced:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverFailed:
+    """A receiver cannot be told until a person mends something; `others` are to say so."""
+
+    receiver: str
+    error: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverRecovered:
+    """A receiver was told something again."""
+
+    receiver: str
+
+
 # What may be put into the inbox: everything that the one writer does not observe by itself.
 Command = (
     DetailsRead
@@ -128,6 +144,8 @@ Command = (
     | Noted
     | Silenced
     | Unsilenced
+    | ReceiverFailed
+    | ReceiverRecovered
 )
 Event = Polled | PollFailed | Ticked | Command
 

@@ -132,6 +132,8 @@ def _facts(dossier: model.Dossier, now: datetime) -> Iterator[str]:
 
 def _what(dossier: model.Dossier) -> str:
     """Name, id and PO number; or how many subjects there are."""
+    if not dossier.alerts:
+        return f"*{words.say(dossier.incident.group)}*"
     if len(dossier.alerts) != 1:
         counts = dossier.alert_counts.items()
         states = ", ".join(f"{count} {words.say(state, 20)}" for state, count in counts if count)

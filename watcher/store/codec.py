@@ -70,6 +70,8 @@ _COMMANDS: dict[str, type[model.Command]] = {
     "noted": model.Noted,
     "silenced": model.Silenced,
     "unsilenced": model.Unsilenced,
+    "receiver_failed": model.ReceiverFailed,
+    "receiver_recovered": model.ReceiverRecovered,
 }
 _EVENTS: dict[str, type[model.Event]] = {
     "polled": model.Polled,

@@ -1,0 +1,76 @@
+"""Receivers that cannot be told: an incident of their own, told to all the others.
+
+Law: it belongs to no rule and to no subject. A fault opens it, being told again ends it, and what
+is owed to the receiver stays owed all the while.
+"""
+
+from __future__ import annotations
+
+from watcher import model
+from watcher.engine.identity import short_id
+from watcher.engine.turn import Turn
+from watcher.model import EntryKind, IncidentStatus
+
+RULE = "receiver-failing"
+SOURCE = "receivers"
+
+
+def failed(turn: Turn, event: model.ReceiverFailed) -> None:
+    """Open an incident about a receiver, or say how its fault has changed."""
+    if not event.others:
+        return
+    known = _open(turn, event.receiver)
+    title = f"{event.receiver} cannot be told"
+    if known is not None:
+        if known.summary != event.error:
+            turn.keep_incident(known, summary=event.error)
+            turn.write(known.id, EntryKind.CHANGED, event.error, notify=True)
+        return
+    identity = short_id("w", RULE, event.receiver, turn.now.isoformat())
+    turn.keep_incident(
+        model.Incident(
+            id=identity,
+            version=1,
+            entries=0,
+            rule=RULE,
+            source=SOURCE,
+            group=event.receiver,
+            status=IncidentStatus.OPEN,
+            severity=model.Severity.WARNING,
+            title=title,
+            summary=event.error,
+            opened_at=turn.now,
+            fault_domain=model.FaultDomain.NONE,
+            notify=event.others,
+            receivers=event.others,
+            told_at=turn.now,
+        )
+    )
+    turn.state.latest[RULE, event.receiver] = identity
+    turn.write(identity, EntryKind.OPENED, event.error, notify=True)
+
+
+def recovered(turn: Turn, event: model.ReceiverRecovered) -> None:
+    """End the incident about a receiver, if there is one."""
+    known = _open(turn, event.receiver)
+    if known is not None:
+        end(turn, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
+
+
+def end(
+    turn: Turn, incident: model.Incident, resolution: model.Resolution, text: str, *, by: str = ""
+) -> None:
+    """Resolve an incident that has no alerts."""
+    turn.keep_incident(
+        incident,
+        status=IncidentStatus.RESOLVED,
+        resolution=resolution,
+        resolved_at=turn.now,
+    )
+    turn.state.resolved.append((turn.now, incident.id))
+    turn.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True)
+
+
+def _open(turn: Turn, receiver: str) -> model.Incident | None:
+    known = turn.state.incidents.get(turn.state.latest.get((RULE, receiver), ""))
+    return known if known and known.status is not IncidentStatus.RESOLVED else None
