@@ -1,5 +1,6 @@
 """The Slack receiver against a small Slack, through slack-sdk's own client."""
 
+import asyncio
 import contextlib
 import random
 from dataclasses import replace
@@ -386,3 +387,31 @@ async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clo
             await drawer.tell(receiver)
     assert not isinstance(caught.value, model.AmbiguousError)
     assert drawer.receipt.intent == ""
+
+
+async def test_a_daemon_that_was_frozen_before_a_post_makes_sure_that_it_may_still_post(
+    slack, receiver, drawer, clock, monkeypatch
+):
+    keep = drawer.save
+
+    async def freeze(receipt):
+        await keep(receipt)
+        if len(drawer.saved) == 1:
+            clock.at += timedelta(seconds=7)  # another daemon has the claim by now
+        else:
+            raise model.PermanentError("the claim was lost")
+
+    monkeypatch.setattr(drawer, "save", freeze)
+    with pytest.raises(model.PermanentError, match="claim was lost"):
+        await drawer.tell(receiver)
+    assert slack.parents == []
+
+
+async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, drawer):
+    receiver._pace.max_rate = 1
+    await receiver._pace.acquire()  # Slack's pace is used up
+    telling = asyncio.create_task(drawer.tell(receiver))
+    await asyncio.sleep(0.05)
+    assert drawer.saved == []
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)

@@ -52,6 +52,7 @@ class SlackReceiver:
             telling=telling,
             api=self._api,
             pace=self._pace,
+            clock=self._clock,
             now=self._clock.now(),
         )
         try:

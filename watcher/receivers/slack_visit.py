@@ -6,6 +6,7 @@ answer that never came, is looked up in Slack before anything else is done.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,9 +14,11 @@ from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
 
+from watcher import clock as time
 from watcher import model, ports
 from watcher.receivers.slack_api import EVENT_TYPE, GoneError, Reply, SlackApi
 
+FRESH_SECONDS = 3.0  # half of the time in which a daemon that says nothing is given up
 MOST_LOOKUPS = 3  # failed ones, before a post is repeated unseen
 _CLOCKS_DIFFER = timedelta(minutes=5)  # between us and Slack, at most
 
@@ -36,6 +39,7 @@ class Visit:
     telling: ports.Telling
     api: SlackApi
     pace: AsyncLimiter
+    clock: time.Clock
     now: datetime
     unsure: str = field(default="", init=False)
 
@@ -59,16 +63,27 @@ class Visit:
 
     async def act(self, intent: str, call: Callable[[], Awaitable[Result]]) -> Result:
         """Carry out an act under its intent, which stays when the outcome is unknown."""
-        await self.keep(intent=intent)
+        async with self.pace:  # before the intent, so that nothing waits in between
+            await self._intend(intent)
         try:
-            async with self.pace:
-                return await call()
+            return await call()
         except model.AmbiguousError:
             raise
         except (model.TemporaryError, model.PermanentError, GoneError):
             if not self.unsure:  # else it may still have been done the time before
                 await self.keep(intent="")
             raise
+
+    async def _intend(self, intent: str) -> None:
+        """Make an intent durable, and be sure that the claim is ours while its act leaves.
+
+        A daemon that was frozen meanwhile is another one's predecessor by now. Slack does not
+        know our fencing tokens, so the store is asked once more.
+        """
+        kept_at = -math.inf
+        while self.clock.monotonic() - kept_at > FRESH_SECONDS:
+            kept_at = self.clock.monotonic()
+            await self.keep(intent=intent)
 
     async def settle_intent(self) -> None:
         """Find out what became of the act that an earlier telling had begun."""
