@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import secrets
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from tests import postgresql
 from tests.chaos import plan, run
+from tests.receivers.mosquitto import free_port
 
 
 def main() -> int:
@@ -21,18 +26,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--postgresql", action="store_true", help="two daemons on one PostgreSQL")
     parser.add_argument("--pace", type=float, default=6.0, help="seconds between two outages")
     arguments = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
-    drawn = plan.make(seed, kills=arguments.kills, pace=arguments.pace)
+    daemons = 2 if arguments.postgresql else 1
+    drawn = plan.make(seed, kills=arguments.kills, daemons=daemons, pace=arguments.pace)
     folder = Path(tempfile.mkdtemp(prefix="watcher-chaos-"))
     sys.stdout.write(f"seed {seed}, about {drawn.ends:.0f} s; logs in {folder}\n")
     sys.stdout.flush()
-    outcome = asyncio.run(run.play(drawn, folder))
+    with shared() if arguments.postgresql else contextlib.nullcontext() as database:
+        outcome = asyncio.run(run.play(drawn, folder, database=database))
     for complaint in outcome.complaints:
         sys.stdout.write(f"{complaint}\n")
     sys.stdout.write(f"{json.dumps(outcome.figures(drawn))}\n")
     return 1 if outcome.complaints else 0
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[run.Database]:
+    """Run a PostgreSQL of our own, with an empty database."""
+    with postgresql.running(free_port()) as server:
+
+        def restart() -> None:
+            server.stop(signal.SIGQUIT)
+            server.start()
+
+        yield run.Database(url=server.url, restart=restart)
 
 
 if __name__ == "__main__":

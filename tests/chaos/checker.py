@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.chaos import slack_judge, vendor_judge
@@ -29,6 +29,7 @@ def check(evidence: Evidence) -> list[str]:
     threads = slack_judge.threads_of(evidence.threads)
     found = list(evidence.faults)
     found += _presence(evidence)
+    found += _alarms(evidence, threads.pop("", []))
     for identity in sorted({*documents, *events, *threads}):
         document = documents.get(identity)
         if document is None:
@@ -84,6 +85,15 @@ def _presence(evidence: Evidence) -> Iterator[str]:
     sight = json.loads(evidence.retained.get(f"{PREFIX}sources/vyvx", b'{"sight": null}'))["sight"]
     if sight != "seen":
         yield f"the source is said to be {sight}"
+
+
+def _alarms(evidence: Evidence, threads: Sequence[Sequence[Json]]) -> Iterator[str]:
+    """A message that tells no incident says that the database is gone, and it was."""
+    gone = [one for one in evidence.violence if one.kind == "database"]
+    for parent, *_ in threads:
+        at = float(parent["ts"])
+        if not any(one.began <= at for one in gone):
+            yield f"a message tells no incident: {parent['text']}"
 
 
 def _reports(evidence: Evidence, document: Json) -> Iterator[str]:

@@ -23,7 +23,7 @@ class Deed:
     """One thing that is done, `at` seconds after the start.
 
     `kind`: change (of the vendor's world, `what`), kill, stop (SIGTERM), freeze (SIGSTOP, and
-    SIGCONT after `lasts`), broker (gone for `lasts`), clock (the daemons' jumps by `lasts`).
+    SIGCONT after `lasts`), broker (gone for `lasts`), database (killed and started again).
     """
 
     at: float
@@ -59,6 +59,8 @@ def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
     deeds += outages
     deeds += _faults(dice, ends)
     deeds += _brokers(dice, ends)
+    if daemons > 1:
+        deeds += _databases(dice, ends)
     return Plan(
         seed=seed,
         subjects=subjects,
@@ -72,8 +74,9 @@ def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
 def _violence(dice: Dice, kills: int, daemons: int) -> Iterator[Deed]:
     """Some die while they start, most while they work."""
     at, left = WARM_UP, kills
+    longest = 8.0 if daemons == 1 else 16.0  # a lease has to end before another one leads
     while left:
-        at += dice.uniform(0.3, 1.5) if dice.random() < 0.2 else dice.uniform(2.0, 8.0)
+        at += dice.uniform(0.3, 1.5) if dice.random() < 0.2 else dice.uniform(2.0, longest)
         daemon = dice.randrange(daemons)
         chance = dice.random()
         if chance < 0.7:
@@ -82,8 +85,8 @@ def _violence(dice: Dice, kills: int, daemons: int) -> Iterator[Deed]:
         elif chance < 0.8:
             yield Deed(at=at, kind="stop", daemon=daemon)
         else:
-            longest = 9.0 if daemons > 1 else 3.0  # past the lease, where there is one
-            yield Deed(at=at, kind="freeze", lasts=dice.uniform(0.2, longest), daemon=daemon)
+            lasts = dice.uniform(0.2, 3.0 if daemons == 1 else 10.0)  # past the lease, too
+            yield Deed(at=at, kind="freeze", lasts=lasts, daemon=daemon)
 
 
 def _moved(dice: Dice, deed: Deed, outages: list[Deed]) -> Deed:
@@ -150,6 +153,13 @@ def _brokers(dice: Dice, ends: float) -> Iterator[Deed]:
     while at < ends:
         yield Deed(at=at, kind="broker", lasts=dice.uniform(0.2, 2.5))
         at += dice.uniform(25.0, 60.0)
+
+
+def _databases(dice: Dice, ends: float) -> Iterator[Deed]:
+    at = WARM_UP + dice.uniform(20.0, 60.0)
+    while at < ends:
+        yield Deed(at=at, kind="database")
+        at += dice.uniform(60.0, 120.0)
 
 
 def _shuffled(dice: Dice, deck: tuple[Faults, ...]) -> Iterator[Faults]:

@@ -18,6 +18,7 @@ import aiohttp
 from tests.chaos.evidence import Violence, now
 
 ROOT = Path(__file__).parents[2]
+RESTART_SECONDS = 0.5
 TERM_SECONDS = 40.0  # twice what a stop may take on a busy machine
 
 CONFIG = """
@@ -158,15 +159,18 @@ class Daemon:
     faults: list[str] = field(default_factory=list)
     kills: int = 0
     _process: asyncio.subprocess.Process | None = None
-    _ends: bool = False
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def log(self) -> Path:
         return self.home / f"daemon{self.number}.log"
 
-    @property
-    def clock_file(self) -> Path:
-        return self.home / f"clock{self.number}"
+    async def keep(self) -> None:
+        """Start it again whenever it has ended by itself, for ever."""
+        while True:
+            await asyncio.sleep(RESTART_SECONDS)
+            async with self._turn:
+                await self._present()
 
     async def start(self) -> None:
         began = now()
@@ -181,41 +185,45 @@ class Daemon:
         self._note("start", began)
 
     async def kill(self) -> None:
-        process = await self._present()
-        began = now()
-        process.kill()
-        await process.wait()
-        self.kills += 1
-        self._note("kill", began)
-        await self.start()
-
-    async def stop(self, *, again: bool = True) -> None:
-        """End it as systemd does; it has to go in time and without a complaint."""
-        process = await self._present()
-        began = now()
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            code = await asyncio.wait_for(process.wait(), TERM_SECONDS)
-        except TimeoutError:
-            self.faults.append(f"daemon {self.number} did not end {TERM_SECONDS:g} s after SIGTERM")
+        async with self._turn:
+            process = await self._present()
+            began = now()
             process.kill()
-            code = await process.wait()
-        # Before its handlers are there, SIGTERM ends Python itself.
-        if code not in {0, -signal.SIGTERM} and not self.may_die:
-            self.faults.append(f"daemon {self.number} ended with {code} after SIGTERM")
-        self._note("stop", began)
-        if again:
+            await process.wait()
+            self.kills += 1
+            self._note("kill", began)
+            await self.start()
+
+    async def stop(self) -> None:
+        """End it as systemd does; it has to go in time and without a complaint."""
+        async with self._turn:
+            process = await self._present()
+            began = now()
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                code = await asyncio.wait_for(process.wait(), TERM_SECONDS)
+            except TimeoutError:
+                self.faults.append(
+                    f"daemon {self.number} did not end {TERM_SECONDS:g} s after SIGTERM"
+                )
+                process.kill()
+                code = await process.wait()
+            # Before its handlers are there, SIGTERM ends Python itself.
+            if code not in {0, -signal.SIGTERM} and not self.may_die:
+                self.faults.append(f"daemon {self.number} ended with {code} after SIGTERM")
+            self._note("stop", began)
             await self.start()
 
     async def freeze(self, seconds: float) -> None:
-        process = await self._present()
-        began = now()
-        process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        self._note("freeze", began)
+        async with self._turn:
+            process = await self._present()
+            began = now()
+            process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            self._note("freeze", began)
 
     async def end(self) -> None:
         """Leave nothing behind."""
@@ -223,11 +231,6 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
-
-    async def revive(self) -> None:
-        """Start it again if it has ended by itself."""
-        if self._process is not None and self._process.returncode is not None:
-            await self._present()
 
     def complaints(self) -> list[str]:
         """Say what went wrong with it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,14 @@ from tests.chaos.plan import Deed, Plan
 from tests.receivers.mosquitto import Mosquitto
 
 RECORDED = ("vyvx.active", "lumen.diagnostics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A PostgreSQL that the daemons share; `restart` kills its server and starts it again."""
+
+    url: str
+    restart: Callable[[], None]
 
 
 @dataclass(kw_only=True)
@@ -46,6 +54,7 @@ class Outcome:
             "stops": kinds.count("stop"),
             "freezes": kinds.count("freeze"),
             "broker_restarts": kinds.count("broker"),
+            "database_restarts": kinds.count("database"),
             "clock_jumps": kinds.count("clock"),
             "faults": sum(bool(deed.what and "fault" in deed.what) for deed in plan.deeds),
             "transitions": sum(bool(deed.what and "vyvx" in deed.what) for deed in plan.deeds),
@@ -72,6 +81,7 @@ class Stage:
     daemons: list[processes.Daemon]
     violence: list[Violence] = field(default_factory=list)
     heard: list[dict[str, Any]] = field(default_factory=list)
+    restart_database: Callable[[], None] = lambda: None
 
     async def do(self, deed: Deed) -> None:
         daemon = self.daemons[deed.daemon]
@@ -89,8 +99,11 @@ class Stage:
                 await self.broker.stop()
                 await asyncio.sleep(deed.lasts)
                 await self.broker.start()
-                ended = now()
-                self.violence.append(Violence(kind="broker", began=began, ended=ended))
+                self.violence.append(Violence(kind="broker", began=began, ended=now()))
+            case "database":
+                began = now()
+                await asyncio.to_thread(self.restart_database)
+                self.violence.append(Violence(kind="database", began=began, ended=now()))
 
     async def collect(self) -> Evidence:
         url = f"{self.addresses['control_url']}/record"
@@ -115,7 +128,11 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    plan: Plan, folder: Path, *, database: str = "", launcher: tuple[str, ...] = ("-m", "watcher")
+    plan: Plan,
+    folder: Path,
+    *,
+    database: Database | None = None,
+    launcher: tuple[str, ...] = ("-m", "watcher"),
 ) -> AsyncIterator[Stage]:
     """Set everything up, and leave no process behind."""
     async with AsyncExitStack() as stack:
@@ -136,13 +153,15 @@ async def stage(
                 number=number,
                 subjects=plan.subjects,
                 mqtt_port=broker.port,
-                database=database or "sqlite:///watcher.db",
+                database=database.url if database else "sqlite:///watcher.db",
             )
             daemon = processes.Daemon(
                 number=number, home=folder, launcher=launcher, may_die=plan.daemons > 1
             )
             stack.push_async_callback(daemon.end)
             await daemon.start()
+            keeper = asyncio.create_task(daemon.keep(), name=f"keeper {number}")
+            stack.push_async_callback(_end, keeper)
             daemons.append(daemon)
         yield Stage(
             plan=plan,
@@ -152,6 +171,7 @@ async def stage(
             subscriber=subscriber,
             channel=readers.Channel(addresses=addresses, session=session),
             daemons=daemons,
+            restart_database=database.restart if database else lambda: None,
         )
 
 
@@ -160,7 +180,7 @@ async def play(
     folder: Path,
     *,
     patience: float = 90.0,
-    database: str = "",
+    database: Database | None = None,
     launcher: tuple[str, ...] = ("-m", "watcher"),
 ) -> Outcome:
     """Play a plan to its end; `patience` in seconds is how long it may take to tell the rest."""
@@ -168,8 +188,6 @@ async def play(
     async with stage(plan, folder, database=database, launcher=launcher) as world:
         await _act(plan, world)
         await processes.control(world.session, world.addresses, clear="all")
-        for daemon in world.daemons:
-            await daemon.revive()
         evidence, complaints = await _settle(world, patience)
         return Outcome(
             complaints=complaints,
@@ -179,24 +197,22 @@ async def play(
         )
 
 
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
 async def _act(plan: Plan, world: Stage) -> None:
-    """Do every deed in its time; what lasts goes on beside the next, but one daemon has one."""
+    """Do every deed in its time; what lasts goes on beside the next."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    turns: dict[str, asyncio.Lock] = {}
-
-    async def in_turn(deed: Deed) -> None:
-        who = "broker" if deed.kind == "broker" else f"daemon{deed.daemon}"
-        async with turns.setdefault(who, asyncio.Lock()):
-            await world.do(deed)
-
     async with asyncio.TaskGroup() as group:
         for deed in plan.deeds:
             await asyncio.sleep(max(0.0, began + deed.at - loop.time()))
             if deed.kind == "change":
                 await world.do(deed)
             else:
-                group.create_task(in_turn(deed), name=f"{deed.kind} at {deed.at:.1f}")
+                group.create_task(world.do(deed), name=f"{deed.kind} at {deed.at:.1f}")
         await asyncio.sleep(max(0.0, began + plan.ends - loop.time()))
 
 
@@ -206,8 +222,6 @@ async def _settle(world: Stage, patience: float) -> tuple[Evidence, list[str]]:
     deadline = loop.time() + patience
     clean = False
     while True:
-        for daemon in world.daemons:
-            await daemon.revive()
         evidence = await world.collect()
         complaints = checker.check(evidence)
         hopeless = evidence.faults or loop.time() > deadline
