@@ -266,6 +266,26 @@ async def test_a_stop_in_the_middle_of_telling_loses_and_repeats_nothing(world, 
         assert await eventually(told)
 
 
+async def test_a_channel_that_slack_does_not_know_is_said_over_mqtt(
+    world, daemon, subscribed, home
+):
+    config = home / "config.toml"
+    config.write_text(config.read_text().replace("C0123456789", "C0000000000"))
+    async with subscribed() as seen, daemon() as running:
+        await world.change(vyvx=OFFLINE)
+
+        async def said() -> bool:
+            about = seen.documents()["receiver-failing"]
+            assert about["title"] == "noc cannot be told"
+            return seen.document()["status"] == "open"
+
+        assert await eventually(said)
+        status = await control.ask(running.home / "c.sock", "GET", "/status")
+        (noc,) = [one for one in status["receivers"] if one["name"] == "noc"]
+        assert noc["failing"]
+        assert "channel_not_found" in noc["error"]
+
+
 async def test_a_database_that_another_process_locks_is_said_once_and_loses_nothing(
     world, daemon, home
 ):
