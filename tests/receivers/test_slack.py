@@ -165,6 +165,20 @@ async def test_a_repetition_unseen_says_so(slack, receiver, drawer):
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
+async def test_a_parent_that_may_be_there_twice_goes_on_saying_so_when_it_is_edited(
+    slack, receiver, story, drawer
+):
+    slack.plan("chat.postMessage", "drop")
+    slack.plan("conversations.history", "missing_scope")
+    with pytest.raises(model.AmbiguousError):
+        await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    story.resolve()
+    await drawer.tell(receiver)
+    assert "Resolved" in slack.parents[1]["text"]
+    assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
+
+
 async def test_what_may_have_happened_is_not_forgotten_when_its_repetition_is_refused(
     slack, receiver, drawer
 ):

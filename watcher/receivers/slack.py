@@ -20,6 +20,7 @@ from watcher.receivers.slack_visit import PARENT, REPLY, Visit
 
 MOST_REPLIES = 10  # more owed entries than this become one digest
 DIGEST_AFTER = timedelta(minutes=5)  # and so do several, when one of them is older than this
+_DUPLICATE = "duplicate"
 _BURST = 5  # Slack takes about one message a second in a channel, and short bursts
 
 
@@ -89,20 +90,26 @@ class SlackReceiver:
         await slack_files.share(visit)
 
     async def _post_parent(self, visit: Visit) -> None:
+        duplicate = visit.unsure == PARENT
         message = render.parent(
-            visit.dossier,
-            now=visit.now,
-            mention=self._mention,
-            duplicate=visit.unsure == PARENT,
+            visit.dossier, now=visit.now, mention=self._mention, duplicate=duplicate
         )
         version = visit.dossier.incident.version
         channel, ts = await visit.act(
             PARENT, lambda: self._api.post(message, payload=visit.payload(version=version))
         )
-        await visit.keep(handle={"channel": channel, "ts": ts}, parent_version=version, intent="")
+        handle = {"channel": channel, "ts": ts}
+        if duplicate:
+            handle[_DUPLICATE] = "possible"  # so that its edits go on saying so
+        await visit.keep(handle=handle, parent_version=version, intent="")
 
     async def _edit_parent(self, visit: Visit) -> None:
-        message = render.parent(visit.dossier, now=visit.now, mention=self._mention)
+        message = render.parent(
+            visit.dossier,
+            now=visit.now,
+            mention=self._mention,
+            duplicate=_DUPLICATE in visit.receipt.handle,
+        )
         channel, ts = visit.thread
         await self._api.update(message, channel=channel, ts=ts)
         # Editing twice does no harm, so this becomes durable with the next act or at the end.
