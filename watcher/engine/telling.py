@@ -98,7 +98,7 @@ def _shown(turn: Turn, incident: model.Incident) -> dict[str, Any]:
     state = turn.state
     firing = state.firing[incident.id]
     holding = (each for each in firing if state.alerts[each[1]][each[2]].due is None)
-    lead = next(holding, None)
+    lead = next(holding, None if incident.title else firing[0])  # it has to be called something
     if incident.id not in turn.retitled or lead is None:
         return {}
     _, subject, name = lead
