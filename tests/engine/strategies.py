@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.engine.worlds import START, World, minutes, rule, ruleset, sample, seconds
+from tests.engine.worlds import START, Book, World, minutes, rule, ruleset, sample, seconds
 from watcher import engine, model
 
 STATES = ("online", "impaired", "degraded", "offline", "unknown", None)  # None: not listed
@@ -30,8 +30,29 @@ def rules():
             keep_firing_for=minutes(5),
         ),
         rule(name="blind", condition=engine.Blind(after=minutes(2))),
+        rule(
+            name="grouped",
+            group_by=("site",),
+            group_wait=seconds(30),
+            repeat=minutes(10),
+            escalate=(engine.Escalation(after=minutes(5), notify=("boss",)),),
+            flapping=engine.Flapping(flips=2, within=minutes(10)),
+            notify=("noc",),
+        ),
+        rule(
+            name="weak",
+            condition=engine.Transition(field="state", to=frozenset({"impaired"})),
+            inhibited_by=("down",),
+            equal=("labels.site",),
+            notify=("noc",),
+        ),
+        rule(name="silent", condition=engine.NoData(after=minutes(45))),
         detailed=True,
+        inventory=Book(vyvx_a=NYC, vyvx_b=NYC),
     )
+
+
+NYC = engine.Extra(labels={"site": "NYC"})
 
 
 @dataclass(frozen=True)
@@ -75,12 +96,19 @@ def happen(w: World, happening: Happening, *, before=lambda _: None):
         case "fail":
             effects += w.fail(at, permanent=happening.permanent)
         case "details" | "no details":
-            details = model.Details(labels={"name": "Cup"}) if happening.kind == "details" else None
+            details = None if happening.kind == "no details" else _details(w)
             event = model.DetailsRead(subject=f"vyvx/{happening.subject}", details=details)
             effects += w.step(event, at)
         case "resolve":
             effects += _resolve(w, happening, at)
     return effects
+
+
+def _details(w):
+    """A reservation that began a while ago and ends soon."""
+    scheduled = model.Window(start=w.now - minutes(10), end=w.now + minutes(20))
+    booking = model.Booking(id="1", scheduled=scheduled)
+    return model.Details(labels={"name": "Cup"}, bookings=(booking,))
 
 
 def _poll(w, happening, at):

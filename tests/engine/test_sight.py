@@ -64,7 +64,7 @@ def test_blindness_neither_opens_nor_resolves_what_it_hides():
     assert w.alert() == "firing"
     assert w.incident.flags == ("blind",)
     assert w.story == ["opened", "blind"]
-    assert w.last_words == "vyvx cannot be seen (timed out); last known offline, 3 min 10 s ago"
+    assert w.last_words == "vyvx cannot be seen (timed out); last known offline, 3 min ago"
 
 
 def test_sight_regained_starts_keep_firing_for_anew():

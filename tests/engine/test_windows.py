@@ -191,7 +191,8 @@ def test_a_late_sample_counts_in_later_windows():
 def test_samples_that_are_old_on_arrival_say_nothing_about_now():
     w = line(threshold())
     w.poll(minutes(120), source="evpl", samples=[sample(5, 99)])
-    assert w.incidents == ()
+    assert w.state.incidents == {}
+    assert w.story == ["late"]  # what they say of then is told, and over
 
 
 def test_samples_that_no_window_reaches_are_dropped():

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from watcher import model
-from watcher.engine import alerts, conditions, no_data, windows
+from watcher.engine import alerts, conditions, late, no_data, windows, wording
+from watcher.engine.rule import Rule, SourceTraits, Threshold
 from watcher.engine.state import Plan
 from watcher.engine.turn import Turn
 from watcher.model import AlertState
@@ -21,7 +22,9 @@ def take(turn: Turn, event: model.Polled, plan: Plan) -> list[str]:
     """Take in a poll's samples; give the subjects that something newer is known of."""
     moments = _store(turn, event)
     for (key, metric), times in sorted(moments.items()):
-        for at in sorted(times):
+        ordered = sorted(times)
+        _look_back(turn, plan, key, metric, ordered)
+        for at in ordered:
             _judge(turn, plan, key, metric, at)
     newest: dict[str, datetime] = {}
     for (key, _), times in moments.items():
@@ -54,7 +57,7 @@ def _judge(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
     traits = state.ruleset.sources[key.partition("/")[0]]
     before = state.samples.latest(key, metric, before=at)
     broken = before is None or at - before > windows.GAP * traits.granularity
-    stale = turn.now - at > windows.GAP * traits.granularity + traits.blind_after
+    stale = _is_stale(turn, traits, at)
     for rule, threshold in plan.thresholds:
         if threshold.metric != metric:
             continue
@@ -69,3 +72,64 @@ def _judge(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
         verdict = conditions.Verdict(None if stale else truth, value)
         verdict = conditions.narrowed(turn, rule, key, verdict)
         alerts.apply(turn, rule, key, verdict, at=at, broken=broken)
+
+
+def _is_stale(turn: Turn, traits: SourceTraits, at: datetime) -> bool:
+    """Whether a sample is too old to say anything of now."""
+    return turn.now - at > windows.GAP * traits.granularity + traits.blind_after
+
+
+def _look_back(turn: Turn, plan: Plan, key: str, metric: str, times: list[datetime]) -> None:
+    """Tell what the samples of a gap show that nobody could see then, and that is over by now."""
+    traits = turn.state.ruleset.sources[key.partition("/")[0]]
+    past = [at for at in times if _is_stale(turn, traits, at)]
+    for rule, threshold in plan.thresholds if past else ():
+        alert = turn.state.alerts.get(key, {}).get(rule.name)
+        fires = alert is not None and alert.state is AlertState.FIRING
+        if threshold.metric == metric and not fires:
+            _find_runs(turn, rule, threshold, key, times, len(past))
+
+
+def _find_runs(  # noqa: PLR0917 -- one caller, beside it
+    turn: Turn, rule: Rule, threshold: Threshold, key: str, times: list[datetime], past: int
+) -> None:
+    """Find the unbroken runs on which the rule would have fired, within the first `past` times."""
+    granularity = turn.state.ruleset.sources[key.partition("/")[0]].granularity
+    run: list[datetime] = []
+    worst: float | None = None
+    for number, at in enumerate(times):
+        series = turn.state.samples.directions(key, threshold.metric)
+        truth, value = windows.judge(threshold, series, at, granularity, active=bool(run))
+        broken = bool(run) and at - run[-1] > windows.GAP * granularity
+        if run and (broken or not truth):
+            _tell_run(turn, rule, threshold, key, run, worst, end=None if broken else at)
+            run, worst = [], None
+            truth = truth and number < past
+        if number >= past and not run:
+            return
+        if truth:
+            run.append(at)
+            if value is not None and (worst is None or (value > worst) is threshold.above):
+                worst = value
+    if run and len(times) == past:  # else it lasts, and its alert is told as every other
+        _tell_run(turn, rule, threshold, key, run, worst, end=None)
+
+
+def _tell_run(  # noqa: PLR0917 -- one caller, beside it
+    turn: Turn,
+    rule: Rule,
+    threshold: Threshold,
+    key: str,
+    run: list[datetime],
+    worst: float | None,
+    *,
+    end: datetime | None,
+) -> None:
+    verdict = conditions.narrowed(turn, rule, key, conditions.Verdict(truth=True, value=worst))
+    if run[-1] - run[0] < rule.hold or verdict.truth is False:
+        return
+    limit = "at or above" if threshold.above else "at or below"
+    text = f"{threshold.metric} was {limit} {wording.value(threshold.limit)}, up to "
+    text += wording.value(worst)
+    fact = late.Fact(rule=rule, subject=key, start=run[0], last=run[-1], end=end, text=text)
+    late.tell(turn, fact)

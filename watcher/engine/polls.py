@@ -32,7 +32,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
     unread = {*event.absent, *event.unreadable, *state.missing.get(source, ())}
     judged = set()
     for seen in event.seen:
-        if observe(turn, seen) or first or seen.key in again:
+        if observe(turn, seen) or seen.key in again:
             judged.add(seen.key)
             judge_changed(turn, plan, state.subjects[seen.key], broken=broken)
     for key in measuring.take(turn, event, plan):

@@ -64,7 +64,7 @@ def reasons(turn: Turn, identity: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for _, subject, name in state.firing.get(identity, ()):
         rule = state.rules.get(name)
-        why = None if rule is None else _reason(turn, rule, subject)
+        why = None if rule is None else reason(turn, rule, subject)
         if why is None:
             return ()
         found[why] = None
@@ -77,7 +77,8 @@ def flags(reasons: tuple[str, ...]) -> list[str]:
     return [INHIBITED] * bool(inhibited) + [SILENCED] * (len(inhibited) < len(reasons))
 
 
-def _reason(turn: Turn, rule: Rule, key: str) -> str | None:
+def reason(turn: Turn, rule: Rule, key: str) -> str | None:
+    """Say what holds one alert back; None: nothing does."""
     state = turn.state
     for silence in state.silences.values():
         if silence.begin <= turn.now and matching.fit(silence.matchers, rule, turn.scene(key)):

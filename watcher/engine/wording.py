@@ -102,7 +102,8 @@ def over(
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
     """Say that what follows is last known."""
     known = member.to or (value(member.value) if member.value is not None else "as told above")
-    age = "" if health.last_success is None else f", {_ago(now - health.last_success)}"
+    # Since it fails, not since the last success: a replay knows nothing of polls without news.
+    age = "" if health.failing_since is None else f", {_ago(now - health.failing_since)}"
     return f"{health.source} cannot be seen ({health.error}); last known {known}{age}"
 
 
