@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from watcher import clock, control, engine, ports, ruleset
-from watcher.cli_silence import program
+from watcher.cli.silence import program
 from watcher.store import store
 
 RULES = "rules: [{name: down, source: vyvx, transition: {field: state, to: [offline]}}]\n"

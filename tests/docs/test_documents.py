@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 from prometheus_client.parser import text_string_to_metric_families
 
 from watcher import cli, settings
@@ -39,9 +40,7 @@ def test_every_metric_is_documented_and_every_documented_metric_is_there():
 
 def test_every_verb_in_the_readme_exists():
     verbs = set(re.findall(r"^(?:\.venv/bin/)?watcher (\w+)", README, re.MULTILINE))
-    commands = {
-        command.name or command.callback.__name__ for command in cli.program.registered_commands
-    }
+    commands = set(typer.main.get_command(cli.program).commands)
     assert verbs
     assert verbs <= commands
 

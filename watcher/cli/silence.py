@@ -1,37 +1,18 @@
-"""`watcher silence`: hold back what people do not want to be told of for a while.
-
-Law: as in cli.py, whose verbs these are.
-"""
+"""`watcher silence`: hold back what people do not want to be told of for a while."""
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
 from watcher import model
+from watcher.cli.options import DEFAULT, By, Config, Socket, ask, person
 
 program = typer.Typer(
     help="Hold back what people do not want to be told of for a while.", no_args_is_help=True
 )
-
-Config = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
-]
-Socket = Annotated[
-    Path | None,
-    typer.Option(help="The daemon's control socket; default: the one in the configuration."),
-]
-By = Annotated[str, typer.Option(help="Who does it; default: who is logged in.")]
-
-DEFAULT = Path("config.toml")
 
 
 @program.command()
@@ -58,17 +39,17 @@ def add(  # noqa: PLR0917 -- typer's options, given by name
     body = {
         "matchers": [msgspec.to_builtins(_matcher(text)) for text in matchers],
         "seconds": seconds,
-        "by": by or getpass.getuser(),
+        "by": person(by),
         "comment": comment,
     }
-    silence = _ask(config, socket, "POST", "/silences", body)["silence"]
+    silence = ask(config, socket, "POST", "/silences", body)["silence"]
     typer.echo(f"{silence['id']} until {silence['end'][:19]}Z")
 
 
 @program.command("list")
 def list_silences(config: Config = DEFAULT, socket: Socket = None) -> None:
     """List the silences that are not over."""
-    silences = _ask(config, socket, "GET", "/silences")["silences"]
+    silences = ask(config, socket, "GET", "/silences")["silences"]
     for silence in silences:
         matchers = " ".join(
             str(msgspec.convert(each, model.Matcher)) for each in silence["matchers"]
@@ -88,8 +69,8 @@ def expire(
     socket: Socket = None,
 ) -> None:
     """End a silence now; what is still true is told."""
-    body = {"by": by or getpass.getuser()}
-    _ask(config, socket, "POST", f"/silences/{silence}/expire", body)
+    body = {"by": person(by)}
+    ask(config, socket, "POST", f"/silences/{silence}/expire", body)
     typer.echo(f"{silence} is over")
 
 
@@ -99,21 +80,3 @@ def _matcher(text: str) -> model.Matcher:
     if not sign or not name.removesuffix("!"):
         raise typer.BadParameter(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
     return model.Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))
-
-
-def _ask(config: Path, socket: Path | None, method: str, resource: str, body: object = None) -> Any:
-    from watcher import control
-
-    return asyncio.run(control.ask(socket or _socket_of(config), method, resource, body))
-
-
-def _socket_of(config: Path) -> Path:
-    """Find the daemon's socket without its secrets, which an operator need not be able to read."""
-    from watcher.settings import Control
-
-    try:
-        table: Mapping[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
-        path = Path(table.get("control", {}).get("socket", Control().socket))
-    except (OSError, tomllib.TOMLDecodeError):
-        return Control().socket
-    return config.resolve().parent / path

@@ -1,7 +1,4 @@
-"""The verbs about rules: test, replay, capture.
-
-Law: as in cli.py, whose verbs these are.
-"""
+"""The verbs about rules: test, replay, capture."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watcher import model
+from watcher.cli.options import DEFAULT, Config
 
 if TYPE_CHECKING:
     from watcher import engine
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
     from watcher.store.store import Store
 
 program = typer.Typer()
-
-Config = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
-]
 
 TESTS = (Path("rules/tests"),)
 
@@ -69,7 +62,7 @@ def replay(
         str | None,
         typer.Option(metavar="ID", help="Take the vendor's alarm history of this service instead."),
     ] = None,
-    config: Config = Path("config.toml"),
+    config: Config = DEFAULT,
 ) -> None:
     """Run the journal through the rules again, and print what would have been told."""
     from watcher import adapters, clock, settings
@@ -104,7 +97,7 @@ def capture(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write it; default: print it.")
     ] = None,
-    config: Config = Path("config.toml"),
+    config: Config = DEFAULT,
 ) -> None:
     """Write a rule test from a real incident."""
     from watcher import adapters, settings

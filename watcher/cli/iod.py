@@ -1,6 +1,6 @@
 """The verbs of `watcher iod`: Internet On-Demand connections, looked at and changed by a person.
 
-Law: as in cli.py. What costs money asks first, and is sent once; a change that nobody can be sure
+What costs money asks first, and is sent once; a change that nobody can be sure
 of ends with 1 and the advice to look.
 """
 
@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from watcher import model
+from watcher.cli.options import DEFAULT, AsJson, Config, print_json
 
 if TYPE_CHECKING:
     from watcher.vendors import internet_on_demand as iod
@@ -26,19 +26,12 @@ program = typer.Typer(
     rich_markup_mode=None,
 )
 
-Config = Annotated[
-    Path,
-    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
-]
 Source = Annotated[
     str, typer.Option(help="The source whose account is used; needed where there are several.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
 ConnectionId = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its id at Lumen.")]
 Bandwidth = Annotated[str, typer.Argument(help="With its unit, as in '500 Mbps' or 2Gbps.")]
-
-DEFAULT = Path("config.toml")
 
 
 @program.command("list")
@@ -46,7 +39,7 @@ def list_(config: Config = DEFAULT, source: Source = "", *, as_json: AsJson = Fa
     """List every connection."""
     inventory = asyncio.run(_all(config, source))
     if as_json:
-        _print_json(inventory.connections)
+        print_json(inventory.connections)
     else:
         for each in inventory.connections:
             typer.echo(_line(each))
@@ -70,7 +63,7 @@ def show(
     """Show one connection."""
     found = asyncio.run(_one(config, source, connection))
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         typer.echo(_line(found))
 
@@ -206,7 +199,3 @@ def _told(order: iod.Order) -> str:
     told = [f"as {order.id}"] if order.id else []
     told += [f"at {order.price}"] if order.price else []
     return " " + ", ".join(told) if told else ""
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

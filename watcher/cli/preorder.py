@@ -1,6 +1,6 @@
 """The verbs of `watcher preorder`: what Lumen could deliver to an address.
 
-Law: as in cli.py. It asks and never orders. An answer ends with 0, also when it is "nothing"; an
+It asks and never orders. An answer ends with 0, also when it is "nothing"; an
 address that a person has to choose or to correct ends with 1.
 """
 
@@ -10,10 +10,10 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from watcher import model
+from watcher.cli.options import DEFAULT, AsJson, Config, print_json
 
 if TYPE_CHECKING:
     from watcher.vendors import preorder
@@ -23,8 +23,6 @@ program = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-DEFAULT = Path("config.toml")
 
 
 @program.callback()
@@ -37,19 +35,16 @@ def qualify(
     address: Annotated[str, typer.Argument(help="As in '1 Main St, Denver, CO 80202'.")],
     choose: Annotated[str, typer.Option(help="One of the near matches, by its id.")] = "",
     transaction: Annotated[str, typer.Option(help="The transaction that offered it.")] = "",
-    config: Annotated[
-        Path,
-        typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
-    ] = DEFAULT,
+    config: Config = DEFAULT,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask what could be ordered at an address; nothing is."""
     if bool(choose) != bool(transaction):
         raise typer.BadParameter("--choose and --transaction belong together")
     found = asyncio.run(_qualify(config, address, choose, transaction))
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print_json(found)
     else:
         _tell(address, found)
     if found.outcome in {"near_matches", "no_match"}:
