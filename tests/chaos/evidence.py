@@ -39,7 +39,7 @@ class Examined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violence:
-    """`kind`: kill, stop, freeze, start, broker, clock; `daemon` is -1 where it hit none."""
+    """`kind`: as a deed's, or start; `daemon` is -1 where it hit none."""
 
     kind: str
     began: float
@@ -77,9 +77,9 @@ class Evidence:
     faults: Sequence[str] = field(default=())  # what the daemons' keeper has to complain about
 
     def disturbed(self, began: float, ended: float, daemon: int | None = None) -> bool:
-        """Whether something was done between the two to this daemon; None: to anything."""
+        """Whether something was cut off between the two in this daemon; None: in anything."""
         return any(
-            one.began <= ended and one.ended >= began
+            one.began <= ended and one.ended >= began and one.kind != "clock"
             for one in self.violence
             if daemon is None or one.daemon == daemon
         )

@@ -23,7 +23,8 @@ class Deed:
     """One thing that is done, `at` seconds after the start.
 
     `kind`: change (of the vendor's world, `what`), kill, stop (SIGTERM), freeze (SIGSTOP, and
-    SIGCONT after `lasts`), broker (gone for `lasts`), database (killed and started again).
+    SIGCONT after `lasts`), broker (gone for `lasts`), database (killed and started again), clock
+    (the daemon's time of day is off by `lasts` from then on).
     """
 
     at: float
@@ -59,8 +60,8 @@ def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
     deeds += outages
     deeds += _faults(dice, ends)
     deeds += _brokers(dice, ends)
-    if daemons > 1:
-        deeds += _databases(dice, ends)
+    # Hosts that share a database have to keep their clocks together.
+    deeds += _databases(dice, ends) if daemons > 1 else _clocks(dice, ends)
     return Plan(
         seed=seed,
         subjects=subjects,
@@ -162,6 +163,13 @@ def _databases(dice: Dice, ends: float) -> Iterator[Deed]:
         at += dice.uniform(60.0, 120.0)
 
 
+def _clocks(dice: Dice, ends: float) -> Iterator[Deed]:
+    at = WARM_UP + dice.uniform(5.0, 30.0)
+    while at < ends:
+        yield Deed(at=at, kind="clock", lasts=dice.uniform(-3.0, 3.0))
+        at += dice.uniform(20.0, 80.0)
+
+
 def _shuffled(dice: Dice, deck: tuple[Faults, ...]) -> Iterator[Faults]:
     """Every card once before any card twice."""
     for _ in itertools.count():
@@ -183,6 +191,10 @@ _LOST_LOOKUPS = (
     _slack("http_500", "conversations.history", times=2),
     _slack("http_503", "conversations.replies", times=2),
 )
+_NO_LOOKUPS = (  # for so long that a post is repeated unseen
+    _slack("http_500", "conversations.history", times=6),
+    _slack("http_503", "conversations.replies", times=6),
+)
 _SLACK: tuple[Faults, ...] = (
     (_slack("drop"),),
     (_slack("drop", times=2),),
@@ -192,6 +204,7 @@ _SLACK: tuple[Faults, ...] = (
     (_slack("drop", "chat.update"),),
     (_slack("drop"), *_LOST_LOOKUPS),
     (_slack("drop", "files.completeUploadExternal"), *_LOST_LOOKUPS),
+    (_slack("drop"), *_NO_LOOKUPS),
     (_slack("http_500"),),
     (_slack("http_429", retry_after="2"),),
     (_slack("http_429", "files.completeUploadExternal", retry_after="1"),),

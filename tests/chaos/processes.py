@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -18,6 +19,8 @@ import aiohttp
 from tests.chaos.evidence import Violence, now
 
 ROOT = Path(__file__).parents[2]
+# Debian's faketime shows a daemon another time of day; its monotonic clock stays as it is.
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 RESTART_SECONDS = 0.5
 TERM_SECONDS = 40.0  # twice what a stop may take on a busy machine
 
@@ -165,6 +168,19 @@ class Daemon:
     def log(self) -> Path:
         return self.home / f"daemon{self.number}.log"
 
+    async def leads(self) -> None:
+        """Wait until it leads, or could by now; half a minute."""
+        for _ in range(600):
+            if self.log.exists() and '"leads"' in self.log.read_text():
+                return
+            await asyncio.sleep(0.05)
+
+    def jump(self, to: float) -> None:
+        """Set its clock off by so many seconds, now and after every start."""
+        began = now()
+        self._write_offset(to)
+        self._note("clock", began)
+
     async def keep(self) -> None:
         """Start it again whenever it has ended by itself, for ever."""
         while True:
@@ -181,6 +197,7 @@ class Daemon:
                 stdout=output,
                 stderr=output,
                 cwd=ROOT,
+                env=self._environment(),
             )
         self._note("start", began)
 
@@ -241,6 +258,26 @@ class Daemon:
                 f"daemon {self.number} crashed: ...{text[where - 300 : where + 2500]}"
             )
         return self.faults
+
+    def _environment(self) -> dict[str, str]:
+        if FAKETIME is None:
+            return dict(os.environ)
+        if not self._clock.exists():
+            self._write_offset(0.0)
+        return {
+            **os.environ,
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+
+    @property
+    def _clock(self) -> Path:
+        return self.home / f"clock{self.number}"
+
+    def _write_offset(self, seconds: float) -> None:
+        self._clock.write_text(f"{seconds:+.3f}\n")
 
     async def _present(self) -> asyncio.subprocess.Process:
         assert self._process is not None

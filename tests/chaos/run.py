@@ -100,6 +100,9 @@ class Stage:
                 await asyncio.sleep(deed.lasts)
                 await self.broker.start()
                 self.violence.append(Violence(kind="broker", began=began, ended=now()))
+            case "clock":
+                if processes.FAKETIME:
+                    daemon.jump(deed.lasts)
             case "database":
                 began = now()
                 await asyncio.to_thread(self.restart_database)
@@ -163,6 +166,8 @@ async def stage(
             keeper = asyncio.create_task(daemon.keep(), name=f"keeper {number}")
             stack.push_async_callback(_end, keeper)
             daemons.append(daemon)
+            if number == 0:
+                await daemon.leads()  # so that everybody knows who leads at first
         yield Stage(
             plan=plan,
             addresses=addresses,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.chaos import plan, run
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 SUBJECT = "7000001"
 
@@ -35,14 +36,27 @@ def slack_fault(kind: str, endpoint: str) -> plan.Deed:
     return plan.Deed(at=plan.WARM_UP - 1.0, kind="change", what={"fault": fault})
 
 
-async def both(story: plan.Plan, what: str, folder: Path) -> tuple[list[str], list[str]]:
+def nothing() -> None:
+    """These stories leave the database alone."""
+
+
+async def both(
+    story: plan.Plan,
+    what: str,
+    folder: Path,
+    databases: tuple[str, str] | None = None,
+) -> tuple[list[str], list[str]]:
     """What is wrong with the daemon as it is, and with the sabotaged one, in the same story."""
     sound, broken = folder / "sound", folder / "broken"
     sound.mkdir()
     broken.mkdir()
+    first, second = (
+        run.Database(url=url, restart=nothing) if url else None for url in databases or ("", "")
+    )
+    launcher = ("-m", "tests.chaos.sabotage", what)
     outcomes = await asyncio.gather(
-        run.play(story, sound, patience=40.0),
-        run.play(story, broken, patience=15.0, launcher=("-m", "tests.chaos.sabotage", what)),
+        run.play(story, sound, patience=40.0, database=first),
+        run.play(story, broken, patience=15.0, database=second, launcher=launcher),
     )
     return outcomes[0].complaints, outcomes[1].complaints
 
@@ -64,3 +78,26 @@ async def test_without_the_look_up_an_incident_gets_two_parents(tmp_path):
 
     assert not sound
     assert any("has 2 parents" in fault for fault in broken), broken
+
+
+@pytest.fixture
+def pair(databases, template):
+    with databases.new(template) as one, databases.new(template) as other:
+        yield one, other
+
+
+async def test_without_fencing_a_frozen_leader_that_wakes_goes_on_leading(tmp_path, pair):
+    # The one that leads is frozen past its lease; the other one takes over and tells the outage.
+    frozen = [
+        plan.Deed(at=plan.WARM_UP - 1.0, kind="freeze", lasts=12.0, daemon=0),
+        plan.Deed(
+            at=plan.WARM_UP + 14.0, kind="change", what={"vyvx": {"id": SUBJECT, "state": "online"}}
+        ),
+    ]
+    taken_over = replace(
+        story(*frozen), daemons=2, ends=plan.WARM_UP + 18.0, final={SUBJECT: "online"}
+    )
+    sound, broken = await both(taken_over, "fencing", tmp_path, pair)
+
+    assert not sound
+    assert any(SUBJECT in fault for fault in broken), broken

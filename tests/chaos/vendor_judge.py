@@ -16,6 +16,7 @@ from tests.chaos.processes import HOLD
 
 BEGIN, CHANGED, RESOLVED = "begin", "changed", "resolved"
 UNKNOWN = "?"  # an entry that only the broker's restart kept from us: it may be of any kind
+SHIFT_SECONDS = 8.0  # a jump takes its second to show, and one back lets time stand still so long
 TOKENS = {"opened": BEGIN, "reopened": BEGIN, "changed": CHANGED, "resolved": RESOLVED}
 
 
@@ -43,6 +44,7 @@ class Sight:
     latest: float
     certain: bool
     state: str | None
+    shifted: bool = False  # the daemon's clock jumped lately: no span across it can be measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +56,13 @@ class World:
     value: str = ""
     earliest: float = 0.0
     latest: float = 0.0
+    shifted: bool = False
 
 
 def sights(evidence: Evidence, subject: str) -> list[Sight]:
     """Say of each poll what it showed of a subject, and how sure it is that it was taken in."""
     polls = evidence.polls
+    jumps = [one for one in evidence.violence if one.kind == "clock"]
     following: dict[int, Poll] = {}
     found: list[Sight] = []
     for number in range(len(polls) - 1, -1, -1):
@@ -74,6 +78,10 @@ def sights(evidence: Evidence, subject: str) -> list[Sight]:
                 latest=after.began if after is not None and certain else max(later, poll.ended),
                 certain=certain,
                 state=None if poll.states is None else poll.states.get(subject),
+                shifted=any(
+                    jump.began <= poll.ended and poll.began <= jump.ended + SHIFT_SECONDS
+                    for jump in jumps
+                ),
             )
         )
     return found[::-1]
@@ -108,19 +116,26 @@ def _taken(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> It
     if sight.state is None:
         yield world
         if world.phase == "pending":
-            yield replace(world, phase="idle")  # it may have been blind for long enough
+            yield World(told=world.told)  # it may have been blind for long enough
         return
     bad = sight.state in rule.to
     match world.phase, bad:
         case "idle", False:
             yield world
         case "idle", True:
-            pending = replace(world, phase="pending", earliest=sight.earliest, latest=sight.latest)
+            pending = replace(
+                world,
+                phase="pending",
+                earliest=sight.earliest,
+                latest=sight.latest,
+                shifted=sight.shifted,
+            )
             yield from _held(rule, pending, sight, entries)
         case "pending", True:
-            yield from _held(rule, world, sight, entries)
+            shifted = world.shifted or sight.shifted
+            yield from _held(rule, replace(world, shifted=shifted), sight, entries)
         case "pending", False:
-            yield replace(world, phase="idle", earliest=0.0, latest=0.0)
+            yield replace(world, phase="idle", earliest=0.0, latest=0.0, shifted=False)
         case _, False:
             yield from _tell(replace(world, phase="idle", value=""), RESOLVED, entries)
         case _, True:
@@ -132,10 +147,10 @@ def _taken(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> It
 
 def _held(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> Iterator[World]:
     """Fire when it has been pending for long enough, as far as that can be known from here."""
-    if rule.hold == 0 or sight.latest - world.earliest >= rule.hold:
-        fired = replace(world, phase="firing", value=sight.state, earliest=0.0, latest=0.0)
+    if world.shifted or sight.latest - world.earliest >= rule.hold:
+        fired = World(told=world.told, phase="firing", value=sight.state or "")
         yield from _tell(fired, BEGIN, entries)
-    if rule.hold and sight.earliest - world.latest < rule.hold:
+    if rule.hold and (world.shifted or sight.earliest - world.latest < rule.hold):
         yield world
 
 
