@@ -1,0 +1,197 @@
+"""The checker alone: it accepts a true story, and each false one is named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos import checker, vendor_judge
+from tests.chaos.evidence import Evidence, Examined, Poll, Published, Violence
+
+SUBJECT = "7000001"
+ID = "w-aaaaaaaa"
+PDF = b"%PDF-1.7"
+DIGEST = hashlib.sha256(PDF).hexdigest()
+REPORTS = f"watcher/incidents/{ID}/reports/r-1.pdf"
+KILLED = Violence(kind="kill", began=3.05, ended=3.06, daemon=0)
+
+
+def poll(at, state):
+    return Poll(daemon=0, began=at, ended=at + 0.01, states=state and {SUBJECT: state})
+
+
+def event(number, kind, at, *, notify=True):
+    body = {
+        "event_id": f"{ID}-{number}",
+        "incident": ID,
+        "number": number,
+        "kind": kind,
+        "at": str(at),
+        "text": kind,
+        "notify": notify,
+    }
+    return Published(at=at, topic="watcher/events", payload=json.dumps(body).encode())
+
+
+def document(**changes):
+    report = {"sha256": DIGEST, "filename": "a.pdf", "topic": REPORTS}
+    return {
+        "id": ID,
+        "version": 4,
+        "status": "resolved",
+        "rule": "down",
+        "opened_at": "1",
+        "alerts": [{"subject": f"vyvx/{SUBJECT}", "to": "online"}],
+        "diagnostics": [{"service_id": "S", "status": "done", "report": report}],
+        **changes,
+    }
+
+
+def message(ts, text, *, entries="", files=(), **about):
+    payload = {"incident": ID, **({"entries": entries} if entries else {}), **about}
+    return {
+        "ts": ts,
+        "text": text,
+        "metadata": {"event_payload": {} if files else payload},
+        "files": [{"id": name, "name": name} for name in files],
+    }
+
+
+PARENT = message("1.0", "Resolved: Feed is online")
+DIAGNOSED = message("2.0", "found", entries="3")
+OVER = message("3.0", "recovered", entries="4")
+FILES = message("2.5", "", files=("a.pdf", "a.png"))
+THREAD = (PARENT, DIAGNOSED, FILES, OVER)
+
+
+def retained(doc, **more):
+    return {
+        "watcher/status": b"online",
+        "watcher/sources/vyvx": b'{"sight": "seen"}',
+        f"watcher/incidents/{ID}": json.dumps(doc).encode(),
+        REPORTS: PDF,
+        **more,
+    }
+
+
+TRUE = Evidence(
+    polls=[poll(1.0, "online"), poll(2.0, "offline"), poll(3.0, "online"), poll(4.0, "online")],
+    examined=[Examined(service="S", began=2.1, ended=2.2, whole=True)],
+    violence=[],
+    messages=[
+        event(1, "opened", 2.0),
+        event(2, "diagnosing", 2.1, notify=False),
+        event(3, "diagnosed", 2.3, notify=False),
+        event(4, "resolved", 3.0),
+    ],
+    retained=retained(document()),
+    deaf=[],
+    threads=[THREAD],
+    files={"a.pdf": DIGEST, "a.png": "picture"},
+    final={SUBJECT: "online"},
+)
+
+
+def test_a_true_story_is_accepted():
+    assert checker.check(TRUE) == []
+
+
+FALSE = {
+    "is told by no reply": {"threads": [(PARENT, DIAGNOSED, FILES)]},
+    "is told by 2 replies": {"threads": [(*THREAD, OVER)]},
+    "has 2 parents": {"threads": [THREAD, (PARENT,)]},
+    "has no thread": {"threads": []},
+    "is told after entry 4": {"threads": [(PARENT, OVER, FILES, DIAGNOSED)]},
+    "another incident's reply": {
+        "threads": [(*THREAD, message("4.0", "x", incident="w-b"))],
+    },
+    "its thread lacks a.pdf": {"files": {"a.pdf": "another", "a.png": "picture"}},
+    "shows a.pdf 2 times": {"threads": [(*THREAD, FILES)]},
+    "its parent says": {"threads": [(message("1.0", "Feed is offline"), *THREAD[1:])]},
+    "has no document": {"retained": {"watcher/status": b"online"}},
+    "names a PDF": {"retained": {**TRUE.retained, REPORTS: b"cut"}},
+    "has no diagnostics": {"retained": retained(document(diagnostics=[]))},
+    "online, and down is open": {"retained": retained(document(status="open"))},
+    "status/a says offline": {"retained": {**TRUE.retained, "watcher/status/a": b"offline"}},
+    "came twice": {"messages": [*TRUE.messages, event(4, "resolved", 3.0)]},
+    "came after number 4": {
+        "messages": [TRUE.messages[0], *TRUE.messages[2:], TRUE.messages[1]],
+    },
+    "never came": {"messages": TRUE.messages[:1] + TRUE.messages[2:]},
+    "went back from version 9": {
+        "messages": [
+            *TRUE.messages,
+            *(
+                Published(
+                    at=3.0,
+                    topic=f"watcher/incidents/{ID}",
+                    payload=json.dumps(document(version=version)).encode(),
+                )
+                for version in (9, 4)
+            ),
+        ]
+    },
+    "and again at": {
+        "examined": [*TRUE.examined, Examined(service="S", began=4, ended=5, whole=True)]
+    },
+    "entries that no poll explains": {"polls": [poll(at, "online") for at in (1.0, 2.0, 3.0)]},
+    "no entry fits the poll at 5.000": {
+        "polls": [*TRUE.polls, poll(5.0, "offline"), poll(6.0, "offline"), poll(7.0, "offline")],
+        "final": {SUBJECT: "offline"},
+    },
+    "a message tells no incident": {
+        "threads": [THREAD, ({"ts": "9.0", "text": "hello"},)],
+    },
+}
+
+
+@pytest.mark.parametrize(("fault", "lie"), FALSE.items(), ids=FALSE.keys())
+def test_a_false_story_is_named(fault, lie):
+    complaints = checker.check(replace(TRUE, **lie))
+
+    assert any(fault in one for one in complaints), complaints
+
+
+def test_a_repetition_that_says_so_is_accepted():
+    again = message("4.0", "recovered (possible duplicate)", entries="4")
+    parents = message("0.5", "Feed (possible duplicate)")
+    assert checker.check(replace(TRUE, threads=[(parents,), (*THREAD, again)])) == []
+
+
+def test_an_event_may_come_twice_around_a_kill_and_be_missed_while_the_broker_was_gone():
+    story = replace(
+        TRUE,
+        violence=[KILLED],
+        messages=[*TRUE.messages[:2], *TRUE.messages[3:], event(4, "resolved", 3.0)],
+        deaf=[(2.2, 2.4)],
+    )
+    later = replace(story.messages[-1], at=3.2)
+    assert checker.check(replace(story, messages=[*story.messages[:-1], later])) == []
+
+
+def test_the_last_poll_before_a_kill_may_have_been_seen_or_not():
+    seen = [poll(1.0, "online"), poll(2.0, "offline"), poll(3.0, "online"), poll(5.0, "offline")]
+    unsure = replace(
+        TRUE,
+        polls=[*seen, poll(6.0, "online"), poll(7.0, "online")],
+        violence=[Violence(kind="kill", began=5.1, ended=5.2, daemon=0)],
+    )
+    assert checker.check(unsure) == []
+    assert checker.check(replace(unsure, violence=[]))
+
+
+def test_a_for_goes_on_over_a_kill_and_is_not_started_anew():
+    (poor,) = (rule for rule in vendor_judge.RULES if rule.name == "poor")
+    bad = [poll(at, "degraded") for at in (2.0, 2.25, 3.0, 3.2, 3.4, 3.6)]
+    kill = Violence(kind="kill", began=2.5, ended=2.6, daemon=0)
+    story = replace(TRUE, polls=[poll(1.0, "online"), *bad], violence=[kill])
+    seen = vendor_judge.sights(story, SUBJECT)
+
+    assert vendor_judge.judge(poor, seen, ["begin"]) == ""
+    assert "no entry fits" in vendor_judge.judge(poor, seen, [])
+    short = [one for one in seen if one.at < 3.1]
+    assert vendor_judge.judge(poor, short[:3], []) == ""
+    assert "no poll explains" in vendor_judge.judge(poor, short[:3], ["begin"])
