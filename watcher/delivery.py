@@ -69,6 +69,10 @@ class _Telling:
         """Read what one diagnostics run brought."""
         return await self._accounts.paper(run)
 
+    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        """Read all alerts of an incident."""
+        return await self._accounts.roster(incident)
+
     async def save(self, receipt: model.Receipt) -> None:
         """Commit a receipt now."""
         if self._closing and receipt.intent:

@@ -221,12 +221,18 @@ class Accounts(Protocol):
     async def paper(self, run: str) -> Paper | None:
         """Read what one diagnostics run brought."""
 
+    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        """Read all alerts of an incident, however many."""
+
 
 class Telling(Protocol):
     """What a receiver is given beside the dossier: papers to read, and a way to keep receipts."""
 
     async def paper(self, run: str) -> Paper | None:
         """Read what one diagnostics run brought."""
+
+    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        """Read all alerts of an incident, however many."""
 
     async def save(self, receipt: model.Receipt) -> None:
         """Commit a receipt now: the intent before an act, its result after it (law 5)."""

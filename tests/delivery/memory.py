@@ -117,6 +117,9 @@ class MemoryAccounts:
         waits = receipt.failures > 0 and again_at is not None
         row.due = BEGIN if self.lags(receipt) and not waits else again_at or receipt.due
 
+    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        return ()
+
     async def paper(self, run: str) -> ports.Paper | None:
         return None
 

@@ -28,6 +28,7 @@ class Story:
     begin = BEGIN
 
     def __init__(self) -> None:
+        self.roster: tuple[model.IncidentAlert, ...] = ()  # all of a storm
         self.alert = model.IncidentAlert(
             incident="w-7k3m",
             subject="vyvx/1234567",
@@ -189,6 +190,9 @@ class Drawer:
         self.saved: list[model.Receipt] = []
         self.cut_at: int | None = None  # the number of the save that does not come back
         self.cut_before = False  # whether that save is lost with it
+
+    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        return self.story.roster or (self.story.alert,)
 
     async def paper(self, run: str) -> ports.Paper | None:
         return self.story.papers.get(run)

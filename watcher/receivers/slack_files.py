@@ -1,4 +1,4 @@
-"""Brings each report's PDF and the picture of its first page into the incident's thread, once.
+"""Brings reports, the pictures of their first pages, and the list of a storm into the thread, once.
 
 Law: the upload's three steps are three receipts, so a crash repeats none that is done. Only the
 last one shows anything to people. Source: docs.slack.dev, files.getUploadURLExternal.
@@ -6,66 +6,86 @@ last one shows anything to people. Source: docs.slack.dev, files.getUploadURLExt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from watcher import model, ports
-from watcher.receivers import triage, words
+from watcher.receivers import roster, triage, words
 from watcher.receivers.slack_visit import FILE, Visit
 
-# How far a file is, with its id: "asked ID URL", "sent ID", "done ID"; or "missing".
+# How far a file is, with its id: "asked ID LENGTH URL", "sent ID", "done ID"; or "missing".
 _ASKED, _SENT, _DONE, _MISSING = "asked", "sent", "done", "missing"
 _PDF, _PREVIEW = "pdf", "preview"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """What is brought: `key` is its name in the receipt, `content` reads its bytes."""
+
+    key: str
+    name: str
+    comment: str
+    content: Callable[[], Awaitable[bytes]]
+
+
 async def share(visit: Visit) -> None:
     """Bring what is not there yet. Raises TemporaryError, PermanentError or GoneError."""
-    for run, report, part in _parts(visit.dossier.incident):
-        key = f"{report.run}/{part}"
-        if _step(visit, key) not in {_DONE, _MISSING}:
-            await _bring(visit, key, run, report, part)
+    for file in _files(visit):
+        if _step(visit, file.key) not in {_DONE, _MISSING}:
+            await _bring(visit, file)
 
 
-def _parts(
-    incident: model.Incident,
-) -> Iterator[tuple[model.Diagnosis, model.Report, str]]:
-    for run in incident.diagnostics:
+def _files(visit: Visit) -> Iterator[_File]:
+    told = visit.dossier.incident
+    if told.accepts_until is not None:
+
+        async def list_all() -> bytes:
+            return roster.csv_of(await visit.telling.roster(told.id))
+
+        comment = "Everything in this storm, as it was told"
+        yield _File(key="alerts/csv", name=f"{told.id}.csv", comment=comment, content=list_all)
+    for run in told.diagnostics:
         if run.report is not None:
-            yield run, run.report, _PDF
+            yield _paper(visit, run, run.report, _PDF)
             if run.report.preview:
-                yield run, run.report, _PREVIEW
+                yield _paper(visit, run, run.report, _PREVIEW)
 
 
-async def _bring(
-    visit: Visit, key: str, run: model.Diagnosis, report: model.Report, part: str
-) -> None:
-    filename = words.plain(report.filename, 100)
-    comment = triage.title(run, report)
+def _paper(visit: Visit, run: model.Diagnosis, report: model.Report, part: str) -> _File:
+    async def read() -> bytes:
+        return _content(await visit.telling.paper(report.run), part)
+
+    name, comment = words.plain(report.filename, 100), triage.title(run, report)
     if part == _PREVIEW:
-        filename = f"{filename.removesuffix('.pdf')}-page-1.png"
-        comment = ""
-    if _step(visit, key) != _SENT:
-        await _send(visit, key, report.run, part, filename)
-    if _step(visit, key) == _SENT:
-        await _show(visit, key, filename, comment)
+        name, comment = f"{name.removesuffix('.pdf')}-page-1.png", ""
+    return _File(key=f"{report.run}/{part}", name=name, comment=comment, content=read)
 
 
-async def _send(visit: Visit, key: str, run: str, part: str, filename: str) -> None:
+async def _bring(visit: Visit, file: _File) -> None:
+    if _step(visit, file.key) != _SENT:
+        await _send(visit, file)
+    if _step(visit, file.key) == _SENT:
+        await _show(visit, file.key, file.name, file.comment)
+
+
+async def _send(visit: Visit, file: _File) -> None:
     """Announce the file and send its bytes; nobody sees it yet."""
-    content = _content(await visit.telling.paper(run), part)
+    content = await file.content()
     if not content:
-        await visit.keep_file(key, _MISSING)
+        await visit.keep_file(file.key, _MISSING)
         return
-    if _step(visit, key) != _ASKED:
-        file, url = await visit.api.upload_url(filename, len(content))
-        await visit.keep_file(key, f"{_ASKED} {file} {url}")
-    _, file, url = visit.receipt.files[key].split(" ", 2)
-    if not await visit.api.send_bytes(url, content):
-        await visit.keep_file(key, "")
+    if _step(visit, file.key) != _ASKED:
+        identity, url = await visit.api.upload_url(file.name, len(content))
+        await visit.keep_file(file.key, f"{_ASKED} {identity} {len(content)} {url}")
+    _, identity, length, url = visit.receipt.files[file.key].split(" ", 3)
+    # Slack takes as many bytes as were announced; a list that has grown meanwhile is sent anew.
+    if length != str(len(content)) or not await visit.api.send_bytes(url, content):
+        await visit.keep_file(file.key, "")
         raise model.TemporaryError(
-            f"Slack ({visit.api.channel}) took the bytes of {filename} no more: asking for a new"
+            f"Slack ({visit.api.channel}) took the bytes of {file.name} no more: asking for a new"
             " address"
         )
-    await visit.keep_file(key, f"{_SENT} {file}")
+    await visit.keep_file(file.key, f"{_SENT} {identity}")
 
 
 async def _show(visit: Visit, key: str, filename: str, comment: str) -> None:

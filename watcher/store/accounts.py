@@ -162,6 +162,17 @@ class Accounts:
                 return None
             return ports.Paper(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)
 
+    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        """Read all alerts of an incident, by subject and rule."""
+        table = tables.incident_alerts
+        query = (
+            select(table.c.data)
+            .where(table.c.incident == incident)
+            .order_by(table.c.subject, table.c.rule)
+        )
+        async with self._database.read() as connection:
+            return codec.INCIDENT_ALERT.decode_all(await connection.scalars(query))
+
 
 def _is_for(data: str, receiver: str) -> bool:
     """Whether a receiver is to be told now: who was told of it is in any case told of its end."""

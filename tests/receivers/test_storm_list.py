@@ -1,0 +1,80 @@
+"""The full list of a storm: a CSV in the thread, once."""
+
+import csv
+import io
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import test_utils
+
+from tests.receivers.fake_slack import CHANNEL, FakeSlack
+from tests.receivers.story import BEGIN, PowerCutError
+from watcher import model
+from watcher.receivers import roster, settings
+from watcher.receivers.slack import SlackReceiver
+
+
+@pytest.fixture
+async def slack():
+    fake = FakeSlack()
+    async with test_utils.TestServer(fake.app()) as server:
+        fake.url = str(server.make_url("")).rstrip("/")
+        yield fake
+
+
+@pytest.fixture
+async def receiver(slack, clock):
+    async with aiohttp.ClientSession() as session:
+        yield SlackReceiver(
+            name="noc",
+            channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            keys=settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
+            session=session,
+            clock=clock,
+        )
+
+
+def read(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode())))
+
+
+async def test_a_storm_brings_its_list_once(slack, receiver, story, drawer):
+    story.change(rule="storm", accepts_until=BEGIN)
+    story.roster = tuple(replace(story.alert, subject=f"vyvx/{n:05}") for n in range(10_000))
+    await drawer.tell(receiver)
+    (content,) = slack.shared
+    head, *rows = read(content)
+    assert head == ["subject", "name", "rule", "state", "from", "to", "value", "since"]
+    assert len(rows) == 10_000
+    assert rows[0][0] == "vyvx/00000"
+    story.grow(model.EntryKind.JOINED, "one more")
+    await drawer.tell(receiver)
+    assert len(slack.shared) == 1
+
+
+async def test_a_list_that_grew_between_two_steps_is_sent_anew(slack, receiver, story, drawer):
+    story.change(rule="storm", accepts_until=BEGIN)
+    slack.plan("upload", 503)
+    with pytest.raises(model.TemporaryError):
+        await drawer.tell(receiver)
+    story.roster = (story.alert, replace(story.alert, subject="vyvx/2"))
+    for _ in range(3):
+        try:
+            await drawer.tell(receiver)
+        except (model.TemporaryError, PowerCutError):
+            continue
+    (content,) = slack.shared
+    assert len(read(content)) == 3
+
+
+async def test_other_incidents_bring_no_list(slack, receiver, drawer):
+    await drawer.tell(receiver)
+    assert slack.shared == []
+
+
+def test_a_cell_is_never_a_formula(story):
+    hostile = replace(story.alert, name="=cmd()", to="@x", from_="+1")
+    _, row = read(roster.csv_of([hostile]))
+    assert row[1] == "'=cmd()"
+    assert row[4:6] == ["'+1", "'@x"]
