@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--postgresql", action="store_true", help="two daemons on one PostgreSQL")
     parser.add_argument("--pace", type=float, default=6.0, help="seconds between two outages")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no process stays behind
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
     daemons = 2 if arguments.postgresql else 1
     drawn = plan.make(seed, kills=arguments.kills, daemons=daemons, pace=arguments.pace)
