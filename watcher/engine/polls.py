@@ -122,6 +122,8 @@ def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: boo
         if fields.get(condition.field) in condition.to or (known and rule.name in known):
             verdict = conditions.transition(turn, rule, condition, subject)
             alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+            if key not in turn.state.subjects:
+                return  # it had vanished, and the last alert that kept it is over
     context = turn.scene(key).context if plan.expressions else None
     for rule, expression in plan.expressions:
         truth = conditions.ask(turn, rule, expression.holds, key, context, failed=False)
