@@ -6,6 +6,8 @@ The daemon and `watcher check --connect` both build them here: what was checked 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
 import aiohttp
 
@@ -43,6 +45,31 @@ class Accounts:
                 self._meter,
             )
         return self._built[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The calls of a calendar month (UTC) that an account has used of its budget."""
+
+    account: str
+    month: str
+    calls: int
+    calls_per_month: int
+
+
+async def usages(settings: Settings, meter: ports.Reading, now: datetime) -> list[Usage]:
+    """Read what the accounts that have a budget used of it this month; raises TemporaryError."""
+    month = f"{now:%Y-%m}"
+    return [
+        Usage(
+            account=name,
+            month=month,
+            calls=await meter.calls(name, month),
+            calls_per_month=account.calls_per_month,
+        )
+        for name, account in settings.accounts.items()
+        if account.calls_per_month
+    ]
 
 
 def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:

@@ -142,8 +142,15 @@ async def run(
                 "since": started,
                 "daemons": await database.daemons(),
                 "receivers": _receivers(teller),
+                "accounts": await adapters.usages(settings, database, clock.now()),
                 **(_live(watch.state) if watch.state else await _stored(database)),
             }
+
+        async def exposition() -> bytes:
+            with contextlib.suppress(model.TemporaryError):  # then as it was last read
+                for one in await adapters.usages(settings, database, clock.now()):
+                    metrics.calls.labels(one.account).set(one.calls)
+            return _exposition(metrics, watch.state, teller)
 
         if settings.web.listen:
             await stack.enter_async_context(
@@ -151,7 +158,7 @@ async def run(
                     settings.web,
                     stuck=pulse.stuck,
                     ready=lambda: True,
-                    metrics=lambda: _exposition(metrics, watch.state, teller),
+                    metrics=exposition,
                 )
             )
         desk = control.Control(

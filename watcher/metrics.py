@@ -52,6 +52,12 @@ class Metrics:
             ["source"],
             registry=registry,
         )
+        self.calls = Gauge(
+            "watcher_account_calls",
+            "Calls of this month (UTC) by an account that has calls_per_month",
+            ["account"],
+            registry=registry,
+        )
         self.incidents = Gauge(
             "watcher_incidents", "Incidents that are not over", ["status"], registry=registry
         )

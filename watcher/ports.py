@@ -259,6 +259,13 @@ class Meter(Protocol):
         """Count one call in `month` (YYYY-MM, UTC); False when the budget (0: none) is used up."""
 
 
+class Reading(Protocol):
+    """Tells what a Meter has counted."""
+
+    async def calls(self, account: str, month: str) -> int:
+        """Tell how many calls were counted in `month` (YYYY-MM, UTC)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """What Service Diagnostics said of one service, read and checked."""

@@ -22,11 +22,15 @@ async def fetch(port: int, path: str, token: str = "") -> tuple[int, str]:
 
 def serving(*, stuck=lambda: "", ready=lambda: True, token=""):
     metrics = Metrics(version="1", sources=["vyvx"], receivers=["noc"])
+
+    async def exposition() -> bytes:
+        return metrics.exposition()
+
     return server.serving(
         Web(listen="127.0.0.1:0", token=token),
         stuck=stuck,
         ready=ready,
-        metrics=metrics.exposition,
+        metrics=exposition,
     )
 
 
@@ -57,12 +61,15 @@ async def test_a_reader_without_the_token_is_refused():
 
 
 async def test_an_address_in_use_is_said_in_words():
+    async def nothing() -> bytes:
+        return b""
+
     async with serving() as port:
         with pytest.raises(model.PermanentError, match="cannot listen on"):
             async with server.serving(
                 Web(listen=f"127.0.0.1:{port}"),
                 stuck=lambda: "",
                 ready=lambda: True,
-                metrics=lambda: b"",
+                metrics=nothing,
             ):
                 pass

@@ -98,6 +98,11 @@ def status(config: Config = DEFAULT, socket: Socket = None, *, as_json: AsJson =
             f"source    {source['source']:<12} {source['sight']:<8} "
             f"{source['subjects']} subjects, {last}{error}"
         )
+    for account in answer["accounts"]:
+        typer.echo(
+            f"account   {account['account']:<12} {account['calls']} of"
+            f" {account['calls_per_month']} calls used in {account['month']}"
+        )
     for receiver in answer["receivers"]:
         error = f": {receiver['error']}" if receiver["error"] else ""
         state = "failing" if receiver["failing"] else "fine"

@@ -6,7 +6,7 @@ Law: /healthz says 200 only while progress is real; nothing here changes anythin
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import hdrs, web
@@ -24,7 +24,7 @@ async def serving(
     *,
     stuck: Callable[[], str],
     ready: Callable[[], bool],
-    metrics: Callable[[], bytes],
+    metrics: Callable[[], Awaitable[bytes]],
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port. `stuck` says what stands still, or nothing.
 
@@ -39,7 +39,7 @@ async def serving(
         return web.Response(text="ready") if ready() else web.Response(status=503, text="starting")
 
     async def exposition(_: web.Request) -> web.Response:
-        return web.Response(body=metrics(), headers={hdrs.CONTENT_TYPE: _EXPOSITION})
+        return web.Response(body=await metrics(), headers={hdrs.CONTENT_TYPE: _EXPOSITION})
 
     app = web.Application(middlewares=[_token_required(settings.token.get_secret_value())])
     app.add_routes(

@@ -1,0 +1,76 @@
+"""What an account used of its month, as people and Prometheus see it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import aiohttp
+import pytest
+from typer.testing import CliRunner
+
+from tests.app.conftest import eventually
+from watcher import app, cli, settings
+
+CONFIG = """
+rules = []
+
+[accounts.main]
+kind = "mpa"
+key_id = "key"
+secret = "hidden"
+calls_per_month = 7
+
+[accounts.free]
+kind = "mpa"
+key_id = "key"
+secret = "hidden"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "main"
+base_url = "http://127.0.0.1:1"
+
+[web]
+listen = "127.0.0.1:{port}"
+
+[control]
+socket = "c.sock"
+"""
+
+
+@pytest.mark.covers("http/budget")
+async def test_the_calls_used_this_month_are_in_status_and_metrics(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(port=port))
+    stop = asyncio.Event()
+
+    async def status(*more: str) -> str:
+        words = ["status", "--config", str(config), *more]
+        done = await asyncio.to_thread(CliRunner().invoke, cli.program, words)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    async def used() -> int:
+        (account,) = json.loads(await status("--json"))["accounts"]
+        assert account["account"] == "main"
+        assert account["calls_per_month"] == 7
+        assert account["calls"] > 0
+        return account["calls"]
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(app.run(settings.load(config), stop=stop))
+        try:
+            calls = await eventually(used)
+            assert "of 7 calls used in " in await status()
+            async with aiohttp.ClientSession() as session:
+                reply = await session.get(f"http://127.0.0.1:{port}/metrics")
+                lines = (await reply.text()).splitlines()
+            (line,) = [each for each in lines if each.startswith("watcher_account_calls{")]
+            assert line.startswith('watcher_account_calls{account="main"} ')
+            assert float(line.split()[1]) >= calls
+        finally:
+            stop.set()
