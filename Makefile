@@ -5,6 +5,7 @@
 PYTHON ?= python3
 FOR ?=
 CHAOS_KILLS ?= 200
+DAEMONS ?= 1
 SEED ?=
 BIN := .venv/bin
 READY := .venv/.ready
@@ -34,8 +35,8 @@ run: $(READY)  ## the daemon, on config.toml
 test: $(READY)  ## the whole suite
 	@$(BIN)/python -m pytest
 
-chaos: $(READY)  ## violence at random instants, judged afterwards (CHAOS_KILLS=200 SEED=; needs Mosquitto)
-	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) $(if $(SEED),--seed $(SEED))
+chaos: $(READY)  ## violence at random instants, judged afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
+	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## format, lint, types, import contract
 	@$(BIN)/ruff format --check .

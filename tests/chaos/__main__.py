@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --kills 200 [--seed N] [--postgresql]`: the long run.
+"""`python -m tests.chaos --kills 200 [--seed N] [--daemons 2]`: the long run.
 
 Prints the seed, what is wrong, and one JSON line of figures; ends with 1 when anything is wrong.
 """
@@ -26,17 +26,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--postgresql", action="store_true", help="two daemons on one PostgreSQL")
+    parser.add_argument("--daemons", type=int, choices=(1, 2), default=1, help="two: on PostgreSQL")
     parser.add_argument("--pace", type=float, default=6.0, help="seconds between two outages")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no process stays behind
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
-    daemons = 2 if arguments.postgresql else 1
-    drawn = plan.make(seed, kills=arguments.kills, daemons=daemons, pace=arguments.pace)
+    drawn = plan.make(seed, kills=arguments.kills, daemons=arguments.daemons, pace=arguments.pace)
     folder = Path(tempfile.mkdtemp(prefix="watcher-chaos-"))
     sys.stdout.write(f"seed {seed}, about {drawn.ends:.0f} s; logs in {folder}\n")
     sys.stdout.flush()
-    with shared() if arguments.postgresql else contextlib.nullcontext() as database:
+    with shared() if arguments.daemons > 1 else contextlib.nullcontext() as database:
         outcome = asyncio.run(run.play(drawn, folder, database=database))
     for complaint in outcome.complaints:
         sys.stdout.write(f"{complaint}\n")

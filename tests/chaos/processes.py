@@ -21,6 +21,7 @@ from tests.chaos.evidence import Violence, now
 ROOT = Path(__file__).parents[2]
 # Debian's faketime shows a daemon another time of day; its monotonic clock stays as it is.
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+START_SECONDS = 1.5  # of the plan's time, for a start
 RESTART_SECONDS = 0.5
 TERM_SECONDS = 40.0  # twice what a stop may take on a busy machine
 
@@ -162,18 +163,25 @@ class Daemon:
     faults: list[str] = field(default_factory=list)
     kills: int = 0
     _process: asyncio.subprocess.Process | None = None
+    _started_at: float = 0.0
+    _log_from: int = 0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def log(self) -> Path:
         return self.home / f"daemon{self.number}.log"
 
-    async def leads(self) -> None:
-        """Wait until it leads, or could by now; half a minute."""
-        for _ in range(600):
-            if self.log.exists() and '"leads"' in self.log.read_text():
-                return
-            await asyncio.sleep(0.05)
+    @property
+    def works(self) -> bool:
+        """Whether it has come up since its last start."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_from)
+            return b'"watching"' in log.read()
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it takes its time to come up, as on a busy machine."""
+        return now() - self._started_at > START_SECONDS and not self.works
 
     def jump(self, to: float) -> None:
         """Set its clock off by so many seconds, now and after every start."""
@@ -189,8 +197,9 @@ class Daemon:
                 await self._present()
 
     async def start(self) -> None:
-        began = now()
+        self._started_at = began = now()
         with self.log.open("ab") as output:
+            self._log_from = output.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *self.launcher, "run"),
                 *("--config", str(self.home / f"config{self.number}.toml")),

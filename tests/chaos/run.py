@@ -17,6 +17,7 @@ from tests.chaos.evidence import Evidence, Examined, Poll, Violence, now
 from tests.chaos.plan import Deed, Plan
 from tests.receivers.mosquitto import Mosquitto
 
+TICK_SECONDS = 0.05
 RECORDED = ("vyvx.active", "lumen.diagnostics")
 
 
@@ -51,6 +52,7 @@ class Outcome:
             "daemons": plan.daemons,
             "seconds": round(self.seconds),
             "kills": self.kills,
+            "kills_at_work": self._kills_at_work(),
             "stops": kinds.count("stop"),
             "freezes": kinds.count("freeze"),
             "broker_restarts": kinds.count("broker"),
@@ -66,6 +68,23 @@ class Outcome:
             "marked_as_possible_duplicates": marked,
             "complaints": len(self.complaints),
         }
+
+    def _kills_at_work(self) -> int:
+        """Count the kills of a daemon that had polled since its start."""
+        starts = [one for one in self.evidence.violence if one.kind == "start"]
+        found = 0
+        for kill in self.evidence.violence:
+            if kill.kind == "kill":
+                began = max(
+                    one.began
+                    for one in starts
+                    if one.daemon == kill.daemon and one.began < kill.began
+                )
+                found += any(
+                    began < poll.began < kill.began and poll.daemon == kill.daemon
+                    for poll in self.evidence.polls
+                )
+        return found
 
 
 @dataclass(kw_only=True)
@@ -166,8 +185,7 @@ async def stage(
             keeper = asyncio.create_task(daemon.keep(), name=f"keeper {number}")
             stack.push_async_callback(_end, keeper)
             daemons.append(daemon)
-            if number == 0:
-                await daemon.leads()  # so that everybody knows who leads at first
+            await _working(daemon)  # one after another, so that everybody knows who leads
         yield Stage(
             plan=plan,
             addresses=addresses,
@@ -207,18 +225,37 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
+async def _working(daemon: processes.Daemon) -> None:
+    for _ in range(600):
+        if daemon.works:
+            return
+        await asyncio.sleep(TICK_SECONDS)
+
+
 async def _act(plan: Plan, world: Stage) -> None:
-    """Do every deed in its time; what lasts goes on beside the next."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    """Do every deed in its time; what lasts goes on beside the next.
+
+    The plan's time stands still while every daemon takes longer to start than it should: else a
+    busy machine would see them die before they have done anything.
+    """
+    at = 0.0
+
+    async def wait(until: float) -> None:
+        nonlocal at
+        while at < until:
+            began = now()
+            await asyncio.sleep(min(TICK_SECONDS, until - at))
+            if not all(daemon.lingers for daemon in world.daemons):
+                at += now() - began
+
     async with asyncio.TaskGroup() as group:
         for deed in plan.deeds:
-            await asyncio.sleep(max(0.0, began + deed.at - loop.time()))
+            await wait(deed.at)
             if deed.kind == "change":
                 await world.do(deed)
             else:
                 group.create_task(world.do(deed), name=f"{deed.kind} at {deed.at:.1f}")
-        await asyncio.sleep(max(0.0, began + plan.ends - loop.time()))
+        await wait(plan.ends)
 
 
 async def _settle(world: Stage, patience: float) -> tuple[Evidence, list[str]]:
