@@ -254,6 +254,8 @@ def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
         ("match: [{where: label.x == '1'}]", "'label' is not known; did you mean labels?"),
         ("match: [{where: labels.x}]", "expected true or false"),
         ("subjects: {vyvx/1: {address: here}}", "is not supported yet"),
+        ("subjects: {iod/C1: {bandwidth: 500}}", "500 is no bandwidth: write it with its unit"),
+        ("subjects: {iod/C1: {bandwidth: fast}}", "'fast' is no bandwidth: write it with its unit"),
         ("subjects: {vyvx/1: {contacts: {lumne: x}}}", "expected 'lumen', 'orange' or 'source'"),
     ],
 )

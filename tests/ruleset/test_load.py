@@ -118,6 +118,32 @@ def test_p95_needs_twenty_samples_unless_told_otherwise(load):
     )
 
 
+@pytest.mark.parametrize(
+    ("expected", "bandwidth", "told"),
+    [(500.0, 250.0, True), (500.0, 500.0, False), (None, 250.0, False), (500.0, None, None)],
+)
+def test_an_unknown_bandwidth_is_never_another_one(load, expected, bandwidth, told):
+    other = "expected_mbps != null && double(bandwidth_mbps) != expected_mbps"
+    fields = {"expected_mbps": expected, "bandwidth_mbps": bandwidth}
+    assert truth(load, f'"{other}"', "iod", **fields) is told
+
+
+@pytest.mark.parametrize(
+    ("own", "mbps"), [("500 Mbps", 500), ("2 Gbps", 2000), ("1,000 Mbps", 1000)]
+)
+def test_what_a_subject_bought_stands_in_the_inventory(load, own, mbps):
+    book = f"""
+    subjects:
+      iod/C1: {{bandwidth: "{own}"}}
+    match:
+      - {{where: subject.startsWith("iod/"), bandwidth: 100 Mbps}}
+    """
+    inventory = load("rules: []", book).inventory
+    assert inventory.extra("iod/C1", {}).expected_mbps == mbps  # noqa: S610 -- not Django
+    assert inventory.extra("iod/C2", {}).expected_mbps == 100  # noqa: S610 -- not Django
+    assert inventory.extra("vyvx/1", {}).expected_mbps is None  # noqa: S610 -- not Django
+
+
 def test_no_files_make_no_rules():
     rules = ruleset.load([], inventory=None, sources=SOURCES, receivers=())
     assert rules.rules == ()

@@ -149,6 +149,7 @@ class Extra:
     labels: Mapping[str, str] = field(default_factory=dict)
     contacts: tuple[model.Contact, ...] = ()
     runbook: str = ""
+    expected_mbps: float | None = None  # the bandwidth that was bought
 
 
 class Inventory(Protocol):

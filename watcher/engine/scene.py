@@ -123,6 +123,7 @@ class Scene:
                 "phase": self.phase.value,
                 "vanished": self._vanished,
                 "fault_domain": str(self.fault_domain),
+                "expected_mbps": self.extra.expected_mbps,
             }
         )
 
@@ -144,6 +145,7 @@ class Scene:
             "severity": str(rule.severity),
             "phase": self.phase.value,
             "fault_domain": str(self.fault_domain),
+            "expected_mbps": self.extra.expected_mbps,
             "value": value,
             "was": was or "",
             "since": stamp(since),

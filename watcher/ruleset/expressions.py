@@ -19,7 +19,9 @@ from watcher.ruleset.kinds import Kind
 
 LONGEST = 1_000  # characters
 DEEPEST = 2  # macros inside one another
-_GIVEN = frozenset({"labels", "previous", "subject", "phase", "vanished", "fault_domain"})
+_GIVEN = frozenset(
+    {"labels", "previous", "subject", "phase", "vanished", "fault_domain", "expected_mbps"}
+)
 _TYPES = frozenset(
     {"bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string"}
     | {"timestamp", "type", "uint"}
@@ -135,6 +137,7 @@ def _trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterato
                 "phase": str(model.Phase.ON_AIR),
                 "vanished": False,
                 "fault_domain": str(model.FaultDomain.LUMEN),
+                "expected_mbps": 50.5,
             }
             try:
                 result = program.execute(vocabulary.context(given).context)

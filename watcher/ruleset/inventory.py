@@ -78,6 +78,7 @@ def _joined(found: Sequence[engine.Extra]) -> engine.Extra:
         labels=labels,
         contacts=tuple(contacts.values()),
         runbook=next((extra.runbook for extra in found if extra.runbook), ""),
+        expected_mbps=next((e.expected_mbps for e in found if e.expected_mbps is not None), None),
     )
 
 
@@ -120,4 +121,5 @@ def _extra(entry: schema.Entry) -> engine.Extra:
             model.Contact(domain=domain, text=text) for domain, text in entry.contacts.items()
         ),
         runbook=entry.runbook,
+        expected_mbps=entry.bandwidth,
     )

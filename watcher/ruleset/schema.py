@@ -17,11 +17,13 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    WithJsonSchema,
     model_validator,
 )
 
 from watcher import engine, model
 from watcher.fields import Duration, Section
+from watcher.vendors import internet_on_demand
 
 LATER = frozenset({"alternatives", "bandwidth", "approval", "address", "internet_on_demand"})
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -39,8 +41,18 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _mbps(value: object) -> float:
+    mbps = internet_on_demand.read_bandwidth(value)
+    if not mbps:
+        raise ValueError(f"{value!r} is no bandwidth: write it with its unit, as in 500 Mbps")
+    return mbps
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Bandwidth = Annotated[
+    float, BeforeValidator(_mbps), WithJsonSchema({"type": "string", "pattern": r"^\d.*[A-Za-z]"})
+]
 Span = Annotated[Duration, AfterValidator(_some_time)]
 
 
@@ -268,6 +280,9 @@ class Entry(Part):
         {}, description="Whom to call, by the side that is likely at fault"
     )
     runbook: str = Field("", description="Address of the page that says what to do")
+    bandwidth: Bandwidth | None = Field(
+        None, description="What was bought, as in 500 Mbps; rules read it as expected_mbps"
+    )
 
 
 class Match(Entry):
