@@ -91,6 +91,7 @@ def test_recovering_within_for_is_not_news():
     assert w.incidents == ()
 
 
+@pytest.mark.covers("vyvx/unknown")
 def test_unknown_breaks_a_pending_alert():
     w = world(rule(hold=HOLD))
     w.poll(a="online")
@@ -104,6 +105,7 @@ def test_unknown_breaks_a_pending_alert():
     assert w.alert() == "firing"
 
 
+@pytest.mark.covers("vyvx/unknown")
 def test_unknown_freezes_a_firing_alert():
     w = world(rule(keep_firing_for=minutes(1)))
     w.poll(a="offline")

@@ -1,5 +1,7 @@
 """Details: asked for when it matters, waited for at most five seconds."""
 
+import pytest
+
 from tests.engine.worlds import Book, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
@@ -18,6 +20,7 @@ def read(details=NAMED, error=""):
     return model.DetailsRead(subject="vyvx/a", details=details, error=error)
 
 
+@pytest.mark.covers("vyvx/details-when")
 def test_paging_waits_for_the_first_details():
     w = detailed()
     w.poll(a="online")
@@ -29,6 +32,7 @@ def test_paging_waits_for_the_first_details():
     assert w.last_words == "offline since 03:00:10 UTC, was online"
 
 
+@pytest.mark.covers("vyvx/details-when")
 def test_paging_waits_for_five_seconds_and_no_longer():
     w = detailed()
     w.poll(a="online")

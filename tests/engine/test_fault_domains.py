@@ -13,6 +13,7 @@ LUMEN, SOURCE, NONE, OPEN = (
 )
 
 
+@pytest.mark.covers("vyvx/side")
 @pytest.mark.parametrize(
     ("state", "good", "bad", "unknown"),
     [

@@ -1,5 +1,7 @@
 """Alerts that people are told of together: groups, joins, waiting for more, reminders."""
 
+import pytest
+
 from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
@@ -158,6 +160,7 @@ def test_diagnostics_keep_within_the_budget_of_a_group():
     assert wanted == ["S1", "S2", "S3"]
 
 
+@pytest.mark.covers("vyvx/flapping")
 def test_what_comes_and_goes_is_told_once():
     w = world(rule(flapping=engine.Flapping(flips=4, within=minutes(10))))
     for minute in range(8):

@@ -1,5 +1,7 @@
 """What the samples of a blind stretch show: told when sight returns, and nobody is called."""
 
+import pytest
+
 from tests.engine.worlds import START, minutes, rule, sample, world
 from watcher import engine, model
 
@@ -29,6 +31,7 @@ def blind(w, until, values, start=5):
 QUIET = [10] * 24
 
 
+@pytest.mark.covers("evpl/blind")
 def test_a_breach_in_a_blind_stretch_is_told_on_the_sources_own_incident():
     w = lines(BLIND)
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])
@@ -41,6 +44,7 @@ def test_a_breach_in_a_blind_stretch_is_told_on_the_sources_own_incident():
     assert not w.tables.entries[-1].notify
 
 
+@pytest.mark.covers("evpl/blind")
 def test_without_such_an_incident_it_stands_alone_and_is_over():
     w = lines()
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])

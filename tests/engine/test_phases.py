@@ -29,6 +29,7 @@ def booking(scheduled=(60, 120), *, actual=(None, None), activated=(), terminal=
     )
 
 
+@pytest.mark.covers("vyvx/phases")
 @pytest.mark.parametrize(
     ("bookings", "minute", "phase"),
     [
@@ -94,12 +95,14 @@ def booked(*bookings, **keys):
     return w
 
 
+@pytest.mark.covers("vyvx/details-when")
 def test_a_subject_of_the_inventory_is_detailed_at_first_sight():
     w = world(rule(), detailed=True, inventory=Book(vyvx_a=engine.Extra()))
     effects = w.poll(a="online", b="online")
     assert of_kind(effects, model.DetailsNeeded) == [model.DetailsNeeded(subject="vyvx/a")]
 
 
+@pytest.mark.covers("vyvx/phases")
 def test_nobody_is_told_of_an_outage_before_the_booked_time():
     w = booked(booking())
     w.poll(minutes(1), a="offline")
@@ -107,6 +110,7 @@ def test_nobody_is_told_of_an_outage_before_the_booked_time():
     assert w.incidents == ()
 
 
+@pytest.mark.covers("vyvx/phases", "vyvx/details-when")
 def test_an_outage_that_lasts_into_the_pre_roll_is_told():
     w = booked(booking())
     w.poll(minutes(1), a="offline")
@@ -117,6 +121,7 @@ def test_an_outage_that_lasts_into_the_pre_roll_is_told():
     assert w.incident.status == "open"
 
 
+@pytest.mark.covers("vyvx/ends-offline")
 def test_the_end_of_a_reservation_is_no_recovery():
     w = booked(booking())
     w.poll(minutes(70), a="offline")
@@ -131,6 +136,7 @@ def test_the_end_of_a_reservation_is_no_recovery():
     )
 
 
+@pytest.mark.covers("vyvx/extension")
 def test_an_extension_keeps_the_incident_open():
     w = booked(booking())
     w.poll(minutes(70), a="offline")
@@ -143,6 +149,7 @@ def test_an_extension_keeps_the_incident_open():
     assert w.incident.resolution == "ended"
 
 
+@pytest.mark.covers("vyvx/ends-offline")
 def test_without_an_answer_the_known_schedule_stands_after_five_seconds():
     w = booked(booking())
     w.poll(minutes(70), a="offline")
@@ -153,6 +160,7 @@ def test_without_an_answer_the_known_schedule_stands_after_five_seconds():
     assert w.incident.resolution == "ended"
 
 
+@pytest.mark.covers("vyvx/overrun")
 def test_an_overrun_pages_and_is_looked_at_again():
     w = booked(booking(activated=[(60, None)]))
     w.poll(minutes(121), a="offline")
@@ -163,6 +171,7 @@ def test_an_overrun_pages_and_is_looked_at_again():
     assert w.incident.resolution == "ended"
 
 
+@pytest.mark.covers("vyvx/several-reservations", "vyvx/details-when")
 def test_an_old_schedule_is_read_again_before_it_holds_anything_back():
     w = booked(booking((0, 10)))
     w.wait_until(START + minutes(300))
@@ -205,6 +214,7 @@ def test_the_phase_is_read_by_expressions():
 GONE = engine.Expression(holds=lambda it: it["vanished"], of_vanishing=True)
 
 
+@pytest.mark.covers("vyvx/disappears")
 def test_a_reservation_that_disappears_on_air_is_told():
     w = booked(booking(), condition=GONE, during=frozenset({model.Phase.ON_AIR}))
     effects = w.poll(minutes(70), gone=["a"])
@@ -216,6 +226,7 @@ def test_a_reservation_that_disappears_on_air_is_told():
     assert w.incident.resolution == "recovered"
 
 
+@pytest.mark.covers("vyvx/disappears")
 def test_a_reservation_that_ended_has_not_disappeared():
     w = booked(booking(), condition=GONE)
     w.poll(minutes(70), gone=["a"])
@@ -225,6 +236,7 @@ def test_a_reservation_that_ended_has_not_disappeared():
     assert w.state.subjects == {}
 
 
+@pytest.mark.covers("vyvx/ends-offline")
 def test_an_outage_whose_reservation_ends_and_vanishes_has_ended():
     w = booked(booking())
     w.poll(minutes(70), a="offline")

@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.engine.worlds import minutes, of_kind, rule, world
 from watcher import model
 
 
+@pytest.mark.covers("vyvx/vanishes")
 def test_a_quiet_subject_is_forgotten_after_two_complete_polls_without_it():
     w = world(rule())
     w.poll(a="online", b="online")
@@ -25,6 +28,7 @@ def test_an_incomplete_poll_makes_nothing_vanish():
     assert "vyvx/a" in w.state.subjects
 
 
+@pytest.mark.covers("vyvx/vanishes")
 def test_a_firing_subject_that_vanishes_is_kept_for_a_day():
     w = world(rule())
     w.poll(a="offline", b="online")
@@ -69,6 +73,7 @@ def test_a_missing_subject_confirms_no_pending_alert():
     assert w.incidents == ()
 
 
+@pytest.mark.covers("vyvx/vanishes")
 def test_losing_most_subjects_at_once_needs_one_more_poll():
     w = world(rule())
     names = [f"s{number}" for number in range(20)]

@@ -79,6 +79,7 @@ def test_the_window_is_open_at_its_start():
     assert w.story == ["opened", "resolved"]
 
 
+@pytest.mark.covers("evpl/gap")
 def test_too_few_samples_decide_nothing():
     w = line(threshold(aggregate="avg", over=minutes(30), min_samples=3))
     feed(w, [99, 99])
@@ -111,6 +112,7 @@ def test_consecutive_asks_for_so_many_in_a_row(values, fires):
     assert (state(w) == "firing") is fires
 
 
+@pytest.mark.covers("evpl/gap")
 def test_a_gap_is_no_row():
     w = line(threshold(limit=95.0, consecutive=3))
     feed(w, [96, 96])
@@ -118,6 +120,7 @@ def test_a_gap_is_no_row():
     assert state(w) is None
 
 
+@pytest.mark.covers("evpl/direction")
 def test_the_worse_direction_counts():
     w = line(threshold())
     measure(w, sample(5, 10, "in"), sample(5, 85, "out"))
@@ -171,6 +174,7 @@ def test_keep_firing_for_is_counted_in_sample_time():
     assert state(w) is None
 
 
+@pytest.mark.covers("evpl/late")
 def test_a_late_sample_decides_nothing_about_the_past():
     w = line(threshold())
     feed(w, [10, 10])
@@ -179,6 +183,7 @@ def test_a_late_sample_decides_nothing_about_the_past():
     assert w.incidents == ()
 
 
+@pytest.mark.covers("evpl/late")
 def test_a_late_sample_counts_in_later_windows():
     w = line(threshold(aggregate="max", over=minutes(15)))
     feed(w, [10, 10])
@@ -188,6 +193,7 @@ def test_a_late_sample_counts_in_later_windows():
     assert state(w) == "firing"
 
 
+@pytest.mark.covers("evpl/late")
 def test_samples_that_are_old_on_arrival_say_nothing_about_now():
     w = line(threshold())
     w.poll(minutes(120), source="evpl", samples=[sample(5, 99)])

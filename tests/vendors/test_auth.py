@@ -135,6 +135,26 @@ async def test_a_revoked_token_is_refreshed_once_however_many_calls_it_fails(
     assert vendor.tokens == 2
 
 
+@pytest.mark.covers("token/rotated")
+async def test_a_secret_that_was_rotated_is_named_and_asked_for_no_more_than_needed(
+    vendor, connect, oauth2_account
+):
+    vendor.replies(body=b"{}")
+    api = connect(oauth2_account, name="lumen")
+    await api.get("/x")
+
+    async def rotated(request: web.Request) -> web.Response:
+        return web.Response(status=401, text='{"error": "invalid_client"}')
+
+    vendor.token_answer = rotated
+    vendor.replies(status=401)
+    with pytest.raises(
+        model.PermanentError, match=r"client_id and client_secret of \[accounts.lumen\]"
+    ):
+        await api.get("/x")
+    assert (vendor.tokens, len(vendor.asked)) == (2, 2)
+
+
 @pytest.mark.covers("token/revoked")
 async def test_a_401_that_a_fresh_token_does_not_cure_is_permanent(vendor, connect, oauth2_account):
     vendor.replies(status=401, text='{"code": 41, "message": "Invalid credentials"}')

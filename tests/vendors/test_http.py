@@ -274,7 +274,7 @@ async def test_hostile_text_in_an_error_is_bounded_and_on_one_line(vendor, conne
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.covers("evpl/codes", "evpl/403-53")
+@pytest.mark.covers("evpl/codes", "evpl/403-53", "evpl/quota-gone")
 @pytest.mark.parametrize(
     "case",
     [

@@ -1,0 +1,71 @@
+"""A vendor may add fields at any time: what is known is read as before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from watcher.vendors import evpl, http, internet_on_demand, naas, vyvx
+
+START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
+BY_ID = {"services"}  # objects whose keys are no fields
+
+
+def grown(body: object, name: str = "") -> object:
+    """Add fields that nobody knows to every object."""
+    if isinstance(body, list):
+        return [grown(each, name) for each in body]
+    if not isinstance(body, dict):
+        return body
+    known = {key: grown(each, key) for key, each in body.items()}
+    more = {"addedLater": {"nested": [1, None]}, "x-new": "text", "": None}
+    return known if name in BY_ID else {**known, **more}
+
+
+async def statuses(api: http.Api) -> object:
+    return await vyvx.Client(api).statuses()
+
+
+async def details(api: http.Api) -> object:
+    return await vyvx.Client(api).details("1234567")
+
+
+async def history(api: http.Api) -> object:
+    return await vyvx.Client(api).history("1234567", START, START + timedelta(hours=1))
+
+
+async def utilization(api: http.Api) -> object:
+    five = timedelta(minutes=5)
+    client = evpl.Client(api, operator_code="OP1", application_id="A1", granularity=five)
+    return await client.utilization(START, START + timedelta(hours=1))
+
+
+async def connections(api: http.Api) -> object:
+    return await internet_on_demand.Connections(api).all()
+
+
+async def inventory(api: http.Api) -> object:
+    return await naas.Naas(api, customer_number="1-ABCDE").all()
+
+
+@pytest.mark.covers("http/unknown-fields")
+@pytest.mark.parametrize(
+    ("read", "file"),
+    [
+        (statuses, "vyvx/status.json"),
+        (details, "vyvx/details.json"),
+        (history, "vyvx/history.json"),
+        (utilization, "evpl/page_2.json"),
+        (connections, "internet_on_demand/connections.json"),
+        (inventory, "internet_on_demand/inventory.json"),
+    ],
+)
+async def test_unknown_fields_change_nothing(vendor, connect, fixture_bytes, read, file):
+    body = fixture_bytes(file)
+    more = msgspec.json.encode(grown(msgspec.json.decode(body)))
+    vendor.replies(body=body)
+    before = await read(connect(attempts=1))
+    vendor.replies(body=more)
+    assert await read(connect(attempts=1)) == before
