@@ -15,7 +15,7 @@ from tests.chaos import slack_judge, vendor_judge
 from tests.chaos.evidence import Evidence, Examined
 
 PREFIX = "watcher/"
-COMMIT_SECONDS = 1.0  # from a run's answer to its durable result, on a busy machine
+COMMIT_SECONDS = 1.0  # from a message to the receipt that it was sent, on a busy machine
 DONE = {"done", "no_report", "failed", "skipped"}
 INTERRUPTING = {"kill", "stop", "start", "freeze"}
 
@@ -222,19 +222,26 @@ def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _examined(evidence: Evidence) -> Iterator[str]:
-    """One run for each service (the cooldown forbids more), and another only if it was cut off."""
+    """One run for each service (the cooldown forbids more), and another only if it was cut off.
+
+    Once readers were told what a run found, it was not cut off.
+    """
+    told: dict[str, float] = {}
+    for events in _events(evidence).values():
+        for event in events.values():
+            if event["kind"] == "diagnosed":
+                service = event["text"].removeprefix("Service Diagnostics for ").split(":")[0]
+                told[service] = min(event["heard"], told.get(service, float("inf")))
     by_service: dict[str, list[Examined]] = {}
     for one in evidence.examined:
         by_service.setdefault(one.service, []).append(one)
     for service, runs in by_service.items():
         for run, after in itertools.pairwise(runs):
             cut_off = any(
-                one.kind in INTERRUPTING
-                and one.began <= run.ended + COMMIT_SECONDS
-                and one.ended >= run.began
+                one.kind in INTERRUPTING and one.began <= after.began and one.ended >= run.began
                 for one in evidence.violence
             )
-            if not cut_off:
+            if not cut_off or told.get(service, float("inf")) < after.began:
                 yield f"{service} was examined at {run.began:.3f} and again at {after.began:.3f}"
             if after.began < run.ended:
                 yield f"{service} was examined twice at the same time, at {after.began:.3f}"

@@ -172,6 +172,15 @@ def test_an_event_may_come_twice_around_a_kill_and_be_missed_while_the_broker_wa
     assert checker.check(replace(story, messages=[*story.messages[:-1], later])) == []
 
 
+def test_a_run_may_be_repeated_when_a_kill_cut_it_off_and_not_when_its_findings_were_told():
+    runs = [Examined(service="S", began=at, ended=at + 0.1, whole=True) for at in (2.1, 4.0)]
+    cut_off = replace(TRUE, examined=runs, violence=[KILLED])
+    findings = json.loads(TRUE.messages[2].payload) | {"text": "Service Diagnostics for S: fine"}
+    told = replace(TRUE.messages[2], payload=json.dumps(findings).encode())
+    assert checker.check(cut_off) == []
+    assert checker.check(replace(cut_off, messages=[*TRUE.messages[:2], told, *TRUE.messages[3:]]))
+
+
 def test_the_last_poll_before_a_kill_may_have_been_seen_or_not():
     seen = [poll(1.0, "online"), poll(2.0, "offline"), poll(3.0, "online"), poll(5.0, "offline")]
     unsure = replace(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos import plan, run
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 SUBJECT = "7000001"
 
