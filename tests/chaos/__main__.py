@@ -1,6 +1,7 @@
 """`python -m tests.chaos --kills 200 [--seed N] [--daemons 2]`: the long run.
 
 Prints the seed, what is wrong, and one JSON line of figures; ends with 1 when anything is wrong.
+The daemon's log and what the checker saw stay in a temporary folder.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import pickle
 import secrets
 import signal
 import sys
@@ -37,6 +39,7 @@ def main() -> int:
     sys.stdout.flush()
     with shared() if arguments.daemons > 1 else contextlib.nullcontext() as database:
         outcome = asyncio.run(run.play(drawn, folder, database=database))
+    (folder / "evidence.pickle").write_bytes(pickle.dumps(outcome.evidence))
     for complaint in outcome.complaints:
         sys.stdout.write(f"{complaint}\n")
     sys.stdout.write(f"{json.dumps(outcome.figures(drawn))}\n")

@@ -229,8 +229,9 @@ def _examined(evidence: Evidence) -> Iterator[str]:
     told: dict[str, float] = {}
     for events in _events(evidence).values():
         for event in events.values():
-            if event["kind"] == "diagnosed":
-                service = event["text"].removeprefix("Service Diagnostics for ").split(":")[0]
+            if event["kind"] == "diagnosed" and " was not run" not in event["text"]:
+                rest = event["text"].removeprefix("Service Diagnostics for ")
+                service = rest.split(maxsplit=1)[0].rstrip(":;")
                 told[service] = min(event["heard"], told.get(service, float("inf")))
     by_service: dict[str, list[Examined]] = {}
     for one in evidence.examined:
