@@ -27,6 +27,7 @@ from watcher import (
     lifecycle,
     model,
     ports,
+    ruleset,
     systemd,
 )
 from watcher import clock as time
@@ -124,12 +125,13 @@ async def run(
                 metrics.reload.set(0)
                 log.error("rules not read again", faults=error.faults)
                 raise
+            changed = ruleset.describe(watch.rules, fresh)
             await watch.reload(fresh)
             metrics.reload.set(1)
             metrics.rules.set(len(fresh.rules))
-            log.info("rules read again", rules=len(fresh.rules), version=fresh.version)
+            log.info("rules read again", rules=len(fresh.rules), changed=changed)
             when = "are in force" if watch.state else "will be in force when this daemon leads"
-            return f"{len(fresh.rules)} rules {when}, version {fresh.version}"
+            return f"{len(fresh.rules)} rules {when}: {changed}"
 
         async def hang_up() -> None:
             with contextlib.suppress(model.FaultyConfigError):  # told by reload itself

@@ -50,7 +50,7 @@ class Leader:
         self.pollers: dict[str, poller.Poller] = {}
         self._database = database
         self._retention = retention
-        self._rules = rules
+        self.rules = rules
         self._sources = sources
         self._keys = keys
         self._clock = clock
@@ -67,11 +67,11 @@ class Leader:
     async def lead(self, token: int, group: asyncio.TaskGroup) -> None:
         """Load what the last commit left behind, and watch from there on in tasks of `group`."""
         state = engine.restore(
-            self._rules,
+            self.rules,
             await self._database.load(
                 now=self._clock.now(),
                 reopen_within=engine.REOPEN_WITHIN,
-                keep_samples=engine.keep_samples(self._rules),
+                keep_samples=engine.keep_samples(self.rules),
             ),
         )
         writer = ingest.Ingest(
@@ -98,7 +98,7 @@ class Leader:
         self._scheduler.add_job(self._prune, "cron", hour=RETENTION_HOUR, id="retention")
         self.state, self._writer, self.loops["ingest"] = state, writer, writer
         self._writing = group.create_task(writer.run(), name="ingest")
-        await writer.submit(engine.Reloaded(ruleset=self._rules))
+        await writer.submit(engine.Reloaded(ruleset=self.rules))
         self._metrics.leads.set(1)
         self._polling = [
             group.create_task(each.run(), name=f"poll {name}")
@@ -108,7 +108,7 @@ class Leader:
 
     async def reload(self, rules: engine.Ruleset) -> None:
         """Put other rules in force; on a daemon that stands by, for when it leads."""
-        self._rules = rules
+        self.rules = rules
         if self._writer is not None:
             await self._writer.submit(engine.Reloaded(ruleset=rules))
 
@@ -125,7 +125,7 @@ class Leader:
             await asyncio.wait([self._writing])
 
     async def _prune(self) -> None:
-        now, keep_samples = self._clock.now(), engine.keep_samples(self._rules)
+        now, keep_samples = self._clock.now(), engine.keep_samples(self.rules)
         try:
             await self._database.checkpoint(
                 now, reopen_within=engine.REOPEN_WITHIN, keep_samples=keep_samples

@@ -233,7 +233,7 @@ def _member(
         subject=alert.subject,
         rule=rule.name,
         name=scene.name,
-        labels=scene.labels,
+        labels={**scene.labels, **rule.labels} if rule.labels else scene.labels,
         state=model.AlertState.FIRING,
         from_=alert.entered_from,
         to=None if figure or alert.value is None else str(alert.value),

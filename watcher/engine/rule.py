@@ -138,7 +138,9 @@ class Rule:
     flapping: Flapping | None = None
     inhibited_by: tuple[str, ...] = ()  # names of rules
     equal: tuple[str, ...] = ()  # `labels.NAME`, `subject` or `source`
+    labels: Mapping[str, str] = field(default_factory=dict)  # added to its alerts' own
     runbook: str = ""
+    digest: str = ""  # of what is written; equal for two rules that say the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

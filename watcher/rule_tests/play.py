@@ -24,6 +24,7 @@ def run_through(written: Written) -> tuple[engine.Account, list[Difference]]:
     """Play a test; give also what came of it since the last expectation that says `told`."""
     test, script, account = written.test, Script(written), engine.Account()
     drive = engine.Drive(engine.restore(written.rules), now=test.start, answer=script.answer)
+    account.follow(drive.take(engine.Reloaded(ruleset=written.rules), test.start))  # as at a start
     found: list[Difference] = []
     for at, what in _plan(test, script):
         match what:

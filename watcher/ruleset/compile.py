@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,7 +81,9 @@ class Compiler:
             flapping=_flapping(rule),
             inhibited_by=rule.inhibited_by or (),
             equal=rule.equal or (),
+            labels=rule.labels,
             runbook=rule.runbook,
+            digest=hashlib.sha256(rule.model_dump_json().encode()).hexdigest()[:12],
         )
         title = self._template(written, "title", rule.title or _title(rule), bare, kinds)
         summary = rule.summary and self._template(written, "summary", rule.summary, bare, kinds)

@@ -228,6 +228,7 @@ class Rule(Part):
     equal: (
         Annotated[tuple[Equal, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
     ) = Field(None, description="What both alerts must have alike for inhibited_by")
+    labels: dict[str, str] = Field({}, description="Labels added to the rule's alerts")
     runbook: str = Field("", description="Address of the page that says what to do")
 
     @model_validator(mode="after")
