@@ -11,11 +11,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.postgresql import databases, postgresql_url, template
 
 __all__ = ["databases", "postgresql_url", "template"]  # fixtures for everybody
+
+
+# The gate judges a change, so it draws the same examples for the same tests; at a maintainer's desk
+# they are drawn anew each time, which is where a law finds what nobody thought of.
+hypothesis.settings.register_profile("gate", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("desk", deadline=None)
+hypothesis.settings.load_profile("gate" if os.environ.get("WATCHER_CI") else "desk")
 
 
 def pytest_configure(config: pytest.Config) -> None:
