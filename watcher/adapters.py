@@ -15,11 +15,11 @@ from watcher import engine, ports, ruleset
 from watcher.clock import Clock
 from watcher.receivers import broker, mqtt, slack, webhook
 from watcher.receivers import settings as receivers_keys
-from watcher.response import drawing, examine
+from watcher.response import backups, drawing, examine
 from watcher.settings import Settings
 from watcher.sources import kinds
 from watcher.sources import settings as sources_keys
-from watcher.vendors import diagnostics, http
+from watcher.vendors import diagnostics, http, preorder
 
 
 class Accounts:
@@ -101,6 +101,14 @@ def build_examiner(settings: Settings, accounts: Accounts) -> ports.Examiner | N
         return None
     client = diagnostics.Client(accounts[keys.account], keys.base_url, timeout=keys.timeout)
     return examine.DiagnosticsExaminer(client, keys, drawing.Easel())
+
+
+def build_qualifier(settings: Settings, accounts: Accounts) -> ports.Qualifier | None:
+    """Build what asks for backups; None when it is not configured."""
+    keys = settings.preorder
+    if keys is None:
+        return None
+    return backups.PreorderQualifier(preorder.Client(accounts[keys.account], keys))
 
 
 def build_broker(settings: Settings, clock: Clock) -> broker.Broker | None:

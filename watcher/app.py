@@ -100,6 +100,7 @@ async def run(
             inbox=database,
             sources=sources,
             examiner=adapters.build_examiner(settings, accounts),
+            qualifier=adapters.build_qualifier(settings, accounts),
             keys=settings.diagnostics or response_keys.Diagnostics(),
             clock=clock,
             bell=jobs_bell,

@@ -142,7 +142,7 @@ class Ingest:
             match effect:
                 case model.Incident():
                     self._delivery.ring()
-                case model.DetailsNeeded() | model.DiagnosisNeeded():
+                case model.DetailsNeeded() | model.DiagnosisNeeded() | model.AlternativesNeeded():
                     self._jobs.ring()
                 case model.PollNeeded():
                     self._pollers[effect.source].hurry()

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 LOOK_SECONDS = 1.0  # a ring is a hint; the store is looked at this often without one
 DETAILS_WITHIN = timedelta(seconds=5)  # a reservation's details gate paging for no longer (law 6)
 DETAILS_AT_ONCE = 8
+QUALIFY_WITHIN = timedelta(minutes=3)  # the vendor's own systems may have to be asked thrice
 DRAW_WITHIN = timedelta(seconds=30)  # beyond the vendor's timeout, for the PDF's picture
 LEASE_MARGIN = timedelta(seconds=10)  # for the commit of the result
 MAX_ATTEMPTS = 2
@@ -51,6 +52,7 @@ class Jobs:
         inbox: ports.Inbox,
         sources: Mapping[str, ports.Source],
         examiner: ports.Examiner | None,
+        qualifier: ports.Qualifier | None,
         keys: settings.Diagnostics,
         clock: time.Clock,
         bell: time.Bell,
@@ -61,6 +63,7 @@ class Jobs:
         self._inbox = inbox
         self._sources = sources
         self._examiner = examiner
+        self._qualifier = qualifier
         self._keys = keys
         self._clock = clock
         self._bell = bell
@@ -73,6 +76,7 @@ class Jobs:
                 size=keys.parallel,
                 work=self._diagnose,
             ),
+            _Pool(kind="alternatives", within=QUALIFY_WITHIN, size=1, work=self._qualify),
         )
 
     async def run(self) -> None:
@@ -188,6 +192,29 @@ class Jobs:
             report=found.report,
         )
         return self._ended(begun, found.status, found.message), found.paper
+
+    async def _qualify(self, job: ports.Job) -> tuple[model.Command, None]:
+        """Ask what could be ordered as a backup; whatever fails is said in the answer."""
+        address = job.key.partition("/")[2]
+        found = await self._backups(job, address)
+        return model.AlternativesRead(
+            incident=job.incident, address=address, offers=found.offers, why=found.why
+        ), None
+
+    async def _backups(self, job: ports.Job, address: str) -> ports.Backups:
+        if self._qualifier is None:
+            return ports.Backups(why="there is no [preorder] section in the config")
+        if job.attempts > MAX_ATTEMPTS:
+            why = f"it was interrupted {MAX_ATTEMPTS} times and is not asked again"
+            return ports.Backups(why=why)
+        try:
+            async with asyncio.timeout(QUALIFY_WITHIN.total_seconds()):
+                return await self._qualifier.qualify(address)
+        except TimeoutError:
+            within = model.format_duration(QUALIFY_WITHIN)
+            return ports.Backups(why=f"PX PreOrder gave no answer within {within}")
+        except (model.TemporaryError, model.PermanentError) as error:
+            return ports.Backups(why=str(error))
 
     def _ended(
         self, begun: model.Diagnosis, status: model.DiagnosisStatus, message: str

@@ -86,7 +86,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Work beside the writer that one daemon at a time may do; `kind`: details or diagnose."""
+    """Work beside the writer that one daemon at a time may do.
+
+    `kind` is details (`key`: the subject), diagnose (the run), or alternatives (INCIDENT/ADDRESS).
+    """
 
     kind: str
     key: str
@@ -284,6 +287,21 @@ class Examiner(Protocol):
 
     async def examine(self, *, run: str, service_id: str) -> Examination:
         """Run it once, without retries. Raises TemporaryError or PermanentError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backups:
+    """What could be ordered at an address, each in words; `why` says why nothing."""
+
+    offers: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Qualifier(Protocol):
+    """Asks what could be ordered, and orders nothing."""
+
+    async def qualify(self, address: str) -> Backups:
+        """Ask about one address. Raises TemporaryError or PermanentError."""
 
 
 Submit = Callable[[model.Event], Awaitable[None]]

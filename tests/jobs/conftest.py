@@ -192,6 +192,7 @@ class Scene:
             "inbox": self.shelf,
             "sources": {"vyvx": self.feed},
             "examiner": self.triage,
+            "qualifier": None,
             "keys": settings.Diagnostics(),
             "clock": self.clock,
             "bell": time.Bell(),

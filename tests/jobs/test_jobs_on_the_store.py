@@ -133,3 +133,51 @@ async def test_a_run_that_was_interrupted_twice_is_given_up(
     (failed,) = await commands_once(1)
     assert failed.diagnosis.status is model.DiagnosisStatus.FAILED
     assert "interrupted" in failed.diagnosis.message
+
+
+class Qualifier:
+    """Says what it is told to say; `asked` are the addresses."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.asked = []
+
+    async def qualify(self, address):
+        self.asked.append(address)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+HERE = "1 Main St, Denver, CO 80202"
+WANTED = model.AlternativesNeeded(incident="inc-1", address=HERE)
+
+
+@pytest.mark.covers("px/alternatives")
+async def test_an_incidents_backup_is_asked_for_once_by_its_address(
+    opened, ask, begin, commands_once
+):
+    qualifier = Qualifier(ports.Backups(offers=("Fiber 940 65.00",)))
+    await ask(WANTED, WANTED)
+    begin(qualifier=qualifier)
+    told = model.AlternativesRead(incident="inc-1", address=HERE, offers=("Fiber 940 65.00",))
+    assert await commands_once(1) == [told]
+    assert qualifier.asked == [HERE]
+
+
+@pytest.mark.covers("px/alternatives")
+@pytest.mark.parametrize(
+    ("qualifier", "why"),
+    [
+        (None, "there is no [preorder] section in the config"),
+        (Qualifier(model.TemporaryError("PX is down")), "PX is down"),
+        (Qualifier(model.PermanentError("check sales_code of [preorder]")), "check sales_code"),
+        (Qualifier(ports.Backups(why="outside the area")), "outside the area"),
+    ],
+)
+async def test_why_there_is_no_backup_is_an_answer(ask, begin, commands_once, qualifier, why):
+    await ask(WANTED)
+    begin(qualifier=qualifier)
+    (told,) = await commands_once(1)
+    assert told.offers == ()
+    assert why in told.why

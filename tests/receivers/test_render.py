@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.receivers.story import BEGIN, Story
 from watcher import model
-from watcher.receivers import render, thread, words
+from watcher.receivers import document, render, thread, words
 
 NOW = BEGIN + timedelta(seconds=3)
 RED, GREEN = "\N{LARGE RED CIRCLE}", "\N{LARGE GREEN CIRCLE}"
@@ -250,3 +250,14 @@ def test_slacks_limits_are_never_met(text, times, many):
         assert total(message) <= 12_000
         for kind, shown_text in shown(message):
             assert 0 < len(shown_text) <= (150 if kind == "header" else 3_000)
+
+
+@pytest.mark.covers("px/alternatives")
+def test_what_could_be_ordered_is_a_reply_and_an_event():
+    story = Story()
+    story.grow(model.EntryKind.ALTERNATIVES, "could be ordered as a backup at 1 Main St: Fiber")
+    dossier, entry = story.dossier(), story.timeline[-1]
+    assert thread.is_posted(entry)
+    assert "a backup at 1 Main St: Fiber" in thread.reply(dossier, [entry], now=BEGIN).text
+    event = document.event(story.incident, entry)
+    assert (event.kind, event.text) == ("alternatives", entry.text)

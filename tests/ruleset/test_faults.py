@@ -253,7 +253,7 @@ def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
         ("subjects: {vyvy/1: {}}", "there is no source 'vyvy'; expected SOURCE/ID; did you mean"),
         ("match: [{where: label.x == '1'}]", "'label' is not known; did you mean labels?"),
         ("match: [{where: labels.x}]", "expected true or false"),
-        ("subjects: {vyvx/1: {address: here}}", "is not supported yet"),
+        ("subjects: {vyvx/1: {address: here}}", "'here' is no address: write it as in '1 Main"),
         ("subjects: {iod/C1: {bandwidth: 500}}", "500 is no bandwidth: write it with its unit"),
         ("subjects: {iod/C1: {bandwidth: fast}}", "'fast' is no bandwidth: write it with its unit"),
         ("subjects: {vyvx/1: {contacts: {lumne: x}}}", "expected 'lumen', 'orange' or 'source'"),

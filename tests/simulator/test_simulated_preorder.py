@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watcher import model, simulator
+from watcher.response import backups
 from watcher.simulator import scenario as script
 from watcher.vendors import http, preorder, settings, wire
 from watcher.vendors.preorder import Outcome
@@ -111,3 +112,20 @@ async def test_what_was_never_offered_is_refused(make, transaction, choice, code
 async def test_a_scenario_changes_what_an_address_gets(sim, make):
     sim.change(preorder={"address": "1 Main St, Denver, CO 80202", "status": 410, "code": 1005})
     assert (await make().qualify(at(1))).outcome is Outcome.ORDERED
+
+
+@pytest.mark.covers("px/alternatives")
+@pytest.mark.parametrize(
+    ("number", "offers", "why"),
+    [
+        (1, ("Fiber 940 65.00", "DSL 20"), ""),
+        (2, (), "2 Main St N, Denver; 2 Main St S, Denver: correct address in the inventory"),
+        (3, (), " "),
+        (4, (), " "),
+    ],
+)
+async def test_an_address_of_the_inventory_becomes_words(make, number, offers, why):
+    qualifier = backups.PreorderQualifier(make())
+    found = await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
+    assert found.offers == offers
+    assert why in found.why

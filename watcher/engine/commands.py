@@ -8,7 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import alerts, details, incidents, polls, receivers, vanishing, wording
+from watcher.engine import (
+    alerts,
+    alternatives,
+    details,
+    incidents,
+    polls,
+    receivers,
+    vanishing,
+    wording,
+)
+from watcher.engine.rule import Extra
 from watcher.engine.state import IllegalCommand
 from watcher.engine.turn import Turn
 from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus, Sight
@@ -118,7 +128,7 @@ def detailed(turn: Turn, event: model.DetailsRead) -> None:
     subject = state.subjects.get(event.subject)
     if subject is None:
         return  # it vanished meanwhile
-    had = turn.scene(subject.key).extra.service_ids
+    had = turn.scene(subject.key).extra
     answered = replace(subject, asked_at=None, answered_at=turn.now)
     if event.details is not None:
         answered = replace(
@@ -152,7 +162,7 @@ def _update(
     alert: model.Alert,
     news: dict[str, str],
     *,
-    had: tuple[str, ...],
+    had: Extra,
     waited: bool,
 ) -> None:
     """Add late details to an incident, and examine the services that they have brought."""
@@ -165,10 +175,11 @@ def _update(
     scene = turn.scene(alert.subject)
     if rule.diagnose:
         have = scene.extra.service_ids
-        if not had and have:
+        if not had.service_ids and have:
             incidents.examine(turn, rule, scene, alert.incident)
         elif not have and waited:
             turn.write(alert.incident, EntryKind.DIAGNOSED, wording.no_service(scene.name))
+    alternatives.ask_late(turn, rule, scene, alert.incident, had=had, waited=waited)
 
 
 def _open_incident(turn: Turn, identity: str) -> model.Incident:

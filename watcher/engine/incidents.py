@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine import faults, flapping, storms, wording
+from watcher.engine import alternatives, faults, flapping, storms, wording
 from watcher.engine.identity import short_id
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
@@ -104,6 +104,7 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
         subject = turn.state.subjects.get(scene.key)
         if subject is None or subject.asked_at is None:  # else the details may bring one
             turn.write(identity, model.EntryKind.DIAGNOSED, wording.no_service(scene.name))
+    alternatives.ask(turn, rule, scene, identity)
 
 
 def _reopen(turn: Turn, rule: Rule, known: model.Incident, text: str) -> None:

@@ -129,6 +129,7 @@ class Rule:
     title: Template
     summary: Template | None = None
     diagnose: bool = False
+    alternatives: bool = False  # ask what could be ordered as a backup at the subject's address
     max_services: int = 3
     notify: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()  # names of labels
@@ -152,6 +153,7 @@ class Extra:
     contacts: tuple[model.Contact, ...] = ()
     runbook: str = ""
     expected_mbps: float | None = None  # the bandwidth that was bought
+    address: str = ""
 
 
 class Inventory(Protocol):

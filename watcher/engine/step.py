@@ -14,6 +14,7 @@ from typing import Any
 from watcher import model
 from watcher.engine import (
     alerts,
+    alternatives,
     commands,
     details,
     flapping,
@@ -159,6 +160,7 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     model.PollFailed: sight.failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.detailed,
+    model.AlternativesRead: alternatives.told,
     model.Diagnosed: commands.diagnosed,
     model.DiagnosisWanted: commands.want_diagnosis,
     model.Acknowledged: commands.acknowledge,

@@ -39,7 +39,11 @@ class Turn:
         self._entries: list[model.Entry] = []
         self._forgotten: dict[str, model.Forgotten] = {}
         self._wanted: dict[
-            model.DetailsNeeded | model.DiagnosisNeeded | model.PollNeeded, None
+            model.DetailsNeeded
+            | model.DiagnosisNeeded
+            | model.AlternativesNeeded
+            | model.PollNeeded,
+            None,
         ] = {}
         self._misfired: list[model.Misfired] = []
         self._silences: dict[str, model.Silence] = {}
@@ -157,7 +161,10 @@ class Turn:
         self._wanted = {
             need: None
             for need in self._wanted
-            if not (isinstance(need, model.DiagnosisNeeded) and need.incident in of)
+            if not (
+                isinstance(need, model.DiagnosisNeeded | model.AlternativesNeeded)
+                and need.incident in of
+            )
         }
 
     def touch(self, identity: str) -> None:
@@ -242,7 +249,13 @@ class Turn:
         self._samples = [sample for sample in self._samples if sample.subject != key]
         self._forgotten[key] = model.Forgotten(key=key)
 
-    def want(self, need: model.DetailsNeeded | model.DiagnosisNeeded | model.PollNeeded) -> None:
+    def want(
+        self,
+        need: model.DetailsNeeded
+        | model.DiagnosisNeeded
+        | model.AlternativesNeeded
+        | model.PollNeeded,
+    ) -> None:
         """Ask for work, once."""
         self._wanted[need] = None
 

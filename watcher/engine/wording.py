@@ -19,6 +19,7 @@ _ENDINGS = {
     model.Resolution.MERGED: "part of a storm",
 }
 _LABELS_IN_A_SENTENCE = 8
+_OFFERS_IN_A_SENTENCE = 6
 
 
 def value(what: model.Scalar) -> str:
@@ -137,6 +138,21 @@ def diagnosis(run: model.Diagnosis) -> str:
             return f"Service Diagnostics for {run.service_id} failed{detail}"
         case model.DiagnosisStatus.SKIPPED:
             return f"Service Diagnostics for {run.service_id} was not run{detail}"
+
+
+def alternatives(found: model.AlternativesRead) -> str:
+    """Say what could be ordered as a backup, or why nothing is known."""
+    if not found.offers:
+        return f"no backup to offer at {found.address}: {found.why or 'no reason given'}"
+    more = len(found.offers) - _OFFERS_IN_A_SENTENCE
+    told = "; ".join(found.offers[:_OFFERS_IN_A_SENTENCE])
+    rest = f"; and {more} more" if more > 0 else ""
+    return f"could be ordered as a backup at {found.address}: {told}{rest}"
+
+
+def no_address(name: str) -> str:
+    """Say why nobody asks what could be ordered as a backup."""
+    return f"no backup was looked for: the inventory has no address for {name}"
 
 
 def no_service(name: str) -> str:

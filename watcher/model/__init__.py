@@ -21,6 +21,8 @@ from watcher.model.durations import format_duration, parse_duration
 from watcher.model.errors import AmbiguousError, FaultyConfigError, PermanentError, TemporaryError
 from watcher.model.events import (
     Acknowledged,
+    AlternativesNeeded,
+    AlternativesRead,
     Command,
     DetailsNeeded,
     DetailsRead,
@@ -65,6 +67,8 @@ __all__ = [
     "Acknowledged",
     "Alert",
     "AlertState",
+    "AlternativesNeeded",
+    "AlternativesRead",
     "AmbiguousError",
     "Booking",
     "Command",

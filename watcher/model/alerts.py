@@ -61,6 +61,7 @@ class EntryKind(StrEnum):
     DETAILED = "detailed"
     DIAGNOSING = "diagnosing"
     DIAGNOSED = "diagnosed"
+    ALTERNATIVES = "alternatives"  # what could be ordered as a backup, or why nothing
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
     NOTED = "noted"

@@ -70,6 +70,16 @@ class DiagnosisWanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlternativesRead:
+    """What could be ordered as a backup at an address was asked for; `why` says why nothing."""
+
+    incident: str
+    address: str
+    offers: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
     """A person has taken the incident."""
 
@@ -138,6 +148,7 @@ Command = (
     DetailsRead
     | Diagnosed
     | DiagnosisWanted
+    | AlternativesRead
     | Acknowledged
     | Unacknowledged
     | ResolvedByHand
@@ -174,6 +185,14 @@ class DiagnosisNeeded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlternativesNeeded:
+    """Ask once for this incident what could be ordered as a backup at an address."""
+
+    incident: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollNeeded:
     """A pending alert is due: this source's next poll decides about it, so poll now."""
 
@@ -202,6 +221,7 @@ Effect = (
     | Forgotten
     | DetailsNeeded
     | DiagnosisNeeded
+    | AlternativesNeeded
     | PollNeeded
     | Misfired
 )

@@ -72,6 +72,7 @@ class Compiler:
             severity=rule.severity,
             title=lambda _: "",
             diagnose=rule.diagnose,
+            alternatives=rule.alternatives,
             max_services=rule.max_services,
             notify=tuple(self._receivers) if rule.notify is None else rule.notify,
             group_by=tuple(name.removeprefix("labels.") for name in rule.group_by or ()),

@@ -78,6 +78,7 @@ def _joined(found: Sequence[engine.Extra]) -> engine.Extra:
         labels=labels,
         contacts=tuple(contacts.values()),
         runbook=next((extra.runbook for extra in found if extra.runbook), ""),
+        address=next((extra.address for extra in found if extra.address), ""),
         expected_mbps=next((e.expected_mbps for e in found if e.expected_mbps is not None), None),
     )
 
@@ -122,4 +123,5 @@ def _extra(entry: schema.Entry) -> engine.Extra:
         ),
         runbook=entry.runbook,
         expected_mbps=entry.bandwidth,
+        address=entry.address,
     )

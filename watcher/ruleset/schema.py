@@ -23,9 +23,9 @@ from pydantic import (
 
 from watcher import engine, model
 from watcher.fields import Duration, Section
-from watcher.vendors import internet_on_demand
+from watcher.vendors import internet_on_demand, preorder
 
-LATER = frozenset({"alternatives", "bandwidth", "approval", "address", "internet_on_demand"})
+LATER = frozenset({"bandwidth", "approval", "internet_on_demand"})
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 STORM = "storm"  # the rule of a storm's incident
@@ -46,6 +46,14 @@ def _mbps(value: object) -> float:
     if not mbps:
         raise ValueError(f"{value!r} is no bandwidth: write it with its unit, as in 500 Mbps")
     return mbps
+
+
+def _postal(value: str) -> str:
+    try:
+        preorder.read_address(value)
+    except model.PermanentError as error:
+        raise ValueError(str(error)) from error
+    return value.strip()
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
@@ -212,6 +220,9 @@ class Rule(Part):
     max_services: Annotated[StrictInt, Field(ge=1, le=20)] = Field(
         3, description="At most so many services are diagnosed for one incident"
     )
+    alternatives: StrictBool = Field(
+        default=False, description="Ask PX PreOrder what could be ordered as a backup"
+    )
     notify: Words | None = Field(None, description="Receivers; absent: all of them")
     group_by: (
         Annotated[tuple[Label, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
@@ -253,6 +264,7 @@ class Rule(Part):
                 "where": self.where,
                 "for": self.for_,
                 "diagnose": self.diagnose,
+                "alternatives": self.alternatives,
                 "group_by": self.group_by,
             }.items():
                 if given:
@@ -283,6 +295,10 @@ class Entry(Part):
     runbook: str = Field("", description="Address of the page that says what to do")
     bandwidth: Bandwidth | None = Field(
         None, description="What was bought, as in 500 Mbps; rules read it as expected_mbps"
+    )
+
+    address: Annotated[str, AfterValidator(_postal)] = Field(
+        "", description="As in 1 Main St, Denver, CO 80202: where alternatives are asked for"
     )
 
 

@@ -63,6 +63,7 @@ RECEIPT = Document(model.Receipt)
 _COMMANDS: dict[str, type[model.Command]] = {
     "details_read": model.DetailsRead,
     "diagnosed": model.Diagnosed,
+    "alternatives_read": model.AlternativesRead,
     "diagnosis_wanted": model.DiagnosisWanted,
     "acknowledged": model.Acknowledged,
     "unacknowledged": model.Unacknowledged,

@@ -280,6 +280,16 @@ class Consequences:
             }
             for wanted in changes.diagnoses.values()
         ]
+        rows += [
+            {
+                "kind": "alternatives",
+                "key": f"{wanted.incident}/{wanted.address}",
+                "incident": wanted.incident,
+                "service_id": "",
+                **new,
+            }
+            for wanted in changes.alternatives
+        ]
         await write_rows(self._connection, self._database.insert_new(tables.jobs), rows)
         if changes.diagnoses:
             # Asking twice is one run, also when the first has been started or is over.

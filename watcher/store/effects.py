@@ -23,6 +23,7 @@ class Changes:
     silences: dict[str, model.Silence] = field(default_factory=dict)
     details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
     diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
+    alternatives: list[model.AlternativesNeeded] = field(default_factory=list)
 
     @property
     def only_health(self) -> bool:
@@ -38,6 +39,7 @@ class Changes:
             or self.silences
             or self.details
             or self.diagnoses
+            or self.alternatives
         )
 
 
@@ -67,6 +69,8 @@ def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901, PLR0912  
                 changes.details[effect.subject] = effect
             case model.DiagnosisNeeded():
                 changes.diagnoses[effect.run] = effect
+            case model.AlternativesNeeded():
+                changes.alternatives.append(effect)
             case model.Forgotten():
                 _forget(changes, effect.key)
             case model.PollNeeded() | model.Misfired():
