@@ -7,7 +7,7 @@ with the machine's next boot, sees to it that a service that systemd restarts sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -33,8 +33,17 @@ class Channel(Protocol):
 class Alarm:
     """Pushed onto the daemon's exit stack: cries when the database ended it."""
 
-    def __init__(self, *, instance: str, channels: Iterable[Channel], mark: Path) -> None:
+    def __init__(
+        self,
+        *,
+        instance: str,
+        channels: Iterable[Channel],
+        mark: Path,
+        relieved: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """`relieved` says whether another daemon leads; it raises TemporaryError if it cannot."""
         self._instance = instance
+        self._relieved = relieved
         self._channels = tuple(channels)
         self._mark = mark
 
@@ -52,6 +61,9 @@ class Alarm:
         del kind, traceback
         if not isinstance(error, model.TemporaryError) or self._mark.exists():
             return False
+        if await self._is_relieved():
+            log.info("another daemon leads", error=str(error))
+            return False
         text = (
             f"Watcher on {self._instance} cannot keep its records and stops watching until it can:"
             f" {error}"
@@ -60,6 +72,14 @@ class Alarm:
             for channel in self._channels:
                 group.create_task(self._cry(channel, text), name=f"alarm {channel.name}")
         return False
+
+    async def _is_relieved(self) -> bool:
+        """Whether nothing is lost: a daemon that was frozen finds its connections ended."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await self._relieved()
+        except (model.TemporaryError, TimeoutError):
+            return False
 
     async def _cry(self, channel: Channel, text: str) -> None:
         try:

@@ -174,10 +174,15 @@ async def run(
         )
         await stack.enter_async_context(desk.serve(settings.control.socket))
 
+        async def relieved() -> bool:
+            daemons = await database.daemons()
+            return any(one.leads and one.instance != settings.instance for one in daemons)
+
         siren = alarm.Alarm(
             instance=settings.instance,
             channels=[one for one in receivers.values() if isinstance(one, slack.SlackReceiver)],
             mark=settings.control.socket.with_name("database-failed"),
+            relieved=relieved,
         )
         stack.push_async_exit(siren)
         group = await stack.enter_async_context(lifecycle.tasks())

@@ -28,8 +28,22 @@ async def end_with(error: Exception, siren: alarm.Alarm) -> None:
             raise error
 
 
-def made(tmp_path, *channels: Channel) -> alarm.Alarm:
-    return alarm.Alarm(instance="ops1", channels=channels, mark=tmp_path / "database-failed")
+async def nobody_else() -> bool:
+    return False
+
+
+async def another() -> bool:
+    return True
+
+
+async def unknown() -> bool:
+    raise model.TemporaryError("the database does not answer")
+
+
+def made(tmp_path, *channels: Channel, relieved=nobody_else) -> alarm.Alarm:
+    return alarm.Alarm(
+        instance="ops1", channels=channels, mark=tmp_path / "database-failed", relieved=relieved
+    )
 
 
 FULL = model.TemporaryError("database watcher.db cannot grow, its disk is full: free some space")
@@ -42,6 +56,18 @@ async def test_a_full_disk_is_said_on_every_channel(tmp_path):
         (text,) = channel.said
         assert "Watcher on ops1 cannot keep its records" in text
         assert "free some space" in text
+
+
+async def test_a_daemon_that_woke_up_relieved_of_its_lead_says_nothing(tmp_path):
+    channel = Channel()
+    await end_with(FULL, made(tmp_path, channel, relieved=another))
+    assert channel.said == []
+
+
+async def test_a_database_that_cannot_say_who_leads_is_said(tmp_path):
+    channel = Channel()
+    await end_with(FULL, made(tmp_path, channel, relieved=unknown))
+    assert len(channel.said) == 1
 
 
 async def test_a_restarted_service_does_not_say_it_again(tmp_path):
