@@ -205,13 +205,17 @@ async def play(
     patience: float = 90.0,
     database: Database | None = None,
     launcher: tuple[str, ...] = ("-m", "watcher"),
+    expected: str = "",
 ) -> Outcome:
-    """Play a plan to its end; `patience` in seconds is how long it may take to tell the rest."""
+    """Play a plan to its end; `patience` in seconds is how long it may take to tell the rest.
+
+    A complaint that has `expected` in it ends the waiting.
+    """
     began = now()
     async with stage(plan, folder, database=database, launcher=launcher) as world:
         await _act(plan, world)
         await processes.control(world.session, world.addresses, clear="all")
-        evidence, complaints = await _settle(world, patience)
+        evidence, complaints = await _settle(world, patience, expected)
         return Outcome(
             complaints=complaints,
             evidence=evidence,
@@ -258,7 +262,7 @@ async def _act(plan: Plan, world: Stage) -> None:
         await wait(plan.ends)
 
 
-async def _settle(world: Stage, patience: float) -> tuple[Evidence, list[str]]:
+async def _settle(world: Stage, patience: float, expected: str) -> tuple[Evidence, list[str]]:
     """Wait until the checker has nothing to say, twice in a row with quiet in between."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
@@ -266,7 +270,8 @@ async def _settle(world: Stage, patience: float) -> tuple[Evidence, list[str]]:
     while True:
         evidence = await world.collect()
         complaints = checker.check(evidence)
-        hopeless = evidence.faults or loop.time() > deadline
+        found = expected and any(expected in complaint for complaint in complaints)
+        hopeless = found or evidence.faults or loop.time() > deadline
         if (not complaints and clean) or (complaints and hopeless):
             return evidence, complaints
         clean = not complaints
