@@ -114,7 +114,7 @@ def diagnosed(turn: Turn, event: model.Diagnosed) -> None:
     turn.write(
         incident.id,
         kind,
-        wording.diagnosis(run),
+        wording.diagnosis(run) + wording.since_before(incident.diagnostics, run),
         run=run.run,
         service_id=run.service_id,
         status=str(run.status),

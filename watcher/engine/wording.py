@@ -5,6 +5,7 @@ Law: receivers decide how a sentence looks, never what it says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from watcher import model
@@ -12,6 +13,7 @@ from watcher.engine import faults
 from watcher.engine.rule import Blind, Expression, NoData, Rule, Threshold, Transition
 from watcher.engine.scene import Scene, stamp
 from watcher.engine.state import State
+from watcher.model import comparison
 
 _ENDINGS = {
     model.Resolution.VANISHED: "resolved because the vendor has not listed it for 24 h",
@@ -19,6 +21,7 @@ _ENDINGS = {
     model.Resolution.MERGED: "part of a storm",
 }
 _LABELS_IN_A_SENTENCE = 8
+_COMPARED = 5  # differences between two diagnoses that one sentence names
 _OFFERS_IN_A_SENTENCE = 6
 
 
@@ -138,6 +141,21 @@ def diagnosis(run: model.Diagnosis) -> str:
             return f"Service Diagnostics for {run.service_id} failed{detail}"
         case model.DiagnosisStatus.SKIPPED:
             return f"Service Diagnostics for {run.service_id} was not run{detail}"
+
+
+def since_before(earlier: Sequence[model.Diagnosis], run: model.Diagnosis) -> str:
+    """Say what is different from the run before for the same service; empty without one."""
+    before = [each for each in earlier if each.service_id == run.service_id and each.run != run.run]
+    found = comparison.compare(before[-1], run) if before else None
+    if found is None:
+        return ""
+    said = [f"{was} -> {now.partition(': ')[2]}" for was, now in found.changed]
+    said += [f"new: {line}" for line in found.appeared]
+    said += [f"gone: {line}" for line in found.gone]
+    if found.disposition:
+        said.insert(0, f"was {found.disposition[0] or 'without a disposition'}")
+    more = f"; and {len(said) - _COMPARED} more" if len(said) > _COMPARED else ""
+    return f". Since the run before: {'; '.join(said[:_COMPARED]) or 'nothing changed'}{more}"
 
 
 def alternatives(found: model.AlternativesRead) -> str:
