@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from watcher import clock, jobs, model
+from watcher import clock, model
+from watcher.jobs import details, diagnoses, loop, work
 from watcher.response import settings
 
 DONE = model.DiagnosisStatus.DONE
@@ -47,7 +48,7 @@ async def test_details_that_cannot_be_had_are_answered_with_the_reason(scene, er
 
 
 async def test_details_that_hang_are_given_up(scene, monkeypatch):
-    monkeypatch.setattr(jobs, "DETAILS_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(details, "DETAILS_WITHIN", timedelta(milliseconds=20))
     scene.feed.answer = None
     scene.details()
     scene.start()
@@ -126,7 +127,7 @@ async def test_a_run_that_fails_says_so_and_is_not_repeated(scene, error):
 
 
 async def test_a_run_that_hangs_fails_within_its_time(scene, monkeypatch):
-    monkeypatch.setattr(jobs, "DRAW_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(diagnoses, "DRAW_WITHIN", timedelta(milliseconds=20))
     scene.triage.gate.clear()
     scene.diagnose()
     scene.start(keys=settings.Diagnostics(timeout=timedelta(0)))
@@ -154,12 +155,12 @@ async def test_diagnoses_run_side_by_side_up_to_the_limit_and_details_pass_them(
 
 
 async def test_a_freed_place_and_a_ring_are_used_at_once(scene, monkeypatch):
-    monkeypatch.setattr(jobs, "LOOK_SECONDS", 3_600)
+    monkeypatch.setattr(loop, "LOOK_SECONDS", 3_600)
     bell = clock.Bell()
-    for number in range(3 * jobs.DETAILS_AT_ONCE):
+    for number in range(3 * details.DETAILS_AT_ONCE):
         scene.details(f"vyvx/{number}")
     scene.start(bell=bell)
-    await scene.shelf.until(f"details/vyvx/{3 * jobs.DETAILS_AT_ONCE - 1}")
+    await scene.shelf.until(f"details/vyvx/{3 * details.DETAILS_AT_ONCE - 1}")
     await settle()
     scene.details("vyvx/late")
     bell.ring()
@@ -199,7 +200,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_is_gone(scene, monkeypatch)
 
 
 async def test_a_run_that_daemons_die_of_is_given_up(scene):
-    scene.diagnose(attempts=jobs.MAX_ATTEMPTS)
+    scene.diagnose(attempts=work.MAX_ATTEMPTS)
     scene.start()
     await scene.shelf.until("diagnose/run-1")
     failed = scene.shelf.commands["diagnose/run-1"].diagnosis

@@ -1,0 +1,34 @@
+"""What a kind of work is to the loop: how much of it at once, for how long, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from watcher import model, ports
+
+MAX_ATTEMPTS = 2  # of work that a daemon died of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A job has ended: its result, and the paper that it brought."""
+
+    command: model.Command
+    paper: ports.Paper | None = None
+
+
+Work = Callable[[ports.Job], Awaitable[Done]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """So many jobs of one kind at once, each for at most `within`."""
+
+    kind: str
+    within: timedelta
+    size: int
+    work: Work
+    running: set[asyncio.Task[None]] = field(default_factory=set)
