@@ -6,12 +6,11 @@ The daemon and `watcher check --connect` both build them here: what was checked 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import aiohttp
 
-from watcher import engine, ports, ruleset
+from watcher import engine, ports, ruleset, status
 from watcher.clock import Clock
 from watcher.receivers import broker, mqtt, slack, webhook
 from watcher.receivers import settings as receivers_keys
@@ -47,21 +46,11 @@ class Accounts:
         return self._built[name]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """The calls of a calendar month (UTC) that an account has used of its budget."""
-
-    account: str
-    month: str
-    calls: int
-    calls_per_month: int
-
-
-async def usages(settings: Settings, meter: ports.Reading, now: datetime) -> list[Usage]:
+async def usages(settings: Settings, meter: ports.Reading, now: datetime) -> list[status.Usage]:
     """Read what the accounts that have a budget used of it this month; raises TemporaryError."""
     month = f"{now:%Y-%m}"
     return [
-        Usage(
+        status.Usage(
             account=name,
             month=month,
             calls=await meter.calls(name, month),

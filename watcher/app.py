@@ -11,7 +11,6 @@ from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 
@@ -20,7 +19,6 @@ from watcher import (
     alarm,
     control,
     delivery,
-    engine,
     heartbeat,
     jobs,
     leader,
@@ -28,6 +26,7 @@ from watcher import (
     model,
     ports,
     ruleset,
+    status,
     systemd,
 )
 from watcher import clock as time
@@ -56,9 +55,8 @@ async def run(
     anything is started, PermanentError or TemporaryError for what a person must see, and an
     ExceptionGroup for what nobody expected.
     """
-    stop = stop or asyncio.Event()
+    stop, up = stop or asyncio.Event(), asyncio.Event()
     clock = time.SystemClock()
-    started = clock.now()
     extra = extra or {}
     rules = adapters.read_rules(settings, extra)
     inbox_bell, jobs_bell, delivery_bell = time.Bell(), time.Bell(), time.Bell()
@@ -119,16 +117,29 @@ async def run(
             pollers=watch.pollers,
         )
 
+        reporter = status.Reporter(
+            instance=settings.instance,
+            version=version("watcher"),
+            since=clock.now(),
+            standing=database,
+            metrics=metrics,
+            seen=watch.seen,
+            receivers=teller.states,
+            usages=lambda: adapters.usages(settings, database, clock.now()),
+        )
+
         async def reload() -> str:
             try:
                 fresh = adapters.read_rules(settings, extra)
             except model.FaultyConfigError as error:
                 metrics.reload.set(0)
+                reporter.refused = error.faults
                 log.error("rules not read again", faults=error.faults)
                 raise
             changed = ruleset.describe(watch.rules, fresh)
             await watch.reload(fresh)
             metrics.reload.set(1)
+            reporter.refused = ()
             metrics.rules.set(len(fresh.rules))
             log.info("rules read again", rules=len(fresh.rules), changed=changed)
             when = "are in force" if watch.state else "will be in force when this daemon leads"
@@ -138,30 +149,13 @@ async def run(
             with contextlib.suppress(model.FaultyConfigError):  # told by reload itself
                 await reload()
 
-        async def status() -> Mapping[str, Any]:
-            return {
-                "instance": settings.instance,
-                "version": version("watcher"),
-                "since": started,
-                "daemons": await database.daemons(),
-                "receivers": _receivers(teller),
-                "accounts": await adapters.usages(settings, database, clock.now()),
-                **(_live(watch.state) if watch.state else await _stored(database)),
-            }
-
-        async def exposition() -> bytes:
-            with contextlib.suppress(model.TemporaryError):  # then as it was last read
-                for one in await adapters.usages(settings, database, clock.now()):
-                    metrics.calls.labels(one.account).set(one.calls)
-            return _exposition(metrics, watch.state, teller)
-
         if settings.web.listen:
             await stack.enter_async_context(
                 server.serving(
                     settings.web,
                     stuck=pulse.stuck,
-                    ready=lambda: True,
-                    metrics=exposition,
+                    ready=lambda: up.is_set() and not stop.is_set(),
+                    metrics=reporter.exposition,
                 )
             )
         desk = control.Control(
@@ -169,7 +163,7 @@ async def run(
             inbox=database,
             ingest=inbox_bell,
             clock=clock,
-            status=status,
+            status=reporter.read,
             reload=reload,
         )
         await stack.enter_async_context(desk.serve(settings.control.socket))
@@ -190,9 +184,7 @@ async def run(
             lifecycle.signals(stop, lambda: group.create_task(hang_up(), name="reload"))
         )
         telling = group.create_task(teller.run(), name="delivery")
-        others = [
-            group.create_task(pulse.feed(lambda: _in_one_line(watch.state, teller)), name="pulse")
-        ]
+        others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:
             others.append(group.create_task(hub.run(), name="mqtt"))
         working = group.create_task(worker.run(), name="jobs")
@@ -219,6 +211,7 @@ async def run(
             await asyncio.wait([waiting])
         siren.rest()
         systemd.ready()
+        up.set()
         log.info("watching", instance=settings.instance, sources=list(sources))
         await stop.wait()
 
@@ -234,65 +227,3 @@ async def run(
 
 def _tell_nobody(_: model.SourceHealth) -> None:
     """Without a broker the health of a source is on the metrics and in `watcher status` alone."""
-
-
-def _live(state: engine.State) -> dict[str, Any]:
-    statuses = [incident.status for incident in state.incidents.values()]
-    return {"sources": list(state.health.values()), **_counted(statuses)}
-
-
-async def _stored(database: store.Store) -> dict[str, Any]:
-    """Say what the daemon that leads last wrote."""
-    live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
-    incidents = await database.incidents(statuses=live, limit=1_000_000)
-    return {
-        "sources": await database.sources(),
-        **_counted([incident.status for incident in incidents]),
-    }
-
-
-def _counted(statuses: list[model.IncidentStatus]) -> dict[str, int]:
-    return {
-        "open": statuses.count(model.IncidentStatus.OPEN),
-        "acknowledged": statuses.count(model.IncidentStatus.ACKNOWLEDGED),
-    }
-
-
-def _receivers(teller: delivery.Delivery) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "failing": not one.ok,
-            "error": one.error,
-            "owed": one.owed,
-            "owed_since": one.owed_since,
-        }
-        for name, one in teller.states().items()
-    ]
-
-
-def _exposition(metrics: Metrics, state: engine.State | None, teller: delivery.Delivery) -> bytes:
-    """Bring the gauges of what is open and owed up to date, and write all metrics."""
-    if state is not None:
-        live = _live(state)
-        metrics.incidents.labels(model.IncidentStatus.OPEN).set(live["open"])
-        metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(live["acknowledged"])
-    for name, one in teller.states().items():
-        metrics.owed.labels(name).set(one.owed)
-        metrics.oldest_owed.labels(name).set(one.owed_since.timestamp() if one.owed_since else 0)
-        metrics.failing.labels(name).set(not one.ok)
-    return metrics.exposition()
-
-
-def _in_one_line(state: engine.State | None, teller: delivery.Delivery) -> str:
-    """Write what `systemctl status` shows."""
-    failing = [name for name, one in teller.states().items() if not one.ok]
-    told = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
-    if state is None:
-        return f"stands by: another daemon leads, {told}"
-    seen = [health.sight is model.Sight.SEEN for health in state.health.values()]
-    live = _live(state)
-    return (
-        f"{sum(seen)} of {len(seen)} sources seen, {live['open']} incidents open,"
-        f" {live['acknowledged']} acknowledged, {told}"
-    )

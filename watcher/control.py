@@ -54,7 +54,7 @@ class Control:
         inbox: ports.Inbox,
         ingest: time.Bell,
         clock: time.Clock,
-        status: Callable[[], Awaitable[Mapping[str, Any]]],
+        status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
     ) -> None:
         self._library = library

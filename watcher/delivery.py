@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from watcher import clock as time
-from watcher import model, ports
+from watcher import model, ports, status
 
 log = structlog.get_logger()
 
@@ -26,22 +26,6 @@ FIRST_PAUSE = 1.0  # seconds after the first failure, doubled with each further 
 LONGEST_PAUSE = 15.0  # so that people are told soon after Slack or the broker is back
 PERMANENT_PAUSE = 60.0  # a person has to mend something; look again this often
 GRACE_SECONDS = 10.0  # at the end, for the act in hand and its receipt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverState:
-    """How a receiver does; `owed_since` is the oldest entry that it could not be told."""
-
-    failing_since: datetime | None = None
-    error: str = ""
-    permanent: bool = False
-    owed: int = 0
-    owed_since: datetime | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the last telling succeeded."""
-        return self.failing_since is None
 
 
 class _ClosingError(Exception):
@@ -123,10 +107,10 @@ class Delivery:
         self._grace_seconds = grace_seconds
         self._jitter = jitter
 
-    def states(self) -> dict[str, ReceiverState]:
+    def states(self) -> dict[str, status.ReceiverState]:
         """Say of each receiver how it does."""
         return {
-            name: ReceiverState(
+            name: status.ReceiverState(
                 failing_since=worker.failing_since,
                 error=worker.error,
                 permanent=worker.permanent,

@@ -16,7 +16,7 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # 
 )
 
 from watcher import clock as time
-from watcher import engine, ingest, lifecycle, model, ports
+from watcher import engine, ingest, lifecycle, model, ports, status
 from watcher.metrics import Metrics
 from watcher.sources import poller
 from watcher.sources import settings as sources_keys
@@ -105,6 +105,17 @@ class Leader:
             for name, each in self.pollers.items()
         ]
         self._scheduler.start()
+
+    def seen(self) -> status.Seen | None:
+        """Say how well the sources are seen and what is open; None on one that stands by."""
+        if self.state is None:
+            return None
+        found = [incident.status for incident in self.state.incidents.values()]
+        return status.Seen(
+            sources=tuple(self.state.health.values()),
+            open=found.count(model.IncidentStatus.OPEN),
+            acknowledged=found.count(model.IncidentStatus.ACKNOWLEDGED),
+        )
 
     async def reload(self, rules: engine.Ruleset) -> None:
         """Put other rules in force; on a daemon that stands by, for when it leads."""

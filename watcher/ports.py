@@ -5,7 +5,7 @@ Law: an adapter implements a port and imports no loop; a loop imports ports and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -118,6 +118,28 @@ class Debt:
     token: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """One that uses the database now."""
+
+    instance: str
+    since: datetime
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How many incidents a receiver has not been told everything of, and since when.
+
+    `failing_since` and `error` are those of the oldest one that could not be told, by any daemon.
+    """
+
+    owed: int = 0
+    oldest: datetime | None = None
+    failing_since: datetime | None = None
+    error: str = ""
+
+
 class Ledger(Protocol):
     """What ingest needs of the store; every verb raises TemporaryError when the database fails."""
 
@@ -168,6 +190,22 @@ class Library(Protocol):
 
     async def consumed(self, key: str) -> bool:
         """Tell whether the command that was put in under this key has been stepped."""
+
+
+class Standing(Protocol):
+    """What is written down of how all daemons do; every verb raises TemporaryError."""
+
+    async def daemons(self) -> list[Daemon]:
+        """Read who is there, the one that leads first."""
+
+    async def sources(self) -> list[model.SourceHealth]:
+        """Read the health of every source, by name."""
+
+    async def counts(self) -> Mapping[model.IncidentStatus, int]:
+        """Count the incidents that are not over, by status; one of no incident is left out."""
+
+    async def backlog(self) -> Mapping[str, Backlog]:
+        """Count what is owed, by receiver; one that is owed nothing is left out."""
 
 
 class Workshop(Protocol):

@@ -9,8 +9,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from watcher import model
-from watcher.receivers import document, topics
+from watcher import document, model
+from watcher.receivers import topics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))

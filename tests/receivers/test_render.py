@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.receivers.story import BEGIN, Story
-from watcher import model
-from watcher.receivers import document, render, thread, words
+from watcher import document, model
+from watcher.receivers import render, thread, words
 
 NOW = BEGIN + timedelta(seconds=3)
 RED, GREEN = "\N{LARGE RED CIRCLE}", "\N{LARGE GREEN CIRCLE}"

@@ -8,8 +8,7 @@ from sqlalchemy import event
 
 from tests.store import making
 from tests.store.making import HOUR, MINUTE, NOW, SECOND
-from watcher import model
-from watcher.store import queries
+from watcher import model, ports
 
 BOTH = ("noc", "mqtt")
 
@@ -99,7 +98,7 @@ async def test_what_is_new_is_owed_again(opened, token, outage, news):
         await opened.settle(told(debt), debt.token, again_at=None)
     await opened.commit(token, making.commit(making.incident(**news), at=NOW + MINUTE))
     assert await opened.backlog() == {
-        receiver: queries.Backlog(owed=1, oldest=NOW + MINUTE) for receiver in BOTH
+        receiver: ports.Backlog(owed=1, oldest=NOW + MINUTE) for receiver in BOTH
     }
     assert [debt.receipt.told_through for debt in await claim(opened, now=NOW + MINUTE)] == [1, 1]
 
@@ -190,14 +189,35 @@ async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage
 async def test_the_backlog_counts_by_receiver(opened, token, outage):
     await opened.commit(token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR))
     assert await opened.backlog() == {
-        "noc": queries.Backlog(owed=2, oldest=NOW),
-        "mqtt": queries.Backlog(owed=1, oldest=NOW),
+        "noc": ports.Backlog(owed=2, oldest=NOW),
+        "mqtt": ports.Backlog(owed=1, oldest=NOW),
     }
+
+
+async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, outage):
+    await opened.commit(token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR))
+    for number, debt in enumerate(await claim(opened, now=NOW + HOUR, receivers=("noc",))):
+        failed = replace(
+            debt.receipt, failures=2, failing_since=NOW + number * MINUTE, error=f"no {number}"
+        )
+        await opened.settle(failed, debt.token, again_at=NOW + 2 * HOUR)
+    backlog = await opened.backlog()
+    assert backlog["noc"] == ports.Backlog(owed=2, oldest=NOW, failing_since=NOW, error="no 0")
+    assert backlog["mqtt"].error == ""
+
+
+async def test_incidents_that_are_not_over_are_counted(opened, token, outage):
+    acknowledged = model.IncidentStatus.ACKNOWLEDGED
+    for name in ("i2", "i3"):
+        await opened.commit(token, making.commit(making.incident(name, status=acknowledged)))
+    over = making.incident("i4", status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
+    await opened.commit(token, making.commit(over))
+    assert await opened.counts() == {model.IncidentStatus.OPEN: 1, acknowledged: 2}
 
 
 async def test_more_to_tell_makes_an_old_debt_no_younger(opened, token, outage):
     await grow(opened, token, 2, at=NOW + HOUR)
-    assert (await opened.backlog())["noc"] == queries.Backlog(owed=1, oldest=NOW)
+    assert (await opened.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)
 
 
 async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage):

@@ -117,6 +117,6 @@ def schema(what: Annotated[Schema, typer.Argument(help="Of what.")]) -> None:
 
             print_json(Settings.model_json_schema())
         case Schema.MQTT:
-            from watcher.receivers import document
+            from watcher import document
 
             print_json(document.schema())

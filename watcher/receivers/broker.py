@@ -18,8 +18,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from watcher import clock as time
-from watcher import model
-from watcher.receivers import document, mqtt_client, settings, topics
+from watcher import document, model
+from watcher.receivers import mqtt_client, settings, topics
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher import clock as time
-from watcher import model, ports
-from watcher.receivers import document, topics
+from watcher import document, model, ports
+from watcher.receivers import topics
 from watcher.receivers.broker import Broker
 
 KEPT = timedelta(hours=24)  # how long a resolved incident's document and PDFs stay retained

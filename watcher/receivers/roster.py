@@ -9,8 +9,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from watcher import model
-from watcher.receivers import document
+from watcher import document, model
 
 HEAD = ("subject", "name", "rule", "state", "from", "to", "value", "since")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -15,8 +15,8 @@ import aiohttp
 from yarl import URL
 
 from watcher import clock as time
-from watcher import model, ports
-from watcher.receivers import document, settings
+from watcher import document, model, ports
+from watcher.receivers import settings
 
 TIMEOUT_SECONDS = 20.0
 _TEMPORARY = {408, 425, 429}

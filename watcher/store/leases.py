@@ -8,13 +8,12 @@ is given up: its connections end, its claims are free, and another may lead.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from watcher import clock, model
+from watcher import clock, model, ports
 from watcher.store import tables
 from watcher.store.database import Database
 
@@ -22,15 +21,6 @@ LEASE = timedelta(seconds=6)
 BEAT_SECONDS = 2.0  # how often a daemon says that it is there
 _FOR_EVER = timedelta(days=36_500)
 _INGEST = "ingest"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daemon:
-    """One that uses the database now."""
-
-    instance: str
-    since: datetime
-    leads: bool
 
 
 class Leases:
@@ -127,7 +117,7 @@ class Leases:
                 )
                 await _free_claims(connection)
 
-    async def daemons(self) -> list[Daemon]:
+    async def daemons(self) -> list[ports.Daemon]:
         """Read who is there, the one that leads first."""
         daemons, lease = tables.daemons, tables.lease
         async with self._database.read() as connection:
@@ -138,7 +128,7 @@ class Leases:
                 .order_by(daemons.c.session != leader, daemons.c.instance, daemons.c.since)
             )
             return [
-                Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
+                ports.Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
                 for row in rows
             ]
 

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, select
 
-from watcher import model
+from watcher import model, ports
 from watcher.store import codec, tables
 from watcher.store.database import Database
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """How many incidents a receiver has not been told everything of, and since when."""
-
-    owed: int
-    oldest: datetime | None
 
 
 class Queries:
@@ -94,20 +86,48 @@ class Queries:
             )
             return list(codec.SILENCE.decode_all(rows))
 
-    async def backlog(self) -> Mapping[str, Backlog]:
-        """Count what is owed, by receiver; one that is owed nothing is left out."""
-        table = tables.receipts
+    async def counts(self) -> Mapping[model.IncidentStatus, int]:
+        """Count the incidents that are not over, by status; one of no incident is left out."""
+        table = tables.incidents
         async with self._database.read() as connection:
             rows = await connection.execute(
-                select(
-                    table.c.receiver,
-                    func.count().label("owed"),
-                    func.min(table.c.owed_since).label("oldest"),
-                )
-                .where(table.c.owed)
-                .group_by(table.c.receiver)
+                select(table.c.status, func.count().label("incidents"))
+                .where(table.c.status != model.IncidentStatus.RESOLVED.value)
+                .group_by(table.c.status)
             )
-            return {row.receiver: Backlog(owed=row.owed, oldest=row.oldest) for row in rows}
+            return {model.IncidentStatus(row.status): row.incidents for row in rows}
+
+    async def backlog(self) -> Mapping[str, ports.Backlog]:
+        """Count what is owed, by receiver; one that is owed nothing is left out."""
+        table = tables.receipts
+        owed = (
+            select(
+                table.c.receiver,
+                func.count().label("owed"),
+                func.min(table.c.owed_since).label("oldest"),
+                func.max(table.c.failures).label("failures"),
+            )
+            .where(table.c.owed)
+            .group_by(table.c.receiver)
+        )
+        failed = (
+            select(table.c.data)
+            .where(table.c.owed, table.c.failures > 0)
+            .order_by(table.c.owed_since, table.c.incident)
+            .limit(1)
+        )
+        async with self._database.read() as connection:
+            found = {}
+            for row in await connection.execute(owed):
+                backlog = ports.Backlog(owed=row.owed, oldest=row.oldest)
+                if row.failures:
+                    oldest = failed.where(table.c.receiver == row.receiver)
+                    receipt = codec.RECEIPT.decode((await connection.scalars(oldest)).one())
+                    backlog = replace(
+                        backlog, failing_since=receipt.failing_since, error=receipt.error
+                    )
+                found[row.receiver] = backlog
+            return found
 
     async def healthy(self) -> bool:
         """Tell whether the database answers."""

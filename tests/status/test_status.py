@@ -1,0 +1,115 @@
+"""What a daemon says of itself: from its memory, and from what all daemons have written down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watcher import model, ports, status
+from watcher.metrics import Metrics
+
+NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
+BLIND = model.SourceHealth(source="vyvx", sight=model.Sight.BLIND, error="no answer in 30 s")
+FAILS = status.ReceiverState(failing_since=NOW, error="channel_not_found", permanent=True)
+
+
+class Standing:
+    """What is written down, in memory; `broken` makes every read fail."""
+
+    def __init__(self, *, owed: ports.Backlog | None = None) -> None:
+        self.broken = False
+        self.owed = owed
+
+    async def daemons(self):
+        if self.broken:
+            raise model.TemporaryError("database watcher.db is locked")
+        return [ports.Daemon(instance="ops1", since=NOW, leads=True)]
+
+    async def sources(self):
+        return [BLIND]
+
+    async def counts(self):
+        return {model.IncidentStatus.ACKNOWLEDGED: 3}
+
+    async def backlog(self):
+        return {"noc": self.owed} if self.owed else {}
+
+
+def reporter(
+    standing: Standing | None = None,
+    *,
+    seen: status.Seen | None = None,
+    noc: status.ReceiverState = status.ReceiverState(),  # noqa: B008  # frozen
+) -> status.Reporter:
+    async def usages():
+        return [status.Usage(account="orange", month="2026-11", calls=5, calls_per_month=7)]
+
+    return status.Reporter(
+        instance="ops2",
+        version="1",
+        since=NOW,
+        standing=standing or Standing(),
+        metrics=Metrics(version="1", sources=["vyvx"], receivers=["noc"]),
+        seen=lambda: seen,
+        receivers=lambda: {"noc": noc},
+        usages=usages,
+    )
+
+
+async def test_who_stands_by_says_what_the_leader_wrote_down():
+    said = await reporter().read()
+    assert (said.sources, said.open, said.acknowledged) == ((BLIND,), 0, 3)
+    assert [daemon.instance for daemon in said.daemons] == ["ops1"]
+
+
+async def test_who_leads_says_what_it_has_in_memory():
+    fine = model.SourceHealth(source="vyvx")
+    said = await reporter(seen=status.Seen(sources=(fine,), open=2)).read()
+    assert (said.sources, said.open, said.acknowledged) == ((fine,), 2, 0)
+
+
+async def test_a_receiver_fails_as_soon_as_any_daemon_cannot_tell_it():
+    earlier = NOW - timedelta(minutes=14)
+    owed = ports.Backlog(owed=4, oldest=earlier, failing_since=earlier, error="Slack answered 503")
+    (noc,) = (await reporter(Standing(owed=owed)).read()).receivers
+    assert (noc.failing, noc.failing_since) == (True, earlier)
+    assert (noc.owed, noc.error) == (4, "Slack answered 503")
+
+
+async def test_a_fault_that_a_person_has_to_mend_is_said_although_nothing_is_owed():
+    (noc,) = (await reporter(noc=FAILS).read()).receivers
+    assert (noc.failing, noc.permanent, noc.error) == (True, True, "channel_not_found")
+    assert noc.owed == 0
+
+
+async def test_without_the_store_the_rest_is_remembered():
+    standing = Standing()
+    standing.broken = True
+    broken = reporter(standing, seen=status.Seen(sources=(BLIND,), open=1), noc=FAILS)
+    with pytest.raises(model.TemporaryError):
+        await broken.read()
+    said = broken.remember()
+    assert (said.sources, said.open) == ((BLIND,), 1)
+    assert said.receivers[0].error == "channel_not_found"
+
+
+async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
+    text = (await reporter(seen=status.Seen(open=2), noc=FAILS).exposition()).decode()
+    assert 'watcher_incidents{status="open"} 2.0' in text
+    assert 'watcher_delivery_failing{receiver="noc"} 1.0' in text
+    assert 'watcher_account_calls{account="orange"} 5.0' in text
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (None, "stands by: another daemon leads, cannot tell noc"),
+        (
+            status.Seen(sources=(BLIND,), open=2, acknowledged=1),
+            "0 of 1 sources seen, 2 incidents open, 1 acknowledged, cannot tell noc",
+        ),
+    ],
+)
+def test_it_is_said_in_one_line(seen, line):
+    assert reporter(seen=seen, noc=FAILS).in_one_line() == line

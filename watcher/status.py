@@ -1,0 +1,196 @@
+"""How Watcher itself does: what it sees, what it cannot tell and why, who leads, what was spent.
+
+`watcher status`, the board, the metrics and systemd's status line are said from here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from watcher import model, ports
+from watcher.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverState:
+    """How a receiver does; `owed_since` is the oldest entry that it could not be told.
+
+    `permanent` says that it stays so until a person mends something.
+    """
+
+    failing_since: datetime | None = None
+    error: str = ""
+    permanent: bool = False
+    owed: int = 0
+    owed_since: datetime | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the last telling succeeded."""
+        return self.failing_since is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """A receiver by name, as all daemons together know it; `failing` as soon as one of them does.
+
+    `owed` counts the incidents of which it has not been told everything.
+    """
+
+    name: str
+    failing: bool
+    failing_since: datetime | None
+    error: str
+    permanent: bool
+    owed: int
+    owed_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The calls of a calendar month (UTC) that an account has used of its budget."""
+
+    account: str
+    month: str
+    calls: int
+    calls_per_month: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How well the sources are seen, and how many incidents are not over."""
+
+    sources: tuple[model.SourceHealth, ...] = ()
+    open: int = 0
+    acknowledged: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything at one time. `refused` are the faults of rules that were not read again."""
+
+    instance: str
+    version: str
+    since: datetime
+    daemons: tuple[ports.Daemon, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+    accounts: tuple[Usage, ...] = ()
+    refused: tuple[str, ...] = ()
+    sources: tuple[model.SourceHealth, ...] = ()
+    open: int = 0
+    acknowledged: int = 0
+
+
+class Reporter:
+    """Says how this daemon does, and what all of them have written down.
+
+    `seen` is what the daemon that leads has in memory, None on one that stands by. Set `refused`
+    to the faults of rules that were not read again.
+    """
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        version: str,
+        since: datetime,
+        standing: ports.Standing,
+        metrics: Metrics,
+        seen: Callable[[], Seen | None],
+        receivers: Callable[[], Mapping[str, ReceiverState]],
+        usages: Callable[[], Awaitable[list[Usage]]],
+    ) -> None:
+        self.refused: tuple[str, ...] = ()
+        self._instance = instance
+        self._version = version
+        self._since = since
+        self._standing = standing
+        self._metrics = metrics
+        self._seen = seen
+        self._receivers = receivers
+        self._usages = usages
+
+    def remember(self) -> Status:
+        """Say what this process knows without asking the store."""
+        seen = self._seen() or Seen()
+        return Status(
+            instance=self._instance,
+            version=self._version,
+            since=self._since,
+            receivers=tuple(_receiver(name, one, None) for name, one in self._receivers().items()),
+            refused=self.refused,
+            sources=seen.sources,
+            open=seen.open,
+            acknowledged=seen.acknowledged,
+        )
+
+    async def read(self) -> Status:
+        """Say everything. Raises TemporaryError when the store cannot be read."""
+        seen = self._seen() or await self._written()
+        backlog = await self._standing.backlog()
+        return replace(
+            self.remember(),
+            daemons=tuple(await self._standing.daemons()),
+            accounts=tuple(await self._usages()),
+            receivers=tuple(
+                _receiver(name, one, backlog.get(name, ports.Backlog()))
+                for name, one in self._receivers().items()
+            ),
+            sources=seen.sources,
+            open=seen.open,
+            acknowledged=seen.acknowledged,
+        )
+
+    async def exposition(self) -> bytes:
+        """Bring the gauges of what is open, owed and spent up to date, and write all metrics."""
+        with contextlib.suppress(model.TemporaryError):  # then as it was last read
+            for usage in await self._usages():
+                self._metrics.calls.labels(usage.account).set(usage.calls)
+        if (seen := self._seen()) is not None:
+            self._metrics.incidents.labels(model.IncidentStatus.OPEN).set(seen.open)
+            self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(seen.acknowledged)
+        for name, one in self._receivers().items():
+            since = one.owed_since.timestamp() if one.owed_since else 0
+            self._metrics.owed.labels(name).set(one.owed)
+            self._metrics.oldest_owed.labels(name).set(since)
+            self._metrics.failing.labels(name).set(not one.ok)
+        return self._metrics.exposition()
+
+    def in_one_line(self) -> str:
+        """Write what `systemctl status` shows."""
+        seen = self._seen()
+        failing = [name for name, one in self._receivers().items() if not one.ok]
+        told = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
+        if seen is None:
+            return f"stands by: another daemon leads, {told}"
+        visible = sum(health.sight is model.Sight.SEEN for health in seen.sources)
+        return (
+            f"{visible} of {len(seen.sources)} sources seen, {seen.open} incidents open,"
+            f" {seen.acknowledged} acknowledged, {told}"
+        )
+
+    async def _written(self) -> Seen:
+        """Read what the daemon that leads last wrote."""
+        counts = await self._standing.counts()
+        return Seen(
+            sources=tuple(await self._standing.sources()),
+            open=counts.get(model.IncidentStatus.OPEN, 0),
+            acknowledged=counts.get(model.IncidentStatus.ACKNOWLEDGED, 0),
+        )
+
+
+def _receiver(name: str, state: ReceiverState, backlog: ports.Backlog | None) -> Receiver:
+    """Put together what this daemon has met with, and what is written down of all of them."""
+    begun = [at for at in (state.failing_since, backlog and backlog.failing_since) if at]
+    return Receiver(
+        name=name,
+        failing=bool(begun),
+        failing_since=min(begun, default=None),
+        error=state.error or (backlog.error if backlog else ""),
+        permanent=state.permanent,
+        owed=backlog.owed if backlog else state.owed,
+        owed_since=backlog.oldest if backlog else state.owed_since,
+    )
