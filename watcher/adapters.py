@@ -29,7 +29,7 @@ class Accounts:
     ) -> None:
         self._settings = settings
         self.session = session
-        self._clock = clock
+        self.clock = clock
         self._meter = meter
         self._built: dict[str, http.Account] = {}
 
@@ -40,7 +40,7 @@ class Accounts:
                 name,
                 self._settings.accounts[name] if name else None,
                 self.session,
-                self._clock,
+                self.clock,
                 self._meter,
             )
         return self._built[name]

@@ -230,9 +230,11 @@ class Delivery:
                 error=str(error),
             )
         worker.owed[debt.receipt.incident] = owed_since
-        worker.failures += 1
         worker.failing_since = worker.failing_since or self._clock.now()
         worker.error, worker.permanent = str(error), isinstance(error, model.PermanentError)
+        if isinstance(error, model.TemporaryError) and error.narrow:
+            return 0.0
+        worker.failures += 1
         return max(self._backoff(worker.failures), _asked_delay(error))
 
     def _failed_receipt(self, receipt: model.Receipt, error: Exception) -> model.Receipt:
@@ -249,7 +251,8 @@ class Delivery:
             own = PERMANENT_PAUSE * (0.75 + 0.5 * self._jitter())
         else:
             own = self._backoff(failures)
-        return self._clock.now() + timedelta(seconds=pause + own)
+        wait = max(pause, _asked_delay(error)) + own
+        return self._clock.now() + timedelta(seconds=wait)
 
     def _backoff(self, failures: int) -> float:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))

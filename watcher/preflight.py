@@ -69,7 +69,10 @@ async def connect(settings: Settings) -> list[Finding]:
         for name, receiver in settings.receivers.items():
             if isinstance(receiver, receivers_keys.SlackReceiver):
                 slack = slack_api.SlackApi(
-                    keys=settings.slack, channel=receiver.channel, session=accounts.session
+                    keys=settings.slack,
+                    channel=receiver.channel,
+                    session=accounts.session,
+                    clock=accounts.clock,
                 )
                 tries[f"receivers.{name}"] = _plain(slack.check())
         if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):

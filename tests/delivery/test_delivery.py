@@ -126,6 +126,23 @@ def test_the_delay_that_was_asked_for_is_kept():
     run(play())
 
 
+def test_a_delay_for_one_kind_of_act_delays_no_other_incident():
+    async def play():
+        stage = Stage("noc")
+        fault = model.TemporaryError("files are limited", delay=30, narrow=True)
+        stage.diaries["noc"].faults = in_turn(fault)
+        stage.accounts.happen("a")
+        stage.accounts.happen("b")
+        async with stage.playing():
+            await asyncio.sleep(1)
+            assert stage.diaries["noc"].told == [("b", 1)]
+            await asyncio.sleep(28)
+            assert stage.diaries["noc"].tellings == 2
+            await stage.settled(within=10)
+
+    run(play())
+
+
 def test_failures_back_off_and_are_said_once_for_each_text():
     async def play():
         stage = Stage("noc")

@@ -102,15 +102,51 @@ async def test_details_only_edit_the_parent(slack, receiver, story, drawer):
     assert slack.calls == ["chat.postMessage", "chat.update"]
 
 
-async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver, drawer):
-    slack.plan("chat.postMessage", {"status": 429, "Retry-After": "30"})
-    with pytest.raises(model.TemporaryError) as caught:
+LIMIT = {"status": 429, "Retry-After": "30"}
+
+
+async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver, drawer, clock):
+    slack.plan("chat.postMessage", LIMIT)
+    with pytest.raises(model.TemporaryError, match="Slack was rate-limited") as caught:
         await drawer.tell(receiver)
-    assert caught.value.delay == 30
+    assert (caught.value.delay, caught.value.narrow) == (30, True)
     assert drawer.receipt.intent == ""  # Slack said no, so nothing has to be looked up
+
+    clock.at += timedelta(seconds=10)
+    with pytest.raises(model.TemporaryError, match="again in 20 s") as caught:
+        await drawer.tell(receiver)
+    assert caught.value.delay == 20
+    assert slack.calls == ["chat.postMessage"]  # nothing was asked that Slack would refuse
+
+    clock.at += timedelta(seconds=20)
     await drawer.tell(receiver)
     assert len(slack.parents) == 1
     assert "conversations.history" not in slack.calls
+
+
+async def test_while_no_post_is_taken_the_parent_stays_true(slack, receiver, story, drawer):
+    await drawer.tell(receiver)
+    slack.plan("chat.postMessage", LIMIT)
+    for version in ("first", "second"):
+        story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
+        story.change(title=f"NYC Arena uplink is down, {version}")
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+        assert version in slack.parents[0]["text"]
+    assert slack.calls.count("chat.postMessage") == 2
+
+
+async def test_while_no_file_is_taken_messages_are_told(slack, receiver, story, drawer):
+    story.diagnose()
+    slack.plan("files.completeUploadExternal", LIMIT)
+    with pytest.raises(model.TemporaryError) as caught:
+        await drawer.tell(receiver)
+    assert caught.value.narrow
+    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana", notify=True)
+    with pytest.raises(model.TemporaryError):
+        await drawer.tell(receiver)
+    assert slack.calls.count("files.completeUploadExternal") == 1
+    assert "acknowledged by Ana" in slack.replies[-1]["text"]
 
 
 @pytest.mark.parametrize(
@@ -342,7 +378,7 @@ async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
         ("token_revoked", "install the app again"),
         ("missing_scope", "add it"),
         ("is_archived", "unarchive"),
-        ("some_new_code", "Slack refuses it"),
+        ("some_new_code", "Slack's page"),
     ],
 )
 async def test_a_permanent_refusal_says_what_to_do(slack, receiver, drawer, code, advice):
@@ -387,6 +423,75 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
     assert "<!here>" not in parent["text"] + digest["text"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ({"status": 429, "Retry-After": "1800"}, "Slack was rate-limited"),
+        ({"status": 503}, "Slack failed"),
+        ("drop", "Slack did not answer"),
+        ("not_in_channel", "Slack refused it (not_in_channel)"),
+    ],
+)
+async def test_what_is_told_late_says_when_it_happened_and_what_kept_it_back(
+    slack, receiver, drawer, fault, why
+):
+    await drawer.tell(receiver)
+    drawer.story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=10, notify=True)
+    slack.plan("chat.postMessage", fault)
+    with pytest.raises((model.TemporaryError, model.PermanentError)):
+        await drawer.tell(receiver)
+    if fault == "drop":
+        del slack.messages[slack.replies[0]["ts"]]  # it was never there
+    receiver._clock.at = BEGIN + timedelta(minutes=31)
+    await drawer.tell(receiver)
+    assert slack.replies[0]["text"].endswith(f"_(occurred 03:10:32 UTC, told 03:41 UTC: {why})_")
+    drawer.story.grow(model.EntryKind.NOTED, "still down", after=31 * 60)
+    await drawer.tell(receiver)
+    assert "told" not in slack.replies[1]["text"]
+
+
+async def test_a_restarted_daemon_knows_what_kept_it_back(slack, receiver, story, drawer, clock):
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
+    failed = {"failures": 3, "failing_since": BEGIN, "error": "Slack was rate-limited: somewhere"}
+    drawer.receipt = replace(drawer.receipt, **failed)
+    clock.at = BEGIN + timedelta(minutes=31)
+    await drawer.tell(receiver)
+    assert slack.replies[0]["text"].endswith("told 03:41 UTC: Slack was rate-limited)_")
+
+
+async def test_a_silence_before_the_trouble_is_not_blamed_on_slack(
+    slack, receiver, story, drawer, clock
+):
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.CHANGED, "online -> degraded", notify=True)
+    slack.plan("chat.postMessage", {"status": 503})
+    with pytest.raises(model.TemporaryError):
+        await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=600, notify=True)
+    clock.at = BEGIN + timedelta(minutes=31)
+    await drawer.tell(receiver)
+    assert slack.replies[-1]["text"].endswith("told 03:41 UTC)_")
+
+
+async def test_an_incident_that_is_told_late_says_so_for_good(
+    slack, receiver, story, drawer, clock
+):
+    slack.plan("chat.postMessage", {"status": 503})
+    slack.plan("conversations.history", {"status": 503})
+    for _ in range(2):
+        with pytest.raises(model.TemporaryError):
+            await drawer.tell(receiver)
+    clock.at = BEGIN + timedelta(minutes=31)
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
+    clock.at = BEGIN + timedelta(minutes=50)
+    await drawer.tell(receiver)
+    small_print = slack.parents[0]["blocks"][-1]["elements"][0]["text"]
+    assert small_print.endswith("told 03:41 UTC: Slack failed")
+
+
 async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clock):
     async with aiohttp.ClientSession() as session:
         port = test_utils.unused_port()
@@ -397,7 +502,7 @@ async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clo
             session=session,
             clock=clock,
         )
-        with pytest.raises(model.TemporaryError, match="cannot connect") as caught:
+        with pytest.raises(model.TemporaryError, match="Slack could not be reached") as caught:
             await drawer.tell(receiver)
     assert not isinstance(caught.value, model.AmbiguousError)
     assert drawer.receipt.intent == ""

@@ -9,12 +9,14 @@ from __future__ import annotations
 class TemporaryError(Exception):
     """It may work later: a timeout, a 5xx, a rate limit, a broker that is restarting.
 
-    `delay` is what the other side asked for, in seconds, or None when it did not say.
+    `delay` is what the other side asked for, in seconds, or None when it did not say. `narrow`:
+    it is asked for this one kind of act, so that others at the same place need not wait.
     """
 
-    def __init__(self, message: str, *, delay: float | None = None) -> None:
+    def __init__(self, message: str, *, delay: float | None = None, narrow: bool = False) -> None:
         super().__init__(message)
         self.delay = delay
+        self.narrow = narrow
 
 
 class PermanentError(Exception):

@@ -51,12 +51,17 @@ class Message:
 
 
 def parent(
-    dossier: model.Dossier, *, now: datetime, mention: str = "", duplicate: bool = False
+    dossier: model.Dossier,
+    *,
+    now: datetime,
+    mention: str = "",
+    duplicate: bool = False,
+    late: str = "",
 ) -> Message:
     """Write the message that stands for the incident, as it is at `now`.
 
     `mention` calls people while it is critical and not over. `duplicate` says that the same
-    message may have been posted before.
+    message may have been posted before, `late` when and why it came late.
     """
     told = dossier.incident
     call = mention if is_urgent(told) else ""
@@ -69,7 +74,8 @@ def parent(
     verdict = triage.brief(told.diagnostics)
     if verdict:
         blocks.append(words.section(words.fit(verdict)))
-    blocks.append(words.context(_small_print(dossier, now)))
+    small = [_small_print(dossier, now), *([late] if late else [])]
+    blocks.append(words.context(" · ".join(small)))
     text = " · ".join([words.say(title, 600), *_notification(dossier, now)])
     return Message(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
 

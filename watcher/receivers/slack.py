@@ -20,7 +20,7 @@ from watcher.receivers.slack_visit import PARENT, REPLY, Visit
 
 MOST_REPLIES = 10  # more owed entries than this become one digest
 DIGEST_AFTER = timedelta(minutes=5)  # and so do several, when one of them is older than this
-_DUPLICATE = "duplicate"
+_DUPLICATE, _LATE = "duplicate", "late"
 _BURST = 5  # Slack takes about one message a second in a channel, and short bursts
 
 
@@ -38,14 +38,29 @@ class SlackReceiver:
     ) -> None:
         self.name = name
         self._mention = channel.mention
-        self._api = SlackApi(keys=keys, channel=channel.channel, session=session)
+        self._api = SlackApi(keys=keys, channel=channel.channel, session=session, clock=clock)
         self._clock = clock
         self._pace = AsyncLimiter(_BURST, _BURST)
+        self._trouble = thread.Trouble()
 
     async def tell(
         self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
     ) -> model.Receipt:
         """Bring the channel up to the dossier. Raises TemporaryError or PermanentError."""
+        if receipt.error:  # a daemon before us had it
+            self._trouble = thread.Trouble(error=receipt.error)
+        try:
+            told = await self._tell(dossier, receipt, telling)
+        except (model.TemporaryError, model.PermanentError) as error:
+            self._trouble = thread.Trouble(error=str(error))
+            raise
+        if self._trouble.until is None:
+            self._trouble = replace(self._trouble, until=self._clock.now())
+        return told
+
+    async def _tell(
+        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    ) -> model.Receipt:
         visit = Visit(
             name=self.name,
             dossier=dossier,
@@ -91,16 +106,18 @@ class SlackReceiver:
 
     async def _post_parent(self, visit: Visit) -> None:
         duplicate = visit.unsure == PARENT
+        late = thread.late_parent(visit.dossier.incident, visit.now, self._trouble)
         message = render.parent(
-            visit.dossier, now=visit.now, mention=self._mention, duplicate=duplicate
+            visit.dossier, now=visit.now, mention=self._mention, duplicate=duplicate, late=late
         )
         version = visit.dossier.incident.version
         channel, ts = await visit.act(
             PARENT, lambda: self._api.post(message, payload=visit.payload(version=version))
         )
         handle = {"channel": channel, "ts": ts}
-        if duplicate:
-            handle[_DUPLICATE] = "possible"  # so that its edits go on saying so
+        # So that its edits go on saying so:
+        handle |= {_DUPLICATE: "possible"} if duplicate else {}
+        handle |= {_LATE: late} if late else {}
         await visit.keep(handle=handle, parent_version=version, intent="")
 
     async def _edit_parent(self, visit: Visit) -> None:
@@ -109,6 +126,7 @@ class SlackReceiver:
             now=visit.now,
             mention=self._mention,
             duplicate=_DUPLICATE in visit.receipt.handle,
+            late=visit.receipt.handle.get(_LATE, ""),
         )
         channel, ts = visit.thread
         await self._api.update(message, channel=channel, ts=ts)
@@ -140,6 +158,7 @@ class SlackReceiver:
             now=visit.now,
             mention=self._mention if loud else "",
             duplicate=duplicate,
+            why=self._trouble.why(first.at),
         )
         span = f"{first.number}-{last.number}" if len(entries) > 1 else f"{first.number}"
         payload = visit.payload(event_id=last.event_id, entries=span)

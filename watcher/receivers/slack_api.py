@@ -1,7 +1,8 @@
 """Slack's Web API, as far as incidents need it: thin calls, and every failure in our own terms.
 
 Law: nothing is retried here. A post whose outcome is unknown raises AmbiguousError, so that it is
-looked up before it is repeated; slack-sdk's own retry would post it twice.
+looked up before it is repeated; slack-sdk's own retry would post it twice. An error says what
+happened, then a colon, then where and what to do.
 Source: docs.slack.dev, the page of each method, and Slack's page on rate limits.
 """
 
@@ -17,10 +18,12 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from watcher import clock as time
 from watcher import model
 from watcher.receivers import render, settings
 
 EVENT_TYPE = "watcher_incident"
+POST, SHARE = "chat.postMessage", "files.completeUploadExternal"
 TIMEOUT_SECONDS = 20.0
 UPLOAD_SECONDS = 60.0
 _PAGE = 200  # messages; Slack recommends no more
@@ -34,7 +37,8 @@ class GoneError(Exception):
 
 
 _GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message", "cant_update_message"}
-_TEMPORARY = {"ratelimited", "rate_limited", "service_unavailable", "request_timeout", "timeout"}
+_RATE_LIMITED = {"ratelimited", "rate_limited"}
+_TEMPORARY = {"service_unavailable", "request_timeout", "timeout"}
 # "It's possible some aspect of the operation succeeded before the error was raised" (Slack).
 _UNKNOWN_OUTCOME = {"internal_error", "fatal_error"}
 _ADVICE = {
@@ -56,10 +60,17 @@ class SlackApi:
     """One channel of one workspace. Raises model's errors, and GoneError where it says so."""
 
     def __init__(
-        self, *, keys: settings.Slack, channel: str, session: aiohttp.ClientSession
+        self,
+        *,
+        keys: settings.Slack,
+        channel: str,
+        session: aiohttp.ClientSession,
+        clock: time.Clock,
     ) -> None:
         self.channel = channel
         self._session = session
+        self._clock = clock
+        self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
         self._client = AsyncWebClient(
             token=keys.bot_token.get_secret_value(),
             base_url=f"{keys.api_url}/",
@@ -71,6 +82,15 @@ class SlackApi:
         """Try the token and post nothing; say whose it is. Raises Temporary- or PermanentError."""
         reply = await self._call("auth.test", self._client.auth_test())
         return f"posts to {self.channel} as {_word(reply, 'user')} of {_word(reply, 'team')}"
+
+    def admit(self, method: str) -> None:
+        """See whether Slack takes calls of this method now. Raises TemporaryError.
+
+        Slack limits each method by itself: who may not post may still edit.
+        """
+        left = self._quiet_until.get(method, 0.0) - self._clock.monotonic()
+        if left > 0:
+            raise _limited(f"{method} ({self.channel}): again in {left:.0f} s", left)
 
     async def post(
         self,
@@ -85,7 +105,7 @@ class SlackApi:
         if thread and broadcast:
             arguments["reply_broadcast"] = True
         reply = await self._call(
-            "chat.postMessage",
+            POST,
             self._client.chat_postMessage(
                 channel=self.channel,
                 text=message.text,
@@ -138,21 +158,24 @@ class SlackApi:
                 timeout=aiohttp.ClientTimeout(total=UPLOAD_SECONDS),
                 allow_redirects=False,
             ) as response:
-                if response.status >= 500 or response.status == 429:
+                if response.status == 429:
+                    raise _limited("file upload", _retry_after(response.headers))
+                if response.status >= 500:
                     raise model.TemporaryError(
-                        f"Slack's file upload answered {response.status}",
-                        delay=_retry_after(response.headers),
+                        f"Slack failed: file upload answered {response.status}"
                     )
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise model.TemporaryError(f"Slack's file upload: {_name(error)}") from error
+            raise model.TemporaryError(
+                f"Slack did not answer: file upload ({_name(error)})"
+            ) from error
 
     async def share(
         self, file: str, *, title: str, comment: str, channel: str, thread: str
     ) -> None:
         """Put an uploaded file into a thread. Raises GoneError."""
         await self._call(
-            "files.completeUploadExternal",
+            SHARE,
             self._client.files_completeUploadExternal(
                 files=[{"id": file, "title": title}],
                 channel_id=channel,
@@ -181,26 +204,40 @@ class SlackApi:
             cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return
-        raise model.PermanentError(f"Slack {method}: more than {_MOST_PAGES * _PAGE} messages")
+        raise model.PermanentError(
+            f"Slack has too much to look through: {method} ({self.channel}): more than"
+            f" {_MOST_PAGES * _PAGE} messages"
+        )
 
     async def _call(self, method: str, call: Awaitable[Any], *, is_post: bool = False) -> Reply:
-        place = f"Slack {method} ({self.channel})"
+        place = f"{method} ({self.channel})"
         unanswered = model.AmbiguousError if is_post else model.TemporaryError
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 reply = (await call).data
         except SlackApiError as error:
-            raise _translated(error, place, is_post=is_post) from error
+            fault = _translated(error, place, is_post=is_post)
+            if isinstance(fault, model.TemporaryError) and fault.delay is not None:
+                self._quiet_until[method] = self._clock.monotonic() + fault.delay
+            raise fault from error
         except aiohttp.ClientConnectorError as error:  # nothing has been sent
-            raise model.TemporaryError(f"{place}: cannot connect: {error.strerror}") from error
+            raise model.TemporaryError(
+                f"Slack could not be reached: {place}: {error.strerror}"
+            ) from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise unanswered(f"{place}: no answer ({_name(error)})") from error
+            raise unanswered(f"Slack did not answer: {place} ({_name(error)})") from error
         except (AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
             # slack-sdk trusts that an answer is a JSON object.
-            raise unanswered(f"{place}: the answer is not Slack's") from error
+            raise unanswered(f"The answer was not Slack's: {place}") from error
         if not isinstance(reply, dict):
-            raise unanswered(f"{place}: the answer is not Slack's")
+            raise unanswered(f"The answer was not Slack's: {place}")
         return reply
+
+
+def _limited(place: str, delay: float | None) -> model.TemporaryError:
+    return model.TemporaryError(
+        f"Slack was rate-limited: {place}", delay=delay, narrow=delay is not None
+    )
 
 
 def _translated(error: SlackApiError, place: str, *, is_post: bool) -> Exception:
@@ -211,21 +248,26 @@ def _translated(error: SlackApiError, place: str, *, is_post: bool) -> Exception
     said = data if isinstance(data, dict) else {}
     code = str(said.get("error") or "")
     unanswered = model.AmbiguousError if is_post else model.TemporaryError
-    if status == 429 or code in _TEMPORARY:
-        delay = _retry_after(getattr(response, "headers", None) or {})
-        return model.TemporaryError(f"{place}: {code or 'ratelimited'}", delay=delay)
+    delay = _retry_after(getattr(response, "headers", None) or {})
+    if status == 429 or code in _RATE_LIMITED:
+        return _limited(place, delay)
+    if code in _TEMPORARY:
+        return model.TemporaryError(f"Slack failed: {place}: {code}", delay=delay)
     if code in _GONE:
         return GoneError(code)
     if code in _UNKNOWN_OUTCOME or status >= 500:
-        return unanswered(f"{place}: {code or f'answered {status}'}")
+        return unanswered(f"Slack failed: {place}: {code or f'answered {status}'}")
     if not code:
-        return unanswered(f"{place}: answered {status} without a JSON object; is that Slack?")
-    advice = _ADVICE.get(code, "Slack refuses it")
+        return unanswered(
+            f"The answer was not Slack's: {place}: {status} without a JSON object; see"
+            " slack.api_url"
+        )
+    advice = _ADVICE.get(code, "see Slack's page of this method")
     details = [str(said["needed"])] if said.get("needed") else []
     messages = (said.get("response_metadata") or {}).get("messages") or ()
     details += [str(message) for message in messages[:3]]
     more = f" ({'; '.join(details)[:500]})" if details else ""
-    return model.PermanentError(f"{place}: {code}{more}: {advice}")
+    return model.PermanentError(f"Slack refused it ({code}): {place}{more}: {advice}")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -16,7 +16,7 @@ from aiolimiter import AsyncLimiter
 
 from watcher import clock as time
 from watcher import model, ports
-from watcher.receivers.slack_api import EVENT_TYPE, GoneError, Reply, SlackApi
+from watcher.receivers.slack_api import EVENT_TYPE, POST, SHARE, GoneError, Reply, SlackApi
 
 FRESH_SECONDS = 3.0  # half of the time in which a daemon that says nothing is given up
 MOST_LOOKUPS = 3  # failed ones, before a post is repeated unseen
@@ -63,6 +63,7 @@ class Visit:
 
     async def act(self, intent: str, call: Callable[[], Awaitable[Result]]) -> Result:
         """Carry out an act under its intent, which stays when the outcome is unknown."""
+        self.api.admit(SHARE if intent.startswith(FILE) else POST)
         async with self.pace:  # before the intent, so that nothing waits in between
             await self._intend(intent)
         try:

@@ -6,6 +6,7 @@ Law: pure. What happened long before it is told says so, with both times.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher import model
@@ -33,6 +34,28 @@ _SIGNS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """The channel's last failure, which is why something is told late; `until` None: it lasts."""
+
+    error: str = ""
+    until: datetime | None = None
+
+    def why(self, at: datetime) -> str:
+        """Say what kept back what had happened at `at`; empty when this did not."""
+        if not self.error or (self.until is not None and self.until < at):
+            return ""
+        return f": {words.say(self.error.partition(':')[0], 100)}"
+
+
+def late_parent(told: model.Incident, now: datetime, trouble: Trouble) -> str:
+    """Say that an incident is told late, and why; empty when it is not."""
+    owed_since = told.told_at or told.opened_at
+    if now - owed_since <= LATE:
+        return ""
+    return f"told {words.clock(now, now, seconds=False)}{trouble.why(owed_since)}"
+
+
 def is_posted(entry: model.Entry) -> bool:
     """Whether an entry is a post of its own; the parent's edit tells the others."""
     if entry.kind is model.EntryKind.OPENED:
@@ -47,12 +70,13 @@ def reply(
     now: datetime,
     mention: str = "",
     duplicate: bool = False,
+    why: str = "",
 ) -> render.Message:
     """Write one entry, or a digest of several; `mention` calls people if it is given.
 
-    `duplicate` says that the same post may have been made before.
+    `duplicate` says that the same post may have been made before, `why` what kept it back.
     """
-    first = _title(entries, now) if len(entries) > 1 else _single(entries[0], now)
+    first = _title(entries, now, why) if len(entries) > 1 else _single(entries[0], now, why)
     if duplicate:
         first += " _(possible duplicate)_"
     first = f"{mention} {first}".lstrip()
@@ -63,12 +87,12 @@ def reply(
     return render.Message(text=first[: words.FALLBACK], blocks=_sections(lines))
 
 
-def _single(entry: model.Entry, now: datetime) -> str:
+def _single(entry: model.Entry, now: datetime, why: str) -> str:
     line = _line(entry, longest=1_500)
     if now - entry.at <= LATE:
         return line
     told = words.clock(now, now, seconds=False)
-    return f"{line} _(occurred {words.clock(entry.at, now)}, told {told})_"
+    return f"{line} _(occurred {words.clock(entry.at, now)}, told {told}{why})_"
 
 
 def _findings(dossier: model.Dossier, entry: model.Entry) -> list[str]:
@@ -78,10 +102,10 @@ def _findings(dossier: model.Dossier, entry: model.Entry) -> list[str]:
     return triage.whole(runs[0])[1:] if runs else []
 
 
-def _title(entries: Sequence[model.Entry], now: datetime) -> str:
+def _title(entries: Sequence[model.Entry], now: datetime, why: str) -> str:
     first, last = words.clock(entries[0].at, now), words.clock(entries[-1].at, now)
     told = words.clock(now, now, seconds=False)
-    return f"*{len(entries)} entries*, occurred {first} to {last}, told {told}"
+    return f"*{len(entries)} entries*, occurred {first} to {last}, told {told}{why}"
 
 
 def _digest(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
