@@ -45,19 +45,25 @@ class Accounts:
             )
         return self._built[name]
 
+    def trouble(self, name: str) -> str:
+        """Say why an account's vendor is not asked; empty while it is."""
+        return self._built[name].circuit.trouble if name in self._built else ""
 
-async def usages(settings: Settings, meter: ports.Reading, now: datetime) -> list[status.Usage]:
-    """Read what the accounts that have a budget used of it this month; raises TemporaryError."""
+
+async def usages(
+    settings: Settings, accounts: Accounts, meter: ports.Reading, now: datetime
+) -> list[status.Usage]:
+    """Read how the configured accounts do; raises TemporaryError."""
     month = f"{now:%Y-%m}"
     return [
         status.Usage(
             account=name,
             month=month,
-            calls=await meter.calls(name, month),
+            calls=await meter.calls(name, month) if account.calls_per_month else 0,
             calls_per_month=account.calls_per_month,
+            trouble=accounts.trouble(name),
         )
         for name, account in settings.accounts.items()
-        if account.calls_per_month
     ]
 
 

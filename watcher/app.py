@@ -125,7 +125,7 @@ async def run(
             metrics=metrics,
             seen=watch.seen,
             receivers=teller.states,
-            usages=lambda: adapters.usages(settings, database, clock.now()),
+            usages=lambda: adapters.usages(settings, accounts, database, clock.now()),
         )
 
         async def reload() -> str:

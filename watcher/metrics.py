@@ -58,6 +58,12 @@ class Metrics:
             ["account"],
             registry=registry,
         )
+        self.account_failing = Gauge(
+            "watcher_account_failing",
+            "1 while an account's vendor does not answer and is hardly asked",
+            ["account"],
+            registry=registry,
+        )
         self.incidents = Gauge(
             "watcher_incidents", "Incidents that are not over", ["status"], registry=registry
         )

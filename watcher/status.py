@@ -51,12 +51,17 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """The calls of a calendar month (UTC) that an account has used of its budget."""
+    """How an account does: the calls of a calendar month (UTC) that it has used of its budget.
+
+    Without a budget (0) they are not counted. `trouble` is why its vendor is hardly asked now, as
+    this daemon knows it.
+    """
 
     account: str
     month: str
     calls: int
     calls_per_month: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +153,9 @@ class Reporter:
         """Bring the gauges of what is open, owed and spent up to date, and write all metrics."""
         with contextlib.suppress(model.TemporaryError):  # then as it was last read
             for usage in await self._usages():
-                self._metrics.calls.labels(usage.account).set(usage.calls)
+                self._metrics.account_failing.labels(usage.account).set(bool(usage.trouble))
+                if usage.calls_per_month:
+                    self._metrics.calls.labels(usage.account).set(usage.calls)
         if (seen := self._seen()) is not None:
             self._metrics.incidents.labels(model.IncidentStatus.OPEN).set(seen.open)
             self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(seen.acknowledged)

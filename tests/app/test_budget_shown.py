@@ -1,4 +1,4 @@
-"""What an account used of its month, as people and Prometheus see it."""
+"""How an account does, and what it used of its month, as people and Prometheus see it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ secret = "hidden"
 kind = "vyvx"
 account = "main"
 base_url = "http://127.0.0.1:1"
+fast_interval = "100ms"
 
 [web]
 listen = "127.0.0.1:{port}"
@@ -40,8 +41,10 @@ socket = "c.sock"
 """
 
 
-@pytest.mark.covers("http/budget")
-async def test_the_calls_used_this_month_are_in_status_and_metrics(tmp_path):
+@pytest.mark.covers("http/budget", "http/circuit")
+async def test_calls_used_and_a_vendor_that_does_not_answer_are_in_status_and_metrics(
+    tmp_path,
+):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = tmp_path / "config.toml"
@@ -55,22 +58,31 @@ async def test_the_calls_used_this_month_are_in_status_and_metrics(tmp_path):
         return done.stdout
 
     async def used() -> int:
-        (account,) = json.loads(await status("--json"))["accounts"]
-        assert account["account"] == "main"
+        account, free = json.loads(await status("--json"))["accounts"]
+        assert (account["account"], free["account"], free["calls_per_month"]) == ("main", "free", 0)
         assert account["calls_per_month"] == 7
         assert account["calls"] > 0
         return account["calls"]
+
+    async def exposed(metric: str) -> float:
+        async with aiohttp.ClientSession() as session:
+            reply = await session.get(f"http://127.0.0.1:{port}/metrics")
+            for line in (await reply.text()).splitlines():
+                if line.startswith(f'{metric}{{account="main"}} '):
+                    return float(line.split()[1])
+        raise LookupError(metric)
+
+    async def failing() -> str:
+        (line,) = [one for one in (await status()).splitlines() if "failing  GET" in one]
+        return line
 
     async with asyncio.TaskGroup() as group:
         group.create_task(app.run(settings.load(config), stop=stop))
         try:
             calls = await eventually(used)
             assert "of 7 calls used in " in await status()
-            async with aiohttp.ClientSession() as session:
-                reply = await session.get(f"http://127.0.0.1:{port}/metrics")
-                lines = (await reply.text()).splitlines()
-            (line,) = [each for each in lines if each.startswith("watcher_account_calls{")]
-            assert line.startswith('watcher_account_calls{account="main"} ')
-            assert float(line.split()[1]) >= calls
+            assert await exposed("watcher_account_calls") >= calls
+            assert "account   main" in await eventually(failing)
+            assert await exposed("watcher_account_failing") == 1
         finally:
             stop.set()

@@ -152,3 +152,32 @@ async def test_a_body_that_is_no_json_is_a_fault_of_the_api(make_examiner, vendo
     vendor.reply = b"<html>gateway</html>"
     with pytest.raises(model.TemporaryError, match="HTML"):
         await (await make_examiner()).examine(run="r1", service_id="SVC1")
+
+
+class HeldBack:
+    """A client whose account is held back so many times."""
+
+    def __init__(self, times: int, delay: float) -> None:
+        self.left, self.delay = times, delay
+
+    async def detail(self, service_id: str) -> diagnostics.Answer:
+        if self.left:
+            self.left -= 1
+            raise model.HeldBackError("not asked", delay=self.delay)
+        return diagnostics.Answer(raw=b"{}", content={"data": [{"disposition": "fine"}]})
+
+
+@pytest.mark.covers("http/circuit-one")
+async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
+    client = HeldBack(2, delay=0.01)
+    examiner = examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
+    found = await examiner.examine(run="r1", service_id="SVC1")
+    assert (found.disposition, client.left) == ("fine", 0)
+
+
+@pytest.mark.covers("http/circuit-one")
+async def test_a_diagnosis_whose_turn_comes_too_late_says_why():
+    client = HeldBack(1, delay=3600)
+    examiner = examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
+    with pytest.raises(model.HeldBackError, match="not asked"):
+        await examiner.examine(run="r1", service_id="SVC1")

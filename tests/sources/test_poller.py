@@ -129,6 +129,21 @@ def test_a_delay_that_the_vendor_asked_for_is_honoured_through_rings_and_hurries
     assert source.polls == [0, 200]
 
 
+@pytest.mark.covers("http/circuit-poll")
+def test_a_poll_that_was_held_back_is_made_when_the_delay_is_over(virtually, build, submitted):
+    held_back = model.HeldBackError("not asked", delay=7)
+    source = Source(*[model.TemporaryError("down")] * 3, held_back, held_back, "up")
+    virtually(run_for(build(source), 90))
+    assert source.polls == [0, 10, 30, 70, 77, 84]
+    assert submitted[3] == model.PollFailed(source="s", error="not asked")
+
+
+def test_a_recovery_from_being_held_back_alone_is_logged(virtually, build):
+    with capture_logs() as logs:
+        virtually(run_for(build(Source(model.HeldBackError("not asked", delay=7), "up")), 20))
+    assert [one["event"] for one in logs] == ["poll failed", "poll recovered"]
+
+
 def test_the_jitter_lengthens_a_backoff_and_never_shortens_it(virtually, clock):
     async def submit(event: model.Event) -> None:
         pass

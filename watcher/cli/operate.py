@@ -99,10 +99,11 @@ def status(config: Config = DEFAULT, socket: Socket = None, *, as_json: AsJson =
             f"{source['subjects']} subjects, {last}{error}"
         )
     for account in answer["accounts"]:
-        typer.echo(
-            f"account   {account['account']:<12} {account['calls']} of"
-            f" {account['calls_per_month']} calls used in {account['month']}"
-        )
+        state = "failing" if account["trouble"] else "fine"
+        said = [account["trouble"]] if account["trouble"] else []
+        if budget := account["calls_per_month"]:
+            said.append(f"{account['calls']} of {budget} calls used in {account['month']}")
+        typer.echo(f"account   {account['account']:<12} {state:<8} {', '.join(said)}".rstrip())
     for receiver in answer["receivers"]:
         error = f": {receiver['error']}" if receiver["error"] else ""
         state = "failing" if receiver["failing"] else "fine"

@@ -18,7 +18,13 @@ from watcher.model.alerts import (
     Severity,
 )
 from watcher.model.durations import format_duration, parse_duration
-from watcher.model.errors import AmbiguousError, FaultyConfigError, PermanentError, TemporaryError
+from watcher.model.errors import (
+    AmbiguousError,
+    FaultyConfigError,
+    HeldBackError,
+    PermanentError,
+    TemporaryError,
+)
 from watcher.model.events import (
     Acknowledged,
     AlternativesNeeded,
@@ -89,6 +95,7 @@ __all__ = [
     "FaultDomain",
     "FaultyConfigError",
     "Forgotten",
+    "HeldBackError",
     "Incident",
     "IncidentAlert",
     "IncidentStatus",

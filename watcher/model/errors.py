@@ -23,6 +23,10 @@ class PermanentError(Exception):
     """It will not work until a person changes something: a wrong secret, a missing channel."""
 
 
+class HeldBackError(TemporaryError):
+    """Nothing was asked: it would be too soon, and `delay` says by how much."""
+
+
 class AmbiguousError(TemporaryError):
     """The request left and no answer came: it may or may not have been carried out.
 

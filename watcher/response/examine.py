@@ -28,12 +28,13 @@ class DiagnosticsExaminer:
     async def examine(self, *, run: str, service_id: str) -> ports.Examination:
         """Run it once, without retries. Raises TemporaryError or PermanentError.
 
-        The timeout is the vendor's; drawing the PDF has one of its own, so that a report that came
-        late is not lost for its picture.
+        While its account is held back it waits for its turn: nobody will ask again. The timeout is
+        the vendor's; drawing the PDF has one of its own, so that a report that came late is not
+        lost for its picture.
         """
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._client.detail(service_id)
+                answer = await self._ask(service_id)
         except TimeoutError as error:
             raise model.TemporaryError(
                 f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
@@ -61,6 +62,15 @@ class DiagnosticsExaminer:
             ),
             paper=ports.Paper(run=run, pdf=content, preview=page.png, raw=raw),
         )
+
+    async def _ask(self, service_id: str) -> diagnostics.Answer:
+        while True:
+            try:
+                return await self._client.detail(service_id)
+            except model.HeldBackError as error:
+                if error.delay is None or error.delay > self._timeout:
+                    raise
+                await asyncio.sleep(error.delay)
 
 
 def _report(reply: object) -> bytes:

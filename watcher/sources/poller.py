@@ -136,7 +136,7 @@ class Poller:
             raise model.TemporaryError(f"the poll took longer than {longest:g} s") from error
 
     def _succeeded(self, snapshot: model.Snapshot) -> model.Event:
-        if self._failures:
+        if self._complaint:
             log.info("poll recovered", source=self.name, failures=self._failures)
         self._failures, self._complaint = 0, ""
         now = self._clock.monotonic()
@@ -150,9 +150,12 @@ class Poller:
         complaint = _without_particulars(text)
         if complaint != self._complaint:
             log.warning("poll failed", source=self.name, error=text, permanent=permanent)
-        self._failures, self._complaint = self._failures + 1, complaint
+        self._complaint = complaint
         asked = error.delay if isinstance(error, model.TemporaryError) else None
-        wait = max(asked or 0.0, self._backoff(permanent=permanent))
+        wait = asked or 0.0
+        if not isinstance(error, model.HeldBackError):  # then nothing was asked that failed
+            self._failures += 1
+            wait = max(wait, self._backoff(permanent=permanent))
         self._earliest = self._latest = self._clock.monotonic() + wait * (1 + self._jitter() / 5)
         return model.PollFailed(source=self.name, error=text, permanent=permanent)
 

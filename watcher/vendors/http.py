@@ -24,7 +24,7 @@ from yarl import URL
 from watcher import model
 from watcher.clock import Clock
 from watcher.ports import Meter
-from watcher.vendors import auth, faults, settings, wire
+from watcher.vendors import auth, circuit, faults, settings, wire
 
 
 def _is_unauthorized(reply: wire.Reply) -> bool:
@@ -32,7 +32,7 @@ def _is_unauthorized(reply: wire.Reply) -> bool:
 
 
 class Account:
-    """One account of one vendor: its credentials, its pace and its monthly budget.
+    """One account of one vendor: its credentials, its pace, its circuit, its monthly budget.
 
     Sources that share an account share this object, because the vendor counts their calls
     together. `name` is empty and `account` None for requests without credentials.
@@ -49,25 +49,27 @@ class Account:
         self.session = session
         self.clock = clock
         self.auth = _credentials(name, account, session, clock)
+        self.circuit = circuit.Circuit(name, clock)
         self._name = name
         self._meter = meter
         self._budget = account.calls_per_month if account else 0
         self._quiet_until = 0.0  # on the monotonic clock
         self._pace = AsyncLimiter(1, 1 / account.calls_per_second) if account else None
 
-    async def admit(self) -> None:
+    async def admit(self, *, about_one: bool) -> None:
         """Wait for this account's turn and count the call.
 
-        Raises TemporaryError while the vendor has asked for silence, and when this month's budget
-        is used up; its delay ends with the silence, or with the month.
+        Raises HeldBackError while the vendor has asked for silence or does not answer at all, and
+        when this month's budget is used up; its delay ends with that, or with the month.
         """
         left = self._quiet_until - self.clock.monotonic()
         if left > 0:
-            raise model.TemporaryError(
+            raise model.HeldBackError(
                 f"account {self._name!r} has reached its vendor's rate limit: nothing is asked for"
                 f" {left:.0f} s",
                 delay=left,
             )
+        self.circuit.admit(about_one=about_one)
         if self._pace is not None:
             await self._pace.acquire()
         if not self._budget:
@@ -75,7 +77,7 @@ class Account:
         now = self.clock.now()
         month = f"{now:%Y-%m}"
         if not await self._meter.spend(self._name, month, self._budget):
-            raise model.TemporaryError(
+            raise model.HeldBackError(
                 f"account {self._name!r} has used its {self._budget} calls of {month}:"
                 f" nothing is asked before next month; see calls_per_month of"
                 f" [accounts.{self._name}]",
@@ -116,15 +118,17 @@ class Api:
         *,
         query: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        about_one: bool = False,
     ) -> wire.Reply:
         """Ask for `path` (percent-encoded, with its leading slash); the reply's status is 200.
 
         A failure that may be a blip is tried again a few times; a timeout is not, nor an answer
-        that asks for a delay. Raises TemporaryError or PermanentError.
+        that asks for a delay. What is asked `about_one` subject may fail for reasons of its own,
+        so it does not speak against the vendor. Raises TemporaryError or PermanentError.
         """
         url = URL(self._base_url + path, encoded=True).with_query(list(query))
         async for attempt in stamina.retry_context(
-            on=_is_blip,
+            on=self._is_worth_another_try,
             attempts=self._attempts,
             timeout=self._timeout,
             wait_initial=0.2,
@@ -132,7 +136,7 @@ class Api:
             wait_jitter=0.5,
         ):
             with attempt:
-                return await self._ask(url, headers or {})
+                return await self._ask(url, headers or {}, about_one=about_one)
         raise AssertionError("a retry context returns or raises")
 
     async def send(
@@ -153,9 +157,9 @@ class Api:
         url = URL(self._base_url + path, encoded=True)
         body = msgspec.json.encode(content)
         told = {"Content-Type": "application/json", **(headers or {})}
-        signed, reply = await self._exchange(verb, url, told, body)
+        signed, reply = await self._exchange(verb, url, told, body, about_one=True)
         if is_token_refused(reply) and self._account.auth.renew(signed):
-            _, reply = await self._exchange(verb, url, told, body)
+            _, reply = await self._exchange(verb, url, told, body, about_one=True)
         return reply
 
     def refusal(self, reply: wire.Reply) -> model.TemporaryError | model.PermanentError:
@@ -170,19 +174,37 @@ class Api:
         """Read an unhappy answer, whatever its envelope, without the account's secrets."""
         return faults.read(reply, self.clock.now(), self._account.auth.conceal)
 
-    async def _ask(self, url: URL, headers: Mapping[str, str]) -> wire.Reply:
-        signed, reply = await self._exchange("GET", url, headers)
+    def _is_worth_another_try(self, error: Exception) -> bool:
+        return _is_blip(error) and not self._account.circuit.trouble
+
+    async def _ask(self, url: URL, headers: Mapping[str, str], *, about_one: bool) -> wire.Reply:
+        signed, reply = await self._exchange("GET", url, headers, about_one=about_one)
         if _is_unauthorized(reply) and self._account.auth.renew(signed):
-            _, reply = await self._exchange("GET", url, headers)
+            _, reply = await self._exchange("GET", url, headers, about_one=about_one)
         if reply.status == 200:
             return reply
-        raise self.refusal(reply)
+        refusal = self.refusal(reply)
+        if reply.status >= 500 and not about_one:
+            self._account.circuit.failed(refusal)
+        raise refusal
 
     async def _exchange(
-        self, verb: str, url: URL, headers: Mapping[str, str], content: bytes | None = None
+        self,
+        verb: str,
+        url: URL,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        *,
+        about_one: bool,
     ) -> tuple[dict[str, str], wire.Reply]:
-        await self._account.admit()
-        signed = await self._account.auth.headers(verb, url)
+        await self._account.admit(about_one=about_one)
+        try:
+            signed = await self._account.auth.headers(verb, url)
+        except faults.RateLimitedError:
+            raise
+        except model.TemporaryError as error:
+            self._account.circuit.failed(error)
+            raise
         try:
             reply = await wire.exchange(
                 self._account.session,
@@ -193,14 +215,19 @@ class Api:
                 within=self._timeout,
                 cap=self._cap,
             )
-        except wire.UnsentError:
+        except wire.UnsentError as error:
+            self._account.circuit.failed(error)
             raise
         except model.TemporaryError as error:
+            if not about_one:
+                self._account.circuit.failed(error)
             if verb == "GET":
                 raise
             raise model.AmbiguousError(
                 f"{error}: it may have been done all the same, so look before repeating it"
             ) from error
+        if reply.status < 500:
+            self._account.circuit.answered()
         return signed, reply
 
 

@@ -94,7 +94,9 @@ class Connections:
 
     async def one(self, connection: str) -> Connection:
         """`GET /internet-on-demand/connections/{id}`: PermanentError when there is none."""
-        reply = await self._api.get(f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS)
+        reply = await self._api.get(
+            f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS, about_one=True
+        )
         found = self._read(wire.read_object(reply))
         if found is None:
             raise model.TemporaryError(f"{reply.place} answered {reply.status} without an id")

@@ -74,7 +74,7 @@ class Client:
 
     async def status(self, service: str) -> Service:
         """`GET /customer/service/{id}/status`: one reservation."""
-        reply = await self._api.get(f"{_path(service)}/status")
+        reply = await self._api.get(f"{_path(service)}/status", about_one=True)
         services = read_statuses(reply).services
         if service not in services and len(services) != 1:
             raise model.TemporaryError(f"{reply.place} answered without service {service}")
@@ -82,7 +82,7 @@ class Client:
 
     async def details(self, service: str) -> model.Details:
         """`GET /customer/service/{id}/details`: name, route, notes and bookings of one service."""
-        reply = await self._api.get(f"{_path(service)}/details")
+        reply = await self._api.get(f"{_path(service)}/details", about_one=True)
         return vyvx_details.read_details(reply, service)
 
     async def history(
@@ -90,7 +90,7 @@ class Client:
     ) -> tuple[vyvx_details.Alarm, ...]:
         """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
         query = [("start", moments.write(start)), ("end", moments.write(end))]
-        reply = await self._api.get(f"{_path(service)}/history", query=query)
+        reply = await self._api.get(f"{_path(service)}/history", query=query, about_one=True)
         return vyvx_details.read_history(reply, service)
 
 
