@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engine.worlds import Book, minutes, of_kind, rule, seconds, world
+from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
 NAMED = model.Details(labels={"name": "Cup final", "po_number": "4711"})
@@ -141,3 +141,32 @@ def test_details_that_nobody_answers_are_waited_for_once():
     effects = w.poll(minutes(40), a="offline")
     assert len(of_kind(effects, model.DetailsNeeded)) == 1
     assert w.alert() == "firing"
+
+
+def named(count, state):
+    return {f"s{number:03}": state for number in range(count)}
+
+
+def test_a_storm_does_not_wait_for_details_that_cannot_come_in_time():
+    w = detailed(notify=("noc",))
+    w.poll(**named(200, "online"))
+    effects = w.poll(seconds(10), **named(200, "offline"))
+    assert len(of_kind(effects, model.DetailsNeeded)) == 50
+    assert w.incident.title == "Storm on vyvx: 150 alerts (150 down)"
+    assert w.incident.notify == ("noc",)
+    w.wait_until(w.now + seconds(5))
+    assert w.incident.title == "Storm on vyvx: 200 alerts (200 down)"
+
+
+def test_a_storm_of_booked_reservations_still_pages_nobody():
+    booked = model.Details(
+        bookings=(model.Booking(id="1", scheduled=model.Window(start=START + minutes(600))),)
+    )
+    w = detailed(notify=("noc",))
+    for key in named(200, "online"):
+        w.poll(**{key: "online"})
+        w.step(model.DetailsRead(subject=f"vyvx/{key}", details=booked))
+    effects = w.poll(minutes(60), **named(200, "offline"))
+    assert len(of_kind(effects, model.DetailsNeeded)) == 50
+    w.wait_until(w.now + seconds(5))
+    assert w.incidents == ()

@@ -87,7 +87,7 @@ def _begin(turn: Turn, rule: Rule, key: str, verdict: Verdict, at: datetime) -> 
         entered_from=verdict.was,
     )
     turn.keep_alert(alert)
-    details.ask(turn, key)
+    details.ask_for_alert(turn, key)
     if rule.hold:
         arm(turn, alert)
     else:

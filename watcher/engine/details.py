@@ -2,7 +2,7 @@
 
 Law: they gate the first paging of a subject that was never detailed, and every decision that a
 reservation's schedule keeps people from being told. Where they cannot be had, the schedule that is
-known stands, and an unknown one pages.
+known stands, and an unknown one pages. A storm waits for none: so many cannot be had in time.
 """
 
 from __future__ import annotations
@@ -18,18 +18,26 @@ from watcher.engine.turn import Turn
 WAIT = timedelta(seconds=5)
 FRESH = timedelta(minutes=15)
 AT_AN_EDGE = timedelta(minutes=1)  # an older schedule is read again when its phase changes
+MOST_AT_ONCE = 50  # asked for by the alerts of one step: what an account lets through within WAIT
 
 
-def ask(turn: Turn, key: str, *, fresh: timedelta = FRESH) -> None:
-    """Ask for a subject's details unless they are fresh, or were asked for lately."""
+def ask(turn: Turn, key: str, *, fresh: timedelta = FRESH) -> bool:
+    """Ask for a subject's details unless they are fresh, or were asked for lately; tell whether."""
     subject = turn.state.subjects.get(key)
     if subject is None or not turn.state.ruleset.sources[subject.source].detailed:
-        return
+        return False
     if any(
         at is not None and turn.now - at <= fresh for at in (subject.detailed_at, subject.asked_at)
     ):
-        return
+        return False
     _want(turn, subject)
+    return True
+
+
+def ask_for_alert(turn: Turn, key: str) -> None:
+    """Ask because an alert begins, unless so many do in this step that nobody could wait."""
+    if turn.details_asked < MOST_AT_ONCE and ask(turn, key):
+        turn.details_asked += 1
 
 
 def are_ready(turn: Turn, key: str) -> bool:
@@ -56,7 +64,10 @@ def are_settled(turn: Turn, subject: model.Subject) -> bool:
     if answered is not None and turn.now - answered <= FRESH and (edge is None or answered >= edge):
         return True
     if subject.asked_at is None:
+        if turn.details_asked >= MOST_AT_ONCE:
+            return True
         _want(turn, subject)
+        turn.details_asked += 1
         return False
     return turn.now >= subject.asked_at + WAIT
 

@@ -53,6 +53,7 @@ class Turn:
         self.opened: dict[str, list[str]] = {}  # by source: incidents that this step opened
         self.storms: dict[str, int] = {}  # begun or fed in this step, with their alerts before
         self.suppression_moved = False
+        self.details_asked = 0  # by the alerts of this step
         self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
 
     def effects(self) -> tuple[model.Effect, ...]:
