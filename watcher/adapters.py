@@ -98,12 +98,15 @@ def build_examiner(settings: Settings, accounts: Accounts) -> ports.Examiner | N
     return examine.DiagnosticsExaminer(client, keys, drawing.Easel())
 
 
-def build_qualifier(settings: Settings, accounts: Accounts) -> ports.Qualifier | None:
+def build_qualifier(
+    settings: Settings, accounts: Accounts, gazetteer: ports.Gazetteer, clock: Clock
+) -> ports.Qualifier | None:
     """Build what asks for backups; None when it is not configured."""
     keys = settings.preorder
     if keys is None:
         return None
-    return backups.PreorderQualifier(preorder.Client(accounts[keys.account], keys))
+    client = preorder.Client(accounts[keys.account], keys)
+    return backups.PreorderQualifier(client, gazetteer, clock)
 
 
 def build_broker(settings: Settings, clock: Clock) -> broker.Broker | None:

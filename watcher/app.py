@@ -98,7 +98,7 @@ async def run(
             inbox=database,
             sources=sources,
             examiner=adapters.build_examiner(settings, accounts),
-            qualifier=adapters.build_qualifier(settings, accounts),
+            qualifier=adapters.build_qualifier(settings, accounts, database, clock),
             keys=settings.diagnostics or response_keys.Diagnostics(),
             clock=clock,
             bell=jobs_bell,

@@ -335,6 +335,16 @@ class Backups:
     why: str = ""
 
 
+class Gazetteer(Protocol):
+    """Remembers, across restarts, which addresses a vendor does not serve."""
+
+    async def unserved(self, address: str, *, since: datetime) -> datetime | None:
+        """Tell when the vendor said so, unless it never did `since` then."""
+
+    async def keep_unserved(self, address: str, at: datetime, *, since: datetime) -> None:
+        """Keep that the vendor said so; what it said before `since` is forgotten."""
+
+
 class Qualifier(Protocol):
     """Asks what could be ordered, and orders nothing."""
 

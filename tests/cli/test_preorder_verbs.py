@@ -17,6 +17,7 @@ world:
       1 Main St, Denver, CO 80202: {offers: [{name: Fiber 940, price: "65.00"}]}
       2 Main St, Denver, CO 80202: {near: {A1: 2 Main St N}, offers: [{name: DSL}]}
       3 Main St, Denver, CO 80202: {status: 500, code: 6000}
+      4 Main St, Denver, CO 80202: {code: 2086}
 """
 SECTION = """
 [preorder]
@@ -71,6 +72,14 @@ async def test_a_near_match_is_chosen_by_the_words_that_are_printed(qualify):
 async def test_an_unknown_address_is_for_the_person_to_check(qualify):
     done = await qualify("9 Main St, Denver, CO 80202")
     assert (done.code, "check it" in done.out) == (1, True)
+
+
+@pytest.mark.covers("px/outside-30-days")
+async def test_a_person_who_asks_again_is_answered_by_the_vendor(sim, qualify):
+    for _ in range(2):
+        done = await qualify("4 Main St, Denver, CO 80202")
+        assert (done.code, "outside the area served" in done.out) == (0, True)
+    assert sim.world.calls["lumen.pxqualify"] == 2
 
 
 async def test_half_a_choice_is_a_usage_error(qualify):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from watcher import model, simulator
@@ -22,12 +24,24 @@ world:
         offers: [{name: Fiber 200}]
       3 Main St, Denver, CO 80202: {status: 500, code: 6000}
       4 Main St, Denver, CO 80202: {}
+      6 Main St, Denver, CO 80202: {code: 2086}
 """
 
 
 @pytest.fixture
 def scenario() -> simulator.Scenario:
     return script.parse(WORLD, name="preorder.yaml")
+
+
+class Remembered(dict[str, datetime]):
+    """Remembers addresses while a test lasts."""
+
+    async def unserved(self, address: str, *, since: datetime) -> datetime | None:
+        told_at = self.get(address)
+        return told_at if told_at is not None and told_at > since else None
+
+    async def keep_unserved(self, address: str, at: datetime, *, since: datetime) -> None:
+        self[address] = at
 
 
 class NoMeter:
@@ -124,8 +138,34 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
         (4, (), " "),
     ],
 )
-async def test_an_address_of_the_inventory_becomes_words(make, number, offers, why):
-    qualifier = backups.PreorderQualifier(make())
+async def test_an_address_of_the_inventory_becomes_words(make, clock, number, offers, why):
+    qualifier = backups.PreorderQualifier(make(), Remembered(), clock)
     found = await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
     assert found.offers == offers
     assert why in found.why
+
+
+@pytest.mark.covers("px/outside-30-days")
+async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(sim, make, clock):
+    memory = Remembered()
+    asked = []
+    for text in ("6 Main St, Denver, CO 80202", "6  MAIN ST ,denver, co 80202-1234"):
+        qualifier = backups.PreorderQualifier(make(), memory, clock)  # a restart forgets nothing
+        asked.append((await qualifier.qualify(text)).why)
+        clock.advance(86_400)
+    first, again = asked
+    assert first == "the address is outside the area served"
+    assert again == f"{first}, as Lumen said on 2026-05-14; it is asked again 30 d later"
+    assert sim.world.calls["lumen.pxqualify"] == 1
+    clock.advance(29 * 86_400)
+    await qualifier.qualify("6 Main St, Denver, CO 80202")
+    assert sim.world.calls["lumen.pxqualify"] == 2
+
+
+@pytest.mark.covers("px/outside-30-days")
+async def test_no_other_answer_is_remembered(sim, make, clock):
+    memory = Remembered()
+    qualifier = backups.PreorderQualifier(make(), memory, clock)
+    for number in (1, 2, 3, 4, 5):
+        await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
+    assert memory == {}

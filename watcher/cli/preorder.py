@@ -1,7 +1,7 @@
 """The verbs of `watcher preorder`: what Lumen could deliver to an address.
 
-It asks and never orders. An answer ends with 0, also when it is "nothing"; an
-address that a person has to choose or to correct ends with 1.
+It asks and never orders, and it asks whatever the daemon remembers of an address. An answer ends
+with 0, also when it is "nothing"; an address that a person has to choose or to correct, with 1.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ def qualify(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Ask what could be ordered at an address; nothing is."""
+    """Ask what could be ordered at an address; nothing is.
+
+    Asks Lumen each time, though the daemon remembers for 30 days what lies outside its area.
+    """
     if bool(choose) != bool(transaction):
         raise typer.BadParameter("--choose and --transaction belong together")
     found = asyncio.run(_qualify(config, address, choose, transaction))

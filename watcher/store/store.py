@@ -12,6 +12,7 @@ from watcher import model
 from watcher.store import migrate, sqlite
 from watcher.store.accounts import Accounts
 from watcher.store.database import Database, Dialect
+from watcher.store.gazetteer import Gazetteer
 from watcher.store.journal import Journal
 from watcher.store.leases import Leases
 from watcher.store.ledger import Ledger
@@ -24,7 +25,7 @@ _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 
 
-class Store(Leases, Ledger, Journal, Workshop, Accounts, Meter, Queries, Retention):
+class Store(Leases, Ledger, Journal, Workshop, Accounts, Meter, Gazetteer, Queries, Retention):
     """Everything that outlives the process. Made by `open`."""
 
     def __init__(self, database: Database, clock: clocks.Clock) -> None:

@@ -243,6 +243,13 @@ journal = Table(
     sqlite_autoincrement=True,
 )
 
+unserved = Table(
+    "unserved",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("told_at", Moment, nullable=False),
+)
+
 calls = Table(
     "calls",
     metadata,

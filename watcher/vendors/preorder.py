@@ -56,6 +56,12 @@ class Address:
     state: str
     zip: str
 
+    @property
+    def key(self) -> str:
+        """Write it the same way however it was spelt, to remember it by."""
+        text = f"{self.street}, {self.city}, {self.state} {self.zip[:5]}"
+        return " ".join(text.casefold().split())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Qualification:
