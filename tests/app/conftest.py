@@ -149,7 +149,7 @@ class Daemon:
             return await self.process.wait()
 
 
-async def eventually(look, *, within: float = 20):
+async def eventually(look, *, within: float = 45):
     """Look again and again until something is there; the last look's failure is the test's."""
     async with asyncio.timeout(within + 1):
         deadline = asyncio.get_running_loop().time() + within
