@@ -15,6 +15,7 @@ def blind_rule(**keys):
     return rule(name="blind", condition=BLIND, **keys)
 
 
+@pytest.mark.covers("http/blind")
 def test_a_failing_source_becomes_blind_by_itself():
     w = world()
     w.poll(a="online")
@@ -55,6 +56,7 @@ def test_a_failed_poll_says_nothing_new_twice():
     assert w.fail(minutes(2)) == ()
 
 
+@pytest.mark.covers("http/blind")
 def test_blindness_neither_opens_nor_resolves_what_it_hides():
     w = world(rule(keep_firing_for=minutes(1)))
     w.poll(a="offline", b="online")

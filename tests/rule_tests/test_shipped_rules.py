@@ -14,6 +14,7 @@ FILES = sorted(RULES.glob("*.yaml"))
 SHIPPED = [(file, rule) for file in FILES for rule in yaml.safe_load(file.read_text())["rules"]]
 
 
+@pytest.mark.covers("iod/stuck", "vyvx/overrun", "vyvx/several-reservations")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_file_of_rules_has_tests_and_they_pass(file):
     results = run.run([RULES / "tests" / file.name])

@@ -1,16 +1,20 @@
 """A simulator to look at from outside, and an incident's thread as Watcher would post it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 import aiohttp
 import pytest
+import stamina
 from PIL import Image, ImageDraw
 from slack_sdk.web.async_client import AsyncWebClient
 
 from watcher import simulator
+from watcher.vendors import http as vendors_http
+from watcher.vendors import settings, wire
 
 NOON = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
 
@@ -173,3 +177,49 @@ def _picture() -> bytes:
     file = BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
+
+
+@asynccontextmanager
+async def playing(text: str, clock: HandClock) -> AsyncIterator[simulator.Simulator]:
+    """Play a scenario that a test wrote."""
+    scenario = simulator.parse(text, name="played.yaml")
+    async with simulator.Simulator(scenario, clock, with_broker=False) as sim:
+        yield sim
+
+
+class NoMeter:
+    """There is no budget to keep."""
+
+    async def spend(self, account: str, month: str, budget: int) -> bool:
+        raise AssertionError("nothing has a budget here")
+
+
+def make_account(sim, vendor, session, clock) -> vendors_http.Account:
+    """Make an account that the simulated vendor takes."""
+    known = sim.credentials
+    keys: settings.Account
+    if vendor == "vyvx":
+        keys = settings.MpaAccount(kind="mpa", key_id=known.vyvx_key_id, secret=known.vyvx_secret)
+    else:
+        keys = settings.OAuth2Account(
+            kind="oauth2",
+            token_url=getattr(sim, f"{vendor}_token_url"),
+            client_id=getattr(known, f"{vendor}_client_id"),
+            client_secret=getattr(known, f"{vendor}_client_secret"),
+        )
+    fast = keys.model_copy(update={"calls_per_second": 10_000})
+    return vendors_http.Account(vendor, fast, session, clock, NoMeter())
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """The session that the vendors' clients share, whose retries do not wait."""
+    with stamina.set_testing(testing=True, attempts=3, cap=True):
+        async with wire.open_session() as opened:
+            yield opened
+
+
+@pytest.fixture
+def account_of(sim, session, clock) -> Callable[[str], vendors_http.Account]:
+    """Make the account of a vendor."""
+    return lambda vendor: make_account(sim, vendor, session, clock)

@@ -115,10 +115,11 @@ def test_a_fault_of_a_scenario_runs_from_its_own_time(clock):
     world.begin()
     clock.advance(14)
     world.settle()
-    during = world.strike("vyvx.active")
+    during = world.trouble.strike("vyvx.active", world.now())
     clock.advance(1)
 
-    assert (during is not None, world.strike("vyvx.active")) == (True, None)
+    assert during is not None
+    assert world.trouble.strike("vyvx.active", world.now()) is None
 
 
 async def test_faults_do_not_stand_in_the_way_of_the_control_endpoint(sim, http):

@@ -102,6 +102,7 @@ def test_a_scheduler_that_stops_ringing_cannot_stop_the_polls(virtually, build):
     assert source.polls == [0, 120, 240, 360, 480]
 
 
+@pytest.mark.covers("http/backoff")
 def test_failures_back_off_from_the_fast_interval_and_recovery_returns_to_it(
     virtually, build, submitted
 ):
@@ -144,6 +145,7 @@ def test_a_recovery_from_being_held_back_alone_is_logged(virtually, build):
     assert [one["event"] for one in logs] == ["poll failed", "poll recovered"]
 
 
+@pytest.mark.covers("http/backoff")
 def test_the_jitter_lengthens_a_backoff_and_never_shortens_it(virtually, clock):
     async def submit(event: model.Event) -> None:
         pass

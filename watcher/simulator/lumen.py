@@ -34,6 +34,7 @@ class Lumen:
     def add_routes(self, app: web.Application) -> None:
         """Serve tokens and diagnostics under PREFIX."""
         app.router.add_post(TOKEN_PATH, self.token, name="lumen.token")
+        app.router.add_post(f"{PREFIX}/oauth/v1/token", self.legacy, name="lumen.legacytoken")
         app.router.add_post(f"{PREFIX}/oauth/token", self.gone, name="lumen.oldtoken")
         path = f"{PREFIX}/ServiceAssurance/v2/Diagnostics/service/detail"
         app.router.add_get(path, self.diagnostics, name="lumen.diagnostics")
@@ -55,12 +56,21 @@ class Lumen:
         body = {
             "access_token": issued.text,
             "token_type": "BearerToken",
-            "expires_in": str(issued.seconds - 1),
+            **self._issuer.lifetime(issued, str(issued.seconds - 1)),
             "issued_at": str(int(issued.at.timestamp() * 1000)),
             "status": "approved",
             "refresh_count": "0",
         }
         return web.json_response(body)
+
+    async def legacy(self, request: web.Request) -> web.Response:
+        """Refuse as the endpoint of old does: with a client's fault as a 500."""
+        credentials, grant = await credentials_of(request)
+        if credentials is None or not self._issuer.knows(credentials):
+            return _of_old(401, "invalid_client", "Client identifier is required")
+        if not grant:
+            return _of_old(500, "invalid_grant_type", "grant_type is required")
+        return await self.token(request)
 
     async def gone(self, _: web.Request) -> web.Response:
         """Answer where the printed address points: there is nothing."""
@@ -146,6 +156,11 @@ def refusal(status: int, code: str, reason: str) -> web.Response:
     """Refuse in the envelope that most of Lumen's APIs have."""
     body = {"reason": reason, "message": f"{reason} -- sim", "referenceError": "", "code": code}
     return web.json_response(body, status=status)
+
+
+def _of_old(status: int, code: str, text: str) -> web.Response:
+    body = {"ErrorCode": code, "Error": text}
+    return web.json_response(body, status=status, headers={"TrackingId": "sim-0001"})
 
 
 def _fault(text: str) -> dict[str, Any]:

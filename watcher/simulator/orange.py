@@ -79,7 +79,7 @@ class Orange:
         body = {
             "token_type": "Bearer",
             "access_token": issued.text,
-            "expires_in": issued.seconds,
+            **self._issuer.lifetime(issued, issued.seconds),
         }
         # The live gateway's body begins with a line feed.
         return web.Response(text="\n" + json.dumps(body), content_type="application/json")
@@ -96,13 +96,19 @@ class Orange:
         if end < start or (end - start) / step > _MOST_SAMPLES:
             raise _error(422, 422, "Unprocessable entity", "The interval cannot be served.")
         scene = self._world.scenario.world.evpl
+        match scene.paging:
+            case "repeating":
+                first = 1
+            case "shifting":
+                first = max(1, first - 1)
         lines = [key for key, line in sorted(self._world.lines.items()) if line.active]
         shown = lines[first - 1 : first - 1 + scene.page_size]
+        more = first - 1 + len(shown) < len(lines)
         body = {
             "currentPage": (first - 1) // scene.page_size + 1,
             "totalPages": -(-len(lines) // scene.page_size),
-            "hasNext": first - 1 + len(shown) < len(lines),
-            "entries": [self._entry(key, start, end, step) for key in shown],
+            "hasNext": more or scene.paging in {"endless", "repeating"},
+            "entries": [self._entry(key, start, end, scene.spacing or step) for key in shown],
         }
         return web.json_response(body)
 
@@ -124,16 +130,23 @@ class Orange:
         evpl = self._world.scenario.world.evpl
         scale = 100 if evpl.unit == "ratio" else 1
         # The report has no sample of the future, and none younger than the lag.
-        last = min(end, self._world.now() - evpl.lag)
+        lag = evpl.lag if line.lag is None else line.lag
+        last = min(end, self._world.now() - lag)
         number = -(-start.timestamp() // step.total_seconds())
         values: list[dict[str, Any]] = []
         at = datetime.fromtimestamp(number * step.total_seconds(), UTC)
         while at <= last:
             value = f"{self._world.utilization(key, at) / scale:.4g}"
-            values.append(
-                {"timeStamp": _stamp(at), "value": value if line.raw is None else line.raw}
-            )
+            if not self._world.is_silent(line, at):
+                values.append(
+                    {"timeStamp": _stamp(at), "value": value if line.raw is None else line.raw}
+                )
             at += step
+        match evpl.samples:
+            case "doubled":
+                values += values
+            case "unordered":
+                values.reverse()
         return {
             "objectType": "EVPL",
             "objectInstanceId": key,

@@ -14,11 +14,13 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from watcher.simulator.goods import Iod, Premises, Preorder
+from watcher.simulator.pace import Latency, Quota, Vendor
 from watcher.simulator.scene import (
     Diagnosable,
     Diagnostics,
     Evpl,
     Note,
+    Offset,
     Reservation,
     Slack,
     Span,
@@ -28,8 +30,6 @@ from watcher.simulator.scene import (
     Vyvx,
     VyvxState,
 )
-
-Vendor = Literal["vyvx", "orange", "lumen", "slack"]
 
 
 class ScenarioError(Exception):
@@ -52,6 +52,8 @@ class VyvxChange(Strict):
     reservations: tuple[Reservation, ...] | None = None
     active: bool | None = None
     raw: Any = None
+    details_state: VyvxState | None = None
+    gone: Literal[0, 400, 404] | None = None
 
 
 class EvplChange(Strict):
@@ -102,18 +104,36 @@ class Fault(Strict):
     """A vendor misbehaves for some time, for some requests, or until it is cleared.
 
     `http_NNN` answers with that status in the vendor's own way; `answer` with `status` and `body`;
-    `hang` never answers; `reset` cuts the connection; `drop` does what was asked and then cuts it;
-    `truncated`, `html` and `empty` spoil the body of a good answer.
+    `hang` never answers, `stall` stops in the middle; `reset` cuts the connection, `torn` in the
+    middle; `drop` does what was asked and then cuts it; `redirect` leads elsewhere; `truncated`,
+    `html`, `empty` and `huge` spoil the body of a good answer; `gzip`, `mistyped` (another content
+    type), `doubled` (each key twice) and `extra` (unknown fields) say the same in other bytes.
     """
 
     vendor: Vendor
-    kind: str = Field(pattern=r"^(http_[45]\d\d|answer|hang|reset|drop|truncated|html|empty)$")
+    kind: str = Field(
+        pattern=r"^(http_[45]\d\d|answer|hang|stall|reset|torn|drop|redirect|truncated|html|empty"
+        r"|huge|gzip|mistyped|doubled|extra)$"
+    )
     endpoint: str = Field("", description="The last part of the call's name; empty: every one")
     span: Span | None = Field(None, alias="for")
     times: int | None = Field(None, ge=1, description="How many requests it hits")
+    skip: int = Field(0, ge=0, description="How many requests pass before")
     retry_after: str = ""
     status: int = Field(200, ge=200, le=599)
     body: Any = None
+
+
+class LatencyChange(Latency):
+    """A vendor takes another time to answer."""
+
+    vendor: Vendor
+
+
+class QuotaChange(Quota):
+    """A vendor's account has another quota, counted from `used` on."""
+
+    vendor: Vendor
 
 
 class Change(Strict):
@@ -126,7 +146,11 @@ class Change(Strict):
     preorder: PreorderChange | None = None
     fault: Fault | None = None
     clear: Vendor | Literal["all"] | None = Field(None, description="Ends a vendor's faults")
+    latency: LatencyChange | None = None
+    quota: QuotaChange | None = None
     revoke: Literal["orange", "lumen"] | None = Field(None, description="Makes tokens invalid")
+    rotate: Literal["orange", "lumen"] | None = Field(None, description="Replaces the secret")
+    skew: Offset = Field(None, description="How far the vendors' clocks are ahead of ours")
     stale: Span | None = Field(None, description="How old the time is that Vyvx's answers carry")
 
     @model_validator(mode="after")
@@ -154,6 +178,10 @@ class Beginning(Strict):
     preorder: Preorder = Preorder()
     tokens: Tokens = Tokens()
     slack: Slack = Slack()
+    latency: dict[Vendor, Latency] = Field({}, description="By vendor")
+    quotas: dict[Vendor, Quota] = Field({}, description="By vendor")
+    skew: Offset = Field(timedelta(0), description="How far the vendors' clocks are ahead of ours")
+    seed: int = Field(1, description="Of all chance")
 
 
 class Scenario(Strict):

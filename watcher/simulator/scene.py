@@ -96,6 +96,8 @@ class Service(Strict):
     history: tuple[Spell, ...] = ()
     active: bool = Field(True, description="Whether _active lists it")
     raw: Any = Field(None, description="JSON that _active gives for it, whatever its state")
+    details_state: VyvxState | None = Field(None, description="Its state in details, if another")
+    gone: Literal[0, 400, 404] = Field(0, description="What is answered to all about it alone")
 
 
 class Crowd(Strict):
@@ -122,6 +124,9 @@ class Line(Strict):
     pop_country: str = "FR"
     pop_name: str = "PARIS"
     pop_section_name: str = "PAR-01"
+    swing: float = Field(0.0, ge=0, description="By how much its load rises and falls in a day")
+    gaps: tuple[Interval, ...] = Field((), description="Times without a sample")
+    lag: Span | None = Field(None, description="How late its samples are, if not like the others")
     active: bool = True
     raw: Any = Field(None, description="JSON that each sample has for its value")
 
@@ -133,6 +138,13 @@ class Evpl(Strict):
     unit: Literal["percent", "ratio"] = "percent"
     lag: Span = Field(timedelta(0), description="How late a sample can first be read")
     page_size: int = Field(50, ge=1)
+    paging: Literal["obeyed", "endless", "repeating", "shifting"] = Field(
+        "obeyed",
+        description="endless: more is always promised; repeating: every page is the first one;"
+        " shifting: a line was inserted ahead of each page",
+    )
+    spacing: Span | None = Field(None, description="Of the samples, whatever was asked for")
+    samples: Literal["plain", "doubled", "unordered"] = "plain"
 
 
 class Test(Strict):
@@ -164,10 +176,13 @@ class Diagnostics(Strict):
 
 
 class Tokens(Strict):
-    """How long the OAuth tokens live."""
+    """How long the OAuth tokens live, and how `expires_in` says so."""
 
     orange: Span = timedelta(hours=1)
     lumen: Span = timedelta(hours=1)
+    told: Literal["own", "text", "number", "missing"] = Field(
+        "own", description="own: each vendor in its own way"
+    )
 
 
 class Channel(Strict):

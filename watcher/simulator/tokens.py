@@ -56,6 +56,9 @@ class Issuer:
         issued = self._issued.get(text)
         if scheme.casefold() != "bearer" or issued is None:
             return "invalid"
+        rotated = self.world.rotated.get(self.vendor)
+        if rotated is not None and issued.at <= rotated:
+            return "invalid"
         revoked = self.world.revoked.get(self.vendor)
         if revoked is not None and issued.at <= revoked:
             return "expired"
@@ -63,7 +66,20 @@ class Issuer:
 
     def knows(self, credentials: tuple[str, str]) -> bool:
         """Whether these are the client's id and secret."""
-        return credentials == (self.client_id, self.client_secret)
+        rotated = self.vendor in self.world.rotated
+        return not rotated and credentials == (self.client_id, self.client_secret)
+
+    def lifetime(self, issued: Issued, own: object) -> dict[str, object]:
+        """Write `expires_in` as the scenario has it; `own` is the vendor's way."""
+        match self.world.scenario.world.tokens.told:
+            case "missing":
+                return {}
+            case "text":
+                return {"expires_in": str(issued.seconds)}
+            case "number":
+                return {"expires_in": issued.seconds}
+            case "own":
+                return {"expires_in": own}
 
 
 async def credentials_of(request: web.Request) -> tuple[tuple[str, str] | None, str]:

@@ -55,7 +55,8 @@ class Vyvx:
     async def details(self, request: web.Request) -> web.Response:
         """Who, where and when a reservation is; the time is at the root here."""
         key, service = self._find(request)
-        body = {"id": key, "state": service.state, "ingress_state": service.ingress_state}
+        state = service.details_state or service.state
+        body = {"id": key, "state": state, "ingress_state": service.ingress_state}
         whole = body | _details(key, service, self._world.when)
         return web.json_response({"data": {"services": {key: whole}}, "timestamp": self._time()})
 
@@ -77,14 +78,16 @@ class Vyvx:
         return web.json_response({"data": {"services": services, "time": self._time()}})
 
     def _time(self) -> str:
-        return stamp(self._world.now() - self._world.stale)
+        return stamp(self._world.vendors_now() - self._world.stale)
 
     def _find(self, request: web.Request) -> tuple[str, scene.Service]:
         self._admit(request)
         key = request.match_info["id"]
         service = self._world.services.get(key)
-        if service is None:
+        if service is None or service.gone == 404:
             raise web.HTTPNotFound(text=f"no service {key}")
+        if service.gone:
+            raise web.HTTPBadRequest(text=f"service {key} is over")
         return key, service
 
     def _admit(self, request: web.Request) -> None:
@@ -93,7 +96,7 @@ class Vyvx:
         if scheme != "MPA" or not signature:
             raise web.HTTPUnauthorized(text="an MPA Authorization header is required")
         sent = _read_date(request.headers.get("Date", ""))
-        if sent is None or abs(self._world.now() - sent) > _SKEW:
+        if sent is None or abs(self._world.vendors_now() - sent) > _SKEW:
             raise web.HTTPUnauthorized(text="the Date header is missing or too far from our clock")
         wanted = sign(
             self._secret,

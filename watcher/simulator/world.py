@@ -6,6 +6,7 @@ whenever somebody looks, so an event takes effect at its own time without a task
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,9 @@ from watcher.clock import Clock
 from watcher.simulator import goods, scene
 from watcher.simulator import scenario as script
 from watcher.simulator.on_demand import OnDemand
+from watcher.simulator.pace import Pace
 from watcher.simulator.record import Record
+from watcher.simulator.trouble import Trouble
 
 T = TypeVar("T")
 
@@ -41,15 +44,6 @@ class Ramp:
 
 
 @dataclass(kw_only=True, slots=True)
-class ActiveFault:
-    """A fault under way."""
-
-    fault: script.Fault
-    until: datetime | None
-    left: int | None
-
-
-@dataclass(kw_only=True, slots=True)
 class Run:
     """One run of Service Diagnostics, with the file it gave."""
 
@@ -71,12 +65,15 @@ class World:
     on_demand: OnDemand = field(init=False)
     premises: dict[str, goods.Premises] = field(init=False)
     stale: timedelta = field(init=False)
+    skew: timedelta = field(init=False)
     record: Record = field(init=False)
+    pace: Pace = field(init=False)
+    trouble: Trouble = field(default_factory=Trouble)
     runs: list[Run] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     revoked: dict[str, datetime] = field(default_factory=dict)
+    rotated: dict[str, datetime] = field(default_factory=dict)
     _ramps: dict[str, list[Ramp]] = field(default_factory=dict)
-    _faults: list[ActiveFault] = field(default_factory=list)
     _begun: tuple[datetime, float] | None = None
     _ahead: deque[script.Happening] = field(init=False)
 
@@ -92,6 +89,10 @@ class World:
         self.alarms = {key: self._recorded(service) for key, service in self.services.items()}
         self.lines = dict(start.evpl.lines)
         self.stale = start.vyvx.stale
+        self.skew = start.skew or timedelta(0)
+        self.pace = Pace(seed=start.seed, latencies=start.latency)
+        for vendor, quota in start.quotas.items():
+            self.pace.limit(vendor, quota, self.origin)
         self.diagnosables = dict(start.diagnostics.services)
         self.on_demand = OnDemand(scene=start.iod)
         self.premises = dict(start.preorder.addresses)
@@ -112,6 +113,10 @@ class World:
     def now(self) -> datetime:
         """Tell the time of day in the simulated world."""
         return self.clock.now()
+
+    def vendors_now(self) -> datetime:
+        """Tell what the vendors take for the time of day."""
+        return self.clock.now() + self.skew
 
     def settle(self) -> None:
         """Let everything happen that is due by now."""
@@ -139,35 +144,25 @@ class World:
         if change.preorder:
             said = change.preorder.model_dump(exclude={"address"})
             self.premises[change.preorder.address] = goods.Premises.model_validate(said)
-        if change.fault:
-            span = change.fault.span
-            until = None if span is None else at + span
-            self._faults.append(
-                ActiveFault(fault=change.fault, until=until, left=change.fault.times)
-            )
-        if change.clear:
-            self._faults = [
-                one for one in self._faults if change.clear not in {one.fault.vendor, "all"}
-            ]
-        if change.revoke:
-            self.revoked[change.revoke] = at
         if change.stale is not None:
             self.stale = change.stale
+        if change.skew is not None:
+            self.skew = change.skew
+        self._trouble(change, at)
 
-    def strike(self, call: str) -> script.Fault | None:
-        """Take the fault that hits this call (`vendor.endpoint`), if any; it counts as a hit."""
-        vendor, _, endpoint = call.partition(".")
-        now = self.now()
-        self._faults = [
-            one for one in self._faults if (one.until is None or now < one.until) and one.left != 0
-        ]
-        for one in self._faults:
-            wanted = one.fault.endpoint
-            if one.fault.vendor == vendor and wanted in {"", endpoint, endpoint.split(".")[-1]}:
-                if one.left is not None:
-                    one.left -= 1
-                return one.fault
-        return None
+    def _trouble(self, change: script.Change, at: datetime) -> None:
+        if change.fault:
+            self.trouble.begin(change.fault, at)
+        if change.clear:
+            self.trouble.clear(change.clear)
+        if change.latency:
+            self.pace.slow_down(change.latency.vendor, change.latency)
+        if change.quota:
+            self.pace.limit(change.quota.vendor, change.quota, at)
+        if change.revoke:
+            self.revoked[change.revoke] = at
+        if change.rotate:
+            self.rotated[change.rotate] = at
 
     def when(self, offset: timedelta | None) -> datetime | None:
         """Find the instant of a scenario's offset; None is open."""
@@ -182,8 +177,17 @@ class World:
                 level = ramp.to
             elif at > ramp.start:
                 level += (ramp.to - level) * ((at - ramp.start) / (ramp.end - ramp.start))
+        level += line.swing * math.sin(at.timestamp() / 86_400 * math.tau)
         noise = zlib.crc32(f"{line_id}/{at.timestamp():.3f}".encode()) / 0xFFFF_FFFF
         return max(0.0, level + line.wobble * (2 * noise - 1))
+
+    def is_silent(self, line: scene.Line, at: datetime) -> bool:
+        """Whether an instant lies in one of a line's gaps."""
+        for gap in line.gaps:
+            start, end = self.when(gap.start), self.when(gap.end)
+            if (start is None or start <= at) and (end is None or at < end):
+                return True
+        return False
 
     def state(self) -> dict[str, Any]:
         """Tell what a test or a person wants to see of the world."""
@@ -205,9 +209,7 @@ class World:
                 for key, one in self.on_demand.at(self.now()).items()
             },
             "diagnostics_runs": Counter(run.service_id for run in self.runs),
-            "faults": [
-                {"vendor": one.fault.vendor, "kind": one.fault.kind} for one in self._faults
-            ],
+            "faults": self.trouble.told(),
         }
 
     def _recorded(self, service: scene.Service) -> list[Alarm]:
