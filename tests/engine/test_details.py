@@ -147,15 +147,24 @@ def named(count, state):
     return {f"s{number:03}": state for number in range(count)}
 
 
-def test_a_storm_does_not_wait_for_details_that_cannot_come_in_time():
+def test_a_storm_waits_for_no_details_and_asks_for_none():
     w = detailed(notify=("noc",))
     w.poll(**named(200, "online"))
     effects = w.poll(seconds(10), **named(200, "offline"))
-    assert len(of_kind(effects, model.DetailsNeeded)) == 50
-    assert w.incident.title == "Storm on vyvx: 150 alerts (150 down)"
-    assert w.incident.notify == ("noc",)
-    w.wait_until(w.now + seconds(5))
+    assert of_kind(effects, model.DetailsNeeded) == []
     assert w.incident.title == "Storm on vyvx: 200 alerts (200 down)"
+    assert w.incident.notify == ("noc",)
+    version = w.incident.version
+    w.wait_until(w.now + seconds(30))
+    assert w.incident.version == version
+
+
+def test_as_many_as_can_be_asked_about_in_time_are_waited_for():
+    w = detailed(notify=("noc",))
+    w.poll(**named(50, "online"))
+    effects = w.poll(seconds(10), **named(50, "offline"))
+    assert len(of_kind(effects, model.DetailsNeeded)) == 50
+    assert w.incidents == ()
 
 
 def test_a_storm_of_booked_reservations_still_pages_nobody():

@@ -38,6 +38,14 @@ def ask_for_alert(turn: Turn, key: str) -> None:
     """Ask because an alert begins, unless so many do in this step that nobody could wait."""
     if turn.details_asked < MOST_AT_ONCE and ask(turn, key):
         turn.details_asked += 1
+        turn.awaiting.append(key)
+
+
+def forgo(turn: Turn, key: str) -> None:
+    """Take back what this step has asked for because an alert began."""
+    turn.unwant(model.DetailsNeeded(subject=key))
+    turn.state.timers.disarm(Timer(Purpose.DETAILS, key))
+    turn.keep_subject(replace(turn.state.subjects[key], asked_at=None))
 
 
 def are_ready(turn: Turn, key: str) -> bool:

@@ -44,6 +44,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
     for key in sorted(again - judged - unread):
         judge_changed(turn, plan, state.subjects[key], broken=broken)
     _confirm(turn, source, unread)
+    _join_storm(turn)
     if first or before is not Sight.SEEN:
         _rearm(turn, source)
 
@@ -163,6 +164,14 @@ def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
     for rule, key in sorted(pending or ()):
         if key not in unread:
             alerts.fire_if_due(turn, turn.state.alerts[key][rule])
+
+
+def _join_storm(turn: Turn) -> None:
+    """In a storm, let what has only just begun to wait for details fire at once."""
+    for key in turn.awaiting if turn.storms else ():
+        details.forgo(turn, key)
+        for alert in turn.state.alerts_on(key, AlertState.PENDING):
+            alerts.fire_if_due(turn, alert)
 
 
 def _rearm(turn: Turn, source: str) -> None:

@@ -54,6 +54,7 @@ class Turn:
         self.storms: dict[str, int] = {}  # begun or fed in this step, with their alerts before
         self.suppression_moved = False
         self.details_asked = 0  # by the alerts of this step
+        self.awaiting: list[str] = []  # subjects whose alerts began in it and wait for details
         self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
 
     def effects(self) -> tuple[model.Effect, ...]:
@@ -259,6 +260,10 @@ class Turn:
     ) -> None:
         """Ask for work, once."""
         self._wanted[need] = None
+
+    def unwant(self, need: model.DetailsNeeded) -> None:
+        """Take back what this step has asked for."""
+        self._wanted.pop(need, None)
 
     def diagnose(self, identity: str, service_ids: tuple[str, ...]) -> None:
         """Ask for the next run of Service Diagnostics for each of these services."""

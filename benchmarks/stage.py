@@ -1,0 +1,213 @@
+"""A vendor and a Slack that answer at once, and a real `watcher run` between them, for benchmarks.
+
+The daemon is a process of its own, on SQLite in a temporary folder; vendor and Slack are here, so
+that one clock times both ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+CONFIG = """
+instance = "bench"
+rules = ["rules.yaml"]
+inventory = "inventory.yaml"
+[store]
+url = "sqlite:///watcher.db"
+[sources.vyvx]
+kind = "vyvx"
+base_url = "{url}/vyvx"
+interval = "{interval}"
+fast_interval = "{interval}"
+[receivers.noc]
+kind = "slack"
+channel = "C0000000001"
+{mqtt}
+[slack]
+bot_token = "xoxb-bench"
+api_url = "{url}/api/"
+[web]
+listen = ""
+[control]
+socket = "control.sock"
+"""
+MQTT = """
+[receivers.mqtt]
+kind = "mqtt"
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+protocol = "3.1.1"
+"""
+FIRST = 1_000_000
+
+
+@dataclass(kw_only=True)
+class World:
+    """The vendor and Slack; `slack` holds (time, method, text) of each call."""
+
+    services: dict[str, dict[str, str]]
+    polls: int = 0
+    answered_at: float = 0.0
+    details: int = 0
+    slack: list[tuple[float, str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+    def set(self, state: str, *keys: str) -> None:
+        """Let services be in this state, all of them if none is named, from the next poll on."""
+        for key in keys or self.services:
+            self.services[key] = {"state": state, "ingress_state": "online"}
+        self.body = msgspec.json.encode({"data": {"services": self.services}})
+        self.answered_at = 0.0
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=50_000_000)
+        app.router.add_get("/vyvx/customer/service/_active/status", self._poll)
+        app.router.add_get("/vyvx/customer/service/{id}/details", self._details)
+        app.router.add_get("/vyvx/customer/service/{id}/history", self._history)
+        app.router.add_route("*", "/api/{method}", self._call)
+        app.router.add_post("/upload", self._upload)
+        return app
+
+    async def _poll(self, _: web.Request) -> web.Response:
+        self.polls += 1
+        self.answered_at = self.answered_at or time.time()
+        return web.Response(body=self.body, content_type="application/json")
+
+    async def _details(self, request: web.Request) -> web.Response:
+        self.details += 1
+        key = request.match_info["id"]
+        always = {"start": "2026-01-01T00:00:00.000Z", "end": ""}
+        schedule = {"scheduled": always, "activated": [always]}
+        entry = {"name": f"Feed {key}", "reservations": [{"id": key, "schedule": schedule}]}
+        return web.json_response({"data": {"services": {key: entry}}})
+
+    async def _history(self, request: web.Request) -> web.Response:
+        key = request.match_info["id"]
+        return web.json_response({"data": {"services": {key: {"history": {"events": []}}}}})
+
+    async def _call(self, request: web.Request) -> web.Response:
+        at = time.time()
+        told = await request.json() if request.content_type == "application/json" else {}
+        self.slack.append((at, request.match_info["method"], str(told.get("text", ""))))
+        upload = request.url.with_path("/upload").with_query({})
+        answer: dict[str, Any] = {"ok": True, "channel": "C0000000001", "messages": []}
+        answer |= {"ts": f"{at:.6f}", "file_id": "F1", "upload_url": str(upload)}
+        return web.json_response(answer)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(text="OK")
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """The world, the daemon's folder, and how to start it."""
+
+    world: World
+    folder: Path
+
+    @contextlib.asynccontextmanager
+    async def daemon(self) -> AsyncIterator[Daemon]:
+        """Run the daemon; it has said READY when this begins."""
+        address = self.folder / "notify"
+        address.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(str(address))
+            notify.setblocking(False)
+            began = time.monotonic()
+            with (self.folder / "log").open("ab") as log:
+                process = await asyncio.create_subprocess_exec(
+                    *(
+                        sys.executable,
+                        "-m",
+                        "watcher",
+                        "run",
+                        "--config",
+                        self.folder / "config.toml",
+                    ),
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, "NOTIFY_SOCKET": str(address)},
+                )
+            try:
+                async with asyncio.timeout(120):
+                    loop = asyncio.get_running_loop()
+                    while b"READY=1" not in await loop.sock_recv(notify, 4096):
+                        pass
+                yield Daemon(process=process, ready_after=time.monotonic() - began)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
+                await process.wait()
+
+    def count(self, query: str) -> int:
+        """Count in the database, beside the daemon."""
+        with sqlite3.connect(f"file:{self.folder / 'watcher.db'}?mode=ro", uri=True) as connection:
+            return int(connection.execute(f"select count(*) from {query}").fetchone()[0])  # noqa: S608  # ours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """A running daemon; `ready_after` in seconds from its start."""
+
+    process: asyncio.subprocess.Process
+    ready_after: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds that it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def resident(self) -> int:
+        """Its resident memory in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+
+
+@contextlib.asynccontextmanager
+async def stage(
+    services: int, rules: str, *, interval: str = "1s", inventory: str = "{}", mqtt_port: int = 0
+) -> AsyncIterator[Stage]:
+    """Set up vendor, Slack and the daemon's files."""
+    world = World(services={str(FIRST + number): {} for number in range(services)})
+    world.set("online")
+    runner = web.AppRunner(world.app(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            mqtt = MQTT.format(port=mqtt_port) if mqtt_port else ""
+            text = CONFIG.format(url=url, interval=interval, mqtt=mqtt)
+            (folder / "config.toml").write_text(text)
+            (folder / "rules.yaml").write_text(rules)
+            (folder / "inventory.yaml").write_text(inventory)
+            yield Stage(world=world, folder=folder)
+    finally:
+        await runner.cleanup()
+
+
+async def until(holds: Callable[[], bool], *, seconds: float = 120.0) -> None:
+    """Wait until something is so; raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110  # it looks into another process
+            await asyncio.sleep(0.01)
