@@ -14,7 +14,7 @@ from watcher import engine, ports, ruleset, status
 from watcher.clock import Clock
 from watcher.receivers import broker, mqtt, slack, webhook
 from watcher.receivers import settings as receivers_keys
-from watcher.response import backups, drawing, examine
+from watcher.response import backups, bandwidth, drawing, examine
 from watcher.settings import Settings
 from watcher.sources import kinds
 from watcher.sources import settings as sources_keys
@@ -107,6 +107,19 @@ def build_qualifier(
         return None
     client = preorder.Client(accounts[keys.account], keys)
     return backups.PreorderQualifier(client, gazetteer, clock)
+
+
+def build_orderers(settings: Settings, accounts: Accounts) -> dict[str, ports.Orderer]:
+    """Build what changes bandwidths, for each Internet On-Demand source."""
+    return {
+        name: bandwidth.BandwidthOrderer(
+            kinds.iod_dialect(keys, accounts[keys.account]),
+            customer=keys.customer,
+            per_day=keys.changes_per_day,
+        )
+        for name, keys in settings.sources.items()
+        if isinstance(keys, sources_keys.InternetOnDemandSource)
+    }
 
 
 def build_broker(settings: Settings, clock: Clock) -> broker.Broker | None:

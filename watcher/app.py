@@ -99,6 +99,7 @@ async def run(
             sources=sources,
             examiner=adapters.build_examiner(settings, accounts),
             qualifier=adapters.build_qualifier(settings, accounts, database, clock),
+            orderers=adapters.build_orderers(settings, accounts),
             keys=settings.diagnostics or response_keys.Diagnostics(),
             clock=clock,
             bell=jobs_bell,

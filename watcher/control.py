@@ -32,7 +32,10 @@ _ACTS: Mapping[str, Act] = {
     "unack": lambda incident, by: model.Unacknowledged(incident=incident, by=by),
     "resolve": lambda incident, by: model.ResolvedByHand(incident=incident, by=by),
     "diagnose": lambda incident, by: model.DiagnosisWanted(incident=incident, by=by),
+    "approve": lambda incident, by: model.RemedyApproved(incident=incident, by=by),
+    "refuse": lambda incident, by: model.RemedyRefused(incident=incident, by=by),
 }
+_OF_REMEDY = frozenset({"approve", "refuse"})
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +79,7 @@ class Control:
                 web.get("/incidents", self._get_incidents),
                 web.get("/why/{key:.+}", self._get_why),
                 web.post("/incidents/{id}/note", self._post_note),
-                web.post("/incidents/{id}/{act:ack|unack|resolve|diagnose}", self._post_act),
+                web.post(f"/incidents/{{id}}/{{act:{'|'.join(_ACTS)}}}", self._post_act),
                 web.get("/silences", self._get_silences),
                 web.post("/silences", self._post_silence),
                 web.post("/silences/{id}/expire", self._post_expire),
@@ -122,6 +125,12 @@ class Control:
         dossier = await self._library.dossier(incident)
         if dossier and dossier.incident.status is model.IncidentStatus.RESOLVED:
             return _refused(409, f"{incident} is over already")
+        if dossier and act in _OF_REMEDY:
+            remedy = dossier.incident.remedy
+            if remedy is None:
+                return _refused(409, f"no change of bandwidth is proposed for {incident}")
+            if why := remedy.objection():
+                return _refused(409, f"{incident}: {why}")
         return await self._act(incident, act, _ACTS[act](incident, by))
 
     async def _act(self, incident: str, act: str, command: model.Command) -> web.Response:

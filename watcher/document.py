@@ -66,6 +66,23 @@ class DiagnosisDocument(msgspec.Struct, frozen=True, kw_only=True):
     report: ReportDocument | None
 
 
+class RemedyDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of bandwidth, in Mbit/s; `approve` is the command that approves it, while it waits.
+
+    `reverting` says that `status` is about the way back to `from_mbps`.
+    """
+
+    connection: str
+    status: model.RemedyStatus
+    from_mbps: float | None
+    to_mbps: float
+    max_mbps: float
+    reverting: bool
+    approved_by: str
+    approve: str | None
+    message: str
+
+
 class IncidentDocument(Document, frozen=True, kw_only=True):
     """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts."""
 
@@ -84,6 +101,7 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     alerts: list[AlertDocument]
     alert_counts: dict[str, int]
     diagnostics: list[DiagnosisDocument]
+    remedy: RemedyDocument | None
     runbook: str
     links: dict[str, str]
 
@@ -143,6 +161,7 @@ def incident(
         alerts=[_alert(alert) for alert in dossier.alerts],
         alert_counts=dict(dossier.alert_counts),
         diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in told.diagnostics],
+        remedy=_remedy(told.id, told.remedy) if told.remedy else None,
         runbook=told.runbook,
         links=links or {},
     )
@@ -214,6 +233,20 @@ def _diagnosis(diagnosis: model.Diagnosis, topic: Topic) -> DiagnosisDocument:
         status=diagnosis.status,
         findings=list(diagnosis.findings),
         report=_report(diagnosis.report, topic) if diagnosis.report else None,
+    )
+
+
+def _remedy(incident: str, remedy: model.Remedy) -> RemedyDocument:
+    return RemedyDocument(
+        connection=remedy.connection,
+        status=remedy.status,
+        from_mbps=remedy.from_mbps,
+        to_mbps=remedy.to_mbps,
+        max_mbps=remedy.max_mbps,
+        reverting=remedy.reverting,
+        approved_by=remedy.approved_by,
+        approve=remedy.approval(incident) or None,
+        message=remedy.message,
     )
 
 

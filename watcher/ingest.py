@@ -142,10 +142,15 @@ class Ingest:
             match effect:
                 case model.Incident():
                     self._delivery.ring()
-                case model.DetailsNeeded() | model.DiagnosisNeeded() | model.AlternativesNeeded():
-                    self._jobs.ring()
                 case model.PollNeeded():
                     self._pollers[effect.source].hurry()
+                case (
+                    model.DetailsNeeded()
+                    | model.DiagnosisNeeded()
+                    | model.AlternativesNeeded()
+                    | model.BandwidthNeeded()
+                ):
+                    self._jobs.ring()
                 case model.SourceHealth():
                     self._count_health(effect)
                     self._health(effect)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from watcher import model
@@ -85,10 +86,26 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of bandwidth and how far it is: durable, so that it is ordered once (law 5).
+
+    `sent_at` is the intent: from then on it may have been ordered. `taken`: the vendor said so.
+    `tries` counts the times that it was put off, `told` is what people know of it.
+    """
+
+    wanted: model.BandwidthNeeded
+    tries: int = 0
+    sent_at: datetime | None = None
+    taken: bool = False
+    told: tuple[model.RemedyStatus, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Work beside the writer that one daemon at a time may do.
 
-    `kind` is details (`key`: the subject), diagnose (the run), or alternatives (INCIDENT/ADDRESS).
+    `kind` is details (`key`: the subject), diagnose (the run), alternatives (INCIDENT/ADDRESS), or
+    bandwidth (the order; `change` is what is to be done).
     """
 
     kind: str
@@ -98,6 +115,16 @@ class Job:
     attempts: int = 0
     token: int = 0
     due: datetime
+    change: Change | None = None
+
+
+class Start(StrEnum):
+    """Whether a change of bandwidth may leave now."""
+
+    BEGUN = "begun"
+    LOST = "lost"  # somebody else has taken the job over
+    OVER = "over"  # the incident is
+    USED_UP = "used up"  # the vendor takes no more changes today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +266,19 @@ class Workshop(Protocol):
         Otherwise say in words which budget, cooldown or run in flight forbids it (law 7).
         """
 
+    async def start_change(
+        self, job: Job, change: Change, *, now: datetime, customer: str, per_day: int
+    ) -> Start:
+        """Write the intent of a change down, and count it, if it may leave now."""
+
+    async def keep_change(
+        self, job: Job, change: Change, *, now: datetime, due: datetime, news: model.Command | None
+    ) -> bool:
+        """Keep how far a change is, hand in its news, and give the job back until `due`.
+
+        False when the job's lease was lost to somebody else: nothing was written.
+        """
+
 
 class Accounts(Protocol):
     """What the delivery loop needs of the store."""
@@ -300,6 +340,13 @@ class Meter(Protocol):
         """Count one call in `month` (YYYY-MM, UTC); False when the budget (0: none) is used up."""
 
 
+class Tally(Protocol):
+    """Counts the changes that a customer of Internet On-Demand has asked for."""
+
+    async def spend_change(self, customer: str, day: date, per_day: int) -> bool:
+        """Count one change on `day` (UTC); False when the day's are used up."""
+
+
 class Reading(Protocol):
     """Tells what a Meter has counted."""
 
@@ -350,6 +397,44 @@ class Qualifier(Protocol):
 
     async def qualify(self, address: str) -> Backups:
         """Ask about one address. Raises TemporaryError or PermanentError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """What the vendor shows of a connection; `mbps` is None where it cannot be known."""
+
+    mbps: float | None
+    pending: bool = False  # a change of it is under way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """What the vendor took; its own number and price, empty where it gives none."""
+
+    number: str = ""
+    price: str = ""
+
+
+class Orderer(Protocol):
+    """Looks at connections and has their bandwidth changed; raises what the vendor's client does.
+
+    The vendor takes `per_day` changes a day (UTC) of a `customer`.
+    """
+
+    customer: str
+    per_day: int
+
+    async def look(self, connection: str) -> Provision:
+        """Read one connection, by the vendor's id. Raises TemporaryError or PermanentError."""
+
+    async def order(
+        self, connection: str, *, mbps: float, at_most: float, reference: str
+    ) -> Ordered:
+        """Order a bandwidth, once, and never above `at_most`.
+
+        Raises AmbiguousError when nobody can tell whether it was ordered; after TemporaryError and
+        PermanentError it was not.
+        """
 
 
 Submit = Callable[[model.Event], Awaitable[None]]

@@ -1,6 +1,6 @@
 """What a person tries by hand before or beside the daemon: every connection, one diagnosis.
 
-Law: it changes nothing, posts nothing, and runs no diagnostics unless it is asked for by name.
+Law: it changes nothing at a vendor, posts nothing, and runs no diagnostics unless asked by name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from yarl import URL
 
@@ -21,6 +21,7 @@ from watcher.receivers import settings as receivers_keys
 from watcher.settings import Settings
 from watcher.sources import kinds
 from watcher.sources import settings as sources_keys
+from watcher.store import store
 from watcher.vendors import http, wire
 from watcher.vendors import settings as vendors_keys
 
@@ -98,6 +99,26 @@ async def by_hand(settings: Settings) -> AsyncIterator[adapters.Accounts]:
     """Open the configured accounts for a command; their monthly budgets are not counted."""
     async with wire.open_session() as session:
         yield adapters.Accounts(settings, session, time.SystemClock(), _Uncounted())
+
+
+async def count_change(settings: Settings, keys: sources_keys.InternetOnDemandSource) -> str:
+    """Count an order by hand among those of the day; say why it could not be counted.
+
+    Raises PermanentError when the day's are used up.
+    """
+    clock = time.SystemClock()
+    try:
+        async with store.open_to_read(settings.store.url, clock=clock) as database:
+            day = clock.now().astimezone(UTC).date()
+            counted = await database.spend_change(keys.customer, day, keys.changes_per_day)
+    except (model.TemporaryError, model.PermanentError) as error:
+        return str(error)
+    if not counted:
+        raise model.PermanentError(
+            f"all {keys.changes_per_day} changes of today are used up, so nothing was ordered;"
+            " the vendor counts anew from 00:00 UTC"
+        )
+    return ""
 
 
 def describe(snapshot: model.Snapshot) -> str:

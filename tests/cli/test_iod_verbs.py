@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from watcher import simulator
+from watcher import clock, simulator
 from watcher.simulator import scenario as script
+from watcher.store import store
 
 WORLD = """
 world:
@@ -77,7 +78,8 @@ async def test_set_bandwidth_asks_and_a_no_orders_nothing(sim, config, watcher):
 
 async def test_set_bandwidth_orders_once_when_it_is_confirmed(sim, config, watcher):
     done = await watcher("iod", "set-bandwidth", "c1", "2 Gbps", "-c", config, answer="y\n")
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    assert done.err.startswith("not counted among the changes of the day: there is no database")
     assert "taken" in done.out
     assert "`watcher iod show c1`" in done.out
     assert sim.world.on_demand.pending["c1"].bandwidth == "2 Gbps"
@@ -87,6 +89,25 @@ async def test_set_bandwidth_orders_once_when_it_is_confirmed(sim, config, watch
 async def test_a_script_says_yes_beforehand(sim, config, watcher):
     done = await watcher("iod", "set-bandwidth", "c1", "600mbps", "--yes", "-c", config)
     assert (done.code, "c1" in sim.world.on_demand.pending) == (0, True)
+
+
+@pytest.mark.covers("iod/changes-per-day")
+async def test_changes_by_hand_are_counted_where_the_daemon_counts(
+    sim, write_config, watcher, tmp_path
+):
+    more = section("iod", "naas") + "changes_per_day = 1\n"
+    config = str(write_config(sim, more))
+    url = f"sqlite:///{tmp_path / 'watcher.db'}"
+    async with store.open(url, clock=clock.SystemClock()):
+        done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
+        assert (done.code, done.err) == (0, "")
+        done = await watcher("iod", "set-bandwidth", "c2", "2Gbps", "--yes", "-c", config)
+    assert done.code == 1
+    assert done.err == (
+        "all 1 changes of today are used up, so nothing was ordered;"
+        " the vendor counts anew from 00:00 UTC\n"
+    )
+    assert list(sim.world.on_demand.pending) == ["c1"]
 
 
 async def test_a_script_that_did_not_say_yes_orders_nothing(sim, config, watcher):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -138,6 +139,49 @@ async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, sh
 async def test_what_cannot_be_done_is_said_in_words(socket, shelf, resource, sentence):
     with pytest.raises(model.PermanentError, match=sentence):
         await control.ask(socket, "POST", resource, {"by": "ada"})
+    assert not shelf.commands
+
+
+def proposed(**changes):
+    remedy = model.Remedy(
+        connection="iod/77",
+        status=model.RemedyStatus.PROPOSED,
+        from_mbps=500.0,
+        to_mbps=2000.0,
+        max_mbps=2000.0,
+        proposed_at=NOW,
+    )
+    return replace(remedy, **changes)
+
+
+@pytest.mark.parametrize(
+    ("act", "command"), [("approve", model.RemedyApproved), ("refuse", model.RemedyRefused)]
+)
+async def test_a_remedy_is_approved_or_refused_with_the_name(socket, shelf, act, command):
+    shelf.kept["w-open"] = replace(shelf.kept["w-open"], remedy=proposed())
+    await control.ask(socket, "POST", f"/incidents/w-open/{act}", {"by": "ada"})
+    assert list(shelf.commands.values()) == [command(incident="w-open", by="ada")]
+
+
+@pytest.mark.parametrize(
+    ("remedy", "sentence"),
+    [
+        (None, "no change of bandwidth is proposed for w-open"),
+        (
+            proposed(status=model.RemedyStatus.PENDING, approved_by="bob"),
+            "w-open: it was approved by bob already",
+        ),
+        (proposed(status=model.RemedyStatus.WAITING), "the rule asks nobody"),
+        (
+            proposed(status=model.RemedyStatus.REFUSED, message="bob has refused it"),
+            "nothing to approve or refuse any more: bob has refused it",
+        ),
+    ],
+)
+async def test_a_remedy_that_does_not_wait_is_said_in_words(socket, shelf, remedy, sentence):
+    shelf.kept["w-open"] = replace(shelf.kept["w-open"], remedy=remedy)
+    with pytest.raises(model.PermanentError, match=sentence):
+        await control.ask(socket, "POST", "/incidents/w-open/approve", {"by": "ada"})
     assert not shelf.commands
 
 

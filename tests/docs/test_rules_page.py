@@ -57,6 +57,7 @@ def keys():
         schema.Threshold,
         schema.Escalation,
         schema.Flapping,
+        schema.Remedy,
         schema.Maintenance,
         schema.Storm,
         test_schema.Test,

@@ -193,6 +193,7 @@ class Scene:
             "sources": {"vyvx": self.feed},
             "examiner": self.triage,
             "qualifier": None,
+            "orderers": {},
             "keys": settings.Diagnostics(),
             "clock": self.clock,
             "bell": time.Bell(),

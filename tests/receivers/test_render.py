@@ -261,3 +261,66 @@ def test_what_could_be_ordered_is_a_reply_and_an_event():
     assert "a backup at 1 Main St: Fiber" in thread.reply(dossier, [entry], now=BEGIN).text
     event = document.event(story.incident, entry)
     assert (event.kind, event.text) == ("alternatives", entry.text)
+
+
+REMEDY = model.Remedy(
+    connection="iod/77133831778",
+    status=model.RemedyStatus.PROPOSED,
+    from_mbps=500.0,
+    to_mbps=2000.0,
+    max_mbps=2000.0,
+    proposed_at=BEGIN,
+)
+RAISING = "raise 77133831778 from 500 Mbps to 2 Gbps"
+APPROVE = "watcher remedy approve w-7k3m"
+
+
+def test_a_proposal_is_told_with_the_command_to_copy(story):
+    told = f"proposed: {RAISING}; approve with {APPROVE}"
+    story.grow(model.EntryKind.REMEDY_PROPOSED, told, notify=True, approve=APPROVE)
+    reply = thread.reply(story.dossier(), [story.timeline[-1]], now=NOW)
+    assert reply.text == f"\N{UPWARDS BLACK ARROW} proposed: {RAISING}; approve with `{APPROVE}`"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {},
+            f"\N{UPWARDS BLACK ARROW} *Proposed*: {RAISING}; approve with `{APPROVE}`",
+        ),
+        (
+            {"status": model.RemedyStatus.PENDING, "approved_by": "ann"},
+            "Bandwidth of 77133831778 from 500 Mbps to 2 Gbps: *pending*",
+        ),
+        (
+            {"status": model.RemedyStatus.REVERTED, "reverting": True},
+            "Bandwidth of 77133831778 back to 500 Mbps: *reverted*",
+        ),
+        (
+            {"status": model.RemedyStatus.FAILED, "message": "<!channel> no"},
+            "Bandwidth of 77133831778 from 500 Mbps to 2 Gbps: *failed* (&lt;!channel&gt; no)",
+        ),
+        (
+            {
+                "connection": "",
+                "status": model.RemedyStatus.UNTOUCHED,
+                "message": "the inventory has no connection for a",
+            },
+            "Bandwidth: the inventory has no connection for a",
+        ),
+    ],
+)
+def test_the_parent_says_how_the_bandwidth_is(story, changes, line):
+    story.change(remedy=replace(REMEDY, **changes))
+    message = render.parent(story.dossier(), now=NOW)
+    assert ("section", line) in shown(message)
+
+
+def test_programs_read_how_the_bandwidth_is(story):
+    story.change(remedy=REMEDY)
+    told = document.incident(story.dossier()).remedy
+    assert (told.connection, told.status, told.approve) == ("iod/77133831778", "proposed", APPROVE)
+    story.change(remedy=replace(REMEDY, status=model.RemedyStatus.APPLIED, approved_by="ann"))
+    told = document.incident(story.dossier()).remedy
+    assert (told.status, told.approve, told.approved_by) == ("applied", None, "ann")

@@ -257,9 +257,69 @@ def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
         ("subjects: {iod/C1: {bandwidth: 500}}", "500 is no bandwidth: write it with its unit"),
         ("subjects: {iod/C1: {bandwidth: fast}}", "'fast' is no bandwidth: write it with its unit"),
         ("subjects: {vyvx/1: {contacts: {lumne: x}}}", "expected 'lumen', 'orange' or 'source'"),
+        ("subjects: {vyvx/1: {connection: 77}}", "valid string"),
+        ("subjects: {vyvx/1: {connection: c77}}", "expected SOURCE/ID, as in iod/77133831778"),
+        (
+            "subjects: {vyvx/1: {connection: iot/77}}",
+            "there is no internet_on_demand source 'iot'; did you mean iod?",
+        ),
+        (
+            "match: [{where: 'true', connection: lines/77}]",
+            "match[0].connection: there is no internet_on_demand source 'lines'",
+        ),
     ],
 )
 def test_a_faulty_inventory_is_refused(faults, inventory, told):
     (line,) = faults(HEAD + DOWN, inventory=inventory)
     assert line.startswith("inventory.yml:1:")
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("remedy", "told"),
+    [
+        ("{to: 2 Gbps, max: 1 Gbps}", "0.yaml:5:21: r.bandwidth.to: 2 Gbps is above max, which is"),
+        ("{to: 2, max: 1 Gbps}", "r.bandwidth.to: 2 is no bandwidth: write it with its unit"),
+        ("{to: 0.5 Mbps, max: 1 Gbps}", "r.bandwidth.to: cannot be ordered: whole Mbit/s from 1"),
+        ("{to: 2 Gbps}", "r.bandwidth.max: is missing"),
+        ("{to: 2 Gbps, max: 2 Gbps, approval: slack}", "approval: expected 'cli' or 'none'"),
+        ("{to: 2 Gbps, max: 2 Gbps, revert: yes}", "revert: expected 'on_resolve' or 'never'"),
+        (
+            "{to: 2 Gbps, max: 2 Gbps, connection: vyvx/1}",
+            "0.yaml:5:54: r.bandwidth.connection: there is no internet_on_demand source 'vyvx'",
+        ),
+    ],
+)
+def test_a_remedy_that_cannot_be_is_refused(faults, remedy, told):
+    (line,) = faults(HEAD + DOWN + f"    bandwidth: {remedy}\n")
+    assert told in line
+
+
+def test_a_rule_about_blindness_changes_no_bandwidth(faults):
+    text = HEAD + "    blind: 5m\n    bandwidth: {to: 2 Gbps, max: 2 Gbps}\n"
+    (line,) = faults(text)
+    assert "a rule about blindness has no bandwidth" in line
+
+
+def test_a_remedy_is_read_as_it_is_written(load):
+    text = (
+        HEAD
+        + DOWN
+        + (
+            "    bandwidth: {connection: iod/C1, to: 1500 Mbps, max: 2 Gbps, approval: none,"
+            " revert: on_resolve}\n"
+        )
+    )
+    (rule,) = load(text).rules
+    assert rule.bandwidth == engine.Bandwidth(
+        connection="iod/C1", to=1500.0, max=2000.0, approved=True, revert=True
+    )
+
+
+def test_a_remedy_asks_and_stays_unless_it_says_otherwise(load):
+    text = HEAD + DOWN + "    bandwidth: {to: 2 Gbps, max: 2 Gbps}\n"
+    inventory = "subjects: {vyvx/1: {connection: iod/C1}}"
+    rules = load(text, inventory=inventory)
+    assert rules.rules[0].bandwidth == engine.Bandwidth(to=2000.0, max=2000.0)
+    found = rules.inventory.extra("vyvx/1", {})  # noqa: S610  # not Django's `extra`
+    assert found.connection == "iod/C1"

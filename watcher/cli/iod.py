@@ -80,7 +80,7 @@ def create(
 ) -> None:
     """Order a new connection. It costs money."""
     mbps = read_mbps(bandwidth)
-    _confirm(f"Order a connection of {_written(mbps)} at {location}?", yes=yes)
+    _confirm(f"Order a connection of {model.format_mbps(mbps)} at {location}?", yes=yes)
     order = asyncio.run(_create(config, source, location, mbps, description))
     typer.echo(f"taken{_told(order)}: `watcher iod list` shows when it is active")
 
@@ -98,11 +98,11 @@ def set_bandwidth(
     mbps = read_mbps(bandwidth)
     before = asyncio.run(_one(config, source, connection))
     if before.bandwidth_mbps == mbps:
-        typer.echo(f"{connection} has {_written(mbps)} already: nothing was ordered")
+        typer.echo(f"{connection} has {model.format_mbps(mbps)} already: nothing was ordered")
         return
     _confirm(
-        f"Change {connection} ({before.status}) from {_written(before.bandwidth_mbps)}"
-        f" to {_written(mbps)}?",
+        f"Change {connection} ({before.status}) from {model.format_mbps(before.bandwidth_mbps)}"
+        f" to {model.format_mbps(mbps)}?",
         yes=yes,
     )
     order = asyncio.run(_set_bandwidth(config, source, connection, mbps))
@@ -136,22 +136,23 @@ async def _one(config: Path, source: str, connection: str) -> iod.Connection:
 async def _create(
     config: Path, source: str, location: str, mbps: int, description: str
 ) -> iod.Order:
-    async with _client(config, source) as client:
+    async with _client(config, source, ordering=True) as client:
         return await client.create(location=location, mbps=mbps, description=description)
 
 
 async def _set_bandwidth(config: Path, source: str, connection: str, mbps: int) -> iod.Order:
     from watcher import clock
 
-    async with _client(config, source) as client:
+    async with _client(config, source, ordering=True) as client:
         return await client.set_bandwidth(connection, mbps, reference=f"w-{clock.token()}")
 
 
 @asynccontextmanager
-async def _client(config: Path, name: str) -> AsyncIterator[iod.Client]:
+async def _client(config: Path, name: str, *, ordering: bool = False) -> AsyncIterator[iod.Client]:
     """Open the client of the named Internet On-Demand source, or of the only one.
 
-    Raises model.FaultyConfigError when there is none, or when it must be named.
+    `ordering` counts one of the day's changes. Raises model.FaultyConfigError when there is no such
+    source, or when it must be named, and PermanentError when the day's changes are used up.
     """
     from watcher import preflight, settings
     from watcher.sources import kinds
@@ -173,6 +174,9 @@ async def _client(config: Path, name: str) -> AsyncIterator[iod.Client]:
             (f"{config}: there are several sources, so name one: --source {'|'.join(found)}",)
         )
     (keys,) = found.values()
+    uncounted = await preflight.count_change(loaded, keys) if ordering else ""
+    if uncounted:
+        typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
     async with preflight.by_hand(loaded) as accounts:
         yield kinds.iod_dialect(keys, accounts[keys.account])
 
@@ -184,15 +188,8 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 
 def _line(each: iod.Connection) -> str:
-    return (
-        f"{each.id:<14}  {each.status:<16}  {_written(each.bandwidth_mbps):>10}  {each.location}"
-    ).rstrip()
-
-
-def _written(mbps: float | None) -> str:
-    if mbps is None:
-        return "unknown"
-    return f"{mbps / 1000:g} Gbps" if mbps >= 1000 else f"{mbps:g} Mbps"
+    bandwidth = model.format_mbps(each.bandwidth_mbps)
+    return f"{each.id:<14}  {each.status:<16}  {bandwidth:>10}  {each.location}".rstrip()
 
 
 def _told(order: iod.Order) -> str:

@@ -4,6 +4,7 @@ from watcher.engine.account import Account, Message
 from watcher.engine.drive import Answer, Drive, Step
 from watcher.engine.phases import DURING, PRE_ROLL
 from watcher.engine.rule import (
+    Bandwidth,
     Blind,
     Condition,
     Context,
@@ -43,6 +44,7 @@ __all__ = [
     "REOPEN_WITHIN",
     "Account",
     "Answer",
+    "Bandwidth",
     "Blind",
     "Condition",
     "Context",

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine import alternatives, faults, flapping, storms, wording
+from watcher.engine import alternatives, faults, flapping, remedy, storms, wording
 from watcher.engine.identity import short_id
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
@@ -121,6 +121,7 @@ def _reopen(turn: Turn, rule: Rule, known: model.Incident, text: str) -> None:
         told_at=None,
         reminded_at=None,
         escalated=0,
+        remedy=remedy.after_reopening(known.remedy),
     )
     turn.write(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
 

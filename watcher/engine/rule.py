@@ -94,6 +94,20 @@ class Flapping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bandwidth:
+    """Raise an Internet On-Demand connection to `to` Mbit/s, never above `max`.
+
+    `connection` is a subject's key; empty: the inventory's connection of the alerting subject.
+    """
+
+    connection: str = ""
+    to: float
+    max: float
+    approved: bool = False  # nobody is asked
+    revert: bool = False  # once the incident is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
     """A time again and again in which people are not told of what all matchers fit.
 
@@ -130,6 +144,7 @@ class Rule:
     summary: Template | None = None
     diagnose: bool = False
     alternatives: bool = False  # ask what could be ordered as a backup at the subject's address
+    bandwidth: Bandwidth | None = None  # the remedy that is proposed
     max_services: int = 3
     notify: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()  # names of labels
@@ -154,6 +169,7 @@ class Extra:
     runbook: str = ""
     expected_mbps: float | None = None  # the bandwidth that was bought
     address: str = ""
+    connection: str = ""  # the key of the Internet On-Demand connection beside or below it
 
 
 class Inventory(Protocol):

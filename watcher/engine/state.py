@@ -150,6 +150,8 @@ class State:
             incident = self.incidents.get(identity)
             if incident is None or not is_over(incident, now):
                 continue  # it was reopened, and perhaps resolved again
+            if incident.remedy is not None and incident.remedy.is_under_way:
+                continue  # there will be news of it
             del self.incidents[identity]
             self.members.pop(identity, None)
             self.firing.pop(identity, None)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import faults, storms, suppression, wording
+from watcher.engine import faults, remedy, storms, suppression, wording
 from watcher.engine.rule import Escalation, ExpressionError, Rule
 from watcher.engine.scene import Scene
 from watcher.engine.timers import Purpose, Timer
@@ -41,6 +41,7 @@ def settle(turn: Turn) -> None:
                 state.timers.arm(timer, due)
                 continue
         state.timers.disarm(timer)
+        remedy.wind_up(turn, identity)
 
 
 def _settle(turn: Turn, identity: str) -> datetime | None:
@@ -59,7 +60,8 @@ def _settle(turn: Turn, identity: str) -> datetime | None:
         _change(turn, identity, notify=notify)
         return None
     _change(turn, identity, notify=incident.receivers, told_at=incident.told_at or turn.now)
-    return _next(turn, turn.state.incidents[identity])
+    again = remedy.look(turn, identity), _next(turn, turn.state.incidents[identity])
+    return min((each for each in again if each is not None), default=None)
 
 
 def _change(turn: Turn, identity: str, **shown: Any) -> None:

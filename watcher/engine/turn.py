@@ -38,13 +38,7 @@ class Turn:
         self._members: dict[tuple[str, str, str], model.IncidentAlert] = {}
         self._entries: list[model.Entry] = []
         self._forgotten: dict[str, model.Forgotten] = {}
-        self._wanted: dict[
-            model.DetailsNeeded
-            | model.DiagnosisNeeded
-            | model.AlternativesNeeded
-            | model.PollNeeded,
-            None,
-        ] = {}
+        self._wanted: dict[model.Need, None] = {}
         self._misfired: list[model.Misfired] = []
         self._silences: dict[str, model.Silence] = {}
         self._notes: dict[str, dict[model.EntryKind, list[Note]]] = {}
@@ -251,13 +245,7 @@ class Turn:
         self._samples = [sample for sample in self._samples if sample.subject != key]
         self._forgotten[key] = model.Forgotten(key=key)
 
-    def want(
-        self,
-        need: model.DetailsNeeded
-        | model.DiagnosisNeeded
-        | model.AlternativesNeeded
-        | model.PollNeeded,
-    ) -> None:
+    def want(self, need: model.Need) -> None:
         """Ask for work, once."""
         self._wanted[need] = None
 

@@ -1,7 +1,7 @@
 """The loop itself: claims jobs, has them done, and hands their results in.
 
-Law: a job's result goes into the inbox in the transaction that drops the job. The kinds are claimed
-apart, so that details never wait behind diagnoses.
+Law: what a job brings goes into the inbox in the transaction that drops the job, or keeps it. The
+kinds are claimed apart, so that details never wait behind diagnoses.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import structlog
 from watcher import clock as time
 from watcher import model, ports
 from watcher.jobs.alternatives import Alternatives
+from watcher.jobs.bandwidths import Bandwidths
 from watcher.jobs.details import Details
 from watcher.jobs.diagnoses import Diagnoses
-from watcher.jobs.work import Pool
+from watcher.jobs.work import Again, Done, Outcome, Pool
 from watcher.response import settings
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class Jobs:
         sources: Mapping[str, ports.Source],
         examiner: ports.Examiner | None,
         qualifier: ports.Qualifier | None,
+        orderers: Mapping[str, ports.Orderer],
         keys: settings.Diagnostics,
         clock: time.Clock,
         bell: time.Bell,
@@ -60,6 +62,7 @@ class Jobs:
             Details(sources).pool(),
             diagnoses.pool(),
             Alternatives(qualifier).pool(),
+            Bandwidths(workshop=workshop, orderers=orderers, clock=clock).pool(),
         )
 
     async def run(self) -> None:
@@ -89,10 +92,7 @@ class Jobs:
 
     async def _do(self, pool: Pool, job: ports.Job) -> None:
         try:
-            done = await pool.work(job)
-            kept = await self._workshop.finish_job(
-                job, at=self._clock.now(), command=done.command, paper=done.paper
-            )
+            kept = await self._hand_in(job, await pool.work(job))
         except asyncio.CancelledError:
             await self._give_back(job)
             raise
@@ -100,6 +100,18 @@ class Jobs:
             self._inbox_bell.ring()
         else:
             log.warning("job was taken over by another daemon", kind=job.kind, key=job.key)
+
+    async def _hand_in(self, job: ports.Job, outcome: Outcome) -> bool:
+        now = self._clock.now()
+        match outcome:
+            case Done():
+                return await self._workshop.finish_job(
+                    job, at=now, command=outcome.command, paper=outcome.paper
+                )
+            case Again():
+                return await self._workshop.keep_change(
+                    job, outcome.change, now=now, due=outcome.due, news=outcome.news
+                )
 
     async def _give_back(self, job: ports.Job) -> None:
         """Let another daemon, or our next start, have an unfinished job at once."""

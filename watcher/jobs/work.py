@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from watcher import model, ports
 
@@ -20,7 +20,17 @@ class Done:
     paper: ports.Paper | None = None
 
 
-Work = Callable[[ports.Job], Awaitable[Done]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """A change of bandwidth goes on at `due`: how far it is, and what there is to tell of it."""
+
+    change: ports.Change
+    due: datetime
+    news: model.Command | None = None
+
+
+Outcome = Done | Again
+Work = Callable[[ports.Job], Awaitable[Outcome]]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from watcher.model.remedies import Remedy
 from watcher.model.subjects import FaultDomain, Scalar, Subject
 
 
@@ -62,6 +63,19 @@ class EntryKind(StrEnum):
     DIAGNOSING = "diagnosing"
     DIAGNOSED = "diagnosed"
     ALTERNATIVES = "alternatives"  # what could be ordered as a backup, or why nothing
+    REMEDY_PROPOSED = "remedy_proposed"  # each of these tells how a change of bandwidth is now
+    REMEDY_APPROVED = "remedy_approved"
+    REMEDY_WAITING = "remedy_waiting"
+    REMEDY_REQUESTED = "remedy_requested"
+    REMEDY_PENDING = "remedy_pending"
+    REMEDY_UNKNOWN = "remedy_unknown"
+    REMEDY_STUCK = "remedy_stuck"
+    REMEDY_APPLIED = "remedy_applied"
+    REMEDY_REVERTED = "remedy_reverted"
+    REMEDY_REFUSED = "remedy_refused"
+    REMEDY_WITHDRAWN = "remedy_withdrawn"
+    REMEDY_UNTOUCHED = "remedy_untouched"
+    REMEDY_FAILED = "remedy_failed"
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
     NOTED = "noted"
@@ -209,6 +223,7 @@ class Incident:
     examined: tuple[str, ...] = ()  # services that diagnostics were asked for
     accepts_until: datetime | None = None
     diagnostics: tuple[Diagnosis, ...] = ()
+    remedy: Remedy | None = None
     runbook: str = ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from watcher.model.alerts import Alert, Diagnosis, Entry, Incident, IncidentAlert
+from watcher.model.remedies import RemedyStatus
 from watcher.model.silences import Silence
 from watcher.model.subjects import Details, Observed, Sample, SourceHealth, Subject
 
@@ -77,6 +78,40 @@ class AlternativesRead:
     address: str
     offers: tuple[str, ...] = ()
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemedyApproved:
+    """A person wants the proposed change of bandwidth to be made."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemedyRefused:
+    """A person does not want it."""
+
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandwidthNews:
+    """How a change of bandwidth is now; `order` is BandwidthNeeded's.
+
+    `message` says why, where that is needed; `mbps` is what the vendor shows, if that is known.
+    `over`: nobody looks any more. `vendor_order` and `price` are the vendor's words.
+    """
+
+    incident: str
+    order: str
+    status: RemedyStatus
+    message: str = ""
+    mbps: float | None = None
+    over: bool = False
+    vendor_order: str = ""
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +184,9 @@ Command = (
     | Diagnosed
     | DiagnosisWanted
     | AlternativesRead
+    | RemedyApproved
+    | RemedyRefused
+    | BandwidthNews
     | Acknowledged
     | Unacknowledged
     | ResolvedByHand
@@ -193,6 +231,23 @@ class AlternativesNeeded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BandwidthNeeded:
+    """Have a connection's bandwidth changed, once: `order` is derived from content.
+
+    In Mbit/s; `connection` is a subject's key, and `from_mbps` what it must have for the change to
+    be made. `reverting`: back to what it was, which is done though the incident is over.
+    """
+
+    order: str
+    incident: str
+    connection: str
+    from_mbps: float
+    to_mbps: float
+    max_mbps: float
+    reverting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollNeeded:
     """A pending alert is due: this source's next poll decides about it, so poll now."""
 
@@ -222,6 +277,10 @@ Effect = (
     | DetailsNeeded
     | DiagnosisNeeded
     | AlternativesNeeded
+    | BandwidthNeeded
     | PollNeeded
     | Misfired
 )
+
+# What a step may want to have done, by jobs and pollers.
+Need = DetailsNeeded | DiagnosisNeeded | AlternativesNeeded | BandwidthNeeded | PollNeeded

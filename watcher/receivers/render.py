@@ -74,6 +74,8 @@ def parent(
     verdict = triage.brief(told.diagnostics)
     if verdict:
         blocks.append(words.section(words.fit(verdict)))
+    if told.remedy:
+        blocks.append(words.section(_remedy(told.id, told.remedy)))
     small = [_small_print(dossier, now), *([late] if late else [])]
     blocks.append(words.context(" · ".join(small)))
     text = " · ".join([words.say(title, 600), *_notification(dossier, now)])
@@ -258,6 +260,20 @@ def _subjects(dossier: model.Dossier, now: datetime) -> Iterator[str]:
     more = sum(dossier.alert_counts.values()) - MOST_SUBJECTS
     if more > 0:
         yield f"and {more} more"
+
+
+def _remedy(incident: str, remedy: model.Remedy) -> str:
+    """Say how its bandwidth is being changed; the thread says why."""
+    what = words.say(remedy.id, 80)
+    before, after = model.format_mbps(remedy.from_mbps), model.format_mbps(remedy.to_mbps)
+    if approve := remedy.approval(incident):
+        raising = f"\N{UPWARDS BLACK ARROW} *Proposed*: raise {what} from {before} to {after}"
+        return f"{raising}; approve with `{words.say(approve)}`"
+    if not what:
+        return f"Bandwidth: {words.say(remedy.message, 300)}"
+    way = f"back to {before}" if remedy.reverting else f"from {before} to {after}"
+    why = f" ({words.say(remedy.message, 300)})" if remedy.message else ""
+    return f"Bandwidth of {what} {way}: *{remedy.status}*{why}"
 
 
 def _small_print(dossier: model.Dossier, now: datetime) -> str:

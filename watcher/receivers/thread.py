@@ -23,6 +23,16 @@ _SIGNS = {
     model.EntryKind.CHANGED: "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}",
     model.EntryKind.DIAGNOSED: "\N{LEFT-POINTING MAGNIFYING GLASS}",
     model.EntryKind.ALTERNATIVES: "\N{TWISTED RIGHTWARDS ARROWS}",
+    model.EntryKind.REMEDY_PROPOSED: "\N{UPWARDS BLACK ARROW}",
+    model.EntryKind.REMEDY_APPROVED: "\N{THUMBS UP SIGN}",
+    model.EntryKind.REMEDY_REFUSED: "\N{THUMBS DOWN SIGN}",
+    model.EntryKind.REMEDY_WAITING: "\N{HOURGLASS WITH FLOWING SAND}",
+    model.EntryKind.REMEDY_PENDING: "\N{HOURGLASS WITH FLOWING SAND}",
+    model.EntryKind.REMEDY_STUCK: "\N{HOURGLASS WITH FLOWING SAND}",
+    model.EntryKind.REMEDY_APPLIED: "\N{WHITE HEAVY CHECK MARK}",
+    model.EntryKind.REMEDY_REVERTED: "\N{WHITE HEAVY CHECK MARK}",
+    model.EntryKind.REMEDY_FAILED: "\N{CROSS MARK}",
+    model.EntryKind.REMEDY_UNKNOWN: "\N{BLACK QUESTION MARK ORNAMENT}",
     model.EntryKind.ACKNOWLEDGED: "\N{RAISED HAND}",
     model.EntryKind.UNACKNOWLEDGED: "\N{WAVING HAND SIGN}",
     model.EntryKind.NOTED: "\N{MEMO}",
@@ -119,7 +129,11 @@ def _digest(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
 def _line(entry: model.Entry, *, longest: int) -> str:
     by = f" (by {words.say(entry.by, 80)})" if entry.by and entry.by not in entry.text else ""
     sign = _SIGNS.get(entry.kind, "")
-    return f"{sign} {words.say(entry.text, longest)}{by}".lstrip()
+    text = words.say(entry.text, longest)
+    command = words.say(str(entry.data.get("approve", "")))
+    if command:
+        text = text.replace(command, f"`{command}`")
+    return f"{sign} {text}{by}".lstrip()
 
 
 def _sections(lines: Sequence[str]) -> list[words.Block]:

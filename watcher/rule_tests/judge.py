@@ -110,6 +110,7 @@ def _shown(
         "notify": incident.receivers,
         "runbook": incident.runbook,
         "acknowledged_by": incident.acknowledged_by,
+        "remedy": incident.remedy and incident.remedy.status,
         "opened": incident.opened_at - test.start,
         "resolved": incident.resolved_at and incident.resolved_at - test.start,
     }

@@ -81,5 +81,9 @@ def _command(act: schema.Act, incident: str) -> model.Command:
             return model.Unacknowledged(incident=incident, by=act.by)
         case "resolve":
             return model.ResolvedByHand(incident=incident, by=act.by)
+        case "approve":
+            return model.RemedyApproved(incident=incident, by=act.by)
+        case "refuse":
+            return model.RemedyRefused(incident=incident, by=act.by)
         case "note":
             return model.Noted(incident=incident, by=act.by, text=act.text)

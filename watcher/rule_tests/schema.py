@@ -77,7 +77,7 @@ class Act(Part):
     """What a person does at a time."""
 
     at: Offset
-    do: Literal["ack", "unack", "resolve", "note"]
+    do: Literal["ack", "unack", "resolve", "note", "approve", "refuse"]
     rule: str = Field(description="The rule of the incident")
     subject: str | None = Field(None, description="One of its subjects, where there are several")
     by: str = "somebody"
@@ -99,6 +99,7 @@ class Incident(Part):
     notify: Words | None = Field(None, min_length=0)
     runbook: str | None = None
     acknowledged_by: str | None = None
+    remedy: model.RemedyStatus | None = Field(None, description="How its change of bandwidth is")
     opened: Offset | None = Field(None, description="How long after the start")
     resolved: Offset | None = Field(None, description="How long after the start")
 

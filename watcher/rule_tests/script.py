@@ -7,7 +7,7 @@ what it is told of a real poll.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watcher import engine, model
@@ -147,8 +147,29 @@ class Script:
                 yield at, self.poll(effect.source, at)
             case model.DetailsNeeded():
                 yield self._details(effect.subject, at)
+            case model.BandwidthNeeded():
+                yield from self._changed(effect, at)
             case _:
                 pass
+
+    def _changed(
+        self, wanted: model.BandwidthNeeded, at: datetime
+    ) -> Iterator[tuple[datetime, engine.Event]]:
+        """Take an order at once; it is carried out when the connection's series shows it."""
+        requested = model.BandwidthNews(
+            incident=wanted.incident, order=wanted.order, status=model.RemedyStatus.REQUESTED
+        )
+        yield at, requested
+        subject = self._test.subjects.get(wanted.connection)
+        said = subject.series.get("bandwidth_mbps") if subject else None
+        if said is None:
+            return
+        begin = -((self._test.start - at) // self._test.step)  # the next step, or this very one
+        for step in range(begin, max(begin + 1, len(said.values))):
+            if said.at(step) == wanted.to_mbps:
+                applied = replace(requested, status=model.RemedyStatus.APPLIED, over=True)
+                yield self._test.start + step * self._test.step, applied
+                return
 
     def _details(self, key: str, at: datetime) -> tuple[datetime, engine.Event]:
         said = self._test.subjects[key].details

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model
-from watcher.ruleset import expressions, schema, templates
+from watcher.ruleset import expressions, remedies, schema, templates
 from watcher.ruleset.document import Document
 from watcher.ruleset.faults import Faults, suggest
 from watcher.ruleset.kinds import KINDS, Kind
@@ -57,6 +57,7 @@ class Compiler:
         rule = written.rule
         self._check_receivers(written)
         self._check_phases(written, kinds)
+        self._check_remedy(written)
         condition = self._condition(written, kinds)
         where = self._predicate(written, "where", rule.where, kinds)
         if condition is None or len(self._faults.found) > before:
@@ -73,6 +74,7 @@ class Compiler:
             title=lambda _: "",
             diagnose=rule.diagnose,
             alternatives=rule.alternatives,
+            bandwidth=remedies.compile_remedy(rule.bandwidth),
             max_services=rule.max_services,
             notify=tuple(self._receivers) if rule.notify is None else rule.notify,
             group_by=tuple(name.removeprefix("labels.") for name in rule.group_by or ()),
@@ -135,6 +137,11 @@ class Compiler:
         if "during" in written.rule.model_fields_set and not booked:
             what = f"nothing of {written.rule.source} is booked, so it has no phases"
             written.blame(self._faults, "during", what)
+
+    def _check_remedy(self, written: Written) -> None:
+        if written.rule.bandwidth is not None:
+            for key, what in remedies.faults_of(written.rule.bandwidth, self._sources):
+                written.blame(self._faults, f"bandwidth.{key}", what)
 
     def _condition(self, written: Written, kinds: Iterable[str]) -> engine.Condition | None:
         rule = written.rule

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from watcher import engine, model
-from watcher.ruleset import expressions, schema
+from watcher.ruleset import expressions, remedies, schema
 from watcher.ruleset.document import Document
 from watcher.ruleset.faults import Faults, suggest
 from watcher.ruleset.kinds import KINDS
@@ -79,6 +79,7 @@ def _joined(found: Sequence[engine.Extra]) -> engine.Extra:
         contacts=tuple(contacts.values()),
         runbook=next((extra.runbook for extra in found if extra.runbook), ""),
         address=next((extra.address for extra in found if extra.address), ""),
+        connection=next((extra.connection for extra in found if extra.connection), ""),
         expected_mbps=next((e.expected_mbps for e in found if e.expected_mbps is not None), None),
     )
 
@@ -100,6 +101,7 @@ def compile_inventory(
             place = document.place(("subjects", key), of_key=True)
             what = f"there is no source {source!r}; expected SOURCE/ID{suggest(source, sources)}"
             faults.add(place, f"subjects.{key}", what)
+    _check_connections(entries, document, sources, faults)
     matches = []
     for number, match in enumerate(entries.match):
         wrong = list(expressions.faults_of(match.where, (), _READABLE))
@@ -114,6 +116,24 @@ def compile_inventory(
     )
 
 
+def _check_connections(
+    entries: schema.InventoryFile,
+    document: Document,
+    sources: Mapping[str, engine.SourceTraits],
+    faults: Faults,
+) -> None:
+    places: dict[tuple[str | int, ...], schema.Entry] = {
+        ("subjects", key): entry for key, entry in entries.subjects.items()
+    }
+    places |= {("match", number): match for number, match in enumerate(entries.match)}
+    for path, entry in places.items():
+        wrong = remedies.connection_fault(entry.connection, sources)
+        if wrong:
+            section, part = path
+            named = f"match[{part}]" if section == "match" else f"subjects.{part}"
+            faults.add(document.place((*path, "connection")), f"{named}.connection", wrong)
+
+
 def _extra(entry: schema.Entry) -> engine.Extra:
     return engine.Extra(
         service_ids=entry.service_ids,
@@ -124,4 +144,5 @@ def _extra(entry: schema.Entry) -> engine.Extra:
         runbook=entry.runbook,
         expected_mbps=entry.bandwidth,
         address=entry.address,
+        connection=entry.connection or "",
     )

@@ -1,6 +1,6 @@
 """The keys of rule files and of the inventory, as pydantic reads them.
 
-Law: a key stands here only when it works; one that is planned is refused by name.
+Law: a key stands here only when it works.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from watcher import engine, model
 from watcher.fields import Duration, Section
 from watcher.vendors import internet_on_demand, preorder
 
-LATER = frozenset({"bandwidth", "approval", "internet_on_demand"})
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 STORM = "storm"  # the rule of a storm's incident
@@ -48,6 +47,19 @@ def _mbps(value: object) -> float:
     return mbps
 
 
+def _orderable(mbps: float) -> float:
+    least, most = internet_on_demand.LEAST_MBPS, internet_on_demand.MOST_MBPS
+    if mbps != int(mbps) or not least <= mbps <= most:
+        raise ValueError(f"cannot be ordered: whole Mbit/s from {least} to {most} can")
+    return mbps
+
+
+def _connection(value: str) -> str:
+    if not all(value.partition("/")):
+        raise ValueError("expected SOURCE/ID, as in iod/77133831778")
+    return value
+
+
 def _postal(value: str) -> str:
     try:
         preorder.read_address(value)
@@ -60,6 +72,10 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_leng
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Bandwidth = Annotated[
     float, BeforeValidator(_mbps), WithJsonSchema({"type": "string", "pattern": r"^\d.*[A-Za-z]"})
+]
+Orderable = Annotated[Bandwidth, AfterValidator(_orderable)]
+Connection = Annotated[
+    str, AfterValidator(_connection), WithJsonSchema({"type": "string", "pattern": "^[^/]+/.+$"})
 ]
 Span = Annotated[Duration, AfterValidator(_some_time)]
 
@@ -168,6 +184,22 @@ class Flapping(Part):
     )
 
 
+class Remedy(Part):
+    """A change of an Internet On-Demand connection's bandwidth that may cure it."""
+
+    connection: Connection | None = Field(
+        None, description="A connection's key; absent: the inventory's for the subject"
+    )
+    to: Orderable = Field(description="What it is raised to, as in 2 Gbps")
+    max: Orderable = Field(description="It is never raised above this")
+    approval: Literal["cli", "none"] = Field(
+        "cli", description="cli: a person approves it; none: nobody is asked"
+    )
+    revert: Literal["on_resolve", "never"] = Field(
+        "never", description="on_resolve: it is put back once the incident is over"
+    )
+
+
 class Maintenance(Part):
     """A time of the week in which people are not told."""
 
@@ -223,6 +255,9 @@ class Rule(Part):
     alternatives: StrictBool = Field(
         default=False, description="Ask PX PreOrder what could be ordered as a backup"
     )
+    bandwidth: Remedy | None = Field(
+        None, description="Propose to raise an Internet On-Demand connection's bandwidth"
+    )
     notify: Words | None = Field(None, description="Receivers; absent: all of them")
     group_by: (
         Annotated[tuple[Label, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
@@ -265,6 +300,7 @@ class Rule(Part):
                 "for": self.for_,
                 "diagnose": self.diagnose,
                 "alternatives": self.alternatives,
+                "bandwidth": self.bandwidth,
                 "group_by": self.group_by,
             }.items():
                 if given:
@@ -296,9 +332,11 @@ class Entry(Part):
     bandwidth: Bandwidth | None = Field(
         None, description="What was bought, as in 500 Mbps; rules read it as expected_mbps"
     )
-
     address: Annotated[str, AfterValidator(_postal)] = Field(
         "", description="As in 1 Main St, Denver, CO 80202: where alternatives are asked for"
+    )
+    connection: Connection | None = Field(
+        None, description="Key of the Internet On-Demand connection that a remedy may raise"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watcher.ruleset import document, schema
+from watcher.ruleset import document
 from watcher.ruleset.faults import Faults, suggest
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
@@ -52,8 +52,6 @@ def _in_words(shape: type[BaseModel], fault: ErrorDetails) -> str:
     path = fault["loc"]
     last = str(path[-1]) if path else ""
     match fault["type"]:
-        case "extra_forbidden" if last in schema.LATER:
-            words = "is not supported yet"
         case "extra_forbidden":
             words = f"there is no such key{suggest(last, _keys(shape, path[:-1]))}"
         case "missing":

@@ -75,6 +75,15 @@ class InternetOnDemandSource(Polled):
     contact_email: str = Field("", description="The same, by mail")
     contact_phone: str = Field("", description="The same, by phone")
 
+    changes_per_day: int = Field(
+        24, ge=1, description="Changes that Lumen takes of a customer in a day (UTC)"
+    )
+
+    @property
+    def customer(self) -> str:
+        """Whose changes are counted together: the customer number, else the account."""
+        return self.customer_number or self.account
+
     @model_validator(mode="after")
     def _check_customer(self) -> Self:
         if self.dialect == "naas" and not self.customer_number:

@@ -59,11 +59,15 @@ INCIDENT_ALERT = Document(model.IncidentAlert)
 ENTRY = Document(model.Entry)
 SILENCE = Document(model.Silence)
 RECEIPT = Document(model.Receipt)
+CHANGE = Document(ports.Change)
 
 _COMMANDS: dict[str, type[model.Command]] = {
     "details_read": model.DetailsRead,
     "diagnosed": model.Diagnosed,
     "alternatives_read": model.AlternativesRead,
+    "remedy_approved": model.RemedyApproved,
+    "remedy_refused": model.RemedyRefused,
+    "bandwidth_news": model.BandwidthNews,
     "diagnosis_wanted": model.DiagnosisWanted,
     "acknowledged": model.Acknowledged,
     "unacknowledged": model.Unacknowledged,

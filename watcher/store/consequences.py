@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from watcher import model
+from watcher import model, ports
 from watcher.store import codec, effects, tables
 from watcher.store.database import Database, write_rows
 
@@ -169,6 +169,7 @@ class Consequences:
                     "source": incident.source,
                     "group": incident.group,
                     "data": codec.encode(incident),
+                    "remedying": incident.remedy is not None and incident.remedy.is_under_way,
                 }
                 for incident in changes.incidents.values()
             ),
@@ -265,7 +266,7 @@ class Consequences:
         )
 
     async def _write_jobs(self, changes: effects.Changes, at: datetime) -> None:
-        new = {"attempts": 0, "due": at, "token": 0}
+        new = {"attempts": 0, "due": at, "token": 0, "data": None}
         rows: list[dict[str, Any]] = [
             {"kind": "details", "key": subject, "incident": "", "service_id": "", **new}
             for subject in changes.details
@@ -289,6 +290,17 @@ class Consequences:
                 **new,
             }
             for wanted in changes.alternatives
+        ]
+        rows += [
+            {
+                "kind": "bandwidth",
+                "key": wanted.order,
+                "incident": wanted.incident,
+                "service_id": "",
+                **new,
+                "data": codec.encode(ports.Change(wanted=wanted)),
+            }
+            for wanted in changes.bandwidths
         ]
         await write_rows(self._connection, self._database.insert_new(tables.jobs), rows)
         if changes.diagnoses:

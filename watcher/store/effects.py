@@ -24,6 +24,7 @@ class Changes:
     details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
     diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
     alternatives: list[model.AlternativesNeeded] = field(default_factory=list)
+    bandwidths: list[model.BandwidthNeeded] = field(default_factory=list)
 
     @property
     def only_health(self) -> bool:
@@ -40,6 +41,7 @@ class Changes:
             or self.details
             or self.diagnoses
             or self.alternatives
+            or self.bandwidths
         )
 
 
@@ -71,6 +73,8 @@ def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901, PLR0912  
                 changes.diagnoses[effect.run] = effect
             case model.AlternativesNeeded():
                 changes.alternatives.append(effect)
+            case model.BandwidthNeeded():
+                changes.bandwidths.append(effect)
             case model.Forgotten():
                 _forget(changes, effect.key)
             case model.PollNeeded() | model.Misfired():

@@ -125,8 +125,9 @@ class Ledger:
 
 
 def live(resolved_since: datetime) -> ColumnElement[bool]:
-    """Choose the incidents that are open, or were resolved too lately to be over for good."""
+    """Choose the incidents that are not over for good: open, just resolved, or being remedied."""
     return or_(
+        tables.incidents.c.remedying,
         tables.incidents.c.status != model.IncidentStatus.RESOLVED.value,
         tables.incidents.c.resolved_at >= resolved_since,
     )

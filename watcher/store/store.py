@@ -11,6 +11,7 @@ from watcher import clock as clocks
 from watcher import model
 from watcher.store import migrate, sqlite
 from watcher.store.accounts import Accounts
+from watcher.store.changes import Changes
 from watcher.store.database import Database, Dialect
 from watcher.store.gazetteer import Gazetteer
 from watcher.store.journal import Journal
@@ -25,7 +26,9 @@ _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 
 
-class Store(Leases, Ledger, Journal, Workshop, Accounts, Meter, Gazetteer, Queries, Retention):
+class Store(
+    Leases, Ledger, Journal, Workshop, Changes, Accounts, Meter, Gazetteer, Queries, Retention
+):
     """Everything that outlives the process. Made by `open`."""
 
     def __init__(self, database: Database, clock: clocks.Clock) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
+    false,
 )
 from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
@@ -126,6 +127,8 @@ incidents = Table(
     Column("source", Text, nullable=False),
     Column("group", Text, nullable=False),
     Column("data", Text, nullable=False),
+    # Whether news of its remedy will come, although it may be over.
+    Column("remedying", Boolean, nullable=False, server_default=false()),
     Index("ix_incidents_opened", "opened_at"),
     Index("ix_incidents_status", "status", "resolved_at"),
 )
@@ -183,6 +186,7 @@ jobs = Table(
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
     Column("holder", Text),  # the daemon's session
+    Column("data", Text),  # a change of bandwidth, and how far it is
     Index("ix_jobs_due", "kind", "due"),
 )
 
@@ -250,6 +254,7 @@ unserved = Table(
     Column("told_at", Moment, nullable=False),
 )
 
+# `month` is a day where an `account` is changes/CUSTOMER: what the vendor counts so.
 calls = Table(
     "calls",
     metadata,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, u
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import clock, model, ports
-from watcher.store import ledger, tables
+from watcher.store import codec, ledger, tables
 from watcher.store.database import Database
 
 _HOUR = timedelta(hours=1)
@@ -63,6 +63,7 @@ class Workshop:
                 attempts=row.attempts + 1,
                 token=token,
                 due=row.due,
+                change=None if row.data is None else codec.CHANGE.decode(row.data),
             )
             for row in rows
         ]
@@ -80,7 +81,7 @@ class Workshop:
         False when the job's lease was lost to somebody else: nothing was written.
         """
         async with self._database.write() as connection:
-            dropped = await connection.execute(delete(tables.jobs).where(_is_held(job)))
+            dropped = await connection.execute(delete(tables.jobs).where(is_held(job)))
             if dropped.rowcount == 0:
                 return False
             await connection.execute(
@@ -107,7 +108,7 @@ class Workshop:
         """Give a job back, to be done later; one that was lost meanwhile is left alone."""
         async with self._database.write() as connection:
             given = await connection.execute(
-                update(tables.jobs).where(_is_held(job)).values(due=due, lease_until=None, token=0)
+                update(tables.jobs).where(is_held(job)).values(due=due, lease_until=None, token=0)
             )
             if given.rowcount and job.kind == "diagnose":
                 await _end_run(connection, job, finished_at=None)
@@ -131,7 +132,7 @@ class Workshop:
         async with self._database.write() as connection:
             await self._one_at_a_time(connection)
             held = (
-                await connection.execute(select(tables.jobs.c.lease_until).where(_is_held(job)))
+                await connection.execute(select(tables.jobs.c.lease_until).where(is_held(job)))
             ).first()
             if held is None:
                 return "somebody else has taken this job over"
@@ -192,7 +193,8 @@ def is_free(
     return or_(lease_until.is_(None), lease_until <= now)
 
 
-def _is_held(job: ports.Job) -> ColumnElement[bool]:
+def is_held(job: ports.Job) -> ColumnElement[bool]:
+    """Choose the job's row while its claim is the last one."""
     jobs = tables.jobs
     return and_(jobs.c.kind == job.kind, jobs.c.key == job.key, jobs.c.token == job.token)
 

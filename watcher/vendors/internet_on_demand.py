@@ -198,5 +198,5 @@ def accepted(api: http.Api, reply: wire.Reply) -> dict[str, Any]:
     if reply.status >= 500 and reply.status != 503:
         raise model.AmbiguousError(
             f"{refusal}: it may have been done all the same, so look before repeating it"
-        )
+        ) from refusal
     raise refusal

@@ -1,0 +1,95 @@
+"""What may cure an incident: a change of an Internet On-Demand connection's bandwidth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class RemedyStatus(StrEnum):
+    """How far a remedy is; while it is taken back the same words tell of the way back."""
+
+    PROPOSED = "proposed"  # it waits for a person
+    APPROVED = "approved"  # it is going to be requested
+    WAITING = "waiting"  # the vendor cannot take it now: it is requested again later
+    REQUESTED = "requested"  # the vendor has taken the order
+    PENDING = "pending"  # the vendor shows a change under way
+    UNKNOWN = "unknown"  # it may have been ordered: it is looked for, and never sent again
+    STUCK = "stuck"  # it is late, and looked at more slowly
+    APPLIED = "applied"  # the vendor shows the bandwidth
+    REVERTED = "reverted"  # the vendor shows the bandwidth from before again
+    REFUSED = "refused"  # by a person
+    WITHDRAWN = "withdrawn"  # the incident was over before it was requested
+    UNTOUCHED = "untouched"  # there was nothing to change, or nothing that may be changed
+    FAILED = "failed"  # the vendor, or a limit, said no
+
+
+_UNDER_WAY = frozenset(
+    {
+        RemedyStatus.APPROVED,
+        RemedyStatus.WAITING,
+        RemedyStatus.REQUESTED,
+        RemedyStatus.PENDING,
+        RemedyStatus.UNKNOWN,
+        RemedyStatus.STUCK,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """One incident's change of bandwidth, in Mbit/s.
+
+    `connection` is a subject's key, empty where none is known. `from_mbps` is what it had when the
+    change was proposed. `order` names the change that was asked for last, ours and not the
+    vendor's. `reverting`: it is on its way back, or was. `message` says why in words.
+    `ended_at` is when nothing more was to come of it.
+    """
+
+    connection: str
+    status: RemedyStatus
+    from_mbps: float | None = None
+    to_mbps: float
+    max_mbps: float
+    revert: bool = False  # once the incident is over
+    approved_by: str = ""  # empty: nobody yet, or the rule asks nobody
+    order: str = ""
+    reverting: bool = False
+    message: str = ""
+    proposed_at: datetime
+    ended_at: datetime | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a job is at work on it, so that news will come, however late."""
+        return self.ended_at is None and self.status in _UNDER_WAY
+
+    @property
+    def id(self) -> str:
+        """The connection's id at the vendor."""
+        return self.connection.partition("/")[2]
+
+    def approval(self, incident: str) -> str:
+        """Write the command that approves it; empty unless it waits for that."""
+        waits = self.status is RemedyStatus.PROPOSED
+        return f"watcher remedy approve {incident}" if waits else ""
+
+    def objection(self) -> str:
+        """Say why it cannot be approved or refused; empty while it waits for that."""
+        match self.status:
+            case RemedyStatus.PROPOSED:
+                return ""
+            case RemedyStatus.REFUSED | RemedyStatus.WITHDRAWN | RemedyStatus.UNTOUCHED:
+                return f"there is nothing to approve or refuse any more: {self.message}"
+            case _ if self.approved_by:
+                return f"it was approved by {self.approved_by} already"
+            case _:
+                return "the rule asks nobody for approval: it goes ahead by itself"
+
+
+def format_mbps(mbps: float | None) -> str:
+    """Write a bandwidth as people say it: `500 Mbps`, `2 Gbps`."""
+    if mbps is None:
+        return "unknown"
+    return f"{mbps / 1000:g} Gbps" if mbps >= 1000 else f"{mbps:g} Mbps"
