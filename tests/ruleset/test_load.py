@@ -73,6 +73,7 @@ def test_the_shipped_rules_and_the_example_inventory_load():
         "vyvx-source-side": {"vyvx", "vyvx-eu"},
         "vyvx-pre-roll": {"vyvx", "vyvx-eu"},
         "vyvx-disappeared": {"vyvx", "vyvx-eu"},
+        "vyvx-not-monitored": {"vyvx", "vyvx-eu"},
         "evpl-saturated": {"lines"},
         "evpl-burst": {"lines"},
         "evpl-busy": {"lines"},
