@@ -22,7 +22,7 @@ from watcher.settings import Settings
 from watcher.sources import kinds
 from watcher.sources import settings as sources_keys
 from watcher.store import store
-from watcher.vendors import http, wire
+from watcher.vendors import alone, http, wire
 from watcher.vendors import settings as vendors_keys
 
 TRY_SECONDS = 30.0
@@ -39,13 +39,6 @@ class Finding:
     fine: bool
     sentence: str
     remarks: tuple[str, ...] = ()
-
-
-class _Uncounted:
-    """A meter that always says yes: a try by hand is not held back by the month's budget."""
-
-    async def spend(self, account: str, month: str, budget: int) -> bool:  # noqa: ARG002  # the port
-        return True
 
 
 async def connect(settings: Settings) -> list[Finding]:
@@ -98,7 +91,7 @@ async def diagnose(settings: Settings, service_id: str) -> ports.Examination:
 async def by_hand(settings: Settings) -> AsyncIterator[adapters.Accounts]:
     """Open the configured accounts for a command; their monthly budgets are not counted."""
     async with wire.open_session() as session:
-        yield adapters.Accounts(settings, session, time.SystemClock(), _Uncounted())
+        yield adapters.Accounts(settings, session, time.SystemClock(), alone.Uncounted())
 
 
 async def count_change(settings: Settings, keys: sources_keys.InternetOnDemandSource) -> str:

@@ -2,6 +2,21 @@
 
 Law: it is no state check and answers slowly, so it is asked once and never repeated here; whoever
 calls keeps the cooldown. Source: Lumen API Marketplace, "Service Diagnostics".
+
+Alone:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.lumen.com/oauth/v2/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        client = diagnostics.Client(
+            account, "https://api.lumen.com", timeout=timedelta(seconds=120)
+        )
+        answer = await client.detail("SVC1")
+        print(answer.content["data"], len(answer.raw))
 """
 
 from __future__ import annotations

@@ -2,6 +2,26 @@
 
 Source: developer.orange.com, "Monitoring EVPL"; the shape is ETSI NFV SOL 003 performance reports.
 Unit, direction, page size and lag are not documented: nothing here converts or assumes them.
+
+Alone:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.orange.com/oauth/v3/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        url = "https://api.orange.com/api-monitoring-live/v1"
+        client = evpl.Client(
+            http.Api(account, url, timeout=timedelta(seconds=30)),
+            operator_code="OPERATOR",
+            application_id="APPLICATION",
+            granularity=timedelta(seconds=300),
+        )
+        now = datetime.now(UTC)
+        for line in (await client.utilization(now - timedelta(hours=1), now)).lines:
+            print(line.instance, line.metric, line.values)
 """
 
 from __future__ import annotations
@@ -69,7 +89,10 @@ class Client:
         self._granularity = write_granularity(granularity)
 
     async def utilization(self, start: datetime, end: datetime) -> Utilization:
-        """Read every page of `[start, end]`. Raises TemporaryError or PermanentError."""
+        """`GET /pm_jobs/{job}/reports/{report}`: read every page of `[start, end]`.
+
+        Raises TemporaryError or PermanentError.
+        """
         query = [
             ("codeOpe", self._operator_code),
             ("startTime", moments.write(start)),

@@ -4,6 +4,20 @@ This is the dialect `connections`, which the published OpenAPI document describe
 in naas.py. The document requires nothing of a connection, so a missing id costs only that one.
 
 Law: what changes a connection leaves once; whoever asked for it looks before repeating it.
+Source: the OpenAPI document of Internet On-Demand.
+
+Alone:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.lumen.com/oauth/v2/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        api = http.Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
+        for one in (await internet_on_demand.Connections(api, unit="Mbps").all()).connections:
+            print(one.id, one.status, one.bandwidth_mbps)
 """
 
 from __future__ import annotations

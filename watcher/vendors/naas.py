@@ -2,6 +2,20 @@
 
 This is what Lumen's own how-to and the known public clients speak; no specification is public.
 Source: those clients, as told in docs/vendors.md. Law: as in internet_on_demand.py.
+
+Alone, as there, with this client instead:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.lumen.com/oauth/v2/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        api = http.Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
+        client = naas.Naas(api, customer_number="1-ABCDE")
+        for one in (await client.all()).connections:
+            print(one.id, one.status, one.bandwidth_mbps)
 """
 
 from __future__ import annotations

@@ -2,6 +2,26 @@
 
 Law: the configure call is never made: it runs a credit check on a person. A wrong sales code comes
 with HTTP 401 and is no matter of tokens. Source: Lumen API Marketplace, "PX PreOrder".
+
+Alone:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.lumen.com/oauth/v2/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        px = settings.Preorder(
+            url="https://api.lumen.com/pxQualify",
+            sales_code="SALES",
+            agent_id="AGENT",
+            market_segment="SMB",
+            partner_id="PARTNER",
+        )
+        address = preorder.read_address("1 Main St, Denver, CO 80202")
+        found = await preorder.Client(account, px).qualify(address)
+        print(found.outcome, [offer.name for offer in found.offers])
 """
 
 from __future__ import annotations

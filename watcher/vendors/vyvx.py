@@ -2,6 +2,15 @@
 
 Source: Lumen help, Media Portal API, "Vyvx reservations". Its examples are not valid JSON and one
 names the wrong path; what is read here is strict JSON with the fields that the text names.
+
+Alone:
+
+    async with alone.account(settings.MpaAccount(kind="mpa", key_id="K", secret="S")) as account:
+        api = http.Api(account, "https://ws.lumen.com/vyvx/v1.0", timeout=timedelta(seconds=30))
+        client = vyvx.Client(api)
+        for reservation, service in (await client.statuses()).services.items():
+            details = await client.details(reservation)
+            print(details.labels["name"], service.state, service.ingress_state)
 """
 
 from __future__ import annotations
