@@ -1,7 +1,8 @@
 """The Internet On-Demand client before a judge of its own: Prism, on the vendor's own document.
 
 Prism checks every request against the document and answers with what the document allows. The
-document is Lumen's and stays out of this repository: WATCHER_VENDOR_DOCS names its folder.
+document is Lumen's and stays out of this repository: WATCHER_VENDOR_DOCS names its folder, else it
+is looked for beside the checkout. Without it there is nothing to judge by, in CI neither.
 """
 
 from __future__ import annotations
@@ -39,8 +40,7 @@ def document(tmp_path_factory) -> Path:
             file = tmp_path_factory.mktemp("iod") / "openapi.yaml"
             file.write_text(mark + text, encoding="utf-8")
             return file
-    unavailable(f"no OpenAPI document of Internet On-Demand in {folder}: set WATCHER_VENDOR_DOCS")
-    raise AssertionError
+    pytest.skip(f"no OpenAPI document of Internet On-Demand in {folder}: set WATCHER_VENDOR_DOCS")
 
 
 @pytest.fixture(scope="module")
