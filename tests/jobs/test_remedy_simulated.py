@@ -360,10 +360,11 @@ async def test_an_order_that_may_have_been_lost_is_said_and_not_repeated(desk, s
 
 
 async def test_a_change_that_is_late_is_said_and_looked_at_until_it_is_done(desk, sim):
-    object.__setattr__(sim.world.on_demand.scene, "takes", timedelta(minutes=40))
     desk.work()
     await ask(desk)
     await desk.until("pending")
+    pending = sim.world.on_demand.pending
+    pending["c1"] = replace(pending["c1"], at=desk.hand.now() + timedelta(minutes=40))
     await desk.later(minutes=16)
     told = await desk.until("stuck")
     assert "the inventory shows 500 Mbps, with a change pending after 15 min" in told
@@ -469,7 +470,8 @@ async def test_what_was_approved_and_is_over_before_it_leaves_is_not_ordered(des
     await ask(desk)
     await desk.sees("online")
     desk.work()
-    assert (await desk.until("withdrawn")).endswith("c1 stays at 500 Mbps")
+    told = await desk.until("withdrawn")
+    assert told == "not requested, the incident is over: c1 stays at 500 Mbps"
     assert desk.orders == 0
 
 

@@ -22,6 +22,7 @@ def _up(incident: str, remedy: model.Remedy, before: str, after: str) -> dict[Re
     what, why = remedy.id, remedy.message
     done = f", {why}" if why else ""
     by = f"approved by {remedy.approved_by}: " if remedy.approved_by else ""
+    gone = "not requested" if remedy.order else "no longer proposed"
     nobody = "" if remedy.approved_by else "; the rule asks nobody"
     return {
         RemedyStatus.PROPOSED: (
@@ -30,7 +31,7 @@ def _up(incident: str, remedy: model.Remedy, before: str, after: str) -> dict[Re
         ),
         RemedyStatus.APPROVED: f"{by}raising {what} from {before} to {after}{nobody}",
         RemedyStatus.REFUSED: f"{why}: {what} stays at {before}",
-        RemedyStatus.WITHDRAWN: f"no longer proposed, {why}: {what} stays at {before}",
+        RemedyStatus.WITHDRAWN: f"{gone}, {why}: {what} stays at {before}",
         RemedyStatus.APPLIED: f"{what} has {after} now{done}",
         RemedyStatus.FAILED: f"{what} was not raised to {after}: {why}",
         RemedyStatus.UNTOUCHED: f"no change of bandwidth is proposed: {why}",
@@ -60,5 +61,6 @@ def _under_way(
         RemedyStatus.REQUESTED: f"{wanted} for {what} is requested, and was taken{taken}{price}",
         RemedyStatus.PENDING: f"{wanted} for {what}: the vendor shows the change as pending",
         RemedyStatus.UNKNOWN: f"it is not known whether {wanted} was ordered for {what}: {why}",
+        RemedyStatus.WITHDRAWN: f"{wanted} for {what} is not requested: {why}",
         RemedyStatus.STUCK: f"{what} has not come to {wanted}: {why}",
     }
