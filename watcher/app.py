@@ -122,6 +122,7 @@ async def run(
             instance=settings.instance,
             version=version("watcher"),
             since=clock.now(),
+            sources=sources,
             standing=database,
             metrics=metrics,
             seen=watch.seen,
@@ -156,7 +157,9 @@ async def run(
                     settings.web,
                     stuck=pulse.stuck,
                     ready=lambda: up.is_set() and not stop.is_set(),
-                    metrics=reporter.exposition,
+                    reporter=reporter,
+                    library=database,
+                    clock=clock,
                 )
             )
         desk = control.Control(

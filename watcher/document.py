@@ -1,6 +1,7 @@
-"""What programs read: an incident, a timeline entry and a source's health as JSON documents.
+"""What programs read over MQTT and HTTP: incidents, entries, sources and subjects as documents.
 
-Law: pure. The keys are public surface (docs/mqtt.md): one may be added, none renamed or dropped.
+Law: pure. The keys are public surface (docs/mqtt.md, docs/api.md): one may be added, none renamed
+or dropped.
 """
 
 from __future__ import annotations
@@ -135,6 +136,39 @@ class SourceDocument(Document, frozen=True, kw_only=True):
     subjects: int
 
 
+class WindowDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """From `start` to `end`, each null while it is open or not given."""
+
+    start: Timestamp | None
+    end: Timestamp | None
+
+
+class BookingDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One reservation's schedule within a service."""
+
+    id: str
+    scheduled: WindowDocument
+    reserved: WindowDocument
+    actual: WindowDocument
+    activated: list[WindowDocument]
+    terminal: bool
+
+
+class SubjectDocument(Document, frozen=True, kw_only=True):
+    """One thing watched, as it was last seen; `missed` polls in a row did not name it."""
+
+    key: str
+    source: str
+    fields: dict[str, str | float | int | bool | None]
+    previous: dict[str, str | float | int | bool | None]
+    labels: dict[str, str]
+    bookings: list[BookingDocument]
+    notes: list[str]
+    since: Timestamp
+    vendor_time: Timestamp | None
+    missed: int
+
+
 def stamp(at: datetime) -> str:
     """Write a time as the documents do: 2026-11-21T03:10:22.125Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -198,8 +232,34 @@ def source(health: model.SourceHealth) -> SourceDocument:
     )
 
 
+def subject(about: model.Subject) -> SubjectDocument:
+    """Describe a subject."""
+    return SubjectDocument(
+        key=about.key,
+        source=about.source,
+        fields=dict(about.fields),
+        previous=dict(about.previous),
+        labels=dict(about.labels),
+        bookings=[
+            BookingDocument(
+                id=booking.id,
+                scheduled=_window(booking.scheduled),
+                reserved=_window(booking.reserved),
+                actual=_window(booking.actual),
+                activated=[_window(window) for window in booking.activated],
+                terminal=booking.terminal,
+            )
+            for booking in about.bookings
+        ],
+        notes=list(about.notes),
+        since=stamp(about.since),
+        vendor_time=_stamp_or_none(about.vendor_time),
+        missed=about.missed,
+    )
+
+
 def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the three documents; `topics` says which is published where."""
+    """JSON Schema (2020-12) of what MQTT publishes; `topics` says which is published where."""
     documents = (IncidentDocument, EventDocument, SourceDocument)
     references, components = msgspec.json.schema_components(
         documents, ref_template="#/$defs/{name}"
@@ -258,6 +318,10 @@ def _report(report: model.Report, topic: Topic) -> ReportDocument:
         sha256=report.sha256,
         topic=topic(report),
     )
+
+
+def _window(window: model.Window) -> WindowDocument:
+    return WindowDocument(start=_stamp_or_none(window.start), end=_stamp_or_none(window.end))
 
 
 def _stamp_or_none(at: datetime | None) -> str | None:

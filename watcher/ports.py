@@ -203,8 +203,22 @@ class Library(Protocol):
     async def receipts(self, incident: str) -> list[model.Receipt]:
         """Read what each receiver has been told of one incident, by receiver."""
 
+    async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
+        """Read incidents that were resolved since then, the last one first."""
+
+    async def incidents_of(self, subject: str, *, limit: int = 100) -> list[model.Incident]:
+        """Read the incidents that one subject had an alert in, newest first."""
+
     async def subject(self, key: str) -> model.Subject | None:
         """Read one subject; None when there is no such."""
+
+    async def subjects(
+        self, *, source: str = "", after: str = "", limit: int = 100
+    ) -> list[model.Subject]:
+        """Read subjects by key, those that come after a key, of one source if it is named."""
+
+    async def paper(self, run: str) -> Paper | None:
+        """Read what one diagnostics run brought."""
 
     async def alerts(self, subject: str) -> list[model.Alert]:
         """Read every alert on one subject, by rule."""

@@ -34,7 +34,6 @@ from watcher.web import settings as web_keys
 
 ENV_PREFIX = "WATCHER_"
 _TAGGED = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Control(Section):
@@ -121,7 +120,7 @@ def _broken_references(settings: Settings) -> Iterator[str]:
         host, port = settings.web.address
         if port > 65_535:
             yield f"web.listen: {port} is no port"
-        if host not in _LOOPBACK and not settings.web.token.get_secret_value():
+        if host not in web_keys.LOOPBACK and not settings.web.token.get_secret_value():
             yield f"web.token: is empty, but web.listen is {host}, which others can reach"
 
 

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher import model, ports
 from watcher.metrics import Metrics
+
+_NOTHING = ports.Backlog()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,9 @@ class Status:
 class Reporter:
     """Says how this daemon does, and what all of them have written down.
 
-    `seen` is what the daemon that leads has in memory, None on one that stands by. Set `refused`
-    to the faults of rules that were not read again.
+    A source that was not polled yet has no `last_success`. `seen` is what the daemon that leads
+    has in memory, None on one that stands by. Set `refused` to the faults of rules that were not
+    read again.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Reporter:
         instance: str,
         version: str,
         since: datetime,
+        sources: Iterable[str],
         standing: ports.Standing,
         metrics: Metrics,
         seen: Callable[[], Seen | None],
@@ -109,9 +113,10 @@ class Reporter:
         usages: Callable[[], Awaitable[list[Usage]]],
     ) -> None:
         self.refused: tuple[str, ...] = ()
-        self._instance = instance
+        self.instance = instance
         self._version = version
         self._since = since
+        self._sources = tuple(sources)
         self._standing = standing
         self._metrics = metrics
         self._seen = seen
@@ -120,33 +125,15 @@ class Reporter:
 
     def remember(self) -> Status:
         """Say what this process knows without asking the store."""
-        seen = self._seen() or Seen()
-        return Status(
-            instance=self._instance,
-            version=self._version,
-            since=self._since,
-            receivers=tuple(_receiver(name, one, None) for name, one in self._receivers().items()),
-            refused=self.refused,
-            sources=seen.sources,
-            open=seen.open,
-            acknowledged=seen.acknowledged,
-        )
+        return self._compose(self._seen() or Seen())
 
     async def read(self) -> Status:
         """Say everything. Raises TemporaryError when the store cannot be read."""
-        seen = self._seen() or await self._written()
-        backlog = await self._standing.backlog()
+        known = self._compose(self._seen() or await self._written(), await self._standing.backlog())
         return replace(
-            self.remember(),
+            known,
             daemons=tuple(await self._standing.daemons()),
             accounts=tuple(await self._usages()),
-            receivers=tuple(
-                _receiver(name, one, backlog.get(name, ports.Backlog()))
-                for name, one in self._receivers().items()
-            ),
-            sources=seen.sources,
-            open=seen.open,
-            acknowledged=seen.acknowledged,
         )
 
     async def exposition(self) -> bytes:
@@ -173,10 +160,33 @@ class Reporter:
         told = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
         if seen is None:
             return f"stands by: another daemon leads, {told}"
-        visible = sum(health.sight is model.Sight.SEEN for health in seen.sources)
+        visible = [
+            health.sight is model.Sight.SEEN and health.last_success is not None
+            for health in self._configured(seen.sources)
+        ]
         return (
-            f"{visible} of {len(seen.sources)} sources seen, {seen.open} incidents open,"
+            f"{sum(visible)} of {len(visible)} sources seen, {seen.open} incidents open,"
             f" {seen.acknowledged} acknowledged, {told}"
+        )
+
+    def _configured(self, known: Iterable[model.SourceHealth]) -> tuple[model.SourceHealth, ...]:
+        """Take the sources in the order of the settings; one that was taken out is forgotten."""
+        by_name = {health.source: health for health in known}
+        return tuple(by_name.get(name, model.SourceHealth(source=name)) for name in self._sources)
+
+    def _compose(self, seen: Seen, backlog: Mapping[str, ports.Backlog] | None = None) -> Status:
+        return Status(
+            instance=self.instance,
+            version=self._version,
+            since=self._since,
+            receivers=tuple(
+                _receiver(name, one, None if backlog is None else backlog.get(name, _NOTHING))
+                for name, one in self._receivers().items()
+            ),
+            refused=self.refused,
+            sources=self._configured(seen.sources),
+            open=seen.open,
+            acknowledged=seen.acknowledged,
         )
 
     async def _written(self) -> Seen:

@@ -10,6 +10,15 @@ from datetime import UTC, datetime
 
 from watcher import model
 
+ENDINGS: Mapping[model.Resolution, str] = {
+    model.Resolution.RECOVERED: "Recovered",
+    model.Resolution.ENDED: "Over with its window",
+    model.Resolution.VANISHED: "No longer listed by the vendor",
+    model.Resolution.MANUAL: "Resolved by hand",
+    model.Resolution.RULE_REMOVED: "Resolved because its rule was removed",
+    model.Resolution.MERGED: "Part of a storm",
+}
+
 
 def of_incident(
     dossier: model.Dossier,
@@ -23,14 +32,14 @@ def of_incident(
         f"{told.id}: {told.title}",
         f"{told.severity}, {_status(told)}, by rule {told.rule}",
         *(_seen(alert) for alert in dossier.alerts),
-        _sight(told.source, health.get(told.source), now),
+        sight(told.source, health.get(told.source), now),
         *(f"it is {flag}" for flag in told.flags),
         *(
             f"{_stamp(entry.at)}  {entry.number}. {entry.kind}: {entry.text}"
             + (f" ({entry.by})" if entry.by else "")
             for entry in dossier.timeline
         ),
-        *(_told(receipt, told) for receipt in receipts),
+        *(reached(receipt, told) for receipt in receipts),
     ]
 
 
@@ -48,9 +57,9 @@ def of_subject(
         f"so since {_stamp(subject.since)}",
         *(f"{field} was {_value(value)} before" for field, value in subject.previous.items()),
         *([f"missing from the last {subject.missed} polls"] if subject.missed else []),
-        _sight(subject.source, health.get(subject.source), now),
+        sight(subject.source, health.get(subject.source), now),
         *(_details(subject)),
-        *(_alert(alert) for alert in alerts),
+        *(alerted(alert) for alert in alerts),
         *(["no rule holds on it"] if not alerts else []),
     ]
 
@@ -73,7 +82,8 @@ def _seen(alert: model.IncidentAlert) -> str:
     return f"{alert.subject} {alert.state}{move}{figure} since {_stamp(alert.since)}: {fields}"
 
 
-def _sight(source: str, health: model.SourceHealth | None, now: datetime) -> str:
+def sight(source: str, health: model.SourceHealth | None, now: datetime) -> str:
+    """Say how well a source can be seen."""
     if health is None:
         return f"source {source} has not been polled yet"
     last = (
@@ -92,14 +102,16 @@ def _details(subject: model.Subject) -> Iterator[str]:
         yield f"its details were read at {_stamp(subject.detailed_at)}"
 
 
-def _alert(alert: model.Alert) -> str:
+def alerted(alert: model.Alert) -> str:
+    """Say what a rule makes of a subject."""
     due = f", due at {_stamp(alert.due)}" if alert.due else ""
     incident = f", incident {alert.incident}" if alert.incident else ""
     entered = f", entered from {alert.entered_from}" if alert.entered_from else ""
     return f"rule {alert.rule}: {alert.state} since {_stamp(alert.since)}{due}{entered}{incident}"
 
 
-def _told(receipt: model.Receipt, told: model.Incident) -> str:
+def reached(receipt: model.Receipt, told: model.Incident) -> str:
+    """Say what a receiver has been told of an incident, and why no more."""
     owed = told.entries - receipt.told_through
     state = "told everything" if owed <= 0 and receipt.parent_version >= told.version else ""
     state = state or f"told {receipt.told_through} of {told.entries} entries"

@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Error, Page, async_playwright, expect
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 CHROMIUM = "/usr/bin/chromium"
 SPAN = "43s"
 PATIENCE = 40_000  # ms: the story takes that long
@@ -30,12 +31,13 @@ async def main() -> None:
         lines = [await _line(printed)]
         while "Slack, as a person sees it" not in lines[-1]:
             lines.append(await _line(printed))
-        address = lines[-1].split()[-1]
+        board, address = (line.split()[-1] for line in lines[-2:])
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         async with asyncio.TaskGroup() as group:
+            group.create_task(_photograph_board(browser, board))
             group.create_task(_photograph_slack(browser, address))
             group.create_task(_photograph_mqtt(browser, address))
             group.create_task(_listen(printed, lines))
@@ -46,9 +48,9 @@ async def main() -> None:
 @asynccontextmanager
 async def _demo() -> AsyncIterator[StreamReader]:
     """Run the demo; gives what it prints."""
-    watcher = Path(sys.executable).with_name("watcher")
+    watcher = Path(sys.executable).with_name("watcher").relative_to(ROOT)  # it prints its own name
     demo = await asyncio.create_subprocess_exec(
-        watcher, "demo", "--for", SPAN, stdout=PIPE, stderr=STDOUT
+        watcher, "demo", "--for", SPAN, stdout=PIPE, stderr=STDOUT, cwd=ROOT
     )
     if demo.stdout is None:
         sys.exit("the demo prints nothing")
@@ -69,6 +71,20 @@ async def _line(printed: StreamReader) -> str:
 
 async def _listen(printed: StreamReader, lines: list[str]) -> None:
     lines.append((await printed.read()).decode())
+
+
+async def _photograph_board(browser: Browser, address: str) -> None:
+    """Wait for the incidents of two vendors, and show the board as a screen on a wall has it."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="dark")
+    async with asyncio.timeout(PATIENCE / 1000):
+        while True:  # the daemon starts after its address is printed
+            try:
+                await page.goto(address)
+                break
+            except Error:
+                await asyncio.sleep(0.2)
+    await expect(page.locator(".incident")).to_have_count(2, timeout=PATIENCE)
+    await page.screenshot(path=HERE / "board.png", full_page=True)
 
 
 async def _photograph_slack(browser: Browser, address: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.conftest import Daemon, World, eventually, started
+from tests.conftest import free_port
 from watcher import control
 
 pytestmark = pytest.mark.broker
@@ -51,9 +52,18 @@ async def instance(home: Path, name: str, url: str) -> AsyncIterator[Daemon]:
     for file in ("rules.yaml", "inventory.yaml"):
         (place / file).write_text((home / file).read_text())
     config = (home / "config.toml").read_text().replace('instance = "e2e"', f'instance = "{name}"')
+    port = free_port()
+    (place / "port").write_text(str(port))
+    config = config.replace('listen = ""', f'listen = "127.0.0.1:{port}"')
     (place / "config.toml").write_text(f'{config}\n[store]\nurl = "{url}"\n')
     async with started(place) as daemon:
         yield daemon
+
+
+async def get(session, asked: Daemon, path: str) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{(asked.home / 'port').read_text()}{path}"
+    async with session.get(url) as response:
+        return response.status, await response.text()
 
 
 async def told(world: World) -> bool:
@@ -83,6 +93,25 @@ async def nothing_twice(world: World) -> None:
     assert marks
     assert len(marks) == len(set(marks))
     assert sum(len(reply.get("files", [])) for reply in replies) == 2
+
+
+async def test_who_stands_by_is_healthy_and_shows_the_same_board(pair, world, session):
+    await world.change(vyvx=OFFLINE)
+
+    async def shown() -> bool:
+        for asked in (pair.ops1, pair.ops2):
+            assert (await get(session, asked, "/healthz")) == (200, "ok")
+            assert (await get(session, asked, "/readyz"))[0] == 200
+            status, board = await get(session, asked, "/")
+            assert status == 200
+            assert "1 open</h1>" in board
+            assert "USA East is offline" in board
+            assert "stands by" in board
+            listed = json.loads((await get(session, asked, "/api/v1/incidents"))[1])["incidents"]
+            assert len(listed) == 1
+        return True
+
+    await eventually(shown)
 
 
 async def test_one_leads_and_the_status_of_both_says_who(pair):

@@ -21,6 +21,7 @@ async def test_the_demo_tells_its_whole_story_and_ends_by_itself():
     async with asyncio.timeout(100):
         told = (await process.communicate())[0].decode()
     assert process.returncode == 0, told
+    assert re.search(r"The board of a control room: http://127\.0\.0\.1:\d+/\n", told), told
     assert re.search(r"Slack, as a person sees it: +http://127\.0\.0\.1:\d+/\n", told), told
     kinds = re.findall(r"^\d\d:\d\d:\d\d  w-\w{8}  (\w+)", told, re.MULTILINE)
     assert kinds == ["opened", "diagnosing", "diagnosed", "opened", "resolved", "resolved"], told

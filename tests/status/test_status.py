@@ -49,6 +49,7 @@ def reporter(
         instance="ops2",
         version="1",
         since=NOW,
+        sources=["vyvx"],
         standing=standing or Standing(),
         metrics=Metrics(version="1", sources=["vyvx"], receivers=["noc"]),
         seen=lambda: seen,

@@ -308,6 +308,15 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
         ("SELECT data FROM inbox WHERE consumed_at IS NULL ORDER BY number", "ix_inbox_waiting"),
         ("SELECT 1 FROM jobs WHERE kind = 'details' AND due <= 1 ORDER BY due", "ix_jobs_due"),
         ("SELECT data FROM incidents ORDER BY opened_at DESC", "ix_incidents_opened"),
+        (
+            """SELECT data FROM incidents WHERE status = 'resolved' AND resolved_at >= 1
+            ORDER BY resolved_at DESC""",
+            "ix_incidents_status",
+        ),
+        (
+            "SELECT incident FROM incident_alerts WHERE subject = 'a'",
+            "ix_incident_alerts_subject",
+        ),
         ("DELETE FROM alerts WHERE subject = 'a'", "ix_alerts_subject"),
         ("DELETE FROM samples WHERE subject = 'a'", "PRIMARY KEY"),
         ("SELECT data FROM entries WHERE incident = 'a' ORDER BY number", "sqlite_autoindex"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import sys
 import tempfile
 from datetime import timedelta
@@ -90,7 +91,7 @@ port = {at.mqtt_port}
 protocol = "3.1.1"
 
 [web]
-listen = ""
+listen = "127.0.0.1:{web_port}"
 
 [control]
 socket = "control.sock"
@@ -119,9 +120,11 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
         home = Path(directory)
         async with simulator.Simulator(script, begin=False) as world:
             config = home / "config.toml"
-            config.write_text(_CONFIG.format(at=world, known=world.credentials))
+            port = _free_port()
+            config.write_text(_CONFIG.format(at=world, known=world.credentials, web_port=port))
             for name in ("rules.yaml", "inventory.yaml"):
                 shutil.copy(_HERE / name, home / name)
+            typer.echo(f"The board of a control room: http://127.0.0.1:{port}/")
             typer.echo(f"Slack, as a person sees it:  {world.page_url}")
             typer.echo(f"MQTT, as programs see it:    {world.page_url}mqtt")
             typer.echo(f"The broker:                  127.0.0.1:{world.mqtt_port}")
@@ -138,3 +141,10 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
                 stop=stop,
             )
     typer.echo("\nThe demo is over.")
+
+
+def _free_port() -> int:
+    """Find a port for the board; 9464 may be the one of a daemon on this host."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

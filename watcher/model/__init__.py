@@ -17,7 +17,7 @@ from watcher.model.alerts import (
     Resolution,
     Severity,
 )
-from watcher.model.durations import format_duration, parse_duration
+from watcher.model.durations import format_duration, format_time, parse_duration
 from watcher.model.errors import (
     AmbiguousError,
     FaultyConfigError,
@@ -143,5 +143,6 @@ __all__ = [
     "Window",
     "format_duration",
     "format_mbps",
+    "format_time",
     "parse_duration",
 ]

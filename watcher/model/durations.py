@@ -1,9 +1,9 @@
-"""Spans of time as people write them in config, rules and on the command line: `15s 5m 4h 30d`."""
+"""Spans of time as people write them (`15s 5m 4h 30d`), and spans and times as they say them."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
@@ -33,3 +33,12 @@ def format_duration(span: timedelta) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def format_time(at: datetime, now: datetime, *, seconds: bool = True) -> str:
+    """Write a time in UTC, with its date only when that is not today's."""
+    at = at.astimezone(UTC)
+    form = "%H:%M:%S" if seconds else "%H:%M"
+    if at.date() != now.astimezone(UTC).date():
+        form = f"%Y-%m-%d {form}"
+    return at.strftime(f"{form} UTC")

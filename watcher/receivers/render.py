@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from watcher import model
+from watcher import model, why
 from watcher.receivers import triage, words
 
 MOST_SUBJECTS = 10
@@ -26,13 +26,6 @@ _SIDES = {
     model.FaultDomain.ORANGE: "Likely *Orange side*",
     model.FaultDomain.SOURCE: "Likely *source side*",
     model.FaultDomain.UNDETERMINED: "Side at fault *undetermined*",
-}
-_ENDINGS = {
-    model.Resolution.RECOVERED: "Recovered",
-    model.Resolution.ENDED: "Over with its window",
-    model.Resolution.VANISHED: "No longer listed by the vendor",
-    model.Resolution.MANUAL: "Resolved by hand",
-    model.Resolution.RULE_REMOVED: "Resolved because its rule was removed",
 }
 _FLAGS = {
     "blind": "\N{MEDIUM WHITE CIRCLE} *The source cannot be seen now: this is last known*",
@@ -190,7 +183,7 @@ def _opening(dossier: model.Dossier) -> str:
 
 
 def _ending(told: model.Incident) -> str:
-    return _ENDINGS[told.resolution] if told.resolution else "Resolved"
+    return why.ENDINGS[told.resolution] if told.resolution else "Resolved"
 
 
 def _since(dossier: model.Dossier) -> datetime:

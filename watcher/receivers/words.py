@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from watcher import model
 from watcher.vendors import texts
 
 Block = dict[str, Any]
@@ -18,6 +19,7 @@ HEADER = 150
 SECTION = 2_900  # Slack takes 3,000
 MESSAGE = 11_000  # Slack fails near 13,000
 FALLBACK = 3_000  # Slack asks for at most 4,000
+clock = model.format_time
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -48,15 +50,6 @@ def link(url: str, label: str) -> str:
     if not url.startswith(("https://", "http://")) or any(c in url for c in "<>| \n"):
         return say(f"{label}: {url}")
     return f"<{url.replace('&', '&amp;')}|{label}>"
-
-
-def clock(at: datetime, now: datetime, *, seconds: bool = True) -> str:
-    """Write a time in UTC, with its date only when that is not today's."""
-    at = at.astimezone(UTC)
-    form = "%H:%M:%S" if seconds else "%H:%M"
-    if at.date() != now.astimezone(UTC).date():
-        form = f"%Y-%m-%d {form}"
-    return at.strftime(f"{form} UTC")
 
 
 def local(at: datetime) -> str:

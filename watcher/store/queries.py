@@ -29,6 +29,32 @@ class Queries:
         async with self._database.read() as connection:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
+    async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
+        """Read incidents that were resolved since then, the last one first."""
+        table = tables.incidents
+        query = (
+            select(table.c.data)
+            .where(
+                table.c.status == model.IncidentStatus.RESOLVED.value, table.c.resolved_at >= since
+            )
+            .order_by(table.c.resolved_at.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
+
+    async def incidents_of(self, subject: str, *, limit: int = 100) -> list[model.Incident]:
+        """Read the incidents that one subject had an alert in, newest first."""
+        table, alerts = tables.incidents, tables.incident_alerts
+        query = (
+            select(table.c.data)
+            .where(table.c.id.in_(select(alerts.c.incident).where(alerts.c.subject == subject)))
+            .order_by(table.c.opened_at.desc(), table.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
+
     async def incident_timeline(self, incident: str) -> list[model.Entry]:
         """Read the whole timeline of one incident, in order; empty when there is no such."""
         table = tables.entries
@@ -63,12 +89,16 @@ class Queries:
             )
             return list(codec.ALERT.decode_all(rows))
 
-    async def subjects(self) -> list[model.Subject]:
-        """Read every subject, by key."""
+    async def subjects(
+        self, *, source: str = "", after: str = "", limit: int = 100
+    ) -> list[model.Subject]:
+        """Read subjects by key, those that come after a key, of one source if it is named."""
         table = tables.subjects
+        query = select(table.c.data).where(table.c.key > after).order_by(table.c.key).limit(limit)
+        if source:
+            query = query.where(table.c.source == source)
         async with self._database.read() as connection:
-            rows = await connection.scalars(select(table.c.data).order_by(table.c.key))
-            return list(codec.share_fields(codec.SUBJECT.decode_all(rows)))
+            return list(codec.SUBJECT.decode_all(await connection.scalars(query)))
 
     async def sources(self) -> list[model.SourceHealth]:
         """Read the health of every source, by name."""

@@ -1,1 +1,1 @@
-"""Health and metrics over HTTP, read-only."""
+"""The board, its pages, the JSON API, health and metrics over HTTP, read-only."""

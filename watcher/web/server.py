@@ -1,21 +1,24 @@
-"""Health and metrics over HTTP, read-only.
+"""Everything over HTTP, read-only: health, metrics, the board and its pages, the JSON API.
 
 Law: /healthz says 200 only while progress is real; nothing here changes anything.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler, Middleware
 
-from watcher import model
+from watcher import clock as time
+from watcher import model, ports, status
+from watcher.web import access, answers, drawing
+from watcher.web.api import Api
+from watcher.web.pages import Pages
 from watcher.web.settings import Web
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+_SHUTDOWN_SECONDS = 2.0  # for answers that are on their way
 
 
 @asynccontextmanager
@@ -24,7 +27,9 @@ async def serving(
     *,
     stuck: Callable[[], str],
     ready: Callable[[], bool],
-    metrics: Callable[[], Awaitable[bytes]],
+    reporter: status.Reporter,
+    library: ports.Library,
+    clock: time.Clock,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port. `stuck` says what stands still, or nothing.
 
@@ -39,18 +44,32 @@ async def serving(
         return web.Response(text="ready") if ready() else web.Response(status=503, text="starting")
 
     async def exposition(_: web.Request) -> web.Response:
-        return web.Response(body=await metrics(), headers={hdrs.CONTENT_TYPE: _EXPOSITION})
+        return web.Response(
+            body=await reporter.exposition(), headers={hdrs.CONTENT_TYPE: _EXPOSITION}
+        )
 
-    app = web.Application(middlewares=[_token_required(settings.token.get_secret_value())])
+    easel, turns = drawing.Easel(reporter.instance), answers.Turns()
+    pages = Pages(
+        library=library, reporter=reporter, stuck=stuck, clock=clock, turns=turns, easel=easel
+    )
+    app = web.Application(
+        middlewares=[
+            answers.spoken(easel.refusal),
+            access.guarded(settings.token.get_secret_value()),
+        ]
+    )
+    app.on_response_prepare.append(answers.harden)
     app.add_routes(
         [
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),
+            *Api(library=library, reporter=reporter, turns=turns).routes(),
+            *pages.routes(),
         ]
     )
     host, port = settings.address
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         try:
@@ -63,14 +82,3 @@ async def serving(
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-
-
-def _token_required(token: str) -> Middleware:
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
-        if token and not hmac.compare_digest(given.encode(), token.encode()):
-            return web.Response(status=401, text="a bearer token is required")
-        return await handler(request)
-
-    return check

@@ -1,10 +1,12 @@
-"""The keys of `[web]`: where health and metrics are served."""
+"""The keys of `[web]`: where the board, the API, health and metrics are served."""
 
 from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
 from watcher.fields import Section
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Web(Section):
@@ -16,7 +18,7 @@ class Web(Section):
         description="HOST:PORT; empty: not served",
     )
     token: SecretStr = Field(
-        SecretStr(""), description="Bearer token; required when it listens beyond loopback"
+        SecretStr(""), description="What readers present; required when it listens beyond loopback"
     )
 
     @property

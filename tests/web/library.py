@@ -1,0 +1,363 @@
+"""A night in a control room, in memory: what the pages and the API are asked about."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from watcher import model, ports, status
+from watcher.metrics import Metrics
+
+NOW = datetime(2026, 11, 21, 3, 24, 12, tzinfo=UTC)
+BEGIN = datetime(2026, 11, 21, 3, 10, 22, 125000, tzinfo=UTC)
+PDF = b"%PDF-1.7 what the vendor found"
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+class StillClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+
+def incident(id: str = "w-7k3mq2xd", **changes) -> model.Incident:  # noqa: A002  # the noun's own word
+    known = {
+        "version": 7,
+        "entries": 3,
+        "rule": "vyvx-service-down",
+        "source": "vyvx",
+        "group": "vyvx/1234567",
+        "status": model.IncidentStatus.OPEN,
+        "severity": model.Severity.CRITICAL,
+        "title": "NYC Arena uplink is offline: likely Lumen side",
+        "opened_at": BEGIN,
+        "fault_domain": model.FaultDomain.LUMEN,
+        "contacts": (model.Contact(domain="lumen", text="Lumen video NOC, +1 555 0100"),),
+        "runbook": "https://wiki.example/vyvx",
+    }
+    return model.Incident(id=id, **{**known, **changes})
+
+
+def diagnosis() -> model.Diagnosis:
+    return model.Diagnosis(
+        run="r-4c0vw1zn",
+        incident="w-7k3mq2xd",
+        service_id="SVC1",
+        status=model.DiagnosisStatus.DONE,
+        disposition="Trouble found in Lumen's network",
+        findings=("Loss of light at NYCMNY54", "Optical power: -31.2 dBm, below -24 dBm"),
+        actions=("Open a repair ticket with Lumen",),
+        report=model.Report(
+            run="r-4c0vw1zn", filename="SVC1.pdf", size=len(PDF), sha256="0d3c" * 16, pages=4
+        ),
+        started_at=BEGIN,
+        finished_at=BEGIN + timedelta(seconds=41),
+    )
+
+
+SUBJECT = model.Subject(
+    key="vyvx/1234567",
+    source="vyvx",
+    fields={"state": "offline", "ingress_state": "online"},
+    previous={"state": "online"},
+    labels={"name": "NYC Arena uplink", "po_number": "4711", "origin": "Madison Square Garden"},
+    bookings=(
+        model.Booking(
+            id="1234567",
+            scheduled=model.Window(start=BEGIN - minutes(70), end=BEGIN + minutes(50)),
+            activated=(model.Window(start=BEGIN - minutes(69)),),
+        ),
+    ),
+    notes=("Backup feed on channel 4",),
+    since=BEGIN,
+    vendor_time=BEGIN - timedelta(seconds=4),
+    detailed_at=BEGIN - minutes(70),
+)
+
+
+class Shelf:
+    """A library, and what is written down of the daemons.
+
+    `broken` says why nothing can be read; while it `hangs`, nothing is answered.
+    """
+
+    def __init__(self) -> None:
+        self.broken = ""
+        self.hangs = False
+        self.kept: dict[str, model.Incident] = {}
+        self.alerts_of: dict[str, tuple[model.IncidentAlert, ...]] = {}
+        self.entries: dict[str, tuple[model.Entry, ...]] = {}
+        self.known = {SUBJECT.key: SUBJECT}
+        self.health = [
+            model.SourceHealth(source="vyvx", last_success=NOW - timedelta(seconds=4), subjects=212)
+        ]
+        self.owed: dict[str, ports.Backlog] = {}
+        self.kept_receipts: list[model.Receipt] = []
+        self.quiet: list[model.Silence] = []
+        self.present = [ports.Daemon(instance="ops1", since=BEGIN - minutes(900), leads=True)]
+        self.papers = {"r-4c0vw1zn": ports.Paper(run="r-4c0vw1zn", pdf=PDF)}
+
+    def open(self, told: model.Incident, *, subject: str = "vyvx/1234567") -> model.Incident:
+        """Keep an incident of one alert and two entries."""
+        self.kept[told.id] = told
+        self.alerts_of[told.id] = (
+            model.IncidentAlert(
+                incident=told.id,
+                subject=subject,
+                rule=told.rule,
+                name="NYC Arena uplink",
+                labels={"name": "NYC Arena uplink", "po_number": "4711"},
+                state=model.AlertState.FIRING,
+                from_="online",
+                to="offline",
+                since=told.opened_at,
+                fields={"state": "offline", "ingress_state": "online"},
+            ),
+        )
+        self.entries[told.id] = (
+            self._entry(told, 1, model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online"),
+            self._entry(told, 2, model.EntryKind.DIAGNOSING, "asks Service Diagnostics about SVC1"),
+            self._entry(told, 3, model.EntryKind.NOTED, "fibre cut at mile 12", by="ada"),
+        )
+        return told
+
+    def _entry(self, told, number, kind, text, by=""):
+        at = told.opened_at + timedelta(seconds=number - 1)
+        return model.Entry(incident=told.id, number=number, kind=kind, at=at, text=text, by=by)
+
+    async def _see(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.broken:
+            raise model.TemporaryError(self.broken)
+
+    async def incidents(self, *, statuses=None, limit=100):
+        await self._see()
+        found = [one for one in self.kept.values() if statuses is None or one.status in statuses]
+        return sorted(found, key=lambda one: one.opened_at, reverse=True)[:limit]
+
+    async def resolved(self, *, since, limit=100):
+        found = [one for one in self.kept.values() if one.resolved_at and one.resolved_at >= since]
+        return sorted(found, key=lambda one: one.resolved_at, reverse=True)[:limit]
+
+    async def incidents_of(self, subject, *, limit=100):
+        held = [
+            name for name, all_ in self.alerts_of.items() if any(a.subject == subject for a in all_)
+        ]
+        return [self.kept[name] for name in held][:limit]
+
+    async def dossier(self, incident):
+        await self._see()
+        if incident not in self.kept:
+            return None
+        alerts = self.alerts_of.get(incident, ())
+        return model.Dossier(
+            incident=self.kept[incident],
+            alerts=alerts,
+            alert_counts={"firing": len(alerts)},
+            timeline=self.entries.get(incident, ()),
+            subjects={
+                one.subject: self.known[one.subject] for one in alerts if one.subject in self.known
+            },
+        )
+
+    async def receipts(self, incident):
+        return [one for one in self.kept_receipts if one.incident == incident]
+
+    async def subject(self, key):
+        await self._see()
+        return self.known.get(key)
+
+    async def subjects(self, *, source="", after="", limit=100):
+        await self._see()
+        found = [one for one in self.known.values() if one.source == (source or one.source)]
+        return [one for one in sorted(found, key=lambda one: one.key) if one.key > after][:limit]
+
+    async def alerts(self, subject):
+        return [
+            model.Alert(
+                rule="vyvx-service-down",
+                subject=subject,
+                state=model.AlertState.FIRING,
+                since=BEGIN,
+                entered_from="online",
+                incident="w-7k3mq2xd",
+            )
+        ]
+
+    async def sources(self):
+        await self._see()
+        return self.health
+
+    async def silences(self, now):
+        return self.quiet
+
+    async def paper(self, run):
+        return self.papers.get(run)
+
+    async def daemons(self):
+        await self._see()
+        return self.present
+
+    async def counts(self):
+        found = [one.status for one in self.kept.values()]
+        return {each: found.count(each) for each in model.IncidentStatus}
+
+    async def backlog(self):
+        return self.owed
+
+
+def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.Reporter:
+    receivers = receivers or {"noc": status.ReceiverState(), "mqtt": status.ReceiverState()}
+
+    async def usages():
+        return list(accounts)
+
+    return status.Reporter(
+        instance="ops1",
+        version="1",
+        since=BEGIN,
+        sources=[one.source for one in shelf.health],
+        standing=shelf,
+        metrics=Metrics(version="1", sources=["vyvx"], receivers=receivers),
+        seen=lambda: seen,
+        receivers=lambda: receivers,
+        usages=usages,
+    )
+
+
+def bad_night(shelf: Shelf) -> status.Reporter:
+    """Fill a shelf with everything at once."""
+    shelf.open(incident(diagnostics=(diagnosis(),)))
+    shelf.open(
+        incident(
+            "w-2b8fz0aa",
+            title="Paris to London is over 80 % (in), p95 over 24 h",
+            severity=model.Severity.WARNING,
+            source="evpl",
+            rule="evpl-saturated",
+            opened_at=BEGIN - minutes(700),
+            status=model.IncidentStatus.ACKNOWLEDGED,
+            acknowledged_by="ada",
+            acknowledged_at=BEGIN - minutes(690),
+            fault_domain=model.FaultDomain.ORANGE,
+            contacts=(model.Contact(domain="orange", text="Orange Wholesale GCSC, +33 555 0199"),),
+            flags=("blind", "flapping"),
+        )
+    )
+    shelf.open(
+        incident(
+            "w-0c2j7t11",
+            title="evpl cannot be seen",
+            severity=model.Severity.WARNING,
+            source="evpl",
+            rule="evpl-blind",
+            opened_at=BEGIN - minutes(2),
+            fault_domain=model.FaultDomain.NONE,
+            contacts=(),
+        )
+    )
+    shelf.open(
+        incident(
+            "w-9q4r5s66",
+            title="Denver studio return is degraded",
+            severity=model.Severity.CRITICAL,
+            opened_at=BEGIN - minutes(31),
+            flags=("silenced",),
+            suppressed_by=("s-1",),
+            fault_domain=model.FaultDomain.SOURCE,
+            contacts=(
+                model.Contact(domain="source", text="Truck 4, Denver, +1 555 0147"),
+                model.Contact(domain="lumen", text="Lumen video NOC, +1 555 0100"),
+            ),
+        )
+    )
+    shelf.open(
+        incident(
+            "w-1a1a1a1a",
+            title="Chicago feed 3 is offline",
+            status=model.IncidentStatus.RESOLVED,
+            resolution=model.Resolution.RECOVERED,
+            opened_at=BEGIN - minutes(130),
+            resolved_at=BEGIN - minutes(111),
+        )
+    )
+    shelf.health += [
+        model.SourceHealth(
+            source="evpl",
+            sight=model.Sight.BLIND,
+            last_success=NOW - minutes(14),
+            failing_since=NOW - minutes(13),
+            error="api.orange.com/api-monitoring-live/v1: no answer in 30 s",
+            subjects=18,
+        ),
+        model.SourceHealth(
+            source="iod",
+            sight=model.Sight.FAILING,
+            last_success=NOW - minutes(2),
+            failing_since=NOW - minutes(1),
+            error="api.lumen.com: 401, the client secret was refused",
+            permanent=True,
+            subjects=3,
+        ),
+    ]
+    shelf.owed = {"noc": ports.Backlog(owed=3, oldest=BEGIN)}
+    shelf.kept_receipts = [
+        model.Receipt(incident="w-7k3mq2xd", receiver="mqtt", parent_version=7, told_through=3),
+        model.Receipt(
+            incident="w-7k3mq2xd",
+            receiver="noc",
+            parent_version=5,
+            told_through=1,
+            handle={"channel": "C0123456789", "ts": "1763694622.125"},
+            failing_since=BEGIN + minutes(1),
+            failures=9,
+            error="Slack: there is no channel C0123456789 for this app (channel_not_found)",
+        ),
+    ]
+    shelf.quiet = [
+        model.Silence(
+            id="s-1",
+            matchers=(model.Matcher(name="subject", value="vyvx/7654321"),),
+            begin=BEGIN,
+            end=NOW + minutes(96),
+            by="grace",
+            comment="planned fibre work, ticket 991",
+        )
+    ]
+    shelf.present.append(ports.Daemon(instance="ops2", since=BEGIN - minutes(600), leads=False))
+    return reporter(
+        shelf,
+        receivers={
+            "noc": status.ReceiverState(
+                failing_since=BEGIN + minutes(1),
+                error="Slack: there is no channel C0123456789 for this app (channel_not_found)",
+                permanent=True,
+                owed=3,
+                owed_since=BEGIN,
+            ),
+            "mqtt": status.ReceiverState(),
+            "bridge": status.ReceiverState(),
+        },
+        accounts=[
+            status.Usage(account="orange", month="2026-11", calls=8_912, calls_per_month=10_000),
+            status.Usage(account="lumen", month="2026-11", calls=19_400, calls_per_month=20_000),
+            status.Usage(
+                account="vyvx",
+                month="2026-11",
+                calls=0,
+                calls_per_month=0,
+                trouble="ws.lumen.com has not answered 5 times, tried again at 03:25:00 UTC",
+            ),
+        ],
+    )

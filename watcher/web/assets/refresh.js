@@ -1,0 +1,32 @@
+"use strict";
+// Fetches the page again and again. When that fails, what is shown stays, and says how old it is.
+
+const EVERY = 5_000; // ms
+let fetched = performance.now();
+
+async function refresh() {
+  if (!getSelection().isCollapsed) return; // somebody is about to copy something
+  try {
+    const reply = await fetch(location.href, { signal: AbortSignal.timeout(10_000) });
+    const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+    const page = fresh.getElementById("page");
+    if (!page) throw new Error(`status ${reply.status}`);
+    const focused = document.activeElement?.getAttribute("href");
+    document.getElementById("page").replaceWith(page);
+    document.title = fresh.title;
+    if (focused) page.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    fetched = performance.now();
+  } catch (error) {
+    const trouble = document.getElementById("trouble");
+    if (trouble) trouble.textContent = `Watcher does not answer: ${error.message}.`;
+  }
+}
+
+function age() {
+  const seconds = Math.round((performance.now() - fetched) / 1000);
+  const shown = document.getElementById("age");
+  if (shown) shown.textContent = `, ${seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago`;
+}
+
+setInterval(refresh, EVERY);
+setInterval(age, 1_000);

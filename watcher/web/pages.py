@@ -1,0 +1,125 @@
+"""The pages for people: the board, an incident, a subject. They show and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from watcher import clock as time
+from watcher import model, ports, status
+from watcher.web import answers, board, drawing
+from watcher.web.answers import RefusedError
+
+_LIVE = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+_SORTED = 1_000  # incidents among which the most urgent are looked for
+_LATEST = 200  # resolved ones, among them those of a storm that nobody was told of
+_INCIDENTS = 20  # on the page of a subject
+_LONGEST_KEY = 500
+
+
+class Pages:
+    """Answers people."""
+
+    def __init__(
+        self,
+        *,
+        library: ports.Library,
+        reporter: status.Reporter,
+        stuck: Callable[[], str],
+        clock: time.Clock,
+        turns: answers.Turns,
+        easel: drawing.Easel,
+    ) -> None:
+        self._library = library
+        self._reporter = reporter
+        self._stuck = stuck
+        self._clock = clock
+        self._turns = turns
+        self._easel = easel
+
+    def routes(self) -> list[web.RouteDef]:
+        """Say what is answered, and where."""
+        return [
+            web.get("/", self.board),
+            web.get("/incidents/{id:[A-Za-z0-9_-]+}", self.incident),
+            web.get("/subjects/{key:.+}", self.subject),
+            web.get("/static/{name}", self.static),
+        ]
+
+    async def board(self, _: web.Request) -> web.Response:
+        """Show what is open, what is seen, who is told; what is remembered if the store fails."""
+        now = self._clock.now()
+        live: list[model.Incident] = []
+        over: list[model.Incident] = []
+        silences: list[model.Silence] = []
+        unreadable = ""
+        try:
+            async with self._turns.take():
+                known = await self._reporter.read()
+                live = await self._library.incidents(statuses=_LIVE, limit=_SORTED)
+                over = await self._library.resolved(since=now - board.LATELY, limit=_LATEST)
+                silences = await self._library.silences(now)
+        except (model.TemporaryError, model.PermanentError) as error:
+            known, unreadable = self._reporter.remember(), str(error)
+        shown = board.compose(
+            known, live=live, over=over, stuck=self._stuck(), unreadable=unreadable, now=now
+        )
+        text = self._easel.draw(
+            "board.html",
+            now=now,
+            known=known,
+            board=shown,
+            health={health.source: health for health in known.sources},
+            silences=silences,
+            unreadable=unreadable,
+        )
+        return answers.html(text, 503 if unreadable else 200)
+
+    async def incident(self, request: web.Request) -> web.Response:
+        """Show everything about one incident."""
+        key = request.match_info["id"]
+        async with self._turns.take():
+            dossier = await self._library.dossier(key)
+            receipts = await self._library.receipts(key)
+            sources = await self._library.sources()
+        if dossier is None:
+            raise RefusedError(404, f"there is no incident {key}")
+        text = self._easel.draw(
+            "incident.html",
+            now=self._clock.now(),
+            dossier=dossier,
+            told=dossier.incident,
+            receipts=receipts,
+            health={health.source: health for health in sources},
+        )
+        return answers.html(text)
+
+    async def subject(self, request: web.Request) -> web.Response:
+        """Show everything about one subject."""
+        key = request.match_info["key"]
+        if len(key) > _LONGEST_KEY or not key.isprintable():
+            raise RefusedError(404, "there is no such subject")
+        async with self._turns.take():
+            subject = await self._library.subject(key)
+            alerts = await self._library.alerts(key)
+            incidents = await self._library.incidents_of(key, limit=_INCIDENTS)
+            sources = await self._library.sources()
+        if subject is None:
+            raise RefusedError(404, f"there is no subject {key}")
+        text = self._easel.draw(
+            "subject.html",
+            now=self._clock.now(),
+            subject=subject,
+            alerts=alerts,
+            incidents=incidents,
+            health={health.source: health for health in sources},
+        )
+        return answers.html(text)
+
+    async def static(self, request: web.Request) -> web.Response:
+        """Give what pages are made of: one of three files, whatever was asked for."""
+        name = request.match_info["name"]
+        if name not in drawing.STATIC:
+            raise web.HTTPNotFound
+        return web.Response(text=drawing.static(name), content_type=drawing.STATIC[name])
