@@ -124,12 +124,12 @@ def test_every_step_is_told_and_what_is_over_is_put_back(w):
     news(w, back, RemedyStatus.PENDING)
     news(w, back, RemedyStatus.APPLIED)
     assert [text for _, text in remedies(w)][2:] == [
-        "2 Gbps for 77133831778 is requested, and was taken as ORD-1 at $331.20",
-        "2 Gbps for 77133831778: the vendor shows the change as pending",
+        "requested: 77133831778 to 2 Gbps; the vendor took it as ORD-1 at $331.20",
+        "Change pending at the vendor: 77133831778 to 2 Gbps",
         "77133831778 has 2 Gbps now, 6 min after it was requested",
         "the incident is over: 77133831778 goes back from 2 Gbps to 500 Mbps",
-        "500 Mbps for 77133831778 is requested, and was taken",
-        "500 Mbps for 77133831778: the vendor shows the change as pending",
+        "requested: 77133831778 to 500 Mbps; the vendor took it",
+        "Change pending at the vendor: 77133831778 to 500 Mbps",
         "77133831778 has 500 Mbps again",
     ]
     assert w.incident.remedy.status is RemedyStatus.REVERTED
@@ -330,7 +330,7 @@ def test_one_that_opens_again_after_a_withdrawal_proposes_again(w):
         (
             RemedyStatus.STUCK,
             "the inventory shows 500 Mbps after 15 min",
-            "77133831778 has not come to 2 Gbps: the inventory shows 500 Mbps after 15 min",
+            "77133831778 does not have 2 Gbps yet: the inventory shows 500 Mbps after 15 min",
         ),
     ],
 )

@@ -90,7 +90,7 @@ class Life:
             self.ever.append(wanted)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(HISTORIES, st.booleans())
 def test_one_order_at_a_time_never_above_the_limit_and_each_of_its_own(history, approved):
     life = Life(approved=approved)
@@ -105,7 +105,7 @@ def test_one_order_at_a_time_never_above_the_limit_and_each_of_its_own(history, 
         assert (wanted.to_mbps < wanted.from_mbps) == wanted.reverting
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(HISTORIES)
 def test_news_that_are_waited_for_are_never_refused_and_nothing_stays_behind(history):
     life = Life(approved=False)

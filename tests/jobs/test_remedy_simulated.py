@@ -12,6 +12,7 @@ import stamina
 from tests.engine.worlds import DOWN, rule, ruleset
 from watcher import clock as time
 from watcher import engine, ingest, jobs, model, simulator
+from watcher.jobs import bandwidths
 from watcher.metrics import Metrics
 from watcher.response import bandwidth
 from watcher.response import settings as response_keys
@@ -349,12 +350,12 @@ async def test_an_order_that_may_have_been_lost_is_said_and_not_repeated(desk, s
     await desk.later(minutes=16)
     told = await desk.until("stuck")
     assert told == (
-        "c1 has not come to 2 Gbps: the inventory shows 500 Mbps after 15 min;"
+        "c1 does not have 2 Gbps yet: after 15 min the inventory shows 500 Mbps;"
         " it is looked at every 5 min from now on"
     )
     await desk.later(hours=25)
     told = await desk.until("unknown", 2)
-    assert told.endswith("the inventory shows 500 Mbps after 1 d, and nobody looks any more")
+    assert told.endswith("after 1 d the inventory shows 500 Mbps, and nobody looks any more")
     assert desk.orders == 0
     assert sim.world.calls[f"lumen.{order_endpoint(dialect)}"] == 1
 
@@ -367,16 +368,14 @@ async def test_a_change_that_is_late_is_said_and_looked_at_until_it_is_done(desk
     pending["c1"] = replace(pending["c1"], at=desk.hand.now() + timedelta(minutes=40))
     await desk.later(minutes=16)
     told = await desk.until("stuck")
-    assert "the inventory shows 500 Mbps, with a change pending after 15 min" in told
+    assert "after 15 min the inventory shows 500 Mbps, with a change pending" in told
     await desk.later(minutes=30)
     await desk.until("applied")
 
 
 async def die_at(desk, moment):
     """Do what a daemon had done when it was killed: claimed the job, and no more than `moment`."""
-    (job,) = await desk.opened.claim_jobs(
-        kind="bandwidth", now=desk.hand.now(), lease=timedelta(minutes=3), limit=1
-    )
+    (job,) = await claim(desk)
     if moment == "claimed":
         return
     sent = replace(job.change, sent_at=desk.hand.now())
@@ -413,6 +412,42 @@ async def test_a_daemon_that_is_killed_orders_once_at_most_and_the_next_tells_th
         await heir.later(minutes=20)
         await heir.until("stuck")
         assert heir.orders == 0
+
+
+class Frozen:
+    """The orderer of a daemon that freezes while it looks, until another one has its job."""
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.customer, self.per_day = desk.orderer.customer, desk.orderer.per_day
+
+    async def look(self, connection):
+        await self.desk.later(minutes=4)
+        assert await claim(self.desk)
+        return await self.desk.orderer.look(connection)
+
+    async def order(self, connection, **what):
+        raise AssertionError("it was ordered by a daemon that had lost the job")
+
+
+def claim(desk):
+    return desk.opened.claim_jobs(
+        kind="bandwidth", now=desk.hand.now(), lease=timedelta(minutes=3), limit=1
+    )
+
+
+@pytest.mark.covers("iod/remedy-once")
+async def test_a_frozen_daemon_that_was_relieved_orders_nothing(desk):
+    await ask(desk)
+    (job,) = await claim(desk)
+    frozen = bandwidths.Bandwidths(
+        workshop=desk.opened, orderers={"iod": Frozen(desk)}, clock=desk.hand
+    )
+    await frozen.pool().work(job)
+    desk.work()
+    await desk.later(minutes=4)
+    await desk.until("pending")
+    assert desk.orders == 1
 
 
 @pytest.mark.covers("iod/remedy-once")
@@ -482,6 +517,27 @@ async def test_nothing_above_the_limit_passes_the_door(desks):
     told = await desk.until("failed")
     assert told.endswith("2 Gbps is above the limit of 1 Gbps: nothing was requested")
     assert desk.orders == 0
+
+
+@pytest.mark.covers("iod/change-pending")
+async def test_a_change_that_the_inventory_did_not_show_yet_is_waited_for(desk, sim, dialect):
+    said = "The Service Id cannot be modified since the current status is - Change pending"
+    sim.change(
+        fault={
+            "vendor": "lumen",
+            "kind": "answer",
+            "status": 422,
+            "body": {"reason": said, "code": "INVALIDSTATE"},
+            "endpoint": order_endpoint(dialect),
+            "times": 1,
+        }
+    )
+    desk.work()
+    await ask(desk)
+    assert said in await desk.until("waiting")
+    await desk.later(minutes=1)
+    await desk.until("pending")
+    assert desk.orders == 1
 
 
 @pytest.mark.covers("iod/change-pending")

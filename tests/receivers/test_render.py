@@ -294,6 +294,10 @@ def test_a_proposal_is_told_with_the_command_to_copy(story):
             "Bandwidth of 77133831778 from 500 Mbps to 2 Gbps: *pending*",
         ),
         (
+            {"status": model.RemedyStatus.APPROVED, "reverting": True},
+            "Bandwidth of 77133831778 back to 500 Mbps: *being ordered*",
+        ),
+        (
             {"status": model.RemedyStatus.REVERTED, "reverting": True},
             "Bandwidth of 77133831778 back to 500 Mbps: *reverted*",
         ),

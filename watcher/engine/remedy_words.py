@@ -57,10 +57,10 @@ def _under_way(
     taken = f" as {news.vendor_order}" if news and news.vendor_order else ""
     price = f" at {news.price}" if news and news.price else ""
     return {
-        RemedyStatus.WAITING: f"{wanted} for {what} is not requested yet: {why}",
-        RemedyStatus.REQUESTED: f"{wanted} for {what} is requested, and was taken{taken}{price}",
-        RemedyStatus.PENDING: f"{wanted} for {what}: the vendor shows the change as pending",
+        RemedyStatus.WAITING: f"{what} to {wanted} is not requested yet: {why}",
+        RemedyStatus.REQUESTED: f"requested: {what} to {wanted}; the vendor took it{taken}{price}",
+        RemedyStatus.PENDING: f"Change pending at the vendor: {what} to {wanted}",
         RemedyStatus.UNKNOWN: f"it is not known whether {wanted} was ordered for {what}: {why}",
-        RemedyStatus.WITHDRAWN: f"{wanted} for {what} is not requested: {why}",
-        RemedyStatus.STUCK: f"{what} has not come to {wanted}: {why}",
+        RemedyStatus.WITHDRAWN: f"{what} to {wanted} is not requested: {why}",
+        RemedyStatus.STUCK: f"{what} does not have {wanted} yet: {why}",
     }

@@ -68,7 +68,7 @@ def judge(
     if age >= WATCHED_FOR:
         lost = RemedyStatus.STUCK if change.taken else RemedyStatus.UNKNOWN
         day = model.format_duration(WATCHED_FOR)
-        return ended(change, lost, f"{shown} after {day}, and nobody looks any more")
+        return ended(change, lost, f"after {day} {shown}, and nobody looks any more")
     due = now + _pause(age)
     if seen is not None and seen.pending:
         change = replace(change, taken=True)  # whether or not its answer was heard
@@ -118,7 +118,7 @@ def _to_tell(
         return news(change, RemedyStatus.UNKNOWN, message, mbps)
     if age >= LATE_AFTER and RemedyStatus.STUCK not in change.told:
         late, slow = model.format_duration(LATE_AFTER), model.format_duration(LATE_EVERY)
-        message = f"{shown} after {late}; it is looked at every {slow} from now on"
+        message = f"after {late} {shown}; it is looked at every {slow} from now on"
         return news(change, RemedyStatus.STUCK, message, mbps)
     return None
 

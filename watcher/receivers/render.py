@@ -266,7 +266,9 @@ def _remedy(incident: str, remedy: model.Remedy) -> str:
         return f"Bandwidth: {words.say(remedy.message, 300)}"
     way = f"back to {before}" if remedy.reverting else f"from {before} to {after}"
     why = f" ({words.say(remedy.message, 300)})" if remedy.message else ""
-    return f"Bandwidth of {what} {way}: *{remedy.status}*{why}"
+    ordering = remedy.status is model.RemedyStatus.APPROVED
+    status = "being ordered" if ordering else str(remedy.status)
+    return f"Bandwidth of {what} {way}: *{status}*{why}"
 
 
 def _small_print(dossier: model.Dossier, now: datetime) -> str:
