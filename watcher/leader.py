@@ -126,7 +126,7 @@ class Leader:
     async def stop_polling(self) -> None:
         """Ask the vendors no more."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+            self._scheduler.pause()
         await lifecycle.end(*self._polling)
 
     async def finish(self) -> None:
@@ -134,6 +134,10 @@ class Leader:
         if self._writer is not None and self._writing is not None:
             self._writer.finish()
             await asyncio.wait([self._writing])
+        # Not before now: it forgets its jobs, of which the last step may change one, and it cuts
+        # short a ring that has begun, and logs that as an error.
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     async def _prune(self) -> None:
         now, keep_samples = self._clock.now(), engine.keep_samples(self.rules)

@@ -1,0 +1,71 @@
+"""How the daemon that leads stops polling."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from tests.engine import worlds
+from watcher import clock as time
+from watcher import engine, leader, model
+from watcher.metrics import Metrics
+from watcher.sources import settings
+from watcher.store import store
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class Vendor:
+    """A source that takes its time."""
+
+    name = "vyvx"
+
+    async def poll(self) -> model.Snapshot:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets this event")
+
+
+@asynccontextmanager
+async def leading(folder, *rules):
+    async with (
+        store.open(f"sqlite:///{folder / 'w.db'}", clock=time.SystemClock()) as database,
+        asyncio.TaskGroup() as group,
+    ):
+        token = await database.lead("ops1")
+        watch = leader.Leader(
+            database=database,
+            retention=timedelta(days=1),
+            rules=worlds.ruleset(*rules),
+            sources={"vyvx": Vendor()},
+            keys={"vyvx": settings.VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
+            clock=time.SystemClock(),
+            metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
+            bell=time.Bell(),
+            delivery=time.Bell(),
+            jobs=time.Bell(),
+            health=lambda _: None,
+        )
+        assert token is not None
+        await watch.lead(token, group)
+        yield watch
+
+
+async def test_a_stop_at_the_instant_of_a_ring_is_no_error_in_the_log(tmp_path, caplog):
+    async with leading(tmp_path) as watch:
+        watch._scheduler.get_job("poll vyvx").modify(next_run_time=LONG_AGO)  # rings at once
+        await watch.stop_polling()
+        await watch.finish()
+
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+async def test_the_last_step_before_the_end_may_ask_for_faster_polls(tmp_path):
+    held = worlds.rule(hold=timedelta(minutes=1))
+    async with leading(tmp_path, held) as watch:
+        await watch.stop_polling()
+        seen = model.Observed(key="vyvx/1", fields={"state": "offline", "ingress_state": "online"})
+        await watch._writer.submit(model.Polled(source="vyvx", seen=(seen,), total=1))
+        await watch.finish()
+
+    assert engine.pending_sources(watch.state) == {"vyvx"}
