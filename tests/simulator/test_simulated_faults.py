@@ -7,6 +7,8 @@ import pytest
 from watcher import simulator
 from watcher.simulator.world import World
 
+NOC = "C0123456789"
+
 
 @pytest.fixture
 def call(sim, http):
@@ -72,6 +74,19 @@ async def test_an_answer_can_fail_to_come(sim, call):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await call()
+
+
+async def test_an_answer_can_come_late_when_the_deed_is_done(sim, slack):
+    sim.change(fault={"vendor": "slack", "endpoint": "chat.postMessage", "kind": "slow"})
+    posting = asyncio.create_task(slack.chat_postMessage(channel=NOC, text="hello"))
+    async with asyncio.timeout(5):
+        while True:
+            if (await slack.conversations_history(channel=NOC))["messages"]:
+                break
+            await asyncio.sleep(0.01)
+
+    assert not posting.done()
+    posting.cancel()
 
 
 async def test_the_simulator_stops_while_a_call_hangs(clock, http):

@@ -32,3 +32,12 @@ async def test_a_spoiled_answer_is_kept_as_such(sim, http, ask):
 
     (heard,) = await ask("/record")
     assert not heard["whole"]
+
+
+async def test_a_late_answer_is_as_whole_as_any_other(sim, http, ask):
+    await http.post(f"{sim.control_url}/record", json={"calls": ["lumen.token"]})
+    sim.change(fault={"vendor": "lumen", "kind": "slow", "takes": "10ms"})
+    await http.post(sim.lumen_token_url)
+
+    (heard,) = await ask("/record")
+    assert heard["whole"]

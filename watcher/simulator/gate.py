@@ -30,7 +30,8 @@ def gate(world: World) -> Middleware:
         answer = _dated(_answer(request, handler, call, fault, world), world)
         if call not in world.record.calls:
             return await answer
-        return await _noted(request, call, answer, world, good=fault is None)
+        good = fault is None or fault.kind == "slow"
+        return await _noted(request, call, answer, world, good=good)
 
     return pass_through
 

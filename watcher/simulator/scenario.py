@@ -105,19 +105,21 @@ class Fault(Strict):
 
     `http_NNN` answers with that status in the vendor's own way; `answer` with `status` and `body`;
     `hang` never answers, `stall` stops in the middle; `reset` cuts the connection, `torn` in the
-    middle; `drop` does what was asked and then cuts it; `redirect` leads elsewhere; `truncated`,
-    `html`, `empty` and `huge` spoil the body of a good answer; `gzip`, `mistyped` (another content
-    type), `doubled` (each key twice) and `extra` (unknown fields) say the same in other bytes.
+    middle; `drop` does what was asked and then cuts it; `slow` does it and holds the answer back;
+    `redirect` leads elsewhere; `truncated`, `html`, `empty` and `huge` spoil the body of a good
+    answer; `gzip`, `mistyped` (another content type), `doubled` (each key twice) and `extra`
+    (unknown fields) say the same in other bytes.
     """
 
     vendor: Vendor
     kind: str = Field(
-        pattern=r"^(http_[45]\d\d|answer|hang|stall|reset|torn|drop|redirect|truncated|html|empty"
-        r"|huge|gzip|mistyped|doubled|extra)$"
+        pattern=r"^(http_[45]\d\d|answer|hang|stall|reset|torn|drop|slow|redirect|truncated|html"
+        r"|empty|huge|gzip|mistyped|doubled|extra)$"
     )
     endpoint: str = Field("", description="The last part of the call's name; empty: every one")
     span: Span | None = Field(None, alias="for")
     times: int | None = Field(None, ge=1, description="How many requests it hits")
+    takes: Span = Field(timedelta(seconds=5), description="How long a slow answer is held back")
     skip: int = Field(0, ge=0, description="How many requests pass before")
     retry_after: str = ""
     status: int = Field(200, ge=200, le=599)

@@ -35,6 +35,10 @@ async def spoil(request: web.Request, handler: Handler, fault: Fault) -> web.Str
             return _cut(request, web.Response())
         case "drop":
             return _cut(request, await handler(request))
+        case "slow":
+            answer = await handler(request)
+            await asyncio.sleep(fault.takes.total_seconds())
+            return answer
         case "huge":
             await _flood(request)
         case "stall" | "torn" | "truncated":
