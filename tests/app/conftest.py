@@ -207,14 +207,14 @@ def home(world, mosquitto, tmp_path) -> Path:
 
 
 @asynccontextmanager
-async def started(home: Path) -> AsyncIterator[Daemon]:
+async def started(home: Path, module: str = "watcher") -> AsyncIterator[Daemon]:
     """Run `watcher run`; it counts as started when its control socket is there."""
     log = home / "daemon.log"
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "watcher",
+            module,
             "run",
             "--config",
             str(home / "config.toml"),

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from tests.app.conftest import Daemon, World, eventually, started
+from tests.app.conftest import Daemon, World, eventually, program, started
 from tests.conftest import free_port
 from watcher import control
 
@@ -45,7 +46,9 @@ async def pair(home, postgresql_url) -> AsyncIterator[Pair]:
 
 
 @asynccontextmanager
-async def instance(home: Path, name: str, url: str) -> AsyncIterator[Daemon]:
+async def instance(
+    home: Path, name: str, url: str, *, module: str = "watcher"
+) -> AsyncIterator[Daemon]:
     """The same configuration, as on a host of its own."""
     place = home.parent / name
     place.mkdir(exist_ok=True)
@@ -56,7 +59,7 @@ async def instance(home: Path, name: str, url: str) -> AsyncIterator[Daemon]:
     (place / "port").write_text(str(port))
     config = config.replace('listen = ""', f'listen = "127.0.0.1:{port}"')
     (place / "config.toml").write_text(f'{config}\n[store]\nurl = "{url}"\n')
-    async with started(place) as daemon:
+    async with started(place, module) as daemon:
         yield daemon
 
 
@@ -77,9 +80,13 @@ async def told(world: World) -> bool:
 
 
 async def recovered(world: World) -> bool:
+    return await last_told(world, "recovered")
+
+
+async def last_told(world: World, word: str) -> bool:
     (parent,) = await world.parents()
     replies = await world.thread(parent)
-    return "recovered" in json.dumps(replies[-1]).lower()
+    return word in json.dumps(replies[-1]).lower()
 
 
 async def nothing_twice(world: World) -> None:
@@ -185,3 +192,51 @@ async def test_an_acknowledgement_on_the_daemon_that_stands_by_counts(world, pai
     (incident,) = (await control.ask(socket, "GET", "/incidents"))["incidents"]
     answer = await control.ask(socket, "POST", f"/incidents/{incident['id']}/ack", {"by": "ada"})
     assert answer["incident"]["status"] == "acknowledged"
+
+
+async def test_an_old_version_goes_on_beside_a_newer_one_and_is_refused_when_it_starts(
+    world, home, pair, postgresql_url
+):
+    newer = "tests.app.newer"
+    await world.change(vyvx=OFFLINE)
+    await eventually(lambda: told(world))
+
+    async with instance(home, "ops3", postgresql_url, module=newer) as ops3:
+        assert await revision(postgresql_url) == "tomorrow"
+        await world.change(vyvx=ONLINE)
+        await eventually(lambda: recovered(world))
+        assert await pair.leader(ops3) == ["ops1"]
+        assert await ops3.stop() == 0
+
+    pair.ops1.process.kill()
+    await world.change(vyvx=OFFLINE)
+    await eventually(lambda: last_told(world, "again: "), within=TAKEOVER)
+    assert await pair.leader(pair.ops2) == ["ops2"]
+
+    code, said = await refused(pair.ops1)
+    assert code == 1
+    assert "was written by a newer Watcher (its tables are at tomorrow, this version knows" in said
+    assert said.endswith("install that version again, or restore a backup")
+
+    async with instance(home, "ops3", postgresql_url, module=newer):
+        assert await pair.ops2.stop() == 0
+        await world.change(vyvx=ONLINE)
+        await eventually(lambda: recovered(world))
+    await nothing_twice(world)
+
+
+async def revision(url: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("SELECT version_num FROM alembic_version")
+    finally:
+        await connection.close()
+
+
+async def refused(daemon: Daemon) -> tuple[int, str]:
+    """How it ends when it is started again, and its last line."""
+    config = str(daemon.home / "config.toml")
+    async with program("watcher", "run", "--config", config, log=daemon.log) as process:
+        async with asyncio.timeout(20):
+            code = await process.wait()
+    return code, daemon.log.read_text().splitlines()[-1]

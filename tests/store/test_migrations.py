@@ -1,5 +1,8 @@
 """What an earlier version left behind is brought to the tables of today, with its rows."""
 
+import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,12 +13,13 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from tests.store import making
-from watcher import clock
+from watcher import clock, model
 from watcher.store import database, migrate, postgresql, sqlite, store, tables
 
 REVISIONS = sorted(
     path.name[1:5] for path in Path(migrate.__file__).with_name("migrations").glob("versions/r*.py")
 )
+WRITTEN = Path(__file__).parents[1] / "fixtures" / "store"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -37,23 +41,67 @@ def differences(connection):
     return compare_metadata(MigrationContext.configure(connection), tables.metadata)
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-async def test_an_earlier_database_is_brought_forward(empty_url, revision):
+async def make_earlier(url, revision):
+    """The tables of an earlier version, and who led then."""
+
     def upgrade(connection):
         config = Config()
         config.set_main_option("script_location", str(migrate._SCRIPTS))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
-    dialect = dialect_of(empty_url)
+    dialect = dialect_of(url)
     async with database.Database(dialect, "old").write() as connection:
         await connection.run_sync(upgrade)
         await connection.execute(
             text("INSERT INTO lease (name, owner, token, taken_at) VALUES ('ingest', 'old', 41, 0)")
         )
     await dialect.close()
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_an_earlier_database_is_brought_forward(empty_url, revision):
+    await make_earlier(empty_url, revision)
     async with store.open(empty_url, clock=clock.SystemClock()) as opened:
         assert await opened.lead("new") == 42
         await opened.commit(42, making.commit(*making.outage()))
         async with opened._database.read() as connection:
             assert await connection.run_sync(differences) == []
+
+
+async def test_daemons_that_start_at_once_on_an_earlier_database_bring_it_forward_once(empty_url):
+    async def start():
+        async with (
+            store.open(empty_url, clock=clock.SystemClock()) as opened,
+            opened._database.read() as connection,
+        ):
+            return await connection.run_sync(differences)
+
+    await make_earlier(empty_url, REVISIONS[0])
+    # A step that is taken twice fails: what it adds is there.
+    assert await asyncio.gather(*(start() for _ in range(4))) == [[]] * 4
+
+
+@pytest.mark.parametrize("written", sorted(WRITTEN.glob("*.sql")), ids=lambda file: file.stem)
+async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
+    """The files are of the code of that time (written.py)."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
+        connection.executescript(written.read_text())
+    async with store.open(
+        f"sqlite:///{tmp_path / 'watcher.db'}", clock=clock.SystemClock()
+    ) as opened:
+        assert await opened.lead("new") == 2
+        state = await making.load(opened)
+        assert list(state.incidents) == [making.incident()]
+        assert list(state.alerts) == [making.alert()]
+        assert list(state.subjects) == [making.subject()]
+        dossier = await opened.dossier("i1")
+        assert dossier.timeline == (making.entry(),)
+        assert dossier.alerts == (making.incident_alert(),)
+        now = clock.SystemClock().now()
+        both = {"now": now, "receivers": ["noc", "mqtt"], "lease": making.MINUTE}
+        assert [debt.receipt.receiver for debt in await opened.owed(**both, limit=9)] == ["mqtt"]
+        (job,) = await opened.claim_jobs(kind="diagnose", now=now, lease=making.MINUTE, limit=9)
+        assert (job.key, job.service_id) == ("r2", "SVC2")
+        (letter,) = await opened.inbox()
+        assert letter.command == model.Acknowledged(incident="i1", by="ada")

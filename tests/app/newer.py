@@ -1,0 +1,42 @@
+"""`python -m tests.app.newer run ...`: a Watcher of tomorrow, whose tables are one step further."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from watcher import cli
+from watcher.store import migrate
+
+STEP = '''
+import sqlalchemy as sa
+from alembic import op
+
+revision = "tomorrow"
+down_revision = "{newest}"
+
+
+def upgrade():
+    """What a step may do beside a daemon of the version before: add."""
+    op.create_table("moons", sa.Column("name", sa.Text(), primary_key=True))
+    op.add_column("incidents", sa.Column("moon", sa.Text()))
+    op.add_column("receipts", sa.Column("phase", sa.Integer(), nullable=False, server_default="0"))
+    op.create_index("ix_entries_at", "entries", ["at"])
+'''
+
+
+def main() -> None:
+    """Run a verb with the tables of tomorrow."""
+    newest = ScriptDirectory(str(migrate._SCRIPTS)).get_current_head()
+    with tempfile.TemporaryDirectory() as folder:
+        scripts = shutil.copytree(migrate._SCRIPTS, Path(folder, "migrations"))
+        (scripts / "versions" / "tomorrow.py").write_text(STEP.format(newest=newest))
+        migrate._SCRIPTS = scripts
+        cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""`python -m tests.store.written FILE.sql`: what this version leaves for later ones to read.
+
+Done once for each version of the tables, before the next step is added: an outage that one receiver
+was told of, with a diagnosis to run and an acknowledgement that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from tests.store import making
+from watcher import model
+from watcher.store import store
+
+
+async def write(file: Path) -> None:
+    clock = SimpleNamespace(now=lambda: making.NOW, monotonic=lambda: 0.0)
+    async with store.open(f"sqlite:///{file}", clock=clock) as opened:
+        token = await opened.lead("old")
+        assert token is not None
+        diagnosis = model.DiagnosisNeeded(run="r2", incident="i1", service_id="SVC2")
+        await opened.commit(token, making.commit(*making.outage(), diagnosis))
+        (debt,) = await opened.owed(now=making.NOW, receivers=["noc"], lease=making.MINUTE, limit=1)
+        handle = {"channel": "C1", "ts": "1.0"}
+        told = replace(debt.receipt, parent_version=1, told_through=1, handle=handle)
+        await opened.settle(told, debt.token, again_at=None)
+        await opened.submit("cli/1", model.Acknowledged(incident="i1", by="ada"), making.NOW)
+
+
+def main(target: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "watcher.db")
+        asyncio.run(write(file))
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            target.write_text("\n".join((*connection.iterdump(), "")))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
