@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import postgresql
-from tests.chaos import plan, run
+from tests.chaos import plan, run, stage
 from tests.receivers.mosquitto import free_port
 
 
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def shared() -> Iterator[run.Database]:
+def shared() -> Iterator[stage.Database]:
     """Run a PostgreSQL of our own, with an empty database."""
     with postgresql.running(free_port()) as server:
 
@@ -55,7 +55,7 @@ def shared() -> Iterator[run.Database]:
             server.stop(signal.SIGQUIT)
             server.start()
 
-        yield run.Database(url=server.url, restart=restart)
+        yield stage.Database(url=server.url, restart=restart)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests.chaos import faults
+
 WARM_UP = 4.0  # seconds in which the details of every reservation are fetched, undisturbed
+DAY = 40.0  # seconds; so the long run plays a month
+EVENING = 17 / 24  # of the day: from then on most reservations are on air, and most of them fail
+CABLE = 7 * DAY  # so often, on average, a cable is cut that several reservations run over
+ON_A_CABLE = 3
 BAD = ("offline", "degraded")
 
 Dice = random.Random
@@ -23,8 +29,9 @@ class Deed:
     """One thing that is done, `at` seconds after the start.
 
     `kind`: change (of the vendor's world, `what`), kill, stop (SIGTERM), freeze (SIGSTOP, and
-    SIGCONT after `lasts`), broker (gone for `lasts`), database (killed and started again), clock
-    (the daemon's time of day is off by `lasts` from then on).
+    SIGCONT after `lasts`), broker (gone for `lasts`), session (somebody else takes the daemon's
+    client id, for `lasts`), database (killed and started again), lock (somebody else holds SQLite's
+    write lock for `lasts`), clock (the daemon's time of day is off by `lasts` from then on).
     """
 
     at: float
@@ -50,7 +57,11 @@ class Plan:
 
 
 def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
-    """Draw a plan with so many kills; on average every `pace` seconds an outage begins."""
+    """Draw a plan with so many kills; on average every `pace` seconds an outage begins.
+
+    It is a month that was pressed together: evenings in which more breaks than by night, and now
+    and then a cable with several reservations on it.
+    """
     dice = Dice(seed)
     subjects = tuple(str(7_000_001 + number) for number in range(max(4, kills // 5)))
     deeds = list(_violence(dice, kills, daemons))
@@ -59,9 +70,12 @@ def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
     deeds = [_moved(dice, deed, outages) for deed in deeds]
     deeds += outages
     deeds += _faults(dice, ends)
-    deeds += _brokers(dice, ends)
-    # Hosts that share a database have to keep their clocks together.
-    deeds += _databases(dice, ends) if daemons > 1 else _clocks(dice, ends)
+    deeds += _brokers(dice, ends, daemons)
+    if daemons > 1:  # hosts that share a database have to keep their clocks together
+        deeds += _databases(dice, ends)
+    else:
+        deeds += _clocks(dice, ends)
+        deeds += _locks(dice, ends)
     return Plan(
         seed=seed,
         subjects=subjects,
@@ -110,11 +124,12 @@ def _outages(
     deeds: list[Deed] = []
     busy = dict.fromkeys(subjects, WARM_UP)
     final = dict.fromkeys(subjects, "online")
-    at = WARM_UP
+    at, cut_at = WARM_UP, WARM_UP + dice.uniform(0, CABLE)
     while at < ends:
         free = [key for key in subjects if busy[key] <= at]
-        if free:
-            key = dice.choice(free)
+        hit = 1 if at < cut_at else ON_A_CABLE
+        cut_at = cut_at if at < cut_at else cut_at + dice.uniform(0.5, 1.5) * CABLE
+        for key in dice.sample(free, min(hit, len(free))):
             now = at
             for state in _trouble(dice):
                 if now >= ends:
@@ -125,7 +140,8 @@ def _outages(
                     (dice.uniform(0.05, 0.5), dice.uniform(0.5, 3.0), dice.uniform(3.0, 9.0))
                 )
             busy[key] = now + 0.5
-        at += dice.expovariate(1 / pace)
+        busier = 2.0 if (at - WARM_UP) / DAY % 1 > EVENING else 0.6
+        at += dice.expovariate(busier / pace)
     return deeds, final
 
 
@@ -140,7 +156,7 @@ def _change(at: float, key: str, state: str) -> Deed:
 
 
 def _faults(dice: Dice, ends: float) -> Iterator[Deed]:
-    for deck, mean in ((_SLACK, 11.0), (_VYVX, 13.0), (_LUMEN, 60.0)):
+    for deck, mean in ((faults.SLACK, 11.0), (faults.VYVX, 13.0), (faults.LUMEN, 60.0)):
         cards = _shuffled(dice, deck)
         at = WARM_UP + dice.uniform(0.5, mean / 2)
         while at < ends:
@@ -149,10 +165,15 @@ def _faults(dice: Dice, ends: float) -> Iterator[Deed]:
             at += dice.uniform(0.5 * mean, 1.5 * mean)
 
 
-def _brokers(dice: Dice, ends: float) -> Iterator[Deed]:
+def _brokers(dice: Dice, ends: float, daemons: int) -> Iterator[Deed]:
+    """It goes away, or lets somebody else take a daemon's session.
+
+    Three times within seconds of a connect would be for a person to mend, and take minutes.
+    """
     at = WARM_UP + dice.uniform(3.0, 12.0)
     while at < ends:
-        yield Deed(at=at, kind="broker", lasts=dice.uniform(0.2, 2.5))
+        kind = "broker" if dice.random() < 0.7 else "session"
+        yield Deed(at=at, kind=kind, lasts=dice.uniform(0.2, 2.5), daemon=dice.randrange(daemons))
         at += dice.uniform(25.0, 60.0)
 
 
@@ -170,73 +191,15 @@ def _clocks(dice: Dice, ends: float) -> Iterator[Deed]:
         at += dice.uniform(20.0, 80.0)
 
 
-def _shuffled(dice: Dice, deck: tuple[Faults, ...]) -> Iterator[Faults]:
+def _locks(dice: Dice, ends: float) -> Iterator[Deed]:
+    at = WARM_UP + dice.uniform(5.0, 30.0)
+    while at < ends:
+        # For longer than 5 s a daemon does not wait: it ends, and says so (tests/alarm/).
+        yield Deed(at=at, kind="lock", lasts=dice.uniform(0.2, 2.5))
+        at += dice.uniform(20.0, 80.0)
+
+
+def _shuffled(dice: Dice, deck: tuple[faults.Cards, ...]) -> Iterator[faults.Cards]:
     """Every card once before any card twice."""
     for _ in itertools.count():
         yield from dice.sample(deck, len(deck))
-
-
-Faults = tuple[dict[str, Any], ...]
-
-
-def _slack(kind: str, endpoint: str = "chat.postMessage", **more: Any) -> dict[str, Any]:
-    return {"vendor": "slack", "kind": kind, "endpoint": endpoint, "times": 1, **more}
-
-
-def _all_of_slack(kind: str, span: str) -> dict[str, Any]:
-    return {"vendor": "slack", "kind": kind, "for": span}
-
-
-_LOST_LOOKUPS = (
-    _slack("http_500", "conversations.history", times=2),
-    _slack("http_503", "conversations.replies", times=2),
-)
-_NO_LOOKUPS = (  # for so long that a post is repeated unseen
-    _slack("http_500", "conversations.history", times=6),
-    _slack("http_503", "conversations.replies", times=6),
-)
-_SLACK: tuple[Faults, ...] = (
-    (_slack("drop"),),
-    (_slack("drop", times=2),),
-    (_slack("drop", "files.completeUploadExternal"),),
-    (_slack("drop", "files.getUploadURLExternal"),),
-    (_slack("drop", "upload"),),
-    (_slack("drop", "chat.update"),),
-    (_slack("drop"), *_LOST_LOOKUPS),
-    (_slack("drop", "files.completeUploadExternal"), *_LOST_LOOKUPS),
-    (_slack("drop"), *_NO_LOOKUPS),
-    (_slack("http_500"),),
-    (_slack("http_429", retry_after="2"),),
-    (_slack("http_429", "files.completeUploadExternal", retry_after="1"),),
-    (_slack("truncated"),),
-    (_slack("truncated", "files.completeUploadExternal"),),
-    (_slack("truncated", "conversations.replies"), _slack("drop")),
-    (_slack("reset"),),
-    (_slack("html"),),
-    (_slack("hang"),),
-    (_all_of_slack("http_500", "2s"),),
-    (_all_of_slack("http_503", "4s"),),
-    (_all_of_slack("drop", "1s"),),
-)
-
-
-def _vyvx(kind: str, span: str = "", **more: Any) -> dict[str, Any]:
-    return {"vendor": "vyvx", "kind": kind, **({"for": span} if span else {}), **more}
-
-
-_VYVX: tuple[Faults, ...] = (
-    (_vyvx("http_503", "500ms"),),
-    (_vyvx("http_503", "2s"),),
-    (_vyvx("http_503", "6s"),),  # long enough to make the source blind
-    (_vyvx("truncated", times=2),),
-    (_vyvx("hang", times=1),),
-    (_vyvx("reset", times=2),),
-    (_vyvx("drop", times=2),),
-    (_vyvx("html", "1s"),),
-    (_vyvx("http_429", times=1, retry_after="1"),),
-)
-_LUMEN: tuple[Faults, ...] = (
-    ({"vendor": "lumen", "kind": "http_503", "endpoint": "diagnostics", "times": 1},),
-    ({"vendor": "lumen", "kind": "drop", "endpoint": "diagnostics", "times": 1},),
-    ({"vendor": "lumen", "kind": "http_500", "endpoint": "token", "times": 1},),
-)

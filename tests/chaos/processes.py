@@ -8,15 +8,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import aiohttp
+from typing import Any, TypeVar
 
 from tests.chaos.evidence import Violence, now
+
+Result = TypeVar("Result")
 
 ROOT = Path(__file__).parents[2]
 # Debian's faketime shows a daemon another time of day; its monotonic clock stays as it is.
@@ -84,6 +84,7 @@ socket = "c{number}.sock"
 DOWN, POOR, BLIND = "down", "poor", "blind"
 HOLD = 1.0  # seconds, the `for` of POOR
 RULES = """
+storm: {incidents: 1000}
 rules:
   - name: down
     source: vyvx
@@ -241,15 +242,18 @@ class Daemon:
             self._note("stop", began)
             await self.start()
 
-    async def freeze(self, seconds: float) -> None:
+    async def freeze(self, meanwhile: Awaitable[Result]) -> Result:
+        """Freeze it until something is over; what that gives."""
         async with self._turn:
             process = await self._present()
             began = now()
             process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(seconds)
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
-            self._note("freeze", began)
+            try:
+                return await meanwhile
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGCONT)
+                self._note("freeze", began)
 
     async def end(self) -> None:
         """Leave nothing behind."""
@@ -261,12 +265,11 @@ class Daemon:
     def complaints(self) -> list[str]:
         """Say what went wrong with it."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        if "Traceback" in text:
-            where = text.index("Traceback")
-            self.faults.append(
-                f"daemon {self.number} crashed: ...{text[where - 300 : where + 2500]}"
-            )
-        return self.faults
+        if "Traceback" not in text:
+            return self.faults
+        where = text.index("Traceback")
+        said = text[max(0, where - 300) : where + 2500]
+        return [*self.faults, f"daemon {self.number} crashed: ...{said}"]
 
     def _environment(self) -> dict[str, str]:
         if FAKETIME is None:
@@ -321,9 +324,3 @@ def install(
     (home / f"config{number}.toml").write_text(text)
     (home / "rules.yaml").write_text(RULES)
     (home / "inventory.yaml").write_text(json.dumps(inventory(subjects)))
-
-
-async def control(session: aiohttp.ClientSession, addresses: dict[str, Any], **change: Any) -> None:
-    """Let one thing happen at the vendors."""
-    async with session.post(f"{addresses['control_url']}/change", json=change) as answer:
-        assert answer.status == 200, await answer.text()

@@ -101,6 +101,14 @@ async def retained(port: int) -> dict[str, bytes]:
     return {topic: payload for topic, payload in found.items() if payload}
 
 
+async def take_session(port: int, identifier: str, seconds: float) -> None:
+    """Connect under somebody else's client id, until that one takes it back or for so long."""
+    with contextlib.suppress(TimeoutError, aiomqtt.MqttError):
+        async with asyncio.timeout(seconds):
+            async with aiomqtt.Client("127.0.0.1", port, protocol=V5, identifier=identifier):
+                await asyncio.Event().wait()
+
+
 @dataclass(kw_only=True)
 class Channel:
     """The Slack channel, read as a bot of somebody else would."""

@@ -5,6 +5,7 @@ For the tests of the checker: a checker that accepts this daemon is worth nothin
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Callable
@@ -38,14 +39,14 @@ def fencing() -> None:
     async def check(connection, token):
         pass
 
-    beat = leases.Leases.beat
-
-    async def beat_on(self):
-        with contextlib.suppress(model.PermanentError):
-            await beat(self)
+    async def stay(self):
+        while True:
+            await asyncio.sleep(leases.BEAT_SECONDS)
+            with contextlib.suppress(model.PermanentError, model.TemporaryError):
+                await self.beat()
 
     leases.check = check
-    leases.Leases.beat = beat_on
+    leases.Leases.stay = stay
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

@@ -172,6 +172,15 @@ def test_an_event_may_come_twice_around_a_kill_and_be_missed_while_the_broker_wa
     assert checker.check(replace(story, messages=[*story.messages[:-1], later])) == []
 
 
+def test_a_lock_on_the_database_and_a_jump_of_the_clock_excuse_nothing():
+    again = replace(event(4, "resolved", 3.0), at=3.2)
+    twice = replace(TRUE, messages=[*TRUE.messages, again])
+    for kind in ("lock", "clock"):
+        story = replace(twice, violence=[Violence(kind=kind, began=3.05, ended=3.1)])
+        assert any("came twice" in one for one in checker.check(story))
+    assert checker.check(replace(twice, violence=[KILLED])) == []
+
+
 def test_a_run_may_be_repeated_when_a_kill_cut_it_off_and_not_when_its_findings_were_told():
     runs = [Examined(service="S", began=at, ended=at + 0.1, whole=True) for at in (2.1, 4.0)]
     cut_off = replace(TRUE, examined=runs, violence=[KILLED])
