@@ -12,6 +12,7 @@ import stamina
 import structlog
 
 WARNING = logging.WARNING
+ERROR = logging.ERROR
 
 
 def configure(level: int = logging.INFO) -> None:

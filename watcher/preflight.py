@@ -172,7 +172,8 @@ async def _other_dialect(keys: sources_keys.Source, account: http.Account) -> st
         await kinds.iod_dialect(changed, account).all()
     except (model.TemporaryError, model.PermanentError):
         return ""
-    return f'the other dialect answers: set dialect = "{other}"'
+    also = ", or check customer_number" if keys.dialect == "naas" else ""
+    return f'the other dialect answers: set dialect = "{other}"{also}'
 
 
 async def _authenticate(
@@ -201,7 +202,8 @@ async def _untried(
 ) -> tuple[str, tuple[str, ...]]:
     """Get a token and no more: what costs something is not spent on a try."""
     await account.auth.headers("GET", URL())
-    return f"its account is accepted; {left_out}", remarks
+    entitled = "so whether the account is entitled to it is not known"
+    return f"its account is accepted; {left_out}, {entitled}", remarks
 
 
 async def _plain(attempt: Awaitable[str]) -> tuple[str, tuple[str, ...]]:

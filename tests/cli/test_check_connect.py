@@ -106,8 +106,8 @@ async def test_what_works_is_told_with_what_a_first_poll_saw(check):
     assert (
         told["ok", "sources.iod"] == "sees 2 subjects, status active (2), bandwidth_mbps 200 to 500"
     )
-    assert "no diagnosis was run" in told["ok", "diagnostics"]
-    assert "no address was asked for" in told["ok", "preorder"]
+    assert "no diagnosis was run, so whether the account is entitled" in told["ok", "diagnostics"]
+    assert "no address was asked for, so whether" in told["ok", "preorder"]
 
 
 async def test_it_runs_no_diagnosis_asks_px_nothing_and_changes_nothing(sim, check):
@@ -135,6 +135,60 @@ async def test_wrong_credentials_are_told_at_the_account_and_at_who_needs_it(che
     assert code == 1
     assert "client_secret of [accounts.orange]" in told["FAIL", "accounts.orange"]
     assert ("FAIL", "sources.evpl") in told
+
+
+VYVX, EVPL, IOD = "sources.vyvx", "sources.evpl", "sources.iod"
+# What is wrong in the config or at the vendor, where it is told, and in which words.
+WRONG = {
+    "this machine's clock": (
+        [],
+        {"skew": "20m30s"},
+        (VYVX, "this machine's clock is 20 min behind the vendor's: set it right, and if"),
+    ),
+    "the token's address": (
+        [("{at.orange_token_url}", "{at.lumen_url}/oauth/token")],
+        {},
+        ("accounts.orange", "check token_url of [accounts.orange]"),
+    ),
+    "the API's address": (
+        [('"{at.vyvx_url}"', '"{at.vyvx_url}/customer"')],
+        {},
+        (VYVX, "check base_url"),
+    ),
+    "the account's name": ([('account = "vyvx"\n', "")], {}, (VYVX, "set `account`")),
+    "ApplicationID": (
+        [("{known.orange_application_id}", "the-portals-own")],
+        {},
+        (EVPL, "has no subscription; subscribe the application to this API"),
+    ),
+    "the customer's number": (
+        [('"connections"', '"naas"'), ("{known.lumen_customer_number}", "1-OTHER")],
+        {},
+        (IOD, 'set dialect = "connections", or check customer_number'),
+    ),
+    "a quota that is used up": (
+        [],
+        {"quota": {"vendor": "orange", "per_month": 9, "used": 9}},
+        (EVPL, "the rate limit is reached, or the application's quota is used up"),
+    ),
+    "a vendor that is down": (
+        [],
+        {"fault": {"vendor": "vyvx", "kind": "http_503"}},
+        (VYVX, "answered 503: an HTML page instead of JSON"),
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_what_is_wrong_is_said_where_it_is_with_what_to_do(sim, check, wrong):
+    changes, happens, (where, words) = WRONG[wrong]
+    if happens:
+        sim.change(**happens)
+    code, told = await check(*changes)
+    assert code == 1
+    assert words in told["FAIL", where]
+    assert ".;" not in told["FAIL", where]
+    assert ("ok", IOD if where == VYVX else VYVX) in told
 
 
 async def test_what_is_not_entitled_is_told_apart_from_a_wrong_secret(sim, check):

@@ -63,7 +63,7 @@ def check(
     """Read config, rules and inventory, and say what is wrong with them."""
     from watcher import adapters, logs, preflight, settings
 
-    logs.configure(logs.WARNING)
+    logs.configure(logs.ERROR)  # what sources warn of is told as a finding
     loaded = settings.load(config)
     rules = adapters.read_rules(loaded)
     typer.echo(

@@ -120,10 +120,11 @@ class Mpa:
 
     def hint(self, fault: faults.Fault) -> str:
         """Explain a refused signature, with the clock's deviation where the reply tells it."""
-        said = (
-            f"the signature was refused: check key_id and secret of [accounts.{self._name}], and"
-            " that the key may read this product"
+        check = (
+            f"check key_id and secret of [accounts.{self._name}], and that the key may read this"
+            " product"
         )
+        said = f"the signature was refused: {check}"
         if fault.date is None:
             return f"{said}, and this machine's clock"
         skew = self._clock.now() - fault.date
@@ -131,7 +132,10 @@ class Mpa:
             return said
         side = "ahead of" if skew > timedelta(0) else "behind"
         span = model.format_duration(abs(skew))
-        return f"this machine's clock is {span} {side} the vendor's: set it right; else {said}"
+        return (
+            f"this machine's clock is {span} {side} the vendor's: set it right, and if the"
+            f" signature is refused even then, {check}"
+        )
 
     def conceal(self, text: str) -> str:
         """Blot out the secret, though it is never sent."""

@@ -69,7 +69,7 @@ class Fault:
             told.append(f"a redirect to {self.location}")
         if self.code:
             told.append(f"code {self.code}")
-        told += [text for text in (self.message, self.detail) if text]
+        told += [text.rstrip(".") for text in (self.message, self.detail) if text]
         said = ": ".join([told[0], ", ".join(told[1:])]) if told[1:] else told[0]
         return f"{said} (request {self.request_id})" if self.request_id else said
 
@@ -104,13 +104,14 @@ def read(reply: wire.Reply, now: datetime, conceal: Callable[[str], str]) -> Fau
 
 
 def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.PermanentError:
-    """Decide whether waiting can cure it. `hint` is what the account has to say to a 401 or 403."""
-    rate_limited = fault.http == 429 or (fault.http == 403 and fault.code == _ORANGE_RATE_LIMIT)
-    if rate_limited:
+    """Decide whether waiting can cure it. `hint` is what to check after a 401, 403 or 404."""
+    orange = fault.code == _ORANGE_RATE_LIMIT and fault.http in {403, 429}
+    if orange or fault.http == 429:
         pause = RATE_LIMIT_PAUSE if fault.retry_after is None else fault.retry_after
-        return RateLimitedError(
-            fault.with_advice("the rate limit is reached"), delay=max(1.0, pause)
-        )
+        advice = "the rate limit is reached"
+        if orange:
+            advice += ", or the application's quota is used up"
+        return RateLimitedError(fault.with_advice(advice), delay=max(1.0, pause))
     if fault.http >= 500 or fault.http in _TOO_SOON:
         return model.TemporaryError(fault.sentence(), delay=fault.retry_after)
     if fault.http == 422:
@@ -125,7 +126,7 @@ def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.Perman
     if fault.http < 400:
         return model.TemporaryError(fault.with_advice("redirects are not followed"))
     advice = _ADVICE.get((fault.http, fault.code), "")
-    if not advice and fault.http in {401, 403}:
+    if not advice and fault.http in {401, 403, 404}:
         advice = hint
     return model.PermanentError(fault.with_advice(advice))
 

@@ -162,10 +162,16 @@ class Api:
             _, reply = await self._exchange(verb, url, told, body, about_one=True)
         return reply
 
-    def refusal(self, reply: wire.Reply) -> model.TemporaryError | model.PermanentError:
+    def refusal(
+        self, reply: wire.Reply, *, about_one: bool = True
+    ) -> model.TemporaryError | model.PermanentError:
         """Say what an unhappy answer means and who has to act."""
         fault = self.fault(reply)
-        verdict = faults.verdict(fault, self._account.auth.hint(fault))
+        if fault.http != 404:
+            hint = self._account.auth.hint(fault)
+        else:
+            hint = "" if about_one else "check base_url"
+        verdict = faults.verdict(fault, hint)
         if isinstance(verdict, faults.RateLimitedError):
             self._account.keep_quiet(verdict.delay or faults.RATE_LIMIT_PAUSE)
         return verdict
@@ -183,7 +189,7 @@ class Api:
             _, reply = await self._exchange("GET", url, headers, about_one=about_one)
         if reply.status == 200:
             return reply
-        refusal = self.refusal(reply)
+        refusal = self.refusal(reply, about_one=about_one)
         if reply.status >= 500 and not about_one:
             self._account.circuit.failed(refusal)
         raise refusal
