@@ -94,6 +94,7 @@ class Shelf:
     def __init__(self) -> None:
         self.broken = ""
         self.hangs = False
+        self.reading = self.most_reading = 0  # at a time
         self.kept: dict[str, model.Incident] = {}
         self.alerts_of: dict[str, tuple[model.IncidentAlert, ...]] = {}
         self.entries: dict[str, tuple[model.Entry, ...]] = {}
@@ -136,6 +137,10 @@ class Shelf:
         return model.Entry(incident=told.id, number=number, kind=kind, at=at, text=text, by=by)
 
     async def _see(self) -> None:
+        self.reading += 1
+        self.most_reading = max(self.most_reading, self.reading)
+        await asyncio.sleep(0)
+        self.reading -= 1
         if self.hangs:
             await asyncio.Event().wait()
         if self.broken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from html import unescape
@@ -12,6 +13,7 @@ import pytest
 from tests.web import library
 from tests.web.library import BEGIN, NOW, minutes
 from watcher import model, ports, status
+from watcher.web import answers
 
 HOSTILE = (
     '<img src=x onerror="alert(1)"><script>alert(1)</script>\'"`{{ 7*7 }}<!channel>\u202e\x07\n'
@@ -87,7 +89,10 @@ async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, shelf):
 async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(serve, shelf):
     library.bad_night(shelf)
     seen = status.Seen(sources=tuple(shelf.health), open=3, acknowledged=1)
-    failing = {"noc": status.ReceiverState(failing_since=BEGIN, error="Slack answered 503")}
+    failing = {
+        "noc": status.ReceiverState(failing_since=BEGIN, error="Slack answered 503"),
+        "mqtt": status.ReceiverState(),
+    }
     reporter = library.reporter(shelf, seen=seen, receivers=failing)
     shelf.broken = "database watcher.db is locked by another process"
     async with serve(reporter=reporter) as site:
@@ -98,6 +103,7 @@ async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(se
         assert "The store cannot be read: database watcher.db is locked by another process" in board
         assert "evpl ◌ blind" in board
         assert "Slack answered 503" in board
+        assert "mqtt ○ unknown what it is owed cannot be read" in board
         assert "Resolved in the last 24 h" not in board
         page = await site.get("/incidents/w-7k3mq2xd")
         assert page.status == 503
@@ -284,6 +290,14 @@ async def test_endless_text_is_cut(site, shelf):
     shelf.open(library.incident(title="x" * 10_000_000, summary="y" * 10_000_000))
     assert len((await site.get("/incidents/w-7k3mq2xd")).body) < 50_000
     assert len((await site.get("/")).body) < 50_000
+
+
+async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, shelf):
+    library.bad_night(shelf)
+    paths = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/api/v1/incidents")
+    found = await asyncio.gather(*(site.get(path) for path in paths * 10))
+    assert {answer.status for answer in found} == {200}
+    assert 1 <= shelf.most_reading <= answers.READERS
 
 
 async def test_a_storm_is_a_page_of_bounded_size(site, shelf):

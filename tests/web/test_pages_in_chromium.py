@@ -171,10 +171,30 @@ async def test_a_frozen_board_says_how_old_it_is(browser, serve, shelf):
     await expect(old).to_be_hidden()
     await page.clock.run_for(40_000)
     await expect(page.locator("#age")).to_have_text(", 40 s ago")
-    await expect(page.locator("#trouble")).to_contain_text("Watcher does not answer")
+    await expect(page.locator("#trouble")).to_contain_text(
+        "It could not be refreshed: Failed to fetch"
+    )
     await page.evaluate("document.getAnimations().forEach(one => { one.currentTime = 30_010; })")
     await expect(old).to_be_visible()
     await expect(page.get_by_role("heading", name="NYC Arena uplink is offline")).to_be_visible()
+
+
+async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serve, shelf):
+    page = await browser.new_page()  # whose console complains of the status 503
+    async with serve(reporter=library.bad_night(shelf)) as site:
+        await page.clock.install()
+        await page.goto(f"{site.url}/incidents/w-7k3mq2xd")
+        shelf.broken = "database watcher.db is locked"
+        await page.clock.run_for(6_000)
+        await expect(page.locator("#trouble")).to_have_text(
+            "It could not be refreshed: database watcher.db is locked."
+        )
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("NYC Arena uplink")
+        await page.goto(site.url)
+        await expect(page.get_by_text("The store cannot be read")).to_be_visible()
+        shelf.broken = ""
+        await page.clock.run_for(6_000)
+        await expect(page.get_by_role("heading", name="NYC Arena uplink")).to_be_visible()
 
 
 async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night, look):

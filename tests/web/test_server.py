@@ -116,6 +116,12 @@ async def test_nothing_can_be_changed(site, method, path):
     assert "this can only be read" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/", "/static/watcher.css", "/api/v1/sources", "/healthz"])
+async def test_a_head_is_answered_without_a_body(site, path):
+    answer = await site.get(path, method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+
+
 @pytest.mark.parametrize(
     "path",
     [

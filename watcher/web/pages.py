@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -37,6 +39,7 @@ class Pages:
         self._clock = clock
         self._turns = turns
         self._easel = easel
+        self._drawing = asyncio.Semaphore(1)
 
     def routes(self) -> list[web.RouteDef]:
         """Say what is answered, and where."""
@@ -65,8 +68,9 @@ class Pages:
         shown = board.compose(
             known, live=live, over=over, stuck=self._stuck(), unreadable=unreadable, now=now
         )
-        text = self._easel.draw(
+        return await self._drawn(
             "board.html",
+            answer=503 if unreadable else 200,
             now=now,
             known=known,
             board=shown,
@@ -74,7 +78,6 @@ class Pages:
             silences=silences,
             unreadable=unreadable,
         )
-        return answers.html(text, 503 if unreadable else 200)
 
     async def incident(self, request: web.Request) -> web.Response:
         """Show everything about one incident."""
@@ -85,7 +88,7 @@ class Pages:
             sources = await self._library.sources()
         if dossier is None:
             raise RefusedError(404, f"there is no incident {key}")
-        text = self._easel.draw(
+        return await self._drawn(
             "incident.html",
             now=self._clock.now(),
             dossier=dossier,
@@ -93,7 +96,6 @@ class Pages:
             receipts=receipts,
             health={health.source: health for health in sources},
         )
-        return answers.html(text)
 
     async def subject(self, request: web.Request) -> web.Response:
         """Show everything about one subject."""
@@ -107,7 +109,7 @@ class Pages:
             sources = await self._library.sources()
         if subject is None:
             raise RefusedError(404, f"there is no subject {key}")
-        text = self._easel.draw(
+        return await self._drawn(
             "subject.html",
             now=self._clock.now(),
             subject=subject,
@@ -115,7 +117,6 @@ class Pages:
             incidents=incidents,
             health={health.source: health for health in sources},
         )
-        return answers.html(text)
 
     async def static(self, request: web.Request) -> web.Response:
         """Give what pages are made of: one of three files, whatever was asked for."""
@@ -123,3 +124,9 @@ class Pages:
         if name not in drawing.STATIC:
             raise web.HTTPNotFound
         return web.Response(text=drawing.static(name), content_type=drawing.STATIC[name])
+
+    async def _drawn(self, template: str, *, answer: int = 200, **names: Any) -> web.Response:
+        """Draw in a thread: the page of a storm takes longer than the loops may stand still."""
+        async with self._drawing:
+            text = await asyncio.to_thread(self._easel.draw, template, **names)
+        return answers.html(text, answer)

@@ -11,6 +11,7 @@ async function refresh() {
     const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
     const page = fresh.getElementById("page");
     if (!page) throw new Error(`status ${reply.status}`);
+    if (page.dataset.refused) throw new Error(page.dataset.refused);
     const focused = document.activeElement?.getAttribute("href");
     document.getElementById("page").replaceWith(page);
     document.title = fresh.title;
@@ -18,7 +19,7 @@ async function refresh() {
     fetched = performance.now();
   } catch (error) {
     const trouble = document.getElementById("trouble");
-    if (trouble) trouble.textContent = `Watcher does not answer: ${error.message}.`;
+    if (trouble) trouble.textContent = `It could not be refreshed: ${error.message}.`;
   }
 }
 
