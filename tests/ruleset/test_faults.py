@@ -264,6 +264,10 @@ def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
             "there is no internet_on_demand source 'iot'; did you mean iod?",
         ),
         (
+            "subjects: {vyvx/1: {connection: internet_on_demand/77}}",
+            "there is no internet_on_demand source 'internet_on_demand'",
+        ),
+        (
             "match: [{where: 'true', connection: lines/77}]",
             "match[0].connection: there is no internet_on_demand source 'lines'",
         ),

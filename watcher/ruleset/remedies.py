@@ -26,11 +26,11 @@ def faults_of(
 def connection_fault(connection: str | None, sources: Mapping[str, engine.SourceTraits]) -> str:
     """Say why a connection's key names no Internet On-Demand source; empty where it does.
 
-    The kind itself may stand there, as in the keys of the inventory.
+    Where none is configured the kind stands for it, as rules may be kept for a source to come.
     """
     if connection is None:
         return ""
-    names = {name for name, traits in sources.items() if traits.kind == _KIND} | {_KIND}
+    names = {name for name, traits in sources.items() if traits.kind == _KIND} or {_KIND}
     named = connection.partition("/")[0]
     return "" if named in names else f"there is no {_KIND} source {named!r}{suggest(named, names)}"
 
