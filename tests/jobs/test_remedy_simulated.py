@@ -459,6 +459,48 @@ async def test_two_daemons_order_once(desk):
     assert desk.orders == 1
 
 
+class Slow:
+    """An orderer whose order is answered when `answers` is set."""
+
+    def __init__(self, orderer):
+        self.orderer, self.customer, self.per_day = orderer, orderer.customer, orderer.per_day
+        self.look = orderer.look
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def order(self, connection, **what):
+        self.asked.set()
+        await self.answers.wait()
+        return await self.orderer.order(connection, **what)
+
+
+async def test_a_stop_hears_the_answer_to_the_order_in_hand(desk):
+    await ask(desk)
+    slow = Slow(desk.orderer)
+    working = desk.work(slow)
+    await slow.asked.wait()
+    working.cancel()
+    slow.answers.set()
+    await asyncio.wait([working])
+    assert (await desk.until("requested")).startswith("requested: c1 to 2 Gbps; the vendor took it")
+    desk.work()
+    await desk.until("pending")
+    assert [kind for kind, _ in await desk.story()][-2:] == ["requested", "pending"]
+    assert desk.orders == 1
+
+
+async def test_a_stop_does_not_wait_for_an_answer_for_ever(desk, monkeypatch):
+    monkeypatch.setattr(bandwidths, "STOP_WITHIN", timedelta(milliseconds=20))
+    await ask(desk)
+    slow = Slow(desk.orderer)
+    working = desk.work(slow)
+    await slow.asked.wait()
+    working.cancel()
+    await asyncio.wait([working])
+    desk.work()
+    assert "Watcher was interrupted while it ordered" in await desk.until("unknown")
+    assert desk.orders == 0
+
+
 @pytest.mark.covers("iod/changes-per-day")
 async def test_the_days_changes_are_counted_and_refused_in_words(desks, sim, hand):
     desk = await desks(per_day=1)

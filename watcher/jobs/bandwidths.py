@@ -20,6 +20,7 @@ from watcher.model import RemedyStatus
 AT_ONCE = 4
 LOOK_WITHIN = timedelta(seconds=30)
 ORDER_WITHIN = timedelta(seconds=90)
+STOP_WITHIN = timedelta(seconds=10)  # an answer that comes in this time is still heard
 
 
 class Bandwidths:
@@ -39,7 +40,9 @@ class Bandwidths:
     def pool(self) -> Pool:
         """Say how the loop is to run this kind."""
         within = ORDER_WITHIN + 2 * LOOK_WITHIN
-        return Pool(kind="bandwidth", within=within, size=AT_ONCE, work=self._work)
+        return Pool(
+            kind="bandwidth", within=within, size=AT_ONCE, work=self._work, patience=STOP_WITHIN
+        )
 
     async def _work(self, job: ports.Job) -> Outcome:
         change = job.change

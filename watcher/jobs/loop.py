@@ -91,15 +91,31 @@ class Jobs:
             task.add_done_callback(lambda _: self._bell.ring())
 
     async def _do(self, pool: Pool, job: ports.Job) -> None:
+        working = asyncio.ensure_future(pool.work(job))
         try:
-            kept = await self._hand_in(job, await pool.work(job))
+            kept = await self._hand_in(job, await asyncio.shield(working))
         except asyncio.CancelledError:
-            await self._give_back(job)
+            await self._stop(pool, job, working)
             raise
         if kept:
             self._inbox_bell.ring()
         else:
             log.warning("job was taken over by another daemon", kind=job.kind, key=job.key)
+
+    async def _stop(self, pool: Pool, job: ports.Job, working: asyncio.Future[Outcome]) -> None:
+        """Keep what an act in hand has come to, or give back what is unfinished."""
+        await asyncio.wait([working], timeout=pool.patience.total_seconds())
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
+        try:
+            async with asyncio.timeout(GIVE_BACK_SECONDS):
+                if working.cancelled():
+                    await self._workshop.postpone_job(job, due=self._clock.now())
+                else:
+                    await self._hand_in(job, working.result())
+        except (TimeoutError, model.TemporaryError) as error:
+            log.warning("job waits until its lease ends", key=job.key, error=str(error))
 
     async def _hand_in(self, job: ports.Job, outcome: Outcome) -> bool:
         now = self._clock.now()
@@ -112,11 +128,3 @@ class Jobs:
                 return await self._workshop.keep_change(
                     job, outcome.change, now=now, due=outcome.due, news=outcome.news
                 )
-
-    async def _give_back(self, job: ports.Job) -> None:
-        """Let another daemon, or our next start, have an unfinished job at once."""
-        try:
-            async with asyncio.timeout(GIVE_BACK_SECONDS):
-                await self._workshop.postpone_job(job, due=self._clock.now())
-        except (TimeoutError, model.TemporaryError) as error:
-            log.warning("job waits until its lease ends", key=job.key, error=str(error))

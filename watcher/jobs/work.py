@@ -35,10 +35,14 @@ Work = Callable[[ports.Job], Awaitable[Outcome]]
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """So many jobs of one kind at once, each for at most `within`."""
+    """So many jobs of one kind at once, each for at most `within`.
+
+    A stop waits for `patience` until what is being done has ended by itself.
+    """
 
     kind: str
     within: timedelta
     size: int
     work: Work
+    patience: timedelta = timedelta(0)
     running: set[asyncio.Task[None]] = field(default_factory=set)
