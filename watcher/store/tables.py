@@ -141,7 +141,6 @@ incident_alerts = Table(
     Column("rule", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("data", Text, nullable=False),
-    Index("ix_incident_alerts_subject", "subject"),
 )
 
 silences = Table(
