@@ -170,5 +170,6 @@ def _traits(name: str, source: sources_keys.Source) -> engine.SourceTraits:
             blind_after=source.blind_after,
             detailed=True,
             pre_roll=source.pre_roll,
+            history=source.history,
         )
     return engine.SourceTraits(name=name, kind=source.kind, blind_after=source.blind_after)

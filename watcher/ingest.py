@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -88,7 +89,7 @@ class Ingest:
         self.turned_at = self._clock.monotonic()
         while self._waiting:
             event, done = self._waiting.popleft()
-            await self._take(event)
+            await self._take(self._dated(event))
             if not done.done():
                 done.set_result(None)
         for envelope in await self._ledger.inbox():
@@ -125,16 +126,20 @@ class Ingest:
             )
         self._announce(step.event, step.effects)
 
+    def _dated(self, event: engine.Event) -> engine.Event:
+        """Say with the first rules, which tell of a start, until when somebody watched."""
+        if not isinstance(event, engine.Reloaded) or not self._restored:
+            return event
+        seen = [each.last_success for each in self.state.health.values() if each.last_success]
+        return replace(event, unwatched_since=max(seen, default=None))
+
     def _recorded(self, event: engine.Event) -> model.Event | ports.RulesRead:
         """Write a change of rules down as facts; the first one tells of a start."""
         if not isinstance(event, engine.Reloaded):
             return event
-        seen = [each.last_success for each in self.state.health.values() if each.last_success]
         started, self._restored = self._restored, False
         return ports.RulesRead(
-            version=event.ruleset.version,
-            started=started,
-            last_success=max(seen, default=None),
+            version=event.ruleset.version, started=started, last_success=event.unwatched_since
         )
 
     def _announce(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:
@@ -146,6 +151,7 @@ class Ingest:
                     self._pollers[effect.source].hurry()
                 case (
                     model.DetailsNeeded()
+                    | model.HistoryNeeded()
                     | model.DiagnosisNeeded()
                     | model.AlternativesNeeded()
                     | model.BandwidthNeeded()
@@ -164,17 +170,23 @@ class Ingest:
                     )
                 case _:
                     pass
+        self._count(event)
+        pending = engine.pending_sources(self.state)
+        for name, poller in self._pollers.items():
+            poller.quicken(name in pending)
+
+    def _count(self, event: engine.Event) -> None:
         match event:
             case model.Polled():
                 self._metrics.polls.labels(event.source, "ok").inc()
                 self._metrics.unreadable.labels(event.source).inc(len(event.unreadable))
             case model.PollFailed():
                 self._metrics.polls.labels(event.source, "failed").inc()
+            case model.HistoryRead():
+                outcome = "failed" if event.error else "ok"
+                self._metrics.records.labels(event.subject.partition("/")[0], outcome).inc()
             case _:
                 pass
-        pending = engine.pending_sources(self.state)
-        for name, poller in self._pollers.items():
-            poller.quicken(name in pending)
 
     def _count_health(self, health: model.SourceHealth) -> None:
         self._metrics.sight.labels(health.source).set(health.sight is model.Sight.BLIND)

@@ -28,6 +28,12 @@ class Metrics:
             ["source", "outcome"],
             registry=registry,
         )
+        self.records = Counter(
+            "watcher_source_records_read_total",
+            "Alarm records of the vendor's own that were asked for, by outcome",
+            ["source", "outcome"],
+            registry=registry,
+        )
         self.last_success = Gauge(
             "watcher_source_last_success_timestamp_seconds",
             "When a source was last seen",
@@ -106,6 +112,7 @@ class Metrics:
         for source in sources:
             for outcome in ("ok", "failed"):
                 self.polls.labels(source, outcome)
+                self.records.labels(source, outcome)
             for gauge in (self.last_success, self.sight, self.subjects):
                 gauge.labels(source)
             self.unreadable.labels(source)

@@ -25,6 +25,11 @@ class Source(Protocol):
     async def details(self, subject: str) -> model.Details:
         """Ask for one subject (its key) alone. Raises TemporaryError or PermanentError."""
 
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """Ask what the vendor recorded of one subject. Raises TemporaryError or PermanentError."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -104,14 +109,16 @@ class Change:
 class Job:
     """Work beside the writer that one daemon at a time may do.
 
-    `kind` is details (`key`: the subject), diagnose (the run), alternatives (INCIDENT/ADDRESS), or
-    bandwidth (the order; `change` is what is to be done).
+    `kind` is details (`key`: the subject), history (the subject; `record` is what is to be read),
+    diagnose (the run), alternatives (INCIDENT/ADDRESS), or bandwidth (the order; `change` is what
+    is to be done).
     """
 
     kind: str
     key: str
     incident: str = ""
     service_id: str = ""
+    record: model.HistoryNeeded | None = None
     attempts: int = 0
     token: int = 0
     due: datetime
@@ -257,7 +264,7 @@ class Workshop(Protocol):
     ) -> list[Job]:
         """Take jobs of one kind that are due and that nobody holds, oldest first.
 
-        The kinds are claimed apart so that details never wait behind diagnoses. `attempts` of what
+        The kinds are claimed apart so that details never wait behind others. `attempts` of what
         comes back counts this claim.
         """
 

@@ -52,6 +52,7 @@ interval = "250ms"
 fast_interval = "150ms"
 blind_after = "3s"
 timeout = "2s"
+history = "0"
 
 [diagnostics]
 account = "lumen"

@@ -35,12 +35,16 @@ def rule(name="down", condition=DOWN, sources=("vyvx",), **keys):
     return engine.Rule(name=name, condition=condition, sources=frozenset(sources), **keys)
 
 
-def ruleset(*rules, detailed=False, inventory=None):
+def ruleset(*rules, detailed=False, inventory=None, history=timedelta(0)):
     return engine.Ruleset(
         rules=rules,
         sources={
             "vyvx": engine.SourceTraits(
-                name="vyvx", kind="vyvx", blind_after=timedelta(minutes=3), detailed=detailed
+                name="vyvx",
+                kind="vyvx",
+                blind_after=timedelta(minutes=3),
+                detailed=detailed,
+                history=history,
             ),
             "evpl": engine.SourceTraits(
                 name="evpl", kind="evpl", blind_after=timedelta(minutes=45)

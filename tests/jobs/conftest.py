@@ -117,6 +117,8 @@ class Feed:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.answer: model.Details | Exception | None = model.Details(labels={"name": "Final"})
+        self.record: tuple[model.Alarm, ...] | Exception | None = (model.Alarm(state="offline"),)
+        self.reads: list[tuple[str, datetime, datetime]] = []
 
     async def poll(self) -> model.Snapshot:
         raise AssertionError("jobs do not poll")
@@ -128,6 +130,16 @@ class Feed:
         if isinstance(self.answer, model.Details):
             return self.answer
         raise self.answer or AssertionError
+
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        self.reads.append((subject, start, end))
+        if self.record is None:
+            await asyncio.Event().wait()
+        if isinstance(self.record, tuple):
+            return self.record
+        raise self.record or AssertionError
 
 
 class Triage:
@@ -173,6 +185,10 @@ class Scene:
 
     def details(self, key: str = "vyvx/1") -> None:
         self.shelf.add(ports.Job(kind="details", key=key, due=NOW))
+
+    def history(self, key: str = "vyvx/1") -> None:
+        needed = model.HistoryNeeded(subject=key, start=NOW - timedelta(minutes=15), end=NOW)
+        self.shelf.add(ports.Job(kind="history", key=key, due=NOW, record=needed))
 
     def diagnose(self, run: str = "run-1", attempts: int = 0) -> None:
         self.shelf.add(

@@ -11,13 +11,12 @@ from tests.engine.worlds import START, minutes, rule, ruleset
 from tests.replay.living import Home
 from watcher import cli, clock, model
 from watcher.replay import again, history
-from watcher.vendors.vyvx_details import Alarm
 
 DAY = timedelta(days=1)
 
 
 def alarm(state, start, end=None):
-    return Alarm(
+    return model.Alarm(
         state=state, start=START + minutes(start), end=None if end is None else START + minutes(end)
     )
 

@@ -29,6 +29,11 @@ class Client:
         self.detailed.append(service)
         return model.Details(labels={"name": service})
 
+    async def history(
+        self, service: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        return (model.Alarm(state=service, start=start, end=end),)
+
 
 def statuses(**services: tuple[str | None, str | None]) -> vyvx.Statuses:
     return vyvx.Statuses(
@@ -84,3 +89,11 @@ async def test_details_are_asked_by_the_vendors_own_id():
     client = Client()
     details = await source.VyvxSource("vyvx", client).details("vyvx/12/34")
     assert (client.detailed, details.labels) == (["12/34"], {"name": "12/34"})
+
+
+async def test_a_record_is_asked_by_the_vendors_own_id():
+    feed = source.VyvxSource("vyvx", Client())
+    later = NOW.replace(hour=13)
+    assert await feed.history("vyvx/12/34", NOW, later) == (
+        model.Alarm(state="12/34", start=NOW, end=later),
+    )

@@ -194,8 +194,24 @@ async def test_a_refused_command_is_journalled_with_the_reason(opened, token):
     assert rows[1].data == '"no such incident"'
 
 
+async def test_a_record_is_journalled_only_for_what_it_tells(opened, token):
+    alarm = model.Alarm(state="offline", start=NOW, end=NOW + MINUTE)
+    read = model.HistoryRead(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
+    moved = making.subject(judged_until=NOW, told=(model.Told(rule="down", start=NOW),))
+    await opened.commit(token, making.commit(moved, event=read))
+    assert await making.rows(opened, tables.journal) == []
+    assert (await making.load(opened)).subjects == (moved,)
+    for event in (replace(read, alarms=(alarm,)), read):
+        effects = [model.Forgotten(key="vyvx/1")] if event is read else [moved]
+        await opened.commit(token, making.commit(*effects, event=event))
+    kinds = [row.kind for row in await making.rows(opened, tables.journal)]
+    assert kinds == ["history_read", "history_read"]
+
+
 async def test_a_tick_without_effects_is_not_journalled(opened, token):
     await opened.commit(token, making.commit())
+    need = model.HistoryNeeded(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
+    await opened.commit(token, making.commit(need))
     await opened.commit(token, making.commit(model.PollNeeded(source="vyvx")))
     assert await making.rows(opened, tables.journal) == []
 
@@ -243,14 +259,17 @@ async def test_text_that_no_database_can_hold_is_refused_in_words(opened):
 async def test_what_ingest_asks_for_becomes_jobs_once(opened, token):
     details = model.DetailsNeeded(subject="vyvx/1")
     diagnosis = model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1")
-    await opened.commit(token, making.commit(details, diagnosis))
-    await opened.commit(token, making.commit(details, diagnosis, at=NOW + MINUTE))
+    record = model.HistoryNeeded(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
+    await opened.commit(token, making.commit(details, diagnosis, record))
+    await opened.commit(token, making.commit(details, diagnosis, record, at=NOW + MINUTE))
     jobs = [
         job
-        for kind in ("details", "diagnose")
+        for kind in ("details", "diagnose", "history")
         for job in await opened.claim_jobs(kind=kind, now=NOW + MINUTE, lease=MINUTE, limit=10)
     ]
     assert [(job.kind, job.key, job.incident, job.service_id, job.due) for job in jobs] == [
         ("details", "vyvx/1", "", "", NOW),
         ("diagnose", "r1", "i1", "SVC1", NOW),
+        ("history", "vyvx/1", "", "", NOW),
     ]
+    assert [job.record for job in jobs] == [None, None, record]

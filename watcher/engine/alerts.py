@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from watcher import model
-from watcher.engine import details, flapping, incidents
+from watcher.engine import details, flapping, incidents, reading, recorded
 from watcher.engine.conditions import Verdict
 from watcher.engine.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Purpose, Timer
@@ -68,6 +68,8 @@ def apply(
         case Move.HOLD if alert:
             _hold(turn, rule, alert, verdict, at, broken=broken)
         case Move.BREAK | Move.RELEASE if alert:
+            if alert.state is AlertState.RESOLVED:
+                recorded.remember(turn, alert, alert.since)
             turn.drop_alert(alert)
             _remember(turn, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:
@@ -172,16 +174,7 @@ def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
     """Resolve a firing alert; a subject that has vanished goes with its last one."""
     incidents.resolve(turn, alert, resolution)
     turn.drop_alert(alert)
-    forget_if_vanished(turn, alert.subject)
-
-
-def forget_if_vanished(turn: Turn, key: str) -> None:
-    """Drop a subject that is gone once no alert holds it."""
-    subject = turn.state.subjects.get(key)
-    alive = {AlertState.FIRING, AlertState.PENDING}
-    held = any(alert.state in alive for alert in turn.state.alerts_on(key))
-    if subject is not None and subject.missed >= 2 and not held:
-        turn.forget(key)
+    reading.forget_if_vanished(turn, alert.subject)
 
 
 def fire_if_due(turn: Turn, alert: model.Alert, *, at: datetime | None = None) -> None:

@@ -14,6 +14,7 @@ from watcher.engine import (
     details,
     incidents,
     polls,
+    reading,
     receivers,
     vanishing,
     wording,
@@ -74,7 +75,7 @@ def resolve(turn: Turn, event: model.ResolvedByHand) -> None:
             turn.keep_alert(
                 replace(alert, state=AlertState.RESOLVED, since=turn.now, incident=None)
             )
-        alerts.forget_if_vanished(turn, key)
+        reading.forget_if_vanished(turn, key)
 
 
 def note(turn: Turn, event: model.Noted) -> None:

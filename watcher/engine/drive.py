@@ -65,12 +65,14 @@ class Drive:
         yield from self._pass(until, past=True)
         self.now = max(self.now, until)
 
-    def restart(self, ruleset: Ruleset, at: datetime) -> Iterator[Step]:
+    def restart(
+        self, ruleset: Ruleset, at: datetime, *, unwatched_since: datetime | None = None
+    ) -> Iterator[Step]:
         """Go on as a new process would: from what was stored, with no timer run meanwhile."""
         self._coming.clear()
         self.state = restore(ruleset, saved(self.state))
         self.now = max(self.now, at)
-        yield self._step(Reloaded(ruleset=ruleset))
+        yield self._step(Reloaded(ruleset=ruleset, unwatched_since=unwatched_since))
 
     def _pass(self, until: datetime, *, past: bool) -> Iterator[Step]:
         while True:

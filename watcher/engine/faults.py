@@ -13,6 +13,7 @@ from watcher.model import FaultDomain, Scalar
 _GOOD_INGRESS = frozenset({"online", "impaired"})
 _BAD_INGRESS = frozenset({"degraded", "offline"})
 _BADNESS: Mapping[Scalar, int] = {"online": 0, "impaired": 1, "degraded": 2, "offline": 3}
+STATES = tuple(_BADNESS)
 
 
 def likely_domain(kind: str, fields: Mapping[str, Scalar]) -> FaultDomain:
@@ -40,6 +41,11 @@ def _vyvx(state: Scalar, ingress: Scalar) -> FaultDomain:
     if state in _BADNESS and ingress in _GOOD_INGRESS:
         return FaultDomain.LUMEN
     return FaultDomain.UNDETERMINED
+
+
+def badness(value: Scalar) -> int:
+    """Rank a state; a word that we do not know comes before all others."""
+    return _BADNESS.get(value, -1)
 
 
 def is_worse(value: Scalar, before: Scalar) -> bool:

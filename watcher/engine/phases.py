@@ -7,6 +7,7 @@ pages: it is better to call once too often than to sleep through an outage on ai
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import model
@@ -34,6 +35,31 @@ def phase(
     if not bookings:
         return Phase.UNKNOWN
     return min((_phase(booking, now, pre_roll) for booking in bookings), key=_FIRST.index)
+
+
+def within(
+    bookings: Sequence[model.Booking],
+    during: frozenset[Phase],
+    start: datetime,
+    end: datetime,
+    pre_roll: timedelta = PRE_ROLL,
+) -> Iterator[tuple[datetime, datetime]]:
+    """Give the parts of a past time in which the phase was one of these.
+
+    That a booking is terminal by now says nothing of then; its times do.
+    """
+    then = [replace(booking, terminal=False) for booking in bookings]
+    since, at = None, start
+    while at < end:
+        edge = next_edge(then, at, pre_roll)
+        if phase(then, at, pre_roll) in during:
+            since = since or at
+        elif since is not None:
+            yield since, at
+            since = None
+        at = end if edge is None else min(edge, end)
+    if since is not None:
+        yield since, end
 
 
 def next_edge(

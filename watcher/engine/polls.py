@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import alerts, conditions, details, measuring, no_data, sight, vanishing
+from watcher.engine import (
+    alerts,
+    conditions,
+    details,
+    measuring,
+    no_data,
+    reading,
+    sight,
+    vanishing,
+)
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.state import Plan
 from watcher.engine.timers import Purpose, Timer
@@ -23,8 +32,9 @@ def answered(turn: Turn, event: model.Polled) -> None:
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     plan = state.plans[source]
+    unseen = reading.arrive(turn, source)
     before = sight.regained(turn, event)
-    broken = before is Sight.BLIND  # `for` and `keep_firing_for` start anew
+    broken = before is Sight.BLIND or unseen  # `for` and `keep_firing_for` start anew
     first = event.complete and source in state.awaited
     if first:
         state.awaited.discard(source)
@@ -47,6 +57,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
     _join_storm(turn)
     if first or before is not Sight.SEEN:
         _rearm(turn, source)
+    reading.looked(turn, source, after_gap=unseen)
 
 
 def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
@@ -76,6 +87,7 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
                 labels=seen.labels or turn.state.nothing,
                 since=turn.now,
                 vendor_time=seen.vendor_time,
+                judged_until=reading.begin(turn, seen.key),
             )
         )
         if turn.state.ruleset.inventory.knows(seen.key):
@@ -109,6 +121,8 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
             since=turn.now,
             vendor_time=seen.vendor_time,
             missed=old.missed,
+            judged_until=old.judged_until,
+            told=old.told,
         )
     )
     return True
@@ -148,6 +162,7 @@ def pass_edge(turn: Turn, key: str) -> None:
         judge_changed(turn, state.plans[subject.source], subject)
         if state.alerts_on(key, AlertState.PENDING):
             turn.want(model.PollNeeded(source=subject.source))
+    reading.pass_edge(turn, key)
 
 
 def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:

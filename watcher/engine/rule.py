@@ -191,6 +191,7 @@ class SourceTraits:
     blind_after: timedelta
     granularity: timedelta = timedelta(minutes=5)
     detailed: bool = False  # whether a subject's details can be fetched
+    history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
     pre_roll: timedelta = phases.PRE_ROLL
 
 

@@ -28,6 +28,7 @@ from watcher.engine.scene import Scene
 from watcher.engine.timers import Timers
 
 REOPEN_WITHIN = timedelta(minutes=10)
+RECORDED = "state"  # the field that a vendor's alarm record tells of
 
 
 class IllegalCommand(Exception):  # noqa: N818 -- it names what the caller did, as h11's errors do
@@ -42,6 +43,8 @@ class Plan:
     """The rules of one source, by kind of condition, each in the order of the files."""
 
     transitions: tuple[tuple[Rule, Transition], ...] = ()
+    recorded: tuple[tuple[Rule, Transition], ...] = ()  # those that the vendor's record tells of
+    paging: frozenset[model.Phase] = frozenset()  # in which any of these may fire
     # The same by field and by each value in `to`: most changes are no rule's business.
     entering: Mapping[str, Mapping[model.Scalar, tuple[tuple[Rule, Transition], ...]]]
     thresholds: tuple[tuple[Rule, Threshold], ...] = ()
@@ -49,6 +52,32 @@ class Plan:
     blinds: tuple[tuple[Rule, Blind], ...] = ()
     no_datas: tuple[tuple[Rule, NoData], ...] = ()
     keep: timedelta  # how long samples are needed
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Sweep:
+    """The reading of one source's own records, subject by subject.
+
+    Nothing of it outlives a restart: what was asked for is asked for again.
+    """
+
+    origin: datetime | None = None  # from when the record of a subject counts that was never read
+    began: datetime | None = None  # the lap under way, or the last one
+    thorough: bool = False  # it passes over nothing that was read lately
+    waiting: deque[str] = field(default_factory=deque)  # the rest of the lap
+    urgent: dict[str, None] = field(default_factory=dict)  # to be read before that
+    later: dict[str, datetime] = field(default_factory=dict)  # to be read again, and when
+    asked: dict[str, datetime] = field(default_factory=dict)  # not answered yet, up to when
+    leaving: dict[str, datetime | None] = field(default_factory=dict)  # gone since; None: let it go
+    stalled: bool = False  # until the source is seen
+    failures: int = 0  # in a row
+    paused_until: datetime | None = None
+    fresh: datetime | None = None  # what a subject is judged from that this poll shows first
+
+    def forget(self, key: str) -> None:
+        """Drop a subject."""
+        for part in (self.urgent, self.later, self.asked, self.leaving):
+            part.pop(key, None)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -75,6 +104,9 @@ class State:
     missing: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: absent subjects
     passed: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: unseen edges
     awaited: set[str] = field(default_factory=set)  # sources without a complete poll since start
+    sweeps: dict[str, Sweep] = field(default_factory=dict)  # by source that has a record
+    unwatched: dict[str, datetime] = field(default_factory=dict)  # since before a start
+    gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of a source
     misfiring: set[tuple[str, str]] = field(default_factory=set)
     extras: dict[str, Extra] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
@@ -165,6 +197,7 @@ class State:
         self.plans = plan(ruleset)
         self.rules = {rule.name: rule for rule in ruleset.rules}
         self.inhibiting = _inhibiting(ruleset)
+        self.sweeps = _sweeps(ruleset, self.sweeps)
         self.extras.clear()
         self.misfiring.clear()
 
@@ -189,8 +222,15 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
         transitions = tuple(
             (rule, rule.condition) for rule in rules if isinstance(rule.condition, Transition)
         )
+        recorded = tuple(
+            (rule, condition)
+            for rule, condition in transitions
+            if traits.history and condition.field == RECORDED
+        )
         plans[name] = Plan(
             transitions=transitions,
+            recorded=recorded,
+            paging=frozenset(phase for rule, _ in recorded for phase in rule.during),
             entering=_by_value(transitions),
             thresholds=thresholds,
             expressions=tuple(
@@ -209,6 +249,14 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
             ),
         )
     return plans
+
+
+def _sweeps(ruleset: Ruleset, known: Mapping[str, Sweep]) -> dict[str, Sweep]:
+    return {
+        name: known.get(name) or Sweep()
+        for name, traits in ruleset.sources.items()
+        if traits.history
+    }
 
 
 def _inhibiting(ruleset: Ruleset) -> frozenset[str]:
@@ -244,6 +292,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         rules={rule.name: rule for rule in ruleset.rules},
         awaited=set(ruleset.sources),
         inhibiting=_inhibiting(ruleset),
+        sweeps=_sweeps(ruleset, {}),
         silences={
             silence.id: silence for silence in sorted(loaded.silences, key=lambda each: each.id)
         },

@@ -20,6 +20,7 @@ from watcher.engine import (
     flapping,
     no_data,
     polls,
+    reading,
     receivers,
     remedy,
     sight,
@@ -35,9 +36,10 @@ from watcher.model import AlertState, Sight
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloaded:
-    """New rules are in force."""
+    """New rules are in force. At a start, nobody has watched since `unwatched_since`."""
 
     ruleset: Ruleset
+    unwatched_since: datetime | None = None
 
 
 Event = model.Event | Reloaded
@@ -64,14 +66,8 @@ def _tick(turn: Turn, _: model.Ticked) -> None:
     for timer in state.timers.take_due(turn.now):
         source = timer.key.partition("/")[0]
         seen = state.sight(source)
-        if timer.purpose is Purpose.SUPPRESSION:
-            suppression.look(turn)
-        elif timer.purpose is Purpose.INCIDENT:
-            turn.touch(timer.key)
-        elif timer.purpose is Purpose.SIGHT:
-            sight.look(turn, source)
-        elif timer.purpose is Purpose.PHASE:
-            polls.pass_edge(turn, timer.key)
+        if timer.purpose in _IN_ANY_CASE:
+            _IN_ANY_CASE[timer.purpose](turn, timer.key)
         elif source in state.awaited or seen is Sight.BLIND:
             continue
         elif timer.purpose is Purpose.DETAILS:
@@ -125,6 +121,8 @@ def _reload(turn: Turn, event: Reloaded) -> None:
     state, ruleset = turn.state, event.ruleset
     added = set(ruleset.sources) - set(state.ruleset.sources)
     state.obey(ruleset)
+    if event.unwatched_since is not None:
+        reading.start(turn, event.unwatched_since)
     suppression.look(turn)
     state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
@@ -156,11 +154,21 @@ def _release(turn: Turn, alert: model.Alert) -> None:
         turn.drop_alert(alert)
 
 
+# What needs no sight of a source, or looks for itself; each is called with the timer's key.
+_IN_ANY_CASE: Mapping[Purpose, Callable[[Turn, str], None]] = {
+    Purpose.SUPPRESSION: lambda turn, _: suppression.look(turn),
+    Purpose.INCIDENT: Turn.touch,
+    Purpose.SIGHT: sight.look,
+    Purpose.HISTORY: reading.tick,
+    Purpose.PHASE: polls.pass_edge,
+}
+
 _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     model.Polled: polls.answered,
     model.PollFailed: sight.failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.detailed,
+    model.HistoryRead: reading.read,
     model.AlternativesRead: alternatives.told,
     model.RemedyApproved: remedy.approve,
     model.RemedyRefused: remedy.refuse,

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     NO_DATA = "no data"  # a subject has been silent for long enough
     INCIDENT = "incident"  # people are to be told, reminded, or more of them
     SUPPRESSION = "suppression"  # a silence or a maintenance window begins or ends
+    HISTORY = "history"  # more of the vendor's own records may be read
     SIGHT = "sight"  # a failing source becomes blind, or a blind rule is due
 
 

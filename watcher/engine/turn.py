@@ -209,9 +209,16 @@ class Turn:
             )
         )
 
-    def note(self, identity: str, kind: model.EntryKind, text: str, *, notify: bool) -> None:
-        """Put words on a timeline that become one entry with others of this step and kind."""
-        self._notes.setdefault(identity, {}).setdefault(kind, []).append((text, notify))
+    def note(
+        self, identity: str, kind: model.EntryKind, text: str, *, notify: bool, once: bool = False
+    ) -> None:
+        """Put words on a timeline that become one entry with others of this step and kind.
+
+        `once` leaves out what this step has noted there already.
+        """
+        notes = self._notes.setdefault(identity, {}).setdefault(kind, [])
+        if not once or (text, notify) not in notes:
+            notes.append((text, notify))
         self.touch(identity)
 
     def flush(self, identity: str) -> None:
@@ -221,7 +228,8 @@ class Turn:
             notify = any(loud for _, loud in notes)
             more = len(texts) - _NAMED
             told = "; ".join(texts[:_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
-            text = texts[0] if len(texts) == 1 else f"{len(texts):,} alerts: {told}"
+            what = "late facts" if kind is model.EntryKind.LATE else "alerts"
+            text = texts[0] if len(texts) == 1 else f"{len(texts):,} {what}: {told}"
             self.write(identity, kind, text, notify=notify)
 
     def forget(self, key: str) -> None:
@@ -240,6 +248,8 @@ class Turn:
         state.missing.get(subject.source, {}).pop(key, None)
         state.samples.forget(key)
         state.extras.pop(key, None)
+        if sweep := state.sweeps.get(subject.source):
+            sweep.forget(key)
         self._subjects.pop(key, None)
         self._scenes.pop(key, None)
         self._samples = [sample for sample in self._samples if sample.subject != key]

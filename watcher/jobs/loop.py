@@ -18,6 +18,7 @@ from watcher.jobs.alternatives import Alternatives
 from watcher.jobs.bandwidths import Bandwidths
 from watcher.jobs.details import Details
 from watcher.jobs.diagnoses import Diagnoses
+from watcher.jobs.histories import Histories
 from watcher.jobs.work import Again, Done, Outcome, Pool
 from watcher.response import settings
 
@@ -60,6 +61,7 @@ class Jobs:
         )
         self._pools = (
             Details(sources).pool(),
+            Histories(sources).pool(),
             diagnoses.pool(),
             Alternatives(qualifier).pool(),
             Bandwidths(workshop=workshop, orderers=orderers, clock=clock).pool(),

@@ -40,6 +40,8 @@ from watcher.model.events import (
     Effect,
     Event,
     Forgotten,
+    HistoryNeeded,
+    HistoryRead,
     Misfired,
     Need,
     Noted,
@@ -60,6 +62,7 @@ from watcher.model.remedies import Remedy, RemedyStatus, format_mbps
 from watcher.model.silences import Matcher, Silence
 from watcher.model.subjects import (
     UNKNOWN,
+    Alarm,
     Booking,
     Details,
     FaultDomain,
@@ -71,12 +74,14 @@ from watcher.model.subjects import (
     Snapshot,
     SourceHealth,
     Subject,
+    Told,
     Window,
 )
 
 __all__ = [
     "UNKNOWN",
     "Acknowledged",
+    "Alarm",
     "Alert",
     "AlertState",
     "AlternativesNeeded",
@@ -104,6 +109,8 @@ __all__ = [
     "FaultyConfigError",
     "Forgotten",
     "HeldBackError",
+    "HistoryNeeded",
+    "HistoryRead",
     "Incident",
     "IncidentAlert",
     "IncidentStatus",
@@ -138,6 +145,7 @@ __all__ = [
     "Subject",
     "TemporaryError",
     "Ticked",
+    "Told",
     "Unacknowledged",
     "Unsilenced",
     "Window",

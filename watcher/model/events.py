@@ -7,11 +7,12 @@ Law: an event holds facts, never objects with behaviour, so that the journal can
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from watcher.model.alerts import Alert, Diagnosis, Entry, Incident, IncidentAlert
 from watcher.model.remedies import RemedyStatus
 from watcher.model.silences import Silence
-from watcher.model.subjects import Details, Observed, Sample, SourceHealth, Subject
+from watcher.model.subjects import Alarm, Details, Observed, Sample, SourceHealth, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,21 @@ class DetailsRead:
     subject: str
     details: Details | None
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRead:
+    """The vendor was asked what it recorded of a subject between two times.
+
+    Where that could not be had, `error` says why; `permanent`: waiting will not cure it.
+    """
+
+    subject: str
+    start: datetime
+    end: datetime
+    alarms: tuple[Alarm, ...] = ()
+    error: str = ""
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +197,7 @@ class ReceiverRecovered:
 # What may be put into the inbox: everything that the one writer does not observe by itself.
 Command = (
     DetailsRead
+    | HistoryRead
     | Diagnosed
     | DiagnosisWanted
     | AlternativesRead
@@ -211,6 +228,15 @@ class DetailsNeeded:
     """Fetch this subject's details now."""
 
     subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryNeeded:
+    """Read what the vendor recorded of this subject between two times, when there is time."""
+
+    subject: str
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +301,7 @@ Effect = (
     | Silence
     | Forgotten
     | DetailsNeeded
+    | HistoryNeeded
     | DiagnosisNeeded
     | AlternativesNeeded
     | BandwidthNeeded
@@ -283,4 +310,11 @@ Effect = (
 )
 
 # What a step may want to have done, by jobs and pollers.
-Need = DetailsNeeded | DiagnosisNeeded | AlternativesNeeded | BandwidthNeeded | PollNeeded
+Need = (
+    DetailsNeeded
+    | HistoryNeeded
+    | DiagnosisNeeded
+    | AlternativesNeeded
+    | BandwidthNeeded
+    | PollNeeded
+)

@@ -71,12 +71,40 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One stretch of the vendor's own alarm record, on the vendor's time. E.g. offline, "TS Loss".
+
+    `end` is None while it lasts.
+    """
+
+    state: str
+    message: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A stretch of time in which a rule's alert fired, or of which people were told late.
+
+    `end` is None while it lasts. `seen`: at its start a poll said so, hence the vendor recorded it.
+    """
+
+    rule: str
+    start: datetime
+    end: datetime | None = None
+    seen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """One thing watched, as it was last seen.
 
     `key` is SOURCE/ID. `fields` is what the vendor says now, `previous` the last known (not
     unknown) value that each changed field had before. `since` is when `fields` last changed, on
-    the time of observation. Equal `fields` mappings are shared between subjects.
+    the time of observation. Equal `fields` mappings are shared between subjects. The vendor's own
+    record of it, where there is one, has been judged up to `judged_until`; `told` is what people
+    know of the time after that.
     """
 
     key: str
@@ -92,6 +120,8 @@ class Subject:
     since: datetime
     vendor_time: datetime | None = None
     missed: int = 0  # complete polls in a row without it; 2 mean vanished, 3 after a mass loss
+    judged_until: datetime | None = None
+    told: tuple[Told, ...] = ()
 
     @property
     def id(self) -> str:

@@ -65,7 +65,9 @@ class Replay:
             case ports.RulesRead():
                 if record.what.last_success is not None:
                     yield from self._drive.wait(record.what.last_success)
-                yield from self._drive.restart(self._rules, record.at)
+                yield from self._drive.restart(
+                    self._rules, record.at, unwatched_since=record.what.last_success
+                )
             case _:
                 yield from self._drive.take(record.what, record.at)
         self._ahead.popleft()

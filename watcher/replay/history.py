@@ -10,30 +10,34 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from watcher import engine, model, ports
-from watcher.vendors.vyvx_details import Alarm
-
-_ONLINE = "online"
-_BADNESS = {"impaired": 1, "degraded": 2, "offline": 3}
+from watcher.engine import faults, record
 
 
 def records(
-    key: str, alarms: Sequence[Alarm], details: model.Details | None, since: datetime
+    key: str, alarms: Sequence[model.Alarm], details: model.Details | None, since: datetime
 ) -> Iterator[ports.Recorded]:
     """Give what a daemon would have recorded of this service (SOURCE/ID) since then."""
-    known = [alarm for alarm in alarms if alarm.state in _BADNESS]
-    edges = {at for alarm in known for at in (alarm.start, alarm.end) if at and at > since}
     # A service that was bad all along has come from good: else a rule with `from` would pass it by.
-    yield _poll(key, _ONLINE, since - timedelta(seconds=1))
+    yield _poll(key, record.ONLINE, since - timedelta(seconds=1))
     if details is not None:
         yield ports.Recorded(
             at=since - timedelta(seconds=1), what=model.DetailsRead(subject=key, details=details)
         )
-    before = _ONLINE
-    for at in sorted({since, *edges}):
-        state = _state(known, at)
-        if state != before:
-            yield _poll(key, state, at)
-            before = state
+    before, at = record.ONLINE, since
+    for each in record.stretches(alarm for alarm in alarms if faults.badness(alarm.state) > 0):
+        if each.end is not None and each.end <= since:
+            continue
+        start = max(each.start or since, since)
+        if before != record.ONLINE and at < start:
+            yield _poll(key, record.ONLINE, at)
+            before = record.ONLINE
+        if each.state != before:
+            yield _poll(key, each.state, start)
+        before, at = each.state, each.end or start
+        if each.end is None:
+            return
+    if before != record.ONLINE:
+        yield _poll(key, record.ONLINE, at)
 
 
 def key_of(name: str, rules: engine.Ruleset) -> str:
@@ -47,15 +51,6 @@ def key_of(name: str, rules: engine.Ruleset) -> str:
     raise model.PermanentError(
         f"{name!r} is of no source of Vyvx: write SOURCE/ID; there is {', '.join(known) or 'none'}"
     )
-
-
-def _state(alarms: Sequence[Alarm], at: datetime) -> str:
-    there = [
-        alarm.state
-        for alarm in alarms
-        if (alarm.start is None or alarm.start <= at) and (alarm.end is None or alarm.end > at)
-    ]
-    return max(there, key=_BADNESS.__getitem__, default=_ONLINE)
 
 
 def _poll(key: str, state: str, at: datetime) -> ports.Recorded:

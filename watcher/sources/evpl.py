@@ -72,6 +72,12 @@ class EvplSource:
         """Refuse: Orange tells a line's labels with its samples and nothing else."""
         raise model.PermanentError(f"{subject} has no details: Orange offers none for EVPL lines")
 
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """Refuse: its samples are all that Orange records of a line."""
+        raise model.PermanentError(f"{subject} has no alarm record between {start} and {end}")
+
     def snapshot(self, answer: evpl.Utilization, start: datetime) -> model.Snapshot:
         """Make a snapshot of what was measured since `start`."""
         lines: dict[str, list[evpl.Line]] = {}

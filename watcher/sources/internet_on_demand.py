@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 
 from watcher import model
@@ -39,6 +41,12 @@ class InternetOnDemandSource:
     async def details(self, subject: str) -> model.Details:
         """Refuse: the list tells everything."""
         raise model.PermanentError(f"{subject} has no details: the list of connections tells all")
+
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """Refuse: nobody records what a connection was."""
+        raise model.PermanentError(f"{subject} has no alarm record between {start} and {end}")
 
     def _translate(self, identity: str, reading: object) -> model.Observed:
         if not isinstance(reading, internet_on_demand.Connection):

@@ -32,6 +32,10 @@ class VyvxSource(Polled):
     pre_roll: Duration = Field(
         timedelta(minutes=15), description="How long before its start a reservation is in pre-roll"
     )
+    history: Duration = Field(
+        timedelta(minutes=15),
+        description="How often Lumen's own alarm record of a reservation on air is read; 0: never",
+    )
 
 
 class EvplSource(Polled):

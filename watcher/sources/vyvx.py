@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import structlog
 
@@ -54,6 +55,12 @@ class VyvxSource:
     async def details(self, subject: str) -> model.Details:
         """Ask for one reservation's name, route, notes and bookings."""
         return await self._client.details(subject.partition("/")[2])
+
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """Ask for the alarms that Lumen recorded of one reservation."""
+        return await self._client.history(subject.partition("/")[2], start, end)
 
     def _shared_fields(self, reading: vyvx.Service) -> Mapping[str, model.Scalar]:
         state, ingress = self._known(reading.state), self._known(reading.ingress_state)

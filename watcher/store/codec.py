@@ -59,10 +59,12 @@ INCIDENT_ALERT = Document(model.IncidentAlert)
 ENTRY = Document(model.Entry)
 SILENCE = Document(model.Silence)
 RECEIPT = Document(model.Receipt)
+HISTORY_NEEDED = Document(model.HistoryNeeded)
 CHANGE = Document(ports.Change)
 
 _COMMANDS: dict[str, type[model.Command]] = {
     "details_read": model.DetailsRead,
+    "history_read": model.HistoryRead,
     "diagnosed": model.Diagnosed,
     "alternatives_read": model.AlternativesRead,
     "remedy_approved": model.RemedyApproved,

@@ -273,6 +273,17 @@ class Consequences:
         ]
         rows += [
             {
+                "kind": "history",
+                "key": wanted.subject,
+                "incident": "",
+                "service_id": "",
+                **new,
+                "data": codec.encode(wanted),
+            }
+            for wanted in changes.history.values()
+        ]
+        rows += [
+            {
                 "kind": "diagnose",
                 "key": wanted.run,
                 "incident": wanted.incident,

@@ -22,6 +22,7 @@ class Changes:
     entries: list[model.Entry] = field(default_factory=list)
     silences: dict[str, model.Silence] = field(default_factory=dict)
     details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
+    history: dict[str, model.HistoryNeeded] = field(default_factory=dict)
     diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
     alternatives: list[model.AlternativesNeeded] = field(default_factory=list)
     bandwidths: list[model.BandwidthNeeded] = field(default_factory=list)
@@ -29,9 +30,13 @@ class Changes:
     @property
     def only_health(self) -> bool:
         """Whether nothing but the health of a source is told."""
+        return self.only_subjects and not self.subjects
+
+    @property
+    def only_subjects(self) -> bool:
+        """Whether nothing but that, and what subjects are, is told; what is to be read is none."""
         return not (
             self.forgotten
-            or self.subjects
             or self.samples
             or self.alerts
             or self.incidents
@@ -69,6 +74,8 @@ def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901, PLR0912  
                 changes.silences[effect.id] = effect
             case model.DetailsNeeded():
                 changes.details[effect.subject] = effect
+            case model.HistoryNeeded():
+                changes.history[effect.subject] = effect
             case model.DiagnosisNeeded():
                 changes.diagnoses[effect.run] = effect
             case model.AlternativesNeeded():

@@ -171,6 +171,8 @@ async def _is_news(
     connection: AsyncConnection, commit: ports.Commit, changes: effects.Changes
 ) -> bool:
     """Tell whether a replay could miss this event: a poll that changed nothing it cannot."""
+    if isinstance(commit.event, model.HistoryRead) and changes.only_subjects:
+        return bool(commit.event.alarms)  # that there was nothing decides nothing later either
     if (
         not changes.only_health
         or commit.note

@@ -186,7 +186,7 @@ jobs = Table(
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
     Column("holder", Text),  # the daemon's session
-    Column("data", Text),  # a change of bandwidth, and how far it is
+    Column("data", Text),  # what is to be read, or a change of bandwidth and how far it is
     Index("ix_jobs_due", "kind", "due"),
 )
 

@@ -6,14 +6,16 @@ Law: a job belongs to the token of its last claim; whoever holds an older one wr
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import clock, model, ports
 from watcher.store import codec, ledger, tables
 from watcher.store.database import Database
+
+Noun = TypeVar("Noun")
 
 _HOUR = timedelta(hours=1)
 
@@ -63,7 +65,8 @@ class Workshop:
                 attempts=row.attempts + 1,
                 token=token,
                 due=row.due,
-                change=None if row.data is None else codec.CHANGE.decode(row.data),
+                change=_data(row, "bandwidth", codec.CHANGE),
+                record=_data(row, "history", codec.HISTORY_NEEDED),
             )
             for row in rows
         ]
@@ -179,6 +182,11 @@ class Workshop:
         await connection.execute(
             select(lease.c.name).where(lease.c.name == turn["name"]).with_for_update()
         )
+
+
+def _data(row: Row[Any], kind: str, document: codec.Document[Noun]) -> Noun | None:
+    """Read what a job of one kind has to know beside its key."""
+    return document.decode(row.data) if row.kind == kind and row.data is not None else None
 
 
 def new_token() -> int:

@@ -96,7 +96,7 @@ class Client:
 
     async def history(
         self, service: str, start: datetime, end: datetime
-    ) -> tuple[vyvx_details.Alarm, ...]:
+    ) -> tuple[model.Alarm, ...]:
         """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
         query = [("start", moments.write(start)), ("end", moments.write(end))]
         reply = await self._api.get(f"{_path(service)}/history", query=query, about_one=True)

@@ -5,7 +5,6 @@ Law: one malformed part costs only itself; without a name there are no details.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,16 +17,6 @@ log = structlog.get_logger()
 
 MOST_NOTES = 20
 _FIRST = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
-    """One stretch of alarm history; `end` is None while it lasts. E.g. offline, "TS Loss"."""
-
-    state: str
-    message: str = ""
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 def read_details(reply: wire.Reply, service: str) -> model.Details:
@@ -54,12 +43,12 @@ def read_details(reply: wire.Reply, service: str) -> model.Details:
     )
 
 
-def read_history(reply: wire.Reply, service: str) -> tuple[Alarm, ...]:
+def read_history(reply: wire.Reply, service: str) -> tuple[model.Alarm, ...]:
     """Read alarms, oldest first; an entry without a state is left out. Raises TemporaryError."""
     history = _entry(reply, service).get("history")
     events = history.get("events") if isinstance(history, dict) else None
     alarms = [
-        Alarm(
+        model.Alarm(
             state=state.casefold(),
             message=texts.clean(texts.written(event.get("message"))),
             start=(window := _window(event.get("interval"))).start,
