@@ -217,6 +217,18 @@ async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, shelf
         await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
 
 
+async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_address(
+    serve, shelf, look
+):
+    async with serve(token="open-sesame", reporter=library.bad_night(shelf)) as site:
+        page = await look()
+        await page.clock.install()
+        await page.goto(site.url.replace("http://", "http://wall:open-sesame@"))
+        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Sight.BLIND)
+        await page.clock.run_for(6_000)
+        await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
+
+
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
