@@ -87,12 +87,14 @@ class Leader:
             health=self._health,
         )
         for name, source in self._sources.items():
+            known = [one for one in state.subjects.values() if one.source == name]
+            source.resume(known)
             self.pollers[name] = poller.Poller(
                 source,
                 self._keys[name],
                 submit=writer.submit,
                 clock=self._clock,
-                known=[one.id for one in state.subjects.values() if one.source == name],
+                known=[one.id for one in known],
             )
             self.pollers[name].schedule(self._scheduler)
         self._scheduler.add_job(self._prune, "cron", hour=RETENTION_HOUR, id="retention")

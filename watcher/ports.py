@@ -5,7 +5,7 @@ Law: an adapter implements a port and imports no loop; a loop imports ports and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,9 @@ class Source(Protocol):
 
     async def poll(self) -> model.Snapshot:
         """Ask the vendor for everything once. Raises TemporaryError or PermanentError."""
+
+    def resume(self, known: Iterable[model.Subject]) -> None:
+        """Go on after what is known of these subjects; called before the first poll."""
 
     async def details(self, subject: str) -> model.Details:
         """Ask for one subject (its key) alone. Raises TemporaryError or PermanentError."""

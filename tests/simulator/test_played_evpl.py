@@ -238,3 +238,12 @@ async def test_a_code_of_the_catalogue_ends_a_poll(play, status, code, kind):
         )
         with pytest.raises(kind, match=f"answered {status}: code {code}, m, d"):
             await source.poll()
+
+
+@pytest.mark.covers("evpl/watermark")
+async def test_a_week_of_a_page_full_of_lines_is_read(play, clock):
+    lines = ", ".join(f"L{number}: {{}}" for number in range(50))
+    async with play(f"world: {{evpl: {{lines: {{{lines}}}}}}}") as (_, source):
+        await source.poll()
+        clock.advance(7 * 86_400)
+        assert len((await source.poll()).samples) >= 7 * 288 * 50

@@ -114,6 +114,36 @@ async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed,
     ]
 
 
+@pytest.mark.covers("evpl/watermark")
+async def test_it_asks_from_the_newest_sample_of_the_line_that_is_furthest_behind(feed, clock):
+    three_hours = 180
+    both = answer(line({0: 1}), line({three_hours: 1}, name="LD2"))
+    long_silent = answer(line({0: 1}), line({2 * 24 * 60: 1}, name="LD3"))
+    one = feed(both, answer(line({0: 1})), long_silent, answer())
+    for _ in range(4):
+        await one.poll()
+    starts = [NOON - start for start, _ in one._client.asked]
+    hour = timedelta(hours=1)
+    assert starts == [
+        hour,
+        3 * hour + timedelta(minutes=15),
+        hour,  # LD2 is gone
+        hour,  # LD3 has been silent for longer than a day
+    ]
+
+
+@pytest.mark.covers("evpl/watermark")
+async def test_after_a_restart_it_goes_on_where_the_last_one_was(feed):
+    one = feed(answer())
+    times = {"evpl/LD1": ago(300), "evpl/LD2": None}
+    one.resume(
+        model.Subject(key=key, source="evpl", fields={}, since=NOON, vendor_time=at)
+        for key, at in times.items()
+    )
+    await one.poll()
+    assert one._client.asked == [(ago(300) - timedelta(minutes=15), NOON)]
+
+
 @pytest.mark.covers("evpl/gap")
 async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
     one = feed(answer(line({5: 40})), answer(line({})))

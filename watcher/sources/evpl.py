@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
@@ -19,6 +19,7 @@ from watcher.vendors import evpl
 METRIC = "utilization"
 MOST = 110.0  # percent; above it the unit is wrong, not the line full
 FARTHEST = timedelta(days=7)  # how far back a gap is asked for
+LONGEST_LAG = timedelta(days=1)  # a line further behind the others holds no poll back
 _DIRECTIONS = {
     **dict.fromkeys(("in", "ingress", "rx", "receive", "received", "input", "download"), "in"),
     **dict.fromkeys(("out", "egress", "tx", "transmit", "sent", "output", "upload"), "out"),
@@ -43,8 +44,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class EvplSource:
     """One operator's lines. Raises what its client raises; it has no details.
 
-    Each poll asks from the newest sample, less three spacings, and at least for `window`, since
-    samples arrive late. Only samples that are new or corrected are passed on.
+    Each poll asks from the newest sample of the line that is furthest behind, less three spacings,
+    and at least for `window`, since samples arrive late. Only samples that are new or corrected are
+    passed on.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class EvplSource:
         self._config = config
         self._client = client
         self._clock = clock
-        self._newest: datetime | None = None
+        self._newest: dict[str, datetime] = {}  # by line
         self._readings: dict[str, Reading] = {}
         self._passed_on: dict[tuple[str, str, datetime], float] = {}
         self._said: set[str] = set()
@@ -63,10 +65,16 @@ class EvplSource:
         """Ask for the utilisation of all lines since a little before the newest sample."""
         now = self._clock.now()
         start = now - self._config.window
-        if self._newest is not None:
-            start = min(start, self._newest - 3 * self._config.granularity)
+        if self._newest:
+            last = max(self._newest.values())
+            behind = min(at for at in self._newest.values() if last - at <= LONGEST_LAG)
+            start = min(start, behind - 3 * self._config.granularity)
         start = max(start, now - FARTHEST)
         return self.snapshot(await self._client.utilization(start, now), start)
+
+    def resume(self, known: Iterable[model.Subject]) -> None:
+        """Ask from the newest samples of these lines on: those that another start has kept."""
+        self._newest |= {one.id: one.vendor_time for one in known if one.vendor_time is not None}
 
     async def details(self, subject: str) -> model.Details:
         """Refuse: Orange tells a line's labels with its samples and nothing else."""
@@ -89,15 +97,16 @@ class EvplSource:
         readings = {i: self._reading(lines[i][-1], series[i]) for i in lines}
         self._readings |= readings
         samples = self._fresh(series, start)
-        times = [reading.at for reading in readings.values() if reading.at is not None]
-        if times:
-            self._newest = max([*times, *([self._newest] if self._newest else [])])
+        times = {i: reading.at for i, reading in readings.items() if reading.at is not None}
+        if answer.complete and readings:  # a line that is gone is waited for no longer
+            self._newest = {i: at for i, at in self._newest.items() if i in readings}
+        self._newest |= times
         return model.Snapshot(
             readings=readings,
             translate=self._translate,
             complete=answer.complete,
             samples=samples,
-            vendor_time=max(times, default=None),
+            vendor_time=max(times.values(), default=None),
             remarks=tuple(remarks.values()),
         )
 

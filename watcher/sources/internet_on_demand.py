@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
@@ -37,6 +38,9 @@ class InternetOnDemandSource:
             complete=inventory.complete and not inventory.unreadable,
             remarks=_remarks(inventory),
         )
+
+    def resume(self, known: Iterable[model.Subject]) -> None:
+        """Do nothing: each poll tells everything."""
 
     async def details(self, subject: str) -> model.Details:
         """Refuse: the list tells everything."""

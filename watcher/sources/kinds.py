@@ -20,7 +20,9 @@ def build(name: str, config: settings.Source, account: http.Account) -> ports.So
             return vyvx.VyvxSource(name, vyvx_client.Client(api))
         case settings.EvplSource():
             client = evpl_client.Client(
-                http.Api(account, config.base_url, timeout=config.timeout),
+                http.Api(
+                    account, config.base_url, timeout=config.timeout, cap=evpl_client.PAGE_CAP
+                ),
                 operator_code=config.operator_code,
                 application_id=config.application_id,
                 granularity=config.granularity,

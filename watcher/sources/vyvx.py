@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import structlog
@@ -51,6 +51,9 @@ class VyvxSource:
             unreadable=statuses.unreadable,
             vendor_time=statuses.time,
         )
+
+    def resume(self, known: Iterable[model.Subject]) -> None:
+        """Do nothing: each poll tells everything."""
 
     async def details(self, subject: str) -> model.Details:
         """Ask for one reservation's name, route, notes and bookings."""

@@ -37,6 +37,8 @@ from watcher import model
 from watcher.vendors import http, moments, texts, wire
 
 MOST_PAGES = 100
+# A page of 400 lines has 45 MB when a week is back-filled; give the Api this cap.
+PAGE_CAP = 50 * wire.MEGABYTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
