@@ -382,3 +382,54 @@ def test_a_rule_that_is_taken_away_withdraws_its_proposal(w):
     w.ruleset = replace(w.ruleset, rules=())
     w.step(engine.Reloaded(ruleset=w.ruleset))
     assert kinds(w)[-1] == "withdrawn"
+
+
+def bought(remedy=RAISE):
+    """A world in which it is an alert to have another bandwidth than the one bought."""
+    w = lines(remedy, inventory=Book(iod_77133831778=engine.Extra(expected_mbps=500.0)))
+    differs = engine.Expression(holds=lambda seen: seen["bandwidth_mbps"] != seen["expected_mbps"])
+    rules = (*w.ruleset.rules, rule("iod-bandwidth", differs, ("iod",), hold=minutes(5)))
+    w = World(replace(w.ruleset, rules=rules))
+    connect(w)
+    return w
+
+
+def complains(w):
+    return w.alert(KEY, "iod-bandwidth")
+
+
+def test_no_rule_complains_of_a_bandwidth_that_is_raised_for_the_time_being():
+    w = bought()
+    wanted = applied(w)
+    connect(w, 2000.0, minutes(1))
+    assert complains(w) is None
+    w.restart()
+    connect(w, 2000.0, minutes(10))
+    assert complains(w) is None
+    effects = w.poll(minutes(11), a="online")
+    (back,) = of_kind(effects, model.BandwidthNeeded)
+    connect(w, 500.0, minutes(12))  # before the job has seen it
+    news(w, back, RemedyStatus.APPLIED, minutes(12))
+    connect(w, 500.0, minutes(20))
+    assert complains(w) is None
+    connect(w, 2000.0, minutes(21))  # somebody else did this
+    assert complains(w) == "pending"
+    assert wanted.order != back.order
+
+
+def test_one_that_is_raised_for_good_is_another_than_was_bought():
+    w = bought(replace(RAISE, revert=False))
+    applied(w)
+    connect(w, 2000.0, minutes(1))
+    assert complains(w) == "pending"
+
+
+def test_it_is_judged_again_although_its_bandwidth_does_not_change_any_more():
+    w = bought(replace(RAISE, revert=False))
+    break_down(w)
+    wanted = approve(w)
+    connect(w, 2000.0, minutes(1))
+    assert complains(w) is None
+    news(w, wanted, RemedyStatus.APPLIED, minutes(1))
+    connect(w, 2000.0, minutes(2))
+    assert complains(w) == "pending"

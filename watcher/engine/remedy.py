@@ -222,6 +222,7 @@ def _keep(
     if remedy.status in _LAST and remedy.ended_at is None:
         remedy = replace(remedy, ended_at=turn.now)
     turn.keep_incident(turn.state.incidents[identity], remedy=remedy)
+    turn.state.note_remedies()
     asked_nobody = remedy.status is RemedyStatus.APPROVED and not by
     beginning = asked_nobody and not remedy.reverting
     data: dict[str, model.Scalar] = {

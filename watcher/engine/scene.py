@@ -37,6 +37,7 @@ class Scene:
         bookings: tuple[model.Booking, ...] = (),
         now: datetime | None = None,
         vanished: bool = False,
+        changing: tuple[float, ...] = (),
     ) -> None:
         self._ruleset = ruleset
         self.key = key
@@ -49,6 +50,7 @@ class Scene:
         self._bookings = bookings
         self._now = now
         self._vanished = vanished
+        self._changing = changing  # the bandwidths that a remedy moves it between
 
     @classmethod
     def of_source(
@@ -101,6 +103,14 @@ class Scene:
         return phases.phase(self._bookings, self._now, self._ruleset.sources[self.source].pre_roll)
 
     @property
+    def expected_mbps(self) -> float | None:
+        """What was bought; while a remedy changes that, what it has, before or after."""
+        mbps = self.fields.get("bandwidth_mbps")
+        if isinstance(mbps, int | float) and mbps in self._changing:
+            return float(mbps)
+        return self.extra.expected_mbps
+
+    @property
     def kind(self) -> str:
         """The kind of its source."""
         return self._ruleset.sources[self.source].kind
@@ -123,7 +133,7 @@ class Scene:
                 "phase": self.phase.value,
                 "vanished": self._vanished,
                 "fault_domain": str(self.fault_domain),
-                "expected_mbps": self.extra.expected_mbps,
+                "expected_mbps": self.expected_mbps,
             }
         )
 
@@ -145,7 +155,7 @@ class Scene:
             "severity": str(rule.severity),
             "phase": self.phase.value,
             "fault_domain": str(self.fault_domain),
-            "expected_mbps": self.extra.expected_mbps,
+            "expected_mbps": self.expected_mbps,
             "value": value,
             "was": was or "",
             "since": stamp(since),

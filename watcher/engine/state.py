@@ -109,6 +109,7 @@ class State:
     gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of a source
     misfiring: set[tuple[str, str]] = field(default_factory=set)
     extras: dict[str, Extra] = field(default_factory=dict)
+    changing: dict[str, tuple[float, float]] = field(default_factory=dict)  # by connection: Mbit/s
     timers: Timers = field(default_factory=Timers)
     nothing: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 unlabelled subjects
 
@@ -128,6 +129,7 @@ class State:
             bookings=subject.bookings,
             now=now,
             vanished=subject.missed >= 2,
+            changing=self.changing.get(key, ()),
         )
 
     def sight(self, source: str) -> model.Sight:
@@ -190,6 +192,19 @@ class State:
             key = (incident.rule, incident.group)
             if self.latest.get(key) == identity:
                 del self.latest[key]
+
+    def note_remedies(self) -> None:
+        """Work out which connections a remedy is changing, or has changed for the time being."""
+        live = [
+            each.remedy
+            for each in self.incidents.values()
+            if each.remedy is not None and each.remedy.is_in_force
+        ]
+        changing = {each.connection: (each.from_mbps or 0.0, each.to_mbps) for each in live}
+        for connection in self.changing.keys() - changing.keys():
+            # Its next poll judges it again, by what was bought.
+            self.passed.setdefault(connection.partition("/")[0], {})[connection] = None
+        self.changing = changing
 
     def obey(self, ruleset: Ruleset) -> None:
         """Take on new rules."""
@@ -329,6 +344,7 @@ def _restore_incidents(state: State, loaded: ports.Loaded) -> None:
         (each.resolved_at, each.id) for each in loaded.incidents if each.resolved_at
     ):
         state.resolved.append((resolved_at, identity))
+    state.note_remedies()
 
 
 def saved(state: State) -> ports.Loaded:

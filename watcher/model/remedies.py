@@ -66,6 +66,11 @@ class Remedy:
         return self.ended_at is None and self.status in _UNDER_WAY
 
     @property
+    def is_in_force(self) -> bool:
+        """Whether the connection has, or may have, another bandwidth because of it for a while."""
+        return self.ended_at is None and self.status is not RemedyStatus.PROPOSED
+
+    @property
     def id(self) -> str:
         """The connection's id at the vendor."""
         return self.connection.partition("/")[2]
