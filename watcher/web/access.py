@@ -1,6 +1,6 @@
 """Who may read: whoever has the token; without one, whoever asks for loopback by its own name.
 
-Law: a token is compared in constant time. Why Basic and no cookie: docs/decisions/0005.
+Law: a token is compared in constant time. Why Basic and no cookie: docs/decisions/0006.
 """
 
 from __future__ import annotations
