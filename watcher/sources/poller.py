@@ -148,12 +148,13 @@ class Poller:
         permanent = isinstance(error, model.PermanentError)
         text = str(error)
         complaint = _without_particulars(text)
-        if complaint != self._complaint:
+        held_back = isinstance(error, model.HeldBackError)  # then nothing was asked that failed
+        if complaint != self._complaint and not (held_back and self._complaint):
             log.warning("poll failed", source=self.name, error=text, permanent=permanent)
-        self._complaint = complaint
+            self._complaint = complaint
         asked = error.delay if isinstance(error, model.TemporaryError) else None
         wait = asked or 0.0
-        if not isinstance(error, model.HeldBackError):  # then nothing was asked that failed
+        if not held_back:
             self._failures += 1
             wait = max(wait, self._backoff(permanent=permanent))
         self._earliest = self._latest = self._clock.monotonic() + wait * (1 + self._jitter() / 5)

@@ -6,6 +6,8 @@ everybody ask again. A poll goes first; what asks about one subject tries only w
 
 from __future__ import annotations
 
+import math
+
 import structlog
 
 from watcher import model
@@ -41,7 +43,7 @@ class Circuit:
         if left > 0:
             raise model.HeldBackError(
                 f"the vendor of account {self._account!r} does not answer ({self._last}):"
-                f" nothing is asked for {left:.0f} s",
+                f" nothing is asked for {math.ceil(left)} s",
                 delay=left,
             )
         self._tried = now
