@@ -322,6 +322,26 @@ async def test_a_budget_that_is_used_up_stops_calls_until_next_month(
     assert meter.spent == {("orange", "2026-03"): 2, ("orange", "2026-04"): 1}
 
 
+@pytest.mark.covers("http/budget-for-polls")
+async def test_what_can_be_spared_leaves_the_budget_to_polls(
+    vendor, connect, mpa_account, clock, meter
+):
+    vendor.replies(body=b"{}")
+    api = connect(mpa_account.model_copy(update={"calls_per_month": 310}), name="vyvx")
+    clock.time = datetime(2026, 3, 2, tzinfo=UTC)  # ten calls for each day, and eight to spare
+    for _ in range(8):
+        await api.get("/history", errand=http.Errand.SPARE)
+    with pytest.raises(model.HeldBackError, match="keeps its calls of 2026-03 for polls"):
+        await api.get("/history", errand=http.Errand.SPARE)
+    for _ in range(20):
+        await api.get("/status")
+    clock.time = datetime(2026, 3, 3, tzinfo=UTC)
+    with pytest.raises(model.HeldBackError):  # polls have used what this day gave
+        await api.get("/history", errand=http.Errand.SPARE)
+    await api.get("/details", errand=http.Errand.ONE)
+    assert meter.spent == {("vyvx", "2026-03"): 29}
+
+
 @pytest.mark.covers("http/budget")
 async def test_the_budget_counts_each_request_that_leaves(vendor, connect, mpa_account, meter):
     vendor.replies(status=502)

@@ -56,6 +56,6 @@ class Client:
             "/ServiceAssurance/v2/Diagnostics/service/detail",
             query=[("serviceId", service_id)],
             headers={"Accept": "application/json"},
-            about_one=True,
+            errand=http.Errand.ONE,
         )
         return Answer(raw=reply.body, content=wire.read_object(reply))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 import aiohttp
 import msgspec
@@ -25,6 +26,22 @@ from watcher import model
 from watcher.clock import Clock
 from watcher.ports import Meter
 from watcher.vendors import auth, circuit, faults, settings, wire
+
+_SPARE_SECONDS = 3_600.0  # until more of the month is over
+SPARE_SHARE = 0.8  # of what a budget gives by now; the rest is for what is asked in need
+
+
+class Errand(Enum):
+    """What a GET is for."""
+
+    POLL = auto()  # a whole source: it shows whether the vendor is there
+    ONE = auto()  # one subject, and somebody waits; it may fail for reasons of its own
+    SPARE = auto()  # one subject, and nobody waits: polls need the budget more
+
+    @property
+    def about_one(self) -> bool:
+        """Whether it says little about the vendor."""
+        return self is not Errand.POLL
 
 
 def _is_unauthorized(reply: wire.Reply) -> bool:
@@ -56,11 +73,12 @@ class Account:
         self._quiet_until = 0.0  # on the monotonic clock
         self._pace = AsyncLimiter(1, 1 / account.calls_per_second) if account else None
 
-    async def admit(self, *, about_one: bool) -> None:
+    async def admit(self, errand: Errand) -> None:
         """Wait for this account's turn and count the call.
 
         Raises HeldBackError while the vendor has asked for silence or does not answer at all, and
-        when this month's budget is used up; its delay ends with that, or with the month.
+        when this month's budget is used up; its delay ends with that, or with the month. What can
+        be spared has only a share of what the budget gives for the time that has passed.
         """
         left = self._quiet_until - self.clock.monotonic()
         if left > 0:
@@ -69,13 +87,22 @@ class Account:
                 f" {left:.0f} s",
                 delay=left,
             )
-        self.circuit.admit(about_one=about_one)
+        self.circuit.admit(about_one=errand.about_one)
         if self._pace is not None:
             await self._pace.acquire()
         if not self._budget:
             return
         now = self.clock.now()
         month = f"{now:%Y-%m}"
+        if errand is Errand.SPARE:
+            by_now = int(SPARE_SHARE * self._budget * _passed(now))
+            if by_now and await self._meter.spend(self._name, month, by_now):
+                return
+            raise model.HeldBackError(
+                f"account {self._name!r} keeps its calls of {month} for polls: see calls_per_month"
+                f" of [accounts.{self._name}]",
+                delay=_SPARE_SECONDS,
+            )
         if not await self._meter.spend(self._name, month, self._budget):
             raise model.HeldBackError(
                 f"account {self._name!r} has used its {self._budget} calls of {month}:"
@@ -118,13 +145,12 @@ class Api:
         *,
         query: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
-        about_one: bool = False,
+        errand: Errand = Errand.POLL,
     ) -> wire.Reply:
         """Ask for `path` (percent-encoded, with its leading slash); the reply's status is 200.
 
         A failure that may be a blip is tried again a few times; a timeout is not, nor an answer
-        that asks for a delay. What is asked `about_one` subject may fail for reasons of its own,
-        so it does not speak against the vendor. Raises TemporaryError or PermanentError.
+        that asks for a delay. Raises TemporaryError or PermanentError.
         """
         url = URL(self._base_url + path, encoded=True).with_query(list(query))
         async for attempt in stamina.retry_context(
@@ -136,7 +162,7 @@ class Api:
             wait_jitter=0.5,
         ):
             with attempt:
-                return await self._ask(url, headers or {}, about_one=about_one)
+                return await self._ask(url, headers or {}, errand)
         raise AssertionError("a retry context returns or raises")
 
     async def send(
@@ -157,9 +183,9 @@ class Api:
         url = URL(self._base_url + path, encoded=True)
         body = msgspec.json.encode(content)
         told = {"Content-Type": "application/json", **(headers or {})}
-        signed, reply = await self._exchange(verb, url, told, body, about_one=True)
+        signed, reply = await self._exchange(verb, url, told, Errand.ONE, body)
         if is_token_refused(reply) and self._account.auth.renew(signed):
-            _, reply = await self._exchange(verb, url, told, body, about_one=True)
+            _, reply = await self._exchange(verb, url, told, Errand.ONE, body)
         return reply
 
     def refusal(
@@ -183,14 +209,14 @@ class Api:
     def _is_worth_another_try(self, error: Exception) -> bool:
         return _is_blip(error) and not self._account.circuit.trouble
 
-    async def _ask(self, url: URL, headers: Mapping[str, str], *, about_one: bool) -> wire.Reply:
-        signed, reply = await self._exchange("GET", url, headers, about_one=about_one)
+    async def _ask(self, url: URL, headers: Mapping[str, str], errand: Errand) -> wire.Reply:
+        signed, reply = await self._exchange("GET", url, headers, errand)
         if _is_unauthorized(reply) and self._account.auth.renew(signed):
-            _, reply = await self._exchange("GET", url, headers, about_one=about_one)
+            _, reply = await self._exchange("GET", url, headers, errand)
         if reply.status == 200:
             return reply
-        refusal = self.refusal(reply, about_one=about_one)
-        if reply.status >= 500 and not about_one:
+        refusal = self.refusal(reply, about_one=errand.about_one)
+        if reply.status >= 500 and not errand.about_one:
             self._account.circuit.failed(refusal)
         raise refusal
 
@@ -199,11 +225,10 @@ class Api:
         verb: str,
         url: URL,
         headers: Mapping[str, str],
+        errand: Errand,
         content: bytes | None = None,
-        *,
-        about_one: bool,
     ) -> tuple[dict[str, str], wire.Reply]:
-        await self._account.admit(about_one=about_one)
+        await self._account.admit(errand)
         try:
             signed = await self._account.auth.headers(verb, url)
         except faults.RateLimitedError:
@@ -225,7 +250,7 @@ class Api:
             self._account.circuit.failed(error)
             raise
         except model.TemporaryError as error:
-            if not about_one:
+            if not errand.about_one:
                 self._account.circuit.failed(error)
             if verb == "GET":
                 raise
@@ -255,6 +280,12 @@ def _is_blip(error: Exception) -> bool:
         and not isinstance(error, wire.TimedOutError)
         and error.delay is None
     )
+
+
+def _passed(now: datetime) -> float:
+    """Tell how much of the month is over, from 0 to 1."""
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (now - first) / (_next_month(now) - first)
 
 
 def _next_month(now: datetime) -> datetime:

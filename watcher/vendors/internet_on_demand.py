@@ -109,7 +109,7 @@ class Connections:
     async def one(self, connection: str) -> Connection:
         """`GET /internet-on-demand/connections/{id}`: PermanentError when there is none."""
         reply = await self._api.get(
-            f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS, about_one=True
+            f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS, errand=http.Errand.ONE
         )
         found = self._read(wire.read_object(reply))
         if found is None:

@@ -97,7 +97,7 @@ class Naas:
 
     async def _item(self, connection: str) -> dict[str, Any]:
         """Look one up by its id, which may fail while a change is pending; then in the list."""
-        reply = await self._page([("serviceId", connection)], about_one=True)
+        reply = await self._page([("serviceId", connection)], http.Errand.ONE)
         items = iod.listed(wire.read_object(reply), "serviceInventory", reply.place)
         found = forms.by_id(items, connection)
         if found is None:
@@ -136,10 +136,10 @@ class Naas:
                 break  # the page repeats or is empty, though there was to be more
         return list(items.values()), False
 
-    async def _page(self, query: list[tuple[str, str]], *, about_one: bool = False) -> wire.Reply:
-        return await self._api.get(
-            _INVENTORY, query=query, headers=self._headers, about_one=about_one
-        )
+    async def _page(
+        self, query: list[tuple[str, str]], errand: http.Errand = http.Errand.POLL
+    ) -> wire.Reply:
+        return await self._api.get(_INVENTORY, query=query, headers=self._headers, errand=errand)
 
     def _read(self, item: object) -> iod.Connection | None:
         """Read one service; status and characteristics may also stand at item level."""

@@ -83,7 +83,7 @@ class Client:
 
     async def status(self, service: str) -> Service:
         """`GET /customer/service/{id}/status`: one reservation."""
-        reply = await self._api.get(f"{_path(service)}/status", about_one=True)
+        reply = await self._api.get(f"{_path(service)}/status", errand=http.Errand.ONE)
         services = read_statuses(reply).services
         if service not in services and len(services) != 1:
             raise model.TemporaryError(f"{reply.place} answered without service {service}")
@@ -91,7 +91,7 @@ class Client:
 
     async def details(self, service: str) -> model.Details:
         """`GET /customer/service/{id}/details`: name, route, notes and bookings of one service."""
-        reply = await self._api.get(f"{_path(service)}/details", about_one=True)
+        reply = await self._api.get(f"{_path(service)}/details", errand=http.Errand.ONE)
         return vyvx_details.read_details(reply, service)
 
     async def history(
@@ -99,7 +99,9 @@ class Client:
     ) -> tuple[model.Alarm, ...]:
         """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
         query = [("start", moments.write(start)), ("end", moments.write(end))]
-        reply = await self._api.get(f"{_path(service)}/history", query=query, about_one=True)
+        reply = await self._api.get(
+            f"{_path(service)}/history", query=query, errand=http.Errand.SPARE
+        )
         return vyvx_details.read_history(reply, service)
 
 
