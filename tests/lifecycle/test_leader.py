@@ -1,4 +1,4 @@
-"""How the daemon that leads stops polling."""
+"""How the daemon that leads begins to poll, and stops."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from tests.engine import worlds
+from tests.store import making
 from watcher import clock as time
 from watcher import engine, leader, model
 from watcher.metrics import Metrics
@@ -21,18 +22,25 @@ class Vendor:
 
     name = "vyvx"
 
+    def __init__(self) -> None:
+        self.known: list[str] = []
+
+    def resume(self, known) -> None:
+        self.known += [one.key for one in known]
+
     async def poll(self) -> model.Snapshot:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets this event")
 
 
 @asynccontextmanager
-async def leading(folder, *rules):
+async def leading(folder, *rules, kept=()):
     async with (
         store.open(f"sqlite:///{folder / 'w.db'}", clock=time.SystemClock()) as database,
         asyncio.TaskGroup() as group,
     ):
         token = await database.lead("ops1")
+        await database.commit(token, making.commit(*kept))
         watch = leader.Leader(
             database=database,
             retention=timedelta(days=1),
@@ -49,6 +57,15 @@ async def leading(folder, *rules):
         assert token is not None
         await watch.lead(token, group)
         yield watch
+
+
+async def test_a_source_goes_on_after_what_is_known_of_its_own_subjects(tmp_path):
+    kept = making.subject("vyvx/1"), making.subject("evpl/LD1")
+    async with leading(tmp_path, kept=kept) as watch:
+        await watch.stop_polling()
+        await watch.finish()
+
+    assert watch._sources["vyvx"].known == ["vyvx/1"]
 
 
 async def test_a_stop_at_the_instant_of_a_ring_is_no_error_in_the_log(tmp_path, caplog):
