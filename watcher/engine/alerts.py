@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from watcher import model
-from watcher.engine import details, flapping, incidents, reading, recorded
+from watcher.engine import details, flapping, heard, incidents, reading
 from watcher.engine.conditions import Verdict
 from watcher.engine.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Purpose, Timer
@@ -69,7 +69,7 @@ def apply(
             _hold(turn, rule, alert, verdict, at, broken=broken)
         case Move.BREAK | Move.RELEASE if alert:
             if alert.state is AlertState.RESOLVED:
-                recorded.remember(turn, alert, alert.since)
+                heard.remember(turn, alert, alert.since)
             turn.drop_alert(alert)
             _remember(turn, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine import alternatives, faults, flapping, recorded, remedy, storms, wording
+from watcher.engine import alternatives, faults, flapping, heard, remedy, storms, wording
 from watcher.engine.identity import short_id
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
@@ -185,7 +185,7 @@ def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by:
     if identity is None:
         return
     member = turn.state.members[identity][alert.rule, alert.subject]
-    recorded.remember(turn, alert, member.since)
+    heard.remember(turn, alert, member.since)
     fields = _fields(turn, alert.subject, member)
     value = _last_word(turn, alert, fields)
     member = replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine import phases, recorded
+from watcher.engine import heard, phases, recorded
 from watcher.engine.state import Sweep
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
@@ -41,7 +41,7 @@ def arrive(turn: Turn, source: str) -> bool:
     if since is None or (not blind and turn.now - since < long):
         return False
     state.gaps[source] = (since, turn.now)
-    recorded.split(turn, source, since)
+    heard.split(turn, source, since)
     return True
 
 

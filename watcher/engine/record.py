@@ -32,6 +32,26 @@ class Stretch:
     was: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A run, or a part of one, with both its ends; `lasts`: its end is not on record."""
+
+    start: datetime
+    end: datetime
+    lasts: bool
+    run: Stretch
+
+
+def piece(run: Stretch, event: model.HistoryRead) -> Piece:
+    """Give a run both its ends, as far as one reading of the record tells them."""
+    return Piece(
+        start=run.start or event.start,
+        end=run.end or event.end,
+        lasts=run.end is None or run.end >= event.end,
+        run=run,
+    )
+
+
 def stretches(alarms: Iterable[model.Alarm]) -> list[Stretch]:
     """Put alarms in order, one state at a time."""
     known = [each for each in alarms if not each.start or not each.end or each.start < each.end]

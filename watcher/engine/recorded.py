@@ -7,217 +7,103 @@ and the record is not judged beyond its beginning until that is decided.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine import conditions, details, faults, late, phases, record
-from watcher.engine.record import Stretch
+from watcher.engine import conditions, details, faults, heard, late, phases, record
+from watcher.engine.record import Piece, Stretch
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
 from watcher.engine.state import RECORDED
 from watcher.engine.turn import Turn
-from watcher.model import AlertState
 
 LATE = timedelta(minutes=5)  # the newest part of a record may not be complete: it is read again
-SKEW = timedelta(minutes=2)  # between the vendor's clock and ours
-MOST_TOLD = 100  # stretches that a subject remembers
 MOST_FACTS = 3  # of one rule in one record; more are told as one
-_LASTS = (AlertState.FIRING, AlertState.RESOLVED)  # resolved by hand, and still so
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
-    """The part of a run in which its rule's `during` holds; `lasts`: its end is not on record."""
+@dataclass(slots=True)
+class _Case:
+    """One subject's record under judgement. `last`: no other record of it will be read."""
 
-    start: datetime
-    end: datetime
-    lasts: bool
-    run: Stretch
+    turn: Turn
+    subject: model.Subject
+    event: model.HistoryRead
+    last: bool
+    found: list[Stretch]
+    told: list[model.Told] = field(default_factory=list)
+    undecided: list[datetime] = field(default_factory=list)  # from when on
+    waits: bool = False  # for details
 
 
 def judge(turn: Turn, subject: model.Subject, event: model.HistoryRead, *, last: bool) -> bool:
-    """Tell what is new in a subject's record; False: it must be read again once details came.
-
-    `last` says that no other record of it will be read.
-    """
+    """Tell what is new in a subject's record; False: it must be read again once details came."""
     floor = max(subject.judged_until or event.start, event.start)
-    found = record.stretches(event.alarms)
-    open_since: list[datetime] = []  # what is not decided yet
-    told: list[tuple[Rule, _Piece]] = []
-    settled = True
+    case = _Case(turn, subject, event, last, record.stretches(event.alarms))
     for rule, condition in turn.state.plans[subject.source].recorded:
-        pieces = list(_pieces(turn, subject, rule, condition, found, event))
-        known = _known(turn, subject, rule)
-        claimed = _claimed(pieces, known, _inside(found, condition, event), event)
-        mine: list[_Piece] = []
+        whole = list(_pieces(case, condition))
+        pieces = [part for piece in whole for part in _within(case, rule, piece)]
+        people = heard.of_rule(turn, subject, rule)
+        claimed = heard.claimed(pieces, people, _inside(case, condition), event)
+        familiar: list[Piece] = []
+        news: list[Piece] = []
         for piece in pieces:
             if piece.end <= floor:
                 continue
-            if piece in claimed or _is_among(piece, known):
-                told.append((rule, piece))
-                continue
-            if _waits(turn, subject, rule, piece) or (piece.lasts and not last):
-                open_since.append(piece.start)
-            elif piece.end - piece.start < rule.hold or not _fits(turn, subject, rule, piece):
-                continue
-            elif _is_unscheduled(turn, subject):
-                settled = False
-                open_since.append(piece.start)
-            else:
-                mine.append(piece)
-        _tell(turn, subject, rule, mine)
-        told += ((rule, piece) for piece in mine)
-        if _is_cut(turn, subject, found, condition, pieces, event, floor):
-            settled = False
-            open_since.append(floor)
-    _remember(turn, subject.key, told, max(floor, min([event.end - LATE, *open_since])))
-    return settled
-
-
-def remember(turn: Turn, alert: model.Alert, since: datetime) -> None:
-    """Note that an alert has fired from `since` until now, so that nobody is told again."""
-    subject = _recorded(turn, alert)
-    if subject is None:
-        return
-    lasting = [each for each in subject.told if each.rule == alert.rule and each.end is None]
-    start = lasting[0].start if lasting else since
-    told = [each for each in subject.told if each not in lasting]
-    if start < turn.now:
-        seen = not lasting and alert.state is AlertState.FIRING
-        told.append(model.Told(rule=alert.rule, start=start, end=turn.now, seen=seen))
-    if told != [*subject.told]:
-        turn.keep_subject(replace(subject, told=tuple(told[-MOST_TOLD:])))
-
-
-def split(turn: Turn, source: str, gap: datetime) -> None:
-    """Note what is known to have fired before a gap, and that its alert is seen again from now."""
-    for alert in list(turn.state.alerts_of(source)):
-        subject = _recorded(turn, alert)
-        if subject is None or alert.state not in _LASTS:
-            continue
-        start, known = _since(turn, subject, alert), len(subject.told)
-        told = [each for each in subject.told if each.rule != alert.rule or each.end is not None]
-        if start <= gap:
-            told.append(model.Told(rule=alert.rule, start=start, end=gap, seen=len(told) == known))
-        told.append(model.Told(rule=alert.rule, start=turn.now))
-        turn.keep_subject(replace(subject, told=tuple(told)))
-
-
-def _recorded(turn: Turn, alert: model.Alert) -> model.Subject | None:
-    """Give an alert's subject where the vendor's record tells of what the alert is about."""
-    subject, rule = turn.state.subjects.get(alert.subject), turn.state.rules.get(alert.rule)
-    if subject is None or rule is None or subject.source not in turn.state.sweeps:
-        return None
-    condition = rule.condition
-    return subject if isinstance(condition, Transition) and condition.field == RECORDED else None
-
-
-def _since(turn: Turn, subject: model.Subject, alert: model.Alert) -> datetime:
-    lasting = [e.start for e in subject.told if e.rule == alert.rule and e.end is None]
-    if lasting or alert.incident is None:
-        return lasting[0] if lasting else alert.since
-    return turn.state.members[alert.incident][alert.key].since
-
-
-def _known(turn: Turn, subject: model.Subject, rule: Rule) -> list[model.Told]:
-    """Give what people know of one rule on a subject, what fires now included."""
-    known = [each for each in subject.told if each.rule == rule.name]
-    alert = turn.state.alerts.get(subject.key, {}).get(rule.name)
-    if alert is not None and alert.state in _LASTS and all(each.end for each in known):
-        start, seen = _since(turn, subject, alert), alert.state is AlertState.FIRING
-        known.append(model.Told(rule=rule.name, start=start, seen=seen))
-    failing = turn.state.health[subject.source].failing_since
-    return known if failing is None else [_until(each, failing) for each in known]
-
-
-def _until(told: model.Told, failing: datetime) -> model.Told:
-    """End what lasts where nobody sees it any more."""
-    return told if told.end is not None else replace(told, end=max(told.start, failing))
-
-
-def _pieces(  # noqa: PLR0917 -- one caller, beside it
-    turn: Turn,
-    subject: model.Subject,
-    rule: Rule,
-    condition: Transition,
-    found: Sequence[Stretch],
-    event: model.HistoryRead,
-) -> Iterator[_Piece]:
-    pre_roll = turn.state.ruleset.sources[subject.source].pre_roll
-    for run in record.runs(found, condition):
-        start, end = run.start or event.start, run.end or event.end
-        for since, until in phases.within(subject.bookings, rule.during, start, end, pre_roll):
-            lasts = until == end and (run.end is None or run.end >= event.end)
-            yield _Piece(start=since, end=until, lasts=lasts, run=run)
-
-
-def _inside(
-    found: Sequence[Stretch], condition: Transition, event: model.HistoryRead
-) -> list[_Piece]:
-    """Give all that is inside `to`, whatever it came from and whenever it was."""
-    return [
-        _Piece(
-            start=each.start or event.start,
-            end=each.end or event.end,
-            lasts=each.end is None,
-            run=each,
+            if piece in claimed or any(heard.overlap(piece, told) for told in people):
+                familiar.append(piece)
+            elif _is_news(case, rule, piece):
+                news.append(piece)
+        _tell(case, rule, news)
+        case.told += (
+            model.Told(rule=rule.name, start=each.start, end=each.end)
+            for each in (*familiar, *news)
+            if not each.lasts
         )
-        for each in found
-        if each.state in condition.to
-    ]
+        kept_back = [piece for piece in whole if piece.end > floor and piece not in pieces]
+        if kept_back and not details.are_settled(turn, turn.state.subjects[subject.key]):
+            case.waits = True  # the schedule may have been extended since it was read
+            case.undecided.append(floor)
+    _remember(case, max(floor, min([event.end - LATE, *case.undecided])))
+    return not case.waits
 
 
-def _claimed(
-    pieces: Sequence[_Piece],
-    known: Sequence[model.Told],
-    inside: Sequence[_Piece],
-    event: model.HistoryRead,
-) -> list[_Piece]:
-    """Find the pieces that people know of although the clocks differ.
-
-    What was told of live began while the vendor said so: where no alarm covers it, the nearest one
-    was meant.
-    """
-    claimed: list[_Piece] = []
-    for told in known:
-        answered = event.start <= told.start < event.end
-        if not (told.seen and answered) or any(_overlaps(piece, told) for piece in inside):
-            continue
-        near = [piece for piece in pieces if piece not in claimed and _apart(piece, told) <= SKEW]
-        claimed += sorted(near, key=lambda piece: _apart(piece, told))[:1]
-    return claimed
+def _pieces(case: _Case, condition: Transition) -> Iterator[Piece]:
+    for run in record.runs(case.found, condition):
+        yield record.piece(run, case.event)
 
 
-def _is_among(piece: _Piece, known: Sequence[model.Told]) -> bool:
-    return any(_overlaps(piece, told) for told in known)
+def _within(case: _Case, rule: Rule, piece: Piece) -> Iterator[Piece]:
+    """Give the parts of an outage in which the rule's `during` held."""
+    subject = case.subject
+    pre_roll = case.turn.state.ruleset.sources[subject.source].pre_roll
+    for start, end in phases.within(
+        subject.bookings, rule.during, piece.start, piece.end, pre_roll
+    ):
+        yield replace(piece, start=start, end=end, lasts=piece.lasts and end == piece.end)
 
 
-def _overlaps(piece: _Piece, told: model.Told) -> bool:
-    begins = told.end is None or piece.start < told.end or piece.start <= told.start
-    return begins and (piece.lasts or told.start < piece.end)
+def _inside(case: _Case, condition: Transition) -> list[Piece]:
+    """Give all that is inside `to`, whatever it came from and whenever it was."""
+    return [record.piece(each, case.event) for each in case.found if each.state in condition.to]
 
 
-def _apart(piece: _Piece, told: model.Told) -> timedelta:
-    after = piece.start - told.end if told.end is not None else timedelta(0)
-    return max(after, told.start - piece.end)
-
-
-def _waits(turn: Turn, subject: model.Subject, rule: Rule, piece: _Piece) -> bool:
-    """Whether a pending alert may still tell of it, or a firing one that nobody sees now."""
-    alert = turn.state.alerts.get(subject.key, {}).get(rule.name)
-    if alert is None or alert.state is AlertState.INACTIVE:
+def _is_news(case: _Case, rule: Rule, piece: Piece) -> bool:
+    """Whether people are to be told of a piece that they do not know of; note what is undecided."""
+    turn, subject = case.turn, case.subject
+    if heard.is_open(turn, subject, rule, piece) or (piece.lasts and not case.last):
+        case.undecided.append(piece.start)
         return False
-    since = alert.since
-    if alert.state in _LASTS:
-        failing = turn.state.health[subject.source].failing_since
-        if failing is None:
-            return False
-        since = failing
-    return piece.lasts or since < piece.end
+    if piece.end - piece.start < rule.hold or not _fits(case, rule, piece):
+        return False
+    if _is_unscheduled(turn, subject):
+        case.waits = True
+        case.undecided.append(piece.start)
+        return False
+    return True
 
 
-def _fits(turn: Turn, subject: model.Subject, rule: Rule, piece: _Piece) -> bool:
+def _fits(case: _Case, rule: Rule, piece: Piece) -> bool:
     """Whether `where` could have held then.
 
     The record does not tell the other fields, so all that they may have been are tried. Where that
@@ -226,12 +112,12 @@ def _fits(turn: Turn, subject: model.Subject, rule: Rule, piece: _Piece) -> bool
     if rule.where is None:
         return True
     truths = set()
-    for fields in _may_have_been(subject, piece.run.state):
-        context = _scene(turn, subject, piece, fields).context
-        truth = conditions.ask(turn, rule, rule.where, subject.key, context, failed=True)
+    for fields in _may_have_been(case.subject, piece.run.state):
+        context = _scene(case, piece, fields).context
+        truth = conditions.ask(case.turn, rule, rule.where, case.subject.key, context, failed=True)
         truths.add(truth is not False)
     if truths == {True, False}:
-        return not any(_overlaps(piece, told) for told in subject.told)
+        return not any(heard.overlap(piece, told) for told in case.subject.told)
     return True in truths
 
 
@@ -241,18 +127,17 @@ def _may_have_been(subject: model.Subject, state: str) -> Iterator[dict[str, mod
         yield {RECORDED: state, **dict.fromkeys(others, word)}
 
 
-def _scene(
-    turn: Turn, subject: model.Subject, piece: _Piece, fields: dict[str, model.Scalar]
-) -> Scene:
+def _scene(case: _Case, piece: Piece, fields: dict[str, model.Scalar]) -> Scene:
+    state = case.turn.state
     return Scene(
-        turn.state.ruleset,
-        subject.key,
+        state.ruleset,
+        case.subject.key,
         fields=fields,
         previous={} if piece.run.was is None else {RECORDED: piece.run.was},
-        labels=subject.labels,
+        labels=case.subject.labels,
         metrics={},
-        extras=turn.state.extras,
-        bookings=subject.bookings,
+        extras=state.extras,
+        bookings=case.subject.bookings,
         now=piece.start,
     )
 
@@ -268,73 +153,42 @@ def _is_unscheduled(turn: Turn, subject: model.Subject) -> bool:
     return not details.are_ready(turn, subject.key)
 
 
-def _is_cut(  # noqa: PLR0917 -- one caller, beside it
-    turn: Turn,
-    subject: model.Subject,
-    found: Sequence[Stretch],
-    condition: Transition,
-    pieces: Sequence[_Piece],
-    event: model.HistoryRead,
-    floor: datetime,
-) -> bool:
-    """Whether a schedule keeps something back that an extension, not read yet, would let pass."""
-    for run in record.runs(found, condition):
-        start, end = run.start or event.start, run.end or event.end
-        mine = sum((one.end - one.start for one in pieces if one.run is run), timedelta(0))
-        if end > floor and mine < end - start:
-            return not details.are_settled(turn, turn.state.subjects[subject.key])
-    return False
-
-
-def _tell(turn: Turn, subject: model.Subject, rule: Rule, mine: Sequence[_Piece]) -> None:
-    if len(mine) > MOST_FACTS:
-        worst = max(mine, key=lambda each: faults.badness(each.run.state))
-        lasted = sum((each.end - each.start for each in mine), timedelta(0))
-        text = f"{len(mine)} times {_what(worst)}, {model.format_duration(lasted)} in all"
-        _tell_one(turn, subject, rule, worst, text, mine[0].start, mine[-1])
+def _tell(case: _Case, rule: Rule, pieces: Sequence[Piece]) -> None:
+    if len(pieces) <= MOST_FACTS:
+        for each in pieces:
+            late.tell(case.turn, _fact(case, rule, each, _what(each)))
         return
-    for each in mine:
-        _tell_one(turn, subject, rule, each, _what(each), each.start, each)
+    worst = max(pieces, key=lambda each: faults.badness(each.run.state))
+    lasted = sum((each.end - each.start for each in pieces), timedelta(0))
+    text = f"{len(pieces)} times {_what(worst)}, {model.format_duration(lasted)} in all"
+    end = pieces[-1]
+    whole = replace(worst, start=pieces[0].start, end=end.end, lasts=end.lasts)
+    late.tell(case.turn, _fact(case, rule, whole, text))
 
 
-def _tell_one(  # noqa: PLR0917 -- one caller, beside it
-    turn: Turn,
-    subject: model.Subject,
-    rule: Rule,
-    worst: _Piece,
-    text: str,
-    start: datetime,
-    last: _Piece,
-) -> None:
-    others = dict.fromkeys(subject.fields, model.UNKNOWN)
-    late.tell(
-        turn,
-        late.Fact(
-            rule=rule,
-            subject=subject.key,
-            start=start,
-            last=last.end,
-            end=None if last.lasts else last.end,
-            text=text,
-            fields={**others, RECORDED: worst.run.state},
-            was=worst.run.was,
-            to=worst.run.state,
-        ),
+def _fact(case: _Case, rule: Rule, piece: Piece, text: str) -> late.Fact:
+    return late.Fact(
+        rule=rule,
+        subject=case.subject.key,
+        start=piece.start,
+        last=piece.end,
+        end=None if piece.lasts else piece.end,
+        text=text,
+        fields={**dict.fromkeys(case.subject.fields, model.UNKNOWN), RECORDED: piece.run.state},
+        was=piece.run.was,
+        to=piece.run.state,
     )
 
 
-def _what(piece: _Piece) -> str:
+def _what(piece: Piece) -> str:
     return f"{piece.run.state} ({piece.run.message})" if piece.run.message else piece.run.state
 
 
-def _remember(turn: Turn, key: str, pieces: Sequence[tuple[Rule, _Piece]], until: datetime) -> None:
-    """Keep how far a record has been judged, and what was told of the time after that."""
-    subject = turn.state.subjects[key]
-    told = [each for each in subject.told if each.end is None or each.end >= until - SKEW]
-    for rule, piece in pieces:
-        new = model.Told(rule=rule.name, start=piece.start, end=piece.end)
-        if piece.end > until and not piece.lasts and new not in told:
-            told.append(new)
+def _remember(case: _Case, until: datetime) -> None:
+    """Keep how far a record has been judged, and what is known of the time after that."""
+    subject = case.turn.state.subjects[case.subject.key]
+    told = [each for each in subject.told if each.end is None or each.end >= until - heard.SKEW]
+    told += (each for each in case.told if each.end and each.end > until and each not in told)
     if subject.judged_until != until or told != [*subject.told]:
-        told = told[-MOST_TOLD:]
-        turn.keep_subject(replace(subject, judged_until=until, told=tuple(told)))
+        kept = tuple(told[-heard.MOST :])
+        case.turn.keep_subject(replace(subject, judged_until=until, told=kept))
