@@ -179,3 +179,14 @@ def test_a_storm_of_booked_reservations_still_pages_nobody():
     assert len(of_kind(effects, model.DetailsNeeded)) == 50
     w.wait_until(w.now + seconds(5))
     assert w.incidents == ()
+
+
+@pytest.mark.covers("vyvx/race")
+def test_details_that_know_better_than_the_status_are_settled_by_the_next_poll():
+    w = detailed()
+    w.poll(a="online")
+    w.poll(seconds(10), a="offline")
+    w.step(read(), seconds(11))  # asked for a moment later: the reservation is online again
+    assert w.incident.status == "open", "the state is read from the status alone"
+    w.poll(seconds(20), a="online")
+    assert (w.incident.status, w.story[-1]) == ("resolved", "resolved")

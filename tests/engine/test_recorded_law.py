@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.worlds import START, minutes, rule, ruleset, seconds
+from tests.engine.worlds import START, Tables, minutes, rule, ruleset, seconds
 from watcher import engine, model
 
 LAW = settings(max_examples=40, deadline=None)
@@ -125,7 +125,20 @@ def live_through(vendor, looks, end):
             seen, lost = at, None
         steps += drive.wait(at)  # what was answered at once has come
     steps += drive.wait(at + minutes(1))
+    _see_that_all_is_durable(rules, drive, steps)
     return steps, unseen
+
+
+def _see_that_all_is_durable(rules, drive, steps):
+    tables = Tables()
+    for step in steps:
+        tables.commit(step.effects)
+    again = engine.restore(rules, tables.loaded())
+    for state in (again, drive.state):
+        state.forget_resolved(drive.now)
+    assert again.subjects == drive.state.subjects
+    assert again.incidents == drive.state.incidents
+    assert again.latest == drive.state.latest
 
 
 def fired(steps, name):

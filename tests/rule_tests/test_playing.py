@@ -233,3 +233,26 @@ def test_junit_names_every_test_and_says_what_differs(desk):
     assert (fine.get("name"), fine.find("failure")) == ("fine", None)
     assert "not expected: down" in bad.find("failure").get("message")
     assert bad.get("line") == "7"
+
+
+def test_what_the_vendor_recorded_between_two_polls_is_told_late(desk):
+    differences = desk.differences("""\
+        - name: a blip of 25 s, one of 5 s, and an outage that polls saw
+          subjects:
+            vyvx/1:
+              history:
+                - {state: offline, message: TS Loss, start: 1m10s, end: 1m35s}
+                - {state: offline, start: 2m10s, end: 2m15s}
+                - {state: offline, start: 2m50s, end: 4m30s}
+              series: {state: online*3 offline*2 online}
+          expect:
+            - at: 20m
+              incidents:
+                - {rule: down, opened: 3m20s, status: resolved}
+                - rule: down
+                  title: "1: offline (TS Loss) (learned late)"
+                  opened: 1m10s
+                  resolved: 1m35s
+              told: ["*", "recovered *"]
+    """)
+    assert differences == []

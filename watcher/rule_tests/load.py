@@ -105,12 +105,14 @@ def traits(name: str, source: schema.Source) -> engine.SourceTraits:
     fields = _SETTINGS[source.kind].model_fields
     blind_after: timedelta = source.blind_after or fields["blind_after"].default
     granularity = fields["granularity"].default if "granularity" in fields else None
+    history: timedelta = fields["history"].default if "history" in fields else timedelta(0)
     return engine.SourceTraits(
         name=name,
         kind=source.kind,
         blind_after=blind_after,
         granularity=source.granularity or granularity or timedelta(minutes=5),
         detailed=source.kind == "vyvx",
+        history=history,
     )
 
 

@@ -63,11 +63,21 @@ class Details(Part):
     error: str = Field("", description="The answer is this failure")
 
 
+class Alarm(Part):
+    """One alarm of the record that the vendor keeps, on the vendor's time."""
+
+    state: str
+    message: str = ""
+    start: Moment
+    end: Moment | None = Field(None, description="None while it lasts")
+
+
 class Subject(Part):
     """One subject and what its vendor says of it at each step."""
 
     labels: dict[str, str] = Field({}, description="Labels that every poll brings")
     details: Details = Details()
+    history: tuple[Alarm, ...] = Field((), description="What the vendor records, seen or not")
     series: dict[str, Values] = Field(
         description="By field, or metric and direction (utilization in)", min_length=1
     )

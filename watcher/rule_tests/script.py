@@ -141,12 +141,14 @@ class Script:
         return self._vendors[source].poll(at)
 
     def answer(self, effect: model.Effect, at: datetime) -> Iterator[tuple[datetime, engine.Event]]:
-        """Poll at once where the engine wants it, and give details when their time has come."""
+        """Answer at once where the engine wants something, and details when their time has come."""
         match effect:
             case model.PollNeeded() if effect.source in self._vendors:
                 yield at, self.poll(effect.source, at)
             case model.DetailsNeeded():
                 yield self._details(effect.subject, at)
+            case model.HistoryNeeded():
+                yield at, self._record(effect, at)
             case model.BandwidthNeeded():
                 yield from self._changed(effect, at)
             case _:
@@ -183,6 +185,21 @@ class Script:
         )
         return at + said.after, event
 
+    def _record(self, need: model.HistoryNeeded, now: datetime) -> model.HistoryRead:
+        """Give the alarms of a time as they are on record now: some last."""
+        alarms = [self._alarm(said, now) for said in self._test.subjects[need.subject].history]
+        return model.HistoryRead(
+            subject=need.subject,
+            start=need.start,
+            end=need.end,
+            alarms=tuple(alarm for alarm in alarms if _is_between(alarm, need.start, need.end)),
+        )
+
+    def _alarm(self, said: schema.Alarm, now: datetime) -> model.Alarm:
+        window = self._window((said.start, said.end))
+        end = None if window.end is None or window.end > now else window.end
+        return model.Alarm(state=said.state, message=said.message, start=window.start, end=end)
+
     def _booking(self, said: schema.Booking) -> model.Booking:
         return model.Booking(
             id=said.id,
@@ -199,3 +216,8 @@ class Script:
             for moment in said
         )
         return model.Window(start=start, end=end)
+
+
+def _is_between(alarm: model.Alarm, start: datetime, end: datetime) -> bool:
+    begins = alarm.start is not None and alarm.start <= end
+    return begins and (alarm.end is None or alarm.end >= start)
