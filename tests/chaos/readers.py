@@ -105,8 +105,11 @@ async def take_session(port: int, identifier: str, seconds: float) -> None:
     """Connect under somebody else's client id, until that one takes it back or for so long."""
     with contextlib.suppress(TimeoutError, aiomqtt.MqttError):
         async with asyncio.timeout(seconds):
-            async with aiomqtt.Client("127.0.0.1", port, protocol=V5, identifier=identifier):
-                await asyncio.Event().wait()
+            async with aiomqtt.Client(
+                "127.0.0.1", port, protocol=V5, identifier=identifier
+            ) as client:
+                async for _ in client.messages:
+                    pass
 
 
 @dataclass(kw_only=True)
