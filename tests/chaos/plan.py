@@ -16,7 +16,7 @@ from tests.chaos import faults
 
 WARM_UP = 4.0  # seconds in which the details of every reservation are fetched, undisturbed
 DAY = 40.0  # seconds; so the long run plays a month
-EVENING = 17 / 24  # of the day: from then on most reservations are on air, and most of them fail
+EVENING = 7 / 24  # of the day, which begins with it here: most are on air then, and most fail
 CABLE = 7 * DAY  # so often, on average, a cable is cut that several reservations run over
 ON_A_CABLE = 3
 BAD = ("offline", "degraded")
@@ -60,15 +60,17 @@ def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
     """Draw a plan with so many kills; on average every `pace` seconds an outage begins.
 
     It is a month that was pressed together: evenings in which more breaks than by night, and now
-    and then a cable with several reservations on it.
+    and then a cable with several reservations on it. At the end one more breaks and stays so.
     """
     dice = Dice(seed)
     subjects = tuple(str(7_000_001 + number) for number in range(max(4, kills // 5)))
     deeds = list(_violence(dice, kills, daemons))
     ends = deeds[-1].at + 2.0
-    outages, final = _outages(dice, subjects, ends, pace)
+    outages, final = _outages(dice, subjects[:-1], ends, pace)
     deeds = [_moved(dice, deed, outages) for deed in deeds]
     deeds += outages
+    deeds.append(_change(ends - 1.0, subjects[-1], "offline"))
+    final[subjects[-1]] = "offline"
     deeds += _faults(dice, ends)
     deeds += _brokers(dice, ends, daemons)
     if daemons > 1:  # hosts that share a database have to keep their clocks together
@@ -140,7 +142,7 @@ def _outages(
                     (dice.uniform(0.05, 0.5), dice.uniform(0.5, 3.0), dice.uniform(3.0, 9.0))
                 )
             busy[key] = now + 0.5
-        busier = 2.0 if (at - WARM_UP) / DAY % 1 > EVENING else 0.6
+        busier = 2.0 if (at - WARM_UP) / DAY % 1 < EVENING else 0.6
         at += dice.expovariate(busier / pace)
     return deeds, final
 
