@@ -79,6 +79,12 @@ class Evidence:
     final: Mapping[str, str]
     faults: Sequence[str] = field(default=())  # what the daemons' keeper has to complain about
 
+    @property
+    def told(self) -> int:
+        """How much readers have seen so far."""
+        events = sum(one.topic.endswith("/events") for one in self.messages)
+        return events + sum(len(thread) for thread in self.threads)
+
     def disturbed(self, began: float, ended: float, daemon: int | None = None) -> bool:
         """Whether something was cut off between the two in this daemon; None: in anything."""
         return any(

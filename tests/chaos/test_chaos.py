@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos import plan, run
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
 
 FIXED = 11
 KILLS = 3

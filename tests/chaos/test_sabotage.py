@@ -17,8 +17,6 @@ from tests.chaos.evidence import now
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
-PATIENCE = 240.0  # seconds; on an idle machine all of them together take less than a minute
-
 SUBJECTS = ("7000001", "7000002", "7000003")
 TWO_PARENTS = "has 2 parents"
 TOLD_BY_TWO = "entries that no poll explains"
@@ -124,7 +122,6 @@ def complaints(databases, template, tmp_path_factory) -> Iterator[dict[str, list
         outcome = await run.play(
             there,
             tmp_path_factory.mktemp(what),
-            patience=PATIENCE,
             database=stage.Database(url=url, restart=nothing) if url else None,
             launcher=("-m", "tests.chaos.sabotage", what) if expected else ("-m", "watcher"),
             story=story,
