@@ -85,12 +85,12 @@ async def play(
     database: Database | None = None,
     launcher: tuple[str, ...] = ("-m", "watcher"),
     story: Story | None = None,
-    expected: str = "",
+    expected: tuple[str, ...] = (),
 ) -> Outcome:
     """Play a plan to its end; `patience` in seconds is how long nothing may be told before it ends.
 
-    A `story` is played instead of the plan's deeds. With `expected` a complaint that has it in it
-    is waited for.
+    A `story` is played instead of the plan's deeds. With `expected` a complaint that has one of
+    these in it is waited for.
     """
     began = now()
     async with stage(plan, folder, database=database, launcher=launcher) as world:
@@ -131,7 +131,9 @@ async def _act(plan: Plan, world: Stage) -> None:
         await wait(plan.ends)
 
 
-async def _settle(world: Stage, patience: float, expected: str) -> tuple[Evidence, list[str]]:
+async def _settle(
+    world: Stage, patience: float, expected: tuple[str, ...]
+) -> tuple[Evidence, list[str]]:
     """Wait until the checker has nothing to say, twice in a row with quiet in between."""
     loop = asyncio.get_running_loop()
     clean, told, deadline = False, -1, 0.0
@@ -140,7 +142,7 @@ async def _settle(world: Stage, patience: float, expected: str) -> tuple[Evidenc
         complaints = checker.check(evidence)
         if evidence.told > told:  # on a busy machine the rest may take minutes, as long as it comes
             told, deadline = evidence.told, loop.time() + patience
-        found = expected and any(expected in complaint for complaint in complaints)
+        found = any(sign in complaint for complaint in complaints for sign in expected)
         # What the keeper complains of does not go away; the rest may still be told.
         quiet = not expected and len(complaints) == len(evidence.faults)
         if (quiet and clean) or found or loop.time() > deadline:

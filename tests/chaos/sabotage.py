@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from watcher import cli, model
 from watcher.receivers import slack_visit
-from watcher.store import accounts, leases
+from watcher.store import accounts, leases, postgresql
 
 
 def receipts() -> None:
@@ -45,8 +45,12 @@ def fencing() -> None:
             with contextlib.suppress(model.PermanentError, model.TemporaryError):
                 await self.beat()
 
+    async def cut_off(self, connection, session):
+        pass
+
     leases.check = check
     leases.Leases.stay = stay
+    postgresql.Postgresql.cut_off = cut_off
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
