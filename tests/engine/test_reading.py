@@ -234,3 +234,18 @@ def test_a_source_that_cannot_be_seen_is_not_asked():
     for minute in (1, 2, 4, 10, 16, 20, 30):
         assert asked(w.fail(minutes(minute))) == []
     assert asked(w.poll(minutes(31), a="online")) == ["vyvx/a"]
+
+
+def test_very_many_outages_that_nobody_saw_are_not_as_many_incidents():
+    w = watched()
+    names = [f"n{number}" for number in range(50)]
+    w.poll(seconds(1), **dict.fromkeys(names, "online"))
+    for number, name in enumerate(names):
+        read(w, alarm(70, 90), at=minutes(16) + seconds(number), subject=f"vyvx/{name}")
+    storm = w.ruleset.storm.incidents
+    assert len(w.incidents) == storm + 1
+    titles = [each.title for each in w.incidents]
+    assert titles[-1] == "vyvx: many outages (learned late)"
+    rest = [entry.text for entry in w.tables.entries if entry.incident == w.incidents[-1].id]
+    assert len(rest) == 1 + 50 - storm, "none is lost"
+    assert rest[-1] == "n49: offline (TS Loss), 03:01:10 UTC to 03:01:30 UTC"

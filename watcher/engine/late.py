@@ -2,12 +2,13 @@
 
 Law: a late fact opens nothing and resolves nothing. It stands on the timeline of the source's own
 incident where that is about the same time, because that is where people look; else it is an
-incident of its own, which was over before it was told.
+incident of its own, which was over before it was told. Of very many, the rest stand on one.
 """
 
 from __future__ import annotations
 
 from bisect import insort
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,10 @@ def tell(turn: Turn, fact: Fact) -> None:
     if blind is not None:
         turn.note(blind, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
         return
+    many = _one_for_many(turn, scene.source, fact)
+    if many is not None:
+        turn.note(many, EntryKind.LATE, text, notify=False)
+        return
     title = f"{scene.name}: {fact.text} (learned late)"
     _write_down(turn, fact, title, f"learned late: {text}")
 
@@ -86,6 +91,31 @@ def _gap_incident(turn: Turn, source: str, fact: Fact) -> str | None:
     )
     text = f"learned late: nobody saw {source}, {stamp(start, turn.now)} to {stamp(end)}"
     return _write_down(turn, gap, f"{source} was not watched (learned late)", text)
+
+
+def _one_for_many(turn: Turn, source: str, fact: Fact) -> str | None:
+    """Find or open what stands for the facts of a rule once they are as many as a storm."""
+    state, rule = turn.state, fact.rule
+    known = state.incidents.get(state.latest.get((rule.name, source), ""))
+    if known is not None and not is_over(known, turn.now):
+        return known.id
+    recent = state.late.setdefault((rule.name, source), deque())
+    while recent and recent[0] <= turn.now - REOPEN_WITHIN:
+        recent.popleft()
+    recent.append(turn.now)
+    if len(recent) <= state.ruleset.storm.incidents:
+        return None
+    many = Fact(
+        rule=rule,
+        subject=source,
+        start=fact.start,
+        last=turn.now,
+        end=turn.now,
+        text="many outages",
+    )
+    within = model.format_duration(REOPEN_WITHIN)
+    text = f"learned late: more than {len(recent) - 1:,} outages within {within}; here are the rest"
+    return _write_down(turn, many, f"{source}: many outages (learned late)", text)
 
 
 def _is_within(turn: Turn, source: str, fact: Fact, start: datetime, end: datetime) -> bool:

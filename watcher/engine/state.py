@@ -107,6 +107,7 @@ class State:
     sweeps: dict[str, Sweep] = field(default_factory=dict)  # by source that has a record
     unwatched: dict[str, datetime] = field(default_factory=dict)  # since before a start
     gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of a source
+    late: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)  # (rule, source)
     misfiring: set[tuple[str, str]] = field(default_factory=set)
     extras: dict[str, Extra] = field(default_factory=dict)
     changing: dict[str, tuple[float, float]] = field(default_factory=dict)  # by connection: Mbit/s
