@@ -245,3 +245,17 @@ def test_an_outage_whose_reservation_ends_and_vanishes_has_ended():
     w.poll(minutes(72))
     assert w.incident.resolution == "ended"
     assert w.state.subjects == {}
+
+
+def test_the_next_start_is_the_first_that_lies_ahead():
+    def booking(name, start, **keys):
+        return model.Booking(id=name, scheduled=model.Window(start=START + minutes(start)), **keys)
+
+    bookings = (
+        booking("1", 90),
+        booking("2", 30),
+        booking("3", 10),
+        booking("4", 20, terminal=True),
+    )
+    assert phases.next_start(bookings, START + minutes(10)) == START + minutes(30)
+    assert phases.next_start(bookings, START + minutes(90)) is None

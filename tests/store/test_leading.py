@@ -166,7 +166,8 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
         took = time.perf_counter() - started
         turning.cancel()
         assert turns > 50
-        assert took < 10  # the budget is 1.5 s, and the benchmark's; this one catches a quadratic
+        # The budget of 1.5 s is the benchmark's. By squares it would take minutes on any machine.
+        assert took < 60
         assert len((await making.load(opened)).subjects) == 10_000
 
 

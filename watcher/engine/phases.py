@@ -70,6 +70,12 @@ def next_edge(
     return min(ahead, default=None)
 
 
+def next_start(bookings: Sequence[model.Booking], now: datetime) -> datetime | None:
+    """Tell when the next booking goes on air; None when none lies ahead."""
+    starts = (_start(booking) for booking in bookings if not booking.terminal)
+    return min((at for at in starts if at is not None and at > now), default=None)
+
+
 def last_edge(
     bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
 ) -> datetime | None:

@@ -111,6 +111,10 @@ class Scene:
         return self.extra.expected_mbps
 
     @property
+    def _starts(self) -> datetime | None:
+        return None if self._now is None else phases.next_start(self._bookings, self._now)
+
+    @property
     def kind(self) -> str:
         """The kind of its source."""
         return self._ruleset.sources[self.source].kind
@@ -156,6 +160,7 @@ class Scene:
             "phase": self.phase.value,
             "fault_domain": str(self.fault_domain),
             "expected_mbps": self.expected_mbps,
+            "starts": "" if self._starts is None else stamp(self._starts, self._now),
             "value": value,
             "was": was or "",
             "since": stamp(since),
