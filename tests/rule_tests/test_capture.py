@@ -105,3 +105,15 @@ def test_what_cannot_be_captured_is_a_sentence(home, watcher):
     file.write_text(rules.replace("name: down", "name: up"))
     code, out, err = watcher("capture", incident.id)
     assert (code, out, "cannot be captured" in err) == (1, "", True)
+
+
+def test_what_was_learned_late_is_not_captured_from_polls(home, watcher):
+    alarm = model.Alarm(
+        state="offline", start=START + timedelta(seconds=70), end=START + timedelta(seconds=95)
+    )
+    read = model.HistoryRead(
+        subject="vyvx/a", start=START, end=START + timedelta(seconds=600), alarms=(alarm,)
+    )
+    (incident,) = home.live((0, {"a": "online"}), (61, details("vyvx/a")), (600, read))
+    code, out, err = watcher("capture", incident.id)
+    assert (code, out, "`history`" in err) == (1, "", True)

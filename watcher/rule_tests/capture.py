@@ -34,7 +34,8 @@ _ACTS: Mapping[type, str] = {
 class Capture:
     """Show it the journal from `since` on, then ask for the test.
 
-    Raises PermanentError for an incident whose rule or source is not in the rules any more.
+    Raises PermanentError for an incident whose rule or source is not in the rules any more, and
+    for one that was learned late.
     """
 
     def __init__(self, dossier: model.Dossier, rules: engine.Ruleset, *, until: datetime) -> None:
@@ -45,6 +46,11 @@ class Capture:
             raise model.PermanentError(
                 f"incident {incident.id} cannot be captured: rule {incident.rule} or source"
                 f" {incident.source} is not there any more"
+            )
+        if dossier.timeline and dossier.timeline[0].kind is model.EntryKind.LATE:
+            raise model.PermanentError(
+                f"incident {incident.id} was learned late, so no poll shows it: write a test with"
+                " the vendor's `history`, as in docs/rules.md"
             )
         self._dossier = dossier
         self._rules = rules
