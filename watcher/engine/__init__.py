@@ -3,6 +3,7 @@
 from watcher.engine.account import Account, Message
 from watcher.engine.drive import Answer, Drive, Step
 from watcher.engine.phases import DURING, PRE_ROLL
+from watcher.engine.plan import keep_samples
 from watcher.engine.rule import (
     Bandwidth,
     Blind,
@@ -30,7 +31,6 @@ from watcher.engine.state import (
     REOPEN_WITHIN,
     IllegalCommand,
     State,
-    keep_samples,
     next_deadline,
     pending_sources,
     restore,

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from watcher import model
 from watcher.engine import alerts, conditions, late, no_data, windows, wording
+from watcher.engine.plan import Plan
 from watcher.engine.rule import Rule, SourceTraits, Threshold
-from watcher.engine.state import Plan
 from watcher.engine.turn import Turn
 from watcher.model import AlertState
 

@@ -19,8 +19,8 @@ from watcher.engine import (
     sight,
     vanishing,
 )
+from watcher.engine.plan import Plan
 from watcher.engine.rule import Rule, Transition
-from watcher.engine.state import Plan
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
 from watcher.model import AlertState, Sight

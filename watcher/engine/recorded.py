@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from watcher import model
 from watcher.engine import conditions, details, faults, heard, late, phases, record
+from watcher.engine.plan import RECORDED
 from watcher.engine.record import Piece, Stretch
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
-from watcher.engine.state import RECORDED
 from watcher.engine.turn import Turn
 
 LATE = timedelta(minutes=5)  # the newest part of a record may not be complete: it is read again

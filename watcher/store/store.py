@@ -1,4 +1,4 @@
-"""The store: one object that satisfies every port of ports.py that asks for one."""
+"""The store: one object that satisfies every port of ports/ that asks for one."""
 
 from __future__ import annotations
 
