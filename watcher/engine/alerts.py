@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from watcher import model
-from watcher.engine import details, flapping, heard, incidents, reading
+from watcher.engine import details, flapping, heard, incidents, sweeps
 from watcher.engine.conditions import Verdict
 from watcher.engine.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Purpose, Timer
@@ -174,7 +174,7 @@ def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
     """Resolve a firing alert; a subject that has vanished goes with its last one."""
     incidents.resolve(turn, alert, resolution)
     turn.drop_alert(alert)
-    reading.forget_if_vanished(turn, alert.subject)
+    sweeps.forget_if_vanished(turn, alert.subject)
 
 
 def fire_if_due(turn: Turn, alert: model.Alert, *, at: datetime | None = None) -> None:

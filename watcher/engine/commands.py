@@ -14,8 +14,8 @@ from watcher.engine import (
     details,
     incidents,
     polls,
-    reading,
     receivers,
+    sweeps,
     vanishing,
     wording,
 )
@@ -75,7 +75,7 @@ def resolve(turn: Turn, event: model.ResolvedByHand) -> None:
             turn.keep_alert(
                 replace(alert, state=AlertState.RESOLVED, since=turn.now, incident=None)
             )
-        reading.forget_if_vanished(turn, key)
+        sweeps.forget_if_vanished(turn, key)
 
 
 def note(turn: Turn, event: model.Noted) -> None:

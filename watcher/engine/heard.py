@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from watcher import model
 from watcher.engine.plan import RECORDED
-from watcher.engine.record import Piece
 from watcher.engine.rule import Rule, Transition
+from watcher.engine.stretches import Piece
 from watcher.engine.turn import Turn
 from watcher.model import AlertState
 

@@ -15,8 +15,8 @@ from watcher.engine import (
     details,
     measuring,
     no_data,
-    reading,
     sight,
+    sweeps,
     vanishing,
 )
 from watcher.engine.plan import Plan
@@ -32,7 +32,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     plan = state.plans[source]
-    unseen = reading.arrive(turn, source)
+    unseen = sweeps.arrive(turn, source)
     before = sight.regained(turn, event)
     broken = before is Sight.BLIND or unseen  # `for` and `keep_firing_for` start anew
     first = event.complete and source in state.awaited
@@ -57,7 +57,7 @@ def answered(turn: Turn, event: model.Polled) -> None:
     _join_storm(turn)
     if first or before is not Sight.SEEN:
         _rearm(turn, source)
-    reading.looked(turn, source, after_gap=unseen)
+    sweeps.looked(turn, source, after_gap=unseen)
 
 
 def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
@@ -87,7 +87,7 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
                 labels=seen.labels or turn.state.nothing,
                 since=turn.now,
                 vendor_time=seen.vendor_time,
-                judged_until=reading.begin(turn, seen.key),
+                judged_until=sweeps.begin(turn, seen.key),
             )
         )
         if turn.state.ruleset.inventory.knows(seen.key):
@@ -162,7 +162,7 @@ def pass_edge(turn: Turn, key: str) -> None:
         judge_changed(turn, state.plans[subject.source], subject)
         if state.alerts_on(key, AlertState.PENDING):
             turn.want(model.PollNeeded(source=subject.source))
-    reading.pass_edge(turn, key)
+    sweeps.pass_edge(turn, key)
 
 
 def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine import conditions, details, faults, heard, late, phases, record
+from watcher.engine import conditions, details, faults, heard, late, phases, stretches
 from watcher.engine.plan import RECORDED
-from watcher.engine.record import Piece, Stretch
 from watcher.engine.rule import Rule, Transition
 from watcher.engine.scene import Scene
+from watcher.engine.stretches import Piece, Stretch
 from watcher.engine.turn import Turn
 
 LATE = timedelta(minutes=5)  # the newest part of a record may not be complete: it is read again
@@ -39,7 +39,7 @@ class _Case:
 def judge(turn: Turn, subject: model.Subject, event: model.HistoryRead, *, last: bool) -> bool:
     """Tell what is new in a subject's record; False: it must be read again once details came."""
     floor = max(subject.judged_until or event.start, event.start)
-    case = _Case(turn, subject, event, last, record.stretches(event.alarms))
+    case = _Case(turn, subject, event, last, stretches.in_order(event.alarms))
     for rule, condition in turn.state.plans[subject.source].recorded:
         whole = list(_pieces(case, condition))
         pieces = [part for piece in whole for part in _within(case, rule, piece)]
@@ -69,8 +69,8 @@ def judge(turn: Turn, subject: model.Subject, event: model.HistoryRead, *, last:
 
 
 def _pieces(case: _Case, condition: Transition) -> Iterator[Piece]:
-    for run in record.runs(case.found, condition):
-        yield record.piece(run, case.event)
+    for run in stretches.runs(case.found, condition):
+        yield stretches.piece(run, case.event)
 
 
 def _within(case: _Case, rule: Rule, piece: Piece) -> Iterator[Piece]:
@@ -85,7 +85,7 @@ def _within(case: _Case, rule: Rule, piece: Piece) -> Iterator[Piece]:
 
 def _inside(case: _Case, condition: Transition) -> list[Piece]:
     """Give all that is inside `to`, whatever it came from and whenever it was."""
-    return [record.piece(each, case.event) for each in case.found if each.state in condition.to]
+    return [stretches.piece(each, case.event) for each in case.found if each.state in condition.to]
 
 
 def _is_news(case: _Case, rule: Rule, piece: Piece) -> bool:

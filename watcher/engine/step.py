@@ -20,11 +20,11 @@ from watcher.engine import (
     flapping,
     no_data,
     polls,
-    reading,
     receivers,
     remedy,
     sight,
     suppression,
+    sweeps,
     telling,
 )
 from watcher.engine.rule import Ruleset
@@ -122,7 +122,7 @@ def _reload(turn: Turn, event: Reloaded) -> None:
     added = set(ruleset.sources) - set(state.ruleset.sources)
     state.obey(ruleset)
     if event.unwatched_since is not None:
-        reading.start(turn, event.unwatched_since)
+        sweeps.start(turn, event.unwatched_since)
     suppression.look(turn)
     state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
@@ -159,7 +159,7 @@ _IN_ANY_CASE: Mapping[Purpose, Callable[[Turn, str], None]] = {
     Purpose.SUPPRESSION: lambda turn, _: suppression.look(turn),
     Purpose.INCIDENT: Turn.touch,
     Purpose.SIGHT: sight.look,
-    Purpose.HISTORY: reading.tick,
+    Purpose.HISTORY: sweeps.tick,
     Purpose.PHASE: polls.pass_edge,
 }
 
@@ -168,7 +168,7 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     model.PollFailed: sight.failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.detailed,
-    model.HistoryRead: reading.read,
+    model.HistoryRead: sweeps.read,
     model.AlternativesRead: alternatives.told,
     model.RemedyApproved: remedy.approve,
     model.RemedyRefused: remedy.refuse,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import alerts, conditions, details, reading
+from watcher.engine import alerts, conditions, details, sweeps
 from watcher.engine.timers import Purpose, Timer
 from watcher.engine.turn import Turn
 from watcher.model import AlertState, EntryKind, Phase
@@ -31,7 +31,7 @@ def return_missing(turn: Turn, event: model.Polled) -> set[str]:
                 if alert.incident:
                     turn.write(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
         turn.keep_subject(replace(state.subjects[key], missed=0))
-        reading.stay(turn, key)
+        sweeps.stay(turn, key)
         del missing[key]
     return back
 
@@ -94,4 +94,4 @@ def _vanish(turn: Turn, key: str) -> None:
         if alert.incident and alert in known:
             text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
             turn.write(alert.incident, EntryKind.VANISHED, text, notify=True)
-    reading.forget_if_vanished(turn, key)
+    sweeps.forget_if_vanished(turn, key)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from watcher import engine, model, ports
-from watcher.engine import faults, record
+from watcher.engine import faults, stretches
 
 
 def records(
@@ -18,26 +18,26 @@ def records(
 ) -> Iterator[ports.Recorded]:
     """Give what a daemon would have recorded of this service (SOURCE/ID) since then."""
     # A service that was bad all along has come from good: else a rule with `from` would pass it by.
-    yield _poll(key, record.ONLINE, since - timedelta(seconds=1))
+    yield _poll(key, stretches.ONLINE, since - timedelta(seconds=1))
     if details is not None:
         yield ports.Recorded(
             at=since - timedelta(seconds=1), what=model.DetailsRead(subject=key, details=details)
         )
-    before, at = record.ONLINE, since
-    for each in record.stretches(alarm for alarm in alarms if faults.badness(alarm.state) > 0):
+    before, at = stretches.ONLINE, since
+    for each in stretches.in_order(alarm for alarm in alarms if faults.badness(alarm.state) > 0):
         if each.end is not None and each.end <= since:
             continue
         start = max(each.start or since, since)
-        if before != record.ONLINE and at < start:
-            yield _poll(key, record.ONLINE, at)
-            before = record.ONLINE
+        if before != stretches.ONLINE and at < start:
+            yield _poll(key, stretches.ONLINE, at)
+            before = stretches.ONLINE
         if each.state != before:
             yield _poll(key, each.state, start)
         before, at = each.state, each.end or start
         if each.end is None:
             return
-    if before != record.ONLINE:
-        yield _poll(key, record.ONLINE, at)
+    if before != stretches.ONLINE:
+        yield _poll(key, stretches.ONLINE, at)
 
 
 def key_of(name: str, rules: engine.Ruleset) -> str:

@@ -52,7 +52,7 @@ def piece(run: Stretch, event: model.HistoryRead) -> Piece:
     )
 
 
-def stretches(alarms: Iterable[model.Alarm]) -> list[Stretch]:
+def in_order(alarms: Iterable[model.Alarm]) -> list[Stretch]:
     """Put alarms in order, one state at a time."""
     known = [each for each in alarms if not each.start or not each.end or each.start < each.end]
     if not known:
