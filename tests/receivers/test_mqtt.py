@@ -7,6 +7,7 @@ import logging
 import socket
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import aiomqtt
 import pytest
@@ -277,6 +278,17 @@ def test_a_broker_that_names_the_reason_of_a_take_over_is_believed_at_once():
     reason = ReasonCode(PacketTypes.DISCONNECT, identifier=142)
     assert mqtt_client.is_taken_over(aiomqtt.MqttCodeError(reason))
     assert not mqtt_client.is_taken_over(aiomqtt.MqttError("lost"))
+
+
+async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(caplog):
+    client = mqtt_client.Client("127.0.0.1", 1)
+    ours, theirs = socket.socketpair()
+    paho = SimpleNamespace(want_write=lambda: True, loop_write=lambda: None)
+    client._on_socket_register_write(paho, None, ours)
+    ours.close()
+    theirs.close()
+    await asyncio.sleep(0.01)
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 @pytest.mark.broker

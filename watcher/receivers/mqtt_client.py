@@ -96,6 +96,31 @@ class Client(aiomqtt.Client):
         self.most_bytes = getattr(properties, "MaximumPacketSize", None)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
+    def _on_socket_register_write(
+        self,
+        client: Any,
+        userdata: Any,  # noqa: ARG002  # the signature is paho's
+        sock: Any,
+    ) -> None:
+        """Have the rest sent once the socket takes bytes, unless it is closed by then.
+
+        aiomqtt asks for it by number, a turn of the loop later; a connection that was lost has
+        given that number back.
+        """
+
+        def send() -> None:
+            try:
+                client.loop_write()
+            except OSError as error:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+
+        def watch() -> None:
+            if sock.fileno() >= 0 and client.want_write():
+                self._loop.add_writer(sock.fileno(), send)
+
+        self._loop.call_soon_threadsafe(watch)  # paho may be connecting in a thread
+
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
     ) -> None:
