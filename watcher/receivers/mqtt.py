@@ -147,17 +147,23 @@ class MqttReceiver:
                 await self._publish_one_again(told.id)
 
     async def _publish_one_again(self, incident: str) -> None:
-        """Publish until it is the newest: another daemon may tell a newer one at the same time."""
+        """Publish it as it is: another daemon may tell a newer one at the same time.
+
+        It is read again after its PDFs, which may take long, and after itself.
+        """
         published = 0
-        while dossier := await self._shelf.dossier(incident):
-            if dossier.incident.version == published:
-                return
+        dossier = await self._shelf.dossier(incident)
+        while dossier is not None and dossier.incident.version != published:
             files = {
                 report.run: await self._publish_report(dossier.incident, report, self._shelf)
                 for report in _reports(dossier.incident)
             }
-            await self._publish_document(dossier, files)
-            published = dossier.incident.version
+            before = dossier.incident.version
+            dossier = await self._shelf.dossier(incident)
+            if dossier is not None and dossier.incident.version == before:
+                await self._publish_document(dossier, files)
+                published = before
+                dossier = await self._shelf.dossier(incident)
 
     async def _publish(
         self, topic: str, payload: bytes, content_type: str, *, until: datetime | None
