@@ -4,9 +4,11 @@ import asyncio
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+from asyncio.subprocess import DEVNULL, PIPE
 from datetime import timedelta
 
 import pytest
@@ -91,6 +93,19 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_one_draws(make_pdf, tm
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
     assert (await drawing.Easel().draw(make_pdf())).png
+
+
+async def test_what_a_flooding_worker_still_had_to_say_does_not_keep_it_from_ending():
+    code = "import sys\nwhile True: sys.stdout.buffer.write(b'x' * 65536)"
+    process = await asyncio.create_subprocess_exec(
+        *worker(code), stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+    )
+    await process.stdout.readexactly(1_000_000)
+    async with asyncio.timeout(10):
+        while not process.stdout._paused:  # noqa: ASYNC110  # a flag of asyncio's own
+            await asyncio.sleep(0.01)
+        await drawing._end(process)
+    assert process.returncode == -signal.SIGKILL
 
 
 async def test_a_worker_that_floods_is_stopped(make_pdf):

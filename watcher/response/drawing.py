@@ -76,7 +76,8 @@ async def _converse(process: Process, pdf: bytes) -> bytes:
 async def _end(process: Process) -> None:
     if process.returncode is None:
         process.kill()
-        await process.wait()
+        # wait() alone would never return while asyncio has stopped reading a full pipe.
+        await process.communicate()
 
 
 def _read(answer: bytes) -> Drawing:
