@@ -151,6 +151,22 @@ async def run(
             with contextlib.suppress(model.FaultyConfigError):  # told by reload itself
                 await reload()
 
+        async def relieved() -> bool:
+            daemons = await database.daemons()
+            return any(one.leads and one.instance != settings.instance for one in daemons)
+
+        siren = alarm.Alarm(
+            instance=settings.instance,
+            channels=[one for one in receivers.values() if isinstance(one, slack.SlackReceiver)],
+            mark=settings.control.socket.with_name("database-failed"),
+            relieved=relieved,
+        )
+        stack.push_async_exit(siren)
+        group = await stack.enter_async_context(lifecycle.tasks())
+        stack.enter_context(
+            lifecycle.signals(stop, lambda: group.create_task(hang_up(), name="reload"))
+        )
+
         if settings.web.listen:
             await stack.enter_async_context(
                 server.serving(
@@ -171,22 +187,6 @@ async def run(
             reload=reload,
         )
         await stack.enter_async_context(desk.serve(settings.control.socket))
-
-        async def relieved() -> bool:
-            daemons = await database.daemons()
-            return any(one.leads and one.instance != settings.instance for one in daemons)
-
-        siren = alarm.Alarm(
-            instance=settings.instance,
-            channels=[one for one in receivers.values() if isinstance(one, slack.SlackReceiver)],
-            mark=settings.control.socket.with_name("database-failed"),
-            relieved=relieved,
-        )
-        stack.push_async_exit(siren)
-        group = await stack.enter_async_context(lifecycle.tasks())
-        stack.enter_context(
-            lifecycle.signals(stop, lambda: group.create_task(hang_up(), name="reload"))
-        )
         telling = group.create_task(teller.run(), name="delivery")
         others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:
