@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.web import library
+from tests.web import worlds
 from watcher.web import server
 from watcher.web.settings import Web
 
@@ -60,12 +60,12 @@ class Site:
 
 @pytest.fixture
 def shelf():
-    return library.Shelf()
+    return worlds.Shelf()
 
 
 @pytest.fixture
 def clock():
-    return library.StillClock()
+    return worlds.StillClock()
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def serve(shelf, clock):
             Web(listen="127.0.0.1:0", token=token),
             stuck=stuck,
             ready=ready,
-            reporter=reporter or library.reporter(shelf),
+            reporter=reporter or worlds.reporter(shelf),
             library=shelf,
             clock=clock,
         ) as port:

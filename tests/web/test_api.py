@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import library
+from tests.web import worlds
 from watcher import document, model
 from watcher.web import answers
 
@@ -19,7 +19,7 @@ RUN = "/api/v1/incidents/w-7k3mq2xd/reports/r-4c0vw1zn.pdf"
 
 @pytest.fixture
 def outage(shelf):
-    return shelf.open(library.incident(diagnostics=(library.diagnosis(),)))
+    return shelf.open(worlds.incident(diagnostics=(worlds.diagnosis(),)))
 
 
 @pytest.mark.parametrize("address", EXAMPLES)
@@ -41,7 +41,7 @@ async def test_an_incident_is_the_document_of_mqtt(site, shelf, outage):
 
 
 async def test_incidents_are_listed_by_status_and_the_newest_first(site, shelf):
-    library.bad_night(shelf)
+    worlds.bad_night(shelf)
 
     async def ids(query: str) -> list[str]:
         listed = (await site.get(f"/api/v1/incidents{query}")).json["incidents"]
@@ -53,7 +53,7 @@ async def test_incidents_are_listed_by_status_and_the_newest_first(site, shelf):
 
 
 async def test_a_list_is_bounded_and_says_when_there_is_more(site, shelf):
-    library.bad_night(shelf)
+    worlds.bad_night(shelf)
     answer = (await site.get("/api/v1/incidents?limit=2")).json
     assert len(answer["incidents"]) == 2
     assert answer["more"] is True
@@ -64,7 +64,7 @@ async def test_subjects_are_read_page_by_page(site, shelf):
     for number in range(5):
         key = f"evpl/L{number}"
         shelf.known[key] = model.Subject(
-            key=key, source="evpl", fields={"utilization": 81.5}, since=library.NOW
+            key=key, source="evpl", fields={"utilization": 81.5}, since=worlds.NOW
         )
     found: list[str] = []
     more, after = True, ""
@@ -79,7 +79,7 @@ async def test_subjects_are_read_page_by_page(site, shelf):
 
 async def test_the_pdf_is_given_as_it_was_decoded(site, outage):
     answer = await site.get(RUN)
-    assert answer.body == library.PDF
+    assert answer.body == worlds.PDF
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"] == 'inline; filename="SVC1.pdf"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -95,9 +95,9 @@ async def test_a_hostile_file_name_stays_a_file_name(site, shelf):
         service_id="SVC1",
         status=model.DiagnosisStatus.DONE,
         report=named,
-        started_at=library.BEGIN,
+        started_at=worlds.BEGIN,
     )
-    shelf.open(library.incident(diagnostics=(run,)))
+    shelf.open(worlds.incident(diagnostics=(run,)))
     shelf.papers["r-1"] = shelf.papers["r-4c0vw1zn"]
     answer = await site.get("/api/v1/incidents/w-7k3mq2xd/reports/r-1.pdf")
     assert (
@@ -107,7 +107,7 @@ async def test_a_hostile_file_name_stays_a_file_name(site, shelf):
 
 
 async def test_a_report_of_another_incident_is_not_given(site, shelf, outage):
-    shelf.open(library.incident("w-2"))
+    shelf.open(worlds.incident("w-2"))
     answer = await site.get(RUN.replace("w-7k3mq2xd", "w-2"))
     assert answer.status == 404
     assert answer.json == {"error": "w-2 has no report of a run r-4c0vw1zn"}

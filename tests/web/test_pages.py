@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.web import library
-from tests.web.library import BEGIN, NOW, minutes
+from tests.web import worlds
+from tests.web.worlds import BEGIN, NOW, minutes
 from watcher import model, ports, status
 from watcher.web import answers
 
@@ -39,7 +39,7 @@ def words(text: str) -> str:
 
 @pytest.fixture
 async def night(serve, shelf):
-    reporter = library.bad_night(shelf)
+    reporter = worlds.bad_night(shelf)
     async with serve(reporter=reporter) as site:
         yield site
 
@@ -78,7 +78,7 @@ async def test_the_board_says_how_well_watcher_sees_and_tells(night):
 
 
 async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, shelf):
-    reporter = library.reporter(shelf)
+    reporter = worlds.reporter(shelf)
     reporter.refused = ("rules/a.yaml:3: severity: is missing",)
     async with serve(reporter=reporter) as site:
         board = words((await site.get("/")).text)
@@ -87,13 +87,13 @@ async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, shelf):
 
 
 async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(serve, shelf):
-    library.bad_night(shelf)
+    worlds.bad_night(shelf)
     seen = status.Seen(sources=tuple(shelf.health), open=3, acknowledged=1)
     failing = {
         "noc": status.ReceiverState(failing_since=BEGIN, error="Slack answered 503"),
         "mqtt": status.ReceiverState(),
     }
-    reporter = library.reporter(shelf, seen=seen, receivers=failing)
+    reporter = worlds.reporter(shelf, seen=seen, receivers=failing)
     shelf.broken = "database watcher.db is locked by another process"
     async with serve(reporter=reporter) as site:
         answer = await site.get("/")
@@ -156,7 +156,7 @@ async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approve
         max_mbps=2_000,
         proposed_at=BEGIN,
     )
-    told = shelf.open(library.incident(remedy=remedy))
+    told = shelf.open(worlds.incident(remedy=remedy))
     page = words((await site.get(f"/incidents/{told.id}")).text)
     assert "Bandwidth of 771338 from 500 Mbps to 2 Gbps: proposed" in page
     assert "watcher remedy approve w-7k3mq2xd" in page
@@ -180,8 +180,8 @@ async def test_a_subject_has_its_fields_bookings_alerts_and_incidents(night):
 
 async def test_a_key_may_hold_anything_that_a_vendor_calls_its_things(site, shelf):
     key = "iod/Paris #1/50% ü?&x=<y>"
-    shelf.known[key] = replace(library.SUBJECT, key=key, source="iod")
-    shelf.open(library.incident(), subject=key)
+    shelf.known[key] = replace(worlds.SUBJECT, key=key, source="iod")
+    shelf.open(worlds.incident(), subject=key)
     page = (await site.get("/incidents/w-7k3mq2xd")).text
     (address,) = {
         names["href"] for _, names in Tags(page).seen if "/subjects/" in (names.get("href") or "")
@@ -208,15 +208,15 @@ async def test_what_is_not_there_is_said_on_a_page(site, path, sentence):
 
 async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
     run = replace(
-        library.diagnosis(),
+        worlds.diagnosis(),
         service_id=HOSTILE,
         disposition=HOSTILE,
         findings=(HOSTILE,),
         actions=(HOSTILE,),
         message=HOSTILE,
-        report=replace(library.diagnosis().report, filename=HOSTILE),
+        report=replace(worlds.diagnosis().report, filename=HOSTILE),
     )
-    told = library.incident(
+    told = worlds.incident(
         title=HOSTILE,
         summary=HOSTILE,
         acknowledged_by=HOSTILE,
@@ -235,7 +235,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
         diagnostics=(run,),
     )
     shelf.open(told)
-    shelf.open(library.incident("w-2", title=HOSTILE, resolution=None, resolved_at=NOW))
+    shelf.open(worlds.incident("w-2", title=HOSTILE, resolution=None, resolved_at=NOW))
     shelf.alerts_of[told.id] = (
         replace(
             shelf.alerts_of[told.id][0],
@@ -247,7 +247,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
     )
     shelf.entries[told.id] = (replace(shelf.entries[told.id][0], text=HOSTILE, by=HOSTILE),)
     shelf.known["vyvx/1234567"] = replace(
-        library.SUBJECT,
+        worlds.SUBJECT,
         fields={HOSTILE: HOSTILE},
         labels={HOSTILE: HOSTILE, "name": HOSTILE},
         notes=(HOSTILE,),
@@ -269,7 +269,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
             comment=HOSTILE,
         )
     ]
-    async with serve(reporter=library.reporter(shelf)) as site:
+    async with serve(reporter=worlds.reporter(shelf)) as site:
         for path in ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567"):
             page = (await site.get(path)).text
             assert "&lt;script&gt;alert(1)" in page
@@ -287,13 +287,13 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
 
 
 async def test_endless_text_is_cut(site, shelf):
-    shelf.open(library.incident(title="x" * 10_000_000, summary="y" * 10_000_000))
+    shelf.open(worlds.incident(title="x" * 10_000_000, summary="y" * 10_000_000))
     assert len((await site.get("/incidents/w-7k3mq2xd")).body) < 50_000
     assert len((await site.get("/")).body) < 50_000
 
 
 async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, shelf):
-    library.bad_night(shelf)
+    worlds.bad_night(shelf)
     paths = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/api/v1/incidents")
     found = await asyncio.gather(*(site.get(path) for path in paths * 10))
     assert {answer.status for answer in found} == {200}
@@ -301,7 +301,7 @@ async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, shelf
 
 
 async def test_a_storm_is_a_page_of_bounded_size(site, shelf):
-    told = shelf.open(library.incident())
+    told = shelf.open(worlds.incident())
     one, entry = shelf.alerts_of[told.id][0], shelf.entries[told.id][0]
     shelf.alerts_of[told.id] = tuple(replace(one, subject=f"vyvx/{n}") for n in range(100))
     shelf.entries[told.id] = tuple(replace(entry, number=n + 1) for n in range(20_000))

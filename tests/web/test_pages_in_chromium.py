@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from tests.web import library
+from tests.web import worlds
 from watcher import model
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -88,7 +88,7 @@ def look(browser):
 
 @pytest.fixture
 async def night(serve, shelf):
-    async with serve(reporter=library.bad_night(shelf)) as site:
+    async with serve(reporter=worlds.bad_night(shelf)) as site:
         yield site
 
 
@@ -96,7 +96,7 @@ async def night(serve, shelf):
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_every_page_can_be_read_and_nothing_sticks_out(night, shelf, look, width, scheme):
     long = "W" * 300
-    shelf.open(library.incident("w-long", title=long, source=long))
+    shelf.open(worlds.incident("w-long", title=long, source=long))
     page = await look(width, scheme)
     for path in PATHS:
         await page.goto(night.url + path)
@@ -143,8 +143,8 @@ async def test_the_board_goes_on_by_itself(night, shelf, clock, look):
     await page.clock.install()
     await page.goto(night.url)
     await page.get_by_role("link", name="NYC Arena uplink is offline").focus()
-    shelf.open(library.incident("w-new", title="Boston return is offline"))
-    clock.at += library.minutes(1)
+    shelf.open(worlds.incident("w-new", title="Boston return is offline"))
+    clock.at += worlds.minutes(1)
     await page.clock.run_for(6_000)
     await expect(page.get_by_role("heading", name="Boston return is offline")).to_be_visible()
     await expect(page.locator("header time")).to_have_text("03:25:12 UTC")
@@ -156,7 +156,7 @@ async def test_somebody_who_copies_something_is_not_disturbed(night, shelf, look
     await page.clock.install()
     await page.goto(f"{night.url}/incidents/w-7k3mq2xd")
     await page.locator("code").select_text()
-    shelf.open(library.incident(title="Another title"))
+    shelf.open(worlds.incident(title="Another title"))
     await page.clock.run_for(11_000)
     await expect(page.get_by_role("heading", level=1)).to_contain_text("NYC Arena uplink")
     assert await page.evaluate("String(getSelection())") == "watcher ack w-7k3mq2xd"
@@ -164,7 +164,7 @@ async def test_somebody_who_copies_something_is_not_disturbed(night, shelf, look
 
 async def test_a_frozen_board_says_how_old_it_is(browser, serve, shelf):
     page = await browser.new_page()  # whose console complains of the server that is gone
-    async with serve(reporter=library.bad_night(shelf)) as site:
+    async with serve(reporter=worlds.bad_night(shelf)) as site:
         await page.clock.install()
         await page.goto(site.url)
     old = page.get_by_text("This page is old: it shows what was known at 03:24:12 UTC.")
@@ -181,7 +181,7 @@ async def test_a_frozen_board_says_how_old_it_is(browser, serve, shelf):
 
 async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serve, shelf):
     page = await browser.new_page()  # whose console complains of the status 503
-    async with serve(reporter=library.bad_night(shelf)) as site:
+    async with serve(reporter=worlds.bad_night(shelf)) as site:
         await page.clock.install()
         await page.goto(f"{site.url}/incidents/w-7k3mq2xd")
         shelf.broken = "database watcher.db is locked"
@@ -207,7 +207,7 @@ async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night
 
 
 async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, shelf, look):
-    async with serve(token="open-sesame", reporter=library.bad_night(shelf)) as site:
+    async with serve(token="open-sesame", reporter=worlds.bad_night(shelf)) as site:
         page = await look(http_credentials={"username": "noc", "password": "open-sesame"})
         await page.clock.install()
         await page.goto(site.url)
@@ -220,7 +220,7 @@ async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, shelf
 async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_address(
     serve, shelf, look
 ):
-    async with serve(token="open-sesame", reporter=library.bad_night(shelf)) as site:
+    async with serve(token="open-sesame", reporter=worlds.bad_night(shelf)) as site:
         page = await look()
         await page.clock.install()
         await page.goto(site.url.replace("http://", "http://wall:open-sesame@"))
@@ -233,7 +233,7 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title=
 
 
 async def test_hostile_text_does_nothing_in_a_browser_either(serve, shelf, look):
-    shelf.open(library.incident(title=HOSTILE, runbook="javascript:alert(1)"))
+    shelf.open(worlds.incident(title=HOSTILE, runbook="javascript:alert(1)"))
     async with serve() as site:
         page = await look()
         await page.clock.install()

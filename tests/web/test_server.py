@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from tests.web import library
+from tests.web import worlds
 from watcher import model
 from watcher.web import server
 from watcher.web.settings import Web
@@ -160,7 +160,7 @@ async def test_an_address_in_use_is_said_in_words(site, serve, shelf, clock):
             Web(listen=f"127.0.0.1:{site.port}"),
             stuck=lambda: "",
             ready=lambda: True,
-            reporter=library.reporter(shelf),
+            reporter=worlds.reporter(shelf),
             library=shelf,
             clock=clock,
         ):

@@ -5,7 +5,7 @@ Law: an adapter implements a port and imports no loop; a loop imports ports and 
 
 from watcher.ports.counting import Meter, Reading, Tally
 from watcher.ports.ledger import Commit, Envelope, Inbox, Ledger, Loaded, Recorded, RulesRead
-from watcher.ports.library import Backlog, Daemon, Library, Standing
+from watcher.ports.readers import Backlog, Daemon, Library, Standing
 from watcher.ports.responses import (
     Backups,
     Examination,
