@@ -215,13 +215,14 @@ def test_a_title_is_one_printable_line(load, template, words, expected):
     assert title(load, template, **words) == expected
 
 
-def test_the_default_titles_say_what_is_wrong(load):
+@pytest.mark.parametrize("source", ["'*'", "vyvx", "evpl"])
+def test_the_default_titles_say_what_is_wrong(load, source):
     down = rule(load, "transition: {field: state, to: [offline]}")
     words = {"labels": {}, "name": "Cup", "state": "offline"}
     assert down.title(words) == "Cup is offline"
     full = rule(load, "threshold: {metric: utilization, above: 80}", "lines")
     assert full.title({"labels": {}, "name": "A-B", "value": 87.5}) == "A-B: utilization is 87.5"
-    blind = rule(load, "blind: 5m", "'*'")
+    blind = rule(load, "blind: 5m", source)
     words = {"labels": {}, "source": "vyvx", "permanent": True}
     assert blind.title(words) == "vyvx cannot be seen: config fault"
 

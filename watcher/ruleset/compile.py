@@ -230,7 +230,9 @@ class Compiler:
         rule: engine.Rule,
         kinds: Sequence[str],
     ) -> engine.Template | None:
-        words = _sample_words(rule, kinds[0] if kinds else None, self._inventory)
+        # A rule about blindness speaks of the source itself, whatever its kind.
+        of_source = not kinds or isinstance(rule.condition, engine.Blind)
+        words = _sample_words(rule, None if of_source else kinds[0], self._inventory)
         wrong = list(templates.faults_of(source, self._environment, words))
         for what in wrong:
             written.blame(self._faults, key, what)
