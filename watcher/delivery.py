@@ -180,7 +180,8 @@ class Delivery:
             log.warning("claim lost", receiver=debt.receipt.receiver, reason=str(error))
             return 0
         except _ClosingError:
-            receipt = telling.receipt
+            # Whatever is left is for the next start, also what no version shows: a file.
+            receipt, again_at = telling.receipt, self._clock.now()
         except (model.TemporaryError, model.PermanentError) as error:
             since = _owed_since(dossier, telling.receipt) or self._clock.now()
             pause = self._failed(worker, debt, error, since)

@@ -250,6 +250,38 @@ def test_sigterm_lets_the_act_in_hand_end_with_its_receipt_and_begins_no_other()
     run(play())
 
 
+def test_what_sigterm_leaves_of_a_telling_is_brought_after_the_start():
+    """Nothing of the incident lags when its last file is missing: the receiver alone knows."""
+    brought = []
+
+    async def tell(dossier, receipt, telling):
+        told = dossier.incident
+        receipt = replace(receipt, parent_version=told.version, told_through=told.entries)
+        for file in ("report", "picture"):
+            if file not in receipt.files:
+                await telling.save(replace(receipt, intent=file))
+                await asyncio.sleep(3)
+                brought.append(file)
+                receipt = replace(receipt, files={**receipt.files, file: "done"})
+                await telling.save(receipt)
+        return receipt
+
+    async def play():
+        stage = Stage("noc")
+        stage.diaries["noc"].tell = tell
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(1)
+        assert brought == ["report"]
+
+        stage.delivery = stage.build()
+        async with stage.playing():
+            await asyncio.sleep(5)
+        assert brought == ["report", "picture"]
+
+    run(play())
+
+
 def test_sigterm_before_an_act_begins_none():
     async def play():
         stage = Stage("noc")
