@@ -19,6 +19,7 @@ from watcher.settings import Settings
 from watcher.sources import kinds
 from watcher.sources import settings as sources_keys
 from watcher.vendors import diagnostics, http, preorder
+from watcher.vendors import settings as vendors_keys
 
 
 class Accounts:
@@ -34,16 +35,15 @@ class Accounts:
         self._built: dict[str, http.Account] = {}
 
     def __getitem__(self, name: str) -> http.Account:
-        """Give an account; the empty name is one without credentials."""
+        """Give an account; the empty name is one without credentials, which nobody shares."""
+        if not name:
+            return self._build(name, None)
         if name not in self._built:
-            self._built[name] = http.Account(
-                name,
-                self._settings.accounts[name] if name else None,
-                self.session,
-                self.clock,
-                self._meter,
-            )
+            self._built[name] = self._build(name, self._settings.accounts[name])
         return self._built[name]
+
+    def _build(self, name: str, keys: vendors_keys.Account | None) -> http.Account:
+        return http.Account(name, keys, self.session, self.clock, self._meter)
 
     def trouble(self, name: str) -> str:
         """Say why an account's vendor is not asked; empty while it is."""
