@@ -50,7 +50,7 @@ account = "vyvx"
 base_url = "{vyvx_url}"
 interval = "250ms"
 fast_interval = "150ms"
-blind_after = "3s"
+blind_after = "{blind_after:g}s"
 timeout = "2s"
 history = "0"
 
@@ -58,6 +58,7 @@ history = "0"
 account = "lumen"
 base_url = "{lumen_url}"
 timeout = "10s"
+cooldown = "24h"
 runs_per_hour = 1000
 
 [receivers.noc]
@@ -84,6 +85,7 @@ socket = "c{number}.sock"
 
 DOWN, POOR, BLIND = "down", "poor", "blind"
 HOLD = 1.0  # seconds, the `for` of POOR
+BLIND_AFTER = 3.0  # seconds
 RULES = """
 storm: {incidents: 1000}
 rules:
@@ -321,7 +323,7 @@ def install(
     known = {**addresses, **addresses["credentials"], "mqtt_port": mqtt_port}
     if number:
         known["vyvx_url"] = known["vyvx_url"].replace("127.0.0.1", "localhost")
-    text = CONFIG.format(**known, number=number, database=database)
+    text = CONFIG.format(**known, number=number, database=database, blind_after=BLIND_AFTER)
     (home / f"config{number}.toml").write_text(text)
     (home / "rules.yaml").write_text(RULES)
     (home / "inventory.yaml").write_text(json.dumps(inventory(subjects)))

@@ -208,8 +208,28 @@ def test_a_for_goes_on_over_a_kill_and_is_not_started_anew():
     story = replace(TRUE, polls=[poll(1.0, "online"), *bad], violence=[kill])
     seen = vendor_judge.sights(story, SUBJECT)
 
+    assert not any(one.unwatched for one in seen)
     assert vendor_judge.judge(poor, seen, ["begin"]) == ""
     assert "no entry fits" in vendor_judge.judge(poor, seen, [])
     short = [one for one in seen if one.at < 3.1]
     assert vendor_judge.judge(poor, short[:3], []) == ""
     assert "no poll explains" in vendor_judge.judge(poor, short[:3], ["begin"])
+
+
+def test_a_for_may_start_anew_when_a_start_found_that_nobody_had_looked_for_long():
+    (poor,) = (rule for rule in vendor_judge.RULES if rule.name == "poor")
+    before = [poll(1.0, "online"), poll(2.0, "degraded"), poll(2.25, "degraded")]
+    after = [poll(at, "degraded") for at in (6.0, 6.2, 6.4)]
+    over = [poll(at, "online") for at in (6.6, 6.8)]
+    started = [
+        Violence(kind="kill", began=2.5, ended=2.6, daemon=0),
+        Violence(kind="start", began=2.6, ended=2.7, daemon=0),
+    ]
+    story = replace(TRUE, polls=[*before, *after, *over], violence=started)
+
+    for entries in ([], ["begin", "resolved"]):
+        assert vendor_judge.judge(poor, vendor_judge.sights(story, SUBJECT), entries) == ""
+    froze = [Violence(kind="freeze", began=2.5, ended=5.9, daemon=0)]
+    watched = vendor_judge.sights(replace(story, violence=froze), SUBJECT)
+    assert vendor_judge.judge(poor, watched, ["begin", "resolved"]) == ""
+    assert "no entry fits" in vendor_judge.judge(poor, watched, [])

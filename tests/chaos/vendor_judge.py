@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tests.chaos.evidence import Evidence, Poll
-from tests.chaos.processes import HOLD
+from tests.chaos.processes import BLIND_AFTER, HOLD
 
 BEGIN, CHANGED, RESOLVED = "begin", "changed", "resolved"
 UNKNOWN = "?"  # an entry that only the broker's restart kept from us: it may be of any kind
@@ -45,6 +45,7 @@ class Sight:
     certain: bool
     state: str | None
     shifted: bool = False  # the daemon's clock jumped lately: no span across it can be measured
+    unwatched: bool = False  # a start may have found that nobody had looked for BLIND_AFTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +83,25 @@ def sights(evidence: Evidence, subject: str) -> list[Sight]:
                     jump.began <= poll.ended and poll.began <= jump.ended + SHIFT_SECONDS
                     for jump in jumps
                 ),
+                unwatched=_unwatched(evidence, number, later),
             )
         )
     return found[::-1]
+
+
+def _unwatched(evidence: Evidence, number: int, taken_in_by: float) -> bool:
+    """Whether a daemon started since the source was last surely seen, and that is long ago.
+
+    The last poll before a kill may not have been taken in, so there are two of them.
+    """
+    poll = evidence.polls[number]
+    seen = [one for one in evidence.polls[:number] if one.states is not None][-2:]
+    if not seen or taken_in_by - seen[0].ended < BLIND_AFTER:
+        return False
+    return any(
+        one.kind == "start" and seen[0].began <= one.began <= poll.began
+        for one in evidence.violence
+    ) or any(one.daemon != poll.daemon for one in seen)
 
 
 def judge(rule: Rule, seen: Sequence[Sight], entries: Sequence[str]) -> str:
@@ -123,17 +140,9 @@ def _taken(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> It
         case "idle", False:
             yield world
         case "idle", True:
-            pending = replace(
-                world,
-                phase="pending",
-                earliest=sight.earliest,
-                latest=sight.latest,
-                shifted=sight.shifted,
-            )
-            yield from _held(rule, pending, sight, entries)
+            yield from _held(rule, _pending(world, sight), sight, entries)
         case "pending", True:
-            shifted = world.shifted or sight.shifted
-            yield from _held(rule, replace(world, shifted=shifted), sight, entries)
+            yield from _waited(rule, world, sight, entries)
         case "pending", False:
             yield replace(world, phase="idle", earliest=0.0, latest=0.0, shifted=False)
         case _, False:
@@ -143,6 +152,23 @@ def _taken(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> It
                 yield world
             else:
                 yield from _tell(replace(world, value=sight.state), CHANGED, entries)
+
+
+def _waited(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> Iterator[World]:
+    shifted = world.shifted or sight.shifted
+    yield from _held(rule, replace(world, shifted=shifted), sight, entries)
+    if sight.unwatched:  # then `for` starts anew
+        yield from _held(rule, _pending(world, sight), sight, entries)
+
+
+def _pending(world: World, sight: Sight) -> World:
+    return replace(
+        world,
+        phase="pending",
+        earliest=sight.earliest,
+        latest=sight.latest,
+        shifted=sight.shifted,
+    )
 
 
 def _held(rule: Rule, world: World, sight: Sight, entries: Sequence[str]) -> Iterator[World]:
