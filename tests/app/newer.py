@@ -6,8 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-
 from watcher import cli
 from watcher.store import migrate
 
@@ -15,7 +13,7 @@ STEP = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "tomorrow"
+revision = "9999"
 down_revision = "{newest}"
 
 
@@ -30,10 +28,10 @@ def upgrade():
 
 def main() -> None:
     """Run a verb with the tables of tomorrow."""
-    newest = ScriptDirectory(str(migrate._SCRIPTS)).get_current_head()
+    newest = max(migrate._revisions())
     with tempfile.TemporaryDirectory() as folder:
         scripts = shutil.copytree(migrate._SCRIPTS, Path(folder, "migrations"))
-        (scripts / "versions" / "tomorrow.py").write_text(STEP.format(newest=newest))
+        (scripts / "versions" / "r9999_tomorrow.py").write_text(STEP.format(newest=newest))
         migrate._SCRIPTS = scripts
         cli.main()
 

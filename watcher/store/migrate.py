@@ -1,22 +1,20 @@
 """Brings the tables to the shape that this version knows; forward only.
 
 Law: all steps are one transaction; a database that is not ours, or a newer one, is left untouched.
+Alembic is loaded when there is a step to take, as most starts take none.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, column, inspect, select, table
 
 from watcher import model
 from watcher.store.database import Database
 
 _SCRIPTS = Path(__file__).with_name("migrations")
+_VERSION = table("alembic_version", column("version_num"))
 
 
 async def to_newest(database: Database) -> None:
@@ -24,12 +22,11 @@ async def to_newest(database: Database) -> None:
 
     Raises PermanentError for a database of a newer Watcher or of another program.
     """
-    scripts = ScriptDirectory(str(_SCRIPTS))
-    newest = scripts.get_current_head()
+    known = _revisions()
+    newest = max(known)
     async with database.read(opening=True) as connection:
         if await connection.run_sync(_revision) == newest:
             return
-    known = {script.revision for script in scripts.walk_revisions()}
     async with database.write(opening=True) as connection:
         await database.dialect.prepare(connection)
         revision = await connection.run_sync(_revision)  # another process may have been faster
@@ -49,7 +46,7 @@ async def to_newest(database: Database) -> None:
 
 async def see_newest(database: Database) -> None:
     """See that the tables are as this version knows them. Raises PermanentError."""
-    newest = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    newest = max(_revisions())
     async with database.read(opening=True) as connection:
         revision = await connection.run_sync(_revision)
     if revision != newest:
@@ -59,8 +56,15 @@ async def see_newest(database: Database) -> None:
         )
 
 
+def _revisions() -> set[str]:
+    """Find the steps by their files, which are named by their numbers: r0001_first_tables.py."""
+    return {path.name[1:5] for path in _SCRIPTS.glob("versions/r*.py")}
+
+
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION.name):
+        return None
+    return connection.scalar(select(_VERSION.c.version_num))
 
 
 def _has_tables(connection: Connection) -> bool:
@@ -68,6 +72,9 @@ def _has_tables(connection: Connection) -> bool:
 
 
 def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415  # a quarter of a second
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
