@@ -60,16 +60,26 @@ class Pulse:
         return ""
 
     async def feed(self, status: Callable[[], str]) -> None:
-        """Feed systemd's watchdog and its status line, for ever, while nothing is stuck."""
-        complaint = ""
+        """Feed systemd's watchdog and its status line, for ever, while nothing is stuck.
+
+        A systemd that listens no more is no reason to stop watching.
+        """
+        complaint, deaf = "", False
         while True:
             stuck = self.stuck()
             if stuck and stuck != complaint:
                 log.error("no progress", reason=stuck)
             complaint = stuck
             if not stuck:
-                systemd.watchdog()
-                systemd.status(status())
+                said = status()
+                try:
+                    systemd.alive(said)
+                except OSError as error:
+                    if not deaf:
+                        log.warning("systemd does not listen", error=str(error))
+                    deaf = True
+                else:
+                    deaf = False
             await asyncio.sleep(PULSE_SECONDS)
 
 

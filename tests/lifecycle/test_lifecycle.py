@@ -8,6 +8,7 @@ import signal
 from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from watcher import lifecycle, model
 
@@ -34,14 +35,30 @@ def test_a_poller_that_hangs_is_named():
 
 async def test_the_watchdog_is_fed_only_while_nothing_is_stuck(monkeypatch):
     sent: list[str] = []
-    monkeypatch.setattr(lifecycle.systemd, "watchdog", lambda: sent.append("fed"))
-    monkeypatch.setattr(lifecycle.systemd, "status", sent.append)
-    for now, expected in ((10, ["fed", "fine"]), (99, [])):
+    monkeypatch.setattr(lifecycle.systemd, "alive", sent.append)
+    for now, expected in ((10, ["fine"]), (99, [])):
         sent.clear()
         feeding = asyncio.create_task(pulse(now).feed(lambda: "fine"))
         await asyncio.sleep(0)
         feeding.cancel()
         assert sent == expected
+
+
+async def test_a_systemd_that_does_not_listen_is_said_once_and_stops_nothing(monkeypatch, tmp_path):
+    beats = 0
+
+    async def next_beat(_: float) -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 3:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(lifecycle.asyncio, "sleep", next_beat)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    with structlog.testing.capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await pulse(10).feed(lambda: "fine")
+    assert beats == 3
+    assert [each["event"] for each in logs] == ["systemd does not listen"]
 
 
 async def test_what_a_person_must_see_leaves_the_group_as_itself():

@@ -23,16 +23,37 @@ def listener(request, tmp_path, monkeypatch):
 
 def test_systemd_hears_every_message(listener):
     systemd.ready()
-    systemd.status("2 sources,\n 1 incident: Zürich")
-    systemd.watchdog()
+    systemd.alive("2 sources,\n 1 incident: Zürich")
     systemd.stopping()
-    heard = [listener.recv(1_000).decode() for _ in range(4)]
+    heard = [listener.recv(1_000).decode() for _ in range(3)]
     assert heard == [
         "READY=1",
-        "STATUS=2 sources, 1 incident: Zürich",
-        "WATCHDOG=1",
+        "WATCHDOG=1\nSTATUS=2 sources, 1 incident: Zürich",
         "STOPPING=1",
     ]
+
+
+@pytest.fixture
+def full(listener):
+    """Listen to nothing: as many messages wait as the kernel keeps."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                other.sendto(b"STATUS=another unit", listener.getsockname())
+    return listener
+
+
+def test_a_systemd_that_reads_nothing_holds_nobody_up(full):
+    systemd.alive("2 sources")
+    systemd.stopping()
+    assert full.recv(1_000) == b"STATUS=another unit"
+
+
+def test_only_ready_waits_for_a_moment_because_without_it_the_start_has_failed(full, monkeypatch):
+    monkeypatch.setattr(systemd, "READY_SECONDS", 0.05)
+    with pytest.raises(TimeoutError):
+        systemd.ready()
 
 
 def test_without_systemd_nothing_happens(monkeypatch):
