@@ -19,6 +19,7 @@ from watcher import (
     alarm,
     control,
     delivery,
+    desk,
     heartbeat,
     jobs,
     leader,
@@ -178,15 +179,11 @@ async def run(
                     clock=clock,
                 )
             )
-        desk = control.Control(
-            library=database,
-            inbox=database,
-            ingest=inbox_bell,
-            clock=clock,
-            status=reporter.read,
-            reload=reload,
+        wishes = desk.Desk(library=database, inbox=database, ingest=inbox_bell, clock=clock)
+        door = control.Control(
+            library=database, desk=wishes, clock=clock, status=reporter.read, reload=reload
         )
-        await stack.enter_async_context(desk.serve(settings.control.socket))
+        await stack.enter_async_context(door.serve(settings.control.socket))
         telling = group.create_task(teller.run(), name="delivery")
         others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:

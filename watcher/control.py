@@ -1,41 +1,28 @@
 """The unix socket behind the command line: the one way for a person on the host to change things.
 
-Law: whoever may open the socket may use it; its file permissions are the authorisation. A change
-is a row of the inbox, and the answer comes when it has been stepped and committed.
+Law: whoever may open the socket may use it; its file permissions are the authorisation.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from watcher import clock as time
-from watcher import model, ports, why
+from watcher import desk, model, ports, why
 
 MODE = 0o660
-ANSWER_SECONDS = 10.0
-_LOOK_SECONDS = 0.02
-
-Act = Callable[[str, str], model.Command]
-_ACTS: Mapping[str, Act] = {
-    "ack": lambda incident, by: model.Acknowledged(incident=incident, by=by),
-    "unack": lambda incident, by: model.Unacknowledged(incident=incident, by=by),
-    "resolve": lambda incident, by: model.ResolvedByHand(incident=incident, by=by),
-    "diagnose": lambda incident, by: model.DiagnosisWanted(incident=incident, by=by),
-    "approve": lambda incident, by: model.RemedyApproved(incident=incident, by=by),
-    "refuse": lambda incident, by: model.RemedyRefused(incident=incident, by=by),
-}
-_OF_REMEDY = frozenset({"approve", "refuse"})
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,15 +41,13 @@ class Control:
         self,
         *,
         library: ports.Library,
-        inbox: ports.Inbox,
-        ingest: time.Bell,
+        desk: desk.Desk,
         clock: time.Clock,
         status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
     ) -> None:
         self._library = library
-        self._inbox = inbox
-        self._ingest = ingest
+        self._desk = desk
         self._clock = clock
         self._status = status
         self._reload = reload
@@ -72,14 +57,14 @@ class Control:
 
         Raises model.PermanentError when the socket cannot be made there.
         """
-        app = web.Application()
+        app = web.Application(middlewares=[_refusing])
         app.add_routes(
             [
                 web.get("/status", self._get_status),
                 web.get("/incidents", self._get_incidents),
                 web.get("/why/{key:.+}", self._get_why),
                 web.post("/incidents/{id}/note", self._post_note),
-                web.post(f"/incidents/{{id}}/{{act:{'|'.join(_ACTS)}}}", self._post_act),
+                web.post(f"/incidents/{{id}}/{{act:{'|'.join(desk.ACTS)}}}", self._post_act),
                 web.get("/silences", self._get_silences),
                 web.post("/silences", self._post_silence),
                 web.post("/silences/{id}/expire", self._post_expire),
@@ -107,103 +92,47 @@ class Control:
         if subject is not None:
             alerts = await self._library.alerts(key)
             return _json({"why": why.of_subject(subject, alerts, health, now)})
-        return _refused(404, f"there is no incident and no subject {key}")
+        return _refused(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
 
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()
-        by, text = str(body.get("by") or ""), str(body.get("text") or "")
-        if not by or not text:
-            return _refused(400, "a note needs its text, and who writes it")
-        incident = request.match_info["id"]
-        return await self._act(incident, "note", model.Noted(incident=incident, by=by, text=text))
+        incident = await self._desk.note(
+            request.match_info["id"], str(body.get("text") or ""), str(body.get("by") or "")
+        )
+        return _json({"incident": incident})
 
     async def _post_act(self, request: web.Request) -> web.Response:
-        incident, act = request.match_info["id"], request.match_info["act"]
         by = str((await request.json()).get("by") or "")
-        if not by:
-            return _refused(400, "who does it? the request names nobody in `by`")
-        dossier = await self._library.dossier(incident)
-        if dossier and dossier.incident.status is model.IncidentStatus.RESOLVED:
-            return _refused(409, f"{incident} is over already")
-        if dossier and act in _OF_REMEDY:
-            remedy = dossier.incident.remedy
-            if remedy is None:
-                return _refused(409, f"no change of bandwidth is proposed for {incident}")
-            if why := remedy.objection():
-                return _refused(409, f"{incident}: {why}")
-        return await self._act(incident, act, _ACTS[act](incident, by))
-
-    async def _act(self, incident: str, act: str, command: model.Command) -> web.Response:
-        """Put a command in and answer when it has been stepped."""
-        if await self._library.dossier(incident) is None:
-            return _refused(404, f"there is no incident {incident}")
-        key = f"{act}/{incident}/{time.token()}"
-        await self._inbox.submit(key, command, self._clock.now())
-        self._ingest.ring()
-        if not await self._stepped(key):
-            return _refused(
-                504, f"{act} of {incident} is recorded, but nobody has acted on it yet; see status"
-            )
-        dossier = await self._library.dossier(incident)
-        return _json({"incident": dossier and dossier.incident})
+        incident = await self._desk.act(request.match_info["id"], request.match_info["act"], by)
+        return _json({"incident": incident})
 
     async def _get_silences(self, _: web.Request) -> web.Response:
         return _json({"silences": await self._library.silences(self._clock.now())})
 
     async def _post_silence(self, request: web.Request) -> web.Response:
         """Add a silence that begins now; `seconds` is its length."""
-        now = self._clock.now()
         try:
             wanted = msgspec.convert(await request.json(), _Silence)
         except (ValueError, msgspec.ValidationError) as error:
-            return _refused(400, f"this is no silence: {error}")
-        silence = model.Silence(
-            id=f"s-{time.token()[:8]}",
-            matchers=wanted.matchers,
-            begin=now,
-            end=now + timedelta(seconds=wanted.seconds),
+            return _refused(HTTPStatus.BAD_REQUEST, f"this is no silence: {error}")
+        silence = await self._desk.silence(
+            wanted.matchers,
+            length=timedelta(seconds=wanted.seconds),
             by=wanted.by,
             comment=wanted.comment,
         )
-        key = f"silence/{silence.id}"
-        await self._inbox.submit(key, model.Silenced(silence=silence), now)
-        self._ingest.ring()
-        if not await self._stepped(key):
-            return _refused(504, f"{silence.id} is recorded, but nobody has acted on it yet")
-        if all(each.id != silence.id for each in await self._library.silences(now)):
-            matchers = " ".join(map(str, silence.matchers))
-            return _refused(
-                400,
-                f"{matchers or 'nothing'} cannot be silenced: expected rule, subject, source, "
-                "severity or labels.NAME before each sign, and a time that is not over",
-            )
         return _json({"silence": silence})
 
     async def _post_expire(self, request: web.Request) -> web.Response:
-        silence, now = request.match_info["id"], self._clock.now()
-        by = str((await request.json()).get("by") or "")
-        if all(each.id != silence for each in await self._library.silences(now)):
-            return _refused(404, f"there is no silence {silence} that is not over")
-        key = f"unsilence/{silence}/{time.token()}"
-        await self._inbox.submit(key, model.Unsilenced(silence=silence, by=by), now)
-        self._ingest.ring()
-        if not await self._stepped(key):
-            return _refused(504, f"the end of {silence} is recorded, but nobody has acted on it")
+        silence = request.match_info["id"]
+        await self._desk.expire(silence, str((await request.json()).get("by") or ""))
         return _json({"expired": silence})
 
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:
             return _json({"reloaded": await self._reload()})
         except model.FaultyConfigError as error:
-            return _refused(422, str(error))
-
-    async def _stepped(self, key: str) -> bool:
-        deadline = self._clock.monotonic() + ANSWER_SECONDS
-        while not await self._library.consumed(key):
-            if self._clock.monotonic() > deadline:
-                return False
-            await asyncio.sleep(_LOOK_SECONDS)
-        return True
+            return _refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
 async def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
@@ -267,7 +196,16 @@ def _json(body: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 
-def _refused(status: int, sentence: str) -> web.Response:
+@web.middleware
+async def _refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a refusal of the desk in its words."""
+    try:
+        return await handler(request)
+    except desk.RefusedError as error:
+        return _refused(error.status, str(error))
+
+
+def _refused(status: HTTPStatus, sentence: str) -> web.Response:
     return web.Response(
         status=status,
         body=msgspec.json.encode({"error": sentence}),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watcher import clock, control, model
+from watcher import clock, control, desk, model
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 
@@ -105,8 +105,7 @@ async def socket(shelf, tmp_path):
 
     door = control.Control(
         library=shelf,
-        inbox=shelf,
-        ingest=clock.Bell(),
+        desk=desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock()),
         clock=clock.SystemClock(),
         status=status,
         reload=reload,
@@ -221,8 +220,7 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
 
     door = control.Control(
         library=shelf,
-        inbox=shelf,
-        ingest=clock.Bell(),
+        desk=desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock()),
         clock=clock.SystemClock(),
         status=nothing,
         reload=nothing,
@@ -266,3 +264,16 @@ async def test_a_note_is_written_even_on_what_is_over(socket, shelf):
 async def test_an_empty_note_is_refused(socket):
     with pytest.raises(model.PermanentError, match="a note needs its text"):
         await control.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})
+
+
+async def test_a_wish_that_comes_in_twice_is_obeyed_once(shelf):
+    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock())
+    await wishes.act("w-open", "ack", "ann", ticket="envelope-1")
+    shelf.kept["w-open"] = replace(
+        shelf.kept["w-open"], status=model.IncidentStatus.RESOLVED, resolved_at=NOW
+    )
+    again = await wishes.act("w-open", "ack", "ann", ticket="envelope-1")
+    assert again.status is model.IncidentStatus.RESOLVED
+    assert len(shelf.commands) == 1
+    with pytest.raises(desk.RefusedError, match="w-open is over already"):
+        await wishes.act("w-open", "ack", "bob", ticket="envelope-2")

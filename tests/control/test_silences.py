@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
-from watcher import clock, control, engine, ports, ruleset
+from watcher import clock, control, desk, engine, ports, ruleset
 from watcher.cli.silence import program
 from watcher.store import store
 
@@ -57,8 +57,9 @@ async def watcher(tmp_path):
         )
         door = control.Control(
             library=opened,
-            inbox=opened,
-            ingest=clock.Bell(),
+            desk=desk.Desk(
+                library=opened, inbox=opened, ingest=clock.Bell(), clock=clock.SystemClock()
+            ),
             clock=clock.SystemClock(),
             status=nothing,
             reload=nothing,

@@ -1,0 +1,153 @@
+"""Where people's wishes come in, through whichever door: checked, stepped, answered.
+
+Law: a change is a row of the inbox, and the answer comes when it has been stepped and committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from http import HTTPStatus
+
+from watcher import clock as time
+from watcher import model, ports
+
+ANSWER_SECONDS = 10.0
+_LOOK_SECONDS = 0.02
+
+_Act = Callable[[str, str], model.Command]
+_ACTS: Mapping[str, _Act] = {
+    "ack": lambda incident, by: model.Acknowledged(incident=incident, by=by),
+    "unack": lambda incident, by: model.Unacknowledged(incident=incident, by=by),
+    "resolve": lambda incident, by: model.ResolvedByHand(incident=incident, by=by),
+    "diagnose": lambda incident, by: model.DiagnosisWanted(incident=incident, by=by),
+    "approve": lambda incident, by: model.RemedyApproved(incident=incident, by=by),
+    "refuse": lambda incident, by: model.RemedyRefused(incident=incident, by=by),
+}
+_OF_REMEDY = frozenset({"approve", "refuse"})
+ACTS = tuple(_ACTS)  # what a person may do with an incident, beside a note
+
+
+class RefusedError(Exception):
+    """What is wished for cannot be done; the sentence is for who wished it."""
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Desk:
+    """Every verb raises RefusedError.
+
+    A `ticket` names one wish that may come in twice, as a broker's message or Slack's envelope
+    does; it is obeyed once.
+    """
+
+    def __init__(
+        self, *, library: ports.Library, inbox: ports.Inbox, ingest: time.Bell, clock: time.Clock
+    ) -> None:
+        self._library = library
+        self._inbox = inbox
+        self._ingest = ingest
+        self._clock = clock
+
+    async def act(self, incident: str, act: str, by: str, *, ticket: str = "") -> model.Incident:
+        """Do one of ACTS with an incident; how it is then."""
+        if not by:
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, "who does it? the request names nobody in `by`"
+            )
+        key = f"{act}/{incident}/{ticket or time.token()}"
+        if not await self._library.consumed(key):
+            self._examine(await self._dossier(incident), act)
+        return await self._change(incident, act, _ACTS[act](incident, by), key)
+
+    async def note(self, incident: str, text: str, by: str) -> model.Incident:
+        """Write a note on an incident's timeline; how it is then."""
+        if not by or not text:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "a note needs its text, and who writes it")
+        noted = model.Noted(incident=incident, by=by, text=text)
+        return await self._change(incident, "note", noted, f"note/{incident}/{time.token()}")
+
+    async def silence(
+        self,
+        matchers: tuple[model.Matcher, ...],
+        *,
+        length: timedelta,
+        by: str,
+        comment: str = "",
+        ticket: str = "",
+    ) -> model.Silence:
+        """Add a silence that begins now."""
+        now = self._clock.now()
+        silence = model.Silence(
+            id=f"s-{hashlib.sha256((ticket or time.token()).encode()).hexdigest()[:8]}",
+            matchers=matchers,
+            begin=now,
+            end=now + length,
+            by=by,
+            comment=comment,
+        )
+        key = f"silence/{silence.id}"
+        await self._step(key, model.Silenced(silence=silence), silence.id)
+        kept = {each.id: each for each in await self._library.silences(now)}
+        if silence.id not in kept:
+            said = " ".join(map(str, silence.matchers))
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                f"{said or 'nothing'} cannot be silenced: expected rule, subject, source, "
+                "severity or labels.NAME before each sign, and a time that is not over",
+            )
+        return kept[silence.id]
+
+    async def expire(self, silence: str, by: str) -> None:
+        """End a silence now."""
+        now = self._clock.now()
+        if all(each.id != silence for each in await self._library.silences(now)):
+            raise RefusedError(
+                HTTPStatus.NOT_FOUND, f"there is no silence {silence} that is not over"
+            )
+        key = f"unsilence/{silence}/{time.token()}"
+        await self._step(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
+
+    async def _dossier(self, incident: str) -> model.Dossier:
+        dossier = await self._library.dossier(incident)
+        if dossier is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no incident {incident}")
+        return dossier
+
+    def _examine(self, dossier: model.Dossier, act: str) -> None:
+        """Refuse what the incident does not allow as it is."""
+        incident = dossier.incident
+        if incident.status is model.IncidentStatus.RESOLVED:
+            raise RefusedError(HTTPStatus.CONFLICT, f"{incident.id} is over already")
+        if act not in _OF_REMEDY:
+            return
+        if incident.remedy is None:
+            raise RefusedError(
+                HTTPStatus.CONFLICT, f"no change of bandwidth is proposed for {incident.id}"
+            )
+        if why := incident.remedy.objection():
+            raise RefusedError(HTTPStatus.CONFLICT, f"{incident.id}: {why}")
+
+    async def _change(
+        self, incident: str, act: str, command: model.Command, key: str
+    ) -> model.Incident:
+        await self._dossier(incident)
+        await self._step(key, command, f"{act} of {incident}")
+        return (await self._dossier(incident)).incident
+
+    async def _step(self, key: str, command: model.Command, wish: str) -> None:
+        """Put a command in, once for each key, and wait until it has been stepped."""
+        await self._inbox.submit(key, command, self._clock.now())
+        self._ingest.ring()
+        deadline = self._clock.monotonic() + ANSWER_SECONDS
+        while not await self._library.consumed(key):
+            if self._clock.monotonic() > deadline:
+                raise RefusedError(
+                    HTTPStatus.GATEWAY_TIMEOUT,
+                    f"{wish} is recorded, but nobody has acted on it yet; see status",
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
