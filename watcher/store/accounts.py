@@ -6,12 +6,13 @@ in the transaction that changes either, so no change is lost while somebody is b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import case, func, select, tuple_, update
+from sqlalchemy import BindParameter, bindparam, case, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
@@ -20,6 +21,41 @@ from watcher.store.database import Database
 
 _ALERTS = 100  # of an incident, as many as are told
 _FIRST = (model.AlertState.FIRING, model.AlertState.PENDING, model.AlertState.RESOLVED)
+
+# Built once, because building them takes longer than running them, and people wait for a dossier.
+_OF: BindParameter[str] = bindparam("incident")
+_MEMBERS = tables.incident_alerts.c
+_INCIDENT = select(tables.incidents.c.data).where(tables.incidents.c.id == _OF)
+_SHOWN = (
+    select(_MEMBERS.data)
+    .where(_MEMBERS.incident == _OF)
+    .order_by(
+        case(
+            {state.value: rank for rank, state in enumerate(_FIRST)},
+            value=_MEMBERS.state,
+            else_=len(_FIRST),
+        ),
+        _MEMBERS.subject,
+        _MEMBERS.rule,
+    )
+    .limit(_ALERTS)
+)
+_COUNTS = (
+    select(_MEMBERS.state, func.count().label("alerts"))
+    .where(_MEMBERS.incident == _OF)
+    .group_by(_MEMBERS.state)
+)
+_TIMELINE = (
+    select(tables.entries.c.data)
+    .where(tables.entries.c.incident == _OF)
+    .order_by(tables.entries.c.number)
+)
+_SUBJECTS = select(tables.subjects.c.data).where(
+    tables.subjects.c.key.in_(bindparam("keys", expanding=True))
+)
+_ROSTER = (
+    select(_MEMBERS.data).where(_MEMBERS.incident == _OF).order_by(_MEMBERS.subject, _MEMBERS.rule)
+)
 
 
 class Accounts:
@@ -71,46 +107,22 @@ class Accounts:
 
         At most 100 alerts, those that fire first; `alert_counts` counts all of them by state.
         """
-        alerts, entries, subjects = tables.incident_alerts, tables.entries, tables.subjects
+        named = {"incident": incident}
         async with self._database.read() as connection:
-            data = await connection.scalar(
-                select(tables.incidents.c.data).where(tables.incidents.c.id == incident)
-            )
+            data = await connection.scalar(_INCIDENT, named)
             if data is None:
                 return None
-            shown = codec.INCIDENT_ALERT.decode_all(
-                await connection.scalars(
-                    select(alerts.c.data)
-                    .where(alerts.c.incident == incident)
-                    .order_by(
-                        case(
-                            {state.value: rank for rank, state in enumerate(_FIRST)},
-                            value=alerts.c.state,
-                            else_=len(_FIRST),
-                        ),
-                        alerts.c.subject,
-                        alerts.c.rule,
-                    )
-                    .limit(_ALERTS)
-                )
-            )
-            counts = await connection.execute(
-                select(alerts.c.state, func.count().label("alerts"))
-                .where(alerts.c.incident == incident)
-                .group_by(alerts.c.state)
-            )
-            timeline = await connection.scalars(
-                select(entries.c.data)
-                .where(entries.c.incident == incident)
-                .order_by(entries.c.number)
-            )
-            known = await connection.scalars(
-                select(subjects.c.data).where(subjects.c.key.in_({a.subject for a in shown}))
-            )
+            shown = codec.INCIDENT_ALERT.decode_all(await connection.scalars(_SHOWN, named))
+            counts: Mapping[str, int] = Counter(alert.state.value for alert in shown)
+            if len(shown) == _ALERTS:  # there may be more
+                counts = {row.state: row.alerts for row in await connection.execute(_COUNTS, named)}
+            timeline = await connection.scalars(_TIMELINE, named)
+            keys = list({alert.subject for alert in shown})
+            known = await connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
             return model.Dossier(
                 incident=codec.INCIDENT.decode(data),
                 alerts=shown,
-                alert_counts={row.state: row.alerts for row in counts},
+                alert_counts=dict(counts),
                 timeline=codec.ENTRY.decode_all(timeline),
                 subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(known)},
             )
@@ -164,14 +176,9 @@ class Accounts:
 
     async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident, by subject and rule."""
-        table = tables.incident_alerts
-        query = (
-            select(table.c.data)
-            .where(table.c.incident == incident)
-            .order_by(table.c.subject, table.c.rule)
-        )
         async with self._database.read() as connection:
-            return codec.INCIDENT_ALERT.decode_all(await connection.scalars(query))
+            rows = await connection.scalars(_ROSTER, {"incident": incident})
+            return codec.INCIDENT_ALERT.decode_all(rows)
 
 
 def _is_for(data: str, receiver: str) -> bool:
