@@ -145,15 +145,30 @@ class Stage:
                     env={**os.environ, "NOTIFY_SOCKET": str(address)},
                 )
             try:
-                async with asyncio.timeout(120):
-                    loop = asyncio.get_running_loop()
-                    while b"READY=1" not in await loop.sock_recv(notify, 4096):
-                        pass
+                await self._ready(process, notify)
                 yield Daemon(process=process, ready_after=time.monotonic() - began)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
                 await process.wait()
+
+    async def _ready(self, process: asyncio.subprocess.Process, notify: socket.socket) -> None:
+        """Wait for its READY. Raises RuntimeError with its log when it has ended instead."""
+
+        async def said() -> None:
+            while b"READY=1" not in await asyncio.get_running_loop().sock_recv(notify, 4096):
+                pass
+
+        ready, ended = asyncio.create_task(said()), asyncio.create_task(process.wait())
+        try:
+            async with asyncio.timeout(120):
+                await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                log = (self.folder / "log").read_text(errors="replace")
+                raise RuntimeError(f"the daemon ended with {process.returncode}:\n{log}")
+        finally:
+            ready.cancel()
+            ended.cancel()
 
     def count(self, query: str) -> int:
         """Count in the database, beside the daemon."""
