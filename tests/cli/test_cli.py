@@ -116,6 +116,20 @@ def test_a_diagnosis_without_its_section_is_a_faulty_configuration(watcher):
     assert "there is no [diagnostics] section" in err
 
 
+def test_a_backup_without_a_database_is_a_finding(watcher, home):
+    code, out, err = watcher("backup", "copy.db")
+    assert (code, out) == (1, "")
+    assert err == f"there is no database {home}/watcher.db: see url in [store]\n"
+
+
+def test_a_server_is_not_backed_up_and_what_to_run_is_said(watcher, home):
+    (home / "config.toml").write_text(CONFIG + '\n[store]\nurl = "postgresql://w:secret@db/w"\n')
+    code, out, err = watcher("backup", "copy.db")
+    assert (code, out) == (2, "")
+    assert "run pg_dump --format=custom --file=copy.db DATABASE" in err
+    assert "secret" not in err
+
+
 @pytest.mark.parametrize("what", ["config", "mqtt"])
 def test_a_printed_schema_is_a_json_schema(watcher, what):
     code, out, _ = watcher("schema", what)

@@ -1,4 +1,4 @@
-"""The verbs that run the daemon or stand beside it: run, demo, check, diagnose, schema."""
+"""The verbs that run the daemon or stand beside it: run, demo, check, diagnose, backup, schema."""
 
 from __future__ import annotations
 
@@ -102,6 +102,19 @@ def diagnose(
     if output is not None:
         output.write_bytes(found.paper.pdf)
         typer.echo(f"{output}: {found.report.size} bytes, sha256 {found.report.sha256}")
+
+
+@program.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where the copy goes; nothing may be there yet.")],
+    config: Config = DEFAULT,
+) -> None:
+    """Copy the database while the daemon goes on; the copy is whole, or there is none."""
+    from watcher import settings
+    from watcher.store import store
+
+    size = store.back_up(settings.load(config).store.url, file)
+    typer.echo(f"{file}: {size} bytes, examined")
 
 
 @program.command()

@@ -25,7 +25,7 @@ from watcher.store import tables
 
 _WRITES = "watcher_writes"  # the execution option of a transaction that is going to write
 
-_ADVICE = {
+ADVICE = {
     sqlite3.SQLITE_BUSY: "is locked by another process: end that one (fuser names it)",
     sqlite3.SQLITE_FULL: "cannot grow, its disk is full: free some space",
     sqlite3.SQLITE_IOERR: "could not be read or written: look for disk errors and disk quotas",
@@ -70,10 +70,7 @@ class Sqlite:
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
         """Say in words what SQLite meant, and whether waiting may cure it."""
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
-        advice = _ADVICE.get(code, "refused a statement")
-        return f"database {self._path} {advice} ({cause})", code not in _FOR_A_PERSON
+        return explain(self._path, error)
 
     def hold(self, owner: str) -> bool:
         """Keep every other daemon off; True when this made us the only one.
@@ -92,6 +89,14 @@ class Sqlite:
         """Close every connection, and let the next daemon in."""
         await self.reader.dispose()
         self._lock.release()
+
+
+def explain(path: Path, error: BaseException) -> tuple[str, bool]:
+    """Say in words what SQLite meant, and whether waiting may cure it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
+    advice = ADVICE.get(code, "refused a statement")
+    return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
 
 
 def see_file(path: Path) -> None:
@@ -120,7 +125,7 @@ def _prepare_file(path: Path) -> None:
             ) from None
         if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             raise model.PermanentError(
-                f"database {path} {_ADVICE[sqlite3.SQLITE_READONLY]}"
+                f"database {path} {ADVICE[sqlite3.SQLITE_READONLY]}"
             ) from None
     except OSError as error:
         raise _translate(error, path) from error
@@ -128,7 +133,7 @@ def _prepare_file(path: Path) -> None:
 
 def _translate(error: OSError, path: Path) -> model.TemporaryError | model.PermanentError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return model.TemporaryError(f"database {path} {_ADVICE[sqlite3.SQLITE_FULL]}")
+        return model.TemporaryError(f"database {path} {ADVICE[sqlite3.SQLITE_FULL]}")
     return model.PermanentError(
         f"database {path} cannot be created ({error.strerror}): check the permissions of"
         f" {path.parent}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from watcher import clock as clocks
 from watcher import model
-from watcher.store import migrate, sqlite
+from watcher.store import backup, migrate, sqlite
 from watcher.store.accounts import Accounts
 from watcher.store.changes import Changes
 from watcher.store.database import Database, Dialect
@@ -80,6 +81,21 @@ async def open_to_read(
         yield Store(database, clock)
     finally:
         await dialect.close()
+
+
+def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
+    """Copy the database to a file, beside a daemon that may be running; the bytes of the copy.
+
+    Raises FaultyConfigError for a database on a server, which has a tool of its own; else as
+    `backup.copy` does.
+    """
+    if not url.startswith(_SQLITE):
+        words = (
+            "[store] url names a server, which is copied by its own tool: run"
+            f" pg_dump --format=custom --file={shlex.quote(str(file))} DATABASE, as its owner"
+        )
+        raise model.FaultyConfigError((words,))
+    return backup.copy(Path(url.removeprefix(_SQLITE)), file, busy_timeout=busy_timeout)
 
 
 def _dialect(url: str, *, busy_timeout: float, session: str) -> Dialect:
