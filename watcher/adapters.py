@@ -123,8 +123,9 @@ def build_orderers(settings: Settings, accounts: Accounts) -> dict[str, ports.Or
 
 
 def build_broker(settings: Settings, clock: Clock) -> broker.Broker | None:
-    """Build the one connection to the broker; None when nothing is told there."""
-    if not any(one.kind == "mqtt" for one in settings.receivers.values()):
+    """Build the one connection to the broker; None when nothing is told or asked there."""
+    told = any(one.kind == "mqtt" for one in settings.receivers.values())
+    if not told and not settings.mqtt.commands:
         return None
     return broker.Broker(keys=settings.mqtt, instance=settings.instance, clock=clock)
 

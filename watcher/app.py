@@ -32,7 +32,7 @@ from watcher import (
 )
 from watcher import clock as time
 from watcher.metrics import Metrics
-from watcher.receivers import slack
+from watcher.receivers import commands, slack
 from watcher.response import settings as response_keys
 from watcher.settings import Settings
 from watcher.store import store
@@ -187,6 +187,9 @@ async def run(
         telling = group.create_task(teller.run(), name="delivery")
         others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:
+            if settings.mqtt.commands:
+                orders = commands.Commands(broker=hub, wishes=wishes)
+                others.append(group.create_task(orders.run(), name="commands"))
             others.append(group.create_task(hub.run(), name="mqtt"))
         working = group.create_task(worker.run(), name="jobs")
 

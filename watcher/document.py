@@ -6,7 +6,7 @@ or dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -258,18 +258,24 @@ def subject(about: model.Subject) -> SubjectDocument:
     )
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of what MQTT publishes; `topics` says which is published where."""
-    documents = (IncidentDocument, EventDocument, SourceDocument)
+PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
+    "PREFIX/incidents/ID": IncidentDocument,
+    "PREFIX/events": EventDocument,
+    "PREFIX/sources/NAME": SourceDocument,
+}
+
+
+def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
+    """JSON Schema (2020-12) of what goes over MQTT, `others` included, by topic."""
+    forms = {**PUBLISHED, **others}
     references, components = msgspec.json.schema_components(
-        documents, ref_template="#/$defs/{name}"
+        forms.values(), ref_template="#/$defs/{name}"
     )
-    topics = ("PREFIX/incidents/ID", "PREFIX/events", "PREFIX/sources/NAME")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What Watcher publishes over MQTT",
-        "anyOf": list(references),
-        "topics": dict(zip(topics, references, strict=True)),
+        "title": "What Watcher publishes and accepts over MQTT",
+        "anyOf": [one for at, one in enumerate(references) if one not in references[:at]],
+        "topics": dict(zip(forms, references, strict=True)),
         "$defs": components,
     }
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from watcher import document, model
-from watcher.receivers import topics
+from watcher.receivers import requests, topics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))
@@ -22,7 +22,7 @@ TYPES = {
 
 
 def check(instance, kind):
-    schema = document.schema()
+    schema = document.schema(requests.TOPICS)
     topic = {
         "incident": "PREFIX/incidents/ID",
         "event": "PREFIX/events",
@@ -50,6 +50,7 @@ def test_the_page_names_every_topic_kind_and_status():
         "PREFIX/incidents/ID",
         topics.events("PREFIX"),
         "PREFIX/incidents/ID/reports/RUN.pdf",
+        *requests.TOPICS,
         "PREFIX/sources/NAME",
     ):
         assert f"`{topic}`" in PAGE

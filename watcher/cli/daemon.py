@@ -131,5 +131,6 @@ def schema(what: Annotated[Schema, typer.Argument(help="Of what.")]) -> None:
             print_json(Settings.model_json_schema())
         case Schema.MQTT:
             from watcher import document
+            from watcher.receivers import requests
 
-            print_json(document.schema())
+            print_json(document.schema(requests.TOPICS))

@@ -34,10 +34,11 @@ def add(  # noqa: PLR0917 -- typer's options, given by name
     """Tell nobody of what all matchers fit, from now on; MQTT goes on, with a flag."""
     try:
         seconds = model.parse_duration(span).total_seconds()
+        wanted = [msgspec.to_builtins(model.parse_matcher(text)) for text in matchers]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     body = {
-        "matchers": [msgspec.to_builtins(_matcher(text)) for text in matchers],
+        "matchers": wanted,
         "seconds": seconds,
         "by": person(by),
         "comment": comment,
@@ -72,11 +73,3 @@ def expire(
     body = {"by": person(by)}
     ask(config, socket, "POST", f"/silences/{silence}/expire", body)
     typer.echo(f"{silence} is over")
-
-
-def _matcher(text: str) -> model.Matcher:
-    """Read `labels.site=NYC` or `rule!=vyvx-*`."""
-    name, sign, value = text.partition("=")
-    if not sign or not name.removesuffix("!"):
-        raise typer.BadParameter(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
-    return model.Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))

@@ -59,7 +59,7 @@ from watcher.model.events import (
     Unsilenced,
 )
 from watcher.model.remedies import Remedy, RemedyStatus, format_mbps
-from watcher.model.silences import Matcher, Silence
+from watcher.model.silences import Matcher, Silence, parse_matcher
 from watcher.model.subjects import (
     UNKNOWN,
     Alarm,
@@ -153,4 +153,5 @@ __all__ = [
     "format_mbps",
     "format_time",
     "parse_duration",
+    "parse_matcher",
 ]

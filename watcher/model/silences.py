@@ -22,6 +22,14 @@ class Matcher:
         return f"{self.name}{'!=' if self.negative else '='}{self.value}"
 
 
+def parse_matcher(text: str) -> Matcher:
+    """Read `labels.site=NYC` or `rule!=vyvx-*`. Raises ValueError for anything else."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.removesuffix("!"):
+        raise ValueError(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
+    return Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
     """Holds back alerts that all `matchers` fit, from `begin` until `end`."""

@@ -30,10 +30,12 @@ TAKEN_OVER_PAUSE = 300.0  # two daemons that throw each other out: never at once
 STEADY_SECONDS = 30.0  # a connection that lasted so long forgives the failures before it
 MOST_THROWN_OUT = 3  # times in a row soon after connecting: somebody else has our client id
 LARGE = 10_000  # bytes
+MOST_BYTES = 65_536  # of a packet that is sent to us
 WAIT_SECONDS = 5.0  # how long a publish waits for the first connection after the start
 ONLINE, OFFLINE = b"online", b"offline"
 
 Greeter = Callable[[], Awaitable[None]]
+Taker = Callable[[mqtt_client.Message], None]
 Fault = model.TemporaryError | model.PermanentError
 
 
@@ -63,6 +65,7 @@ class Broker:
         self._fault: Fault | None = None
         self._turn = asyncio.Lock()
         self._greeters: list[Greeter] = []
+        self._take: Taker | None = None
         self._health: dict[str, model.SourceHealth] = {}
         self._unsent: set[str] = set()
         self._stirred = asyncio.Event()
@@ -76,6 +79,10 @@ class Broker:
     def on_connect(self, greet: Greeter) -> None:
         """Have this done after every connect; it may publish."""
         self._greeters.append(greet)
+
+    def on_command(self, take: Taker) -> None:
+        """Subscribe to commands as soon as this daemon leads, and hand each on; `take` is quick."""
+        self._take = take
 
     def publish_source(self, health: model.SourceHealth) -> None:
         """Publish a source's health as soon as there is a connection; only the newest counts."""
@@ -98,8 +105,9 @@ class Broker:
         retain: bool,
         expiry: int | None = None,
         content_type: str = "",
+        correlation: bytes | None = None,
     ) -> None:
-        """Publish with QoS 1; `expiry` in seconds counts where the protocol has one.
+        """Publish with QoS 1; `expiry` in seconds and what follows it count with MQTT 5.
 
         Raises TemporaryError without a connection, AmbiguousError when it was lost meanwhile, and
         PermanentError when the broker refuses.
@@ -111,10 +119,9 @@ class Broker:
                 " maximum packet size"
             )
         async with self._turn:  # so that a refusal belongs to the publish that waits for it
+            properties = self._properties(expiry, content_type, correlation)
             try:
-                refusal = await client.deliver(
-                    topic, payload, retain=retain, properties=self._properties(expiry, content_type)
-                )
+                refusal = await client.deliver(topic, payload, retain=retain, properties=properties)
             except aiomqtt.MqttError as error:
                 raise model.AmbiguousError(f"{self._place}: {topic}: {error}") from error
         if refusal is not None:
@@ -172,6 +179,7 @@ class Broker:
             protocol=mqtt_client.PROTOCOLS[self._keys.protocol],
             will=aiomqtt.Will(self._presence, OFFLINE, qos=1, retain=True),
             tls_context=mqtt_client.tls_context(self._keys),
+            properties=self._bounds(),
         ) as client:
             self._accepted = client
             try:
@@ -195,6 +203,7 @@ class Broker:
             self._stirred.clear()
             if self._leads and not self._announced:
                 await client.deliver(topics.leader(self.prefix), ONLINE, retain=True)
+                await self._listen(client)
                 self._announced = True
             try:
                 while self._unsent:
@@ -207,6 +216,20 @@ class Broker:
             again = LONGEST_PAUSE if owed or self._unsent else None
             await client.wait(self._stirred, seconds=again)
 
+    async def _listen(self, client: mqtt_client.Client) -> None:
+        if self._take is None:
+            return
+        client.take = self._take
+        what = topics.commands(self.prefix)
+        refusal = await client.listen(what)
+        if refusal is not None:
+            log.warning(
+                "no commands are accepted",
+                broker=self._place,
+                error=f"it refuses the subscription to {what}: {refusal}: allow"
+                f" {self._keys.username or 'anonymous clients'} to subscribe to it",
+            )
+
     async def _send_health(self, source: str) -> None:
         health = self._health[source]
         await self.publish(
@@ -218,7 +241,17 @@ class Broker:
         if self._health[source] is health:
             self._unsent.discard(source)
 
-    def _properties(self, expiry: int | None, content_type: str) -> Properties | None:
+    def _bounds(self) -> Properties | None:
+        """Have nothing large sent to us: the only thing that comes are commands."""
+        if self._keys.protocol != "5":
+            return None
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+        properties.MaximumPacketSize = MOST_BYTES
+        return properties
+
+    def _properties(
+        self, expiry: int | None, content_type: str, correlation: bytes | None
+    ) -> Properties | None:
         if self._keys.protocol != "5":
             return None
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
@@ -226,6 +259,8 @@ class Broker:
             properties.MessageExpiryInterval = max(1, expiry)
         if content_type:
             properties.ContentType = content_type
+        if correlation is not None:
+            properties.CorrelationData = correlation
         return properties
 
     def _pause(self, error: Exception, failures: int, *, taken_over: bool) -> float:

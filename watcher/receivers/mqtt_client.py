@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import aiomqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from watcher import model
 from watcher.receivers import settings
@@ -32,9 +35,21 @@ _ADVICE = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One that was subscribed to; the last two are there with MQTT 5 alone."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str = ""
+    correlation: bytes | None = None
+
+
 class Client(aiomqtt.Client):
     """One connection. `most_bytes` is the largest packet that the broker takes, if it said so."""
 
+    take: Callable[[Message], None] | None = None  # of what is subscribed to; must not raise
     most_bytes: int | None = None
     carrying = 0  # bytes on their way; stays so when the connection is lost meanwhile
     _refusal: ReasonCode | None = None
@@ -62,6 +77,25 @@ class Client(aiomqtt.Client):
         await sending
         self.carrying = 0
         return self._refusal
+
+    async def listen(self, what: str) -> ReasonCode | None:
+        """Subscribe with QoS 1, to what is not retained; the broker's reason if it refused.
+
+        Raises aiomqtt.MqttError, at once when the connection is lost.
+        """
+        options = SubscribeOptions(
+            qos=1,
+            retainAsPublished=True,
+            retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
+        )
+        subscribing = asyncio.ensure_future(
+            self.subscribe(what, options=options)
+            if self._client.protocol == PROTOCOLS["5"].value
+            else self.subscribe(what, qos=1)
+        )
+        await self._first(subscribing)
+        [reason] = await subscribing
+        return reason if isinstance(reason, ReasonCode) and reason.value >= _FAILED else None
 
     async def wait(self, event: asyncio.Event, *, seconds: float | None) -> None:
         """Wait for the event or for so long. Raises aiomqtt.MqttError when it is disconnected."""
@@ -95,6 +129,21 @@ class Client(aiomqtt.Client):
     ) -> None:
         self.most_bytes = getattr(properties, "MaximumPacketSize", None)
         super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002  # paho's
+        """Hand on what came in; aiomqtt would keep it, without end."""
+        if self.take is None:
+            return
+        properties = getattr(message, "properties", None)
+        self.take(
+            Message(
+                topic=message.topic,
+                payload=message.payload,
+                retained=message.retain,
+                response_topic=getattr(properties, "ResponseTopic", ""),
+                correlation=getattr(properties, "CorrelationData", None),
+            )
+        )
 
     def _on_socket_register_write(
         self,

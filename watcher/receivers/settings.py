@@ -78,4 +78,6 @@ class Mqtt(Section):
     username: str = Field("", description="Empty: none")
     password: SecretStr = Field(SecretStr(""), description="With username")
     tls: bool | Tls = Field(default=False, description="true: the system's authorities; or a table")
-    commands: bool = Field(default=False, description="Whether commands are accepted")
+    commands: bool = Field(
+        default=False, description="Whether whoever may publish PREFIX/commands/# may act"
+    )

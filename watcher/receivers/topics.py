@@ -6,6 +6,7 @@ import re
 
 _LONGEST_PART = 200
 _STRANGE = re.compile(r"[^A-Za-z0-9_-]")
+_NOT_PUBLISHED_TO = re.compile(r"[+#\x00-\x1f\x7f]")
 
 
 def slug(part: str) -> str:
@@ -41,3 +42,23 @@ def events(prefix: str) -> str:
 def source(prefix: str, name: str) -> str:
     """Retained health of a source."""
     return f"{prefix}/sources/{slug(name)}"
+
+
+def commands(prefix: str) -> str:
+    """Filter of the commands that are accepted."""
+    return f"{prefix}/commands/+"
+
+
+def answers(prefix: str) -> str:
+    """Answers to commands that name no response topic, never retained."""
+    return f"{prefix}/answers"
+
+
+def takes_answers(prefix: str, topic: str) -> bool:
+    """Whether a stranger may have an answer there: not where only Watcher itself speaks."""
+    if not topic or len(topic) > _LONGEST_PART or topic.startswith("$"):
+        return False
+    ours = f"{topic}/".startswith(f"{prefix}/")
+    return not _NOT_PUBLISHED_TO.search(topic) and (
+        not ours or f"{topic}/".startswith(f"{answers(prefix)}/")
+    )
