@@ -10,9 +10,9 @@ from datetime import datetime
 
 import aiohttp
 
-from watcher import engine, ports, ruleset, status
+from watcher import desk, engine, ports, ruleset, status
 from watcher.clock import Clock
-from watcher.receivers import broker, mqtt, slack, webhook
+from watcher.receivers import broker, mqtt, slack, slack_actions, webhook
 from watcher.receivers import settings as receivers_keys
 from watcher.response import backups, bandwidth, drawing, examine
 from watcher.settings import Settings
@@ -154,6 +154,28 @@ def build_receivers(
                 assert hub is not None  # noqa: S101  # build_broker looks for the same kind
                 receivers[name] = mqtt.MqttReceiver(name=name, broker=hub, shelf=shelf, clock=clock)
     return receivers
+
+
+def build_actions(
+    settings: Settings,
+    *,
+    session: aiohttp.ClientSession,
+    wishes: desk.Desk,
+    library: ports.Library,
+    clock: Clock,
+) -> slack_actions.SlackActions | None:
+    """Build what obeys Slack's buttons; None where there are none."""
+    channels = [one.channel for one in settings.receivers.values() if one.kind == "slack"]
+    if not channels or not settings.slack.app_token.get_secret_value():
+        return None
+    return slack_actions.SlackActions(
+        keys=settings.slack,
+        channels=channels,
+        session=session,
+        desk=wishes,
+        library=library,
+        clock=clock,
+    )
 
 
 def _traits(name: str, source: sources_keys.Source) -> engine.SourceTraits:

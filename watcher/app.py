@@ -185,6 +185,12 @@ async def run(
         )
         await stack.enter_async_context(door.serve(settings.control.socket))
         telling = group.create_task(teller.run(), name="delivery")
+        actions = adapters.build_actions(
+            settings, session=session, wishes=wishes, library=database, clock=clock
+        )
+        pressed = (
+            [group.create_task(actions.run(), name="slack actions")] if actions is not None else []
+        )
         others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:
             if settings.mqtt.commands:
@@ -221,7 +227,7 @@ async def run(
 
         log.info("stopping")
         systemd.stopping()
-        await lifecycle.end(waiting)
+        await lifecycle.end(waiting, *pressed)  # who presses now reaches another daemon, or nobody
         await watch.stop_polling()
         await lifecycle.end(working)
         await watch.finish()

@@ -61,15 +61,16 @@ class Desk:
             )
         key = f"{act}/{incident}/{ticket or time.token()}"
         if not await self._library.consumed(key):
-            self._examine(await self._dossier(incident), act)
+            self._examine(await self.open_dossier(incident), act)
         return await self._change(incident, act, _ACTS[act](incident, by), key)
 
-    async def note(self, incident: str, text: str, by: str) -> model.Incident:
+    async def note(self, incident: str, text: str, by: str, *, ticket: str = "") -> model.Incident:
         """Write a note on an incident's timeline; how it is then."""
         if not by or not text:
             raise RefusedError(HTTPStatus.BAD_REQUEST, "a note needs its text, and who writes it")
         noted = model.Noted(incident=incident, by=by, text=text)
-        return await self._change(incident, "note", noted, f"note/{incident}/{time.token()}")
+        key = f"note/{incident}/{ticket or time.token()}"
+        return await self._change(incident, "note", noted, key)
 
     async def silence(
         self,
@@ -112,6 +113,13 @@ class Desk:
         key = f"unsilence/{silence}/{time.token()}"
         await self._step(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
 
+    async def open_dossier(self, incident: str) -> model.Dossier:
+        """Read an incident that is not over."""
+        dossier = await self._dossier(incident)
+        if dossier.incident.status is model.IncidentStatus.RESOLVED:
+            raise RefusedError(HTTPStatus.CONFLICT, f"{incident} is over already")
+        return dossier
+
     async def _dossier(self, incident: str) -> model.Dossier:
         dossier = await self._library.dossier(incident)
         if dossier is None:
@@ -121,8 +129,6 @@ class Desk:
     def _examine(self, dossier: model.Dossier, act: str) -> None:
         """Refuse what the incident does not allow as it is."""
         incident = dossier.incident
-        if incident.status is model.IncidentStatus.RESOLVED:
-            raise RefusedError(HTTPStatus.CONFLICT, f"{incident.id} is over already")
         if act not in _OF_REMEDY:
             return
         if incident.remedy is None:

@@ -69,6 +69,11 @@ async def connect(settings: Settings) -> list[Finding]:
                     clock=accounts.clock,
                 )
                 tries[f"receivers.{name}"] = _plain(slack.check())
+        if settings.slack.app_token.get_secret_value():
+            opener = slack_api.SlackApi(
+                keys=settings.slack, session=accounts.session, clock=accounts.clock
+            )
+            tries["slack.app_token"] = _plain(opener.check_socket())
         if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):
             name = f"watcher-{settings.instance}-check"
             tries["mqtt"] = _plain(broker.check(settings.mqtt, name))

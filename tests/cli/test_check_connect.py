@@ -137,6 +137,33 @@ async def test_wrong_credentials_are_told_at_the_account_and_at_who_needs_it(che
     assert ("FAIL", "sources.evpl") in told
 
 
+SLACK = """
+[receivers.noc]
+kind = "slack"
+channel = "{known.slack_channel}"
+
+[slack]
+bot_token = "{known.slack_bot_token}"
+app_token = "{known.slack_app_token}"
+api_url = "{at.slack_api_url}"
+"""
+
+
+async def test_both_tokens_of_slack_are_tried_and_nothing_is_posted(sim, check):
+    code, told = await check(("[web]", f"{SLACK}\n[web]"))
+    assert code == 0
+    assert told["ok", "slack.app_token"] == "may open a socket for buttons"
+    assert told["ok", "receivers.noc"].startswith("posts to C0123456789 as watcher")
+    assert "slack.chat.postMessage" not in sim.world.calls
+
+
+async def test_a_bot_token_in_the_place_of_the_apps_is_told(check):
+    swapped = SLACK.replace("slack_app_token", "slack_bot_token")
+    code, told = await check(("[web]", f"{swapped}\n[web]"))
+    assert code == 1
+    assert "set slack.app_token to an app-level token (xapp-...)" in told["FAIL", "slack.app_token"]
+
+
 VYVX, EVPL, IOD = "sources.vyvx", "sources.evpl", "sources.iod"
 # What is wrong in the config or at the vendor, where it is told, and in which words.
 WRONG = {

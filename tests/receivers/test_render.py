@@ -55,6 +55,41 @@ def test_a_new_incident_reads_in_the_order_of_need(story):
     assert message.blocks[1]["text"]["verbatim"] is True
 
 
+def buttons(message):
+    """Each button's words, what it does, and for which incident."""
+    return [
+        (one["text"]["text"], one["action_id"], one["value"])
+        for block in message.blocks
+        if block["type"] == "actions"
+        for one in block["elements"]
+    ]
+
+
+def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
+    assert buttons(render.parent(story.dossier(), now=NOW)) == []
+    assert buttons(render.parent(story.dossier(), now=NOW, buttons=True)) == [
+        ("Acknowledge", "acknowledge", "w-7k3m"),
+        ("Silence 1 h", "silence", "w-7k3m"),
+        ("Run diagnostics", "diagnose", "w-7k3m"),
+    ]
+    story.diagnose()
+    story.change(status=model.IncidentStatus.ACKNOWLEDGED)
+    again = buttons(render.parent(story.dossier(), now=NOW, buttons=True))
+    assert [words for words, _, _ in again] == [
+        "Take over",
+        "Silence 1 h",
+        "Run diagnostics again",
+    ]
+    story.resolve()
+    assert buttons(render.parent(story.dossier(), now=NOW, buttons=True)) == []
+
+
+def test_an_incident_about_no_subject_can_only_be_taken(story):
+    nothing = replace(story.dossier(), alerts=())
+    (button,) = buttons(render.parent(nothing, now=NOW, buttons=True))
+    assert button == ("Acknowledge", "acknowledge", "w-7k3m")
+
+
 def test_triage_and_the_person_who_took_it_are_added(story):
     story.diagnose()
     story.change(

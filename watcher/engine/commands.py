@@ -85,7 +85,7 @@ def note(turn: Turn, event: model.Noted) -> None:
 
 
 def want_diagnosis(turn: Turn, event: model.DiagnosisWanted) -> None:
-    """Ask for another run, and say so where there is nothing to examine."""
+    """Ask for another run, and say who wants it, or that there is nothing to examine."""
     incident = _open_incident(turn, event.incident)
     firing = turn.state.firing.get(incident.id)
     if not firing:
@@ -94,6 +94,7 @@ def want_diagnosis(turn: Turn, event: model.DiagnosisWanted) -> None:
     service_ids = incident.examined or scene.extra.service_ids
     rule = turn.state.rules.get(firing[0][2])
     if service_ids:
+        turn.write(incident.id, EntryKind.NOTED, "asks for Service Diagnostics", by=event.by)
         turn.diagnose(incident.id, service_ids[: rule.max_services if rule else None])
     else:
         text = wording.no_service(scene.name)

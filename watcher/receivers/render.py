@@ -15,6 +15,7 @@ from watcher.receivers import triage, words
 
 MOST_SUBJECTS = 10
 MOST_CONTACTS = 5
+ACKNOWLEDGE, SILENCE, DIAGNOSE = "acknowledge", "silence", "diagnose"  # what buttons do
 _LIGHTS = {
     model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
     model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
@@ -50,11 +51,13 @@ def parent(
     mention: str = "",
     duplicate: bool = False,
     late: str = "",
+    buttons: bool = False,
 ) -> Message:
     """Write the message that stands for the incident, as it is at `now`.
 
     `mention` calls people while it is critical and not over. `duplicate` says that the same
-    message may have been posted before, `late` when and why it came late.
+    message may have been posted before, `late` when and why it came late. `buttons` are there
+    until it is over.
     """
     told = dossier.incident
     call = mention if is_urgent(told) else ""
@@ -71,6 +74,8 @@ def parent(
         blocks.append(words.section(_remedy(told.id, told.remedy)))
     small = [_small_print(dossier, now), *([late] if late else [])]
     blocks.append(words.context(" · ".join(small)))
+    if buttons and told.status is not model.IncidentStatus.RESOLVED:
+        blocks.append({"type": "actions", "elements": list(_buttons(dossier))})
     text = " · ".join([words.say(title, 600), *_notification(dossier, now)])
     return Message(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
 
@@ -269,6 +274,19 @@ def _remedy(incident: str, remedy: model.Remedy) -> str:
     ordering = remedy.status is model.RemedyStatus.APPROVED
     status = "being ordered" if ordering else str(remedy.status)
     return f"Bandwidth of {what} {way}: *{status}*{why}"
+
+
+def _buttons(dossier: model.Dossier) -> Iterator[words.Block]:
+    """Offer what can be done; an incident about no subject can only be taken."""
+    told = dossier.incident
+    if told.status is model.IncidentStatus.OPEN:
+        yield words.button("Acknowledge", ACKNOWLEDGE, told.id, style="primary")
+    else:
+        yield words.button("Take over", ACKNOWLEDGE, told.id)
+    if dossier.alerts:
+        again = " again" if told.diagnostics else ""
+        yield words.button("Silence 1 h", SILENCE, told.id)
+        yield words.button(f"Run diagnostics{again}", DIAGNOSE, told.id)
 
 
 def _small_print(dossier: model.Dossier, now: datetime) -> str:

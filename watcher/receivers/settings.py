@@ -51,7 +51,8 @@ class Slack(Section):
     )
     api_url: Address = Field("https://slack.com/api", description="Slack's Web API")
     allowed_users: tuple[str, ...] = Field(
-        (), description="Member ids who may press buttons; empty: everybody in the channel"
+        (),
+        description="Member ids who may press buttons; empty: everybody in the channel",
     )
 
 

@@ -38,6 +38,7 @@ class SlackReceiver:
     ) -> None:
         self.name = name
         self._mention = channel.mention
+        self._buttons = bool(keys.app_token.get_secret_value())
         self._api = SlackApi(keys=keys, channel=channel.channel, session=session, clock=clock)
         self._clock = clock
         self._pace = AsyncLimiter(_BURST, _BURST)
@@ -108,7 +109,12 @@ class SlackReceiver:
         duplicate = visit.unsure == PARENT
         late = thread.late_parent(visit.dossier.incident, visit.now, self._trouble)
         message = render.parent(
-            visit.dossier, now=visit.now, mention=self._mention, duplicate=duplicate, late=late
+            visit.dossier,
+            now=visit.now,
+            mention=self._mention,
+            duplicate=duplicate,
+            late=late,
+            buttons=self._buttons,
         )
         version = visit.dossier.incident.version
         channel, ts = await visit.act(
@@ -127,6 +133,7 @@ class SlackReceiver:
             mention=self._mention,
             duplicate=_DUPLICATE in visit.receipt.handle,
             late=visit.receipt.handle.get(_LATE, ""),
+            buttons=self._buttons,
         )
         channel, ts = visit.thread
         await self._api.update(message, channel=channel, ts=ts)

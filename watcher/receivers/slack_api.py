@@ -24,6 +24,7 @@ from watcher.receivers import render, settings
 
 EVENT_TYPE = "watcher_incident"
 POST, SHARE = "chat.postMessage", "files.completeUploadExternal"
+OPEN = "apps.connections.open"
 TIMEOUT_SECONDS = 20.0
 UPLOAD_SECONDS = 60.0
 _PAGE = 200  # messages; Slack recommends no more
@@ -54,20 +55,32 @@ _ADVICE = {
     "token_expired": "the token has expired: install the app again and set slack.bot_token",
     "token_revoked": "the token was revoked: install the app again and set slack.bot_token",
 }
+_BAD_APP_TOKEN = {
+    *("invalid_auth", "missing_scope", "not_allowed_token_type", "not_authed"),
+    *("token_expired", "token_revoked"),
+}
+_APP_ADVICE = dict.fromkeys(
+    _BAD_APP_TOKEN,
+    "set slack.app_token to an app-level token (xapp-...) with the scope connections:write",
+)
 
 
 class SlackApi:
-    """One channel of one workspace. Raises model's errors, and GoneError where it says so."""
+    """One channel of one workspace. Raises model's errors, and GoneError where it says so.
+
+    Without a `channel` it opens sockets, and answers what comes in through them.
+    """
 
     def __init__(
         self,
         *,
         keys: settings.Slack,
-        channel: str,
+        channel: str = "",
         session: aiohttp.ClientSession,
         clock: time.Clock,
     ) -> None:
         self.channel = channel
+        self._keys = keys
         self._session = session
         self._clock = clock
         self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
@@ -82,6 +95,46 @@ class SlackApi:
         """Try the token and post nothing; say whose it is. Raises Temporary- or PermanentError."""
         reply = await self._call("auth.test", self._client.auth_test())
         return f"posts to {self.channel} as {_word(reply, 'user')} of {_word(reply, 'team')}"
+
+    async def socket_url(self) -> str:
+        """Ask where Socket Mode takes a connection; the address holds a ticket: a secret."""
+        token = self._keys.app_token.get_secret_value()
+        reply = await self._call(OPEN, self._client.apps_connections_open(app_token=token))
+        return _word(reply, "url")
+
+    async def check_socket(self) -> str:
+        """Try the app's own token and open nothing. Raises Temporary- or PermanentError."""
+        await self.socket_url()
+        return "may open a socket for buttons"
+
+    async def answer(self, url: str, message: render.Message, *, thread: str = "") -> None:
+        """Answer a press or a command: to the person alone, or into a thread for everybody.
+
+        Slack takes five answers at one `url`, within half an hour; the address holds a secret.
+        """
+        body: dict[str, Any] = {
+            "response_type": "in_channel" if thread else "ephemeral",
+            "replace_original": False,
+            "text": message.text,
+            "blocks": message.blocks,
+        }
+        if thread:
+            body["thread_ts"] = thread
+        try:
+            async with self._session.post(
+                url,
+                json=body,
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise model.TemporaryError(
+                        f"Slack did not take an answer: response_url answered {response.status}"
+                    )
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise model.TemporaryError(
+                f"Slack did not take an answer: response_url ({_name(error)})"
+            ) from error
 
     def admit(self, method: str) -> None:
         """See whether Slack takes calls of this method now. Raises TemporaryError.
@@ -210,13 +263,14 @@ class SlackApi:
         )
 
     async def _call(self, method: str, call: Awaitable[Any], *, is_post: bool = False) -> Reply:
-        place = f"{method} ({self.channel})"
+        place = f"{method} ({self.channel})" if self.channel else method
         unanswered = model.AmbiguousError if is_post else model.TemporaryError
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 reply = (await call).data
         except SlackApiError as error:
-            fault = _translated(error, place, is_post=is_post)
+            advice = _APP_ADVICE if method == OPEN else _ADVICE
+            fault = _translated(error, place, advice, is_post=is_post)
             if isinstance(fault, model.TemporaryError) and fault.delay is not None:
                 self._quiet_until[method] = self._clock.monotonic() + fault.delay
             raise fault from error
@@ -240,7 +294,9 @@ def _limited(place: str, delay: float | None) -> model.TemporaryError:
     )
 
 
-def _translated(error: SlackApiError, place: str, *, is_post: bool) -> Exception:
+def _translated(
+    error: SlackApiError, place: str, advices: Mapping[str, str], *, is_post: bool
+) -> Exception:
     response = error.response
     # slack-sdk hands in its own response, or aiohttp's when the body was no JSON.
     status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
@@ -262,7 +318,7 @@ def _translated(error: SlackApiError, place: str, *, is_post: bool) -> Exception
             f"The answer was not Slack's: {place}: {status} without a JSON object; see"
             " slack.api_url"
         )
-    advice = _ADVICE.get(code, "see Slack's page of this method")
+    advice = advices.get(code, "see Slack's page of this method")
     details = [str(said["needed"])] if said.get("needed") else []
     messages = (said.get("response_metadata") or {}).get("messages") or ()
     details += [str(message) for message in messages[:3]]

@@ -76,6 +76,17 @@ def context(text: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
 
 
+def button(label: str, action: str, value: str, *, style: str = "") -> Block:
+    """Make a button; `value` comes back with `action` when it is pressed."""
+    made: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": label},
+        "action_id": action,
+        "value": value,
+    }
+    return made | {"style": style} if style else made
+
+
 def fit(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} more") -> str:
     """Join as many lines as fit; the last then says how many more there are."""
     room = longest - len(rest) - 8

@@ -19,6 +19,7 @@ from watcher.simulator.orange import Orange
 from watcher.simulator.page import Page
 from watcher.simulator.preorder import Preorder
 from watcher.simulator.slack import Slack
+from watcher.simulator.socket_mode import SocketMode
 from watcher.simulator.tokens import Issuer
 from watcher.simulator.vyvx import Vyvx
 from watcher.simulator.workspace import Workspace
@@ -42,6 +43,7 @@ class Credentials:
     lumen_customer_number: str = "1-SIMUL"
     lumen_sales_code: str = "SIMSALES"
     slack_bot_token: str = "xoxb-simulated"  # noqa: S105 - opens only the simulator
+    slack_app_token: str = "xapp-simulated"  # noqa: S105 - opens only the simulator
     slack_channel: str = "C0123456789"
 
 
@@ -71,6 +73,7 @@ class Simulator:
         clock = clock or SystemClock()
         self.world = World(scenario=scenario, clock=clock)
         self.workspace = Workspace(scenario.world.slack, clock)
+        self.socket_mode = SocketMode(self.workspace)
         self.tap = broker.Tap(clock=clock)
         self.mqtt_port = 0
         self._port = port
@@ -159,7 +162,13 @@ class Simulator:
         Preorder(self.world, diagnostics, sales_code=known.lumen_sales_code).add_routes(app)
         Iod(self.world, diagnostics, customer_number=known.lumen_customer_number).add_routes(app)
         Vyvx(self.world, key_id=known.vyvx_key_id, secret=known.vyvx_secret).add_routes(app)
-        Slack(self.workspace, bot_token=known.slack_bot_token).add_routes(app)
+        self.socket_mode.add_routes(app)
+        Slack(
+            self.workspace,
+            self.socket_mode,
+            bot_token=known.slack_bot_token,
+            app_token=known.slack_app_token,
+        ).add_routes(app)
         Control(self.world, diagnostics).add_routes(app)
         Page(self.workspace, self.tap).add_routes(app)
         return app

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from watcher.simulator import workspace
 from watcher.simulator.arguments import Arguments, SlackError, content_of, decoded, read
+from watcher.simulator.socket_mode import SocketMode
 from watcher.simulator.workspace import File, Message, Workspace
 
 PREFIX = "/slack"
@@ -21,10 +22,15 @@ PREFIX = "/slack"
 class Slack:
     """The methods, over one workspace."""
 
-    def __init__(self, space: Workspace, *, bot_token: str) -> None:
+    def __init__(
+        self, space: Workspace, sockets: SocketMode, *, bot_token: str, app_token: str
+    ) -> None:
         self._space = space
+        self._sockets = sockets
         self._bot_token = bot_token
+        self._app_token = app_token
         self._methods: dict[str, Callable[[Arguments, web.Request], dict[str, Any]]] = {
+            "apps.connections.open": self._open_connection,
             "auth.test": self._auth_test,
             "chat.delete": self._delete,
             "chat.postMessage": self._post_message,
@@ -82,8 +88,14 @@ class Slack:
         token = header or arguments.get("token", "")
         if not token:
             raise SlackError("not_authed")
-        if token != self._bot_token:
+        if token not in {self._bot_token, self._app_token}:
             raise SlackError("invalid_auth")
+        by_app = request.match_info["method"] == "apps.connections.open"
+        if by_app is not (token == self._app_token):
+            raise SlackError("not_allowed_token_type")
+
+    def _open_connection(self, _: Arguments, request: web.Request) -> dict[str, Any]:
+        return {"url": self._sockets.address(request)}
 
     def _auth_test(self, _: Arguments, request: web.Request) -> dict[str, Any]:
         return {

@@ -52,6 +52,7 @@ class Workspace:
         self.scene = scene
         self.version = 0
         self.files: dict[str, File] = {}
+        self.whispers: list[Message] = []  # what only one person sees; no history lists it
         self._clock = clock
         self._channels: dict[str, dict[str, Message]] = {key: {} for key in scene.channels}
         self._last = 0
@@ -88,6 +89,12 @@ class Workspace:
             parent["latest_reply"] = message["ts"]
         self.version += 1
         return message
+
+    def whisper(self, channel: str, user: str, content: Message) -> None:
+        """Show one person a message, in a thread if `content` names it."""
+        message = {"user": BOT_USER, "channel": channel, "to": user, "ts": self._stamp()}
+        self.whispers.append(message | content)
+        self.version += 1
 
     def update(self, channel: str, ts: str, content: Message, *, edited: bool) -> Message:
         """Change a message; a value of None takes the key away."""

@@ -1,0 +1,265 @@
+"""Presses in the simulated Slack, through Socket Mode to the desk and back in words."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+import pytest
+import structlog
+
+from watcher import clock as time
+from watcher import desk, model, simulator
+from watcher.receivers import render, settings, slack_actions, slack_socket
+
+
+class Shelf:
+    """A library and an inbox in memory; a command counts as stepped once it is in."""
+
+    def __init__(self, dossier):
+        self.known = dossier
+        self.commands = {}
+
+    async def dossier(self, incident):
+        return self.known if incident == self.known.incident.id else None
+
+    async def consumed(self, key):
+        return key in self.commands
+
+    async def submit(self, key, command, at):
+        self.commands.setdefault(key, command)
+        return True
+
+    async def silences(self, now):
+        wanted = self.commands.values()
+        return [one.silence for one in wanted if isinstance(one, model.Silenced)]
+
+
+@pytest.fixture
+async def slack():
+    async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as slack:
+        yield slack
+
+
+@pytest.fixture
+async def session():
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def shelf(story):
+    return Shelf(story.dossier())
+
+
+@asynccontextmanager
+async def listening(slack, session, shelf, **keys):
+    """Run the actions; a message with buttons stands in the channel."""
+    clock, known = time.SystemClock(), slack.credentials
+    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=time.Bell(), clock=clock)
+    token = keys.pop("app_token", known.slack_app_token)
+    actions = slack_actions.SlackActions(
+        keys=settings.Slack(app_token=token, api_url=slack.slack_api_url, **keys),
+        channels=[known.slack_channel],
+        session=session,
+        desk=wishes,
+        library=shelf,
+        clock=clock,
+    )
+    actions._socket._first_pause = 0.01
+    running = asyncio.create_task(actions.run())
+    try:
+        yield Person(slack, session, shelf)
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+class Person:
+    """Who looks at Slack and presses."""
+
+    def __init__(self, slack, session, shelf):
+        self.slack = slack
+        self.session = session
+        message = render.parent(shelf.known, now=time.SystemClock().now(), buttons=True)
+        self.channel = slack.credentials.slack_channel
+        posted = slack.workspace.post(
+            self.channel, {"text": message.text, "blocks": message.blocks}
+        )
+        self.ts = posted["ts"]
+
+    async def pull(self, lever, **what):
+        address = f"{self.slack.control_url}/{lever}"
+        async with self.session.post(address, json=what) as response:
+            return await response.json()
+
+    async def press(self, action, **who):
+        """Press until there is a socket; everything after that is this press."""
+        async with asyncio.timeout(10):
+            while True:
+                answer = await self.pull(
+                    "press", **{"channel": self.channel, "ts": self.ts, "action_id": action} | who
+                )
+                if answer.get("error") != "no socket is open":
+                    return answer
+                await asyncio.sleep(0.01)
+
+    async def hears(self):
+        """What this person alone was told last."""
+        return (await until(lambda: self.slack.workspace.whispers))[-1]["text"]
+
+
+async def until(look):
+    """Wait until `look()` gives something, and give it."""
+    async with asyncio.timeout(10):
+        while True:
+            if found := look():
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def stepped(shelf, count=1):
+    await until(lambda: len(shelf.commands) >= count)
+    return list(shelf.commands.values())
+
+
+async def test_a_press_goes_to_the_desk_with_the_persons_name(slack, session, shelf):
+    async with listening(slack, session, shelf) as person:
+        assert await person.press("acknowledge", name="ann") == {"acknowledged": True}
+        assert await stepped(shelf) == [model.Acknowledged(incident="w-7k3m", by="ann")]
+        assert not slack.workspace.whispers  # the thread tells it
+
+
+async def test_an_envelope_that_comes_twice_is_obeyed_once(slack, session, shelf):
+    async with listening(slack, session, shelf) as person:
+        await person.press("acknowledge", times=3)
+        await person.press("diagnose")
+        first, second = await stepped(shelf, 2)
+        assert isinstance(first, model.Acknowledged)
+        assert isinstance(second, model.DiagnosisWanted)
+
+
+async def test_who_is_not_allowed_is_told_so_and_nothing_changes(slack, session, shelf):
+    async with listening(slack, session, shelf, allowed_users=("U0ANN",)) as person:
+        await person.press("acknowledge", user="U0BOB")
+        assert await person.hears() == (
+            "You may not do this: your member id is not in `allowed_users` of `[slack]`"
+            " (it is U0BOB)."
+        )
+        assert slack.workspace.whispers[0]["to"] == "U0BOB"
+        assert not shelf.commands
+        await person.press("acknowledge", user="U0ANN", name="ann")
+        assert await stepped(shelf) == [model.Acknowledged(incident="w-7k3m", by="ann")]
+
+
+async def test_without_allowed_users_only_the_channels_of_receivers_count(slack, session, shelf):
+    channels = slack.workspace.scene.channels
+    other = next((key for key in channels if key != slack.credentials.slack_channel), None)
+    async with listening(slack, session, shelf) as person:
+        assert other
+        person.ts = slack.workspace.post(other, slack.workspace.find(person.channel, person.ts))[
+            "ts"
+        ]
+        person.channel = other
+        await person.press("acknowledge")
+        assert "only in a channel that Watcher tells incidents in" in await person.hears()
+        assert not shelf.commands
+
+
+@pytest.mark.parametrize("button", ["acknowledge", "silence", "diagnose"])
+async def test_an_incident_that_is_over_is_said_to_be_over(slack, session, shelf, story, button):
+    async with listening(slack, session, shelf) as person:
+        story.resolve()
+        shelf.known = story.dossier()
+        await person.press(button)
+        assert await person.hears() == "w-7k3m is over already"
+        assert not shelf.commands
+
+
+async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, session, shelf):
+    async with listening(slack, session, shelf) as person:
+        await person.press("silence", name="ann", times=2)
+        (command,) = await stepped(shelf)
+        said = command.silence
+        assert " ".join(map(str, said.matchers)) == "rule=vyvx-service-down subject=vyvx/1234567"
+        assert (said.end - said.begin, said.by) == (slack_actions.SILENCE, "ann")
+        _, reply = await until(
+            lambda: len(found := slack.workspace.thread(person.channel, person.ts)) > 1 and found
+        )
+        assert "*Silenced for 1 h* (by ann)" in reply["text"]
+        await person.press("diagnose")
+        await stepped(shelf, 2)
+        assert len(slack.workspace.thread(person.channel, person.ts)) == 2  # said once
+
+
+async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, shelf):
+    counts = {model.AlertState.FIRING: 400}
+    shelf.known = replace(shelf.known, alert_counts=counts)
+    async with listening(slack, session, shelf) as person:
+        await person.press("silence")
+        assert "w-7k3m is about 400 subjects, so nothing is silenced" in await person.hears()
+        assert not shelf.commands
+
+
+async def test_a_silence_of_what_is_silenced_is_on_the_timeline_too(slack, session, shelf):
+    silenced = replace(shelf.known.incident, suppressed_by=("silence s-1 by bob",))
+    shelf.known = replace(shelf.known, incident=silenced)
+    async with listening(slack, session, shelf) as person:
+        await person.press("silence", name="ann")
+        note, _ = await stepped(shelf, 2)
+        assert note == model.Noted(incident="w-7k3m", by="ann", text="silenced for 1 h more")
+
+
+@pytest.mark.parametrize("warn", [True, False])
+async def test_a_socket_that_ends_is_replaced(slack, session, shelf, warn):
+    async with listening(slack, session, shelf) as person:
+        await person.press("acknowledge", name="ann")
+        await person.pull("disconnect", warn=warn)
+        answer = await person.press("acknowledge", name="bob")
+        assert answer == {"acknowledged": True}
+        assert [one.by for one in await stepped(shelf, 2)] == ["ann", "bob"]
+
+
+async def test_before_a_socket_ends_there_is_another(slack, session, shelf):
+    async with listening(slack, session, shelf) as person:
+        await person.press("acknowledge")
+        (old,) = slack.socket_mode.sockets
+        await person.pull("disconnect", warn=True)
+        await until(lambda: len(slack.socket_mode.sockets) == 2)
+        assert slack.socket_mode.sockets[0] is old
+        assert not old.closed
+
+
+async def test_what_slack_should_not_send_harms_nothing(slack, session, shelf):
+    async with listening(slack, session, shelf) as person:
+        await person.press("acknowledge", user=7)  # an id that is no text
+        await person.press("acknowledge", name="ann")
+        assert await stepped(shelf) == [model.Acknowledged(incident="w-7k3m", by="ann")]
+
+
+async def test_a_wrong_token_is_said_once(slack, session, shelf):
+    with structlog.testing.capture_logs() as logs:
+        async with listening(slack, session, shelf, app_token="xapp-wrong"):
+            await until(lambda: logs)
+    (line,) = logs
+    assert line["event"] == "no buttons in Slack"
+    assert "set slack.app_token to an app-level token (xapp-...)" in line["error"]
+    assert "xapp-wrong" not in str(logs)
+
+
+async def test_what_cannot_be_taken_is_not_acknowledged(session):
+    sent = []
+
+    class Socket:
+        async def send_json(self, body):
+            sent.append(body)
+
+    socket = slack_socket.SlackSocket(
+        api=None, session=session, take=lambda _: False, clock=time.SystemClock()
+    )
+    await socket._hear('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
+    assert not sent
+    socket._take = lambda _: True
+    await socket._hear('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
+    assert sent == [{"envelope_id": "e1"}]
