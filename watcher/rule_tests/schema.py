@@ -10,7 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, mode
 from watcher import model
 from watcher.fields import Duration
 from watcher.rule_tests import series
-from watcher.ruleset.schema import Part, Span, Words
+from watcher.ruleset.schema import Part
+from watcher.ruleset.values import Span, Words
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

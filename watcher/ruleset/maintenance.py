@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from watcher import engine, model
-from watcher.ruleset import schema
+from watcher.ruleset import schema, values
 from watcher.ruleset.document import Document
 from watcher.ruleset.faults import Faults, suggest
 
@@ -66,7 +66,7 @@ def compile_window(
         matchers.append(model.Matcher(name=name, value=value))
     weekly = Weekly(
         zone=ZoneInfo(written.zone),
-        days=frozenset(schema.WEEK.index(day) for day in written.days),
+        days=frozenset(values.WEEK.index(day) for day in written.days),
         begin=written.from_,
         end=written.to,
     )

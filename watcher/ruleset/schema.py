@@ -5,117 +5,31 @@ Law: a key stands here only when it works.
 
 from __future__ import annotations
 
-import re
-import zoneinfo
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from watcher import engine, model
 from watcher.fields import Duration, Section
-from watcher.vendors import internet_on_demand, preorder
+from watcher.ruleset.values import (
+    WEEK,
+    Address,
+    Bandwidth,
+    Connection,
+    Days,
+    Equals,
+    Labels,
+    Number,
+    Orderable,
+    Phases,
+    Span,
+    TimeOfDay,
+    Words,
+    Zone,
+)
 
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 STORM = "storm"  # the rule of a storm's incident
-
-
-def _some_time(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than 0")
-    return value
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-def _mbps(value: object) -> float:
-    mbps = internet_on_demand.read_bandwidth(value)
-    if not mbps:
-        raise ValueError(f"{value!r} is no bandwidth: write it with its unit, as in 500 Mbps")
-    return mbps
-
-
-def _orderable(mbps: float) -> float:
-    least, most = internet_on_demand.LEAST_MBPS, internet_on_demand.MOST_MBPS
-    if mbps != int(mbps) or not least <= mbps <= most:
-        raise ValueError(f"cannot be ordered: whole Mbit/s from {least} to {most} can")
-    return mbps
-
-
-def _connection(value: str) -> str:
-    if not all(value.partition("/")):
-        raise ValueError("expected SOURCE/ID, as in iod/77133831778")
-    return value
-
-
-def _postal(value: str) -> str:
-    try:
-        preorder.read_address(value)
-    except model.PermanentError as error:
-        raise ValueError(str(error)) from error
-    return value.strip()
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Bandwidth = Annotated[
-    float, BeforeValidator(_mbps), WithJsonSchema({"type": "string", "pattern": r"^\d.*[A-Za-z]"})
-]
-Orderable = Annotated[Bandwidth, AfterValidator(_orderable)]
-Connection = Annotated[
-    str, AfterValidator(_connection), WithJsonSchema({"type": "string", "pattern": "^[^/]+/.+$"})
-]
-Span = Annotated[Duration, AfterValidator(_some_time)]
-
-
-Phases = Annotated[frozenset[model.Phase], BeforeValidator(_one_or_many), Field(min_length=1)]
-
-
-def _label(value: str) -> str:
-    if not value.startswith("labels.") or value == "labels.":
-        raise ValueError("expected labels.NAME")
-    return value
-
-
-def _equal(value: str) -> str:
-    return value if value in {"subject", "source"} else _label(value)
-
-
-def _minutes(value: object) -> object:
-    """Read a time of day as minutes; YAML itself reads an unquoted 22:00 so."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d\d?):(\d\d)", value)):
-        hours, minutes = map(int, match.groups())
-        return hours * 60 + minutes if minutes < 60 else -1
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("expected a time of day, as in 01:30")
-
-
-def _zone(value: str) -> str:
-    if value not in zoneinfo.available_timezones():
-        raise ValueError(f"there is no time zone {value!r}; expected one as Europe/Paris or UTC")
-    return value
-
-
-Label = Annotated[str, AfterValidator(_label)]
-Equal = Annotated[str, AfterValidator(_equal)]
-TimeOfDay = Annotated[
-    int,
-    BeforeValidator(_minutes),
-    Field(ge=0, le=24 * 60, json_schema_extra={"type": ["string", "integer"]}),
-]
 
 
 class Part(Section):
@@ -208,14 +122,8 @@ class Maintenance(Part):
         min_length=1,
         description="What it holds back: rule, subject, source, severity, labels.NAME; * is any",
     )
-    zone: Annotated[str, AfterValidator(_zone)] = Field(
-        description="Whose clocks, as in Europe/Paris"
-    )
-    days: Annotated[
-        tuple[Day, ...],
-        BeforeValidator(_one_or_many),
-        Field(min_length=1),
-    ] = Field(WEEK, description="Days on which it begins; absent: every day")
+    zone: Zone = Field(description="Whose clocks, as in Europe/Paris")
+    days: Days = Field(WEEK, description="Days on which it begins; absent: every day")
     from_: TimeOfDay = Field(alias="from", description="When it begins, as in 22:00")
     to: TimeOfDay = Field(description="When it ends; not later than from: on the next day")
 
@@ -259,9 +167,9 @@ class Rule(Part):
         None, description="Propose to raise an Internet On-Demand connection's bandwidth"
     )
     notify: Words | None = Field(None, description="Receivers; absent: all of them")
-    group_by: (
-        Annotated[tuple[Label, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
-    ) = Field(None, description="Labels; alerts with equal ones are told together")
+    group_by: Labels | None = Field(
+        None, description="Labels; alerts with equal ones are told together"
+    )
     group_wait: Duration = Field(
         timedelta(0), description="How long to wait for more before people are told"
     )
@@ -271,9 +179,9 @@ class Rule(Part):
     inhibited_by: Words | None = Field(
         None, description="Rules; while one of them fires, people are not told of this one"
     )
-    equal: (
-        Annotated[tuple[Equal, ...], BeforeValidator(_one_or_many), Field(min_length=1)] | None
-    ) = Field(None, description="What both alerts must have alike for inhibited_by")
+    equal: Equals | None = Field(
+        None, description="What both alerts must have alike for inhibited_by"
+    )
     labels: dict[str, str] = Field({}, description="Labels added to the rule's alerts")
     runbook: str = Field("", description="Address of the page that says what to do")
 
@@ -332,7 +240,7 @@ class Entry(Part):
     bandwidth: Bandwidth | None = Field(
         None, description="What was bought, as in 500 Mbps; rules read it as expected_mbps"
     )
-    address: Annotated[str, AfterValidator(_postal)] = Field(
+    address: Address = Field(
         "", description="As in 1 Main St, Denver, CO 80202: where alternatives are asked for"
     )
     connection: Connection | None = Field(
