@@ -179,7 +179,13 @@ async def run(
                     clock=clock,
                 )
             )
-        wishes = desk.Desk(library=database, inbox=database, ingest=inbox_bell, clock=clock)
+        wishes = desk.Desk(
+            library=database,
+            inbox=database,
+            ingest=inbox_bell,
+            clock=clock,
+            receivers=tuple(receivers),
+        )
         door = control.Control(
             library=database, desk=wishes, clock=clock, status=reporter.read, reload=reload
         )

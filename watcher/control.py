@@ -34,6 +34,14 @@ class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comment: str = ""
 
 
+class _Drill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request for a drill says; no receivers are all of them."""
+
+    by: str
+    receivers: tuple[str, ...] = ()
+    page: bool = False
+
+
 class Control:
     """Answers requests in JSON; an error is `{"error": sentence}` with a fitting HTTP status."""
 
@@ -65,6 +73,8 @@ class Control:
                 web.get("/why/{key:.+}", self._get_why),
                 web.post("/incidents/{id}/note", self._post_note),
                 web.post(f"/incidents/{{id}}/{{act:{'|'.join(desk.ACTS)}}}", self._post_act),
+                web.get("/incidents/{id}/receipts", self._get_receipts),
+                web.post("/drills", self._post_drill),
                 web.get("/silences", self._get_silences),
                 web.post("/silences", self._post_silence),
                 web.post("/silences/{id}/expire", self._post_expire),
@@ -104,6 +114,17 @@ class Control:
     async def _post_act(self, request: web.Request) -> web.Response:
         by = str((await request.json()).get("by") or "")
         incident = await self._desk.act(request.match_info["id"], request.match_info["act"], by)
+        return _json({"incident": incident})
+
+    async def _get_receipts(self, request: web.Request) -> web.Response:
+        return _json({"receipts": await self._library.receipts(request.match_info["id"])})
+
+    async def _post_drill(self, request: web.Request) -> web.Response:
+        try:
+            wanted = msgspec.convert(await request.json(), _Drill)
+        except (ValueError, msgspec.ValidationError) as error:
+            return _refused(HTTPStatus.BAD_REQUEST, f"this is no drill: {error}")
+        incident = await self._desk.drill(wanted.receivers, by=wanted.by, page=wanted.page)
         return _json({"incident": incident})
 
     async def _get_silences(self, _: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -46,19 +46,23 @@ class Desk:
     """
 
     def __init__(
-        self, *, library: ports.Library, inbox: ports.Inbox, ingest: time.Bell, clock: time.Clock
+        self,
+        *,
+        library: ports.Library,
+        inbox: ports.Inbox,
+        ingest: time.Bell,
+        clock: time.Clock,
+        receivers: Collection[str] = (),
     ) -> None:
         self._library = library
         self._inbox = inbox
         self._ingest = ingest
         self._clock = clock
+        self._receivers = receivers
 
     async def act(self, incident: str, act: str, by: str, *, ticket: str = "") -> model.Incident:
         """Do one of ACTS with an incident; how it is then."""
-        if not by:
-            raise RefusedError(
-                HTTPStatus.BAD_REQUEST, "who does it? the request names nobody in `by`"
-            )
+        _see_person(by)
         key = f"{act}/{incident}/{ticket or time.token()}"
         if not await self._library.consumed(key):
             self._examine(await self.open_dossier(incident), act)
@@ -120,6 +124,26 @@ class Desk:
             raise RefusedError(HTTPStatus.CONFLICT, f"{incident} is over already")
         return dossier
 
+    async def drill(
+        self, receivers: Collection[str], *, by: str, page: bool = False
+    ) -> model.Incident:
+        """Open an incident about nothing, for these receivers, or for all if none is named."""
+        _see_person(by)
+        known = ", ".join(self._receivers)
+        if unknown := [name for name in receivers if name not in self._receivers]:
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                f"there is no receiver {', '.join(unknown)}; there is {known or 'none'}",
+            )
+        if not known:
+            raise RefusedError(HTTPStatus.CONFLICT, "there is no receiver to drill")
+        ticket = time.token()
+        incident = f"w-{hashlib.sha256(ticket.encode()).hexdigest()[:8]}"
+        told = tuple(dict.fromkeys(receivers or self._receivers))
+        wanted = model.DrillWanted(incident=incident, receivers=told, by=by, page=page)
+        await self._step(f"drill/{ticket}", wanted, "the drill")
+        return (await self._dossier(incident)).incident
+
     async def _dossier(self, incident: str) -> model.Dossier:
         dossier = await self._library.dossier(incident)
         if dossier is None:
@@ -157,3 +181,8 @@ class Desk:
                     f"{wish} is recorded, but nobody has acted on it yet; see status",
                 )
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _see_person(by: str) -> None:
+    if not by:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "who does it? the request names nobody in `by`")

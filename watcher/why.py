@@ -32,7 +32,7 @@ def of_incident(
         f"{told.id}: {told.title}",
         f"{told.severity}, {_status(told)}, by rule {told.rule}",
         *(_seen(alert) for alert in dossier.alerts),
-        sight(told.source, health.get(told.source), now),
+        *([sight(told.source, health[told.source], now)] if told.source in health else []),
         *(f"it is {flag}" for flag in told.flags),
         *(
             f"{_stamp(entry.at)}  {entry.number}. {entry.kind}: {entry.text}"

@@ -7,11 +7,12 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiomqtt
 import pytest
 
 CHANNEL_HEADERS = {"Authorization": "Bearer xoxb-simulated"}
@@ -192,6 +193,55 @@ async def world(session, tmp_path) -> AsyncIterator[World]:
         line = await asyncio.wait_for(process.stdout.readline(), 20)
         assert line, log.read_text()
         yield World(addresses=json.loads(line), session=session)
+
+
+@dataclass
+class Subscriber:
+    """What a program sees that subscribed before anything happened."""
+
+    messages: list[tuple[str, bytes, bool]] = field(default_factory=list)
+
+    def last(self, prefix: str) -> bytes:
+        return [payload for topic, payload, _ in self.messages if topic.startswith(prefix)][-1]
+
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """The newest document of each incident, by its rule."""
+        documents = [
+            json.loads(payload)
+            for topic, payload, _ in self.messages
+            if topic.startswith("watcher/incidents/") and topic.count("/") == 2
+        ]
+        return {document["rule"]: document for document in documents}
+
+    def document(self) -> dict:
+        return self.documents()["vyvx-service-down"]
+
+    def events(self) -> list[dict]:
+        return [json.loads(p) for topic, p, _ in self.messages if topic == "watcher/events"]
+
+
+@pytest.fixture
+def subscribed(mosquitto):
+    @asynccontextmanager
+    async def subscribe() -> AsyncIterator[Subscriber]:
+        seen = Subscriber()
+        async with aiomqtt.Client(
+            "127.0.0.1", mosquitto.port, protocol=aiomqtt.ProtocolVersion.V5
+        ) as client:
+            await client.subscribe("watcher/#", qos=1)
+
+            async def listen() -> None:
+                async for message in client.messages:
+                    seen.messages.append(
+                        (str(message.topic), bytes(message.payload), message.retain)
+                    )
+
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(listen(), name="subscriber")
+                yield seen
+                task.cancel()
+
+    return subscribe
 
 
 @pytest.fixture

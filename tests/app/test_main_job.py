@@ -6,11 +6,7 @@ import asyncio
 import json
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
-import aiomqtt
 import pytest
 
 from tests.app.conftest import eventually
@@ -21,55 +17,6 @@ pytestmark = pytest.mark.broker
 DOWN, BLIND = "vyvx-service-down", "vyvx-blind"
 OFFLINE = {"id": "1234567", "state": "offline", "ingress_state": "online", "message": "TS Loss"}
 ONLINE = {"id": "1234567", "state": "online"}
-
-
-@dataclass
-class Subscriber:
-    """What a program sees that subscribed before anything happened."""
-
-    messages: list[tuple[str, bytes, bool]] = field(default_factory=list)
-
-    def last(self, prefix: str) -> bytes:
-        return [payload for topic, payload, _ in self.messages if topic.startswith(prefix)][-1]
-
-    def documents(self) -> dict[str, dict]:
-        """The newest document of each incident, by its rule."""
-        documents = [
-            json.loads(payload)
-            for topic, payload, _ in self.messages
-            if topic.startswith("watcher/incidents/") and topic.count("/") == 2
-        ]
-        return {document["rule"]: document for document in documents}
-
-    def document(self) -> dict:
-        return self.documents()[DOWN]
-
-    def events(self) -> list[dict]:
-        return [json.loads(p) for topic, p, _ in self.messages if topic == "watcher/events"]
-
-
-@pytest.fixture
-def subscribed(mosquitto):
-    @asynccontextmanager
-    async def subscribe() -> AsyncIterator[Subscriber]:
-        seen = Subscriber()
-        async with aiomqtt.Client(
-            "127.0.0.1", mosquitto.port, protocol=aiomqtt.ProtocolVersion.V5
-        ) as client:
-            await client.subscribe("watcher/#", qos=1)
-
-            async def listen() -> None:
-                async for message in client.messages:
-                    seen.messages.append(
-                        (str(message.topic), bytes(message.payload), message.retain)
-                    )
-
-            async with asyncio.TaskGroup() as group:
-                task = group.create_task(listen(), name="subscriber")
-                yield seen
-                task.cancel()
-
-    return subscribe
 
 
 def files_of(replies: list[dict]) -> dict[str, dict]:

@@ -103,11 +103,19 @@ def test_a_verb_that_does_not_exist_is_a_usage_error(watcher):
     assert watcher("wacth")[0] == 2
 
 
-@pytest.mark.parametrize("verb", [("status",), ("incidents",), ("ack", "w-1"), ("resolve", "w-1")])
+@pytest.mark.parametrize(
+    "verb", [("status",), ("incidents",), ("ack", "w-1"), ("resolve", "w-1"), ("drill",)]
+)
 def test_without_a_daemon_a_verb_says_so_and_exits_with_1(watcher, home, verb):
     code, out, err = watcher(*verb)
     assert (code, out) == (1, "")
     assert err.startswith(f"no daemon listens on {home}/c.sock: is it running?")
+
+
+def test_a_drill_within_no_span_of_time_is_a_usage_error(watcher):
+    code, _, err = watcher("drill", "--within", "soon")
+    assert code == 2
+    assert "is no duration" in err
 
 
 def test_a_diagnosis_without_its_section_is_a_faulty_configuration(watcher):

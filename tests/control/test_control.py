@@ -87,6 +87,9 @@ class Shelf:
 
     async def submit(self, key, command, at):
         self.commands[key] = command
+        if isinstance(command, model.DrillWanted):
+            drill = incident(command.incident, model.IncidentStatus.OPEN)
+            self.kept[command.incident] = replace(drill, receivers=command.receivers)
         return True
 
 
@@ -105,7 +108,13 @@ async def socket(shelf, tmp_path):
 
     door = control.Control(
         library=shelf,
-        desk=desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock()),
+        desk=desk.Desk(
+            library=shelf,
+            inbox=shelf,
+            ingest=clock.Bell(),
+            clock=clock.SystemClock(),
+            receivers=("noc", "mqtt"),
+        ),
         clock=clock.SystemClock(),
         status=status,
         reload=reload,
@@ -121,6 +130,48 @@ async def test_open_incidents_are_listed_and_resolved_ones_only_when_asked_for(s
     assert [one["id"] for one in answer["incidents"]] == ["w-open"]
     answer = await control.ask(socket, "GET", "/incidents?all=1")
     assert [one["id"] for one in answer["incidents"]] == ["w-open", "w-over"]
+
+
+async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that_are_named(
+    socket, shelf
+):
+    answer = await control.ask(socket, "POST", "/drills", {"by": "ada"})
+    (wanted,) = shelf.commands.values()
+    assert answer["incident"]["id"] == wanted.incident
+    assert (wanted.receivers, wanted.by, wanted.page) == (("noc", "mqtt"), "ada", False)
+    shelf.commands.clear()
+    body = {"by": "ada", "receivers": ["mqtt", "mqtt"], "page": True}
+    await control.ask(socket, "POST", "/drills", body)
+    (wanted,) = shelf.commands.values()
+    assert (wanted.receivers, wanted.page) == (("mqtt",), True)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"by": ""}, "who does it"),
+        ({}, "this is no drill: .*`by`"),
+        ({"by": "ada", "receiver": "noc"}, "this is no drill: .*`receiver`"),
+        ({"by": "ada", "receivers": ["nco"]}, "there is no receiver nco; there is noc, mqtt"),
+    ],
+)
+async def test_a_drill_that_cannot_be_is_refused_in_words(socket, shelf, body, sentence):
+    with pytest.raises(model.PermanentError, match=sentence):
+        await control.ask(socket, "POST", "/drills", body)
+    assert not shelf.commands
+
+
+async def test_a_drill_without_a_receiver_is_refused(shelf):
+    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock())
+    with pytest.raises(desk.RefusedError, match="there is no receiver to drill"):
+        await wishes.drill((), by="ada")
+
+
+async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
+    answer = await control.ask(socket, "GET", "/incidents/w-open/receipts")
+    (receipt,) = answer["receipts"]
+    assert (receipt["receiver"], receipt["told_through"]) == ("noc", 0)
+    assert receipt["error"] == "Slack answered 503"
 
 
 async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, shelf):

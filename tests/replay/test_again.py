@@ -177,3 +177,12 @@ def test_an_alert_that_takes_its_vanished_subject_with_it_ends_the_judging():
     ):
         strategies.happen(w, happening)
     assert "vyvx/a" not in w.state.subjects
+
+
+def test_a_drill_is_no_incident_of_a_replay():
+    wanted = model.DrillWanted(incident="w-drill", receivers=("noc",), by="ada", page=True)
+    records = [
+        ports.Recorded(at=START, what=ports.RulesRead(version="1", started=True)),
+        ports.Recorded(at=START + seconds(10), what=wanted),
+    ]
+    assert replay(ruleset(rule()), records, START + minutes(5)) == []

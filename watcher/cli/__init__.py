@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli import daemon, iod, operate, options, preorder, remedy, rules, silence
+from watcher.cli import daemon, drill, iod, operate, options, preorder, remedy, rules, silence
 
 program = typer.Typer(
     name="watcher",
@@ -26,6 +26,7 @@ program = typer.Typer(
 )
 program.add_typer(daemon.program)
 program.add_typer(operate.program)
+program.add_typer(drill.program)
 program.add_typer(silence.program, name="silence")
 program.add_typer(remedy.program, name="remedy")
 program.add_typer(rules.program)

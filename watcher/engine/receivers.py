@@ -58,7 +58,13 @@ def recovered(turn: Turn, event: model.ReceiverRecovered) -> None:
 
 
 def end(
-    turn: Turn, incident: model.Incident, resolution: model.Resolution, text: str, *, by: str = ""
+    turn: Turn,
+    incident: model.Incident,
+    resolution: model.Resolution,
+    text: str,
+    *,
+    by: str = "",
+    **data: model.Scalar,
 ) -> None:
     """Resolve an incident that has no alerts."""
     turn.keep_incident(
@@ -68,7 +74,7 @@ def end(
         resolved_at=turn.now,
     )
     turn.state.resolved.append((turn.now, incident.id))
-    turn.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True)
+    turn.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
 
 
 def _open(turn: Turn, receiver: str) -> model.Incident | None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import faults, remedy, storms, suppression, wording
+from watcher.engine import drills, faults, remedy, storms, suppression, wording
 from watcher.engine.rule import Escalation, ExpressionError, Rule
 from watcher.engine.scene import Scene
 from watcher.engine.timers import Purpose, Timer
@@ -35,11 +35,11 @@ def settle(turn: Turn) -> None:
     for identity in list(turn.touched):
         turn.flush(identity)
         timer = Timer(Purpose.INCIDENT, identity)
-        if state.firing.get(identity):
-            due = _settle(turn, identity)
-            if due is not None:
-                state.timers.arm(timer, due)
-                continue
+        firing = state.firing.get(identity)
+        due = _settle(turn, identity) if firing else drills.settle(turn, identity)
+        if due is not None:
+            state.timers.arm(timer, due)
+            continue
         state.timers.disarm(timer)
         remedy.wind_up(turn, identity)
 

@@ -1,6 +1,7 @@
 """The frozen nouns that every room shares; they import nothing of ours and do nothing."""
 
 from watcher.model.alerts import (
+    DRILL,
     Alert,
     AlertState,
     Contact,
@@ -37,6 +38,7 @@ from watcher.model.events import (
     Diagnosed,
     DiagnosisNeeded,
     DiagnosisWanted,
+    DrillWanted,
     Effect,
     Event,
     Forgotten,
@@ -79,6 +81,7 @@ from watcher.model.subjects import (
 )
 
 __all__ = [
+    "DRILL",
     "UNKNOWN",
     "Acknowledged",
     "Alarm",
@@ -101,6 +104,7 @@ __all__ = [
     "DiagnosisStatus",
     "DiagnosisWanted",
     "Dossier",
+    "DrillWanted",
     "Effect",
     "Entry",
     "EntryKind",

@@ -52,6 +52,9 @@ class Resolution(StrEnum):
     MERGED = "merged"  # into a storm, before anybody was told of it
 
 
+DRILL = "drill"  # the flag of an incident about nothing
+
+
 class EntryKind(StrEnum):
     """What a timeline entry says happened."""
 
@@ -212,7 +215,7 @@ class Incident:
     acknowledged_at: datetime | None = None
     fault_domain: FaultDomain
     contacts: tuple[Contact, ...] = ()
-    flags: tuple[str, ...] = ()  # blind flapping inhibited silenced
+    flags: tuple[str, ...] = ()  # blind drill flapping inhibited silenced
     notify: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
     tell_at: datetime | None = None
@@ -225,6 +228,11 @@ class Incident:
     diagnostics: tuple[Diagnosis, ...] = ()
     remedy: Remedy | None = None
     runbook: str = ""
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether nothing is wrong: somebody wanted to see who is told."""
+        return DRILL in self.flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,6 +194,19 @@ class ReceiverRecovered:
     receiver: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillWanted:
+    """A person wants to see that these receivers are told, by an incident of this id.
+
+    `page`: as if it were critical, so that people are called, too.
+    """
+
+    incident: str
+    receivers: tuple[str, ...]
+    by: str
+    page: bool = False
+
+
 # What may be put into the inbox: everything that the one writer does not observe by itself.
 Command = (
     DetailsRead
@@ -212,6 +225,7 @@ Command = (
     | Unsilenced
     | ReceiverFailed
     | ReceiverRecovered
+    | DrillWanted
 )
 Event = Polled | PollFailed | Ticked | Command
 

@@ -19,7 +19,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One incident and the messages about it that people had to notice."""
+    """One incident, a drill is none, and the messages about it that people had to notice."""
 
     incident: model.Incident
     messages: tuple[engine.Message, ...] = ()
@@ -48,7 +48,8 @@ class Replay:
         self._account.follow(self._drive.wait(until))
         told: dict[str, list[engine.Message]] = {}
         for message in self._account.told:
-            if message.at >= self._since:
+            incident = self._account.incidents[message.entry.incident]
+            if message.at >= self._since and not incident.is_drill:
                 told.setdefault(message.entry.incident, []).append(message)
         found = [
             Told(incident=self._account.incidents[identity], messages=tuple(messages))

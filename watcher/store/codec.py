@@ -79,6 +79,7 @@ _COMMANDS: dict[str, type[model.Command]] = {
     "unsilenced": model.Unsilenced,
     "receiver_failed": model.ReceiverFailed,
     "receiver_recovered": model.ReceiverRecovered,
+    "drill_wanted": model.DrillWanted,
 }
 _EVENTS: dict[str, type[model.Event]] = {
     "polled": model.Polled,
