@@ -82,6 +82,13 @@ async def test_daemons_that_start_at_once_on_an_earlier_database_bring_it_forwar
     assert await asyncio.gather(*(start() for _ in range(4))) == [[]] * 4
 
 
+def test_every_version_of_the_tables_has_left_something_to_read():
+    """One that is missing is made with written.py, by the code of that version."""
+    for file in sorted(WRITTEN.glob("*.sql")):
+        assert f"VALUES('{file.stem}')" in file.read_text()
+    assert [file.stem for file in sorted(WRITTEN.glob("*.sql"))] == REVISIONS
+
+
 @pytest.mark.parametrize("written", sorted(WRITTEN.glob("*.sql")), ids=lambda file: file.stem)
 async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
     """The files are of the code of that time (written.py)."""
