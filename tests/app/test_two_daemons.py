@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from tests.app.conftest import Daemon, World, eventually, program, started
+from tests.app.test_drill import drill
 from tests.conftest import free_port
 from watcher import control
 
@@ -192,6 +193,13 @@ async def test_an_acknowledgement_on_the_daemon_that_stands_by_counts(world, pai
     (incident,) = (await control.ask(socket, "GET", "/incidents"))["incidents"]
     answer = await control.ask(socket, "POST", f"/incidents/{incident['id']}/ack", {"by": "ada"})
     assert answer["incident"]["status"] == "acknowledged"
+
+
+async def test_a_drill_on_the_daemon_that_stands_by_tells_everybody_once(world, pair):
+    code, said = await drill(pair.ops2.home)
+    assert code == 0, said
+    assert len(said.splitlines()) == 3
+    assert len(await world.parents()) == 1
 
 
 async def test_an_old_version_goes_on_beside_a_newer_one_and_is_refused_when_it_starts(

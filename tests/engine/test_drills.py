@@ -47,7 +47,9 @@ def test_a_drill_is_over_after_a_minute_and_not_before():
 def test_a_drill_ends_though_the_daemon_was_started_again_meanwhile():
     w = world(rule())
     w.step(WANTED, seconds(10))
+    before = w.state
     w.restart()
+    assert (w.state.incidents, w.state.latest) == (before.incidents, before.latest)
     w.wait_until(w.now + minutes(2))
     assert w.incident.resolution is model.Resolution.ENDED
     assert w.story == ["opened", "resolved"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 from hypothesis import given, settings
 
@@ -123,6 +124,29 @@ def test_acknowledging_never_opens_or_closes_anything(history):
 
     acknowledged, _ = replay(history, after=acknowledge)
     assert facts(acknowledged) == facts(replay(history)[0])
+
+
+@LAW
+@given(HISTORIES)
+def test_a_drill_changes_nothing_else(history):
+    numbers = count()
+
+    def drill(w):
+        wanted = model.DrillWanted(incident=f"drill-{next(numbers)}", receivers=("noc",), by="ana")
+        w.step(wanted)
+
+    def others(w):
+        w.wait_until(w.now + timedelta(days=2))
+        drills = {each.id for each in w.incidents if each.is_drill}
+        assert all(each.resolved_at for each in w.incidents if each.is_drill)
+        nouns = {kind: known.copy() for kind, known in w.tables.nouns.items()}
+        nouns[model.Incident] = {
+            key: noun for key, noun in nouns.get(model.Incident, {}).items() if key not in drills
+        }
+        return nouns, [each for each in w.tables.entries if each.incident not in drills]
+
+    drilled, _ = replay(history, after=drill)
+    assert others(drilled) == others(replay(history)[0])
 
 
 COMMANDS = [

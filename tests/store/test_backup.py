@@ -166,6 +166,22 @@ def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path, databa
 
 
 @pytest.mark.usefixtures("untouched")
+def test_a_disk_that_fills_up_meanwhile_is_said_of_the_copy(tmp_path, database, monkeypatch):
+    connect = backup._connect
+
+    def small(address: str) -> sqlite3.Connection:
+        connection = connect(address)
+        if ".partial" in address:
+            connection.execute("PRAGMA max_page_count = 10")
+        return connection
+
+    monkeypatch.setattr(backup, "_connect", small)
+    said = r"no copy was made: database .*/\.copy\.db\..* cannot grow, its disk is full"
+    with pytest.raises(model.TemporaryError, match=said):
+        back_up(database, tmp_path / "copy.db")
+
+
+@pytest.mark.usefixtures("untouched")
 def test_a_database_that_is_locked_is_said_and_not_waited_for(tmp_path, database):
     with raw(database) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -27,6 +27,7 @@ def begin(turn: Turn, event: model.DrillWanted) -> None:
         raise IllegalCommand(f"incident {event.incident} is there already")
     if not event.receivers:
         raise IllegalCommand("a drill needs at least one receiver")
+    group = f"drill for {event.by} at {stamp(turn.now)}"
     turn.keep_incident(
         model.Incident(
             id=event.incident,
@@ -34,7 +35,7 @@ def begin(turn: Turn, event: model.DrillWanted) -> None:
             entries=0,
             rule=RULE,
             source=SOURCE,
-            group=f"drill for {event.by} at {stamp(turn.now)}",
+            group=group,
             status=IncidentStatus.OPEN,
             severity=model.Severity.CRITICAL if event.page else model.Severity.INFO,
             title=_TITLE,
@@ -47,6 +48,7 @@ def begin(turn: Turn, event: model.DrillWanted) -> None:
             told_at=turn.now,
         )
     )
+    turn.state.latest[RULE, group] = event.incident
     text = f"a drill for {event.by}: nothing is wrong"
     turn.write(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
 

@@ -76,7 +76,8 @@ def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
             target.execute("PRAGMA journal_mode = DELETE")
             (found,) = target.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
-        words, temporary = sqlite.explain(database, error)
+        full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        words, temporary = sqlite.explain(part if full else database, error)
         kind = model.TemporaryError if temporary else model.PermanentError
         raise kind(f"no copy was made: {words}") from error
     if found != "ok":
