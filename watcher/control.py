@@ -21,6 +21,7 @@ from aiohttp.typedefs import Handler
 
 from watcher import clock as time
 from watcher import desk, model, ports, why
+from watcher.receivers import packet
 
 MODE = 0o660
 
@@ -71,6 +72,7 @@ class Control:
                 web.get("/status", self._get_status),
                 web.get("/incidents", self._get_incidents),
                 web.get("/why/{key:.+}", self._get_why),
+                web.get("/incidents/{id}/packet", self._get_packet),
                 web.post("/incidents/{id}/note", self._post_note),
                 web.post(f"/incidents/{{id}}/{{act:{'|'.join(desk.ACTS)}}}", self._post_act),
                 web.get("/incidents/{id}/receipts", self._get_receipts),
@@ -103,6 +105,10 @@ class Control:
             alerts = await self._library.alerts(key)
             return _json({"why": why.of_subject(subject, alerts, health, now)})
         return _refused(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
+
+    async def _get_packet(self, request: web.Request) -> web.Response:
+        dossier = await self._desk.dossier(request.match_info["id"])
+        return _json({"packet": packet.write(dossier, self._clock.now())})
 
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()

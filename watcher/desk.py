@@ -119,7 +119,7 @@ class Desk:
 
     async def open_dossier(self, incident: str) -> model.Dossier:
         """Read an incident that is not over."""
-        dossier = await self._dossier(incident)
+        dossier = await self.dossier(incident)
         if dossier.incident.status is model.IncidentStatus.RESOLVED:
             raise RefusedError(HTTPStatus.CONFLICT, f"{incident} is over already")
         return dossier
@@ -142,9 +142,10 @@ class Desk:
         told = tuple(dict.fromkeys(receivers or self._receivers))
         wanted = model.DrillWanted(incident=incident, receivers=told, by=by, page=page)
         await self._step(f"drill/{ticket}", wanted, "the drill")
-        return (await self._dossier(incident)).incident
+        return (await self.dossier(incident)).incident
 
-    async def _dossier(self, incident: str) -> model.Dossier:
+    async def dossier(self, incident: str) -> model.Dossier:
+        """Read an incident, over or not."""
         dossier = await self._library.dossier(incident)
         if dossier is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no incident {incident}")
@@ -165,9 +166,9 @@ class Desk:
     async def _change(
         self, incident: str, act: str, command: model.Command, key: str
     ) -> model.Incident:
-        await self._dossier(incident)
+        await self.dossier(incident)
         await self._step(key, command, f"{act} of {incident}")
-        return (await self._dossier(incident)).incident
+        return (await self.dossier(incident)).incident
 
     async def _step(self, key: str, command: model.Command, wish: str) -> None:
         """Put a command in, once for each key, and wait until it has been stepped."""

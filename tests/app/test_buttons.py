@@ -71,7 +71,7 @@ async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons
 ):
     async with daemon() as first:
         parent = await down(world)
-        assert actions(parent) == ["acknowledge", "silence", "diagnose"]
+        assert actions(parent) == ["acknowledge", "silence", "diagnose", "packet"]
         await press(world, parent, "acknowledge", name="ann", times=2)
         (reply,) = await told(world, "acknowledged by ann")
         assert "ann" in reply["text"]
@@ -114,6 +114,26 @@ async def test_a_silence_is_said_in_the_thread_and_names_what_it_holds_back(
         assert "rule=vyvx-service-down subject=vyvx/1234567" in json.dumps(said)
         (incident,) = await incidents(world, pressable)
         assert incident["flags"] == ["silenced"]
+
+
+async def test_the_carrier_packet_is_for_who_presses_and_the_thread_says_who_has_it(
+    pressable, world, daemon
+):
+    async with daemon():
+        parent = await down(world)
+        await told(world, "SVC1")  # Service Diagnostics
+        await press(world, parent, "packet", name="ann")
+        await told(world, "took the carrier packet (by ann)")
+
+        async def whispered():
+            address = f"{world.addresses['control_url']}/whispers"
+            async with world.session.get(address) as response:
+                return (await response.json())["whispers"]
+
+        (packet,) = await eventually(whispered)
+        text = json.dumps(packet)
+        assert "Service ids: SVC1" in text
+        assert "vyvx/1234567" in text
 
 
 async def test_a_socket_that_drops_is_replaced(pressable, world, daemon):

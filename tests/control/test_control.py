@@ -174,6 +174,14 @@ async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
     assert receipt["error"] == "Slack answered 503"
 
 
+async def test_the_carrier_packet_is_written_over_or_not(socket):
+    for incident in ("w-open", "w-over"):
+        answer = await control.ask(socket, "GET", f"/incidents/{incident}/packet")
+        assert f"Our reference: {incident}." in answer["packet"][1]
+    with pytest.raises(model.PermanentError, match="there is no incident w-none"):
+        await control.ask(socket, "GET", "/incidents/w-none/packet")
+
+
 async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, shelf):
     await control.ask(socket, "POST", "/incidents/w-open/ack", {"by": "ada"})
     assert list(shelf.commands.values()) == [model.Acknowledged(incident="w-open", by="ada")]

@@ -71,6 +71,7 @@ def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
         ("Acknowledge", "acknowledge", "w-7k3m"),
         ("Silence 1 h", "silence", "w-7k3m"),
         ("Run diagnostics", "diagnose", "w-7k3m"),
+        ("Carrier packet", "packet", "w-7k3m"),
     ]
     story.diagnose()
     story.change(status=model.IncidentStatus.ACKNOWLEDGED)
@@ -79,6 +80,7 @@ def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
         "Take over",
         "Silence 1 h",
         "Run diagnostics again",
+        "Carrier packet",
     ]
     story.resolve()
     assert buttons(render.parent(story.dossier(), now=NOW, buttons=True)) == []

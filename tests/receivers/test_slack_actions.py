@@ -193,6 +193,25 @@ async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, 
         assert len(slack.workspace.thread(person.channel, person.ts)) == 2  # said once
 
 
+async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
+    slack, session, shelf, story
+):
+    story.diagnose(findings=("<!channel> & ```",))
+    shelf.known = story.dossier()
+    async with listening(slack, session, shelf) as person:
+        await person.press("packet", name="ann", user="U0ANN")
+        assert await person.hears() == "*Carrier packet*, to paste into the ticket:"
+        assert await stepped(shelf) == [
+            model.Noted(incident="w-7k3m", by="ann", text="took the carrier packet")
+        ]
+    (whisper,) = slack.workspace.whispers
+    assert whisper["to"] == "U0ANN"
+    text = whisper["blocks"][1]["text"]["text"]
+    assert text.startswith("```\nNYC Arena uplink is offline")
+    assert "found: &lt;!channel&gt; &amp; '''\n" in text
+    assert text.count("```") == 2
+
+
 async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, shelf):
     counts = {model.AlertState.FIRING: 400}
     shelf.known = replace(shelf.known, alert_counts=counts)

@@ -126,6 +126,13 @@ def note(
 
 
 @program.command()
+def packet(incident: IncidentId, config: Config = DEFAULT, socket: Socket = None) -> None:
+    """Write an incident for the carrier's ticket: circuits, what was seen and found, downtime."""
+    for line in ask(config, socket, "GET", f"/incidents/{incident}/packet")["packet"]:
+        typer.echo(line)
+
+
+@program.command()
 def why(
     what: Annotated[str, typer.Argument(metavar="INCIDENT|SUBJECT", help="As w-3f9k2c7d, vyvx/1.")],
     config: Config = DEFAULT,

@@ -15,7 +15,8 @@ from watcher.receivers import triage, words
 
 MOST_SUBJECTS = 10
 MOST_CONTACTS = 5
-ACKNOWLEDGE, SILENCE, DIAGNOSE = "acknowledge", "silence", "diagnose"  # what buttons do
+# What buttons do:
+ACKNOWLEDGE, SILENCE, DIAGNOSE, PACKET = "acknowledge", "silence", "diagnose", "packet"
 _LIGHTS = {
     model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
     model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
@@ -287,6 +288,7 @@ def _buttons(dossier: model.Dossier) -> Iterator[words.Block]:
         again = " again" if told.diagnostics else ""
         yield words.button("Silence 1 h", SILENCE, told.id)
         yield words.button(f"Run diagnostics{again}", DIAGNOSE, told.id)
+        yield words.button("Carrier packet", PACKET, told.id)
 
 
 def _small_print(dossier: model.Dossier, now: datetime) -> str:

@@ -18,7 +18,7 @@ import structlog
 
 from watcher import clock as time
 from watcher import desk, model, ports
-from watcher.receivers import render, settings, words
+from watcher.receivers import packet, render, settings, words
 from watcher.receivers.slack_api import SlackApi
 from watcher.receivers.slack_socket import Envelope, SlackSocket
 from watcher.vendors import texts
@@ -76,9 +76,9 @@ class _Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What is said, in mrkdwn; `public` where everybody in the thread should know."""
+    """What is said, one section each; `public` where everybody in the thread should know."""
 
-    lines: list[str]
+    sections: list[str]
     public: bool = False
 
 
@@ -108,6 +108,7 @@ class SlackActions:
             render.ACKNOWLEDGE: self._acknowledge,
             render.SILENCE: self._silence,
             render.DIAGNOSE: self._diagnose,
+            render.PACKET: self._packet,
         }
 
     async def run(self) -> None:
@@ -227,9 +228,17 @@ class SlackActions:
             lines.append(f"\N{BULLET} `{what}` until {end}: {words.say(silence.id)}")
         title = f":no_bell: *Silenced for 1 h* (by {words.say(wish.by, 80)})"
         rest = "Its end is told here all the same, and what is still true after the hour."
-        return _Answer([title, *lines, rest], public=True)
+        return _Answer(list(words.paragraphs([title, *lines, rest])), public=True)
+
+    async def _packet(self, wish: _Wish) -> _Answer:
+        """Write the packet for this person, and onto the timeline who has it."""
+        dossier = await self._desk.dossier(wish.incident)
+        text = "took the carrier packet"
+        await self._desk.note(wish.incident, text, wish.by, ticket=wish.ticket)
+        lines = packet.write(dossier, self._clock.now())
+        return _Answer(["*Carrier packet*, to paste into the ticket:", *words.fenced(lines)])
 
 
 def _message(answer: _Answer) -> render.Message:
-    blocks = [words.section(text) for text in words.paragraphs(answer.lines)]
-    return render.Message(text=answer.lines[0][: words.FALLBACK], blocks=blocks)
+    blocks = [words.section(text) for text in answer.sections]
+    return render.Message(text=answer.sections[0].partition("\n")[0], blocks=blocks)

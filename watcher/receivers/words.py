@@ -100,6 +100,13 @@ def fit(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} mor
     return "\n".join(kept)
 
 
+def fenced(lines: Sequence[str]) -> list[str]:
+    """Put plain lines into code blocks to copy, each fit for a section; all fit into a message."""
+    safe = ["".join(_ESCAPES.get(c, c) for c in line).replace("```", "'''") for line in lines]
+    kept = fit(safe, longest=MESSAGE - SECTION, rest="and {} more lines")
+    return [f"```\n{text}\n```" for text in paragraphs(kept.split("\n"))]
+
+
 def paragraphs(lines: Iterable[str]) -> Iterator[str]:
     """Join lines into texts of at most a section's length each."""
     text = ""
