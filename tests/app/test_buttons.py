@@ -136,6 +136,19 @@ async def test_the_carrier_packet_is_for_who_presses_and_the_thread_says_who_has
         assert "vyvx/1234567" in text
 
 
+async def test_the_slash_command_lists_what_is_open(pressable, world, daemon):
+    async with daemon():
+        await down(world)
+
+        async def answered():
+            assert (await post(world, "command", command="/watcher"))["acknowledged"]
+            address = f"{world.addresses['control_url']}/whispers"
+            async with world.session.get(address) as response:
+                return "*1 incident is open*" in await response.text()
+
+        await eventually(answered)
+
+
 async def test_a_socket_that_drops_is_replaced(pressable, world, daemon):
     async with daemon():
         parent = await down(world)

@@ -152,7 +152,7 @@ api_url = "{at.slack_api_url}"
 async def test_both_tokens_of_slack_are_tried_and_nothing_is_posted(sim, check):
     code, told = await check(("[web]", f"{SLACK}\n[web]"))
     assert code == 0
-    assert told["ok", "slack.app_token"] == "may open a socket for buttons"
+    assert told["ok", "slack.app_token"] == "may open a socket for buttons and the slash command"
     assert told["ok", "receivers.noc"].startswith("posts to C0123456789 as watcher")
     assert "slack.chat.postMessage" not in sim.world.calls
 

@@ -23,6 +23,12 @@ class Shelf:
     async def dossier(self, incident):
         return self.known if incident == self.known.incident.id else None
 
+    async def incidents(self, *, statuses, limit):
+        return [self.known.incident] if self.known.incident.status in statuses else []
+
+    async def sources(self):
+        return [model.SourceHealth(source="evpl", sight=model.Sight.BLIND)]
+
     async def consumed(self, key):
         return key in self.commands
 
@@ -104,6 +110,10 @@ class Person:
                 if answer.get("error") != "no socket is open":
                     return answer
                 await asyncio.sleep(0.01)
+
+    async def types(self, **who):
+        await until(lambda: self.slack.socket_mode.sockets)
+        return await self.pull("command", command="/watcher", **who)
 
     async def hears(self):
         """What this person alone was told last."""
@@ -210,6 +220,25 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
     assert text.startswith("```\nNYC Arena uplink is offline")
     assert "found: &lt;!channel&gt; &amp; '''\n" in text
     assert text.count("```") == 2
+
+
+async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, session, shelf):
+    async with listening(slack, session, shelf) as person:
+        assert await person.types(user="U0ANN") == {"acknowledged": True}
+        assert await person.hears() == "*1 incident is open*"
+    (whisper,) = slack.workspace.whispers
+    assert whisper["to"] == "U0ANN"
+    (block,) = whisper["blocks"]
+    assert "NYC Arena uplink is offline" in block["text"]["text"]
+    assert "*evpl* cannot be seen" in block["text"]["text"]
+    assert not shelf.commands
+
+
+async def test_the_slash_command_tells_a_stranger_nothing(slack, session, shelf):
+    async with listening(slack, session, shelf, allowed_users=("U0ANN",)) as person:
+        await person.types(user="U0BOB")
+        assert (await person.hears()).startswith("You may not do this")
+        assert "NYC" not in str(slack.workspace.whispers)
 
 
 async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, shelf):

@@ -18,7 +18,7 @@ import structlog
 
 from watcher import clock as time
 from watcher import desk, model, ports
-from watcher.receivers import packet, render, settings, words
+from watcher.receivers import overview, packet, render, settings, words
 from watcher.receivers.slack_api import SlackApi
 from watcher.receivers.slack_socket import Envelope, SlackSocket
 from watcher.vendors import texts
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 SILENCE = timedelta(hours=1)
 MOST_SILENCES = 10  # for one press; what is larger deserves a matcher of its own
 MOST_WAITING = 100  # envelopes; more are left to Slack, which tells the person that it failed
+MOST_LISTED = 1_000  # incidents that the slash command counts
 WORKERS = 4
 
 
@@ -61,6 +62,7 @@ class _Typed(msgspec.Struct, frozen=True):
     """A slash command's payload, as far as it is needed."""
 
     user_id: str
+    user_name: str = ""
     channel_id: str = ""
     response_url: str = ""
 
@@ -139,8 +141,19 @@ class SlackActions:
                 log.warning("Slack could not be answered", error=str(error))
 
     async def _obey(self, envelope: Envelope) -> None:
-        if envelope.type != "interactive":
-            return
+        if envelope.type == "slash_commands":
+            await self._list(msgspec.json.decode(envelope.payload, type=_Typed))
+        elif envelope.type == "interactive":
+            await self._press(envelope)
+
+    async def _list(self, typed: _Typed) -> None:
+        """Tell this person what is open."""
+        wish = _Wish(incident="", by=typed.user_name, ticket="")
+        answer = await self._try(self._overview, wish, user=typed.user_id, channel=typed.channel_id)
+        if answer:
+            await self._api.answer(typed.response_url, _message(answer))
+
+    async def _press(self, envelope: Envelope) -> None:
         press = msgspec.json.decode(envelope.payload, type=_Press)
         if press.type != "block_actions":
             return
@@ -187,6 +200,13 @@ class SlackActions:
         if channel in self._channels:
             return ""
         return "You may do this only in a channel that Watcher tells incidents in."
+
+    async def _overview(self, _: _Wish) -> _Answer:
+        live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+        incidents = await self._library.incidents(statuses=live, limit=MOST_LISTED)
+        health = await self._library.sources()
+        lines = overview.write(incidents, health, self._clock.now())
+        return _Answer(list(words.paragraphs(lines)))
 
     async def _acknowledge(self, wish: _Wish) -> None:
         await self._desk.act(wish.incident, "ack", wish.by, ticket=wish.ticket)

@@ -105,7 +105,7 @@ class SlackApi:
     async def check_socket(self) -> str:
         """Try the app's own token and open nothing. Raises Temporary- or PermanentError."""
         await self.socket_url()
-        return "may open a socket for buttons"
+        return "may open a socket for buttons and the slash command"
 
     async def answer(self, url: str, message: render.Message, *, thread: str = "") -> None:
         """Answer a press or a command: to the person alone, or into a thread for everybody.
