@@ -57,6 +57,12 @@ class _Telling:
         """Read all alerts of an incident."""
         return await self._accounts.roster(incident)
 
+    async def series(
+        self, subject: str, metric: str, start: datetime, end: datetime
+    ) -> tuple[model.Sample, ...]:
+        """Read what was measured."""
+        return await self._accounts.series(subject, metric, start, end)
+
     async def save(self, receipt: model.Receipt) -> None:
         """Commit a receipt now."""
         if self._closing and receipt.intent:

@@ -120,6 +120,9 @@ class MemoryAccounts:
     async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         return ()
 
+    async def series(self, subject, metric, start, end) -> tuple[model.Sample, ...]:
+        return ()
+
     async def paper(self, run: str) -> ports.Paper | None:
         return None
 

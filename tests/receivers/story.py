@@ -84,6 +84,7 @@ class Story:
         )
         self.timeline: list[model.Entry] = []
         self.papers: dict[str, ports.Paper] = {}
+        self.samples: list[model.Sample] = []
         self.grow(model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online", notify=True)
 
     def grow(
@@ -146,6 +147,32 @@ class Story:
             run=run,
         )
 
+    def measure(self) -> None:
+        """Let it be about a line that has filled up, both ways, with a gap of half an hour."""
+        self.alert = replace(
+            self.alert,
+            subject="evpl/PAR-LYS",
+            name="PAR-LYS",
+            from_=None,
+            to=None,
+            value=93.0,
+            metric="utilization",
+            limit=80.0,
+        )
+        for number in range(96):
+            at = BEGIN + timedelta(minutes=5 * (number - 72))
+            if not 30 <= number < 36:
+                for direction, value in (("in", 20 + number % 7), ("out", 15 + number)):
+                    self.samples.append(
+                        model.Sample(
+                            subject="evpl/PAR-LYS",
+                            metric="utilization",
+                            direction=direction,
+                            at=at,
+                            value=float(value),
+                        )
+                    )
+
     def resolve(self, after: float = 1_800) -> None:
         at = BEGIN + timedelta(seconds=after)
         self.alert = replace(
@@ -193,6 +220,13 @@ class Drawer:
 
     async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         return self.story.roster or (self.story.alert,)
+
+    async def series(self, subject, metric, start, end) -> tuple[model.Sample, ...]:
+        return tuple(
+            one
+            for one in self.story.samples
+            if (one.subject, one.metric) == (subject, metric) and start <= one.at <= end
+        )
 
     async def paper(self, run: str) -> ports.Paper | None:
         return self.story.papers.get(run)

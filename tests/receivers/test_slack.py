@@ -526,6 +526,28 @@ async def test_a_daemon_that_was_frozen_before_a_post_makes_sure_that_it_may_sti
     assert slack.parents == []
 
 
+async def test_a_threshold_brings_a_chart_when_it_is_told_and_one_when_it_is_over(
+    slack, receiver, drawer, story
+):
+    story.measure()
+    await drawer.tell(receiver)
+    story.grow(model.EntryKind.NOTED, "looking into it")
+    await drawer.tell(receiver)
+    assert [one[:4] for one in slack.shared] == [b"\x89PNG"]
+    story.resolve(after=7_200)
+    await drawer.tell(receiver)
+    await drawer.tell(receiver)
+    assert [one[:4] for one in slack.shared] == [b"\x89PNG", b"\x89PNG"]
+    assert slack.shared[0] != slack.shared[1]
+
+
+async def test_a_storm_brings_no_charts(slack, receiver, drawer, story):
+    story.measure()
+    story.change(accepts_until=story.begin)
+    await drawer.tell(receiver)
+    assert all(not one.startswith(b"\x89PNG") for one in slack.shared)
+
+
 async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, drawer):
     receiver._pace.max_rate = 1
     await receiver._pace.acquire()  # Slack's pace is used up

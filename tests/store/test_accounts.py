@@ -244,6 +244,19 @@ async def test_a_dossier_holds_everything_about_an_incident(opened, token, outag
     )
 
 
+async def test_what_was_measured_around_a_breach_is_read(opened, token):
+    times = [making.NOW + number * making.MINUTE for number in range(5)]
+    wanted = [making.sample(at, float(n)) for n, at in enumerate(times)]
+    others = [
+        making.sample(times[2], subject="evpl/L2"),
+        making.sample(times[2], metric="errors"),
+    ]
+    out = making.sample(times[2], direction="out")
+    await opened.commit(token, making.commit(*wanted, *others, out))
+    read = await opened.series("evpl/L1", "utilization", times[1], times[3])
+    assert read == (*wanted[1:4], out)
+
+
 async def test_a_dossier_of_nothing_is_none(opened):
     assert await opened.dossier("nobody") is None
 

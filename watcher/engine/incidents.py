@@ -14,7 +14,7 @@ from typing import Any
 from watcher import model
 from watcher.engine import alternatives, faults, flapping, heard, remedy, storms, wording
 from watcher.engine.identity import short_id
-from watcher.engine.rule import Rule, Transition
+from watcher.engine.rule import Rule, Threshold, Transition
 from watcher.engine.scene import Scene
 from watcher.engine.state import is_over
 from watcher.engine.turn import Turn
@@ -231,6 +231,7 @@ def _member(
     rule: Rule, alert: model.Alert, scene: Scene, identity: str, *, since: datetime
 ) -> model.IncidentAlert:
     figure = isinstance(alert.value, float)
+    threshold = rule.condition if isinstance(rule.condition, Threshold) else None
     return model.IncidentAlert(
         incident=identity,
         subject=alert.subject,
@@ -241,6 +242,8 @@ def _member(
         from_=alert.entered_from,
         to=None if figure or alert.value is None else str(alert.value),
         value=alert.value if isinstance(alert.value, float) else None,
+        metric=threshold.metric if threshold else "",
+        limit=threshold.limit if threshold else None,
         since=since,
         fields=scene.fields,
     )

@@ -134,6 +134,8 @@ class IncidentAlert:
     from_: str | None = None
     to: str | None = None
     value: float | None = None
+    metric: str = ""  # what a threshold is set on, and its limit
+    limit: float | None = None
     since: datetime
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     flips: tuple[datetime, ...] = ()  # when the condition turned, lately

@@ -44,6 +44,11 @@ class Accounts(Protocol):
     async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident, however many."""
 
+    async def series(
+        self, subject: str, metric: str, start: datetime, end: datetime
+    ) -> tuple[model.Sample, ...]:
+        """Read what was measured, both ends included, by direction and time."""
+
 
 class Telling(Protocol):
     """What a receiver is given beside the dossier: papers to read, and a way to keep receipts."""
@@ -53,6 +58,11 @@ class Telling(Protocol):
 
     async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident, however many."""
+
+    async def series(
+        self, subject: str, metric: str, start: datetime, end: datetime
+    ) -> tuple[model.Sample, ...]:
+        """Read what was measured, both ends included, by direction and time."""
 
     async def save(self, receipt: model.Receipt) -> None:
         """Commit a receipt now: the intent before an act, its result after it (law 5)."""

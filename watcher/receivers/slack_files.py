@@ -1,4 +1,4 @@
-"""Brings reports, the pictures of their first pages, and the list of a storm into the thread, once.
+"""Brings reports with their first pages, charts, and the list of a storm into the thread, once.
 
 Law: the upload's three steps are three receipts, so a crash repeats none that is done. Only the
 last one shows anything to people. Source: docs.slack.dev, files.getUploadURLExternal.
@@ -6,16 +6,18 @@ last one shows anything to people. Source: docs.slack.dev, files.getUploadURLExt
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from watcher import model, ports
-from watcher.receivers import roster, triage, words
+from watcher import document, model, ports
+from watcher.receivers import chart, roster, triage, words
 from watcher.receivers.slack_visit import FILE, Visit
 
 # How far a file is, with its id: "asked ID LENGTH URL", "sent ID", "done ID"; or "missing".
 _ASKED, _SENT, _DONE, _MISSING = "asked", "sent", "done", "missing"
 _PDF, _PREVIEW = "pdf", "preview"
+MOST_CHARTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,30 @@ def _files(visit: Visit) -> Iterator[_File]:
 
         comment = "Everything in this storm, as it was told"
         yield _File(key="alerts/csv", name=f"{told.id}.csv", comment=comment, content=list_all)
+    else:
+        for alert in visit.dossier.alerts[:MOST_CHARTS]:
+            breach = chart.of(alert, told)
+            if breach is not None:
+                yield _chart(visit, alert, breach)
     for run in told.diagnostics:
         if run.report is not None:
             yield _paper(visit, run, run.report, _PDF)
             if run.report.preview:
                 yield _paper(visit, run, run.report, _PREVIEW)
+
+
+def _chart(visit: Visit, alert: model.IncidentAlert, breach: chart.Breach) -> _File:
+    async def draw() -> bytes:
+        samples = await visit.telling.series(alert.subject, alert.metric, breach.start, breach.end)
+        return await asyncio.to_thread(chart.draw, breach, samples)
+
+    when = "until it was over" if visit.dossier.incident.resolved_at else "before it was told"
+    return _File(
+        key=f"chart/{alert.rule}/{alert.subject}/{document.stamp(breach.end)}",
+        name=f"{words.plain(alert.name, 80)}-{alert.metric}.png",
+        comment=f"{words.say(alert.metric)} of {words.say(alert.name, 100)}, {when}",
+        content=draw,
+    )
 
 
 def _paper(visit: Visit, run: model.Diagnosis, report: model.Report, part: str) -> _File:

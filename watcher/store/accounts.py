@@ -16,7 +16,7 @@ from sqlalchemy import BindParameter, bindparam, case, func, select, tuple_, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
-from watcher.store import codec, tables, workshop
+from watcher.store import codec, ledger, tables, workshop
 from watcher.store.database import Database
 
 _ALERTS = 100  # of an incident, as many as are told
@@ -179,6 +179,19 @@ class Accounts:
         async with self._database.read() as connection:
             rows = await connection.scalars(_ROSTER, {"incident": incident})
             return codec.INCIDENT_ALERT.decode_all(rows)
+
+    async def series(
+        self, subject: str, metric: str, start: datetime, end: datetime
+    ) -> tuple[model.Sample, ...]:
+        """Read what was measured, both ends included, by direction and time."""
+        samples = tables.samples.c
+        async with self._database.read() as connection:
+            return await ledger.read_samples(
+                connection,
+                samples.subject == subject,
+                samples.metric == metric,
+                samples.at.between(start, end),
+            )
 
 
 def _is_for(data: str, receiver: str) -> bool:

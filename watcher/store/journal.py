@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from watcher import ports
 from watcher.store import codec, tables
 from watcher.store.database import Database
-from watcher.store.ledger import live, samples_since
+from watcher.store.ledger import live, read_samples
 
 CHECKPOINT = "checkpoint"
 _UNREAD = ("note",)  # said beside an event: why a command was refused
@@ -131,7 +131,7 @@ async def _known(
         name: [msgspec.Raw(data.encode()) for data in await connection.scalars(query)]
         for name, query in queries.items()
     }
-    return {**known, "samples": await samples_since(connection, since)}
+    return {**known, "samples": await read_samples(connection, tables.samples.c.at >= since)}
 
 
 def _packed(known: object) -> str:

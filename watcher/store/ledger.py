@@ -40,7 +40,7 @@ class Ledger:
                         codec.SUBJECT.decode_all(await _documents(connection, tables.subjects))
                     )
                 ),
-                samples=await samples_since(connection, now - keep_samples),
+                samples=await read_samples(connection, tables.samples.c.at >= now - keep_samples),
                 sources=codec.SOURCE.decode_all(await _documents(connection, tables.sources)),
                 alerts=codec.ALERT.decode_all(await _documents(connection, tables.alerts)),
                 incidents=codec.INCIDENT.decode_all(
@@ -133,12 +133,14 @@ def live(resolved_since: datetime) -> ColumnElement[bool]:
     )
 
 
-async def samples_since(connection: AsyncConnection, at: datetime) -> tuple[model.Sample, ...]:
-    """Read the samples that are not older than `at`, each series in its order."""
+async def read_samples(
+    connection: AsyncConnection, *wanted: ColumnElement[bool]
+) -> tuple[model.Sample, ...]:
+    """Read samples, each series in its order."""
     samples = tables.samples
     rows = await connection.execute(
         select(samples)
-        .where(samples.c.at >= at)
+        .where(*wanted)
         .order_by(samples.c.subject, samples.c.metric, samples.c.direction, samples.c.at)
     )
     return tuple(

@@ -1,0 +1,171 @@
+"""A breach of a threshold as a picture: what was measured before it and during it.
+
+Law: pure. Times are UTC, and where nothing was measured there is no line.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from PIL import Image, ImageDraw, ImageFont
+
+from watcher import model
+
+LEAD = timedelta(hours=6)  # shown before the breach
+LONGEST = timedelta(hours=48)
+FEWEST = 3  # samples; less is no picture of anything
+
+_SIZE = (1000, 400)  # pixels
+_LEFT, _TOP, _RIGHT, _BOTTOM = 64, 62, 976, 356
+_INK, _GRID, _LIMIT, _BREACH = "#1f2933", "#d9dee4", "#c62828", "#fdecea"
+_LINES = ("#1565c0", "#2e7d32", "#6a1b9a", "#ef6c00")
+_STEPS = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 15, 30, 60, 120, 240, 480))
+_MOST_TICKS = 9
+_GAP = 2.5  # times the usual distance between two samples
+
+_Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """What is drawn: a metric of `name`, from `start` to `end`, over its limit since `since`."""
+
+    name: str
+    metric: str
+    limit: float
+    since: datetime
+    start: datetime
+    end: datetime
+
+
+def of(alert: model.IncidentAlert, told: model.Incident) -> Breach | None:
+    """Say what to draw of an alert, up to when the incident opened, or ended; None: no figure."""
+    if not alert.metric or alert.limit is None:
+        return None
+    end = told.resolved_at or told.opened_at
+    return Breach(
+        name=alert.name,
+        metric=alert.metric,
+        limit=alert.limit,
+        since=alert.since,
+        start=max(min(alert.since, told.opened_at) - LEAD, end - LONGEST),
+        end=end,
+    )
+
+
+def draw(breach: Breach, samples: Sequence[model.Sample]) -> bytes:
+    """Draw a PNG; empty where too little was measured."""
+    if len(samples) < FEWEST:
+        return b""
+    image = Image.new("RGB", _SIZE, "white")
+    pen = ImageDraw.Draw(image)
+    frame = _Frame(breach, samples)
+    pen.rectangle((frame.x(max(breach.since, breach.start)), _TOP, _RIGHT, _BOTTOM), fill=_BREACH)
+    _draw_axes(pen, frame)
+    series = _series(samples)
+    for colour, points in zip(_LINES, series.values(), strict=False):
+        for run in _runs(points):
+            drawn = [(frame.x(one.at), frame.y(one.value)) for one in run]
+            if len(drawn) == 1:
+                pen.circle(drawn[0], 2, fill=colour)
+            else:
+                pen.line(drawn, fill=colour, width=2, joint="curve")
+    _draw_words(pen, frame, breach, list(series))
+    png = io.BytesIO()
+    image.save(png, format="PNG", optimize=True)
+    return png.getvalue()
+
+
+class _Frame:
+    """Where times and values stand in the picture."""
+
+    def __init__(self, breach: Breach, samples: Sequence[model.Sample]) -> None:
+        values = [breach.limit, *(sample.value for sample in samples)]
+        least, most = min(0.0, *values), max(values)
+        self.start, self.end = breach.start, breach.end
+        self.least = least
+        self.most = most + 0.08 * ((most - least) or 1.0)
+        self._seconds = max((breach.end - breach.start).total_seconds(), 1.0)
+
+    def x(self, at: datetime) -> float:
+        return _LEFT + (at - self.start).total_seconds() / self._seconds * (_RIGHT - _LEFT)
+
+    def y(self, value: float) -> float:
+        return _BOTTOM - (value - self.least) / (self.most - self.least) * (_BOTTOM - _TOP)
+
+
+def _draw_axes(pen: ImageDraw.ImageDraw, frame: _Frame) -> None:
+    font = ImageFont.load_default(13)
+    for value in _marks(frame.least, frame.most):
+        y = frame.y(value)
+        pen.line((_LEFT, y, _RIGHT, y), fill=_GRID)
+        pen.text((_LEFT - 8, y), f"{value:g}", fill=_INK, font=font, anchor="rm")
+    for at in _ticks(frame.start, frame.end):
+        x = frame.x(at)
+        pen.line((x, _TOP, x, _BOTTOM), fill=_GRID)
+        pen.text((x, _BOTTOM + 8), f"{at:%H:%M}", fill=_INK, font=font, anchor="ma")
+
+
+def _draw_words(
+    pen: ImageDraw.ImageDraw, frame: _Frame, breach: Breach, directions: Sequence[str]
+) -> None:
+    y = frame.y(breach.limit)
+    for dash in range(_LEFT, _RIGHT, 12):
+        pen.line((dash, y, dash + 7, y), fill=_LIMIT, width=2)
+    small = ImageFont.load_default(13)
+    pen.text((_RIGHT, y - 4), f"limit {breach.limit:g}", fill=_LIMIT, font=small, anchor="rs")
+    title = f"{breach.metric} of {breach.name}"
+    pen.text((_LEFT, 12), title[:90], fill=_INK, font=ImageFont.load_default(18))
+    until = f"{breach.start.astimezone(UTC):%Y-%m-%d %H:%M} to {breach.end.astimezone(UTC):%H:%M}"
+    x = pen.textlength(f"{until} UTC", font=small) + _LEFT + 24
+    pen.text((_LEFT, 38), f"{until} UTC", fill=_INK, font=small)
+    for colour, direction in zip(_LINES, directions, strict=False):
+        if direction:
+            pen.text((x, 38), direction, fill=colour, font=small)
+            x += pen.textlength(direction, font=small) + 16
+
+
+def _series(samples: Sequence[model.Sample]) -> Mapping[str, list[model.Sample]]:
+    """Group samples by direction, each in the order of time."""
+    found: dict[str, list[model.Sample]] = {}
+    for sample in sorted(samples, key=lambda one: (one.direction, one.at)):
+        found.setdefault(sample.direction, []).append(sample)
+    return found
+
+
+def _runs(points: Sequence[model.Sample]) -> Iterator[list[model.Sample]]:
+    """Cut a series where samples are missing."""
+    spaces = [(after.at - before.at).total_seconds() for before, after in pairwise(points)]
+    usual = statistics.median(spaces) if spaces else 0.0
+    run = [points[0]]
+    for space, point in zip(spaces, points[1:], strict=True):
+        if space > _GAP * usual:
+            yield run
+            run = []
+        run.append(point)
+    yield run
+
+
+def _marks(least: float, most: float) -> Iterator[float]:
+    """Choose the values that are written at the side: round ones, at most seven."""
+    size = 10.0 ** math.floor(math.log10((most - least) / 6))
+    step = next(size * factor for factor in (1, 2, 5, 10) if (most - least) / (size * factor) <= 6)
+    for number in range(math.ceil(least / step), math.floor(most / step) + 1):
+        yield round(number * step, 9)
+
+
+def _ticks(start: datetime, end: datetime) -> Iterator[datetime]:
+    """Choose the times that are written below, at whole steps of the clock."""
+    fitting = (step for step in _STEPS if (end - start) / step <= _MOST_TICKS)
+    step = next(fitting, _STEPS[-1])
+    midnight = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    at = midnight + ((start - midnight) // step + 1) * step
+    while at <= end:
+        yield at
+        at += step
