@@ -55,8 +55,8 @@ def begin(turn: Turn, event: model.DrillWanted) -> None:
 
 def settle(turn: Turn, identity: str) -> datetime | None:
     """End a drill that has lasted long enough; tell when one will have."""
-    incident = turn.state.incidents[identity]
-    if not incident.is_drill or incident.status is IncidentStatus.RESOLVED:
+    incident = turn.state.incidents.get(identity)  # a late fact's is over and not kept
+    if incident is None or not incident.is_drill or incident.status is IncidentStatus.RESOLVED:
         return None
     over_at = incident.opened_at + LASTS
     if turn.now < over_at:
