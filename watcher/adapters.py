@@ -10,7 +10,7 @@ from datetime import datetime
 
 import aiohttp
 
-from watcher import desk, engine, ports, ruleset, status
+from watcher import delivery, desk, engine, ports, ruleset, status
 from watcher.clock import Clock
 from watcher.receivers import broker, mqtt, slack, slack_actions, webhook
 from watcher.receivers import settings as receivers_keys
@@ -176,6 +176,15 @@ def build_actions(
         library=library,
         clock=clock,
     )
+
+
+def build_fallbacks(settings: Settings) -> dict[str, delivery.Fallback]:
+    """Say who is told in the place of which receiver, and when."""
+    return {
+        name: delivery.Fallback(receiver=keys.fallback, after=keys.fallback_after)
+        for name, keys in settings.receivers.items()
+        if keys.fallback
+    }
 
 
 def _traits(name: str, source: sources_keys.Source) -> engine.SourceTraits:

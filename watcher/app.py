@@ -112,6 +112,7 @@ async def run(
             inbox=database,
             clock=clock,
             bell=delivery_bell,
+            fallbacks=adapters.build_fallbacks(settings),
         )
         pulse = lifecycle.Pulse(
             clock,

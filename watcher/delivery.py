@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 
@@ -26,6 +27,14 @@ FIRST_PAUSE = 1.0  # seconds after the first failure, doubled with each further 
 LONGEST_PAUSE = 15.0  # so that people are told soon after Slack or the broker is back
 PERMANENT_PAUSE = 60.0  # a person has to mend something; look again this often
 GRACE_SECONDS = 10.0  # at the end, for the act in hand and its receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Whom else to tell once a receiver has been failing for so long."""
+
+    receiver: str
+    after: timedelta
 
 
 class _ClosingError(Exception):
@@ -81,13 +90,22 @@ class _Worker:
     """What is known of one receiver between two tellings."""
 
     receiver: ports.Receiver
+    fallback: Fallback | None = None
     bell: time.Bell = field(default_factory=time.Bell)
     failures: int = 0
     failing_since: datetime | None = None
     error: str = ""
     permanent: bool = False
-    reported: str | None = None  # what was put into the inbox; None: nothing since the start
+    reported: tuple[str, str] | None = None  # fault and fallback; None: nothing since the start
+    proven: bool = False  # it was told something since the start
     owed: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def fallback_at(self) -> datetime | None:
+        """When its fallback is due, if it goes on failing; None: never."""
+        if self.fallback is None or self.failing_since is None:
+            return None
+        return self.failing_since + self.fallback.after
 
 
 class Delivery:
@@ -101,13 +119,17 @@ class Delivery:
         inbox: ports.Inbox,
         clock: time.Clock,
         bell: time.Bell,
+        fallbacks: Mapping[str, Fallback] = MappingProxyType({}),
         grace_seconds: float = GRACE_SECONDS,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.turned_at = clock.monotonic()
         self._accounts = accounts
         self._inbox = inbox
-        self._workers = {name: _Worker(receiver=one) for name, one in receivers.items()}
+        self._workers = {
+            name: _Worker(receiver=one, fallback=fallbacks.get(name))
+            for name, one in receivers.items()
+        }
         self._clock = clock
         self._bell = bell
         self._grace_seconds = grace_seconds
@@ -192,7 +214,7 @@ class Delivery:
             since = _owed_since(dossier, telling.receipt) or self._clock.now()
             pause = self._failed(worker, debt, error, since)
             receipt = self._failed_receipt(telling.receipt, error)
-            again_at = self._again_at(error, pause, receipt.failures)
+            again_at = self._again_at(worker, error, pause, receipt.failures)
         try:
             await self._accounts.settle(receipt, debt.token, again_at=again_at or receipt.due)
         except model.PermanentError as error:
@@ -201,25 +223,39 @@ class Delivery:
         return pause
 
     async def _report(self, name: str, worker: _Worker) -> None:
-        """Have the other receivers told of what only a person can mend, and when it is mended."""
-        if worker.permanent:
-            news = worker.error
-        elif worker.failing_since is None and not worker.owed:
-            news = ""
-        else:
-            return
+        """Have the other receivers told of what only a person can mend or lasts, and of its end.
+
+        Only what has just been tried is news, for another daemon may have told it meanwhile.
+        """
+        now = self._clock.now()
+        fallback = None
+        if worker.fallback and worker.fallback_at and worker.fallback_at <= now:
+            fallback = model.Fallback(
+                receiver=worker.fallback.receiver, since=worker.failing_since or now
+            )
+        news = worker.error if worker.permanent else "", fallback.receiver if fallback else ""
         if news == worker.reported:
             return
-        now = self._clock.now()
-        others = tuple(other for other in self._workers if other != name)
-        command: model.Command = model.ReceiverRecovered(receiver=name)
-        if news:
-            command = model.ReceiverFailed(receiver=name, error=news, others=others)
+        if worker.failing_since is None:
+            if worker.owed:
+                return
+            command: model.Command = model.ReceiverRecovered(receiver=name)
+        else:
+            known = worker.reported is not None and worker.reported[1] == news[1]
+            if not worker.permanent and (known or fallback is None):
+                return
+            others = tuple(other for other in self._workers if other != name)
+            command = model.ReceiverFailed(
+                receiver=name, error=worker.error, others=others, fallback=fallback
+            )
         await self._inbox.submit(f"receiver/{name}/{time.token()}", command, now)
         worker.reported = news
 
     def _succeeded(self, worker: _Worker, debt: ports.Debt) -> None:
         worker.owed.pop(debt.receipt.incident, None)
+        worker.proven = True
+        if debt.receipt.failures:
+            worker.reported = None  # who failed may have been another daemon, which has ended
         if worker.failing_since is not None:
             log.info("receiver is told again", receiver=debt.receipt.receiver)
         worker.failures, worker.failing_since = 0, None
@@ -237,7 +273,8 @@ class Delivery:
                 error=str(error),
             )
         worker.owed[debt.receipt.incident] = owed_since
-        worker.failing_since = worker.failing_since or self._clock.now()
+        before = None if worker.proven else debt.receipt.failing_since  # before the start
+        worker.failing_since = worker.failing_since or before or self._clock.now()
         worker.error, worker.permanent = str(error), isinstance(error, model.PermanentError)
         if isinstance(error, model.TemporaryError) and error.narrow:
             return 0.0
@@ -252,14 +289,20 @@ class Delivery:
             error=str(error),
         )
 
-    def _again_at(self, error: Exception, pause: float, failures: int) -> datetime:
-        """After the receiver's pause and one of the debt's own, so that others get their turn."""
+    def _again_at(self, worker: _Worker, error: Exception, pause: float, failures: int) -> datetime:
+        """After the receiver's pause and one of the debt's own, so that others get their turn.
+
+        Not later than when the fallback is due: then it shows whether it is needed.
+        """
         if isinstance(error, model.PermanentError):
             own = PERMANENT_PAUSE * (0.75 + 0.5 * self._jitter())
         else:
             own = self._backoff(failures)
-        wait = max(pause, _asked_delay(error)) + own
-        return self._clock.now() + timedelta(seconds=wait)
+        now, least = self._clock.now(), timedelta(seconds=max(pause, _asked_delay(error)))
+        again_at = now + least + timedelta(seconds=own)
+        if worker.fallback_at is not None and worker.fallback_at > now:
+            return min(again_at, max(worker.fallback_at, now + least))
+        return again_at
 
     def _backoff(self, failures: int) -> float:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))

@@ -113,6 +113,7 @@ def _broken_references(settings: Settings) -> Iterator[str]:
     for key, name in _account_references(settings):
         if name and name not in settings.accounts:
             yield f"{key}: there is no [accounts.{name}]"
+    yield from _faulty_fallbacks(settings)
     kinds = {receiver.kind for receiver in settings.receivers.values()}
     if "slack" in kinds and not settings.slack.bot_token.get_secret_value():
         yield "slack.bot_token: is empty, but a receiver posts to Slack"
@@ -122,6 +123,24 @@ def _broken_references(settings: Settings) -> Iterator[str]:
             yield f"web.listen: {port} is no port"
         if host not in web_keys.LOOPBACK and not settings.web.token.get_secret_value():
             yield f"web.token: is empty, but web.listen is {host}, which others can reach"
+
+
+def _faulty_fallbacks(settings: Settings) -> Iterator[str]:
+    next_one = {name: keys.fallback for name, keys in settings.receivers.items()}
+    for name, fallback in next_one.items():
+        key = f"receivers.{name}.fallback"
+        if fallback and fallback not in next_one:
+            yield f"{key}: there is no [receivers.{fallback}]"
+            continue
+        if fallback == name:
+            yield f"{key}: is {name} itself; name another receiver"
+            continue
+        chain = [name]
+        while fallback and fallback not in chain:
+            chain.append(fallback)
+            fallback = next_one.get(fallback, "")  # noqa: PLW2901  # it is followed
+        if fallback == name == min(chain):  # each circle once
+            yield f"{key}: goes round in a circle: {' -> '.join((*chain, name))}"
 
 
 def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from tests.delivery.memory import Diary, MemoryAccounts
 from tests.delivery.virtual import BEGIN, VirtualClock, run
 from watcher import clock as time
 from watcher import model
-from watcher.delivery import Delivery
+from watcher.delivery import Delivery, Fallback
 
 
 class Stage:
@@ -29,7 +29,7 @@ class Stage:
         self.delivery = self.build()
 
     def build(self, **more) -> Delivery:
-        return Delivery(
+        self.delivery = Delivery(
             accounts=self.accounts,
             receivers=self.diaries,
             inbox=self.accounts,
@@ -38,6 +38,7 @@ class Stage:
             jitter=lambda: 1.0,
             **more,
         )
+        return self.delivery
 
     @contextlib.asynccontextmanager
     async def playing(self):
@@ -431,5 +432,114 @@ def test_what_may_pass_by_itself_is_not_reported():
         async with stage.playing():
             await stage.settled(within=200)
         assert not [one for one in stage.accounts.commands if isinstance(one, model.ReceiverFailed)]
+
+    run(play())
+
+
+DUTY = {"noc": Fallback(receiver="duty", after=timedelta(minutes=5))}
+DOWN, UP = model.TemporaryError("503"), None
+
+
+def about(stage, name="noc"):
+    return [one for one in stage.accounts.commands if one.receiver == name]
+
+
+def failed(error, since, fallback="duty"):
+    instead = model.Fallback(receiver=fallback, since=BEGIN + timedelta(seconds=since))
+    return model.ReceiverFailed(
+        receiver="noc", error=error, others=("duty",), fallback=instead if fallback else None
+    )
+
+
+def test_a_receiver_that_fails_for_too_long_is_reported_with_its_fallback_in_time_and_once():
+    async def play():
+        stage = Stage("noc", "duty")
+        stage.build(fallbacks=DUTY)
+        stage.diaries["noc"].faults = lambda: DOWN
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(299)
+            assert about(stage) == []
+            await asyncio.sleep(20)
+            assert about(stage) == [failed("503", 0)]
+            await asyncio.sleep(3_600)
+            assert about(stage) == [failed("503", 0)]
+            stage.diaries["noc"].faults = lambda: UP
+            await stage.settled(within=60)
+        assert about(stage) == [failed("503", 0), model.ReceiverRecovered(receiver="noc")]
+
+    run(play())
+
+
+def test_what_only_a_person_can_mend_is_reported_at_once_and_its_fallback_when_due():
+    async def play():
+        stage = Stage("noc", "duty")
+        stage.build(fallbacks=DUTY)
+        stage.diaries["noc"].faults = lambda: model.PermanentError("channel_not_found")
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(1)
+            assert about(stage) == [failed("channel_not_found", 0, fallback="")]
+            await asyncio.sleep(320)
+            stage.diaries["noc"].faults = lambda: DOWN  # another trouble is no news
+            await asyncio.sleep(3_600)
+        assert about(stage)[1:] == [failed("channel_not_found", 0)]
+
+    run(play())
+
+
+def test_a_success_in_between_begins_the_count_anew():
+    async def play():
+        stage = Stage("noc", "duty")
+        stage.build(fallbacks=DUTY)
+        stage.diaries["noc"].faults = lambda: DOWN
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(200)
+            stage.diaries["noc"].faults = lambda: UP
+            await stage.settled(within=60)
+            stage.diaries["noc"].faults = lambda: DOWN
+            stage.accounts.happen("a")
+            await asyncio.sleep(290)
+        assert not [one for one in about(stage) if isinstance(one, model.ReceiverFailed)]
+
+    run(play())
+
+
+def test_a_restart_forgets_neither_since_when_it_fails_nor_to_say_that_it_is_over():
+    async def play():
+        stage = Stage("noc", "duty")
+        stage.build(fallbacks=DUTY)
+        stage.diaries["noc"].faults = lambda: DOWN
+        stage.accounts.happen("a")
+        async with stage.playing():
+            await asyncio.sleep(200)
+        stage.build(fallbacks=DUTY)
+        async with stage.playing():
+            await asyncio.sleep(120)
+            assert about(stage) == [failed("503", 0)]
+        stage.build(fallbacks=DUTY)
+        stage.diaries["noc"].faults = lambda: UP
+        async with stage.playing():
+            await stage.settled(within=60)
+        assert about(stage)[1:] == [model.ReceiverRecovered(receiver="noc")]
+
+    run(play())
+
+
+def test_a_daemon_that_tells_what_another_could_not_says_that_it_is_over():
+    async def play():
+        stage = Stage("noc", "duty")
+        other = stage.build(fallbacks=DUTY)
+        stage.accounts.happen("a")
+        async with stage.playing() as living:
+            await stage.settled(within=10)  # and so it has said that all is well
+            row = stage.accounts.rows["a", "noc"]
+            row.receipt = replace(row.receipt, failures=9, failing_since=BEGIN, error="503")
+            stage.accounts.happen("a")
+            await stage.settled(within=10)
+            assert not living.done()
+        assert about(stage) == [model.ReceiverRecovered(receiver="noc")] * 2
+        assert other.states()["noc"].failing_since is None
 
     run(play())

@@ -82,7 +82,16 @@ COMMANDS = st.builds(
     after=AFTER,
     subject=st.sampled_from(NAMES),
 )
-HISTORIES = st.lists(st.one_of(POLLS, POLLS, FAILURES, COMMANDS), min_size=1, max_size=20)
+RECEIVERS = st.builds(
+    Happening,
+    kind=st.sampled_from(["untold", "told again"]),
+    after=AFTER,
+    subject=st.sampled_from(["noc", "duty"]),
+    permanent=st.booleans(),
+)
+HISTORIES = st.lists(
+    st.one_of(POLLS, POLLS, FAILURES, COMMANDS, RECEIVERS), min_size=1, max_size=20
+)
 
 
 def happen(w: World, happening: Happening, *, before=lambda _: None):
@@ -99,9 +108,25 @@ def happen(w: World, happening: Happening, *, before=lambda _: None):
             details = None if happening.kind == "no details" else _details(w)
             event = model.DetailsRead(subject=f"vyvx/{happening.subject}", details=details)
             effects += w.step(event, at)
+        case "untold":
+            effects += w.step(_untold(w, happening), at)
+        case "told again":
+            effects += w.step(model.ReceiverRecovered(receiver=happening.subject), at)
         case "resolve":
             effects += _resolve(w, happening, at)
     return effects
+
+
+def _untold(w, happening):
+    """A receiver that fails; at first, perhaps, nobody is told in its place."""
+    instead = {"noc": "duty", "duty": "boss"}[happening.subject]
+    fallback = model.Fallback(receiver=instead, since=w.now - minutes(5))
+    return model.ReceiverFailed(
+        receiver=happening.subject,
+        error="503",
+        others=("boss",),
+        fallback=None if happening.permanent else fallback,
+    )
 
 
 def _details(w):

@@ -160,3 +160,22 @@ def test_a_credential_that_is_no_text_is_told_in_words(config, tmp_path, monkeyp
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     (fault,) = faults_of(config(GOOD))
     assert fault == "credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text"
+
+
+BRIDGE = '\n[receivers.{}]\nkind = "webhook"\nurl = "https://{}.example"\nfallback = "{}"\n'
+
+
+def test_fallbacks_that_cannot_be_are_told_with_their_lines(config):
+    chain = [("a", "mqtt"), ("b", "c"), ("c", "d"), ("d", "b"), ("e", "e"), ("f", "g"), ("h", "b")]
+    text = GOOD + "".join(BRIDGE.format(name, name, to) for name, to in chain)
+    assert faults_of(config(text)) == [
+        "25: receivers.b.fallback: goes round in a circle: b -> c -> d -> b",
+        "40: receivers.e.fallback: is e itself; name another receiver",
+        "45: receivers.f.fallback: there is no [receivers.g]",
+    ]
+
+
+def test_a_fallback_is_due_after_five_minutes_unless_it_is_said_otherwise(config):
+    text = GOOD + BRIDGE.format("a", "a", "mqtt")
+    keys = settings.load(config(text)).receivers["a"]
+    assert (keys.fallback, keys.fallback_after.total_seconds()) == ("mqtt", 300)

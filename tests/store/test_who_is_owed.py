@@ -74,6 +74,19 @@ async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, ledger):
     assert set(await owed(opened, 5)) == {"noc", "mqtt"}
 
 
+async def test_a_fallback_is_told_no_more_than_the_end_once_it_is_not_needed(opened, ledger):
+    called = replace(OPEN, receivers=("noc",), fallbacks=("mqtt",))
+    await ledger(called, 0)
+    await tell(opened, called, await owed(opened, 1))
+    await ledger(replace(called, version=2), 2)  # news that it has not been told yet
+    await ledger(replace(called, version=3, notify=("noc",)), 3)
+    assert set(await owed(opened, 4)) == {"noc"}
+    await ledger(
+        replace(called, version=4, notify=("noc",), status=OVER.status, resolved_at=NOW), 5
+    )
+    assert "mqtt" in await owed(opened, 6)
+
+
 async def test_who_was_told_nothing_is_not_told_of_the_end(opened, ledger):
     await ledger(HELD, 0)
     await ledger(OVER, 1)

@@ -1,7 +1,8 @@
 """Receivers that cannot be told: an incident of their own, told to all the others.
 
 Law: it belongs to no rule and to no subject. A fault opens it, being told again ends it, and what
-is owed to the receiver stays owed all the while.
+is owed to the receiver stays owed all the while. While it is open with a fallback, that one is told
+in the receiver's place.
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ def failed(turn: Turn, event: model.ReceiverFailed) -> None:
     known = _open(turn, event.receiver)
     title = f"{event.receiver} cannot be told"
     if known is not None:
-        if known.summary != event.error:
-            turn.keep_incident(known, summary=event.error)
-            turn.write(known.id, EntryKind.CHANGED, event.error, notify=True)
+        _change(turn, known, event)
         return
     identity = short_id("w", RULE, event.receiver, turn.now.isoformat())
     turn.keep_incident(
@@ -44,10 +43,27 @@ def failed(turn: Turn, event: model.ReceiverFailed) -> None:
             notify=event.others,
             receivers=event.others,
             told_at=turn.now,
+            fallback=event.fallback,
         )
     )
     turn.state.latest[RULE, event.receiver] = identity
-    turn.write(identity, EntryKind.OPENED, event.error, notify=True)
+    turn.audience_moved = turn.audience_moved or event.fallback is not None
+    turn.write(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
+
+
+def _change(turn: Turn, known: model.Incident, event: model.ReceiverFailed) -> None:
+    instead = ""
+    if event.fallback is not None and known.fallback is None:
+        turn.keep_incident(known, fallback=event.fallback)
+        turn.audience_moved = True
+        instead = _instead(event.fallback)
+    if known.summary != event.error or instead:
+        turn.keep_incident(turn.state.incidents[known.id], summary=event.error)
+        turn.write(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
+
+
+def _instead(fallback: model.Fallback | None) -> str:
+    return f"; {fallback.receiver} is told in its place" if fallback else ""
 
 
 def recovered(turn: Turn, event: model.ReceiverRecovered) -> None:
@@ -73,6 +89,7 @@ def end(
         resolution=resolution,
         resolved_at=turn.now,
     )
+    turn.audience_moved = turn.audience_moved or incident.fallback is not None
     turn.state.resolved.append((turn.now, incident.id))
     turn.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
 

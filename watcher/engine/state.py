@@ -85,6 +85,7 @@ class State:
     late: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)  # (rule, source)
     misfiring: set[tuple[str, str]] = field(default_factory=set)
     extras: dict[str, Extra] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)  # receivers with a fallback: incidents
     changing: dict[str, tuple[float, float]] = field(default_factory=dict)  # by connection: Mbit/s
     timers: Timers = field(default_factory=Timers)
     nothing: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 unlabelled subjects
@@ -182,6 +183,15 @@ class State:
             self.passed.setdefault(connection.partition("/")[0], {})[connection] = None
         self.changing = changing
 
+    def note_fallback(self, incident: model.Incident) -> None:
+        """Note, of an incident about a receiver, whether another is told in its place."""
+        if incident.fallback is None:
+            return
+        if incident.status is not model.IncidentStatus.RESOLVED:
+            self.failing[incident.group] = incident.id
+        elif self.failing.get(incident.group) == incident.id:
+            del self.failing[incident.group]
+
     def obey(self, ruleset: Ruleset) -> None:
         """Take on new rules."""
         self.ruleset = ruleset
@@ -251,6 +261,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
 def _restore_incidents(state: State, loaded: ports.Loaded) -> None:
     for incident in sorted(loaded.incidents, key=lambda each: (each.opened_at, each.id)):
         state.incidents[incident.id] = incident
+        state.note_fallback(incident)
         if incident.resolution is model.Resolution.MERGED:
             continue
         state.latest[incident.rule, incident.group] = incident.id

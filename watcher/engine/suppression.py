@@ -47,7 +47,7 @@ def look(turn: Turn) -> None:
     state = turn.state
     for over in [each.id for each in state.silences.values() if each.end <= turn.now]:
         del state.silences[over]
-    turn.suppression_moved = True
+    turn.audience_moved = True
     ahead = [at for each in state.silences.values() for at in (each.begin, each.end)]
     edges = (each.next_edge(turn.now) for each in state.ruleset.maintenance)
     ahead += [at for at in edges if at is not None]

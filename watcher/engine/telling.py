@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import drills, faults, remedy, storms, suppression, wording
+from watcher.engine import drills, fallbacks, faults, remedy, storms, suppression, wording
 from watcher.engine.rule import Escalation, ExpressionError, Rule
 from watcher.engine.scene import Scene
 from watcher.engine.timers import Purpose, Timer
@@ -28,7 +28,7 @@ def settle(turn: Turn) -> None:
     """Bring every incident that this step has touched up to date."""
     state = turn.state
     storms.announce(turn)
-    if turn.suppression_moved:
+    if turn.audience_moved:
         for identity, incident in state.incidents.items():
             if incident.status is not IncidentStatus.RESOLVED:
                 turn.touch(identity)
@@ -59,7 +59,8 @@ def _settle(turn: Turn, identity: str) -> datetime | None:
         notify = tuple(name for name in incident.receivers if name in quiet)
         _change(turn, identity, notify=notify)
         return None
-    _change(turn, identity, notify=incident.receivers, told_at=incident.told_at or turn.now)
+    notify = (*incident.receivers, *fallbacks.call(turn, identity))
+    _change(turn, identity, notify=notify, told_at=incident.told_at or turn.now)
     again = remedy.look(turn, identity), _next(turn, turn.state.incidents[identity])
     return min((each for each in again if each is not None), default=None)
 

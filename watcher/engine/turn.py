@@ -46,7 +46,7 @@ class Turn:
         self.retitled: set[str] = set()  # those of them that say something else now
         self.opened: dict[str, list[str]] = {}  # by source: incidents that this step opened
         self.storms: dict[str, int] = {}  # begun or fed in this step, with their alerts before
-        self.suppression_moved = False
+        self.audience_moved = False
         self.details_asked = 0  # by the alerts of this step
         self.awaiting: list[str] = []  # subjects whose alerts began in it and wait for details
         self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
@@ -108,7 +108,7 @@ class Turn:
                 self.state.unlist_firing(before)
             self.state.list_firing(alert)
             if alert.rule in self.state.inhibiting:
-                self.suppression_moved = True
+                self.audience_moved = True
         of_subject[alert.rule] = alert
         self._alerts[key] = alert
         source = alert.subject.partition("/")[0]
@@ -137,6 +137,7 @@ class Turn:
         if changes:
             incident = replace(incident, **changes)
         self.state.incidents[incident.id] = self._incidents[incident.id] = incident
+        self.state.note_fallback(incident)
         self.touched[incident.id] = None
         return incident
 

@@ -173,6 +173,12 @@ def no_address(name: str) -> str:
     return f"no backup was looked for: the inventory has no address for {name}"
 
 
+def fallback(name: str, about: model.Incident, now: datetime) -> str:
+    """Say who is told as well, and of the incident about the receiver that fails, why."""
+    since = f" since {model.format_time(about.fallback.since, now)}" if about.fallback else ""
+    return f"told to {name} as well, because {about.group} has failed{since}: {about.summary}"
+
+
 def no_service(name: str) -> str:
     """Say why there will be no findings."""
     return f"no diagnostics: the inventory has no service_ids for {name}"

@@ -89,6 +89,7 @@ class EntryKind(StrEnum):
     STEADY = "steady"  # it flaps no longer
     REMINDED = "reminded"
     ESCALATED = "escalated"
+    FALLBACK = "fallback"  # a receiver is told in the place of one that has been failing
     SUPPRESSED = "suppressed"  # silence, maintenance or inhibition: people are not told meanwhile
     RELEASED = "released"  # they are again
     LATE = "late"  # a fact that was learned after it was over
@@ -190,6 +191,14 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """The receiver that is told in the place of one that has been failing `since` then."""
+
+    receiver: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """The alerts that people are told about together: one Slack thread, one MQTT document.
 
@@ -197,7 +206,8 @@ class Incident:
     timeline entry. `receivers` is for whom it is, `notify` who is to be told of it now: nobody
     before `tell_at`, and only who never minds while it is `suppressed_by` something. `told_at` is
     when people were first told. `accepts_until` makes it a storm that takes in what breaks until
-    then.
+    then. `fallbacks` are, or were, told in the place of one of the `receivers`; `fallback` belongs
+    to an incident about a receiver.
     """
 
     id: str
@@ -220,6 +230,8 @@ class Incident:
     flags: tuple[str, ...] = ()  # blind drill flapping inhibited silenced
     notify: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    fallback: Fallback | None = None
     tell_at: datetime | None = None
     told_at: datetime | None = None
     reminded_at: datetime | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from watcher.model.alerts import Alert, Diagnosis, Entry, Incident, IncidentAlert
+from watcher.model.alerts import Alert, Diagnosis, Entry, Fallback, Incident, IncidentAlert
 from watcher.model.remedies import RemedyStatus
 from watcher.model.silences import Silence
 from watcher.model.subjects import Alarm, Details, Observed, Sample, SourceHealth, Subject
@@ -180,11 +180,15 @@ class Unsilenced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverFailed:
-    """A receiver cannot be told until a person mends something; `others` are to say so."""
+    """A receiver cannot be told until a person mends something, or for too long.
+
+    `others` are to say so. `fallback` is told in its place from now on; without one, who was is.
+    """
 
     receiver: str
     error: str
     others: tuple[str, ...]
+    fallback: Fallback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

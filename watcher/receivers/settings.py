@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from watcher.fields import Address, Section
+from watcher.fields import Address, Duration, Section
 
 
-class SlackReceiver(Section):
+class _Receiver(Section):
+    """What every receiver has."""
+
+    fallback: str = Field("", description="The receiver that is told in its place; empty: none")
+    fallback_after: Duration = Field(
+        timedelta(minutes=5), description="For how long this one must have been failing"
+    )
+
+
+class SlackReceiver(_Receiver):
     """One Slack channel."""
 
     kind: Literal["slack"]
@@ -23,13 +33,13 @@ class SlackReceiver(Section):
     )
 
 
-class MqttReceiver(Section):
+class MqttReceiver(_Receiver):
     """The broker of [mqtt]."""
 
     kind: Literal["mqtt"]
 
 
-class WebhookReceiver(Section):
+class WebhookReceiver(_Receiver):
     """An address that takes incident documents."""
 
     kind: Literal["webhook"]

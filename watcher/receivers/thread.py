@@ -33,6 +33,7 @@ _SIGNS = {
     model.EntryKind.REMEDY_REVERTED: "\N{WHITE HEAVY CHECK MARK}",
     model.EntryKind.REMEDY_FAILED: "\N{CROSS MARK}",
     model.EntryKind.REMEDY_UNKNOWN: "\N{BLACK QUESTION MARK ORNAMENT}",
+    model.EntryKind.FALLBACK: "\N{TELEPHONE RECEIVER}",
     model.EntryKind.ACKNOWLEDGED: "\N{RAISED HAND}",
     model.EntryKind.UNACKNOWLEDGED: "\N{WAVING HAND SIGN}",
     model.EntryKind.NOTED: "\N{MEMO}",

@@ -260,7 +260,7 @@ class Consequences:
                 {"of_incident": incident.id, "of_receiver": receiver}
                 for incident in changes.incidents.values()
                 if not _is_over(incident)
-                for receiver in incident.receivers
+                for receiver in (*incident.receivers, *incident.fallbacks)
                 if receiver not in incident.notify
             ),
         )
