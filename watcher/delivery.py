@@ -85,6 +85,14 @@ class _Telling:
             raise _ClosingError
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What could not be told: since when it waits, and when it is tried again."""
+
+    since: datetime
+    again_at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class _Worker:
     """What is known of one receiver between two tellings."""
@@ -98,7 +106,7 @@ class _Worker:
     permanent: bool = False
     reported: tuple[str, str] | None = None  # fault and fallback; None: nothing since the start
     proven: bool = False  # it was told something since the start
-    owed: dict[str, datetime] = field(default_factory=dict)
+    owed: dict[str, _Owed] = field(default_factory=dict)  # by incident
 
     @property
     def fallback_at(self) -> datetime | None:
@@ -143,7 +151,7 @@ class Delivery:
                 error=worker.error,
                 permanent=worker.permanent,
                 owed=len(worker.owed),
-                owed_since=min(worker.owed.values(), default=None),
+                owed_since=min((one.since for one in worker.owed.values()), default=None),
             )
             for name, worker in self._workers.items()
         }
@@ -172,6 +180,8 @@ class Delivery:
                 now=self._clock.now(), receivers=[name], lease=LEASE, limit=1
             )
             if not debts:
+                if worker.failing_since is None:
+                    await self._report(name, worker)
                 await worker.bell.wait(POLL_SECONDS)
             for debt in debts:
                 pause = await self._attend(worker, debt)
@@ -212,9 +222,10 @@ class Delivery:
             receipt, again_at = telling.receipt, self._clock.now()
         except (model.TemporaryError, model.PermanentError) as error:
             since = _owed_since(dossier, telling.receipt) or self._clock.now()
-            pause = self._failed(worker, debt, error, since)
+            pause = self._failed(worker, debt, error)
             receipt = self._failed_receipt(telling.receipt, error)
             again_at = self._again_at(worker, error, pause, receipt.failures)
+            worker.owed[receipt.incident] = _Owed(since, again_at)
         try:
             await self._accounts.settle(receipt, debt.token, again_at=again_at or receipt.due)
         except model.PermanentError as error:
@@ -237,8 +248,10 @@ class Delivery:
         if news == worker.reported:
             return
         if worker.failing_since is None:
-            if worker.owed:
+            waiting = any(one.again_at + LEASE > now for one in worker.owed.values())
+            if waiting or not worker.proven:
                 return
+            worker.owed.clear()  # held back meanwhile, or told by another daemon
             command: model.Command = model.ReceiverRecovered(receiver=name)
         else:
             known = worker.reported is not None and worker.reported[1] == news[1]
@@ -261,9 +274,7 @@ class Delivery:
         worker.failures, worker.failing_since = 0, None
         worker.error, worker.permanent = "", False
 
-    def _failed(
-        self, worker: _Worker, debt: ports.Debt, error: Exception, owed_since: datetime
-    ) -> float:
+    def _failed(self, worker: _Worker, debt: ports.Debt, error: Exception) -> float:
         """Note it, and say for how many seconds the receiver is left alone."""
         if str(error) != worker.error:
             log.warning(
@@ -272,7 +283,6 @@ class Delivery:
                 incident=debt.receipt.incident,
                 error=str(error),
             )
-        worker.owed[debt.receipt.incident] = owed_since
         before = None if worker.proven else debt.receipt.failing_since  # before the start
         worker.failing_since = worker.failing_since or before or self._clock.now()
         worker.error, worker.permanent = str(error), isinstance(error, model.PermanentError)

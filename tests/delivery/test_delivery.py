@@ -527,6 +527,26 @@ def test_a_restart_forgets_neither_since_when_it_fails_nor_to_say_that_it_is_ove
     run(play())
 
 
+def test_a_debt_that_is_held_back_does_not_keep_the_fallback_called():
+    async def play():
+        stage = Stage("noc", "duty")
+        stage.build(fallbacks=DUTY)
+        stage.diaries["noc"].faults = lambda: DOWN
+        stage.accounts.happen("a")
+        stage.accounts.happen("b")
+        async with stage.playing():
+            await asyncio.sleep(320)
+            silenced = stage.accounts.rows["a", "noc"]
+            while silenced.lease_until is not None:  # noqa: ASYNC110  virtual time
+                await asyncio.sleep(0.1)
+            silenced.due = None
+            stage.diaries["noc"].faults = lambda: UP
+            await asyncio.sleep(200)
+        assert about(stage) == [failed("503", 0), model.ReceiverRecovered(receiver="noc")]
+
+    run(play())
+
+
 def test_a_daemon_that_tells_what_another_could_not_says_that_it_is_over():
     async def play():
         stage = Stage("noc", "duty")
