@@ -184,3 +184,49 @@ async def test_mqtt_topics_are_shown_as_they_arrive(clock, page):
         )
         await expect(page.locator("#payload")).to_contain_text('"title": "<b>down</b>"')
         await page.goto("about:blank")
+
+
+async def test_buttons_and_the_command_reach_the_app_and_its_answer_is_seen(sim, page, http):
+    sim.workspace.post(
+        NOC,
+        {
+            "text": "down",
+            "blocks": [
+                {
+                    "type": "actions",
+                    "elements": [
+                        {
+                            "type": "button",
+                            "text": {"type": "plain_text", "text": "Acknowledge"},
+                            "action_id": "acknowledge",
+                            "value": "w-1",
+                        }
+                    ],
+                }
+            ],
+        },
+    )
+    headers = {"Authorization": f"Bearer {sim.credentials.slack_app_token}"}
+    address = f"{sim.slack_api_url}apps.connections.open"
+    async with http.post(address, headers=headers) as response:
+        link = (await response.json())["url"]
+    async with http.ws_connect(link) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+        await page.goto(sim.page_url)
+
+        async def answered(words):
+            envelope = await asyncio.wait_for(socket.receive_json(), 10)
+            await socket.send_json({"envelope_id": envelope["envelope_id"]})
+            body = {"response_type": "ephemeral", "text": words}
+            await http.post(envelope["payload"]["response_url"], json=body)
+            whisper = page.locator("#messages .message", has_text=words)
+            await expect(whisper.locator(".whispered")).to_have_text("Only visible to you")
+            return envelope
+
+        await page.get_by_role("button", name="Acknowledge").click()
+        envelope = await answered("you may not")
+        (pressed,) = envelope["payload"]["actions"]
+        assert (pressed["action_id"], pressed["value"]) == ("acknowledge", "w-1")
+        await page.get_by_role("button", name="/watcher").click()
+        envelope = await answered("nothing is open")
+        assert envelope["payload"]["command"] == "/watcher"

@@ -83,6 +83,7 @@ kind = "mqtt"
 
 [slack]
 bot_token = "{known.slack_bot_token}"
+app_token = "{known.slack_app_token}"
 api_url = "{at.slack_api_url}"
 
 [mqtt]

@@ -92,7 +92,7 @@ class Page:
             "version": version,
             "channel": channel,
             "channels": [self._listed(key) for key in self._space.scene.channels],
-            "messages": [self._drawn(one, "channel") for one in self._space.top(channel)],
+            "messages": [self._drawn(one, "channel") for one in self._seen(channel)],
             "thread": [self._drawn(one, "thread") for one in self._space.thread(channel, thread)],
         }
         return web.json_response(body, headers=_HEADERS)
@@ -131,6 +131,11 @@ class Page:
             emoji=emoji.read_text(encoding="utf-8"), **names
         )
         return web.Response(text=html, content_type="text/html", headers=_HEADERS)
+
+    def _seen(self, channel: str) -> list[Message]:
+        """Give what stands in the channel, and what was said to one person there."""
+        whispers = [one for one in self._space.whispers if one["channel"] == channel]
+        return sorted([*self._space.top(channel), *whispers], key=lambda one: str(one["ts"]))
 
     def _listed(self, key: str) -> dict[str, Any]:
         channel = self._space.scene.channels[key]

@@ -128,9 +128,32 @@ async function refresh() {
   }
 }
 
+// Tells whether Watcher took it in time, as Slack would show.
+async function reach(lever, what, button) {
+  const channel = place().channel || find("channels").querySelector("a").hash.slice(1);
+  button.disabled = true;
+  try {
+    const body = JSON.stringify({ channel, user: "U0VISITOR", name: "visitor", ...what });
+    const answer = await (await fetch(`/_sim/${lever}`, { method: "POST", body })).json();
+    button.classList.toggle("failed", !answer.acknowledged);
+    button.title = answer.error || "";
+  } finally {
+    button.disabled = false;
+  }
+  refresh();
+}
+
 document.addEventListener("click", (event) => {
+  const pressed = event.target.closest("[data-action]");
+  if (pressed) {
+    const ts = pressed.closest("article").dataset.key;
+    reach("press", { ts, action_id: pressed.dataset.action }, pressed);
+  }
   const opener = event.target.closest("[data-thread]");
   if (opener) go(place().channel || find("channels").querySelector("a").hash.slice(1), opener.dataset.thread);
+});
+find("command").addEventListener("click", (event) => {
+  reach("command", { command: "/watcher" }, event.target);
 });
 find("close").addEventListener("click", () => go(place().channel, ""));
 addEventListener("hashchange", () => {
