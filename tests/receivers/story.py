@@ -145,6 +145,7 @@ class Story:
             "Service Diagnostics for SVC1: Trouble found in the Lumen network",
             after=40,
             run=run,
+            status=str(done["status"]),
         )
 
     def measure(self) -> None:

@@ -47,6 +47,15 @@ def test_a_packet_is_ready_for_the_carriers_ticket(story):
     ]
 
 
+def test_a_run_that_came_too_soon_hides_nothing_and_is_our_own_business(story):
+    story.diagnose()
+    story.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
+    text = "\n".join(packet.write(story.dossier(), NOW))
+    assert "found: Loss of light at NYCMNY54" in text
+    assert "too soon" not in text
+    assert text.count("Service Diagnostics for SVC1") == 1
+
+
 def test_when_it_is_over_the_downtime_is_final(story):
     story.resolve(after=1_800)
     lines = packet.write(story.dossier(), NOW + timedelta(hours=9))

@@ -92,6 +92,14 @@ def test_an_incident_about_no_subject_can_only_be_taken(story):
     assert button == ("Acknowledge", "acknowledge", "w-7k3m")
 
 
+def test_a_run_that_came_too_soon_does_not_hide_what_was_found(story):
+    story.diagnose()
+    story.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
+    text = shown(render.parent(story.dossier(), now=NOW))[2][1]
+    assert "Loss of light at NYCMNY54" in text
+    assert "too soon" not in text
+
+
 def test_triage_and_the_person_who_took_it_are_added(story):
     story.diagnose()
     story.change(

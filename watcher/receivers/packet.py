@@ -14,6 +14,7 @@ from watcher.vendors import texts
 
 MOST_CIRCUITS = 10
 MOST_ENTRIES = 40
+_EXAMINED = (model.DiagnosisStatus.DONE, model.DiagnosisStatus.NO_REPORT)
 _SEEN = {
     model.EntryKind.OPENED,
     model.EntryKind.REOPENED,
@@ -97,7 +98,7 @@ def _state(alert: model.IncidentAlert) -> str:
 
 
 def _triage(told: model.Incident) -> Iterator[str]:
-    newest = {run.service_id: run for run in told.diagnostics}
+    newest = {run.service_id: run for run in told.diagnostics if run.status in _EXAMINED}
     if newest:
         yield "Service Diagnostics:"
     for run in newest.values():
@@ -122,9 +123,9 @@ def _timeline(dossier: model.Dossier) -> Iterator[str]:
 
 
 def _is_seen(entry: model.Entry) -> bool:
-    """Whether a carrier should read it; that nothing could be diagnosed is our own business."""
+    """Whether a carrier should read it; why nothing was examined is our own business."""
     if entry.kind is model.EntryKind.DIAGNOSED:
-        return "run" in entry.data
+        return entry.data.get("status") in _EXAMINED
     return entry.kind in _SEEN
 
 

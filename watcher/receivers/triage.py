@@ -12,8 +12,14 @@ MOST_FINDINGS = 5
 
 
 def brief(diagnostics: Sequence[model.Diagnosis]) -> list[str]:
-    """Tell the newest run of each service with its first findings."""
-    newest = {run.service_id: run for run in diagnostics}
+    """Tell the newest run of each service with its first findings.
+
+    One that was not run, as somebody asks again too soon, does not hide what was found before.
+    """
+    newest: dict[str, model.Diagnosis] = {}
+    for run in diagnostics:
+        if run.status is not model.DiagnosisStatus.SKIPPED or run.service_id not in newest:
+            newest[run.service_id] = run
     runs = list(newest.values())[-MOST_SERVICES:]
     return [line for run in runs for line in (verdict(run), *_findings(run, MOST_FINDINGS))]
 
