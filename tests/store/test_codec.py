@@ -74,11 +74,6 @@ def test_a_broken_document_is_said_in_words(data):
         codec.SUBJECT.decode(data)
 
 
-def test_an_unknown_command_is_said_in_words():
-    with pytest.raises(model.PermanentError, match="'shouted', which this version"):
-        codec.decode_command("shouted", "{}")
-
-
 def test_sharing_fields_changes_no_subject():
     subjects = [making.subject(fields={"a": value}) for value in (1, True, 1.0, 1, "1")]
     shared = list(codec.share_fields(subjects))

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert
 
 from tests.store import making
 from tests.store.making import HOUR, MINUTE, NOW, SECOND
 from watcher import clock, model, ports
-from watcher.store import codec, store, tables
+from watcher.store import codec, ledger, store, tables
 
 
 async def test_a_restart_reads_back_exactly_what_was_committed(url):
@@ -230,6 +231,16 @@ async def test_commands_come_once_and_in_order(opened):
     assert [envelope.key for envelope in waiting] == ["key-0", "key-1", "key-2"]
     assert [envelope.at for envelope in waiting] == [NOW, NOW + SECOND, NOW + 2 * SECOND]
     assert await opened.inbox(limit=1) == waiting[:1]
+
+
+async def test_a_command_of_a_newer_version_is_left_to_it_and_keeps_no_other_waiting(opened):
+    row = ledger.inbox_row("new", model.Acknowledged(incident="i1", by="ann"), NOW)
+    async with opened._database.write() as connection:
+        await connection.execute(insert(tables.inbox), {**row, "kind": "praised"})
+    command = model.Acknowledged(incident="i1", by="bob")
+    await opened.submit("old", command, NOW)
+    assert [envelope.command for envelope in await opened.inbox()] == [command]
+    assert not await opened.consumed("new")
 
 
 async def test_a_command_is_consumed_with_its_effects_or_not_at_all(opened, token):

@@ -91,7 +91,7 @@ _KINDS = {noun: kind for kind, noun in _EVENTS.items()}
 _COMMAND_DOCUMENTS: dict[str, Document[Any]] = {
     kind: Document(noun) for kind, noun in _COMMANDS.items()
 }
-
+COMMAND_KINDS = tuple(_COMMANDS)
 
 _JOURNAL: dict[str, Document[Any]] = {
     kind: Document(noun)
@@ -117,14 +117,8 @@ def decode_record(kind: str, data: str) -> model.Event | ports.RulesRead | ports
 
 
 def decode_command(kind: str, data: str) -> model.Command:
-    """Read a command of the inbox. Raises PermanentError for a kind that nobody knows."""
-    document = _COMMAND_DOCUMENTS.get(kind)
-    if document is None:
-        raise model.PermanentError(
-            f"the inbox holds a command of kind {kind!r}, which this version of Watcher does not"
-            " know: run the version that wrote it"
-        )
-    command: model.Command = document.decode(data)
+    """Read a command of the inbox, of one of COMMAND_KINDS."""
+    command: model.Command = _COMMAND_DOCUMENTS[kind].decode(data)
     return command
 
 

@@ -87,12 +87,15 @@ class Ledger:
                 )
 
     async def inbox(self, limit: int = 100) -> list[ports.Envelope]:
-        """Read the oldest commands that have not been consumed."""
+        """Read the oldest commands that have not been consumed.
+
+        What a newer version has put in and this one does not know is left for that version to step.
+        """
         table = tables.inbox
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(table)
-                .where(table.c.consumed_at.is_(None))
+                .where(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
                 .order_by(table.c.number)
                 .limit(limit)
             )
