@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.app.conftest import eventually
-from tests.app.test_two_daemons import OFFLINE, ONLINE
+from tests.app.test_two_daemons import OFFLINE, ONLINE, instance
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.broker
@@ -81,3 +81,22 @@ async def test_the_fallback_is_told_until_slack_is_told_again(world, daemon, bri
         await eventually(again)
         assert len(bridge.posts) == told
         assert await running.stop() == 0
+
+
+async def test_another_daemon_goes_on_with_the_fallback_and_says_that_it_is_over(
+    world, home, bridge, postgresql_url
+):
+    await world.change(fault={"vendor": "slack", "kind": "http_503"})
+    async with (
+        instance(home, "ops1", postgresql_url) as ops1,
+        instance(home, "ops2", postgresql_url),
+    ):
+        await world.change(vyvx=OFFLINE)
+        await eventually(bridge.has("vyvx-service-down", "open"))
+        ops1.process.kill()
+        await world.change(vyvx=ONLINE)
+        await eventually(bridge.has("vyvx-service-down", "open", "resolved"))
+        await world.change(clear="slack")
+        await eventually(bridge.has("receiver-failing", "open", "resolved"))
+        (parent,) = await world.parents()
+        assert "told to bridge as well" in json.dumps(await world.thread(parent))
