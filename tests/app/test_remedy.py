@@ -99,6 +99,27 @@ async def test_a_person_approves_it_and_it_is_put_back(line, world, daemon):
     assert await orders(world) == 2
 
 
+async def test_a_person_approves_it_by_a_button(line, world, daemon):
+    config, known = line / "config.toml", world.addresses["credentials"]
+    token = f'app_token = "{known["slack_app_token"]}"'
+    config.write_text(config.read_text().replace("[slack]", f"[slack]\n{token}"))
+    async with daemon():
+        await proposed(world, line)
+
+        async def pressed():
+            (parent,) = await world.parents()
+            press = {"channel": known["slack_channel"], "ts": parent["ts"], "name": "ann"}
+            address = f"{world.addresses['control_url']}/press"
+            async with world.session.post(
+                address, json=press | {"action_id": "approve"}
+            ) as response:
+                return (await response.json()).get("acknowledged")
+
+        await eventually(pressed)
+        await told(world, "c1 has 2 Gbps now")
+    assert await orders(world) == 1
+
+
 async def test_a_person_refuses_it(line, world, daemon):
     async with daemon():
         incident = await proposed(world, line)

@@ -86,6 +86,30 @@ def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
     assert buttons(render.parent(story.dossier(), now=NOW, buttons=True)) == []
 
 
+def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
+    story.change(
+        remedy=model.Remedy(
+            connection="iod/77",
+            status=model.RemedyStatus.PROPOSED,
+            from_mbps=500.0,
+            to_mbps=2000.0,
+            max_mbps=2000.0,
+            proposed_at=BEGIN,
+        )
+    )
+    message = render.parent(story.dossier(), now=NOW, buttons=True)
+    assert buttons(message)[-2:] == [
+        ("Approve 2 Gbps", "approve", "w-7k3m"),
+        ("Refuse", "refuse", "w-7k3m"),
+    ]
+    confirm = message.blocks[-1]["elements"][-2]["confirm"]
+    assert confirm["text"]["text"] == (
+        "77 is raised from 500 Mbps to 2 Gbps. The carrier charges for it."
+    )
+    story.change(remedy=replace(story.incident.remedy, status=model.RemedyStatus.PENDING))
+    assert len(buttons(render.parent(story.dossier(), now=NOW, buttons=True))) == 4
+
+
 def test_an_incident_about_no_subject_can_only_be_taken(story):
     nothing = replace(story.dossier(), alerts=())
     (button,) = buttons(render.parent(nothing, now=NOW, buttons=True))

@@ -17,6 +17,7 @@ MOST_SUBJECTS = 10
 MOST_CONTACTS = 5
 # What buttons do:
 ACKNOWLEDGE, SILENCE, DIAGNOSE, PACKET = "acknowledge", "silence", "diagnose", "packet"
+APPROVE, REFUSE = "approve", "refuse"
 _LIGHTS = {
     model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
     model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
@@ -289,6 +290,15 @@ def _buttons(dossier: model.Dossier) -> Iterator[words.Block]:
         yield words.button("Silence 1 h", SILENCE, told.id)
         yield words.button(f"Run diagnostics{again}", DIAGNOSE, told.id)
         yield words.button("Carrier packet", PACKET, told.id)
+    if told.remedy and told.remedy.approval(told.id):
+        wanted = model.format_mbps(told.remedy.to_mbps)
+        sentence = (
+            f"{told.remedy.id} is raised from {model.format_mbps(told.remedy.from_mbps)} to"
+            f" {wanted}. The carrier charges for it."
+        )
+        ask = ("Order it?", sentence, "Order")
+        yield words.button(f"Approve {wanted}", APPROVE, told.id, style="primary", ask=ask)
+        yield words.button("Refuse", REFUSE, told.id)
 
 
 def _small_print(dossier: model.Dossier, now: datetime) -> str:

@@ -7,6 +7,7 @@ ticket). Who may not press is told so, and nothing changes. Trouble here holds n
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -107,9 +108,11 @@ class SlackActions:
         self._api = SlackApi(keys=keys, session=session, clock=clock)
         self._socket = SlackSocket(api=self._api, session=session, take=self._take, clock=clock)
         self._acts: Mapping[str, Callable[[_Wish], Awaitable[_Answer | None]]] = {
-            render.ACKNOWLEDGE: self._acknowledge,
+            render.ACKNOWLEDGE: functools.partial(self._act, "ack"),
             render.SILENCE: self._silence,
-            render.DIAGNOSE: self._diagnose,
+            render.DIAGNOSE: functools.partial(self._act, "diagnose"),
+            render.APPROVE: functools.partial(self._act, "approve"),
+            render.REFUSE: functools.partial(self._act, "refuse"),
             render.PACKET: self._packet,
         }
 
@@ -208,11 +211,8 @@ class SlackActions:
         lines = overview.write(incidents, health, self._clock.now())
         return _Answer(list(words.paragraphs(lines)))
 
-    async def _acknowledge(self, wish: _Wish) -> None:
-        await self._desk.act(wish.incident, "ack", wish.by, ticket=wish.ticket)
-
-    async def _diagnose(self, wish: _Wish) -> None:
-        await self._desk.act(wish.incident, "diagnose", wish.by, ticket=wish.ticket)
+    async def _act(self, act: str, wish: _Wish) -> None:
+        await self._desk.act(wish.incident, act, wish.by, ticket=wish.ticket)
 
     async def _silence(self, wish: _Wish) -> _Answer:
         """Silence every alert of the incident that fires, each by its rule and subject."""

@@ -76,15 +76,28 @@ def context(text: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
 
 
-def button(label: str, action: str, value: str, *, style: str = "") -> Block:
-    """Make a button; `value` comes back with `action` when it is pressed."""
+def button(
+    label: str, action: str, value: str, *, style: str = "", ask: tuple[str, str, str] | None = None
+) -> Block:
+    """Make a button; `value` comes back with `action` when it is pressed.
+
+    `ask`, a title, a sentence and the word for yes, is asked before it counts.
+    """
     made: Block = {
         "type": "button",
         "text": {"type": "plain_text", "text": label},
         "action_id": action,
         "value": value,
     }
-    return made | {"style": style} if style else made
+    if style:
+        made["style"] = style
+    if ask:
+        told = {"title": ask[0], "text": ask[1], "confirm": ask[2], "deny": "Not now"}
+        made["confirm"] = {
+            key: {"type": "plain_text", "text": plain(text, 300 if key == "text" else 30)}
+            for key, text in told.items()
+        }
+    return made
 
 
 def fit(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} more") -> str:

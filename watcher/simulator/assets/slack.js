@@ -145,7 +145,7 @@ async function reach(lever, what, button) {
 
 document.addEventListener("click", (event) => {
   const pressed = event.target.closest("[data-action]");
-  if (pressed) {
+  if (pressed && (!pressed.dataset.ask || confirm(pressed.dataset.ask))) {
     const ts = pressed.closest("article").dataset.key;
     reach("press", { ts, action_id: pressed.dataset.action }, pressed);
   }
