@@ -24,7 +24,7 @@ def test_a_packet_is_ready_for_the_carriers_ticket(story):
         "Circuits:",
         (
             "- vyvx/1234567 (NYC Arena uplink): offline since 2026-11-21 03:10:22, was online;"
-            " ingress_state online"
+            " ingress_state online; state offline"
         ),
         "  destination: LA Broadcast Center, Denver TOC",
         "  destination_city: Los Angeles, Denver",
@@ -61,6 +61,21 @@ def test_when_it_is_over_the_downtime_is_final(story):
     lines = packet.write(story.dossier(), NOW + timedelta(hours=9))
     assert lines[2] == (
         "Downtime: 30.0 minutes (recovered), 2026-11-21 03:10:22 to 2026-11-21 03:40:22"
+    )
+
+
+def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(story):
+    well = replace(
+        story.alert,
+        state=model.AlertState.RESOLVED,
+        from_="offline",
+        to="online",
+        fields={"state": "online", "ingress_state": "online"},
+    )
+    (line,) = [one for one in packet.write(story.dossier(well), NOW) if one.startswith("- vyvx")]
+    assert line == (
+        "- vyvx/1234567 (NYC Arena uplink): in trouble from 2026-11-21 03:10:22,"
+        " in the end online, was offline; ingress_state online; state online"
     )
 
 

@@ -91,10 +91,12 @@ def _state(alert: model.IncidentAlert) -> str:
     fields = [
         f"{key} {texts.clean(str(value), 40)}"
         for key, value in sorted(alert.fields.items())
-        if value is not None and str(value) != alert.to
+        if value is not None
     ]
-    parts = [f"{seen or alert.rule} since {_time(alert.since)}{was}", *fields]
-    return "; ".join(parts)
+    seen = seen or alert.rule
+    if alert.state is model.AlertState.RESOLVED:  # by then it shows what it came back to
+        return "; ".join([f"in trouble from {_time(alert.since)}, in the end {seen}{was}", *fields])
+    return "; ".join([f"{seen} since {_time(alert.since)}{was}", *fields])
 
 
 def _triage(told: model.Incident) -> Iterator[str]:
