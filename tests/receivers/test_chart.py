@@ -81,6 +81,14 @@ def test_where_nothing_was_measured_there_is_no_line(story):
     assert not gap & columns(picture, BLUE)
 
 
+def test_where_nobody_had_looked_before_the_chart_begins_later(story):
+    late = story.samples[-60:]  # the last two and a half hours, both ways
+    story.resolve(after=7_200)
+    breach = chart.of(story.alert, story.incident)
+    picture = Image.open(io.BytesIO(chart.draw(breach, late))).convert("RGB")
+    assert min(columns(picture, BLUE)) == pytest.approx(64, abs=2)
+
+
 def test_too_few_samples_are_no_picture(story):
     breach = chart.of(story.alert, story.incident)
     assert chart.draw(breach, story.samples[:2]) == b""

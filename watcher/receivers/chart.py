@@ -9,7 +9,7 @@ import io
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -25,7 +25,9 @@ _SIZE = (1000, 400)  # pixels
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 62, 976, 356
 _INK, _GRID, _LIMIT, _BREACH = "#1f2933", "#d9dee4", "#c62828", "#fdecea"
 _LINES = ("#1565c0", "#2e7d32", "#6a1b9a", "#ef6c00")
-_STEPS = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 15, 30, 60, 120, 240, 480))
+_STEPS = tuple(
+    timedelta(minutes=minutes) for minutes in (1 / 12, 1 / 4, 1, 5, 10, 15, 30, 60, 120, 240, 480)
+)
 _MOST_TICKS = 9
 _GAP = 2.5  # times the usual distance between two samples
 
@@ -63,6 +65,8 @@ def draw(breach: Breach, samples: Sequence[model.Sample]) -> bytes:
     """Draw a PNG; empty where too little was measured."""
     if len(samples) < FEWEST:
         return b""
+    begin = min(sample.at for sample in samples)
+    breach = replace(breach, start=max(breach.start, begin))  # before that nobody looked
     image = Image.new("RGB", _SIZE, "white")
     pen = ImageDraw.Draw(image)
     frame = _Frame(breach, samples)
@@ -109,7 +113,7 @@ def _draw_axes(pen: ImageDraw.ImageDraw, frame: _Frame) -> None:
     for at in _ticks(frame.start, frame.end):
         x = frame.x(at)
         pen.line((x, _TOP, x, _BOTTOM), fill=_GRID)
-        pen.text((x, _BOTTOM + 8), f"{at:%H:%M}", fill=_INK, font=font, anchor="ma")
+        pen.text((x, _BOTTOM + 8), _clock(at), fill=_INK, font=font, anchor="ma")
 
 
 def _draw_words(
@@ -122,13 +126,18 @@ def _draw_words(
     pen.text((_RIGHT, y - 4), f"limit {breach.limit:g}", fill=_LIMIT, font=small, anchor="rs")
     title = f"{breach.metric} of {breach.name}"
     pen.text((_LEFT, 12), title[:90], fill=_INK, font=ImageFont.load_default(18))
-    until = f"{breach.start.astimezone(UTC):%Y-%m-%d %H:%M} to {breach.end.astimezone(UTC):%H:%M}"
-    x = pen.textlength(f"{until} UTC", font=small) + _LEFT + 24
-    pen.text((_LEFT, 38), f"{until} UTC", fill=_INK, font=small)
+    start, end = breach.start.astimezone(UTC), breach.end.astimezone(UTC)
+    span = f"{start:%Y-%m-%d} {_clock(start)} to {_clock(end)} UTC"
+    pen.text((_LEFT, 38), span, fill=_INK, font=small)
+    x = pen.textlength(span, font=small) + _LEFT + 24
     for colour, direction in zip(_LINES, directions, strict=False):
         if direction:
             pen.text((x, 38), direction, fill=colour, font=small)
             x += pen.textlength(direction, font=small) + 16
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
 
 
 def _series(samples: Sequence[model.Sample]) -> Mapping[str, list[model.Sample]]:
