@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model, why
-from watcher.receivers import triage, words
+from watcher.receivers import slack_buttons, triage, words
 
 MOST_SUBJECTS = 10
 MOST_CONTACTS = 5
-# What buttons do:
-ACKNOWLEDGE, SILENCE, DIAGNOSE, PACKET = "acknowledge", "silence", "diagnose", "packet"
-APPROVE, REFUSE = "approve", "refuse"
 _LIGHTS = {
     model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
     model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
@@ -77,7 +74,7 @@ def parent(
     small = [_small_print(dossier, now), *([late] if late else [])]
     blocks.append(words.context(" · ".join(small)))
     if buttons and told.status is not model.IncidentStatus.RESOLVED:
-        blocks.append({"type": "actions", "elements": list(_buttons(dossier))})
+        blocks.append({"type": "actions", "elements": list(slack_buttons.offer(dossier))})
     text = " · ".join([words.say(title, 600), *_notification(dossier, now)])
     return Message(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
 
@@ -276,29 +273,6 @@ def _remedy(incident: str, remedy: model.Remedy) -> str:
     ordering = remedy.status is model.RemedyStatus.APPROVED
     status = "being ordered" if ordering else str(remedy.status)
     return f"Bandwidth of {what} {way}: *{status}*{why}"
-
-
-def _buttons(dossier: model.Dossier) -> Iterator[words.Block]:
-    """Offer what can be done; an incident about no subject can only be taken."""
-    told = dossier.incident
-    if told.status is model.IncidentStatus.OPEN:
-        yield words.button("Acknowledge", ACKNOWLEDGE, told.id, style="primary")
-    else:
-        yield words.button("Take over", ACKNOWLEDGE, told.id)
-    if dossier.alerts:
-        again = " again" if told.diagnostics else ""
-        yield words.button("Silence 1 h", SILENCE, told.id)
-        yield words.button(f"Run diagnostics{again}", DIAGNOSE, told.id)
-        yield words.button("Carrier packet", PACKET, told.id)
-    if told.remedy and told.remedy.approval(told.id):
-        wanted = model.format_mbps(told.remedy.to_mbps)
-        sentence = (
-            f"{told.remedy.id} is raised from {model.format_mbps(told.remedy.from_mbps)} to"
-            f" {wanted}. The carrier charges for it."
-        )
-        ask = ("Order it?", sentence, "Order")
-        yield words.button(f"Approve {wanted}", APPROVE, told.id, style="primary", ask=ask)
-        yield words.button("Refuse", REFUSE, told.id)
 
 
 def _small_print(dossier: model.Dossier, now: datetime) -> str:

@@ -19,7 +19,15 @@ import structlog
 
 from watcher import clock as time
 from watcher import desk, model, ports
-from watcher.receivers import overview, packet, render, settings, words
+from watcher.receivers import (
+    overview,
+    packet,
+    render,
+    settings,
+    slack_buttons,
+    slack_payloads,
+    words,
+)
 from watcher.receivers.slack_api import SlackApi
 from watcher.receivers.slack_socket import Envelope, SlackSocket
 from watcher.vendors import texts
@@ -31,41 +39,6 @@ MOST_SILENCES = 10  # for one press; what is larger deserves a matcher of its ow
 MOST_WAITING = 100  # envelopes; more are left to Slack, which tells the person that it failed
 MOST_LISTED = 1_000  # incidents that the slash command counts
 WORKERS = 4
-
-
-class _Named(msgspec.Struct, frozen=True):
-    id: str = ""
-    name: str = ""
-    username: str = ""
-
-
-class _Pressed(msgspec.Struct, frozen=True):
-    action_id: str
-    value: str = ""
-
-
-class _Container(msgspec.Struct, frozen=True):
-    message_ts: str = ""
-
-
-class _Press(msgspec.Struct, frozen=True):
-    """A block_actions payload, as far as it is needed."""
-
-    type: str
-    user: _Named
-    actions: tuple[_Pressed, ...] = ()
-    channel: _Named = _Named()
-    container: _Container = _Container()
-    response_url: str = ""
-
-
-class _Typed(msgspec.Struct, frozen=True):
-    """A slash command's payload, as far as it is needed."""
-
-    user_id: str
-    user_name: str = ""
-    channel_id: str = ""
-    response_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +81,12 @@ class SlackActions:
         self._api = SlackApi(keys=keys, session=session, clock=clock)
         self._socket = SlackSocket(api=self._api, session=session, take=self._take, clock=clock)
         self._acts: Mapping[str, Callable[[_Wish], Awaitable[_Answer | None]]] = {
-            render.ACKNOWLEDGE: functools.partial(self._act, "ack"),
-            render.SILENCE: self._silence,
-            render.DIAGNOSE: functools.partial(self._act, "diagnose"),
-            render.APPROVE: functools.partial(self._act, "approve"),
-            render.REFUSE: functools.partial(self._act, "refuse"),
-            render.PACKET: self._packet,
+            slack_buttons.ACKNOWLEDGE: functools.partial(self._act, "ack"),
+            slack_buttons.SILENCE: self._silence,
+            slack_buttons.DIAGNOSE: functools.partial(self._act, "diagnose"),
+            slack_buttons.APPROVE: functools.partial(self._act, "approve"),
+            slack_buttons.REFUSE: functools.partial(self._act, "refuse"),
+            slack_buttons.PACKET: self._packet,
         }
 
     async def run(self) -> None:
@@ -145,11 +118,11 @@ class SlackActions:
 
     async def _obey(self, envelope: Envelope) -> None:
         if envelope.type == "slash_commands":
-            await self._list(msgspec.json.decode(envelope.payload, type=_Typed))
+            await self._list(msgspec.json.decode(envelope.payload, type=slack_payloads.Typed))
         elif envelope.type == "interactive":
             await self._press(envelope)
 
-    async def _list(self, typed: _Typed) -> None:
+    async def _list(self, typed: slack_payloads.Typed) -> None:
         """Tell this person what is open."""
         wish = _Wish(incident="", by=typed.user_name, ticket="")
         answer = await self._try(self._overview, wish, user=typed.user_id, channel=typed.channel_id)
@@ -157,7 +130,7 @@ class SlackActions:
             await self._api.answer(typed.response_url, _message(answer))
 
     async def _press(self, envelope: Envelope) -> None:
-        press = msgspec.json.decode(envelope.payload, type=_Press)
+        press = msgspec.json.decode(envelope.payload, type=slack_payloads.Press)
         if press.type != "block_actions":
             return
         by = texts.clean(press.user.username or press.user.name or press.user.id, 80)
