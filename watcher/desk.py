@@ -154,6 +154,12 @@ class Desk:
     def _examine(self, dossier: model.Dossier, act: str) -> None:
         """Refuse what the incident does not allow as it is."""
         incident = dossier.incident
+        if act == "unack" and incident.status is not model.IncidentStatus.ACKNOWLEDGED:
+            raise RefusedError(HTTPStatus.CONFLICT, f"{incident.id} is not acknowledged")
+        if act == "diagnose" and not dossier.alert_counts.get(model.AlertState.FIRING):
+            raise RefusedError(
+                HTTPStatus.CONFLICT, f"{incident.id} is about no subject: nothing to examine"
+            )
         if act not in _OF_REMEDY:
             return
         if incident.remedy is None:

@@ -336,3 +336,18 @@ async def test_a_wish_that_comes_in_twice_is_obeyed_once(shelf):
     assert len(shelf.commands) == 1
     with pytest.raises(desk.RefusedError, match="w-open is over already"):
         await wishes.act("w-open", "ack", "bob", ticket="envelope-2")
+
+
+async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_recorded(shelf):
+    wishes = desk.Desk(
+        library=shelf,
+        inbox=shelf,
+        ingest=clock.Bell(),
+        clock=clock.SystemClock(),
+        receivers=("noc",),
+    )
+    with pytest.raises(desk.RefusedError, match="w-open is not acknowledged"):
+        await wishes.act("w-open", "unack", "ann")
+    with pytest.raises(desk.RefusedError, match="w-open is about no subject: nothing to examine"):
+        await wishes.act("w-open", "diagnose", "ann")
+    assert shelf.commands == {}
