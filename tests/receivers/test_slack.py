@@ -142,7 +142,7 @@ async def test_while_no_file_is_taken_messages_are_told(slack, receiver, story, 
     with pytest.raises(model.TemporaryError) as caught:
         await drawer.tell(receiver)
     assert caught.value.narrow
-    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana", notify=True)
+    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana")
     with pytest.raises(model.TemporaryError):
         await drawer.tell(receiver)
     assert slack.calls.count("files.completeUploadExternal") == 1

@@ -186,3 +186,17 @@ def test_a_drill_is_no_incident_of_a_replay():
         ports.Recorded(at=START + seconds(10), what=wanted),
     ]
     assert replay(ruleset(rule()), records, START + minutes(5)) == []
+
+
+def test_a_circuit_that_comes_on_air_silent_is_told_live_as_after_a_restart():
+    """Its details say at 04:00 that it is on air; nothing was measured since 03:00."""
+    w = Hurried(strategies.rules())
+    poll_now = strategies.Happening("poll", 0, ("online", "online", "online"), 10.0)
+    strategies.happen(w, poll_now)
+    strategies.happen(w, strategies.Happening("details", 0))  # on air until 03:20
+    strategies.happen(w, poll_now)
+    w.wait_until(START + timedelta(hours=1))
+    assert not w.incidents
+    strategies.happen(w, strategies.Happening("details", 0))  # on air until 04:20
+    w.poll(timedelta(hours=1))  # with nothing measured
+    assert [incident.rule for incident in w.incidents] == ["silent"]

@@ -13,6 +13,7 @@ from watcher.engine import (
     alternatives,
     details,
     incidents,
+    no_data,
     polls,
     receivers,
     sweeps,
@@ -36,9 +37,7 @@ def acknowledge(turn: Turn, event: model.Acknowledged) -> None:
         acknowledged_by=event.by,
         acknowledged_at=turn.now,
     )
-    turn.write(
-        incident.id, EntryKind.ACKNOWLEDGED, f"acknowledged by {event.by}", by=event.by, notify=True
-    )
+    turn.write(incident.id, EntryKind.ACKNOWLEDGED, f"acknowledged by {event.by}", by=event.by)
 
 
 def unacknowledge(turn: Turn, event: model.Unacknowledged) -> None:
@@ -155,6 +154,7 @@ def detailed(turn: Turn, event: model.DetailsRead) -> None:
         return
     if seen is Sight.SEEN:
         polls.judge_changed(turn, state.plans[subject.source], answered)
+        no_data.judge(turn, subject.key)  # it may be on air by what the details say
     for alert in state.alerts_on(subject.key, AlertState.PENDING):
         alerts.fire_if_due(turn, alert)
 

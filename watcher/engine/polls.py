@@ -160,6 +160,7 @@ def pass_edge(turn: Turn, key: str) -> None:
         state.passed.setdefault(subject.source, {})[key] = None
     elif not subject.missed:
         judge_changed(turn, state.plans[subject.source], subject)
+        no_data.judge(turn, key)
         if state.alerts_on(key, AlertState.PENDING):
             turn.want(model.PollNeeded(source=subject.source))
     sweeps.pass_edge(turn, key)
