@@ -40,7 +40,10 @@ def document(tmp_path_factory) -> Path:
             file = tmp_path_factory.mktemp("iod") / "openapi.yaml"
             file.write_text(mark + text, encoding="utf-8")
             return file
-    pytest.skip(f"no OpenAPI document of Internet On-Demand in {folder}: set WATCHER_VENDOR_DOCS")
+    reason = f"no OpenAPI document of Internet On-Demand in {folder}: set WATCHER_VENDOR_DOCS"
+    if folder.is_dir():
+        unavailable(reason)
+    pytest.skip(f"{reason} (it is not ours to publish, so a clone has none)")
 
 
 @pytest.fixture(scope="module")

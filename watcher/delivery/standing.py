@@ -57,11 +57,10 @@ class Standing:
 
     def instead(self, now: datetime) -> model.Fallback | None:
         """Say whom to tell in its place by now."""
-        if self.fallback is None or self.failing_since is None:
+        due, since = self.fallback_at, self.failing_since
+        if self.fallback is None or since is None or due is None or now < due:
             return None
-        if now < self.failing_since + self.fallback.after:
-            return None
-        return model.Fallback(receiver=self.fallback.receiver, since=self.failing_since)
+        return model.Fallback(receiver=self.fallback.receiver, since=since)
 
     def news(self, now: datetime) -> News:
         """Say what the others should know of it."""

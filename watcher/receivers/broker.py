@@ -245,7 +245,7 @@ class Broker:
         """Have nothing large sent to us: the only thing that comes are commands."""
         if self._keys.protocol != "5":
             return None
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
         properties.MaximumPacketSize = MOST_BYTES
         return properties
 
@@ -254,7 +254,7 @@ class Broker:
     ) -> Properties | None:
         if self._keys.protocol != "5":
             return None
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         if expiry is not None:
             properties.MessageExpiryInterval = max(1, expiry)
         if content_type:
