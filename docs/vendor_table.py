@@ -1,4 +1,4 @@
-"""Fills the last column of the tables in vendors.md with the tests that cover each row.
+"""Fills the last column of the tables in reference/vendors.md with the tests that cover each row.
 
 A test says what it covers: `@pytest.mark.covers("vyvx/open-end")`, which is the first cell of a
 row. Run it with `python docs/vendor_table.py`; tests/docs/test_vendor_table.py sees to it that it
@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 REPO = Path(__file__).parents[1]
-PAGE = REPO / "docs" / "vendors.md"
+PAGE = REPO / "docs" / "reference" / "vendors.md"
 ROW = re.compile(r"^\| `(?P<row>[a-z0-9]+/[a-z0-9-]+)` \| (?P<told>.*?) \|(?P<tests>[^|]*)\|$")
 
 
 def covered() -> dict[str, list[str]]:
     """Collect the tests that cover each row, as links."""
     found: dict[str, list[str]] = defaultdict(list)
-    for file in sorted((REPO / "tests").glob("*/test_*.py")):
+    for file in sorted((REPO / "tests").rglob("test_*.py")):
         text = file.read_text(encoding="utf-8")
         if "mark.covers" not in text:
             continue
         for test, row in _marks(ast.parse(text)):
             words = test.removeprefix("test_").replace("_", " ")
-            found[row].append(f"[{words}](../{file.relative_to(REPO).as_posix()})")
+            found[row].append(f"[{words}](../../{file.relative_to(REPO).as_posix()})")
     return found
 
 

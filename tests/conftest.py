@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("gate" if os.environ.get("WATCHER_CI") else "de
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "covers(row, ...): the rows of docs/vendors.md that a test covers"
+        "markers", "covers(row, ...): the rows of docs/reference/vendors.md that a test covers"
     )
 
 

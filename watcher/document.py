@@ -1,7 +1,7 @@
 """What programs read over MQTT and HTTP: incidents, entries, sources and subjects as documents.
 
-Law: pure. The keys are public surface (docs/mqtt.md, docs/api.md): one may be added, none renamed
-or dropped.
+Law: pure. The keys are public surface (mqtt.md and api.md in docs/reference): one may be added,
+none renamed or dropped.
 """
 
 from __future__ import annotations

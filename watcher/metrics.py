@@ -1,4 +1,4 @@
-"""Every metric that Watcher exposes, named in one place (docs/metrics.md lists them, tested).
+"""Every metric that Watcher exposes, named in one place (listed in docs/reference/metrics.md).
 
 Names follow the Prometheus naming guide: one prefix, base units, timestamps instead of ages, no
 unbounded labels.

@@ -1,6 +1,6 @@
 """Compares what the vendor did with what a Slack reader and an MQTT subscriber saw.
 
-Law: pure. It knows the promises (docs/reliability.md) and nothing of how they are kept.
+Law: pure. It knows the promises (docs/discussions/reliability.md) and nothing of how they are kept.
 """
 
 from __future__ import annotations

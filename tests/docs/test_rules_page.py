@@ -1,4 +1,4 @@
-"""docs/rules.md: every example is loaded or played, and every key is explained."""
+"""docs/reference/rules.md: every example is loaded or played, and every key is explained."""
 
 import re
 from datetime import timedelta
@@ -12,7 +12,7 @@ from watcher.rule_tests import schema as test_schema
 from watcher.ruleset import schema
 from watcher.ruleset.kinds import KINDS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"# (rules/\S+)\n")
 SOURCES = {

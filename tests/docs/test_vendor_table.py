@@ -1,4 +1,4 @@
-"""docs/vendors.md lists every endpoint and every trap with the tests that cover it."""
+"""docs/reference/vendors.md lists every endpoint and every trap with the tests that cover it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from watcher.receivers import requests, settings, topics
 from watcher.receivers.broker import Broker
 from watcher.receivers.commands import Commands
 
-PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text()
 ACK = {"incident": "w-7k3m", "by": "ada"}
 
 

@@ -1,4 +1,4 @@
-"""The documents that programs read, and docs/mqtt.md, whose examples must be true."""
+"""The documents that programs read, and docs/reference/mqtt.md, whose examples must be true."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 from watcher import document, model
 from watcher.receivers import requests, topics
 
-PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))
 TYPES = {
     "incident": document.IncidentDocument,

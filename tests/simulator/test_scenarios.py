@@ -158,7 +158,7 @@ def test_a_line_that_the_control_endpoint_does_not_know_is_refused(sim):
 
 
 def test_the_example_in_the_documentation_is_sound():
-    page = Path(__file__).parents[2] / "docs" / "simulator.md"
+    page = Path(__file__).parents[2] / "docs" / "howto" / "simulator.md"
     (text,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
     assert len(simulator.parse(text, name="simulator.md").events) == 3

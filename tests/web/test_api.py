@@ -1,4 +1,4 @@
-"""The JSON API, and docs/api.md, whose examples must be true."""
+"""The JSON API, and docs/reference/api.md, whose examples must be true."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.web import worlds
 from watcher import document, model
 from watcher.web import answers
 
-PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\S+)\n(.*?)```", PAGE, re.DOTALL))
 RUN = "/api/v1/incidents/w-7k3mq2xd/reports/r-4c0vw1zn.pdf"
 

@@ -1,4 +1,4 @@
-"""What a command over MQTT says and what it is answered, public surface (docs/mqtt.md). Pure.
+"""What a command over MQTT says and what it is answered (docs/reference/mqtt.md). Pure.
 
 Law: whatever a stranger sends, it is read or refused in words; nothing of it is kept unbounded.
 """

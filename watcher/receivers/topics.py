@@ -1,4 +1,4 @@
-"""The MQTT topics, public surface (docs/mqtt.md). Pure."""
+"""The MQTT topics, public surface (docs/reference/mqtt.md). Pure."""
 
 from __future__ import annotations
 

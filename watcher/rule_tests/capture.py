@@ -50,7 +50,7 @@ class Capture:
         if dossier.timeline and dossier.timeline[0].kind is model.EntryKind.LATE:
             raise model.PermanentError(
                 f"incident {incident.id} was learned late, so no poll shows it: write a test with"
-                " the vendor's `history`, as in docs/rules.md"
+                " the vendor's `history`, as in docs/howto/rule-tests.md"
             )
         self._dossier = dossier
         self._rules = rules

@@ -1,7 +1,7 @@
 """Lumen Internet On-Demand in the dialect `naas`: product inventory, quotes and orders.
 
 This is what Lumen's own how-to and the known public clients speak; no specification is public.
-Source: those clients, as told in docs/vendors.md. Law: as in internet_on_demand.py.
+Source: those clients, as told in docs/reference/vendors.md. Law: as in internet_on_demand.py.
 
 Alone, as there, with this client instead:
 

@@ -1,4 +1,4 @@
-"""The JSON API below /api/v1: the same documents as on MQTT, read-only (docs/api.md).
+"""The JSON API below /api/v1: the same documents as on MQTT, read-only (docs/reference/api.md).
 
 Law: every list is bounded, and an error is `{"error": sentence}`.
 """
