@@ -1,4 +1,4 @@
-"""docs/reference/rules.md: every example is loaded or played, and every key is explained."""
+"""The pages on rules and rule tests: every example loads or passes, and every key is explained."""
 
 import re
 from datetime import timedelta
@@ -12,8 +12,16 @@ from watcher.rule_tests import schema as test_schema
 from watcher.ruleset import schema
 from watcher.ruleset.kinds import KINDS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "rules.md").read_text()
-EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [
+    (DOCS / page).read_text(encoding="utf-8")
+    for page in ("reference/rules.md", "howto/rule-tests.md")
+]
+EXAMPLES = [
+    example
+    for page in PAGES
+    for example in re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+]
 NAME = re.compile(r"# (rules/\S+)\n")
 SOURCES = {
     kind: engine.SourceTraits(
@@ -25,7 +33,7 @@ SOURCES = {
 
 @pytest.fixture
 def home(tmp_path):
-    """A directory with every file that the page names."""
+    """A directory with every file that the pages name."""
     for example in EXAMPLES:
         if name := NAME.match(example):
             file = tmp_path / name[1]
@@ -34,7 +42,7 @@ def home(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("example", [each for each in EXAMPLES if "tests:" not in each])
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if "tests:" not in example])
 def test_every_example_of_rules_is_loaded(example, tmp_path):
     file = tmp_path / "rules.yaml"
     file.write_text(example)
@@ -46,8 +54,15 @@ def test_every_example_of_rules_is_loaded(example, tmp_path):
 
 def test_every_example_of_tests_passes(home):
     results = run.run([home / "rules" / "tests"])
-    assert len(results) == sum("tests:" in each for each in EXAMPLES)
+    assert len(results) == sum("tests:" in example for example in EXAMPLES)
     assert list(run.told(results)) == [f"{len(results)} passed, 0 failed"]
+
+
+def test_a_file_that_both_pages_show_is_the_same_on_both():
+    files = {}
+    for example in EXAMPLES:
+        if name := NAME.match(example):
+            assert files.setdefault(name[1], example) == example
 
 
 def keys():
@@ -74,7 +89,7 @@ def keys():
 
 
 @pytest.mark.parametrize("key", dict.fromkeys(keys()))
-def test_every_key_is_on_the_page(key):
+def test_every_key_is_explained(key):
     word = key.partition(".")[2]
-    code = " ".join(re.findall(r"`([^`\n]+)`", PAGE)) + " ".join(EXAMPLES)
+    code = " ".join(re.findall(r"`([^`\n]+)`", "\n".join(PAGES))) + " ".join(EXAMPLES)
     assert re.search(rf"\b{re.escape(word)}\b", code), f"{key} is not explained"
