@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.ports import free_port
 from tests.postgresql import databases, postgresql_url, template
 
 __all__ = ["databases", "postgresql_url", "template"]  # fixtures for everybody
@@ -39,12 +39,6 @@ def program(name: str, package: str) -> str:
         reason = f"{name} is missing: apt install {package}"
         (pytest.fail if os.environ.get("WATCHER_CI") else pytest.skip)(reason)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass(kw_only=True)

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from tests.ports import free_port
 from watcher import clock
 from watcher.store import store
 
@@ -169,8 +170,6 @@ async def _migrate(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
-    from tests.conftest import free_port  # noqa: PLC0415  # which imports this file
-
     with contextlib.ExitStack() as stack:
         url = os.environ.get("WATCHER_TEST_POSTGRES_URL")
         if not url:

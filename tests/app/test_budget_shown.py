@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 
 import aiohttp
 import pytest
 from typer.testing import CliRunner
 
 from tests.app.conftest import eventually
+from tests.ports import free_port
 from watcher import app, cli, settings
 
 CONFIG = """
@@ -45,8 +45,7 @@ socket = "c.sock"
 async def test_calls_used_and_a_vendor_that_does_not_answer_are_in_status_and_metrics(
     tmp_path,
 ):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(port=port))
     stop = asyncio.Event()

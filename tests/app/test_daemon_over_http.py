@@ -9,7 +9,7 @@ import aiomqtt
 import pytest
 
 from tests.app.conftest import eventually
-from tests.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.broker
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from tests.app.conftest import eventually
 from tests.app.test_two_daemons import OFFLINE, ONLINE, instance
-from tests.conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.broker
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.app.conftest import Daemon, World, eventually, program, started
 from tests.app.test_drill import drill
-from tests.conftest import free_port
+from tests.ports import free_port
 from watcher import control
 
 pytestmark = pytest.mark.broker

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests import postgresql
 from tests.chaos import plan, run, stage
-from tests.receivers.mosquitto import free_port
+from tests.ports import free_port
 
 
 def main() -> int:

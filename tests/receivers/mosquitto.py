@@ -3,11 +3,12 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 _FOUND = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 _OPENSSL = shutil.which("openssl")
@@ -21,12 +22,6 @@ def program() -> str:
             pytest.fail("mosquitto is not installed")
         pytest.skip("needs Mosquitto 2 (Debian package mosquitto)")
     return _FOUND
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Mosquitto:

@@ -15,7 +15,8 @@ from amqtt.broker import Broker as AmqttBroker
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.receivers.mosquitto import Mosquitto, certificates, free_port
+from tests.ports import free_port
+from tests.receivers.mosquitto import Mosquitto, certificates
 from tests.receivers.story import BEGIN, Drawer
 from watcher import model
 from watcher.receivers import mqtt_client, settings

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import test_utils
 
+from tests.ports import free_port
 from tests.receivers.fake_slack import CHANNEL, FakeSlack
 from tests.receivers.story import BEGIN, PowerCutError
 from watcher import model
@@ -494,7 +495,7 @@ async def test_an_incident_that_is_told_late_says_so_for_good(
 
 async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clock):
     async with aiohttp.ClientSession() as session:
-        port = test_utils.unused_port()
+        port = free_port()
         receiver = SlackReceiver(
             name="noc",
             channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import test_utils, web
 
+from tests.ports import free_port
 from tests.receivers.story import Drawer
 from watcher import model
 from watcher.receivers import settings
@@ -86,7 +87,7 @@ async def test_a_refusal_is_said_without_the_secret_path(
 
 
 async def test_nobody_there_is_temporary(drawer, clock):
-    url = f"http://127.0.0.1:{test_utils.unused_port()}/secret"
+    url = f"http://127.0.0.1:{free_port()}/secret"
     async with aiohttp.ClientSession() as session:
         receiver = WebhookReceiver(
             name="bridge",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import stamina
 from aiohttp import web
 
+from tests.ports import free_port
 from watcher.vendors import http, settings, wire
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -177,6 +177,4 @@ def fixture_bytes():
 
 @pytest.fixture
 def unused_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    return free_port()

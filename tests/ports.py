@@ -1,0 +1,28 @@
+"""Free ports on loopback that no other worker and no client's own socket is given."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import socket
+
+# Linux gives sockets without a port one from 32768 on: what lies below stays free until bound.
+FIRST, LAST = 20_000, 32_000
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+# The start is random because two runs may share a machine.
+_candidates = itertools.islice(
+    itertools.cycle(range(FIRST + WORKER, LAST, WORKERS)), secrets.randbelow(LAST - FIRST), None
+)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, each time another one."""
+    for port in _candidates:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError  # the candidates never run out
