@@ -1,12 +1,14 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test chaos check fmt bench lock pictures clean
+.PHONY: help demo run test quick chaos check fmt bench lock upgrade dist pictures clean
 
 PYTHON ?= python3
 FOR ?=
 CHAOS_KILLS ?= 200
 DAEMONS ?= 1
 SEED ?=
+# Most tests wait for a process, a broker or a clock: two workers share a core.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -32,8 +34,11 @@ demo: $(READY)  ## an outage on simulated vendors becomes a Slack thread (FOR=60
 run: $(READY)  ## the daemon, on config.toml
 	@$(BIN)/watcher run --config config.toml
 
-test: $(READY)  ## the whole suite
-	@$(BIN)/python -m pytest
+test: $(READY)  ## the whole suite (WORKERS=4)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+
+quick: $(READY)  ## unit tests: no process, no broker, no browser
+	@$(BIN)/python -m pytest tests/unit --numprocesses $$(nproc) --dist loadgroup
 
 chaos: $(READY)  ## violence at random instants, judged afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))
@@ -44,7 +49,7 @@ check: $(READY)  ## format, lint, types, import contract
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-fmt: $(READY)  ## format and mend what can be mended
+fmt: $(READY)  ## format, and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -54,11 +59,18 @@ bench: $(READY)  ## the budgets, one JSON line each, ratios against the limit in
 pictures: $(READY)  ## the pictures of the README, from the running demo (needs Chromium)
 	@$(BIN)/python docs/pictures/make.py
 
-lock: $(READY)  ## pin every dependency again, with hashes and without addresses
+lock: $(READY)  ## pin what pyproject.toml has new, with hashes; other pins stay
 	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@PATH="$(BIN):$$PATH" uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
+	@PATH="$(BIN):$$PATH" uv pip compile pyproject.toml --quiet $(UPGRADE) --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  --output-file constraints.txt
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock  ## pin the newest of every dependency
+
+dist: $(READY)  ## the wheel and the source archive, in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
 
 clean:  ## forget the environment and caches
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
