@@ -15,7 +15,7 @@ import time
 import aiomqtt
 from stage import FIRST, stage, until
 
-from watcher.simulator import broker
+from watcher.simulator import mqtt_broker
 
 SERVICES, OUTAGES, APART = 1_000, 100, 1.1
 BUDGET_MS = 50
@@ -33,7 +33,7 @@ async def measure() -> dict[str, list[float]]:
     heard: list[float] = []
     took: dict[str, list[float]] = {"slack": [], "mqtt": []}
     async with (
-        broker.serve() as port,
+        mqtt_broker.serve() as port,
         stage(
             SERVICES, RULES, interval="200ms", inventory=json.dumps(INVENTORY), mqtt_port=port
         ) as place,

@@ -21,9 +21,10 @@ import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from watcher import engine, ruleset
-from watcher.sources import diff
-from watcher.sources import vyvx as source
-from watcher.vendors import vyvx, wire
+from watcher.vendors import poller
+from watcher.vendors.http import exchange
+from watcher.vendors.vyvx.client import Service, read_statuses
+from watcher.vendors.vyvx.source import VyvxSource
 
 SERVICES = 100_000
 ROUNDS = 11
@@ -41,7 +42,7 @@ BUDGETS = {"unchanged": (0, 2.0), "one_percent_changed": (SERVICES // 100, 4.0)}
 class Data(msgspec.Struct, gc=False):
     """The least that must be decoded."""
 
-    services: dict[str, vyvx.Service]
+    services: dict[str, Service]
 
 
 class Root(msgspec.Struct, gc=False):
@@ -71,7 +72,7 @@ def cpu(act: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def limit(before: dict[str, vyvx.Service], now: bytes) -> list[str]:
+def limit(before: dict[str, Service], now: bytes) -> list[str]:
     services = LIMIT.decode(now).data.services
     return [i for i, service in services.items() if before.get(i) != service]
 
@@ -80,17 +81,17 @@ class Watched:
     """One source under 20 rules, from the vendor's bytes to the effects."""
 
     def __init__(self, rules: engine.Ruleset) -> None:
-        self._feed = source.VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # asks nobody
-        self._differ = diff.Differ("vyvx")
+        self._feed = VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # asks nobody
+        self._differ = poller.Differ("vyvx")
         self._state = engine.restore(rules)
         self._now = START
 
     def poll(self, body: bytes) -> object:
-        reply = wire.Reply(
+        reply = exchange.Reply(
             place="GET bench", status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body
         )
         self._now += timedelta(seconds=60)
-        polled = self._differ.compare(self._feed.snapshot(vyvx.read_statuses(reply)))
+        polled = self._differ.compare(self._feed.snapshot(read_statuses(reply)))
         return engine.step(self._state, polled, self._now)
 
 

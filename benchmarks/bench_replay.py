@@ -17,8 +17,9 @@ from pathlib import Path
 
 import msgspec
 
-from watcher import clock, engine, model, ruleset
-from watcher.replay.again import Replay
+from watcher import engine, model, ruleset
+from watcher.clock import SystemClock
+from watcher.replay.replay import Replay
 from watcher.store import codec, store
 
 SUBJECTS = 2_000
@@ -57,7 +58,7 @@ def journal():
 
 
 async def fill(url, path):
-    async with store.open(url, clock=clock.SystemClock()):
+    async with store.open(url, clock=SystemClock()):
         pass
     rows = [
         (int(at.timestamp() * 1_000_000), codec.kind_of(event), codec.encode(event))
@@ -70,7 +71,7 @@ async def fill(url, path):
 
 async def replay(url, rules):
     replayed = Replay(rules, since=START)
-    async with store.open_to_read(url, clock=clock.SystemClock()) as database:
+    async with store.open_to_read(url, clock=SystemClock()) as database:
         async for record in database.records(START):
             replayed.take(record)
     return replayed.finish(START + timedelta(days=DAYS))

@@ -26,7 +26,7 @@ import asyncpg
 import pytest
 
 from tests.ports import free_port
-from watcher import clock
+from watcher.clock import SystemClock
 from watcher.store import store
 
 NOBODY = 65534
@@ -164,7 +164,7 @@ class Databases:
 
 
 async def _migrate(url: str) -> None:
-    async with store.open(url, clock=clock.SystemClock()):
+    async with store.open(url, clock=SystemClock()):
         pass
 
 

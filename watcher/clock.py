@@ -35,7 +35,7 @@ class SystemClock:
         return time.monotonic()
 
 
-class Bell:
+class Wakeup:
     """A hint from one loop to another that there is work.
 
     The store is the truth, so a lost ring costs a little time and nothing else.

@@ -24,13 +24,11 @@ from pydantic_settings import (
 )
 
 from watcher import model
-from watcher.fields import Section
-from watcher.receivers import settings as receivers_keys
-from watcher.response import settings as response_keys
-from watcher.sources import settings as sources_keys
+from watcher.config_types import Section
+from watcher.receivers import settings as receiver_settings
 from watcher.store import settings as store_keys
-from watcher.vendors import settings as vendors_keys
-from watcher.web import settings as web_keys
+from watcher.vendors import settings as vendor_settings
+from watcher.web import settings as web_settings
 
 ENV_PREFIX = "WATCHER_"
 _TAGGED = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
@@ -72,14 +70,14 @@ class Settings(BaseSettings):
     rules: tuple[str, ...] = Field(("rules/*.yaml",), description="Rule files, as glob patterns")
     inventory: Path | None = Field(None, description="Who and where the subjects are")
     store: store_keys.Store = store_keys.Store()
-    accounts: dict[str, vendors_keys.Account] = {}
-    sources: dict[str, sources_keys.Source] = {}
-    diagnostics: response_keys.Diagnostics | None = None
-    preorder: vendors_keys.Preorder | None = None
-    receivers: dict[str, receivers_keys.Receiver] = {}
-    slack: receivers_keys.Slack = receivers_keys.Slack()
-    mqtt: receivers_keys.Mqtt = receivers_keys.Mqtt()
-    web: web_keys.Web = web_keys.Web()
+    accounts: dict[str, vendor_settings.Account] = {}
+    sources: dict[str, vendor_settings.Source] = {}
+    diagnostics: vendor_settings.Diagnostics | None = None
+    preorder: vendor_settings.Preorder | None = None
+    receivers: dict[str, receiver_settings.Receiver] = {}
+    slack: receiver_settings.Slack = receiver_settings.Slack()
+    mqtt: receiver_settings.Mqtt = receiver_settings.Mqtt()
+    web: web_settings.Web = web_settings.Web()
     control: Control = Control()
     heartbeat: Heartbeat = Heartbeat()
 
@@ -121,7 +119,7 @@ def _broken_references(settings: Settings) -> Iterator[str]:
         host, port = settings.web.address
         if port > 65_535:
             yield f"web.listen: {port} is no port"
-        if host not in web_keys.LOOPBACK and not settings.web.token.get_secret_value():
+        if host not in web_settings.LOOPBACK and not settings.web.token.get_secret_value():
             yield f"web.token: is empty, but web.listen is {host}, which others can reach"
 
 
@@ -270,7 +268,7 @@ def _resolved(settings: Settings, directory: Path) -> Settings:
         "store": settings.store.model_copy(update={"url": url}),
         "control": Control(socket=directory / settings.control.socket),
     }
-    if isinstance(settings.mqtt.tls, receivers_keys.Tls):
+    if isinstance(settings.mqtt.tls, receiver_settings.Tls):
         files = {
             name: directory / file
             for name, file in settings.mqtt.tls.model_dump().items()

@@ -2,16 +2,17 @@
 
 from types import SimpleNamespace
 
-from watcher import adapters, clock
+from watcher.clock import SystemClock
+from watcher.daemon import factories
 from watcher.vendors import settings
 
 
 def test_who_names_no_account_shares_none():
     keys = settings.MpaAccount(kind="mpa", key_id="k", secret="s")
-    accounts = adapters.Accounts(
+    accounts = factories.Accounts(
         SimpleNamespace(accounts={"vyvx": keys}),
         session=None,
-        clock=clock.SystemClock(),
+        clock=SystemClock(),
         meter=None,
     )
     assert accounts["vyvx"] is accounts["vyvx"]

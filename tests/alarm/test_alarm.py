@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from watcher import alarm, model
+from watcher import model
+from watcher.daemon import database_alarm
 
 
 class Channel:
@@ -21,7 +22,7 @@ class Channel:
         self.said.append(text)
 
 
-async def end_with(error: Exception, siren: alarm.Alarm) -> None:
+async def end_with(error: Exception, siren: database_alarm.Alarm) -> None:
     with pytest.raises(type(error)):
         async with AsyncExitStack() as stack:
             stack.push_async_exit(siren)
@@ -40,8 +41,8 @@ async def unknown() -> bool:
     raise model.TemporaryError("the database does not answer")
 
 
-def made(tmp_path, *channels: Channel, relieved=nobody_else) -> alarm.Alarm:
-    return alarm.Alarm(
+def made(tmp_path, *channels: Channel, relieved=nobody_else) -> database_alarm.Alarm:
+    return database_alarm.Alarm(
         instance="ops1", channels=channels, mark=tmp_path / "database-failed", relieved=relieved
     )
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from tests.app.conftest import eventually
 from tests.ports import free_port
-from watcher import app, cli, settings
+from watcher import cli, settings
+from watcher.daemon import app
 
 CONFIG = """
 rules = []

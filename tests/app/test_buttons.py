@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.app.conftest import eventually
-from watcher import control
+from watcher.operations import control_socket
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def told(world, words):
 
 
 async def incidents(world, home):
-    return (await control.ask(home / "c.sock", "GET", "/incidents"))["incidents"]
+    return (await control_socket.ask(home / "c.sock", "GET", "/incidents"))["incidents"]
 
 
 async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons_name(

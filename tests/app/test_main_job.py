@@ -10,7 +10,7 @@ import sqlite3
 import pytest
 
 from tests.app.conftest import eventually
-from watcher import control
+from watcher.operations import control_socket
 
 pytestmark = pytest.mark.broker
 
@@ -144,7 +144,7 @@ async def test_a_vendor_outage_blinds_the_source_and_judges_no_service(world, da
         await eventually(blind)
         assert seen.document()["status"] == "open"
         assert json.loads(seen.last("watcher/sources/vyvx"))["sight"] == "blind"
-        status = await control.ask(running.home / "c.sock", "GET", "/status")
+        status = await control_socket.ask(running.home / "c.sock", "GET", "/status")
         assert status["sources"][0]["sight"] == "blind"
         assert "503" in status["sources"][0]["error"]
 
@@ -227,7 +227,7 @@ async def test_a_channel_that_slack_does_not_know_is_said_over_mqtt(
             return seen.document()["status"] == "open"
 
         assert await eventually(said)
-        status = await control.ask(running.home / "c.sock", "GET", "/status")
+        status = await control_socket.ask(running.home / "c.sock", "GET", "/status")
         (noc,) = [one for one in status["receivers"] if one["name"] == "noc"]
         assert noc["failing"]
         assert "channel_not_found" in noc["error"]
@@ -261,12 +261,12 @@ async def test_a_person_acknowledges_and_the_channel_sees_the_name(world, daemon
         await world.change(vyvx=OFFLINE)
 
         async def listed() -> str:
-            answer = await control.ask(running.home / "c.sock", "GET", "/incidents")
+            answer = await control_socket.ask(running.home / "c.sock", "GET", "/incidents")
             return answer["incidents"][0]["id"]
 
         incident = await eventually(listed)
         path = f"/incidents/{incident}/ack"
-        await control.ask(running.home / "c.sock", "POST", path, {"by": "ada"})
+        await control_socket.ask(running.home / "c.sock", "POST", path, {"by": "ada"})
 
         async def shown() -> bool:
             (parent,) = await world.parents()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.app.conftest import eventually
 from tests.app.test_two_daemons import OFFLINE, TAKEOVER, instance
-from watcher import control
+from watcher.operations import control_socket
 
 pytestmark = pytest.mark.broker
 
@@ -47,7 +47,7 @@ async def asking(port):
 
 async def opened(daemon) -> str:
     async def one() -> str:
-        answer = await control.ask(daemon.home / "c.sock", "GET", "/incidents")
+        answer = await control_socket.ask(daemon.home / "c.sock", "GET", "/incidents")
         return answer["incidents"][0]["id"]
 
     return await eventually(one)
@@ -68,7 +68,7 @@ async def test_an_acknowledgement_over_mqtt_is_told_in_slack_with_the_name(
 
         await eventually(told)
         [answer] = await ask("silence", matchers=["source=vyvx"], by="ada")
-        listed = (await control.ask(running.home / "c.sock", "GET", "/silences"))["silences"]
+        listed = (await control_socket.ask(running.home / "c.sock", "GET", "/silences"))["silences"]
         assert [one["id"] for one in listed] == [answer["silence"]]
         [answer] = await ask("silence", matchers=["colour=red"], by="ada")
         assert answer["message"].startswith("colour=red cannot be silenced: expected rule")
@@ -91,5 +91,5 @@ async def test_of_two_daemons_one_obeys_before_and_after_a_takeover(
         ops1.process.kill()
         await eventually(lambda: ask("hello", within=1), within=TAKEOVER)
         assert await ask("ack", **wish) == [first]
-        answer = await control.ask(ops2.home / "c.sock", "GET", f"/why/{incident}")
+        answer = await control_socket.ask(ops2.home / "c.sock", "GET", f"/why/{incident}")
         assert json.dumps(answer).count("acknowledged: acknowledged by ada") == 1

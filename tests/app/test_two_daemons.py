@@ -16,7 +16,7 @@ import pytest
 from tests.app.conftest import Daemon, World, eventually, program, started
 from tests.app.test_drill import drill
 from tests.ports import free_port
-from watcher import control
+from watcher.operations import control_socket
 
 pytestmark = pytest.mark.broker
 
@@ -33,7 +33,7 @@ class Pair:
     ops2: Daemon
 
     async def leader(self, asked: Daemon) -> list[str]:
-        answer = await control.ask(asked.home / "c.sock", "GET", "/status")
+        answer = await control_socket.ask(asked.home / "c.sock", "GET", "/status")
         return [one["instance"] for one in answer["daemons"] if one["leads"]]
 
 
@@ -124,7 +124,7 @@ async def test_who_stands_by_is_healthy_and_shows_the_same_board(pair, world, se
 
 async def test_one_leads_and_the_status_of_both_says_who(pair):
     for asked in (pair.ops1, pair.ops2):
-        answer = await control.ask(asked.home / "c.sock", "GET", "/status")
+        answer = await control_socket.ask(asked.home / "c.sock", "GET", "/status")
         assert [(one["instance"], one["leads"]) for one in answer["daemons"]] == [
             ("ops1", True),
             ("ops2", False),
@@ -190,8 +190,10 @@ async def test_an_acknowledgement_on_the_daemon_that_stands_by_counts(world, pai
     await world.change(vyvx=OFFLINE)
     await eventually(lambda: told(world))
     socket = pair.ops2.home / "c.sock"
-    (incident,) = (await control.ask(socket, "GET", "/incidents"))["incidents"]
-    answer = await control.ask(socket, "POST", f"/incidents/{incident['id']}/ack", {"by": "ada"})
+    (incident,) = (await control_socket.ask(socket, "GET", "/incidents"))["incidents"]
+    answer = await control_socket.ask(
+        socket, "POST", f"/incidents/{incident['id']}/ack", {"by": "ada"}
+    )
     assert answer["incident"]["status"] == "acknowledged"
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from watcher import clock
+from watcher.clock import SystemClock
 
 
 def now() -> float:
     """Tell the time as everything here is timed."""
-    return clock.SystemClock().now().timestamp()
+    return SystemClock().now().timestamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 
 from watcher import cli, model
-from watcher.receivers import slack_visit
-from watcher.store import accounts, leases, postgresql
+from watcher.receivers.slack import session
+from watcher.store import leadership, outbox
+from watcher.store.dialects import postgresql
 
 
 def receipts() -> None:
@@ -21,7 +22,7 @@ def receipts() -> None:
     async def save_receipt(self, receipt, token):
         pass
 
-    accounts.Accounts.save_receipt = save_receipt
+    outbox.Accounts.save_receipt = save_receipt
 
 
 def lookup() -> None:
@@ -30,7 +31,7 @@ def lookup() -> None:
     async def settle_intent(self):
         pass
 
-    slack_visit.Visit.settle_intent = settle_intent
+    session.Visit.settle_intent = settle_intent
 
 
 def fencing() -> None:
@@ -41,15 +42,15 @@ def fencing() -> None:
 
     async def stay(self):
         while True:
-            await asyncio.sleep(leases.BEAT_SECONDS)
+            await asyncio.sleep(leadership.BEAT_SECONDS)
             with contextlib.suppress(model.PermanentError, model.TemporaryError):
                 await self.beat()
 
     async def cut_off(self, connection, session):
         pass
 
-    leases.check = check
-    leases.Leases.stay = stay
+    leadership.check = check
+    leadership.Leases.stay = stay
     postgresql.Postgresql.cut_off = cut_off
 
 

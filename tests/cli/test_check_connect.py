@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watcher import simulator
-from watcher.simulator import scenario as script
+from watcher.simulator import scenario
 
 WORLD = """
 world:
@@ -73,7 +73,7 @@ listen = ""
 @pytest.fixture
 async def sim():
     async with simulator.Simulator(
-        script.parse(WORLD, name="check.yaml"), with_broker=False
+        scenario.parse(WORLD, name="check.yaml"), with_broker=False
     ) as running:
         yield running
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from watcher import clock, simulator
-from watcher.simulator import scenario as script
+from watcher import simulator
+from watcher.clock import SystemClock
+from watcher.simulator import scenario
 from watcher.store import store
 
 WORLD = """
@@ -31,7 +32,7 @@ customer_number = "{known.lumen_customer_number}"
 @pytest.fixture
 async def sim():
     async with simulator.Simulator(
-        script.parse(WORLD, name="iod.yaml"), with_broker=False
+        scenario.parse(WORLD, name="iod.yaml"), with_broker=False
     ) as running:
         yield running
 
@@ -98,7 +99,7 @@ async def test_changes_by_hand_are_counted_where_the_daemon_counts(
     more = section("iod", "naas") + "changes_per_day = 1\n"
     config = str(write_config(sim, more))
     url = f"sqlite:///{tmp_path / 'watcher.db'}"
-    async with store.open(url, clock=clock.SystemClock()):
+    async with store.open(url, clock=SystemClock()):
         done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
         assert (done.code, done.err) == (0, "")
         done = await watcher("iod", "set-bandwidth", "c2", "2Gbps", "--yes", "-c", config)

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from watcher import simulator
-from watcher.simulator import scenario as script
+from watcher.simulator import scenario
 
 WORLD = """
 world:
@@ -33,7 +33,7 @@ partner_id = "P"
 @pytest.fixture
 async def sim():
     async with simulator.Simulator(
-        script.parse(WORLD, name="preorder.yaml"), with_broker=False
+        scenario.parse(WORLD, name="preorder.yaml"), with_broker=False
     ) as running:
         yield running
 

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watcher import clock, control, desk, model
+from watcher import model
+from watcher.clock import SystemClock, Wakeup
+from watcher.operations import control_socket
+from watcher.operations.commands import CommandRejectedError, CommandService
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 
@@ -106,16 +109,16 @@ async def socket(shelf, tmp_path):
     async def reload():
         raise model.FaultyConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
 
-    door = control.Control(
+    door = control_socket.Control(
         library=shelf,
-        desk=desk.Desk(
+        desk=CommandService(
             library=shelf,
             inbox=shelf,
-            ingest=clock.Bell(),
-            clock=clock.SystemClock(),
+            ingest=Wakeup(),
+            clock=SystemClock(),
             receivers=("noc", "mqtt"),
         ),
-        clock=clock.SystemClock(),
+        clock=SystemClock(),
         status=status,
         reload=reload,
     )
@@ -126,22 +129,22 @@ async def socket(shelf, tmp_path):
 
 
 async def test_open_incidents_are_listed_and_resolved_ones_only_when_asked_for(socket):
-    answer = await control.ask(socket, "GET", "/incidents")
+    answer = await control_socket.ask(socket, "GET", "/incidents")
     assert [one["id"] for one in answer["incidents"]] == ["w-open"]
-    answer = await control.ask(socket, "GET", "/incidents?all=1")
+    answer = await control_socket.ask(socket, "GET", "/incidents?all=1")
     assert [one["id"] for one in answer["incidents"]] == ["w-open", "w-over"]
 
 
 async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that_are_named(
     socket, shelf
 ):
-    answer = await control.ask(socket, "POST", "/drills", {"by": "ada"})
+    answer = await control_socket.ask(socket, "POST", "/drills", {"by": "ada"})
     (wanted,) = shelf.commands.values()
     assert answer["incident"]["id"] == wanted.incident
     assert (wanted.receivers, wanted.by, wanted.page) == (("noc", "mqtt"), "ada", False)
     shelf.commands.clear()
     body = {"by": "ada", "receivers": ["mqtt", "mqtt"], "page": True}
-    await control.ask(socket, "POST", "/drills", body)
+    await control_socket.ask(socket, "POST", "/drills", body)
     (wanted,) = shelf.commands.values()
     assert (wanted.receivers, wanted.page) == (("mqtt",), True)
 
@@ -157,18 +160,18 @@ async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that
 )
 async def test_a_drill_that_cannot_be_is_refused_in_words(socket, shelf, body, sentence):
     with pytest.raises(model.PermanentError, match=sentence):
-        await control.ask(socket, "POST", "/drills", body)
+        await control_socket.ask(socket, "POST", "/drills", body)
     assert not shelf.commands
 
 
 async def test_a_drill_without_a_receiver_is_refused(shelf):
-    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock())
-    with pytest.raises(desk.RefusedError, match="there is no receiver to drill"):
+    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
+    with pytest.raises(CommandRejectedError, match="there is no receiver to drill"):
         await wishes.drill((), by="ada")
 
 
 async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
-    answer = await control.ask(socket, "GET", "/incidents/w-open/receipts")
+    answer = await control_socket.ask(socket, "GET", "/incidents/w-open/receipts")
     (receipt,) = answer["receipts"]
     assert (receipt["receiver"], receipt["told_through"]) == ("noc", 0)
     assert receipt["error"] == "Slack answered 503"
@@ -176,14 +179,14 @@ async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
 
 async def test_the_carrier_packet_is_written_over_or_not(socket):
     for incident in ("w-open", "w-over"):
-        answer = await control.ask(socket, "GET", f"/incidents/{incident}/packet")
+        answer = await control_socket.ask(socket, "GET", f"/incidents/{incident}/packet")
         assert f"Our reference: {incident}." in answer["packet"][1]
     with pytest.raises(model.PermanentError, match="there is no incident w-none"):
-        await control.ask(socket, "GET", "/incidents/w-none/packet")
+        await control_socket.ask(socket, "GET", "/incidents/w-none/packet")
 
 
 async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, shelf):
-    await control.ask(socket, "POST", "/incidents/w-open/ack", {"by": "ada"})
+    await control_socket.ask(socket, "POST", "/incidents/w-open/ack", {"by": "ada"})
     assert list(shelf.commands.values()) == [model.Acknowledged(incident="w-open", by="ada")]
 
 
@@ -196,7 +199,7 @@ async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, sh
 )
 async def test_what_cannot_be_done_is_said_in_words(socket, shelf, resource, sentence):
     with pytest.raises(model.PermanentError, match=sentence):
-        await control.ask(socket, "POST", resource, {"by": "ada"})
+        await control_socket.ask(socket, "POST", resource, {"by": "ada"})
     assert not shelf.commands
 
 
@@ -217,7 +220,7 @@ def proposed(**changes):
 )
 async def test_a_remedy_is_approved_or_refused_with_the_name(socket, shelf, act, command):
     shelf.kept["w-open"] = replace(shelf.kept["w-open"], remedy=proposed())
-    await control.ask(socket, "POST", f"/incidents/w-open/{act}", {"by": "ada"})
+    await control_socket.ask(socket, "POST", f"/incidents/w-open/{act}", {"by": "ada"})
     assert list(shelf.commands.values()) == [command(incident="w-open", by="ada")]
 
 
@@ -239,19 +242,19 @@ async def test_a_remedy_is_approved_or_refused_with_the_name(socket, shelf, act,
 async def test_a_remedy_that_does_not_wait_is_said_in_words(socket, shelf, remedy, sentence):
     shelf.kept["w-open"] = replace(shelf.kept["w-open"], remedy=remedy)
     with pytest.raises(model.PermanentError, match=sentence):
-        await control.ask(socket, "POST", "/incidents/w-open/approve", {"by": "ada"})
+        await control_socket.ask(socket, "POST", "/incidents/w-open/approve", {"by": "ada"})
     assert not shelf.commands
 
 
 async def test_a_change_by_nobody_is_refused(socket, shelf):
     with pytest.raises(model.PermanentError, match="who does it"):
-        await control.ask(socket, "POST", "/incidents/w-open/ack", {})
+        await control_socket.ask(socket, "POST", "/incidents/w-open/ack", {})
     assert not shelf.commands
 
 
 async def test_a_failed_reload_tells_every_fault(socket):
     with pytest.raises(model.PermanentError) as caught:
-        await control.ask(socket, "POST", "/reload")
+        await control_socket.ask(socket, "POST", "/reload")
     assert str(caught.value).splitlines() == [
         "rules/a.yaml:3: no such key",
         "rules/a.yaml:9: no name",
@@ -264,7 +267,7 @@ async def test_strangers_may_not_open_the_socket(socket):
 
 async def test_no_daemon_is_said_in_words(tmp_path):
     with pytest.raises(model.PermanentError, match="no daemon listens on"):
-        await control.ask(tmp_path / "none.sock", "GET", "/status")
+        await control_socket.ask(tmp_path / "none.sock", "GET", "/status")
 
 
 async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
@@ -277,19 +280,19 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
     async def nothing():
         return {}
 
-    door = control.Control(
+    door = control_socket.Control(
         library=shelf,
-        desk=desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock()),
-        clock=clock.SystemClock(),
+        desk=CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock()),
+        clock=SystemClock(),
         status=nothing,
         reload=nothing,
     )
     async with door.serve(path):
-        assert await control.ask(path, "GET", "/status") == {}
+        assert await control_socket.ask(path, "GET", "/status") == {}
 
 
 async def test_why_an_incident_says_what_was_seen_and_who_was_told(socket):
-    answer = await control.ask(socket, "GET", "/why/w-open")
+    answer = await control_socket.ask(socket, "GET", "/why/w-open")
     told = "\n".join(answer["why"])
     assert told.startswith("w-open: USA East is offline\ncritical, open since 2026-11-21 03:10:00")
     assert "by rule vyvx-service-down" in told
@@ -300,7 +303,7 @@ async def test_why_an_incident_says_what_was_seen_and_who_was_told(socket):
 
 
 async def test_why_a_subject_says_what_each_rule_makes_of_it(socket):
-    answer = await control.ask(socket, "GET", "/why/vyvx/1")
+    answer = await control_socket.ask(socket, "GET", "/why/vyvx/1")
     assert answer["why"][0] == "vyvx/1: state offline, ingress_state online"
     assert (
         "rule vyvx-service-down: firing since 2026-11-21 03:10:00 UTC, entered from online, "
@@ -310,23 +313,23 @@ async def test_why_a_subject_says_what_each_rule_makes_of_it(socket):
 
 async def test_why_nothing_is_known_is_said_in_words(socket):
     with pytest.raises(model.PermanentError, match="there is no incident and no subject w-none"):
-        await control.ask(socket, "GET", "/why/w-none")
+        await control_socket.ask(socket, "GET", "/why/w-none")
 
 
 async def test_a_note_is_written_even_on_what_is_over(socket, shelf):
     body = {"by": "ada", "text": "fibre cut at mile 12"}
-    await control.ask(socket, "POST", "/incidents/w-over/note", body)
+    await control_socket.ask(socket, "POST", "/incidents/w-over/note", body)
     (command,) = shelf.commands.values()
     assert command == model.Noted(incident="w-over", by="ada", text="fibre cut at mile 12")
 
 
 async def test_an_empty_note_is_refused(socket):
     with pytest.raises(model.PermanentError, match="a note needs its text"):
-        await control.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})
+        await control_socket.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})
 
 
 async def test_a_wish_that_comes_in_twice_is_obeyed_once(shelf):
-    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=clock.Bell(), clock=clock.SystemClock())
+    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
     await wishes.act("w-open", "ack", "ann", ticket="envelope-1")
     shelf.kept["w-open"] = replace(
         shelf.kept["w-open"], status=model.IncidentStatus.RESOLVED, resolved_at=NOW
@@ -334,20 +337,22 @@ async def test_a_wish_that_comes_in_twice_is_obeyed_once(shelf):
     again = await wishes.act("w-open", "ack", "ann", ticket="envelope-1")
     assert again.status is model.IncidentStatus.RESOLVED
     assert len(shelf.commands) == 1
-    with pytest.raises(desk.RefusedError, match="w-open is over already"):
+    with pytest.raises(CommandRejectedError, match="w-open is over already"):
         await wishes.act("w-open", "ack", "bob", ticket="envelope-2")
 
 
 async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_recorded(shelf):
-    wishes = desk.Desk(
+    wishes = CommandService(
         library=shelf,
         inbox=shelf,
-        ingest=clock.Bell(),
-        clock=clock.SystemClock(),
+        ingest=Wakeup(),
+        clock=SystemClock(),
         receivers=("noc",),
     )
-    with pytest.raises(desk.RefusedError, match="w-open is not acknowledged"):
+    with pytest.raises(CommandRejectedError, match="w-open is not acknowledged"):
         await wishes.act("w-open", "unack", "ann")
-    with pytest.raises(desk.RefusedError, match="w-open is about no subject: nothing to examine"):
+    with pytest.raises(
+        CommandRejectedError, match="w-open is about no subject: nothing to examine"
+    ):
         await wishes.act("w-open", "diagnose", "ann")
     assert shelf.commands == {}

@@ -8,8 +8,11 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
-from watcher import clock, control, desk, engine, ports, ruleset
-from watcher.cli.silence import program
+from watcher import engine, ports, ruleset
+from watcher.cli.incidents import silence_program
+from watcher.clock import SystemClock, Wakeup
+from watcher.operations import control_socket
+from watcher.operations.commands import CommandService
 from watcher.store import store
 
 RULES = "rules: [{name: down, source: vyvx, transition: {field: state, to: [offline]}}]\n"
@@ -17,7 +20,7 @@ RULES = "rules: [{name: down, source: vyvx, transition: {field: state, to: [offl
 
 async def step_for_ever(opened, token, state):
     """Step what is put in, as the daemon does."""
-    now = clock.SystemClock().now
+    now = SystemClock().now
     while True:
         for envelope in await opened.inbox():
             effects, note = (), ""
@@ -51,23 +54,21 @@ async def watcher(tmp_path):
     async def nothing():
         return {}
 
-    async with store.open(f"sqlite:///{tmp_path}/w.db", clock=clock.SystemClock()) as opened:
+    async with store.open(f"sqlite:///{tmp_path}/w.db", clock=SystemClock()) as opened:
         stepping = asyncio.create_task(
             step_for_ever(opened, await opened.lead("ops1"), engine.restore(rules))
         )
-        door = control.Control(
+        door = control_socket.Control(
             library=opened,
-            desk=desk.Desk(
-                library=opened, inbox=opened, ingest=clock.Bell(), clock=clock.SystemClock()
-            ),
-            clock=clock.SystemClock(),
+            desk=CommandService(library=opened, inbox=opened, ingest=Wakeup(), clock=SystemClock()),
+            clock=SystemClock(),
             status=nothing,
             reload=nothing,
         )
 
         async def run(*arguments: str) -> tuple[int, str]:
             words = [*arguments, "--socket", str(path)]
-            result = await asyncio.to_thread(CliRunner().invoke, program, words)
+            result = await asyncio.to_thread(CliRunner().invoke, silence_program, words)
             return result.exit_code, result.output or str(result.exception)
 
         async with door.serve(path):

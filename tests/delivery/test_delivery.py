@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from tests.delivery.memory import Diary, MemoryAccounts
 from tests.delivery.virtual import BEGIN, VirtualClock, run
-from watcher import clock as time
 from watcher import model
+from watcher.clock import Wakeup
 from watcher.delivery import Delivery, Fallback
 
 
@@ -25,7 +25,7 @@ class Stage:
         self.clock = VirtualClock()
         self.accounts = MemoryAccounts(self.clock, names)
         self.diaries = {name: Diary(name) for name in names}
-        self.bell = time.Bell()
+        self.bell = Wakeup()
         self.delivery = self.build()
 
     def build(self, **more) -> Delivery:

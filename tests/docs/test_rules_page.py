@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from watcher import engine, ruleset
-from watcher.rule_tests import run
+from watcher.rule_tests import runner
 from watcher.rule_tests import schema as test_schema
 from watcher.ruleset import schema
-from watcher.ruleset.kinds import KINDS
+from watcher.vendors.catalog import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
@@ -53,9 +53,9 @@ def test_every_example_of_rules_is_loaded(example, tmp_path):
 
 
 def test_every_example_of_tests_passes(home):
-    results = run.run([home / "rules" / "tests"])
+    results = runner.run([home / "rules" / "tests"])
     assert len(results) == sum("tests:" in example for example in EXAMPLES)
-    assert list(run.told(results)) == [f"{len(results)} passed, 0 failed"]
+    assert list(runner.told(results)) == [f"{len(results)} passed, 0 failed"]
 
 
 def test_a_file_that_both_pages_show_is_the_same_on_both():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watcher.engine import faults
+from watcher.engine.rules import fault_domain
 from watcher.model import FaultDomain
 
 LUMEN, SOURCE, NONE, OPEN = (
@@ -26,7 +26,7 @@ LUMEN, SOURCE, NONE, OPEN = (
 )
 def test_state_and_ingress_tell_the_likely_side(state, good, bad, unknown):
     def domain(ingress):
-        return faults.likely_domain("vyvx", {"state": state, "ingress_state": ingress})
+        return fault_domain.likely_domain("vyvx", {"state": state, "ingress_state": ingress})
 
     assert {domain("online"), domain("impaired")} == {good}
     assert {domain("offline"), domain("degraded")} == {bad}
@@ -34,7 +34,7 @@ def test_state_and_ingress_tell_the_likely_side(state, good, bad, unknown):
 
 
 def test_a_full_line_is_nobodys_fault():
-    assert faults.likely_domain("evpl", {"utilization": 99.0}) is NONE
+    assert fault_domain.likely_domain("evpl", {"utilization": 99.0}) is NONE
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_full_line_is_nobodys_fault():
     ],
 )
 def test_only_what_got_worse_is_told_loudly(before, value, worse):
-    assert faults.is_worse(value, before) is worse
+    assert fault_domain.is_worse(value, before) is worse

@@ -10,7 +10,7 @@ from tests.engine import strategies
 from tests.engine.strategies import HISTORIES, happen
 from tests.engine.worlds import Tables, World
 from watcher import engine, model
-from watcher.engine import receivers
+from watcher.engine.incidents import internal
 
 LAW = settings(max_examples=60, deadline=None)
 
@@ -95,7 +95,7 @@ def test_at_most_one_incident_is_open_for_each_rule_and_group(history):
             for alert in w.tables.of(model.Alert)
             if alert.state is model.AlertState.FIRING
         }
-        watched = [each for each in w.incidents if each.rule != receivers.RULE]
+        watched = [each for each in w.incidents if each.rule != internal.RULE]
         assert {each.id for each in watched if each.resolved_at is None} == firing
 
     replay(history, after=check)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
-from watcher.engine import phases
+from watcher.engine.rules import reservation
 
 
 def at(minute):
@@ -55,7 +55,7 @@ def booking(scheduled=(60, 120), *, actual=(None, None), activated=(), terminal=
     ],
 )
 def test_the_phase_of_a_schedule(bookings, minute, phase):
-    assert phases.phase(bookings, at(minute)) == phase
+    assert reservation.phase(bookings, at(minute)) == phase
 
 
 MINUTES = st.none() | st.integers(0, 100)
@@ -76,11 +76,11 @@ BOOKINGS = st.lists(
 @given(BOOKINGS, st.integers(-20, 120))
 def test_a_phase_changes_at_an_edge_alone(bookings, minute):
     now = at(minute)
-    edge = phases.next_edge(bookings, now)
+    edge = reservation.next_edge(bookings, now)
     until = edge - timedelta(microseconds=1) if edge else now + timedelta(days=30)
-    assert phases.phase(bookings, until) == phases.phase(bookings, now)
-    last = phases.last_edge(bookings, now)
-    assert last is None or phases.phase(bookings, last) == phases.phase(bookings, now)
+    assert reservation.phase(bookings, until) == reservation.phase(bookings, now)
+    last = reservation.last_edge(bookings, now)
+    assert last is None or reservation.phase(bookings, last) == reservation.phase(bookings, now)
 
 
 def read(*bookings, subject="vyvx/a"):
@@ -257,5 +257,5 @@ def test_the_next_start_is_the_first_that_lies_ahead():
         booking("3", 10),
         booking("4", 20, terminal=True),
     )
-    assert phases.next_start(bookings, START + minutes(10)) == START + minutes(30)
-    assert phases.next_start(bookings, START + minutes(90)) is None
+    assert reservation.next_start(bookings, START + minutes(10)) == START + minutes(30)
+    assert reservation.next_start(bookings, START + minutes(90)) is None

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from tests.engine import strategies
 from tests.engine.worlds import START, Book, World, minutes, rule, ruleset
 from watcher import engine, model
-from watcher.engine import matching
+from watcher.engine.incidents import suppression
 
 NOC = ("noc", "mqtt")
 
@@ -210,7 +210,7 @@ def test_a_star_is_any_text(text, pattern, fits):
     scene = w.state.scene("vyvx/a", w.now)
     named = model.Matcher(name="labels.x", value=pattern)
     object.__setattr__(scene, "labels", {"x": text})
-    assert matching.fit([named], rule(), scene) is fits
+    assert suppression.fit([named], rule(), scene) is fits
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,7 +7,7 @@ import pytest
 from tests.engine.test_recorded import BLIND, alarm, read, watched
 from tests.engine.worlds import START, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
-from watcher.engine import sweeps
+from watcher.engine.backfill import schedule
 
 
 def asked(effects):
@@ -181,7 +181,7 @@ def test_only_so_many_are_asked_for_at_once():
     names = [f"n{number}" for number in range(20)]
     w.poll(seconds(1), **dict.fromkeys(names, "online"))
     first = wait(w, minutes(17))
-    assert len(first) == sweeps.AT_ONCE
+    assert len(first) == schedule.AT_ONCE
     more = asked(read(w, at=minutes(17), subject=first[0]))
     assert len(more) == 1
     assert more[0] not in first

@@ -4,7 +4,7 @@ import pytest
 
 from tests.engine.worlds import START, minutes, of_kind, rule, world
 from watcher import engine, model
-from watcher.engine import windows
+from watcher.engine.rules import thresholds
 
 LINE = {"utilization": None}
 
@@ -52,7 +52,7 @@ def state(w):
 )
 def test_p95_is_the_nearest_rank(count, rank):
     values = [float(number) for number in range(count, 0, -1)]
-    assert windows.p95(values) == rank
+    assert thresholds.p95(values) == rank
 
 
 @pytest.mark.parametrize(

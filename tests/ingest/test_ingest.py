@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.engine import worlds
-from watcher import clock as time
-from watcher import engine, ingest, model, ports
+from watcher import engine, model, ports
+from watcher.clock import Wakeup
+from watcher.daemon import ingest
 from watcher.metrics import Metrics
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -79,7 +80,7 @@ class Desk:
         self.clock = HandClock()
         self.ledger = Ledger()
         self.poller = Poller()
-        self.bell, self.delivery, self.jobs = time.Bell(), time.Bell(), time.Bell()
+        self.bell, self.delivery, self.jobs = Wakeup(), Wakeup(), Wakeup()
         self.health: list[model.SourceHealth] = []
         self.metrics = Metrics(version="1", sources=["vyvx", "evpl"], receivers=["noc"])
         ruleset = worlds.ruleset(*rules)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher import clock as time
 from watcher import jobs, model, ports
-from watcher.response import settings
+from watcher.clock import Wakeup
+from watcher.vendors import settings
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -180,7 +180,7 @@ class Scene:
     feed: Feed = field(default_factory=Feed)
     triage: Triage = field(default_factory=Triage)
     clock: StoppedClock = field(default_factory=StoppedClock)
-    inbox_bell: time.Bell = field(default_factory=time.Bell)
+    inbox_bell: Wakeup = field(default_factory=Wakeup)
     started: list[asyncio.Task[None]] = field(default_factory=list)
 
     def details(self, key: str = "vyvx/1") -> None:
@@ -212,7 +212,7 @@ class Scene:
             "orderers": {},
             "keys": settings.Diagnostics(),
             "clock": self.clock,
-            "bell": time.Bell(),
+            "bell": Wakeup(),
             "inbox_bell": self.inbox_bell,
         }
         return jobs.Jobs(**{**given, **changes})  # type: ignore[arg-type]  # fakes fit by shape

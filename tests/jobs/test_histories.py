@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.jobs.conftest import NOW
 from watcher import model, ports
-from watcher.jobs import histories
+from watcher.jobs import fetch
 
 SINCE = NOW - timedelta(minutes=15)
 
@@ -43,7 +43,7 @@ async def test_a_record_that_cannot_be_had_is_answered_with_the_reason(scene, er
 
 
 async def test_a_record_that_hangs_is_given_up(scene, monkeypatch):
-    monkeypatch.setattr(histories, "WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(fetch, "WITHIN", timedelta(milliseconds=20))
     scene.feed.record = None
     scene.history()
     scene.start()
@@ -66,12 +66,12 @@ async def test_details_pass_records_that_hang(scene):
     scene.details("vyvx/late")
     scene.start()
     await scene.shelf.until("details/vyvx/late")
-    assert len(scene.feed.reads) == histories.AT_ONCE
+    assert len(scene.feed.reads) == fetch.AT_ONCE
 
 
 async def test_failures_are_logged_once_until_it_works_again():
     feed = Vendor()
-    work = histories.Histories({"vyvx": feed}).pool().work
+    work = fetch.Histories({"vyvx": feed}).pool().work
     with capture_logs() as logs:
         for fault in (True, True, False, False, True):
             feed.fault = fault

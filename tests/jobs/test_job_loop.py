@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from watcher import clock, model
-from watcher.jobs import details, diagnoses, loop, work
-from watcher.response import settings
+from watcher import model
+from watcher.clock import Wakeup
+from watcher.jobs import diagnostics, fetch, runner, work
+from watcher.vendors import settings
 
 DONE = model.DiagnosisStatus.DONE
 FAILED = model.DiagnosisStatus.FAILED
@@ -48,7 +49,7 @@ async def test_details_that_cannot_be_had_are_answered_with_the_reason(scene, er
 
 
 async def test_details_that_hang_are_given_up(scene, monkeypatch):
-    monkeypatch.setattr(details, "DETAILS_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(fetch, "DETAILS_WITHIN", timedelta(milliseconds=20))
     scene.feed.answer = None
     scene.details()
     scene.start()
@@ -127,7 +128,7 @@ async def test_a_run_that_fails_says_so_and_is_not_repeated(scene, error):
 
 
 async def test_a_run_that_hangs_fails_within_its_time(scene, monkeypatch):
-    monkeypatch.setattr(diagnoses, "DRAW_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(diagnostics, "DRAW_WITHIN", timedelta(milliseconds=20))
     scene.triage.gate.clear()
     scene.diagnose()
     scene.start(keys=settings.Diagnostics(timeout=timedelta(0)))
@@ -155,12 +156,12 @@ async def test_diagnoses_run_side_by_side_up_to_the_limit_and_details_pass_them(
 
 
 async def test_a_freed_place_and_a_ring_are_used_at_once(scene, monkeypatch):
-    monkeypatch.setattr(loop, "LOOK_SECONDS", 3_600)
-    bell = clock.Bell()
-    for number in range(3 * details.DETAILS_AT_ONCE):
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 3_600)
+    bell = Wakeup()
+    for number in range(3 * fetch.DETAILS_AT_ONCE):
         scene.details(f"vyvx/{number}")
     scene.start(bell=bell)
-    await scene.shelf.until(f"details/vyvx/{3 * details.DETAILS_AT_ONCE - 1}")
+    await scene.shelf.until(f"details/vyvx/{3 * fetch.DETAILS_AT_ONCE - 1}")
     await settle()
     scene.details("vyvx/late")
     bell.ring()

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from watcher import clock, model, ports
-from watcher.response import settings
+from watcher import model, ports
+from watcher.clock import SystemClock
 from watcher.store import store
+from watcher.vendors import settings
 
 RUNNING = model.DiagnosisStatus.RUNNING
 DONE = model.DiagnosisStatus.DONE
@@ -17,7 +18,7 @@ SKIPPED = model.DiagnosisStatus.SKIPPED
 @pytest.fixture
 async def opened(tmp_path):
     url = f"sqlite:///{tmp_path / 'watcher.db'}"
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         yield opened
 
 

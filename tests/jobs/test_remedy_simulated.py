@@ -10,17 +10,18 @@ import pytest
 import stamina
 
 from tests.engine.worlds import DOWN, rule, ruleset
-from watcher import clock as time
-from watcher import engine, ingest, jobs, model, simulator
-from watcher.jobs import bandwidths
+from watcher import engine, jobs, model, simulator
+from watcher.clock import Wakeup
+from watcher.daemon import ingest
+from watcher.jobs import bandwidth
 from watcher.metrics import Metrics
-from watcher.response import bandwidth
-from watcher.response import settings as response_keys
 from watcher.simulator import scenario as script
-from watcher.sources import diff, kinds, settings
 from watcher.store import store
-from watcher.vendors import http, wire
-from watcher.vendors import settings as vendors_keys
+from watcher.vendors import catalog, poller, settings
+from watcher.vendors import settings as vendor_settings
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
+from watcher.vendors.internet_on_demand.source import BandwidthChanger
 
 WORLD = """
 world:
@@ -73,16 +74,16 @@ class Desk:
             customer_number=sim.credentials.lumen_customer_number,
             changes_per_day=per_day,
         )
-        self.source = kinds.build("iod", keys, account)
-        self.differ = diff.Differ("iod")
-        client = kinds.iod_dialect(keys, account)
-        self.orderer = bandwidth.BandwidthOrderer(client, customer=keys.customer, per_day=per_day)
+        self.source = catalog.build("iod", keys, account)
+        self.differ = poller.Differ("iod")
+        client = catalog.iod_dialect(keys, account)
+        self.orderer = BandwidthChanger(client, customer=keys.customer, per_day=per_day)
         plain = ruleset(rule(bandwidth=remedy, condition=DOWN))
         traits = engine.SourceTraits(
             name="iod", kind="internet_on_demand", blind_after=timedelta(minutes=3)
         )
         self.rules = replace(plain, sources={**plain.sources, "iod": traits})
-        self.bells = {name: time.Bell() for name in ("inbox", "delivery", "jobs")}
+        self.bells = {name: Wakeup() for name in ("inbox", "delivery", "jobs")}
         self.tasks = []
         self.writer = None
 
@@ -119,7 +120,7 @@ class Desk:
             examiner=None,
             qualifier=None,
             orderers={"iod": orderer or self.orderer},
-            keys=response_keys.Diagnostics(),
+            keys=vendor_settings.Diagnostics(),
             clock=self.hand,
             bell=self.bells["jobs"],
             inbox_bell=self.bells["inbox"],
@@ -193,7 +194,7 @@ async def sim(hand):
 
 @pytest.fixture
 async def account(sim, hand):
-    keys = vendors_keys.OAuth2Account(
+    keys = vendor_settings.OAuth2Account(
         kind="oauth2",
         token_url=sim.lumen_token_url,
         client_id=sim.credentials.lumen_client_id,
@@ -201,8 +202,8 @@ async def account(sim, hand):
         calls_per_second=10_000,
     )
     with stamina.set_testing(testing=True, attempts=1, cap=True):
-        async with wire.open_session() as session:
-            yield http.Account("lumen", keys, session, hand, NoMeter())
+        async with exchange.open_session() as session:
+            yield Account("lumen", keys, session, hand, NoMeter())
 
 
 @pytest.fixture
@@ -440,7 +441,7 @@ def claim(desk):
 async def test_a_frozen_daemon_that_was_relieved_orders_nothing(desk):
     await ask(desk)
     (job,) = await claim(desk)
-    frozen = bandwidths.Bandwidths(
+    frozen = bandwidth.Bandwidths(
         workshop=desk.opened, orderers={"iod": Frozen(desk)}, clock=desk.hand
     )
     await frozen.pool().work(job)
@@ -489,7 +490,7 @@ async def test_a_stop_hears_the_answer_to_the_order_in_hand(desk):
 
 
 async def test_a_stop_does_not_wait_for_an_answer_for_ever(desk, monkeypatch):
-    monkeypatch.setattr(bandwidths, "STOP_WITHIN", timedelta(milliseconds=20))
+    monkeypatch.setattr(bandwidth, "STOP_WITHIN", timedelta(milliseconds=20))
     await ask(desk)
     slow = Slow(desk.orderer)
     working = desk.work(slow)

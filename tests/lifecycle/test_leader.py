@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from tests.engine import worlds
 from tests.store import making
-from watcher import clock as time
-from watcher import engine, leader, model
+from watcher import engine, model
+from watcher.clock import SystemClock, Wakeup
+from watcher.daemon import leader
 from watcher.metrics import Metrics
-from watcher.sources import settings
 from watcher.store import store
+from watcher.vendors import settings
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -36,7 +37,7 @@ class Vendor:
 @asynccontextmanager
 async def leading(folder, *rules, kept=()):
     async with (
-        store.open(f"sqlite:///{folder / 'w.db'}", clock=time.SystemClock()) as database,
+        store.open(f"sqlite:///{folder / 'w.db'}", clock=SystemClock()) as database,
         asyncio.TaskGroup() as group,
     ):
         token = await database.lead("ops1")
@@ -47,11 +48,11 @@ async def leading(folder, *rules, kept=()):
             rules=worlds.ruleset(*rules),
             sources={"vyvx": Vendor()},
             keys={"vyvx": settings.VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
-            clock=time.SystemClock(),
+            clock=SystemClock(),
             metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
-            bell=time.Bell(),
-            delivery=time.Bell(),
-            jobs=time.Bell(),
+            bell=Wakeup(),
+            delivery=Wakeup(),
+            jobs=Wakeup(),
             health=lambda _: None,
         )
         assert token is not None

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
-from watcher import lifecycle, model
+from watcher import model
+from watcher.daemon import lifecycle
 
 
 def pulse(now: float, *, turned: float = 0, alive_until: float = 1_000) -> lifecycle.Pulse:

@@ -19,11 +19,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from tests.conftest import program
 from tests.receivers.mosquitto import Mosquitto
 from tests.receivers.test_mqtt import V5, V311, subscribed
-from watcher import clock as time
-from watcher import desk, model
-from watcher.receivers import requests, settings, topics
-from watcher.receivers.broker import Broker
-from watcher.receivers.commands import Commands
+from watcher import model
+from watcher.clock import SystemClock, Wakeup
+from watcher.operations.commands import CommandService
+from watcher.receivers import settings
+from watcher.receivers.mqtt import commands, connection
+from watcher.receivers.mqtt.commands import Commands
+from watcher.receivers.mqtt.connection import Broker
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text()
 ACK = {"incident": "w-7k3m", "by": "ada"}
@@ -71,10 +73,10 @@ async def mosquitto(tmp_path):
 @contextlib.asynccontextmanager
 async def obeying(shelf, port, *, instance="ops1", leads=True, per_minute=1_000, **keys):
     """A daemon's side, as app builds it."""
-    clock = time.SystemClock()
+    clock = SystemClock()
     keys = settings.Mqtt(host="127.0.0.1", port=port, **{"commands": True, **keys})
     broker = Broker(keys=keys, instance=instance, clock=clock, first_pause=0.02)
-    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=time.Bell(), clock=clock)
+    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
     tasks = []
     if keys.commands:
         orders = Commands(broker=broker, wishes=wishes, per_minute=per_minute)
@@ -350,20 +352,20 @@ async def test_a_broker_that_forbids_the_subscription_is_said_with_what_to_do(cl
 
 def test_where_only_watcher_speaks_nobody_has_an_answer():
     for topic in ("desk/1", "watcher/answers", "watcher/answers/1", "watchers/x"):
-        assert topics.takes_answers("watcher", topic), topic
+        assert connection.takes_answers("watcher", topic), topic
     for topic in ("", "watcher", "watcher/status", "watcher/answersx", "a/+", "#", "$SYS/a", "a\n"):
-        assert not topics.takes_answers("watcher", topic), topic
+        assert not connection.takes_answers("watcher", topic), topic
 
 
-@pytest.mark.parametrize("name", requests.FORMS)
+@pytest.mark.parametrize("name", commands.FORMS)
 def test_the_commands_of_the_page_are_read(name):
     [example] = re.findall(rf"-t watcher/commands/{name} .*?-m '(.*?)'", PAGE, re.DOTALL)
-    assert requests.read(name, example.encode()).by
+    assert commands.read(name, example.encode()).by
 
 
 def test_the_answer_of_the_page_is_what_is_published():
     [example] = re.findall(r"```json answer\n(.*?)```", PAGE, re.DOTALL)
-    read = msgspec.convert(json.loads(example), requests.Answer)
+    read = msgspec.convert(json.loads(example), commands.Answer)
     assert json.loads(msgspec.json.encode(read)) == json.loads(example)
 
 

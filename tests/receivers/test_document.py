@@ -9,20 +9,21 @@ import jsonschema
 import msgspec
 import pytest
 
-from watcher import document, model
-from watcher.receivers import requests, topics
+from watcher import model
+from watcher.operations import documents
+from watcher.receivers.mqtt import commands, connection
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))
 TYPES = {
-    "incident": document.IncidentDocument,
-    "event": document.EventDocument,
-    "source": document.SourceDocument,
+    "incident": documents.IncidentDocument,
+    "event": documents.EventDocument,
+    "source": documents.SourceDocument,
 }
 
 
 def check(instance, kind):
-    schema = document.schema(requests.TOPICS)
+    schema = documents.schema(commands.TOPICS)
     topic = {
         "incident": "PREFIX/incidents/ID",
         "event": "PREFIX/events",
@@ -45,12 +46,12 @@ def test_the_examples_of_the_page_are_what_is_published(kind):
 
 def test_the_page_names_every_topic_kind_and_status():
     for topic in (
-        topics.leader("PREFIX"),
+        connection.leader_topic("PREFIX"),
         "PREFIX/status/INSTANCE",
         "PREFIX/incidents/ID",
-        topics.events("PREFIX"),
+        connection.events_topic("PREFIX"),
         "PREFIX/incidents/ID/reports/RUN.pdf",
-        *requests.TOPICS,
+        *commands.TOPICS,
         "PREFIX/sources/NAME",
     ):
         assert f"`{topic}`" in PAGE
@@ -62,17 +63,17 @@ def test_an_incident_and_its_events_keep_to_the_schema(story):
     story.diagnose()
     story.resolve()
     dossier = story.dossier()
-    written = json.loads(document.incident(dossier).encode())
+    written = json.loads(documents.incident(dossier).encode())
     check(written, "incident")
     assert written["alerts"][0]["from"] == "offline"
     assert written["resolved_at"] == "2026-11-21T03:40:22.125Z"
     for entry in dossier.timeline:
-        check(json.loads(document.event(dossier.incident, entry).encode()), "event")
+        check(json.loads(documents.event(dossier.incident, entry).encode()), "event")
 
 
 def test_a_sources_health_keeps_to_the_schema():
     health = model.SourceHealth(source="vyvx")
-    written = json.loads(document.source(health).encode())
+    written = json.loads(documents.source(health).encode())
     check(written, "source")
     # Since when it is seen again matters to the engine alone.
     assert set(written) | {"seen_since"} == {one.name for one in fields(model.SourceHealth)}
@@ -80,8 +81,11 @@ def test_a_sources_health_keeps_to_the_schema():
 
 def test_text_that_is_no_unicode_does_not_stop_a_document(story):
     story.change(title="half a pair: \ud83d")
-    assert json.loads(document.incident(story.dossier()).encode())["title"] == "half a pair: ?"
+    assert json.loads(documents.incident(story.dossier()).encode())["title"] == "half a pair: ?"
 
 
 def test_a_topics_part_has_only_what_every_subscriber_takes():
-    assert topics.report("watcher", "a/+#b\u00fc", "") == "watcher/incidents/a___b_/reports/_.pdf"
+    assert (
+        connection.report_topic("watcher", "a/+#b\u00fc", "")
+        == "watcher/incidents/a___b_/reports/_.pdf"
+    )

@@ -19,9 +19,10 @@ from tests.ports import free_port
 from tests.receivers.mosquitto import Mosquitto, certificates
 from tests.receivers.story import BEGIN, Drawer
 from watcher import model
-from watcher.receivers import mqtt_client, settings
-from watcher.receivers.broker import Broker
-from watcher.receivers.mqtt import MqttReceiver
+from watcher.receivers import settings
+from watcher.receivers.mqtt.client import Client, is_taken_over
+from watcher.receivers.mqtt.connection import Broker
+from watcher.receivers.mqtt.receiver import MqttReceiver
 
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 DOCUMENT = "watcher/incidents/w-7k3m"
@@ -277,12 +278,12 @@ async def test_two_daemons_with_one_client_id_are_a_clear_error(drawer, clock, m
 
 def test_a_broker_that_names_the_reason_of_a_take_over_is_believed_at_once():
     reason = ReasonCode(PacketTypes.DISCONNECT, identifier=142)
-    assert mqtt_client.is_taken_over(aiomqtt.MqttCodeError(reason))
-    assert not mqtt_client.is_taken_over(aiomqtt.MqttError("lost"))
+    assert is_taken_over(aiomqtt.MqttCodeError(reason))
+    assert not is_taken_over(aiomqtt.MqttError("lost"))
 
 
 async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(caplog):
-    client = mqtt_client.Client("127.0.0.1", 1)
+    client = Client("127.0.0.1", 1)
     ours, theirs = socket.socketpair()
     paho = SimpleNamespace(want_write=lambda: True, loop_write=lambda: None)
     client._on_socket_register_write(paho, None, ours)

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.receivers.story import BEGIN, Story
-from watcher import document, model
-from watcher.receivers import render, thread, words
+from watcher import model
+from watcher.operations import documents
+from watcher.receivers.slack import blocks, thread
+from watcher.receivers.slack.message import render_parent
 
 NOW = BEGIN + timedelta(seconds=3)
 RED, GREEN = "\N{LARGE RED CIRCLE}", "\N{LARGE GREEN CIRCLE}"
@@ -24,7 +26,7 @@ def shown(message):
 
 
 def test_a_new_incident_reads_in_the_order_of_need(story):
-    message = render.parent(story.dossier(), now=NOW, mention="<!here>")
+    message = render_parent(story.dossier(), now=NOW, mention="<!here>")
     assert shown(message) == [
         ("header", f"{RED} NYC Arena uplink is offline: likely lumen side"),
         (
@@ -66,8 +68,8 @@ def buttons(message):
 
 
 def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
-    assert buttons(render.parent(story.dossier(), now=NOW)) == []
-    assert buttons(render.parent(story.dossier(), now=NOW, buttons=True)) == [
+    assert buttons(render_parent(story.dossier(), now=NOW)) == []
+    assert buttons(render_parent(story.dossier(), now=NOW, buttons=True)) == [
         ("Acknowledge", "acknowledge", "w-7k3m"),
         ("Silence 1 h", "silence", "w-7k3m"),
         ("Run diagnostics", "diagnose", "w-7k3m"),
@@ -75,7 +77,7 @@ def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
     ]
     story.diagnose()
     story.change(status=model.IncidentStatus.ACKNOWLEDGED)
-    again = buttons(render.parent(story.dossier(), now=NOW, buttons=True))
+    again = buttons(render_parent(story.dossier(), now=NOW, buttons=True))
     assert [words for words, _, _ in again] == [
         "Take over",
         "Silence 1 h",
@@ -83,7 +85,7 @@ def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
         "Carrier packet",
     ]
     story.resolve()
-    assert buttons(render.parent(story.dossier(), now=NOW, buttons=True)) == []
+    assert buttons(render_parent(story.dossier(), now=NOW, buttons=True)) == []
 
 
 def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
@@ -97,7 +99,7 @@ def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
             proposed_at=BEGIN,
         )
     )
-    message = render.parent(story.dossier(), now=NOW, buttons=True)
+    message = render_parent(story.dossier(), now=NOW, buttons=True)
     assert buttons(message)[-2:] == [
         ("Approve 2 Gbps", "approve", "w-7k3m"),
         ("Refuse", "refuse", "w-7k3m"),
@@ -107,19 +109,19 @@ def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
         "77 is raised from 500 Mbps to 2 Gbps. The carrier charges for it."
     )
     story.change(remedy=replace(story.incident.remedy, status=model.RemedyStatus.PENDING))
-    assert len(buttons(render.parent(story.dossier(), now=NOW, buttons=True))) == 4
+    assert len(buttons(render_parent(story.dossier(), now=NOW, buttons=True))) == 4
 
 
 def test_an_incident_about_no_subject_can_only_be_taken(story):
     nothing = replace(story.dossier(), alerts=())
-    (button,) = buttons(render.parent(nothing, now=NOW, buttons=True))
+    (button,) = buttons(render_parent(nothing, now=NOW, buttons=True))
     assert button == ("Acknowledge", "acknowledge", "w-7k3m")
 
 
 def test_a_run_that_came_too_soon_does_not_hide_what_was_found(story):
     story.diagnose()
     story.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
-    text = shown(render.parent(story.dossier(), now=NOW))[2][1]
+    text = shown(render_parent(story.dossier(), now=NOW))[2][1]
     assert "Loss of light at NYCMNY54" in text
     assert "too soon" not in text
 
@@ -131,7 +133,7 @@ def test_triage_and_the_person_who_took_it_are_added(story):
         acknowledged_at=BEGIN + timedelta(minutes=1),
         status=model.IncidentStatus.ACKNOWLEDGED,
     )
-    blocks = shown(render.parent(story.dossier(), now=NOW))
+    blocks = shown(render_parent(story.dossier(), now=NOW))
     assert blocks[1][1].endswith("\nAcknowledged by *Ana* at 03:11:22 UTC")
     assert blocks[2] == (
         "section",
@@ -148,7 +150,7 @@ def test_triage_and_the_person_who_took_it_are_added(story):
 
 def test_when_it_is_over_it_is_green_and_calls_nobody(story):
     story.resolve()
-    message = render.parent(story.dossier(), now=BEGIN + timedelta(hours=1), mention="<!here>")
+    message = render_parent(story.dossier(), now=BEGIN + timedelta(hours=1), mention="<!here>")
     blocks = shown(message)
     assert blocks[0] == (
         "header",
@@ -177,7 +179,7 @@ def test_when_it_is_over_it_is_green_and_calls_nobody(story):
 )
 def test_the_booked_window_says_how_much_is_left(story, minutes, left):
     now = BEGIN.replace(second=50) + timedelta(minutes=minutes)
-    text = shown(render.parent(story.dossier(), now=now))[1][1]
+    text = shown(render_parent(story.dossier(), now=now))[1][1]
     assert left in text
 
 
@@ -186,10 +188,10 @@ def test_a_figure_is_told_with_its_metric_and_limit(story):
     story.timeline[0] = replace(
         story.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
     )
-    text = shown(render.parent(story.dossier(), now=NOW))[1][1]
+    text = shown(render_parent(story.dossier(), now=NOW))[1][1]
     assert "*utilization (p95 over 24 h) is 92.5, at or above 80*\n" in text
     story.alert = replace(story.alert, value=95.25)
-    text = shown(render.parent(story.dossier(), now=NOW))[1][1]
+    text = shown(render_parent(story.dossier(), now=NOW))[1][1]
     assert "is 92.5, at or above 80*, now *95.25*\n" in text
 
 
@@ -198,7 +200,7 @@ def test_several_subjects_are_counted_and_the_first_are_listed(story):
         replace(story.alert, subject=f"vyvx/{number}", name=f"Feed {number}")
         for number in range(25)
     ]
-    blocks = shown(render.parent(story.dossier(*alerts), now=NOW))
+    blocks = shown(render_parent(story.dossier(*alerts), now=NOW))
     assert blocks[1][1].startswith("*25 subjects* of vyvx: 25 firing")
     lines = blocks[2][1].splitlines()
     assert lines[0] == "\N{BULLET} Feed 0: *offline* since 03:10:22 UTC"
@@ -208,7 +210,7 @@ def test_several_subjects_are_counted_and_the_first_are_listed(story):
 def test_a_blind_source_is_said_first_hand(story):
     story.change(flags=("blind",))
     assert "cannot be seen now: this is last known" in str(
-        render.parent(story.dossier(), now=NOW).blocks
+        render_parent(story.dossier(), now=NOW).blocks
     )
 
 
@@ -223,7 +225,7 @@ def test_a_blind_source_is_said_first_hand(story):
 )
 def test_how_a_diagnosis_ended_is_said(story, status, words_):
     story.diagnose(status=status, message="no answer", report=None, findings=(), actions=())
-    assert words_ in shown(render.parent(story.dossier(), now=NOW))[2][1]
+    assert words_ in shown(render_parent(story.dossier(), now=NOW))[2][1]
 
 
 def test_an_entry_is_one_line_and_a_late_one_says_both_times(story):
@@ -252,7 +254,7 @@ def test_hostile_text_is_inert(story):
     story.alert = replace(story.alert, name=hostile, to=hostile, from_=hostile)
     story.change(title=hostile, summary=hostile, runbook="javascript:alert(1)|x>")
     story.grow(model.EntryKind.NOTED, hostile, by=hostile)
-    parent = render.parent(story.dossier(), now=NOW)
+    parent = render_parent(story.dossier(), now=NOW)
     reply = thread.reply(story.dossier(), [story.timeline[-1]], now=NOW)
     for text in (parent.text, reply.text, *(t for kind, t in shown(parent) if kind != "header")):
         assert "<!channel>" not in text
@@ -263,9 +265,9 @@ def test_hostile_text_is_inert(story):
 
 def test_what_may_have_been_posted_before_says_so_even_behind_a_long_title(story):
     story.change(title="x" * 500)
-    message = render.parent(story.dossier(), now=NOW, duplicate=True)
+    message = render_parent(story.dossier(), now=NOW, duplicate=True)
     assert message.blocks[0]["text"]["text"].endswith(" (possible duplicate)")
-    assert len(message.blocks[0]["text"]["text"]) <= words.HEADER
+    assert len(message.blocks[0]["text"]["text"]) <= blocks.HEADER
 
 
 def test_many_entries_are_one_digest_of_the_newest(story):
@@ -309,7 +311,7 @@ def test_slacks_limits_are_never_met(text, times, many):
     alerts = [replace(story.alert, subject=f"vyvx/{n}") for n in range(200)] if many else []
     dossier = story.dossier(*alerts)
     messages = [
-        render.parent(dossier, now=NOW, mention="<!here>", duplicate=True),
+        render_parent(dossier, now=NOW, mention="<!here>", duplicate=True),
         thread.reply(dossier, [story.timeline[1]], now=NOW, mention="<!here>"),
         thread.reply(dossier, story.timeline, now=NOW, mention="<!here>", duplicate=True),
     ]
@@ -328,7 +330,7 @@ def test_what_could_be_ordered_is_a_reply_and_an_event():
     dossier, entry = story.dossier(), story.timeline[-1]
     assert thread.is_posted(entry)
     assert "a backup at 1 Main St: Fiber" in thread.reply(dossier, [entry], now=BEGIN).text
-    event = document.event(story.incident, entry)
+    event = documents.event(story.incident, entry)
     assert (event.kind, event.text) == ("alternatives", entry.text)
 
 
@@ -386,14 +388,14 @@ def test_a_proposal_is_told_with_the_command_to_copy(story):
 )
 def test_the_parent_says_how_the_bandwidth_is(story, changes, line):
     story.change(remedy=replace(REMEDY, **changes))
-    message = render.parent(story.dossier(), now=NOW)
+    message = render_parent(story.dossier(), now=NOW)
     assert ("section", line) in shown(message)
 
 
 def test_programs_read_how_the_bandwidth_is(story):
     story.change(remedy=REMEDY)
-    told = document.incident(story.dossier()).remedy
+    told = documents.incident(story.dossier()).remedy
     assert (told.connection, told.status, told.approve) == ("iod/77133831778", "proposed", APPROVE)
     story.change(remedy=replace(REMEDY, status=model.RemedyStatus.APPLIED, approved_by="ann"))
-    told = document.incident(story.dossier()).remedy
+    told = documents.incident(story.dossier()).remedy
     assert (told.status, told.approve, told.approved_by) == ("applied", None, "ann")

@@ -15,7 +15,7 @@ from tests.receivers.fake_slack import CHANNEL, FakeSlack
 from tests.receivers.story import BEGIN, PowerCutError
 from watcher import model
 from watcher.receivers import settings
-from watcher.receivers.slack import SlackReceiver
+from watcher.receivers.slack.receiver import SlackReceiver
 
 
 @pytest.fixture(autouse=True)

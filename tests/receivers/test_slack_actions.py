@@ -8,9 +8,13 @@ import aiohttp
 import pytest
 import structlog
 
-from watcher import clock as time
-from watcher import desk, model, simulator
-from watcher.receivers import render, settings, slack_actions, slack_socket
+from watcher import model, simulator
+from watcher.clock import SystemClock, Wakeup
+from watcher.operations.commands import CommandService
+from watcher.receivers import settings
+from watcher.receivers.slack import interactions
+from watcher.receivers.slack.message import render_parent
+from watcher.receivers.slack.socket import SlackSocket
 
 
 class Shelf:
@@ -61,10 +65,10 @@ def shelf(story):
 @asynccontextmanager
 async def listening(slack, session, shelf, **keys):
     """Run the actions; a message with buttons stands in the channel."""
-    clock, known = time.SystemClock(), slack.credentials
-    wishes = desk.Desk(library=shelf, inbox=shelf, ingest=time.Bell(), clock=clock)
+    clock, known = SystemClock(), slack.credentials
+    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
     token = keys.pop("app_token", known.slack_app_token)
-    actions = slack_actions.SlackActions(
+    actions = interactions.SlackActions(
         keys=settings.Slack(app_token=token, api_url=slack.slack_api_url, **keys),
         channels=[known.slack_channel],
         session=session,
@@ -88,7 +92,7 @@ class Person:
     def __init__(self, slack, session, shelf):
         self.slack = slack
         self.session = session
-        message = render.parent(shelf.known, now=time.SystemClock().now(), buttons=True)
+        message = render_parent(shelf.known, now=SystemClock().now(), buttons=True)
         self.channel = slack.credentials.slack_channel
         posted = slack.workspace.post(
             self.channel, {"text": message.text, "blocks": message.blocks}
@@ -193,7 +197,7 @@ async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, 
         (command,) = await stepped(shelf)
         said = command.silence
         assert " ".join(map(str, said.matchers)) == "rule=vyvx-service-down subject=vyvx/1234567"
-        assert (said.end - said.begin, said.by) == (slack_actions.SILENCE, "ann")
+        assert (said.end - said.begin, said.by) == (interactions.SILENCE, "ann")
         _, reply = await until(
             lambda: len(found := slack.workspace.thread(person.channel, person.ts)) > 1 and found
         )
@@ -303,9 +307,7 @@ async def test_what_cannot_be_taken_is_not_acknowledged(session):
         async def send_json(self, body):
             sent.append(body)
 
-    socket = slack_socket.SlackSocket(
-        api=None, session=session, take=lambda _: False, clock=time.SystemClock()
-    )
+    socket = SlackSocket(api=None, session=session, take=lambda _: False, clock=SystemClock())
     await socket._hear('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
     assert not sent
     socket._take = lambda _: True

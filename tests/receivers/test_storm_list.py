@@ -11,8 +11,9 @@ from aiohttp import test_utils
 from tests.receivers.fake_slack import CHANNEL, FakeSlack
 from tests.receivers.story import BEGIN, PowerCutError
 from watcher import model
-from watcher.receivers import roster, settings
-from watcher.receivers.slack import SlackReceiver
+from watcher.receivers import settings
+from watcher.receivers.slack import files
+from watcher.receivers.slack.receiver import SlackReceiver
 
 
 @pytest.fixture
@@ -75,6 +76,6 @@ async def test_other_incidents_bring_no_list(slack, receiver, drawer):
 
 def test_a_cell_is_never_a_formula(story):
     hostile = replace(story.alert, name="=cmd()", to="@x", from_="+1")
-    _, row = read(roster.csv_of([hostile]))
+    _, row = read(files.csv_of([hostile]))
     assert row[1] == "'=cmd()"
     assert row[4:6] == ["'+1", "'@x"]

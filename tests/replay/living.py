@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from watcher import adapters, engine, ingest, model, settings
-from watcher import clock as time
+from watcher import engine, model, settings
+from watcher.clock import Wakeup
+from watcher.daemon import factories, ingest
 from watcher.metrics import Metrics
 from watcher.store import store
 
@@ -93,7 +94,7 @@ class Home:
         )
 
     async def _live(self, events: Sequence[tuple[float, object]]) -> list[model.Incident]:
-        rules, clock = adapters.read_rules(settings.load(self.config)), Clock()
+        rules, clock = factories.read_rules(settings.load(self.config)), Clock()
         clock.at = START + timedelta(seconds=events[0][0])
         async with store.open(self.url, clock=clock) as database:
             token = await database.lead("test")
@@ -113,9 +114,9 @@ class Home:
                 pollers={"vyvx": Poller(self)},
                 clock=clock,
                 metrics=Metrics(version="1", sources=["vyvx"], receivers=["mqtt"]),
-                bell=time.Bell(),
-                delivery=time.Bell(),
-                jobs=time.Bell(),
+                bell=Wakeup(),
+                delivery=Wakeup(),
+                jobs=Wakeup(),
                 health=lambda _: None,
             )
             async with asyncio.TaskGroup() as group:

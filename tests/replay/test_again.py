@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.engine import strategies, test_drive
 from tests.engine.worlds import START, minutes, rule, ruleset, seconds
 from watcher import engine, model, ports
-from watcher.replay import again
+from watcher.replay import replay as again
 
 LAW = settings(max_examples=80, deadline=None)
 JUST_AFTER = timedelta(microseconds=1)

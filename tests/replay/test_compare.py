@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model
-from watcher.replay import compare, words
-from watcher.replay.again import Told
+from watcher.replay import compare
+from watcher.replay.replay import Told
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 END = START + timedelta(days=7)
@@ -75,7 +75,7 @@ def test_one_that_is_still_open_meets_whatever_comes_later():
 def test_the_differences_are_lines_and_the_rest_are_figures():
     old = [told(0), told(100), told(300, group="vyvx/b")]
     new = [told(2, messages=3), told(100), told(400, group="vyvx/c", lasts=None)]
-    assert list(words.compared(old, new, START, END)) == [
+    assert list(compare.compared(old, new, START, END)) == [
         f"2026-11-21 03:02:00  later by 2 min, {NOISIER}: down  vyvx/a is offline  (vyvx/a, 5 min)",
         "2026-11-21 08:00:00  lost: down  vyvx/b is offline  (vyvx/b, 5 min)",
         "2026-11-21 09:40:00  gained: down  vyvx/c is offline  (vyvx/c, still open)",
@@ -86,12 +86,12 @@ def test_the_differences_are_lines_and_the_rest_are_figures():
 
 
 def test_equal_rules_differ_in_nothing():
-    lines = list(words.compared([told(0)], [told(0)], START, END))
+    lines = list(compare.compared([told(0)], [told(0)], START, END))
     assert lines[0] == "incidents: 1 same"
 
 
 def test_one_ruleset_is_told_message_by_message():
-    lines = list(words.told([told(0, messages=1)], START, END))
+    lines = list(compare.told([told(0, messages=1)], START, END))
     assert lines == [
         "2026-11-21 03:00:00  critical  w-down-vyvx/a-0  down  vyvx/a is offline: message 0",
         "these rules: 1 incidents, 1 messages that people must notice, 0.1 pages per day",

@@ -9,8 +9,9 @@ from aiohttp.test_utils import TestServer as Server
 
 from tests.engine.worlds import START, minutes, rule, ruleset
 from tests.replay.living import Home
-from watcher import cli, clock, model
-from watcher.replay import again, history
+from watcher import cli, model
+from watcher.clock import SystemClock
+from watcher.replay import replay
 
 DAY = timedelta(days=1)
 
@@ -22,7 +23,7 @@ def alarm(state, start, end=None):
 
 
 def states(*alarms):
-    found = history.records("vyvx/1", alarms, None, START)
+    found = replay.records("vyvx/1", alarms, None, START)
     return [
         ((record.at - START) / minutes(1), record.what.seen[0].fields["state"]) for record in found
     ][1:]
@@ -55,8 +56,8 @@ def test_what_lasts_since_before_or_until_now_is_there():
 
 
 def test_what_was_bad_at_the_beginning_has_come_from_good():
-    replayed = again.Replay(ruleset(rule()), since=START)
-    for record in history.records("vyvx/1", [alarm("offline", -5)], None, START):
+    replayed = replay.Replay(ruleset(rule()), since=START)
+    for record in replay.records("vyvx/1", [alarm("offline", -5)], None, START):
         replayed.take(record)
     (one,) = replayed.finish(START + minutes(1))
     assert one.incident.opened_at == START
@@ -64,14 +65,14 @@ def test_what_was_bad_at_the_beginning_has_come_from_good():
 
 @pytest.mark.parametrize("name", ["1", "vyvx/1"])
 def test_a_service_is_named_with_or_without_its_source(name):
-    assert history.key_of(name, ruleset()) == "vyvx/1"
+    assert replay.key_of(name, ruleset()) == "vyvx/1"
     with pytest.raises(model.PermanentError, match="write SOURCE/ID; there is vyvx"):
-        history.key_of("evpl/1", ruleset())
+        replay.key_of("evpl/1", ruleset())
 
 
 @pytest.mark.parametrize("known", [True, False])
 async def test_the_verb_asks_the_vendor(tmp_path, monkeypatch, capsys, known):
-    home, now = Home(tmp_path), clock.SystemClock().now().replace(microsecond=0)
+    home, now = Home(tmp_path), SystemClock().now().replace(microsecond=0)
     interval = {"start": (now - DAY).isoformat(), "end": (now - DAY + minutes(5)).isoformat()}
     events = [{"interval": interval, "state": "offline", "message": "TS Loss"}]
 

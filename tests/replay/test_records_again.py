@@ -4,8 +4,10 @@ import asyncio
 
 from tests.engine.worlds import START, seconds
 from tests.replay.living import Home
-from watcher import adapters, clock, model, ports, settings
-from watcher.replay import again
+from watcher import model, ports, settings
+from watcher.clock import SystemClock
+from watcher.daemon import factories
+from watcher.replay import replay
 from watcher.store import store
 
 
@@ -25,14 +27,14 @@ def unscheduled(at):
 
 def journal(home):
     async def records():
-        async with store.open(home.url, clock=clock.SystemClock()) as opened:
+        async with store.open(home.url, clock=SystemClock()) as opened:
             return [record async for record in opened.records(START)]
 
     return asyncio.run(records())
 
 
 def replayed(home, until):
-    again_ = again.Replay(adapters.read_rules(settings.load(home.config)), since=START)
+    again_ = replay.Replay(factories.read_rules(settings.load(home.config)), since=START)
     for record in journal(home):
         again_.take(record)
     again_.finish(START + seconds(until))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher import model
-from watcher.model import comparison
+from watcher.model import diagnoses
 
 BEFORE = model.Diagnosis(
     run="1",
@@ -31,7 +31,7 @@ def test_what_changed_appeared_and_went_is_told():
         disposition="No trouble found",
         findings=("Power at site: Passed", "Transport: Passed", "Interface: Up", "A remark"),
     )
-    assert comparison.compare(BEFORE, after) == comparison.Comparison(
+    assert diagnoses.compare(BEFORE, after) == diagnoses.Comparison(
         disposition=("Transport fault", "No trouble found"),
         changed=(("Transport: Failed, no light", "Transport: Passed"),),
         appeared=("Interface: Up",),
@@ -42,14 +42,14 @@ def test_what_changed_appeared_and_went_is_told():
 @pytest.mark.covers("diag/compare")
 def test_the_same_findings_in_another_order_are_the_same():
     after = replace(BEFORE, run="2", findings=BEFORE.findings[::-1], message="no preview")
-    found = comparison.compare(BEFORE, after)
+    found = diagnoses.compare(BEFORE, after)
     assert found is not None
     assert found.is_same
 
 
 def test_a_run_without_a_pdf_is_compared_too():
     after = replace(BEFORE, status=model.DiagnosisStatus.NO_REPORT, findings=())
-    found = comparison.compare(BEFORE, after)
+    found = diagnoses.compare(BEFORE, after)
     assert found is not None
     assert found.gone == BEFORE.findings
 
@@ -65,18 +65,18 @@ def test_a_run_without_a_pdf_is_compared_too():
 )
 def test_a_run_that_said_nothing_is_not_compared(status):
     silent = replace(BEFORE, status=status, findings=())
-    assert comparison.compare(BEFORE, silent) is None
-    assert comparison.compare(silent, BEFORE) is None
+    assert diagnoses.compare(BEFORE, silent) is None
+    assert diagnoses.compare(silent, BEFORE) is None
 
 
 def test_two_services_are_not_compared():
-    assert comparison.compare(BEFORE, replace(BEFORE, service_id="SVC2")) is None
+    assert diagnoses.compare(BEFORE, replace(BEFORE, service_id="SVC2")) is None
 
 
 def test_a_name_that_stands_twice_is_not_paired():
     before = replace(BEFORE, findings=("Interface: Up", "Interface: Down"))
     after = replace(BEFORE, findings=("Interface: Up", "Interface: Flapping"))
-    found = comparison.compare(before, after)
+    found = diagnoses.compare(before, after)
     assert found is not None
     assert (found.changed, found.appeared, found.gone) == (
         (),
@@ -92,7 +92,7 @@ LINES = st.lists(
 
 @given(LINES, LINES)
 def test_what_is_told_leads_from_one_run_to_the_other(old, new):
-    found = comparison.compare(replace(BEFORE, findings=old), replace(BEFORE, findings=new))
+    found = diagnoses.compare(replace(BEFORE, findings=old), replace(BEFORE, findings=new))
     assert found is not None
     lost = set(found.gone) | {before for before, _ in found.changed}
     won = set(found.appeared) | {after for _, after in found.changed}

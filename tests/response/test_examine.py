@@ -11,9 +11,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from watcher import clock, model
-from watcher.response import drawing, examine, settings
-from watcher.vendors import diagnostics, http, wire
+from watcher import model
+from watcher.clock import SystemClock
+from watcher.vendors import settings
+from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
 
 
 class Unmetered:
@@ -53,11 +57,11 @@ async def make_examiner(vendor):
             app = web.Application(client_max_size=0)
             app.router.add_get("/ServiceAssurance/v2/Diagnostics/service/detail", vendor.detail)
             server = await stack.enter_async_context(TestServer(app))
-            session = await stack.enter_async_context(wire.open_session())
-            account = http.Account("", None, session, clock.SystemClock(), Unmetered())
+            session = await stack.enter_async_context(exchange.open_session())
+            account = Account("", None, session, SystemClock(), Unmetered())
             keys = settings.Diagnostics(base_url=str(server.make_url("")), timeout=within)
-            client = diagnostics.Client(account, keys.base_url, timeout=timedelta(seconds=10))
-            return examine.DiagnosticsExaminer(client, keys, drawing.Easel())
+            client = DiagnosticsClient(account, keys.base_url, timeout=timedelta(seconds=10))
+            return DiagnosticsRunner(client, keys, PdfPreviewer())
 
         yield make
 
@@ -160,17 +164,17 @@ class HeldBack:
     def __init__(self, times: int, delay: float) -> None:
         self.left, self.delay = times, delay
 
-    async def detail(self, service_id: str) -> diagnostics.Answer:
+    async def detail(self, service_id: str) -> Answer:
         if self.left:
             self.left -= 1
             raise model.HeldBackError("not asked", delay=self.delay)
-        return diagnostics.Answer(raw=b"{}", content={"data": [{"disposition": "fine"}]})
+        return Answer(raw=b"{}", content={"data": [{"disposition": "fine"}]})
 
 
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
     client = HeldBack(2, delay=0.01)
-    examiner = examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
+    examiner = DiagnosticsRunner(client, settings.Diagnostics(), PdfPreviewer())
     found = await examiner.examine(run="r1", service_id="SVC1")
     assert (found.disposition, client.left) == ("fine", 0)
 
@@ -178,6 +182,6 @@ async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_whose_turn_comes_too_late_says_why():
     client = HeldBack(1, delay=3600)
-    examiner = examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
+    examiner = DiagnosticsRunner(client, settings.Diagnostics(), PdfPreviewer())
     with pytest.raises(model.HeldBackError, match="not asked"):
         await examiner.examine(run="r1", service_id="SVC1")

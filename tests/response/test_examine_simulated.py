@@ -6,10 +6,14 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from watcher import clock, model, simulator
-from watcher.response import drawing, examine, settings
-from watcher.vendors import diagnostics, http, wire
-from watcher.vendors import settings as vendors_keys
+from watcher import model, simulator
+from watcher.clock import SystemClock
+from watcher.vendors import settings
+from watcher.vendors import settings as vendor_settings
+from watcher.vendors.diagnostics.client import DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
 
 DONE = model.DiagnosisStatus.DONE
 NO_REPORT = model.DiagnosisStatus.NO_REPORT
@@ -28,20 +32,20 @@ async def lumen(**service):
     whole = simulator.load("outage").model_dump(by_alias=True, exclude_unset=True)
     whole["world"]["diagnostics"]["services"]["SVC1"].update(takes="0s", **service)
     scenario = simulator.Scenario.model_validate(whole)
-    system = clock.SystemClock()
+    system = SystemClock()
     async with (
         simulator.Simulator(scenario, system, with_broker=False) as sim,
-        wire.open_session() as session,
+        exchange.open_session() as session,
     ):
-        keys = vendors_keys.OAuth2Account(
+        keys = vendor_settings.OAuth2Account(
             kind="oauth2",
             token_url=sim.lumen_token_url,
             client_id=sim.credentials.lumen_client_id,
             client_secret=SecretStr(sim.credentials.lumen_client_secret),
         )
-        account = http.Account("lumen", keys, session, system, Unmetered())
-        client = diagnostics.Client(account, sim.lumen_url, timeout=timedelta(seconds=20))
-        yield sim, examine.DiagnosticsExaminer(client, settings.Diagnostics(), drawing.Easel())
+        account = Account("lumen", keys, session, system, Unmetered())
+        client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=20))
+        yield sim, DiagnosticsRunner(client, settings.Diagnostics(), PdfPreviewer())
 
 
 @pytest.mark.covers("diag/detail")

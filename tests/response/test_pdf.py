@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.response import pdf
+from watcher.vendors.diagnostics.report import (
+    MAX_BYTES,
+    UnusableError,
+    decode_pdf,
+    describe_pdf,
+    pdf_filename,
+)
 
 CONTENT = b"%PDF-1.4\n\xfb\xff\xbe\x00 body"
 ENCODED = base64.b64encode(CONTENT).decode()
@@ -30,22 +36,22 @@ ENCODED = base64.b64encode(CONTENT).decode()
     ],
 )
 def test_every_way_of_writing_base64_is_decoded(text):
-    assert pdf.decode(text) == CONTENT
+    assert decode_pdf(text) == CONTENT
 
 
 @given(st.binary(max_size=200))
 def test_whatever_was_encoded_comes_back_byte_for_byte(tail):
     content = b"%PDF-" + tail
     assert (
-        pdf.decode("data:application/pdf;base64," + base64.b64encode(content).decode()) == content
+        decode_pdf("data:application/pdf;base64," + base64.b64encode(content).decode()) == content
     )
 
 
 @given(st.text())
 def test_any_text_is_a_pdf_or_a_sentence(text):
     try:
-        assert pdf.decode(text).startswith(b"%PDF-")
-    except pdf.UnusableError as error:
+        assert decode_pdf(text).startswith(b"%PDF-")
+    except UnusableError as error:
         assert str(error)  # noqa: PT017 - either outcome is right, but nothing else may be raised
 
 
@@ -62,25 +68,25 @@ def test_any_text_is_a_pdf_or_a_sentence(text):
     ],
 )
 def test_what_is_no_pdf_is_said_in_words(text, sentence):
-    with pytest.raises(pdf.UnusableError, match=sentence):
-        pdf.decode(text)
+    with pytest.raises(UnusableError, match=sentence):
+        decode_pdf(text)
 
 
 @pytest.mark.covers("diag/huge")
 def test_ten_megabytes_are_accepted_and_one_byte_more_is_not():
-    largest = CONTENT + b"0" * (pdf.MAX_BYTES - len(CONTENT))
-    assert pdf.decode(base64.b64encode(largest).decode()) == largest
-    with pytest.raises(pdf.UnusableError, match="larger than 10 MB"):
-        pdf.decode(base64.b64encode(largest + b"0").decode())
+    largest = CONTENT + b"0" * (MAX_BYTES - len(CONTENT))
+    assert decode_pdf(base64.b64encode(largest).decode()) == largest
+    with pytest.raises(UnusableError, match="larger than 10 MB"):
+        decode_pdf(base64.b64encode(largest + b"0").decode())
 
 
 def test_a_text_far_beyond_the_cap_is_refused_before_it_is_copied():
-    with pytest.raises(pdf.UnusableError, match="larger than 10 MB"):
-        pdf.decode("A" * (pdf.MAX_BYTES * 2 + 1))
+    with pytest.raises(UnusableError, match="larger than 10 MB"):
+        decode_pdf("A" * (MAX_BYTES * 2 + 1))
 
 
 def test_a_report_is_named_and_measured():
-    report = pdf.describe(CONTENT, run="r-1", service_id="SVC1", pages=2, preview=True)
+    report = describe_pdf(CONTENT, run="r-1", service_id="SVC1", pages=2, preview=True)
     assert report.filename == "diagnostics-SVC1-r-1.pdf"
     assert (report.size, report.pages, report.preview) == (len(CONTENT), 2, True)
     assert report.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -96,8 +102,8 @@ def test_a_report_is_named_and_measured():
     ],
 )
 def test_a_file_name_has_only_safe_characters(service_id, run, name):
-    assert pdf.filename(service_id, run) == name
+    assert pdf_filename(service_id, run) == name
 
 
 def test_a_file_name_is_short():
-    assert len(pdf.filename("S" * 5_000, "r" * 5_000)) < 150
+    assert len(pdf_filename("S" * 5_000, "r" * 5_000)) < 150

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.rule_tests import run
+from watcher.rule_tests import runner
 
 RULE = """\
 rules:
@@ -32,10 +32,10 @@ class Desk:
         file.write_text(textwrap.dedent(text))
         return file
 
-    def play(self, tests: str) -> list[run.Result]:
+    def play(self, tests: str) -> list[runner.Result]:
         text = textwrap.dedent(tests)
         body = "rules: [rules.yaml]\ntests:\n" + textwrap.indent(text, "  ")
-        return run.run([self.write("tests.yaml", body)])
+        return runner.run([self.write("tests.yaml", body)])
 
     def differences(self, tests: str) -> list[str]:
         """Tell what differs: the line, and what comes after the column."""

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from watcher import model
-from watcher.rule_tests import run
+from watcher.rule_tests import runner
 
 FINE = "name: x, subjects: {vyvx/a: {series: {state: online}}}"
 WORDS = "offline since 00:00:10 UTC, was online"
@@ -213,7 +213,7 @@ def test_the_faults_of_the_rules_are_told_with_those_of_the_tests(desk):
 
 def test_a_directory_without_tests_is_a_fault(tmp_path):
     with pytest.raises(model.FaultyConfigError, match="there are no tests"):
-        run.run([tmp_path])
+        runner.run([tmp_path])
 
 
 def test_junit_names_every_test_and_says_what_differs(desk):
@@ -227,7 +227,7 @@ def test_junit_names_every_test_and_says_what_differs(desk):
           expect: [{at: 1m, incidents: []}]
         """
     )
-    root = ET.fromstring(run.junit(results))  # noqa: S314  # we wrote it
+    root = ET.fromstring(runner.junit(results))  # noqa: S314  # we wrote it
     assert (root.get("tests"), root.get("failures")) == ("2", "1")
     fine, bad = root.iter("testcase")
     assert (fine.get("name"), fine.find("failure")) == ("fine", None)

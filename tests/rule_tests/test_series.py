@@ -2,8 +2,8 @@
 
 import pytest
 
-from watcher.rule_tests import series
-from watcher.rule_tests.series import Mark
+from watcher.rule_tests import schema
+from watcher.rule_tests.schema import Mark
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from watcher.rule_tests.series import Mark
     ],
 )
 def test_a_series_is_read_step_by_step(text, values):
-    assert list(series.parse(text).values) == values
+    assert list(schema.parse(text).values) == values
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def test_a_series_is_read_step_by_step(text, values):
 )
 def test_what_is_no_series_is_refused_with_a_sentence(text):
     with pytest.raises(ValueError, match=r"cannot read|steps|empty"):
-        series.parse(text)
+        schema.parse(text)
 
 
 def test_the_last_value_goes_on():
-    said = series.parse("online offline")
+    said = schema.parse("online offline")
     assert [said.at(step) for step in (0, 1, 2, 99)] == ["online", *["offline"] * 3]
 
 
 def test_a_mark_has_the_last_value_before_it():
-    said = series.parse("_ 5 stale")
+    said = schema.parse("_ 5 stale")
     assert [said.known(step) for step in (0, 1, 2, 9)] == [None, 5.0, 5.0, 5.0]

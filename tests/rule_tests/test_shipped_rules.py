@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from watcher.rule_tests import run
+from watcher.rule_tests import runner
 
 RULES = Path(__file__).parents[2] / "rules"
 FILES = sorted(RULES.glob("*.yaml"))
@@ -17,8 +17,8 @@ SHIPPED = [(file, rule) for file in FILES for rule in yaml.safe_load(file.read_t
 @pytest.mark.covers("iod/stuck", "vyvx/overrun", "vyvx/several-reservations")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_file_of_rules_has_tests_and_they_pass(file):
-    results = run.run([RULES / "tests" / file.name])
-    assert list(run.told(results)) == [f"{len(results)} passed, 0 failed"]
+    results = runner.run([RULES / "tests" / file.name])
+    assert list(runner.told(results)) == [f"{len(results)} passed, 0 failed"]
 
 
 def mutations(rule):
@@ -49,5 +49,5 @@ def test_a_rule_that_is_changed_fails_its_tests(file, rule, tmp_path):
     for mutant in mutations(rule):
         written["rules"][place] = mutant
         (tmp_path / "rules" / file.name).write_text(yaml.safe_dump(written))
-        results = run.run([tmp_path / "rules" / "tests" / file.name])
+        results = runner.run([tmp_path / "rules" / "tests" / file.name])
         assert any(result.differences for result in results), mutant

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from watcher.ruleset import json_schema
+from watcher.ruleset import schema
 
 ROOT = Path(__file__).parents[2]
 DOWN = {"name": "down", "source": "vyvx", "transition": {"field": "state", "to": "offline"}}
@@ -15,7 +15,7 @@ FULL = {"metric": "utilization", "above": 80}
 
 @pytest.fixture(scope="module")
 def validator():
-    whole = json_schema.rules()
+    whole = schema.rules()
     jsonschema.Draft202012Validator.check_schema(whole)
     return jsonschema.Draft202012Validator(whole)
 

@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw
 from slack_sdk.web.async_client import AsyncWebClient
 
 from watcher import simulator
-from watcher.vendors import http as vendors_http
-from watcher.vendors import settings, wire
+from watcher.vendors import settings
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
 
 NOON = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
 
@@ -194,7 +195,7 @@ class NoMeter:
         raise AssertionError("nothing has a budget here")
 
 
-def make_account(sim, vendor, session, clock) -> vendors_http.Account:
+def make_account(sim, vendor, session, clock) -> Account:
     """Make an account that the simulated vendor takes."""
     known = sim.credentials
     keys: settings.Account
@@ -208,18 +209,18 @@ def make_account(sim, vendor, session, clock) -> vendors_http.Account:
             client_secret=getattr(known, f"{vendor}_client_secret"),
         )
     fast = keys.model_copy(update={"calls_per_second": 10_000})
-    return vendors_http.Account(vendor, fast, session, clock, NoMeter())
+    return Account(vendor, fast, session, clock, NoMeter())
 
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     """The session that the vendors' clients share, whose retries do not wait."""
     with stamina.set_testing(testing=True, attempts=3, cap=True):
-        async with wire.open_session() as opened:
+        async with exchange.open_session() as opened:
             yield opened
 
 
 @pytest.fixture
-def account_of(sim, session, clock) -> Callable[[str], vendors_http.Account]:
+def account_of(sim, session, clock) -> Callable[[str], Account]:
     """Make the account of a vendor."""
     return lambda vendor: make_account(sim, vendor, session, clock)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.simulator import mrkdwn
+from watcher.simulator.slack import mrkdwn
 
 
 @pytest.mark.parametrize(

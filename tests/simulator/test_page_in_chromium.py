@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from watcher import simulator
-from watcher.simulator import pdf
+from watcher.simulator.vendors import pdf
 
 CHROMIUM = Path("/usr/bin/chromium")
 NOC = "C0123456789"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulator.conftest import NOON, make_account, playing
 from watcher import model
-from watcher.sources import diff, kinds, settings
+from watcher.vendors import catalog, poller, settings
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def play(clock, session):
                 application_id=sim.credentials.orange_application_id,
                 **keys,
             )
-            yield sim, kinds.build("evpl", config, make_account(sim, "orange", session, clock))
+            yield sim, catalog.build("evpl", config, make_account(sim, "orange", session, clock))
 
     return play
 
@@ -182,7 +182,7 @@ events:
   - {at: 5m, evpl: {id: A, active: false}}
 """
     async with play(text) as (_, source):
-        differ = diff.Differ("evpl")
+        differ = poller.Differ("evpl")
         assert [one.key for one in differ.compare(await source.poll()).seen] == ["evpl/A"]
         clock.advance(300)
         polled = differ.compare(await source.poll())

@@ -11,9 +11,11 @@ from yarl import URL
 
 from tests.simulator.conftest import make_account, playing
 from watcher import model, simulator
-from watcher.simulator import pace, world
+from watcher.simulator import quotas, world
 from watcher.simulator import scenario as script
-from watcher.vendors import http, vyvx, wire
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Api
+from watcher.vendors.vyvx.client import VyvxClient
 
 WORLD = """
 world:
@@ -31,10 +33,8 @@ def scenario() -> simulator.Scenario:
 @pytest.fixture
 def statuses(sim, account_of):
     """Ask for the status of all, as the source does."""
-    api = http.Api(
-        account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=5), cap=wire.MEGABYTE
-    )
-    return vyvx.Client(api).statuses
+    api = Api(account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=5), cap=exchange.MEGABYTE)
+    return VyvxClient(api).statuses
 
 
 def vyvx_fault(sim, **fault: object) -> None:
@@ -62,10 +62,10 @@ def vyvx_fault(sim, **fault: object) -> None:
 )
 async def test_a_fault_of_the_api_is_temporary_and_in_words(sim, account_of, kind, told, asked):
     slow = timedelta(seconds=0.2 if kind in {"stall", "hang"} else 5)
-    api = http.Api(account_of("vyvx"), sim.vyvx_url, timeout=slow, cap=wire.MEGABYTE)
+    api = Api(account_of("vyvx"), sim.vyvx_url, timeout=slow, cap=exchange.MEGABYTE)
     vyvx_fault(sim, kind=kind)
     with pytest.raises(model.TemporaryError, match=told):
-        await vyvx.Client(api).statuses()
+        await VyvxClient(api).statuses()
     assert sim.world.calls["vyvx.active"] == asked
 
 
@@ -117,8 +117,8 @@ async def test_a_vendor_whose_clock_is_another_refuses_the_signature(sim, status
 
 @pytest.mark.covers("http/latency")
 def test_latency_has_its_median_and_its_tail_and_is_repeatable():
-    latency = pace.Latency(p50="200ms", p99="2s")
-    one, same = (pace.Pace(seed=7, latencies={"vyvx": latency}) for _ in range(2))
+    latency = quotas.Latency(p50="200ms", p99="2s")
+    one, same = (quotas.Pace(seed=7, latencies={"vyvx": latency}) for _ in range(2))
     drawn = sorted(one.delay("vyvx") for _ in range(20_000))
     assert drawn[10_000] == pytest.approx(0.2, rel=0.05)
     assert drawn[19_800] == pytest.approx(2.0, rel=0.15)
@@ -133,9 +133,9 @@ async def test_a_slow_vendor_is_waited_for_up_to_the_timeout(sim, account_of, st
     assert (await statuses()).services
     assert asyncio.get_running_loop().time() - began >= 0.015
     sim.change(latency={"vendor": "vyvx", "p50": "10s", "p99": "10s"})
-    hasty = http.Api(account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=0.05))
+    hasty = Api(account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=0.05))
     with pytest.raises(model.TemporaryError, match="no whole answer"):
-        await vyvx.Client(hasty).statuses()
+        await VyvxClient(hasty).statuses()
 
 
 def test_a_latency_whose_tail_is_before_its_middle_is_refused(sim):
@@ -184,7 +184,7 @@ async def test_a_lifetime_is_read_however_it_is_told(clock, session, vendor, tol
 async def test_a_token_of_five_seconds_is_replaced_again_and_again(clock, session):
     text = "world: {tokens: {lumen: 5s}, iod: {connections: {c1: {}}}}"
     async with playing(text, clock) as sim:
-        api = http.Api(
+        api = Api(
             make_account(sim, "lumen", session, clock), sim.lumen_url, timeout=timedelta(seconds=5)
         )
         for _ in range(4):
@@ -196,7 +196,7 @@ async def test_a_token_of_five_seconds_is_replaced_again_and_again(clock, sessio
 
 @pytest.mark.covers("token/single-flight", "token/revoked")
 async def test_a_storm_of_401_fetches_one_token(sim, account_of):
-    api = http.Api(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
+    api = Api(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
     path = "/internet-on-demand/connections"
     await api.get(path)
     sim.change(revoke="lumen")
@@ -207,7 +207,7 @@ async def test_a_storm_of_401_fetches_one_token(sim, account_of):
 
 @pytest.mark.covers("token/rotated")
 async def test_a_rotated_secret_is_named(sim, account_of):
-    api = http.Api(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
+    api = Api(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
     await api.get("/internet-on-demand/connections")
     sim.change(rotate="lumen")
     with pytest.raises(model.PermanentError, match=r"client_secret of \[accounts.lumen\]"):

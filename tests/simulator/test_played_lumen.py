@@ -8,12 +8,11 @@ import pytest
 
 from tests.simulator.conftest import make_account, playing
 from watcher import model
-from watcher.response import drawing, examine
-from watcher.response import settings as response_keys
-from watcher.sources import diff, kinds
-from watcher.sources import settings as sources_keys
-from watcher.vendors import diagnostics, preorder, settings
-from watcher.vendors.preorder import Outcome
+from watcher.vendors import catalog, poller, settings
+from watcher.vendors import settings as vendor_settings
+from watcher.vendors.diagnostics.client import DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.preorder.client import Outcome, PreorderClient, read_address
 
 CONNECTIONS = """
 world:
@@ -36,14 +35,14 @@ events:
 @pytest.mark.parametrize("dialect", ["connections", "naas"])
 async def test_every_state_of_a_connection_is_seen_in_both_dialects(clock, session, dialect):
     async with playing(CONNECTIONS, clock) as sim:
-        config = sources_keys.InternetOnDemandSource(
+        config = vendor_settings.InternetOnDemandSource(
             kind="internet_on_demand",
             base_url=sim.lumen_url,
             dialect=dialect,
             customer_number=sim.credentials.lumen_customer_number,
         )
-        source = kinds.build("iod", config, make_account(sim, "lumen", session, clock))
-        differ = diff.Differ("iod")
+        source = catalog.build("iod", config, make_account(sim, "lumen", session, clock))
+        differ = poller.Differ("iod")
         first = {one.key[4:]: one.fields for one in differ.compare(await source.poll()).seen}
         assert {key: one["status"] for key, one in first.items()} == {
             "a": "active",
@@ -76,8 +75,8 @@ async def test_a_disposition_and_its_actions_are_told(clock, session, dispositio
     found = {"disposition": disposition, "actions": actions, "takes": "0s"}
     async with playing(f"world: {{diagnostics: {{services: {{SVC1: {found}}}}}}}", clock) as sim:
         account = make_account(sim, "lumen", session, clock)
-        client = diagnostics.Client(account, sim.lumen_url, timeout=timedelta(seconds=5))
-        examiner = examine.DiagnosticsExaminer(client, response_keys.Diagnostics(), drawing.Easel())
+        client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=5))
+        examiner = DiagnosticsRunner(client, vendor_settings.Diagnostics(), PdfPreviewer())
         told = await examiner.examine(run="r1", service_id="SVC1")
     assert (told.disposition, list(told.actions)) == (disposition, actions)
     assert b'"nextSuggestedActions"' in told.paper.raw
@@ -88,7 +87,7 @@ async def test_a_triage_that_is_slow_not_entitled_or_unknown_is_told_apart(clock
     text = "world: {diagnostics: {services: {SVC1: {takes: 60s}}}}"
     async with playing(text, clock) as sim:
         account = make_account(sim, "lumen", session, clock)
-        client = diagnostics.Client(account, sim.lumen_url, timeout=timedelta(seconds=0.2))
+        client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=0.2))
         with pytest.raises(model.TemporaryError, match="no whole answer"):
             await client.detail("SVC1")
         with pytest.raises(model.PermanentError, match="answered 404"):
@@ -136,14 +135,14 @@ async def test_a_row_of_the_table_ends_as_it_should_and_never_refreshes_a_token(
             market_segment="SMB",
             partner_id="P",
         )
-        client = preorder.Client(make_account(sim, "lumen", session, clock), keys)
+        client = PreorderClient(make_account(sim, "lumen", session, clock), keys)
         if isinstance(ending, Outcome):
-            assert (await client.qualify(preorder.read_address(text))).outcome is ending
+            assert (await client.qualify(read_address(text))).outcome is ending
             asked = 1
         else:
             error, asked = ending
             with pytest.raises(error, match=f"code {row[1]}"):
-                await client.qualify(preorder.read_address(text))
+                await client.qualify(read_address(text))
         assert sim.world.calls == {"lumen.token": 1, "lumen.pxqualify": asked}
 
 
@@ -160,6 +159,6 @@ async def test_a_code_of_the_configure_call_means_nothing_to_qualify(clock, sess
             market_segment="SMB",
             partner_id="P",
         )
-        client = preorder.Client(make_account(sim, "lumen", session, clock), keys)
+        client = PreorderClient(make_account(sim, "lumen", session, clock), keys)
         with pytest.raises(model.PermanentError, match="401"):
-            await client.qualify(preorder.read_address(text))
+            await client.qualify(read_address(text))

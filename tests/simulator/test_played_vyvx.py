@@ -9,8 +9,9 @@ import pytest
 
 from tests.simulator.conftest import NOON, make_account, playing
 from watcher import model
-from watcher.sources import diff, kinds, settings
-from watcher.vendors import http, vyvx
+from watcher.vendors import catalog, poller, settings
+from watcher.vendors.http.api import Api
+from watcher.vendors.vyvx.client import VyvxClient
 
 FIVE = timedelta(seconds=5)
 
@@ -23,7 +24,7 @@ def play(clock, session):
     async def play(text):
         async with playing(text, clock) as sim:
             config = settings.VyvxSource(kind="vyvx", base_url=sim.vyvx_url)
-            yield sim, kinds.build("vyvx", config, make_account(sim, "vyvx", session, clock))
+            yield sim, catalog.build("vyvx", config, make_account(sim, "vyvx", session, clock))
 
     return play
 
@@ -91,7 +92,7 @@ async def test_a_story_of_vyvx_is_seen_poll_by_poll(play, clock, story):
 @pytest.mark.covers("vyvx/vanishes", "vyvx/empty")
 async def test_a_reservation_that_leaves_the_list_is_absent_and_an_empty_list_is_one(play, clock):
     async with play(ONE + '- {at: 10s, vyvx: {id: "1", active: false}}') as (_, source):
-        differ = diff.Differ("vyvx")
+        differ = poller.Differ("vyvx")
         differ.compare(await source.poll())
         clock.advance(10)
         gone = differ.compare(await source.poll())
@@ -182,8 +183,8 @@ async def test_history_that_is_unordered_overlaps_and_is_open_is_read_oldest_fir
     spells = "[{start: -20m}, {start: -1h, end: -10m, state: degraded}, {start: -2h, end: -90m}]"
     text = f"world: {{vyvx: {{services: {{'1': {{history: {spells}}}}}}}}}"
     async with playing(text, clock) as sim:
-        api = http.Api(make_account(sim, "vyvx", session, clock), sim.vyvx_url, timeout=FIVE)
-        client = vyvx.Client(api)
+        api = Api(make_account(sim, "vyvx", session, clock), sim.vyvx_url, timeout=FIVE)
+        client = VyvxClient(api)
         alarms = await client.history("1", NOON - timedelta(hours=3), NOON)
     minutes = [(one.state, (NOON - one.start) / timedelta(minutes=1), one.end) for one in alarms]
     assert [one[:2] for one in minutes] == [("offline", 120), ("degraded", 60), ("offline", 20)]

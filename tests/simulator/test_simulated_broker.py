@@ -3,7 +3,7 @@ import asyncio
 import aiomqtt
 
 from watcher import simulator
-from watcher.simulator import broker
+from watcher.simulator import mqtt_broker
 
 V311 = aiomqtt.ProtocolVersion.V311
 
@@ -19,7 +19,10 @@ async def take(client, count):
 
 
 async def test_a_subscriber_sees_what_is_published():
-    async with broker.serve() as port, aiomqtt.Client("127.0.0.1", port, protocol=V311) as client:
+    async with (
+        mqtt_broker.serve() as port,
+        aiomqtt.Client("127.0.0.1", port, protocol=V311) as client,
+    ):
         await client.subscribe("watcher/#", qos=1)
         await client.publish("watcher/events", b"{}", qos=1)
 
@@ -28,7 +31,7 @@ async def test_a_subscriber_sees_what_is_published():
 
 async def test_a_retained_message_waits_for_who_comes_later():
     report = b"%PDF-" + bytes(2_000_000)
-    async with broker.serve() as port:
+    async with mqtt_broker.serve() as port:
         async with aiomqtt.Client("127.0.0.1", port, protocol=V311) as first:
             await first.publish("watcher/incidents/I1/reports/R1.pdf", report, qos=1, retain=True)
         async with aiomqtt.Client("127.0.0.1", port, protocol=V311) as second:
@@ -38,7 +41,7 @@ async def test_a_retained_message_waits_for_who_comes_later():
 
 
 async def test_the_last_will_of_a_client_that_is_cut_off_is_told():
-    async with broker.serve() as port, aiomqtt.Client("127.0.0.1", port) as watcher:
+    async with mqtt_broker.serve() as port, aiomqtt.Client("127.0.0.1", port) as watcher:
         await watcher.subscribe("watcher/status", qos=1)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(_connect(b"cut", b"watcher/status", b"offline"))
@@ -49,7 +52,7 @@ async def test_the_last_will_of_a_client_that_is_cut_off_is_told():
 
 
 async def test_the_broker_closes_while_clients_are_connected():
-    async with broker.serve() as port:
+    async with mqtt_broker.serve() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(_connect(b"stays", b"watcher/status", b"offline"))
         await reader.readexactly(4)

@@ -4,7 +4,7 @@ import base64
 import pytest
 
 from watcher import simulator
-from watcher.simulator import pdf
+from watcher.simulator.vendors import pdf
 
 PREFIX = "data:application/pdf;base64,"
 

@@ -7,10 +7,17 @@ from datetime import datetime
 import pytest
 
 from watcher import model, simulator
-from watcher.response import backups
 from watcher.simulator import scenario as script
-from watcher.vendors import http, preorder, settings, wire
-from watcher.vendors.preorder import Outcome
+from watcher.vendors import settings
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
+from watcher.vendors.preorder.client import (
+    Address,
+    BackupFinder,
+    Outcome,
+    PreorderClient,
+    read_address,
+)
 
 WORLD = """
 world:
@@ -59,10 +66,10 @@ async def make(sim, clock):
         client_secret=sim.credentials.lumen_client_secret,
         calls_per_second=10_000,
     )
-    async with wire.open_session() as session:
-        opened = http.Account("lumen", account, session, clock, NoMeter())
+    async with exchange.open_session() as session:
+        opened = Account("lumen", account, session, clock, NoMeter())
 
-        def build(**changed: str) -> preorder.Client:
+        def build(**changed: str) -> PreorderClient:
             known = {
                 "sales_code": sim.credentials.lumen_sales_code,
                 "agent_id": "A",
@@ -70,13 +77,13 @@ async def make(sim, clock):
                 "partner_id": "P",
             }
             keys = settings.Preorder(url=f"{sim.lumen_url}/pxQualify", **(known | changed))
-            return preorder.Client(opened, keys)
+            return PreorderClient(opened, keys)
 
         yield build
 
 
-def at(number: int) -> preorder.Address:
-    return preorder.read_address(f"{number} Main St, Denver, CO 80202")
+def at(number: int) -> Address:
+    return read_address(f"{number} Main St, Denver, CO 80202")
 
 
 @pytest.mark.covers("px/qualify", "px/answers")
@@ -139,7 +146,7 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
     ],
 )
 async def test_an_address_of_the_inventory_becomes_words(make, clock, number, offers, why):
-    qualifier = backups.PreorderQualifier(make(), Remembered(), clock)
+    qualifier = BackupFinder(make(), Remembered(), clock)
     found = await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
     assert found.offers == offers
     assert why in found.why
@@ -150,7 +157,7 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
     memory = Remembered()
     asked = []
     for text in ("6 Main St, Denver, CO 80202", "6  MAIN ST ,denver, co 80202-1234"):
-        qualifier = backups.PreorderQualifier(make(), memory, clock)  # a restart forgets nothing
+        qualifier = BackupFinder(make(), memory, clock)  # a restart forgets nothing
         asked.append((await qualifier.qualify(text)).why)
         clock.advance(86_400)
     first, again = asked
@@ -165,7 +172,7 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
 @pytest.mark.covers("px/outside-30-days")
 async def test_no_other_answer_is_remembered(sim, make, clock):
     memory = Remembered()
-    qualifier = backups.PreorderQualifier(make(), memory, clock)
+    qualifier = BackupFinder(make(), memory, clock)
     for number in (1, 2, 3, 4, 5):
         await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
     assert memory == {}

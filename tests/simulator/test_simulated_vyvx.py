@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from watcher.simulator import vyvx
+from watcher.simulator.vendors import vyvx
 
 PATH = "/vyvx/v1.0/customer/service"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher import model
-from watcher.sources import diff
+from watcher.vendors import poller
 
 IDS = [str(n) for n in range(6)]
 
@@ -32,7 +32,7 @@ def told(polled: model.Polled) -> dict[str, object]:
 
 
 def test_the_first_snapshot_tells_of_every_subject():
-    polled = diff.Differ("s").compare(snapshot(a="up", b="down"))
+    polled = poller.Differ("s").compare(snapshot(a="up", b="down"))
     assert told(polled) == {"s/a": "up", "s/b": "down"}
     assert (polled.total, polled.absent, polled.complete) == (2, (), True)
 
@@ -44,7 +44,7 @@ def test_only_what_changed_is_translated():
         asked.append(i)
         return translate(i, reading)
 
-    differ = diff.Differ("s")
+    differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1))
     changed = model.Snapshot(readings={"a": 1, "b": 2, "c": 1}, translate=counting)
     assert told(differ.compare(changed)) == {"s/b": "2", "s/c": "1"}
@@ -53,13 +53,13 @@ def test_only_what_changed_is_translated():
 
 @pytest.mark.covers("vyvx/vanishes")
 def test_an_absent_subject_is_told_three_times_and_then_forgotten():
-    differ = diff.Differ("s")
+    differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1))
     assert [differ.compare(snapshot(a=1)).absent for _ in range(5)] == [("s/b",)] * 3 + [()] * 2
 
 
 def test_a_subject_that_comes_back_unchanged_is_told_again():
-    differ = diff.Differ("s")
+    differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1))
     differ.compare(snapshot(a=1))
     polled = differ.compare(snapshot(a=1, b=1))
@@ -69,13 +69,13 @@ def test_a_subject_that_comes_back_unchanged_is_told_again():
 
 
 def test_what_went_away_while_the_daemon_was_down_is_absent():
-    differ = diff.Differ("s", known=["a", "gone"])
+    differ = poller.Differ("s", known=["a", "gone"])
     assert [differ.compare(snapshot(a=1)).absent for _ in range(4)] == [("s/gone",)] * 3 + [()]
 
 
 @pytest.mark.covers("vyvx/malformed-entry")
 def test_an_unreadable_subject_is_neither_absent_nor_changed():
-    differ = diff.Differ("s", known=["z"])
+    differ = poller.Differ("s", known=["z"])
     differ.compare(snapshot(a=1, b=1, z=1))
     polled = differ.compare(snapshot(a=1, unreadable=["b", "z"]))
     assert (polled.seen, polled.absent) == ((), ())
@@ -84,13 +84,13 @@ def test_an_unreadable_subject_is_neither_absent_nor_changed():
 
 
 def test_a_known_subject_that_was_never_readable_is_not_absent():
-    differ = diff.Differ("s", known=["a"])
+    differ = poller.Differ("s", known=["a"])
     assert differ.compare(snapshot(b=1, unreadable=["a"])).absent == ()
     assert differ.compare(snapshot(b=1)).absent == ("s/a",)
 
 
 def test_an_incomplete_snapshot_vanishes_nothing_and_forgets_nothing():
-    differ = diff.Differ("s")
+    differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1, c=1))
     differ.compare(snapshot(a=1, b=1))
     polled = differ.compare(snapshot(a=2, complete=False))
@@ -103,7 +103,7 @@ def test_an_incomplete_snapshot_vanishes_nothing_and_forgets_nothing():
 def test_samples_and_vendor_facts_pass_through():
     sample = model.Sample(subject="s/a", metric="m", at=datetime(2026, 3, 1, tzinfo=UTC), value=1.0)
     sampled = model.Snapshot(readings={}, translate=translate, samples=(sample,))
-    assert diff.Differ("s").compare(sampled).samples == (sample,)
+    assert poller.Differ("s").compare(sampled).samples == (sample,)
 
 
 @st.composite
@@ -115,7 +115,7 @@ def snapshots(draw):
 
 @given(st.lists(snapshots(), max_size=12), st.sets(st.sampled_from(IDS)))
 def test_applying_what_is_told_gives_the_snapshots_back(polls, known):
-    differ = diff.Differ("s", known)
+    differ = poller.Differ("s", known)
     mirror: dict[str, object] = {}
     for poll in polls:
         polled = differ.compare(poll)
@@ -132,19 +132,19 @@ def test_applying_what_is_told_gives_the_snapshots_back(polls, known):
 
 @given(st.lists(snapshots(), max_size=6), snapshots())
 def test_the_same_snapshot_again_tells_of_nothing_new(polls, last):
-    differ = diff.Differ("s")
+    differ = poller.Differ("s")
     for poll in [*polls, last]:
         differ.compare(poll)
     again = differ.compare(last)
     assert again.seen == ()
-    for _ in range(diff.TIMES_REPORTED):
+    for _ in range(poller.TIMES_REPORTED):
         again = differ.compare(last)
     assert (again.seen, again.absent) == ((), ())
 
 
 @given(st.lists(snapshots(), max_size=12), st.sets(st.sampled_from(IDS)))
 def test_a_subject_is_told_absent_at_most_three_times_in_a_row(polls, known):
-    differ = diff.Differ("s", known)
+    differ = poller.Differ("s", known)
     told_absent: dict[str, int] = {}
     for poll in polls:
         polled = differ.compare(poll)
@@ -152,4 +152,4 @@ def test_a_subject_is_told_absent_at_most_three_times_in_a_row(polls, known):
             told_absent.pop(each.key, None)
         for key in polled.absent:
             told_absent[key] = told_absent.get(key, 0) + 1
-            assert told_absent[key] <= diff.TIMES_REPORTED
+            assert told_absent[key] <= poller.TIMES_REPORTED

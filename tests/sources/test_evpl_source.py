@@ -8,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from watcher import model
-from watcher.sources import diff, evpl, settings
-from watcher.vendors import evpl as client
+from watcher.vendors import poller, settings
+from watcher.vendors.evpl.client import Line, Utilization
+from watcher.vendors.evpl.source import FARTHEST, EvplSource, direction
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # where the virtual clock starts
 
@@ -17,11 +18,11 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # where the virtual clock starts
 class Client:
     """Hands out what a test gives it, and keeps what it was asked for."""
 
-    def __init__(self, *answers: client.Utilization) -> None:
+    def __init__(self, *answers: Utilization) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[datetime, datetime]] = []
 
-    async def utilization(self, start: datetime, end: datetime) -> client.Utilization:
+    async def utilization(self, start: datetime, end: datetime) -> Utilization:
         self.asked.append((start, end))
         return self.answers.pop(0)
 
@@ -34,9 +35,9 @@ def ago(minutes: float) -> datetime:
     return NOON - timedelta(minutes=minutes)
 
 
-def line(values: dict[float, float], *, name: str = "LD1", metric: str = "U") -> client.Line:
+def line(values: dict[float, float], *, name: str = "LD1", metric: str = "U") -> Line:
     """Make a line with values by minutes before noon."""
-    return client.Line(
+    return Line(
         instance=name,
         metric=metric,
         pop_country="FR",
@@ -45,14 +46,14 @@ def line(values: dict[float, float], *, name: str = "LD1", metric: str = "U") ->
     )
 
 
-def answer(*lines: client.Line, **given: object) -> client.Utilization:
-    return client.Utilization(lines=lines, **given)
+def answer(*lines: Line, **given: object) -> Utilization:
+    return Utilization(lines=lines, **given)
 
 
 @pytest.fixture
 def feed(clock):
-    def build(*answers: client.Utilization, **given: object) -> evpl.EvplSource:
-        return evpl.EvplSource("evpl", keys(**given), Client(*answers), clock)
+    def build(*answers: Utilization, **given: object) -> EvplSource:
+        return EvplSource("evpl", keys(**given), Client(*answers), clock)
 
     return build
 
@@ -66,7 +67,7 @@ async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
         )
     )
     snapshot = await one.poll()
-    assert diff.Differ("evpl").compare(snapshot).seen == (
+    assert poller.Differ("evpl").compare(snapshot).seen == (
         model.Observed(
             key="evpl/LD1",
             fields={"utilization": 40},
@@ -110,7 +111,7 @@ async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed,
     assert one._client.asked == [
         (NOON - timedelta(hours=1), NOON),
         (ago(5) - timedelta(minutes=15), NOON + timedelta(hours=5)),
-        (NOON + timedelta(days=30) - evpl.FARTHEST, NOON + timedelta(days=30)),
+        (NOON + timedelta(days=30) - FARTHEST, NOON + timedelta(days=30)),
     ]
 
 
@@ -147,7 +148,7 @@ async def test_after_a_restart_it_goes_on_where_the_last_one_was(feed):
 @pytest.mark.covers("evpl/gap")
 async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
     one = feed(answer(line({5: 40})), answer(line({})))
-    differ = diff.Differ("evpl")
+    differ = poller.Differ("evpl")
     differ.compare(await one.poll())
     assert differ.compare(await one.poll()).seen == ()
 
@@ -155,7 +156,7 @@ async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
 @pytest.mark.covers("evpl/gap")
 async def test_a_line_without_any_value_has_none_and_not_zero(feed):
     snapshot = await feed(answer(line({}))).poll()
-    (seen,) = diff.Differ("evpl").compare(snapshot).seen
+    (seen,) = poller.Differ("evpl").compare(snapshot).seen
     assert (seen.fields, seen.vendor_time, snapshot.samples) == ({"utilization": None}, None, ())
 
 
@@ -206,7 +207,7 @@ async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed)
         answer(line({5: 1}), line({5: 1}, name="LD2")),
         answer(line({0: 2}), complete=False),
     )
-    differ = diff.Differ("evpl")
+    differ = poller.Differ("evpl")
     with capture_logs() as logs:
         differ.compare(await one.poll())
         polled = differ.compare(await one.poll())
@@ -218,7 +219,7 @@ async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed)
 @pytest.mark.covers("evpl/lines-change")
 async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):
     one = feed(answer(line({5: 1})), answer(line({5: 1}, name="LD2")))
-    differ = diff.Differ("evpl")
+    differ = poller.Differ("evpl")
     differ.compare(await one.poll())
     polled = differ.compare(await one.poll())
     assert (polled.absent, [each.key for each in polled.seen]) == (("evpl/LD1",), ["evpl/LD2"])
@@ -244,7 +245,7 @@ async def test_two_metrics_without_a_direction_give_the_worse_value(feed):
     ],
 )
 def test_the_direction_is_read_off_whole_words_alone(metric, way):
-    assert evpl.direction(metric) == way
+    assert direction(metric) == way
 
 
 async def test_an_evpl_line_has_no_details(feed):

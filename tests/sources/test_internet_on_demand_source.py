@@ -6,32 +6,32 @@ import pytest
 from structlog.testing import capture_logs
 
 from watcher import model
-from watcher.sources import diff
-from watcher.sources import internet_on_demand as source
-from watcher.vendors import internet_on_demand as iod
+from watcher.vendors import poller
+from watcher.vendors.internet_on_demand.client import Connection, Inventory
+from watcher.vendors.internet_on_demand.source import MOST_ODD_WORDS, InternetOnDemandSource
 
 
 class Client:
     """Hands out what a test gives it."""
 
-    def __init__(self, *answers: iod.Inventory) -> None:
+    def __init__(self, *answers: Inventory) -> None:
         self.answers = list(answers)
 
-    async def all(self) -> iod.Inventory:
+    async def all(self) -> Inventory:
         return self.answers.pop(0)
 
 
-def inventory(*connections: iod.Connection, **told: object) -> iod.Inventory:
-    return iod.Inventory(connections=connections, **told)
+def inventory(*connections: Connection, **told: object) -> Inventory:
+    return Inventory(connections=connections, **told)
 
 
 def connection(identity: str = "c1", status: str = "active", mbps: float | None = 500.0):
-    return iod.Connection(id=identity, status=status, bandwidth_mbps=mbps, location="New York")
+    return Connection(id=identity, status=status, bandwidth_mbps=mbps, location="New York")
 
 
-async def observe(*inventories: iod.Inventory) -> list[model.Polled]:
-    feed = source.InternetOnDemandSource("iod", Client(*inventories))
-    differ = diff.Differ("iod")
+async def observe(*inventories: Inventory) -> list[model.Polled]:
+    feed = InternetOnDemandSource("iod", Client(*inventories))
+    differ = poller.Differ("iod")
     return [differ.compare(await feed.poll()) for _ in inventories]
 
 
@@ -92,7 +92,7 @@ async def test_a_vendor_that_invents_words_does_not_fill_the_log():
     many = [connection(f"c{n}", status=f"word {n}") for n in range(500)]
     with capture_logs() as logs:
         await observe(inventory(*many))
-    assert len(logs) == source.MOST_ODD_WORDS
+    assert len(logs) == MOST_ODD_WORDS
 
 
 @pytest.mark.covers("iod/nothing-required")
@@ -114,6 +114,6 @@ async def test_a_connection_that_is_gone_from_a_whole_list_is_missed():
 
 
 async def test_there_are_no_details_to_ask_for():
-    feed = source.InternetOnDemandSource("iod", Client())
+    feed = InternetOnDemandSource("iod", Client())
     with pytest.raises(model.PermanentError, match="iod/c1 has no details"):
         await feed.details("iod/c1")

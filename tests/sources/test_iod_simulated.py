@@ -9,9 +9,10 @@ import stamina
 
 from watcher import model, simulator
 from watcher.simulator import scenario as script
-from watcher.sources import diff, kinds, settings
-from watcher.vendors import http, wire
-from watcher.vendors import settings as vendors_keys
+from watcher.vendors import catalog, poller, settings
+from watcher.vendors import settings as vendor_settings
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
 
 WORLD = """
 world:
@@ -59,7 +60,7 @@ async def sim(hand):
 
 @pytest.fixture
 async def account(sim, hand):
-    keys = vendors_keys.OAuth2Account(
+    keys = vendor_settings.OAuth2Account(
         kind="oauth2",
         token_url=sim.lumen_token_url,
         client_id=sim.credentials.lumen_client_id,
@@ -67,8 +68,8 @@ async def account(sim, hand):
         calls_per_second=10_000,
     )
     with stamina.set_testing(testing=True, attempts=3, cap=True):
-        async with wire.open_session() as session:
-            yield http.Account("lumen", keys, session, hand, NoMeter())
+        async with exchange.open_session() as session:
+            yield Account("lumen", keys, session, hand, NoMeter())
 
 
 @pytest.fixture(params=["connections", "naas"])
@@ -90,9 +91,9 @@ async def fields(source, differ) -> dict[str, tuple[object, object]]:
 
 @pytest.mark.covers("iod/list", "naas/inventory", "iod/set-bandwidth", "naas/order", "iod/accepted")
 async def test_a_change_is_pending_until_the_inventory_shows_it(account, config, hand):
-    source = kinds.build("iod", config, account)
-    client = kinds.iod_dialect(config, account)
-    differ = diff.Differ("iod")
+    source = catalog.build("iod", config, account)
+    client = catalog.iod_dialect(config, account)
+    differ = poller.Differ("iod")
     assert await fields(source, differ) == {
         "iod/c1": ("active", 500),
         "iod/c2": ("active", 1000),
@@ -110,8 +111,8 @@ async def test_a_change_is_pending_until_the_inventory_shows_it(account, config,
 
 @pytest.mark.covers("iod/status-change", "iod/vanished", "iod/nothing-required")
 async def test_what_the_vendor_changes_by_itself_is_seen(sim, account, config):
-    source = kinds.build("iod", config, account)
-    differ = diff.Differ("iod")
+    source = catalog.build("iod", config, account)
+    differ = poller.Differ("iod")
     await fields(source, differ)
     sim.change(iod={"id": "c1", "status": "suspended"})
     sim.change(iod={"id": "c3", "nameless": True})
@@ -122,7 +123,7 @@ async def test_what_the_vendor_changes_by_itself_is_seen(sim, account, config):
 
 @pytest.mark.covers("iod/422-blip")
 async def test_an_hour_of_422_is_temporary_and_ends(sim, account, config, hand):
-    source = kinds.build("iod", config, account)
+    source = catalog.build("iod", config, account)
     body = {"reason": "Not a NaaS Enabled Location", "code": "INVALIDVALUE"}
     fault = {"vendor": "lumen", "kind": "answer", "status": 422, "body": body, "for": "1h"}
     for endpoint in ("connections", "inventory"):
@@ -134,7 +135,7 @@ async def test_an_hour_of_422_is_temporary_and_ends(sim, account, config, hand):
 
 
 async def test_the_days_limit_is_told(sim, account, config):
-    client = kinds.iod_dialect(config, account)
+    client = catalog.iod_dialect(config, account)
     sim.world.on_demand.taken[sim.world.now().date()] = 24
     with pytest.raises(model.TemporaryError, match="limit of changes a day"):
         await client.set_bandwidth("c1", 600, reference="w")
@@ -145,7 +146,7 @@ async def test_the_days_limit_is_told(sim, account, config):
 async def test_a_change_that_was_done_without_an_answer_is_ambiguous_and_done_once(
     sim, account, config, kind
 ):
-    client = kinds.iod_dialect(config, account)
+    client = catalog.iod_dialect(config, account)
     endpoint = "order" if config.dialect == "naas" else "bandwidth"
     sim.change(fault={"vendor": "lumen", "kind": kind, "endpoint": endpoint})
     with pytest.raises(model.AmbiguousError, match="look before repeating"):
@@ -157,7 +158,7 @@ async def test_a_change_that_was_done_without_an_answer_is_ambiguous_and_done_on
 async def test_a_revoked_token_is_replaced_before_a_change_and_it_is_made_once(
     sim, account, config, hand
 ):
-    client = kinds.iod_dialect(config, account)
+    client = catalog.iod_dialect(config, account)
     await client.all()
     sim.change(revoke="lumen")
     hand.seconds += 1

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from watcher import model
 from watcher.clock import SystemClock
-from watcher.sources import diff, kinds, settings
-from watcher.vendors import http, wire
+from watcher.vendors import catalog, poller, settings
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -46,15 +47,15 @@ async def vendor_url():
 
 @pytest.fixture
 async def account():
-    session = wire.open_session()
-    yield http.Account("", None, session, SystemClock(), NoMeter())
+    session = exchange.open_session()
+    yield Account("", None, session, SystemClock(), NoMeter())
     await session.close()
 
 
 async def test_a_vyvx_section_becomes_a_source_that_polls_and_details(vendor_url, account):
     config = settings.VyvxSource(kind="vyvx", base_url=vendor_url)
-    source = kinds.build("vyvx", config, account)
-    polled = diff.Differ(source.name).compare(await source.poll())
+    source = catalog.build("vyvx", config, account)
+    polled = poller.Differ(source.name).compare(await source.poll())
     assert {each.key: each.fields["state"] for each in polled.seen} == {
         "vyvx/1234567": "offline",
         "vyvx/9999999": "online",
@@ -69,8 +70,8 @@ async def test_an_evpl_section_becomes_a_source_that_polls(vendor_url, account):
     config = settings.EvplSource(
         kind="evpl", base_url=vendor_url, operator_code="O", application_id="A"
     )
-    source = kinds.build("evpl", config, account)
-    polled = diff.Differ(source.name).compare(await source.poll())
+    source = catalog.build("evpl", config, account)
+    polled = poller.Differ(source.name).compare(await source.poll())
     assert {each.key: each.fields["utilization"] for each in polled.seen} == {
         "evpl/LD100001": 80.0,
         "evpl/LD100002": 12.5,

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from watcher import model
 from watcher.clock import SystemClock
-from watcher.sources import poller, settings
+from watcher.vendors import poller, settings
 
 
 class Source:

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from tests.sources.test_poller import keys
 from watcher import model
-from watcher.sources import poller
-from watcher.vendors import circuit
+from watcher.vendors import poller
+from watcher.vendors.http import account as circuit
 
 DOWN = model.TemporaryError("GET https://x answered 503")
 ENDS = 1_000.0
@@ -22,7 +22,7 @@ PAUSE = circuit.PAUSE * 1.2  # with the poller's jitter
 class Outage:
     """A vendor that is down for `ENDS` seconds; `asked` is when it was asked until then."""
 
-    def __init__(self, shared: circuit.Circuit | None) -> None:
+    def __init__(self, shared: circuit.CircuitBreaker | None) -> None:
         self.began = asyncio.get_running_loop().time()
         self.circuit = shared
         self.asked: list[float] = []
@@ -58,7 +58,7 @@ class Source:
         raise DOWN
 
 
-async def outage(clock, begins: list[float], *, shared: circuit.Circuit | None):
+async def outage(clock, begins: list[float], *, shared: circuit.CircuitBreaker | None):
     """Run a poller from each beginning on; tell when each saw again, and when it was asked."""
     vendor = Outage(shared)
     sources = [Source(f"s{number}", vendor) for number in range(len(begins))]
@@ -83,7 +83,7 @@ async def outage(clock, begins: list[float], *, shared: circuit.Circuit | None):
 @pytest.mark.parametrize("begins", [[0.0], [0.0, 3.0], [0.0, 3.0, 5.0, 41.0, 300.0]])
 def test_a_vendor_that_is_back_is_seen_no_later_and_was_asked_less(virtually, clock, begins):
     async def both():
-        shared = circuit.Circuit("main", clock)
+        shared = circuit.CircuitBreaker("main", clock)
         return await outage(clock, begins, shared=None), await outage(clock, begins, shared=shared)
 
     with capture_logs() as logs:

@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from watcher import model
-from watcher.sources import diff
-from watcher.sources import vyvx as source
-from watcher.vendors import vyvx
+from watcher.vendors import poller
+from watcher.vendors.vyvx.client import Service, Statuses
+from watcher.vendors.vyvx.source import MOST_ODD_WORDS, VyvxSource
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -18,11 +18,11 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 class Client:
     """Hands out what a test gives it."""
 
-    def __init__(self, *answers: vyvx.Statuses) -> None:
+    def __init__(self, *answers: Statuses) -> None:
         self.answers = list(answers)
         self.detailed: list[str] = []
 
-    async def statuses(self) -> vyvx.Statuses:
+    async def statuses(self) -> Statuses:
         return self.answers.pop(0)
 
     async def details(self, service: str) -> model.Details:
@@ -35,15 +35,13 @@ class Client:
         return (model.Alarm(state=service, start=start, end=end),)
 
 
-def statuses(**services: tuple[str | None, str | None]) -> vyvx.Statuses:
-    return vyvx.Statuses(
-        services={i: vyvx.Service(*states) for i, states in services.items()}, time=NOW
-    )
+def statuses(**services: tuple[str | None, str | None]) -> Statuses:
+    return Statuses(services={i: Service(*states) for i, states in services.items()}, time=NOW)
 
 
-async def observe(*services: vyvx.Statuses) -> list[model.Observed]:
-    feed = source.VyvxSource("vyvx", Client(*services))
-    differ = diff.Differ("vyvx")
+async def observe(*services: Statuses) -> list[model.Observed]:
+    feed = VyvxSource("vyvx", Client(*services))
+    differ = poller.Differ("vyvx")
     return [each for _ in services for each in differ.compare(await feed.poll()).seen]
 
 
@@ -71,7 +69,7 @@ async def test_an_odd_word_reads_as_unknown_and_is_logged_once(word):
 async def test_a_vendor_that_invents_words_does_not_fill_the_log():
     with capture_logs() as logs:
         await observe(statuses(**{f"i{n}": (f"word{n}", None) for n in range(500)}))
-    assert len(logs) == source.MOST_ODD_WORDS
+    assert len(logs) == MOST_ODD_WORDS
 
 
 async def test_equal_fields_are_one_object():
@@ -87,12 +85,12 @@ async def test_a_change_of_spelling_alone_is_told_and_harmless():
 
 async def test_details_are_asked_by_the_vendors_own_id():
     client = Client()
-    details = await source.VyvxSource("vyvx", client).details("vyvx/12/34")
+    details = await VyvxSource("vyvx", client).details("vyvx/12/34")
     assert (client.detailed, details.labels) == (["12/34"], {"name": "12/34"})
 
 
 async def test_a_record_is_asked_by_the_vendors_own_id():
-    feed = source.VyvxSource("vyvx", Client())
+    feed = VyvxSource("vyvx", Client())
     later = NOW.replace(hour=13)
     assert await feed.history("vyvx/12/34", NOW, later) == (
         model.Alarm(state="12/34", start=NOW, end=later),

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher import model, ports, status
+from watcher import model, ports
 from watcher.metrics import Metrics
+from watcher.operations import status
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 BLIND = model.SourceHealth(source="vyvx", sight=model.Sight.BLIND, error="no answer in 30 s")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import literal
 
-from watcher import clock
-from watcher.store import postgresql, store, tables
+from watcher.clock import SystemClock
+from watcher.store import store, tables
+from watcher.store.dialects import postgresql
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,7 @@ def migrated(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "empty.db"
 
     async def make() -> None:
-        async with store.open(f"sqlite:///{path}", clock=clock.SystemClock()):
+        async with store.open(f"sqlite:///{path}", clock=SystemClock()):
             pass
 
     asyncio.run(make())
@@ -49,7 +50,7 @@ def hosts_time(monkeypatch) -> None:
 
 @pytest.fixture
 async def opened(url: str, hosts_time):
-    async with store.open(url, clock=clock.SystemClock(), busy_timeout=0.2) as opened:
+    async with store.open(url, clock=SystemClock(), busy_timeout=0.2) as opened:
         yield opened
 
 

@@ -15,7 +15,8 @@ import pytest
 from tests.store import making
 from tests.store.test_opening import as_nobody, opening, public, raw  # noqa: F401  # a fixture
 from watcher import model
-from watcher.store import backup, store
+from watcher.store import store
+from watcher.store.dialects import sqlite_backup
 
 
 def back_up(database: Path, file: Path) -> int:
@@ -136,7 +137,7 @@ def test_what_is_there_is_not_replaced(tmp_path, database, there):
 @pytest.mark.usefixtures("untouched")
 def test_what_came_meanwhile_is_not_replaced(tmp_path, database, monkeypatch):
     file = tmp_path / "late.db"
-    monkeypatch.setattr(backup, "_fill", lambda *_, **__: file.write_text("precious"))
+    monkeypatch.setattr(sqlite_backup, "_fill", lambda *_, **__: file.write_text("precious"))
     with pytest.raises(model.PermanentError, match="is there already"):
         back_up(database, file)
     assert file.read_text() == "precious"
@@ -160,14 +161,16 @@ def test_a_directory_that_may_not_be_written_is_named(tmp_path, database, public
 
 @pytest.mark.usefixtures("untouched")
 def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path, database, monkeypatch):
-    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 5))
+    monkeypatch.setattr(
+        sqlite_backup.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 5)
+    )
     with pytest.raises(model.TemporaryError, match=r"needs \d+ bytes, and .* has 5 left"):
         back_up(database, tmp_path / "copy.db")
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_disk_that_fills_up_meanwhile_is_said_of_the_copy(tmp_path, database, monkeypatch):
-    connect = backup._connect
+    connect = sqlite_backup._connect
 
     def small(address: str) -> sqlite3.Connection:
         connection = connect(address)
@@ -175,7 +178,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_of_the_copy(tmp_path, database, 
             connection.execute("PRAGMA max_page_count = 10")
         return connection
 
-    monkeypatch.setattr(backup, "_connect", small)
+    monkeypatch.setattr(sqlite_backup, "_connect", small)
     said = r"no copy was made: database .*/\.copy\.db\..* cannot grow, its disk is full"
     with pytest.raises(model.TemporaryError, match=said):
         back_up(database, tmp_path / "copy.db")

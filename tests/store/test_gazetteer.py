@@ -3,7 +3,7 @@
 import pytest
 
 from tests.store.making import HOUR, NOW
-from watcher import clock
+from watcher.clock import SystemClock
 from watcher.store import store
 
 
@@ -29,7 +29,7 @@ async def test_what_is_too_old_is_forgotten_when_another_is_kept(opened):
 
 @pytest.mark.covers("px/outside-30-days")
 async def test_it_outlives_the_process(url, hosts_time):
-    async with store.open(url, clock=clock.SystemClock()) as first:
+    async with store.open(url, clock=SystemClock()) as first:
         await first.keep_unserved("1 main st", NOW, since=NOW - HOUR)
-    async with store.open(url, clock=clock.SystemClock()) as second:
+    async with store.open(url, clock=SystemClock()) as second:
         assert await second.unserved("1 main st", since=NOW - HOUR) == NOW

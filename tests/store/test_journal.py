@@ -5,7 +5,8 @@ from sqlalchemy import insert
 
 from tests.store import making
 from tests.store.making import HOUR, MINUTE, NOW
-from watcher import clock, model, ports
+from watcher import model, ports
+from watcher.clock import SystemClock
 from watcher.store import store, tables
 
 KEYS = {"reopen_within": 10 * MINUTE, "keep_samples": HOUR}
@@ -62,7 +63,7 @@ async def test_an_unknown_record_is_a_sentence(opened, token):
 
 async def test_a_journal_is_read_beside_the_daemon_that_writes_it(url, opened, token):
     await opened.commit(token, making.commit(making.alert()))
-    async with store.open_to_read(url, clock=clock.SystemClock()) as reader:
+    async with store.open_to_read(url, clock=SystemClock()) as reader:
         assert len(await records(reader)) == 1
         await opened.commit(token, making.commit(making.alert(), at=NOW + MINUTE))
         assert len(await records(reader)) == 2
@@ -71,10 +72,10 @@ async def test_a_journal_is_read_beside_the_daemon_that_writes_it(url, opened, t
 async def test_reading_makes_no_database(tmp_path):
     file = tmp_path / "none.db"
     with pytest.raises(model.PermanentError, match="there is no database"):
-        async with store.open_to_read(f"sqlite:///{file}", clock=clock.SystemClock()):
+        async with store.open_to_read(f"sqlite:///{file}", clock=SystemClock()):
             pass
     assert not file.exists()
     file.touch()
     with pytest.raises(model.PermanentError, match="are at nothing"):
-        async with store.open_to_read(f"sqlite:///{file}", clock=clock.SystemClock()):
+        async with store.open_to_read(f"sqlite:///{file}", clock=SystemClock()):
             pass

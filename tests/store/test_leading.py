@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.store import making
-from watcher import clock, model
+from watcher import model
+from watcher.clock import SystemClock
 from watcher.store import store, tables
 
 # Leads, then commits incident after incident, each of two rows that belong together.
@@ -65,7 +66,7 @@ on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_a_second_daemon_is_refused_at_once_and_readers_are_not(url):
     first = await start(url)
     assert await first.stdout.readline() == b"leads\n"
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         with pytest.raises(
             model.PermanentError, match=rf"another daemon \(writer, process {first.pid}\)"
         ):
@@ -78,8 +79,8 @@ async def test_a_second_daemon_is_refused_at_once_and_readers_are_not(url):
 @on_sqlite
 async def test_a_second_store_in_the_same_process_is_refused_too(url):
     async with (
-        store.open(url, clock=clock.SystemClock()) as first,
-        store.open(url, clock=clock.SystemClock()) as second,
+        store.open(url, clock=SystemClock()) as first,
+        store.open(url, clock=SystemClock()) as second,
     ):
         await first.lead("first")
         with pytest.raises(model.PermanentError, match="another daemon"):
@@ -89,7 +90,7 @@ async def test_a_second_store_in_the_same_process_is_refused_too(url):
 async def test_the_lease_ends_with_the_store_and_the_token_grows(url):
     tokens = []
     for _ in range(3):
-        async with store.open(url, clock=clock.SystemClock()) as opened:
+        async with store.open(url, clock=SystemClock()) as opened:
             tokens.append(await opened.lead("first"))
     assert tokens == [1, 2, 3]
 
@@ -97,14 +98,14 @@ async def test_the_lease_ends_with_the_store_and_the_token_grows(url):
 async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(url):
     acknowledged: set[str] = set()
     for round_ in range(3):
-        async with store.open(url, clock=clock.SystemClock()) as opened:
+        async with store.open(url, clock=SystemClock()) as opened:
             await making.silence(opened)
         process = await start(url)
         assert await process.stdout.readline() == b"leads\n"
         for _ in range(5 + 3 * round_):
             acknowledged.add((await process.stdout.readline()).decode().strip())
         acknowledged.update(await kill(process))
-        async with store.open(url, clock=clock.SystemClock()) as opened:
+        async with store.open(url, clock=SystemClock()) as opened:
             incidents = {incident.id for incident in await opened.incidents(limit=1_000_000)}
             assert acknowledged <= incidents
             assert len(incidents - acknowledged) <= round_ + 1  # committed, not yet said
@@ -120,7 +121,7 @@ async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(
 
 
 async def test_a_commit_that_is_cancelled_is_whole_or_absent(url):
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         token = await opened.lead("first")
         for number in range(8):
             name = f"i{number}"
@@ -150,7 +151,7 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
             making.entry(1, f"i{number}"),
         )
     ]
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         token = await opened.lead("first")
         turns = 0
 
@@ -173,7 +174,7 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
 
 async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
     """Otherwise a restarted daemon would tell nobody anything until the old leases end."""
-    async with store.open(url, clock=clock.SystemClock()) as first:
+    async with store.open(url, clock=SystemClock()) as first:
         token = await first.lead("first")
         await first.commit(
             token,
@@ -188,7 +189,7 @@ async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
         assert owed
         assert jobs
         assert not await first.owed(receivers=["noc", "mqtt"], **claim)
-    async with store.open(url, clock=clock.SystemClock()) as second:
+    async with store.open(url, clock=SystemClock()) as second:
         await second.lead("second")
         assert len(await second.owed(receivers=["noc", "mqtt"], **claim)) == len(owed)
         assert len(await second.claim_jobs(kind="diagnose", **claim)) == len(jobs)

@@ -7,15 +7,16 @@ from sqlalchemy import insert
 
 from tests.store import making
 from tests.store.making import HOUR, MINUTE, NOW, SECOND
-from watcher import clock, model, ports
-from watcher.store import codec, ledger, store, tables
+from watcher import model, ports
+from watcher.clock import SystemClock
+from watcher.store import codec, commits, store, tables
 
 
 async def test_a_restart_reads_back_exactly_what_was_committed(url):
     effects = [*making.outage(), making.sample()]
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         await opened.commit(await opened.lead("first"), making.commit(*effects))
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         assert await making.load(opened) == ports.Loaded(
             subjects=(making.subject(),),
             samples=(making.sample(),),
@@ -234,7 +235,7 @@ async def test_commands_come_once_and_in_order(opened):
 
 
 async def test_a_command_of_a_newer_version_is_left_to_it_and_keeps_no_other_waiting(opened):
-    row = ledger.inbox_row("new", model.Acknowledged(incident="i1", by="ann"), NOW)
+    row = commits.inbox_row("new", model.Acknowledged(incident="i1", by="ann"), NOW)
     async with opened._database.write() as connection:
         await connection.execute(insert(tables.inbox), {**row, "kind": "praised"})
     command = model.Acknowledged(incident="i1", by="bob")

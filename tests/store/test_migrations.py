@@ -13,8 +13,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from tests.store import making
-from watcher import clock, model
-from watcher.store import database, migrate, postgresql, sqlite, store, tables
+from watcher import model
+from watcher.clock import SystemClock
+from watcher.store import database, migrate, store, tables
+from watcher.store.dialects import postgresql, sqlite
 
 REVISIONS = sorted(
     path.name[1:5] for path in Path(migrate.__file__).with_name("migrations").glob("versions/r*.py")
@@ -62,7 +64,7 @@ async def make_earlier(url, revision):
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_an_earlier_database_is_brought_forward(empty_url, revision):
     await make_earlier(empty_url, revision)
-    async with store.open(empty_url, clock=clock.SystemClock()) as opened:
+    async with store.open(empty_url, clock=SystemClock()) as opened:
         assert await opened.lead("new") == 42
         await opened.commit(42, making.commit(*making.outage()))
         async with opened._database.read() as connection:
@@ -72,7 +74,7 @@ async def test_an_earlier_database_is_brought_forward(empty_url, revision):
 async def test_daemons_that_start_at_once_on_an_earlier_database_bring_it_forward_once(empty_url):
     async def start():
         async with (
-            store.open(empty_url, clock=clock.SystemClock()) as opened,
+            store.open(empty_url, clock=SystemClock()) as opened,
             opened._database.read() as connection,
         ):
             return await connection.run_sync(differences)
@@ -94,9 +96,7 @@ async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
     """The files are of the code of that time (written.py)."""
     with contextlib.closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
         connection.executescript(written.read_text())
-    async with store.open(
-        f"sqlite:///{tmp_path / 'watcher.db'}", clock=clock.SystemClock()
-    ) as opened:
+    async with store.open(f"sqlite:///{tmp_path / 'watcher.db'}", clock=SystemClock()) as opened:
         assert await opened.lead("new") == 2
         state = await making.load(opened)
         assert list(state.incidents) == [making.incident()]
@@ -105,7 +105,7 @@ async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
         dossier = await opened.dossier("i1")
         assert dossier.timeline == (making.entry(),)
         assert dossier.alerts == (making.incident_alert(),)
-        now = clock.SystemClock().now()
+        now = SystemClock().now()
         both = {"now": now, "receivers": ["noc", "mqtt"], "lease": making.MINUTE}
         assert [debt.receipt.receiver for debt in await opened.owed(**both, limit=9)] == ["mqtt"]
         (job,) = await opened.claim_jobs(kind="diagnose", now=now, lease=making.MINUTE, limit=9)

@@ -13,12 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from tests.store import making
-from watcher import clock, model
-from watcher.store import sqlite, store, tables
+from watcher import model
+from watcher.clock import SystemClock
+from watcher.store import store, tables
+from watcher.store.dialects import sqlite
 
 
 def opening(path: Path | str, **keys):
-    return store.open(f"sqlite:///{path}", clock=clock.SystemClock(), **keys)
+    return store.open(f"sqlite:///{path}", clock=SystemClock(), **keys)
 
 
 async def open_and_close(path: Path | str, **keys) -> None:
@@ -108,7 +110,7 @@ async def test_any_file_name_will_do(tmp_path, name):
 
 async def test_an_address_of_neither_database_is_said():
     with pytest.raises(model.PermanentError, match="neither sqlite:///FILE nor postgresql://"):
-        async with store.open("mysql://host/watcher", clock=clock.SystemClock()):
+        async with store.open("mysql://host/watcher", clock=SystemClock()):
             pass
 
 

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.store import making
-from watcher import clock, model
+from watcher import model
+from watcher.clock import SystemClock
 from watcher.store import store, tables
 
 
@@ -20,7 +21,7 @@ def empty_url(databases):
 
 
 def opening(url, **keys):
-    return store.open(url, clock=clock.SystemClock(), **keys)
+    return store.open(url, clock=SystemClock(), **keys)
 
 
 async def open_and_close(url):

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store import making
-from watcher import clock, model
+from watcher import model
+from watcher.clock import SystemClock
 from watcher.store import store, tables
 
 RECEIVERS = ("noc", "mqtt")
@@ -120,7 +121,7 @@ def test_the_same_on_postgresql(databases, template, hosts_time, steps):
 
 
 async def play(url, steps):
-    async with store.open(url, clock=clock.SystemClock()) as opened:
+    async with store.open(url, clock=SystemClock()) as opened:
         world = World(opened, await opened.lead("law"))
         for what, first, second in steps:
             if what == "change":

@@ -5,7 +5,7 @@ import pytest
 from tests.store import making
 from tests.store.making import HOUR, MINUTE, NOW
 from watcher import model, ports
-from watcher.store import retention, tables
+from watcher.store import journal, tables
 
 BEFORE = NOW - HOUR
 OLD = BEFORE - MINUTE
@@ -72,7 +72,7 @@ async def test_samples_may_be_kept_for_a_shorter_time(opened, token):
 
 @pytest.mark.parametrize("extra", [0, 1])
 async def test_any_number_of_rows_is_pruned(opened, token, extra):
-    number = retention._CHUNK + extra
+    number = journal._PRUNE_CHUNK + extra
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": OLD, "notify": ()}
     await opened.commit(
         token,

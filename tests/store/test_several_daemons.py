@@ -9,14 +9,15 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.store import making
-from watcher import clock, model
-from watcher.store import consequences, effects, leases, store, tables
+from watcher import model
+from watcher.clock import SystemClock
+from watcher.store import changeset, effect_writer, leadership, store, tables
 
 CLAIM = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
 DIAGNOSIS = model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1")
 
 
-class WrongClock(clock.SystemClock):
+class WrongClock(SystemClock):
     """A host whose clock is a day ahead or behind."""
 
     def __init__(self, days: int) -> None:
@@ -113,7 +114,7 @@ async def test_a_leader_stopped_inside_a_transaction_keeps_nobody_waiting(two):
     await second.lead("ops2")
     await silence(first)
     stopped = await first._database.dialect.writer.connect()
-    await leases.check(stopped, token)
+    await leadership.check(stopped, token)
     await stopped.execute(select(tables.daemons).with_for_update())
     try:
         async with asyncio.timeout(1):  # and not until the server ends the idle transaction
@@ -191,9 +192,9 @@ async def test_a_change_while_another_daemon_settles_is_never_lost(two):
     await second.lead("ops2")
     (debt,) = await second.owed(receivers=["noc"], **CLAIM)
     told = replace(debt.receipt, parent_version=1, told_through=1)
-    change = effects.gather([making.incident(version=2, entries=2), making.entry(2)])
+    change = changeset.gather([making.incident(version=2, entries=2), making.entry(2)])
     async with first._database.write() as connection:
-        await consequences.Consequences(first._database, connection).write(change, making.NOW)
+        await effect_writer.Consequences(first._database, connection).write(change, making.NOW)
         settling = asyncio.create_task(second.settle(told, debt.token, again_at=None))
         await asyncio.sleep(0.2)
     await settling

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watcher import simulator
-from watcher.vendors import alone, http, settings
+from watcher.vendors import settings
+from watcher.vendors.http import api as alone
+from watcher.vendors.http import api as http
 
 WORLD = """
 world:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from watcher import model
-from watcher.vendors import evpl, faults, vyvx, vyvx_details, wire
+from watcher.vendors.evpl.client import read_entries, read_page
+from watcher.vendors.http import errors, exchange
+from watcher.vendors.vyvx.client import _FIRST, read_details, read_history, read_statuses
 
 WORDS = (  # noqa: SIM905 - one word a line would fill a page
     "data services state ingress_state time timestamp name po_number notes origins destinations"
@@ -39,17 +41,17 @@ services = st.fixed_dictionaries(
 )
 
 
-def reply(body: bytes, status: int = 200) -> wire.Reply:
-    return wire.Reply(
+def reply(body: bytes, status: int = 200) -> exchange.Reply:
+    return exchange.Reply(
         place="GET /x", status=status, headers=CIMultiDictProxy(CIMultiDict()), body=body
     )
 
 
 READERS = {
-    "statuses": vyvx.read_statuses,
-    "details": lambda said: vyvx_details.read_details(said, "1"),
-    "history": lambda said: vyvx_details.read_history(said, "1"),
-    "page": lambda said: evpl.read_entries([evpl.read_page(said)[0]], complete=True),
+    "statuses": read_statuses,
+    "details": lambda said: read_details(said, "1"),
+    "history": lambda said: read_history(said, "1"),
+    "page": lambda said: read_entries([read_page(said)[0]], complete=True),
 }
 
 
@@ -78,10 +80,8 @@ def test_any_bytes_are_survived(name, body):
 @given(body=anything, raw=st.binary(max_size=50), status=st.integers(201, 599))
 def test_any_error_reply_gives_a_bounded_sentence(body, raw, status):
     for content in (raw, json.dumps(body).encode()):
-        fault = faults.read(
-            reply(content, status), now=vyvx_details._FIRST, conceal=lambda text: text
-        )
-        said = str(faults.verdict(fault, "check it"))
+        fault = errors.read(reply(content, status), now=_FIRST, conceal=lambda text: text)
+        said = str(errors.verdict(fault, "check it"))
         assert f"answered {status}" in said
         assert len(said) < 800
         assert said.isprintable()

@@ -10,7 +10,7 @@ from aiohttp import web
 from yarl import URL
 
 from watcher import model
-from watcher.vendors import auth
+from watcher.vendors.http import auth
 
 STATUS_PATH = "/vyvx/v1.0/customer/service/_active/status"
 

@@ -12,7 +12,10 @@ from structlog.testing import capture_logs
 
 from tests.vendors.conftest import Clock
 from watcher import model
-from watcher.vendors import circuit, diagnostics, http, vyvx
+from watcher.vendors.diagnostics.client import DiagnosticsClient
+from watcher.vendors.http.account import FAILURES, PAUSE, CircuitBreaker
+from watcher.vendors.http.api import Account, Api
+from watcher.vendors.vyvx.client import VyvxClient
 
 DOWN = model.TemporaryError("GET https://x answered 503")
 
@@ -22,9 +25,9 @@ class Rig:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.circuit = circuit.Circuit("main", self.clock)
+        self.circuit = CircuitBreaker("main", self.clock)
 
-    def fail(self, times: int = circuit.FAILURES) -> None:
+    def fail(self, times: int = FAILURES) -> None:
         for _ in range(times):
             self.circuit.failed(DOWN)
 
@@ -135,24 +138,24 @@ def test_trials_are_a_pause_apart_and_no_poll_waits_longer_than_one(steps):
                 row = 0
             case _:
                 held_back = rig.ask(about_one=step == "one")
-                if row < circuit.FAILURES:
+                if row < FAILURES:
                     assert held_back == 0
                 elif held_back == 0:
-                    assert now - trials[-1] >= circuit.PAUSE - 1e-6
+                    assert now - trials[-1] >= PAUSE - 1e-6
                     trials.append(now)
                 else:
-                    assert held_back <= circuit.PAUSE * (2 if step == "one" else 1) + 1e-6
-        if row < circuit.FAILURES:
+                    assert held_back <= PAUSE * (2 if step == "one" else 1) + 1e-6
+        if row < FAILURES:
             trials.append(-1e9)  # trials of one outage say nothing about the next
 
 
 @pytest.fixture
 def shared(vendor, session, clock, meter, oauth2_account):
     """Two APIs on one account."""
-    account = http.Account("main", oauth2_account, session, clock, meter)
+    account = Account("main", oauth2_account, session, clock, meter)
 
-    def api(**options) -> http.Api:
-        return http.Api(account, vendor.url, timeout=timedelta(seconds=5), **options)
+    def api(**options) -> Api:
+        return Api(account, vendor.url, timeout=timedelta(seconds=5), **options)
 
     return account, api
 
@@ -171,7 +174,7 @@ async def test_whoever_shares_the_account_is_refused_at_once(vendor, shared, clo
     with pytest.raises(model.HeldBackError, match="does not answer"):
         await other.get("/y")
     assert (len(vendor.asked), account.circuit.trouble != "") == (6, True)
-    clock.seconds += circuit.PAUSE
+    clock.seconds += PAUSE
     vendor.replies(body=b"{}")
     assert (await other.get("/y")).status == 200
     assert (await one.get("/x")).status == 200
@@ -209,7 +212,7 @@ async def test_a_token_that_cannot_be_had_is_an_outage_of_the_account(vendor, sh
 @pytest.mark.parametrize("status", [400, 403, 404, 422, 429])
 async def test_a_refusal_is_an_answer(vendor, shared, status):
     account, api = shared
-    for _ in range(circuit.FAILURES):
+    for _ in range(FAILURES):
         account.circuit.failed(DOWN)
     vendor.replies(status=status)
     with pytest.raises((model.TemporaryError, model.PermanentError), match=f"answered {status}"):
@@ -221,8 +224,8 @@ async def test_a_refusal_is_an_answer(vendor, shared, status):
 async def test_what_fails_for_one_subject_does_not_speak_against_the_vendor(vendor, shared, clock):
     account, api = shared
     vendor.replies(status=500)
-    client = vyvx.Client(api())
-    triage = diagnostics.Client(account, vendor.url, timeout=timedelta(seconds=5))
+    client = VyvxClient(api())
+    triage = DiagnosticsClient(account, vendor.url, timeout=timedelta(seconds=5))
     for _ in range(4):
         with pytest.raises(model.TemporaryError):
             await client.details("1")
@@ -235,9 +238,9 @@ async def test_what_fails_for_one_subject_does_not_speak_against_the_vendor(vend
 
 @pytest.mark.covers("http/circuit-one")
 async def test_what_cannot_even_connect_does(session, clock, meter, mpa_account, unused_port):
-    account = http.Account("main", mpa_account, session, clock, meter)
+    account = Account("main", mpa_account, session, clock, meter)
     url = f"http://127.0.0.1:{unused_port}"
-    client = vyvx.Client(http.Api(account, url, timeout=timedelta(seconds=5)))
+    client = VyvxClient(Api(account, url, timeout=timedelta(seconds=5)))
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
             await client.details("1")

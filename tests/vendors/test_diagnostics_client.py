@@ -8,13 +8,14 @@ import pytest
 from aiohttp import web
 
 from watcher import model
-from watcher.vendors import diagnostics, http
+from watcher.vendors.diagnostics.client import DiagnosticsClient
+from watcher.vendors.http.api import Account
 
 
 @pytest.fixture
-def client(vendor, session, clock, meter, oauth2_account) -> diagnostics.Client:
-    account = http.Account("lumen", oauth2_account, session, clock, meter)
-    return diagnostics.Client(account, vendor.url, timeout=timedelta(seconds=5))
+def client(vendor, session, clock, meter, oauth2_account) -> DiagnosticsClient:
+    account = Account("lumen", oauth2_account, session, clock, meter)
+    return DiagnosticsClient(account, vendor.url, timeout=timedelta(seconds=5))
 
 
 @pytest.mark.covers("diag/detail", "diag/quoting")

@@ -8,7 +8,16 @@ import pytest
 from aiohttp import web
 
 from watcher import model
-from watcher.vendors import evpl, moments
+from watcher.vendors.evpl.client import (
+    MOST_PAGES,
+    EvplClient,
+    Line,
+    Utilization,
+    read_entries,
+    read_value,
+    write_granularity,
+)
+from watcher.vendors.http import exchange
 
 START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 END = datetime(2026, 3, 1, 12, 0, 0, 41_000, tzinfo=UTC)
@@ -19,8 +28,8 @@ def at(minute: int) -> datetime:
 
 
 @pytest.fixture
-def client(connect, oauth2_account) -> evpl.Client:
-    return evpl.Client(
+def client(connect, oauth2_account) -> EvplClient:
+    return EvplClient(
         connect(oauth2_account, attempts=1),
         operator_code="OP1",
         application_id="A1",
@@ -29,7 +38,7 @@ def client(connect, oauth2_account) -> evpl.Client:
 
 
 def entry(instance: str, *, minute: int = 55, value: object = "10") -> dict[str, object]:
-    values = [{"timeStamp": moments.write(at(minute)), "value": value}]
+    values = [{"timeStamp": exchange.write(at(minute)), "value": value}]
     return {"objectInstanceId": instance, "metric_name": "U", "performanceValues": values}
 
 
@@ -64,16 +73,16 @@ async def test_pages_are_joined_and_values_read_tolerantly(vendor, client, fixtu
     vendor.answer = answer
     answered = await client.utilization(START, END)
     paris = {"pop_country": "FR", "pop_name": "PAR", "pop_section": "PAR-LON"}
-    assert answered == evpl.Utilization(
+    assert answered == Utilization(
         lines=(
-            evpl.Line(
+            Line(
                 instance="LD100001",
                 metric="UtilizationIn",
                 **paris,
                 values={at(50): 31.5, at(55): 32.5},
             ),
-            evpl.Line(instance="LD100001", metric="UtilizationOut", **paris, values={at(50): 80.0}),
-            evpl.Line(
+            Line(instance="LD100001", metric="UtilizationOut", **paris, values={at(50): 80.0}),
+            Line(
                 instance="LD100002",
                 metric="Utilization",
                 pop_country="GB",
@@ -106,7 +115,7 @@ async def test_pages_without_end_stop_at_the_cap(vendor, client):
 
     vendor.answer = answer
     answered = await client.utilization(START, END)
-    assert (answered.complete, len(answered.lines)) == (False, evpl.MOST_PAGES)
+    assert (answered.complete, len(answered.lines)) == (False, MOST_PAGES)
 
 
 @pytest.mark.covers("evpl/paging")
@@ -196,17 +205,17 @@ async def test_a_body_without_entries_is_temporary(vendor, client, body):
     ],
 )
 def test_a_value_is_a_number_or_missing_and_never_zero_by_default(value, number):
-    assert evpl.read_value(value) == number
+    assert read_value(value) == number
 
 
 @pytest.mark.parametrize("junk", [None, 5, "x", [], {"objectInstanceId": None}, {"metric_name": 1}])
 def test_an_entry_that_names_no_line_is_counted(junk):
-    assert evpl.read_entries([[junk]], complete=True) == evpl.Utilization(lines=(), unreadable=1)
+    assert read_entries([[junk]], complete=True) == Utilization(lines=(), unreadable=1)
 
 
 @pytest.mark.parametrize("values", [None, {}, [None, 3], [{}], [{"timeStamp": 5, "value": 1}]])
 def test_malformed_values_leave_a_line_without_samples(values):
-    answered = evpl.read_entries(
+    answered = read_entries(
         [[{"objectInstanceId": "A", "performanceValues": values}]], complete=True
     )
     assert [dict(line.values) for line in answered.lines] == [{}]
@@ -214,5 +223,5 @@ def test_malformed_values_leave_a_line_without_samples(values):
 
 @pytest.mark.covers("evpl/granularity-m")
 def test_granularity_is_never_written_in_the_ambiguous_m():
-    assert evpl.write_granularity(timedelta(minutes=5)) == "300s"
-    assert evpl.write_granularity(timedelta(milliseconds=1500)) == "1500ms"
+    assert write_granularity(timedelta(minutes=5)) == "300s"
+    assert write_granularity(timedelta(milliseconds=1500)) == "1500ms"

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from watcher import model
-from watcher.vendors import faults, http, wire
+from watcher.vendors.http import errors, exchange
+from watcher.vendors.http.api import Account, Api, CallPriority
 
 
 @pytest.mark.covers("http/hang")
@@ -112,19 +113,19 @@ async def test_a_200_without_a_json_object_is_temporary(vendor, connect, body, t
     vendor.replies(body=body)
     reply = await connect().get("/x")
     with pytest.raises(model.TemporaryError, match=f"answered 200 with .*{told}"):
-        wire.read_object(reply)
+        exchange.read_object(reply)
 
 
 @pytest.mark.covers("http/content-type")
 async def test_json_counts_whatever_content_type_it_claims(vendor, connect):
     vendor.replies(body=b'{"a": 1}', content_type="text/html")
-    assert wire.read_object(await connect().get("/x")) == {"a": 1}
+    assert exchange.read_object(await connect().get("/x")) == {"a": 1}
 
 
 @pytest.mark.covers("http/gzip")
 async def test_a_compressed_body_is_read(vendor, connect):
     vendor.replies(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
-    assert wire.read_object(await connect().get("/x")) == {"a": 1}
+    assert exchange.read_object(await connect().get("/x")) == {"a": 1}
 
 
 @pytest.mark.covers("http/huge-body")
@@ -198,7 +199,7 @@ async def test_a_503_with_retry_after_is_left_to_the_poller(vendor, connect):
 
 def test_retry_after_of_no_number_is_none():
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert [faults.retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [None] * 4
+    assert [errors.retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [None] * 4
 
 
 @pytest.mark.covers("http/refused")
@@ -340,15 +341,15 @@ async def test_what_can_be_spared_leaves_the_budget_to_polls(
     api = connect(mpa_account.model_copy(update={"calls_per_month": 310}), name="vyvx")
     clock.time = datetime(2026, 3, 2, tzinfo=UTC)  # ten calls for each day, and eight to spare
     for _ in range(8):
-        await api.get("/history", errand=http.Errand.SPARE)
+        await api.get("/history", errand=CallPriority.SPARE)
     with pytest.raises(model.HeldBackError, match="keeps its calls of 2026-03 for polls"):
-        await api.get("/history", errand=http.Errand.SPARE)
+        await api.get("/history", errand=CallPriority.SPARE)
     for _ in range(20):
         await api.get("/status")
     clock.time = datetime(2026, 3, 3, tzinfo=UTC)
     with pytest.raises(model.HeldBackError):  # polls have used what this day gave
-        await api.get("/history", errand=http.Errand.SPARE)
-    await api.get("/details", errand=http.Errand.ONE)
+        await api.get("/history", errand=CallPriority.SPARE)
+    await api.get("/details", errand=CallPriority.ONE)
     assert meter.spent == {("vyvx", "2026-03"): 29}
 
 
@@ -400,7 +401,7 @@ async def test_a_change_that_is_answered_too_late_is_ambiguous(vendor, connect):
 
 
 async def test_a_change_that_never_left_is_temporary(connect, unused_port):
-    with pytest.raises(wire.UnsentError, match="cannot connect"):
+    with pytest.raises(exchange.UnsentError, match="cannot connect"):
         await connect(url=f"http://127.0.0.1:{unused_port}").send("POST", "/x", {})
 
 
@@ -429,8 +430,8 @@ async def test_what_is_sent_is_json_with_the_headers_given(vendor, connect):
 async def test_a_rate_limit_keeps_everybody_who_shares_the_account_quiet(
     vendor, session, clock, meter, mpa_account
 ):
-    shared = http.Account("main", mpa_account, session, clock, meter)
-    one, other = (http.Api(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
+    shared = Account("main", mpa_account, session, clock, meter)
+    one, other = (Api(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
     vendor.replies(status=429, headers={"Retry-After": "30"})
     with pytest.raises(model.TemporaryError, match="answered 429"):
         await one.get("/x")

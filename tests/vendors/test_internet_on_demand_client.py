@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher import model
-from watcher.vendors import internet_on_demand as iod
+from watcher.vendors.internet_on_demand.client import (
+    LEAST_MBPS,
+    MOST_MBPS,
+    Connection,
+    ConnectionsClient,
+    Inventory,
+    Order,
+    read_bandwidth,
+    write_bandwidth,
+)
 
 BLIP = {
     "reason": "Not a NaaS Enabled Location",
@@ -27,8 +36,8 @@ PENDING = {
 
 
 @pytest.fixture
-def client(vendor, connect, oauth2_account) -> iod.Connections:
-    return iod.Connections(connect(oauth2_account))
+def client(vendor, connect, oauth2_account) -> ConnectionsClient:
+    return ConnectionsClient(connect(oauth2_account))
 
 
 @pytest.mark.covers("iod/list", "iod/nothing-required", "iod/bandwidth-text")
@@ -37,22 +46,22 @@ async def test_connections_are_read_as_documented_and_as_they_come(vendor, clien
     found = await client.all()
     assert vendor.asked[0].path == "/internet-on-demand/connections"
     assert found.connections == (
-        iod.Connection(
+        Connection(
             id="conn-1001",
             status="active",
             bandwidth_mbps=500.0,
             location="111 8th Ave, New York",
         ),
-        iod.Connection(id="conn-1002", status="provisioning", bandwidth_mbps=1000.0),
-        iod.Connection(id="conn-1003", status="suspended", bandwidth_mbps=None),
-        iod.Connection(id="1004", status="Terminated", bandwidth_mbps=None),
+        Connection(id="conn-1002", status="provisioning", bandwidth_mbps=1000.0),
+        Connection(id="conn-1003", status="suspended", bandwidth_mbps=None),
+        Connection(id="1004", status="Terminated", bandwidth_mbps=None),
     )
     assert (found.unreadable, found.complete) == (2, True)
 
 
 async def test_no_connection_at_all_is_an_answer(vendor, client):
     vendor.replies(text='{"connections": []}')
-    assert await client.all() == iod.Inventory(connections=())
+    assert await client.all() == Inventory(connections=())
 
 
 @pytest.mark.covers("iod/wrong-dialect")
@@ -85,7 +94,7 @@ async def test_one_connection_is_read_and_one_that_is_gone_is_permanent(vendor, 
 async def test_a_connection_is_ordered_once(vendor, client):
     vendor.replies(status=201, text='{"id": "conn-2001", "status": "provisioning"}')
     order = await client.create(location="LOC1", mbps=2000, description="backup")
-    assert order == iod.Order(id="conn-2001")
+    assert order == Order(id="conn-2001")
     (asked,) = vendor.asked
     assert (asked.method, asked.path) == ("POST", "/internet-on-demand/connections")
     assert asked.headers["Content-Type"] == "application/json"
@@ -95,7 +104,7 @@ async def test_a_connection_is_ordered_once(vendor, client):
 @pytest.mark.parametrize("body", ["", "{}", "OK", "[]"])
 async def test_a_change_that_was_taken_needs_no_body(vendor, client, body):
     vendor.replies(text=body)
-    assert await client.set_bandwidth("c 1", 1500, reference="r") == iod.Order()
+    assert await client.set_bandwidth("c 1", 1500, reference="r") == Order()
     (asked,) = vendor.asked
     assert (asked.method, asked.raw_path) == (
         "PUT",
@@ -185,18 +194,18 @@ async def test_an_impossible_bandwidth_is_never_sent(vendor, client, mbps):
     ],
 )
 def test_a_bandwidth_is_read_in_every_spelling_and_never_guessed(text, mbps):
-    found = iod.read_bandwidth(text)
+    found = read_bandwidth(text)
     assert found == (mbps if mbps is None else pytest.approx(mbps))
 
 
 @pytest.mark.covers("iod/bandwidth-unit")
 @pytest.mark.parametrize(("unit", "mbps"), [("kbps", 0.5), ("Mbps", 500), ("Gbps", 500_000)])
 def test_a_bare_figure_is_counted_in_the_configured_unit(unit, mbps):
-    assert iod.read_bandwidth("500", unit) == pytest.approx(mbps)
-    assert iod.read_bandwidth(500, unit) == pytest.approx(mbps)
-    assert iod.read_bandwidth("2 Gbps", unit) == 2000
+    assert read_bandwidth("500", unit) == pytest.approx(mbps)
+    assert read_bandwidth(500, unit) == pytest.approx(mbps)
+    assert read_bandwidth("2 Gbps", unit) == 2000
 
 
-@given(st.integers(iod.LEAST_MBPS, iod.MOST_MBPS))
+@given(st.integers(LEAST_MBPS, MOST_MBPS))
 def test_what_is_ordered_reads_back_as_the_same_bandwidth(mbps):
-    assert iod.read_bandwidth(iod.write_bandwidth(mbps)) == mbps
+    assert read_bandwidth(write_bandwidth(mbps)) == mbps

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from watcher import model
-from watcher.vendors import http
-from watcher.vendors import internet_on_demand as iod
+from watcher.vendors.http.api import Api
+from watcher.vendors.internet_on_demand.client import Connection, ConnectionsClient, Order
 
 PRISM = "@stoplight/prism-cli@5.14.2"
 REPO = Path(__file__).parents[2]
@@ -93,8 +93,8 @@ async def judge(request, prism, document, unused_port):
 
 
 @pytest.fixture
-def client(judge, connect, oauth2_account) -> iod.Connections:
-    return iod.Connections(connect(oauth2_account, url=judge, seconds=20))
+def client(judge, connect, oauth2_account) -> ConnectionsClient:
+    return ConnectionsClient(connect(oauth2_account, url=judge, seconds=20))
 
 
 @pytest.mark.covers("iod/list", "iod/one", "iod/create", "iod/set-bandwidth", "iod/judged")
@@ -105,19 +105,19 @@ async def test_every_request_and_every_answer_agree_with_the_vendors_own_documen
         assert each.status in {"active", "provisioning", "suspended", "terminated", ""}
     (one,) = await asyncio.gather(client.one("conn 1/2"), return_exceptions=True)
     # Nothing is required of a connection, so the judge may well leave its id out.
-    assert isinstance(one, iod.Connection) or "without an id" in str(one)
+    assert isinstance(one, Connection) or "without an id" in str(one)
     await client.create(location="LOC-1", mbps=2000, description="backup")
-    assert await client.set_bandwidth("conn 1/2", 500, reference="w") == iod.Order()
+    assert await client.set_bandwidth("conn 1/2", 500, reference="w") == Order()
 
 
 @pytest.mark.covers("iod/judged", "iod/401-404")
 async def test_the_judge_refuses_who_brings_no_token(judge, connect):
     with pytest.raises(model.PermanentError, match="answered 401"):
-        await iod.Connections(connect(url=judge, seconds=20)).all()
+        await ConnectionsClient(connect(url=judge, seconds=20)).all()
 
 
 @pytest.mark.covers("iod/judged")
 async def test_the_judge_refuses_what_its_document_does_not_know(judge, connect, oauth2_account):
-    api: http.Api = connect(oauth2_account, url=judge, seconds=20)
+    api: Api = connect(oauth2_account, url=judge, seconds=20)
     reply = await api.send("POST", "/internet-on-demand/connections", {"bandwidth": 5})
     assert 400 <= reply.status < 500

@@ -7,20 +7,19 @@ import pytest
 from aiohttp import web
 
 from watcher import model
-from watcher.vendors import internet_on_demand as iod
-from watcher.vendors import naas, naas_forms
+from watcher.vendors.internet_on_demand import naas as naas_forms
+from watcher.vendors.internet_on_demand.client import Connection, Inventory, Order
+from watcher.vendors.internet_on_demand.naas import NaasClient
 
-FIRST = iod.Connection(
-    id="77133831778", status="Active", bandwidth_mbps=500.0, location="PL0000000001"
-)
-SECOND = iod.Connection(
+FIRST = Connection(id="77133831778", status="Active", bandwidth_mbps=500.0, location="PL0000000001")
+SECOND = Connection(
     id="77133831779", status="Change pending", bandwidth_mbps=1000.0, location="PL0000000002"
 )
 
 
 @pytest.fixture
-def client(vendor, connect, oauth2_account) -> naas.Naas:
-    return naas.Naas(connect(oauth2_account), customer_number="1-ABCDE")
+def client(vendor, connect, oauth2_account) -> NaasClient:
+    return NaasClient(connect(oauth2_account), customer_number="1-ABCDE")
 
 
 def service(number: int) -> dict[str, object]:
@@ -45,7 +44,7 @@ async def test_the_inventory_is_read_in_all_of_its_spellings(vendor, client, fix
     assert asked.path == "/ProductInventory/v1/inventory"
     assert asked.headers["x-customer-number"] == "1-ABCDE"
     assert asked.query["serviceType"] == "Internet"
-    assert found == iod.Inventory(connections=(FIRST, SECOND), unreadable=1)
+    assert found == Inventory(connections=(FIRST, SECOND), unreadable=1)
 
 
 @pytest.mark.covers("naas/paging")
@@ -164,7 +163,7 @@ def shop(vendor, fixture_bytes) -> Shop:
 @pytest.mark.covers("naas/quote", "naas/order", "naas/price-text")
 async def test_a_change_is_quoted_and_then_ordered_at_that_quote(shop, client):
     order = await client.set_bandwidth("77133831778", 2000, reference="w-0123456789abcdef-and-on")
-    assert order == iod.Order(id="ORD-1", price="$331.20")
+    assert order == Order(id="ORD-1", price="$331.20")
     (first, quote), (second, bought) = shop.sent
     assert (first, second) == ("/Product/v1/priceRequest", "/Customer/v3/Ordering/orderRequest")
     assert (quote["speed"], quote["masterSiteId"]) == ("2 Gbps", "PL0000000001")
@@ -185,7 +184,7 @@ async def test_outside_a_data_centre_the_quote_names_the_ports_service(shop, cli
 
 async def test_an_order_names_whom_to_call(shop, connect, oauth2_account):
     contact = naas_forms.Contact(name="NOC", email="noc@example.com", phone="+1 555 0100")
-    client = naas.Naas(connect(oauth2_account), customer_number="1-A", contact=contact)
+    client = NaasClient(connect(oauth2_account), customer_number="1-A", contact=contact)
     await client.set_bandwidth("77133831778", 500, reference="r")
     (told,) = shop.sent[1][1]["relatedContactInformation"]
     assert (told["name"], told["emailAddress"]) == ("NOC", "noc@example.com")

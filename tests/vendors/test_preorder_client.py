@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher import model
-from watcher.vendors import http, preorder, preorder_codes, settings
-from watcher.vendors.preorder import Outcome
+from watcher.vendors import settings
+from watcher.vendors.http.api import Account
+from watcher.vendors.preorder import codes
+from watcher.vendors.preorder.client import (
+    Address,
+    Offer,
+    Outcome,
+    PreorderClient,
+    qualification_request,
+    read_address,
+)
 
-HOME = preorder.Address(street="1 Main St", city="Denver", state="CO", zip="80202")
+HOME = Address(street="1 Main St", city="Denver", state="CO", zip="80202")
 OFFERS = {
     "transactionId": "PX1",
     "qualifiedProducts": [{"productName": "Fiber 940", "monthlyPrice": 65.5}, {"productName": ""}],
@@ -28,12 +37,12 @@ NEAR = {
 
 
 @pytest.fixture
-def client(vendor, session, clock, meter, oauth2_account) -> preorder.Client:
-    account = http.Account("lumen", oauth2_account, session, clock, meter)
+def client(vendor, session, clock, meter, oauth2_account) -> PreorderClient:
+    account = Account("lumen", oauth2_account, session, clock, meter)
     keys = settings.Preorder(
         account="lumen", url=f"{vendor.url}/px/qualify", sales_code="S1", partner_id="P1"
     )
-    return preorder.Client(account, keys)
+    return PreorderClient(account, keys)
 
 
 def coded(status: int, code: object, **more: object):
@@ -70,7 +79,7 @@ async def test_what_can_be_ordered_is_told(vendor, client):
         }
     ]
     assert (found.outcome, found.transaction) == (Outcome.OFFERS, "PX1")
-    assert found.offers == (preorder.Offer(name="Fiber 940", price="65.5"),)
+    assert found.offers == (Offer(name="Fiber 940", price="65.5"),)
 
 
 @pytest.mark.covers("px/answers")
@@ -276,7 +285,7 @@ async def test_a_question_whose_answer_is_lost_is_no_riddle(raw_vendor, session,
         writer.transport.abort()
 
     keys = settings.Preorder(url=await raw_vendor(talk))
-    client = preorder.Client(http.Account("", None, session, clock, meter), keys)
+    client = PreorderClient(Account("", None, session, clock, meter), keys)
     with pytest.raises(model.TemporaryError) as caught:
         await client.qualify(HOME)
     assert not isinstance(caught.value, model.AmbiguousError)
@@ -288,7 +297,7 @@ def test_every_name_of_the_request_is_configured_and_may_be_nested():
         sales_code="S1",
         fields=settings.PreorderFields(street="address.line1", city="address.town", zip="z"),
     )
-    assert preorder.request(keys, HOME, transaction="T", choice="A") == {
+    assert qualification_request(keys, HOME, transaction="T", choice="A") == {
         "salesCode": "S1",
         "qualForVideo": False,
         "address": {"line1": "1 Main St", "town": "Denver"},
@@ -313,7 +322,7 @@ def test_where_it_is_asked_is_configured():
 
 
 def test_an_address_is_read_from_one_line():
-    assert preorder.read_address(" 1 Main St,Denver,  co 80202-1234 ") == preorder.Address(
+    assert read_address(" 1 Main St,Denver,  co 80202-1234 ") == Address(
         street="1 Main St", city="Denver", state="CO", zip="80202-1234"
     )
 
@@ -323,13 +332,13 @@ def test_an_address_is_read_from_one_line():
 )
 def test_what_is_no_address_is_refused_with_an_example(text):
     with pytest.raises(model.PermanentError, match="write it as in"):
-        preorder.read_address(text)
+        read_address(text)
 
 
 @pytest.mark.covers("px/code-first")
 def test_figures_that_are_no_codes_are_not_taken_for_one():
     body = {"zip": "01010", "zipCode": 1010, "promoCode": 2000, "products": [{"code": 77}]}
-    assert preorder_codes.read(body, transaction_key="t", choice_key="c").code == 0
+    assert codes.read(body, transaction_key="t", choice_key="c").code == 0
 
 
 JSON = st.recursive(
@@ -345,6 +354,6 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_reply_whatever_its_shape_breaks_the_reader(body):
-    found = preorder_codes.read(body, transaction_key="transactionId", choice_key="addressDetailId")
-    assert found.code in {0, *preorder_codes.CODES}
-    assert len(found.near) <= preorder_codes.MOST
+    found = codes.read(body, transaction_key="transactionId", choice_key="addressDetailId")
+    assert found.code in {0, *codes.CODES}
+    assert len(found.near) <= codes.MOST

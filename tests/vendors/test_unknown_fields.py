@@ -7,7 +7,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from watcher.vendors import evpl, http, internet_on_demand, naas, vyvx
+from watcher.vendors.evpl.client import EvplClient
+from watcher.vendors.http.api import Api
+from watcher.vendors.internet_on_demand.client import ConnectionsClient
+from watcher.vendors.internet_on_demand.naas import NaasClient
+from watcher.vendors.vyvx.client import VyvxClient
 
 START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 BY_ID = {"services"}  # objects whose keys are no fields
@@ -24,30 +28,30 @@ def grown(body: object, name: str = "") -> object:
     return known if name in BY_ID else {**known, **more}
 
 
-async def statuses(api: http.Api) -> object:
-    return await vyvx.Client(api).statuses()
+async def statuses(api: Api) -> object:
+    return await VyvxClient(api).statuses()
 
 
-async def details(api: http.Api) -> object:
-    return await vyvx.Client(api).details("1234567")
+async def details(api: Api) -> object:
+    return await VyvxClient(api).details("1234567")
 
 
-async def history(api: http.Api) -> object:
-    return await vyvx.Client(api).history("1234567", START, START + timedelta(hours=1))
+async def history(api: Api) -> object:
+    return await VyvxClient(api).history("1234567", START, START + timedelta(hours=1))
 
 
-async def utilization(api: http.Api) -> object:
+async def utilization(api: Api) -> object:
     five = timedelta(minutes=5)
-    client = evpl.Client(api, operator_code="OP1", application_id="A1", granularity=five)
+    client = EvplClient(api, operator_code="OP1", application_id="A1", granularity=five)
     return await client.utilization(START, START + timedelta(hours=1))
 
 
-async def connections(api: http.Api) -> object:
-    return await internet_on_demand.Connections(api).all()
+async def connections(api: Api) -> object:
+    return await ConnectionsClient(api).all()
 
 
-async def inventory(api: http.Api) -> object:
-    return await naas.Naas(api, customer_number="1-ABCDE").all()
+async def inventory(api: Api) -> object:
+    return await NaasClient(api, customer_number="1-ABCDE").all()
 
 
 @pytest.mark.covers("http/unknown-fields")

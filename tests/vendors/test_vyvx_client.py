@@ -9,14 +9,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from watcher import model
-from watcher.vendors import vyvx, vyvx_details
+from watcher.vendors.vyvx.client import MOST_NOTES, STATUS_CAP, Service, Statuses, VyvxClient
 
 NOW = datetime(2019, 1, 2, 15, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def client(vendor, connect, mpa_account) -> vyvx.Client:
-    return vyvx.Client(connect(mpa_account, url=f"{vendor.url}/vyvx/v1.0", attempts=1))
+def client(vendor, connect, mpa_account) -> VyvxClient:
+    return VyvxClient(connect(mpa_account, url=f"{vendor.url}/vyvx/v1.0", attempts=1))
 
 
 @pytest.mark.covers("vyvx/status-all")
@@ -24,10 +24,10 @@ async def test_the_status_of_all_is_read_as_documented(vendor, client, fixture_b
     vendor.replies(body=fixture_bytes("vyvx/status.json"))
     statuses = await client.statuses()
     assert vendor.asked[0].path == "/vyvx/v1.0/customer/service/_active/status"
-    assert statuses == vyvx.Statuses(
+    assert statuses == Statuses(
         services={
-            "1234567": vyvx.Service("offline", "online"),
-            "9999999": vyvx.Service("online", "online"),
+            "1234567": Service("offline", "online"),
+            "9999999": Service("online", "online"),
         },
         time=NOW,
     )
@@ -38,9 +38,9 @@ async def test_malformed_entries_cost_only_themselves(vendor, client, fixture_by
     vendor.replies(body=fixture_bytes("vyvx/status_odd.json"))
     statuses = await client.statuses()
     assert statuses.services == {
-        "1": vyvx.Service("Offline", "ONLINE"),
-        "2": vyvx.Service("flummoxed", None),
-        "3": vyvx.Service(None, None),
+        "1": Service("Offline", "ONLINE"),
+        "2": Service("flummoxed", None),
+        "3": Service(None, None),
     }
     assert statuses.unreadable == ("4", "5", "6", "7", "new line", "")
     assert statuses.time == NOW
@@ -51,7 +51,7 @@ async def test_an_id_of_ten_megabytes_is_unreadable_and_cut(vendor, connect):
     entry = {"state": "online", "ingress_state": "online"}
     body = msgspec.json.encode({"data": {"services": {"x" * 10**7: entry, "1": entry}}})
     vendor.replies(body=body)
-    statuses = await vyvx.Client(connect(cap=vyvx.STATUS_CAP)).statuses()
+    statuses = await VyvxClient(connect(cap=STATUS_CAP)).statuses()
     assert list(statuses.services) == ["1"]
     assert [len(i) for i in statuses.unreadable] == [200]
 
@@ -59,13 +59,13 @@ async def test_an_id_of_ten_megabytes_is_unreadable_and_cut(vendor, connect):
 @pytest.mark.covers("vyvx/empty")
 async def test_no_active_reservations_is_an_answer(vendor, client):
     vendor.replies(body=b'{"data": {"services": {}, "time": "2019-01-02T15:04:05.000Z"}}')
-    assert await client.statuses() == vyvx.Statuses(services={}, time=NOW)
+    assert await client.statuses() == Statuses(services={}, time=NOW)
 
 
 @pytest.mark.covers("http/duplicate-keys")
 async def test_of_a_service_named_twice_the_later_counts(vendor, client):
     vendor.replies(body=b'{"data":{"services":{"1":{"state":"online"},"1":{"state":"offline"}}}}')
-    assert (await client.statuses()).services == {"1": vyvx.Service("offline")}
+    assert (await client.statuses()).services == {"1": Service("offline")}
 
 
 @pytest.mark.covers("vyvx/time-places")
@@ -119,7 +119,7 @@ async def test_a_reply_without_one_readable_service_is_no_snapshot(vendor, clien
 @pytest.mark.covers("vyvx/status-one", "vyvx/two-ids")
 async def test_the_status_of_one_is_read_even_under_another_key(vendor, client):
     vendor.replies(text='{"data": {"services": {"77": {"state": "offline"}}}}')
-    assert await client.status("a/b") == vyvx.Service("offline")
+    assert await client.status("a/b") == Service("offline")
     assert vendor.asked[0].raw_path == "/vyvx/v1.0/customer/service/a%2Fb/status"
 
 
@@ -206,7 +206,7 @@ async def test_hostile_details_are_bounded(vendor, client):
     vendor.replies(body=msgspec.json.encode({"data": {"services": {"1": entry}}}))
     details = await client.details("1")
     assert max(len(text) for text in details.labels.values()) == 200
-    assert len(details.notes) == vyvx_details.MOST_NOTES
+    assert len(details.notes) == MOST_NOTES
     assert max(len(note) for note in details.notes) < 1_100
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.web import worlds
-from watcher import document, model
-from watcher.web import answers
+from watcher import model
+from watcher.operations import documents
+from watcher.web import middleware
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\S+)\n(.*?)```", PAGE, re.DOTALL))
@@ -35,7 +36,7 @@ def test_the_page_names_every_status_and_every_address():
 
 async def test_an_incident_is_the_document_of_mqtt(site, shelf, outage):
     answer = (await site.get("/api/v1/incidents/w-7k3mq2xd")).json
-    published = json.loads(document.incident(await shelf.dossier(outage.id)).encode())
+    published = json.loads(documents.incident(await shelf.dossier(outage.id)).encode())
     del answer["links"], published["links"]
     assert answer == published
 
@@ -150,7 +151,7 @@ async def test_a_database_that_does_not_answer_is_said_in_words(serve, shelf, pa
 
 
 async def test_a_reader_does_not_wait_for_ever(site, shelf, monkeypatch):
-    monkeypatch.setattr(answers, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "PATIENCE_SECONDS", 0.05)
     shelf.hangs = True
     answer = await site.get("/api/v1/subjects")
     assert answer.status == 503

@@ -8,7 +8,8 @@ import pytest
 
 from tests.web import worlds
 from tests.web.worlds import BEGIN, NOW, minutes
-from watcher import model, ports, status
+from watcher import model, ports
+from watcher.operations import status
 from watcher.web import board
 
 SEEN = model.SourceHealth(source="vyvx", last_success=NOW, subjects=212)

@@ -12,8 +12,9 @@ import pytest
 
 from tests.web import worlds
 from tests.web.worlds import BEGIN, NOW, minutes
-from watcher import model, ports, status
-from watcher.web import answers
+from watcher import model, ports
+from watcher.operations import status
+from watcher.web import middleware
 
 HOSTILE = (
     '<img src=x onerror="alert(1)"><script>alert(1)</script>\'"`{{ 7*7 }}<!channel>\u202e\x07\n'
@@ -297,7 +298,7 @@ async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, shelf
     paths = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/api/v1/incidents")
     found = await asyncio.gather(*(site.get(path) for path in paths * 10))
     assert {answer.status for answer in found} == {200}
-    assert 1 <= shelf.most_reading <= answers.READERS
+    assert 1 <= shelf.most_reading <= middleware.READERS
 
 
 async def test_a_storm_is_a_page_of_bounded_size(site, shelf):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from watcher import model, ports, status
+from watcher import model, ports
 from watcher.metrics import Metrics
+from watcher.operations import status
 
 NOW = datetime(2026, 11, 21, 3, 24, 12, tzinfo=UTC)
 BEGIN = datetime(2026, 11, 21, 3, 10, 22, 125000, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli import daemon, drill, iod, operate, options, preorder, remedy, rules, silence
+from watcher.cli import common, daemon, incidents, lumen, rules
 
 program = typer.Typer(
     name="watcher",
@@ -25,13 +25,13 @@ program = typer.Typer(
     rich_markup_mode=None,
 )
 program.add_typer(daemon.program)
-program.add_typer(operate.program)
-program.add_typer(drill.program)
-program.add_typer(silence.program, name="silence")
-program.add_typer(remedy.program, name="remedy")
+program.add_typer(incidents.program)
+program.add_typer(incidents.drill_program)
+program.add_typer(incidents.silence_program, name="silence")
+program.add_typer(incidents.remedy_program, name="remedy")
 program.add_typer(rules.program)
-program.add_typer(iod.program, name="iod")
-program.add_typer(preorder.program, name="preorder")
+program.add_typer(lumen.iod_program, name="iod")
+program.add_typer(lumen.preorder_program, name="preorder")
 
 
 def main() -> None:
@@ -39,10 +39,10 @@ def main() -> None:
     try:
         program()
     except model.FaultyConfigError as error:
-        options.complain(*error.faults)
+        common.complain(*error.faults)
         sys.exit(2)
     except (model.PermanentError, model.TemporaryError) as error:
-        options.complain(str(error))
+        common.complain(str(error))
         sys.exit(1)
 
 

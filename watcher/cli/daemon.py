@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli.options import DEFAULT, Config, complain, print_json
+from watcher.cli.common import DEFAULT, Config, complain, print_json
 
 # Garbage in cycles is looked for after so many. A poll makes many objects and no cycles; looking
 # as often as Python does by itself (700) took a tenth of the CPU of a storm.
@@ -31,7 +31,8 @@ class Schema(StrEnum):
 @program.command()
 def run(config: Config = DEFAULT) -> None:
     """Watch, until it is told to stop. The daemon; systemd starts it."""
-    from watcher import app, logs, settings
+    from watcher import logs, settings
+    from watcher.daemon import app
 
     logs.configure()
     gc.set_threshold(NEW_OBJECTS)
@@ -49,13 +50,13 @@ def demo(
     ] = "outage",
 ) -> None:
     """Play an outage on simulated vendors: transition, findings, PDF, recovery."""
-    from watcher.demo import story
+    from watcher.demo import run
 
     try:
         duration = None if span is None else model.parse_duration(span)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    asyncio.run(story.play(duration, scenario))
+    asyncio.run(run.play(duration, scenario))
 
 
 @program.command()
@@ -67,17 +68,19 @@ def check(
     ] = False,
 ) -> None:
     """Read config, rules and inventory, and say what is wrong with them."""
-    from watcher import adapters, logs, preflight, settings
+    from watcher import logs, settings
+    from watcher.cli import standalone
+    from watcher.daemon import factories
 
     logs.configure(logs.ERROR)  # what sources warn of is told as a finding
     loaded = settings.load(config)
-    rules = adapters.read_rules(loaded)
+    rules = factories.read_rules(loaded)
     typer.echo(
         f"{config}: fine: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
     )
     typer.echo(f"{len(loaded.receivers)} receivers")
     if connect:
-        findings = asyncio.run(preflight.connect(loaded))
+        findings = asyncio.run(standalone.connect(loaded))
         for finding in findings:
             typer.echo(f"{'ok  ' if finding.fine else 'FAIL'}  {finding.name}: {finding.sentence}")
             for remark in finding.remarks:
@@ -95,10 +98,11 @@ def diagnose(
     config: Config = DEFAULT,
 ) -> None:
     """Run Service Diagnostics once for a service, print its findings and keep its PDF."""
-    from watcher import logs, preflight, settings
+    from watcher import logs, settings
+    from watcher.cli import standalone
 
     logs.configure(logs.WARNING)
-    found = asyncio.run(preflight.diagnose(settings.load(config), service_id))
+    found = asyncio.run(standalone.diagnose(settings.load(config), service_id))
     typer.echo(f"{service_id}: {found.disposition or 'no disposition'}")
     for line in (*found.findings, *(f"to do: {action}" for action in found.actions)):
         typer.echo(f"  {line}")
@@ -128,15 +132,15 @@ def schema(what: Annotated[Schema, typer.Argument(help="Of what.")]) -> None:
     """Print a JSON Schema, for editors and for programs that read MQTT."""
     match what:
         case Schema.RULES:
-            from watcher.ruleset import json_schema
+            from watcher.ruleset import schema
 
-            print_json(json_schema.rules())
+            print_json(schema.rules())
         case Schema.CONFIG:
             from watcher.settings import Settings
 
             print_json(Settings.model_json_schema())
         case Schema.MQTT:
-            from watcher import document
-            from watcher.receivers import requests
+            from watcher.operations import documents
+            from watcher.receivers.mqtt import commands
 
-            print_json(document.schema(requests.TOPICS))
+            print_json(documents.schema(commands.TOPICS))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watcher import model
-from watcher.cli.options import DEFAULT, Config
+from watcher.cli.common import DEFAULT, Config
 
 if TYPE_CHECKING:
     from watcher import engine
-    from watcher.replay.again import Told
+    from watcher.replay.replay import Told
     from watcher.settings import Settings
     from watcher.store.journal import Extent
     from watcher.store.store import Store
@@ -38,12 +38,12 @@ def play_tests(
     ] = None,
 ) -> None:
     """Play the rules' own tests."""
-    from watcher.rule_tests import run
+    from watcher.rule_tests import runner
 
-    results = run.run(paths or TESTS)
+    results = runner.run(paths or TESTS)
     if junit is not None:
-        junit.write_bytes(run.junit(results))
-    for line in run.told(results):
+        junit.write_bytes(runner.junit(results))
+    for line in runner.told(results):
         typer.echo(line)
     if any(result.differences for result in results):
         raise typer.Exit(1)
@@ -65,27 +65,29 @@ def replay(
     config: Config = DEFAULT,
 ) -> None:
     """Run the journal through the rules again, and print what would have been told."""
-    from watcher import adapters, clock, settings
-    from watcher.replay import words
+    from watcher import settings
+    from watcher.clock import SystemClock
+    from watcher.daemon import factories
+    from watcher.replay import compare
 
     loaded = settings.load(config)
-    rulesets = [adapters.read_rules(loaded)]
+    rulesets = [factories.read_rules(loaded)]
     if rules:
         files = tuple(str(file.absolute()) for file in rules)
-        rulesets.append(adapters.read_rules(loaded.model_copy(update={"rules": files})))
-    now = clock.SystemClock().now()
+        rulesets.append(factories.read_rules(loaded.model_copy(update={"rules": files})))
+    now = SystemClock().now()
     start = _start(since, now)
     if vyvx_history is not None:
         until, found = now, asyncio.run(_history(loaded, rulesets, vyvx_history, start, now))
-        typer.echo(words.heading(start, until, f"the vendor's history of {vyvx_history}"))
+        typer.echo(compare.heading(start, until, f"the vendor's history of {vyvx_history}"))
     else:
         extent, until, found = asyncio.run(_replay(loaded.store.url, rulesets, start))
         start = max(start, extent.start or start)
-        typer.echo(words.heading(start, until, f"{extent.rows:,} records of the journal"))
+        typer.echo(compare.heading(start, until, f"{extent.rows:,} records of the journal"))
     lines = (
-        words.compared(found[0], found[1], start, until)
+        compare.compared(found[0], found[1], start, until)
         if rules
-        else words.told(found[0], start, until)
+        else compare.told(found[0], start, until)
     )
     for line in lines:
         typer.echo(line)
@@ -100,11 +102,12 @@ def capture(
     config: Config = DEFAULT,
 ) -> None:
     """Write a rule test from a real incident."""
-    from watcher import adapters, settings
+    from watcher import settings
+    from watcher.daemon import factories
     from watcher.rule_tests import capture as captures
 
     loaded = settings.load(config)
-    rules = adapters.read_rules(loaded)
+    rules = factories.read_rules(loaded)
     test = asyncio.run(_capture(loaded.store.url, rules, incident))
     directory = (output or Path("captured.yaml")).absolute().parent
     text = captures.written(
@@ -128,11 +131,11 @@ def capture(
 
 
 async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, Any]:
-    from watcher import clock
+    from watcher.clock import SystemClock
     from watcher.rule_tests.capture import Capture
     from watcher.store import store
 
-    system = clock.SystemClock()
+    system = SystemClock()
     async with store.open_to_read(url, clock=system) as database:
         dossier = await database.dossier(incident)
         if dossier is None:
@@ -161,12 +164,12 @@ def _start(since: str, now: datetime) -> datetime:
 async def _replay(
     url: str, rulesets: list[engine.Ruleset], since: datetime
 ) -> tuple[Extent, datetime, list[list[Told]]]:
-    from watcher import clock
-    from watcher.replay.again import Replay
+    from watcher.clock import SystemClock
+    from watcher.replay.replay import Replay
     from watcher.store import store
 
     replays = [Replay(rules, since=since) for rules in rulesets]
-    async with store.open_to_read(url, clock=clock.SystemClock()) as database:
+    async with store.open_to_read(url, clock=SystemClock()) as database:
         extent = await database.extent(since)
         until = await _seen_until(database, extent.end or since)
         with _progress(extent.rows) as advance:
@@ -180,16 +183,17 @@ async def _replay(
 async def _history(
     loaded: Settings, rulesets: list[engine.Ruleset], name: str, since: datetime, now: datetime
 ) -> list[list[Told]]:
-    from watcher import preflight
-    from watcher.replay import history
-    from watcher.replay.again import Replay
-    from watcher.vendors import http, vyvx
+    from watcher.cli import standalone
+    from watcher.replay import replay
+    from watcher.replay.replay import Replay
+    from watcher.vendors.http.api import Api
+    from watcher.vendors.vyvx.client import VyvxClient
 
-    key = history.key_of(name, rulesets[0])
+    key = replay.key_of(name, rulesets[0])
     source, _, service = key.partition("/")
     keys = loaded.sources[source]
-    async with preflight.by_hand(loaded) as accounts:
-        client = vyvx.Client(http.Api(accounts[keys.account], keys.base_url, timeout=keys.timeout))
+    async with standalone.by_hand(loaded) as accounts:
+        client = VyvxClient(Api(accounts[keys.account], keys.base_url, timeout=keys.timeout))
         alarms = await client.history(service, since, now)
         try:
             details = await client.details(service)
@@ -198,7 +202,7 @@ async def _history(
     found = []
     for rules in rulesets:
         replayed = Replay(rules, since=since)
-        for record in history.records(key, alarms, details, since):
+        for record in replay.records(key, alarms, details, since):
             replayed.take(record)
         found.append(replayed.finish(now))
     return found

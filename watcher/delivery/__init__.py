@@ -1,6 +1,6 @@
 """The live loop that tells receivers what they are owed."""
 
-from watcher.delivery.loop import Delivery
-from watcher.delivery.standing import Fallback
+from watcher.delivery.receiver_health import Fallback
+from watcher.delivery.worker import Delivery
 
 __all__ = ["Delivery", "Fallback"]

@@ -1,10 +1,8 @@
 """What follows from an event: pure, so that live, replay, rule tests and restart are one path."""
 
-from watcher.engine.account import Account, Message
-from watcher.engine.drive import Answer, Drive, Step
-from watcher.engine.phases import DURING, PRE_ROLL
-from watcher.engine.plan import keep_samples
-from watcher.engine.rule import (
+from watcher.engine.rules.index import keep_samples
+from watcher.engine.rules.reservation import DURING, PRE_ROLL
+from watcher.engine.rules.rule import (
     Bandwidth,
     Blind,
     Condition,
@@ -26,7 +24,8 @@ from watcher.engine.rule import (
     Threshold,
     Transition,
 )
-from watcher.engine.scene import Scene
+from watcher.engine.rules.subject_view import Scene
+from watcher.engine.runner import Account, Answer, Drive, Message, Step
 from watcher.engine.state import (
     REOPEN_WITHIN,
     IllegalCommand,

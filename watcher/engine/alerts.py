@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from watcher import model
-from watcher.engine import details, flapping, heard, incidents, sweeps
+from watcher.engine import details
+from watcher.engine.backfill import schedule
 from watcher.engine.conditions import Verdict
-from watcher.engine.rule import Expression, Rule, Threshold, Transition
+from watcher.engine.context import Turn
+from watcher.engine.incidents import incidents, reported_outages
+from watcher.engine.rules.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Purpose, Timer
-from watcher.engine.turn import Turn
 from watcher.model import AlertState
 
 VANISHED_FOR = timedelta(hours=24)
@@ -69,7 +71,7 @@ def apply(
             _hold(turn, rule, alert, verdict, at, broken=broken)
         case Move.BREAK | Move.RELEASE if alert:
             if alert.state is AlertState.RESOLVED:
-                heard.remember(turn, alert, alert.since)
+                reported_outages.remember(turn, alert, alert.since)
             turn.drop_alert(alert)
             _remember(turn, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:
@@ -143,7 +145,7 @@ def _remember(
 def _stay(turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime) -> None:
     value = alert.value if verdict.truth is None else verdict.value
     if alert.due is not None and verdict.truth:
-        flapping.count(turn, rule, alert, at)
+        incidents.count(turn, rule, alert, at)
     if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
         alert = replace(alert, due=None, value=value, entered_from=verdict.was)
         turn.keep_alert(alert)
@@ -158,10 +160,10 @@ def _clear(
         over(turn, alert, model.Resolution.ENDED)
         return
     if alert.due is None:
-        flapping.count(turn, rule, alert, at)
+        incidents.count(turn, rule, alert, at)
     due = alert.due
     if due is None or broken:
-        due = at + flapping.linger(turn, rule, alert)
+        due = at + incidents.linger(turn, rule, alert)
     if due <= at:
         over(turn, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
     elif due != alert.due:
@@ -174,7 +176,7 @@ def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
     """Resolve a firing alert; a subject that has vanished goes with its last one."""
     incidents.resolve(turn, alert, resolution)
     turn.drop_alert(alert)
-    sweeps.forget_if_vanished(turn, alert.subject)
+    schedule.forget_if_vanished(turn, alert.subject)
 
 
 def fire_if_due(turn: Turn, alert: model.Alert, *, at: datetime | None = None) -> None:
@@ -216,7 +218,7 @@ def arm(turn: Turn, alert: model.Alert) -> None:
     if rule is None:
         return
     if alert.due is None:
-        flapping.arm(turn, rule, alert)
+        incidents.arm(turn, rule, alert)
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(turn, alert):
         return

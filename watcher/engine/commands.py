@@ -8,21 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from watcher import model
-from watcher.engine import (
-    alerts,
-    alternatives,
-    details,
-    incidents,
-    no_data,
-    polls,
-    receivers,
-    sweeps,
-    vanishing,
-    wording,
-)
-from watcher.engine.rule import Extra
+from watcher.engine import alerts, details
+from watcher.engine.backfill import schedule
+from watcher.engine.context import Turn
+from watcher.engine.incidents import incidents, internal, messages, remedies
+from watcher.engine.observation import polls, samples, visibility
+from watcher.engine.rules.rule import Extra
 from watcher.engine.state import IllegalCommand
-from watcher.engine.turn import Turn
 from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus, Sight
 
 
@@ -62,7 +54,7 @@ def resolve(turn: Turn, event: model.ResolvedByHand) -> None:
     incident = _open_incident(turn, event.incident)
     if incident.id not in turn.state.members:
         text = f"resolved by {event.by}"
-        receivers.end(turn, incident, model.Resolution.MANUAL, text, by=event.by)
+        internal.end(turn, incident, model.Resolution.MANUAL, text, by=event.by)
         return
     for rule, key in sorted(turn.state.members[incident.id]):
         alert = turn.state.alerts.get(key, {}).get(rule)
@@ -74,7 +66,7 @@ def resolve(turn: Turn, event: model.ResolvedByHand) -> None:
             turn.keep_alert(
                 replace(alert, state=AlertState.RESOLVED, since=turn.now, incident=None)
             )
-        sweeps.forget_if_vanished(turn, key)
+        schedule.forget_if_vanished(turn, key)
 
 
 def note(turn: Turn, event: model.Noted) -> None:
@@ -96,7 +88,7 @@ def want_diagnosis(turn: Turn, event: model.DiagnosisWanted) -> None:
         turn.write(incident.id, EntryKind.NOTED, "asks for Service Diagnostics", by=event.by)
         turn.diagnose(incident.id, service_ids[: rule.max_services if rule else None])
     else:
-        text = wording.no_service(scene.name)
+        text = messages.no_service(scene.name)
         turn.write(incident.id, EntryKind.DIAGNOSED, text, by=event.by)
 
 
@@ -115,7 +107,7 @@ def diagnosed(turn: Turn, event: model.Diagnosed) -> None:
     turn.write(
         incident.id,
         kind,
-        wording.diagnosis(run) + wording.since_before(incident.diagnostics, run),
+        messages.diagnosis(run) + messages.since_before(incident.diagnostics, run),
         run=run.run,
         service_id=run.service_id,
         status=str(run.status),
@@ -150,11 +142,11 @@ def detailed(turn: Turn, event: model.DetailsRead) -> None:
     if subject.source in state.awaited or seen is Sight.BLIND or subject.missed == 1:
         return
     if subject.missed:
-        vanishing.judge(turn, subject.key)
+        visibility.judge(turn, subject.key)
         return
     if seen is Sight.SEEN:
         polls.judge_changed(turn, state.plans[subject.source], answered)
-        no_data.judge(turn, subject.key)  # it may be on air by what the details say
+        samples.evaluate_no_data(turn, subject.key)  # it may be on air by what the details say
     for alert in state.alerts_on(subject.key, AlertState.PENDING):
         alerts.fire_if_due(turn, alert)
 
@@ -173,15 +165,15 @@ def _update(
         return
     incidents.refresh(turn, rule, alert)
     if news:
-        turn.write(alert.incident, EntryKind.DETAILED, wording.detailed(news))
+        turn.write(alert.incident, EntryKind.DETAILED, messages.detailed(news))
     scene = turn.scene(alert.subject)
     if rule.diagnose:
         have = scene.extra.service_ids
         if not had.service_ids and have:
             incidents.examine(turn, rule, scene, alert.incident)
         elif not have and waited:
-            turn.write(alert.incident, EntryKind.DIAGNOSED, wording.no_service(scene.name))
-    alternatives.ask_late(turn, rule, scene, alert.incident, had=had, waited=waited)
+            turn.write(alert.incident, EntryKind.DIAGNOSED, messages.no_service(scene.name))
+    remedies.ask_late(turn, rule, scene, alert.incident, had=had, waited=waited)
 
 
 def _open_incident(turn: Turn, identity: str) -> model.Incident:

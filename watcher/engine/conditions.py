@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from watcher import model
 from watcher.engine import details
-from watcher.engine.rule import Context, ExpressionError, Predicate, Rule, Transition
-from watcher.engine.turn import Turn
+from watcher.engine.context import Turn
+from watcher.engine.rules.rule import Context, ExpressionError, Predicate, Rule, Transition
 
 
 class Verdict(NamedTuple):

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine import phases
+from watcher.engine.context import Turn
+from watcher.engine.rules import reservation
 from watcher.engine.timers import Purpose, Timer
-from watcher.engine.turn import Turn
 
 WAIT = timedelta(seconds=5)
 FRESH = timedelta(minutes=15)
@@ -67,7 +67,7 @@ def are_settled(turn: Turn, subject: model.Subject) -> bool:
     traits = turn.state.ruleset.sources[subject.source]
     if not traits.detailed:
         return True
-    edge = phases.last_edge(subject.bookings, turn.now, traits.pre_roll)
+    edge = reservation.last_edge(subject.bookings, turn.now, traits.pre_roll)
     answered = subject.answered_at
     if answered is not None and turn.now - answered <= FRESH and (edge is None or answered >= edge):
         return True
@@ -87,11 +87,11 @@ def arm(turn: Turn, subject: model.Subject) -> None:
         turn.state.timers.disarm(timer)
         return
     pre_roll = turn.state.ruleset.sources[subject.source].pre_roll
-    edges: list[datetime | None] = [phases.next_edge(subject.bookings, turn.now, pre_roll)]
-    if phases.phase(subject.bookings, turn.now, pre_roll) is model.Phase.OVERRUN:
+    edges: list[datetime | None] = [reservation.next_edge(subject.bookings, turn.now, pre_roll)]
+    if reservation.phase(subject.bookings, turn.now, pre_roll) is model.Phase.OVERRUN:
         looked = max(filter(None, (subject.answered_at, subject.asked_at)), default=turn.now)
-        again = looked + phases.LOOK_AGAIN
-        edges.append(again if again > turn.now else turn.now + phases.LOOK_AGAIN)
+        again = looked + reservation.LOOK_AGAIN
+        edges.append(again if again > turn.now else turn.now + reservation.LOOK_AGAIN)
     ahead = min((at for at in edges if at is not None), default=None)
     if ahead is None:
         turn.state.timers.disarm(timer)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from watcher import model, ports
-from watcher.engine import windows
-from watcher.engine.plan import Plan, plan
-from watcher.engine.rule import Extra, Rule, Ruleset
-from watcher.engine.scene import Scene
+from watcher.engine.rules import thresholds
+from watcher.engine.rules.index import Plan, plan
+from watcher.engine.rules.rule import Extra, Rule, Ruleset
+from watcher.engine.rules.subject_view import Scene
 from watcher.engine.timers import Timers
 
 REOPEN_WITHIN = timedelta(minutes=10)
@@ -64,7 +64,7 @@ class State:
     rules: Mapping[str, Rule]
     health: dict[str, model.SourceHealth] = field(default_factory=dict)
     subjects: dict[str, model.Subject] = field(default_factory=dict)
-    samples: windows.Samples = field(default_factory=windows.Samples)
+    samples: thresholds.Samples = field(default_factory=thresholds.Samples)
     alerts: dict[str, dict[str, model.Alert]] = field(default_factory=dict)  # by subject, by rule
     incidents: dict[str, model.Incident] = field(default_factory=dict)
     firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident, the first first

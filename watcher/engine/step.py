@@ -12,26 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import (
-    alerts,
-    alternatives,
-    commands,
-    details,
-    drills,
-    flapping,
-    no_data,
-    polls,
-    receivers,
-    remedy,
-    sight,
-    suppression,
-    sweeps,
-    telling,
-)
-from watcher.engine.rule import Ruleset
+from watcher.engine import alerts, commands, details
+from watcher.engine.backfill import schedule
+from watcher.engine.context import Turn
+from watcher.engine.incidents import incidents, internal, notifications, remedies, suppression
+from watcher.engine.observation import polls, samples, visibility
+from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Purpose, Timer
-from watcher.engine.turn import Turn
 from watcher.model import AlertState, Sight
 
 
@@ -53,7 +41,7 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
     """
     turn = Turn(state, now)
     _HANDLERS[type(event)](turn, event)
-    telling.settle(turn)
+    notifications.settle(turn)
     state.forget_resolved(now)
     return turn.effects()
 
@@ -97,7 +85,7 @@ def _hear(turn: Turn, timer: Timer) -> None:
     """See whether a subject has been silent for too long; the next poll decides."""
     subject = turn.state.subjects.get(timer.key)
     if subject is not None and not subject.missed:
-        no_data.judge(turn, timer.key, only=timer.rule)
+        samples.evaluate_no_data(turn, timer.key, only=timer.rule)
         turn.want(model.PollNeeded(source=subject.source))
 
 
@@ -105,7 +93,7 @@ def _run(turn: Turn, timer: Timer, source: str) -> None:
     alert = turn.state.alerts.get(timer.key, {}).get(timer.rule)
     if timer.purpose is Purpose.QUIET:
         if alert is not None and alert.state is AlertState.FIRING:
-            flapping.quieten(turn, alert)
+            incidents.quieten(turn, alert)
         return
     if alert is None or alert.due is None or alert.due > turn.now:
         return
@@ -123,7 +111,7 @@ def _reload(turn: Turn, event: Reloaded) -> None:
     added = set(ruleset.sources) - set(state.ruleset.sources)
     state.obey(ruleset)
     if event.unwatched_since is not None:
-        sweeps.start(turn, event.unwatched_since)
+        schedule.start(turn, event.unwatched_since)
     suppression.look(turn)
     state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
@@ -159,30 +147,30 @@ def _release(turn: Turn, alert: model.Alert) -> None:
 _IN_ANY_CASE: Mapping[Purpose, Callable[[Turn, str], None]] = {
     Purpose.SUPPRESSION: lambda turn, _: suppression.look(turn),
     Purpose.INCIDENT: Turn.touch,
-    Purpose.SIGHT: sight.look,
-    Purpose.HISTORY: sweeps.tick,
+    Purpose.SIGHT: visibility.look,
+    Purpose.HISTORY: schedule.tick,
     Purpose.PHASE: polls.pass_edge,
 }
 
 _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     model.Polled: polls.answered,
-    model.PollFailed: sight.failed,
+    model.PollFailed: visibility.failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.detailed,
-    model.HistoryRead: sweeps.read,
-    model.AlternativesRead: alternatives.told,
-    model.RemedyApproved: remedy.approve,
-    model.RemedyRefused: remedy.refuse,
-    model.BandwidthNews: remedy.told,
+    model.HistoryRead: schedule.read,
+    model.AlternativesRead: remedies.alternatives_read,
+    model.RemedyApproved: remedies.approve,
+    model.RemedyRefused: remedies.refuse,
+    model.BandwidthNews: remedies.bandwidth_news,
     model.Diagnosed: commands.diagnosed,
     model.DiagnosisWanted: commands.want_diagnosis,
     model.Acknowledged: commands.acknowledge,
     model.Unacknowledged: commands.unacknowledge,
     model.ResolvedByHand: commands.resolve,
     model.Noted: commands.note,
-    model.ReceiverFailed: receivers.failed,
-    model.ReceiverRecovered: receivers.recovered,
-    model.DrillWanted: drills.begin,
+    model.ReceiverFailed: internal.failed,
+    model.ReceiverRecovered: internal.recovered,
+    model.DrillWanted: internal.begin,
     model.Silenced: suppression.silence,
     model.Unsilenced: suppression.unsilence,
     Reloaded: _reload,

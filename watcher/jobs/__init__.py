@@ -1,5 +1,5 @@
 """The live loop of the work beside the writer, and each kind of that work in a file of its own."""
 
-from watcher.jobs.loop import Jobs
+from watcher.jobs.runner import Jobs
 
 __all__ = ["Jobs"]

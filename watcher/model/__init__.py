@@ -1,25 +1,5 @@
 """The frozen nouns that every room shares; they import nothing of ours and do nothing."""
 
-from watcher.model.alerts import (
-    DRILL,
-    Alert,
-    AlertState,
-    Contact,
-    Diagnosis,
-    DiagnosisStatus,
-    Dossier,
-    Entry,
-    EntryKind,
-    Fallback,
-    Incident,
-    IncidentAlert,
-    IncidentStatus,
-    Receipt,
-    Report,
-    Resolution,
-    Severity,
-)
-from watcher.model.durations import format_duration, format_time, parse_duration
 from watcher.model.errors import (
     AmbiguousError,
     FaultyConfigError,
@@ -61,8 +41,30 @@ from watcher.model.events import (
     Unacknowledged,
     Unsilenced,
 )
+from watcher.model.formatting import format_duration, format_time, parse_duration
+from watcher.model.incidents import (
+    DRILL,
+    Alert,
+    AlertState,
+    Contact,
+    Diagnosis,
+    DiagnosisStatus,
+    Dossier,
+    Entry,
+    EntryKind,
+    Fallback,
+    Incident,
+    IncidentAlert,
+    IncidentStatus,
+    Matcher,
+    Receipt,
+    Report,
+    Resolution,
+    Severity,
+    Silence,
+    parse_matcher,
+)
 from watcher.model.remedies import Remedy, RemedyStatus, format_mbps
-from watcher.model.silences import Matcher, Silence, parse_matcher
 from watcher.model.subjects import (
     UNKNOWN,
     Alarm,

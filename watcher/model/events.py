@@ -9,9 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from watcher.model.alerts import Alert, Diagnosis, Entry, Fallback, Incident, IncidentAlert
+from watcher.model.incidents import (
+    Alert,
+    Diagnosis,
+    Entry,
+    Fallback,
+    Incident,
+    IncidentAlert,
+    Silence,
+)
 from watcher.model.remedies import RemedyStatus
-from watcher.model.silences import Silence
 from watcher.model.subjects import Alarm, Details, Observed, Sample, SourceHealth, Subject
 
 

@@ -3,10 +3,29 @@
 Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
 """
 
-from watcher.ports.counting import Meter, Reading, Tally
-from watcher.ports.ledger import Commit, Envelope, Inbox, Ledger, Loaded, Recorded, RulesRead
-from watcher.ports.readers import Backlog, Daemon, Library, Standing
-from watcher.ports.responses import (
+from watcher.ports.receivers import Accounts, Debt, Receiver, Telling
+from watcher.ports.store import (
+    Backlog,
+    Change,
+    Commit,
+    Daemon,
+    Envelope,
+    Inbox,
+    Job,
+    Ledger,
+    Library,
+    Loaded,
+    Meter,
+    Paper,
+    Reading,
+    Recorded,
+    RulesRead,
+    Standing,
+    Start,
+    Tally,
+    Workshop,
+)
+from watcher.ports.vendors import (
     Backups,
     Examination,
     Examiner,
@@ -15,10 +34,9 @@ from watcher.ports.responses import (
     Orderer,
     Provision,
     Qualifier,
+    Source,
+    Submit,
 )
-from watcher.ports.sources import Source, Submit
-from watcher.ports.telling import Accounts, Debt, Receiver, Telling
-from watcher.ports.work import Change, Job, Paper, Start, Workshop
 
 __all__ = [
     "Accounts",

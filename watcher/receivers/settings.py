@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from watcher.fields import Address, Duration, Section
+from watcher.config_types import Address, Duration, Section
 
 
 class _Receiver(Section):

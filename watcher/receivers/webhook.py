@@ -14,8 +14,9 @@ from dataclasses import replace
 import aiohttp
 from yarl import URL
 
-from watcher import clock as time
-from watcher import document, model, ports
+from watcher import model, ports
+from watcher.clock import Clock
+from watcher.operations import documents
 from watcher.receivers import settings
 
 TIMEOUT_SECONDS = 20.0
@@ -31,7 +32,7 @@ class WebhookReceiver:
         name: str,
         keys: settings.WebhookReceiver,
         session: aiohttp.ClientSession,
-        clock: time.Clock,
+        clock: Clock,
     ) -> None:
         self.name = name
         self._url = URL(keys.url)
@@ -48,7 +49,7 @@ class WebhookReceiver:
         told = dossier.incident
         if receipt.parent_version != told.version:
             await self._post(
-                document.incident(dossier).encode(),
+                documents.incident(dossier).encode(),
                 {
                     "X-Watcher-Incident": told.id,
                     "X-Watcher-Version": str(told.version),

@@ -11,18 +11,18 @@ from datetime import timedelta
 from pathlib import Path
 
 from watcher import engine, model, ruleset
-from watcher.rule_tests import schema, series
-from watcher.ruleset import document
-from watcher.ruleset.document import Document
-from watcher.ruleset.faults import Faults, Place, suggest
-from watcher.ruleset.kinds import KINDS, Kind
-from watcher.ruleset.shapes import checked
-from watcher.sources import settings as sources_keys
+from watcher.rule_tests import schema
+from watcher.ruleset import yaml_document
+from watcher.ruleset.problems import Faults, Place, suggest
+from watcher.ruleset.validate import checked
+from watcher.ruleset.yaml_document import Document
+from watcher.vendors import settings as vendor_settings
+from watcher.vendors.catalog import KINDS, Kind
 
-_SETTINGS: Mapping[str, type[sources_keys.Polled]] = {
-    "vyvx": sources_keys.VyvxSource,
-    "evpl": sources_keys.EvplSource,
-    "internet_on_demand": sources_keys.InternetOnDemandSource,
+_SETTINGS: Mapping[str, type[vendor_settings.Polled]] = {
+    "vyvx": vendor_settings.VyvxSource,
+    "evpl": vendor_settings.EvplSource,
+    "internet_on_demand": vendor_settings.InternetOnDemandSource,
 }
 
 
@@ -55,7 +55,7 @@ def load(paths: Sequence[Path]) -> list[Written]:
     Raises model.FaultyConfigError with one line for each fault.
     """
     faults = Faults()
-    files = [read for file in _files(paths, faults) if (read := document.read(file, faults))]
+    files = [read for file in _files(paths, faults) if (read := yaml_document.read(file, faults))]
     others: list[str] = []  # faults of rules, which have places in files of their own
     found: list[Written] = []
     for file in files:
@@ -154,14 +154,14 @@ def _named(test: schema.Test) -> Iterator[tuple[str, int, Sequence[str]]]:
         yield "expect.told", number, [each.rule for each in expected.told or () if each.rule]
 
 
-def _odd(field: str, said: series.Series, kind: Kind) -> Iterator[str]:
+def _odd(field: str, said: schema.Series, kind: Kind) -> Iterator[str]:
     name = field.partition(" ")[0]
     if name not in kind.fields or (field != name and name not in kind.metrics):
         yield f"there is no such field{suggest(name, kind.fields)}"
         return
     words = kind.words.get(name)
     for value in dict.fromkeys(said.values):
-        if isinstance(value, series.Mark):
+        if isinstance(value, schema.Mark):
             continue
         if words is None and not isinstance(value, float):
             yield f"{name} is a figure; expected a number, not {value!r}"

@@ -2,16 +2,87 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from watcher import model
-from watcher.fields import Duration
-from watcher.rule_tests import series
+from watcher.config_types import Duration
 from watcher.ruleset.schema import Part
-from watcher.ruleset.values import Span, Words
+from watcher.ruleset.schema_types import Span, Words
+
+LONGEST = 1_000_000  # steps
+
+_PART = re.compile(
+    r"(?P<number>-?\d+(?:\.\d+)?)(?:(?P<by>[+-]\d+(?:\.\d+)?))?(?:\*(?P<numbers>\d+))?"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)(?:\*(?P<words>\d+))?"
+)
+
+
+class Mark(StrEnum):
+    """What a step may hold in place of a value."""
+
+    GAP = "_"  # of a metric: no sample; of a field: the poll fails
+    FAILS = "fails"  # the poll fails
+    REFUSED = "refused"  # the poll fails, and waiting will not cure it: a wrong key, say
+    ABSENT = "absent"  # the poll does not list the subject
+    UNREADABLE = "unreadable"  # it does, but what it says of the subject cannot be read
+    STALE = "stale"  # the value before, with the vendor's time of before
+
+
+Value = str | float | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The values of one field or metric, from step 0 on."""
+
+    values: tuple[Value, ...]
+
+    def at(self, step: int) -> Value:
+        """Give what is said at a step."""
+        return self.values[min(step, len(self.values) - 1)]
+
+    def known(self, step: int) -> str | float | None:
+        """Give the last value up to a step; None before the first one."""
+        for value in reversed(self.values[: step + 1]):
+            if not isinstance(value, Mark):
+                return value
+        return None
+
+
+def parse(text: str | float) -> Series:
+    """Read a series. Raises ValueError with a sentence for what cannot be read."""
+    if not isinstance(text, str):
+        return Series((float(text),))
+    values: list[Value] = []
+    for part in text.split():
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ValueError(
+                f"cannot read {part!r}: write a value, VALUE*TIMES or START+STEP*TIMES,"
+                " as in online*3, 80*20 or 50+5*4"
+            )
+        times = int(match["numbers"] or match["words"] or 1)
+        if times < 1 or len(values) + times > LONGEST:
+            raise ValueError(f"{part!r}: a series has 1 to {LONGEST:,} steps")
+        values += _values(match, times)
+    if not values:
+        raise ValueError("is empty: write what the vendor says at each step")
+    return Series(tuple(values))
+
+
+def _values(match: re.Match[str], times: int) -> list[Value]:
+    if match["number"] is not None:
+        first, by = float(match["number"]), float(match["by"] or 0)
+        return [round(first + by * step, 9) for step in range(times)]
+    word = match["word"]
+    return [Mark(word) if word in set(Mark) else word] * times
+
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -29,17 +100,17 @@ def _offset(value: object) -> object:
     return model.parse_duration(value) if isinstance(value, str) and value[-1:].isalpha() else value
 
 
-def _series(value: object) -> series.Series:
+def _series(value: object) -> Series:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(  # noqa: TRY004  # pydantic makes a fault of this one alone
             "expected a series, as in online*3 offline*10 online"
         )
-    return series.parse(value)
+    return parse(value)
 
 
 Offset = Annotated[Duration, AfterValidator(_not_negative)]
 Moment = Annotated[timedelta | AwareDatetime, BeforeValidator(_offset)]
-Values = Annotated[series.Series, BeforeValidator(_series)]
+Values = Annotated[Series, BeforeValidator(_series)]
 Pair = tuple[Moment | None, Moment | None]
 
 
@@ -157,8 +228,8 @@ class Test(Part):
         times = [each.at for each in self.expect]
         if times != sorted(times):
             raise ValueError("expect must be in the order of time")
-        if times[-1] / self.step > series.LONGEST:
-            raise ValueError(f"has more than {series.LONGEST:,} steps; make step longer")
+        if times[-1] / self.step > LONGEST:
+            raise ValueError(f"has more than {LONGEST:,} steps; make step longer")
         return self
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model
-from watcher.ruleset import expressions, remedies, schema, templates
-from watcher.ruleset.document import Document
-from watcher.ruleset.faults import Faults, suggest
-from watcher.ruleset.kinds import KINDS, Kind
+from watcher.ruleset import cel, schema, templates
+from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.yaml_document import Document
+from watcher.vendors.catalog import KINDS, Kind
 
 EVERY = "*"
 
@@ -46,7 +46,7 @@ class Compiler:
         self._inventory = inventory
         self._faults = faults
         self._environment = templates.new_environment()
-        self.vocabulary = expressions.Vocabulary()
+        self.vocabulary = cel.Vocabulary()
 
     def compile(self, written: Written) -> engine.Rule | None:
         """Compile one rule; None where it cannot be."""
@@ -74,7 +74,7 @@ class Compiler:
             title=lambda _: "",
             diagnose=rule.diagnose,
             alternatives=rule.alternatives,
-            bandwidth=remedies.compile_remedy(rule.bandwidth),
+            bandwidth=compile_remedy(rule.bandwidth),
             max_services=rule.max_services,
             notify=tuple(self._receivers) if rule.notify is None else rule.notify,
             group_by=tuple(name.removeprefix("labels.") for name in rule.group_by or ()),
@@ -140,7 +140,7 @@ class Compiler:
 
     def _check_remedy(self, written: Written) -> None:
         if written.rule.bandwidth is not None:
-            for key, what in remedies.faults_of(written.rule.bandwidth, self._sources):
+            for key, what in faults_of(written.rule.bandwidth, self._sources):
                 written.blame(self._faults, f"bandwidth.{key}", what)
 
     def _condition(self, written: Written, kinds: Iterable[str]) -> engine.Condition | None:
@@ -157,7 +157,7 @@ class Compiler:
         holds = self._predicate(written, "expression", rule.expression, kinds)
         if holds is None or rule.expression is None:
             return None
-        of_vanishing = expressions.reads(rule.expression, "vanished")
+        of_vanishing = cel.reads(rule.expression, "vanished")
         return engine.Expression(holds=holds, of_vanishing=of_vanishing)
 
     def _no_data(self, written: Written, after: timedelta, kinds: Iterable[Kind]) -> engine.NoData:
@@ -217,10 +217,10 @@ class Compiler:
     ) -> engine.Predicate | None:
         if source is None:
             return None
-        wrong = list(expressions.faults_of(source, [KINDS[kind] for kind in kinds]))
+        wrong = list(cel.faults_of(source, [KINDS[kind] for kind in kinds]))
         for what in wrong:
             written.blame(self._faults, key, what)
-        return None if wrong else expressions.compile_predicate(source, self.vocabulary)
+        return None if wrong else cel.compile_predicate(source, self.vocabulary)
 
     def _template(
         self,
@@ -298,3 +298,71 @@ def _sample_words(
     figure = isinstance(rule.condition, engine.Threshold)
     value: model.Scalar = 50.5 if figure else "word"
     return scene.words(rule, value=value, was="word", since=at)
+
+
+def check(rules: Sequence[Written], faults: Faults) -> None:
+    """Tell which `inhibited_by` name no rule, or lead back to where they began."""
+    by_name = {written.rule.name: written for written in rules}
+    names = {name: written.rule.inhibited_by or () for name, written in by_name.items()}
+    for written in rules:
+        for number, name in enumerate(written.rule.inhibited_by or ()):
+            if name not in names:
+                what = f"there is no rule {name!r}{suggest(name, names)}"
+                written.blame(faults, "inhibited_by", what, number)
+            elif _leads(name, written.rule.name, names):
+                what = f"{name} is itself held back by {written.rule.name}: nobody would be told"
+                written.blame(faults, "inhibited_by", what, number)
+
+
+def _leads(start: str, goal: str, names: Mapping[str, Sequence[str]]) -> bool:
+    """Whether one rule is held back by another, over any number of steps."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name == goal:
+            return True
+        if name not in seen:
+            seen.add(name)
+            waiting += names.get(name, ())
+    return False
+
+
+_KIND = "internet_on_demand"
+
+
+def faults_of(
+    remedy: schema.Remedy, sources: Mapping[str, engine.SourceTraits]
+) -> Iterator[tuple[str, str]]:
+    """Tell what is wrong with one, as key and sentence."""
+    if remedy.to > remedy.max:
+        to, most = model.format_mbps(remedy.to), model.format_mbps(remedy.max)
+        yield "to", f"{to} is above max, which is {most}"
+    wrong = connection_fault(remedy.connection, sources)
+    if wrong:
+        yield "connection", wrong
+
+
+def connection_fault(connection: str | None, sources: Mapping[str, engine.SourceTraits]) -> str:
+    """Say why a connection's key names no Internet On-Demand source; empty where it does.
+
+    Where none is configured the kind stands for it, as rules may be kept for a source to come.
+    """
+    if connection is None:
+        return ""
+    names = {name for name, traits in sources.items() if traits.kind == _KIND} or {_KIND}
+    named = connection.partition("/")[0]
+    return "" if named in names else f"there is no {_KIND} source {named!r}{suggest(named, names)}"
+
+
+def compile_remedy(remedy: schema.Remedy | None) -> engine.Bandwidth | None:
+    """Compile one that is without faults."""
+    if remedy is None:
+        return None
+    return engine.Bandwidth(
+        connection=remedy.connection or "",
+        to=remedy.to,
+        max=remedy.max,
+        approved=remedy.approval == "none",
+        revert=remedy.revert == "on_resolve",
+    )

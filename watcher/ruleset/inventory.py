@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from watcher import engine, model
-from watcher.ruleset import expressions, remedies, schema
-from watcher.ruleset.document import Document
-from watcher.ruleset.faults import Faults, suggest
-from watcher.ruleset.kinds import KINDS
+from watcher.ruleset import cel, schema
+from watcher.ruleset.compile import connection_fault
+from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.yaml_document import Document
+from watcher.vendors.catalog import KINDS
 
 _READABLE = frozenset({"labels", "subject"})
 
@@ -33,7 +34,7 @@ class Inventory:
         self,
         subjects: Mapping[str, engine.Extra],
         matches: Sequence[Matching],
-        vocabulary: expressions.Vocabulary,
+        vocabulary: cel.Vocabulary,
     ) -> None:
         self._subjects = subjects
         self._matches = matches
@@ -91,7 +92,7 @@ def compile_inventory(
     faults: Faults,
 ) -> Inventory:
     """Check and compile the inventory; what is wrong goes to `faults`."""
-    vocabulary = expressions.Vocabulary()
+    vocabulary = cel.Vocabulary()
     if entries is None or document is None:
         return Inventory({}, (), vocabulary)
     known = {*sources, *KINDS}
@@ -104,12 +105,12 @@ def compile_inventory(
     _check_connections(entries, document, sources, faults)
     matches = []
     for number, match in enumerate(entries.match):
-        wrong = list(expressions.faults_of(match.where, (), _READABLE))
+        wrong = list(cel.faults_of(match.where, (), _READABLE))
         for what in wrong:
             place = document.place(("match", number, "where"))
             faults.add(place, f"match[{number}].where", what)
         if not wrong:
-            predicate = expressions.compile_predicate(match.where, vocabulary)
+            predicate = cel.compile_predicate(match.where, vocabulary)
             matches.append(Matching(predicate, _extra(match)))
     return Inventory(
         {key: _extra(entry) for key, entry in entries.subjects.items()}, matches, vocabulary
@@ -127,7 +128,7 @@ def _check_connections(
     }
     places |= {("match", number): match for number, match in enumerate(entries.match)}
     for path, entry in places.items():
-        wrong = remedies.connection_fault(entry.connection, sources)
+        wrong = connection_fault(entry.connection, sources)
         if wrong:
             section, part = path
             named = f"match[{part}]" if section == "match" else f"subjects.{part}"

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from watcher import engine, model
-from watcher.ruleset import document, inhibition, schema
-from watcher.ruleset.compile import Compiler, Written
-from watcher.ruleset.faults import Faults, Place
+from watcher.ruleset import schema, yaml_document
+from watcher.ruleset.compile import Compiler, Written, check
 from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.maintenance import compile_window
-from watcher.ruleset.shapes import checked
+from watcher.ruleset.problems import Faults, Place
+from watcher.ruleset.validate import checked
 
 
 def load(
@@ -35,14 +35,16 @@ def load(
     `file:line:column: key: what is wrong; what was expected`.
     """
     faults = Faults()
-    inventory_file = document.read(inventory, faults) if inventory else None
+    inventory_file = yaml_document.read(inventory, faults) if inventory else None
     entries = checked(schema.InventoryFile, inventory_file, faults) if inventory_file else None
     looked_up = compile_inventory(entries, inventory_file, sources, faults)
-    files = [read for file in _files(patterns, faults) if (read := document.read(file, faults))]
+    files = [
+        read for file in _files(patterns, faults) if (read := yaml_document.read(file, faults))
+    ]
     compiler = Compiler(sources, receivers, looked_up, faults)
     written = list(_written(files, faults))
     rules = [compiler.compile(each) for each in written]
-    inhibition.check(written, faults)
+    check(written, faults)
     windows, storm = _of_all_rules(files, faults)
     if faults.found:
         raise model.FaultyConfigError(faults.lines())
@@ -62,7 +64,7 @@ def load(
 
 
 def _of_all_rules(
-    files: Sequence[document.Document], faults: Faults
+    files: Sequence[yaml_document.Document], faults: Faults
 ) -> tuple[tuple[engine.Maintenance, ...], engine.Storm]:
     """Read what the files say beside the rules."""
     windows: dict[str, engine.Maintenance] = {}
@@ -92,7 +94,7 @@ def _files(patterns: Sequence[str], faults: Faults) -> list[Path]:
     return list(files)
 
 
-def _written(files: Sequence[document.Document], faults: Faults) -> Iterator[Written]:
+def _written(files: Sequence[yaml_document.Document], faults: Faults) -> Iterator[Written]:
     """Give every rule that could be read; a name must be the only one of all files."""
     first: dict[str, Place] = {}
     for file in files:
@@ -109,3 +111,23 @@ def _written(files: Sequence[document.Document], faults: Faults) -> Iterator[Wri
             else:
                 first[rule.name] = place
                 yield written
+
+
+def describe(before: engine.Ruleset, after: engine.Ruleset) -> str:
+    """Name the rules that were added, changed and removed, in one sentence."""
+    old = {rule.name: rule.digest for rule in before.rules}
+    new = {rule.name: rule.digest for rule in after.rules}
+    parts = [
+        f"{what} {', '.join(sorted(names))}"
+        for what, names in (
+            ("added", new.keys() - old.keys()),
+            ("changed", {name for name in new.keys() & old.keys() if new[name] != old[name]}),
+            ("removed, what fires is resolved:", old.keys() - new.keys()),
+        )
+        if names
+    ]
+    if parts:
+        return "; ".join(parts)
+    if before.version != after.version:
+        return "no rule changed, but something beside the rules did"
+    return "nothing changed"

@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from watcher import engine, model
-from watcher.ruleset import schema, values
-from watcher.ruleset.document import Document
-from watcher.ruleset.faults import Faults, suggest
+from watcher.ruleset import schema, schema_types
+from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.yaml_document import Document
 
 _NAMES = ("rule", "subject", "source", "severity")
 _DAY = timedelta(days=1)
@@ -66,7 +66,7 @@ def compile_window(
         matchers.append(model.Matcher(name=name, value=value))
     weekly = Weekly(
         zone=ZoneInfo(written.zone),
-        days=frozenset(values.WEEK.index(day) for day in written.days),
+        days=frozenset(schema_types.WEEK.index(day) for day in written.days),
         begin=written.from_,
         end=written.to,
     )

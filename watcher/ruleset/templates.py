@@ -11,7 +11,7 @@ import jinja2
 from jinja2 import meta, sandbox
 
 from watcher import engine
-from watcher.ruleset.faults import suggest
+from watcher.ruleset.problems import suggest
 
 LONGEST = 1_000  # characters of a template
 SHOWN = 300  # characters of what it renders

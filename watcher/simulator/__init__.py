@@ -4,6 +4,6 @@ Law: shares no code with what it tests, so that a shared mistake cannot hide its
 """
 
 from watcher.simulator.scenario import Scenario, ScenarioError, load, parse, shipped
-from watcher.simulator.serve import Credentials, Simulator
+from watcher.simulator.server import Credentials, Simulator
 
 __all__ = ["Credentials", "Scenario", "ScenarioError", "Simulator", "load", "parse", "shipped"]

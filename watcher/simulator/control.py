@@ -13,8 +13,8 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from watcher.simulator import scenario as script
-from watcher.simulator.lumen import Lumen
+from watcher.simulator import scenario
+from watcher.simulator.vendors.lumen import Lumen
 from watcher.simulator.world import World
 
 
@@ -44,11 +44,11 @@ class Control:
         """Let one thing happen now; 400 with the reasons when it cannot."""
         self._world.settle()
         try:
-            change = script.parse_change(await request.json())
+            change = scenario.parse_change(await request.json())
             self._world.apply(change, at=self._world.now())
         except json.JSONDecodeError:
             return web.json_response({"faults": ["change: is no JSON"]}, status=400)
-        except script.ScenarioError as error:
+        except scenario.ScenarioError as error:
             return web.json_response({"faults": list(error.faults)}, status=400)
         return web.json_response({"changed": True})
 

@@ -13,14 +13,16 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from watcher.simulator.goods import Iod, Premises, Preorder
-from watcher.simulator.pace import Latency, Quota, Vendor
-from watcher.simulator.scene import (
+from watcher.simulator.quotas import Latency, Quota, Vendor
+from watcher.simulator.scenario_schema import (
     Diagnosable,
     Diagnostics,
     Evpl,
+    Iod,
     Note,
     Offset,
+    Premises,
+    Preorder,
     Reservation,
     Slack,
     Span,

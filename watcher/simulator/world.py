@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from watcher.clock import Clock
-from watcher.simulator import goods, scene
 from watcher.simulator import scenario as script
-from watcher.simulator.on_demand import OnDemand
-from watcher.simulator.pace import Pace
-from watcher.simulator.record import Record
-from watcher.simulator.trouble import Trouble
+from watcher.simulator import scenario_schema
+from watcher.simulator.active_faults import Trouble
+from watcher.simulator.call_log import Record
+from watcher.simulator.quotas import Pace
+from watcher.simulator.vendors.iod_inventory import OnDemand
 
 T = TypeVar("T")
 
@@ -58,12 +58,12 @@ class World:
     scenario: script.Scenario
     clock: Clock
     origin: datetime = field(init=False)
-    services: dict[str, scene.Service] = field(init=False)
+    services: dict[str, scenario_schema.Service] = field(init=False)
     alarms: dict[str, list[Alarm]] = field(init=False)
-    lines: dict[str, scene.Line] = field(init=False)
-    diagnosables: dict[str, scene.Diagnosable] = field(init=False)
+    lines: dict[str, scenario_schema.Line] = field(init=False)
+    diagnosables: dict[str, scenario_schema.Diagnosable] = field(init=False)
     on_demand: OnDemand = field(init=False)
-    premises: dict[str, goods.Premises] = field(init=False)
+    premises: dict[str, scenario_schema.Premises] = field(init=False)
     stale: timedelta = field(init=False)
     skew: timedelta = field(init=False)
     record: Record = field(init=False)
@@ -84,7 +84,7 @@ class World:
         self.record = Record(clock=self.clock)
         first = start.vyvx.crowd.first_id
         crowd = range(first, first + start.vyvx.crowd.count)
-        self.services = {str(n): scene.Service(name=f"Feed {n}") for n in crowd}
+        self.services = {str(n): scenario_schema.Service(name=f"Feed {n}") for n in crowd}
         self.services |= start.vyvx.services
         self.alarms = {key: self._recorded(service) for key, service in self.services.items()}
         self.lines = dict(start.evpl.lines)
@@ -136,14 +136,16 @@ class World:
             wanted = change.diagnostics.model_dump(exclude={"id"}, exclude_none=True)
             known = _known(self.diagnosables, change.diagnostics.id, "diagnosable service")
             merged = known.model_dump() | wanted
-            self.diagnosables[change.diagnostics.id] = scene.Diagnosable.model_validate(merged)
+            self.diagnosables[change.diagnostics.id] = scenario_schema.Diagnosable.model_validate(
+                merged
+            )
         if change.iod:
             self.on_demand.change(
                 change.iod.id, change.iod.model_dump(exclude={"id"}, exclude_unset=True)
             )
         if change.preorder:
             said = change.preorder.model_dump(exclude={"address"})
-            self.premises[change.preorder.address] = goods.Premises.model_validate(said)
+            self.premises[change.preorder.address] = scenario_schema.Premises.model_validate(said)
         if change.stale is not None:
             self.stale = change.stale
         if change.skew is not None:
@@ -181,7 +183,7 @@ class World:
         noise = zlib.crc32(f"{line_id}/{at.timestamp():.3f}".encode()) / 0xFFFF_FFFF
         return max(0.0, level + line.wobble * (2 * noise - 1))
 
-    def is_silent(self, line: scene.Line, at: datetime) -> bool:
+    def is_silent(self, line: scenario_schema.Line, at: datetime) -> bool:
         """Whether an instant lies in one of a line's gaps."""
         for gap in line.gaps:
             start, end = self.when(gap.start), self.when(gap.end)
@@ -212,7 +214,7 @@ class World:
             "faults": self.trouble.told(),
         }
 
-    def _recorded(self, service: scene.Service) -> list[Alarm]:
+    def _recorded(self, service: scenario_schema.Service) -> list[Alarm]:
         return [
             Alarm(
                 start=self.origin + (spell.start or timedelta(0)),
@@ -224,7 +226,7 @@ class World:
         ]
 
     def _change_service(self, change: script.VyvxChange, at: datetime) -> None:
-        before = self.services.get(change.id, scene.Service())
+        before = self.services.get(change.id, scenario_schema.Service())
         wanted = {
             key: getattr(change, key)
             for key in change.model_fields_set - {"id", "message"}

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from watcher.fields import Duration, Section
+from watcher.config_types import Duration, Section
 
 
 class Store(Section):

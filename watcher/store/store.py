@@ -8,20 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from watcher import clock as clocks
 from watcher import model
-from watcher.store import backup, migrate, sqlite
-from watcher.store.accounts import Accounts
-from watcher.store.changes import Changes
+from watcher.clock import Clock, token
+from watcher.store import migrate
+from watcher.store.commits import Ledger
+from watcher.store.counters import Gazetteer, Meter
 from watcher.store.database import Database, Dialect
-from watcher.store.gazetteer import Gazetteer
-from watcher.store.journal import Journal
-from watcher.store.leases import Leases
-from watcher.store.ledger import Ledger
-from watcher.store.meter import Meter
+from watcher.store.dialects import sqlite, sqlite_backup
+from watcher.store.jobs import Changes, Workshop
+from watcher.store.journal import Journal, Retention
+from watcher.store.leadership import Leases
+from watcher.store.outbox import Accounts
 from watcher.store.queries import Queries
-from watcher.store.retention import Retention
-from watcher.store.workshop import Workshop
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
@@ -32,14 +30,14 @@ class Store(
 ):
     """Everything that outlives the process. Made by `open`."""
 
-    def __init__(self, database: Database, clock: clocks.Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
 
 @asynccontextmanager
 async def open(  # noqa: A001  # callers say store.open
-    url: str, *, clock: clocks.Clock, busy_timeout: float = 5.0
+    url: str, *, clock: Clock, busy_timeout: float = 5.0
 ) -> AsyncIterator[Store]:
     """Open the database at `url`, made or migrated where it has to be.
 
@@ -48,7 +46,7 @@ async def open(  # noqa: A001  # callers say store.open
     act: a missing directory, missing permissions, a damaged file, a newer version's database;
     TemporaryError where waiting may help.
     """
-    session = clocks.token()
+    session = token()
     dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
         database = Database(dialect, session)
@@ -65,7 +63,7 @@ async def open(  # noqa: A001  # callers say store.open
 
 @asynccontextmanager
 async def open_to_read(
-    url: str, *, clock: clocks.Clock, busy_timeout: float = 5.0
+    url: str, *, clock: Clock, busy_timeout: float = 5.0
 ) -> AsyncIterator[Store]:
     """Open a database that is there, beside a daemon that may be running, to read from it.
 
@@ -73,7 +71,7 @@ async def open_to_read(
     """
     if url.startswith(_SQLITE):
         sqlite.see_file(Path(url.removeprefix(_SQLITE)))
-    session = clocks.token()
+    session = token()
     dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
         database = Database(dialect, session)
@@ -95,7 +93,7 @@ def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
             f" pg_dump --format=custom --file={shlex.quote(str(file))} DATABASE, as its owner"
         )
         raise model.FaultyConfigError((words,))
-    return backup.copy(Path(url.removeprefix(_SQLITE)), file, busy_timeout=busy_timeout)
+    return sqlite_backup.copy(Path(url.removeprefix(_SQLITE)), file, busy_timeout=busy_timeout)
 
 
 def _dialect(url: str, *, busy_timeout: float, session: str) -> Dialect:
@@ -104,7 +102,7 @@ def _dialect(url: str, *, busy_timeout: float, session: str) -> Dialect:
     if not url.startswith(_POSTGRESQL):
         raise model.PermanentError("[store] url is neither sqlite:///FILE nor postgresql://...")
     try:
-        from watcher.store import postgresql  # noqa: PLC0415  # its driver is an extra
+        from watcher.store.dialects import postgresql  # noqa: PLC0415  # its driver is an extra
     except ModuleNotFoundError as error:
         raise model.PermanentError(
             'the driver of PostgreSQL is not installed: pip install "watcher[postgresql]"'

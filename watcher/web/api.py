@@ -9,9 +9,10 @@ from collections.abc import Collection
 
 from aiohttp import hdrs, web
 
-from watcher import document, model, ports, status
-from watcher.web import answers
-from watcher.web.answers import RefusedError
+from watcher import model, ports
+from watcher.operations import documents, status
+from watcher.web import middleware
+from watcher.web.middleware import RefusedError
 
 MOST_INCIDENTS, MOST_SUBJECTS = 100, 1_000
 PDF_POLICY = "frame-ancestors 'none'"  # a browser's own viewer needs more than a page of ours may
@@ -21,7 +22,7 @@ class Api:
     """Answers programs."""
 
     def __init__(
-        self, *, library: ports.Library, reporter: status.Reporter, turns: answers.Turns
+        self, *, library: ports.Library, reporter: status.Reporter, turns: middleware.Turns
     ) -> None:
         self._library = library
         self._reporter = reporter
@@ -47,12 +48,12 @@ class Api:
             found = await self._library.incidents(statuses=statuses or None, limit=limit + 1)
             dossiers = [await self._library.dossier(one.id) for one in found[:limit]]
         listed = [_document(dossier) for dossier in dossiers if dossier is not None]
-        return answers.json({"incidents": listed, "more": len(found) > limit})
+        return middleware.json({"incidents": listed, "more": len(found) > limit})
 
     async def incident(self, request: web.Request) -> web.Response:
         """Give one incident."""
         _see_parameters(request, ())
-        return answers.json(_document(await self._dossier(request.match_info["id"])).encode())
+        return middleware.json(_document(await self._dossier(request.match_info["id"])).encode())
 
     async def report(self, request: web.Request) -> web.Response:
         """Give the PDF of one diagnostics run of one incident."""
@@ -90,15 +91,15 @@ class Api:
             found = await self._library.subjects(
                 source=_text(request, "source"), after=_text(request, "after"), limit=limit + 1
             )
-        listed = [document.subject(one) for one in found[:limit]]
-        return answers.json({"subjects": listed, "more": len(found) > limit})
+        listed = [documents.subject(one) for one in found[:limit]]
+        return middleware.json({"subjects": listed, "more": len(found) > limit})
 
     async def sources(self, request: web.Request) -> web.Response:
         """List how well each source can be seen."""
         _see_parameters(request, ())
         async with self._turns.take():
             known = await self._reporter.read()
-        return answers.json({"sources": [document.source(one) for one in known.sources]})
+        return middleware.json({"sources": [documents.source(one) for one in known.sources]})
 
     async def _dossier(self, incident: str) -> model.Dossier:
         async with self._turns.take():
@@ -113,13 +114,13 @@ def report_address(incident: str, run: str) -> str:
     return f"/api/v1/incidents/{incident}/reports/{run}.pdf"
 
 
-def _document(dossier: model.Dossier) -> document.IncidentDocument:
+def _document(dossier: model.Dossier) -> documents.IncidentDocument:
     told = dossier.incident
     links = {"self": f"/api/v1/incidents/{told.id}", "page": f"/incidents/{told.id}"}
     for diagnosis in told.diagnostics:
         if diagnosis.report is not None:
             links[f"report {diagnosis.run}"] = report_address(told.id, diagnosis.run)
-    return document.incident(dossier, links=links)
+    return documents.incident(dossier, links=links)
 
 
 def _see_parameters(request: web.Request, known: Collection[str]) -> None:

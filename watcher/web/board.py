@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watcher import model, status
+from watcher import model
+from watcher.operations import status
 
 MOST_INCIDENTS = 100
 MOST_RESOLVED = 10

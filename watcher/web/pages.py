@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from importlib import resources
 from typing import Any
 
+import jinja2
 from aiohttp import web
 
-from watcher import clock as time
-from watcher import model, ports, status
-from watcher.web import answers, board, drawing
-from watcher.web.answers import RefusedError
+from watcher import model, ports, text
+from watcher.clock import Clock
+from watcher.operations import explain, status
+from watcher.web import api, board, middleware
+from watcher.web.middleware import RefusedError
 
 _LIVE = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
 _SORTED = 1_000  # incidents among which the most urgent are looked for
@@ -29,9 +34,9 @@ class Pages:
         library: ports.Library,
         reporter: status.Reporter,
         stuck: Callable[[], str],
-        clock: time.Clock,
-        turns: answers.Turns,
-        easel: drawing.Easel,
+        clock: Clock,
+        turns: middleware.Turns,
+        easel: PageRenderer,
     ) -> None:
         self._library = library
         self._reporter = reporter
@@ -121,12 +126,94 @@ class Pages:
     async def static(self, request: web.Request) -> web.Response:
         """Give what pages are made of: one of three files, whatever was asked for."""
         name = request.match_info["name"]
-        if name not in drawing.STATIC:
+        if name not in STATIC:
             raise web.HTTPNotFound
-        return web.Response(text=drawing.static(name), content_type=drawing.STATIC[name])
+        return web.Response(text=static_file(name), content_type=STATIC[name])
 
     async def _drawn(self, template: str, *, answer: int = 200, **names: Any) -> web.Response:
         """Draw in a thread: the page of a storm takes longer than the loops may stand still."""
         async with self._drawing:
             text = await asyncio.to_thread(self._easel.draw, template, **names)
-        return answers.html(text, answer)
+        return middleware.html(text, answer)
+
+
+LONGEST = 1_000  # of one piece of text
+STATIC = {"watcher.css": "text/css", "refresh.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_SIDES = {
+    model.FaultDomain.LUMEN: "likely Lumen side",
+    model.FaultDomain.ORANGE: "likely Orange side",
+    model.FaultDomain.SOURCE: "likely source side",
+    model.FaultDomain.UNDETERMINED: "side at fault undetermined",
+}
+
+
+class PageRenderer:
+    """Draws; `instance` is on every page."""
+
+    def __init__(self, instance: str) -> None:
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("watcher.web", "assets"),
+            autoescape=True,
+            finalize=_tame,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._templates.globals["instance"] = instance
+        self._templates.globals["report_address"] = api.report_address
+        self._templates.filters |= {
+            "time": model.format_time,
+            "ago": _ago,
+            "side": lambda domain: _SIDES.get(domain, ""),
+            "ending": lambda told: (
+                explain.ENDINGS[told.resolution] if told.resolution else "Resolved"
+            ),
+            "sight": board.sight,
+            "telling": board.telling,
+            "reached": explain.reached,
+            "alerted": explain.alerted,
+            "value": _value,
+            "mbps": model.format_mbps,
+        }
+        self._templates.tests |= {"address": _is_address, "lagging": board.lags}
+
+    def draw(self, template: str, **names: Any) -> str:
+        """Draw a page."""
+        return self._templates.get_template(template).render(**names)
+
+    def refusal(self, status: int, sentence: str) -> str:
+        """Draw the page of a request that cannot be answered."""
+        return self.draw("refusal.html", title=HTTPStatus(status).phrase, sentence=sentence)
+
+
+def static_file(name: str) -> str:
+    """Read a file that pages are made of."""
+    return (resources.files("watcher.web") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _tame(value: object) -> object:
+    """See finalize of jinja2: what becomes of every expression before it is escaped."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):  # that is drawn already
+        return text.clean(value, LONGEST)
+    return "" if value is None else value
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return model.format_duration(now - at)
+
+
+def _value(value: model.Scalar) -> str:
+    match value:
+        case None:
+            return "unknown"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.2f}".rstrip("0").rstrip(".")
+        case _:
+            return str(value)
+
+
+def _is_address(text: str) -> bool:
+    """Whether a link may lead there."""
+    return text.startswith(("https://", "http://"))

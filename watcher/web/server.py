@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 
 from aiohttp import hdrs, web
 
-from watcher import clock as time
-from watcher import model, ports, status
-from watcher.web import access, answers, drawing
+from watcher import model, ports
+from watcher.clock import Clock
+from watcher.operations import status
+from watcher.web import middleware
+from watcher.web import pages as drawing
 from watcher.web.api import Api
 from watcher.web.pages import Pages
 from watcher.web.settings import Web
@@ -29,7 +31,7 @@ async def serving(
     ready: Callable[[], bool],
     reporter: status.Reporter,
     library: ports.Library,
-    clock: time.Clock,
+    clock: Clock,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port. `stuck` says what stands still, or nothing.
 
@@ -48,17 +50,17 @@ async def serving(
             body=await reporter.exposition(), headers={hdrs.CONTENT_TYPE: _EXPOSITION}
         )
 
-    easel, turns = drawing.Easel(reporter.instance), answers.Turns()
+    easel, turns = drawing.PageRenderer(reporter.instance), middleware.Turns()
     pages = Pages(
         library=library, reporter=reporter, stuck=stuck, clock=clock, turns=turns, easel=easel
     )
     app = web.Application(
         middlewares=[
-            answers.spoken(easel.refusal),
-            access.guarded(settings.token.get_secret_value()),
+            middleware.spoken(easel.refusal),
+            middleware.guarded(settings.token.get_secret_value()),
         ]
     )
-    app.on_response_prepare.append(answers.harden)
+    app.on_response_prepare.append(middleware.harden)
     app.add_routes(
         [
             web.get("/healthz", healthz),

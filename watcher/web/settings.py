@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from watcher.fields import Section
+from watcher.config_types import Section
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 

@@ -1,0 +1,270 @@
+"""The verbs of `watcher iod`: Internet On-Demand connections, looked at and changed by a person.
+
+What costs money asks first, and is sent once; a change that nobody can be sure
+of ends with 1 and the advice to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from watcher import model
+from watcher.cli.common import DEFAULT, AsJson, Config, print_json
+
+if TYPE_CHECKING:
+    from watcher.vendors.internet_on_demand.client import (
+        Connection,
+        InternetOnDemandClient,
+        Inventory,
+        Order,
+    )
+
+iod_program = typer.Typer(
+    help="Lists, shows, orders and changes Internet On-Demand connections.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Source = Annotated[
+    str, typer.Option(help="The source whose account is used; needed where there are several.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
+ConnectionId = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its id at Lumen.")]
+Bandwidth = Annotated[str, typer.Argument(help="With its unit, as in '500 Mbps' or 2Gbps.")]
+
+
+@iod_program.command("list")
+def list_(config: Config = DEFAULT, source: Source = "", *, as_json: AsJson = False) -> None:
+    """List every connection."""
+    inventory = asyncio.run(_all(config, source))
+    if as_json:
+        print_json(inventory.connections)
+    else:
+        for each in inventory.connections:
+            typer.echo(_line(each))
+        if not inventory.connections:
+            typer.echo("there are no connections")
+    if inventory.unreadable:
+        typer.echo(f"{inventory.unreadable} more have no id", err=True)
+    if not inventory.complete:
+        typer.echo("pages are missing: there may be more", err=True)
+        raise typer.Exit(1)
+
+
+@iod_program.command()
+def show(
+    connection: ConnectionId,
+    config: Config = DEFAULT,
+    source: Source = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one connection."""
+    found = asyncio.run(_one(config, source, connection))
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(_line(found))
+
+
+@iod_program.command()
+def create(
+    location: Annotated[str, typer.Argument(help="Lumen's id of the location.")],
+    bandwidth: Bandwidth,
+    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    config: Config = DEFAULT,
+    source: Source = "",
+    *,
+    yes: Yes = False,
+) -> None:
+    """Order a new connection. It costs money."""
+    mbps = read_mbps(bandwidth)
+    _confirm(f"Order a connection of {model.format_mbps(mbps)} at {location}?", yes=yes)
+    order = asyncio.run(_create(config, source, location, mbps, description))
+    typer.echo(f"taken{_told(order)}: `watcher iod list` shows when it is active")
+
+
+@iod_program.command()
+def set_bandwidth(
+    connection: ConnectionId,
+    bandwidth: Bandwidth,
+    config: Config = DEFAULT,
+    source: Source = "",
+    *,
+    yes: Yes = False,
+) -> None:
+    """Order another bandwidth for a connection. It costs money."""
+    mbps = read_mbps(bandwidth)
+    before = asyncio.run(_one(config, source, connection))
+    if before.bandwidth_mbps == mbps:
+        typer.echo(f"{connection} has {model.format_mbps(mbps)} already: nothing was ordered")
+        return
+    _confirm(
+        f"Change {connection} ({before.status}) from {model.format_mbps(before.bandwidth_mbps)}"
+        f" to {model.format_mbps(mbps)}?",
+        yes=yes,
+    )
+    order = asyncio.run(_set_bandwidth(config, source, connection, mbps))
+    typer.echo(f"taken{_told(order)}: `watcher iod show {connection}` shows when it is done")
+
+
+def read_mbps(text: str) -> int:
+    """Read a person's bandwidth as whole Mbit/s. Raises typer.BadParameter."""
+    from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, read_bandwidth
+
+    mbps = read_bandwidth(text)
+    if mbps is None:
+        raise typer.BadParameter(f"{text!r} is no bandwidth: write it as in 500Mbps or 2Gbps")
+    if mbps != int(mbps) or not LEAST_MBPS <= mbps <= MOST_MBPS:
+        raise typer.BadParameter(
+            f"{text!r} cannot be ordered: whole Mbit/s from {LEAST_MBPS} to {MOST_MBPS} can"
+        )
+    return int(mbps)
+
+
+async def _all(config: Path, source: str) -> Inventory:
+    async with _client(config, source) as client:
+        return await client.all()
+
+
+async def _one(config: Path, source: str, connection: str) -> Connection:
+    async with _client(config, source) as client:
+        return await client.one(connection)
+
+
+async def _create(config: Path, source: str, location: str, mbps: int, description: str) -> Order:
+    async with _client(config, source, ordering=True) as client:
+        return await client.create(location=location, mbps=mbps, description=description)
+
+
+async def _set_bandwidth(config: Path, source: str, connection: str, mbps: int) -> Order:
+    from watcher.clock import token
+
+    async with _client(config, source, ordering=True) as client:
+        return await client.set_bandwidth(connection, mbps, reference=f"w-{token()}")
+
+
+@asynccontextmanager
+async def _client(
+    config: Path, name: str, *, ordering: bool = False
+) -> AsyncIterator[InternetOnDemandClient]:
+    """Open the client of the named Internet On-Demand source, or of the only one.
+
+    `ordering` counts one of the day's changes. Raises model.FaultyConfigError when there is no such
+    source, or when it must be named, and PermanentError when the day's changes are used up.
+    """
+    from watcher import settings
+    from watcher.cli import standalone
+    from watcher.vendors import catalog
+    from watcher.vendors import settings as vendor_settings
+
+    loaded = settings.load(config)
+    found = {
+        key: one
+        for key, one in loaded.sources.items()
+        if isinstance(one, vendor_settings.InternetOnDemandSource) and name in {"", key}
+    }
+    if not found:
+        wanted = f"[sources.{name}]" if name else "source"
+        raise model.FaultyConfigError(
+            (f"{config}: there is no {wanted} of kind internet_on_demand",)
+        )
+    if len(found) > 1:
+        raise model.FaultyConfigError(
+            (f"{config}: there are several sources, so name one: --source {'|'.join(found)}",)
+        )
+    (keys,) = found.values()
+    uncounted = await standalone.count_change(loaded, keys) if ordering else ""
+    if uncounted:
+        typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
+    async with standalone.by_hand(loaded) as accounts:
+        yield catalog.iod_dialect(keys, accounts[keys.account])
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if not yes and not typer.confirm(question):
+        typer.echo("nothing was ordered", err=True)
+        raise typer.Exit(1)
+
+
+def _line(each: Connection) -> str:
+    bandwidth = model.format_mbps(each.bandwidth_mbps)
+    return f"{each.id:<14}  {each.status:<16}  {bandwidth:>10}  {each.location}".rstrip()
+
+
+def _told(order: Order) -> str:
+    told = [f"as {order.id}"] if order.id else []
+    told += [f"at {order.price}"] if order.price else []
+    return " " + ", ".join(told) if told else ""
+
+
+if TYPE_CHECKING:
+    from watcher.vendors.preorder.client import Qualification
+
+preorder_program = typer.Typer(
+    help="Asks what Lumen could deliver to an address.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@preorder_program.callback()
+def _group() -> None:
+    """Keep `qualify` a word of its own, though it is the only one."""
+
+
+@preorder_program.command()
+def qualify(
+    address: Annotated[str, typer.Argument(help="As in '1 Main St, Denver, CO 80202'.")],
+    choose: Annotated[str, typer.Option(help="One of the near matches, by its id.")] = "",
+    transaction: Annotated[str, typer.Option(help="The transaction that offered it.")] = "",
+    config: Config = DEFAULT,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Ask what could be ordered at an address; nothing is.
+
+    Asks Lumen each time, though the daemon remembers for 30 days what lies outside its area.
+    """
+    if bool(choose) != bool(transaction):
+        raise typer.BadParameter("--choose and --transaction belong together")
+    found = asyncio.run(_qualify(config, address, choose, transaction))
+    if as_json:
+        print_json(found)
+    else:
+        _tell(address, found)
+    if found.outcome in {"near_matches", "no_match"}:
+        raise typer.Exit(1)
+
+
+async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qualification:
+    from watcher import settings
+    from watcher.cli import standalone
+    from watcher.vendors.preorder.client import PreorderClient, read_address
+
+    loaded = settings.load(config)
+    keys = loaded.preorder
+    if keys is None:
+        raise model.FaultyConfigError((f"{config}: there is no [preorder] section",))
+    address = read_address(text)
+    async with standalone.by_hand(loaded) as accounts:
+        client = PreorderClient(accounts[keys.account], keys)
+        if choice:
+            return await client.choose(address, choice=choice, transaction=transaction)
+        return await client.qualify(address)
+
+
+def _tell(address: str, found: Qualification) -> None:
+    typer.echo(f"{address}: {found.words or 'can be ordered:'}")
+    for offer in found.offers:
+        typer.echo(f"  {offer.name}  {offer.price}".rstrip())
+    for near in found.near:
+        typer.echo(f"  {near.id}  {near.address}")
+    if found.near:
+        typer.echo(f"then: --choose ID --transaction {found.transaction}")

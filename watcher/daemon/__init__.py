@@ -1,0 +1,1 @@
+"""What one daemon process is: its wiring, its lifecycle, its leader and its one writer."""

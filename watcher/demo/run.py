@@ -1,0 +1,180 @@
+"""Plays one outage for a newcomer: the real daemon, on simulated vendors, Slack and broker.
+
+Law: nothing of the daemon is replaced; only the addresses in its configuration are the simulator's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import typer
+
+from watcher import logs, model, ports, settings
+from watcher.daemon import app
+
+_HERE = Path(__file__).parent
+
+_CONFIG = """
+instance = "demo"
+rules = ["rules.yaml"]
+inventory = "inventory.yaml"
+
+[accounts.vyvx]
+kind = "mpa"
+key_id = "{known.vyvx_key_id}"
+secret = "{known.vyvx_secret}"
+
+[accounts.lumen]
+kind = "oauth2"
+token_url = "{at.lumen_token_url}"
+client_id = "{known.lumen_client_id}"
+client_secret = "{known.lumen_client_secret}"
+
+[accounts.orange]
+kind = "oauth2"
+token_url = "{at.orange_token_url}"
+client_id = "{known.orange_client_id}"
+client_secret = "{known.orange_client_secret}"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "{at.vyvx_url}"
+interval = "1s"
+fast_interval = "500ms"
+blind_after = "10s"
+
+[sources.evpl]
+kind = "evpl"
+account = "orange"
+base_url = "{at.orange_url}"
+operator_code = "{known.orange_operator_code}"
+application_id = "{known.orange_application_id}"
+interval = "1s"
+fast_interval = "1s"
+blind_after = "10s"
+granularity = "1s"
+window = "30s"
+
+[sources.iod]
+kind = "internet_on_demand"
+account = "lumen"
+base_url = "{at.lumen_url}"
+interval = "1s"
+fast_interval = "1s"
+blind_after = "10s"
+
+[diagnostics]
+account = "lumen"
+base_url = "{at.lumen_url}"
+
+[receivers.noc]
+kind = "slack"
+channel = "{known.slack_channel}"
+
+[receivers.mqtt]
+kind = "mqtt"
+
+[slack]
+bot_token = "{known.slack_bot_token}"
+app_token = "{known.slack_app_token}"
+api_url = "{at.slack_api_url}"
+
+[mqtt]
+host = "127.0.0.1"
+port = {at.mqtt_port}
+protocol = "3.1.1"
+
+[web]
+listen = "127.0.0.1:{web_port}"
+
+[control]
+socket = "control.sock"
+"""
+
+
+async def play(span: timedelta | None, scenario: str = "outage") -> None:
+    """Play until the span is over, or until Ctrl-C.
+
+    `scenario` is a file, or the name of one that comes with Watcher. Raises model.PermanentError
+    where the demo's own packages are not installed, model.FaultyConfigError for a bad scenario.
+    """
+    try:
+        from watcher import simulator  # noqa: PLC0415  # its packages are an extra
+    except ModuleNotFoundError as error:
+        raise model.PermanentError(
+            f"the demo needs {error.name}: install Watcher with its extra, watcher[demo]"
+        ) from error
+    try:
+        script = simulator.load(scenario)
+    except simulator.ScenarioError as error:
+        raise model.FaultyConfigError(error.faults) from error
+    logs.configure(logs.WARNING)
+    stop = asyncio.Event()
+    with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
+        home = Path(directory)
+        async with simulator.Simulator(script, begin=False) as world:
+            config = home / "config.toml"
+            port = _free_port()
+            config.write_text(_CONFIG.format(at=world, known=world.credentials, web_port=port))
+            for name in ("rules.yaml", "inventory.yaml"):
+                shutil.copy(_HERE / name, home / name)
+            typer.echo(f"The board of a control room: http://127.0.0.1:{port}/")
+            typer.echo(f"Slack, as a person sees it:  {world.page_url}")
+            typer.echo(f"MQTT, as programs see it:    {world.page_url}mqtt")
+            typer.echo(f"The broker:                  127.0.0.1:{world.mqtt_port}")
+            typer.echo(
+                f"From another terminal:       {sys.argv[0]} incidents --socket {home}/control.sock"
+            )
+            typer.echo("Ctrl-C ends it.\n")
+            world.begin()
+            if span is not None:
+                asyncio.get_running_loop().call_later(span.total_seconds(), stop.set)
+            await app.run(
+                settings.load(config),
+                extra={"terminal": Terminal("terminal", typer.echo)},
+                stop=stop,
+            )
+    typer.echo("\nThe demo is over.")
+
+
+def _free_port() -> int:
+    """Find a port for the board; 9464 may be the one of a daemon on this host."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Terminal:
+    """Says what happened, once; `say` prints one line."""
+
+    def __init__(self, name: str, say: Callable[[str], None]) -> None:
+        self.name = name
+        self._say = say
+
+    async def tell(
+        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    ) -> model.Receipt:
+        """Print the entries that have not been told."""
+        incident = dossier.incident
+        for entry in dossier.timeline:
+            if entry.number > receipt.told_through:
+                when, what = f"{entry.at:%H:%M:%S}", _line(incident, entry)
+                self._say(f"{when}  {incident.id}  {entry.kind:<12}  {what}")
+                receipt = replace(receipt, told_through=entry.number)
+                await telling.save(receipt)
+        return replace(receipt, parent_version=incident.version)
+
+
+def _line(incident: model.Incident, entry: model.Entry) -> str:
+    if entry.kind is model.EntryKind.OPENED:
+        return f"{incident.title}: {entry.text}"
+    return entry.text

@@ -1,0 +1,1 @@
+"""Outages learned late, from a vendor's own record."""

@@ -1,0 +1,1 @@
+"""Incidents: opened, joined, suppressed, notified, remedied and resolved."""

@@ -1,0 +1,314 @@
+"""Incidents: opened by a firing alert, kept true while it fires, resolved and reopened.
+
+Law: at most one incident is open for each rule and group. Its id derives from the rule, the group
+and the time it opened, so that a replay repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from watcher import model
+from watcher.engine.context import Turn, short_id
+from watcher.engine.incidents import messages, remedies, reported_outages, storms
+from watcher.engine.rules import fault_domain
+from watcher.engine.rules.rule import Rule, Threshold, Transition
+from watcher.engine.rules.subject_view import Scene
+from watcher.engine.state import is_over
+from watcher.engine.timers import Purpose, Timer
+from watcher.model import EntryKind
+
+
+def fire(turn: Turn, rule: Rule, alert: model.Alert) -> None:
+    """Make a pending alert fire: it opens an incident, joins one, or reopens one that ended."""
+    state, now = turn.state, turn.now
+    scene = turn.scene(alert.subject)
+    group = group_of(rule, scene)
+    known = _place(turn, rule, alert, group)
+    identity = known.id if known else short_id("w", rule.name, group, now.isoformat())
+    firing = model.Alert(
+        rule=alert.rule,
+        subject=alert.subject,
+        state=model.AlertState.FIRING,
+        since=now,
+        value=alert.value,
+        entered_from=alert.entered_from,
+        incident=identity,
+    )
+    before = state.members.get(identity, {}).get(alert.key)
+    member = _member(rule, alert, scene, identity, since=alert.since)
+    if before is not None:
+        member = replace(member, flips=before.flips)
+    if identity in turn.storms:  # it says itself how many there are
+        text = ""
+    else:
+        text = messages.finding(rule, member, now) + messages.schedule(turn.state, scene)
+    if known is None:
+        _open(turn, rule, scene, identity, group, text)
+    elif known.status is model.IncidentStatus.RESOLVED:
+        _reopen(turn, rule, known, text)
+    else:
+        _join(turn, rule, scene, known, f"{member.name}: {text}")
+    turn.keep_member(member)
+    turn.keep_alert(firing)
+    turn.retitle(identity)
+    count(turn, rule, firing, alert.since)
+    if scene.id and known is None:
+        turn.opened.setdefault(scene.source, []).append(identity)
+        storms.guard(turn, scene.source)
+
+
+def group_of(rule: Rule, scene: Scene) -> str:
+    """Name what an alert is told together with: its labels, or its subject where one is unknown."""
+    values = [scene.labels.get(name, "") for name in rule.group_by]
+    if not values or not all(values) or not scene.id:
+        return scene.key
+    pairs = zip(rule.group_by, values, strict=True)
+    return f"{scene.source}{{{','.join(f'{name}={value}' for name, value in pairs)}}}"
+
+
+def _place(turn: Turn, rule: Rule, alert: model.Alert, group: str) -> model.Incident | None:
+    """Find the incident that an alert belongs to, which may be over for a short while."""
+    state = turn.state
+    storm = storms.find(turn, alert)
+    if storm is not None:
+        return storm
+    known = state.incidents.get(state.latest.get((rule.name, group), ""))
+    return None if known is None or is_over(known, turn.now) else known
+
+
+def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
+    turn: Turn, rule: Rule, scene: Scene, identity: str, group: str, text: str
+) -> None:
+    turn.keep_incident(
+        model.Incident(
+            id=identity,
+            version=1,
+            entries=0,
+            rule=rule.name,
+            source=scene.source,
+            group=group,
+            status=model.IncidentStatus.OPEN,
+            severity=rule.severity,
+            title="",
+            opened_at=turn.now,
+            fault_domain=scene.fault_domain,
+            receivers=rule.notify,
+            tell_at=turn.now + rule.group_wait,
+        )
+    )
+    turn.state.latest[rule.name, group] = identity
+    turn.write(identity, model.EntryKind.OPENED, text, notify=True, subject=scene.key)
+    if rule.diagnose and not examine(turn, rule, scene, identity):
+        subject = turn.state.subjects.get(scene.key)
+        if subject is None or subject.asked_at is None:  # else the details may bring one
+            turn.write(identity, model.EntryKind.DIAGNOSED, messages.no_service(scene.name))
+    remedies.ask(turn, rule, scene, identity)
+
+
+def _reopen(turn: Turn, rule: Rule, known: model.Incident, text: str) -> None:
+    turn.keep_incident(
+        known,
+        status=model.IncidentStatus.OPEN,
+        resolution=None,
+        resolved_at=None,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        severity=rule.severity,
+        receivers=rule.notify,
+        tell_at=turn.now + (timedelta(0) if known.told_at else rule.group_wait),
+        told_at=None,
+        reminded_at=None,
+        escalated=0,
+        remedy=remedies.after_reopening(known.remedy),
+    )
+    turn.write(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+
+
+def _join(turn: Turn, rule: Rule, scene: Scene, known: model.Incident, text: str) -> None:
+    """Take an alert in; it takes an acknowledgement away only when it is worse than all before."""
+    changes: dict[str, Any] = {}
+    if rule.severity.rank > known.severity.rank:
+        changes["severity"] = rule.severity
+        if known.status is model.IncidentStatus.ACKNOWLEDGED:
+            changes |= {
+                "status": model.IncidentStatus.OPEN,
+                "acknowledged_by": None,
+                "acknowledged_at": None,
+            }
+            text += f" ({rule.severity}: acknowledged by {known.acknowledged_by} no longer)"
+    if known.accepts_until is not None:
+        changes |= storms.accept(turn, known, rule)
+    if any(getattr(known, name) != new for name, new in changes.items()):
+        turn.keep_incident(known, **changes)
+    if known.id not in turn.storms:
+        turn.note(known.id, model.EntryKind.JOINED, text, notify=True)
+    if rule.diagnose:
+        examine(turn, rule, scene, known.id)
+
+
+def refresh(turn: Turn, rule: Rule, alert: model.Alert) -> None:
+    """Bring what readers see up to what is known now; people are told when it got worse."""
+    identity = alert.incident
+    if identity is None:
+        return
+    before = turn.state.members[identity][rule.name, alert.subject]
+    scene = turn.scene(alert.subject)
+    member = replace(
+        _member(rule, alert, scene, identity, since=before.since),
+        flips=before.flips,
+        flapping=before.flapping,
+    )
+    turn.retitle(identity)
+    if member == before:
+        return
+    turn.keep_incident(turn.state.incidents[identity])
+    turn.keep_member(member)
+    several = len(turn.state.members[identity]) > 1
+    name = f"{member.name}: " if several else ""
+    if member.to != before.to:
+        worse = fault_domain.is_worse(member.to, before.to)
+        text = name + messages.changed(member, before)
+        turn.note(identity, model.EntryKind.CHANGED, text, notify=worse)
+    elif scene.id and fault_domain.likely_domain(scene.kind, before.fields) != scene.fault_domain:
+        text = f"{name}the fault is now likely on this side: {scene.fault_domain}"
+        turn.note(identity, model.EntryKind.CHANGED, text, notify=False)
+    elif member.fields.get("permanent") and not before.fields.get("permanent"):
+        text = messages.finding(rule, member, turn.now)
+        turn.note(identity, model.EntryKind.CHANGED, text, notify=True)
+
+
+def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by: str = "") -> None:
+    """End an alert's part in its incident, and the incident when it was the last part."""
+    identity = alert.incident
+    if identity is None:
+        return
+    member = turn.state.members[identity][alert.rule, alert.subject]
+    reported_outages.remember(turn, alert, member.since)
+    fields = _fields(turn, alert.subject, member)
+    value = _last_word(turn, alert, fields)
+    member = replace(
+        member,
+        state=model.AlertState.RESOLVED,
+        from_=member.to if value is not None and value != member.to else member.from_,
+        to=value if value is not None else member.to,
+        value=alert.value if isinstance(alert.value, float) else member.value,
+        fields=fields,
+        flapping=False,
+    )
+    turn.keep_incident(turn.state.incidents[identity])
+    turn.keep_member(member)
+    text = messages.over(member, resolution, turn.now, by=by)
+    several = len(turn.state.members[identity]) > 1
+    if len(turn.state.firing.get(identity, ())) > 1:  # this one is still among them
+        turn.note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
+        turn.retitle(identity)
+        return
+    turn.keep_incident(
+        turn.state.incidents[identity],
+        status=model.IncidentStatus.RESOLVED,
+        resolution=resolution,
+        resolved_at=turn.now,
+        flags=(),
+    )
+    turn.state.resolved.append((turn.now, identity))
+    name = f"the last one, {member.name}: " if several else ""
+    turn.write(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
+
+
+def examine(turn: Turn, rule: Rule, scene: Scene, identity: str) -> bool:
+    """Run diagnostics for a subject's services, within the rule's budget; False: it has none."""
+    examined = turn.state.incidents[identity].examined
+    new = [each for each in scene.extra.service_ids if each not in examined]
+    new = new[: max(0, rule.max_services - len(examined))]
+    if new:
+        turn.diagnose(identity, tuple(new))
+    return bool(scene.extra.service_ids)
+
+
+def _member(
+    rule: Rule, alert: model.Alert, scene: Scene, identity: str, *, since: datetime
+) -> model.IncidentAlert:
+    figure = isinstance(alert.value, float)
+    threshold = rule.condition if isinstance(rule.condition, Threshold) else None
+    return model.IncidentAlert(
+        incident=identity,
+        subject=alert.subject,
+        rule=rule.name,
+        name=scene.name,
+        labels={**scene.labels, **rule.labels} if rule.labels else scene.labels,
+        state=model.AlertState.FIRING,
+        from_=alert.entered_from,
+        to=None if figure or alert.value is None else str(alert.value),
+        value=alert.value if isinstance(alert.value, float) else None,
+        metric=threshold.metric if threshold else "",
+        limit=threshold.limit if threshold else None,
+        since=since,
+        fields=scene.fields,
+    )
+
+
+def _fields(turn: Turn, key: str, member: model.IncidentAlert) -> dict[str, model.Scalar]:
+    """Give the fields that the member ends with; a rule may outlive its source."""
+    known = key in turn.state.subjects or key in turn.state.health
+    return dict(turn.scene(key).fields if known else member.fields)
+
+
+def _last_word(turn: Turn, alert: model.Alert, fields: Mapping[str, model.Scalar]) -> str | None:
+    """Tell what a transition's field says now; while an alert only clears, its value lags."""
+    rule = turn.state.rules.get(alert.rule)
+    if rule is not None and isinstance(rule.condition, Transition):
+        now = fields.get(rule.condition.field)
+        return None if now is None else str(now)
+    return alert.value if isinstance(alert.value, str) else None
+
+
+def count(turn: Turn, rule: Rule, alert: model.Alert, at: datetime) -> None:
+    """Count a turn of a firing alert's condition, and say so once when it is one too many."""
+    member = _flapping_member(turn, alert)
+    if rule.flapping is None or member is None:
+        return
+    keys = rule.flapping
+    flips = (*(each for each in member.flips if each > at - keys.within), at)[-(keys.flips + 1) :]
+    flapping = member.flapping or len(flips) > keys.flips
+    turn.keep_member(replace(member, flips=flips, flapping=flapping))
+    if flapping:
+        arm(turn, rule, alert)
+        if not member.flapping:
+            within = model.format_duration(keys.within)
+            text = f"comes and goes: more than {keys.flips} turns within {within}; "
+            text += f"it stays open until it is quiet for {within}"
+            turn.note(member.incident, EntryKind.FLAPPING, text, notify=True)
+
+
+def linger(turn: Turn, rule: Rule, alert: model.Alert) -> timedelta:
+    """Tell how long a condition must be false before its alert resolves."""
+    member = _flapping_member(turn, alert)
+    if rule.flapping is None or member is None or not member.flapping:
+        return rule.keep_firing_for
+    return max(rule.keep_firing_for, rule.flapping.within)
+
+
+def arm(turn: Turn, rule: Rule, alert: model.Alert) -> None:
+    """Set the timer that ends the flapping of an alert whose condition holds."""
+    member = _flapping_member(turn, alert)
+    if rule.flapping is not None and member is not None and member.flapping and member.flips:
+        quiet_at = member.flips[-1] + rule.flapping.within
+        turn.state.timers.arm(Timer(Purpose.QUIET, alert.subject, alert.rule), quiet_at)
+
+
+def quieten(turn: Turn, alert: model.Alert) -> None:
+    """Take the mark away: the condition has held for long enough without a turn."""
+    member = _flapping_member(turn, alert)
+    if member is not None and member.flapping and alert.due is None:
+        turn.keep_member(replace(member, flapping=False, flips=()))
+        turn.note(member.incident, EntryKind.STEADY, "comes and goes no longer", notify=False)
+
+
+def _flapping_member(turn: Turn, alert: model.Alert) -> model.IncidentAlert | None:
+    if alert.incident is None:
+        return None
+    return turn.state.members[alert.incident].get(alert.key)

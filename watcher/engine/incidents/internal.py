@@ -1,0 +1,152 @@
+"""Receivers that cannot be told: an incident of their own, told to all the others.
+
+Law: it belongs to no rule and to no subject. A fault opens it, being told again ends it, and what
+is owed to the receiver stays owed all the while. While it is open with a fallback, that one is told
+in the receiver's place.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from watcher import model
+from watcher.engine.context import Turn, short_id
+from watcher.engine.rules.subject_view import stamp
+from watcher.engine.state import IllegalCommand
+from watcher.model import EntryKind, IncidentStatus
+
+RULE = "receiver-failing"
+SOURCE = "receivers"
+
+
+def failed(turn: Turn, event: model.ReceiverFailed) -> None:
+    """Open an incident about a receiver, or say how its fault has changed."""
+    if not event.others:
+        return
+    known = _open(turn, event.receiver)
+    title = f"{event.receiver} cannot be told"
+    if known is not None:
+        _change(turn, known, event)
+        return
+    identity = short_id("w", RULE, event.receiver, turn.now.isoformat())
+    turn.keep_incident(
+        model.Incident(
+            id=identity,
+            version=1,
+            entries=0,
+            rule=RULE,
+            source=SOURCE,
+            group=event.receiver,
+            status=IncidentStatus.OPEN,
+            severity=model.Severity.WARNING,
+            title=title,
+            summary=event.error,
+            opened_at=turn.now,
+            fault_domain=model.FaultDomain.NONE,
+            notify=event.others,
+            receivers=event.others,
+            told_at=turn.now,
+            fallback=event.fallback,
+        )
+    )
+    turn.state.latest[RULE, event.receiver] = identity
+    turn.audience_moved = turn.audience_moved or event.fallback is not None
+    turn.write(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
+
+
+def _change(turn: Turn, known: model.Incident, event: model.ReceiverFailed) -> None:
+    instead = ""
+    if event.fallback is not None and known.fallback is None:
+        turn.keep_incident(known, fallback=event.fallback)
+        turn.audience_moved = True
+        instead = _instead(event.fallback)
+    if known.summary != event.error or instead:
+        turn.keep_incident(turn.state.incidents[known.id], summary=event.error)
+        turn.write(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
+
+
+def _instead(fallback: model.Fallback | None) -> str:
+    return f"; {fallback.receiver} is told in its place" if fallback else ""
+
+
+def recovered(turn: Turn, event: model.ReceiverRecovered) -> None:
+    """End the incident about a receiver, if there is one."""
+    known = _open(turn, event.receiver)
+    if known is not None:
+        end(turn, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
+
+
+def end(
+    turn: Turn,
+    incident: model.Incident,
+    resolution: model.Resolution,
+    text: str,
+    *,
+    by: str = "",
+    **data: model.Scalar,
+) -> None:
+    """Resolve an incident that has no alerts."""
+    turn.keep_incident(
+        incident,
+        status=IncidentStatus.RESOLVED,
+        resolution=resolution,
+        resolved_at=turn.now,
+    )
+    turn.audience_moved = turn.audience_moved or incident.fallback is not None
+    turn.state.resolved.append((turn.now, incident.id))
+    turn.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
+
+
+def _open(turn: Turn, receiver: str) -> model.Incident | None:
+    known = turn.state.incidents.get(turn.state.latest.get((RULE, receiver), ""))
+    return known if known and known.status is not IncidentStatus.RESOLVED else None
+
+
+DRILL_RULE = "drill"
+DRILL_SOURCE = "drill"
+LASTS = timedelta(minutes=1)
+_TITLE = "DRILL: nothing is wrong"
+
+
+def begin(turn: Turn, event: model.DrillWanted) -> None:
+    """Open a drill's incident, told at once and to whom the event names."""
+    if event.incident in turn.state.incidents:
+        raise IllegalCommand(f"incident {event.incident} is there already")
+    if not event.receivers:
+        raise IllegalCommand("a drill needs at least one receiver")
+    group = f"drill for {event.by} at {stamp(turn.now)}"
+    turn.keep_incident(
+        model.Incident(
+            id=event.incident,
+            version=1,
+            entries=0,
+            rule=DRILL_RULE,
+            source=DRILL_SOURCE,
+            group=group,
+            status=IncidentStatus.OPEN,
+            severity=model.Severity.CRITICAL if event.page else model.Severity.INFO,
+            title=_TITLE,
+            summary="This shows who is told of an incident. Nobody has to do anything.",
+            opened_at=turn.now,
+            fault_domain=model.FaultDomain.NONE,
+            flags=(model.DRILL,),
+            notify=event.receivers,
+            receivers=event.receivers,
+            told_at=turn.now,
+        )
+    )
+    turn.state.latest[DRILL_RULE, group] = event.incident
+    text = f"a drill for {event.by}: nothing is wrong"
+    turn.write(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
+
+
+def settle(turn: Turn, identity: str) -> datetime | None:
+    """End a drill that has lasted long enough; tell when one will have."""
+    incident = turn.state.incidents.get(identity)  # a late fact's is over and not kept
+    if incident is None or not incident.is_drill or incident.status is IncidentStatus.RESOLVED:
+        return None
+    over_at = incident.opened_at + LASTS
+    if turn.now < over_at:
+        return over_at
+    end(turn, incident, model.Resolution.ENDED, "the drill is over", drill=True)
+    return None

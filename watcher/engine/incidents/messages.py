@@ -1,0 +1,248 @@
+"""The sentences of the timeline, plain enough to be read aloud; no markup.
+
+Law: receivers decide how a sentence looks, never what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from watcher import model
+from watcher.engine.rules import fault_domain
+from watcher.engine.rules.rule import Blind, Expression, NoData, Rule, Threshold, Transition
+from watcher.engine.rules.subject_view import Scene, stamp
+from watcher.engine.state import State
+from watcher.model import RemedyStatus, diagnoses
+
+_ENDINGS = {
+    model.Resolution.VANISHED: "resolved because the vendor has not listed it for 24 h",
+    model.Resolution.RULE_REMOVED: "resolved because its rule was removed",
+    model.Resolution.MERGED: "part of a storm",
+}
+_LABELS_IN_A_SENTENCE = 8
+_COMPARED = 5  # differences between two diagnoses that one sentence names
+_OFFERS_IN_A_SENTENCE = 6
+
+
+def value(what: model.Scalar) -> str:
+    """Write a value: words as they are, figures with at most two decimals."""
+    if isinstance(what, float):
+        return f"{what:.2f}".rstrip("0").rstrip(".")
+    return "unknown" if what is None else str(what)
+
+
+def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
+    """Say what is wrong, since when, and what it was before."""
+    condition = rule.condition
+    since = stamp(member.since, now)
+    match condition:
+        case Transition():
+            before = f", was {member.from_}" if member.from_ else ""
+            return f"{member.to} since {since}{before}"
+        case Threshold():
+            limit = "at or above" if condition.above else "at or below"
+            window = (
+                f" ({condition.aggregate} over {model.format_duration(condition.over)})"
+                if condition.over
+                else ""
+            )
+            return (
+                f"{condition.metric}{window} is {value(member.value)}, {limit} "
+                f"{value(condition.limit)} since {since}"
+            )
+        case Expression():
+            return f"the condition of {rule.name} holds since {since}"
+        case NoData(after=after):
+            return f"nothing new was measured for {model.format_duration(after)}"
+        case Blind():
+            fault = "config fault: " if member.fields.get("permanent") else ""
+            error = str(member.fields.get("error") or "no reason given")
+            return f"{member.name} cannot be seen since {since}: {fault}{error}"
+
+
+def schedule(state: State, scene: Scene) -> str:
+    """Add that a reservation's schedule is not known, so that people are told in any case."""
+    subject = state.subjects.get(scene.key)
+    booked = subject is not None and state.ruleset.sources[scene.source].detailed
+    return "; schedule unknown" if booked and subject and subject.detailed_at is None else ""
+
+
+def escalated(after: timedelta, receivers: tuple[str, ...]) -> str:
+    """Say who else is told, and why."""
+    return f"not acknowledged for {model.format_duration(after)}: {', '.join(receivers)} told too"
+
+
+def reminded(incident: model.Incident, now: datetime) -> str:
+    """Remind people of an incident that nobody has taken."""
+    lasted = model.format_duration(now - incident.opened_at)
+    return f"still open after {lasted}, and not acknowledged"
+
+
+def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
+    """Say how a firing alert's value moved."""
+    return f"{before.to} -> {member.to}"
+
+
+def over(
+    member: model.IncidentAlert, resolution: model.Resolution, now: datetime, *, by: str = ""
+) -> str:
+    """Say how an alert ended."""
+    lasted = model.format_duration(now - member.since)
+    match resolution:
+        case model.Resolution.RECOVERED:
+            if member.to and member.from_ and fault_domain.is_worse(member.to, member.from_):
+                return f"no longer {member.from_} since {stamp(now)}: now {member.to}"
+            came = f": {member.to}" if member.to else ""
+            return f"recovered at {stamp(now)} after {lasted}{came}"
+        case model.Resolution.ENDED:
+            return f"over with its window at {stamp(now)}, after {lasted}"
+        case model.Resolution.MANUAL:
+            return f"resolved by {by}"
+        case _:
+            return _ENDINGS[resolution]
+
+
+def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
+    """Say that what follows is last known."""
+    known = member.to or (value(member.value) if member.value is not None else "as told above")
+    # Since it fails, not since the last success: a replay knows nothing of polls without news.
+    age = "" if health.failing_since is None else f", {_ago(now - health.failing_since)}"
+    return f"{health.source} cannot be seen ({health.error}); last known {known}{age}"
+
+
+def sighted(source: str, failing_since: datetime | None, now: datetime) -> str:
+    """Say that a source can be seen again."""
+    after = f" after {model.format_duration(now - failing_since)}" if failing_since else ""
+    return f"{source} can be seen again{after}"
+
+
+def detailed(labels: dict[str, str]) -> str:
+    """Say what the details added."""
+    named = [f"{name} {labels[name]}" for name in sorted(labels) if labels[name]]
+    more = len(named) - _LABELS_IN_A_SENTENCE
+    told = ", ".join(named[:_LABELS_IN_A_SENTENCE]) + (f" and {more} more" if more > 0 else "")
+    return f"details read: {told}"
+
+
+def diagnosis(run: model.Diagnosis) -> str:
+    """Say how a run of Service Diagnostics stands."""
+    detail = f": {run.message}" if run.message else ""
+    verdict = f": {run.disposition}" if run.disposition else ""
+    match run.status:
+        case model.DiagnosisStatus.RUNNING:
+            return f"Service Diagnostics is running for {run.service_id}"
+        case model.DiagnosisStatus.DONE:
+            return f"Service Diagnostics for {run.service_id}{verdict or ': done'}"
+        case model.DiagnosisStatus.NO_REPORT:
+            reason = run.message or "it came without one"
+            return f"Service Diagnostics for {run.service_id}{verdict}; no report: {reason}"
+        case model.DiagnosisStatus.FAILED:
+            return f"Service Diagnostics for {run.service_id} failed{detail}"
+        case model.DiagnosisStatus.SKIPPED:
+            return f"Service Diagnostics for {run.service_id} was not run{detail}"
+
+
+def since_before(earlier: Sequence[model.Diagnosis], run: model.Diagnosis) -> str:
+    """Say what is different from the run before for the same service; empty without one."""
+    before = [each for each in earlier if each.service_id == run.service_id and each.run != run.run]
+    found = diagnoses.compare(before[-1], run) if before else None
+    if found is None:
+        return ""
+    said = [f"{was} -> {now.partition(': ')[2]}" for was, now in found.changed]
+    said += [f"new: {line}" for line in found.appeared]
+    said += [f"gone: {line}" for line in found.gone]
+    if found.disposition:
+        said.insert(0, f"was {found.disposition[0] or 'without a disposition'}")
+    more = f"; and {len(said) - _COMPARED} more" if len(said) > _COMPARED else ""
+    return f". Since the run before: {'; '.join(said[:_COMPARED]) or 'nothing changed'}{more}"
+
+
+def alternatives(found: model.AlternativesRead) -> str:
+    """Say what could be ordered as a backup, or why nothing is known."""
+    if not found.offers:
+        return f"no backup to offer at {found.address}: {found.why or 'no reason given'}"
+    more = len(found.offers) - _OFFERS_IN_A_SENTENCE
+    told = "; ".join(found.offers[:_OFFERS_IN_A_SENTENCE])
+    rest = f"; and {more} more" if more > 0 else ""
+    return f"could be ordered as a backup at {found.address}: {told}{rest}"
+
+
+def no_address(name: str) -> str:
+    """Say why nobody asks what could be ordered as a backup."""
+    return f"no backup was looked for: the inventory has no address for {name}"
+
+
+def fallback(name: str, about: model.Incident, now: datetime) -> str:
+    """Say who is told as well, and of the incident about the receiver that fails, why."""
+    since = f" since {model.format_time(about.fallback.since, now)}" if about.fallback else ""
+    return f"told to {name} as well, because {about.group} has failed{since}: {about.summary}"
+
+
+def no_service(name: str) -> str:
+    """Say why there will be no findings."""
+    return f"no diagnostics: the inventory has no service_ids for {name}"
+
+
+def _ago(span: timedelta) -> str:
+    return f"{model.format_duration(span)} ago"
+
+
+def told(incident: str, remedy: model.Remedy, news: model.BandwidthNews | None) -> str:
+    """Say how a remedy is now."""
+    before, after = model.format_mbps(remedy.from_mbps), model.format_mbps(remedy.to_mbps)
+    if remedy.reverting:
+        said = _under_way(remedy, news, before) | _back(remedy, before, after)
+    else:
+        said = _under_way(remedy, news, after) | _up(incident, remedy, before, after)
+        if remedy.status is RemedyStatus.UNTOUCHED and news is not None:
+            return f"no change of bandwidth was requested: {remedy.message}"
+    return said[remedy.status]
+
+
+def _up(incident: str, remedy: model.Remedy, before: str, after: str) -> dict[RemedyStatus, str]:
+    what, why = remedy.id, remedy.message
+    done = f", {why}" if why else ""
+    by = f"approved by {remedy.approved_by}: " if remedy.approved_by else ""
+    gone = "not requested" if remedy.order else "no longer proposed"
+    nobody = "" if remedy.approved_by else "; the rule asks nobody"
+    return {
+        RemedyStatus.PROPOSED: (
+            f"proposed: raise {what} from {before} to {after};"
+            f" approve with {remedy.approval(incident)}"
+        ),
+        RemedyStatus.APPROVED: f"{by}raising {what} from {before} to {after}{nobody}",
+        RemedyStatus.REFUSED: f"{why}: {what} stays at {before}",
+        RemedyStatus.WITHDRAWN: f"{gone}, {why}: {what} stays at {before}",
+        RemedyStatus.APPLIED: f"{what} has {after} now{done}",
+        RemedyStatus.FAILED: f"{what} was not raised to {after}: {why}",
+        RemedyStatus.UNTOUCHED: f"no change of bandwidth is proposed: {why}",
+    }
+
+
+def _back(remedy: model.Remedy, before: str, after: str) -> dict[RemedyStatus, str]:
+    what, why = remedy.id, remedy.message
+    done = f", {why}" if why else ""
+    by_hand = f"put it back with: watcher iod set-bandwidth {what} '{before}'"
+    return {
+        RemedyStatus.APPROVED: f"the incident is over: {what} goes back from {after} to {before}",
+        RemedyStatus.REVERTED: f"{what} has {before} again{done}",
+        RemedyStatus.FAILED: f"{what} was not put back to {before}: {why}; {by_hand}",
+        RemedyStatus.UNTOUCHED: f"{what} is not put back to {before}: {why}",
+    }
+
+
+def _under_way(
+    remedy: model.Remedy, news: model.BandwidthNews | None, wanted: str
+) -> dict[RemedyStatus, str]:
+    what, why = remedy.id, remedy.message
+    taken = f" as {news.vendor_order}" if news and news.vendor_order else ""
+    price = f" at {news.price}" if news and news.price else ""
+    return {
+        RemedyStatus.WAITING: f"{what} to {wanted} is not requested yet: {why}",
+        RemedyStatus.REQUESTED: f"requested: {what} to {wanted}; the vendor took it{taken}{price}",
+        RemedyStatus.PENDING: f"Change pending at the vendor: {what} to {wanted}",
+        RemedyStatus.UNKNOWN: f"it is not known whether {wanted} was ordered for {what}: {why}",
+        RemedyStatus.WITHDRAWN: f"{what} to {wanted} is not requested: {why}",
+        RemedyStatus.STUCK: f"{what} does not have {wanted} yet: {why}",
+    }

@@ -1,0 +1,188 @@
+"""The storm guard: very many new incidents of one source become one.
+
+Law: only what nobody was told of is merged, so that no thread and no document is left behind.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from watcher import model
+from watcher.engine.context import Turn, short_id
+from watcher.engine.rules.rule import Rule
+from watcher.engine.state import is_over
+from watcher.model import EntryKind, IncidentStatus
+
+RULE = "storm"  # in the place of a rule's name
+ACCEPTS = timedelta(seconds=30)  # without a join, it takes in nothing more
+
+
+def group_of(source: str) -> str:
+    """Name the group of a source's storm."""
+    return f"{source}/*"
+
+
+def find(turn: Turn, alert: model.Alert) -> model.Incident | None:
+    """Find the storm that an alert belongs to: one that takes in, or that has known it before."""
+    source, _, subject = alert.subject.partition("/")
+    storm = _latest(turn, source) if subject else None
+    if storm is None:
+        return None
+    taking = storm.accepts_until is not None and turn.now <= storm.accepts_until
+    if taking and storm.status is not IncidentStatus.RESOLVED:
+        return storm
+    return storm if alert.key in turn.state.members[storm.id] else None
+
+
+def accept(turn: Turn, storm: model.Incident, rule: Rule) -> dict[str, Any]:
+    """Tell what changes in a storm that takes an alert in."""
+    told = tuple(dict.fromkeys((*storm.receivers, *rule.notify)))
+    return {"accepts_until": turn.now + ACCEPTS, "receivers": told}
+
+
+def guard(turn: Turn, source: str) -> None:
+    """Merge what this step has opened, and what still waits to be told, once it is too much."""
+    state = turn.state
+    keys = state.ruleset.storm
+    recent = state.recent.setdefault(source, deque())
+    while recent and recent[0] <= turn.now - keys.window:
+        recent.popleft()
+    opened = turn.opened[source]
+    if len(recent) + len(opened) <= keys.incidents:
+        return
+    fresh = [each for each in opened if _is_open(state.incidents[each])]
+    waiting = [
+        incident.id
+        for incident in sorted(state.incidents.values(), key=lambda each: each.id)
+        if incident.source == source
+        and incident.id not in opened
+        and _is_untold(incident)
+        and _is_open(incident)
+    ]
+    del turn.opened[source]
+    recent.extend([turn.now] * (len(opened) - len(fresh)))
+    _merge(turn, source, fresh, waiting)
+
+
+def announce(turn: Turn) -> None:
+    """Say what each storm that this step began, or fed, is about; count what is none."""
+    for source, opened in turn.opened.items():
+        turn.state.recent.setdefault(source, deque()).extend([turn.now] * len(opened))
+    for storm, before in turn.storms.items():
+        counts = Counter(rule for _, _, rule in turn.state.firing.get(storm, ()))
+        total = sum(counts.values()) - before
+        incident = turn.state.incidents[storm]
+        rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+        text = f"{total:,} alerts of {incident.source} at once"
+        text += f"; it is {rules} now" if before else f": {rules}"
+        kind = EntryKind.JOINED if incident.entries else EntryKind.OPENED
+        turn.write(storm, kind, text, notify=True)
+
+
+def _merge(turn: Turn, source: str, fresh: list[str], waiting: list[str]) -> None:
+    storm = _begin(turn, source, [*waiting, *fresh])
+    turn.storms[storm] = len(turn.state.firing.get(storm, ()))
+    joined: list[model.Alert] = []
+    for identity in (*waiting, *fresh):
+        joined += _move(turn, identity, storm)
+    for identity in fresh:
+        turn.merge_incident(identity)
+    turn.drop_entries(set(fresh))
+    for identity in waiting:
+        _close(turn, identity, storm)
+    turn.retitle(storm)
+    for alert in joined:
+        rule = turn.state.rules[alert.rule]
+        ids = turn.scene(alert.subject).extra.service_ids if rule.diagnose else ()
+        known = turn.state.incidents[storm].examined
+        new = [each for each in ids if each not in known][: max(0, rule.max_services - len(known))]
+        if new:
+            turn.diagnose(storm, tuple(new))
+
+
+def _close(turn: Turn, identity: str, storm: str) -> None:
+    """End an incident that nobody was told of, because a storm stands for it."""
+    incident = turn.keep_incident(
+        turn.state.incidents[identity],
+        status=IncidentStatus.RESOLVED,
+        resolution=model.Resolution.MERGED,
+        resolved_at=turn.now,
+    )
+    turn.state.resolved.append((turn.now, identity))
+    turn.state.latest.pop((incident.rule, incident.group), None)
+    turn.write(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
+
+
+def _begin(turn: Turn, source: str, merged: list[str]) -> str:
+    """Open the storm, or go on with the one that is there."""
+    state, now = turn.state, turn.now
+    parts = [state.incidents[each] for each in merged]
+    receivers = tuple(dict.fromkeys(name for part in parts for name in part.receivers))
+    severity = max((part.severity for part in parts), key=lambda each: each.rank)
+    known = _latest(turn, source)
+    if known is None:
+        storm = model.Incident(
+            id=short_id("w", RULE, source, now.isoformat()),
+            version=1,
+            entries=0,
+            rule=RULE,
+            source=source,
+            group=group_of(source),
+            status=IncidentStatus.OPEN,
+            severity=severity,
+            title="",
+            opened_at=now,
+            fault_domain=model.FaultDomain.UNDETERMINED,
+            receivers=receivers,
+            tell_at=now,
+            accepts_until=now + ACCEPTS,
+        )
+        state.latest[RULE, storm.group] = storm.id
+        return turn.keep_incident(storm).id
+    changes: dict[str, Any] = {
+        "receivers": tuple(dict.fromkeys((*known.receivers, *receivers))),
+        "accepts_until": now + ACCEPTS,
+    }
+    worse = severity.rank > known.severity.rank
+    if worse:
+        changes["severity"] = severity
+    if known.status is IncidentStatus.RESOLVED or (
+        worse and known.status is IncidentStatus.ACKNOWLEDGED
+    ):
+        changes |= {
+            "status": IncidentStatus.OPEN,
+            "resolution": None,
+            "resolved_at": None,
+            "acknowledged_by": None,
+            "acknowledged_at": None,
+        }
+    return turn.keep_incident(known, **changes).id
+
+
+def _move(turn: Turn, identity: str, storm: str) -> Iterable[model.Alert]:
+    """Let the alerts of an incident belong to the storm."""
+    state = turn.state
+    moved = []
+    for _, subject, rule in list(state.firing.get(identity, ())):
+        alert = replace(state.alerts[subject][rule], incident=storm)
+        turn.keep_member(replace(state.members[identity][rule, subject], incident=storm))
+        turn.keep_alert(alert)
+        moved.append(alert)
+    return moved
+
+
+def _latest(turn: Turn, source: str) -> model.Incident | None:
+    known = turn.state.incidents.get(turn.state.latest.get((RULE, group_of(source)), ""))
+    return None if known is None or is_over(known, turn.now) else known
+
+
+def _is_open(incident: model.Incident | None) -> bool:
+    return incident is not None and incident.status is not IncidentStatus.RESOLVED
+
+
+def _is_untold(incident: model.Incident) -> bool:
+    return incident.told_at is None and not incident.notify and incident.accepts_until is None

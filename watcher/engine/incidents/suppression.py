@@ -1,0 +1,169 @@
+"""What keeps people from being told: silences, maintenance windows, and rules that inhibit others.
+
+Law: it holds back telling, never watching. An incident is suppressed while every alert of it that
+fires is; a label that is not known equals nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from watcher import model
+from watcher.engine.context import Turn
+from watcher.engine.rules.rule import Rule
+from watcher.engine.rules.subject_view import Scene
+from watcher.engine.state import IllegalCommand
+from watcher.engine.timers import Purpose, Timer
+from watcher.model import Matcher
+
+SILENCED, INHIBITED = "silenced", "inhibited"
+_INHIBITED_BY = "inhibited by "
+_TIMER = Timer(Purpose.SUPPRESSION, "")
+
+
+def silence(turn: Turn, event: model.Silenced) -> None:
+    """Begin to hold back what a person does not want to be told of."""
+    wanted = event.silence
+    if not wanted.matchers:
+        raise IllegalCommand("a silence needs at least one matcher, as in rule=vyvx-service-down")
+    for each in wanted.matchers:
+        if each.name not in NAMES and not each.name.startswith(LABELS):
+            names = ", ".join(NAMES)
+            raise IllegalCommand(f"{each}: expected {names} or labels.NAME before the sign")
+    if wanted.end <= max(turn.now, wanted.begin):
+        raise IllegalCommand("the silence would be over before it begins")
+    turn.keep_silence(wanted)
+    look(turn)
+
+
+def unsilence(turn: Turn, event: model.Unsilenced) -> None:
+    """End a silence before its time."""
+    known = turn.state.silences.get(event.silence)
+    if known is None:
+        raise IllegalCommand(f"there is no silence {event.silence!r} that is not over")
+    turn.keep_silence(_ended(known, turn))
+    look(turn)
+
+
+def look(turn: Turn) -> None:
+    """See what is held back from now on, and when that changes."""
+    state = turn.state
+    for over in [each.id for each in state.silences.values() if each.end <= turn.now]:
+        del state.silences[over]
+    turn.audience_moved = True
+    ahead = [at for each in state.silences.values() for at in (each.begin, each.end)]
+    edges = (each.next_edge(turn.now) for each in state.ruleset.maintenance)
+    ahead += [at for at in edges if at is not None]
+    due = min((at for at in ahead if at > turn.now), default=None)
+    if due is None:
+        state.timers.disarm(_TIMER)
+    else:
+        state.timers.arm(_TIMER, due)
+
+
+def reasons(turn: Turn, identity: str) -> tuple[str, ...]:
+    """Say what holds an incident back; empty as soon as one of its firing alerts is free."""
+    state = turn.state
+    found: dict[str, None] = {}
+    for _, subject, name in state.firing.get(identity, ()):
+        rule = state.rules.get(name)
+        why = None if rule is None else reason(turn, rule, subject)
+        if why is None:
+            return ()
+        found[why] = None
+    return tuple(sorted(found))
+
+
+def flags(reasons: tuple[str, ...]) -> list[str]:
+    """Name the kinds of reasons, as the incident's flags do."""
+    inhibited = [why for why in reasons if why.startswith(_INHIBITED_BY)]
+    return [INHIBITED] * bool(inhibited) + [SILENCED] * (len(inhibited) < len(reasons))
+
+
+def reason(turn: Turn, rule: Rule, key: str) -> str | None:
+    """Say what holds one alert back; None: nothing does."""
+    state = turn.state
+    for silence in state.silences.values():
+        if silence.begin <= turn.now and fit(silence.matchers, rule, turn.scene(key)):
+            comment = f": {silence.comment}" if silence.comment else ""
+            return f"silence {silence.id} by {silence.by}{comment}"
+    for window in state.ruleset.maintenance:
+        if window.is_open(turn.now) and fit(window.matchers, rule, turn.scene(key)):
+            return f"maintenance {window.name}"
+    for name in rule.inhibited_by:
+        if _is_inhibited(turn, rule, key, name):
+            return _INHIBITED_BY + name
+    return None
+
+
+def _is_inhibited(turn: Turn, rule: Rule, key: str, by: str) -> bool:
+    mine = _values(turn, rule, key, rule.equal)
+    if "" in mine:
+        return False
+    asked = (by, rule.equal)
+    if asked not in turn.inhibitors:
+        inhibitor = turn.state.rules[by]
+        turn.inhibitors[asked] = {
+            _values(turn, inhibitor, each, rule.equal) for each in turn.state.firing_of.get(by, ())
+        }
+    return mine in turn.inhibitors[asked]
+
+
+def _values(turn: Turn, rule: Rule, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(read(name, rule, turn.scene(key)) for name in names)
+
+
+def _ended(silence: model.Silence, turn: Turn) -> model.Silence:
+    return model.Silence(
+        id=silence.id,
+        matchers=silence.matchers,
+        begin=min(silence.begin, turn.now),
+        end=turn.now,
+        by=silence.by,
+        comment=silence.comment,
+    )
+
+
+NAMES = ("rule", "subject", "source", "severity")
+LABELS = "labels."
+
+
+def fit(matchers: Iterable[Matcher], rule: Rule, scene: Scene) -> bool:
+    """Whether all matchers fit an alert of this rule on this subject; a missing label reads ""."""
+    return all(
+        _is_like(read(each.name, rule, scene), each.value) is not each.negative for each in matchers
+    )
+
+
+def read(name: str, rule: Rule, scene: Scene) -> str:
+    """Tell what an alert has under a matcher's name."""
+    if name.startswith(LABELS):
+        return scene.labels.get(name.removeprefix(LABELS), "")
+    match name:
+        case "rule":
+            return rule.name
+        case "subject":
+            return scene.key
+        case "source":
+            return scene.source
+        case "severity":
+            return str(rule.severity)
+        case _:
+            return ""
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """Whether text fits a pattern in which `*` stands for any text."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    *middle, last = rest
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, place, max(place, end))
+        if found < 0:
+            return False
+        place = found + len(part)
+    return place <= end

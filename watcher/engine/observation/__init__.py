@@ -1,0 +1,1 @@
+"""What a poll says: subjects, samples, and whether a source can be seen."""

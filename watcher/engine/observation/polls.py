@@ -1,0 +1,196 @@
+"""What an answered poll says: subjects seen, and samples.
+
+Law: subjects first, then their samples, then what is missing; what waited for a poll fires last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from watcher import model
+from watcher.engine import alerts, conditions, details
+from watcher.engine.backfill import schedule
+from watcher.engine.context import Turn
+from watcher.engine.observation import samples, visibility
+from watcher.engine.rules.index import Plan
+from watcher.engine.rules.rule import Rule, Transition
+from watcher.engine.timers import Purpose, Timer
+from watcher.model import AlertState, Sight
+
+
+def answered(turn: Turn, event: model.Polled) -> None:
+    """Take in everything that one poll says."""
+    source, state = event.source, turn.state
+    if source not in state.ruleset.sources:
+        return  # a poll that was under way when a reload took its source away
+    plan = state.plans[source]
+    unseen = schedule.arrive(turn, source)
+    before = visibility.regained(turn, event)
+    broken = before is Sight.BLIND or unseen  # `for` and `keep_firing_for` start anew
+    first = event.complete and source in state.awaited
+    if first:
+        state.awaited.discard(source)
+    again = visibility.return_missing(turn, event)
+    unread = {*event.absent, *event.unreadable, *state.missing.get(source, ())}
+    judged = set()
+    for seen in event.seen:
+        if observe(turn, seen) or seen.key in again:
+            judged.add(seen.key)
+            judge_changed(turn, plan, state.subjects[seen.key], broken=broken)
+    for key in samples.take(turn, event, plan):
+        if plan.expressions:
+            judge_changed(turn, plan, state.subjects[key], broken=broken)
+    if event.complete:
+        visibility.miss(turn, event)
+    again |= _unsure(turn, source, first=first, unseen=before is not Sight.SEEN)
+    for key in sorted(again - judged - unread):
+        judge_changed(turn, plan, state.subjects[key], broken=broken)
+    _confirm(turn, source, unread)
+    _join_storm(turn)
+    if first or before is not Sight.SEEN:
+        _rearm(turn, source)
+    schedule.looked(turn, source, after_gap=unseen)
+
+
+def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
+    """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
+    state = turn.state
+    again = set(state.passed.pop(source, ()))
+    if first:
+        again |= {key for key, each in state.subjects.items() if each.source == source}
+    if unseen:
+        again |= {alert.subject for alert in state.alerts_of(source)}
+    if state.plans[source].no_datas and (first or unseen):
+        for key in sorted(key for key, each in state.subjects.items() if each.source == source):
+            samples.evaluate_no_data(turn, key)
+    return again
+
+
+def observe(turn: Turn, seen: model.Observed) -> bool:
+    """Write down how a subject was seen; True when its fields or labels are others than before."""
+    old = turn.state.subjects.get(seen.key)
+    if old is None:
+        turn.keep_subject(
+            model.Subject(
+                key=seen.key,
+                source=seen.key.partition("/")[0],
+                fields=seen.fields,
+                previous=turn.state.nothing,
+                labels=seen.labels or turn.state.nothing,
+                since=turn.now,
+                vendor_time=seen.vendor_time,
+                judged_until=schedule.begin(turn, seen.key),
+            )
+        )
+        if turn.state.ruleset.inventory.knows(seen.key):
+            details.ask(turn, seen.key)
+        return True
+    labels = old.labels
+    if any(labels.get(name) != value for name, value in seen.labels.items()):
+        labels = {**labels, **seen.labels}
+    if old.fields == seen.fields:
+        if labels is old.labels:
+            return False
+        turn.keep_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
+        return True
+    left = {
+        name: value
+        for name, value in old.fields.items()
+        if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
+    }
+    turn.keep_subject(
+        model.Subject(
+            key=old.key,
+            source=old.source,
+            fields=seen.fields,
+            previous={**old.previous, **left},
+            labels=labels,
+            bookings=old.bookings,
+            notes=old.notes,
+            asked_at=old.asked_at,
+            detailed_at=old.detailed_at,
+            answered_at=old.answered_at,
+            since=turn.now,
+            vendor_time=seen.vendor_time,
+            missed=old.missed,
+            judged_until=old.judged_until,
+            told=old.told,
+        )
+    )
+    return True
+
+
+def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: bool = False) -> None:
+    """Judge the conditions that a subject's fields and labels can change."""
+    key, fields = subject.key, subject.fields
+    known = turn.state.alerts.get(key)
+    transitions = plan.transitions if known else _entering(plan, subject)
+    for rule, condition in transitions:
+        if fields.get(condition.field) in condition.to or (known and rule.name in known):
+            verdict = conditions.transition(turn, rule, condition, subject)
+            alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+            if key not in turn.state.subjects:
+                return  # it had vanished, and the last alert that kept it is over
+    context = turn.scene(key).context if plan.expressions else None
+    for rule, expression in plan.expressions:
+        truth = conditions.ask(turn, rule, expression.holds, key, context, failed=False)
+        if truth or (known and rule.name in known):
+            verdict = conditions.narrowed(turn, rule, key, conditions.Verdict(truth))
+            alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+
+
+def pass_edge(turn: Turn, key: str) -> None:
+    """Take in that a reservation's phase may have changed, unless its source cannot be seen."""
+    state = turn.state
+    subject = state.subjects.get(key)
+    if subject is None:
+        return
+    details.ask(turn, key, fresh=details.AT_AN_EDGE)
+    subject = state.subjects[key]
+    details.arm(turn, subject)
+    if subject.source in state.awaited or state.sight(subject.source) is not Sight.SEEN:
+        state.passed.setdefault(subject.source, {})[key] = None
+    elif not subject.missed:
+        judge_changed(turn, state.plans[subject.source], subject)
+        samples.evaluate_no_data(turn, key)
+        if state.alerts_on(key, AlertState.PENDING):
+            turn.want(model.PollNeeded(source=subject.source))
+    schedule.pass_edge(turn, key)
+
+
+def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
+    """Give the rules that look for a value which the subject has."""
+    found: list[tuple[Rule, Transition]] = []
+    for field, by_value in plan.entering.items():
+        found += by_value.get(subject.fields.get(field), ())
+    return found
+
+
+def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
+    """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
+    pending = turn.state.pending.get(source)
+    for rule, key in sorted(pending or ()):
+        if key not in unread:
+            alerts.fire_if_due(turn, turn.state.alerts[key][rule])
+
+
+def _join_storm(turn: Turn) -> None:
+    """In a storm, let what has only just begun to wait for details fire at once."""
+    for key in turn.awaiting if turn.storms else ():
+        details.forgo(turn, key)
+        for alert in turn.state.alerts_on(key, AlertState.PENDING):
+            alerts.fire_if_due(turn, alert)
+
+
+def _rearm(turn: Turn, source: str) -> None:
+    """Set again what was let pass while the source could not be seen."""
+    for incident in turn.state.incidents.values():
+        if incident.source == source:
+            turn.touch(incident.id)
+    for alert in turn.state.alerts_of(source):
+        alerts.arm(turn, alert)
+    for _, key in turn.state.pending.get(source, ()):
+        asked_at = turn.state.subjects[key].asked_at
+        if asked_at is not None and asked_at + details.WAIT > turn.now:
+            turn.state.timers.arm(Timer(Purpose.DETAILS, key), asked_at + details.WAIT)

@@ -1,0 +1,1 @@
+"""What a rule and a subject are; nothing here knows the engine's state."""

@@ -1,0 +1,100 @@
+"""The rules of each source, sorted once by what can make them look again.
+
+Law: pure, and worked out of the rules alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from watcher import model
+from watcher.engine.rules import thresholds as windows
+from watcher.engine.rules.rule import (
+    Blind,
+    Expression,
+    NoData,
+    Rule,
+    Ruleset,
+    Threshold,
+    Transition,
+)
+
+RECORDED = "state"  # the field that a vendor's alarm record tells of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The rules of one source, by kind of condition, each in the order of the files."""
+
+    transitions: tuple[tuple[Rule, Transition], ...] = ()
+    recorded: tuple[tuple[Rule, Transition], ...] = ()  # those that the vendor's record tells of
+    paging: frozenset[model.Phase] = frozenset()  # in which any of these may fire
+    # The same by field and by each value in `to`: most changes are no rule's business.
+    entering: Mapping[str, Mapping[model.Scalar, tuple[tuple[Rule, Transition], ...]]]
+    thresholds: tuple[tuple[Rule, Threshold], ...] = ()
+    expressions: tuple[tuple[Rule, Expression], ...] = ()
+    blinds: tuple[tuple[Rule, Blind], ...] = ()
+    no_datas: tuple[tuple[Rule, NoData], ...] = ()
+    keep: timedelta  # how long samples are needed
+
+
+def plan(ruleset: Ruleset) -> dict[str, Plan]:
+    """Sort the rules by source and by kind of condition."""
+    plans = {}
+    for name, traits in ruleset.sources.items():
+        rules = [rule for rule in ruleset.rules if name in rule.sources]
+        thresholds = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, Threshold)
+        )
+        reaches = [windows.reach(threshold, traits.granularity) for _, threshold in thresholds]
+        no_datas = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, NoData)
+        )
+        transitions = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, Transition)
+        )
+        recorded = tuple(
+            (rule, condition)
+            for rule, condition in transitions
+            if traits.history and condition.field == RECORDED
+        )
+        plans[name] = Plan(
+            transitions=transitions,
+            recorded=recorded,
+            paging=frozenset(phase for rule, _ in recorded for phase in rule.during),
+            entering=_by_value(transitions),
+            thresholds=thresholds,
+            expressions=tuple(
+                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Expression)
+            ),
+            blinds=tuple(
+                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Blind)
+            ),
+            no_datas=no_datas,
+            keep=max(
+                [
+                    windows.GAP * traits.granularity,
+                    *reaches,
+                    *(2 * each.after for _, each in no_datas),
+                ]
+            ),
+        )
+    return plans
+
+
+def keep_samples(ruleset: Ruleset) -> timedelta:
+    """How old samples may be that a restart has to load."""
+    return max((each.keep for each in plan(ruleset).values()), default=timedelta(0))
+
+
+def _by_value(
+    transitions: tuple[tuple[Rule, Transition], ...],
+) -> dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]]:
+    found: dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]] = {}
+    for rule, condition in transitions:
+        by_value = found.setdefault(condition.field, {})
+        for value in condition.to:
+            by_value[value] = (*by_value.get(value, ()), (rule, condition))
+    return found

@@ -1,0 +1,209 @@
+"""The compiled shape of a rule, as the ruleset hands it to the engine.
+
+Law: whatever a rule asks for by text (CEL, templates) arrives here as a plain callable, so the
+engine knows no parser, no file and no library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from watcher import model
+from watcher.engine.rules import reservation
+
+Context = object  # built once per change by Ruleset.context, read by predicates alone
+
+
+class ExpressionError(Exception):
+    """An expression failed at run time; the message says how."""
+
+
+# None: something that the expression reads is not known yet. Raises ExpressionError.
+Predicate = Callable[[Context], bool | None]
+Template = Callable[[Mapping[str, object]], str]  # raises ExpressionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A level: `field` is in `to`, and its last known value before was in `from_` (None: any)."""
+
+    field: str
+    from_: frozenset[str] | None = None
+    to: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """The aggregate of the samples in `(at - over, at]` passes `limit`.
+
+    `above` False means that lower is worse. `clear` is where it must come back to; None: `limit`.
+    """
+
+    metric: str
+    limit: float
+    above: bool = True
+    clear: float | None = None
+    over: timedelta | None = None  # None: the newest sample alone
+    aggregate: str = "last"  # last avg min max p95
+    min_samples: int = 1
+    consecutive: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """True where the predicate is; `of_vanishing` says that it asks whether a subject vanished."""
+
+    holds: Predicate
+    of_vanishing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """The source itself could not be seen for so long; its subject's key is the source's name."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoData:
+    """Nothing newer was measured for so long, although the source could be seen."""
+
+    after: timedelta
+
+
+Condition = Transition | Threshold | Expression | Blind | NoData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """Whom else to tell when nobody has acknowledged for so long."""
+
+    after: timedelta
+    notify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flapping:
+    """More than `flips` turns of the condition within this time are told as one."""
+
+    flips: int = 5
+    within: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bandwidth:
+    """Raise an Internet On-Demand connection to `to` Mbit/s, never above `max`.
+
+    `connection` is a subject's key; empty: the inventory's connection of the alerting subject.
+    """
+
+    connection: str = ""
+    to: float
+    max: float
+    approved: bool = False  # nobody is asked
+    revert: bool = False  # once the incident is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A time again and again in which people are not told of what all matchers fit.
+
+    `is_open` tells it of a moment, `next_edge` when that changes after a moment.
+    """
+
+    name: str
+    matchers: tuple[model.Matcher, ...]
+    is_open: Callable[[datetime], bool]
+    next_edge: Callable[[datetime], datetime | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """More than `incidents` new ones of a source within this time are told as one."""
+
+    incidents: int = 20
+    window: timedelta = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule, checked and compiled. `sources` are the configured sources that it watches."""
+
+    name: str
+    sources: frozenset[str]
+    condition: Condition
+    where: Predicate | None = None
+    during: frozenset[model.Phase] = reservation.DURING
+    hold: timedelta = timedelta(0)  # the rule's `for`
+    keep_firing_for: timedelta = timedelta(0)
+    severity: model.Severity = model.Severity.WARNING
+    title: Template
+    summary: Template | None = None
+    diagnose: bool = False
+    alternatives: bool = False  # ask what could be ordered as a backup at the subject's address
+    bandwidth: Bandwidth | None = None  # the remedy that is proposed
+    max_services: int = 3
+    notify: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()  # names of labels
+    group_wait: timedelta = timedelta(0)
+    repeat: timedelta | None = None
+    escalate: tuple[Escalation, ...] = ()  # the soonest first
+    flapping: Flapping | None = None
+    inhibited_by: tuple[str, ...] = ()  # names of rules
+    equal: tuple[str, ...] = ()  # `labels.NAME`, `subject` or `source`
+    labels: Mapping[str, str] = field(default_factory=dict)  # added to its alerts' own
+    runbook: str = ""
+    digest: str = ""  # of what is written; equal for two rules that say the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What the inventory adds to a subject."""
+
+    service_ids: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    contacts: tuple[model.Contact, ...] = ()
+    runbook: str = ""
+    expected_mbps: float | None = None  # the bandwidth that was bought
+    address: str = ""
+    connection: str = ""  # the key of the Internet On-Demand connection beside or below it
+
+
+class Inventory(Protocol):
+    """Who a subject is to this team."""
+
+    def extra(self, key: str, labels: Mapping[str, str]) -> Extra:
+        """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
+
+    def knows(self, key: str) -> bool:
+        """Whether the subject is named by its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTraits:
+    """What the engine has to know of a configured source."""
+
+    name: str
+    kind: str
+    blind_after: timedelta
+    granularity: timedelta = timedelta(minutes=5)
+    detailed: bool = False  # whether a subject's details can be fetched
+    history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
+    pre_roll: timedelta = reservation.PRE_ROLL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """Everything that decides beside the state: rules in order, sources, inventory, context."""
+
+    rules: Sequence[Rule]
+    sources: Mapping[str, SourceTraits]
+    inventory: Inventory
+    context: Callable[[Mapping[str, object]], Context]
+    maintenance: Sequence[Maintenance] = ()
+    storm: Storm = Storm()
+    quiet: frozenset[str] = frozenset()  # receivers that nothing is held back from
+    version: str = ""  # a digest of the files it was read from

@@ -1,0 +1,170 @@
+"""What can be known of one subject at one moment, worked out once and only when asked for.
+
+Law: the names that rules and titles may use are given here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+
+from watcher import model
+from watcher.engine.rules import fault_domain as faults
+from watcher.engine.rules import reservation
+from watcher.engine.rules.rule import Context, Extra, Rule, Ruleset
+
+
+def stamp(at: datetime, now: datetime | None = None) -> str:
+    """Write a time as people read it, with its date only when that is another one than now's."""
+    at = at.astimezone(UTC)
+    same_day = now is not None and at.date() == now.astimezone(UTC).date()
+    return at.strftime("%H:%M:%S UTC" if same_day or now is None else "%Y-%m-%d %H:%M:%S UTC")
+
+
+class Scene:
+    """One subject (or, for blindness, one source) as rules and titles see it."""
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        key: str,
+        *,
+        fields: Mapping[str, model.Scalar],
+        previous: Mapping[str, model.Scalar],
+        labels: Mapping[str, str],
+        metrics: Mapping[str, float],
+        extras: dict[str, Extra],
+        bookings: tuple[model.Booking, ...] = (),
+        now: datetime | None = None,
+        vanished: bool = False,
+        changing: tuple[float, ...] = (),
+    ) -> None:
+        self._ruleset = ruleset
+        self.key = key
+        self.source, _, self.id = key.partition("/")
+        self.fields = fields
+        self._previous = previous
+        self._vendor_labels = labels
+        self._metrics = metrics
+        self._extras = extras  # the state's memory of what the inventory said
+        self._bookings = bookings
+        self._now = now
+        self._vanished = vanished
+        self._changing = changing  # the bandwidths that a remedy moves it between
+
+    @classmethod
+    def of_source(
+        cls, ruleset: Ruleset, health: model.SourceHealth, extras: dict[str, Extra]
+    ) -> Scene:
+        """See a source itself, for the rules about blindness."""
+        return cls(
+            ruleset,
+            health.source,
+            fields={
+                "sight": str(health.sight),
+                "error": health.error,
+                "permanent": health.permanent,
+            },
+            previous={},
+            labels={},
+            metrics={},
+            extras=extras,
+        )
+
+    @cached_property
+    def extra(self) -> Extra:
+        """What the inventory adds."""
+        known = self._extras.get(self.key)
+        if known is None:
+            known = self._ruleset.inventory.extra(  # noqa: S610 -- not Django's `extra`
+                self.key, self._vendor_labels
+            )
+            self._extras[self.key] = known
+        return known
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """The vendor's labels and the inventory's over them."""
+        added = self.extra.labels
+        return {**self._vendor_labels, **added} if added else self._vendor_labels
+
+    @cached_property
+    def fault_domain(self) -> model.FaultDomain:
+        """The likely side of the fault."""
+        if not self.id:
+            return model.FaultDomain.UNDETERMINED
+        return faults.likely_domain(self._ruleset.sources[self.source].kind, self.fields)
+
+    @cached_property
+    def phase(self) -> model.Phase:
+        """Where a reservation stands in its window; unknown for what has none."""
+        if not self._bookings or self._now is None:
+            return model.Phase.UNKNOWN
+        return reservation.phase(
+            self._bookings, self._now, self._ruleset.sources[self.source].pre_roll
+        )
+
+    @property
+    def expected_mbps(self) -> float | None:
+        """What was bought; while a remedy changes that, what it has, before or after."""
+        mbps = self.fields.get("bandwidth_mbps")
+        if isinstance(mbps, int | float) and mbps in self._changing:
+            return float(mbps)
+        return self.extra.expected_mbps
+
+    @property
+    def _starts(self) -> datetime | None:
+        return None if self._now is None else reservation.next_start(self._bookings, self._now)
+
+    @property
+    def kind(self) -> str:
+        """The kind of its source."""
+        return self._ruleset.sources[self.source].kind
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.labels.get("name") or self.id or self.source
+
+    @cached_property
+    def context(self) -> Context:
+        """What the predicates of all rules read; built once."""
+        return self._ruleset.context(
+            {
+                **self._metrics,
+                **self.fields,
+                "previous": self._previous,
+                "labels": self.labels,
+                "subject": self.key,
+                "phase": self.phase.value,
+                "vanished": self._vanished,
+                "fault_domain": str(self.fault_domain),
+                "expected_mbps": self.expected_mbps,
+            }
+        )
+
+    def words(
+        self, rule: Rule, *, value: model.Scalar, was: str | None, since: datetime
+    ) -> dict[str, object]:
+        """Give the names that a rule's title and summary may use."""
+        return {
+            **self._metrics,
+            **self.fields,
+            "fields": self.fields,
+            "previous": self._previous,
+            "labels": self.labels,
+            "name": self.name,
+            "id": self.id or self.source,
+            "subject": self.key,
+            "source": self.source,
+            "rule": rule.name,
+            "severity": str(rule.severity),
+            "phase": self.phase.value,
+            "fault_domain": str(self.fault_domain),
+            "expected_mbps": self.expected_mbps,
+            "starts": "" if self._starts is None else stamp(self._starts, self._now),
+            "value": value,
+            "was": was or "",
+            "since": stamp(since),
+        }

@@ -1,0 +1,342 @@
+"""What is told: alerts (rule x subject), incidents, their timeline, diagnostics and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from watcher.model.remedies import Remedy
+from watcher.model.subjects import FaultDomain, Scalar, Subject
+
+
+class Severity(StrEnum):
+    """How bad it is; `rank` orders them."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info up to 2 for critical."""
+        return ("info", "warning", "critical").index(self)
+
+
+class AlertState(StrEnum):
+    """Prometheus' terms. Resolved is told once and then is inactive again."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class IncidentStatus(StrEnum):
+    """How an incident stands with the people who are told about it."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Resolution(StrEnum):
+    """Why an incident is over."""
+
+    RECOVERED = "recovered"
+    ENDED = "ended"
+    VANISHED = "vanished"
+    MANUAL = "manual"
+    RULE_REMOVED = "rule_removed"
+    MERGED = "merged"  # into a storm, before anybody was told of it
+
+
+DRILL = "drill"  # the flag of an incident about nothing
+
+
+class EntryKind(StrEnum):
+    """What a timeline entry says happened."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    JOINED = "joined"
+    CHANGED = "changed"  # a firing alert's value moved: degraded -> offline
+    DETAILED = "detailed"
+    DIAGNOSING = "diagnosing"
+    DIAGNOSED = "diagnosed"
+    ALTERNATIVES = "alternatives"  # what could be ordered as a backup, or why nothing
+    REMEDY_PROPOSED = "remedy_proposed"  # each of these tells how a change of bandwidth is now
+    REMEDY_APPROVED = "remedy_approved"
+    REMEDY_WAITING = "remedy_waiting"
+    REMEDY_REQUESTED = "remedy_requested"
+    REMEDY_PENDING = "remedy_pending"
+    REMEDY_UNKNOWN = "remedy_unknown"
+    REMEDY_STUCK = "remedy_stuck"
+    REMEDY_APPLIED = "remedy_applied"
+    REMEDY_REVERTED = "remedy_reverted"
+    REMEDY_REFUSED = "remedy_refused"
+    REMEDY_WITHDRAWN = "remedy_withdrawn"
+    REMEDY_UNTOUCHED = "remedy_untouched"
+    REMEDY_FAILED = "remedy_failed"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
+    NOTED = "noted"
+    BLIND = "blind"  # its source cannot be seen: what follows is last known
+    SIGHTED = "sighted"
+    VANISHED = "vanished"
+    FLAPPING = "flapping"  # it comes and goes: told once, and open until it is quiet
+    STEADY = "steady"  # it flaps no longer
+    REMINDED = "reminded"
+    ESCALATED = "escalated"
+    FALLBACK = "fallback"  # a receiver is told in the place of one that has been failing
+    SUPPRESSED = "suppressed"  # silence, maintenance or inhibition: people are not told meanwhile
+    RELEASED = "released"  # they are again
+    LATE = "late"  # a fact that was learned after it was over
+    CLEARED = "cleared"  # one of several alerts is over
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One rule on one subject.
+
+    `since` is when it entered its state. Pending: the condition has held since `since`, and it may
+    fire from `due` on. Firing: `due` is when it resolves unless the condition returns, None while
+    the condition holds. `entered_from` is the last known value of a transition's field before it
+    entered `to`; it outlives the alert's states for as long as the field stays inside.
+    """
+
+    rule: str
+    subject: str
+    state: AlertState = AlertState.INACTIVE
+    since: datetime
+    due: datetime | None = None
+    value: Scalar = None
+    entered_from: str | None = None
+    incident: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Rule and subject: there is one alert of each pair."""
+        return self.rule, self.subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentAlert:
+    """An alert as readers see it; it stays with its incident when the alert itself moves on."""
+
+    incident: str
+    subject: str
+    rule: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    state: AlertState
+    from_: str | None = None
+    to: str | None = None
+    value: float | None = None
+    metric: str = ""  # what a threshold is set on, and its limit
+    limit: float | None = None
+    since: datetime
+    fields: Mapping[str, Scalar] = field(default_factory=dict)
+    flips: tuple[datetime, ...] = ()  # when the condition turned, lately
+    flapping: bool = False
+
+
+class DiagnosisStatus(StrEnum):
+    """How a run of Service Diagnostics ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    NO_REPORT = "no_report"  # findings, but no PDF or a broken one: `message` says which
+    FAILED = "failed"
+    SKIPPED = "skipped"  # a budget or a cooldown said no: `message` says which
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The decoded PDF of one run: `size` in bytes, `sha256` in hex; its bytes are in the store."""
+
+    run: str
+    filename: str
+    size: int
+    sha256: str
+    pages: int = 0
+    preview: bool = False  # whether a PNG of the first page could be drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One run of Lumen Service Diagnostics for one service id."""
+
+    run: str
+    incident: str
+    service_id: str
+    status: DiagnosisStatus
+    disposition: str = ""
+    findings: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    message: str = ""
+    report: Report | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Whom to call when the fault is on one side, as the inventory says."""
+
+    domain: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """The receiver that is told in the place of one that has been failing `since` then."""
+
+    receiver: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The alerts that people are told about together: one Slack thread, one MQTT document.
+
+    `version` grows with each change of what its readers see; `entries` is the number of its last
+    timeline entry. `receivers` is for whom it is, `notify` who is to be told of it now: nobody
+    before `tell_at`, and only who never minds while it is `suppressed_by` something. `told_at` is
+    when people were first told. `accepts_until` makes it a storm that takes in what breaks until
+    then. `fallbacks` are, or were, told in the place of one of the `receivers`; `fallback` belongs
+    to an incident about a receiver.
+    """
+
+    id: str
+    version: int
+    entries: int
+    rule: str
+    source: str
+    group: str
+    status: IncidentStatus
+    resolution: Resolution | None = None
+    severity: Severity
+    title: str
+    summary: str = ""
+    opened_at: datetime
+    resolved_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    fault_domain: FaultDomain
+    contacts: tuple[Contact, ...] = ()
+    flags: tuple[str, ...] = ()  # blind drill flapping inhibited silenced
+    notify: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    fallback: Fallback | None = None
+    tell_at: datetime | None = None
+    told_at: datetime | None = None
+    reminded_at: datetime | None = None
+    escalated: int = 0  # steps of the rule's escalation that were taken
+    suppressed_by: tuple[str, ...] = ()
+    examined: tuple[str, ...] = ()  # services that diagnostics were asked for
+    accepts_until: datetime | None = None
+    diagnostics: tuple[Diagnosis, ...] = ()
+    remedy: Remedy | None = None
+    runbook: str = ""
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether nothing is wrong: somebody wanted to see who is told."""
+        return DRILL in self.flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One numbered entry of an incident's timeline, append-only.
+
+    `at` is when it happened. `notify` says that people must notice it, so a mere edit of the
+    parent is not enough. `data` holds JSON scalars only.
+    """
+
+    incident: str
+    number: int
+    kind: EntryKind
+    at: datetime
+    text: str
+    by: str = ""
+    notify: bool = False
+    data: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def event_id(self) -> str:
+        """Unique and the same in every repetition."""
+        return f"{self.incident}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What one receiver has been told of one incident.
+
+    `handle` finds the message again (Slack: channel, ts). `files` maps RUN/PART to how far its
+    upload is. `intent` names an act that may have happened: it is written before the act and
+    cleared with its result (law 5). `due` asks for another look at that time although nothing new
+    happened, as for the removal of a retained document.
+    """
+
+    incident: str
+    receiver: str
+    parent_version: int = 0
+    told_through: int = 0
+    handle: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    intent: str = ""
+    due: datetime | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """An incident with everything a receiver may want to tell of it; at most 100 `alerts`."""
+
+    incident: Incident
+    alerts: tuple[IncidentAlert, ...]
+    alert_counts: Mapping[str, int]
+    timeline: tuple[Entry, ...]
+    subjects: Mapping[str, Subject] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matcher:
+    """One thing that must be so: `rule`, `subject`, `source`, `severity` or `labels.NAME`.
+
+    `value` may hold `*` for any text; `negative` turns it round.
+    """
+
+    name: str
+    value: str
+    negative: bool = False
+
+    def __str__(self) -> str:
+        """Write it as people do: `labels.site=NYC`, `rule!=vyvx-*`."""
+        return f"{self.name}{'!=' if self.negative else '='}{self.value}"
+
+
+def parse_matcher(text: str) -> Matcher:
+    """Read `labels.site=NYC` or `rule!=vyvx-*`. Raises ValueError for anything else."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.removesuffix("!"):
+        raise ValueError(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
+    return Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Holds back alerts that all `matchers` fit, from `begin` until `end`."""
+
+    id: str
+    matchers: tuple[Matcher, ...]
+    begin: datetime
+    end: datetime
+    by: str
+    comment: str = ""

@@ -1,0 +1,241 @@
+"""The unix socket behind the command line: the one way for a person on the host to change things.
+
+Law: whoever may open the socket may use it; its file permissions are the authorisation.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from watcher import model, ports
+from watcher.clock import Clock
+from watcher.operations import explain
+from watcher.operations.commands import ACTS, CommandRejectedError, CommandService
+
+MODE = 0o660
+
+
+class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request for a silence says."""
+
+    matchers: tuple[model.Matcher, ...]
+    seconds: float
+    by: str
+    comment: str = ""
+
+
+class _Drill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a request for a drill says; no receivers are all of them."""
+
+    by: str
+    receivers: tuple[str, ...] = ()
+    page: bool = False
+
+
+class Control:
+    """Answers requests in JSON; an error is `{"error": sentence}` with a fitting HTTP status."""
+
+    def __init__(
+        self,
+        *,
+        library: ports.Library,
+        desk: CommandService,
+        clock: Clock,
+        status: Callable[[], Awaitable[object]],
+        reload: Callable[[], Awaitable[str]],
+    ) -> None:
+        self._library = library
+        self._desk = desk
+        self._clock = clock
+        self._status = status
+        self._reload = reload
+
+    def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
+        """Listen on `path` while the context lasts.
+
+        Raises model.PermanentError when the socket cannot be made there.
+        """
+        app = web.Application(middlewares=[_refusing])
+        app.add_routes(
+            [
+                web.get("/status", self._get_status),
+                web.get("/incidents", self._get_incidents),
+                web.get("/why/{key:.+}", self._get_why),
+                web.get("/incidents/{id}/packet", self._get_packet),
+                web.post("/incidents/{id}/note", self._post_note),
+                web.post(f"/incidents/{{id}}/{{act:{'|'.join(ACTS)}}}", self._post_act),
+                web.get("/incidents/{id}/receipts", self._get_receipts),
+                web.post("/drills", self._post_drill),
+                web.get("/silences", self._get_silences),
+                web.post("/silences", self._post_silence),
+                web.post("/silences/{id}/expire", self._post_expire),
+                web.post("/reload", self._post_reload),
+            ]
+        )
+        return _listening(app, path)
+
+    async def _get_status(self, _: web.Request) -> web.Response:
+        return _json(await self._status())
+
+    async def _get_incidents(self, request: web.Request) -> web.Response:
+        live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+        statuses = None if request.query.get("all") else live
+        return _json({"incidents": await self._library.incidents(statuses=statuses)})
+
+    async def _get_why(self, request: web.Request) -> web.Response:
+        key, now = request.match_info["key"], self._clock.now()
+        health = {one.source: one for one in await self._library.sources()}
+        dossier = await self._library.dossier(key)
+        if dossier is not None:
+            receipts = await self._library.receipts(key)
+            return _json({"why": explain.of_incident(dossier, receipts, health, now)})
+        subject = await self._library.subject(key)
+        if subject is not None:
+            alerts = await self._library.alerts(key)
+            return _json({"why": explain.of_subject(subject, alerts, health, now)})
+        return _refused(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
+
+    async def _get_packet(self, request: web.Request) -> web.Response:
+        dossier = await self._desk.dossier(request.match_info["id"])
+        return _json({"packet": explain.write(dossier, self._clock.now())})
+
+    async def _post_note(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        incident = await self._desk.note(
+            request.match_info["id"], str(body.get("text") or ""), str(body.get("by") or "")
+        )
+        return _json({"incident": incident})
+
+    async def _post_act(self, request: web.Request) -> web.Response:
+        by = str((await request.json()).get("by") or "")
+        incident = await self._desk.act(request.match_info["id"], request.match_info["act"], by)
+        return _json({"incident": incident})
+
+    async def _get_receipts(self, request: web.Request) -> web.Response:
+        return _json({"receipts": await self._library.receipts(request.match_info["id"])})
+
+    async def _post_drill(self, request: web.Request) -> web.Response:
+        try:
+            wanted = msgspec.convert(await request.json(), _Drill)
+        except (ValueError, msgspec.ValidationError) as error:
+            return _refused(HTTPStatus.BAD_REQUEST, f"this is no drill: {error}")
+        incident = await self._desk.drill(wanted.receivers, by=wanted.by, page=wanted.page)
+        return _json({"incident": incident})
+
+    async def _get_silences(self, _: web.Request) -> web.Response:
+        return _json({"silences": await self._library.silences(self._clock.now())})
+
+    async def _post_silence(self, request: web.Request) -> web.Response:
+        """Add a silence that begins now; `seconds` is its length."""
+        try:
+            wanted = msgspec.convert(await request.json(), _Silence)
+        except (ValueError, msgspec.ValidationError) as error:
+            return _refused(HTTPStatus.BAD_REQUEST, f"this is no silence: {error}")
+        silence = await self._desk.silence(
+            wanted.matchers,
+            length=timedelta(seconds=wanted.seconds),
+            by=wanted.by,
+            comment=wanted.comment,
+        )
+        return _json({"silence": silence})
+
+    async def _post_expire(self, request: web.Request) -> web.Response:
+        silence = request.match_info["id"]
+        await self._desk.expire(silence, str((await request.json()).get("by") or ""))
+        return _json({"expired": silence})
+
+    async def _post_reload(self, _: web.Request) -> web.Response:
+        try:
+            return _json({"reloaded": await self._reload()})
+        except model.FaultyConfigError as error:
+            return _refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+
+async def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
+    """Ask the daemon behind the socket at `path`, and return its answer.
+
+    Raises model.PermanentError in the daemon's own words, or when there is no daemon.
+    """
+    connector = aiohttp.UnixConnector(str(path))
+    data = None if body is None else msgspec.json.encode(body)
+    try:
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.request(method, f"http://watcher{resource}", data=data) as response,
+        ):
+            answer = msgspec.json.decode(await response.read())
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, PermissionError):
+            sentence = f"you may not open {path}: try it as root"
+        else:
+            sentence = f"no daemon listens on {path}: is it running? (systemctl status watcher)"
+        raise model.PermanentError(sentence) from error
+    except (aiohttp.ClientError, msgspec.DecodeError) as error:
+        raise model.PermanentError(f"what answers on {path} is no Watcher: {error}") from error
+    if "error" in answer:
+        raise model.PermanentError(answer["error"])
+    return answer
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, path: Path) -> AsyncIterator[None]:
+    _clear(path)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        before = os.umask(0o777 & ~MODE)
+        try:
+            await web.UnixSite(runner, path).start()
+        except OSError as error:
+            raise model.PermanentError(
+                f"the control socket {path} cannot be made ({error.strerror}): "
+                "set [control] socket to a path in a directory that Watcher may write to"
+            ) from error
+        finally:
+            os.umask(before)
+        yield
+    finally:
+        await runner.cleanup()
+        _clear(path)
+
+
+def _clear(path: Path) -> None:
+    """Remove our socket, or the one that a killed daemon left; the lease says who is alive."""
+    try:
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+    except FileNotFoundError:
+        pass
+
+
+def _json(body: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+
+
+@web.middleware
+async def _refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a refusal of the desk in its words."""
+    try:
+        return await handler(request)
+    except CommandRejectedError as error:
+        return _refused(error.status, str(error))
+
+
+def _refused(status: HTTPStatus, sentence: str) -> web.Response:
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode({"error": sentence}),
+        content_type="application/json",
+    )

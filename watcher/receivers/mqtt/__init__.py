@@ -1,0 +1,1 @@
+"""MQTT: documents and events for programs, and the commands they send."""

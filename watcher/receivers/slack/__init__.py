@@ -1,0 +1,1 @@
+"""Slack: threads for people, and the buttons they press."""

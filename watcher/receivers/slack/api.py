@@ -1,0 +1,344 @@
+"""Slack's Web API, as far as incidents need it: thin calls, and every failure in our own terms.
+
+Law: nothing is retried here. A post whose outcome is unknown raises AmbiguousError, so that it is
+looked up before it is repeated; slack-sdk's own retry would post it twice. An error says what
+happened, then a colon, then where and what to do.
+Source: docs.slack.dev, the page of each method, and Slack's page on rate limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from watcher import model
+from watcher.clock import Clock
+from watcher.receivers import settings
+from watcher.receivers.slack.message import SlackMessage
+
+EVENT_TYPE = "watcher_incident"
+POST, SHARE = "chat.postMessage", "files.completeUploadExternal"
+OPEN = "apps.connections.open"
+TIMEOUT_SECONDS = 20.0
+UPLOAD_SECONDS = 60.0
+_PAGE = 200  # messages; Slack recommends no more
+_MOST_PAGES = 10
+
+Reply = Mapping[str, Any]
+
+
+class GoneError(Exception):
+    """The message or thread was deleted by somebody."""
+
+
+_GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message", "cant_update_message"}
+_RATE_LIMITED = {"ratelimited", "rate_limited"}
+_TEMPORARY = {"service_unavailable", "request_timeout", "timeout"}
+# "It's possible some aspect of the operation succeeded before the error was raised" (Slack).
+_UNKNOWN_OUTCOME = {"internal_error", "fatal_error"}
+_ADVICE = {
+    "account_inactive": "the bot was removed; install the app again and set slack.bot_token",
+    "channel_not_found": "there is no such channel, or the bot cannot see it: check the channel id,"
+    " and invite the bot if it is private",
+    "invalid_auth": "the token is wrong: set slack.bot_token (xoxb-...)",
+    "is_archived": "the channel is archived: unarchive it, or configure another",
+    "missing_scope": "the app lacks a scope: add it, and install the app again",
+    "not_authed": "there is no token: set slack.bot_token (xoxb-...)",
+    "not_in_channel": "the bot is no member of the channel: /invite it there",
+    "restricted_action": "a workspace rule forbids it: ask an administrator of Slack",
+    "token_expired": "the token has expired: install the app again and set slack.bot_token",
+    "token_revoked": "the token was revoked: install the app again and set slack.bot_token",
+}
+_BAD_APP_TOKEN = {
+    *("invalid_auth", "missing_scope", "not_allowed_token_type", "not_authed"),
+    *("token_expired", "token_revoked"),
+}
+_APP_ADVICE = dict.fromkeys(
+    _BAD_APP_TOKEN,
+    "set slack.app_token to an app-level token (xapp-...) with the scope connections:write",
+)
+
+
+class SlackApi:
+    """One channel of one workspace. Raises model's errors, and GoneError where it says so.
+
+    Without a `channel` it opens sockets, and answers what comes in through them.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: settings.Slack,
+        channel: str = "",
+        session: aiohttp.ClientSession,
+        clock: Clock,
+    ) -> None:
+        self.channel = channel
+        self._keys = keys
+        self._session = session
+        self._clock = clock
+        self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
+        self._client = AsyncWebClient(
+            token=keys.bot_token.get_secret_value(),
+            base_url=f"{keys.api_url}/",
+            session=session,
+            retry_handlers=[],
+        )
+
+    async def check(self) -> str:
+        """Try the token and post nothing; say whose it is. Raises Temporary- or PermanentError."""
+        reply = await self._call("auth.test", self._client.auth_test())
+        return f"posts to {self.channel} as {_word(reply, 'user')} of {_word(reply, 'team')}"
+
+    async def socket_url(self) -> str:
+        """Ask where Socket Mode takes a connection; the address holds a ticket: a secret."""
+        token = self._keys.app_token.get_secret_value()
+        reply = await self._call(OPEN, self._client.apps_connections_open(app_token=token))
+        return _word(reply, "url")
+
+    async def check_socket(self) -> str:
+        """Try the app's own token and open nothing. Raises Temporary- or PermanentError."""
+        await self.socket_url()
+        return "may open a socket for buttons and the slash command"
+
+    async def answer(self, url: str, message: SlackMessage, *, thread: str = "") -> None:
+        """Answer a press or a command: to the person alone, or into a thread for everybody.
+
+        Slack takes five answers at one `url`, within half an hour; the address holds a secret.
+        """
+        body: dict[str, Any] = {
+            "response_type": "in_channel" if thread else "ephemeral",
+            "replace_original": False,
+            "text": message.text,
+            "blocks": message.blocks,
+        }
+        if thread:
+            body["thread_ts"] = thread
+        try:
+            async with self._session.post(
+                url,
+                json=body,
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise model.TemporaryError(
+                        f"Slack did not take an answer: response_url answered {response.status}"
+                    )
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise model.TemporaryError(
+                f"Slack did not take an answer: response_url ({_name(error)})"
+            ) from error
+
+    def admit(self, method: str) -> None:
+        """See whether Slack takes calls of this method now. Raises TemporaryError.
+
+        Slack limits each method by itself: who may not post may still edit.
+        """
+        left = self._quiet_until.get(method, 0.0) - self._clock.monotonic()
+        if left > 0:
+            raise _limited(f"{method} ({self.channel}): again in {left:.0f} s", left)
+
+    async def post(
+        self,
+        message: SlackMessage,
+        *,
+        payload: Mapping[str, Any],
+        thread: str | None = None,
+        broadcast: bool = False,
+    ) -> tuple[str, str]:
+        """Post a message, in a thread if it is given; its channel and ts. Raises GoneError."""
+        arguments: dict[str, Any] = {"thread_ts": thread} if thread else {}
+        if thread and broadcast:
+            arguments["reply_broadcast"] = True
+        reply = await self._call(
+            POST,
+            self._client.chat_postMessage(
+                channel=self.channel,
+                text=message.text,
+                blocks=message.blocks,
+                metadata={"event_type": EVENT_TYPE, "event_payload": dict(payload)},
+                unfurl_links=False,
+                unfurl_media=False,
+                **arguments,
+            ),
+            is_post=True,
+        )
+        return _word(reply, "channel"), _word(reply, "ts")
+
+    async def update(self, message: SlackMessage, *, channel: str, ts: str) -> None:
+        """Replace a message; text and blocks both, as Slack drops blocks that are not sent."""
+        await self._call(
+            "chat.update",
+            self._client.chat_update(
+                channel=channel, ts=ts, text=message.text, blocks=message.blocks
+            ),
+        )
+
+    async def history(self, *, since: datetime) -> AsyncIterator[Reply]:
+        """Read the channel's own messages from `since` on, with their metadata."""
+        async for message in self._pages(
+            "conversations.history", channel=self.channel, oldest=f"{since.timestamp():.6f}"
+        ):
+            yield message
+
+    async def replies(self, *, channel: str, ts: str) -> AsyncIterator[Reply]:
+        """Read a thread, with metadata. Raises GoneError."""
+        async for message in self._pages("conversations.replies", channel=channel, ts=ts):
+            yield message
+
+    async def upload_url(self, filename: str, size: int) -> tuple[str, str]:
+        """Announce a file of `size` bytes; its id, and the address that takes the bytes."""
+        reply = await self._call(
+            "files.getUploadURLExternal",
+            self._client.files_getUploadURLExternal(filename=filename, length=size),
+        )
+        return _word(reply, "file_id"), _word(reply, "upload_url")
+
+    async def send_bytes(self, url: str, content: bytes) -> bool:
+        """Send a file's bytes; False when the address takes them no more. It needs no token."""
+        try:
+            async with self._session.post(
+                url,
+                data=content,
+                headers={"Content-Type": "application/octet-stream"},
+                timeout=aiohttp.ClientTimeout(total=UPLOAD_SECONDS),
+                allow_redirects=False,
+            ) as response:
+                if response.status == 429:
+                    raise _limited("file upload", _retry_after(response.headers))
+                if response.status >= 500:
+                    raise model.TemporaryError(
+                        f"Slack failed: file upload answered {response.status}"
+                    )
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise model.TemporaryError(
+                f"Slack did not answer: file upload ({_name(error)})"
+            ) from error
+
+    async def share(
+        self, file: str, *, title: str, comment: str, channel: str, thread: str
+    ) -> None:
+        """Put an uploaded file into a thread. Raises GoneError."""
+        await self._call(
+            SHARE,
+            self._client.files_completeUploadExternal(
+                files=[{"id": file, "title": title}],
+                channel_id=channel,
+                thread_ts=thread,
+                initial_comment=comment or None,
+            ),
+            is_post=True,
+        )
+
+    async def _pages(self, method: str, **arguments: Any) -> AsyncIterator[Reply]:
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            if cursor:
+                arguments["cursor"] = cursor
+            reply = await self._call(
+                method,
+                self._client.api_call(
+                    method,
+                    http_verb="GET",
+                    params={"limit": _PAGE, "include_all_metadata": True, **arguments},
+                ),
+            )
+            for message in reply.get("messages") or ():
+                if isinstance(message, dict):
+                    yield message
+            cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return
+        raise model.PermanentError(
+            f"Slack has too much to look through: {method} ({self.channel}): more than"
+            f" {_MOST_PAGES * _PAGE} messages"
+        )
+
+    async def _call(self, method: str, call: Awaitable[Any], *, is_post: bool = False) -> Reply:
+        place = f"{method} ({self.channel})" if self.channel else method
+        unanswered = model.AmbiguousError if is_post else model.TemporaryError
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                reply = (await call).data
+        except SlackApiError as error:
+            advice = _APP_ADVICE if method == OPEN else _ADVICE
+            fault = _translated(error, place, advice, is_post=is_post)
+            if isinstance(fault, model.TemporaryError) and fault.delay is not None:
+                self._quiet_until[method] = self._clock.monotonic() + fault.delay
+            raise fault from error
+        except aiohttp.ClientConnectorError as error:  # nothing has been sent
+            raise model.TemporaryError(
+                f"Slack could not be reached: {place}: {error.strerror}"
+            ) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise unanswered(f"Slack did not answer: {place} ({_name(error)})") from error
+        except (AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            # slack-sdk trusts that an answer is a JSON object.
+            raise unanswered(f"The answer was not Slack's: {place}") from error
+        if not isinstance(reply, dict):
+            raise unanswered(f"The answer was not Slack's: {place}")
+        return reply
+
+
+def _limited(place: str, delay: float | None) -> model.TemporaryError:
+    return model.TemporaryError(
+        f"Slack was rate-limited: {place}", delay=delay, narrow=delay is not None
+    )
+
+
+def _translated(
+    error: SlackApiError, place: str, advices: Mapping[str, str], *, is_post: bool
+) -> Exception:
+    response = error.response
+    # slack-sdk hands in its own response, or aiohttp's when the body was no JSON.
+    status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
+    data = getattr(response, "data", None)
+    said = data if isinstance(data, dict) else {}
+    code = str(said.get("error") or "")
+    unanswered = model.AmbiguousError if is_post else model.TemporaryError
+    delay = _retry_after(getattr(response, "headers", None) or {})
+    if status == 429 or code in _RATE_LIMITED:
+        return _limited(place, delay)
+    if code in _TEMPORARY:
+        return model.TemporaryError(f"Slack failed: {place}: {code}", delay=delay)
+    if code in _GONE:
+        return GoneError(code)
+    if code in _UNKNOWN_OUTCOME or status >= 500:
+        return unanswered(f"Slack failed: {place}: {code or f'answered {status}'}")
+    if not code:
+        return unanswered(
+            f"The answer was not Slack's: {place}: {status} without a JSON object; see"
+            " slack.api_url"
+        )
+    advice = advices.get(code, "see Slack's page of this method")
+    details = [str(said["needed"])] if said.get("needed") else []
+    messages = (said.get("response_metadata") or {}).get("messages") or ()
+    details += [str(message) for message in messages[:3]]
+    more = f" ({'; '.join(details)[:500]})" if details else ""
+    return model.PermanentError(f"Slack refused it ({code}): {place}{more}: {advice}")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After, which Slack gives in whole seconds."""
+    value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
+    return float(value) if value.isdecimal() else None
+
+
+def _word(reply: Reply, key: str) -> str:
+    value = reply.get(key)
+    if not isinstance(value, str) or not value:
+        raise model.AmbiguousError(f"Slack's answer has no {key}")
+    return value
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

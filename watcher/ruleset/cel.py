@@ -1,0 +1,286 @@
+"""CEL expressions: compiled once, their names checked, tried on sample subjects.
+
+Law: a typo is a fault of the file, before the daemon starts. CEL has no loops, but nested macros
+multiply and hold the interpreter, so their depth and the length of an expression are capped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import cel
+
+from watcher import engine, model
+from watcher.ruleset.problems import suggest
+from watcher.vendors.catalog import Kind
+
+LONGEST = 1_000  # characters
+DEEPEST = 2  # macros inside one another
+_GIVEN = frozenset(
+    {"labels", "previous", "subject", "phase", "vanished", "fault_domain", "expected_mbps"}
+)
+_TYPES = frozenset(
+    {"bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string"}
+    | {"timestamp", "type", "uint"}
+)
+_FUNCTIONS = frozenset(
+    {"bool", "bytes", "contains", "double", "duration", "dyn", "endsWith", "int", "matches"}
+    | {"max", "min", "size", "startsWith", "string", "timestamp", "type", "uint"}
+)
+_OPERATORS = ("_", "@", "!", "-_")
+# What the library raises when an expression cannot be evaluated.
+_FAILURES = (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError)
+
+
+class Facts:
+    """One subject as expressions read it: the library's context, and what it was built from."""
+
+    __slots__ = ("context", "given")
+
+    def __init__(self, context: cel.Context, given: Mapping[str, Any]) -> None:
+        self.context = context
+        self.given = given
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """The names that the expressions of a ruleset read; a context holds no others."""
+
+    names: set[str] = field(default_factory=set)
+    labels: set[str] = field(default_factory=set)
+    previous: set[str] = field(default_factory=set)
+    all_labels: bool = False
+
+    def learn(self, program: cel.Program, reading: Reading) -> None:
+        """Add what one expression reads."""
+        self.names.update(set(program.variables()) - {"labels", "previous"})
+        self.labels |= reading.members.get("labels", set())
+        self.previous |= reading.members.get("previous", set())
+        self.all_labels |= "labels" in reading.whole
+
+    def context(self, given: Mapping[str, Any]) -> Facts:
+        """Build the context of one subject: a missing label reads "", a missing field null."""
+        values: dict[str, Any] = {name: given.get(name) for name in self.names}
+        if self.labels or self.all_labels:
+            labels = given["labels"]
+            values["labels"] = {name: labels.get(name, "") for name in self.labels}
+            if self.all_labels:
+                values["labels"].update(labels)
+        if self.previous:
+            previous = given["previous"]
+            values["previous"] = {name: previous.get(name) for name in self.previous}
+        return Facts(cel.Context(values), given)
+
+
+def faults_of(source: str, kinds: Sequence[Kind], given: frozenset[str] = _GIVEN) -> Iterator[str]:
+    """Tell what is wrong with an expression over the subjects of these kinds."""
+    if len(source) > LONGEST:
+        yield f"is longer than {LONGEST} characters"
+        return
+    try:
+        program = cel.compile(source)
+    except ValueError as error:
+        yield f"is no valid CEL: {_syntax(str(error))}"
+        return
+    reading = read(source)
+    if reading.depth > DEEPEST:
+        yield f"nests {reading.depth} macros (all, exists, map, filter); at most {DEEPEST}"
+        return
+    named = list(_names(program, reading, kinds, given))
+    yield from named
+    if not named:
+        yield from _trials(program, source, kinds)
+
+
+def _names(
+    program: cel.Program, reading: Reading, kinds: Sequence[Kind], given: frozenset[str]
+) -> Iterator[str]:
+    fields = set.intersection(*(set(kind.fields) for kind in kinds)) if kinds else set()
+    for name in sorted(set(program.variables()) - reading.bound - _TYPES):
+        if name not in fields and name not in given:
+            yield f"{name!r} is not known{suggest(name, fields | given)}"
+    for name in sorted(set(program.functions())):
+        if not name.startswith(_OPERATORS) and name not in _FUNCTIONS:
+            yield f"there is no function {name}(){suggest(name, _FUNCTIONS)}"
+    for name in sorted(reading.members.get("previous", ())):
+        if name not in fields:
+            yield f"previous.{name} is not known{suggest(name, fields)}"
+    if "previous" in reading.whole:
+        yield "previous must be read as previous.FIELD"
+    if "labels" in reading.tested:
+        yield 'has() is not needed: a missing label reads ""; compare with that'
+    yield from _words(reading, kinds)
+
+
+def _words(reading: Reading, kinds: Sequence[Kind]) -> Iterator[str]:
+    for kind in kinds:
+        for name, word in sorted(reading.compared):
+            if name == "phase" and word not in list(model.Phase):
+                yield f"phase is never {word!r}{suggest(word, list(model.Phase))}"
+            if name in kind.words and word not in kind.words[name]:
+                yield f"{name} is never {word!r}{suggest(word, kind.words[name])}"
+
+
+def _trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterator[str]:
+    vocabulary = Vocabulary()
+    vocabulary.learn(program, read(source))
+    for kind in kinds or (Kind(),):
+        for fields in kind.samples():
+            given = {
+                **fields,
+                "previous": fields,
+                "labels": {},
+                "subject": "source/id",
+                "phase": str(model.Phase.ON_AIR),
+                "vanished": False,
+                "fault_domain": str(model.FaultDomain.LUMEN),
+                "expected_mbps": 50.5,
+            }
+            try:
+                result = program.execute(vocabulary.context(given).context)
+            except _FAILURES as error:
+                yield f"fails on {_said(fields)}: {_sentence(error)}"
+                return
+            if not isinstance(result, bool):
+                yield f"gives {result!r} on {_said(fields)}; expected true or false"
+                return
+
+
+def reads(source: str, name: str) -> bool:
+    """Whether an expression reads a name. Raises ValueError for what is no CEL."""
+    return name in cel.compile(source).variables()
+
+
+def compile_predicate(source: str, vocabulary: Vocabulary) -> engine.Predicate:
+    """Compile an expression that `faults_of` finds nothing wrong with."""
+    program = cel.compile(source)
+    reading = read(source)
+    vocabulary.learn(program, reading)
+    names = tuple(sorted(set(program.variables()) - {"labels", "previous"}))
+    previous = tuple(sorted(reading.members.get("previous", ())))
+    execute = program.execute
+
+    def predicate(context: engine.Context) -> bool | None:
+        """Tell the truth; None when the expression fails because something is not known."""
+        facts: Facts = context  # type: ignore[assignment] # built by Vocabulary.context
+        try:
+            result = execute(facts.context)
+        except _FAILURES as error:
+            given = facts.given
+            if any(given.get(name) is None for name in names if name not in reading.bound) or any(
+                given["previous"].get(name) is None for name in previous
+            ):
+                return None
+            raise engine.ExpressionError(f"{source}: {_sentence(error)}") from error
+        if result is True or result is False:
+            return result
+        raise engine.ExpressionError(f"{source}: gives {result!r}; expected true or false")
+
+    return predicate
+
+
+def _syntax(message: str) -> str:
+    """Cut the library's message down to where and what: its list of tokens helps nobody."""
+    detail = message.partition("ERROR: <input>:")[2].splitlines()[0] if "ERROR:" in message else ""
+    where, _, what = detail.partition(": ")
+    line, _, column = where.partition(":")
+    what = what.partition(" expecting ")[0].removeprefix("Syntax error: ")
+    return f"at line {line}, character {column}: {what}" if detail else message.splitlines()[0]
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).partition(". ")[0].splitlines()[0].rstrip(".:")
+
+
+def _said(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items()) or "a sample"
+
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+      | (?P<text>[rRbB]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
+          |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+      | (?P<number>\d[\w.]*)
+      | (?P<name>[A-Za-z_]\w*)
+      | (?P<sign>==|!=|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+
+
+class Token(NamedTuple):
+    """A piece of an expression; `kind`: text, number, name or sign."""
+
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """What an expression reads.
+
+    `members` maps a name to what is read of it by a literal name (`labels.site`); `whole` are the
+    names that are also used otherwise. `bound` are the variables of macros, `compared` the pairs
+    of a name and a literal text, `tested` the members that has() asks for.
+    """
+
+    members: dict[str, set[str]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    compared: set[tuple[str, str]] = field(default_factory=set)
+    tested: set[str] = field(default_factory=set)
+    depth: int = 0
+
+
+def tokenize(source: str) -> list[Token]:
+    """Split an expression that compiles."""
+    return [
+        Token(match.lastgroup or "", match.group())
+        for match in _TOKEN.finditer(source)
+        if match.lastgroup != "space"
+    ]
+
+
+def read(source: str) -> Reading:
+    """See what an expression reads and how deep its macros nest."""
+    tokens = [*tokenize(source), *[Token("end", "")] * 4]
+    reading = Reading()
+    macros: list[bool] = []  # for each open parenthesis, whether a macro opened it
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1].text if place else ""
+        first, second, third = tokens[place + 1 : place + 4] if token.kind != "end" else [token] * 3
+        if token.text in {"(", "[", "{"}:
+            macro = token.text == "(" and before in _MACROS and tokens[place - 2].text == "."
+            macros.append(macro)
+            reading.depth = max(reading.depth, sum(macros))
+            if macro and first.kind == "name":
+                reading.bound.add(first.text)
+        elif token.text in {")", "]", "}"} and macros:
+            macros.pop()
+        elif token.kind == "name" and before != ".":
+            _read_name(reading, token, (first, second, third))
+            if before == "(" and place > 1 and tokens[place - 2].text == "has":
+                reading.tested.add(token.text)
+        reading.compared.update(_compared(token, first, second, before))
+    return reading
+
+
+def _read_name(reading: Reading, token: Token, after: tuple[Token, Token, Token]) -> None:
+    first, second, third = after
+    if first.text == "." and second.kind == "name" and third.text != "(":
+        reading.members.setdefault(token.text, set()).add(second.text)
+    elif first.text == "[" and second.kind == "text" and third.text == "]":
+        reading.members.setdefault(token.text, set()).add(second.text.strip("\"'"))
+    else:
+        reading.whole.add(token.text)
+
+
+def _compared(token: Token, first: Token, second: Token, before: str) -> Iterator[tuple[str, str]]:
+    signs = {"==", "!="}
+    if token.kind == "name" and first.text in signs and second.kind == "text" and before != ".":
+        yield token.text, second.text.strip("\"'")
+    if token.kind == "text" and first.text in signs and second.kind == "name":
+        yield second.text, token.text.strip("\"'")

@@ -1,0 +1,141 @@
+"""A YAML file as plain values, with the place of every key and value.
+
+Law: a file is refused rather than guessed at: duplicate keys, aliases (they can blow up a small
+file), deep nesting, more than 1 MB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from watcher.ruleset.problems import Faults, Place
+
+LARGEST = 1_000_000  # bytes
+DEEPEST = 32
+
+Path_ = tuple[str | int, ...]  # the keys and indexes that lead to a value
+
+
+@dataclass(slots=True)
+class Document:
+    """A file's content; `places` holds the place of each value, `keys` that of each key."""
+
+    file: Path
+    content: Any = None
+    raw: bytes = b""
+    places: dict[Path_, Place] = field(default_factory=dict)
+    keys: dict[Path_, Place] = field(default_factory=dict)
+
+    def place(self, path: Sequence[str | int], *, of_key: bool = False) -> Place:
+        """Find where a value (or its key) stands, or else the nearest thing around it."""
+        path = tuple(path)
+        if of_key and path in self.keys:
+            return self.keys[path]
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(self.file))
+
+
+def read(file: Path, faults: Faults) -> Document | None:
+    """Read a file; None, with the faults noted, where it cannot be used."""
+    try:
+        raw = file.read_bytes() if file.stat().st_size <= LARGEST else None
+    except FileNotFoundError:
+        faults.add(Place(file), "", "there is no such file")
+        return None
+    except OSError as error:
+        faults.add(Place(file), "", f"cannot be read: {error.strerror}")
+        return None
+    if raw is None:
+        faults.add(Place(file), "", f"is larger than {LARGEST:,} bytes; split it")
+        return None
+    document = Document(file=file, raw=raw)
+    return document if _parse(document, faults) else None
+
+
+def _parse(document: Document, faults: Faults) -> bool:
+    file = document.file
+    try:
+        text = document.raw.decode()
+        loader = yaml.SafeLoader(text)
+        if not _is_tame(text, document, faults):
+            return False
+        node = loader.get_single_node()
+        if node is not None:
+            document.content = _value(loader, node, (), document, faults)
+    except UnicodeDecodeError:
+        faults.add(Place(file), "", "is not UTF-8 text")
+        return False
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        faults.add(place, "", f"is no valid YAML: {error.problem}")
+        return False
+    except yaml.reader.ReaderError as error:
+        faults.add(Place(file), "", f"is no valid YAML: {error.reason} at {error.position}")
+        return False
+    except ValueError as error:  # a scalar such as the date 2026-02-31
+        faults.add(Place(file), "", f"holds a value that YAML cannot read: {error}")
+        return False
+    return True
+
+
+def _is_tame(text: str, document: Document, faults: Faults) -> bool:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        place = _place(document, event)
+        if isinstance(event, yaml.AliasEvent):
+            faults.add(place, "", f"aliases (*{event.anchor}) are not supported; write it out")
+            return False
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            faults.add(place, "", f"is nested deeper than {DEEPEST} levels")
+            return False
+    return True
+
+
+def _value(
+    loader: yaml.SafeLoader, node: yaml.Node, path: Path_, document: Document, faults: Faults
+) -> Any:
+    document.places[path] = _place(document, node)
+    match node:
+        case yaml.MappingNode():
+            return _mapping(loader, node, path, document, faults)
+        case yaml.SequenceNode():
+            return [
+                _value(loader, item, (*path, number), document, faults)
+                for number, item in enumerate(node.value)
+            ]
+        case _:
+            return loader.construct_object(node)
+
+
+def _mapping(
+    loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path_, document: Document, faults: Faults
+) -> Mapping[str, Any]:
+    content: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        place = _place(document, key_node)
+        key = key_node.value
+        if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
+            faults.add(place, ".".join(map(str, path)), "a key must be plain text")
+            continue
+        inside = (*path, key)
+        if key in content:
+            line = document.keys[inside].line
+            faults.add(place, key, f"stands here a second time; the first is on line {line}")
+            continue
+        document.keys[inside] = place
+        content[key] = _value(loader, value_node, inside, document, faults)
+    return content
+
+
+def _place(document: Document, node: yaml.Node | yaml.Event) -> Place:
+    mark = node.start_mark
+    return Place(document.file, mark.line + 1, mark.column + 1) if mark else Place(document.file)

@@ -1,0 +1,85 @@
+"""What a caller of Slack's Web API sends: arguments in a query, a form or JSON, checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from watcher.simulator.slack import limits
+from watcher.simulator.slack.workspace import Message
+
+_LONGEST_TEXT = 40_000
+Arguments = Mapping[str, Any]
+
+
+class SlackError(Exception):
+    """Slack answers 200 with `ok: false`; the first argument is its `error`."""
+
+    def __init__(self, error: str, messages: list[str] | None = None, wait: int = 0) -> None:
+        super().__init__(error)
+        self.error = error
+        self.messages = messages or []
+        self.wait = wait
+
+
+async def read(request: web.Request) -> Arguments:
+    """Read arguments from the query, then from the body, be it JSON or a form."""
+    arguments: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        try:
+            body = await request.json()
+        except json.JSONDecodeError:
+            return arguments
+        return arguments | body if isinstance(body, dict) else arguments
+    return arguments | dict(await request.post())
+
+
+def decoded(arguments: Arguments, key: str) -> Any:
+    """Give a structured argument, which a form or a query carries as JSON text."""
+    value = arguments.get(key)
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        raise SlackError("invalid_arguments", [f"{key} is no JSON"]) from None
+
+
+def content_of(arguments: Arguments) -> Message:
+    """Read what a message says, checked against Slack's limits."""
+    content: Message = {}
+    if "text" in arguments:
+        content["text"] = str(arguments["text"])[:_LONGEST_TEXT]
+    for key in ("blocks", "attachments"):
+        value = decoded(arguments, key)
+        if value is None:
+            continue
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise SlackError(f"invalid_{key}", [f"[ERROR] must be a list of objects: {key}"])
+        content[key] = value
+    everything = list(content.get("blocks", []))
+    faults = list(limits.faults_of(content.get("blocks", [])))
+    for number, attachment in enumerate(content.get("attachments", [])):
+        blocks = attachment.get("blocks", [])
+        everything += blocks
+        faults += limits.faults_of(blocks, f"/attachments/{number}/blocks")
+    if faults:
+        raise SlackError("invalid_blocks", [f"[ERROR] {fault}" for fault in faults])
+    if len(everything) > limits.MOST_BLOCKS or limits.too_much(everything):
+        raise SlackError("msg_blocks_too_long")
+    metadata = decoded(arguments, "metadata")
+    if metadata is not None:
+        content["metadata"] = _metadata(metadata)
+    return content
+
+
+def _metadata(metadata: Any) -> Any:
+    if metadata == {}:
+        return None
+    good = isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict)
+    if not good or not isinstance(metadata.get("event_type"), str):
+        raise SlackError("invalid_metadata_format")
+    return metadata

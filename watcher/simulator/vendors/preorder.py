@@ -1,0 +1,102 @@
+"""PX PreOrder: pxQualify with its whole code table.
+
+Source: Lumen API Marketplace, "PX PreOrder". The document names the inputs and the codes; the
+spelling of the fields, the path and the shape of an answer are guesses, the same everywhere here.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from watcher.simulator import scenario_schema
+from watcher.simulator.vendors.lumen import PREFIX, Lumen
+from watcher.simulator.world import World
+
+PATH = f"{PREFIX}/pxQualify"
+_DAY = ZoneInfo("America/Chicago")
+_PARTNER = (("salesCode", 2000), ("agentId", 2010), ("marketSegment", 2020), ("partnerId", 2030))
+_ADDRESS = (("streetAddress", 1000), ("city", 1010), ("state", 1020), ("zip", 1030))
+
+
+class Preorder:
+    """The one endpoint."""
+
+    def __init__(self, world: World, lumen: Lumen, *, sales_code: str) -> None:
+        self._world = world
+        self._lumen = lumen
+        self._sales_code = sales_code
+        self._transactions: dict[str, tuple[str, datetime]] = {}
+        self.asked: list[dict[str, Any]] = []
+
+    def add_routes(self, app: web.Application) -> None:
+        """Serve at PATH."""
+        app.router.add_post(PATH, self.qualify, name="lumen.pxqualify")
+
+    async def qualify(self, request: web.Request) -> web.Response:
+        """Say what can be ordered at an address."""
+        if denied := self._lumen.deny(request):
+            return denied
+        try:
+            body = await request.json()
+        except json.JSONDecodeError:
+            body = {}
+        self.asked.append(body)
+        number = f"PX{len(self.asked):06}"
+        code = self._fault(body)
+        if code:
+            status = 401 if code in {2000, 2010, 2020, 2030, 2040} else 410
+            return _coded(status, code, number, "Missing or Invalid <B>; TxID <>")
+        text = "{streetAddress}, {city}, {state} {zip}".format(**body)
+        found = self._world.premises.get(text)
+        if found is None:
+            said = "This address is within the footprint but no address matched; TxID <>"
+            return _coded(200, 2096, number, said)
+        if found.code:
+            return _coded(found.status, found.code, number, found.message or "TxID <>")
+        now = self._world.now()
+        transaction = body.get("transactionId") or number
+        self._transactions.setdefault(transaction, (text, now))
+        chosen = body.get("addressDetailId")
+        if found.near and not chosen:
+            near = [{"addressDetailId": key, "address": one} for key, one in found.near.items()]
+            return web.json_response({"transactionId": transaction, "nearMatches": near})
+        return web.json_response(_offered(transaction, found))
+
+    def _fault(self, body: dict[str, Any]) -> int:
+        """Find the code of what is wrong with a request; 0 when nothing is."""
+        wrong = [code for key, code in _PARTNER if not body.get(key)]
+        wrong += [2000] if body.get("salesCode") != self._sales_code else []
+        wrong += [2040] if body.get("qualForVideo") is not False else []
+        wrong += [code for key, code in _ADDRESS if not body.get(key)]
+        if not wrong and "transactionId" in body:
+            wrong += self._stale(body["transactionId"], body.get("addressDetailId"))
+        return wrong[0] if wrong else 0
+
+    def _stale(self, transaction: str, chosen: object) -> list[int]:
+        if transaction not in self._transactions:
+            return [2070]
+        text, began = self._transactions[transaction]
+        if began.astimezone(_DAY).date() != self._world.now().astimezone(_DAY).date():
+            return [2220]
+        known = self._world.premises.get(text, scenario_schema.Premises()).near
+        return [] if chosen in known else [2080]
+
+
+def _offered(transaction: str, found: scenario_schema.Premises) -> dict[str, Any]:
+    offers = [{"productName": one.name, "monthlyPrice": one.price} for one in found.offers]
+    return {"transactionId": transaction, "qualifiedProducts": offers}
+
+
+def _coded(status: int, code: int, number: str, message: str) -> web.Response:
+    body = {
+        "apiStatusCode": status,
+        "internalMessageCode": code,
+        "message": message.replace("TxID <>", f"TxID {number}"),
+        "transactionId": number,
+    }
+    return web.json_response(body, status=status)

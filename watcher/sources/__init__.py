@@ -1,1 +1,0 @@
-"""Vendor replies become snapshots; the poller is written once."""

@@ -1,0 +1,1 @@
+"""The two databases that the store runs on."""

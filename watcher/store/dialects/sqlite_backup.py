@@ -1,0 +1,116 @@
+"""A copy of SQLite's file, taken while a daemon goes on writing to it.
+
+Law: a copy gets its name when it is whole, has been read back and is on the disk; it replaces
+nothing that is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from watcher import model
+from watcher.store.dialects import sqlite
+
+
+def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
+    """Copy a database as it is at one moment; the bytes of the copy.
+
+    Only its owner can read it. Raises PermanentError or TemporaryError in words; then there is no
+    copy. One that is killed leaves a file beside `file` that begins with a dot and ends in
+    `.partial`.
+    """
+    sqlite.see_file(database)
+    try:
+        _see_free(file)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{file.name}.", suffix=".partial", dir=file.absolute().parent
+        )
+    except OSError as error:
+        raise model.PermanentError(
+            f"{file} cannot be made ({error.strerror}): check that its directory is there, and its"
+            " permissions"
+        ) from error
+    part = Path(name)
+    try:
+        _fill(database, part, busy_timeout=busy_timeout)
+        os.fsync(handle)
+        _see_free(file)
+        part.rename(file)
+        _sync_folder(file.absolute().parent)
+        return file.stat().st_size
+    except OSError as error:
+        raise model.PermanentError(f"{file} cannot be kept ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(handle)  # not before: it would take SQLite's locks on the copy away
+
+
+def _see_free(file: Path) -> None:
+    if file.exists() or file.is_symlink():
+        raise model.PermanentError(
+            f"{file} is there already, and a backup replaces nothing: name another file"
+        )
+
+
+def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
+    """Write one consistent state into `part`, as one file without a log, and examine it."""
+    try:
+        with (
+            contextlib.closing(_connect(f"{database.absolute().as_uri()}?mode=ro")) as source,
+            contextlib.closing(_connect(part.as_uri())) as target,
+        ):
+            source.execute(f"PRAGMA busy_timeout = {busy_timeout * 1000:.0f}")
+            # One state for all that follows. In WAL mode a reader holds no writer up, and one who
+            # reads in one go need not begin again when something is written.
+            source.execute("BEGIN")
+            _see_ours(source, database)
+            _see_room(source, part)
+            target.execute("PRAGMA journal_mode = OFF")
+            target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+            (found,) = target.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error as error:
+        full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        words, temporary = sqlite.explain(part if full else database, error)
+        kind = model.TemporaryError if temporary else model.PermanentError
+        raise kind(f"no copy was made: {words}") from error
+    if found != "ok":
+        raise model.PermanentError(
+            f"no copy was made: database {database} {sqlite.ADVICE[sqlite3.SQLITE_CORRUPT]}"
+            f" ({found})"
+        )
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(address, uri=True, isolation_level=None)
+
+
+def _see_ours(source: sqlite3.Connection, database: Path) -> None:
+    tables = source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    if ("alembic_version",) not in tables:
+        raise model.PermanentError(f"database {database} is none of Watcher's: see url in [store]")
+
+
+def _see_room(source: sqlite3.Connection, part: Path) -> None:
+    (pages,) = source.execute("PRAGMA page_count").fetchone()
+    (size,) = source.execute("PRAGMA page_size").fetchone()
+    free = shutil.disk_usage(part.parent).free
+    if free < pages * size:
+        raise model.TemporaryError(
+            f"no copy was made: it needs {pages * size} bytes, and {part.parent} has {free} left:"
+            " free some space, or name another disk"
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

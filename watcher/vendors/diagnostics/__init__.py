@@ -1,0 +1,1 @@
+"""Lumen Service Diagnostics and its PDF report."""

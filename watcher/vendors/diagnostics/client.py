@@ -1,0 +1,142 @@
+"""Lumen Service Diagnostics v2: asks the vendor's own triage about one service. GET alone.
+
+Law: it is no state check and answers slowly, so it is asked once and never repeated here; whoever
+calls keeps the cooldown. Source: Lumen API Marketplace, "Service Diagnostics".
+
+Alone:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.lumen.com/oauth/v2/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        client = diagnostics.Client(
+            account, "https://api.lumen.com", timeout=timedelta(seconds=120)
+        )
+        answer = await client.detail("SVC1")
+        print(answer.content["data"], len(answer.raw))
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from watcher import model, ports
+from watcher.vendors import settings
+from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.diagnostics.report import (
+    MAX_BYTES,
+    UnusableError,
+    decode_pdf,
+    describe_pdf,
+    find_pdf,
+    read_findings,
+)
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Account, Api, CallPriority
+
+# A PDF of 10 MB in base64 is 13.4 MB. One of twice that size is not passed on, but the findings
+# beside it are read.
+REPLY_CAP = 30 * exchange.MEGABYTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The reply as it came, and decoded; only `data[0].pdf` of it is documented."""
+
+    raw: bytes
+    content: dict[str, Any]
+
+
+class DiagnosticsClient:
+    """The API at `base_url`, https://api.lumen.com, with OAuth 2.0; `timeout` is for one run."""
+
+    def __init__(self, account: Account, base_url: str, *, timeout: timedelta) -> None:
+        self._api = Api(account, base_url, timeout=timeout, attempts=1, cap=REPLY_CAP)
+
+    async def detail(self, service_id: str) -> Answer:
+        """`GET /ServiceAssurance/v2/Diagnostics/service/detail?serviceId=`: run the triage.
+
+        Raises TemporaryError, or PermanentError for a service that is unknown (404) or not
+        entitled (403).
+        """
+        reply = await self._api.get(
+            "/ServiceAssurance/v2/Diagnostics/service/detail",
+            query=[("serviceId", service_id)],
+            headers={"Accept": "application/json"},
+            errand=CallPriority.ONE,
+        )
+        return Answer(raw=reply.body, content=exchange.read_object(reply))
+
+
+MAX_RAW = 2 * MAX_BYTES  # bytes of a reply that are kept; a larger one is not worth its room
+
+
+class DiagnosticsRunner:
+    """The vendor's triage of one service; implements ports.Examiner."""
+
+    def __init__(
+        self, client: DiagnosticsClient, keys: settings.Diagnostics, easel: PdfPreviewer
+    ) -> None:
+        self._client = client
+        self._timeout = keys.timeout.total_seconds()
+        self._easel = easel
+
+    async def examine(self, *, run: str, service_id: str) -> ports.Examination:
+        """Run it once, without retries. Raises TemporaryError or PermanentError.
+
+        While its account is held back it waits for its turn: nobody will ask again. The timeout is
+        the vendor's; drawing the PDF has one of its own, so that a report that came late is not
+        lost for its picture.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await self._ask(service_id)
+        except TimeoutError as error:
+            raise model.TemporaryError(
+                f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
+            ) from error
+        found = read_findings(answer.content)
+        raw = answer.raw if len(answer.raw) <= MAX_RAW else b""
+        without = ports.Examination(
+            status=model.DiagnosisStatus.NO_REPORT,
+            disposition=found.disposition,
+            findings=found.findings,
+            actions=found.actions,
+            paper=ports.Paper(run=run, raw=raw),
+        )
+        try:
+            content = _report(answer.content)
+        except UnusableError as error:
+            return replace(without, message=str(error))
+        page = await self._easel.draw(content)
+        return replace(
+            without,
+            status=model.DiagnosisStatus.DONE,
+            message=f"no preview: {page.fault}" if page.fault else "",
+            report=describe_pdf(
+                content, run=run, service_id=service_id, pages=page.pages, preview=bool(page.png)
+            ),
+            paper=ports.Paper(run=run, pdf=content, preview=page.png, raw=raw),
+        )
+
+    async def _ask(self, service_id: str) -> Answer:
+        while True:
+            try:
+                return await self._client.detail(service_id)
+            except model.HeldBackError as error:
+                if error.delay is None or error.delay > self._timeout:
+                    raise
+                await asyncio.sleep(error.delay)
+
+
+def _report(reply: object) -> bytes:
+    encoded = find_pdf(reply)
+    if encoded is None:
+        raise UnusableError("the vendor's reply holds no PDF")
+    return decode_pdf(encoded)

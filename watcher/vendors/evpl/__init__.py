@@ -1,0 +1,1 @@
+"""Orange EVPL lines."""

@@ -1,0 +1,197 @@
+"""Orange EVPL Monitoring 1.0: utilisation of all lines of one operator, page by page. GET alone.
+
+Source: developer.orange.com, "Monitoring EVPL"; the shape is ETSI NFV SOL 003 performance reports.
+Unit, direction, page size and lag are not documented: nothing here converts or assumes them.
+
+Alone:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.orange.com/oauth/v3/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        url = "https://api.orange.com/api-monitoring-live/v1"
+        client = evpl.Client(
+            http.Api(account, url, timeout=timedelta(seconds=30)),
+            operator_code="OPERATOR",
+            application_id="APPLICATION",
+            granularity=timedelta(seconds=300),
+        )
+        now = datetime.now(UTC)
+        for line in (await client.utilization(now - timedelta(hours=1), now)).lines:
+            print(line.instance, line.metric, line.values)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from watcher import model, text
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Api
+
+MOST_PAGES = 100
+# A page of 400 lines has 45 MB when a week is back-filled; give the Api this cap.
+PAGE_CAP = 50 * exchange.MEGABYTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One metric of one line (`objectInstanceId`); `values` are in the vendor's unit, by time."""
+
+    instance: str
+    metric: str
+    pop_country: str = ""
+    pop_name: str = ""
+    pop_section: str = ""
+    values: Mapping[datetime, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utilization:
+    """What all pages said. `complete` is False when pages repeat or never end.
+
+    `unreadable` counts entries without an instance, `dropped` values that are none ("N/A", null).
+    """
+
+    lines: tuple[Line, ...]
+    complete: bool = True
+    unreadable: int = 0
+    dropped: int = 0
+
+
+class EvplClient:
+    """The API at `base_url`, https://api.orange.com/api-monitoring-live/v1, with OAuth 2.0.
+
+    `operator_code` is `codeOpe`; `application_id` comes from Orange wholesale, it is not the
+    portal's; `granularity` goes out in milliseconds or seconds, since the document reads `m` as
+    months.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        operator_code: str,
+        application_id: str,
+        granularity: timedelta,
+        job: str = "JOBV",
+        report: str = "UTILIZATION",
+    ) -> None:
+        self._api = api
+        self._path = f"/pm_jobs/{quote(job, safe='')}/reports/{quote(report, safe='')}"
+        self._application_id = application_id
+        self._operator_code = operator_code
+        self._granularity = write_granularity(granularity)
+
+    async def utilization(self, start: datetime, end: datetime) -> Utilization:
+        """`GET /pm_jobs/{job}/reports/{report}`: read every page of `[start, end]`.
+
+        Raises TemporaryError or PermanentError.
+        """
+        query = [
+            ("codeOpe", self._operator_code),
+            ("startTime", exchange.write(start)),
+            ("endTime", exchange.write(end)),
+            ("offer_type", "EVPL"),
+            ("granularity", self._granularity),
+            ("ctxtid", "wses"),
+            ("ctxtid", "vsn"),
+        ]
+        pages: list[list[Any]] = []
+        first = 1
+        for _ in range(MOST_PAGES):
+            headers = {
+                "ApplicationID": self._application_id,
+                "pagination": str(first),
+                "Accept": "application/json",
+            }
+            entries, more = read_page(await self._api.get(self._path, query=query, headers=headers))
+            if entries and entries in pages:
+                return read_entries(pages, complete=False)
+            pages.append(entries)
+            first += len(entries)
+            if not entries or not more:
+                return read_entries(pages, complete=True)
+        return read_entries(pages, complete=False)
+
+
+def write_granularity(span: timedelta) -> str:
+    """Write `300s`, or milliseconds where seconds are not enough."""
+    milliseconds = round(span / timedelta(milliseconds=1))
+    return f"{milliseconds}ms" if milliseconds % 1_000 else f"{milliseconds // 1_000}s"
+
+
+def read_page(reply: exchange.Reply) -> tuple[list[Any], bool]:
+    """Take one page's entries, and whether more are said to follow. Raises TemporaryError."""
+    page = exchange.read_object(reply)
+    entries = page.get("entries")
+    if not isinstance(entries, list):
+        raise model.TemporaryError(f"{reply.place} answered 200 without entries")
+    return entries, page.get("hasNext") in (True, "true")
+
+
+def read_entries(pages: list[list[Any]], *, complete: bool) -> Utilization:
+    """Join the pages by instance and metric; a value said twice counts once, the later one."""
+    found: dict[tuple[str, str], Line] = {}
+    values: dict[tuple[str, str], dict[datetime, float]] = {}
+    unreadable = dropped = 0
+    for entry in (entry for page in pages for entry in page):
+        text = _texts(entry)
+        if not text.get("objectInstanceId"):
+            unreadable += 1
+            continue
+        key = (text["objectInstanceId"], text.get("metric_name", ""))
+        series = values.setdefault(key, {})
+        found[key] = Line(
+            instance=key[0],
+            metric=key[1],
+            pop_country=text.get("pop_country", ""),
+            pop_name=text.get("pop_name", ""),
+            pop_section=text.get("pop_section_name", ""),
+            values=series,
+        )
+        for at, value in _samples(entry.get("performanceValues")):
+            if at is None or value is None:
+                dropped += 1
+            else:
+                series[at] = value
+    return Utilization(
+        lines=tuple(found.values()), complete=complete, unreadable=unreadable, dropped=dropped
+    )
+
+
+def read_value(value: object) -> float | None:
+    """Read "12.5", "12,5" or a number; "", "NaN", "N/A" and null are missing, which is not zero."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, str) and "." not in value:
+        value = value.replace(",", ".", 1)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _texts(entry: object) -> dict[str, str]:
+    if not isinstance(entry, dict):
+        return {}
+    return {key: text.clean(text.written(value), 100) for key, value in entry.items()}
+
+
+def _samples(samples: object) -> list[tuple[datetime | None, float | None]]:
+    if not isinstance(samples, list):
+        return []
+    return [
+        (exchange.read(sample.get("timeStamp")), read_value(sample.get("value")))
+        for sample in samples
+        if isinstance(sample, dict)
+    ]

@@ -1,0 +1,1 @@
+"""One vendor account over HTTP: credentials, budgets, retries and errors."""

@@ -1,0 +1,172 @@
+"""What a vendor's unhappy answer means: eight error envelopes, one sentence, and who has to act.
+
+Sources: the Lumen and Orange documents, and Orange's published catalogue of gateway codes
+(developer.orange.com/resources/orange-apis-error-handling).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from watcher import model, text
+from watcher.vendors.http import exchange
+
+LONGEST_DELAY = 3_600.0  # a Retry-After beyond an hour is taken for a mistake
+RATE_LIMIT_PAUSE = 5.0  # seconds, when a rate limit comes without Retry-After
+_REQUEST_ID_HEADERS = ("X-OAPI-Request-Id", "TrackingId", "X-Request-Id", "X-Correlation-Id")
+_TOO_SOON = {408, 425, 429}
+
+# Orange answers a rate limit with 403 as often as with 429; no other vendor uses this code.
+_ORANGE_RATE_LIMIT = "53"
+
+# Lumen answers 422 for these with one and the same code, whether they pass by themselves or not:
+# only the words tell. The first also stands for hours in which the vendor fails for everybody.
+_PASSES = {
+    "not a naas enabled location": "the vendor also says so for hours when it is unwell",
+    "current status is - change pending": "a change is under way: wait until it is done",
+}
+_ADVICE = {
+    (401, "40"): "the request carried no credentials: check the account",
+    (401, "41"): "the credentials are not valid for this API: check the account",
+    (401, "42"): "the token had expired and a fresh one did not help: check the account",
+    (403, "50"): "subscribe the application to this API at developer.orange.com",
+    (403, "51"): "Orange has blocked the application: ask Orange",
+    (403, "52"): "Orange has blocked the account: ask Orange",
+    (400, "25"): "a header is missing: check application_id",
+    (400, "26"): "a header was refused: check application_id",
+    (404, "60"): "check base_url, job and report",
+}
+
+
+class RateLimitedError(model.TemporaryError):
+    """The vendor has had enough calls of this account; its delay counts for all who share it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An error answer, whatever envelope it came in. `code` and texts are empty when not given."""
+
+    place: str
+    http: int
+    code: str = ""
+    message: str = ""
+    detail: str = ""
+    request_id: str = ""
+    retry_after: float | None = None
+    date: datetime | None = None
+    location: str = ""
+
+    def sentence(self) -> str:
+        """Say what happened and where; the request id comes last, so that texts can be compared."""
+        told = [f"{self.place} answered {self.http}"]
+        if self.location:
+            told.append(f"a redirect to {self.location}")
+        if self.code:
+            told.append(f"code {self.code}")
+        told += [text.rstrip(".") for text in (self.message, self.detail) if text]
+        said = ": ".join([told[0], ", ".join(told[1:])]) if told[1:] else told[0]
+        return f"{said} (request {self.request_id})" if self.request_id else said
+
+    def with_advice(self, advice: str) -> str:
+        """Say what happened, and after it what to do."""
+        said, mark, request = self.sentence().partition(" (request ")
+        return f"{said}; {advice}{mark}{request}" if advice else self.sentence()
+
+
+def read(reply: exchange.Reply, now: datetime, conceal: Callable[[str], str]) -> Fault:
+    """Read an error answer: whichever envelope, or HTML, or nothing. Raises nothing.
+
+    `conceal` blots out secrets that the vendor repeats.
+    """
+    headers = reply.headers
+    moved = 300 <= reply.status < 400
+    said = {} if moved else _envelope(reply.body)
+    found = {name: conceal(text.written(value)) for name, value in said.items()}
+    request = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
+    location = headers.get("Location", "") if moved else ""
+    return Fault(
+        place=reply.place,
+        http=reply.status,
+        code=text.clean(found.get("code", ""), 60),
+        message=text.clean(found.get("message", "")),
+        detail=text.clean(found.get("detail", "")),
+        request_id=text.clean(conceal(request), 80),
+        retry_after=retry_after(headers.get("Retry-After", ""), now),
+        date=exchange.read_http(headers.get("Date", "")),
+        location=text.clean(conceal(location.partition("?")[0])),
+    )
+
+
+def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.PermanentError:
+    """Decide whether waiting can cure it. `hint` is what to check after a 401, 403 or 404."""
+    orange = fault.code == _ORANGE_RATE_LIMIT and fault.http in {403, 429}
+    if orange or fault.http == 429:
+        pause = RATE_LIMIT_PAUSE if fault.retry_after is None else fault.retry_after
+        advice = "the rate limit is reached"
+        if orange:
+            advice += ", or the application's quota is used up"
+        return RateLimitedError(fault.with_advice(advice), delay=max(1.0, pause))
+    if fault.http >= 500 or fault.http in _TOO_SOON:
+        return model.TemporaryError(fault.sentence(), delay=fault.retry_after)
+    if fault.http == 422:
+        said = f"{fault.message} {fault.detail}".casefold()
+        for words, advice in _PASSES.items():
+            if words in said:
+                return model.TemporaryError(fault.with_advice(advice), delay=fault.retry_after)
+    if fault.http in {301, 308}:
+        return model.PermanentError(
+            fault.with_advice("redirects are not followed: configure the new address")
+        )
+    if fault.http < 400:
+        return model.TemporaryError(fault.with_advice("redirects are not followed"))
+    advice = _ADVICE.get((fault.http, fault.code), "")
+    if not advice and fault.http in {401, 403, 404}:
+        advice = hint
+    return model.PermanentError(fault.with_advice(advice))
+
+
+def retry_after(text: str, now: datetime) -> float | None:
+    """Read Retry-After in either form (RFC 9110, 10.2.3); None when there is none to read."""
+    moment = exchange.read_http(text)
+    if moment is not None:
+        seconds = (moment - now).total_seconds()
+    elif re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text, re.ASCII):
+        seconds = float(text)
+    else:
+        return None
+    return min(max(0.0, seconds), LONGEST_DELAY)
+
+
+def _envelope(body: bytes) -> dict[str, object]:
+    try:
+        data = msgspec.json.decode(body)
+    except exchange.MALFORMED:
+        plain = body.decode(errors="replace").strip()
+        return {"message": plain if plain and plain[0] not in "<{[" else exchange.describe(body)}
+    if isinstance(data, list) and data:
+        data = data[0]
+    if not isinstance(data, dict):
+        return {}
+    for wrapper in ("exception", "fault", "error"):
+        if isinstance(data.get(wrapper), dict):
+            data = data[wrapper]
+    return _fields(data)
+
+
+def _fields(data: dict[str, Any]) -> dict[str, object]:
+    detail = data.get("detail")
+    apigee = detail.get("errorcode") if isinstance(detail, dict) else None
+    code = _first(data, "code", "ErrorCode", "errorcode", "error") or apigee
+    message = _first(data, "message", "Error", "faultstring", "error_description", "title")
+    extra = _first(data, "reason", "description", "info", "detail", "propertyPath")
+    return {"code": code, "message": message or extra, "detail": extra if message else None}
+
+
+def _first(data: dict[str, Any], *names: str) -> object:
+    return next((data[name] for name in names if text.written(data.get(name))), None)

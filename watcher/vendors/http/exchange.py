@@ -1,0 +1,176 @@
+"""One HTTP exchange: send, read the answer up to a cap, and say in our words what went wrong.
+
+Law: a redirect is never followed, because it would carry credentials to another address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from watcher import model
+
+MEGABYTE = 1_000_000
+
+# What decoding raises on bad input; syntax, types and encoding are all ValueErrors.
+MALFORMED = (ValueError, RecursionError)
+
+
+class TimedOutError(model.TemporaryError):
+    """No whole answer came in time; asking again at once would double the wait."""
+
+
+class UnsentError(model.TemporaryError):
+    """No connection came about, so the other side knows nothing of the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back. `place` is verb and address without the query, for error sentences."""
+
+    place: str
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Open the one session that all vendor clients share. It keeps no cookies; close it last.
+
+    aiohttp would repeat a PUT by itself when its connection breaks, and has no setting for that.
+    """
+    session = aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "watcher"}
+    )
+    session._retry_connection = False  # noqa: SLF001 - a change that costs money leaves once
+    return session
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    verb: str,
+    url: URL,
+    *,
+    headers: Mapping[str, str],
+    within: float,
+    cap: int,
+    content: Mapping[str, str] | bytes | None = None,
+) -> Reply:
+    """Send one request and read its answer, whatever its status, `within` seconds.
+
+    `content` is a form, or bytes whose type the headers tell.
+
+    Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
+    `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError (TimedOutError when
+    it is too late, UnsentError without a connection) when no whole answer of at most `cap` bytes
+    arrives.
+    """
+    place = f"{verb} {url.with_query(None).with_fragment(None)}"
+    try:
+        async with session.request(
+            verb,
+            url,
+            headers=headers,
+            data=content,
+            allow_redirects=False,
+            skip_auto_headers=("Accept",),
+            timeout=aiohttp.ClientTimeout(total=within),
+        ) as response:
+            body = await _read(response, place, cap)
+            return Reply(place=place, status=response.status, headers=response.headers, body=body)
+    except TimeoutError as error:
+        raise TimedOutError(f"{place} gave no whole answer within {within:g} s") from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise UnsentError(
+            f"{place}: the server's certificate is not trusted: {error.certificate_error}"
+        ) from error
+    except aiohttp.ClientConnectorError as error:
+        reason = error.os_error.strerror or str(error.os_error)
+        raise UnsentError(f"{place}: cannot connect: {reason}") from error
+    except aiohttp.ClientResponseError as error:
+        raise model.TemporaryError(f"{place} answered no valid HTTP: {error.message}") from error
+    except aiohttp.ClientError as error:
+        reason = str(error) or type(error).__name__
+        raise model.TemporaryError(f"{place}: the answer broke off: {reason}") from error
+
+
+def read_object(reply: Reply) -> dict[str, Any]:
+    """Decode a JSON object. Raises TemporaryError for an empty, truncated, HTML or other body."""
+    try:
+        data = msgspec.json.decode(reply.body)
+    except MALFORMED as error:
+        raise model.TemporaryError(
+            f"{reply.place} answered {reply.status} with {describe(reply.body)}"
+        ) from error
+    if not isinstance(data, dict):
+        raise model.TemporaryError(f"{reply.place} answered {reply.status} with no JSON object")
+    return data
+
+
+def describe(body: bytes) -> str:
+    """Say what a body that is no JSON looks like."""
+    start = body.lstrip()[:1]
+    if not start:
+        return "an empty body"
+    if start == b"<":
+        return "an HTML page instead of JSON"
+    return "broken or truncated JSON" if start in b"{[" else "no JSON"
+
+
+async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes:
+    body = bytearray()
+    announced = response.content_length or 0
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if max(announced, len(body)) > cap:
+            response.close()  # do not drain what is left of it
+            raise model.TemporaryError(f"{place} answered more than {cap / MEGABYTE:g} MB")
+    return bytes(body)
+
+
+def read(*candidates: object) -> datetime | None:
+    """Read the first ISO 8601 text that is one; empty, open or unreadable ones give None.
+
+    A time without an offset is taken for UTC.
+    """
+    for candidate in candidates:
+        if not isinstance(candidate, str) or not candidate:
+            continue
+        try:
+            moment = datetime.fromisoformat(candidate.strip())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def read_http(text: str) -> datetime | None:
+    """Read an HTTP date (RFC 9110, 5.6.7); None when it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_vendor_time(root: dict[str, Any], reply: Reply) -> datetime | None:
+    """Find when the vendor made this answer; its own field may stand in one of four places."""
+    data = root.get("data")
+    inner = data if isinstance(data, dict) else {}
+    return read(
+        inner.get("time"), inner.get("timestamp"), root.get("time"), root.get("timestamp")
+    ) or read_http(reply.headers.get("Date", ""))
+
+
+def write(moment: datetime) -> str:
+    """Write `2023-08-28T14:40:38.041Z`, the form that Lumen and Orange both take."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Lumen Internet On-Demand connections, in both dialects."""

@@ -1,0 +1,326 @@
+"""Lumen Internet On-Demand in the dialect `naas`: product inventory, quotes and orders.
+
+This is what Lumen's own how-to and the known public clients speak; no specification is public.
+Source: those clients, as told in docs/reference/vendors.md. Law: as in internet_on_demand.py.
+
+Alone, as there, with this client instead:
+
+    keys = settings.OAuth2Account(
+        kind="oauth2",
+        token_url="https://api.lumen.com/oauth/v2/token",
+        client_id="ID",
+        client_secret="SECRET",
+    )
+    async with alone.account(keys) as account:
+        api = http.Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
+        client = naas.Naas(api, customer_number="1-ABCDE")
+        for one in (await client.all()).connections:
+            print(one.id, one.status, one.bandwidth_mbps)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from watcher import model, text
+from watcher import text as texts
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Api, CallPriority
+from watcher.vendors.internet_on_demand.client import (
+    Connection,
+    Inventory,
+    Order,
+    Unit,
+    accepted,
+    connection_of,
+    inventory,
+    listed,
+    read_bandwidth,
+    write_bandwidth,
+)
+
+MOST_PAGES = 100
+_INVENTORY = "/ProductInventory/v1/inventory"
+
+
+class NaasClient:
+    """The dialect `naas`, at https://api.lumen.com, with the header x-customer-number."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        customer_number: str,
+        unit: Unit = "",
+        contact: Contact | None = None,
+    ) -> None:
+        self._api = api
+        self._customer = customer_number
+        self._unit = unit
+        self._contact = contact or Contact()
+        self._headers = {"Accept": "application/json", "x-customer-number": customer_number}
+
+    async def all(self) -> Inventory:
+        """`GET /ProductInventory/v1/inventory?serviceType=Internet`: read every page."""
+        items, complete = await self._items()
+        return inventory([self._read(item) for item in items], complete=complete)
+
+    async def one(self, connection: str) -> Connection:
+        """Read one service. Raises PermanentError when the inventory has none of this id."""
+        found = self._read(await self._item(connection))
+        assert found is not None  # noqa: S101  # it was found by its id
+        return found
+
+    async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
+        """Refuse: it costs money, and how to order a new service is published nowhere."""
+        del mbps, description
+        raise model.PermanentError(
+            f"a new connection at {location} cannot be ordered in the dialect naas: nobody has"
+            " published that order's form; order it in Lumen's portal"
+        )
+
+    async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
+        """Ask for a price, then order at that price; a quote holds for 15 minutes.
+
+        `POST /Product/v1/priceRequest`, `POST /Customer/v3/Ordering/orderRequest`.
+        """
+        item = await self._item(connection)
+        wanted = price_request(item, customer=self._customer, speed=write_bandwidth(mbps))
+        try:
+            reply = await self._api.send(
+                "POST", "/Product/v1/priceRequest", wanted, headers=self._headers
+            )
+        except model.AmbiguousError as error:
+            raise model.TemporaryError(f"{error.__cause__}: nothing was ordered") from error
+        if reply.status >= 500:
+            raise self._api.refusal(reply)  # a price that was not heard has changed nothing
+        quote = accepted(self._api, reply)
+        number = text.written(quote.get("id")) or text.written(quote.get("quoteId"))
+        if not number:
+            raise model.TemporaryError(f"{reply.place} answered {reply.status} without a quote id")
+        order = order_request(item, quote=number, reference=reference, contact=self._contact)
+        reply = await self._api.send(
+            "POST", "/Customer/v3/Ordering/orderRequest", order, headers=self._headers
+        )
+        answer = accepted(self._api, reply)
+        return Order(id=text.clean(text.written(answer.get("id")), 100), price=price(quote))
+
+    async def _item(self, connection: str) -> dict[str, Any]:
+        """Look one up by its id, which may fail while a change is pending; then in the list."""
+        reply = await self._page([("serviceId", connection)], CallPriority.ONE)
+        items = listed(exchange.read_object(reply), "serviceInventory", reply.place)
+        found = by_id(items, connection)
+        if found is None:
+            items, _ = await self._items()
+            found = by_id(items, connection)
+        if found is None:
+            raise model.PermanentError(f"the inventory has no connection {connection}")
+        return found
+
+    async def _items(self) -> tuple[list[Any], bool]:
+        """Collect every page; False when pages are missing.
+
+        Whether paging is obeyed at all, and what counts as a whole page, is not published: the
+        reply's own figures count where it has them.
+        """
+        items: dict[object, Any] = {}
+        for number in range(1, MOST_PAGES + 1):
+            reply = await self._page(
+                [
+                    ("serviceType", "Internet"),
+                    ("naasEnabled", "true"),
+                    ("pageNumber", str(number)),
+                    ("pageSize", str(PAGE_SIZE)),
+                ]
+            )
+            body = exchange.read_object(reply)
+            page = listed(body, "serviceInventory", reply.place)
+            paging = read_paging(body)
+            before = len(items)
+            for place, item in enumerate(page):
+                items[id_of(item) or (number, place)] = item
+            last = len(page) != paging.size or len(items) == paging.total
+            if last and len(items) >= paging.at_least:
+                return list(items.values()), True
+            if len(items) == before:
+                break  # the page repeats or is empty, though there was to be more
+        return list(items.values()), False
+
+    async def _page(
+        self, query: list[tuple[str, str]], errand: CallPriority = CallPriority.POLL
+    ) -> exchange.Reply:
+        return await self._api.get(_INVENTORY, query=query, headers=self._headers, errand=errand)
+
+    def _read(self, item: object) -> Connection | None:
+        """Read one service; status and characteristics may also stand at item level."""
+        if not isinstance(item, dict):
+            return None
+        product = part(item, "product")
+        return connection_of(
+            item.get("serviceId"),
+            product.get("status") or item.get("status"),
+            read_bandwidth(characteristics(item).get("bandwidth"), self._unit),
+            site_of(item),
+        )
+
+
+PAGE_SIZE = 100
+LONGEST_REFERENCE = 20
+_PRODUCT = {"id": "718", "name": "Internet On-Demand"}
+_SPECIFICATION = {"id": "5001", "name": "NaaS Internet"}
+_CHANNEL = "NaaS ExternalApi"
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the vendor calls about an order."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+def characteristics(item: dict[str, Any]) -> dict[str, object]:
+    """Collect a service's characteristics, their names in lower case."""
+    listed = part(item, "product").get("productCharacteristic") or item.get("productCharacteristic")
+    return {
+        texts.written(trait.get("name")).strip().casefold(): trait.get("value")
+        for trait in (listed if isinstance(listed, list) else [])
+        if isinstance(trait, dict)
+    }
+
+
+def site_of(item: dict[str, Any]) -> str:
+    """Find the site: `masterSiteid` in the inventory, `masterSiteId` elsewhere."""
+    place = part(item, "location")
+    return texts.written(place.get("masterSiteid") or place.get("masterSiteId"))
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page says of all: the size of a whole page, and how many items there are.
+
+    `total` is 0 where it is not told; `at_least` may count this page alone.
+    """
+
+    size: int
+    total: int
+    at_least: int
+
+
+def read_paging(body: dict[str, Any]) -> Paging:
+    """Read `pagination: [{pageSize, totalRecords}]`, or `pageSize` and `resultCount` beside it."""
+    told = body.get("pagination")
+    if isinstance(told, list) and told:
+        told = told[0]
+    told = told if isinstance(told, dict) else body
+    total = _figure(told.get("totalRecords"))
+    return Paging(
+        size=_figure(told.get("pageSize")) or PAGE_SIZE,
+        total=total,
+        at_least=max(total, _figure(told.get("resultCount"))),
+    )
+
+
+def price_request(item: dict[str, Any], *, customer: str, speed: str) -> dict[str, Any]:
+    """Ask what a speed costs: by partner in a data centre, else by the port's own service id.
+
+    Raises PermanentError when the inventory does not tell what is needed.
+    """
+    profile = part(item, "locationProfile")
+    if profile.get("dataCenter") is True:
+        key, value = "partnerId", texts.written(part(profile, "relatedParty").get("id"))
+    else:
+        key, value = "serviceId", texts.written(characteristics(item).get("uni service id"))
+    site = site_of(item)
+    for name, found in (("masterSiteid", site), (key, value)):
+        if not found:
+            raise model.PermanentError(
+                f"connection {id_of(item)} cannot be changed: its inventory has no {name}"
+            )
+    return {
+        "sourceSystem": _CHANNEL,
+        "customerNumber": customer,
+        "currencyCode": "USD",
+        "masterSiteId": site,
+        "productCode": _PRODUCT["id"],
+        "productName": _PRODUCT["name"],
+        "speed": speed,
+        key: value,
+    }
+
+
+def order_request(
+    item: dict[str, Any], *, quote: str, reference: str, contact: Contact
+) -> dict[str, Any]:
+    """Order what was quoted."""
+    service = id_of(item)
+    billing = part(item, "billingAccount")
+    order: dict[str, Any] = {
+        "externalId": reference[:LONGEST_REFERENCE],
+        "billingAccount": {
+            "id": texts.written(billing.get("id")),
+            "name": texts.written(billing.get("name")),
+        },
+        "channel": [{"id": "99", "name": _CHANNEL}],
+        "note": [{"text": f"Watcher {reference}"}],
+        "productOrderItem": [
+            {
+                "id": service,
+                "quantity": 1,
+                "action": "modify",
+                "product": {
+                    "id": service,
+                    "productCharacteristic": [],
+                    "productSpecification": _SPECIFICATION,
+                },
+                "productOffering": _PRODUCT,
+            }
+        ],
+        "quote": [{"id": quote, "name": "quoteId"}],
+    }
+    if contact != Contact():
+        order["relatedContactInformation"] = [
+            {
+                "name": contact.name,
+                "emailAddress": contact.email,
+                "number": contact.phone,
+                "role": "Order Contact",
+                "organization": "",
+            }
+        ]
+    return order
+
+
+def price(quote: dict[str, Any]) -> str:
+    """Read a quote's monthly price; gateways write `$331.20000000000005`."""
+    found = quote.get("price")
+    entries = found if isinstance(found, list) else [found]
+    for entry in entries:
+        for value in entry.values() if isinstance(entry, dict) else ():
+            text = str(value).lstrip("$")
+            if isinstance(value, str | float | int) and text.replace(".", "", 1).isdigit():
+                return f"${float(text):.2f}"
+    return ""
+
+
+def by_id(items: list[Any], connection: str) -> dict[str, Any] | None:
+    """Find a service by its id."""
+    return next((item for item in items if connection and id_of(item) == connection), None)
+
+
+def id_of(item: object) -> str:
+    """Read a service's id; empty where it has none."""
+    found = item.get("serviceId") if isinstance(item, dict) else None
+    return texts.written(found).strip()
+
+
+def part(item: dict[str, Any], key: str) -> dict[str, Any]:
+    """Give an object inside another, empty where there is none."""
+    found = item.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _figure(value: object) -> int:
+    text = texts.written(value)
+    return int(text) if text.isascii() and text.isdigit() else 0

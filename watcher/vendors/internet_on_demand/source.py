@@ -1,0 +1,123 @@
+"""Internet On-Demand connections as subjects: fields `status` and `bandwidth_mbps`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+
+from watcher import model, ports
+from watcher.vendors.internet_on_demand.client import Connection, InternetOnDemandClient, Inventory
+
+MOST_ODD_WORDS = 100  # remembered, so that each is logged once
+# What the vendors are known to say; `Change pending` becomes change_pending.
+STATUSES = frozenset({"active", "provisioning", "suspended", "terminated", "change_pending"})
+
+log = structlog.get_logger()
+
+
+class InternetOnDemandSource:
+    """One customer's connections. Raises what its client raises; it has no details."""
+
+    def __init__(self, name: str, client: InternetOnDemandClient) -> None:
+        self.name = name
+        self._client = client
+        self._odd_words: set[str] = set()
+        self._nameless = 0
+
+    async def poll(self) -> model.Snapshot:
+        """Ask for all connections."""
+        inventory = await self._client.all()
+        if inventory.unreadable != self._nameless:
+            self._nameless = inventory.unreadable
+            log.warning("connections without id", source=self.name, count=self._nameless)
+        return model.Snapshot(
+            readings={each.id: each for each in inventory.connections},
+            translate=self._translate,
+            complete=inventory.complete and not inventory.unreadable,
+            remarks=_remarks(inventory),
+        )
+
+    def resume(self, known: Iterable[model.Subject]) -> None:
+        """Do nothing: each poll tells everything."""
+
+    async def details(self, subject: str) -> model.Details:
+        """Refuse: the list tells everything."""
+        raise model.PermanentError(f"{subject} has no details: the list of connections tells all")
+
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """Refuse: nobody records what a connection was."""
+        raise model.PermanentError(f"{subject} has no alarm record between {start} and {end}")
+
+    def _translate(self, identity: str, reading: object) -> model.Observed:
+        if not isinstance(reading, Connection):
+            raise TypeError(f"{reading!r} is no connection")
+        return model.Observed(
+            key=f"{self.name}/{identity}",
+            fields={
+                "status": self._known(reading.status),
+                "bandwidth_mbps": reading.bandwidth_mbps,
+            },
+            labels={"location": reading.location} if reading.location else {},
+        )
+
+    def _known(self, word: str) -> str:
+        status = "_".join(word.casefold().split())
+        if status in STATUSES:
+            return status
+        if status and status not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
+            self._odd_words.add(status)
+            log.warning("unknown status", source=self.name, status=word, read_as=model.UNKNOWN)
+        return model.UNKNOWN
+
+
+def _remarks(inventory: Inventory) -> tuple[str, ...]:
+    remarks = []
+    if inventory.unreadable:
+        remarks.append(f"{inventory.unreadable} connections have no id and are left out")
+    unknown = [each.id for each in inventory.connections if each.bandwidth_mbps is None]
+    if unknown:
+        remarks.append(
+            f"the bandwidth of {len(unknown)} connections has no unit: check `bandwidth_unit`"
+        )
+    return tuple(remarks)
+
+
+_PENDING = frozenset({"change pending", "provisioning"})
+
+
+class BandwidthChanger:
+    """Orders with one source's client; `per_day` changes of a `customer` are taken."""
+
+    def __init__(self, client: InternetOnDemandClient, *, customer: str, per_day: int) -> None:
+        self.customer = customer
+        self.per_day = per_day
+        self._client = client
+
+    async def look(self, connection: str) -> ports.Provision:
+        """Read one connection; whatever is not done yet counts as pending."""
+        found = await self._client.one(connection)
+        pending = found.status.casefold().replace("_", " ") in _PENDING
+        return ports.Provision(mbps=found.bandwidth_mbps, pending=pending)
+
+    async def order(
+        self, connection: str, *, mbps: float, at_most: float, reference: str
+    ) -> ports.Ordered:
+        """Order a bandwidth, once. Raises PermanentError above the limit, or what the client does.
+
+        The vendors take whole Mbit/s.
+        """
+        if mbps > at_most:
+            raise model.PermanentError(
+                f"{model.format_mbps(mbps)} is above the limit of {model.format_mbps(at_most)}:"
+                " nothing was requested"
+            )
+        if mbps != int(mbps):
+            raise model.PermanentError(
+                f"{model.format_mbps(mbps)} cannot be ordered: nothing was requested"
+            )
+        order = await self._client.set_bandwidth(connection, int(mbps), reference=reference)
+        return ports.Ordered(number=order.id, price=order.price)

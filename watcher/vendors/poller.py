@@ -1,0 +1,239 @@
+"""The one loop that polls: when to ask, how long to wait after a failure, what to log.
+
+Law: APScheduler only rings. The polls happen in `run()`, one after another, so that anything but
+a TemporaryError or PermanentError leaves it and ends the process (APScheduler would swallow it).
+
+Wiring, with one scheduler (`AsyncIOScheduler(timezone=UTC)`) for all pollers:
+
+    poller = Poller(source, settings, submit=ingest.submit, clock=clock, known=ids)
+    poller.schedule(scheduler)
+    tasks.create_task(poller.run(), name=f"poll {source.name}")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped] # publishes no types
+    AsyncIOScheduler,
+)
+
+from watcher import model, ports
+from watcher.clock import Clock, Wakeup
+from watcher.vendors import settings
+
+LONGEST_POLL = 10  # times the timeout of one request: pages and retries included
+LONGEST_BACKOFF = 4  # times the interval
+PERMANENT_BACKOFF = 10  # times the interval, for what only a person can cure
+SHORTEST_GAP = 1.0  # seconds between two polls, however many alerts ask for one
+SLACK = 60.0  # seconds that handing an event over may take
+
+log = structlog.get_logger()
+
+
+class Poller:
+    """Polls one source and submits what changed, or why nothing could be seen.
+
+    `alive_until` is the monotonic time before which its loop turns again; past it something
+    hangs, and the watchdog must not be fed. `jitter` gives a number from 0 to 1, so that sources
+    and daemons do not ask in step.
+    """
+
+    def __init__(
+        self,
+        source: ports.Source,
+        config: settings.Polled,
+        *,
+        submit: ports.Submit,
+        clock: Clock,
+        known: Iterable[str] = (),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = source.name
+        self._source = source
+        self._config = config
+        self._submit = submit
+        self._clock = clock
+        self._differ = Differ(source.name, known)
+        self._jitter = jitter
+        self._bell = Wakeup()
+        self._job: Any = None
+        self._interval = config.interval.total_seconds()
+        self._failures = 0
+        self._complaint = ""
+        self._earliest = 0.0  # no ring counts before it; set by a failure
+        self._latest = self._clock.monotonic()  # polls then even if nothing has rung
+        self.alive_until = self._latest + SLACK
+
+    def schedule(self, scheduler: AsyncIOScheduler) -> None:
+        """Have the scheduler ring at each interval, a little late by chance."""
+        self._job = scheduler.add_job(
+            self._ring,
+            "interval",
+            **self._spacing(),
+            id=f"poll {self.name}",
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+
+    def hurry(self) -> None:
+        """Poll at once, after the poll under way if there is one, and never within a backoff."""
+        self._bell.ring()
+
+    def quicken(self, fast: bool) -> None:  # noqa: FBT001 - it is the one thing it says
+        """Poll at `fast_interval` instead of `interval`, or go back to it."""
+        wanted = (self._config.fast_interval if fast else self._config.interval).total_seconds()
+        if wanted != self._interval:
+            self._interval = wanted
+            if self._job is not None:
+                self._job.reschedule("interval", **self._spacing())
+
+    async def run(self) -> None:
+        """Poll for ever, at once to begin with.
+
+        Ends with whatever is no Temporary- or PermanentError.
+        """
+        while True:
+            left = max(0.0, self._latest - self._clock.monotonic())
+            self.alive_until = self._clock.monotonic() + left + SLACK
+            await self._bell.wait(left)
+            if self._clock.monotonic() < self._earliest:
+                self._latest = self._earliest
+                continue
+            await self._poll()
+
+    async def _ring(self) -> None:
+        self._bell.ring()
+
+    def _spacing(self) -> dict[str, float]:
+        return {"seconds": self._interval, "jitter": min(5.0, self._interval / 10)}
+
+    async def _poll(self) -> None:
+        longest = LONGEST_POLL * self._config.timeout.total_seconds()
+        self.alive_until = self._clock.monotonic() + longest + SLACK
+        try:
+            snapshot = await self._bounded(longest)
+        except (model.TemporaryError, model.PermanentError) as error:
+            event = self._failed(error)
+        else:
+            event = self._succeeded(snapshot)
+        self.alive_until = self._clock.monotonic() + SLACK
+        await self._submit(event)
+
+    async def _bounded(self, longest: float) -> model.Snapshot:
+        try:
+            async with asyncio.timeout(longest) as bound:
+                return await self._source.poll()
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            raise model.TemporaryError(f"the poll took longer than {longest:g} s") from error
+
+    def _succeeded(self, snapshot: model.Snapshot) -> model.Event:
+        if self._complaint:
+            log.info("poll recovered", source=self.name, failures=self._failures)
+        self._failures, self._complaint = 0, ""
+        now = self._clock.monotonic()
+        self._earliest = now + min(SHORTEST_GAP, self._config.fast_interval.total_seconds())
+        self._latest = now + 2 * self._interval
+        return self._differ.compare(snapshot)
+
+    def _failed(self, error: model.TemporaryError | model.PermanentError) -> model.Event:
+        permanent = isinstance(error, model.PermanentError)
+        text = str(error)
+        complaint = _without_particulars(text)
+        held_back = isinstance(error, model.HeldBackError)  # then nothing was asked that failed
+        if complaint != self._complaint and not (held_back and self._complaint):
+            log.warning("poll failed", source=self.name, error=text, permanent=permanent)
+            self._complaint = complaint
+        asked = error.delay if isinstance(error, model.TemporaryError) else None
+        wait = asked or 0.0
+        if not held_back:
+            self._failures += 1
+            wait = max(wait, self._backoff(permanent=permanent))
+        self._earliest = self._latest = self._clock.monotonic() + wait * (1 + self._jitter() / 5)
+        return model.PollFailed(source=self.name, error=text, permanent=permanent)
+
+    def _backoff(self, *, permanent: bool) -> float:
+        interval = self._config.interval.total_seconds()
+        doubled = 2.0 ** min(self._failures - 1, 20)
+        if permanent:  # a gateway under repair says 404 too, so the first retries come soon
+            return interval * min(doubled, PERMANENT_BACKOFF)
+        first = min(self._config.fast_interval.total_seconds(), interval)
+        return min(first * doubled, LONGEST_BACKOFF * interval)
+
+
+def _without_particulars(text: str) -> str:
+    """Leave out what differs from one answer to the next: request ids and figures."""
+    return re.sub(r"\d+", "#", text.partition(" (request ")[0])
+
+
+TIMES_REPORTED = 3  # an absent subject, in this many complete polls; the engine needs two
+
+
+class Differ:
+    """Remembers one source's last readings, and which subjects are missing since when.
+
+    `known` are the ids of the subjects that the store remembers: those that went away while the
+    daemon was down are reported as absent too. A snapshot's readings must not change afterwards.
+    """
+
+    def __init__(self, source: str, known: Iterable[str] = ()) -> None:
+        self._source = source
+        self._readings: Mapping[str, object] = {}
+        # Ids that are not in the readings, and how often each was reported absent.
+        self._missing: dict[str, int] = dict.fromkeys(known, 0)
+
+    def compare(self, snapshot: model.Snapshot) -> model.Polled:
+        """Tell what is new or changed since the last snapshot, and what is no longer named."""
+        before = self._readings
+        now = self._carried(snapshot)
+        absent: list[str] = []
+        changed: list[str] = []
+        if now != before:
+            changed = [i for i, reading in now.items() if before.get(i) != reading]
+            self._mark_missing(before, now, changed)
+        if self._missing and snapshot.complete:
+            absent = self._report(snapshot.unreadable)
+        self._readings = now
+        return model.Polled(
+            source=self._source,
+            seen=tuple(snapshot.translate(i, now[i]) for i in changed),
+            absent=tuple(f"{self._source}/{i}" for i in absent),
+            unreadable=tuple(f"{self._source}/{i}" for i in snapshot.unreadable),
+            samples=snapshot.samples,
+            complete=snapshot.complete,
+            total=len(snapshot.readings) + len(snapshot.unreadable),
+        )
+
+    def _carried(self, snapshot: model.Snapshot) -> Mapping[str, object]:
+        """Keep the last reading of what this snapshot could not read or does not cover."""
+        if not snapshot.complete:
+            return {**self._readings, **snapshot.readings}
+        kept = {i: self._readings[i] for i in snapshot.unreadable if i in self._readings}
+        return {**kept, **snapshot.readings} if kept else snapshot.readings
+
+    def _mark_missing(
+        self, before: Mapping[str, object], now: Mapping[str, object], changed: list[str]
+    ) -> None:
+        added = [i for i in changed if i not in before]
+        for i in added:
+            self._missing.pop(i, None)
+        if len(before) + len(added) != len(now):
+            gone = [i for i in before if i not in now]
+            self._missing.update(dict.fromkeys(gone, 0))
+
+    def _report(self, unreadable: Iterable[str]) -> list[str]:
+        named = set(unreadable)
+        absent = [i for i in self._missing if i not in named]
+        for i in absent:
+            self._missing[i] += 1
+            if self._missing[i] == TIMES_REPORTED:
+                del self._missing[i]
+        return absent

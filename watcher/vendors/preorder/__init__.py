@@ -1,0 +1,1 @@
+"""Lumen PX PreOrder: what could be ordered at an address."""

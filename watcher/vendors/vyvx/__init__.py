@@ -1,0 +1,1 @@
+"""Lumen Vyvx video reservations."""

@@ -1,0 +1,272 @@
+"""Lumen Vyvx reservations: status of all, status of one, details, alarm history. GET alone.
+
+Source: Lumen help, Media Portal API, "Vyvx reservations". Its examples are not valid JSON and one
+names the wrong path; what is read here is strict JSON with the fields that the text names.
+
+Alone:
+
+    async with alone.account(settings.MpaAccount(kind="mpa", key_id="K", secret="S")) as account:
+        api = http.Api(account, "https://ws.lumen.com/vyvx/v1.0", timeout=timedelta(seconds=30))
+        client = vyvx.Client(api)
+        for reservation, service in (await client.statuses()).services.items():
+            details = await client.details(reservation)
+            print(details.labels["name"], service.state, service.ingress_state)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+import structlog
+
+from watcher import model, text
+from watcher.vendors.http import exchange
+from watcher.vendors.http.api import Api, CallPriority
+
+# One status of 100,000 reservations is 6 MB; give the Api this cap.
+STATUS_CAP = 50 * exchange.MEGABYTE
+
+LONGEST_ID = 100
+
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
+
+
+class Service(msgspec.Struct, frozen=True, gc=False):
+    """The health of one reservation: `online impaired degraded offline unknown`, as sent.
+
+    `ingress_state` is Lumen's estimate of the signal that reaches its network.
+    """
+
+    state: str | None
+    ingress_state: str | None = None
+
+
+class _Data(msgspec.Struct, gc=False):
+    services: dict[_Id, Service]
+    time: Any = None
+    timestamp: Any = None
+
+
+class _Status(msgspec.Struct, gc=False):
+    data: _Data
+    time: Any = None
+    timestamp: Any = None
+
+
+_STATUS = msgspec.json.Decoder(_Status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statuses:
+    """What a status call said; `unreadable` are the ids of malformed entries."""
+
+    services: dict[str, Service]
+    unreadable: tuple[str, ...] = ()
+    time: datetime | None = None
+
+
+class VyvxClient:
+    """The Vyvx API at `base_url`, https://ws.lumen.com/vyvx/v1.0; sign with an MPA account.
+
+    Every call raises TemporaryError or PermanentError. A reservation that is over answers 400 or
+    404, which is a PermanentError.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def statuses(self) -> Statuses:
+        """`GET /customer/service/_active/status`: every active reservation."""
+        return read_statuses(await self._api.get("/customer/service/_active/status"))
+
+    async def status(self, service: str) -> Service:
+        """`GET /customer/service/{id}/status`: one reservation."""
+        reply = await self._api.get(f"{_path(service)}/status", errand=CallPriority.ONE)
+        services = read_statuses(reply).services
+        if service not in services and len(services) != 1:
+            raise model.TemporaryError(f"{reply.place} answered without service {service}")
+        return services[service] if service in services else next(iter(services.values()))
+
+    async def details(self, service: str) -> model.Details:
+        """`GET /customer/service/{id}/details`: name, route, notes and bookings of one service."""
+        reply = await self._api.get(f"{_path(service)}/details", errand=CallPriority.ONE)
+        return read_details(reply, service)
+
+    async def history(
+        self, service: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
+        query = [("start", exchange.write(start)), ("end", exchange.write(end))]
+        reply = await self._api.get(
+            f"{_path(service)}/history", query=query, errand=CallPriority.SPARE
+        )
+        return read_history(reply, service)
+
+
+def read_statuses(reply: exchange.Reply) -> Statuses:
+    """Decode a status reply; a malformed entry costs only itself.
+
+    Raises TemporaryError when it is no object with `data.services`, or no entry can be read.
+    """
+    # An id with an escape in it is hostile or broken; valid ids need none.
+    if b"\\" not in reply.body:
+        try:
+            status = _STATUS.decode(reply.body)
+        except exchange.MALFORMED:
+            pass  # the tolerant reading below says what is wrong
+        else:
+            return Statuses(
+                services=status.data.services,
+                time=exchange.read(
+                    status.data.time, status.data.timestamp, status.time, status.timestamp
+                )
+                or exchange.read_http(reply.headers.get("Date", "")),
+            )
+    return _read_tolerantly(reply)
+
+
+def _read_tolerantly(reply: exchange.Reply) -> Statuses:
+    root = exchange.read_object(reply)
+    data = root.get("data")
+    entries = data.get("services") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(entries, dict):
+        raise model.TemporaryError(f"{reply.place} answered 200 without data.services")
+    services: dict[str, Service] = {}
+    unreadable = []
+    for service, entry in entries.items():
+        try:
+            reading = msgspec.convert(entry, Service)
+        except msgspec.ValidationError:
+            reading = None
+        if reading is not None and 0 < len(service) <= LONGEST_ID and service.isprintable():
+            services[service] = reading
+        else:
+            unreadable.append(text.clean(service))
+    if unreadable and not services:
+        raise model.TemporaryError(
+            f"{reply.place} answered 200, but none of its {len(unreadable)} services can be read"
+        )
+    return Statuses(
+        services=services,
+        unreadable=tuple(unreadable),
+        time=exchange.read_vendor_time(root, reply),
+    )
+
+
+def _path(service: str) -> str:
+    return f"/customer/service/{quote(service, safe='')}"
+
+
+log = structlog.get_logger()
+
+MOST_NOTES = 20
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def read_details(reply: exchange.Reply, service: str) -> model.Details:
+    """Read who and where a service is: labels, bookings, notes (newest first).
+
+    Labels, each only where the vendor gives it: name, po_number, and for origin and destination
+    the names and `_city`, `_abbr`, `_country`, several joined by a comma. Raises TemporaryError
+    when the reply has no name, as a status reply has none.
+    """
+    entry = _entry(reply, service)
+    name = text.clean(text.written(entry.get("name")))
+    if not name:
+        raise model.TemporaryError(f"{reply.place}: details unavailable: the reply has no name")
+    labels = {
+        "name": name,
+        "po_number": text.clean(text.written(entry.get("po_number"))),
+        **_ends("origin", entry.get("origins")),
+        **_ends("destination", entry.get("destinations")),
+    }
+    return model.Details(
+        labels={key: value for key, value in labels.items() if value},
+        bookings=tuple(_booking(r, service) for r in _dicts(entry.get("reservations"))),
+        notes=_notes(entry.get("notes")),
+    )
+
+
+def read_history(reply: exchange.Reply, service: str) -> tuple[model.Alarm, ...]:
+    """Read alarms, oldest first; an entry without a state is left out. Raises TemporaryError."""
+    history = _entry(reply, service).get("history")
+    events = history.get("events") if isinstance(history, dict) else None
+    alarms = [
+        model.Alarm(
+            state=state.casefold(),
+            message=text.clean(text.written(event.get("message"))),
+            start=(window := _window(event.get("interval"))).start,
+            end=window.end,
+        )
+        for event in _dicts(events)
+        if (state := text.clean(text.written(event.get("state"))))
+    ]
+    return tuple(sorted(alarms, key=lambda alarm: alarm.start or _FIRST))
+
+
+def _entry(reply: exchange.Reply, service: str) -> dict[str, Any]:
+    root = exchange.read_object(reply)
+    data = root.get("data")
+    services = data.get("services") if isinstance(data, dict) else None
+    if not isinstance(services, dict):
+        raise model.TemporaryError(f"{reply.place} answered 200 without data.services")
+    # The path takes a reservation's id and the reply is keyed by service: one entry is the answer.
+    entry = services.get(service)
+    if entry is None and len(services) == 1:
+        key, entry = next(iter(services.items()))
+        log.info("vyvx_key_differs", asked=service, answered=text.clean(key))
+    if not isinstance(entry, dict):
+        raise model.TemporaryError(f"{reply.place} answered 200 without service {service}")
+    return entry
+
+
+def _ends(side: str, places: object) -> dict[str, str]:
+    found = _dicts(places)
+    keys = {side: "name", f"{side}_city": "city", f"{side}_abbr": "abbr"}
+    keys[f"{side}_country"] = "country"
+    return {label: _joined(place.get(key) for place in found) for label, key in keys.items()}
+
+
+def _joined(values: Any) -> str:
+    words = [text.clean(text.written(value)) for value in values]
+    return text.clean(", ".join(dict.fromkeys(word for word in words if word)))
+
+
+def _notes(notes: object) -> tuple[str, ...]:
+    dated = []
+    for note in _dicts(notes):
+        message = text.clean(text.written(note.get("message")), 1_000)
+        if message:
+            at = exchange.read(note.get("date"))
+            dated.append((at or _FIRST, f"{at:%Y-%m-%d %H:%M} UTC: {message}" if at else message))
+    dated.sort(key=lambda pair: pair[0], reverse=True)
+    return tuple(text for _, text in dated[:MOST_NOTES])
+
+
+def _booking(reservation: dict[str, Any], service: str) -> model.Booking:
+    schedule = reservation.get("schedule")
+    times = schedule if isinstance(schedule, dict) else {}
+    return model.Booking(
+        id=text.clean(text.written(reservation.get("id"))) or service,
+        scheduled=_window(times.get("scheduled")),
+        reserved=_window(times.get("reserved")),
+        actual=_window(times.get("actual")),
+        activated=tuple(_window(window) for window in _dicts(times.get("activated"))),
+        terminal=times.get("terminal") in (True, "true"),
+    )
+
+
+def _window(value: object) -> model.Window:
+    if not isinstance(value, dict):
+        return model.Window()
+    return model.Window(
+        start=exchange.read(value.get("start")), end=exchange.read(value.get("end"))
+    )
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

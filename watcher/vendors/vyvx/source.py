@@ -1,0 +1,84 @@
+"""Vyvx reservations as subjects: fields `state` and `ingress_state`, labels from the details."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import structlog
+
+from watcher import model, text
+from watcher.vendors.vyvx.client import Service, Statuses, VyvxClient
+
+STATES = frozenset({"online", "impaired", "degraded", "offline", model.UNKNOWN})
+MOST_ODD_WORDS = 100  # remembered, so that each is logged once
+
+log = structlog.get_logger()
+
+
+class VyvxSource:
+    """One feed of reservations. Raises what its client raises.
+
+    Readings are the vendor's structs, and equal `fields` mappings are one object: 100,000
+    services have at most 25 pairs of states.
+    """
+
+    def __init__(self, name: str, client: VyvxClient) -> None:
+        self.name = name
+        self._client = client
+        self._fields: dict[tuple[str, str], Mapping[str, model.Scalar]] = {}
+        self._odd_words: set[str] = set()
+
+    async def poll(self) -> model.Snapshot:
+        """Ask for the status of all active reservations."""
+        return self.snapshot(await self._client.statuses())
+
+    def snapshot(self, statuses: Statuses) -> model.Snapshot:
+        """Make a snapshot of a status reply, without touching each service."""
+
+        def translate(service: str, reading: object) -> model.Observed:
+            if not isinstance(reading, Service):
+                raise TypeError(f"{reading!r} is no reading of Vyvx")
+            return model.Observed(
+                key=f"{self.name}/{service}",
+                fields=self._shared_fields(reading),
+                vendor_time=statuses.time,
+            )
+
+        return model.Snapshot(
+            readings=statuses.services,
+            translate=translate,
+            unreadable=statuses.unreadable,
+            vendor_time=statuses.time,
+        )
+
+    def resume(self, known: Iterable[model.Subject]) -> None:
+        """Do nothing: each poll tells everything."""
+
+    async def details(self, subject: str) -> model.Details:
+        """Ask for one reservation's name, route, notes and bookings."""
+        return await self._client.details(subject.partition("/")[2])
+
+    async def history(
+        self, subject: str, start: datetime, end: datetime
+    ) -> tuple[model.Alarm, ...]:
+        """Ask for the alarms that Lumen recorded of one reservation."""
+        return await self._client.history(subject.partition("/")[2], start, end)
+
+    def _shared_fields(self, reading: Service) -> Mapping[str, model.Scalar]:
+        state, ingress = self._known(reading.state), self._known(reading.ingress_state)
+        fields = self._fields.get((state, ingress))
+        if fields is None:
+            fields = {"state": state, "ingress_state": ingress}
+            self._fields[state, ingress] = fields
+        return fields
+
+    def _known(self, word: str | None) -> str:
+        state = (word or model.UNKNOWN).strip().casefold()
+        if state in STATES:
+            return state
+        odd = text.clean(state, 60)
+        if odd not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
+            self._odd_words.add(odd)
+            log.warning("unknown state", source=self.name, state=odd, read_as=model.UNKNOWN)
+        return model.UNKNOWN
