@@ -28,7 +28,7 @@ def test_every_mark_has_a_row_and_no_row_is_there_twice():
 
 def endpoints() -> set[str]:
     """Collect what the clients' docstrings say that they ask, without the query."""
-    files = (vendor_table.REPO / "watcher" / "vendors").glob("*.py")
+    files = (vendor_table.REPO / "watcher" / "vendors").rglob("*.py")
     return {
         endpoint
         for file in files

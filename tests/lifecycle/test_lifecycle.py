@@ -36,7 +36,7 @@ def test_a_poller_that_hangs_is_named():
 
 async def test_the_watchdog_is_fed_only_while_nothing_is_stuck(monkeypatch):
     sent: list[str] = []
-    monkeypatch.setattr(lifecycle.systemd, "alive", sent.append)
+    monkeypatch.setattr(lifecycle, "alive", sent.append)
     for now, expected in ((10, ["fine"]), (99, [])):
         sent.clear()
         feeding = asyncio.create_task(pulse(now).feed(lambda: "fine"))

@@ -165,7 +165,8 @@ async def test_the_worker_sees_no_environment(make_pdf, monkeypatch):
 )
 def test_the_worker_gives_up_files_sockets_and_memory(act):
     code = (
-        "import socket\nfrom watcher.response import preview\npreview.confine()\n"
+        "import socket\nfrom watcher.vendors.diagnostics import preview_worker as worker\n"
+        "worker.confine()\n"
         f"try:\n    {act}\nexcept (OSError, MemoryError):\n    raise SystemExit(7)\n"
     )
     ended = subprocess.run(worker(code), check=False, stderr=subprocess.PIPE)

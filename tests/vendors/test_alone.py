@@ -12,8 +12,7 @@ import pytest
 
 from watcher import simulator
 from watcher.vendors import settings
-from watcher.vendors.http import api as alone
-from watcher.vendors.http import api as http
+from watcher.vendors.http.api import Api, open_account
 
 WORLD = """
 world:
@@ -24,6 +23,14 @@ world:
   preorder: {addresses: {"1 Main St, Denver, CO 80202": {offers: [{name: Fiber 940}]}}}
 """
 EXAMPLE = re.compile(r"^Alone.*?:\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+MODULES = {
+    "vyvx": "vyvx.client",
+    "evpl": "evpl.client",
+    "internet_on_demand": "internet_on_demand.client",
+    "naas": "internet_on_demand.naas",
+    "diagnostics": "diagnostics.client",
+    "preorder": "preorder.client",
+}
 SAID = {
     "vyvx": "Cup final offline online",
     "evpl": "LD1 UTILIZATION {datetime",
@@ -67,20 +74,20 @@ def on(sim, example: str, client: str) -> str:
 @pytest.mark.covers("http/alone")
 @pytest.mark.parametrize("client", SAID)
 async def test_a_client_is_used_alone_as_its_file_says(sim, client):
-    module = importlib.import_module(f"watcher.vendors.{client}")
+    module = importlib.import_module(f"watcher.vendors.{MODULES[client]}")
     found = EXAMPLE.search(f"{module.__doc__}\n")
     assert found is not None
     code = on(sim, textwrap.dedent(found[1]), client)
     said: list[str] = []
     names = {
+        **vars(module),
+        "Api": Api,
         "UTC": UTC,
-        "alone": alone,
         "datetime": datetime,
-        "http": http,
+        "open_account": open_account,
         "print": lambda *words: said.append(" ".join(map(str, words))),
         "settings": settings,
         "timedelta": timedelta,
-        client: module,
     }
     exec(f"async def main():\n{textwrap.indent(code, '    ')}", names)  # noqa: S102  # our own text
     await names["main"]()
@@ -90,7 +97,7 @@ async def test_a_client_is_used_alone_as_its_file_says(sim, client):
 @pytest.mark.covers("http/alone")
 @pytest.mark.parametrize("client", SAID)
 def test_a_client_says_where_its_contract_is_from_and_what_its_verbs_raise(client):
-    module = importlib.import_module(f"watcher.vendors.{client}")
+    module = importlib.import_module(f"watcher.vendors.{MODULES[client]}")
     words = pydoc.render_doc(module, renderer=pydoc.plaintext)  # what help() shows
     assert "Source:" in words
     assert re.search(r"`(GET|POST) /|`POST pxQualify", words)

@@ -11,8 +11,8 @@ Alone:
         client_id="ID",
         client_secret="SECRET",
     )
-    async with alone.account(keys) as account:
-        client = diagnostics.Client(
+    async with open_account(keys) as account:
+        client = DiagnosticsClient(
             account, "https://api.lumen.com", timeout=timedelta(seconds=120)
         )
         answer = await client.detail("SVC1")

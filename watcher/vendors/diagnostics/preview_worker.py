@@ -1,4 +1,4 @@
-"""The worker process that draws a PDF's first page: `python -m watcher.response.preview`.
+"""The worker process that draws a PDF's first page: `python -m watcher.vendors.diagnostics.preview_worker`.
 
 Law: PDFium is C++ on hostile input and not thread-safe, so it runs here alone, once, in a process
 that may use little memory and time and open neither file nor socket. It reads the PDF on stdin and

@@ -11,10 +11,10 @@ Alone:
         client_id="ID",
         client_secret="SECRET",
     )
-    async with alone.account(keys) as account:
+    async with open_account(keys) as account:
         url = "https://api.orange.com/api-monitoring-live/v1"
-        client = evpl.Client(
-            http.Api(account, url, timeout=timedelta(seconds=30)),
+        client = EvplClient(
+            Api(account, url, timeout=timedelta(seconds=30)),
             operator_code="OPERATOR",
             application_id="APPLICATION",
             granularity=timedelta(seconds=300),

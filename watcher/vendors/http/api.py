@@ -2,9 +2,9 @@
 
 Wiring, once for each process and each account:
 
-    session = wire.open_session()
-    account = http.Account(name, settings.accounts[name], session, clock, meter)
-    api = http.Api(account, base_url, timeout=timedelta(seconds=30))
+    session = exchange.open_session()
+    account = Account(name, settings.accounts[name], session, clock, meter)
+    api = Api(account, base_url, timeout=timedelta(seconds=30))
 
 Law: only a GET is repeated, and little. Whatever goes wrong comes out as TemporaryError or
 PermanentError, without any secret.

@@ -14,9 +14,9 @@ Alone:
         client_id="ID",
         client_secret="SECRET",
     )
-    async with alone.account(keys) as account:
-        api = http.Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
-        for one in (await internet_on_demand.Connections(api, unit="Mbps").all()).connections:
+    async with open_account(keys) as account:
+        api = Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
+        for one in (await ConnectionsClient(api, unit="Mbps").all()).connections:
             print(one.id, one.status, one.bandwidth_mbps)
 """
 

@@ -11,7 +11,7 @@ Alone:
         client_id="ID",
         client_secret="SECRET",
     )
-    async with alone.account(keys) as account:
+    async with open_account(keys) as account:
         px = settings.Preorder(
             url="https://api.lumen.com/pxQualify",
             sales_code="SALES",
@@ -19,8 +19,8 @@ Alone:
             market_segment="SMB",
             partner_id="PARTNER",
         )
-        address = preorder.read_address("1 Main St, Denver, CO 80202")
-        found = await preorder.Client(account, px).qualify(address)
+        address = read_address("1 Main St, Denver, CO 80202")
+        found = await PreorderClient(account, px).qualify(address)
         print(found.outcome, [offer.name for offer in found.offers])
 """
 

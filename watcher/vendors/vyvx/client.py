@@ -5,9 +5,9 @@ names the wrong path; what is read here is strict JSON with the fields that the 
 
 Alone:
 
-    async with alone.account(settings.MpaAccount(kind="mpa", key_id="K", secret="S")) as account:
-        api = http.Api(account, "https://ws.lumen.com/vyvx/v1.0", timeout=timedelta(seconds=30))
-        client = vyvx.Client(api)
+    async with open_account(settings.MpaAccount(kind="mpa", key_id="K", secret="S")) as account:
+        api = Api(account, "https://ws.lumen.com/vyvx/v1.0", timeout=timedelta(seconds=30))
+        client = VyvxClient(api)
         for reservation, service in (await client.statuses()).services.items():
             details = await client.details(reservation)
             print(details.labels["name"], service.state, service.ingress_state)
