@@ -20,8 +20,9 @@ import msgspec
 from aiohttp import test_utils
 
 from tests.golden.recorder import Recorder, Sent
-from watcher import adapters, engine, model, ports, settings, simulator
-from watcher.delivery.receipts import Telling
+from watcher import engine, model, ports, settings, simulator
+from watcher.daemon import factories
+from watcher.delivery.worker import Telling
 from watcher.store import codec, store
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +99,7 @@ async def staged(config: Path) -> AsyncIterator[Stage]:
         yield Stage(
             home=config.parent,
             settings=loaded,
-            rules=adapters.read_rules(loaded),
+            rules=factories.read_rules(loaded),
             database=database,
             clock=clock,
             session=session,
@@ -189,8 +190,8 @@ async def transcribe(night: str, home: Path) -> Transcript:
 
 @contextlib.asynccontextmanager
 async def _receivers(stage: Stage) -> AsyncIterator[dict[str, ports.Receiver]]:
-    hub = adapters.build_broker(stage.settings, stage.clock)
-    receivers = adapters.build_receivers(
+    hub = factories.build_broker(stage.settings, stage.clock)
+    receivers = factories.build_receivers(
         stage.settings, session=stage.session, clock=stage.clock, hub=hub, shelf=stage.database
     )
     for name, receiver in receivers.items():

@@ -1,4 +1,4 @@
-"""The worker process that draws a PDF's first page: `python -m watcher.vendors.diagnostics.preview_worker`.
+"""The worker process that draws the first page of a PDF, in a sandbox of its own.
 
 Law: PDFium is C++ on hostile input and not thread-safe, so it runs here alone, once, in a process
 that may use little memory and time and open neither file nor socket. It reads the PDF on stdin and
