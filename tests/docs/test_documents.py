@@ -69,19 +69,3 @@ def test_every_link_inside_the_repository_leads_somewhere(document):
 )
 def test_every_file_opens_with_what_it_is_for(source):
     assert re.match(r'(#!.*\n)?r?"""\S', source.read_text()), source
-
-
-def test_the_architecture_names_every_room_and_no_other():
-    page = (ROOT / "docs" / "discussions" / "architecture.md").read_text()
-    table = page[page.index("| rooms |") : page.index("## Lifecycle")]
-    named = {
-        room
-        for row in re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)
-        for room in re.findall(r"`(\w+)`", row)
-    }
-    there = {
-        path.stem
-        for path in (ROOT / "watcher").iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").exists()
-    } - {"__init__", "__main__"}
-    assert named == there
