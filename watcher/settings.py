@@ -158,18 +158,18 @@ def load(path: Path) -> Settings:
     text, table = _read_table(path)
     faults = tuple(_unknown_variables(os.environ))
     if faults:
-        raise model.FaultyConfigError(faults)
+        raise model.InvalidConfigError(faults)
     try:
         settings = Settings(
             **table,
             _secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"),
         )
     except ValidationError as error:
-        raise model.FaultyConfigError(tuple(_faults(path, text, error))) from None
+        raise model.InvalidConfigError(tuple(_faults(path, text, error))) from None
     except SettingsError as error:
-        raise model.FaultyConfigError((f"environment: {error}",)) from None
+        raise model.InvalidConfigError((f"environment: {error}",)) from None
     except UnicodeDecodeError:
-        raise model.FaultyConfigError(
+        raise model.InvalidConfigError(
             ("credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text",)
         ) from None
     return _resolved(settings, path.resolve().parent)
@@ -180,15 +180,15 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
         return text, tomllib.loads(text)
     except FileNotFoundError:
-        raise model.FaultyConfigError(
+        raise model.InvalidConfigError(
             (f"{path}: there is no such file; copy config.example.toml to begin",)
         ) from None
     except OSError as error:
-        raise model.FaultyConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
+        raise model.InvalidConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
-        raise model.FaultyConfigError((f"{path}: is not UTF-8 text",)) from None
+        raise model.InvalidConfigError((f"{path}: is not UTF-8 text",)) from None
     except tomllib.TOMLDecodeError as error:
-        raise model.FaultyConfigError((f"{path}: is no valid TOML: {error}",)) from None
+        raise model.InvalidConfigError((f"{path}: is no valid TOML: {error}",)) from None
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from watcher.vendors import settings
 
 def test_who_names_no_account_shares_none():
     keys = settings.MpaAccount(kind="mpa", key_id="k", secret="s")
-    accounts = factories.Accounts(
+    accounts = factories.VendorAccounts(
         SimpleNamespace(accounts={"vyvx": keys}),
         session=None,
         clock=SystemClock(),

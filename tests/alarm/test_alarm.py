@@ -22,7 +22,7 @@ class Channel:
         self.said.append(text)
 
 
-async def end_with(error: Exception, siren: database_alarm.Alarm) -> None:
+async def end_with(error: Exception, siren: database_alarm.DatabaseAlarm) -> None:
     with pytest.raises(type(error)):
         async with AsyncExitStack() as stack:
             stack.push_async_exit(siren)
@@ -41,8 +41,8 @@ async def unknown() -> bool:
     raise model.TemporaryError("the database does not answer")
 
 
-def made(tmp_path, *channels: Channel, relieved=nobody_else) -> database_alarm.Alarm:
-    return database_alarm.Alarm(
+def made(tmp_path, *channels: Channel, relieved=nobody_else) -> database_alarm.DatabaseAlarm:
+    return database_alarm.DatabaseAlarm(
         instance="ops1", channels=channels, mark=tmp_path / "database-failed", relieved=relieved
     )
 

@@ -22,7 +22,7 @@ def receipts() -> None:
     async def save_receipt(self, receipt, token):
         pass
 
-    outbox.Accounts.save_receipt = save_receipt
+    outbox.Outbox.save_receipt = save_receipt
 
 
 def lookup() -> None:
@@ -31,7 +31,7 @@ def lookup() -> None:
     async def settle_intent(self):
         pass
 
-    session.Visit.settle_intent = settle_intent
+    session.SlackSession.settle_intent = settle_intent
 
 
 def fencing() -> None:
@@ -50,7 +50,7 @@ def fencing() -> None:
         pass
 
     leadership.check = check
-    leadership.Leases.stay = stay
+    leadership.Leadership.stay = stay
     postgresql.Postgresql.cut_off = cut_off
 
 

@@ -46,10 +46,12 @@ class Shelf:
     async def incidents(self, *, statuses=None, limit=100):
         return [one for one in self.kept.values() if statuses is None or one.status in statuses]
 
-    async def dossier(self, incident):
+    async def incident_view(self, incident):
         if incident not in self.kept:
             return None
-        return model.Dossier(incident=self.kept[incident], alerts=(), alert_counts={}, timeline=())
+        return model.IncidentView(
+            incident=self.kept[incident], alerts=(), alert_counts={}, timeline=()
+        )
 
     async def receipts(self, incident):
         return [
@@ -107,9 +109,9 @@ async def socket(shelf, tmp_path):
         return {"instance": "ops1"}
 
     async def reload():
-        raise model.FaultyConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
+        raise model.InvalidConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
 
-    door = control_socket.Control(
+    door = control_socket.ControlSocket(
         library=shelf,
         desk=CommandService(
             library=shelf,
@@ -280,7 +282,7 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
     async def nothing():
         return {}
 
-    door = control_socket.Control(
+    door = control_socket.ControlSocket(
         library=shelf,
         desk=CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock()),
         clock=SystemClock(),

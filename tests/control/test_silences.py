@@ -58,7 +58,7 @@ async def watcher(tmp_path):
         stepping = asyncio.create_task(
             step_for_ever(opened, await opened.lead("ops1"), engine.restore(rules))
         )
-        door = control_socket.Control(
+        door = control_socket.ControlSocket(
             library=opened,
             desk=CommandService(library=opened, inbox=opened, ingest=Wakeup(), clock=SystemClock()),
             clock=SystemClock(),

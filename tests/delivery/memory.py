@@ -73,9 +73,9 @@ class MemoryAccounts:
     def is_settled(self) -> bool:
         return not any(self.lags(row.receipt) or row.lease_until for row in self.rows.values())
 
-    async def owed(
+    async def claim(
         self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
-    ) -> list[ports.Debt]:
+    ) -> list[ports.PendingDelivery]:
         await asyncio.sleep(0)
         self.asked += 1
         free = [
@@ -87,17 +87,17 @@ class MemoryAccounts:
             and (row.lease_until is None or row.lease_until <= now)
         ]
         free.sort(key=lambda row: row.due)
-        debts = []
+        pending = []
         for row in free[:limit]:
             self._tokens += 1
             row.token, row.lease_until = self._tokens, now + lease
-            debts.append(ports.Debt(receipt=row.receipt, token=row.token))
-        return debts
+            pending.append(ports.PendingDelivery(receipt=row.receipt, token=row.token))
+        return pending
 
-    async def dossier(self, incident: str) -> model.Dossier | None:
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
         if incident not in self.incidents:
             return None
-        return model.Dossier(
+        return model.IncidentView(
             incident=self.incidents[incident],
             alerts=(),
             alert_counts={},
@@ -117,13 +117,13 @@ class MemoryAccounts:
         waits = receipt.failures > 0 and again_at is not None
         row.due = BEGIN if self.lags(receipt) and not waits else again_at or receipt.due
 
-    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         return ()
 
     async def series(self, subject, metric, start, end) -> tuple[model.Sample, ...]:
         return ()
 
-    async def paper(self, run: str) -> ports.Paper | None:
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
         return None
 
     def _claimed(self, receipt: model.Receipt, token: int) -> Row:
@@ -147,21 +147,21 @@ class Diary:
     seconds: float = 0.0
     tellings: int = 0
 
-    async def tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, session: ports.DeliverySession
     ) -> model.Receipt:
         self.tellings += 1
-        for entry in dossier.timeline:
+        for entry in view.timeline:
             if entry.number <= receipt.told_through:
                 continue
             act = (entry.incident, entry.number)
             if receipt.intent != str(entry.number) or act not in self.told:
                 receipt = replace(receipt, intent=str(entry.number))
-                await telling.save(receipt)
+                await session.save(receipt)
                 await self._act(act)
             receipt = replace(receipt, told_through=entry.number, intent="")
-            await telling.save(receipt)
-        return replace(receipt, parent_version=dossier.incident.version)
+            await session.save(receipt)
+        return replace(receipt, parent_version=view.incident.version)
 
     async def _act(self, act: tuple[str, int]) -> None:
         fault = self.faults()

@@ -190,14 +190,14 @@ def test_one_poisoned_incident_holds_up_no_other(fault):
     async def play():
         stage = Stage("noc")
         diary = stage.diaries["noc"]
-        tell = diary.tell
+        tell = diary.deliver
 
-        async def poisoned(dossier, receipt, telling):
-            if dossier.incident.id == "poison":
+        async def poisoned(view, receipt, session):
+            if view.incident.id == "poison":
                 raise fault
-            return await tell(dossier, receipt, telling)
+            return await tell(view, receipt, session)
 
-        diary.tell = poisoned
+        diary.deliver = poisoned
         stage.accounts.happen("poison")
         for incident in "bcd":
             stage.accounts.happen(incident)
@@ -212,15 +212,15 @@ def test_a_receiver_is_called_again_when_its_receipt_is_due():
     async def play():
         stage = Stage("mqtt")
         diary = stage.diaries["mqtt"]
-        tell = diary.tell
+        tell = diary.deliver
         at = []
 
-        async def with_due(dossier, receipt, telling):
+        async def with_due(view, receipt, session):
             at.append(stage.clock.monotonic())
-            receipt = await tell(dossier, receipt, telling)
+            receipt = await tell(view, receipt, session)
             return replace(receipt, due=BEGIN + timedelta(hours=1) if len(at) == 1 else None)
 
-        diary.tell = with_due
+        diary.deliver = with_due
         stage.accounts.happen("a")
         async with stage.playing():
             await asyncio.sleep(3_700)
@@ -255,21 +255,21 @@ def test_what_sigterm_leaves_of_a_telling_is_brought_after_the_start():
     """Nothing of the incident lags when its last file is missing: the receiver alone knows."""
     brought = []
 
-    async def tell(dossier, receipt, telling):
-        told = dossier.incident
+    async def deliver(view, receipt, session):
+        told = view.incident
         receipt = replace(receipt, parent_version=told.version, told_through=told.entries)
         for file in ("report", "picture"):
             if file not in receipt.files:
-                await telling.save(replace(receipt, intent=file))
+                await session.save(replace(receipt, intent=file))
                 await asyncio.sleep(3)
                 brought.append(file)
                 receipt = replace(receipt, files={**receipt.files, file: "done"})
-                await telling.save(receipt)
+                await session.save(receipt)
         return receipt
 
     async def play():
         stage = Stage("noc")
-        stage.diaries["noc"].tell = tell
+        stage.diaries["noc"].deliver = deliver
         stage.accounts.happen("a")
         async with stage.playing():
             await asyncio.sleep(1)
@@ -287,13 +287,13 @@ def test_sigterm_before_an_act_begins_none():
     async def play():
         stage = Stage("noc")
         diary = stage.diaries["noc"]
-        tell = diary.tell
+        tell = diary.deliver
 
-        async def after_a_look(dossier, receipt, telling):
+        async def after_a_look(view, receipt, session):
             await asyncio.sleep(3)
-            return await tell(dossier, receipt, telling)
+            return await tell(view, receipt, session)
 
-        diary.tell = after_a_look
+        diary.deliver = after_a_look
         stage.accounts.happen("a")
         async with stage.playing():
             await asyncio.sleep(1)
@@ -336,10 +336,10 @@ def test_a_store_that_fails_ends_the_loop():
     async def play():
         stage = Stage("noc")
 
-        async def owed(**_):
+        async def claim(**_):
             raise model.TemporaryError("the disk is full")
 
-        stage.accounts.owed = owed
+        stage.accounts.claim = claim
         with pytest.raises(ExceptionGroup) as caught:
             await stage.delivery.run()
         assert caught.group_contains(model.TemporaryError, match="disk is full")

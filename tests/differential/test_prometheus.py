@@ -70,7 +70,7 @@ def rules(condition):
 
 def play(group, ruleset):
     """Play a group of series, one for each case, here."""
-    drive = engine.Drive(engine.restore(ruleset), now=START)
+    drive = engine.Runner(engine.restore(ruleset), now=START)
     ended = set()
     for step in range(STEPS):
         at = START + timedelta(seconds=step * STEP)

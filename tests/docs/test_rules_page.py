@@ -80,7 +80,7 @@ def keys():
         test_schema.Incident,
         test_schema.Details,
         test_schema.Booking,
-        test_schema.Alarm,
+        test_schema.AlarmEntry,
         test_schema.Act,
     ):
         for name, info in shape.model_fields.items():

@@ -52,7 +52,7 @@ def rules():
     )
 
 
-NYC = engine.Extra(labels={"site": "NYC"})
+NYC = engine.InventoryEntry(labels={"site": "NYC"})
 
 
 @dataclass(frozen=True)

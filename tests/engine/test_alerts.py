@@ -182,16 +182,16 @@ def _fails(context):
 def test_a_failing_where_counts_as_true_and_is_flagged_once():
     w = world(rule(where=_fails))
     effects = w.poll(a="offline")
-    flagged = model.Misfired(rule="down", subject="vyvx/a", error="no such overload")
-    assert of_kind(effects, model.Misfired) == [flagged]
+    flagged = model.ExpressionFailed(rule="down", subject="vyvx/a", error="no such overload")
+    assert of_kind(effects, model.ExpressionFailed) == [flagged]
     assert w.alert() == "firing"
-    assert of_kind(w.poll(seconds(10), a="degraded"), model.Misfired) == []
+    assert of_kind(w.poll(seconds(10), a="degraded"), model.ExpressionFailed) == []
 
 
 def test_a_failing_expression_counts_as_false():
     w = world(rule(condition=engine.Expression(holds=_fails)))
     effects = w.poll(a="offline")
-    assert len(of_kind(effects, model.Misfired)) == 1
+    assert len(of_kind(effects, model.ExpressionFailed)) == 1
     assert w.alert() is None
 
 
@@ -212,7 +212,7 @@ def test_a_title_that_fails_does_not_hold_the_incident_back():
     w = world(rule(title=_fails))
     effects = w.poll(a="offline")
     assert w.incident.title == "a: down"
-    assert len(of_kind(effects, model.Misfired)) == 1
+    assert len(of_kind(effects, model.ExpressionFailed)) == 1
 
 
 def test_equal_content_gives_equal_ids():

@@ -6,7 +6,7 @@ from tests.engine.worlds import Book, of_kind, rule, seconds, world
 from watcher import engine, model
 
 HERE = "1 Main St, Denver, CO 80202"
-PLACED = Book(vyvx_a=engine.Extra(address=HERE))
+PLACED = Book(vyvx_a=engine.InventoryEntry(address=HERE))
 
 
 def told(w):
@@ -54,7 +54,7 @@ def test_the_answer_is_on_the_timeline_and_calls_nobody(offers, why, text):
 def test_details_that_are_late_may_bring_the_address():
     class ByPurchase(Book):
         def extra(self, key, labels):
-            return engine.Extra(address=HERE if labels.get("po_number") else "")
+            return engine.InventoryEntry(address=HERE if labels.get("po_number") else "")
 
     w = world(rule(alternatives=True), detailed=True, inventory=ByPurchase())
     w.poll(a="offline")

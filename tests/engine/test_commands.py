@@ -8,7 +8,7 @@ import pytest
 from tests.engine.worlds import Book, minutes, of_kind, rule, ruleset, seconds, world
 from watcher import engine, model
 
-S1 = Book(vyvx_a=engine.Extra(service_ids=("S1",)))
+S1 = Book(vyvx_a=engine.InventoryEntry(service_ids=("S1",)))
 
 
 def offline(*rules, **keys):
@@ -193,7 +193,7 @@ def test_the_side_at_fault_decides_whom_to_call():
         model.Contact(domain="lumen", text="NOC"),
         model.Contact(domain="source", text="truck 4"),
     )
-    w = world(rule(), inventory=Book(vyvx_a=engine.Extra(contacts=contacts)))
+    w = world(rule(), inventory=Book(vyvx_a=engine.InventoryEntry(contacts=contacts)))
     w.poll(a={"state": "offline", "ingress_state": "online"})
     assert w.incident.fault_domain is model.FaultDomain.LUMEN
     assert w.incident.contacts == contacts[:1]

@@ -101,7 +101,7 @@ def test_details_read_before_for_is_over_do_not_shorten_it():
 
 
 def test_the_services_of_the_inventory_are_diagnosed_once():
-    book = Book(vyvx_a=engine.Extra(service_ids=("S1", "S2", "S3", "S4")))
+    book = Book(vyvx_a=engine.InventoryEntry(service_ids=("S1", "S2", "S3", "S4")))
     w = world(rule(diagnose=True), inventory=book)
     effects = w.poll(a="offline")
     wanted = of_kind(effects, model.DiagnosisNeeded)

@@ -52,7 +52,7 @@ class Live(World):
             changed = [
                 effect
                 for effect in effects
-                if not isinstance(effect, model.PollNeeded | model.Misfired)
+                if not isinstance(effect, model.PollNeeded | model.ExpressionFailed)
                 and not _same(health, effect)
             ]
             health.update((each.source, each) for each in of_kind(effects, model.SourceHealth))
@@ -80,7 +80,7 @@ def live(history, restarts=(), kind=Live):
 
 
 def drive(rules, events, until):
-    driven = engine.Drive(engine.restore(rules), now=START)
+    driven = engine.Runner(engine.restore(rules), now=START)
     steps = []
     for at, event in events:
         again = driven.restart(rules, at) if event is RESTART else driven.take(event, at)
@@ -112,7 +112,7 @@ def test_what_the_journal_keeps_repeats_every_timeline(history, restarts):
 
 def test_a_deadline_at_an_events_own_time_comes_after_it():
     rules = ruleset(rule(keep_firing_for=seconds(60)))
-    driven = engine.Drive(engine.restore(rules), now=START)
+    driven = engine.Runner(engine.restore(rules), now=START)
 
     def poll(state, at):
         seen = model.Observed(key="vyvx/a", fields={"state": state})
@@ -132,7 +132,7 @@ def test_the_worlds_answers_are_taken_in_when_they_come():
         if isinstance(effect, model.PollNeeded):
             yield at + seconds(1), model.Polled(source=effect.source, total=1)
 
-    driven = engine.Drive(engine.restore(rules), now=START, answer=answer)
+    driven = engine.Runner(engine.restore(rules), now=START, answer=answer)
     seen = model.Observed(key="vyvx/a", fields={"state": "offline"})
     list(driven.take(model.Polled(source="vyvx", seen=(seen,), total=1), START))
     steps = list(driven.wait(START + minutes(1)))
@@ -143,6 +143,6 @@ def test_the_worlds_answers_are_taken_in_when_they_come():
 
 
 def test_a_refused_command_is_a_step_without_effects():
-    driven = engine.Drive(engine.restore(ruleset()), now=START)
+    driven = engine.Runner(engine.restore(ruleset()), now=START)
     (step,) = driven.take(model.Acknowledged(incident="w-nobody", by="ana"), START)
     assert (step.effects, "no incident" in step.refusal) == ((), True)

@@ -9,7 +9,7 @@ NOC = ("noc", "mqtt")
 
 
 def at(site):
-    return engine.Extra(labels={"site": site})
+    return engine.InventoryEntry(labels={"site": site})
 
 
 def sites(*rules, **keys):
@@ -151,8 +151,8 @@ def test_after_a_start_nobody_is_called_before_the_source_was_seen():
 
 def test_diagnostics_keep_within_the_budget_of_a_group():
     book = Book(
-        vyvx_a=engine.Extra(labels={"site": "NYC"}, service_ids=("S1", "S2")),
-        vyvx_b=engine.Extra(labels={"site": "NYC"}, service_ids=("S3", "S4")),
+        vyvx_a=engine.InventoryEntry(labels={"site": "NYC"}, service_ids=("S1", "S2")),
+        vyvx_b=engine.InventoryEntry(labels={"site": "NYC"}, service_ids=("S3", "S4")),
     )
     w = world(rule(group_by=("site",), diagnose=True), inventory=book)
     effects = w.poll(a="offline", b="offline")

@@ -89,7 +89,7 @@ def read(*bookings, subject="vyvx/a"):
 
 
 def booked(*bookings, **keys):
-    w = world(rule(**keys), detailed=True, inventory=Book(vyvx_a=engine.Extra()))
+    w = world(rule(**keys), detailed=True, inventory=Book(vyvx_a=engine.InventoryEntry()))
     w.poll(a="online")
     w.step(read(*bookings), seconds(1))
     return w
@@ -97,7 +97,7 @@ def booked(*bookings, **keys):
 
 @pytest.mark.covers("vyvx/details-when")
 def test_a_subject_of_the_inventory_is_detailed_at_first_sight():
-    w = world(rule(), detailed=True, inventory=Book(vyvx_a=engine.Extra()))
+    w = world(rule(), detailed=True, inventory=Book(vyvx_a=engine.InventoryEntry()))
     effects = w.poll(a="online", b="online")
     assert of_kind(effects, model.DetailsNeeded) == [model.DetailsNeeded(subject="vyvx/a")]
 

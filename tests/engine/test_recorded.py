@@ -19,7 +19,7 @@ def watched(*rules, **keys):
 
 def alarm(start, end=None, state="offline", message="TS Loss"):
     until = None if end is None else START + seconds(end)
-    return model.Alarm(state=state, message=message, start=START + seconds(start), end=until)
+    return model.AlarmRecord(state=state, message=message, start=START + seconds(start), end=until)
 
 
 def read(w, *alarms, at=LATER, subject="vyvx/a"):
@@ -95,7 +95,7 @@ def test_an_outage_shorter_than_for_is_no_fact():
 
 @pytest.mark.covers("vyvx/history-overlaps")
 @pytest.mark.parametrize("turn", [1, -1])
-def test_overlapping_unordered_and_touching_alarms_are_one_outage(turn):
+def test_overlapping_unordered_and_touching_alarms_are_one_outage(ctx):
     w = watched(rule(hold=seconds(60)))
     alarms = [
         alarm(70, 100, state="degraded"),
@@ -104,7 +104,7 @@ def test_overlapping_unordered_and_touching_alarms_are_one_outage(turn):
         alarm(120, 150, state="degraded"),
         alarm(300, 290),
     ]
-    read(w, *alarms[::turn])
+    read(w, *alarms[::ctx])
     assert w.last_words == "learned late: a: offline (TS Loss), 03:01:10 UTC to 03:02:30 UTC"
     assert len(w.incidents) == 1
 

@@ -66,7 +66,7 @@ class Vendor:
 
     def record(self, need: model.HistoryNeeded, now: datetime) -> model.HistoryRead:
         alarms = [
-            model.Alarm(state=o.state, start=o.start, end=o.end if o.end <= now else None)
+            model.AlarmRecord(state=o.state, start=o.start, end=o.end if o.end <= now else None)
             for o in self.outages
             if o.start <= min(need.end, now) and o.end >= need.start
         ]
@@ -100,7 +100,7 @@ def histories(draw):
 def live_through(vendor, looks, end):
     """Give the incidents, each rule's firing stretches, and the stretches that nobody saw."""
     rules = ruleset(*RULES, detailed=True, history=minutes(EVERY))
-    drive = engine.Drive(engine.restore(rules), now=START, answer=vendor.answer)
+    drive = engine.Runner(engine.restore(rules), now=START, answer=vendor.answer)
     steps = [*drive.take(engine.Reloaded(ruleset=rules), START)]
     steps += drive.take(vendor.poll(START), START)
     at, unseen, lost, seen = START, [], None, START

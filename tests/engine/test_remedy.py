@@ -198,7 +198,9 @@ def test_where_there_is_nothing_to_raise_it_says_so(mbps, told):
 
 
 def test_the_inventory_names_the_connection_where_the_rule_does_not():
-    w = lines(replace(RAISE, connection=""), inventory=Book(vyvx_a=engine.Extra(connection=KEY)))
+    w = lines(
+        replace(RAISE, connection=""), inventory=Book(vyvx_a=engine.InventoryEntry(connection=KEY))
+    )
     connect(w)
     break_down(w)
     assert w.incident.remedy.connection == KEY
@@ -386,7 +388,7 @@ def test_a_rule_that_is_taken_away_withdraws_its_proposal(w):
 
 def bought(remedy=RAISE):
     """A world in which it is an alert to have another bandwidth than the one bought."""
-    w = lines(remedy, inventory=Book(iod_77133831778=engine.Extra(expected_mbps=500.0)))
+    w = lines(remedy, inventory=Book(iod_77133831778=engine.InventoryEntry(expected_mbps=500.0)))
     differs = engine.Expression(holds=lambda seen: seen["bandwidth_mbps"] != seen["expected_mbps"])
     rules = (*w.ruleset.rules, rule("iod-bandwidth", differs, ("iod",), hold=minutes(5)))
     w = World(replace(w.ruleset, rules=rules))

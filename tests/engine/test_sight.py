@@ -20,10 +20,10 @@ def test_a_failing_source_becomes_blind_by_itself():
     w = world()
     w.poll(a="online")
     w.fail(minutes(1))
-    assert w.state.health["vyvx"].sight is model.Sight.FAILING
+    assert w.state.health["vyvx"].sight is model.Visibility.FAILING
     w.wait_until(w.now + minutes(3))
     health = w.state.health["vyvx"]
-    assert health.sight is model.Sight.BLIND
+    assert health.sight is model.Visibility.BLIND
     assert health.failing_since == w.now - minutes(3)
 
 
@@ -31,7 +31,7 @@ def test_a_permanent_failure_blinds_at_once_and_is_called_a_config_fault():
     w = world(blind_rule())
     w.poll(a="online")
     w.fail(minutes(1), error="401: the key was revoked", permanent=True)
-    assert w.state.health["vyvx"].sight is model.Sight.BLIND
+    assert w.state.health["vyvx"].sight is model.Visibility.BLIND
     said = "vyvx cannot be seen since 03:01:00 UTC: config fault: 401: the key was revoked"
     assert w.last_words == said
 
@@ -133,4 +133,4 @@ def test_what_failed_before_a_start_is_counted_on_by_the_next_failure():
     w.fail(minutes(1))
     w.restart()
     w.fail(minutes(5))
-    assert w.state.health["vyvx"].sight is model.Sight.BLIND
+    assert w.state.health["vyvx"].sight is model.Visibility.BLIND

@@ -114,7 +114,7 @@ def test_each_source_has_its_own():
 
 
 def test_diagnostics_of_a_storm_keep_within_their_budget():
-    extras = {f"vyvx_{name}": engine.Extra(service_ids=(name,)) for name in names(30)}
+    extras = {f"vyvx_{name}": engine.InventoryEntry(service_ids=(name,)) for name in names(30)}
     w = world(rule(diagnose=True), inventory=Book(**extras))
     effects = poll(w, down=25)
     wanted = of_kind(effects, model.DiagnosisNeeded)

@@ -122,7 +122,7 @@ def test_a_silence_that_makes_no_sense_is_refused(command, words):
 
 
 def test_an_incident_is_free_while_one_of_its_alerts_is():
-    book = Book(**{f"vyvx_{name}": engine.Extra(labels={"site": "NYC"}) for name in "ab"})
+    book = Book(**{f"vyvx_{name}": engine.InventoryEntry(labels={"site": "NYC"}) for name in "ab"})
     w = quiet(rule(notify=NOC, group_by=("site",)), inventory=book)
     w.step(silence())
     w.poll(minutes(1), a="offline", b="online")
@@ -156,9 +156,9 @@ def test_maintenance_begins_and_ends_by_itself():
 
 def inhibited(**keys):
     book = Book(
-        vyvx_a=engine.Extra(labels={"site": "NYC"}),
-        vyvx_b=engine.Extra(labels={"site": "NYC"}),
-        vyvx_c=engine.Extra(labels={"site": "LON"}),
+        vyvx_a=engine.InventoryEntry(labels={"site": "NYC"}),
+        vyvx_b=engine.InventoryEntry(labels={"site": "NYC"}),
+        vyvx_c=engine.InventoryEntry(labels={"site": "LON"}),
     )
     weak = engine.Transition(field="state", to=frozenset({"impaired"}))
     return quiet(

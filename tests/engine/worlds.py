@@ -16,13 +16,13 @@ DOWN = engine.Transition(
 class Book:
     """An inventory of what is written into it."""
 
-    def __init__(self, **extras: engine.Extra) -> None:
+    def __init__(self, **extras: engine.InventoryEntry) -> None:
         self.extras = {key.replace("_", "/", 1): extra for key, extra in extras.items()}
 
-    def extra(self, key: str, labels: Mapping[str, str]) -> engine.Extra:
+    def extra(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
         if "po_number" in labels and labels["po_number"] == "4711":
-            return engine.Extra(service_ids=("SVC-PO",), labels={"customer": "acme"})
-        return self.extras.get(key, engine.Extra())
+            return engine.InventoryEntry(service_ids=("SVC-PO",), labels={"customer": "acme"})
+        return self.extras.get(key, engine.InventoryEntry())
 
     def knows(self, key: str) -> bool:
         return key in self.extras

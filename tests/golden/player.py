@@ -22,7 +22,7 @@ from aiohttp import test_utils
 from tests.golden.recorder import Recorder, Sent
 from watcher import engine, model, ports, settings, simulator
 from watcher.daemon import factories
-from watcher.delivery.worker import Telling
+from watcher.delivery.worker import DeliverySession
 from watcher.store import codec, store
 
 ROOT = Path(__file__).parents[2]
@@ -107,14 +107,14 @@ async def staged(config: Path) -> AsyncIterator[Stage]:
         )
 
 
-async def play(stage: Stage, night: str) -> AsyncIterator[engine.Step]:
+async def play(stage: Stage, night: str) -> AsyncIterator[engine.StepResult]:
     """Take every record in, and commit what came of it."""
-    drive: engine.Drive | None = None
+    drive: engine.Runner | None = None
     for at, kind, data in records(night):
         event = codec.decode_record(kind, data)
         if isinstance(event, ports.RulesRead):
             if drive is None or event.started:
-                drive = engine.Drive(await _restored(stage, at), now=at)
+                drive = engine.Runner(await _restored(stage, at), now=at)
             event = engine.Reloaded(ruleset=stage.rules, unwatched_since=event.last_success)
         assert drive is not None
         for step in drive.take(event, at):
@@ -146,7 +146,7 @@ def _recorded(event: engine.Event) -> model.Event | ports.RulesRead:
     return ports.RulesRead(version="1") if isinstance(event, engine.Reloaded) else event
 
 
-def _keep_report(stage: Stage, step: engine.Step) -> None:
+def _keep_report(stage: Stage, step: engine.StepResult) -> None:
     """Put the bytes of a report into the database, as the run that brought it did."""
     if isinstance(step.event, model.Diagnosed) and (report := step.event.diagnosis.report):
         values = (report.run, (step.at - EPOCH) // timedelta(microseconds=1), PDF, PNG, b"{}")
@@ -210,24 +210,26 @@ async def _receivers(stage: Stage) -> AsyncIterator[dict[str, ports.Receiver]]:
 async def _deliver(stage: Stage, receivers: dict[str, ports.Receiver]) -> None:
     """Bring each receiver up to date, as the delivery loop does."""
     for name, receiver in receivers.items():
-        while owed := await stage.database.owed(
+        while owed := await stage.database.claim(
             now=stage.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
         ):
-            (debt,) = owed
-            dossier = await stage.database.dossier(debt.receipt.incident)
-            assert dossier is not None
-            receipt = await receiver.tell(dossier, debt.receipt, Telling(stage.database, debt))
-            await stage.database.settle(receipt, debt.token, again_at=receipt.due)
+            (pending,) = owed
+            view = await stage.database.incident_view(pending.receipt.incident)
+            assert view is not None
+            receipt = await receiver.deliver(
+                view, pending.receipt, DeliverySession(stage.database, pending)
+            )
+            await stage.database.settle(receipt, pending.token, again_at=receipt.due)
 
 
-def _heading(step: engine.Step) -> str:
+def _heading(step: engine.StepResult) -> str:
     event = step.event
     kind = "rules" if isinstance(event, engine.Reloaded) else codec.kind_of(event)
     refused = f" refused: {step.refusal}" if step.refusal else ""
     return f"{step.at.isoformat()} {kind}{refused}{' weighs' if step.weighs else ''}"
 
 
-def _effects(step: engine.Step) -> Iterator[str]:
+def _effects(step: engine.StepResult) -> Iterator[str]:
     """Write the effects as the tables keep them; what is empty is left out."""
     for effect in step.effects:
         document = json.loads(codec.encode(effect))

@@ -33,7 +33,7 @@ class Shelf:
     jobs: dict[tuple[str, str], ports.Job] = field(default_factory=dict)
     leases: dict[tuple[str, str], datetime] = field(default_factory=dict)
     commands: dict[str, model.Command] = field(default_factory=dict)
-    papers: dict[str, ports.Paper] = field(default_factory=dict)
+    papers: dict[str, ports.ReportFiles] = field(default_factory=dict)
     budget: str = ""
     starts: list[tuple[str, timedelta, int, int]] = field(default_factory=list)
     fault: Exception | None = None
@@ -64,13 +64,13 @@ class Shelf:
         *,
         at: datetime,
         command: model.Command,
-        paper: ports.Paper | None = None,
+        report_files: ports.ReportFiles | None = None,
     ) -> bool:
         if not self._held(job):
             return False
         del self.jobs[job.kind, job.key], self.leases[job.kind, job.key]
-        if paper:
-            self.papers[paper.run] = paper
+        if report_files:
+            self.papers[report_files.run] = report_files
         return await self.submit(f"{job.kind}/{job.key}", command, at)
 
     async def postpone_job(self, job: ports.Job, *, due: datetime) -> None:
@@ -117,7 +117,9 @@ class Feed:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.answer: model.Details | Exception | None = model.Details(labels={"name": "Final"})
-        self.record: tuple[model.Alarm, ...] | Exception | None = (model.Alarm(state="offline"),)
+        self.record: tuple[model.AlarmRecord, ...] | Exception | None = (
+            model.AlarmRecord(state="offline"),
+        )
         self.reads: list[tuple[str, datetime, datetime]] = []
 
     async def poll(self) -> model.Snapshot:
@@ -133,7 +135,7 @@ class Feed:
 
     async def history(
         self, subject: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
+    ) -> tuple[model.AlarmRecord, ...]:
         self.reads.append((subject, start, end))
         if self.record is None:
             await asyncio.Event().wait()
@@ -152,7 +154,7 @@ class Triage:
         self.at_once = self.most_at_once = 0
         self.answer: Exception | None = None
 
-    async def examine(self, *, run: str, service_id: str) -> ports.Examination:
+    async def examine(self, *, run: str, service_id: str) -> ports.DiagnosticsResult:
         self.runs.append(run)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -162,13 +164,13 @@ class Triage:
             self.at_once -= 1
         if self.answer:
             raise self.answer
-        return ports.Examination(
+        return ports.DiagnosticsResult(
             status=model.DiagnosisStatus.DONE,
             disposition=f"{service_id} has lost power",
             findings=("Power: Failed",),
             actions=("Call the site",),
             report=model.Report(run=run, filename="r.pdf", size=4, sha256="00"),
-            paper=ports.Paper(run=run, pdf=b"%PDF"),
+            report_files=ports.ReportFiles(run=run, pdf=b"%PDF"),
         )
 
 

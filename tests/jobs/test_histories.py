@@ -24,7 +24,7 @@ async def test_a_record_is_read_into_the_inbox(scene):
     scene.history()
     scene.start()
     assert await answer(scene) == model.HistoryRead(
-        subject="vyvx/1", start=SINCE, end=NOW, alarms=(model.Alarm(state="offline"),)
+        subject="vyvx/1", start=SINCE, end=NOW, alarms=(model.AlarmRecord(state="offline"),)
     )
     assert scene.feed.reads == [("vyvx/1", SINCE, NOW)]
 

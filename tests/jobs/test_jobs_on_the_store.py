@@ -67,9 +67,9 @@ async def test_details_findings_and_papers_are_durable(opened, ask, begin, comma
     runs = [command.diagnosis for command in told if isinstance(command, model.Diagnosed)]
     assert [run.status for run in runs] == [RUNNING, DONE]
     assert runs[1].disposition == "SVC1 has lost power"
-    paper = await opened.paper("run-1")
-    assert paper is not None
-    assert paper.pdf == b"%PDF"
+    report_files = await opened.report_files("run-1")
+    assert report_files is not None
+    assert report_files.pdf == b"%PDF"
 
 
 @pytest.mark.covers("diag/no-polling")
@@ -158,7 +158,7 @@ WANTED = model.AlternativesNeeded(incident="inc-1", address=HERE)
 async def test_an_incidents_backup_is_asked_for_once_by_its_address(
     opened, ask, begin, commands_once
 ):
-    qualifier = Qualifier(ports.Backups(offers=("Fiber 940 65.00",)))
+    qualifier = Qualifier(ports.BackupOptions(offers=("Fiber 940 65.00",)))
     await ask(WANTED, WANTED)
     begin(qualifier=qualifier)
     told = model.AlternativesRead(incident="inc-1", address=HERE, offers=("Fiber 940 65.00",))
@@ -173,7 +173,7 @@ async def test_an_incidents_backup_is_asked_for_once_by_its_address(
         (None, "there is no [preorder] section in the config"),
         (Qualifier(model.TemporaryError("PX is down")), "PX is down"),
         (Qualifier(model.PermanentError("check sales_code of [preorder]")), "check sales_code"),
-        (Qualifier(ports.Backups(why="outside the area")), "outside the area"),
+        (Qualifier(ports.BackupOptions(why="outside the area")), "outside the area"),
     ],
 )
 async def test_why_there_is_no_backup_is_an_answer(ask, begin, commands_once, qualifier, why):

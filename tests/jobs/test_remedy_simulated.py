@@ -20,8 +20,8 @@ from watcher.store import store
 from watcher.vendors import catalog, poller, settings
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
-from watcher.vendors.internet_on_demand.source import BandwidthChanger
+from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.internet_on_demand.source import InternetOnDemandBandwidth
 
 WORLD = """
 world:
@@ -77,7 +77,7 @@ class Desk:
         self.source = catalog.build("iod", keys, account)
         self.differ = poller.Differ("iod")
         client = catalog.iod_dialect(keys, account)
-        self.orderer = BandwidthChanger(client, customer=keys.customer, per_day=per_day)
+        self.orderer = InternetOnDemandBandwidth(client, customer=keys.customer, per_day=per_day)
         plain = ruleset(rule(bandwidth=remedy, condition=DOWN))
         traits = engine.SourceTraits(
             name="iod", kind="internet_on_demand", blind_after=timedelta(minutes=3)
@@ -149,10 +149,10 @@ class Desk:
     async def story(self):
         """The remedy's entries on the timeline, as kind and text."""
         (known,) = await self.opened.incidents()
-        dossier = await self.opened.dossier(known.id)
+        view = await self.opened.incident_view(known.id)
         return [
             (entry.kind.value.removeprefix("remedy_"), entry.text)
-            for entry in dossier.timeline
+            for entry in view.timeline
             if entry.kind.value.startswith("remedy_")
         ]
 
@@ -203,7 +203,7 @@ async def account(sim, hand):
     )
     with stamina.set_testing(testing=True, attempts=1, cap=True):
         async with exchange.open_session() as session:
-            yield Account("lumen", keys, session, hand, NoMeter())
+            yield VendorAccount("lumen", keys, session, hand, NoMeter())
 
 
 @pytest.fixture

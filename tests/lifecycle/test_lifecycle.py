@@ -14,8 +14,8 @@ from watcher import model
 from watcher.daemon import lifecycle
 
 
-def pulse(now: float, *, turned: float = 0, alive_until: float = 1_000) -> lifecycle.Pulse:
-    return lifecycle.Pulse(
+def pulse(now: float, *, turned: float = 0, alive_until: float = 1_000) -> lifecycle.Watchdog:
+    return lifecycle.Watchdog(
         SimpleNamespace(monotonic=lambda: now),
         loops={"ingest": SimpleNamespace(turned_at=turned)},
         pollers={"vyvx": SimpleNamespace(alive_until=alive_until)},

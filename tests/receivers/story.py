@@ -28,7 +28,7 @@ class Story:
     begin = BEGIN
 
     def __init__(self) -> None:
-        self.roster: tuple[model.IncidentAlert, ...] = ()  # all of a storm
+        self.all_alerts: tuple[model.IncidentAlert, ...] = ()  # all of a storm
         self.alert = model.IncidentAlert(
             incident="w-7k3m",
             subject="vyvx/1234567",
@@ -83,7 +83,7 @@ class Story:
             runbook="https://wiki.example/vyvx?a=1&b=2",
         )
         self.timeline: list[model.Entry] = []
-        self.papers: dict[str, ports.Paper] = {}
+        self.papers: dict[str, ports.ReportFiles] = {}
         self.samples: list[model.Sample] = []
         self.grow(model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online", notify=True)
 
@@ -126,7 +126,7 @@ class Story:
             pages=2,
             preview=True,
         )
-        self.papers[run] = ports.Paper(run=run, pdf=pdf, preview=b"\x89PNG preview")
+        self.papers[run] = ports.ReportFiles(run=run, pdf=pdf, preview=b"\x89PNG preview")
         done = {
             "run": run,
             "incident": self.incident.id,
@@ -191,12 +191,12 @@ class Story:
             notify=True,
         )
 
-    def dossier(self, *alerts: model.IncidentAlert) -> model.Dossier:
+    def incident_view(self, *alerts: model.IncidentAlert) -> model.IncidentView:
         shown = alerts or (self.alert,)
         counts: dict[str, int] = {}
         for alert in shown:
             counts[alert.state] = counts.get(alert.state, 0) + 1
-        return model.Dossier(
+        return model.IncidentView(
             incident=self.incident,
             alerts=shown[:100],
             alert_counts=counts,
@@ -219,8 +219,8 @@ class Drawer:
         self.cut_at: int | None = None  # the number of the save that does not come back
         self.cut_before = False  # whether that save is lost with it
 
-    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
-        return self.story.roster or (self.story.alert,)
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        return self.story.all_alerts or (self.story.alert,)
 
     async def series(self, subject, metric, start, end) -> tuple[model.Sample, ...]:
         return tuple(
@@ -229,7 +229,7 @@ class Drawer:
             if (one.subject, one.metric) == (subject, metric) and start <= one.at <= end
         )
 
-    async def paper(self, run: str) -> ports.Paper | None:
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
         return self.story.papers.get(run)
 
     async def save(self, receipt: model.Receipt) -> None:
@@ -240,10 +240,10 @@ class Drawer:
         if cut:
             raise PowerCutError
 
-    async def tell(self, receiver: ports.Receiver) -> None:
+    async def deliver(self, receiver: ports.Receiver) -> None:
         """Tell as delivery does, and settle as it does."""
         try:
-            receipt = await receiver.tell(self.story.dossier(), self.receipt, self)
+            receipt = await receiver.deliver(self.story.incident_view(), self.receipt, self)
         except (model.TemporaryError, model.PermanentError) as error:
             self.receipt = replace(
                 self.receipt, failures=self.receipt.failures + 1, error=str(error)
@@ -254,5 +254,5 @@ class Drawer:
     async def incidents(self, *, statuses: Any = None, limit: int = 100) -> list[model.Incident]:
         return [one for one in [self.story.incident] if statuses is None or one.status in statuses]
 
-    async def dossier(self, incident: str) -> model.Dossier | None:
-        return self.story.dossier()
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
+        return self.story.incident_view()

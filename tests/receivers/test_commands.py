@@ -24,8 +24,8 @@ from watcher.clock import SystemClock, Wakeup
 from watcher.operations.commands import CommandService
 from watcher.receivers import settings
 from watcher.receivers.mqtt import commands, connection
-from watcher.receivers.mqtt.commands import Commands
-from watcher.receivers.mqtt.connection import Broker
+from watcher.receivers.mqtt.commands import CommandListener
+from watcher.receivers.mqtt.connection import MqttConnection
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text()
 ACK = {"incident": "w-7k3m", "by": "ada"}
@@ -39,8 +39,8 @@ class Shelf:
         self.commands: dict[str, model.Command] = {}
         self.down = False
 
-    async def dossier(self, incident):
-        return self.story.dossier() if incident == self.story.incident.id else None
+    async def incident_view(self, incident):
+        return self.story.incident_view() if incident == self.story.incident.id else None
 
     async def consumed(self, key):
         return key in self.commands
@@ -75,11 +75,11 @@ async def obeying(shelf, port, *, instance="ops1", leads=True, per_minute=1_000,
     """A daemon's side, as app builds it."""
     clock = SystemClock()
     keys = settings.Mqtt(host="127.0.0.1", port=port, **{"commands": True, **keys})
-    broker = Broker(keys=keys, instance=instance, clock=clock, first_pause=0.02)
+    broker = MqttConnection(keys=keys, instance=instance, clock=clock, first_pause=0.02)
     wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
     tasks = []
     if keys.commands:
-        orders = Commands(broker=broker, wishes=wishes, per_minute=per_minute)
+        orders = CommandListener(broker=broker, wishes=wishes, per_minute=per_minute)
         tasks.append(asyncio.create_task(orders.run()))
     if leads:
         broker.lead()
@@ -343,7 +343,7 @@ async def test_a_broker_that_forbids_the_subscription_is_said_with_what_to_do(cl
         async def listen(self, what):
             return ReasonCode(PacketTypes.SUBACK, identifier=135)
 
-    broker = Broker(keys=settings.Mqtt(commands=True), instance="ops1", clock=clock)
+    broker = MqttConnection(keys=settings.Mqtt(commands=True), instance="ops1", clock=clock)
     broker.on_command(print)
     with structlog.testing.capture_logs() as said:
         await broker._listen(Client())

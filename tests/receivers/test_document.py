@@ -62,13 +62,13 @@ def test_the_page_names_every_topic_kind_and_status():
 def test_an_incident_and_its_events_keep_to_the_schema(story):
     story.diagnose()
     story.resolve()
-    dossier = story.dossier()
-    written = json.loads(documents.incident(dossier).encode())
+    view = story.incident_view()
+    written = json.loads(documents.incident(view).encode())
     check(written, "incident")
     assert written["alerts"][0]["from"] == "offline"
     assert written["resolved_at"] == "2026-11-21T03:40:22.125Z"
-    for entry in dossier.timeline:
-        check(json.loads(documents.event(dossier.incident, entry).encode()), "event")
+    for entry in view.timeline:
+        check(json.loads(documents.event(view.incident, entry).encode()), "event")
 
 
 def test_a_sources_health_keeps_to_the_schema():
@@ -81,7 +81,9 @@ def test_a_sources_health_keeps_to_the_schema():
 
 def test_text_that_is_no_unicode_does_not_stop_a_document(story):
     story.change(title="half a pair: \ud83d")
-    assert json.loads(documents.incident(story.dossier()).encode())["title"] == "half a pair: ?"
+    assert (
+        json.loads(documents.incident(story.incident_view()).encode())["title"] == "half a pair: ?"
+    )
 
 
 def test_a_topics_part_has_only_what_every_subscriber_takes():

@@ -21,7 +21,7 @@ from tests.receivers.story import BEGIN, Drawer
 from watcher import model
 from watcher.receivers import settings
 from watcher.receivers.mqtt.client import Client, is_taken_over
-from watcher.receivers.mqtt.connection import Broker
+from watcher.receivers.mqtt.connection import MqttConnection
 from watcher.receivers.mqtt.receiver import MqttReceiver
 
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
@@ -46,7 +46,7 @@ async def mosquitto(tmp_path):
 async def connected(drawer, clock, port, **keys):
     """The daemon's side: the broker's task and a receiver."""
     keys = settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
-    broker = Broker(keys=keys, instance="ops1", clock=clock, first_pause=0.02)
+    broker = MqttConnection(keys=keys, instance="ops1", clock=clock, first_pause=0.02)
     receiver = MqttReceiver(name="mqtt", broker=broker, shelf=drawer, clock=clock)
     broker.lead()
     task = asyncio.create_task(broker.run())
@@ -105,7 +105,7 @@ async def test_pdf_then_events_then_the_document_that_names_it(drawer, story, cl
         subscribed(mosquitto.port) as reader,
         connected(drawer, clock, mosquitto.port) as (receiver, _),
     ):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         document = json.loads((await reader.until(DOCUMENT)).payload)
         # On connect the document is brought as it is; the telling then adds the events.
         first = reader.topics.index(PDF)
@@ -127,10 +127,10 @@ async def test_each_entry_is_one_event_that_is_never_retained(drawer, story, clo
         subscribed(mosquitto.port, "watcher/events") as reader,
         connected(drawer, clock, mosquitto.port) as (receiver, _),
     ):
-        await drawer.tell(receiver)
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
+        await drawer.deliver(receiver)
         story.grow(model.EntryKind.NOTED, "truck is there", by="Ana")
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         while len(reader.seen) < 3:
             await reader.until("watcher/events")
     events = [json.loads(one.payload) for one in reader.seen]
@@ -144,18 +144,18 @@ async def test_each_entry_is_one_event_that_is_never_retained(drawer, story, clo
 async def test_a_resolved_document_goes_after_a_day(drawer, story, clock, mosquitto):
     story.diagnose()
     async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         assert (await retained(mosquitto.port, DOCUMENT)).payload
         clock.at = BEGIN + timedelta(minutes=31)
         story.resolve()
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         assert drawer.receipt.due == story.incident.resolved_at + timedelta(hours=24)
         left = await retained(mosquitto.port, DOCUMENT)
         assert json.loads(left.payload)["status"] == "resolved"
         assert 86_300 < left.properties.MessageExpiryInterval <= 86_340
 
         clock.at = drawer.receipt.due
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         assert drawer.receipt.due is None
         assert await retained(mosquitto.port, DOCUMENT) is None
         assert await retained(mosquitto.port, PDF) is None
@@ -191,18 +191,18 @@ async def test_after_a_restart_of_the_broker_everything_retained_is_back(
     health = model.SourceHealth(source="vyvx", last_success=BEGIN, subjects=3)
     async with connected(drawer, clock, mosquitto.port) as (receiver, broker):
         broker.publish_source(health)
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         await mosquitto.stop()
         story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
         await mosquitto.start()
         async with subscribed(mosquitto.port) as reader:
             everything = {"watcher/status/ops1", "watcher/status", "watcher/sources/vyvx"}
             everything |= {DOCUMENT, PDF}
             while not everything <= set(reader.topics):
                 await reader.until(reader.ANY)
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
             event = json.loads((await reader.until("watcher/events")).payload)
             assert event["text"] == "truck rolls"
     assert reader.topics.count("watcher/events") == 1
@@ -211,11 +211,11 @@ async def test_after_a_restart_of_the_broker_everything_retained_is_back(
 @pytest.mark.broker
 async def test_an_older_document_never_replaces_a_newer_one(drawer, story, clock, mosquitto):
     async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-        await drawer.tell(receiver)
-        older = story.dossier()
+        await drawer.deliver(receiver)
+        older = story.incident_view()
         story.change(severity=model.Severity.WARNING)
         await receiver._publish_again()
-        await receiver.tell(older, replace(drawer.receipt, parent_version=0), drawer)
+        await receiver.deliver(older, replace(drawer.receipt, parent_version=0), drawer)
         left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
     assert left["version"] == story.incident.version
 
@@ -239,7 +239,7 @@ async def test_a_sources_newest_health_is_retained(drawer, clock, mosquitto):
     ):
         broker.publish_source(model.SourceHealth(source="vyvx"))
         blind = model.SourceHealth(
-            source="vyvx", sight=model.Sight.BLIND, failing_since=BEGIN, error="timeout"
+            source="vyvx", sight=model.Visibility.BLIND, failing_since=BEGIN, error="timeout"
         )
         broker.publish_source(blind)
         while True:
@@ -261,14 +261,14 @@ async def test_two_daemons_with_one_client_id_are_a_clear_error(drawer, clock, m
                         pass
 
     async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         task = asyncio.create_task(rival())
         said = ""
         async with asyncio.timeout(10):
             while "two daemons" not in said:
                 drawer.story.grow(model.EntryKind.NOTED, "x")
                 with contextlib.suppress(model.TemporaryError, model.PermanentError):
-                    await drawer.tell(receiver)
+                    await drawer.deliver(receiver)
                 said = drawer.receipt.error
                 await asyncio.sleep(0.001)
         task.cancel()
@@ -303,7 +303,7 @@ async def test_a_pdf_too_large_for_the_broker_is_left_out_of_the_document(
     try:
         story.diagnose(pdf=b"%PDF-" + bytes(30_000))
         async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
             left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
             assert left["diagnostics"][0]["report"]["topic"] is None
             assert left["diagnostics"][0]["report"]["size"] == 30_005
@@ -325,7 +325,7 @@ async def test_a_broker_that_hangs_up_on_a_pdf_gets_the_rest_without_it(
             async with asyncio.timeout(10):
                 while drawer.receipt.parent_version != story.incident.version:
                     with contextlib.suppress(model.TemporaryError):
-                        await drawer.tell(receiver)
+                        await drawer.deliver(receiver)
                     await asyncio.sleep(0)
             left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
             assert left["diagnostics"][0]["report"]["topic"] is None
@@ -342,9 +342,9 @@ async def test_a_wrong_password_is_said_and_the_right_one_works(drawer, clock, t
     try:
         async with connected(drawer, clock, mosquitto.port, password="wrong", **keys) as (one, _):
             with pytest.raises(model.PermanentError, match=r"set mqtt\.username and mqtt\.pass"):
-                await drawer.tell(one)
+                await drawer.deliver(one)
         async with connected(drawer, clock, mosquitto.port, password="right", **keys) as (one, _):
-            await drawer.tell(one)
+            await drawer.deliver(one)
     finally:
         await mosquitto.stop()
     assert drawer.receipt.told_through == 1
@@ -359,7 +359,7 @@ async def test_a_topic_that_is_not_allowed_is_said(drawer, clock, tmp_path):
     try:
         async with connected(drawer, clock, mosquitto.port, **keys) as (receiver, _):
             with pytest.raises(model.PermanentError, match="allow watcher to publish it"):
-                await drawer.tell(receiver)
+                await drawer.deliver(receiver)
     finally:
         await mosquitto.stop()
     assert drawer.receipt.told_through == 0
@@ -373,11 +373,11 @@ async def test_tls_with_an_authority_of_ones_own(drawer, clock, tmp_path):
     await mosquitto.start()
     try:
         async with connected(drawer, clock, mosquitto.port, tls={"ca_file": ca}) as (receiver, _):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
         drawer.story.grow(model.EntryKind.NOTED, "x")
         async with connected(drawer, clock, mosquitto.port, tls=True) as (receiver, _):
             with pytest.raises(model.PermanentError, match=r"mqtt\.tls\.ca_file"):
-                await drawer.tell(receiver)
+                await drawer.deliver(receiver)
     finally:
         await mosquitto.stop()
     assert drawer.receipt.told_through == 1
@@ -387,13 +387,13 @@ async def test_a_certificate_file_that_is_missing_is_said(drawer, clock, tmp_pat
     tls = {"ca_file": tmp_path / "none.pem"}
     async with connected(drawer, clock, free_port(), tls=tls) as (receiver, _):
         with pytest.raises(model.PermanentError, match=r"mqtt\.tls"):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
 
 
 async def test_without_a_broker_nothing_is_told_and_nothing_is_lost(drawer, clock):
     async with connected(drawer, clock, free_port()) as (receiver, _):
         with pytest.raises(model.TemporaryError, match="MQTT broker"):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
     assert drawer.receipt.told_through == 0
 
 
@@ -418,12 +418,12 @@ async def test_mqtt_3_1_1_carries_the_same(drawer, story, clock, amqtt):
         subscribed(amqtt, protocol=V311) as reader,
         connected(drawer, clock, amqtt, protocol="3.1.1") as (receiver, _),
     ):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         await reader.until(DOCUMENT)
         assert reader.seen[reader.topics.index(PDF)].payload == b"%PDF-1.7 one"
         clock.at = BEGIN + timedelta(days=2)
         story.resolve()
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
         await reader.until(DOCUMENT, b"")
         await reader.until(PDF, b"")
         assert await retained(amqtt, DOCUMENT, protocol=V311) is None
@@ -433,17 +433,17 @@ async def test_what_another_daemon_told_during_a_connect_is_not_undone(
     story, drawer, clock, mosquitto
 ):
     """Theirs is newer than what was read before it, and must not be replaced by that."""
-    kept = drawer.dossier
+    kept = drawer.incident_view
     reads = []
 
     async def read(incident):
-        dossier = await kept(incident)
-        reads.append(dossier.incident.version)
+        view = await kept(incident)
+        reads.append(view.incident.version)
         if len(reads) == 1:
             story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
-        return dossier
+        return view
 
-    drawer.dossier = read
+    drawer.incident_view = read
     async with (
         subscribed(mosquitto.port) as reader,
         connected(drawer, clock, mosquitto.port),
@@ -454,7 +454,7 @@ async def test_what_another_daemon_told_during_a_connect_is_not_undone(
 
 async def test_who_stands_by_says_that_it_is_there_and_not_that_it_leads(drawer, clock, mosquitto):
     keys = settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
-    broker = Broker(keys=keys, instance="ops2", clock=clock)
+    broker = MqttConnection(keys=keys, instance="ops2", clock=clock)
     async with subscribed(mosquitto.port) as reader:
         task = asyncio.create_task(broker.run())
         await reader.until("watcher/status/ops2", b"online")

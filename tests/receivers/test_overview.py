@@ -33,7 +33,7 @@ def test_the_worst_comes_first_with_who_has_taken_it(story):
 
 
 def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
-    blind = model.SourceHealth(source="evpl", sight=model.Sight.BLIND, failing_since=BEGIN)
+    blind = model.SourceHealth(source="evpl", sight=model.Visibility.BLIND, failing_since=BEGIN)
     seen = model.SourceHealth(source="vyvx")
     assert interactions.write([], [blind, seen], NOW) == [
         "*Nothing is open*",

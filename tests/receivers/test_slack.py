@@ -51,7 +51,7 @@ def texts(messages):
 
 
 async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, drawer, clock):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     [parent] = slack.parents
     assert parent["text"].startswith("<!here> \N{LARGE RED CIRCLE} NYC Arena uplink is offline")
     assert parent["metadata"] == {
@@ -61,7 +61,7 @@ async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, 
     assert slack.replies == []
 
     story.diagnose()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert [reply["metadata"]["event_payload"]["event_id"] for reply in slack.replies] == [
         "w-7k3m-2"
     ]
@@ -69,7 +69,7 @@ async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, 
 
     clock.at = BEGIN + timedelta(seconds=1_801)
     story.resolve()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.parents[0]["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved: ")
     assert slack.parents[0]["ts"] == parent["ts"]
     assert slack.replies[-1]["reply_broadcast"] is True
@@ -78,26 +78,26 @@ async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, 
 
 async def test_what_was_told_is_not_told_again(slack, receiver, story, drawer):
     story.diagnose()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     calls = list(slack.calls)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.calls == calls
 
 
 async def test_a_warning_calls_and_broadcasts_nothing(slack, receiver, story, drawer):
     story.change(severity=model.Severity.WARNING)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert not any("<!here>" in text for text in texts(slack.messages.values()))
     assert "reply_broadcast" not in slack.replies[0]
 
 
 async def test_details_only_edit_the_parent(slack, receiver, story, drawer):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
     story.grow(model.EntryKind.DIAGNOSING, "Service Diagnostics is running for SVC1")
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.replies == []
     assert drawer.receipt.told_through == 3
     assert slack.calls == ["chat.postMessage", "chat.update"]
@@ -109,30 +109,30 @@ LIMIT = {"status": 429, "Retry-After": "30"}
 async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver, drawer, clock):
     slack.plan("chat.postMessage", LIMIT)
     with pytest.raises(model.TemporaryError, match="Slack was rate-limited") as caught:
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert (caught.value.delay, caught.value.narrow) == (30, True)
     assert drawer.receipt.intent == ""  # Slack said no, so nothing has to be looked up
 
     clock.at += timedelta(seconds=10)
     with pytest.raises(model.TemporaryError, match="again in 20 s") as caught:
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert caught.value.delay == 20
     assert slack.calls == ["chat.postMessage"]  # nothing was asked that Slack would refuse
 
     clock.at += timedelta(seconds=20)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert len(slack.parents) == 1
     assert "conversations.history" not in slack.calls
 
 
 async def test_while_no_post_is_taken_the_parent_stays_true(slack, receiver, story, drawer):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     slack.plan("chat.postMessage", LIMIT)
     for version in ("first", "second"):
         story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
         story.change(title=f"NYC Arena uplink is down, {version}")
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
         assert version in slack.parents[0]["text"]
     assert slack.calls.count("chat.postMessage") == 2
 
@@ -141,11 +141,11 @@ async def test_while_no_file_is_taken_messages_are_told(slack, receiver, story, 
     story.diagnose()
     slack.plan("files.completeUploadExternal", LIMIT)
     with pytest.raises(model.TemporaryError) as caught:
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert caught.value.narrow
     story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana")
     with pytest.raises(model.TemporaryError):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert slack.calls.count("files.completeUploadExternal") == 1
     assert "acknowledged by Ana" in slack.replies[-1]["text"]
 
@@ -169,8 +169,8 @@ async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
 ):
     slack.plan("chat.postMessage", fault)
     with pytest.raises(model.AmbiguousError, match="Slack"):
-        await drawer.tell(receiver)
-    await drawer.tell(receiver)
+        await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert len(slack.parents) == 1
     assert "conversations.history" in slack.calls
     assert "possible duplicate" not in slack.parents[0]["text"]
@@ -180,13 +180,13 @@ async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
 async def test_a_reply_of_unknown_fate_is_looked_up_before_it_is_repeated(
     slack, receiver, story, drawer, fault
 ):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
     slack.plan("chat.postMessage", fault)
     with pytest.raises(model.AmbiguousError):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     story.grow(model.EntryKind.NOTED, "truck is there", by="Ana")
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert texts(slack.replies) == [
         "\N{MEMO} truck rolls (by Ana)",
         "\N{MEMO} truck is there (by Ana)",
@@ -197,8 +197,8 @@ async def test_a_repetition_unseen_says_so(slack, receiver, drawer):
     slack.plan("chat.postMessage", "drop")
     slack.plan("conversations.history", "missing_scope")
     with pytest.raises(model.AmbiguousError):
-        await drawer.tell(receiver)
-    await drawer.tell(receiver)
+        await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
@@ -208,10 +208,10 @@ async def test_a_parent_that_may_be_there_twice_goes_on_saying_so_when_it_is_edi
     slack.plan("chat.postMessage", "drop")
     slack.plan("conversations.history", "missing_scope")
     with pytest.raises(model.AmbiguousError):
-        await drawer.tell(receiver)
-    await drawer.tell(receiver)
+        await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     story.resolve()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert "Resolved" in slack.parents[1]["text"]
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
@@ -223,8 +223,8 @@ async def test_what_may_have_happened_is_not_forgotten_when_its_repetition_is_re
     slack.plan("conversations.history", "missing_scope", "missing_scope")
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
-    await drawer.tell(receiver)
+            await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
@@ -233,8 +233,8 @@ async def test_a_look_up_that_fails_for_a_while_is_tried_again_first(slack, rece
     slack.plan("conversations.history", *[{"status": 503}] * 2)
     for _ in range(3):
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
-    await drawer.tell(receiver)
+            await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert len(slack.parents) == 1
 
 
@@ -245,8 +245,8 @@ async def test_a_look_up_that_goes_on_failing_does_not_silence_the_incident(
     slack.plan("conversations.history", *[{"status": 503}] * 9)
     for _ in range(3):
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
-    await drawer.tell(receiver)
+            await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert "(possible duplicate)" in slack.parents[0]["text"]
 
 
@@ -261,9 +261,9 @@ async def test_a_power_cut_at_any_instant_repeats_nothing(slack, receiver, story
         slack.messages.clear()
         slack.files.clear()
         try:
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
         except PowerCutError:
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
         else:
             break
         assert len(slack.parents) == 1, cut
@@ -291,7 +291,7 @@ async def test_whatever_fails_everything_is_in_the_thread_once(
         # Repeating unseen is for a Slack that cannot be searched for long; here it recovers.
         drawer.receipt = replace(drawer.receipt, failures=0)
         with contextlib.suppress(model.TemporaryError, model.PermanentError, PowerCutError):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
     assert len(slack.parents) == 1
     assert [reply["text"].split(" ", 1)[1][:7] for reply in slack.replies] == [
         "Service",
@@ -318,9 +318,9 @@ async def test_an_upload_goes_on_where_it_stopped(slack, receiver, story, drawer
     story.diagnose()
     slack.plan(*outage)
     with pytest.raises((model.TemporaryError, model.PermanentError)):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert len(slack.replies) == 1  # what people must read came before the file
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
     assert len(slack.parents) == 1
 
@@ -329,28 +329,28 @@ async def test_a_file_that_slack_lost_is_sent_anew(slack, receiver, story, drawe
     story.diagnose()
     slack.plan("files.completeUploadExternal", {"status": 429})
     with pytest.raises(model.TemporaryError):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     slack.files = dict.fromkeys(slack.files)
     with pytest.raises(model.PermanentError, match="file_not_found"):
-        await drawer.tell(receiver)
-    await drawer.tell(receiver)
+        await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
 
 async def test_a_report_that_is_no_longer_kept_is_passed_over(slack, receiver, story, drawer):
     story.diagnose()
     story.papers.clear()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.shared == []
     assert drawer.receipt.files == {"r-1/pdf": "missing", "r-1/preview": "missing"}
 
 
 async def test_a_deleted_message_gets_a_new_one_with_its_files(slack, receiver, story, drawer):
     story.diagnose()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     slack.messages.clear()
     story.grow(model.EntryKind.NOTED, "still down", by="Ana")
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert len(slack.parents) == 1
     assert texts(slack.replies) == ["\N{MEMO} still down (by Ana)"]
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
@@ -359,13 +359,13 @@ async def test_a_deleted_message_gets_a_new_one_with_its_files(slack, receiver, 
 async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
     slack, receiver, story, drawer
 ):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.NOTED, "still down", by="Ana")
     slack.plan("chat.postMessage", "drop")
     with pytest.raises(model.AmbiguousError):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     slack.messages.clear()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert len(slack.parents) == 1
     assert len(slack.replies) == 1
 
@@ -385,7 +385,7 @@ async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
 async def test_a_permanent_refusal_says_what_to_do(slack, receiver, drawer, code, advice):
     slack.plan("chat.postMessage", code)
     with pytest.raises(model.PermanentError, match=advice) as caught:
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert code in str(caught.value)
     assert CHANNEL in str(caught.value)
     assert "xoxb-test" not in repr(caught.value)
@@ -393,11 +393,11 @@ async def test_a_permanent_refusal_says_what_to_do(slack, receiver, drawer, code
 
 
 async def test_many_owed_entries_become_one_digest(slack, receiver, story, drawer, clock):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     for minute in range(1, 31):
         story.grow(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute, notify=True)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     [digest] = slack.replies
     payload = digest["metadata"]["event_payload"]
     assert (payload["entries"], payload["event_id"]) == ("2-31", "w-7k3m-31")
@@ -412,12 +412,12 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
     slack.plan("conversations.history", *[{"status": 503}] * 1)
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
     slack._faults.clear()
     story.diagnose()
     story.resolve()
     clock.at = BEGIN + timedelta(hours=2)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     [parent], [digest] = slack.parents, slack.replies
     assert parent["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved")
     assert "2 entries" in digest["text"]
@@ -436,43 +436,43 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
 async def test_what_is_told_late_says_when_it_happened_and_what_kept_it_back(
     slack, receiver, drawer, fault, why
 ):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     drawer.story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=10, notify=True)
     slack.plan("chat.postMessage", fault)
     with pytest.raises((model.TemporaryError, model.PermanentError)):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     if fault == "drop":
         del slack.messages[slack.replies[0]["ts"]]  # it was never there
     receiver._clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.replies[0]["text"].endswith(f"_(occurred 03:10:32 UTC, told 03:41 UTC: {why})_")
     drawer.story.grow(model.EntryKind.NOTED, "still down", after=31 * 60)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert "told" not in slack.replies[1]["text"]
 
 
 async def test_a_restarted_daemon_knows_what_kept_it_back(slack, receiver, story, drawer, clock):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
     failed = {"failures": 3, "failing_since": BEGIN, "error": "Slack was rate-limited: somewhere"}
     drawer.receipt = replace(drawer.receipt, **failed)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.replies[0]["text"].endswith("told 03:41 UTC: Slack was rate-limited)_")
 
 
 async def test_a_silence_before_the_trouble_is_not_blamed_on_slack(
     slack, receiver, story, drawer, clock
 ):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.CHANGED, "online -> degraded", notify=True)
     slack.plan("chat.postMessage", {"status": 503})
     with pytest.raises(model.TemporaryError):
-        await drawer.tell(receiver)
-    await drawer.tell(receiver)
+        await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=600, notify=True)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.replies[-1]["text"].endswith("told 03:41 UTC)_")
 
 
@@ -483,12 +483,12 @@ async def test_an_incident_that_is_told_late_says_so_for_good(
     slack.plan("conversations.history", {"status": 503})
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
     clock.at = BEGIN + timedelta(minutes=50)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     small_print = slack.parents[0]["blocks"][-1]["elements"][0]["text"]
     assert small_print.endswith("told 03:41 UTC: Slack failed")
 
@@ -504,7 +504,7 @@ async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clo
             clock=clock,
         )
         with pytest.raises(model.TemporaryError, match="Slack could not be reached") as caught:
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
     assert not isinstance(caught.value, model.AmbiguousError)
     assert drawer.receipt.intent == ""
 
@@ -523,7 +523,7 @@ async def test_a_daemon_that_was_frozen_before_a_post_makes_sure_that_it_may_sti
 
     monkeypatch.setattr(drawer, "save", freeze)
     with pytest.raises(model.PermanentError, match="claim was lost"):
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert slack.parents == []
 
 
@@ -531,13 +531,13 @@ async def test_a_threshold_brings_a_chart_when_it_is_told_and_one_when_it_is_ove
     slack, receiver, drawer, story
 ):
     story.measure()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     story.grow(model.EntryKind.NOTED, "looking into it")
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert [one[:4] for one in slack.shared] == [b"\x89PNG"]
     story.resolve(after=7_200)
-    await drawer.tell(receiver)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     assert [one[:4] for one in slack.shared] == [b"\x89PNG", b"\x89PNG"]
     assert slack.shared[0] != slack.shared[1]
 
@@ -545,16 +545,16 @@ async def test_a_threshold_brings_a_chart_when_it_is_told_and_one_when_it_is_ove
 async def test_a_storm_brings_no_charts(slack, receiver, drawer, story):
     story.measure()
     story.change(accepts_until=story.begin)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert all(not one.startswith(b"\x89PNG") for one in slack.shared)
 
 
 async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, drawer):
     receiver._pace.max_rate = 1
     await receiver._pace.acquire()  # Slack's pace is used up
-    telling = asyncio.create_task(drawer.tell(receiver))
+    delivery = asyncio.create_task(drawer.deliver(receiver))
     for _ in range(20):  # turns of the loop: far more than it takes to come to the post
         await asyncio.sleep(0)
     assert drawer.saved == []
-    telling.cancel()
-    await asyncio.gather(telling, return_exceptions=True)
+    delivery.cancel()
+    await asyncio.gather(delivery, return_exceptions=True)

@@ -20,18 +20,18 @@ from watcher.receivers.slack.socket import SlackSocket
 class Shelf:
     """A library and an inbox in memory; a command counts as stepped once it is in."""
 
-    def __init__(self, dossier):
-        self.known = dossier
+    def __init__(self, view):
+        self.known = view
         self.commands = {}
 
-    async def dossier(self, incident):
+    async def incident_view(self, incident):
         return self.known if incident == self.known.incident.id else None
 
     async def incidents(self, *, statuses, limit):
         return [self.known.incident] if self.known.incident.status in statuses else []
 
     async def sources(self):
-        return [model.SourceHealth(source="evpl", sight=model.Sight.BLIND)]
+        return [model.SourceHealth(source="evpl", sight=model.Visibility.BLIND)]
 
     async def consumed(self, key):
         return key in self.commands
@@ -59,7 +59,7 @@ async def session():
 
 @pytest.fixture
 def shelf(story):
-    return Shelf(story.dossier())
+    return Shelf(story.incident_view())
 
 
 @asynccontextmanager
@@ -185,7 +185,7 @@ async def test_without_allowed_users_only_the_channels_of_receivers_count(slack,
 async def test_an_incident_that_is_over_is_said_to_be_over(slack, session, shelf, story, button):
     async with listening(slack, session, shelf) as person:
         story.resolve()
-        shelf.known = story.dossier()
+        shelf.known = story.incident_view()
         await person.press(button)
         assert await person.hears() == "w-7k3m is over already"
         assert not shelf.commands
@@ -211,7 +211,7 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
     slack, session, shelf, story
 ):
     story.diagnose(findings=("<!channel> & ```",))
-    shelf.known = story.dossier()
+    shelf.known = story.incident_view()
     async with listening(slack, session, shelf) as person:
         await person.press("packet", name="ann", user="U0ANN")
         assert await person.hears() == "*Carrier packet*, to paste into the ticket:"

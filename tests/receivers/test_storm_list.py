@@ -42,15 +42,15 @@ def read(content: bytes) -> list[list[str]]:
 
 async def test_a_storm_brings_its_list_once(slack, receiver, story, drawer):
     story.change(rule="storm", accepts_until=BEGIN)
-    story.roster = tuple(replace(story.alert, subject=f"vyvx/{n:05}") for n in range(10_000))
-    await drawer.tell(receiver)
+    story.all_alerts = tuple(replace(story.alert, subject=f"vyvx/{n:05}") for n in range(10_000))
+    await drawer.deliver(receiver)
     (content,) = slack.shared
     head, *rows = read(content)
     assert head == ["subject", "name", "rule", "state", "from", "to", "value", "since"]
     assert len(rows) == 10_000
     assert rows[0][0] == "vyvx/00000"
     story.grow(model.EntryKind.JOINED, "one more")
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert len(slack.shared) == 1
 
 
@@ -58,11 +58,11 @@ async def test_a_list_that_grew_between_two_steps_is_sent_anew(slack, receiver, 
     story.change(rule="storm", accepts_until=BEGIN)
     slack.plan("upload", 503)
     with pytest.raises(model.TemporaryError):
-        await drawer.tell(receiver)
-    story.roster = (story.alert, replace(story.alert, subject="vyvx/2"))
+        await drawer.deliver(receiver)
+    story.all_alerts = (story.alert, replace(story.alert, subject="vyvx/2"))
     for _ in range(3):
         try:
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
         except (model.TemporaryError, PowerCutError):
             continue
     (content,) = slack.shared
@@ -70,7 +70,7 @@ async def test_a_list_that_grew_between_two_steps_is_sent_anew(slack, receiver, 
 
 
 async def test_other_incidents_bring_no_list(slack, receiver, drawer):
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert slack.shared == []
 
 

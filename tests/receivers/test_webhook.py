@@ -51,10 +51,10 @@ async def receiver(posts, answers, clock):
 
 
 async def test_each_version_is_posted_once_and_signed(receiver, posts, story, drawer, clock):
-    await drawer.tell(receiver)
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
+    await drawer.deliver(receiver)
     story.diagnose()
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert [headers["X-Watcher-Version"] for headers, _ in posts] == ["2", "4"]
     headers, body = posts[0]
     assert json.loads(body)["id"] == headers["X-Watcher-Incident"] == "w-7k3m"
@@ -69,9 +69,9 @@ async def test_each_version_is_posted_once_and_signed(receiver, posts, story, dr
 async def test_what_may_pass_is_temporary_and_its_wait_is_kept(receiver, answers, drawer, status):
     answers.append((status, {"Retry-After": "17"}))
     with pytest.raises(model.TemporaryError) as caught:
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert caught.value.delay == 17
-    await drawer.tell(receiver)
+    await drawer.deliver(receiver)
     assert drawer.receipt.parent_version == 2
 
 
@@ -81,7 +81,7 @@ async def test_a_refusal_is_said_without_the_secret_path(
 ):
     answers.append((status, headers))
     with pytest.raises(model.PermanentError, match=r"receivers\.bridge\.url") as caught:
-        await drawer.tell(receiver)
+        await drawer.deliver(receiver)
     assert str(status) in str(caught.value)
     assert "token-in-the-path" not in str(caught.value)
 
@@ -96,5 +96,5 @@ async def test_nobody_there_is_temporary(drawer, clock):
             clock=clock,
         )
         with pytest.raises(model.TemporaryError) as caught:
-            await drawer.tell(receiver)
+            await drawer.deliver(receiver)
     assert "/secret" not in str(caught.value)

@@ -80,7 +80,7 @@ def test_a_replay_from_a_checkpoint_opens_and_resolves_what_was_lived(history, n
     for happening in history[:number]:
         strategies.happen(w, happening)
     w.wait_until(w.now + JUST_AFTER)
-    if any(health.sight is not model.Sight.SEEN for health in w.state.health.values()):
+    if any(health.sight is not model.Visibility.SEEN for health in w.state.health.values()):
         return
     if any(engine.pending_sources(w.state)) or any(w.state.missing.values()):
         return  # a pending alert may be confirmed by the checkpoint's own poll

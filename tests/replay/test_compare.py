@@ -38,7 +38,7 @@ def told(opened, *, lasts=5, messages=2, rule="down", group="vyvx/a"):
         )
         for number in range(messages)
     ]
-    told = tuple(engine.Message(at, note) for note in notes)
+    told = tuple(engine.Notification(at, note) for note in notes)
     return Told(incident=incident, messages=told)
 
 

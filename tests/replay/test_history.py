@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 def alarm(state, start, end=None):
-    return model.Alarm(
+    return model.AlarmRecord(
         state=state, start=START + minutes(start), end=None if end is None else START + minutes(end)
     )
 

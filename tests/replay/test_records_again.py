@@ -14,7 +14,7 @@ from watcher.store import store
 def read(at, *alarms):
     """Read the record of `a` from the start until `at`; each alarm is its two ends."""
     found = tuple(
-        model.Alarm(state="offline", start=START + seconds(start), end=START + seconds(end))
+        model.AlarmRecord(state="offline", start=START + seconds(start), end=START + seconds(end))
         for start, end in alarms
     )
     event = model.HistoryRead(subject="vyvx/a", start=START, end=START + seconds(at), alarms=found)

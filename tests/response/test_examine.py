@@ -14,10 +14,10 @@ from aiohttp.test_utils import TestServer
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.vendors import settings
-from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 
 
 class Unmetered:
@@ -58,10 +58,10 @@ async def make_examiner(vendor):
             app.router.add_get("/ServiceAssurance/v2/Diagnostics/service/detail", vendor.detail)
             server = await stack.enter_async_context(TestServer(app))
             session = await stack.enter_async_context(exchange.open_session())
-            account = Account("", None, session, SystemClock(), Unmetered())
+            account = VendorAccount("", None, session, SystemClock(), Unmetered())
             keys = settings.Diagnostics(base_url=str(server.make_url("")), timeout=within)
             client = DiagnosticsClient(account, keys.base_url, timeout=timedelta(seconds=10))
-            return DiagnosticsRunner(client, keys, PdfPreviewer())
+            return LumenDiagnostics(client, keys, PdfPreviewer())
 
         yield make
 
@@ -74,9 +74,9 @@ async def test_findings_pdf_and_preview_come_back(make_examiner, vendor, make_pd
     assert vendor.asked == ["SVC 1/Ä"]
     assert (found.status, found.disposition) == (model.DiagnosisStatus.DONE, "Power failure")
     assert found.message == ""
-    assert found.paper.pdf == content
-    assert found.paper.preview.startswith(b"\x89PNG")
-    assert json.loads(found.paper.raw) == vendor.reply
+    assert found.report_files.pdf == content
+    assert found.report_files.preview.startswith(b"\x89PNG")
+    assert json.loads(found.report_files.raw) == vendor.reply
     assert found.report == model.Report(
         run="r1",
         filename="diagnostics-SVC-1-r1.pdf",
@@ -107,8 +107,8 @@ async def test_findings_are_told_without_a_usable_pdf(make_examiner, vendor, pdf
     assert sentence in found.message
     assert (found.disposition, found.actions) == ("Interface down", ("Call",))
     assert found.report is None
-    assert found.paper.pdf == b""
-    assert found.paper.raw
+    assert found.report_files.pdf == b""
+    assert found.report_files.raw
 
 
 @pytest.mark.covers("diag/huge")
@@ -116,7 +116,7 @@ async def test_a_reply_beyond_reason_is_read_but_not_kept(make_examiner, vendor)
     vendor.reply = {"data": {"summary": "No trouble found", "pdf": "A" * 21_000_000}}
     found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
     assert found.findings == ("No trouble found",)
-    assert found.paper.raw == b""
+    assert found.report_files.raw == b""
 
 
 async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
@@ -127,8 +127,8 @@ async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
     found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
     assert found.status is model.DiagnosisStatus.DONE
     assert found.message == "no preview: the PDF cannot be opened"
-    assert found.paper.pdf == broken
-    assert found.paper.preview == b""
+    assert found.report_files.pdf == broken
+    assert found.report_files.preview == b""
     assert found.report is not None
     assert (found.report.pages, found.report.preview) == (0, False)
 
@@ -174,7 +174,7 @@ class HeldBack:
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
     client = HeldBack(2, delay=0.01)
-    examiner = DiagnosticsRunner(client, settings.Diagnostics(), PdfPreviewer())
+    examiner = LumenDiagnostics(client, settings.Diagnostics(), PdfPreviewer())
     found = await examiner.examine(run="r1", service_id="SVC1")
     assert (found.disposition, client.left) == ("fine", 0)
 
@@ -182,6 +182,6 @@ async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_whose_turn_comes_too_late_says_why():
     client = HeldBack(1, delay=3600)
-    examiner = DiagnosticsRunner(client, settings.Diagnostics(), PdfPreviewer())
+    examiner = LumenDiagnostics(client, settings.Diagnostics(), PdfPreviewer())
     with pytest.raises(model.HeldBackError, match="not asked"):
         await examiner.examine(run="r1", service_id="SVC1")

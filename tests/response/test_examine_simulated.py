@@ -10,10 +10,10 @@ from watcher import model, simulator
 from watcher.clock import SystemClock
 from watcher.vendors import settings
 from watcher.vendors import settings as vendor_settings
-from watcher.vendors.diagnostics.client import DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 
 DONE = model.DiagnosisStatus.DONE
 NO_REPORT = model.DiagnosisStatus.NO_REPORT
@@ -43,9 +43,9 @@ async def lumen(**service):
             client_id=sim.credentials.lumen_client_id,
             client_secret=SecretStr(sim.credentials.lumen_client_secret),
         )
-        account = Account("lumen", keys, session, system, Unmetered())
+        account = VendorAccount("lumen", keys, session, system, Unmetered())
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=20))
-        yield sim, DiagnosticsRunner(client, settings.Diagnostics(), PdfPreviewer())
+        yield sim, LumenDiagnostics(client, settings.Diagnostics(), PdfPreviewer())
 
 
 @pytest.mark.covers("diag/detail")
@@ -59,8 +59,8 @@ async def test_a_report_is_read_as_the_vendor_wrote_it():
         assert [line.partition(":")[0] for line in found.findings] == [
             test.name for test in service.tests
         ]
-        assert found.paper.pdf == sim.world.runs[-1].pdf
-        assert found.paper.preview.startswith(b"\x89PNG")
+        assert found.report_files.pdf == sim.world.runs[-1].pdf
+        assert found.report_files.preview.startswith(b"\x89PNG")
 
 
 @pytest.mark.covers("diag/pdf-broken", "diag/huge", "diag/prefix")

@@ -108,7 +108,7 @@ def test_what_cannot_be_captured_is_a_sentence(home, watcher):
 
 
 def test_what_was_learned_late_is_not_captured_from_polls(home, watcher):
-    alarm = model.Alarm(
+    alarm = model.AlarmRecord(
         state="offline", start=START + timedelta(seconds=70), end=START + timedelta(seconds=95)
     )
     read = model.HistoryRead(

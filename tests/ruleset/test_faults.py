@@ -34,7 +34,7 @@ def load(tmp_path):
 @pytest.fixture
 def faults(load, tmp_path):
     def read(*texts, inventory=None):
-        with pytest.raises(model.FaultyConfigError) as caught:
+        with pytest.raises(model.InvalidConfigError) as caught:
             load(*texts, inventory=inventory)
         return [line.removeprefix(f"{tmp_path}/") for line in caught.value.faults]
 
@@ -238,12 +238,12 @@ def test_a_file_that_is_no_rule_file_is_refused(faults, text, told):
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "0.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(model.FaultyConfigError, match="is not UTF-8 text"):
+    with pytest.raises(model.InvalidConfigError, match="is not UTF-8 text"):
         ruleset.load([str(tmp_path / "0.yaml")], inventory=None, sources=SOURCES, receivers=())
 
 
 def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
-    with pytest.raises(model.FaultyConfigError, match="no file is named so"):
+    with pytest.raises(model.InvalidConfigError, match="no file is named so"):
         ruleset.load([str(tmp_path / "*.yaml")], inventory=None, sources=SOURCES, receivers=())
 
 

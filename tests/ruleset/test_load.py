@@ -238,7 +238,7 @@ match:
 
 def test_the_inventory_joins_a_subject_and_what_matches(load):
     found = load("rules: []", INVENTORY).inventory.extra("vyvx/1", {"po": "7"})  # noqa: S610 -- not Django
-    assert found == engine.Extra(
+    assert found == engine.InventoryEntry(
         service_ids=("A", "B"),
         labels={"site": "NYC", "customer": "acme"},
         contacts=(
@@ -251,7 +251,7 @@ def test_the_inventory_joins_a_subject_and_what_matches(load):
 
 def test_a_subject_that_the_inventory_does_not_know_gets_nothing(load):
     inventory = load("rules: []", INVENTORY).inventory
-    assert inventory.extra("vyvx/9", {}) == engine.Extra()  # noqa: S610 -- not Django
+    assert inventory.extra("vyvx/9", {}) == engine.InventoryEntry()  # noqa: S610 -- not Django
 
 
 def test_a_compiled_rule_drives_the_engine(load):

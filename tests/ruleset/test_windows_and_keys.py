@@ -32,7 +32,7 @@ def load(tmp_path):
 @pytest.fixture
 def faults(load):
     def read(text):
-        with pytest.raises(model.FaultyConfigError) as caught:
+        with pytest.raises(model.InvalidConfigError) as caught:
             load(text)
         return [fault.partition("r.yaml:")[2] for fault in caught.value.faults]
 

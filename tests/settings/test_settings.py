@@ -37,7 +37,7 @@ def config(tmp_path: Path):
 
 
 def faults_of(path: Path) -> list[str]:
-    with pytest.raises(model.FaultyConfigError) as caught:
+    with pytest.raises(model.InvalidConfigError) as caught:
         settings.load(path)
     return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
 

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from watcher import simulator
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 
 NOON = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)
 
@@ -195,7 +195,7 @@ class NoMeter:
         raise AssertionError("nothing has a budget here")
 
 
-def make_account(sim, vendor, session, clock) -> Account:
+def make_account(sim, vendor, session, clock) -> VendorAccount:
     """Make an account that the simulated vendor takes."""
     known = sim.credentials
     keys: settings.Account
@@ -209,7 +209,7 @@ def make_account(sim, vendor, session, clock) -> Account:
             client_secret=getattr(known, f"{vendor}_client_secret"),
         )
     fast = keys.model_copy(update={"calls_per_second": 10_000})
-    return Account(vendor, fast, session, clock, NoMeter())
+    return VendorAccount(vendor, fast, session, clock, NoMeter())
 
 
 @pytest.fixture
@@ -221,6 +221,6 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def account_of(sim, session, clock) -> Callable[[str], Account]:
+def account_of(sim, session, clock) -> Callable[[str], VendorAccount]:
     """Make the account of a vendor."""
     return lambda vendor: make_account(sim, vendor, session, clock)

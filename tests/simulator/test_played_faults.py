@@ -14,7 +14,7 @@ from watcher import model, simulator
 from watcher.simulator import quotas, world
 from watcher.simulator import scenario as script
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Api
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
 
 WORLD = """
@@ -33,7 +33,9 @@ def scenario() -> simulator.Scenario:
 @pytest.fixture
 def statuses(sim, account_of):
     """Ask for the status of all, as the source does."""
-    api = Api(account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=5), cap=exchange.MEGABYTE)
+    api = VendorApi(
+        account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=5), cap=exchange.MEGABYTE
+    )
     return VyvxClient(api).statuses
 
 
@@ -62,7 +64,7 @@ def vyvx_fault(sim, **fault: object) -> None:
 )
 async def test_a_fault_of_the_api_is_temporary_and_in_words(sim, account_of, kind, told, asked):
     slow = timedelta(seconds=0.2 if kind in {"stall", "hang"} else 5)
-    api = Api(account_of("vyvx"), sim.vyvx_url, timeout=slow, cap=exchange.MEGABYTE)
+    api = VendorApi(account_of("vyvx"), sim.vyvx_url, timeout=slow, cap=exchange.MEGABYTE)
     vyvx_fault(sim, kind=kind)
     with pytest.raises(model.TemporaryError, match=told):
         await VyvxClient(api).statuses()
@@ -133,7 +135,7 @@ async def test_a_slow_vendor_is_waited_for_up_to_the_timeout(sim, account_of, st
     assert (await statuses()).services
     assert asyncio.get_running_loop().time() - began >= 0.015
     sim.change(latency={"vendor": "vyvx", "p50": "10s", "p99": "10s"})
-    hasty = Api(account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=0.05))
+    hasty = VendorApi(account_of("vyvx"), sim.vyvx_url, timeout=timedelta(seconds=0.05))
     with pytest.raises(model.TemporaryError, match="no whole answer"):
         await VyvxClient(hasty).statuses()
 
@@ -184,7 +186,7 @@ async def test_a_lifetime_is_read_however_it_is_told(clock, session, vendor, tol
 async def test_a_token_of_five_seconds_is_replaced_again_and_again(clock, session):
     text = "world: {tokens: {lumen: 5s}, iod: {connections: {c1: {}}}}"
     async with playing(text, clock) as sim:
-        api = Api(
+        api = VendorApi(
             make_account(sim, "lumen", session, clock), sim.lumen_url, timeout=timedelta(seconds=5)
         )
         for _ in range(4):
@@ -196,7 +198,7 @@ async def test_a_token_of_five_seconds_is_replaced_again_and_again(clock, sessio
 
 @pytest.mark.covers("token/single-flight", "token/revoked")
 async def test_a_storm_of_401_fetches_one_token(sim, account_of):
-    api = Api(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
+    api = VendorApi(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
     path = "/internet-on-demand/connections"
     await api.get(path)
     sim.change(revoke="lumen")
@@ -207,7 +209,7 @@ async def test_a_storm_of_401_fetches_one_token(sim, account_of):
 
 @pytest.mark.covers("token/rotated")
 async def test_a_rotated_secret_is_named(sim, account_of):
-    api = Api(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
+    api = VendorApi(account_of("lumen"), sim.lumen_url, timeout=timedelta(seconds=5))
     await api.get("/internet-on-demand/connections")
     sim.change(rotate="lumen")
     with pytest.raises(model.PermanentError, match=r"client_secret of \[accounts.lumen\]"):

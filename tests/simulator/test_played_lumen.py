@@ -10,7 +10,7 @@ from tests.simulator.conftest import make_account, playing
 from watcher import model
 from watcher.vendors import catalog, poller, settings
 from watcher.vendors import settings as vendor_settings
-from watcher.vendors.diagnostics.client import DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.preorder.client import Outcome, PreorderClient, read_address
 
@@ -76,10 +76,10 @@ async def test_a_disposition_and_its_actions_are_told(clock, session, dispositio
     async with playing(f"world: {{diagnostics: {{services: {{SVC1: {found}}}}}}}", clock) as sim:
         account = make_account(sim, "lumen", session, clock)
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=5))
-        examiner = DiagnosticsRunner(client, vendor_settings.Diagnostics(), PdfPreviewer())
+        examiner = LumenDiagnostics(client, vendor_settings.Diagnostics(), PdfPreviewer())
         told = await examiner.examine(run="r1", service_id="SVC1")
     assert (told.disposition, list(told.actions)) == (disposition, actions)
-    assert b'"nextSuggestedActions"' in told.paper.raw
+    assert b'"nextSuggestedActions"' in told.report_files.raw
 
 
 @pytest.mark.covers("diag/slow", "diag/403-404")

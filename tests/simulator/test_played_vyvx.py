@@ -10,7 +10,7 @@ import pytest
 from tests.simulator.conftest import NOON, make_account, playing
 from watcher import model
 from watcher.vendors import catalog, poller, settings
-from watcher.vendors.http.api import Api
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
 
 FIVE = timedelta(seconds=5)
@@ -183,7 +183,7 @@ async def test_history_that_is_unordered_overlaps_and_is_open_is_read_oldest_fir
     spells = "[{start: -20m}, {start: -1h, end: -10m, state: degraded}, {start: -2h, end: -90m}]"
     text = f"world: {{vyvx: {{services: {{'1': {{history: {spells}}}}}}}}}"
     async with playing(text, clock) as sim:
-        api = Api(make_account(sim, "vyvx", session, clock), sim.vyvx_url, timeout=FIVE)
+        api = VendorApi(make_account(sim, "vyvx", session, clock), sim.vyvx_url, timeout=FIVE)
         client = VyvxClient(api)
         alarms = await client.history("1", NOON - timedelta(hours=3), NOON)
     minutes = [(one.state, (NOON - one.start) / timedelta(minutes=1), one.end) for one in alarms]

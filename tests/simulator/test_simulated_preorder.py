@@ -10,11 +10,11 @@ from watcher import model, simulator
 from watcher.simulator import scenario as script
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 from watcher.vendors.preorder.client import (
     Address,
-    BackupFinder,
     Outcome,
+    PreorderBackupFinder,
     PreorderClient,
     read_address,
 )
@@ -67,7 +67,7 @@ async def make(sim, clock):
         calls_per_second=10_000,
     )
     async with exchange.open_session() as session:
-        opened = Account("lumen", account, session, clock, NoMeter())
+        opened = VendorAccount("lumen", account, session, clock, NoMeter())
 
         def build(**changed: str) -> PreorderClient:
             known = {
@@ -146,7 +146,7 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
     ],
 )
 async def test_an_address_of_the_inventory_becomes_words(make, clock, number, offers, why):
-    qualifier = BackupFinder(make(), Remembered(), clock)
+    qualifier = PreorderBackupFinder(make(), Remembered(), clock)
     found = await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
     assert found.offers == offers
     assert why in found.why
@@ -157,7 +157,7 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
     memory = Remembered()
     asked = []
     for text in ("6 Main St, Denver, CO 80202", "6  MAIN ST ,denver, co 80202-1234"):
-        qualifier = BackupFinder(make(), memory, clock)  # a restart forgets nothing
+        qualifier = PreorderBackupFinder(make(), memory, clock)  # a restart forgets nothing
         asked.append((await qualifier.qualify(text)).why)
         clock.advance(86_400)
     first, again = asked
@@ -172,7 +172,7 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
 @pytest.mark.covers("px/outside-30-days")
 async def test_no_other_answer_is_remembered(sim, make, clock):
     memory = Remembered()
-    qualifier = BackupFinder(make(), memory, clock)
+    qualifier = PreorderBackupFinder(make(), memory, clock)
     for number in (1, 2, 3, 4, 5):
         await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
     assert memory == {}

@@ -12,7 +12,7 @@ from watcher.simulator import scenario as script
 from watcher.vendors import catalog, poller, settings
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 
 WORLD = """
 world:
@@ -69,7 +69,7 @@ async def account(sim, hand):
     )
     with stamina.set_testing(testing=True, attempts=3, cap=True):
         async with exchange.open_session() as session:
-            yield Account("lumen", keys, session, hand, NoMeter())
+            yield VendorAccount("lumen", keys, session, hand, NoMeter())
 
 
 @pytest.fixture(params=["connections", "naas"])

@@ -11,7 +11,7 @@ from watcher import model
 from watcher.clock import SystemClock
 from watcher.vendors import catalog, poller, settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -48,7 +48,7 @@ async def vendor_url():
 @pytest.fixture
 async def account():
     session = exchange.open_session()
-    yield Account("", None, session, SystemClock(), NoMeter())
+    yield VendorAccount("", None, session, SystemClock(), NoMeter())
     await session.close()
 
 

@@ -31,8 +31,8 @@ class Client:
 
     async def history(
         self, service: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
-        return (model.Alarm(state=service, start=start, end=end),)
+    ) -> tuple[model.AlarmRecord, ...]:
+        return (model.AlarmRecord(state=service, start=start, end=end),)
 
 
 def statuses(**services: tuple[str | None, str | None]) -> Statuses:
@@ -93,5 +93,5 @@ async def test_a_record_is_asked_by_the_vendors_own_id():
     feed = VyvxSource("vyvx", Client())
     later = NOW.replace(hour=13)
     assert await feed.history("vyvx/12/34", NOW, later) == (
-        model.Alarm(state="12/34", start=NOW, end=later),
+        model.AlarmRecord(state="12/34", start=NOW, end=later),
     )

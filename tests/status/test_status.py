@@ -11,7 +11,7 @@ from watcher.metrics import Metrics
 from watcher.operations import status
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
-BLIND = model.SourceHealth(source="vyvx", sight=model.Sight.BLIND, error="no answer in 30 s")
+BLIND = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND, error="no answer in 30 s")
 FAILS = status.ReceiverState(failing_since=NOW, error="channel_not_found", permanent=True)
 
 
@@ -42,11 +42,11 @@ def reporter(
     *,
     seen: status.Seen | None = None,
     noc: status.ReceiverState = status.ReceiverState(),  # noqa: B008  # frozen
-) -> status.Reporter:
+) -> status.StatusReporter:
     async def usages():
         return [status.Usage(account="orange", month="2026-11", calls=5, calls_per_month=7)]
 
-    return status.Reporter(
+    return status.StatusReporter(
         instance="ops2",
         version="1",
         since=NOW,

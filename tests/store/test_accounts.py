@@ -14,14 +14,12 @@ BOTH = ("noc", "mqtt")
 
 
 def claim(opened, *, now=NOW, receivers=BOTH, limit=10):
-    return opened.owed(now=now, receivers=receivers, lease=MINUTE, limit=limit)
+    return opened.claim(now=now, receivers=receivers, lease=MINUTE, limit=limit)
 
 
-def told(debt, dossier=None, **changes):
-    version, entries = (
-        (1, 1) if dossier is None else (dossier.incident.version, dossier.incident.entries)
-    )
-    return replace(debt.receipt, parent_version=version, told_through=entries, **changes)
+def told(pending, view=None, **changes):
+    version, entries = (1, 1) if view is None else (view.incident.version, view.incident.entries)
+    return replace(pending.receipt, parent_version=version, told_through=entries, **changes)
 
 
 async def grow(opened, token, version, *, at=NOW, **changes):
@@ -42,8 +40,8 @@ async def outage(opened, token):
 
 
 async def test_a_new_incident_is_owed_to_each_of_its_receivers(opened, outage):
-    debts = await claim(opened)
-    assert [debt.receipt for debt in debts] == [
+    pending = await claim(opened)
+    assert [pending.receipt for pending in pending] == [
         model.Receipt(incident="i1", receiver=receiver) for receiver in ("mqtt", "noc")
     ]
 
@@ -52,7 +50,7 @@ async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outa
     first = await claim(opened)
     assert await claim(opened, now=NOW + MINUTE - SECOND) == []
     second = await claim(opened, now=NOW + MINUTE)
-    assert [debt.receipt for debt in second] == [debt.receipt for debt in first]
+    assert [pending.receipt for pending in second] == [pending.receipt for pending in first]
     with pytest.raises(model.PermanentError, match=r"mqtt is being told .* this claim"):
         await opened.save_receipt(first[0].receipt, first[0].token)
     with pytest.raises(model.PermanentError, match="this claim took too long"):
@@ -66,12 +64,14 @@ async def test_two_who_claim_at_once_never_get_the_same(opened, token):
         token, making.commit(*(making.incident(name, notify=("noc",)) for name in names))
     )
     claims = await asyncio.gather(*(claim(opened, limit=7) for _ in range(4)))
-    assert sorted(len(debts) for debts in claims) == [0, 6, 7, 7]
-    assert {debt.receipt.incident for debts in claims for debt in debts} == set(names)
+    assert sorted(len(pending) for pending in claims) == [0, 6, 7, 7]
+    assert {pending.receipt.incident for pending in claims for pending in pending} == set(names)
 
 
 async def test_receivers_that_are_not_configured_are_not_claimed(opened, outage):
-    assert [debt.receipt.receiver for debt in await claim(opened, receivers=("noc",))] == ["noc"]
+    assert [pending.receipt.receiver for pending in await claim(opened, receivers=("noc",))] == [
+        "noc"
+    ]
     assert await claim(opened, receivers=()) == []
 
 
@@ -81,95 +81,98 @@ async def test_the_longest_owed_comes_first(opened, token):
             token,
             making.commit(making.incident(name, notify=("noc",)), at=NOW + minutes * MINUTE),
         )
-    debts = await claim(opened, now=NOW + HOUR, limit=2)
-    assert [debt.receipt.incident for debt in debts] == ["b", "c"]
+    pending = await claim(opened, now=NOW + HOUR, limit=2)
+    assert [pending.receipt.incident for pending in pending] == ["b", "c"]
 
 
 async def test_what_was_told_is_owed_no_more(opened, outage):
-    for debt in await claim(opened):
-        await opened.settle(told(debt), debt.token, again_at=None)
+    for pending in await claim(opened):
+        await opened.settle(told(pending), pending.token, again_at=None)
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
     assert await opened.backlog() == {}
 
 
 @pytest.mark.parametrize("news", [{"version": 2}, {"entries": 2}])
 async def test_what_is_new_is_owed_again(opened, token, outage, news):
-    for debt in await claim(opened):
-        await opened.settle(told(debt), debt.token, again_at=None)
+    for pending in await claim(opened):
+        await opened.settle(told(pending), pending.token, again_at=None)
     await opened.commit(token, making.commit(making.incident(**news), at=NOW + MINUTE))
     assert await opened.backlog() == {
         receiver: ports.Backlog(owed=1, oldest=NOW + MINUTE) for receiver in BOTH
     }
-    assert [debt.receipt.told_through for debt in await claim(opened, now=NOW + MINUTE)] == [1, 1]
+    assert [pending.receipt.told_through for pending in await claim(opened, now=NOW + MINUTE)] == [
+        1,
+        1,
+    ]
 
 
 async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, outage):
-    debts = await claim(opened)
+    claimed = await claim(opened)
     await grow(opened, token, 2)
-    for debt in debts:
-        await opened.settle(told(debt), debt.token, again_at=NOW + HOUR)
+    for pending in claimed:
+        await opened.settle(told(pending), pending.token, again_at=NOW + HOUR)
     again = await claim(opened)  # at once, although another look was asked for later
-    assert [debt.receipt.told_through for debt in again] == [1, 1]
+    assert [pending.receipt.told_through for pending in again] == [1, 1]
 
 
 async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, token, outage):
-    for debt in await claim(opened):
-        await opened.settle(told(debt), debt.token, again_at=None)
+    for pending in await claim(opened):
+        await opened.settle(told(pending), pending.token, again_at=None)
     await grow(opened, token, 2, notify=("mqtt",), status=model.IncidentStatus.RESOLVED)
-    assert [debt.receipt.receiver for debt in await claim(opened)] == ["mqtt", "noc"]
+    assert [pending.receipt.receiver for pending in await claim(opened)] == ["mqtt", "noc"]
 
 
 async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, outage):
-    for debt in await claim(opened):
-        await opened.settle(told(debt), debt.token, again_at=None)
+    for pending in await claim(opened):
+        await opened.settle(told(pending), pending.token, again_at=None)
     await opened.commit(token, making.commit(making.incident(notify=(*BOTH, "duty"))))
-    (debt,) = await claim(opened, receivers=(*BOTH, "duty"))
-    assert debt.receipt == model.Receipt(incident="i1", receiver="duty")
+    (pending,) = await claim(opened, receivers=(*BOTH, "duty"))
+    assert pending.receipt == model.Receipt(incident="i1", receiver="duty")
 
 
 async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token, outage):
-    (debt,) = await claim(opened, receivers=("noc",))
-    failed = replace(debt.receipt, failures=1, failing_since=NOW, error="channel_not_found")
-    await opened.settle(failed, debt.token, again_at=NOW + MINUTE)
+    (pending,) = await claim(opened, receivers=("noc",))
+    failed = replace(pending.receipt, failures=1, failing_since=NOW, error="channel_not_found")
+    await opened.settle(failed, pending.token, again_at=NOW + MINUTE)
     await grow(opened, token, 2)
     assert await claim(opened, now=NOW + MINUTE - SECOND, receivers=("noc",)) == []
-    (debt,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
-    assert debt.receipt == failed
-    await opened.settle(told(debt, failures=0), debt.token, again_at=None)
-    (debt,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))  # the second version
+    (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
+    assert pending.receipt == failed
+    await opened.settle(told(pending, failures=0), pending.token, again_at=None)
+    (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))  # the second version
 
 
 async def test_one_that_fails_does_not_stand_in_the_way_of_the_others(opened, token):
     for name in ("a", "b"):
         await opened.commit(token, making.commit(making.incident(name, notify=("noc",))))
-    (debt,) = await claim(opened, limit=1)
-    await opened.settle(replace(debt.receipt, failures=1), debt.token, again_at=NOW + SECOND)
+    (pending,) = await claim(opened, limit=1)
+    await opened.settle(replace(pending.receipt, failures=1), pending.token, again_at=NOW + SECOND)
     (other,) = await claim(opened, now=NOW + MINUTE, limit=1)
-    assert (debt.receipt.incident, other.receipt.incident) == ("a", "b")
+    assert (pending.receipt.incident, other.receipt.incident) == ("a", "b")
 
 
 async def test_another_look_comes_when_it_was_asked_for(opened, outage):
-    (debt,) = await claim(opened, receivers=("mqtt",))
-    await opened.settle(told(debt), debt.token, again_at=NOW + 24 * HOUR)
+    (pending,) = await claim(opened, receivers=("mqtt",))
+    await opened.settle(told(pending), pending.token, again_at=NOW + 24 * HOUR)
     assert await claim(opened, now=NOW + 24 * HOUR - SECOND, receivers=("mqtt",)) == []
-    (debt,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
-    assert debt.receipt.told_through == 1
-    await opened.settle(debt.receipt, debt.token, again_at=None)
+    (pending,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
+    assert pending.receipt.told_through == 1
+    await opened.settle(pending.receipt, pending.token, again_at=None)
     assert await claim(opened, now=NOW + 1000 * HOUR, receivers=("mqtt",)) == []
 
 
 async def test_the_receipts_own_due_is_another_look_too(opened, outage):
-    (debt,) = await claim(opened, receivers=("mqtt",))
-    removal = told(debt, due=NOW + 24 * HOUR)
-    await opened.settle(removal, debt.token, again_at=None)
+    (pending,) = await claim(opened, receivers=("mqtt",))
+    removal = told(pending, due=NOW + 24 * HOUR)
+    await opened.settle(removal, pending.token, again_at=None)
     assert await claim(opened, now=NOW + HOUR, receivers=("mqtt",)) == []
-    (debt,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
-    assert debt.receipt == removal
+    (pending,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
+    assert pending.receipt == removal
 
 
 async def test_news_do_not_wait_for_another_look(opened, token, outage):
-    (debt,) = await claim(opened, receivers=("mqtt",))
-    await opened.settle(told(debt, due=NOW + 24 * HOUR), debt.token, again_at=NOW + 24 * HOUR)
+    (pending,) = await claim(opened, receivers=("mqtt",))
+    await opened.settle(told(pending, due=NOW + 24 * HOUR), pending.token, again_at=NOW + 24 * HOUR)
     await grow(opened, token, 2)
     assert len(await claim(opened, receivers=("mqtt",))) == 1
 
@@ -179,9 +182,9 @@ async def test_a_clock_that_stepped_back_does_not_hold_news_up(opened, outage):
 
 
 async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage):
-    (debt,) = await claim(opened, receivers=("noc",))
-    intended = replace(debt.receipt, intent="post parent", handle={"channel": "C1"})
-    await opened.save_receipt(intended, debt.token)
+    (pending,) = await claim(opened, receivers=("noc",))
+    intended = replace(pending.receipt, intent="post parent", handle={"channel": "C1"})
+    await opened.save_receipt(intended, pending.token)
     (again,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
     assert again.receipt == intended
 
@@ -196,11 +199,11 @@ async def test_the_backlog_counts_by_receiver(opened, token, outage):
 
 async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, outage):
     await opened.commit(token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR))
-    for number, debt in enumerate(await claim(opened, now=NOW + HOUR, receivers=("noc",))):
+    for number, pending in enumerate(await claim(opened, now=NOW + HOUR, receivers=("noc",))):
         failed = replace(
-            debt.receipt, failures=2, failing_since=NOW + number * MINUTE, error=f"no {number}"
+            pending.receipt, failures=2, failing_since=NOW + number * MINUTE, error=f"no {number}"
         )
-        await opened.settle(failed, debt.token, again_at=NOW + 2 * HOUR)
+        await opened.settle(failed, pending.token, again_at=NOW + 2 * HOUR)
     backlog = await opened.backlog()
     assert backlog["noc"] == ports.Backlog(owed=2, oldest=NOW, failing_since=NOW, error="no 0")
     assert backlog["mqtt"].error == ""
@@ -232,7 +235,7 @@ async def test_a_dossier_holds_everything_about_an_incident(opened, token, outag
             making.entry(1, "other"),
         ),
     )
-    assert await opened.dossier("i1") == model.Dossier(
+    assert await opened.incident_view("i1") == model.IncidentView(
         incident=making.incident(version=2, entries=2),
         alerts=(
             making.incident_alert(),
@@ -258,7 +261,7 @@ async def test_what_was_measured_around_a_breach_is_read(opened, token):
 
 
 async def test_a_dossier_of_nothing_is_none(opened):
-    assert await opened.dossier("nobody") is None
+    assert await opened.incident_view("nobody") is None
 
 
 async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, token):
@@ -273,10 +276,10 @@ async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, to
             ),
         ),
     )
-    dossier = await opened.dossier("i1")
-    shown = [alert.state for alert in dossier.alerts]
+    view = await opened.incident_view("i1")
+    shown = [alert.state for alert in view.alerts]
     assert shown == [model.AlertState.FIRING] * 60 + [model.AlertState.RESOLVED] * 40
-    assert dossier.alert_counts == {"resolved": 150, "firing": 60}
+    assert view.alert_counts == {"resolved": 150, "firing": 60}
 
 
 async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, token):
@@ -299,9 +302,9 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
     counts = {}
     for name in ("small", "large"):
         statements.clear()
-        dossier = await opened.dossier(name)
+        view = await opened.incident_view(name)
         counts[name] = len(statements)
-    assert len(dossier.subjects) == 90
+    assert len(view.subjects) == 90
     assert counts["small"] == counts["large"] <= 6
 
     statements.clear()

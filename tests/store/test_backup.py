@@ -222,6 +222,6 @@ def test_what_is_not_watchers_is_not_copied(tmp_path, kind):
 
 
 def test_a_server_is_copied_by_its_own_tool_and_its_password_is_not_shown(tmp_path):
-    with pytest.raises(model.FaultyConfigError, match="pg_dump --format=custom") as caught:
+    with pytest.raises(model.InvalidConfigError, match="pg_dump --format=custom") as caught:
         store.back_up("postgresql://watcher:hunter2@db/watcher", tmp_path / "copy.db")
     assert "hunter2" not in str(caught.value)

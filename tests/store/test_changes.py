@@ -43,8 +43,8 @@ def start(opened, job, *, now=NOW, per_day=24):
 async def test_what_is_to_be_sent_is_durable_before_it_leaves(opened, token):
     await want(opened, token)
     (job,) = await claim(opened)
-    assert job.change == ports.Change(wanted=WANTED)
-    assert await start(opened, job) is ports.Start.BEGUN
+    assert job.change == ports.BandwidthChange(wanted=WANTED)
+    assert await start(opened, job) is ports.ChangeStart.BEGUN
     (again,) = await claim(opened, NOW + 3 * MINUTE)
     assert again.change.sent_at == NOW
 
@@ -53,10 +53,12 @@ async def test_who_has_lost_the_job_may_not_send_and_writes_nothing(opened, toke
     await want(opened, token)
     (lost,) = await claim(opened)
     (held,) = await claim(opened, NOW + 3 * MINUTE)
-    assert await start(opened, lost) is ports.Start.LOST
+    assert await start(opened, lost) is ports.ChangeStart.LOST
     assert not await opened.keep_change(lost, lost.change, now=NOW, due=NOW, news=NEWS)
     assert await opened.inbox() == []
-    assert await start(opened, held, per_day=1) is ports.Start.BEGUN  # the other was not counted
+    assert (
+        await start(opened, held, per_day=1) is ports.ChangeStart.BEGUN
+    )  # the other was not counted
 
 
 async def test_it_does_not_begin_once_its_incident_is_over_but_is_taken_back(opened, token):
@@ -64,20 +66,20 @@ async def test_it_does_not_begin_once_its_incident_is_over_but_is_taken_back(ope
     await want(opened, token, **over)
     await want(opened, token, replace(WANTED, order="b-2", reverting=True), **over)
     up, back = sorted(await claim(opened), key=lambda job: job.key)
-    assert await start(opened, up) is ports.Start.OVER
-    assert await start(opened, back) is ports.Start.BEGUN
+    assert await start(opened, up) is ports.ChangeStart.OVER
+    assert await start(opened, back) is ports.ChangeStart.BEGUN
 
 
 async def test_the_days_changes_are_counted_together_and_anew_each_day(opened, token):
     for number in range(3):
         await want(opened, token, replace(WANTED, order=f"b-{number}"))
     jobs = await claim(opened)
-    assert await start(opened, jobs[0], per_day=2) is ports.Start.BEGUN
+    assert await start(opened, jobs[0], per_day=2) is ports.ChangeStart.BEGUN
     assert await opened.spend_change("1-ABC", NOW.date(), 2)
-    assert await start(opened, jobs[1], per_day=2) is ports.Start.USED_UP
+    assert await start(opened, jobs[1], per_day=2) is ports.ChangeStart.USED_UP
     assert await opened.spend_change("1-OTHER", NOW.date(), 2)
     midnight = (NOW + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    assert await start(opened, jobs[2], now=midnight, per_day=2) is ports.Start.BEGUN
+    assert await start(opened, jobs[2], now=midnight, per_day=2) is ports.ChangeStart.BEGUN
 
 
 async def test_how_far_it_is_and_its_news_are_kept_together_until_it_is_due(opened, token):

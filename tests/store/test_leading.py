@@ -184,12 +184,12 @@ async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
             ),
         )
         claim = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
-        owed = await first.owed(receivers=["noc", "mqtt"], **claim)
+        owed = await first.claim(receivers=["noc", "mqtt"], **claim)
         jobs = await first.claim_jobs(kind="diagnose", **claim)
         assert owed
         assert jobs
-        assert not await first.owed(receivers=["noc", "mqtt"], **claim)
+        assert not await first.claim(receivers=["noc", "mqtt"], **claim)
     async with store.open(url, clock=SystemClock()) as second:
         await second.lead("second")
-        assert len(await second.owed(receivers=["noc", "mqtt"], **claim)) == len(owed)
+        assert len(await second.claim(receivers=["noc", "mqtt"], **claim)) == len(owed)
         assert len(await second.claim_jobs(kind="diagnose", **claim)) == len(jobs)

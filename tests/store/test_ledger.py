@@ -197,9 +197,9 @@ async def test_a_refused_command_is_journalled_with_the_reason(opened, token):
 
 
 async def test_a_record_is_journalled_only_for_what_it_tells(opened, token):
-    alarm = model.Alarm(state="offline", start=NOW, end=NOW + MINUTE)
+    alarm = model.AlarmRecord(state="offline", start=NOW, end=NOW + MINUTE)
     read = model.HistoryRead(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
-    moved = making.subject(judged_until=NOW, told=(model.Told(rule="down", start=NOW),))
+    moved = making.subject(judged_until=NOW, told=(model.ReportedOutage(rule="down", start=NOW),))
     await opened.commit(token, making.commit(moved, event=read))
     assert await making.rows(opened, tables.journal) == []
     assert (await making.load(opened)).subjects == (moved,)

@@ -102,12 +102,14 @@ async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
         assert list(state.incidents) == [making.incident()]
         assert list(state.alerts) == [making.alert()]
         assert list(state.subjects) == [making.subject()]
-        dossier = await opened.dossier("i1")
-        assert dossier.timeline == (making.entry(),)
-        assert dossier.alerts == (making.incident_alert(),)
+        view = await opened.incident_view("i1")
+        assert view.timeline == (making.entry(),)
+        assert view.alerts == (making.incident_alert(),)
         now = SystemClock().now()
         both = {"now": now, "receivers": ["noc", "mqtt"], "lease": making.MINUTE}
-        assert [debt.receipt.receiver for debt in await opened.owed(**both, limit=9)] == ["mqtt"]
+        assert [pending.receipt.receiver for pending in await opened.claim(**both, limit=9)] == [
+            "mqtt"
+        ]
         (job,) = await opened.claim_jobs(kind="diagnose", now=now, lease=making.MINUTE, limit=9)
         assert (job.key, job.service_id) == ("r2", "SVC2")
         (letter,) = await opened.inbox()

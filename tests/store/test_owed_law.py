@@ -55,28 +55,30 @@ class World:
         await self.opened.commit(self.token, making.commit(incident, *new, at=self.now))
 
     async def claim(self, receivers, limit):
-        debts = await self.opened.owed(now=self.now, receivers=receivers, lease=LEASE, limit=limit)
-        for debt in debts:
-            dossier = await self.opened.dossier(debt.receipt.incident)
-            self.claims.append((debt, dossier.incident))
+        claimed = await self.opened.claim(
+            now=self.now, receivers=receivers, lease=LEASE, limit=limit
+        )
+        for pending in claimed:
+            view = await self.opened.incident_view(pending.receipt.incident)
+            self.claims.append((pending, view.incident))
 
     async def act(self, what, which, later):
         if not self.claims:
             return
-        debt, seen = self.claims.pop(which % len(self.claims))
+        pending, seen = self.claims.pop(which % len(self.claims))
         receipt = replace(
-            debt.receipt, parent_version=seen.version, told_through=seen.entries, failures=0
+            pending.receipt, parent_version=seen.version, told_through=seen.entries, failures=0
         )
         try:
             if what == "tell":
                 again = self.now + timedelta(days=1) if later else None
-                await self.opened.settle(receipt, debt.token, again_at=again)
+                await self.opened.settle(receipt, pending.token, again_at=again)
             elif what == "fail":
-                failed = replace(debt.receipt, failures=debt.receipt.failures + 1)
-                await self.opened.settle(failed, debt.token, again_at=self.now + BACKOFF)
+                failed = replace(pending.receipt, failures=pending.receipt.failures + 1)
+                await self.opened.settle(failed, pending.token, again_at=self.now + BACKOFF)
             elif what == "save":  # half of it is told, then the teller dies
-                half = replace(debt.receipt, told_through=seen.entries)
-                await self.opened.save_receipt(half, debt.token)
+                half = replace(pending.receipt, told_through=seen.entries)
+                await self.opened.save_receipt(half, pending.token)
         except model.PermanentError:
             pass  # the lease ended and somebody else has it
 

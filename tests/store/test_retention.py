@@ -35,7 +35,7 @@ async def grow_old(opened, token, name, at):
     (job,) = await opened.claim_jobs(kind="diagnose", now=at, lease=MINUTE, limit=1)
     await opened.start_run(job, now=at, cooldown=MINUTE, per_incident=1, per_hour=9)
     noted = model.Noted(incident=name, by="ann", text="")
-    await opened.finish_job(job, at=at, command=noted, paper=ports.Paper(run=name))
+    await opened.finish_job(job, at=at, command=noted, report_files=ports.ReportFiles(run=name))
     (envelope,) = await opened.inbox()
     await opened.commit(token, making.commit(event=noted, inbox=envelope.number, at=at))
 
@@ -49,8 +49,8 @@ async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
     assert await opened.prune(BEFORE) == 9
     assert await everything(opened) == before
     assert [incident.id for incident in await opened.incidents()] == ["new"]
-    assert await opened.paper("old") is None
-    assert await opened.paper("new") is not None
+    assert await opened.report_files("old") is None
+    assert await opened.report_files("new") is not None
     assert await opened.prune(BEFORE) == 0
 
 
@@ -59,7 +59,7 @@ async def test_what_is_open_or_waiting_is_kept_however_old(opened, token):
     await opened.submit("a", model.Noted(incident="i1", by="ann", text=""), OLD)
     assert await opened.prune(NOW) == 0
     assert len(await opened.inbox()) == 1
-    assert await opened.dossier("i1") is not None
+    assert await opened.incident_view("i1") is not None
 
 
 async def test_samples_may_be_kept_for_a_shorter_time(opened, token):

@@ -137,18 +137,18 @@ async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two)
     token = await first.lead("ops1")
     await second.lead("ops2")
     await first.commit(token, making.commit(making.incident(), DIAGNOSIS))
-    assert len(await second.owed(receivers=["noc"], **CLAIM)) == 1
+    assert len(await second.claim(receivers=["noc"], **CLAIM)) == 1
     (job,) = await second.claim_jobs(kind="diagnose", **CLAIM)
     budgets = {"cooldown": making.MINUTE, "per_incident": 9, "per_hour": 9}
     assert await second.start_run(job, now=making.NOW, **budgets) == ""
-    assert len(await first.owed(receivers=["mqtt"], **CLAIM)) == 1
+    assert len(await first.claim(receivers=["mqtt"], **CLAIM)) == 1
     await first.beat()
-    assert await first.owed(receivers=["noc", "mqtt"], **CLAIM) == []
+    assert await first.claim(receivers=["noc", "mqtt"], **CLAIM) == []
     assert await first.claim_jobs(kind="diagnose", **CLAIM) == []
     await silence(second)
     await first.beat()
-    (debt,) = await first.owed(receivers=["noc", "mqtt"], **CLAIM)
-    assert debt.receipt.receiver == "noc"
+    (pending,) = await first.claim(receivers=["noc", "mqtt"], **CLAIM)
+    assert pending.receipt.receiver == "noc"
     assert len(await first.claim_jobs(kind="diagnose", **CLAIM)) == 1
     (run,) = await making.rows(first, tables.runs)
     assert run.lease_until is None
@@ -160,11 +160,11 @@ async def test_a_claim_ends_on_the_clock_of_the_database(two):
     await first.commit(await first.lead("ops1"), making.commit(making.incident(notify=("noc",))))
     await second.lead("ops2")
     soon = {"lease": timedelta(milliseconds=300), "limit": 9, "receivers": ["noc"]}
-    assert len(await second.owed(now=making.NOW, **soon)) == 1
-    assert await first.owed(now=making.NOW + 48 * making.HOUR, **soon) == []
+    assert len(await second.claim(now=making.NOW, **soon)) == 1
+    assert await first.claim(now=making.NOW + 48 * making.HOUR, **soon) == []
 
     await asyncio.sleep(0.4)  # no test turns the clock of the database
-    assert len(await first.owed(now=making.NOW - 48 * making.HOUR, **soon)) == 1
+    assert len(await first.claim(now=making.NOW - 48 * making.HOUR, **soon)) == 1
 
 
 async def test_two_hosts_never_start_more_runs_than_the_budget(two):
@@ -190,15 +190,15 @@ async def test_a_change_while_another_daemon_settles_is_never_lost(two):
     first, second = two
     await first.commit(await first.lead("ops1"), making.commit(*making.outage(notify=("noc",))))
     await second.lead("ops2")
-    (debt,) = await second.owed(receivers=["noc"], **CLAIM)
-    told = replace(debt.receipt, parent_version=1, told_through=1)
+    (pending,) = await second.claim(receivers=["noc"], **CLAIM)
+    told = replace(pending.receipt, parent_version=1, told_through=1)
     change = changeset.gather([making.incident(version=2, entries=2), making.entry(2)])
     async with first._database.write() as connection:
-        await effect_writer.Consequences(first._database, connection).write(change, making.NOW)
-        settling = asyncio.create_task(second.settle(told, debt.token, again_at=None))
+        await effect_writer.EffectWriter(first._database, connection).write(change, making.NOW)
+        settling = asyncio.create_task(second.settle(told, pending.token, again_at=None))
         await asyncio.sleep(0.2)
     await settling
-    assert len(await second.owed(receivers=["noc"], **CLAIM)) == 1
+    assert len(await second.claim(receivers=["noc"], **CLAIM)) == 1
 
 
 async def test_a_deadlock_with_pruning_does_not_happen(two):
@@ -207,11 +207,13 @@ async def test_a_deadlock_with_pruning_does_not_happen(two):
     old = {"status": model.IncidentStatus.RESOLVED, "resolved_at": making.NOW, "notify": ("noc",)}
     names = [f"i{number}" for number in range(30)]
     await first.commit(token, making.commit(*(making.incident(name, **old) for name in names)))
-    debts = await second.owed(now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=30)
+    pending = await second.claim(now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=30)
 
-    async def settle(debt):
+    async def settle(pending):
         with suppress(model.PermanentError):  # pruned meanwhile
-            await second.settle(debt.receipt, debt.token, again_at=None)
+            await second.settle(pending.receipt, pending.token, again_at=None)
 
-    await asyncio.gather(first.prune(making.NOW + making.HOUR), *(settle(debt) for debt in debts))
+    await asyncio.gather(
+        first.prune(making.NOW + making.HOUR), *(settle(pending) for pending in pending)
+    )
     assert await making.rows(first, tables.receipts) == []

@@ -17,17 +17,17 @@ def ledger(opened, token):
     return commit
 
 
-async def owed(opened, minute):
-    debts = await opened.owed(
+async def claim(opened, minute):
+    claimed = await opened.claim(
         now=NOW + minute * MINUTE, receivers=("noc", "mqtt"), lease=MINUTE / 2, limit=9
     )
-    return {debt.receipt.receiver: debt for debt in debts}
+    return {pending.receipt.receiver: pending for pending in claimed}
 
 
-async def tell(opened, told, debts):
-    for debt in debts.values():
-        receipt = replace(debt.receipt, parent_version=told.version, told_through=told.entries)
-        await opened.settle(receipt, debt.token, again_at=None)
+async def deliver(opened, told, claimed):
+    for pending in claimed.values():
+        receipt = replace(pending.receipt, parent_version=told.version, told_through=told.entries)
+        await opened.settle(receipt, pending.token, again_at=None)
 
 
 OPEN = incident(notify=("noc", "mqtt"), receivers=("noc", "mqtt"), version=1)
@@ -37,57 +37,57 @@ OVER = replace(HELD, version=3, status=model.IncidentStatus.RESOLVED, resolved_a
 
 async def test_nobody_is_owed_before_it_is_told(opened, ledger):
     await ledger(replace(OPEN, notify=()), 0)
-    assert await owed(opened, 1) == {}
+    assert await claim(opened, 1) == {}
     await ledger(replace(OPEN, version=2), 1)
-    assert set(await owed(opened, 2)) == {"noc", "mqtt"}
+    assert set(await claim(opened, 2)) == {"noc", "mqtt"}
 
 
 async def test_a_silence_holds_back_who_was_told_before(opened, ledger):
     await ledger(OPEN, 0)
-    await tell(opened, OPEN, await owed(opened, 1))
+    await deliver(opened, OPEN, await claim(opened, 1))
     await ledger(HELD, 2)
-    assert set(await owed(opened, 3)) == {"mqtt"}
+    assert set(await claim(opened, 3)) == {"mqtt"}
 
 
 async def test_a_debt_from_before_a_silence_waits_for_its_end(opened, ledger):
     await ledger(OPEN, 0)
     await ledger(HELD, 1)
-    assert set(await owed(opened, 2)) == {"mqtt"}
+    assert set(await claim(opened, 2)) == {"mqtt"}
     await ledger(replace(OPEN, version=3), 30)
-    assert "noc" in await owed(opened, 31)
+    assert "noc" in await claim(opened, 31)
 
 
 async def test_settling_in_a_silence_owes_nothing_more(opened, ledger):
     await ledger(OPEN, 0)
-    debts = await owed(opened, 1)
+    pending = await claim(opened, 1)
     await ledger(HELD, 2)
-    await tell(opened, OPEN, debts)
-    assert set(await owed(opened, 3)) == {"mqtt"}
+    await deliver(opened, OPEN, pending)
+    assert set(await claim(opened, 3)) == {"mqtt"}
 
 
 async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, ledger):
     await ledger(OPEN, 0)
-    await tell(opened, OPEN, await owed(opened, 1))
+    await deliver(opened, OPEN, await claim(opened, 1))
     await ledger(HELD, 2)
-    await tell(opened, HELD, await owed(opened, 3))
+    await deliver(opened, HELD, await claim(opened, 3))
     await ledger(OVER, 4)
-    assert set(await owed(opened, 5)) == {"noc", "mqtt"}
+    assert set(await claim(opened, 5)) == {"noc", "mqtt"}
 
 
 async def test_a_fallback_is_told_no_more_than_the_end_once_it_is_not_needed(opened, ledger):
     called = replace(OPEN, receivers=("noc",), fallbacks=("mqtt",))
     await ledger(called, 0)
-    await tell(opened, called, await owed(opened, 1))
+    await deliver(opened, called, await claim(opened, 1))
     await ledger(replace(called, version=2), 2)  # news that it has not been told yet
     await ledger(replace(called, version=3, notify=("noc",)), 3)
-    assert set(await owed(opened, 4)) == {"noc"}
+    assert set(await claim(opened, 4)) == {"noc"}
     await ledger(
         replace(called, version=4, notify=("noc",), status=OVER.status, resolved_at=NOW), 5
     )
-    assert "mqtt" in await owed(opened, 6)
+    assert "mqtt" in await claim(opened, 6)
 
 
 async def test_who_was_told_nothing_is_not_told_of_the_end(opened, ledger):
     await ledger(HELD, 0)
     await ledger(OVER, 1)
-    assert set(await owed(opened, 2)) == {"mqtt"}
+    assert set(await claim(opened, 2)) == {"mqtt"}

@@ -10,7 +10,7 @@ from watcher import model, ports
 from watcher.store import tables
 
 COOLDOWN = 15 * MINUTE
-PAPER = ports.Paper(run="r1", pdf=b"%PDF-\x00\xff", preview=b"\x89PNG", raw=b"{}")
+PAPER = ports.ReportFiles(run="r1", pdf=b"%PDF-\x00\xff", preview=b"\x89PNG", raw=b"{}")
 
 
 def claim(opened, kind="diagnose", *, now=NOW, limit=10):
@@ -54,10 +54,10 @@ async def test_a_job_is_one_daemons_until_its_lease_ends(opened, token):
     (second,) = await claim(opened, now=NOW + 2 * MINUTE)
     assert (first.attempts, second.attempts) == (1, 2)
     assert first.token != second.token
-    assert not await opened.finish_job(first, at=NOW, command=done(), paper=PAPER)
+    assert not await opened.finish_job(first, at=NOW, command=done(), report_files=PAPER)
     assert await opened.inbox() == []
-    assert await opened.paper("r1") is None
-    assert await opened.finish_job(second, at=NOW, command=done(), paper=PAPER)
+    assert await opened.report_files("r1") is None
+    assert await opened.finish_job(second, at=NOW, command=done(), report_files=PAPER)
 
 
 async def test_the_longest_due_job_comes_first(opened, token):
@@ -72,16 +72,16 @@ async def test_the_longest_due_job_comes_first(opened, token):
 async def test_a_finished_job_leaves_its_result_and_its_paper(opened, token):
     await want(opened, token, "r1")
     (job,) = await claim(opened)
-    assert await opened.finish_job(job, at=NOW + SECOND, command=done(), paper=PAPER)
+    assert await opened.finish_job(job, at=NOW + SECOND, command=done(), report_files=PAPER)
     (envelope,) = await opened.inbox()
     assert (envelope.command, envelope.at) == (done(), NOW + SECOND)
-    assert await opened.paper("r1") == PAPER
+    assert await opened.report_files("r1") == PAPER
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
     assert not await opened.finish_job(job, at=NOW, command=done())  # it is gone
 
 
 async def test_a_paper_that_nobody_wrote_is_none(opened):
-    assert await opened.paper("r1") is None
+    assert await opened.report_files("r1") is None
 
 
 async def test_details_can_be_needed_a_second_time(opened, token):

@@ -27,10 +27,12 @@ async def write(file: Path) -> None:
         assert token is not None
         diagnosis = model.DiagnosisNeeded(run="r2", incident="i1", service_id="SVC2")
         await opened.commit(token, making.commit(*making.outage(), diagnosis))
-        (debt,) = await opened.owed(now=making.NOW, receivers=["noc"], lease=making.MINUTE, limit=1)
+        (pending,) = await opened.claim(
+            now=making.NOW, receivers=["noc"], lease=making.MINUTE, limit=1
+        )
         handle = {"channel": "C1", "ts": "1.0"}
-        told = replace(debt.receipt, parent_version=1, told_through=1, handle=handle)
-        await opened.settle(told, debt.token, again_at=None)
+        told = replace(pending.receipt, parent_version=1, told_through=1, handle=handle)
+        await opened.settle(told, pending.token, again_at=None)
         await opened.submit("cli/1", model.Acknowledged(incident="i1", by="ada"), making.NOW)
 
 

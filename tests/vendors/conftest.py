@@ -14,7 +14,7 @@ from aiohttp import web
 from tests.ports import free_port
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account, Api
+from watcher.vendors.http.api import VendorAccount, VendorApi
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -164,9 +164,9 @@ def oauth2_account(vendor) -> settings.OAuth2Account:
 def connect(vendor, session, clock, meter):
     """Build an Api on the vendor, with the given account."""
 
-    def build(account=None, *, name="main", url="", seconds=5.0, **options) -> Api:
-        opened = Account(name if account else "", account, session, clock, meter)
-        return Api(opened, url or vendor.url, timeout=timedelta(seconds=seconds), **options)
+    def build(account=None, *, name="main", url="", seconds=5.0, **options) -> VendorApi:
+        opened = VendorAccount(name if account else "", account, session, clock, meter)
+        return VendorApi(opened, url or vendor.url, timeout=timedelta(seconds=seconds), **options)
 
     return build
 

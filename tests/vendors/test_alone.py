@@ -12,7 +12,7 @@ import pytest
 
 from watcher import simulator
 from watcher.vendors import settings
-from watcher.vendors.http.api import Api, open_account
+from watcher.vendors.http.api import VendorApi, open_account
 
 WORLD = """
 world:
@@ -81,7 +81,7 @@ async def test_a_client_is_used_alone_as_its_file_says(sim, client):
     said: list[str] = []
     names = {
         **vars(module),
-        "Api": Api,
+        "Api": VendorApi,
         "UTC": UTC,
         "datetime": datetime,
         "open_account": open_account,

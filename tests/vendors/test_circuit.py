@@ -14,7 +14,7 @@ from tests.vendors.conftest import Clock
 from watcher import model
 from watcher.vendors.diagnostics.client import DiagnosticsClient
 from watcher.vendors.http.account import FAILURES, PAUSE, CircuitBreaker
-from watcher.vendors.http.api import Account, Api
+from watcher.vendors.http.api import VendorAccount, VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
 
 DOWN = model.TemporaryError("GET https://x answered 503")
@@ -152,10 +152,10 @@ def test_trials_are_a_pause_apart_and_no_poll_waits_longer_than_one(steps):
 @pytest.fixture
 def shared(vendor, session, clock, meter, oauth2_account):
     """Two APIs on one account."""
-    account = Account("main", oauth2_account, session, clock, meter)
+    account = VendorAccount("main", oauth2_account, session, clock, meter)
 
-    def api(**options) -> Api:
-        return Api(account, vendor.url, timeout=timedelta(seconds=5), **options)
+    def api(**options) -> VendorApi:
+        return VendorApi(account, vendor.url, timeout=timedelta(seconds=5), **options)
 
     return account, api
 
@@ -238,9 +238,9 @@ async def test_what_fails_for_one_subject_does_not_speak_against_the_vendor(vend
 
 @pytest.mark.covers("http/circuit-one")
 async def test_what_cannot_even_connect_does(session, clock, meter, mpa_account, unused_port):
-    account = Account("main", mpa_account, session, clock, meter)
+    account = VendorAccount("main", mpa_account, session, clock, meter)
     url = f"http://127.0.0.1:{unused_port}"
-    client = VyvxClient(Api(account, url, timeout=timedelta(seconds=5)))
+    client = VyvxClient(VendorApi(account, url, timeout=timedelta(seconds=5)))
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
             await client.details("1")

@@ -9,12 +9,12 @@ from aiohttp import web
 
 from watcher import model
 from watcher.vendors.diagnostics.client import DiagnosticsClient
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 
 
 @pytest.fixture
 def client(vendor, session, clock, meter, oauth2_account) -> DiagnosticsClient:
-    account = Account("lumen", oauth2_account, session, clock, meter)
+    account = VendorAccount("lumen", oauth2_account, session, clock, meter)
     return DiagnosticsClient(account, vendor.url, timeout=timedelta(seconds=5))
 
 

@@ -38,7 +38,7 @@ def client(connect, oauth2_account) -> EvplClient:
 
 
 def entry(instance: str, *, minute: int = 55, value: object = "10") -> dict[str, object]:
-    values = [{"timeStamp": exchange.write(at(minute)), "value": value}]
+    values = [{"timeStamp": exchange.write_time(at(minute)), "value": value}]
     return {"objectInstanceId": instance, "metric_name": "U", "performanceValues": values}
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from watcher import model
 from watcher.vendors.http import errors, exchange
-from watcher.vendors.http.api import Account, Api, CallPriority
+from watcher.vendors.http.api import CallPriority, VendorAccount, VendorApi
 
 
 @pytest.mark.covers("http/hang")
@@ -430,8 +430,8 @@ async def test_what_is_sent_is_json_with_the_headers_given(vendor, connect):
 async def test_a_rate_limit_keeps_everybody_who_shares_the_account_quiet(
     vendor, session, clock, meter, mpa_account
 ):
-    shared = Account("main", mpa_account, session, clock, meter)
-    one, other = (Api(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
+    shared = VendorAccount("main", mpa_account, session, clock, meter)
+    one, other = (VendorApi(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
     vendor.replies(status=429, headers={"Retry-After": "30"})
     with pytest.raises(model.TemporaryError, match="answered 429"):
         await one.get("/x")

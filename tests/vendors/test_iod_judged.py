@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from watcher import model
-from watcher.vendors.http.api import Api
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.internet_on_demand.client import Connection, ConnectionsClient, Order
 
 PRISM = "@stoplight/prism-cli@5.14.2"
@@ -118,6 +118,6 @@ async def test_the_judge_refuses_who_brings_no_token(judge, connect):
 
 @pytest.mark.covers("iod/judged")
 async def test_the_judge_refuses_what_its_document_does_not_know(judge, connect, oauth2_account):
-    api: Api = connect(oauth2_account, url=judge, seconds=20)
+    api: VendorApi = connect(oauth2_account, url=judge, seconds=20)
     reply = await api.send("POST", "/internet-on-demand/connections", {"bandwidth": 5})
     assert 400 <= reply.status < 500

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from watcher import model
 from watcher.vendors import settings
-from watcher.vendors.http.api import Account
+from watcher.vendors.http.api import VendorAccount
 from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.client import (
     Address,
@@ -38,7 +38,7 @@ NEAR = {
 
 @pytest.fixture
 def client(vendor, session, clock, meter, oauth2_account) -> PreorderClient:
-    account = Account("lumen", oauth2_account, session, clock, meter)
+    account = VendorAccount("lumen", oauth2_account, session, clock, meter)
     keys = settings.Preorder(
         account="lumen", url=f"{vendor.url}/px/qualify", sales_code="S1", partner_id="P1"
     )
@@ -285,7 +285,7 @@ async def test_a_question_whose_answer_is_lost_is_no_riddle(raw_vendor, session,
         writer.transport.abort()
 
     keys = settings.Preorder(url=await raw_vendor(talk))
-    client = PreorderClient(Account("", None, session, clock, meter), keys)
+    client = PreorderClient(VendorAccount("", None, session, clock, meter), keys)
     with pytest.raises(model.TemporaryError) as caught:
         await client.qualify(HOME)
     assert not isinstance(caught.value, model.AmbiguousError)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from watcher.vendors.evpl.client import EvplClient
-from watcher.vendors.http.api import Api
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.internet_on_demand.client import ConnectionsClient
 from watcher.vendors.internet_on_demand.naas import NaasClient
 from watcher.vendors.vyvx.client import VyvxClient
@@ -28,29 +28,29 @@ def grown(body: object, name: str = "") -> object:
     return known if name in BY_ID else {**known, **more}
 
 
-async def statuses(api: Api) -> object:
+async def statuses(api: VendorApi) -> object:
     return await VyvxClient(api).statuses()
 
 
-async def details(api: Api) -> object:
+async def details(api: VendorApi) -> object:
     return await VyvxClient(api).details("1234567")
 
 
-async def history(api: Api) -> object:
+async def history(api: VendorApi) -> object:
     return await VyvxClient(api).history("1234567", START, START + timedelta(hours=1))
 
 
-async def utilization(api: Api) -> object:
+async def utilization(api: VendorApi) -> object:
     five = timedelta(minutes=5)
     client = EvplClient(api, operator_code="OP1", application_id="A1", granularity=five)
     return await client.utilization(START, START + timedelta(hours=1))
 
 
-async def connections(api: Api) -> object:
+async def connections(api: VendorApi) -> object:
     return await ConnectionsClient(api).all()
 
 
-async def inventory(api: Api) -> object:
+async def inventory(api: VendorApi) -> object:
     return await NaasClient(api, customer_number="1-ABCDE").all()
 
 

@@ -219,13 +219,13 @@ async def test_history_is_asked_with_a_start_and_read_oldest_first(vendor, clien
         ("end", "2019-01-03T15:04:05.000Z"),
     ]
     assert alarms == (
-        model.Alarm(
+        model.AlarmRecord(
             state="degraded",
             message="CC errors",
             start=NOW.replace(hour=16, minute=0, second=0),
             end=NOW.replace(hour=17, minute=0, second=0),
         ),
-        model.Alarm(
+        model.AlarmRecord(
             state="offline", message="TS Loss", start=NOW.replace(hour=18, minute=0, second=0)
         ),
     )

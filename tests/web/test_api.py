@@ -36,7 +36,7 @@ def test_the_page_names_every_status_and_every_address():
 
 async def test_an_incident_is_the_document_of_mqtt(site, shelf, outage):
     answer = (await site.get("/api/v1/incidents/w-7k3mq2xd")).json
-    published = json.loads(documents.incident(await shelf.dossier(outage.id)).encode())
+    published = json.loads(documents.incident(await shelf.incident_view(outage.id)).encode())
     del answer["links"], published["links"]
     assert answer == published
 

@@ -42,7 +42,7 @@ def compose(known=KNOWN, **changes) -> board.Board:
 def blind(**changes) -> model.SourceHealth:
     made = model.SourceHealth(
         source="evpl",
-        sight=model.Sight.BLIND,
+        sight=model.Visibility.BLIND,
         last_success=NOW - minutes(14),
         failing_since=NOW - minutes(13),
         error="no answer in 30 s",
@@ -65,7 +65,7 @@ def test_all_is_calm_only_when_everything_is_seen_and_told():
             "evpl is blind: not seen yet",
         ),
         (
-            replace(KNOWN, sources=(blind(sight=model.Sight.FAILING),)),
+            replace(KNOWN, sources=(blind(sight=model.Visibility.FAILING),)),
             "polls of evpl fail",
         ),
         (replace(KNOWN, receivers=(FAILS,)), "noc cannot be told"),
@@ -152,7 +152,7 @@ def test_what_merged_into_a_storm_is_not_listed_as_resolved():
             "cannot be seen since 03:11:12 UTC: 18 subjects as last known, 14 min ago",
         ),
         (
-            blind(sight=model.Sight.FAILING),
+            blind(sight=model.Visibility.FAILING),
             "polls fail since 03:11:12 UTC, last seen 14 min ago",
         ),
     ],

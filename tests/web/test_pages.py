@@ -253,7 +253,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
         labels={HOSTILE: HOSTILE, "name": HOSTILE},
         notes=(HOSTILE,),
     )
-    shelf.health = [model.SourceHealth(source=HOSTILE, sight=model.Sight.BLIND, error=HOSTILE)]
+    shelf.health = [model.SourceHealth(source=HOSTILE, sight=model.Visibility.BLIND, error=HOSTILE)]
     shelf.present = [ports.Daemon(instance=HOSTILE, since=NOW, leads=True)]
     shelf.kept_receipts = [
         model.Receipt(

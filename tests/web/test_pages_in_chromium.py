@@ -212,7 +212,7 @@ async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, shelf
         await page.clock.install()
         await page.goto(site.url)
         await expect(page.get_by_role("heading", level=1)).to_have_text("3 open, 1 acknowledged")
-        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Sight.BLIND)
+        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         await page.clock.run_for(6_000)
         await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
 
@@ -224,7 +224,7 @@ async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_addre
         page = await look()
         await page.clock.install()
         await page.goto(site.url.replace("http://", "http://wall:open-sesame@"))
-        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Sight.BLIND)
+        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         await page.clock.run_for(6_000)
         await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
 

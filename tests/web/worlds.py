@@ -107,7 +107,7 @@ class Shelf:
         self.kept_receipts: list[model.Receipt] = []
         self.quiet: list[model.Silence] = []
         self.present = [ports.Daemon(instance="ops1", since=BEGIN - minutes(900), leads=True)]
-        self.papers = {"r-4c0vw1zn": ports.Paper(run="r-4c0vw1zn", pdf=PDF)}
+        self.papers = {"r-4c0vw1zn": ports.ReportFiles(run="r-4c0vw1zn", pdf=PDF)}
 
     def open(self, told: model.Incident, *, subject: str = "vyvx/1234567") -> model.Incident:
         """Keep an incident of one alert and two entries."""
@@ -162,12 +162,12 @@ class Shelf:
         ]
         return [self.kept[name] for name in held][:limit]
 
-    async def dossier(self, incident):
+    async def incident_view(self, incident):
         await self._see()
         if incident not in self.kept:
             return None
         alerts = self.alerts_of.get(incident, ())
-        return model.Dossier(
+        return model.IncidentView(
             incident=self.kept[incident],
             alerts=alerts,
             alert_counts={"firing": len(alerts)},
@@ -208,7 +208,7 @@ class Shelf:
     async def silences(self, now):
         return self.quiet
 
-    async def paper(self, run):
+    async def report_files(self, run):
         return self.papers.get(run)
 
     async def daemons(self):
@@ -223,13 +223,13 @@ class Shelf:
         return self.owed
 
 
-def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.Reporter:
+def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.StatusReporter:
     receivers = receivers or {"noc": status.ReceiverState(), "mqtt": status.ReceiverState()}
 
     async def usages():
         return list(accounts)
 
-    return status.Reporter(
+    return status.StatusReporter(
         instance="ops1",
         version="1",
         since=BEGIN,
@@ -242,7 +242,7 @@ def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.
     )
 
 
-def bad_night(shelf: Shelf) -> status.Reporter:
+def bad_night(shelf: Shelf) -> status.StatusReporter:
     """Fill a shelf with everything at once."""
     shelf.open(incident(diagnostics=(diagnosis(),)))
     shelf.open(
@@ -301,7 +301,7 @@ def bad_night(shelf: Shelf) -> status.Reporter:
     shelf.health += [
         model.SourceHealth(
             source="evpl",
-            sight=model.Sight.BLIND,
+            sight=model.Visibility.BLIND,
             last_success=NOW - minutes(14),
             failing_since=NOW - minutes(13),
             error="api.orange.com/api-monitoring-live/v1: no answer in 30 s",
@@ -309,7 +309,7 @@ def bad_night(shelf: Shelf) -> status.Reporter:
         ),
         model.SourceHealth(
             source="iod",
-            sight=model.Sight.FAILING,
+            sight=model.Visibility.FAILING,
             last_success=NOW - minutes(2),
             failing_since=NOW - minutes(1),
             error="api.lumen.com: 401, the client secret was refused",

@@ -38,7 +38,7 @@ def main() -> None:
     """Run one verb; every expected failure ends in a sentence and an exit code."""
     try:
         program()
-    except model.FaultyConfigError as error:
+    except model.InvalidConfigError as error:
         common.complain(*error.faults)
         sys.exit(2)
     except (model.PermanentError, model.TemporaryError) as error:

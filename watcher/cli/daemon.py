@@ -110,7 +110,7 @@ def diagnose(
         complain(f"{service_id}: no report: {found.message}")
         raise typer.Exit(1)
     if output is not None:
-        output.write_bytes(found.paper.pdf)
+        output.write_bytes(found.report_files.pdf)
         typer.echo(f"{output}: {found.report.size} bytes, sha256 {found.report.sha256}")
 
 

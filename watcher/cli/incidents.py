@@ -78,7 +78,7 @@ def reload(
     try:
         typer.echo(ask(config, socket, "POST", "/reload")["reloaded"])
     except model.PermanentError as error:
-        raise model.FaultyConfigError(tuple(str(error).splitlines())) from error
+        raise model.InvalidConfigError(tuple(str(error).splitlines())) from error
 
 
 @program.command()

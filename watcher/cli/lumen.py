@@ -172,11 +172,11 @@ async def _client(
     }
     if not found:
         wanted = f"[sources.{name}]" if name else "source"
-        raise model.FaultyConfigError(
+        raise model.InvalidConfigError(
             (f"{config}: there is no {wanted} of kind internet_on_demand",)
         )
     if len(found) > 1:
-        raise model.FaultyConfigError(
+        raise model.InvalidConfigError(
             (f"{config}: there are several sources, so name one: --source {'|'.join(found)}",)
         )
     (keys,) = found.values()
@@ -251,7 +251,7 @@ async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qu
     loaded = settings.load(config)
     keys = loaded.preorder
     if keys is None:
-        raise model.FaultyConfigError((f"{config}: there is no [preorder] section",))
+        raise model.InvalidConfigError((f"{config}: there is no [preorder] section",))
     address = read_address(text)
     async with standalone.by_hand(loaded) as accounts:
         client = PreorderClient(accounts[keys.account], keys)

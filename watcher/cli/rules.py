@@ -137,12 +137,10 @@ async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, 
 
     system = SystemClock()
     async with store.open_to_read(url, clock=system) as database:
-        dossier = await database.dossier(incident)
-        if dossier is None:
+        view = await database.incident_view(incident)
+        if view is None:
             raise model.PermanentError(f"there is no incident {incident}")
-        found = Capture(
-            dossier, rules, until=await _seen_until(database, dossier.incident.opened_at)
-        )
+        found = Capture(view, rules, until=await _seen_until(database, view.incident.opened_at))
         async for record in database.records(found.since):
             found.show(record)
         return found.test()
@@ -186,14 +184,14 @@ async def _history(
     from watcher.cli import standalone
     from watcher.replay import replay
     from watcher.replay.replay import Replay
-    from watcher.vendors.http.api import Api
+    from watcher.vendors.http.api import VendorApi
     from watcher.vendors.vyvx.client import VyvxClient
 
     key = replay.key_of(name, rulesets[0])
     source, _, service = key.partition("/")
     keys = loaded.sources[source]
     async with standalone.by_hand(loaded) as accounts:
-        client = VyvxClient(Api(accounts[keys.account], keys.base_url, timeout=keys.timeout))
+        client = VyvxClient(VendorApi(accounts[keys.account], keys.base_url, timeout=keys.timeout))
         alarms = await client.history(service, since, now)
         try:
             details = await client.details(service)

@@ -25,7 +25,7 @@ from watcher.store import store
 from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account, Uncounted
+from watcher.vendors.http.api import Uncounted, VendorAccount
 
 TRY_SECONDS = 30.0
 MOST_SKEW = timedelta(minutes=2)
@@ -80,7 +80,7 @@ async def connect(settings: Settings) -> list[Finding]:
         return list(await asyncio.gather(*(_attempt(name, one) for name, one in tries.items())))
 
 
-async def diagnose(settings: Settings, service_id: str) -> ports.Examination:
+async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResult:
     """Run Service Diagnostics once for a service.
 
     Raises FaultyConfigError without a [diagnostics] section, else what the examiner raises.
@@ -88,15 +88,15 @@ async def diagnose(settings: Settings, service_id: str) -> ports.Examination:
     async with by_hand(settings) as accounts:
         examiner = factories.build_examiner(settings, accounts)
         if examiner is None:
-            raise model.FaultyConfigError(("diagnostics: there is no [diagnostics] section",))
+            raise model.InvalidConfigError(("diagnostics: there is no [diagnostics] section",))
         return await examiner.examine(run=f"by-hand-{token()}", service_id=service_id)
 
 
 @asynccontextmanager
-async def by_hand(settings: Settings) -> AsyncIterator[factories.Accounts]:
+async def by_hand(settings: Settings) -> AsyncIterator[factories.VendorAccounts]:
     """Open the configured accounts for a command; their monthly budgets are not counted."""
     async with exchange.open_session() as session:
-        yield factories.Accounts(settings, session, SystemClock(), Uncounted())
+        yield factories.VendorAccounts(settings, session, SystemClock(), Uncounted())
 
 
 async def count_change(settings: Settings, keys: vendor_settings.InternetOnDemandSource) -> str:
@@ -148,7 +148,7 @@ def _summary(values: list[model.Scalar]) -> str:
 
 
 async def _poll(
-    source: ports.Source, keys: vendor_settings.Source, account: Account
+    source: ports.Source, keys: vendor_settings.Source, account: VendorAccount
 ) -> tuple[str, tuple[str, ...]]:
     try:
         snapshot = await source.poll()
@@ -165,7 +165,7 @@ async def _poll(
     return describe(snapshot), tuple(remarks)
 
 
-async def _other_dialect(keys: vendor_settings.Source, account: Account) -> str:
+async def _other_dialect(keys: vendor_settings.Source, account: VendorAccount) -> str:
     """Say so when the other dialect of Internet On-Demand is the one that answers."""
     if not isinstance(keys, vendor_settings.InternetOnDemandSource):
         return ""
@@ -182,7 +182,7 @@ async def _other_dialect(keys: vendor_settings.Source, account: Account) -> str:
 
 
 async def _authenticate(
-    account: Account, keys: vendor_settings.Account, remarks: tuple[str, ...]
+    account: VendorAccount, keys: vendor_settings.Account, remarks: tuple[str, ...]
 ) -> tuple[str, tuple[str, ...]]:
     """Get a token; a signature can only be tried by asking for something."""
     if isinstance(keys, vendor_settings.MpaAccount):
@@ -203,7 +203,7 @@ def _budget(settings: Settings, name: str, account: vendor_settings.Account) -> 
 
 
 async def _untried(
-    account: Account, left_out: str, remarks: tuple[str, ...] = ()
+    account: VendorAccount, left_out: str, remarks: tuple[str, ...] = ()
 ) -> tuple[str, tuple[str, ...]]:
     """Get a token and no more: what costs something is not spent on a try."""
     await account.auth.headers("GET", URL())

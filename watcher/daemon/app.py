@@ -59,7 +59,7 @@ async def run(
         stack.push_async_callback(lifecycle.end, beating)
 
         session = await stack.enter_async_context(exchange.open_session())
-        accounts = factories.Accounts(settings, session, clock, database)
+        accounts = factories.VendorAccounts(settings, session, clock, database)
         sources = factories.build_sources(settings, accounts)
         hub = factories.build_broker(settings, clock)
         receivers = {
@@ -103,13 +103,13 @@ async def run(
             bell=delivery_bell,
             fallbacks=factories.build_fallbacks(settings),
         )
-        pulse = lifecycle.Pulse(
+        pulse = lifecycle.Watchdog(
             clock,
             loops=ChainMap({"jobs": worker, "delivery": teller}, watch.loops),
             pollers=watch.pollers,
         )
 
-        reporter = status.Reporter(
+        reporter = status.StatusReporter(
             instance=settings.instance,
             version=version("watcher"),
             since=clock.now(),
@@ -124,7 +124,7 @@ async def run(
         async def reload() -> str:
             try:
                 fresh = factories.read_rules(settings, extra)
-            except model.FaultyConfigError as error:
+            except model.InvalidConfigError as error:
                 metrics.reload.set(0)
                 reporter.refused = error.faults
                 log.error("rules not read again", faults=error.faults)
@@ -139,14 +139,14 @@ async def run(
             return f"{len(fresh.rules)} rules {when}: {changed}"
 
         async def hang_up() -> None:
-            with contextlib.suppress(model.FaultyConfigError):  # told by reload itself
+            with contextlib.suppress(model.InvalidConfigError):  # told by reload itself
                 await reload()
 
         async def relieved() -> bool:
             daemons = await database.daemons()
             return any(one.leads and one.instance != settings.instance for one in daemons)
 
-        siren = database_alarm.Alarm(
+        siren = database_alarm.DatabaseAlarm(
             instance=settings.instance,
             channels=[one for one in receivers.values() if isinstance(one, SlackReceiver)],
             mark=settings.control.socket.with_name("database-failed"),
@@ -176,7 +176,7 @@ async def run(
             clock=clock,
             receivers=tuple(receivers),
         )
-        door = control_socket.Control(
+        door = control_socket.ControlSocket(
             library=database, desk=wishes, clock=clock, status=reporter.read, reload=reload
         )
         await stack.enter_async_context(door.serve(settings.control.socket))
@@ -190,7 +190,7 @@ async def run(
         others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:
             if settings.mqtt.commands:
-                orders = commands.Commands(broker=hub, wishes=wishes)
+                orders = commands.CommandListener(broker=hub, wishes=wishes)
                 others.append(group.create_task(orders.run(), name="commands"))
             others.append(group.create_task(hub.run(), name="mqtt"))
         working = group.create_task(worker.run(), name="jobs")

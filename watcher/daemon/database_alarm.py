@@ -30,7 +30,7 @@ class Channel(Protocol):
         """Say it once. Raises TemporaryError or PermanentError."""
 
 
-class Alarm:
+class DatabaseAlarm:
     """Pushed onto the daemon's exit stack: cries when the database ended it."""
 
     def __init__(

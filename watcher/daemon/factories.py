@@ -23,26 +23,30 @@ from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
 from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
-from watcher.vendors.diagnostics.client import DiagnosticsClient, DiagnosticsRunner
+from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
-from watcher.vendors.http.api import Account
-from watcher.vendors.internet_on_demand.source import BandwidthChanger
-from watcher.vendors.preorder.client import BackupFinder, PreorderClient
+from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.internet_on_demand.source import InternetOnDemandBandwidth
+from watcher.vendors.preorder.client import PreorderBackupFinder, PreorderClient
 
 
-class Accounts:
+class VendorAccounts:
     """The configured accounts, each built once, because a vendor counts its calls together."""
 
     def __init__(
-        self, settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: ports.Meter
+        self,
+        settings: Settings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        meter: ports.CallCounter,
     ) -> None:
         self._settings = settings
         self.session = session
         self.clock = clock
         self._meter = meter
-        self._built: dict[str, Account] = {}
+        self._built: dict[str, VendorAccount] = {}
 
-    def __getitem__(self, name: str) -> Account:
+    def __getitem__(self, name: str) -> VendorAccount:
         """Give an account; the empty name is one without credentials, which nobody shares."""
         if not name:
             return self._build(name, None)
@@ -50,8 +54,8 @@ class Accounts:
             self._built[name] = self._build(name, self._settings.accounts[name])
         return self._built[name]
 
-    def _build(self, name: str, keys: vendor_settings.Account | None) -> Account:
-        return Account(name, keys, self.session, self.clock, self._meter)
+    def _build(self, name: str, keys: vendor_settings.Account | None) -> VendorAccount:
+        return VendorAccount(name, keys, self.session, self.clock, self._meter)
 
     def trouble(self, name: str) -> str:
         """Say why an account's vendor is not asked; empty while it is."""
@@ -59,7 +63,7 @@ class Accounts:
 
 
 async def usages(
-    settings: Settings, accounts: Accounts, meter: ports.Reading, now: datetime
+    settings: Settings, accounts: VendorAccounts, meter: ports.UsageReader, now: datetime
 ) -> list[status.Usage]:
     """Read how the configured accounts do; raises TemporaryError."""
     month = f"{now:%Y-%m}"
@@ -89,7 +93,7 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
     )
 
 
-def build_sources(settings: Settings, accounts: Accounts) -> dict[str, ports.Source]:
+def build_sources(settings: Settings, accounts: VendorAccounts) -> dict[str, ports.Source]:
     """Build every configured source."""
     return {
         name: catalog.build(name, source, accounts[source.account])
@@ -97,30 +101,32 @@ def build_sources(settings: Settings, accounts: Accounts) -> dict[str, ports.Sou
     }
 
 
-def build_examiner(settings: Settings, accounts: Accounts) -> ports.Examiner | None:
+def build_examiner(settings: Settings, accounts: VendorAccounts) -> ports.DiagnosticsRunner | None:
     """Build what runs Service Diagnostics; None when it is not configured."""
     keys = settings.diagnostics
     if keys is None:
         return None
     client = DiagnosticsClient(accounts[keys.account], keys.base_url, timeout=keys.timeout)
-    return DiagnosticsRunner(client, keys, PdfPreviewer())
+    return LumenDiagnostics(client, keys, PdfPreviewer())
 
 
 def build_qualifier(
-    settings: Settings, accounts: Accounts, gazetteer: ports.Gazetteer, clock: Clock
-) -> ports.Qualifier | None:
+    settings: Settings, accounts: VendorAccounts, gazetteer: ports.UnservedAddresses, clock: Clock
+) -> ports.BackupFinder | None:
     """Build what asks for backups; None when it is not configured."""
     keys = settings.preorder
     if keys is None:
         return None
     client = PreorderClient(accounts[keys.account], keys)
-    return BackupFinder(client, gazetteer, clock)
+    return PreorderBackupFinder(client, gazetteer, clock)
 
 
-def build_orderers(settings: Settings, accounts: Accounts) -> dict[str, ports.Orderer]:
+def build_orderers(
+    settings: Settings, accounts: VendorAccounts
+) -> dict[str, ports.BandwidthChanger]:
     """Build what changes bandwidths, for each Internet On-Demand source."""
     return {
-        name: BandwidthChanger(
+        name: InternetOnDemandBandwidth(
             catalog.iod_dialect(keys, accounts[keys.account]),
             customer=keys.customer,
             per_day=keys.changes_per_day,
@@ -130,12 +136,12 @@ def build_orderers(settings: Settings, accounts: Accounts) -> dict[str, ports.Or
     }
 
 
-def build_broker(settings: Settings, clock: Clock) -> connection.Broker | None:
+def build_broker(settings: Settings, clock: Clock) -> connection.MqttConnection | None:
     """Build the one connection to the broker; None when nothing is told or asked there."""
     told = any(one.kind == "mqtt" for one in settings.receivers.values())
     if not told and not settings.mqtt.commands:
         return None
-    return connection.Broker(keys=settings.mqtt, instance=settings.instance, clock=clock)
+    return connection.MqttConnection(keys=settings.mqtt, instance=settings.instance, clock=clock)
 
 
 def build_receivers(
@@ -143,7 +149,7 @@ def build_receivers(
     *,
     session: aiohttp.ClientSession,
     clock: Clock,
-    hub: connection.Broker | None,
+    hub: connection.MqttConnection | None,
     shelf: Shelf,
 ) -> dict[str, ports.Receiver]:
     """Build every configured receiver."""
@@ -169,7 +175,7 @@ def build_actions(
     *,
     session: aiohttp.ClientSession,
     wishes: CommandService,
-    library: ports.Library,
+    library: ports.IncidentReader,
     clock: Clock,
 ) -> interactions.SlackActions | None:
     """Build what obeys Slack's buttons; None where there are none."""

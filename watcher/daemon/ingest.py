@@ -39,7 +39,7 @@ class Ingest:
     def __init__(
         self,
         *,
-        ledger: ports.Ledger,
+        ledger: ports.CommitLog,
         token: int,
         state: engine.State,
         pollers: Mapping[str, Poller],
@@ -62,7 +62,7 @@ class Ingest:
         self._jobs = jobs
         self._health = health
         self._waiting: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
-        self._drive = engine.Drive(state, now=clock.now())
+        self._drive = engine.Runner(state, now=clock.now())
         self._restored = True
         self._ending = False
 
@@ -109,7 +109,7 @@ class Ingest:
         for step in self._drive.take(event, self._clock.now()):
             await self._commit(step, inbox=inbox if step.event is event else None)
 
-    async def _commit(self, step: engine.Step, *, inbox: int | None = None) -> None:
+    async def _commit(self, step: engine.StepResult, *, inbox: int | None = None) -> None:
         if step.refusal:
             log.warning("command refused", reason=step.refusal)
         with self._metrics.commits.time():
@@ -160,7 +160,7 @@ class Ingest:
                 case model.SourceHealth():
                     self._count_health(effect)
                     self._health(effect)
-                case model.Misfired():
+                case model.ExpressionFailed():
                     self._metrics.misfires.labels(effect.rule).inc()
                     log.error(
                         "expression failed",
@@ -189,7 +189,7 @@ class Ingest:
                 pass
 
     def _count_health(self, health: model.SourceHealth) -> None:
-        self._metrics.sight.labels(health.source).set(health.sight is model.Sight.BLIND)
+        self._metrics.sight.labels(health.source).set(health.sight is model.Visibility.BLIND)
         self._metrics.subjects.labels(health.source).set(health.subjects)
         if health.last_success is not None:
             self._metrics.last_success.labels(health.source).set(health.last_success.timestamp())

@@ -37,7 +37,7 @@ class Polling(Protocol):
     alive_until: float
 
 
-class Pulse:
+class Watchdog:
     """Whether progress is real."""
 
     def __init__(

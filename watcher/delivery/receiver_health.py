@@ -27,7 +27,7 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class PendingState:
     """What could not be told: since when it waits, and when it is tried again."""
 
     since: datetime
@@ -35,7 +35,7 @@ class Owed:
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class ReceiverHealth:
     """What is known of one receiver; `jitter` gives a number from 0 to 1."""
 
     jitter: Callable[[], float]
@@ -46,7 +46,7 @@ class Standing:
     permanent: bool = False
     reported: News | None = None  # fault and fallback; None: nothing since the start
     proven: bool = False  # it was told something since the start
-    owed: dict[str, Owed] = field(default_factory=dict)  # by incident
+    pending: dict[str, PendingState] = field(default_factory=dict)  # by incident
 
     @property
     def fallback_at(self) -> datetime | None:
@@ -69,7 +69,7 @@ class Standing:
 
     def succeeded(self, receipt: model.Receipt) -> None:
         """Take in that it was told all of an incident; `receipt` is the one from before."""
-        self.owed.pop(receipt.incident, None)
+        self.pending.pop(receipt.incident, None)
         self.proven = True
         if receipt.failures:
             self.reported = None  # who failed may have been another daemon, which has ended

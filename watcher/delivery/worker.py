@@ -18,7 +18,7 @@ import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
-from watcher.delivery.receiver_health import Fallback, Owed, Standing
+from watcher.delivery.receiver_health import Fallback, PendingState, ReceiverHealth
 from watcher.operations import status
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class _Worker:
     """One receiver, how it stands, and what wakes its worker."""
 
     receiver: ports.Receiver
-    standing: Standing
+    standing: ReceiverHealth
     bell: Wakeup = field(default_factory=Wakeup)
 
 
@@ -43,7 +43,7 @@ class Delivery:
     def __init__(
         self,
         *,
-        accounts: ports.Accounts,
+        accounts: ports.Outbox,
         receivers: Mapping[str, ports.Receiver],
         inbox: ports.Inbox,
         clock: Clock,
@@ -57,7 +57,7 @@ class Delivery:
         self._inbox = inbox
         self._workers = {
             name: _Worker(
-                receiver=one, standing=Standing(jitter=jitter, fallback=fallbacks.get(name))
+                receiver=one, standing=ReceiverHealth(jitter=jitter, fallback=fallbacks.get(name))
             )
             for name, one in receivers.items()
         }
@@ -72,8 +72,8 @@ class Delivery:
                 failing_since=standing.failing_since,
                 error=standing.error,
                 permanent=standing.permanent,
-                owed=len(standing.owed),
-                owed_since=min((one.since for one in standing.owed.values()), default=None),
+                owed=len(standing.pending),
+                owed_since=min((one.since for one in standing.pending.values()), default=None),
             )
             for name, standing in ((name, one.standing) for name, one in self._workers.items())
         }
@@ -98,27 +98,27 @@ class Delivery:
 
     async def _work(self, name: str, worker: _Worker) -> None:
         while True:
-            debts = await self._accounts.owed(
+            claimed = await self._accounts.claim(
                 now=self._clock.now(), receivers=[name], lease=LEASE, limit=1
             )
-            if not debts:
+            if not claimed:
                 if worker.standing.failing_since is None:
                     await self._report(name, worker.standing)
                 await worker.bell.wait(POLL_SECONDS)
-            for debt in debts:
-                pause = await self._attend(worker, debt)
+            for pending in claimed:
+                pause = await self._attend(worker, pending)
                 await asyncio.sleep(pause)
 
-    async def _attend(self, worker: _Worker, debt: ports.Debt) -> float:
+    async def _attend(self, worker: _Worker, pending: ports.PendingDelivery) -> float:
         """Tell one debt so that a cancellation lets the act in hand end; seconds to pause."""
-        telling = Telling(self._accounts, debt)
+        session = DeliverySession(self._accounts, pending)
         task = asyncio.create_task(
-            self._tell(worker, debt, telling), name=f"telling {debt.receipt.incident}"
+            self._tell(worker, pending, session), name=f"telling {pending.receipt.incident}"
         )
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            telling.close()
+            session.close()
             try:
                 await asyncio.wait({task}, timeout=self._grace_seconds)
             finally:
@@ -127,43 +127,45 @@ class Delivery:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def _tell(self, worker: _Worker, debt: ports.Debt, telling: Telling) -> float:
-        dossier = await self._accounts.dossier(debt.receipt.incident)
+    async def _tell(
+        self, worker: _Worker, pending: ports.PendingDelivery, session: DeliverySession
+    ) -> float:
+        view = await self._accounts.incident_view(pending.receipt.incident)
         again_at, pause = None, 0.0
         try:
-            receipt = debt.receipt
-            if dossier is not None:
-                receipt = await worker.receiver.tell(dossier, debt.receipt, telling)
+            receipt = pending.receipt
+            if view is not None:
+                receipt = await worker.receiver.deliver(view, pending.receipt, session)
             receipt = replace(receipt, failures=0, failing_since=None, error="")
             if worker.standing.failing_since is not None:
                 log.info("receiver is told again", receiver=receipt.receiver)
-            worker.standing.succeeded(debt.receipt)
+            worker.standing.succeeded(pending.receipt)
         except ClaimLostError as error:
-            log.warning("claim lost", receiver=debt.receipt.receiver, reason=str(error))
+            log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
             return 0
         except ClosingError:
             # Whatever is left is for the next start, also what no version shows: a file.
-            receipt, again_at = telling.receipt, self._clock.now()
+            receipt, again_at = session.receipt, self._clock.now()
         except (model.TemporaryError, model.PermanentError) as error:
             now = self._clock.now()
-            pause = self._failed(worker, debt.receipt, error)
+            pause = self._failed(worker, pending.receipt, error)
             receipt = replace(
-                telling.receipt,
-                failures=telling.receipt.failures + 1,
-                failing_since=telling.receipt.failing_since or now,
+                session.receipt,
+                failures=session.receipt.failures + 1,
+                failing_since=session.receipt.failing_since or now,
                 error=str(error),
             )
             again_at = worker.standing.again_at(error, pause, receipt.failures, now)
-            since = _owed_since(dossier, receipt) or now
-            worker.standing.owed[receipt.incident] = Owed(since, again_at)
+            since = _owed_since(view, receipt) or now
+            worker.standing.pending[receipt.incident] = PendingState(since, again_at)
         try:
-            await self._accounts.settle(receipt, debt.token, again_at=again_at or receipt.due)
+            await self._accounts.settle(receipt, pending.token, again_at=again_at or receipt.due)
         except model.PermanentError as error:
-            log.warning("claim lost", receiver=debt.receipt.receiver, reason=str(error))
-        await self._report(debt.receipt.receiver, worker.standing)
+            log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
+        await self._report(pending.receipt.receiver, worker.standing)
         return pause
 
-    async def _report(self, name: str, standing: Standing) -> None:
+    async def _report(self, name: str, standing: ReceiverHealth) -> None:
         """Have the other receivers told of what only a person can mend or lasts, and of its end.
 
         Only what has just been tried is news, for another daemon may have told it meanwhile.
@@ -173,10 +175,10 @@ class Delivery:
         if news == standing.reported:
             return
         if standing.failing_since is None:
-            waiting = any(one.again_at + LEASE > now for one in standing.owed.values())
+            waiting = any(one.again_at + LEASE > now for one in standing.pending.values())
             if waiting or not standing.proven:
                 return
-            standing.owed.clear()  # held back meanwhile, or told by another daemon
+            standing.pending.clear()  # held back meanwhile, or told by another daemon
             command: model.Command = model.ReceiverRecovered(receiver=name)
         else:
             known = standing.reported is not None and standing.reported[1] == news[1]
@@ -201,11 +203,9 @@ class Delivery:
         return worker.standing.failed(receipt, error, self._clock.now())
 
 
-def _owed_since(dossier: model.Dossier | None, receipt: model.Receipt) -> datetime | None:
+def _owed_since(view: model.IncidentView | None, receipt: model.Receipt) -> datetime | None:
     untold = (
-        entry.at
-        for entry in (dossier.timeline if dossier else ())
-        if entry.number > receipt.told_through
+        entry.at for entry in (view.timeline if view else ()) if entry.number > receipt.told_through
     )
     return next(untold, None)
 
@@ -218,26 +218,26 @@ class ClaimLostError(Exception):
     """Another daemon tells this incident now; what it keeps is not ours to overwrite."""
 
 
-class Telling:
+class DeliverySession:
     """Keeps the receipts of one telling; `receipt` is the last one that is durable."""
 
-    def __init__(self, accounts: ports.Accounts, debt: ports.Debt) -> None:
-        self.receipt = debt.receipt
+    def __init__(self, accounts: ports.Outbox, pending: ports.PendingDelivery) -> None:
+        self.receipt = pending.receipt
         self._accounts = accounts
-        self._token = debt.token
+        self._token = pending.token
         self._closing = False
 
     def close(self) -> None:
         """Let the act in hand end, its receipt included, and no other begin."""
         self._closing = True
 
-    async def paper(self, run: str) -> ports.Paper | None:
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Read what one diagnostics run brought."""
-        return await self._accounts.paper(run)
+        return await self._accounts.report_files(run)
 
-    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident."""
-        return await self._accounts.roster(incident)
+        return await self._accounts.all_alerts(incident)
 
     async def series(
         self, subject: str, metric: str, start: datetime, end: datetime

@@ -116,7 +116,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
     try:
         script = simulator.load(scenario)
     except simulator.ScenarioError as error:
-        raise model.FaultyConfigError(error.faults) from error
+        raise model.InvalidConfigError(error.faults) from error
     logs.configure(logs.WARNING)
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
@@ -160,12 +160,12 @@ class Terminal:
         self.name = name
         self._say = say
 
-    async def tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, telling: ports.DeliverySession
     ) -> model.Receipt:
         """Print the entries that have not been told."""
-        incident = dossier.incident
-        for entry in dossier.timeline:
+        incident = view.incident
+        for entry in view.timeline:
             if entry.number > receipt.told_through:
                 when, what = f"{entry.at:%H:%M:%S}", _line(incident, entry)
                 self._say(f"{when}  {incident.id}  {entry.kind:<12}  {what}")

@@ -14,11 +14,11 @@ from enum import Enum, auto
 from watcher import model
 from watcher.engine import details
 from watcher.engine.backfill import schedule
-from watcher.engine.conditions import Verdict
-from watcher.engine.context import Turn
+from watcher.engine.conditions import Truth
+from watcher.engine.context import StepContext
 from watcher.engine.incidents import incidents, reported_outages
 from watcher.engine.rules.rule import Expression, Rule, Threshold, Transition
-from watcher.engine.timers import Purpose, Timer
+from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
 VANISHED_FOR = timedelta(hours=24)
@@ -54,33 +54,33 @@ MOVES: Mapping[tuple[AlertState, bool | None], Move] = {
 
 
 def apply(
-    turn: Turn, rule: Rule, key: str, verdict: Verdict, *, at: datetime, broken: bool = False
+    ctx: StepContext, rule: Rule, key: str, verdict: Truth, *, at: datetime, broken: bool = False
 ) -> None:
     """Move an alert as its condition says.
 
     `at` is the time that `for` and `keep_firing_for` are counted in: of observation, or of the
     sample. `broken` says that a gap ended the run that they count.
     """
-    alert = turn.state.alerts.get(key, {}).get(rule.name)
+    alert = ctx.state.alerts.get(key, {}).get(rule.name)
     match MOVES[alert.state if alert else AlertState.INACTIVE, verdict.truth]:
         case Move.BEGIN:
-            _begin(turn, rule, key, verdict, at)
+            _begin(ctx, rule, key, verdict, at)
         case Move.REST:
-            _remember(turn, rule, key, alert, verdict)
+            _remember(ctx, rule, key, alert, verdict)
         case Move.HOLD if alert:
-            _hold(turn, rule, alert, verdict, at, broken=broken)
+            _hold(ctx, rule, alert, verdict, at, broken=broken)
         case Move.BREAK | Move.RELEASE if alert:
             if alert.state is AlertState.RESOLVED:
-                reported_outages.remember(turn, alert, alert.since)
-            turn.drop_alert(alert)
-            _remember(turn, rule, key, None, verdict)
+                reported_outages.remember(ctx, alert, alert.since)
+            ctx.drop_alert(alert)
+            _remember(ctx, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:
-            _stay(turn, rule, alert, verdict, at)
+            _stay(ctx, rule, alert, verdict, at)
         case Move.CLEAR if alert:
-            _clear(turn, rule, alert, verdict, at, broken=broken)
+            _clear(ctx, rule, alert, verdict, at, broken=broken)
 
 
-def _begin(turn: Turn, rule: Rule, key: str, verdict: Verdict, at: datetime) -> None:
+def _begin(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: datetime) -> None:
     alert = model.Alert(
         rule=rule.name,
         subject=key,
@@ -90,16 +90,16 @@ def _begin(turn: Turn, rule: Rule, key: str, verdict: Verdict, at: datetime) -> 
         value=verdict.value,
         entered_from=verdict.was,
     )
-    turn.keep_alert(alert)
-    details.ask_for_alert(turn, key)
+    ctx.keep_alert(alert)
+    details.ask_for_alert(ctx, key)
     if rule.hold:
-        arm(turn, alert)
+        arm(ctx, alert)
     else:
-        fire_if_due(turn, alert, at=at)
+        fire_if_due(ctx, alert, at=at)
 
 
 def _hold(
-    turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime, *, broken: bool
+    ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime, *, broken: bool
 ) -> None:
     since = at if broken else alert.since
     due = since + rule.hold
@@ -111,14 +111,14 @@ def _hold(
     ):
         moved = due != alert.due
         alert = replace(alert, since=since, due=due, value=verdict.value, entered_from=verdict.was)
-        turn.keep_alert(alert)
+        ctx.keep_alert(alert)
         if moved:
-            arm(turn, alert)
-    fire_if_due(turn, alert, at=at)
+            arm(ctx, alert)
+    fire_if_due(ctx, alert, at=at)
 
 
 def _remember(
-    turn: Turn, rule: Rule, key: str, alert: model.Alert | None, verdict: Verdict
+    ctx: StepContext, rule: Rule, key: str, alert: model.Alert | None, verdict: Truth
 ) -> None:
     """Keep what a field was before it came inside `to`, for as long as it stays there."""
     condition = rule.condition
@@ -126,81 +126,81 @@ def _remember(
         return
     matters = condition.from_ is not None and verdict.was is not None
     if alert is None and matters:
-        turn.keep_alert(
+        ctx.keep_alert(
             model.Alert(
                 rule=rule.name,
                 subject=key,
-                since=turn.now,
+                since=ctx.now,
                 value=verdict.value,
                 entered_from=verdict.was,
             )
         )
     elif alert is not None and alert.entered_from != verdict.was:
         if verdict.was is None and alert.state is AlertState.INACTIVE:
-            turn.drop_alert(alert)
+            ctx.drop_alert(alert)
         else:
-            turn.keep_alert(replace(alert, entered_from=verdict.was))
+            ctx.keep_alert(replace(alert, entered_from=verdict.was))
 
 
-def _stay(turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime) -> None:
+def _stay(ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime) -> None:
     value = alert.value if verdict.truth is None else verdict.value
     if alert.due is not None and verdict.truth:
-        incidents.count(turn, rule, alert, at)
+        incidents.count(ctx, rule, alert, at)
     if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
         alert = replace(alert, due=None, value=value, entered_from=verdict.was)
-        turn.keep_alert(alert)
-        turn.state.timers.disarm(Timer(Purpose.CLEAR, alert.subject, alert.rule))
-    incidents.refresh(turn, rule, alert)
+        ctx.keep_alert(alert)
+        ctx.state.timers.disarm(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
+    incidents.refresh(ctx, rule, alert)
 
 
 def _clear(
-    turn: Turn, rule: Rule, alert: model.Alert, verdict: Verdict, at: datetime, *, broken: bool
+    ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime, *, broken: bool
 ) -> None:
     if verdict.ended:
-        over(turn, alert, model.Resolution.ENDED)
+        over(ctx, alert, model.Resolution.ENDED)
         return
     if alert.due is None:
-        incidents.count(turn, rule, alert, at)
+        incidents.count(ctx, rule, alert, at)
     due = alert.due
     if due is None or broken:
-        due = at + incidents.linger(turn, rule, alert)
+        due = at + incidents.linger(ctx, rule, alert)
     if due <= at:
-        over(turn, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
+        over(ctx, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
     elif due != alert.due:
         alert = replace(alert, due=due)
-        turn.keep_alert(alert)
-        arm(turn, alert)
+        ctx.keep_alert(alert)
+        arm(ctx, alert)
 
 
-def over(turn: Turn, alert: model.Alert, resolution: model.Resolution) -> None:
+def over(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) -> None:
     """Resolve a firing alert; a subject that has vanished goes with its last one."""
-    incidents.resolve(turn, alert, resolution)
-    turn.drop_alert(alert)
-    schedule.forget_if_vanished(turn, alert.subject)
+    incidents.resolve(ctx, alert, resolution)
+    ctx.drop_alert(alert)
+    schedule.forget_if_vanished(ctx, alert.subject)
 
 
-def fire_if_due(turn: Turn, alert: model.Alert, *, at: datetime | None = None) -> None:
+def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = None) -> None:
     """Let a pending alert fire when an observation at or after its due time has confirmed it.
 
     `at` is the time of a sample that is being judged; None: the newest one counts.
     """
-    rule = turn.state.rules.get(alert.rule)
+    rule = ctx.state.rules.get(alert.rule)
     if rule is None:
         return  # until the reload after a restart takes it away
-    if _is_confirmed(turn, rule, alert, at) and details.are_ready(turn, alert.subject):
-        turn.state.timers.disarm(Timer(Purpose.HOLD, alert.subject, alert.rule))
-        incidents.fire(turn, rule, alert)
+    if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
+        ctx.state.timers.disarm(Timer(TimerKind.HOLD, alert.subject, alert.rule))
+        incidents.fire(ctx, rule, alert)
 
 
-def _is_confirmed(turn: Turn, rule: Rule, alert: model.Alert, at: datetime | None) -> bool:
+def _is_confirmed(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime | None) -> bool:
     seen: datetime | None
     if isinstance(rule.condition, Threshold):
-        seen = at or turn.state.samples.latest(alert.subject, rule.condition.metric)
+        seen = at or ctx.state.samples.latest(alert.subject, rule.condition.metric)
     elif "/" not in alert.subject or _is_of_vanishing(rule):
-        seen = turn.now  # that something cannot be seen is the observation
+        seen = ctx.now  # that something cannot be seen is the observation
     else:
-        subject = turn.state.subjects[alert.subject]
-        health = turn.state.health[subject.source]
+        subject = ctx.state.subjects[alert.subject]
+        health = ctx.state.health[subject.source]
         seen = None if subject.missed else health.last_success
     return seen is not None and alert.due is not None and seen >= alert.due
 
@@ -209,28 +209,28 @@ def _is_of_vanishing(rule: Rule) -> bool:
     return isinstance(rule.condition, Expression) and rule.condition.of_vanishing
 
 
-def arm(turn: Turn, alert: model.Alert) -> None:
+def arm(ctx: StepContext, alert: model.Alert) -> None:
     """Set the timer of a pending, clearing or flapping alert.
 
     A threshold counts in sample time, so that a sample decides and no timer does.
     """
-    rule = turn.state.rules.get(alert.rule)
+    rule = ctx.state.rules.get(alert.rule)
     if rule is None:
         return
     if alert.due is None:
-        incidents.arm(turn, rule, alert)
+        incidents.arm(ctx, rule, alert)
         return
-    if isinstance(rule.condition, Threshold) and not is_vanished(turn, alert):
+    if isinstance(rule.condition, Threshold) and not is_vanished(ctx, alert):
         return
-    if alert.state is AlertState.PENDING and alert.due <= turn.now:
+    if alert.state is AlertState.PENDING and alert.due <= ctx.now:
         return  # nothing but an observation is missing, and the next one comes by itself
-    purpose = Purpose.HOLD if alert.state is AlertState.PENDING else Purpose.CLEAR
-    turn.state.timers.arm(Timer(purpose, alert.subject, alert.rule), alert.due)
+    purpose = TimerKind.HOLD if alert.state is AlertState.PENDING else TimerKind.CLEAR
+    ctx.state.timers.arm(Timer(purpose, alert.subject, alert.rule), alert.due)
 
 
-def is_vanished(turn: Turn, alert: model.Alert) -> bool:
+def is_vanished(ctx: StepContext, alert: model.Alert) -> bool:
     """Whether a firing alert waits for its vanished subject: then `due` ends the waiting."""
-    subject = turn.state.subjects.get(alert.subject)
+    subject = ctx.state.subjects.get(alert.subject)
     return (
         alert.state is AlertState.FIRING
         and alert.due is not None

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from watcher import model
 from watcher.engine import details
-from watcher.engine.context import Turn
+from watcher.engine.context import StepContext
 from watcher.engine.rules.rule import Context, ExpressionError, Predicate, Rule, Transition
 
 
-class Verdict(NamedTuple):
+class Truth(NamedTuple):
     """A condition's truth, the value that it is about, and what the value was before.
 
     `ended` says that it is false because of the reservation's phase alone.
@@ -26,7 +26,9 @@ class Verdict(NamedTuple):
     ended: bool = False
 
 
-def transition(turn: Turn, rule: Rule, condition: Transition, subject: model.Subject) -> Verdict:
+def transition(
+    ctx: StepContext, rule: Rule, condition: Transition, subject: model.Subject
+) -> Truth:
     """Judge a level: inside `to`, having come from `from_`.
 
     The last known value before it came inside is the subject's `previous` on the way in, and the
@@ -35,22 +37,20 @@ def transition(turn: Turn, rule: Rule, condition: Transition, subject: model.Sub
     value = subject.fields.get(condition.field)
     if value not in condition.to:
         if value is None or value == model.UNKNOWN:
-            return narrowed(
-                turn, rule, subject.key, Verdict(None, value, _was(turn, rule, subject))
-            )
-        return Verdict(False, value)
+            return narrowed(ctx, rule, subject.key, Truth(None, value, _was(ctx, rule, subject)))
+        return Truth(False, value)
     before = subject.previous.get(condition.field)
-    was = _was(turn, rule, subject) if before is None or before in condition.to else str(before)
+    was = _was(ctx, rule, subject) if before is None or before in condition.to else str(before)
     allowed = condition.from_ is None or was is None or was in condition.from_
-    return narrowed(turn, rule, subject.key, Verdict(allowed, value, was))
+    return narrowed(ctx, rule, subject.key, Truth(allowed, value, was))
 
 
-def _was(turn: Turn, rule: Rule, subject: model.Subject) -> str | None:
-    alert = turn.state.alerts.get(subject.key, {}).get(rule.name)
+def _was(ctx: StepContext, rule: Rule, subject: model.Subject) -> str | None:
+    alert = ctx.state.alerts.get(subject.key, {}).get(rule.name)
     return None if alert is None else alert.entered_from
 
 
-def narrowed(turn: Turn, rule: Rule, key: str, verdict: Verdict) -> Verdict:
+def narrowed(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
     """Add the rule's `where` and `during`.
 
     A `where` that fails, or cannot tell, holds nothing back. A phase holds back only by a schedule
@@ -59,29 +59,29 @@ def narrowed(turn: Turn, rule: Rule, key: str, verdict: Verdict) -> Verdict:
     if verdict.truth is False:
         return verdict
     if rule.where is not None:
-        context = turn.scene(key).context
-        if ask(turn, rule, rule.where, key, context, failed=True) is False:
+        context = ctx.scene(key).context
+        if ask(ctx, rule, rule.where, key, context, failed=True) is False:
             return verdict._replace(truth=False)
-    subject = turn.state.subjects.get(key)
+    subject = ctx.state.subjects.get(key)
     if subject is None:
         return verdict
-    phase = turn.scene(key).phase if subject.bookings else model.Phase.UNKNOWN
+    phase = ctx.scene(key).phase if subject.bookings else model.Phase.UNKNOWN
     if phase in rule.during:
         return verdict
-    if not details.are_settled(turn, subject):
+    if not details.are_settled(ctx, subject):
         return verdict._replace(truth=None)
     return verdict._replace(truth=False, ended=True)
 
 
 def ask(
-    turn: Turn, rule: Rule, predicate: Predicate, key: str, context: Context, *, failed: bool
+    ctx: StepContext, rule: Rule, predicate: Predicate, key: str, context: Context, *, failed: bool
 ) -> bool | None:
     """Evaluate a predicate; where it fails, flag that and answer `failed`."""
     try:
         truth = predicate(context)
     except ExpressionError as error:
-        turn.misfire(rule, key, error)
+        ctx.misfire(rule, key, error)
         return failed
-    if turn.state.misfiring:
-        turn.state.misfiring.discard((rule.name, key))
+    if ctx.state.misfiring:
+        ctx.state.misfiring.discard((rule.name, key))
     return truth

@@ -14,22 +14,22 @@ from typing import Any
 
 from watcher import model
 from watcher.engine.rules.rule import ExpressionError, Rule
-from watcher.engine.rules.subject_view import Scene
+from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
-from watcher.engine.timers import Purpose, Timer
+from watcher.engine.timers import Timer, TimerKind
 
 Note = tuple[str, bool]  # the words, and whether people must notice them
 _NAMED = 3  # of the notes that become one entry
-_OF_ALERTS = (Purpose.HOLD, Purpose.CLEAR, Purpose.QUIET)
+_OF_ALERTS = (TimerKind.HOLD, TimerKind.CLEAR, TimerKind.QUIET)
 
 
-class Turn:
+class StepContext:
     """A step's changes: made to the state at once, told together by `effects`."""
 
     def __init__(self, state: State, now: datetime) -> None:
         self.state = state
         self.now = now
-        self._scenes: dict[str, Scene] = {}
+        self._scenes: dict[str, SubjectView] = {}
         self._sources: dict[str, model.SourceHealth] = {}
         self._subjects: dict[str, model.Subject] = {}
         self._samples: list[model.Sample] = []
@@ -39,7 +39,7 @@ class Turn:
         self._entries: list[model.Entry] = []
         self._forgotten: dict[str, model.Forgotten] = {}
         self._wanted: dict[model.Need, None] = {}
-        self._misfired: list[model.Misfired] = []
+        self._misfired: list[model.ExpressionFailed] = []
         self._silences: dict[str, model.Silence] = {}
         self._notes: dict[str, dict[model.EntryKind, list[Note]]] = {}
         self.touched: dict[str, None] = {}  # incidents to bring up to date at the end of the step
@@ -67,7 +67,7 @@ class Turn:
             *self._misfired,
         )
 
-    def scene(self, key: str) -> Scene:
+    def scene(self, key: str) -> SubjectView:
         """See a subject, or a source, as it is in this step."""
         scene = self._scenes.get(key)
         if scene is None:
@@ -243,7 +243,7 @@ class Turn:
             state.pending.get(subject.source, {}).pop((rule, key), None)
             for purpose in _OF_ALERTS:
                 state.timers.disarm(Timer(purpose, key, rule))
-        for purpose in (Purpose.DETAILS, Purpose.PHASE):
+        for purpose in (TimerKind.DETAILS, TimerKind.PHASE):
             state.timers.disarm(Timer(purpose, key))
         state.passed.get(subject.source, {}).pop(key, None)
         state.missing.get(subject.source, {}).pop(key, None)
@@ -284,7 +284,9 @@ class Turn:
         """Flag an expression that failed, once until it works again."""
         if (rule.name, key) not in self.state.misfiring:
             self.state.misfiring.add((rule.name, key))
-            self._misfired.append(model.Misfired(rule=rule.name, subject=key, error=str(error)))
+            self._misfired.append(
+                model.ExpressionFailed(rule=rule.name, subject=key, error=str(error))
+            )
 
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine.context import Turn
+from watcher.engine.context import StepContext
 from watcher.engine.rules import reservation
-from watcher.engine.timers import Purpose, Timer
+from watcher.engine.timers import Timer, TimerKind
 
 WAIT = timedelta(seconds=5)
 FRESH = timedelta(minutes=15)
@@ -21,86 +21,86 @@ AT_AN_EDGE = timedelta(minutes=1)  # an older schedule is read again when its ph
 MOST_AT_ONCE = 50  # asked for by the alerts of one step: what an account lets through within WAIT
 
 
-def ask(turn: Turn, key: str, *, fresh: timedelta = FRESH) -> bool:
+def ask(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
     """Ask for a subject's details unless they are fresh, or were asked for lately; tell whether."""
-    subject = turn.state.subjects.get(key)
-    if subject is None or not turn.state.ruleset.sources[subject.source].detailed:
+    subject = ctx.state.subjects.get(key)
+    if subject is None or not ctx.state.ruleset.sources[subject.source].detailed:
         return False
     if any(
-        at is not None and turn.now - at <= fresh for at in (subject.detailed_at, subject.asked_at)
+        at is not None and ctx.now - at <= fresh for at in (subject.detailed_at, subject.asked_at)
     ):
         return False
-    _want(turn, subject)
+    _want(ctx, subject)
     return True
 
 
-def ask_for_alert(turn: Turn, key: str) -> None:
+def ask_for_alert(ctx: StepContext, key: str) -> None:
     """Ask because an alert begins, unless so many do in this step that nobody could wait."""
-    if turn.details_asked < MOST_AT_ONCE and ask(turn, key):
-        turn.details_asked += 1
-        turn.awaiting.append(key)
+    if ctx.details_asked < MOST_AT_ONCE and ask(ctx, key):
+        ctx.details_asked += 1
+        ctx.awaiting.append(key)
 
 
-def forgo(turn: Turn, key: str) -> None:
+def forgo(ctx: StepContext, key: str) -> None:
     """Take back what this step has asked for because an alert began."""
-    turn.unwant(model.DetailsNeeded(subject=key))
-    turn.state.timers.disarm(Timer(Purpose.DETAILS, key))
-    turn.keep_subject(replace(turn.state.subjects[key], asked_at=None))
+    ctx.unwant(model.DetailsNeeded(subject=key))
+    ctx.state.timers.disarm(Timer(TimerKind.DETAILS, key))
+    ctx.keep_subject(replace(ctx.state.subjects[key], asked_at=None))
 
 
-def are_ready(turn: Turn, key: str) -> bool:
+def are_ready(ctx: StepContext, key: str) -> bool:
     """Whether paging need not wait for details any longer."""
-    subject = turn.state.subjects.get(key)
+    subject = ctx.state.subjects.get(key)
     return (
         subject is None
         or subject.detailed_at is not None
         or subject.asked_at is None
-        or turn.now >= subject.asked_at + WAIT
+        or ctx.now >= subject.asked_at + WAIT
     )
 
 
-def are_settled(turn: Turn, subject: model.Subject) -> bool:
+def are_settled(ctx: StepContext, subject: model.Subject) -> bool:
     """Whether the schedule may keep an alert back: it was read again in this phase, or cannot be.
 
     Asks for it where it was not. A reservation may have been extended since it was read.
     """
-    traits = turn.state.ruleset.sources[subject.source]
+    traits = ctx.state.ruleset.sources[subject.source]
     if not traits.detailed:
         return True
-    edge = reservation.last_edge(subject.bookings, turn.now, traits.pre_roll)
+    edge = reservation.last_edge(subject.bookings, ctx.now, traits.pre_roll)
     answered = subject.answered_at
-    if answered is not None and turn.now - answered <= FRESH and (edge is None or answered >= edge):
+    if answered is not None and ctx.now - answered <= FRESH and (edge is None or answered >= edge):
         return True
     if subject.asked_at is None:
-        if turn.details_asked >= MOST_AT_ONCE:
+        if ctx.details_asked >= MOST_AT_ONCE:
             return True
-        _want(turn, subject)
-        turn.details_asked += 1
+        _want(ctx, subject)
+        ctx.details_asked += 1
         return False
-    return turn.now >= subject.asked_at + WAIT
+    return ctx.now >= subject.asked_at + WAIT
 
 
-def arm(turn: Turn, subject: model.Subject) -> None:
+def arm(ctx: StepContext, subject: model.Subject) -> None:
     """Set the timer of the next change of phase; an overrun is looked at again and again."""
-    timer = Timer(Purpose.PHASE, subject.key)
+    timer = Timer(TimerKind.PHASE, subject.key)
     if not subject.bookings:
-        turn.state.timers.disarm(timer)
+        ctx.state.timers.disarm(timer)
         return
-    pre_roll = turn.state.ruleset.sources[subject.source].pre_roll
-    edges: list[datetime | None] = [reservation.next_edge(subject.bookings, turn.now, pre_roll)]
-    if reservation.phase(subject.bookings, turn.now, pre_roll) is model.Phase.OVERRUN:
-        looked = max(filter(None, (subject.answered_at, subject.asked_at)), default=turn.now)
+    pre_roll = ctx.state.ruleset.sources[subject.source].pre_roll
+    edges: list[datetime | None] = [reservation.next_edge(subject.bookings, ctx.now, pre_roll)]
+    if reservation.phase(subject.bookings, ctx.now, pre_roll) is model.Phase.OVERRUN:
+        looked = max(filter(None, (subject.answered_at, subject.asked_at)), default=ctx.now)
         again = looked + reservation.LOOK_AGAIN
-        edges.append(again if again > turn.now else turn.now + reservation.LOOK_AGAIN)
+        edges.append(again if again > ctx.now else ctx.now + reservation.LOOK_AGAIN)
     ahead = min((at for at in edges if at is not None), default=None)
     if ahead is None:
-        turn.state.timers.disarm(timer)
+        ctx.state.timers.disarm(timer)
     else:
-        turn.state.timers.arm(timer, ahead)
+        ctx.state.timers.arm(timer, ahead)
 
 
-def _want(turn: Turn, subject: model.Subject) -> None:
-    turn.want(model.DetailsNeeded(subject=subject.key))
+def _want(ctx: StepContext, subject: model.Subject) -> None:
+    ctx.want(model.DetailsNeeded(subject=subject.key))
     if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
-        turn.keep_subject(replace(subject, asked_at=turn.now))
-        turn.state.timers.arm(Timer(Purpose.DETAILS, subject.key), turn.now + WAIT)
+        ctx.keep_subject(replace(subject, asked_at=ctx.now))
+        ctx.state.timers.arm(Timer(TimerKind.DETAILS, subject.key), ctx.now + WAIT)

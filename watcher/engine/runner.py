@@ -29,7 +29,7 @@ Answer = Callable[[model.Effect, datetime], Iterable[tuple[datetime, Event]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class StepResult:
     """One event, when it was taken in, and what came of it.
 
     `refusal` says why a command could not be obeyed. `weighs` marks a poll that another rule, or a
@@ -44,7 +44,7 @@ class Step:
     weighs: bool = False
 
 
-class Drive:
+class Runner:
     """A state and the time in it. Take every step of what a verb gives before the next verb."""
 
     def __init__(self, state: State, *, now: datetime, answer: Answer | None = None) -> None:
@@ -54,27 +54,27 @@ class Drive:
         self._coming: list[tuple[datetime, int, Event]] = []  # a heap of the world's answers
         self._numbers = count()
 
-    def take(self, event: Event, at: datetime) -> Iterator[Step]:
+    def take(self, event: Event, at: datetime) -> Iterator[StepResult]:
         """Step everything that is due before `at`, then this event."""
         yield from self._pass(at, past=False)
         self.now = max(self.now, at)
         yield self._step(event)
 
-    def wait(self, until: datetime) -> Iterator[Step]:
+    def wait(self, until: datetime) -> Iterator[StepResult]:
         """Step everything that is due up to and including `until`."""
         yield from self._pass(until, past=True)
         self.now = max(self.now, until)
 
     def restart(
         self, ruleset: Ruleset, at: datetime, *, unwatched_since: datetime | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[StepResult]:
         """Go on as a new process would: from what was stored, with no timer run meanwhile."""
         self._coming.clear()
         self.state = restore(ruleset, saved(self.state))
         self.now = max(self.now, at)
         yield self._step(Reloaded(ruleset=ruleset, unwatched_since=unwatched_since))
 
-    def _pass(self, until: datetime, *, past: bool) -> Iterator[Step]:
+    def _pass(self, until: datetime, *, past: bool) -> Iterator[StepResult]:
         while True:
             deadline = next_deadline(self.state)
             answered = self._coming[0][0] if self._coming else None
@@ -88,23 +88,23 @@ class Drive:
             self.now = max(self.now, deadline)
             yield self._step(model.Ticked())
 
-    def _step(self, event: Event) -> Step:
+    def _step(self, event: Event) -> StepResult:
         weighs = isinstance(event, model.Polled | model.PollFailed) and (
             event.source in self.state.awaited or event.source in pending_sources(self.state)
         )
         try:
             effects = step(self.state, event, self.now)
         except IllegalCommand as refusal:
-            return Step(at=self.now, event=event, refusal=str(refusal))
+            return StepResult(at=self.now, event=event, refusal=str(refusal))
         if self._answer is not None:
             for effect in effects:
                 for at, answer in self._answer(effect, self.now):
                     heapq.heappush(self._coming, (at, next(self._numbers), answer))
-        return Step(at=self.now, event=event, effects=effects, weighs=weighs)
+        return StepResult(at=self.now, event=event, effects=effects, weighs=weighs)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Notification:
     """A timeline entry that people had to notice, and when they got it."""
 
     at: datetime
@@ -112,15 +112,15 @@ class Message:
 
 
 @dataclass(slots=True)
-class Account:
+class Outcome:
     """Follow it through the steps of a drive."""
 
     incidents: dict[str, model.Incident] = field(default_factory=dict)  # in order of opening
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
-    told: list[Message] = field(default_factory=list)
+    told: list[Notification] = field(default_factory=list)
     _waiting: dict[str, list[model.Entry]] = field(default_factory=dict)
 
-    def follow(self, steps: Iterable[Step]) -> None:
+    def follow(self, steps: Iterable[StepResult]) -> None:
         """Take in what came of some steps."""
         for taken in steps:
             touched: dict[str, None] = {}
@@ -139,7 +139,7 @@ class Account:
             for identity in touched:
                 if _is_told(self.incidents[identity]):
                     waiting = self._waiting.pop(identity, ())
-                    self.told += [Message(taken.at, entry) for entry in waiting]
+                    self.told += [Notification(taken.at, entry) for entry in waiting]
 
 
 def _is_told(incident: model.Incident) -> bool:

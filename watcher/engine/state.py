@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from watcher import model, ports
 from watcher.engine.rules import thresholds
-from watcher.engine.rules.index import Plan, plan
-from watcher.engine.rules.rule import Extra, Rule, Ruleset
-from watcher.engine.rules.subject_view import Scene
+from watcher.engine.rules.index import RuleIndex, index_rules
+from watcher.engine.rules.rule import InventoryEntry, Rule, Ruleset
+from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.timers import Timers
 
 REOPEN_WITHIN = timedelta(minutes=10)
@@ -30,7 +30,7 @@ Firing = tuple[datetime, str, str]  # since when, subject, rule
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Sweep:
+class BackfillState:
     """The reading of one source's own records, subject by subject.
 
     Nothing of it outlives a restart: what was asked for is asked for again.
@@ -60,7 +60,7 @@ class State:
     """The whole memory of the engine; `step` changes it in place."""
 
     ruleset: Ruleset
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, RuleIndex]
     rules: Mapping[str, Rule]
     health: dict[str, model.SourceHealth] = field(default_factory=dict)
     subjects: dict[str, model.Subject] = field(default_factory=dict)
@@ -79,23 +79,23 @@ class State:
     missing: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: absent subjects
     passed: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: unseen edges
     awaited: set[str] = field(default_factory=set)  # sources without a complete poll since start
-    sweeps: dict[str, Sweep] = field(default_factory=dict)  # by source that has a record
+    sweeps: dict[str, BackfillState] = field(default_factory=dict)  # by source that has a record
     unwatched: dict[str, datetime] = field(default_factory=dict)  # since before a start
     gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of a source
     late: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)  # (rule, source)
     misfiring: set[tuple[str, str]] = field(default_factory=set)
-    extras: dict[str, Extra] = field(default_factory=dict)
+    extras: dict[str, InventoryEntry] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)  # receivers with a fallback: incidents
     changing: dict[str, tuple[float, float]] = field(default_factory=dict)  # by connection: Mbit/s
     timers: Timers = field(default_factory=Timers)
     nothing: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 unlabelled subjects
 
-    def scene(self, key: str, now: datetime) -> Scene:
+    def scene(self, key: str, now: datetime) -> SubjectView:
         """See one subject, or a source itself."""
         subject = self.subjects.get(key)
         if subject is None:
-            return Scene.of_source(self.ruleset, self.health[key], self.extras)
-        return Scene(
+            return SubjectView.of_source(self.ruleset, self.health[key], self.extras)
+        return SubjectView(
             self.ruleset,
             key,
             fields=subject.fields,
@@ -109,10 +109,10 @@ class State:
             changing=self.changing.get(key, ()),
         )
 
-    def sight(self, source: str) -> model.Sight:
+    def sight(self, source: str) -> model.Visibility:
         """Tell how well a source can be seen; one that was never polled counts as failing."""
         health = self.health.get(source)
-        return model.Sight.FAILING if health is None else health.sight
+        return model.Visibility.FAILING if health is None else health.sight
 
     def alerts_of(self, source: str) -> Iterator[model.Alert]:
         """Give the alerts of a source's subjects, in a fixed order."""
@@ -195,7 +195,7 @@ class State:
     def obey(self, ruleset: Ruleset) -> None:
         """Take on new rules."""
         self.ruleset = ruleset
-        self.plans = plan(ruleset)
+        self.plans = index_rules(ruleset)
         self.rules = {rule.name: rule for rule in ruleset.rules}
         self.inhibiting = _inhibiting(ruleset)
         self.sweeps = _sweeps(ruleset, self.sweeps)
@@ -208,9 +208,9 @@ def is_over(incident: model.Incident, now: datetime) -> bool:
     return incident.resolved_at is not None and incident.resolved_at < now - REOPEN_WITHIN
 
 
-def _sweeps(ruleset: Ruleset, known: Mapping[str, Sweep]) -> dict[str, Sweep]:
+def _sweeps(ruleset: Ruleset, known: Mapping[str, BackfillState]) -> dict[str, BackfillState]:
     return {
-        name: known.get(name) or Sweep()
+        name: known.get(name) or BackfillState()
         for name, traits in ruleset.sources.items()
         if traits.history
     }
@@ -229,7 +229,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
     loaded = loaded or ports.Loaded()
     state = State(
         ruleset=ruleset,
-        plans=plan(ruleset),
+        plans=index_rules(ruleset),
         rules={rule.name: rule for rule in ruleset.rules},
         awaited=set(ruleset.sources),
         inhibiting=_inhibiting(ruleset),

@@ -14,13 +14,13 @@ from typing import Any
 from watcher import model
 from watcher.engine import alerts, commands, details
 from watcher.engine.backfill import schedule
-from watcher.engine.context import Turn
+from watcher.engine.context import StepContext
 from watcher.engine.incidents import incidents, internal, notifications, remedies, suppression
 from watcher.engine.observation import polls, samples, visibility
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
-from watcher.engine.timers import Purpose, Timer
-from watcher.model import AlertState, Sight
+from watcher.engine.timers import Timer, TimerKind
+from watcher.model import AlertState, Visibility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,95 +39,95 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
 
     Raises IllegalCommand for a command that cannot be obeyed; then nothing has changed.
     """
-    turn = Turn(state, now)
-    _HANDLERS[type(event)](turn, event)
-    notifications.settle(turn)
+    ctx = StepContext(state, now)
+    _HANDLERS[type(event)](ctx, event)
+    notifications.settle(ctx)
     state.forget_resolved(now)
-    return turn.effects()
+    return ctx.effects()
 
 
-def _tick(turn: Turn, _: model.Ticked) -> None:
+def _tick(ctx: StepContext, _: model.Ticked) -> None:
     """Run the timers that are due. Those of a source that cannot be seen are let pass.
 
     The next poll of such a source looks at its alerts and sets their timers again.
     """
-    state = turn.state
-    for timer in state.timers.take_due(turn.now):
+    state = ctx.state
+    for timer in state.timers.take_due(ctx.now):
         source = timer.key.partition("/")[0]
         seen = state.sight(source)
         if timer.purpose in _IN_ANY_CASE:
-            _IN_ANY_CASE[timer.purpose](turn, timer.key)
-        elif source in state.awaited or seen is Sight.BLIND:
+            _IN_ANY_CASE[timer.purpose](ctx, timer.key)
+        elif source in state.awaited or seen is Visibility.BLIND:
             continue
-        elif timer.purpose is Purpose.DETAILS:
-            _stop_waiting(turn, timer.key)
-        elif seen is not Sight.SEEN:
+        elif timer.purpose is TimerKind.DETAILS:
+            _stop_waiting(ctx, timer.key)
+        elif seen is not Visibility.SEEN:
             continue
-        elif timer.purpose is Purpose.NO_DATA:
-            _hear(turn, timer)
+        elif timer.purpose is TimerKind.NO_DATA:
+            _hear(ctx, timer)
         else:
-            _run(turn, timer, source)
+            _run(ctx, timer, source)
 
 
-def _stop_waiting(turn: Turn, key: str) -> None:
+def _stop_waiting(ctx: StepContext, key: str) -> None:
     """Decide without the details that did not come in time."""
-    state = turn.state
+    state = ctx.state
     subject = state.subjects.get(key)
     if subject is None:
         return
-    if state.sight(subject.source) is Sight.SEEN and not subject.missed:
-        polls.judge_changed(turn, state.plans[subject.source], subject)
+    if state.sight(subject.source) is Visibility.SEEN and not subject.missed:
+        polls.judge_changed(ctx, state.plans[subject.source], subject)
     for alert in state.alerts_on(key, AlertState.PENDING):
-        alerts.fire_if_due(turn, alert)
+        alerts.fire_if_due(ctx, alert)
 
 
-def _hear(turn: Turn, timer: Timer) -> None:
+def _hear(ctx: StepContext, timer: Timer) -> None:
     """See whether a subject has been silent for too long; the next poll decides."""
-    subject = turn.state.subjects.get(timer.key)
+    subject = ctx.state.subjects.get(timer.key)
     if subject is not None and not subject.missed:
-        samples.evaluate_no_data(turn, timer.key, only=timer.rule)
-        turn.want(model.PollNeeded(source=subject.source))
+        samples.evaluate_no_data(ctx, timer.key, only=timer.rule)
+        ctx.want(model.PollNeeded(source=subject.source))
 
 
-def _run(turn: Turn, timer: Timer, source: str) -> None:
-    alert = turn.state.alerts.get(timer.key, {}).get(timer.rule)
-    if timer.purpose is Purpose.QUIET:
+def _run(ctx: StepContext, timer: Timer, source: str) -> None:
+    alert = ctx.state.alerts.get(timer.key, {}).get(timer.rule)
+    if timer.purpose is TimerKind.QUIET:
         if alert is not None and alert.state is AlertState.FIRING:
-            incidents.quieten(turn, alert)
+            incidents.quieten(ctx, alert)
         return
-    if alert is None or alert.due is None or alert.due > turn.now:
+    if alert is None or alert.due is None or alert.due > ctx.now:
         return
-    if timer.purpose is Purpose.HOLD:
-        turn.want(model.PollNeeded(source=source))
-    elif alerts.is_vanished(turn, alert):
-        alerts.over(turn, alert, model.Resolution.VANISHED)
+    if timer.purpose is TimerKind.HOLD:
+        ctx.want(model.PollNeeded(source=source))
+    elif alerts.is_vanished(ctx, alert):
+        alerts.over(ctx, alert, model.Resolution.VANISHED)
     else:
-        alerts.over(turn, alert, model.Resolution.RECOVERED)
+        alerts.over(ctx, alert, model.Resolution.RECOVERED)
 
 
-def _reload(turn: Turn, event: Reloaded) -> None:
+def _reload(ctx: StepContext, event: Reloaded) -> None:
     """Put new rules in force: what fires goes on, what no rule watches any more is resolved."""
-    state, ruleset = turn.state, event.ruleset
+    state, ruleset = ctx.state, event.ruleset
     added = set(ruleset.sources) - set(state.ruleset.sources)
     state.obey(ruleset)
     if event.unwatched_since is not None:
-        schedule.start(turn, event.unwatched_since)
-    suppression.look(turn)
+        schedule.start(ctx, event.unwatched_since)
+    suppression.look(ctx)
     state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
             if not _is_watched(state, alert):
-                _release(turn, alert)
+                _release(ctx, alert)
     for subject in list(state.subjects.values()):
         if subject.source not in ruleset.sources:
-            turn.forget(subject.key)
+            ctx.forget(subject.key)
     for key in sorted(state.subjects):
         subject = state.subjects[key]
-        details.arm(turn, subject)
-        if state.sight(subject.source) is not Sight.SEEN:
+        details.arm(ctx, subject)
+        if state.sight(subject.source) is not Visibility.SEEN:
             state.awaited.add(subject.source)  # so that its next complete poll judges everything
         elif subject.source not in state.awaited and not subject.missed:
-            polls.judge_changed(turn, state.plans[subject.source], subject)
+            polls.judge_changed(ctx, state.plans[subject.source], subject)
 
 
 def _is_watched(state: State, alert: model.Alert) -> bool:
@@ -136,23 +136,23 @@ def _is_watched(state: State, alert: model.Alert) -> bool:
     return rule is not None and source in rule.sources and source in state.ruleset.sources
 
 
-def _release(turn: Turn, alert: model.Alert) -> None:
+def _release(ctx: StepContext, alert: model.Alert) -> None:
     if alert.state is AlertState.FIRING:
-        alerts.over(turn, alert, model.Resolution.RULE_REMOVED)
-    elif alert.rule in turn.state.alerts.get(alert.subject, {}):
-        turn.drop_alert(alert)
+        alerts.over(ctx, alert, model.Resolution.RULE_REMOVED)
+    elif alert.rule in ctx.state.alerts.get(alert.subject, {}):
+        ctx.drop_alert(alert)
 
 
 # What needs no sight of a source, or looks for itself; each is called with the timer's key.
-_IN_ANY_CASE: Mapping[Purpose, Callable[[Turn, str], None]] = {
-    Purpose.SUPPRESSION: lambda turn, _: suppression.look(turn),
-    Purpose.INCIDENT: Turn.touch,
-    Purpose.SIGHT: visibility.look,
-    Purpose.HISTORY: schedule.tick,
-    Purpose.PHASE: polls.pass_edge,
+_IN_ANY_CASE: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
+    TimerKind.SUPPRESSION: lambda ctx, _: suppression.look(ctx),
+    TimerKind.INCIDENT: StepContext.touch,
+    TimerKind.SIGHT: visibility.look,
+    TimerKind.HISTORY: schedule.tick,
+    TimerKind.PHASE: polls.pass_edge,
 }
 
-_HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
+_HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.Polled: polls.answered,
     model.PollFailed: visibility.failed,
     model.Ticked: _tick,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Purpose(StrEnum):
+class TimerKind(StrEnum):
     """What a timer is for."""
 
     HOLD = "hold"  # a rule's `for` is over: the next poll decides
@@ -29,7 +29,7 @@ class Purpose(StrEnum):
 class Timer(NamedTuple):
     """The name of a timer; `rule` is empty where it serves all rules of its subject."""
 
-    purpose: Purpose
+    purpose: TimerKind
     key: str  # a subject's, an incident's id, or a source's name
     rule: str = ""
 

@@ -28,8 +28,8 @@ class Bandwidths:
     def __init__(
         self,
         *,
-        workshop: ports.Workshop,
-        orderers: Mapping[str, ports.Orderer],
+        workshop: ports.JobQueue,
+        orderers: Mapping[str, ports.BandwidthChanger],
         clock: Clock,
     ) -> None:
         self._workshop = workshop
@@ -56,7 +56,9 @@ class Bandwidths:
             return await self._watch(change, orderer, "Watcher was interrupted while it ordered")
         return await self._begin(job, change, orderer)
 
-    async def _begin(self, job: ports.Job, change: ports.Change, orderer: ports.Orderer) -> Outcome:
+    async def _begin(
+        self, job: ports.Job, change: ports.BandwidthChange, orderer: ports.BandwidthChanger
+    ) -> Outcome:
         """Order it, if that makes sense by what the inventory shows now."""
         try:
             seen = await self._look(change.wanted, orderer)
@@ -72,7 +74,9 @@ class Bandwidths:
             return ended(change, RemedyStatus.UNTOUCHED, why_not, seen.mbps)
         return await self._order(job, change, orderer)
 
-    async def _order(self, job: ports.Job, change: ports.Change, orderer: ports.Orderer) -> Outcome:
+    async def _order(
+        self, job: ports.Job, change: ports.BandwidthChange, orderer: ports.BandwidthChanger
+    ) -> Outcome:
         """Write down that it is going to be sent, and send it."""
         now = self._clock.now()
         sent = replace(change, sent_at=now)
@@ -80,20 +84,20 @@ class Bandwidths:
             job, sent, now=now, customer=orderer.customer, per_day=orderer.per_day
         )
         match start:
-            case ports.Start.LOST:
+            case ports.ChangeStart.LOST:
                 return Again(change=change, due=now)
-            case ports.Start.OVER:
+            case ports.ChangeStart.OVER:
                 return ended(change, RemedyStatus.WITHDRAWN, "the incident is over")
-            case ports.Start.USED_UP:
+            case ports.ChangeStart.USED_UP:
                 why = (
                     f"all {orderer.per_day} changes of today are used up;"
                     " the vendor counts anew from 00:00 UTC"
                 )
                 return ended(change, RemedyStatus.FAILED, why)
-            case ports.Start.BEGUN:
+            case ports.ChangeStart.BEGUN:
                 return await self._send(sent, orderer)
 
-    async def _send(self, sent: ports.Change, orderer: ports.Orderer) -> Outcome:
+    async def _send(self, sent: ports.BandwidthChange, orderer: ports.BandwidthChanger) -> Outcome:
         wanted = sent.wanted
         try:
             async with asyncio.timeout(ORDER_WITHIN.total_seconds()):
@@ -119,7 +123,9 @@ class Bandwidths:
         )
         return told(replace(sent, taken=True), news, due=self._clock.now())
 
-    async def _watch(self, change: ports.Change, orderer: ports.Orderer, doubt: str) -> Outcome:
+    async def _watch(
+        self, change: ports.BandwidthChange, orderer: ports.BandwidthChanger, doubt: str
+    ) -> Outcome:
         """See how far it is; `doubt` is why it is not known whether it was ordered."""
         seen, unseen = None, ""
         try:
@@ -128,7 +134,9 @@ class Bandwidths:
             unseen = str(error)
         return judge(change, seen, now=self._clock.now(), doubt=doubt, unseen=unseen)
 
-    async def _look(self, wanted: model.BandwidthNeeded, orderer: ports.Orderer) -> ports.Provision:
+    async def _look(
+        self, wanted: model.BandwidthNeeded, orderer: ports.BandwidthChanger
+    ) -> ports.Provision:
         """Read the connection. Raises TemporaryError or PermanentError."""
         try:
             async with asyncio.timeout(LOOK_WITHIN.total_seconds()):
@@ -157,7 +165,7 @@ def objection(wanted: model.BandwidthNeeded, mbps: float | None) -> str:
     return "" if _is_same(mbps, wanted.from_mbps) else _by_another(mbps)
 
 
-def put_off(change: ports.Change, error: model.TemporaryError, now: datetime) -> Outcome:
+def put_off(change: ports.BandwidthChange, error: model.TemporaryError, now: datetime) -> Outcome:
     """Order it later, a few times: nothing has happened."""
     if change.tries == len(TRY_AGAIN):
         why = f"{error}; it was tried {change.tries + 1} times"
@@ -171,7 +179,7 @@ def put_off(change: ports.Change, error: model.TemporaryError, now: datetime) ->
 
 
 def judge(
-    change: ports.Change,
+    change: ports.BandwidthChange,
     seen: ports.Provision | None,
     *,
     now: datetime,
@@ -203,7 +211,10 @@ def judge(
 
 
 def bandwidth_news(
-    change: ports.Change, status: RemedyStatus, message: str = "", mbps: float | None = None
+    change: ports.BandwidthChange,
+    status: RemedyStatus,
+    message: str = "",
+    mbps: float | None = None,
 ) -> model.BandwidthNews:
     """Write how a change is now."""
     return model.BandwidthNews(
@@ -215,20 +226,20 @@ def bandwidth_news(
     )
 
 
-def told(change: ports.Change, tell: model.BandwidthNews, *, due: datetime) -> Again:
+def told(change: ports.BandwidthChange, tell: model.BandwidthNews, *, due: datetime) -> Again:
     """Go on later, with something to tell."""
     return Again(change=replace(change, told=(*change.told, tell.status)), due=due, news=tell)
 
 
 def ended(
-    change: ports.Change, status: RemedyStatus, message: str, mbps: float | None = None
+    change: ports.BandwidthChange, status: RemedyStatus, message: str, mbps: float | None = None
 ) -> Done:
     """Say that nothing more will come of it."""
     return Done(command=replace(bandwidth_news(change, status, message, mbps), over=True))
 
 
 def _to_tell(
-    change: ports.Change,
+    change: ports.BandwidthChange,
     seen: ports.Provision | None,
     shown: str,
     *,

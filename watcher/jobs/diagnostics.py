@@ -23,9 +23,9 @@ class Diagnoses:
     def __init__(
         self,
         *,
-        workshop: ports.Workshop,
+        workshop: ports.JobQueue,
         inbox: ports.Inbox,
-        examiner: ports.Examiner | None,
+        examiner: ports.DiagnosticsRunner | None,
         keys: settings.Diagnostics,
         clock: Clock,
         inbox_bell: Wakeup,
@@ -74,7 +74,7 @@ class Diagnoses:
         self._inbox_bell.ring()
         return await self._examine(self._examiner, begun)
 
-    async def _examine(self, examiner: ports.Examiner, begun: model.Diagnosis) -> Done:
+    async def _examine(self, examiner: ports.DiagnosticsRunner, begun: model.Diagnosis) -> Done:
         try:
             async with asyncio.timeout(self._within.total_seconds()):
                 found = await examiner.examine(run=begun.run, service_id=begun.service_id)
@@ -90,14 +90,14 @@ class Diagnoses:
             actions=found.actions,
             report=found.report,
         )
-        return self._ended(begun, found.status, found.message, found.paper)
+        return self._ended(begun, found.status, found.message, found.report_files)
 
     def _ended(
         self,
         begun: model.Diagnosis,
         status: model.DiagnosisStatus,
         message: str,
-        paper: ports.Paper | None = None,
+        report_files: ports.ReportFiles | None = None,
     ) -> Done:
         ended = replace(begun, status=status, message=message, finished_at=self._clock.now())
-        return Done(command=model.Diagnosed(diagnosis=ended), paper=paper)
+        return Done(command=model.Diagnosed(diagnosis=ended), report_files=report_files)

@@ -104,7 +104,7 @@ QUALIFY_WITHIN = timedelta(minutes=3)  # the vendor's own systems may have to be
 class Alternatives:
     """Asks; `qualifier` is None where there is none."""
 
-    def __init__(self, qualifier: ports.Qualifier | None) -> None:
+    def __init__(self, qualifier: ports.BackupFinder | None) -> None:
         self._qualifier = qualifier
 
     def pool(self) -> Pool:
@@ -120,17 +120,17 @@ class Alternatives:
             )
         )
 
-    async def _backups(self, job: ports.Job, address: str) -> ports.Backups:
+    async def _backups(self, job: ports.Job, address: str) -> ports.BackupOptions:
         if self._qualifier is None:
-            return ports.Backups(why="there is no [preorder] section in the config")
+            return ports.BackupOptions(why="there is no [preorder] section in the config")
         if job.attempts > MAX_ATTEMPTS:
             why = f"it was interrupted {MAX_ATTEMPTS} times and is not asked again"
-            return ports.Backups(why=why)
+            return ports.BackupOptions(why=why)
         try:
             async with asyncio.timeout(QUALIFY_WITHIN.total_seconds()):
                 return await self._qualifier.qualify(address)
         except TimeoutError:
             within = model.format_duration(QUALIFY_WITHIN)
-            return ports.Backups(why=f"PX PreOrder gave no answer within {within}")
+            return ports.BackupOptions(why=f"PX PreOrder gave no answer within {within}")
         except (model.TemporaryError, model.PermanentError) as error:
-            return ports.Backups(why=str(error))
+            return ports.BackupOptions(why=str(error))

@@ -33,12 +33,12 @@ class Jobs:
     def __init__(
         self,
         *,
-        workshop: ports.Workshop,
+        workshop: ports.JobQueue,
         inbox: ports.Inbox,
         sources: Mapping[str, ports.Source],
-        examiner: ports.Examiner | None,
-        qualifier: ports.Qualifier | None,
-        orderers: Mapping[str, ports.Orderer],
+        examiner: ports.DiagnosticsRunner | None,
+        qualifier: ports.BackupFinder | None,
+        orderers: Mapping[str, ports.BandwidthChanger],
         keys: settings.Diagnostics,
         clock: Clock,
         bell: Wakeup,
@@ -122,7 +122,7 @@ class Jobs:
         match outcome:
             case Done():
                 return await self._workshop.finish_job(
-                    job, at=now, command=outcome.command, paper=outcome.paper
+                    job, at=now, command=outcome.command, report_files=outcome.report_files
                 )
             case Again():
                 return await self._workshop.keep_change(

@@ -17,14 +17,14 @@ class Done:
     """A job has ended: its result, and the paper that it brought."""
 
     command: model.Command
-    paper: ports.Paper | None = None
+    report_files: ports.ReportFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Again:
     """A change of bandwidth goes on at `due`: how far it is, and what there is to tell of it."""
 
-    change: ports.Change
+    change: ports.BandwidthChange
     due: datetime
     news: model.Command | None = None
 

@@ -34,7 +34,7 @@ class AmbiguousError(TemporaryError):
     """
 
 
-class FaultyConfigError(Exception):
+class InvalidConfigError(Exception):
     """Config, rules or inventory that cannot be used; `faults` holds one line for each fault."""
 
     def __init__(self, faults: tuple[str, ...]) -> None:

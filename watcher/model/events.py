@@ -19,7 +19,7 @@ from watcher.model.incidents import (
     Silence,
 )
 from watcher.model.remedies import RemedyStatus
-from watcher.model.subjects import Alarm, Details, Observed, Sample, SourceHealth, Subject
+from watcher.model.subjects import AlarmRecord, Details, Observed, Sample, SourceHealth, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class HistoryRead:
     subject: str
     start: datetime
     end: datetime
-    alarms: tuple[Alarm, ...] = ()
+    alarms: tuple[AlarmRecord, ...] = ()
     error: str = ""
     permanent: bool = False
 
@@ -306,7 +306,7 @@ class PollNeeded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Misfired:
+class ExpressionFailed:
     """A rule's expression failed at run time; said once for each rule and subject."""
 
     rule: str
@@ -331,7 +331,7 @@ Effect = (
     | AlternativesNeeded
     | BandwidthNeeded
     | PollNeeded
-    | Misfired
+    | ExpressionFailed
 )
 
 # What a step may want to have done, by jobs and pollers.

@@ -296,7 +296,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
+class IncidentView:
     """An incident with everything a receiver may want to tell of it; at most 100 `alerts`."""
 
     incident: Incident

@@ -12,7 +12,7 @@ Scalar = str | float | int | bool | None
 UNKNOWN = "unknown"
 
 
-class Sight(StrEnum):
+class Visibility(StrEnum):
     """Whether a source can be seen now."""
 
     SEEN = "seen"
@@ -71,7 +71,7 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class AlarmRecord:
     """One stretch of the vendor's own alarm record, on the vendor's time. E.g. offline, "TS Loss".
 
     `end` is None while it lasts.
@@ -84,7 +84,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ReportedOutage:
     """A stretch of time in which a rule's alert fired, or of which people were told late.
 
     `end` is None while it lasts. `seen`: at its start a poll said so, hence the vendor recorded it.
@@ -121,7 +121,7 @@ class Subject:
     vendor_time: datetime | None = None
     missed: int = 0  # complete polls in a row without it; 2 mean vanished, 3 after a mass loss
     judged_until: datetime | None = None
-    told: tuple[Told, ...] = ()
+    told: tuple[ReportedOutage, ...] = ()
 
     @property
     def id(self) -> str:
@@ -145,7 +145,7 @@ class SourceHealth:
     """How well a source can be seen; `failing_since` is the first failure after a success."""
 
     source: str
-    sight: Sight = Sight.SEEN
+    sight: Visibility = Visibility.SEEN
     last_success: datetime | None = None
     failing_since: datetime | None = None
     error: str = ""

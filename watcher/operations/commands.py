@@ -48,7 +48,7 @@ class CommandService:
     def __init__(
         self,
         *,
-        library: ports.Library,
+        library: ports.IncidentReader,
         inbox: ports.Inbox,
         ingest: Wakeup,
         clock: Clock,
@@ -119,12 +119,12 @@ class CommandService:
         key = f"unsilence/{silence}/{token()}"
         await self._step(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
 
-    async def open_dossier(self, incident: str) -> model.Dossier:
+    async def open_dossier(self, incident: str) -> model.IncidentView:
         """Read an incident that is not over."""
-        dossier = await self.dossier(incident)
-        if dossier.incident.status is model.IncidentStatus.RESOLVED:
+        view = await self.incident_view(incident)
+        if view.incident.status is model.IncidentStatus.RESOLVED:
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident} is over already")
-        return dossier
+        return view
 
     async def drill(
         self, receivers: Collection[str], *, by: str, page: bool = False
@@ -144,21 +144,21 @@ class CommandService:
         told = tuple(dict.fromkeys(receivers or self._receivers))
         wanted = model.DrillWanted(incident=incident, receivers=told, by=by, page=page)
         await self._step(f"drill/{ticket}", wanted, "the drill")
-        return (await self.dossier(incident)).incident
+        return (await self.incident_view(incident)).incident
 
-    async def dossier(self, incident: str) -> model.Dossier:
+    async def incident_view(self, incident: str) -> model.IncidentView:
         """Read an incident, over or not."""
-        dossier = await self._library.dossier(incident)
-        if dossier is None:
+        view = await self._library.incident_view(incident)
+        if view is None:
             raise CommandRejectedError(HTTPStatus.NOT_FOUND, f"there is no incident {incident}")
-        return dossier
+        return view
 
-    def _examine(self, dossier: model.Dossier, act: str) -> None:
+    def _examine(self, view: model.IncidentView, act: str) -> None:
         """Refuse what the incident does not allow as it is."""
-        incident = dossier.incident
+        incident = view.incident
         if act == "unack" and incident.status is not model.IncidentStatus.ACKNOWLEDGED:
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id} is not acknowledged")
-        if act == "diagnose" and not dossier.alert_counts.get(model.AlertState.FIRING):
+        if act == "diagnose" and not view.alert_counts.get(model.AlertState.FIRING):
             raise CommandRejectedError(
                 HTTPStatus.CONFLICT, f"{incident.id} is about no subject: nothing to examine"
             )
@@ -174,9 +174,9 @@ class CommandService:
     async def _change(
         self, incident: str, act: str, command: model.Command, key: str
     ) -> model.Incident:
-        await self.dossier(incident)
+        await self.incident_view(incident)
         await self._step(key, command, f"{act} of {incident}")
-        return (await self.dossier(incident)).incident
+        return (await self.incident_view(incident)).incident
 
     async def _step(self, key: str, command: model.Command, wish: str) -> None:
         """Put a command in, once for each key, and wait until it has been stepped."""

@@ -44,13 +44,13 @@ class _Drill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page: bool = False
 
 
-class Control:
+class ControlSocket:
     """Answers requests in JSON; an error is `{"error": sentence}` with a fitting HTTP status."""
 
     def __init__(
         self,
         *,
-        library: ports.Library,
+        library: ports.IncidentReader,
         desk: CommandService,
         clock: Clock,
         status: Callable[[], Awaitable[object]],
@@ -97,10 +97,10 @@ class Control:
     async def _get_why(self, request: web.Request) -> web.Response:
         key, now = request.match_info["key"], self._clock.now()
         health = {one.source: one for one in await self._library.sources()}
-        dossier = await self._library.dossier(key)
-        if dossier is not None:
+        view = await self._library.incident_view(key)
+        if view is not None:
             receipts = await self._library.receipts(key)
-            return _json({"why": explain.of_incident(dossier, receipts, health, now)})
+            return _json({"why": explain.of_incident(view, receipts, health, now)})
         subject = await self._library.subject(key)
         if subject is not None:
             alerts = await self._library.alerts(key)
@@ -108,8 +108,8 @@ class Control:
         return _refused(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:
-        dossier = await self._desk.dossier(request.match_info["id"])
-        return _json({"packet": explain.write(dossier, self._clock.now())})
+        view = await self._desk.incident_view(request.match_info["id"])
+        return _json({"packet": explain.write(view, self._clock.now())})
 
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -159,7 +159,7 @@ class Control:
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:
             return _json({"reloaded": await self._reload()})
-        except model.FaultyConfigError as error:
+        except model.InvalidConfigError as error:
             return _refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 

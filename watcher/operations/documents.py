@@ -128,7 +128,7 @@ class SourceDocument(Document, frozen=True, kw_only=True):
     """How well a source can be seen now: `seen`, `failing` or `blind`."""
 
     source: str
-    sight: model.Sight
+    sight: model.Visibility
     last_success: Timestamp | None
     failing_since: Timestamp | None
     error: str
@@ -175,10 +175,13 @@ def stamp(at: datetime) -> str:
 
 
 def incident(
-    dossier: model.Dossier, *, topic: Topic = lambda _: None, links: dict[str, str] | None = None
+    view: model.IncidentView,
+    *,
+    topic: Topic = lambda _: None,
+    links: dict[str, str] | None = None,
 ) -> IncidentDocument:
     """Describe an incident. `topic` says where a report's PDF is published, or None."""
-    told = dossier.incident
+    told = view.incident
     return IncidentDocument(
         id=told.id,
         version=told.version,
@@ -192,8 +195,8 @@ def incident(
         acknowledged_by=told.acknowledged_by,
         fault_domain=told.fault_domain,
         flags=sorted(told.flags),
-        alerts=[_alert(alert) for alert in dossier.alerts],
-        alert_counts=dict(dossier.alert_counts),
+        alerts=[_alert(alert) for alert in view.alerts],
+        alert_counts=dict(view.alert_counts),
         diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in told.diagnostics],
         remedy=_remedy(told.id, told.remedy) if told.remedy else None,
         runbook=told.runbook,

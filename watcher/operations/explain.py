@@ -22,23 +22,23 @@ ENDINGS: Mapping[model.Resolution, str] = {
 
 
 def of_incident(
-    dossier: model.Dossier,
+    view: model.IncidentView,
     receipts: Sequence[model.Receipt],
     health: Mapping[str, model.SourceHealth],
     now: datetime,
 ) -> list[str]:
     """Explain an incident: what was seen, which rule, what happened since, who was told what."""
-    told = dossier.incident
+    told = view.incident
     return [
         f"{told.id}: {told.title}",
         f"{told.severity}, {_status(told)}, by rule {told.rule}",
-        *(_seen(alert) for alert in dossier.alerts),
+        *(_seen(alert) for alert in view.alerts),
         *([sight(told.source, health[told.source], now)] if told.source in health else []),
         *(f"it is {flag}" for flag in told.flags),
         *(
             f"{_stamp(entry.at)}  {entry.number}. {entry.kind}: {entry.text}"
             + (f" ({entry.by})" if entry.by else "")
-            for entry in dossier.timeline
+            for entry in view.timeline
         ),
         *(reached(receipt, told) for receipt in receipts),
     ]
@@ -153,46 +153,46 @@ _SEEN = {
 }
 
 
-def write(dossier: model.Dossier, now: datetime) -> list[str]:
+def write(view: model.IncidentView, now: datetime) -> list[str]:
     """Write it as of `now`, line by line."""
-    told = dossier.incident
+    told = view.incident
     return [
         texts.clean(told.title, 300),
         f"Our reference: {told.id}. All times are UTC; written at {_time(now)}.",
-        _downtime(dossier, now),
+        _downtime(view, now),
         "",
-        *_circuits(dossier),
+        *_circuits(view),
         *_triage(told),
         "",
         "Timeline:",
-        *_timeline(dossier),
+        *_timeline(view),
     ]
 
 
-def _downtime(dossier: model.Dossier, now: datetime) -> str:
+def _downtime(view: model.IncidentView, now: datetime) -> str:
     """Count from when it was first seen so; a stretch that was well in between counts, too."""
-    told = dossier.incident
-    begin = min((alert.since for alert in dossier.alerts), default=told.opened_at)
+    told = view.incident
+    begin = min((alert.since for alert in view.alerts), default=told.opened_at)
     end = told.resolved_at or now
     minutes = max(0.0, (end - begin).total_seconds()) / 60
     how = ENDINGS[told.resolution].lower() if told.resolution else "so far"
     until = f" to {_time(end)}" if told.resolved_at else ""
     broken = {model.EntryKind.REOPENED, model.EntryKind.FLAPPING}
-    again = any(entry.kind in broken for entry in dossier.timeline)
+    again = any(entry.kind in broken for entry in view.timeline)
     between = "; it came back in between, see the timeline" if again else ""
-    measured = all(alert.value is not None for alert in dossier.alerts)
+    measured = all(alert.value is not None for alert in view.alerts)
     word = "Duration" if measured else "Downtime"  # a busy line is not down
     return f"{word}: {minutes:.1f} minutes ({how}), {_time(begin)}{until}{between}"
 
 
-def _circuits(dossier: model.Dossier) -> Iterator[str]:
-    told = dossier.incident
+def _circuits(view: model.IncidentView) -> Iterator[str]:
+    told = view.incident
     services = dict.fromkeys((*told.examined, *(run.service_id for run in told.diagnostics)))
     if services:
         yield f"Service ids: {', '.join(texts.clean(each, 80) for each in services)}"
-    if dossier.alerts:
+    if view.alerts:
         yield "Circuits:"
-    for alert in dossier.alerts[:MOST_CIRCUITS]:
+    for alert in view.alerts[:MOST_CIRCUITS]:
         name = texts.clean(alert.name, 120)
         yield f"- {texts.clean(alert.subject, 120)}{f' ({name})' if name else ''}: {_state(alert)}"
         labels = [
@@ -201,7 +201,7 @@ def _circuits(dossier: model.Dossier) -> Iterator[str]:
             if value and key != "name"
         ]
         yield from (f"  {label}" for label in labels[:12])
-    more = sum(dossier.alert_counts.values()) - MOST_CIRCUITS
+    more = sum(view.alert_counts.values()) - MOST_CIRCUITS
     if more > 0:
         yield f"- and {more} more"
 
@@ -235,8 +235,8 @@ def _triage(told: model.Incident) -> Iterator[str]:
             yield f"  report: {run.report.filename}, sha256 {run.report.sha256}"
 
 
-def _timeline(dossier: model.Dossier) -> Iterator[str]:
-    entries = [entry for entry in dossier.timeline if _is_seen(entry)]
+def _timeline(view: model.IncidentView) -> Iterator[str]:
+    entries = [entry for entry in view.timeline if _is_seen(entry)]
     left_out = len(entries) - MOST_ENTRIES
     if left_out > 0:
         middle = MOST_ENTRIES // 2

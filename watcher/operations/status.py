@@ -91,7 +91,7 @@ class Status:
     acknowledged: int = 0
 
 
-class Reporter:
+class StatusReporter:
     """Says how this daemon does, and what all of them have written down.
 
     A source that was not polled yet has no `last_success`. `seen` is what the daemon that leads
@@ -106,7 +106,7 @@ class Reporter:
         version: str,
         since: datetime,
         sources: Iterable[str],
-        standing: ports.Standing,
+        standing: ports.StatusReader,
         metrics: Metrics,
         seen: Callable[[], Seen | None],
         receivers: Callable[[], Mapping[str, ReceiverState]],
@@ -161,7 +161,7 @@ class Reporter:
         if seen is None:
             return f"stands by: another daemon leads, {told}"
         visible = [
-            health.sight is model.Sight.SEEN and health.last_success is not None
+            health.sight is model.Visibility.SEEN and health.last_success is not None
             for health in self._configured(seen.sources)
         ]
         return (

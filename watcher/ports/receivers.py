@@ -8,26 +8,26 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from watcher import model
-from watcher.ports.store import Paper
+from watcher.ports.store import ReportFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Debt:
+class PendingDelivery:
     """A claimed pair of incident and receiver that has not been told everything."""
 
     receipt: model.Receipt
     token: int
 
 
-class Accounts(Protocol):
+class Outbox(Protocol):
     """What the delivery loop needs of the store."""
 
-    async def owed(
+    async def claim(
         self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
-    ) -> list[Debt]:
+    ) -> list[PendingDelivery]:
         """Claim pairs whose receipt lags behind the incident and is due, oldest first."""
 
-    async def dossier(self, incident: str) -> model.Dossier | None:
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Read an incident with its alerts, timeline and subjects; None when there is no such."""
 
     async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
@@ -38,10 +38,10 @@ class Accounts(Protocol):
     ) -> None:
         """Keep the receipt and give the claim back; look again at `again_at` if it is given."""
 
-    async def paper(self, run: str) -> Paper | None:
+    async def report_files(self, run: str) -> ReportFiles | None:
         """Read what one diagnostics run brought."""
 
-    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident, however many."""
 
     async def series(
@@ -50,13 +50,13 @@ class Accounts(Protocol):
         """Read what was measured, both ends included, by direction and time."""
 
 
-class Telling(Protocol):
+class DeliverySession(Protocol):
     """What a receiver is given beside the dossier: papers to read, and a way to keep receipts."""
 
-    async def paper(self, run: str) -> Paper | None:
+    async def report_files(self, run: str) -> ReportFiles | None:
         """Read what one diagnostics run brought."""
 
-    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident, however many."""
 
     async def series(
@@ -73,8 +73,8 @@ class Receiver(Protocol):
 
     name: str
 
-    async def tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: Telling
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, delivery: DeliverySession
     ) -> model.Receipt:
         """Tell everything between the receipt and the dossier, act by act; return the new receipt.
 

@@ -70,7 +70,7 @@ class Recorded:
     what: model.Event | RulesRead | Loaded
 
 
-class Ledger(Protocol):
+class CommitLog(Protocol):
     """What ingest needs of the store; every verb raises TemporaryError when the database fails."""
 
     async def load(
@@ -114,7 +114,7 @@ class Backlog:
     error: str = ""
 
 
-class Library(Protocol):
+class IncidentReader(Protocol):
     """What those who only read need of the store."""
 
     async def incidents(
@@ -122,7 +122,7 @@ class Library(Protocol):
     ) -> list[model.Incident]:
         """Read incidents, newest first; None: of every status."""
 
-    async def dossier(self, incident: str) -> model.Dossier | None:
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Read an incident with its alerts, timeline and subjects; None when there is no such."""
 
     async def receipts(self, incident: str) -> list[model.Receipt]:
@@ -142,7 +142,7 @@ class Library(Protocol):
     ) -> list[model.Subject]:
         """Read subjects by key, those that come after a key, of one source if it is named."""
 
-    async def paper(self, run: str) -> Paper | None:
+    async def report_files(self, run: str) -> ReportFiles | None:
         """Read what one diagnostics run brought."""
 
     async def alerts(self, subject: str) -> list[model.Alert]:
@@ -158,7 +158,7 @@ class Library(Protocol):
         """Tell whether the command that was put in under this key has been stepped."""
 
 
-class Standing(Protocol):
+class StatusReader(Protocol):
     """What is written down of how all daemons do; every verb raises TemporaryError."""
 
     async def daemons(self) -> list[Daemon]:
@@ -174,21 +174,21 @@ class Standing(Protocol):
         """Count what is owed, by receiver; one that is owed nothing is left out."""
 
 
-class Meter(Protocol):
+class CallCounter(Protocol):
     """Counts the calls that an account has made, across restarts."""
 
     async def spend(self, account: str, month: str, budget: int) -> bool:
         """Count one call in `month` (YYYY-MM, UTC); False when the budget (0: none) is used up."""
 
 
-class Tally(Protocol):
+class ChangeCounter(Protocol):
     """Counts the changes that a customer of Internet On-Demand has asked for."""
 
     async def spend_change(self, customer: str, day: date, per_day: int) -> bool:
         """Count one change on `day` (UTC); False when the day's are used up."""
 
 
-class Reading(Protocol):
+class UsageReader(Protocol):
     """Tells what a Meter has counted."""
 
     async def calls(self, account: str, month: str) -> int:
@@ -196,7 +196,7 @@ class Reading(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class BandwidthChange:
     """A change of bandwidth and how far it is: durable, so that it is ordered once (law 5).
 
     `sent_at` is the intent: from then on it may have been ordered. `taken`: the vendor said so.
@@ -227,10 +227,10 @@ class Job:
     attempts: int = 0
     token: int = 0
     due: datetime
-    change: Change | None = None
+    change: BandwidthChange | None = None
 
 
-class Start(StrEnum):
+class ChangeStart(StrEnum):
     """Whether a change of bandwidth may leave now."""
 
     BEGUN = "begun"
@@ -240,7 +240,7 @@ class Start(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paper:
+class ReportFiles:
     """What one diagnostics run brought: the PDF's bytes, a PNG of its first page, the raw JSON."""
 
     run: str
@@ -249,7 +249,7 @@ class Paper:
     raw: bytes = b""
 
 
-class Workshop(Protocol):
+class JobQueue(Protocol):
     """What jobs need of the store."""
 
     async def claim_jobs(
@@ -262,7 +262,12 @@ class Workshop(Protocol):
         """
 
     async def finish_job(
-        self, job: Job, *, at: datetime, command: model.Command, paper: Paper | None = None
+        self,
+        job: Job,
+        *,
+        at: datetime,
+        command: model.Command,
+        report_files: ReportFiles | None = None,
     ) -> bool:
         """Put the result into the inbox, keep the paper and drop the job, in one transaction.
 
@@ -281,12 +286,18 @@ class Workshop(Protocol):
         """
 
     async def start_change(
-        self, job: Job, change: Change, *, now: datetime, customer: str, per_day: int
-    ) -> Start:
+        self, job: Job, change: BandwidthChange, *, now: datetime, customer: str, per_day: int
+    ) -> ChangeStart:
         """Write the intent of a change down, and count it, if it may leave now."""
 
     async def keep_change(
-        self, job: Job, change: Change, *, now: datetime, due: datetime, news: model.Command | None
+        self,
+        job: Job,
+        change: BandwidthChange,
+        *,
+        now: datetime,
+        due: datetime,
+        news: model.Command | None,
     ) -> bool:
         """Keep how far a change is, hand in its news, and give the job back until `due`.
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from watcher import model
-from watcher.ports.store import Paper
+from watcher.ports.store import ReportFiles
 
 
 class Source(Protocol):
@@ -27,7 +27,7 @@ class Source(Protocol):
 
     async def history(
         self, subject: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
+    ) -> tuple[model.AlarmRecord, ...]:
         """Ask what the vendor recorded of one subject. Raises TemporaryError or PermanentError."""
 
 
@@ -35,7 +35,7 @@ Submit = Callable[[model.Event], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class DiagnosticsResult:
     """What Service Diagnostics said of one service, read and checked."""
 
     status: model.DiagnosisStatus
@@ -44,25 +44,25 @@ class Examination:
     actions: tuple[str, ...] = ()
     message: str = ""
     report: model.Report | None = None
-    paper: Paper
+    report_files: ReportFiles
 
 
-class Examiner(Protocol):
+class DiagnosticsRunner(Protocol):
     """Runs the vendor's own triage for one service."""
 
-    async def examine(self, *, run: str, service_id: str) -> Examination:
+    async def examine(self, *, run: str, service_id: str) -> DiagnosticsResult:
         """Run it once, without retries. Raises TemporaryError or PermanentError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backups:
+class BackupOptions:
     """What could be ordered at an address, each in words; `why` says why nothing."""
 
     offers: tuple[str, ...] = ()
     why: str = ""
 
 
-class Gazetteer(Protocol):
+class UnservedAddresses(Protocol):
     """Remembers, across restarts, which addresses a vendor does not serve."""
 
     async def unserved(self, address: str, *, since: datetime) -> datetime | None:
@@ -72,10 +72,10 @@ class Gazetteer(Protocol):
         """Keep that the vendor said so; what it said before `since` is forgotten."""
 
 
-class Qualifier(Protocol):
+class BackupFinder(Protocol):
     """Asks what could be ordered, and orders nothing."""
 
-    async def qualify(self, address: str) -> Backups:
+    async def qualify(self, address: str) -> BackupOptions:
         """Ask about one address. Raises TemporaryError or PermanentError."""
 
 
@@ -88,14 +88,14 @@ class Provision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
+class PlacedOrder:
     """What the vendor took; its own number and price, empty where it gives none."""
 
     number: str = ""
     price: str = ""
 
 
-class Orderer(Protocol):
+class BandwidthChanger(Protocol):
     """Looks at connections and has their bandwidth changed; raises what the vendor's client does.
 
     The vendor takes `per_day` changes a day (UTC) of a `customer`.
@@ -109,7 +109,7 @@ class Orderer(Protocol):
 
     async def order(
         self, connection: str, *, mbps: float, at_most: float, reference: str
-    ) -> Ordered:
+    ) -> PlacedOrder:
         """Order a bandwidth, once, and never above `at_most`.
 
         Raises AmbiguousError when nobody can tell whether it was ordered; after TemporaryError and

@@ -41,15 +41,15 @@ class WebhookReceiver:
         self._clock = clock
         self._place = f"webhook {name} ({self._url.host})"
 
-    async def tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
         """Post the document if it is a new version. Raises TemporaryError or PermanentError."""
-        del telling  # one act, and a harmless one to repeat
-        told = dossier.incident
+        del delivery  # one act, and a harmless one to repeat
+        told = view.incident
         if receipt.parent_version != told.version:
             await self._post(
-                documents.incident(dossier).encode(),
+                documents.incident(view).encode(),
                 {
                     "X-Watcher-Incident": told.id,
                     "X-Watcher-Version": str(told.version),

@@ -23,7 +23,7 @@ class Told:
     """One incident, a drill is none, and the messages about it that people had to notice."""
 
     incident: model.Incident
-    messages: tuple[engine.Message, ...] = ()
+    messages: tuple[engine.Notification, ...] = ()
 
 
 class Replay:
@@ -32,9 +32,9 @@ class Replay:
     def __init__(self, rules: engine.Ruleset, *, since: datetime) -> None:
         self._rules = rules
         self._since = since
-        self._drive = engine.Drive(engine.restore(rules), now=_LONG_AGO, answer=self._answer)
+        self._drive = engine.Runner(engine.restore(rules), now=_LONG_AGO, answer=self._answer)
         self._ahead: deque[ports.Recorded] = deque()
-        self._account = engine.Account()
+        self._account = engine.Outcome()
 
     def take(self, record: ports.Recorded) -> None:
         """Take in one record; it is stepped once what follows it is known, too."""
@@ -47,7 +47,7 @@ class Replay:
         while self._ahead:
             self._account.follow(self._live(self._ahead[0]))
         self._account.follow(self._drive.wait(until))
-        told: dict[str, list[engine.Message]] = {}
+        told: dict[str, list[engine.Notification]] = {}
         for message in self._account.told:
             incident = self._account.incidents[message.entry.incident]
             if message.at >= self._since and not incident.is_drill:
@@ -58,7 +58,7 @@ class Replay:
         ]
         return sorted(found, key=lambda told: (told.incident.opened_at, told.incident.id))
 
-    def _live(self, record: ports.Recorded) -> Iterator[engine.Step]:
+    def _live(self, record: ports.Recorded) -> Iterator[engine.StepResult]:
         match record.what:
             case ports.Loaded():
                 yield from self._resume(record.what, record.at)
@@ -74,12 +74,14 @@ class Replay:
                 yield from self._drive.take(record.what, record.at)
         self._ahead.popleft()
 
-    def _resume(self, loaded: ports.Loaded, at: datetime) -> Iterator[engine.Step]:
+    def _resume(self, loaded: ports.Loaded, at: datetime) -> Iterator[engine.StepResult]:
         """Go on from a checkpoint: nothing was interrupted there, so every source is seen."""
-        self._drive = engine.Drive(engine.restore(self._rules, loaded), now=at, answer=self._answer)
+        self._drive = engine.Runner(
+            engine.restore(self._rules, loaded), now=at, answer=self._answer
+        )
         yield from self._drive.take(engine.Reloaded(ruleset=self._rules), at)
         for health in loaded.sources:
-            if health.sight is model.Sight.SEEN and health.source in self._rules.sources:
+            if health.sight is model.Visibility.SEEN and health.source in self._rules.sources:
                 mine = [each for each in loaded.subjects if each.source == health.source]
                 yield from self._drive.take(_unchanged(health, mine), at)
 
@@ -117,7 +119,7 @@ def _unchanged(health: model.SourceHealth, subjects: Iterable[model.Subject]) ->
 
 
 def records(
-    key: str, alarms: Sequence[model.Alarm], details: model.Details | None, since: datetime
+    key: str, alarms: Sequence[model.AlarmRecord], details: model.Details | None, since: datetime
 ) -> Iterator[ports.Recorded]:
     """Give what a daemon would have recorded of this service (SOURCE/ID) since then."""
     # A service that was bad all along has come from good: else a rule with `from` would pass it by.

@@ -27,7 +27,7 @@ class Difference:
         return f"{self.place}: at {compact(self.at)}: {self.section}: {self.text}"
 
 
-def find(account: engine.Account, act: schema.Act) -> str | None:
+def find(account: engine.Outcome, act: schema.Act) -> str | None:
     """Find the incident that a person means: the last one of the rule and the subject."""
     for identity, incident in reversed(account.incidents.items()):
         subjects = {subject for _, subject in account.members[identity]}
@@ -36,8 +36,8 @@ def find(account: engine.Account, act: schema.Act) -> str | None:
     return None
 
 
-def judge(
-    written: Written, number: int, state: engine.State, account: engine.Account
+def evaluate(
+    written: Written, number: int, state: engine.State, account: engine.Outcome
 ) -> Iterator[Difference]:
     """Hold one expectation against the state; whoever reads it to its end has been told."""
     expected = written.test.expect[number]
@@ -95,7 +95,7 @@ def _surplus(incident: model.Incident, test: schema.Test) -> str:
 
 
 def _shown(
-    incident: model.Incident, account: engine.Account, test: schema.Test
+    incident: model.Incident, account: engine.Outcome, test: schema.Test
 ) -> dict[str, object]:
     return {
         "rule": incident.rule,
@@ -129,7 +129,7 @@ def _said(value: object) -> str:
 
 
 def _told(
-    account: engine.Account, expected: Sequence[schema.Told], test: schema.Test
+    account: engine.Outcome, expected: Sequence[schema.Told], test: schema.Test
 ) -> Iterator[str]:
     rest = list(expected)
     for message in account.told:
@@ -145,7 +145,7 @@ def _told(
 
 
 def _fits(
-    wanted: schema.Told, message: engine.Message, account: engine.Account, test: schema.Test
+    wanted: schema.Told, message: engine.Notification, account: engine.Outcome, test: schema.Test
 ) -> bool:
     incident = account.incidents[message.entry.incident]
     return (

@@ -39,8 +39,8 @@ class Capture:
     for one that was learned late.
     """
 
-    def __init__(self, dossier: model.Dossier, rules: engine.Ruleset, *, until: datetime) -> None:
-        incident = dossier.incident
+    def __init__(self, view: model.IncidentView, rules: engine.Ruleset, *, until: datetime) -> None:
+        incident = view.incident
         rule = next((each for each in rules.rules if each.name == incident.rule), None)
         traits = rules.sources.get(incident.source)
         if rule is None or traits is None:
@@ -48,22 +48,22 @@ class Capture:
                 f"incident {incident.id} cannot be captured: rule {incident.rule} or source"
                 f" {incident.source} is not there any more"
             )
-        if dossier.timeline and dossier.timeline[0].kind is model.EntryKind.LATE:
+        if view.timeline and view.timeline[0].kind is model.EntryKind.LATE:
             raise model.PermanentError(
                 f"incident {incident.id} was learned late, so no poll shows it: write a test with"
                 " the vendor's `history`, as in docs/howto/rule-tests.md"
             )
-        self._dossier = dossier
+        self._dossier = view
         self._rules = rules
         self._end = incident.resolved_at or until
         metrics = KINDS[traits.kind].metrics
         measured = isinstance(rule.condition, engine.Threshold)
-        first = min([incident.opened_at, *(alert.since for alert in dossier.alerts)])
+        first = min([incident.opened_at, *(alert.since for alert in view.alerts)])
         self.since = first - (engine.keep_samples(rules) if measured else LEAD)
         step = traits.granularity if metrics else _step(self._end - self.since)
-        self._film = Film(
+        self._film = SeriesRecorder(
             incident.source,
-            [alert.subject for alert in dossier.alerts if "/" in alert.subject],
+            [alert.subject for alert in view.alerts if "/" in alert.subject],
             metrics=metrics,
             start=self.since - (self.since - schema.START) % step,
             step=step,
@@ -113,7 +113,7 @@ class Capture:
         incidents = [self._shown(each, account) for each in account.incidents.values()]
         return {**test, "expect": [{"at": last, "incidents": incidents, "told": told}]}
 
-    def _play(self, test: dict[str, Any]) -> engine.Account:
+    def _play(self, test: dict[str, Any]) -> engine.Outcome:
         shape = schema.Test.model_validate(test)
         unwritten = Document(file=Path("captured"))
         account, _ = run_through(
@@ -121,7 +121,7 @@ class Capture:
         )
         return account
 
-    def _find(self, account: engine.Account) -> None:
+    def _find(self, account: engine.Outcome) -> None:
         """See that the incident that was is among what the test gives, at about its time."""
         was = self._dossier.incident
         tolerance = 2 * self._film.step
@@ -145,7 +145,7 @@ class Capture:
             details["bookings"] = [_booking(each) for each in known.bookings]
         return {"details": details} if details else {}
 
-    def _shown(self, incident: model.Incident, account: engine.Account) -> dict[str, Any]:
+    def _shown(self, incident: model.Incident, account: engine.Outcome) -> dict[str, Any]:
         return {
             "rule": incident.rule,
             "subjects": sorted({subject for _, subject in account.members[incident.id]}),
@@ -179,7 +179,7 @@ def _booking(booking: model.Booking) -> dict[str, Any]:
     }
 
 
-class Film:
+class SeriesRecorder:
     """Some subjects of one source, step by step from `start`; no `keys`: whichever comes first.
 
     A source that was blind has an incident without subjects; one of its subjects shows enough.

@@ -13,8 +13,8 @@ from pathlib import Path
 from watcher import engine, model, ruleset
 from watcher.rule_tests import schema
 from watcher.ruleset import yaml_document
-from watcher.ruleset.problems import Faults, Place, suggest
-from watcher.ruleset.validate import checked
+from watcher.ruleset.problems import Place, Problems, suggest
+from watcher.ruleset.validate import validated
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.catalog import KINDS, Kind
@@ -54,27 +54,27 @@ def load(paths: Sequence[Path]) -> list[Written]:
 
     Raises model.FaultyConfigError with one line for each fault.
     """
-    faults = Faults()
+    faults = Problems()
     files = [read for file in _files(paths, faults) if (read := yaml_document.read(file, faults))]
     others: list[str] = []  # faults of rules, which have places in files of their own
     found: list[Written] = []
     for file in files:
-        shape = checked(schema.TestFile, file, faults)
+        shape = validated(schema.TestFile, file, faults)
         if shape is None:
             continue
         rules = _rules(shape, file.file.parent, others)
         for number in range(len(shape.tests)):
-            test = checked(schema.Test, file, faults, "tests", number)
+            test = validated(schema.Test, file, faults, "tests", number)
             if test is not None and rules is not None:
                 written = Written(test=test, rules=rules, document=file, number=number)
                 _check(written, faults)
                 found.append(written)
     if faults.found or others:
-        raise model.FaultyConfigError((*dict.fromkeys(others), *faults.lines()))
+        raise model.InvalidConfigError((*dict.fromkeys(others), *faults.lines()))
     return found
 
 
-def _files(paths: Sequence[Path], faults: Faults) -> list[Path]:
+def _files(paths: Sequence[Path], faults: Problems) -> list[Path]:
     files: dict[Path, None] = {}
     for path in paths:
         inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
@@ -95,7 +95,7 @@ def _rules(shape: schema.TestFile, directory: Path, faults: list[str]) -> engine
             sources=sources,
             receivers=_Everybody(),
         )
-    except model.FaultyConfigError as error:
+    except model.InvalidConfigError as error:
         faults += error.faults
         return None
 
@@ -116,7 +116,7 @@ def traits(name: str, source: schema.Source) -> engine.SourceTraits:
     )
 
 
-def _check(written: Written, faults: Faults) -> None:
+def _check(written: Written, faults: Problems) -> None:
     for key, what, path in _wrong(written):
         place = written.place(*path)
         faults.add(place, f"{written.test.name}.{key}", what)

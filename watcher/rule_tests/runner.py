@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 from watcher import engine, model
 from watcher.rule_tests import schema
-from watcher.rule_tests.assertions import Difference, find, judge
+from watcher.rule_tests.assertions import Difference, evaluate, find
 from watcher.rule_tests.load import Written, load
-from watcher.rule_tests.scripted_world import Script
+from watcher.rule_tests.scripted_world import ScriptedWorld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +77,17 @@ def play(written: Written) -> list[Difference]:
     return found
 
 
-def run_through(written: Written) -> tuple[engine.Account, list[Difference]]:
+def run_through(written: Written) -> tuple[engine.Outcome, list[Difference]]:
     """Play a test; give also what came of it since the last expectation that says `told`."""
-    test, script, account = written.test, Script(written), engine.Account()
-    drive = engine.Drive(engine.restore(written.rules), now=test.start, answer=script.answer)
+    test, script, account = written.test, ScriptedWorld(written), engine.Outcome()
+    drive = engine.Runner(engine.restore(written.rules), now=test.start, answer=script.answer)
     account.follow(drive.take(engine.Reloaded(ruleset=written.rules), test.start))  # as at a start
     found: list[Difference] = []
     for at, what in _plan(test, script):
         match what:
             case int():
                 account.follow(drive.wait(at))
-                found += judge(written, what, drive.state, account)
+                found += evaluate(written, what, drive.state, account)
             case schema.Act():
                 account.follow(drive.wait(at - _JUST_BEFORE))
                 refusal = _act(what, at, drive, account)
@@ -100,7 +100,9 @@ def run_through(written: Written) -> tuple[engine.Account, list[Difference]]:
     return account, found
 
 
-def _plan(test: schema.Test, script: Script) -> Iterator[tuple[datetime, str | schema.Act | int]]:
+def _plan(
+    test: schema.Test, script: ScriptedWorld
+) -> Iterator[tuple[datetime, str | schema.Act | int]]:
     """Order a test: at one time the polls come first, then what people do, then what must be so."""
     rest: list[tuple[timedelta, int, int]] = [
         *((act.at, 0, number) for number, act in enumerate(test.inbox)),
@@ -120,7 +122,7 @@ def _due(test: schema.Test, due: tuple[timedelta, int, int]) -> tuple[datetime, 
     return test.start + at, number if is_expectation else test.inbox[number]
 
 
-def _act(act: schema.Act, at: datetime, drive: engine.Drive, account: engine.Account) -> str:
+def _act(act: schema.Act, at: datetime, drive: engine.Runner, account: engine.Outcome) -> str:
     """Do what a person does; say why it cannot be done."""
     incident = find(account, act)
     if incident is None:

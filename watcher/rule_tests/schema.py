@@ -135,7 +135,7 @@ class Details(Part):
     error: str = Field("", description="The answer is this failure")
 
 
-class Alarm(Part):
+class AlarmEntry(Part):
     """One alarm of the record that the vendor keeps, on the vendor's time."""
 
     state: str
@@ -149,7 +149,7 @@ class Subject(Part):
 
     labels: dict[str, str] = Field({}, description="Labels that every poll brings")
     details: Details = Details()
-    history: tuple[Alarm, ...] = Field((), description="What the vendor records, seen or not")
+    history: tuple[AlarmEntry, ...] = Field((), description="What the vendor records, seen or not")
     series: dict[str, Values] = Field(
         description="By field, or metric and direction (utilization in)", min_length=1
     )

@@ -35,7 +35,7 @@ def _translate(source: str, identity: str, reading: object) -> model.Observed:
     )
 
 
-class Vendor:
+class ScriptedVendor:
     """One source of a test, which answers polls as the test's series say."""
 
     def __init__(self, traits: engine.SourceTraits, test: schema.Test) -> None:
@@ -120,14 +120,14 @@ class Vendor:
                 )
 
 
-class Script:
+class ScriptedWorld:
     """A test's events in order, and how its world answers what the engine asks for."""
 
     def __init__(self, written: Written) -> None:
         self._test = written.test
         used = {key.partition("/")[0] for key in written.test.subjects}
         sources = written.rules.sources
-        self._vendors = {name: Vendor(sources[name], self._test) for name in sorted(used)}
+        self._vendors = {name: ScriptedVendor(sources[name], self._test) for name in sorted(used)}
 
     def polls(self) -> Iterator[tuple[datetime, str]]:
         """Tell when which source is polled: at every step, up to the last expectation."""
@@ -195,10 +195,12 @@ class Script:
             alarms=tuple(alarm for alarm in alarms if _is_between(alarm, need.start, need.end)),
         )
 
-    def _alarm(self, said: schema.Alarm, now: datetime) -> model.Alarm:
+    def _alarm(self, said: schema.AlarmEntry, now: datetime) -> model.AlarmRecord:
         window = self._window((said.start, said.end))
         end = None if window.end is None or window.end > now else window.end
-        return model.Alarm(state=said.state, message=said.message, start=window.start, end=end)
+        return model.AlarmRecord(
+            state=said.state, message=said.message, start=window.start, end=end
+        )
 
     def _booking(self, said: schema.Booking) -> model.Booking:
         return model.Booking(
@@ -218,6 +220,6 @@ class Script:
         return model.Window(start=start, end=end)
 
 
-def _is_between(alarm: model.Alarm, start: datetime, end: datetime) -> bool:
+def _is_between(alarm: model.AlarmRecord, start: datetime, end: datetime) -> bool:
     begins = alarm.start is not None and alarm.start <= end
     return begins and (alarm.end is None or alarm.end >= start)

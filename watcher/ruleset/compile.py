@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model
 from watcher.ruleset import cel, schema, templates
-from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import KINDS, Kind
 
@@ -24,7 +24,7 @@ class Written:
     document: Document
     number: int
 
-    def blame(self, faults: Faults, key: str, what: str, *more: str | int) -> None:
+    def blame(self, faults: Problems, key: str, what: str, *more: str | int) -> None:
         """Write down a fault at one of the rule's keys."""
         path = ("rules", self.number, *(part for part in key.split(".") if part), *more)
         where = f"{self.rule.name}.{key}" if key else self.rule.name
@@ -39,7 +39,7 @@ class Compiler:
         sources: Mapping[str, engine.SourceTraits],
         receivers: Sequence[str],
         inventory: engine.Inventory,
-        faults: Faults,
+        faults: Problems,
     ) -> None:
         self._sources = sources
         self._receivers = receivers
@@ -283,10 +283,10 @@ def _sample_words(
     )
     if kind is None:
         health = model.SourceHealth(source=source, error="timed out", failing_since=at)
-        scene = engine.Scene.of_source(ruleset, health, {})
+        scene = engine.SubjectView.of_source(ruleset, health, {})
     else:
         fields = next(KINDS[kind].samples())
-        scene = engine.Scene(
+        scene = engine.SubjectView(
             ruleset,
             f"{source}/id",
             fields=fields,
@@ -300,7 +300,7 @@ def _sample_words(
     return scene.words(rule, value=value, was="word", since=at)
 
 
-def check(rules: Sequence[Written], faults: Faults) -> None:
+def check(rules: Sequence[Written], faults: Problems) -> None:
     """Tell which `inhibited_by` name no rule, or lead back to where they began."""
     by_name = {written.rule.name: written for written in rules}
     names = {name: written.rule.inhibited_by or () for name, written in by_name.items()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from watcher import engine, model
 from watcher.ruleset import cel, schema
 from watcher.ruleset.compile import connection_fault
-from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import KINDS
 
@@ -24,7 +24,7 @@ class Matching:
     """An entry that applies where its predicate is true."""
 
     predicate: engine.Predicate
-    extra: engine.Extra
+    extra: engine.InventoryEntry
 
 
 class Inventory:
@@ -32,16 +32,16 @@ class Inventory:
 
     def __init__(
         self,
-        subjects: Mapping[str, engine.Extra],
+        subjects: Mapping[str, engine.InventoryEntry],
         matches: Sequence[Matching],
         vocabulary: cel.Vocabulary,
     ) -> None:
         self._subjects = subjects
         self._matches = matches
         self._vocabulary = vocabulary
-        self._nothing = engine.Extra()
+        self._nothing = engine.InventoryEntry()
 
-    def extra(self, key: str, labels: Mapping[str, str]) -> engine.Extra:
+    def extra(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
         """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
         found = [self._subjects[key]] if key in self._subjects else []
         if self._matches:
@@ -64,7 +64,7 @@ def _fits(matching: Matching, context: engine.Context) -> bool:
         return False  # faults of the expression itself were found at load
 
 
-def _joined(found: Sequence[engine.Extra]) -> engine.Extra:
+def _joined(found: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
     contacts: dict[str, model.Contact] = {}
     labels: dict[str, str] = {}
     service_ids: dict[str, None] = {}
@@ -74,7 +74,7 @@ def _joined(found: Sequence[engine.Extra]) -> engine.Extra:
             labels.setdefault(name, value)
         for contact in extra.contacts:
             contacts.setdefault(contact.domain, contact)
-    return engine.Extra(
+    return engine.InventoryEntry(
         service_ids=tuple(service_ids),
         labels=labels,
         contacts=tuple(contacts.values()),
@@ -89,7 +89,7 @@ def compile_inventory(
     entries: schema.InventoryFile | None,
     document: Document | None,
     sources: Mapping[str, engine.SourceTraits],
-    faults: Faults,
+    faults: Problems,
 ) -> Inventory:
     """Check and compile the inventory; what is wrong goes to `faults`."""
     vocabulary = cel.Vocabulary()
@@ -121,7 +121,7 @@ def _check_connections(
     entries: schema.InventoryFile,
     document: Document,
     sources: Mapping[str, engine.SourceTraits],
-    faults: Faults,
+    faults: Problems,
 ) -> None:
     places: dict[tuple[str | int, ...], schema.Entry] = {
         ("subjects", key): entry for key, entry in entries.subjects.items()
@@ -135,8 +135,8 @@ def _check_connections(
             faults.add(document.place((*path, "connection")), f"{named}.connection", wrong)
 
 
-def _extra(entry: schema.Entry) -> engine.Extra:
-    return engine.Extra(
+def _extra(entry: schema.Entry) -> engine.InventoryEntry:
+    return engine.InventoryEntry(
         service_ids=entry.service_ids,
         labels=entry.labels,
         contacts=tuple(

@@ -15,8 +15,8 @@ from watcher.ruleset import schema, yaml_document
 from watcher.ruleset.compile import Compiler, Written, check
 from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.maintenance import compile_window
-from watcher.ruleset.problems import Faults, Place
-from watcher.ruleset.validate import checked
+from watcher.ruleset.problems import Place, Problems
+from watcher.ruleset.validate import validated
 
 
 def load(
@@ -34,9 +34,9 @@ def load(
     Raises model.FaultyConfigError with one line for each fault:
     `file:line:column: key: what is wrong; what was expected`.
     """
-    faults = Faults()
+    faults = Problems()
     inventory_file = yaml_document.read(inventory, faults) if inventory else None
-    entries = checked(schema.InventoryFile, inventory_file, faults) if inventory_file else None
+    entries = validated(schema.InventoryFile, inventory_file, faults) if inventory_file else None
     looked_up = compile_inventory(entries, inventory_file, sources, faults)
     files = [
         read for file in _files(patterns, faults) if (read := yaml_document.read(file, faults))
@@ -47,7 +47,7 @@ def load(
     check(written, faults)
     windows, storm = _of_all_rules(files, faults)
     if faults.found:
-        raise model.FaultyConfigError(faults.lines())
+        raise model.InvalidConfigError(faults.lines())
     digest = hashlib.sha256()
     for file in (*files, *([inventory_file] if inventory_file else [])):
         digest.update(file.raw + b"\0")
@@ -64,13 +64,13 @@ def load(
 
 
 def _of_all_rules(
-    files: Sequence[yaml_document.Document], faults: Faults
+    files: Sequence[yaml_document.Document], faults: Problems
 ) -> tuple[tuple[engine.Maintenance, ...], engine.Storm]:
     """Read what the files say beside the rules."""
     windows: dict[str, engine.Maintenance] = {}
     storm: engine.Storm | None = None
     for file in files:
-        read = checked(schema.RuleFile, file, faults)
+        read = validated(schema.RuleFile, file, faults)
         for number, written in enumerate(read.maintenance if read else ()):
             if written.name in windows:
                 place = file.place(("maintenance", number, "name"))
@@ -83,7 +83,7 @@ def _of_all_rules(
     return tuple(windows.values()), storm or engine.Storm()
 
 
-def _files(patterns: Sequence[str], faults: Faults) -> list[Path]:
+def _files(patterns: Sequence[str], faults: Problems) -> list[Path]:
     files: dict[Path, None] = {}
     for pattern in patterns:
         # glob, because a pattern may be absolute, which Path.glob refuses.
@@ -94,13 +94,13 @@ def _files(patterns: Sequence[str], faults: Faults) -> list[Path]:
     return list(files)
 
 
-def _written(files: Sequence[yaml_document.Document], faults: Faults) -> Iterator[Written]:
+def _written(files: Sequence[yaml_document.Document], faults: Problems) -> Iterator[Written]:
     """Give every rule that could be read; a name must be the only one of all files."""
     first: dict[str, Place] = {}
     for file in files:
         given = file.content.get("rules") if isinstance(file.content, dict) else None
         for number in range(len(given) if isinstance(given, list) else 0):
-            rule = checked(schema.Rule, file, faults, "rules", number)
+            rule = validated(schema.Rule, file, faults, "rules", number)
             if rule is None:
                 continue
             written = Written(rule=rule, document=file, number=number)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from watcher import engine, model
 from watcher.ruleset import schema, schema_types
-from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
 
 _NAMES = ("rule", "subject", "source", "severity")
@@ -54,7 +54,7 @@ class Weekly:
 
 
 def compile_window(
-    written: schema.Maintenance, document: Document, number: int, faults: Faults
+    written: schema.Maintenance, document: Document, number: int, faults: Problems
 ) -> engine.Maintenance:
     """Compile one window; what is wrong goes to `faults`."""
     matchers = []

@@ -25,7 +25,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Faults:
+class Problems:
     """Everything that is wrong, in the order of files and lines."""
 
     found: list[tuple[Place, str]] = field(default_factory=list)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from watcher.ruleset import yaml_document
-from watcher.ruleset.problems import Faults, suggest
+from watcher.ruleset.problems import Problems, suggest
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
@@ -18,8 +18,8 @@ _NAMED = frozenset(
 )  # lists whose items have a name that is better than a number
 
 
-def checked(
-    shape: type[_Schema], file: yaml_document.Document, faults: Faults, *at: str | int
+def validated(
+    shape: type[_Schema], file: yaml_document.Document, faults: Problems, *at: str | int
 ) -> _Schema | None:
     """Read what stands at a place in a file, or write down what is wrong with it."""
     content = {} if file.content is None else file.content

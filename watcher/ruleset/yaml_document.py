@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from watcher.ruleset.problems import Faults, Place
+from watcher.ruleset.problems import Place, Problems
 
 LARGEST = 1_000_000  # bytes
 DEEPEST = 32
@@ -41,7 +41,7 @@ class Document:
         return self.places.get(path, Place(self.file))
 
 
-def read(file: Path, faults: Faults) -> Document | None:
+def read(file: Path, faults: Problems) -> Document | None:
     """Read a file; None, with the faults noted, where it cannot be used."""
     try:
         raw = file.read_bytes() if file.stat().st_size <= LARGEST else None
@@ -58,7 +58,7 @@ def read(file: Path, faults: Faults) -> Document | None:
     return document if _parse(document, faults) else None
 
 
-def _parse(document: Document, faults: Faults) -> bool:
+def _parse(document: Document, faults: Problems) -> bool:
     file = document.file
     try:
         text = document.raw.decode()
@@ -85,7 +85,7 @@ def _parse(document: Document, faults: Faults) -> bool:
     return True
 
 
-def _is_tame(text: str, document: Document, faults: Faults) -> bool:
+def _is_tame(text: str, document: Document, faults: Problems) -> bool:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = _place(document, event)
@@ -101,7 +101,7 @@ def _is_tame(text: str, document: Document, faults: Faults) -> bool:
 
 
 def _value(
-    loader: yaml.SafeLoader, node: yaml.Node, path: Path_, document: Document, faults: Faults
+    loader: yaml.SafeLoader, node: yaml.Node, path: Path_, document: Document, faults: Problems
 ) -> Any:
     document.places[path] = _place(document, node)
     match node:
@@ -117,7 +117,11 @@ def _value(
 
 
 def _mapping(
-    loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path_, document: Document, faults: Faults
+    loader: yaml.SafeLoader,
+    node: yaml.MappingNode,
+    path: Path_,
+    document: Document,
+    faults: Problems,
 ) -> Mapping[str, Any]:
     content: dict[str, Any] = {}
     for key_node, value_node in node.value:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Alarm:
+class SimulatedAlarm:
     """One entry of a reservation's history."""
 
     start: datetime
@@ -59,7 +59,7 @@ class World:
     clock: Clock
     origin: datetime = field(init=False)
     services: dict[str, scenario_schema.Service] = field(init=False)
-    alarms: dict[str, list[Alarm]] = field(init=False)
+    alarms: dict[str, list[SimulatedAlarm]] = field(init=False)
     lines: dict[str, scenario_schema.Line] = field(init=False)
     diagnosables: dict[str, scenario_schema.Diagnosable] = field(init=False)
     on_demand: OnDemand = field(init=False)
@@ -214,9 +214,9 @@ class World:
             "faults": self.trouble.told(),
         }
 
-    def _recorded(self, service: scenario_schema.Service) -> list[Alarm]:
+    def _recorded(self, service: scenario_schema.Service) -> list[SimulatedAlarm]:
         return [
-            Alarm(
+            SimulatedAlarm(
                 start=self.origin + (spell.start or timedelta(0)),
                 end=self.when(spell.end),
                 state=spell.state,
@@ -240,7 +240,9 @@ class World:
         if alarms and alarms[-1].end is None:
             alarms[-1] = replace(alarms[-1], end=at)
         if after.state != "online":
-            alarms.append(Alarm(start=at, end=None, state=after.state, message=change.message))
+            alarms.append(
+                SimulatedAlarm(start=at, end=None, state=after.state, message=change.message)
+            )
 
     def _change_line(self, change: script.EvplChange, at: datetime) -> None:
         line = _known(self.lines, change.id, "EVPL line")

@@ -9,7 +9,7 @@ from watcher import model
 
 
 @dataclass(slots=True, kw_only=True)
-class Changes:
+class Changeset:
     """The last word of an event on everything that it touched."""
 
     forgotten: dict[str, None] = field(default_factory=dict)  # deleted before the rest is written
@@ -50,9 +50,9 @@ class Changes:
         )
 
 
-def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901, PLR0912  # one case for each noun
+def gather(effects: Iterable[model.Effect]) -> Changeset:  # noqa: C901, PLR0912  # one case for each noun
     """Keep the last of the effects on each row, in order."""
-    changes = Changes()
+    changes = Changeset()
     for effect in effects:
         match effect:
             case model.Subject():
@@ -84,12 +84,12 @@ def gather(effects: Iterable[model.Effect]) -> Changes:  # noqa: C901, PLR0912  
                 changes.bandwidths.append(effect)
             case model.Forgotten():
                 _forget(changes, effect.key)
-            case model.PollNeeded() | model.Misfired():
+            case model.PollNeeded() | model.ExpressionFailed():
                 pass  # for the loops alone: nothing of them has to outlive the process
     return changes
 
 
-def _forget(changes: Changes, subject: str) -> None:
+def _forget(changes: Changeset, subject: str) -> None:
     changes.forgotten[subject] = None
     changes.subjects.pop(subject, None)
     for key in [key for key in changes.samples if key[0] == subject]:

@@ -60,7 +60,7 @@ ENTRY = Document(model.Entry)
 SILENCE = Document(model.Silence)
 RECEIPT = Document(model.Receipt)
 HISTORY_NEEDED = Document(model.HistoryNeeded)
-CHANGE = Document(ports.Change)
+CHANGE = Document(ports.BandwidthChange)
 
 _COMMANDS: dict[str, type[model.Command]] = {
     "details_read": model.DetailsRead,

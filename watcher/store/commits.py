@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from watcher import model, ports
 from watcher.store import changeset, codec, leadership, tables
 from watcher.store.database import Database
-from watcher.store.effect_writer import Consequences
+from watcher.store.effect_writer import EffectWriter
 
 
-class Ledger:
+class CommitLog:
     """Loads, commits, and reads and fills the inbox."""
 
     _database: Database
@@ -78,7 +78,7 @@ class Ledger:
             await leadership.check(connection, token)
             if await _is_news(connection, commit, changes):
                 await connection.execute(insert(tables.journal), _journal_rows(commit))
-            await Consequences(self._database, connection).write(changes, commit.at)
+            await EffectWriter(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
                 await connection.execute(
                     update(tables.inbox)
@@ -173,7 +173,7 @@ async def _documents(connection: AsyncConnection, table: Table) -> Iterable[str]
 
 
 async def _is_news(
-    connection: AsyncConnection, commit: ports.Commit, changes: changeset.Changes
+    connection: AsyncConnection, commit: ports.Commit, changes: changeset.Changeset
 ) -> bool:
     """Tell whether a replay could miss this event: a poll that changed nothing it cannot."""
     if isinstance(commit.event, model.HistoryRead) and changes.only_subjects:

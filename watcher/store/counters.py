@@ -11,7 +11,7 @@ from watcher.store import tables
 from watcher.store.database import Database
 
 
-class Meter:
+class CallCounter:
     """Spends the budgets of accounts."""
 
     _database: Database
@@ -61,7 +61,7 @@ async def _spend(
     return counted.rowcount == 1
 
 
-class Gazetteer:
+class UnservedAddresses:
     """Keeps what was told of addresses."""
 
     _database: Database

@@ -76,14 +76,14 @@ _DROP_STARTED = delete(tables.jobs).where(
 )
 
 
-class Consequences:
+class EffectWriter:
     """One event's writing, inside the transaction of `connection`."""
 
     def __init__(self, database: Database, connection: AsyncConnection) -> None:
         self._database = database
         self._connection = connection
 
-    async def write(self, changes: changeset.Changes, at: datetime) -> None:
+    async def write(self, changes: changeset.Changeset, at: datetime) -> None:
         """Write all of it; receipts and jobs become due at `at`."""
         await self._forget(changes)
         await self._write_sight(changes)
@@ -92,7 +92,7 @@ class Consequences:
         await self._write_receipts(changes, at)
         await self._write_jobs(changes, at)
 
-    async def _forget(self, changes: changeset.Changes) -> None:
+    async def _forget(self, changes: changeset.Changeset) -> None:
         for statement in _FORGET:
             await write_rows(
                 self._connection,
@@ -100,7 +100,7 @@ class Consequences:
                 ({"of_subject": subject} for subject in changes.forgotten),
             )
 
-    async def _write_sight(self, changes: changeset.Changes) -> None:
+    async def _write_sight(self, changes: changeset.Changeset) -> None:
         await write_rows(
             self._connection,
             self._database.upsert(tables.sources),
@@ -132,7 +132,7 @@ class Consequences:
             ),
         )
 
-    async def _write_alerts(self, changes: changeset.Changes) -> None:
+    async def _write_alerts(self, changes: changeset.Changeset) -> None:
         alerts = changes.alerts.values()
         await write_rows(
             self._connection,
@@ -153,7 +153,7 @@ class Consequences:
             ),
         )
 
-    async def _write_incidents(self, changes: changeset.Changes) -> None:
+    async def _write_incidents(self, changes: changeset.Changeset) -> None:
         await write_rows(
             self._connection,
             self._database.upsert(tables.incidents),
@@ -211,7 +211,7 @@ class Consequences:
             ),
         )
 
-    async def _write_receipts(self, changes: changeset.Changes, at: datetime) -> None:
+    async def _write_receipts(self, changes: changeset.Changeset, at: datetime) -> None:
         """See to a receipt for each receiver to tell now, and flag those that lag behind as owed.
 
         Who is not to be told now is owed nothing, until the incident is over: who was told of its
@@ -265,7 +265,7 @@ class Consequences:
             ),
         )
 
-    async def _write_jobs(self, changes: changeset.Changes, at: datetime) -> None:
+    async def _write_jobs(self, changes: changeset.Changeset, at: datetime) -> None:
         new = {"attempts": 0, "due": at, "token": 0, "data": None}
         rows: list[dict[str, Any]] = [
             {"kind": "details", "key": subject, "incident": "", "service_id": "", **new}
@@ -309,7 +309,7 @@ class Consequences:
                 "incident": wanted.incident,
                 "service_id": "",
                 **new,
-                "data": codec.encode(ports.Change(wanted=wanted)),
+                "data": codec.encode(ports.BandwidthChange(wanted=wanted)),
             }
             for wanted in changes.bandwidths
         ]

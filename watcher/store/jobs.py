@@ -21,7 +21,7 @@ Noun = TypeVar("Noun")
 _HOUR = timedelta(hours=1)
 
 
-class Workshop:
+class JobQueue:
     """Claims and finishes jobs."""
 
     _database: Database
@@ -78,7 +78,7 @@ class Workshop:
         *,
         at: datetime,
         command: model.Command,
-        paper: ports.Paper | None = None,
+        report_files: ports.ReportFiles | None = None,
     ) -> bool:
         """Put the result into the inbox, keep the paper and drop the job, in one transaction.
 
@@ -93,15 +93,15 @@ class Workshop:
                 # The token makes the key new when the same details are needed another time.
                 commits.inbox_row(f"{job.kind}/{job.key}/{job.token}", command, at),
             )
-            if paper is not None:
+            if report_files is not None:
                 await connection.execute(
                     self._database.upsert(tables.papers),
                     {
-                        "run": paper.run,
+                        "run": report_files.run,
                         "at": at,
-                        "pdf": paper.pdf,
-                        "preview": paper.preview,
-                        "raw": paper.raw,
+                        "pdf": report_files.pdf,
+                        "preview": report_files.preview,
+                        "raw": report_files.raw,
                     },
                 )
             if job.kind == "diagnose":
@@ -264,14 +264,20 @@ async def _refuse_for_hour(connection: AsyncConnection, now: datetime, per_hour:
     return f"all {per_hour} runs of this hour are used up" if (used or 0) >= per_hour else ""
 
 
-class Changes:
+class BandwidthChanges:
     """Begins and keeps them."""
 
     _database: Database
 
     async def start_change(
-        self, job: ports.Job, change: ports.Change, *, now: datetime, customer: str, per_day: int
-    ) -> ports.Start:
+        self,
+        job: ports.Job,
+        change: ports.BandwidthChange,
+        *,
+        now: datetime,
+        customer: str,
+        per_day: int,
+    ) -> ports.ChangeStart:
         """Write the intent of a change down, and count it, if it may leave now.
 
         It may not once its incident is over, unless it takes a change back.
@@ -280,24 +286,24 @@ class Changes:
         async with self._database.write() as connection:
             held = select(jobs.c.key).where(is_held(job)).with_for_update()
             if await connection.scalar(held) is None:
-                return ports.Start.LOST
+                return ports.ChangeStart.LOST
             status = await connection.scalar(
                 select(incidents.c.status).where(incidents.c.id == job.incident)
             )
             if not change.wanted.reverting and status == model.IncidentStatus.RESOLVED.value:
-                return ports.Start.OVER
+                return ports.ChangeStart.OVER
             day = now.astimezone(UTC).date()
             if not await counters.spend_change(self._database, connection, customer, day, per_day):
-                return ports.Start.USED_UP
+                return ports.ChangeStart.USED_UP
             await connection.execute(
                 update(jobs).where(is_held(job)).values(data=codec.encode(change))
             )
-        return ports.Start.BEGUN
+        return ports.ChangeStart.BEGUN
 
     async def keep_change(
         self,
         job: ports.Job,
-        change: ports.Change,
+        change: ports.BandwidthChange,
         *,
         now: datetime,
         due: datetime,

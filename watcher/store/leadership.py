@@ -24,7 +24,7 @@ _FOR_EVER = timedelta(days=36_500)
 _INGEST = "ingest"
 
 
-class Leases:
+class Leadership:
     """Joins, beats, and takes the ingest lease."""
 
     _database: Database

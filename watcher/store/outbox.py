@@ -58,14 +58,14 @@ _ROSTER = (
 )
 
 
-class Accounts:
+class Outbox:
     """Claims debts, reads dossiers, keeps receipts."""
 
     _database: Database
 
-    async def owed(
+    async def claim(
         self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
-    ) -> list[ports.Debt]:
+    ) -> list[ports.PendingDelivery]:
         """Claim pairs whose receipt lags behind the incident and is due, oldest first.
 
         Pairs that asked for another look come after those that lag, the longest due first.
@@ -100,9 +100,12 @@ class Accounts:
                         lease_until=dialect.moment(now, lease),
                     )
                 )
-        return [ports.Debt(receipt=codec.RECEIPT.decode(row.data), token=token) for row in rows]
+        return [
+            ports.PendingDelivery(receipt=codec.RECEIPT.decode(row.data), token=token)
+            for row in rows
+        ]
 
-    async def dossier(self, incident: str) -> model.Dossier | None:
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Read an incident with its alerts, timeline and subjects; None when there is no such.
 
         At most 100 alerts, those that fire first; `alert_counts` counts all of them by state.
@@ -119,7 +122,7 @@ class Accounts:
             timeline = await connection.scalars(_TIMELINE, named)
             keys = list({alert.subject for alert in shown})
             known = await connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
-            return model.Dossier(
+            return model.IncidentView(
                 incident=codec.INCIDENT.decode(data),
                 alerts=shown,
                 alert_counts=dict(counts),
@@ -165,16 +168,16 @@ class Accounts:
                 values["owed_since"] = None
             await _keep(connection, receipt, token, values)
 
-    async def paper(self, run: str) -> ports.Paper | None:
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Read what one diagnostics run brought."""
         table = tables.papers
         async with self._database.read() as connection:
             row = (await connection.execute(select(table).where(table.c.run == run))).first()
             if row is None:
                 return None
-            return ports.Paper(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)
+            return ports.ReportFiles(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)
 
-    async def roster(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         """Read all alerts of an incident, by subject and rule."""
         async with self._database.read() as connection:
             rows = await connection.scalars(_ROSTER, {"incident": incident})

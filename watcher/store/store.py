@@ -11,14 +11,14 @@ from pathlib import Path
 from watcher import model
 from watcher.clock import Clock, token
 from watcher.store import migrate
-from watcher.store.commits import Ledger
-from watcher.store.counters import Gazetteer, Meter
+from watcher.store.commits import CommitLog
+from watcher.store.counters import CallCounter, UnservedAddresses
 from watcher.store.database import Database, Dialect
 from watcher.store.dialects import sqlite, sqlite_backup
-from watcher.store.jobs import Changes, Workshop
+from watcher.store.jobs import BandwidthChanges, JobQueue
 from watcher.store.journal import Journal, Retention
-from watcher.store.leadership import Leases
-from watcher.store.outbox import Accounts
+from watcher.store.leadership import Leadership
+from watcher.store.outbox import Outbox
 from watcher.store.queries import Queries
 
 _SQLITE = "sqlite:///"
@@ -26,7 +26,16 @@ _POSTGRESQL = "postgresql://"
 
 
 class Store(
-    Leases, Ledger, Journal, Workshop, Changes, Accounts, Meter, Gazetteer, Queries, Retention
+    Leadership,
+    CommitLog,
+    Journal,
+    JobQueue,
+    BandwidthChanges,
+    Outbox,
+    CallCounter,
+    UnservedAddresses,
+    Queries,
+    Retention,
 ):
     """Everything that outlives the process. Made by `open`."""
 
@@ -92,7 +101,7 @@ def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
             "[store] url names a server, which is copied by its own tool: run"
             f" pg_dump --format=custom --file={shlex.quote(str(file))} DATABASE, as its owner"
         )
-        raise model.FaultyConfigError((words,))
+        raise model.InvalidConfigError((words,))
     return sqlite_backup.copy(Path(url.removeprefix(_SQLITE)), file, busy_timeout=busy_timeout)
 
 

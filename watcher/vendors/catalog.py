@@ -9,7 +9,7 @@ from watcher import model, ports
 from watcher.vendors import settings
 from watcher.vendors.evpl.client import PAGE_CAP, EvplClient
 from watcher.vendors.evpl.source import EvplSource
-from watcher.vendors.http.api import Account, Api
+from watcher.vendors.http.api import VendorAccount, VendorApi
 from watcher.vendors.internet_on_demand.client import ConnectionsClient, InternetOnDemandClient
 from watcher.vendors.internet_on_demand.naas import Contact, NaasClient
 from watcher.vendors.internet_on_demand.source import InternetOnDemandSource
@@ -17,15 +17,15 @@ from watcher.vendors.vyvx.client import STATUS_CAP, VyvxClient
 from watcher.vendors.vyvx.source import VyvxSource
 
 
-def build(name: str, config: settings.Source, account: Account) -> ports.Source:
+def build(name: str, config: settings.Source, account: VendorAccount) -> ports.Source:
     """Build one source on its account; it opens nothing."""
     match config:
         case settings.VyvxSource():
-            api = Api(account, config.base_url, timeout=config.timeout, cap=STATUS_CAP)
+            api = VendorApi(account, config.base_url, timeout=config.timeout, cap=STATUS_CAP)
             return VyvxSource(name, VyvxClient(api))
         case settings.EvplSource():
             client = EvplClient(
-                Api(account, config.base_url, timeout=config.timeout, cap=PAGE_CAP),
+                VendorApi(account, config.base_url, timeout=config.timeout, cap=PAGE_CAP),
                 operator_code=config.operator_code,
                 application_id=config.application_id,
                 granularity=config.granularity,
@@ -38,10 +38,10 @@ def build(name: str, config: settings.Source, account: Account) -> ports.Source:
 
 
 def iod_dialect(
-    config: settings.InternetOnDemandSource, account: Account
+    config: settings.InternetOnDemandSource, account: VendorAccount
 ) -> InternetOnDemandClient:
     """Build the Internet On-Demand client of the dialect that a section names."""
-    api = Api(account, config.base_url, timeout=config.timeout)
+    api = VendorApi(account, config.base_url, timeout=config.timeout)
     if config.dialect == "naas":
         return NaasClient(
             api,

@@ -22,7 +22,11 @@ class Api:
     """Answers programs."""
 
     def __init__(
-        self, *, library: ports.Library, reporter: status.Reporter, turns: middleware.Turns
+        self,
+        *,
+        library: ports.IncidentReader,
+        reporter: status.StatusReporter,
+        turns: middleware.Turns,
     ) -> None:
         self._library = library
         self._reporter = reporter
@@ -46,8 +50,8 @@ class Api:
         limit = _limit(request, 20, MOST_INCIDENTS)
         async with self._turns.take():
             found = await self._library.incidents(statuses=statuses or None, limit=limit + 1)
-            dossiers = [await self._library.dossier(one.id) for one in found[:limit]]
-        listed = [_document(dossier) for dossier in dossiers if dossier is not None]
+            dossiers = [await self._library.incident_view(one.id) for one in found[:limit]]
+        listed = [_document(view) for view in dossiers if view is not None]
         return middleware.json({"incidents": listed, "more": len(found) > limit})
 
     async def incident(self, request: web.Request) -> web.Response:
@@ -58,24 +62,24 @@ class Api:
     async def report(self, request: web.Request) -> web.Response:
         """Give the PDF of one diagnostics run of one incident."""
         _see_parameters(request, ())
-        dossier = await self._dossier(request.match_info["id"])
+        view = await self._dossier(request.match_info["id"])
         run = request.match_info["run"]
         named = [
             one.report
-            for one in dossier.incident.diagnostics
+            for one in view.incident.diagnostics
             if one.report is not None and one.report.run == run
         ]
         if not named:
-            raise RefusedError(404, f"{dossier.incident.id} has no report of a run {run}")
+            raise RefusedError(404, f"{view.incident.id} has no report of a run {run}")
         async with self._turns.take():
-            paper = await self._library.paper(run)
-        if paper is None or not paper.pdf:
+            report_files = await self._library.report_files(run)
+        if report_files is None or not report_files.pdf:
             raise RefusedError(404, f"the report of run {run} is no longer kept")
         name = "".join(
             c if (c.isascii() and c.isalnum()) or c in "._-" else "_" for c in named[0].filename
         )
         return web.Response(
-            body=paper.pdf,
+            body=report_files.pdf,
             content_type="application/pdf",
             headers={
                 hdrs.CONTENT_DISPOSITION: f'inline; filename="{name}"',
@@ -101,12 +105,12 @@ class Api:
             known = await self._reporter.read()
         return middleware.json({"sources": [documents.source(one) for one in known.sources]})
 
-    async def _dossier(self, incident: str) -> model.Dossier:
+    async def _dossier(self, incident: str) -> model.IncidentView:
         async with self._turns.take():
-            dossier = await self._library.dossier(incident)
-        if dossier is None:
+            view = await self._library.incident_view(incident)
+        if view is None:
             raise RefusedError(404, f"there is no incident {incident}")
-        return dossier
+        return view
 
 
 def report_address(incident: str, run: str) -> str:
@@ -114,13 +118,13 @@ def report_address(incident: str, run: str) -> str:
     return f"/api/v1/incidents/{incident}/reports/{run}.pdf"
 
 
-def _document(dossier: model.Dossier) -> documents.IncidentDocument:
-    told = dossier.incident
+def _document(view: model.IncidentView) -> documents.IncidentDocument:
+    told = view.incident
     links = {"self": f"/api/v1/incidents/{told.id}", "page": f"/incidents/{told.id}"}
     for diagnosis in told.diagnostics:
         if diagnosis.report is not None:
             links[f"report {diagnosis.run}"] = report_address(told.id, diagnosis.run)
-    return documents.incident(dossier, links=links)
+    return documents.incident(view, links=links)
 
 
 def _see_parameters(request: web.Request, known: Collection[str]) -> None:

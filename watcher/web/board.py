@@ -57,11 +57,11 @@ def sight(health: model.SourceHealth, now: datetime) -> str:
     """Say how well a source is seen, beside the word for it."""
     since = f" since {model.format_time(health.failing_since, now)}" if health.failing_since else ""
     match health.sight:
-        case model.Sight.SEEN:
+        case model.Visibility.SEEN:
             return f"{health.subjects} subjects, {_last('seen', health, now)}"
-        case model.Sight.FAILING:
+        case model.Visibility.FAILING:
             return f"polls fail{since}, {_last('last seen', health, now)}"
-        case model.Sight.BLIND:
+        case model.Visibility.BLIND:
             known = _last("as last known,", health, now)
             return f"cannot be seen{since}: {health.subjects} subjects {known}"
 
@@ -125,9 +125,9 @@ def _inside(known: status.Status, stuck: str, unreadable: str) -> Iterator[str]:
 def _outside(known: status.Status, now: datetime) -> Iterator[str]:
     """Say whom Watcher cannot see, ask or tell."""
     for health in known.sources:
-        if health.sight is model.Sight.BLIND:
+        if health.sight is model.Visibility.BLIND:
             yield f"{health.source} is blind: {_last('last known,', health, now)}"
-        elif health.sight is model.Sight.FAILING:
+        elif health.sight is model.Visibility.FAILING:
             yield f"polls of {health.source} fail"
     for account in known.accounts:
         if account.trouble:

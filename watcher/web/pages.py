@@ -31,8 +31,8 @@ class Pages:
     def __init__(
         self,
         *,
-        library: ports.Library,
-        reporter: status.Reporter,
+        library: ports.IncidentReader,
+        reporter: status.StatusReporter,
         stuck: Callable[[], str],
         clock: Clock,
         turns: middleware.Turns,
@@ -88,16 +88,16 @@ class Pages:
         """Show everything about one incident."""
         key = request.match_info["id"]
         async with self._turns.take():
-            dossier = await self._library.dossier(key)
+            view = await self._library.incident_view(key)
             receipts = await self._library.receipts(key)
             sources = await self._library.sources()
-        if dossier is None:
+        if view is None:
             raise RefusedError(404, f"there is no incident {key}")
         return await self._drawn(
             "incident.html",
             now=self._clock.now(),
-            dossier=dossier,
-            told=dossier.incident,
+            view=view,
+            told=view.incident,
             receipts=receipts,
             health={health.source: health for health in sources},
         )

@@ -29,8 +29,8 @@ async def serving(
     *,
     stuck: Callable[[], str],
     ready: Callable[[], bool],
-    reporter: status.Reporter,
-    library: ports.Library,
+    reporter: status.StatusReporter,
+    library: ports.IncidentReader,
     clock: Clock,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port. `stuck` says what stands still, or nothing.

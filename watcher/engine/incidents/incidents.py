@@ -12,22 +12,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.context import Turn, short_id
+from watcher.engine.context import StepContext, short_id
 from watcher.engine.incidents import messages, remedies, reported_outages, storms
 from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Rule, Threshold, Transition
-from watcher.engine.rules.subject_view import Scene
+from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import is_over
-from watcher.engine.timers import Purpose, Timer
+from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind
 
 
-def fire(turn: Turn, rule: Rule, alert: model.Alert) -> None:
+def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Make a pending alert fire: it opens an incident, joins one, or reopens one that ended."""
-    state, now = turn.state, turn.now
-    scene = turn.scene(alert.subject)
+    state, now = ctx.state, ctx.now
+    scene = ctx.scene(alert.subject)
     group = group_of(rule, scene)
-    known = _place(turn, rule, alert, group)
+    known = _place(ctx, rule, alert, group)
     identity = known.id if known else short_id("w", rule.name, group, now.isoformat())
     firing = model.Alert(
         rule=alert.rule,
@@ -42,26 +42,26 @@ def fire(turn: Turn, rule: Rule, alert: model.Alert) -> None:
     member = _member(rule, alert, scene, identity, since=alert.since)
     if before is not None:
         member = replace(member, flips=before.flips)
-    if identity in turn.storms:  # it says itself how many there are
+    if identity in ctx.storms:  # it says itself how many there are
         text = ""
     else:
-        text = messages.finding(rule, member, now) + messages.schedule(turn.state, scene)
+        text = messages.finding(rule, member, now) + messages.schedule(ctx.state, scene)
     if known is None:
-        _open(turn, rule, scene, identity, group, text)
+        _open(ctx, rule, scene, identity, group, text)
     elif known.status is model.IncidentStatus.RESOLVED:
-        _reopen(turn, rule, known, text)
+        _reopen(ctx, rule, known, text)
     else:
-        _join(turn, rule, scene, known, f"{member.name}: {text}")
-    turn.keep_member(member)
-    turn.keep_alert(firing)
-    turn.retitle(identity)
-    count(turn, rule, firing, alert.since)
+        _join(ctx, rule, scene, known, f"{member.name}: {text}")
+    ctx.keep_member(member)
+    ctx.keep_alert(firing)
+    ctx.retitle(identity)
+    count(ctx, rule, firing, alert.since)
     if scene.id and known is None:
-        turn.opened.setdefault(scene.source, []).append(identity)
-        storms.guard(turn, scene.source)
+        ctx.opened.setdefault(scene.source, []).append(identity)
+        storms.guard(ctx, scene.source)
 
 
-def group_of(rule: Rule, scene: Scene) -> str:
+def group_of(rule: Rule, scene: SubjectView) -> str:
     """Name what an alert is told together with: its labels, or its subject where one is unknown."""
     values = [scene.labels.get(name, "") for name in rule.group_by]
     if not values or not all(values) or not scene.id:
@@ -70,20 +70,20 @@ def group_of(rule: Rule, scene: Scene) -> str:
     return f"{scene.source}{{{','.join(f'{name}={value}' for name, value in pairs)}}}"
 
 
-def _place(turn: Turn, rule: Rule, alert: model.Alert, group: str) -> model.Incident | None:
+def _place(ctx: StepContext, rule: Rule, alert: model.Alert, group: str) -> model.Incident | None:
     """Find the incident that an alert belongs to, which may be over for a short while."""
-    state = turn.state
-    storm = storms.find(turn, alert)
+    state = ctx.state
+    storm = storms.find(ctx, alert)
     if storm is not None:
         return storm
     known = state.incidents.get(state.latest.get((rule.name, group), ""))
-    return None if known is None or is_over(known, turn.now) else known
+    return None if known is None or is_over(known, ctx.now) else known
 
 
 def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
-    turn: Turn, rule: Rule, scene: Scene, identity: str, group: str, text: str
+    ctx: StepContext, rule: Rule, scene: SubjectView, identity: str, group: str, text: str
 ) -> None:
-    turn.keep_incident(
+    ctx.keep_incident(
         model.Incident(
             id=identity,
             version=1,
@@ -94,23 +94,23 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
             status=model.IncidentStatus.OPEN,
             severity=rule.severity,
             title="",
-            opened_at=turn.now,
+            opened_at=ctx.now,
             fault_domain=scene.fault_domain,
             receivers=rule.notify,
-            tell_at=turn.now + rule.group_wait,
+            tell_at=ctx.now + rule.group_wait,
         )
     )
-    turn.state.latest[rule.name, group] = identity
-    turn.write(identity, model.EntryKind.OPENED, text, notify=True, subject=scene.key)
-    if rule.diagnose and not examine(turn, rule, scene, identity):
-        subject = turn.state.subjects.get(scene.key)
+    ctx.state.latest[rule.name, group] = identity
+    ctx.write(identity, model.EntryKind.OPENED, text, notify=True, subject=scene.key)
+    if rule.diagnose and not examine(ctx, rule, scene, identity):
+        subject = ctx.state.subjects.get(scene.key)
         if subject is None or subject.asked_at is None:  # else the details may bring one
-            turn.write(identity, model.EntryKind.DIAGNOSED, messages.no_service(scene.name))
-    remedies.ask(turn, rule, scene, identity)
+            ctx.write(identity, model.EntryKind.DIAGNOSED, messages.no_service(scene.name))
+    remedies.ask(ctx, rule, scene, identity)
 
 
-def _reopen(turn: Turn, rule: Rule, known: model.Incident, text: str) -> None:
-    turn.keep_incident(
+def _reopen(ctx: StepContext, rule: Rule, known: model.Incident, text: str) -> None:
+    ctx.keep_incident(
         known,
         status=model.IncidentStatus.OPEN,
         resolution=None,
@@ -119,16 +119,18 @@ def _reopen(turn: Turn, rule: Rule, known: model.Incident, text: str) -> None:
         acknowledged_at=None,
         severity=rule.severity,
         receivers=rule.notify,
-        tell_at=turn.now + (timedelta(0) if known.told_at else rule.group_wait),
+        tell_at=ctx.now + (timedelta(0) if known.told_at else rule.group_wait),
         told_at=None,
         reminded_at=None,
         escalated=0,
         remedy=remedies.after_reopening(known.remedy),
     )
-    turn.write(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+    ctx.write(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
 
 
-def _join(turn: Turn, rule: Rule, scene: Scene, known: model.Incident, text: str) -> None:
+def _join(
+    ctx: StepContext, rule: Rule, scene: SubjectView, known: model.Incident, text: str
+) -> None:
     """Take an alert in; it takes an acknowledgement away only when it is worse than all before."""
     changes: dict[str, Any] = {}
     if rule.severity.rank > known.severity.rank:
@@ -141,55 +143,57 @@ def _join(turn: Turn, rule: Rule, scene: Scene, known: model.Incident, text: str
             }
             text += f" ({rule.severity}: acknowledged by {known.acknowledged_by} no longer)"
     if known.accepts_until is not None:
-        changes |= storms.accept(turn, known, rule)
+        changes |= storms.accept(ctx, known, rule)
     if any(getattr(known, name) != new for name, new in changes.items()):
-        turn.keep_incident(known, **changes)
-    if known.id not in turn.storms:
-        turn.note(known.id, model.EntryKind.JOINED, text, notify=True)
+        ctx.keep_incident(known, **changes)
+    if known.id not in ctx.storms:
+        ctx.note(known.id, model.EntryKind.JOINED, text, notify=True)
     if rule.diagnose:
-        examine(turn, rule, scene, known.id)
+        examine(ctx, rule, scene, known.id)
 
 
-def refresh(turn: Turn, rule: Rule, alert: model.Alert) -> None:
+def refresh(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Bring what readers see up to what is known now; people are told when it got worse."""
     identity = alert.incident
     if identity is None:
         return
-    before = turn.state.members[identity][rule.name, alert.subject]
-    scene = turn.scene(alert.subject)
+    before = ctx.state.members[identity][rule.name, alert.subject]
+    scene = ctx.scene(alert.subject)
     member = replace(
         _member(rule, alert, scene, identity, since=before.since),
         flips=before.flips,
         flapping=before.flapping,
     )
-    turn.retitle(identity)
+    ctx.retitle(identity)
     if member == before:
         return
-    turn.keep_incident(turn.state.incidents[identity])
-    turn.keep_member(member)
-    several = len(turn.state.members[identity]) > 1
+    ctx.keep_incident(ctx.state.incidents[identity])
+    ctx.keep_member(member)
+    several = len(ctx.state.members[identity]) > 1
     name = f"{member.name}: " if several else ""
     if member.to != before.to:
         worse = fault_domain.is_worse(member.to, before.to)
         text = name + messages.changed(member, before)
-        turn.note(identity, model.EntryKind.CHANGED, text, notify=worse)
+        ctx.note(identity, model.EntryKind.CHANGED, text, notify=worse)
     elif scene.id and fault_domain.likely_domain(scene.kind, before.fields) != scene.fault_domain:
         text = f"{name}the fault is now likely on this side: {scene.fault_domain}"
-        turn.note(identity, model.EntryKind.CHANGED, text, notify=False)
+        ctx.note(identity, model.EntryKind.CHANGED, text, notify=False)
     elif member.fields.get("permanent") and not before.fields.get("permanent"):
-        text = messages.finding(rule, member, turn.now)
-        turn.note(identity, model.EntryKind.CHANGED, text, notify=True)
+        text = messages.finding(rule, member, ctx.now)
+        ctx.note(identity, model.EntryKind.CHANGED, text, notify=True)
 
 
-def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by: str = "") -> None:
+def resolve(
+    ctx: StepContext, alert: model.Alert, resolution: model.Resolution, *, by: str = ""
+) -> None:
     """End an alert's part in its incident, and the incident when it was the last part."""
     identity = alert.incident
     if identity is None:
         return
-    member = turn.state.members[identity][alert.rule, alert.subject]
-    reported_outages.remember(turn, alert, member.since)
-    fields = _fields(turn, alert.subject, member)
-    value = _last_word(turn, alert, fields)
+    member = ctx.state.members[identity][alert.rule, alert.subject]
+    reported_outages.remember(ctx, alert, member.since)
+    fields = _fields(ctx, alert.subject, member)
+    value = _last_word(ctx, alert, fields)
     member = replace(
         member,
         state=model.AlertState.RESOLVED,
@@ -199,38 +203,38 @@ def resolve(turn: Turn, alert: model.Alert, resolution: model.Resolution, *, by:
         fields=fields,
         flapping=False,
     )
-    turn.keep_incident(turn.state.incidents[identity])
-    turn.keep_member(member)
-    text = messages.over(member, resolution, turn.now, by=by)
-    several = len(turn.state.members[identity]) > 1
-    if len(turn.state.firing.get(identity, ())) > 1:  # this one is still among them
-        turn.note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
-        turn.retitle(identity)
+    ctx.keep_incident(ctx.state.incidents[identity])
+    ctx.keep_member(member)
+    text = messages.over(member, resolution, ctx.now, by=by)
+    several = len(ctx.state.members[identity]) > 1
+    if len(ctx.state.firing.get(identity, ())) > 1:  # this one is still among them
+        ctx.note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
+        ctx.retitle(identity)
         return
-    turn.keep_incident(
-        turn.state.incidents[identity],
+    ctx.keep_incident(
+        ctx.state.incidents[identity],
         status=model.IncidentStatus.RESOLVED,
         resolution=resolution,
-        resolved_at=turn.now,
+        resolved_at=ctx.now,
         flags=(),
     )
-    turn.state.resolved.append((turn.now, identity))
+    ctx.state.resolved.append((ctx.now, identity))
     name = f"the last one, {member.name}: " if several else ""
-    turn.write(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
+    ctx.write(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
 
-def examine(turn: Turn, rule: Rule, scene: Scene, identity: str) -> bool:
+def examine(ctx: StepContext, rule: Rule, scene: SubjectView, identity: str) -> bool:
     """Run diagnostics for a subject's services, within the rule's budget; False: it has none."""
-    examined = turn.state.incidents[identity].examined
+    examined = ctx.state.incidents[identity].examined
     new = [each for each in scene.extra.service_ids if each not in examined]
     new = new[: max(0, rule.max_services - len(examined))]
     if new:
-        turn.diagnose(identity, tuple(new))
+        ctx.diagnose(identity, tuple(new))
     return bool(scene.extra.service_ids)
 
 
 def _member(
-    rule: Rule, alert: model.Alert, scene: Scene, identity: str, *, since: datetime
+    rule: Rule, alert: model.Alert, scene: SubjectView, identity: str, *, since: datetime
 ) -> model.IncidentAlert:
     figure = isinstance(alert.value, float)
     threshold = rule.condition if isinstance(rule.condition, Threshold) else None
@@ -251,64 +255,66 @@ def _member(
     )
 
 
-def _fields(turn: Turn, key: str, member: model.IncidentAlert) -> dict[str, model.Scalar]:
+def _fields(ctx: StepContext, key: str, member: model.IncidentAlert) -> dict[str, model.Scalar]:
     """Give the fields that the member ends with; a rule may outlive its source."""
-    known = key in turn.state.subjects or key in turn.state.health
-    return dict(turn.scene(key).fields if known else member.fields)
+    known = key in ctx.state.subjects or key in ctx.state.health
+    return dict(ctx.scene(key).fields if known else member.fields)
 
 
-def _last_word(turn: Turn, alert: model.Alert, fields: Mapping[str, model.Scalar]) -> str | None:
+def _last_word(
+    ctx: StepContext, alert: model.Alert, fields: Mapping[str, model.Scalar]
+) -> str | None:
     """Tell what a transition's field says now; while an alert only clears, its value lags."""
-    rule = turn.state.rules.get(alert.rule)
+    rule = ctx.state.rules.get(alert.rule)
     if rule is not None and isinstance(rule.condition, Transition):
         now = fields.get(rule.condition.field)
         return None if now is None else str(now)
     return alert.value if isinstance(alert.value, str) else None
 
 
-def count(turn: Turn, rule: Rule, alert: model.Alert, at: datetime) -> None:
+def count(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
     """Count a turn of a firing alert's condition, and say so once when it is one too many."""
-    member = _flapping_member(turn, alert)
+    member = _flapping_member(ctx, alert)
     if rule.flapping is None or member is None:
         return
     keys = rule.flapping
     flips = (*(each for each in member.flips if each > at - keys.within), at)[-(keys.flips + 1) :]
     flapping = member.flapping or len(flips) > keys.flips
-    turn.keep_member(replace(member, flips=flips, flapping=flapping))
+    ctx.keep_member(replace(member, flips=flips, flapping=flapping))
     if flapping:
-        arm(turn, rule, alert)
+        arm(ctx, rule, alert)
         if not member.flapping:
             within = model.format_duration(keys.within)
             text = f"comes and goes: more than {keys.flips} turns within {within}; "
             text += f"it stays open until it is quiet for {within}"
-            turn.note(member.incident, EntryKind.FLAPPING, text, notify=True)
+            ctx.note(member.incident, EntryKind.FLAPPING, text, notify=True)
 
 
-def linger(turn: Turn, rule: Rule, alert: model.Alert) -> timedelta:
+def linger(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
     """Tell how long a condition must be false before its alert resolves."""
-    member = _flapping_member(turn, alert)
+    member = _flapping_member(ctx, alert)
     if rule.flapping is None or member is None or not member.flapping:
         return rule.keep_firing_for
     return max(rule.keep_firing_for, rule.flapping.within)
 
 
-def arm(turn: Turn, rule: Rule, alert: model.Alert) -> None:
+def arm(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Set the timer that ends the flapping of an alert whose condition holds."""
-    member = _flapping_member(turn, alert)
+    member = _flapping_member(ctx, alert)
     if rule.flapping is not None and member is not None and member.flapping and member.flips:
         quiet_at = member.flips[-1] + rule.flapping.within
-        turn.state.timers.arm(Timer(Purpose.QUIET, alert.subject, alert.rule), quiet_at)
+        ctx.state.timers.arm(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
 
 
-def quieten(turn: Turn, alert: model.Alert) -> None:
+def quieten(ctx: StepContext, alert: model.Alert) -> None:
     """Take the mark away: the condition has held for long enough without a turn."""
-    member = _flapping_member(turn, alert)
+    member = _flapping_member(ctx, alert)
     if member is not None and member.flapping and alert.due is None:
-        turn.keep_member(replace(member, flapping=False, flips=()))
-        turn.note(member.incident, EntryKind.STEADY, "comes and goes no longer", notify=False)
+        ctx.keep_member(replace(member, flapping=False, flips=()))
+        ctx.note(member.incident, EntryKind.STEADY, "comes and goes no longer", notify=False)
 
 
-def _flapping_member(turn: Turn, alert: model.Alert) -> model.IncidentAlert | None:
+def _flapping_member(ctx: StepContext, alert: model.Alert) -> model.IncidentAlert | None:
     if alert.incident is None:
         return None
-    return turn.state.members[alert.incident].get(alert.key)
+    return ctx.state.members[alert.incident].get(alert.key)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine.context import Turn, short_id
+from watcher.engine.context import StepContext, short_id
 from watcher.engine.rules.subject_view import stamp
 from watcher.engine.state import IllegalCommand
 from watcher.model import EntryKind, IncidentStatus
@@ -19,17 +19,17 @@ RULE = "receiver-failing"
 SOURCE = "receivers"
 
 
-def failed(turn: Turn, event: model.ReceiverFailed) -> None:
+def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
     """Open an incident about a receiver, or say how its fault has changed."""
     if not event.others:
         return
-    known = _open(turn, event.receiver)
+    known = _open(ctx, event.receiver)
     title = f"{event.receiver} cannot be told"
     if known is not None:
-        _change(turn, known, event)
+        _change(ctx, known, event)
         return
-    identity = short_id("w", RULE, event.receiver, turn.now.isoformat())
-    turn.keep_incident(
+    identity = short_id("w", RULE, event.receiver, ctx.now.isoformat())
+    ctx.keep_incident(
         model.Incident(
             id=identity,
             version=1,
@@ -41,43 +41,43 @@ def failed(turn: Turn, event: model.ReceiverFailed) -> None:
             severity=model.Severity.WARNING,
             title=title,
             summary=event.error,
-            opened_at=turn.now,
+            opened_at=ctx.now,
             fault_domain=model.FaultDomain.NONE,
             notify=event.others,
             receivers=event.others,
-            told_at=turn.now,
+            told_at=ctx.now,
             fallback=event.fallback,
         )
     )
-    turn.state.latest[RULE, event.receiver] = identity
-    turn.audience_moved = turn.audience_moved or event.fallback is not None
-    turn.write(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
+    ctx.state.latest[RULE, event.receiver] = identity
+    ctx.audience_moved = ctx.audience_moved or event.fallback is not None
+    ctx.write(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
 
 
-def _change(turn: Turn, known: model.Incident, event: model.ReceiverFailed) -> None:
+def _change(ctx: StepContext, known: model.Incident, event: model.ReceiverFailed) -> None:
     instead = ""
     if event.fallback is not None and known.fallback is None:
-        turn.keep_incident(known, fallback=event.fallback)
-        turn.audience_moved = True
+        ctx.keep_incident(known, fallback=event.fallback)
+        ctx.audience_moved = True
         instead = _instead(event.fallback)
     if known.summary != event.error or instead:
-        turn.keep_incident(turn.state.incidents[known.id], summary=event.error)
-        turn.write(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
+        ctx.keep_incident(ctx.state.incidents[known.id], summary=event.error)
+        ctx.write(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
 
 
 def _instead(fallback: model.Fallback | None) -> str:
     return f"; {fallback.receiver} is told in its place" if fallback else ""
 
 
-def recovered(turn: Turn, event: model.ReceiverRecovered) -> None:
+def recovered(ctx: StepContext, event: model.ReceiverRecovered) -> None:
     """End the incident about a receiver, if there is one."""
-    known = _open(turn, event.receiver)
+    known = _open(ctx, event.receiver)
     if known is not None:
-        end(turn, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
+        end(ctx, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
 
 
 def end(
-    turn: Turn,
+    ctx: StepContext,
     incident: model.Incident,
     resolution: model.Resolution,
     text: str,
@@ -86,19 +86,19 @@ def end(
     **data: model.Scalar,
 ) -> None:
     """Resolve an incident that has no alerts."""
-    turn.keep_incident(
+    ctx.keep_incident(
         incident,
         status=IncidentStatus.RESOLVED,
         resolution=resolution,
-        resolved_at=turn.now,
+        resolved_at=ctx.now,
     )
-    turn.audience_moved = turn.audience_moved or incident.fallback is not None
-    turn.state.resolved.append((turn.now, incident.id))
-    turn.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
+    ctx.audience_moved = ctx.audience_moved or incident.fallback is not None
+    ctx.state.resolved.append((ctx.now, incident.id))
+    ctx.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
 
 
-def _open(turn: Turn, receiver: str) -> model.Incident | None:
-    known = turn.state.incidents.get(turn.state.latest.get((RULE, receiver), ""))
+def _open(ctx: StepContext, receiver: str) -> model.Incident | None:
+    known = ctx.state.incidents.get(ctx.state.latest.get((RULE, receiver), ""))
     return known if known and known.status is not IncidentStatus.RESOLVED else None
 
 
@@ -108,14 +108,14 @@ LASTS = timedelta(minutes=1)
 _TITLE = "DRILL: nothing is wrong"
 
 
-def begin(turn: Turn, event: model.DrillWanted) -> None:
+def begin(ctx: StepContext, event: model.DrillWanted) -> None:
     """Open a drill's incident, told at once and to whom the event names."""
-    if event.incident in turn.state.incidents:
+    if event.incident in ctx.state.incidents:
         raise IllegalCommand(f"incident {event.incident} is there already")
     if not event.receivers:
         raise IllegalCommand("a drill needs at least one receiver")
-    group = f"drill for {event.by} at {stamp(turn.now)}"
-    turn.keep_incident(
+    group = f"drill for {event.by} at {stamp(ctx.now)}"
+    ctx.keep_incident(
         model.Incident(
             id=event.incident,
             version=1,
@@ -127,26 +127,26 @@ def begin(turn: Turn, event: model.DrillWanted) -> None:
             severity=model.Severity.CRITICAL if event.page else model.Severity.INFO,
             title=_TITLE,
             summary="This shows who is told of an incident. Nobody has to do anything.",
-            opened_at=turn.now,
+            opened_at=ctx.now,
             fault_domain=model.FaultDomain.NONE,
             flags=(model.DRILL,),
             notify=event.receivers,
             receivers=event.receivers,
-            told_at=turn.now,
+            told_at=ctx.now,
         )
     )
-    turn.state.latest[DRILL_RULE, group] = event.incident
+    ctx.state.latest[DRILL_RULE, group] = event.incident
     text = f"a drill for {event.by}: nothing is wrong"
-    turn.write(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
+    ctx.write(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
 
 
-def settle(turn: Turn, identity: str) -> datetime | None:
+def settle(ctx: StepContext, identity: str) -> datetime | None:
     """End a drill that has lasted long enough; tell when one will have."""
-    incident = turn.state.incidents.get(identity)  # a late fact's is over and not kept
+    incident = ctx.state.incidents.get(identity)  # a late fact's is over and not kept
     if incident is None or not incident.is_drill or incident.status is IncidentStatus.RESOLVED:
         return None
     over_at = incident.opened_at + LASTS
-    if turn.now < over_at:
+    if ctx.now < over_at:
         return over_at
-    end(turn, incident, model.Resolution.ENDED, "the drill is over", drill=True)
+    end(ctx, incident, model.Resolution.ENDED, "the drill is over", drill=True)
     return None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from watcher import model
 from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Blind, Expression, NoData, Rule, Threshold, Transition
-from watcher.engine.rules.subject_view import Scene, stamp
+from watcher.engine.rules.subject_view import SubjectView, stamp
 from watcher.engine.state import State
 from watcher.model import RemedyStatus, diagnoses
 
@@ -61,7 +61,7 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
             return f"{member.name} cannot be seen since {since}: {fault}{error}"
 
 
-def schedule(state: State, scene: Scene) -> str:
+def schedule(state: State, scene: SubjectView) -> str:
     """Add that a reservation's schedule is not known, so that people are told in any case."""
     subject = state.subjects.get(scene.key)
     booked = subject is not None and state.ruleset.sources[scene.source].detailed

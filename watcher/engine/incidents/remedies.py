@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.context import Turn, short_id
+from watcher.engine.context import StepContext, short_id
 from watcher.engine.incidents import messages
 from watcher.engine.incidents import messages as words
-from watcher.engine.rules.rule import Bandwidth, Extra, Rule
-from watcher.engine.rules.subject_view import Scene
+from watcher.engine.rules.rule import Bandwidth, InventoryEntry, Rule
+from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import IllegalCommand, is_over
 from watcher.model import EntryKind, IncidentStatus, RemedyStatus
 
@@ -37,54 +37,54 @@ _LOUD = frozenset(
 )
 
 
-def look(turn: Turn, identity: str) -> datetime | None:
+def look(ctx: StepContext, identity: str) -> datetime | None:
     """Propose what the rule of an incident that people know asks for; tell when to look again."""
-    incident = turn.state.incidents[identity]
-    rule = turn.state.rules.get(incident.rule)
+    incident = ctx.state.incidents[identity]
+    rule = ctx.state.rules.get(incident.rule)
     if rule is None or rule.bandwidth is None or incident.remedy is not None:
         return None
     wanted = rule.bandwidth
-    connection = wanted.connection or _connection(turn, identity, rule)
+    connection = wanted.connection or _connection(ctx, identity, rule)
     fresh = model.Remedy(
         connection=connection,
         status=RemedyStatus.PROPOSED,
         to_mbps=wanted.to,
         max_mbps=wanted.max,
         revert=wanted.revert,
-        proposed_at=turn.now,
+        proposed_at=ctx.now,
     )
-    known = turn.state.subjects.get(connection)
+    known = ctx.state.subjects.get(connection)
     mbps = known.fields.get(FIELD) if known else None
     if isinstance(mbps, int | float):
         fresh = replace(fresh, from_mbps=float(mbps))
-    elif connection and _is_coming(turn, connection):
-        deadline = (incident.told_at or turn.now) + SIGHT_WITHIN
-        if turn.now < deadline:
-            return min(deadline, turn.now + _LOOK_AGAIN)
-    why = _objection(turn, identity, fresh)
+    elif connection and _is_coming(ctx, connection):
+        deadline = (incident.told_at or ctx.now) + SIGHT_WITHIN
+        if ctx.now < deadline:
+            return min(deadline, ctx.now + _LOOK_AGAIN)
+    why = _objection(ctx, identity, fresh)
     if why:
-        _keep(turn, identity, fresh, status=RemedyStatus.UNTOUCHED, message=why)
+        _keep(ctx, identity, fresh, status=RemedyStatus.UNTOUCHED, message=why)
     else:
-        _propose(turn, identity, fresh, wanted)
+        _propose(ctx, identity, fresh, wanted)
     return None
 
 
-def approve(turn: Turn, event: model.RemedyApproved) -> None:
+def approve(ctx: StepContext, event: model.RemedyApproved) -> None:
     """Have the proposed change made. Raises IllegalCommand where none waits for that."""
-    remedy = _proposed(turn, event.incident)
-    _order(turn, event.incident, replace(remedy, approved_by=event.by), by=event.by)
+    remedy = _proposed(ctx, event.incident)
+    _order(ctx, event.incident, replace(remedy, approved_by=event.by), by=event.by)
 
 
-def refuse(turn: Turn, event: model.RemedyRefused) -> None:
+def refuse(ctx: StepContext, event: model.RemedyRefused) -> None:
     """Drop the proposed change. Raises IllegalCommand where none waits for that."""
-    remedy = _proposed(turn, event.incident)
+    remedy = _proposed(ctx, event.incident)
     message = f"{event.by} has refused it"
-    _keep(turn, event.incident, remedy, by=event.by, status=RemedyStatus.REFUSED, message=message)
+    _keep(ctx, event.incident, remedy, by=event.by, status=RemedyStatus.REFUSED, message=message)
 
 
-def bandwidth_news(turn: Turn, event: model.BandwidthNews) -> None:
+def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
     """Take in how a change is now. Raises IllegalCommand for one that nobody waits for."""
-    incident = turn.state.incidents.get(event.incident)
+    incident = ctx.state.incidents.get(event.incident)
     remedy = incident.remedy if incident else None
     if incident is None or remedy is None or remedy.order != event.order or remedy.ended_at:
         raise IllegalCommand(f"nobody waits for news of the change {event.order!r}")
@@ -93,26 +93,26 @@ def bandwidth_news(turn: Turn, event: model.BandwidthNews) -> None:
         status = RemedyStatus.REVERTED
     over = event.over and (status is not RemedyStatus.APPLIED or not remedy.revert)
     _keep(
-        turn,
+        ctx,
         incident.id,
         remedy,
         news=event,
         status=status,
         message=event.message,
-        ended_at=turn.now if over else None,
+        ended_at=ctx.now if over else None,
     )
     if not over:
         return
-    if is_over(incident, turn.now):
-        turn.state.resolved.append((turn.now, incident.id))  # it was kept for this
+    if is_over(incident, ctx.now):
+        ctx.state.resolved.append((ctx.now, incident.id))  # it was kept for this
     elif incident.status is not IncidentStatus.RESOLVED and _is_undone(status, remedy):
         # It has opened again meanwhile: what was taken back, or did not begin, may be needed.
-        turn.keep_incident(turn.state.incidents[incident.id], remedy=None)
+        ctx.keep_incident(ctx.state.incidents[incident.id], remedy=None)
 
 
-def wind_up(turn: Turn, identity: str) -> None:
+def wind_up(ctx: StepContext, identity: str) -> None:
     """See to the remedy of an incident that is over: withdraw a proposal, take a change back."""
-    incident = turn.state.incidents.get(identity)
+    incident = ctx.state.incidents.get(identity)
     remedy = incident.remedy if incident else None
     if incident is None or remedy is None or remedy.ended_at is not None:
         return
@@ -120,9 +120,9 @@ def wind_up(turn: Turn, identity: str) -> None:
         return
     if remedy.status is RemedyStatus.PROPOSED:
         message = "the incident is over"
-        _keep(turn, identity, remedy, status=RemedyStatus.WITHDRAWN, message=message)
+        _keep(ctx, identity, remedy, status=RemedyStatus.WITHDRAWN, message=message)
     elif remedy.status is RemedyStatus.APPLIED:
-        _order(turn, identity, replace(remedy, reverting=True))
+        _order(ctx, identity, replace(remedy, reverting=True))
 
 
 def after_reopening(remedy: model.Remedy | None) -> model.Remedy | None:
@@ -130,11 +130,11 @@ def after_reopening(remedy: model.Remedy | None) -> model.Remedy | None:
     return remedy if remedy is not None and remedy.is_under_way else None
 
 
-def _connection(turn: Turn, identity: str, rule: Rule) -> str:
+def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
     """Find the connection of the first alert that has one: the inventory's, or the subject."""
-    for _, key, name in turn.state.firing.get(identity, ()):
+    for _, key, name in ctx.state.firing.get(identity, ()):
         if name == rule.name:
-            scene = turn.scene(key)
+            scene = ctx.scene(key)
             if scene.extra.connection:
                 return scene.extra.connection
             if scene.kind == KIND:
@@ -142,42 +142,42 @@ def _connection(turn: Turn, identity: str, rule: Rule) -> str:
     return ""
 
 
-def _is_coming(turn: Turn, connection: str) -> bool:
+def _is_coming(ctx: StepContext, connection: str) -> bool:
     """Whether the connection's source exists, and was not yet seen since the start."""
     source = connection.partition("/")[0]
-    return source in turn.state.ruleset.sources and source in turn.state.awaited
+    return source in ctx.state.ruleset.sources and source in ctx.state.awaited
 
 
-def _objection(turn: Turn, identity: str, fresh: model.Remedy) -> str:
+def _objection(ctx: StepContext, identity: str, fresh: model.Remedy) -> str:
     if not fresh.connection:
-        return f"the inventory has no connection for {_name(turn, identity)}"
-    if fresh.connection not in turn.state.subjects:
+        return f"the inventory has no connection for {_name(ctx, identity)}"
+    if fresh.connection not in ctx.state.subjects:
         return f"there is no connection {fresh.connection}"
     if fresh.from_mbps is None:
         return f"the bandwidth of {fresh.id} is not known"
     if fresh.from_mbps >= fresh.to_mbps:
         return f"{fresh.id} has {model.format_mbps(fresh.from_mbps)} already"
-    for other in turn.state.incidents.values():
+    for other in ctx.state.incidents.values():
         its = other.remedy
         if its and its.connection == fresh.connection and its.ended_at is None:
             return f"incident {other.id} sees to the bandwidth of {fresh.id} already"
     return ""
 
 
-def _name(turn: Turn, identity: str) -> str:
-    firing = turn.state.firing.get(identity)
-    return turn.scene(firing[0][1]).name if firing else identity
+def _name(ctx: StepContext, identity: str) -> str:
+    firing = ctx.state.firing.get(identity)
+    return ctx.scene(firing[0][1]).name if firing else identity
 
 
-def _propose(turn: Turn, identity: str, fresh: model.Remedy, wanted: Bandwidth) -> None:
+def _propose(ctx: StepContext, identity: str, fresh: model.Remedy, wanted: Bandwidth) -> None:
     if wanted.approved:
-        _order(turn, identity, fresh)
+        _order(ctx, identity, fresh)
     else:
-        _keep(turn, identity, fresh, status=RemedyStatus.PROPOSED)
+        _keep(ctx, identity, fresh, status=RemedyStatus.PROPOSED)
 
 
-def _proposed(turn: Turn, identity: str) -> model.Remedy:
-    incident = turn.state.incident(identity, turn.now)
+def _proposed(ctx: StepContext, identity: str) -> model.Remedy:
+    incident = ctx.state.incident(identity, ctx.now)
     if incident.remedy is None:
         raise IllegalCommand(f"no change of bandwidth is proposed for incident {identity}")
     if why := incident.remedy.objection():
@@ -185,16 +185,16 @@ def _proposed(turn: Turn, identity: str) -> model.Remedy:
     return incident.remedy
 
 
-def _order(turn: Turn, identity: str, remedy: model.Remedy, *, by: str = "") -> None:
+def _order(ctx: StepContext, identity: str, remedy: model.Remedy, *, by: str = "") -> None:
     """Have the bandwidth changed: up, or back when the remedy is being taken back."""
-    incident = turn.state.incidents[identity]
+    incident = ctx.state.incidents[identity]
     way = "back" if remedy.reverting else "up"
     order = short_id("b", identity, str(incident.entries), way)
     assert remedy.from_mbps is not None  # noqa: S101  # without it nothing is proposed
     begin, end = remedy.from_mbps, remedy.to_mbps
     if remedy.reverting:
         begin, end = end, begin
-    turn.want(
+    ctx.want(
         model.BandwidthNeeded(
             order=order,
             incident=identity,
@@ -205,11 +205,11 @@ def _order(turn: Turn, identity: str, remedy: model.Remedy, *, by: str = "") -> 
             reverting=remedy.reverting,
         )
     )
-    _keep(turn, identity, remedy, by=by, status=RemedyStatus.APPROVED, order=order)
+    _keep(ctx, identity, remedy, by=by, status=RemedyStatus.APPROVED, order=order)
 
 
 def _keep(
-    turn: Turn,
+    ctx: StepContext,
     identity: str,
     remedy: model.Remedy,
     *,
@@ -221,9 +221,9 @@ def _keep(
     changes.setdefault("message", "")
     remedy = replace(remedy, **changes)
     if remedy.status in _LAST and remedy.ended_at is None:
-        remedy = replace(remedy, ended_at=turn.now)
-    turn.keep_incident(turn.state.incidents[identity], remedy=remedy)
-    turn.state.note_remedies()
+        remedy = replace(remedy, ended_at=ctx.now)
+    ctx.keep_incident(ctx.state.incidents[identity], remedy=remedy)
+    ctx.state.note_remedies()
     asked_nobody = remedy.status is RemedyStatus.APPROVED and not by
     beginning = asked_nobody and not remedy.reverting
     data: dict[str, model.Scalar] = {
@@ -234,7 +234,7 @@ def _keep(
     }
     if approve := remedy.approval(identity):
         data["approve"] = approve
-    turn.write(
+    ctx.write(
         identity,
         EntryKind(f"remedy_{remedy.status}"),
         words.told(identity, remedy, news),
@@ -255,35 +255,41 @@ def _is_undone(status: RemedyStatus, remedy: model.Remedy) -> bool:
     return status is RemedyStatus.WITHDRAWN
 
 
-def ask(turn: Turn, rule: Rule, scene: Scene, identity: str) -> None:
+def ask(ctx: StepContext, rule: Rule, scene: SubjectView, identity: str) -> None:
     """Ask for an incident that has just opened; details that are awaited may bring the address."""
     if not rule.alternatives:
         return
-    subject = turn.state.subjects.get(scene.key)
+    subject = ctx.state.subjects.get(scene.key)
     if scene.extra.address:
-        turn.want(model.AlternativesNeeded(incident=identity, address=scene.extra.address))
+        ctx.want(model.AlternativesNeeded(incident=identity, address=scene.extra.address))
     elif subject is None or subject.asked_at is None:
-        _say_no_address(turn, scene, identity)
+        _say_no_address(ctx, scene, identity)
 
 
 def ask_late(
-    turn: Turn, rule: Rule, scene: Scene, identity: str, *, had: Extra, waited: bool
+    ctx: StepContext,
+    rule: Rule,
+    scene: SubjectView,
+    identity: str,
+    *,
+    had: InventoryEntry,
+    waited: bool,
 ) -> None:
     """Ask once the details have brought an address, or say that they have brought none."""
     if not rule.alternatives or had.address:
         return
     if scene.extra.address:
-        turn.want(model.AlternativesNeeded(incident=identity, address=scene.extra.address))
+        ctx.want(model.AlternativesNeeded(incident=identity, address=scene.extra.address))
     elif waited:
-        _say_no_address(turn, scene, identity)
+        _say_no_address(ctx, scene, identity)
 
 
-def alternatives_read(turn: Turn, event: model.AlternativesRead) -> None:
+def alternatives_read(ctx: StepContext, event: model.AlternativesRead) -> None:
     """Put the answer on the timeline, also of an incident that is over."""
-    incident = turn.state.incident(event.incident, turn.now)
+    incident = ctx.state.incident(event.incident, ctx.now)
     text = messages.alternatives(event)
-    turn.write(incident.id, model.EntryKind.ALTERNATIVES, text)
+    ctx.write(incident.id, model.EntryKind.ALTERNATIVES, text)
 
 
-def _say_no_address(turn: Turn, scene: Scene, identity: str) -> None:
-    turn.write(identity, model.EntryKind.ALTERNATIVES, messages.no_address(scene.name))
+def _say_no_address(ctx: StepContext, scene: SubjectView, identity: str) -> None:
+    ctx.write(identity, model.EntryKind.ALTERNATIVES, messages.no_address(scene.name))

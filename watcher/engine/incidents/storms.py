@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.context import Turn, short_id
+from watcher.engine.context import StepContext, short_id
 from watcher.engine.rules.rule import Rule
 from watcher.engine.state import is_over
 from watcher.model import EntryKind, IncidentStatus
@@ -26,32 +26,32 @@ def group_of(source: str) -> str:
     return f"{source}/*"
 
 
-def find(turn: Turn, alert: model.Alert) -> model.Incident | None:
+def find(ctx: StepContext, alert: model.Alert) -> model.Incident | None:
     """Find the storm that an alert belongs to: one that takes in, or that has known it before."""
     source, _, subject = alert.subject.partition("/")
-    storm = _latest(turn, source) if subject else None
+    storm = _latest(ctx, source) if subject else None
     if storm is None:
         return None
-    taking = storm.accepts_until is not None and turn.now <= storm.accepts_until
+    taking = storm.accepts_until is not None and ctx.now <= storm.accepts_until
     if taking and storm.status is not IncidentStatus.RESOLVED:
         return storm
-    return storm if alert.key in turn.state.members[storm.id] else None
+    return storm if alert.key in ctx.state.members[storm.id] else None
 
 
-def accept(turn: Turn, storm: model.Incident, rule: Rule) -> dict[str, Any]:
+def accept(ctx: StepContext, storm: model.Incident, rule: Rule) -> dict[str, Any]:
     """Tell what changes in a storm that takes an alert in."""
     told = tuple(dict.fromkeys((*storm.receivers, *rule.notify)))
-    return {"accepts_until": turn.now + ACCEPTS, "receivers": told}
+    return {"accepts_until": ctx.now + ACCEPTS, "receivers": told}
 
 
-def guard(turn: Turn, source: str) -> None:
+def guard(ctx: StepContext, source: str) -> None:
     """Merge what this step has opened, and what still waits to be told, once it is too much."""
-    state = turn.state
+    state = ctx.state
     keys = state.ruleset.storm
     recent = state.recent.setdefault(source, deque())
-    while recent and recent[0] <= turn.now - keys.window:
+    while recent and recent[0] <= ctx.now - keys.window:
         recent.popleft()
-    opened = turn.opened[source]
+    opened = ctx.opened[source]
     if len(recent) + len(opened) <= keys.incidents:
         return
     fresh = [each for each in opened if _is_open(state.incidents[each])]
@@ -63,67 +63,67 @@ def guard(turn: Turn, source: str) -> None:
         and _is_untold(incident)
         and _is_open(incident)
     ]
-    del turn.opened[source]
-    recent.extend([turn.now] * (len(opened) - len(fresh)))
-    _merge(turn, source, fresh, waiting)
+    del ctx.opened[source]
+    recent.extend([ctx.now] * (len(opened) - len(fresh)))
+    _merge(ctx, source, fresh, waiting)
 
 
-def announce(turn: Turn) -> None:
+def announce(ctx: StepContext) -> None:
     """Say what each storm that this step began, or fed, is about; count what is none."""
-    for source, opened in turn.opened.items():
-        turn.state.recent.setdefault(source, deque()).extend([turn.now] * len(opened))
-    for storm, before in turn.storms.items():
-        counts = Counter(rule for _, _, rule in turn.state.firing.get(storm, ()))
+    for source, opened in ctx.opened.items():
+        ctx.state.recent.setdefault(source, deque()).extend([ctx.now] * len(opened))
+    for storm, before in ctx.storms.items():
+        counts = Counter(rule for _, _, rule in ctx.state.firing.get(storm, ()))
         total = sum(counts.values()) - before
-        incident = turn.state.incidents[storm]
+        incident = ctx.state.incidents[storm]
         rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
         text = f"{total:,} alerts of {incident.source} at once"
         text += f"; it is {rules} now" if before else f": {rules}"
         kind = EntryKind.JOINED if incident.entries else EntryKind.OPENED
-        turn.write(storm, kind, text, notify=True)
+        ctx.write(storm, kind, text, notify=True)
 
 
-def _merge(turn: Turn, source: str, fresh: list[str], waiting: list[str]) -> None:
-    storm = _begin(turn, source, [*waiting, *fresh])
-    turn.storms[storm] = len(turn.state.firing.get(storm, ()))
+def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) -> None:
+    storm = _begin(ctx, source, [*waiting, *fresh])
+    ctx.storms[storm] = len(ctx.state.firing.get(storm, ()))
     joined: list[model.Alert] = []
     for identity in (*waiting, *fresh):
-        joined += _move(turn, identity, storm)
+        joined += _move(ctx, identity, storm)
     for identity in fresh:
-        turn.merge_incident(identity)
-    turn.drop_entries(set(fresh))
+        ctx.merge_incident(identity)
+    ctx.drop_entries(set(fresh))
     for identity in waiting:
-        _close(turn, identity, storm)
-    turn.retitle(storm)
+        _close(ctx, identity, storm)
+    ctx.retitle(storm)
     for alert in joined:
-        rule = turn.state.rules[alert.rule]
-        ids = turn.scene(alert.subject).extra.service_ids if rule.diagnose else ()
-        known = turn.state.incidents[storm].examined
+        rule = ctx.state.rules[alert.rule]
+        ids = ctx.scene(alert.subject).extra.service_ids if rule.diagnose else ()
+        known = ctx.state.incidents[storm].examined
         new = [each for each in ids if each not in known][: max(0, rule.max_services - len(known))]
         if new:
-            turn.diagnose(storm, tuple(new))
+            ctx.diagnose(storm, tuple(new))
 
 
-def _close(turn: Turn, identity: str, storm: str) -> None:
+def _close(ctx: StepContext, identity: str, storm: str) -> None:
     """End an incident that nobody was told of, because a storm stands for it."""
-    incident = turn.keep_incident(
-        turn.state.incidents[identity],
+    incident = ctx.keep_incident(
+        ctx.state.incidents[identity],
         status=IncidentStatus.RESOLVED,
         resolution=model.Resolution.MERGED,
-        resolved_at=turn.now,
+        resolved_at=ctx.now,
     )
-    turn.state.resolved.append((turn.now, identity))
-    turn.state.latest.pop((incident.rule, incident.group), None)
-    turn.write(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
+    ctx.state.resolved.append((ctx.now, identity))
+    ctx.state.latest.pop((incident.rule, incident.group), None)
+    ctx.write(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
 
 
-def _begin(turn: Turn, source: str, merged: list[str]) -> str:
+def _begin(ctx: StepContext, source: str, merged: list[str]) -> str:
     """Open the storm, or go on with the one that is there."""
-    state, now = turn.state, turn.now
+    state, now = ctx.state, ctx.now
     parts = [state.incidents[each] for each in merged]
     receivers = tuple(dict.fromkeys(name for part in parts for name in part.receivers))
     severity = max((part.severity for part in parts), key=lambda each: each.rank)
-    known = _latest(turn, source)
+    known = _latest(ctx, source)
     if known is None:
         storm = model.Incident(
             id=short_id("w", RULE, source, now.isoformat()),
@@ -142,7 +142,7 @@ def _begin(turn: Turn, source: str, merged: list[str]) -> str:
             accepts_until=now + ACCEPTS,
         )
         state.latest[RULE, storm.group] = storm.id
-        return turn.keep_incident(storm).id
+        return ctx.keep_incident(storm).id
     changes: dict[str, Any] = {
         "receivers": tuple(dict.fromkeys((*known.receivers, *receivers))),
         "accepts_until": now + ACCEPTS,
@@ -160,24 +160,24 @@ def _begin(turn: Turn, source: str, merged: list[str]) -> str:
             "acknowledged_by": None,
             "acknowledged_at": None,
         }
-    return turn.keep_incident(known, **changes).id
+    return ctx.keep_incident(known, **changes).id
 
 
-def _move(turn: Turn, identity: str, storm: str) -> Iterable[model.Alert]:
+def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
     """Let the alerts of an incident belong to the storm."""
-    state = turn.state
+    state = ctx.state
     moved = []
     for _, subject, rule in list(state.firing.get(identity, ())):
         alert = replace(state.alerts[subject][rule], incident=storm)
-        turn.keep_member(replace(state.members[identity][rule, subject], incident=storm))
-        turn.keep_alert(alert)
+        ctx.keep_member(replace(state.members[identity][rule, subject], incident=storm))
+        ctx.keep_alert(alert)
         moved.append(alert)
     return moved
 
 
-def _latest(turn: Turn, source: str) -> model.Incident | None:
-    known = turn.state.incidents.get(turn.state.latest.get((RULE, group_of(source)), ""))
-    return None if known is None or is_over(known, turn.now) else known
+def _latest(ctx: StepContext, source: str) -> model.Incident | None:
+    known = ctx.state.incidents.get(ctx.state.latest.get((RULE, group_of(source)), ""))
+    return None if known is None or is_over(known, ctx.now) else known
 
 
 def _is_open(incident: model.Incident | None) -> bool:

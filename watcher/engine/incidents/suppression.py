@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from watcher import model
-from watcher.engine.context import Turn
+from watcher.engine.context import StepContext
 from watcher.engine.rules.rule import Rule
-from watcher.engine.rules.subject_view import Scene
+from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import IllegalCommand
-from watcher.engine.timers import Purpose, Timer
+from watcher.engine.timers import Timer, TimerKind
 from watcher.model import Matcher
 
 SILENCED, INHIBITED = "silenced", "inhibited"
 _INHIBITED_BY = "inhibited by "
-_TIMER = Timer(Purpose.SUPPRESSION, "")
+_TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
-def silence(turn: Turn, event: model.Silenced) -> None:
+def silence(ctx: StepContext, event: model.Silenced) -> None:
     """Begin to hold back what a person does not want to be told of."""
     wanted = event.silence
     if not wanted.matchers:
@@ -30,44 +30,44 @@ def silence(turn: Turn, event: model.Silenced) -> None:
         if each.name not in NAMES and not each.name.startswith(LABELS):
             names = ", ".join(NAMES)
             raise IllegalCommand(f"{each}: expected {names} or labels.NAME before the sign")
-    if wanted.end <= max(turn.now, wanted.begin):
+    if wanted.end <= max(ctx.now, wanted.begin):
         raise IllegalCommand("the silence would be over before it begins")
-    turn.keep_silence(wanted)
-    look(turn)
+    ctx.keep_silence(wanted)
+    look(ctx)
 
 
-def unsilence(turn: Turn, event: model.Unsilenced) -> None:
+def unsilence(ctx: StepContext, event: model.Unsilenced) -> None:
     """End a silence before its time."""
-    known = turn.state.silences.get(event.silence)
+    known = ctx.state.silences.get(event.silence)
     if known is None:
         raise IllegalCommand(f"there is no silence {event.silence!r} that is not over")
-    turn.keep_silence(_ended(known, turn))
-    look(turn)
+    ctx.keep_silence(_ended(known, ctx))
+    look(ctx)
 
 
-def look(turn: Turn) -> None:
+def look(ctx: StepContext) -> None:
     """See what is held back from now on, and when that changes."""
-    state = turn.state
-    for over in [each.id for each in state.silences.values() if each.end <= turn.now]:
+    state = ctx.state
+    for over in [each.id for each in state.silences.values() if each.end <= ctx.now]:
         del state.silences[over]
-    turn.audience_moved = True
+    ctx.audience_moved = True
     ahead = [at for each in state.silences.values() for at in (each.begin, each.end)]
-    edges = (each.next_edge(turn.now) for each in state.ruleset.maintenance)
+    edges = (each.next_edge(ctx.now) for each in state.ruleset.maintenance)
     ahead += [at for at in edges if at is not None]
-    due = min((at for at in ahead if at > turn.now), default=None)
+    due = min((at for at in ahead if at > ctx.now), default=None)
     if due is None:
         state.timers.disarm(_TIMER)
     else:
         state.timers.arm(_TIMER, due)
 
 
-def reasons(turn: Turn, identity: str) -> tuple[str, ...]:
+def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
     """Say what holds an incident back; empty as soon as one of its firing alerts is free."""
-    state = turn.state
+    state = ctx.state
     found: dict[str, None] = {}
     for _, subject, name in state.firing.get(identity, ()):
         rule = state.rules.get(name)
-        why = None if rule is None else reason(turn, rule, subject)
+        why = None if rule is None else reason(ctx, rule, subject)
         if why is None:
             return ()
         found[why] = None
@@ -80,45 +80,45 @@ def flags(reasons: tuple[str, ...]) -> list[str]:
     return [INHIBITED] * bool(inhibited) + [SILENCED] * (len(inhibited) < len(reasons))
 
 
-def reason(turn: Turn, rule: Rule, key: str) -> str | None:
+def reason(ctx: StepContext, rule: Rule, key: str) -> str | None:
     """Say what holds one alert back; None: nothing does."""
-    state = turn.state
+    state = ctx.state
     for silence in state.silences.values():
-        if silence.begin <= turn.now and fit(silence.matchers, rule, turn.scene(key)):
+        if silence.begin <= ctx.now and fit(silence.matchers, rule, ctx.scene(key)):
             comment = f": {silence.comment}" if silence.comment else ""
             return f"silence {silence.id} by {silence.by}{comment}"
     for window in state.ruleset.maintenance:
-        if window.is_open(turn.now) and fit(window.matchers, rule, turn.scene(key)):
+        if window.is_open(ctx.now) and fit(window.matchers, rule, ctx.scene(key)):
             return f"maintenance {window.name}"
     for name in rule.inhibited_by:
-        if _is_inhibited(turn, rule, key, name):
+        if _is_inhibited(ctx, rule, key, name):
             return _INHIBITED_BY + name
     return None
 
 
-def _is_inhibited(turn: Turn, rule: Rule, key: str, by: str) -> bool:
-    mine = _values(turn, rule, key, rule.equal)
+def _is_inhibited(ctx: StepContext, rule: Rule, key: str, by: str) -> bool:
+    mine = _values(ctx, rule, key, rule.equal)
     if "" in mine:
         return False
     asked = (by, rule.equal)
-    if asked not in turn.inhibitors:
-        inhibitor = turn.state.rules[by]
-        turn.inhibitors[asked] = {
-            _values(turn, inhibitor, each, rule.equal) for each in turn.state.firing_of.get(by, ())
+    if asked not in ctx.inhibitors:
+        inhibitor = ctx.state.rules[by]
+        ctx.inhibitors[asked] = {
+            _values(ctx, inhibitor, each, rule.equal) for each in ctx.state.firing_of.get(by, ())
         }
-    return mine in turn.inhibitors[asked]
+    return mine in ctx.inhibitors[asked]
 
 
-def _values(turn: Turn, rule: Rule, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(read(name, rule, turn.scene(key)) for name in names)
+def _values(ctx: StepContext, rule: Rule, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(read(name, rule, ctx.scene(key)) for name in names)
 
 
-def _ended(silence: model.Silence, turn: Turn) -> model.Silence:
+def _ended(silence: model.Silence, ctx: StepContext) -> model.Silence:
     return model.Silence(
         id=silence.id,
         matchers=silence.matchers,
-        begin=min(silence.begin, turn.now),
-        end=turn.now,
+        begin=min(silence.begin, ctx.now),
+        end=ctx.now,
         by=silence.by,
         comment=silence.comment,
     )
@@ -128,14 +128,14 @@ NAMES = ("rule", "subject", "source", "severity")
 LABELS = "labels."
 
 
-def fit(matchers: Iterable[Matcher], rule: Rule, scene: Scene) -> bool:
+def fit(matchers: Iterable[Matcher], rule: Rule, scene: SubjectView) -> bool:
     """Whether all matchers fit an alert of this rule on this subject; a missing label reads ""."""
     return all(
         _is_like(read(each.name, rule, scene), each.value) is not each.negative for each in matchers
     )
 
 
-def read(name: str, rule: Rule, scene: Scene) -> str:
+def read(name: str, rule: Rule, scene: SubjectView) -> str:
     """Tell what an alert has under a matcher's name."""
     if name.startswith(LABELS):
         return scene.labels.get(name.removeprefix(LABELS), "")

@@ -11,51 +11,51 @@ from dataclasses import replace
 from watcher import model
 from watcher.engine import alerts, conditions, details
 from watcher.engine.backfill import schedule
-from watcher.engine.context import Turn
+from watcher.engine.context import StepContext
 from watcher.engine.observation import samples, visibility
-from watcher.engine.rules.index import Plan
+from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import Rule, Transition
-from watcher.engine.timers import Purpose, Timer
-from watcher.model import AlertState, Sight
+from watcher.engine.timers import Timer, TimerKind
+from watcher.model import AlertState, Visibility
 
 
-def answered(turn: Turn, event: model.Polled) -> None:
+def answered(ctx: StepContext, event: model.Polled) -> None:
     """Take in everything that one poll says."""
-    source, state = event.source, turn.state
+    source, state = event.source, ctx.state
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     plan = state.plans[source]
-    unseen = schedule.arrive(turn, source)
-    before = visibility.regained(turn, event)
-    broken = before is Sight.BLIND or unseen  # `for` and `keep_firing_for` start anew
+    unseen = schedule.arrive(ctx, source)
+    before = visibility.regained(ctx, event)
+    broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start anew
     first = event.complete and source in state.awaited
     if first:
         state.awaited.discard(source)
-    again = visibility.return_missing(turn, event)
+    again = visibility.return_missing(ctx, event)
     unread = {*event.absent, *event.unreadable, *state.missing.get(source, ())}
     judged = set()
     for seen in event.seen:
-        if observe(turn, seen) or seen.key in again:
+        if observe(ctx, seen) or seen.key in again:
             judged.add(seen.key)
-            judge_changed(turn, plan, state.subjects[seen.key], broken=broken)
-    for key in samples.take(turn, event, plan):
+            judge_changed(ctx, plan, state.subjects[seen.key], broken=broken)
+    for key in samples.take(ctx, event, plan):
         if plan.expressions:
-            judge_changed(turn, plan, state.subjects[key], broken=broken)
+            judge_changed(ctx, plan, state.subjects[key], broken=broken)
     if event.complete:
-        visibility.miss(turn, event)
-    again |= _unsure(turn, source, first=first, unseen=before is not Sight.SEEN)
+        visibility.miss(ctx, event)
+    again |= _unsure(ctx, source, first=first, unseen=before is not Visibility.SEEN)
     for key in sorted(again - judged - unread):
-        judge_changed(turn, plan, state.subjects[key], broken=broken)
-    _confirm(turn, source, unread)
-    _join_storm(turn)
-    if first or before is not Sight.SEEN:
-        _rearm(turn, source)
-    schedule.looked(turn, source, after_gap=unseen)
+        judge_changed(ctx, plan, state.subjects[key], broken=broken)
+    _confirm(ctx, source, unread)
+    _join_storm(ctx)
+    if first or before is not Visibility.SEEN:
+        _rearm(ctx, source)
+    schedule.looked(ctx, source, after_gap=unseen)
 
 
-def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
+def _unsure(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
     """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
-    state = turn.state
+    state = ctx.state
     again = set(state.passed.pop(source, ()))
     if first:
         again |= {key for key, each in state.subjects.items() if each.source == source}
@@ -63,28 +63,28 @@ def _unsure(turn: Turn, source: str, *, first: bool, unseen: bool) -> set[str]:
         again |= {alert.subject for alert in state.alerts_of(source)}
     if state.plans[source].no_datas and (first or unseen):
         for key in sorted(key for key, each in state.subjects.items() if each.source == source):
-            samples.evaluate_no_data(turn, key)
+            samples.evaluate_no_data(ctx, key)
     return again
 
 
-def observe(turn: Turn, seen: model.Observed) -> bool:
+def observe(ctx: StepContext, seen: model.Observed) -> bool:
     """Write down how a subject was seen; True when its fields or labels are others than before."""
-    old = turn.state.subjects.get(seen.key)
+    old = ctx.state.subjects.get(seen.key)
     if old is None:
-        turn.keep_subject(
+        ctx.keep_subject(
             model.Subject(
                 key=seen.key,
                 source=seen.key.partition("/")[0],
                 fields=seen.fields,
-                previous=turn.state.nothing,
-                labels=seen.labels or turn.state.nothing,
-                since=turn.now,
+                previous=ctx.state.nothing,
+                labels=seen.labels or ctx.state.nothing,
+                since=ctx.now,
                 vendor_time=seen.vendor_time,
-                judged_until=schedule.begin(turn, seen.key),
+                judged_until=schedule.begin(ctx, seen.key),
             )
         )
-        if turn.state.ruleset.inventory.knows(seen.key):
-            details.ask(turn, seen.key)
+        if ctx.state.ruleset.inventory.knows(seen.key):
+            details.ask(ctx, seen.key)
         return True
     labels = old.labels
     if any(labels.get(name) != value for name, value in seen.labels.items()):
@@ -92,14 +92,14 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
     if old.fields == seen.fields:
         if labels is old.labels:
             return False
-        turn.keep_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
+        ctx.keep_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
         return True
     left = {
         name: value
         for name, value in old.fields.items()
         if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
     }
-    turn.keep_subject(
+    ctx.keep_subject(
         model.Subject(
             key=old.key,
             source=old.source,
@@ -111,7 +111,7 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
             asked_at=old.asked_at,
             detailed_at=old.detailed_at,
             answered_at=old.answered_at,
-            since=turn.now,
+            since=ctx.now,
             vendor_time=seen.vendor_time,
             missed=old.missed,
             judged_until=old.judged_until,
@@ -121,45 +121,47 @@ def observe(turn: Turn, seen: model.Observed) -> bool:
     return True
 
 
-def judge_changed(turn: Turn, plan: Plan, subject: model.Subject, *, broken: bool = False) -> None:
+def judge_changed(
+    ctx: StepContext, plan: RuleIndex, subject: model.Subject, *, broken: bool = False
+) -> None:
     """Judge the conditions that a subject's fields and labels can change."""
     key, fields = subject.key, subject.fields
-    known = turn.state.alerts.get(key)
+    known = ctx.state.alerts.get(key)
     transitions = plan.transitions if known else _entering(plan, subject)
     for rule, condition in transitions:
         if fields.get(condition.field) in condition.to or (known and rule.name in known):
-            verdict = conditions.transition(turn, rule, condition, subject)
-            alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
-            if key not in turn.state.subjects:
+            verdict = conditions.transition(ctx, rule, condition, subject)
+            alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
+            if key not in ctx.state.subjects:
                 return  # it had vanished, and the last alert that kept it is over
-    context = turn.scene(key).context if plan.expressions else None
+    context = ctx.scene(key).context if plan.expressions else None
     for rule, expression in plan.expressions:
-        truth = conditions.ask(turn, rule, expression.holds, key, context, failed=False)
+        truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
         if truth or (known and rule.name in known):
-            verdict = conditions.narrowed(turn, rule, key, conditions.Verdict(truth))
-            alerts.apply(turn, rule, key, verdict, at=turn.now, broken=broken)
+            verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth))
+            alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
 
 
-def pass_edge(turn: Turn, key: str) -> None:
+def pass_edge(ctx: StepContext, key: str) -> None:
     """Take in that a reservation's phase may have changed, unless its source cannot be seen."""
-    state = turn.state
+    state = ctx.state
     subject = state.subjects.get(key)
     if subject is None:
         return
-    details.ask(turn, key, fresh=details.AT_AN_EDGE)
+    details.ask(ctx, key, fresh=details.AT_AN_EDGE)
     subject = state.subjects[key]
-    details.arm(turn, subject)
-    if subject.source in state.awaited or state.sight(subject.source) is not Sight.SEEN:
+    details.arm(ctx, subject)
+    if subject.source in state.awaited or state.sight(subject.source) is not Visibility.SEEN:
         state.passed.setdefault(subject.source, {})[key] = None
     elif not subject.missed:
-        judge_changed(turn, state.plans[subject.source], subject)
-        samples.evaluate_no_data(turn, key)
+        judge_changed(ctx, state.plans[subject.source], subject)
+        samples.evaluate_no_data(ctx, key)
         if state.alerts_on(key, AlertState.PENDING):
-            turn.want(model.PollNeeded(source=subject.source))
-    schedule.pass_edge(turn, key)
+            ctx.want(model.PollNeeded(source=subject.source))
+    schedule.pass_edge(ctx, key)
 
 
-def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
+def _entering(plan: RuleIndex, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
     """Give the rules that look for a value which the subject has."""
     found: list[tuple[Rule, Transition]] = []
     for field, by_value in plan.entering.items():
@@ -167,30 +169,30 @@ def _entering(plan: Plan, subject: model.Subject) -> Sequence[tuple[Rule, Transi
     return found
 
 
-def _confirm(turn: Turn, source: str, unread: set[str]) -> None:
+def _confirm(ctx: StepContext, source: str, unread: set[str]) -> None:
     """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
-    pending = turn.state.pending.get(source)
+    pending = ctx.state.pending.get(source)
     for rule, key in sorted(pending or ()):
         if key not in unread:
-            alerts.fire_if_due(turn, turn.state.alerts[key][rule])
+            alerts.fire_if_due(ctx, ctx.state.alerts[key][rule])
 
 
-def _join_storm(turn: Turn) -> None:
+def _join_storm(ctx: StepContext) -> None:
     """In a storm, let what has only just begun to wait for details fire at once."""
-    for key in turn.awaiting if turn.storms else ():
-        details.forgo(turn, key)
-        for alert in turn.state.alerts_on(key, AlertState.PENDING):
-            alerts.fire_if_due(turn, alert)
+    for key in ctx.awaiting if ctx.storms else ():
+        details.forgo(ctx, key)
+        for alert in ctx.state.alerts_on(key, AlertState.PENDING):
+            alerts.fire_if_due(ctx, alert)
 
 
-def _rearm(turn: Turn, source: str) -> None:
+def _rearm(ctx: StepContext, source: str) -> None:
     """Set again what was let pass while the source could not be seen."""
-    for incident in turn.state.incidents.values():
+    for incident in ctx.state.incidents.values():
         if incident.source == source:
-            turn.touch(incident.id)
-    for alert in turn.state.alerts_of(source):
-        alerts.arm(turn, alert)
-    for _, key in turn.state.pending.get(source, ()):
-        asked_at = turn.state.subjects[key].asked_at
-        if asked_at is not None and asked_at + details.WAIT > turn.now:
-            turn.state.timers.arm(Timer(Purpose.DETAILS, key), asked_at + details.WAIT)
+            ctx.touch(incident.id)
+    for alert in ctx.state.alerts_of(source):
+        alerts.arm(ctx, alert)
+    for _, key in ctx.state.pending.get(source, ()):
+        asked_at = ctx.state.subjects[key].asked_at
+        if asked_at is not None and asked_at + details.WAIT > ctx.now:
+            ctx.state.timers.arm(Timer(TimerKind.DETAILS, key), asked_at + details.WAIT)

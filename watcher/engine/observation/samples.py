@@ -11,37 +11,37 @@ from datetime import datetime
 from watcher import model
 from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
-from watcher.engine.context import Turn
+from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages
 from watcher.engine.rules import thresholds
-from watcher.engine.rules.index import Plan
+from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
-from watcher.engine.timers import Purpose, Timer
+from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
 _Moments = dict[tuple[str, str], set[datetime]]  # by subject and metric: times of new samples
 
 
-def take(turn: Turn, event: model.Polled, plan: Plan) -> list[str]:
+def take(ctx: StepContext, event: model.Polled, plan: RuleIndex) -> list[str]:
     """Take in a poll's samples; give the subjects that something newer is known of."""
-    moments = _store(turn, event)
+    moments = _store(ctx, event)
     for (key, metric), times in sorted(moments.items()):
         ordered = sorted(times)
-        _look_back(turn, plan, key, metric, ordered)
+        _look_back(ctx, plan, key, metric, ordered)
         for at in ordered:
-            _judge(turn, plan, key, metric, at)
+            _judge(ctx, plan, key, metric, at)
     newest: dict[str, datetime] = {}
     for (key, _), times in moments.items():
         newest[key] = max(*times, newest.get(key, min(times)))
     for key in sorted(newest):
-        turn.state.samples.drop_before(key, newest[key] - plan.keep)
+        ctx.state.samples.drop_before(key, newest[key] - plan.keep)
         if plan.no_datas:
-            evaluate_no_data(turn, key)
+            evaluate_no_data(ctx, key)
     return sorted(newest)
 
 
-def _store(turn: Turn, event: model.Polled) -> _Moments:
-    state = turn.state
+def _store(ctx: StepContext, event: model.Polled) -> _Moments:
+    state = ctx.state
     latest: dict[tuple[str, str], datetime | None] = {}
     moments: _Moments = {}
     for sample in event.samples:
@@ -51,17 +51,17 @@ def _store(turn: Turn, event: model.Polled) -> _Moments:
         if series not in latest:
             latest[series] = state.samples.latest(*series)
         known = latest[series]
-        if turn.keep_sample(sample) and (known is None or sample.at > known):
+        if ctx.keep_sample(sample) and (known is None or sample.at > known):
             moments.setdefault(series, set()).add(sample.at)
     return moments
 
 
-def _judge(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
-    state = turn.state
+def _judge(ctx: StepContext, plan: RuleIndex, key: str, metric: str, at: datetime) -> None:
+    state = ctx.state
     traits = state.ruleset.sources[key.partition("/")[0]]
     before = state.samples.latest(key, metric, before=at)
     broken = before is None or at - before > thresholds.GAP * traits.granularity
-    stale = _is_stale(turn, traits, at)
+    stale = _is_stale(ctx, traits, at)
     for rule, threshold in plan.thresholds:
         if threshold.metric != metric:
             continue
@@ -73,40 +73,42 @@ def _judge(turn: Turn, plan: Plan, key: str, metric: str, at: datetime) -> None:
             traits.granularity,
             active=alert is not None and alert.state is not AlertState.INACTIVE,
         )
-        verdict = conditions.Verdict(None if stale else truth, value)
-        verdict = conditions.narrowed(turn, rule, key, verdict)
-        alerts.apply(turn, rule, key, verdict, at=at, broken=broken)
+        verdict = conditions.Truth(None if stale else truth, value)
+        verdict = conditions.narrowed(ctx, rule, key, verdict)
+        alerts.apply(ctx, rule, key, verdict, at=at, broken=broken)
 
 
-def _is_stale(turn: Turn, traits: SourceTraits, at: datetime) -> bool:
+def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
     """Whether a sample is too old to say anything of now."""
-    return turn.now - at > thresholds.GAP * traits.granularity + traits.blind_after
+    return ctx.now - at > thresholds.GAP * traits.granularity + traits.blind_after
 
 
-def _look_back(turn: Turn, plan: Plan, key: str, metric: str, times: list[datetime]) -> None:
+def _look_back(
+    ctx: StepContext, plan: RuleIndex, key: str, metric: str, times: list[datetime]
+) -> None:
     """Tell what the samples of a gap show that nobody could see then, and that is over by now."""
-    traits = turn.state.ruleset.sources[key.partition("/")[0]]
-    past = [at for at in times if _is_stale(turn, traits, at)]
+    traits = ctx.state.ruleset.sources[key.partition("/")[0]]
+    past = [at for at in times if _is_stale(ctx, traits, at)]
     for rule, threshold in plan.thresholds if past else ():
-        alert = turn.state.alerts.get(key, {}).get(rule.name)
+        alert = ctx.state.alerts.get(key, {}).get(rule.name)
         fires = alert is not None and alert.state is AlertState.FIRING
         if threshold.metric == metric and not fires:
-            _find_runs(turn, rule, threshold, key, times, len(past))
+            _find_runs(ctx, rule, threshold, key, times, len(past))
 
 
 def _find_runs(  # noqa: PLR0917 -- one caller, beside it
-    turn: Turn, rule: Rule, threshold: Threshold, key: str, times: list[datetime], past: int
+    ctx: StepContext, rule: Rule, threshold: Threshold, key: str, times: list[datetime], past: int
 ) -> None:
     """Find the unbroken runs on which the rule would have fired, within the first `past` times."""
-    granularity = turn.state.ruleset.sources[key.partition("/")[0]].granularity
+    granularity = ctx.state.ruleset.sources[key.partition("/")[0]].granularity
     run: list[datetime] = []
     worst: float | None = None
     for number, at in enumerate(times):
-        series = turn.state.samples.directions(key, threshold.metric)
+        series = ctx.state.samples.directions(key, threshold.metric)
         truth, value = thresholds.judge(threshold, series, at, granularity, active=bool(run))
         broken = bool(run) and at - run[-1] > thresholds.GAP * granularity
         if run and (broken or not truth):
-            _tell_run(turn, rule, threshold, key, run, worst, end=None if broken else at)
+            _tell_run(ctx, rule, threshold, key, run, worst, end=None if broken else at)
             run, worst = [], None
             truth = truth and number < past
         if number >= past and not run:
@@ -116,11 +118,11 @@ def _find_runs(  # noqa: PLR0917 -- one caller, beside it
             if value is not None and (worst is None or (value > worst) is threshold.above):
                 worst = value
     if run and len(times) == past:  # else it lasts, and its alert is told as every other
-        _tell_run(turn, rule, threshold, key, run, worst, end=None)
+        _tell_run(ctx, rule, threshold, key, run, worst, end=None)
 
 
 def _tell_run(  # noqa: PLR0917 -- one caller, beside it
-    turn: Turn,
+    ctx: StepContext,
     rule: Rule,
     threshold: Threshold,
     key: str,
@@ -129,41 +131,41 @@ def _tell_run(  # noqa: PLR0917 -- one caller, beside it
     *,
     end: datetime | None,
 ) -> None:
-    verdict = conditions.narrowed(turn, rule, key, conditions.Verdict(truth=True, value=worst))
+    verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth=True, value=worst))
     if run[-1] - run[0] < rule.hold or verdict.truth is False:
         return
     limit = "at or above" if threshold.above else "at or below"
     text = f"{threshold.metric} was {limit} {messages.value(threshold.limit)}, up to "
     text += messages.value(worst)
     fact = late_facts.Fact(rule=rule, subject=key, start=run[0], last=run[-1], end=end, text=text)
-    late_facts.tell(turn, fact)
+    late_facts.tell(ctx, fact)
 
 
-def evaluate_no_data(turn: Turn, key: str, *, only: str = "") -> None:
+def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
     """Judge the rules about silence on a subject, or one of them."""
-    for rule, condition in turn.state.plans[key.partition("/")[0]].no_datas:
+    for rule, condition in ctx.state.plans[key.partition("/")[0]].no_datas:
         if not only or rule.name == only:
-            _evaluate_no_data(turn, rule, condition, key)
+            _evaluate_no_data(ctx, rule, condition, key)
 
 
-def _evaluate_no_data(turn: Turn, rule: Rule, condition: NoData, key: str) -> None:
-    heard = _heard(turn, key)
+def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str) -> None:
+    heard = _heard(ctx, key)
     if heard is None:
         return
     due = heard + condition.after
-    known = turn.state.alerts.get(key, {}).get(rule.name)
-    if due > turn.now:
-        turn.state.timers.arm(Timer(Purpose.NO_DATA, key, rule.name), due)
+    known = ctx.state.alerts.get(key, {}).get(rule.name)
+    if due > ctx.now:
+        ctx.state.timers.arm(Timer(TimerKind.NO_DATA, key, rule.name), due)
         if known is None:
             return
-    verdict = conditions.Verdict(due <= turn.now)
-    alerts.apply(turn, rule, key, conditions.narrowed(turn, rule, key, verdict), at=turn.now)
+    verdict = conditions.Truth(due <= ctx.now)
+    alerts.apply(ctx, rule, key, conditions.narrowed(ctx, rule, key, verdict), at=ctx.now)
 
 
-def _heard(turn: Turn, key: str) -> datetime | None:
+def _heard(ctx: StepContext, key: str) -> datetime | None:
     """Tell since when a subject is silent; None for one that was never measured."""
-    measured = turn.state.samples.last_of(key)
-    seen = turn.state.health[key.partition("/")[0]].seen_since
+    measured = ctx.state.samples.last_of(key)
+    seen = ctx.state.health[key.partition("/")[0]].seen_since
     if measured is None or seen is None:
         return measured
     return max(measured, seen)

@@ -25,7 +25,7 @@ RECORDED = "state"  # the field that a vendor's alarm record tells of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RuleIndex:
     """The rules of one source, by kind of condition, each in the order of the files."""
 
     transitions: tuple[tuple[Rule, Transition], ...] = ()
@@ -40,7 +40,7 @@ class Plan:
     keep: timedelta  # how long samples are needed
 
 
-def plan(ruleset: Ruleset) -> dict[str, Plan]:
+def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
     """Sort the rules by source and by kind of condition."""
     plans = {}
     for name, traits in ruleset.sources.items():
@@ -60,7 +60,7 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
             for rule, condition in transitions
             if traits.history and condition.field == RECORDED
         )
-        plans[name] = Plan(
+        plans[name] = RuleIndex(
             transitions=transitions,
             recorded=recorded,
             paging=frozenset(phase for rule, _ in recorded for phase in rule.during),
@@ -86,7 +86,7 @@ def plan(ruleset: Ruleset) -> dict[str, Plan]:
 
 def keep_samples(ruleset: Ruleset) -> timedelta:
     """How old samples may be that a restart has to load."""
-    return max((each.keep for each in plan(ruleset).values()), default=timedelta(0))
+    return max((each.keep for each in index_rules(ruleset).values()), default=timedelta(0))
 
 
 def _by_value(

@@ -19,7 +19,7 @@ ONLINE = "online"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class StateInterval:
     """One state from `start` to `end`, each None where the record does not say.
 
     `was` is the last known state before it; None where the record does not reach.
@@ -33,18 +33,18 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Outage:
     """A run, or a part of one, with both its ends; `lasts`: its end is not on record."""
 
     start: datetime
     end: datetime
     lasts: bool
-    run: Stretch
+    run: StateInterval
 
 
-def piece(run: Stretch, event: model.HistoryRead) -> Piece:
+def piece(run: StateInterval, event: model.HistoryRead) -> Outage:
     """Give a run both its ends, as far as one reading of the record tells them."""
-    return Piece(
+    return Outage(
         start=run.start or event.start,
         end=run.end or event.end,
         lasts=run.end is None or run.end >= event.end,
@@ -52,7 +52,7 @@ def piece(run: Stretch, event: model.HistoryRead) -> Piece:
     )
 
 
-def in_order(alarms: Iterable[model.Alarm]) -> list[Stretch]:
+def in_order(alarms: Iterable[model.AlarmRecord]) -> list[StateInterval]:
     """Put alarms in order, one state at a time."""
     known = [each for each in alarms if not each.start or not each.end or each.start < each.end]
     if not known:
@@ -63,24 +63,26 @@ def in_order(alarms: Iterable[model.Alarm]) -> list[Stretch]:
         bounds.insert(0, None)
     if any(alarm.end is None for alarm in known):
         bounds.append(None)
-    found: list[Stretch] = []
+    found: list[StateInterval] = []
     for start, end in pairwise(bounds):
         there = [alarm for alarm in known if _covers(alarm, start, end)]
         if there:
             worst = max(there, key=lambda alarm: fault_domain.badness(alarm.state))
-            found.append(Stretch(state=worst.state, message=worst.message, start=start, end=end))
+            found.append(
+                StateInterval(state=worst.state, message=worst.message, start=start, end=end)
+            )
     return found
 
 
-def runs(found: Sequence[Stretch], condition: Transition) -> Iterator[Stretch]:
+def runs(found: Sequence[StateInterval], condition: Transition) -> Iterator[StateInterval]:
     """Give the longest stretches inside `to` that came from `from_`, each with its worst state.
 
     An unknown state ends a run, and is skipped when looking back.
     """
-    run: list[Stretch] = []
+    run: list[StateInterval] = []
     was: str | None = None  # the last known state before the run
     known: str | None = None
-    last: Stretch | None = None
+    last: StateInterval | None = None
     for each in found:
         apart = last is None or last.end != each.start
         if apart:
@@ -97,13 +99,15 @@ def runs(found: Sequence[Stretch], condition: Transition) -> Iterator[Stretch]:
     yield from _ended(run, was, condition)
 
 
-def _ended(run: list[Stretch], was: str | None, condition: Transition) -> Iterator[Stretch]:
+def _ended(
+    run: list[StateInterval], was: str | None, condition: Transition
+) -> Iterator[StateInterval]:
     if run and (condition.from_ is None or was is None or was in condition.from_):
         worst = max(run, key=lambda each: fault_domain.badness(each.state))
         yield replace(worst, start=run[0].start, end=run[-1].end, was=was)
 
 
-def _covers(alarm: model.Alarm, start: datetime | None, end: datetime | None) -> bool:
+def _covers(alarm: model.AlarmRecord, start: datetime | None, end: datetime | None) -> bool:
     begins = alarm.start is None or (start is not None and alarm.start <= start)
     ends = alarm.end is None or (end is not None and alarm.end >= end)
     return begins and ends

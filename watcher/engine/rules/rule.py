@@ -160,7 +160,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extra:
+class InventoryEntry:
     """What the inventory adds to a subject."""
 
     service_ids: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class Extra:
 class Inventory(Protocol):
     """Who a subject is to this team."""
 
-    def extra(self, key: str, labels: Mapping[str, str]) -> Extra:
+    def extra(self, key: str, labels: Mapping[str, str]) -> InventoryEntry:
         """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
 
     def knows(self, key: str) -> bool:

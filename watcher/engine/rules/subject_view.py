@@ -12,7 +12,7 @@ from functools import cached_property
 from watcher import model
 from watcher.engine.rules import fault_domain as faults
 from watcher.engine.rules import reservation
-from watcher.engine.rules.rule import Context, Extra, Rule, Ruleset
+from watcher.engine.rules.rule import Context, InventoryEntry, Rule, Ruleset
 
 
 def stamp(at: datetime, now: datetime | None = None) -> str:
@@ -22,7 +22,7 @@ def stamp(at: datetime, now: datetime | None = None) -> str:
     return at.strftime("%H:%M:%S UTC" if same_day or now is None else "%Y-%m-%d %H:%M:%S UTC")
 
 
-class Scene:
+class SubjectView:
     """One subject (or, for blindness, one source) as rules and titles see it."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Scene:
         previous: Mapping[str, model.Scalar],
         labels: Mapping[str, str],
         metrics: Mapping[str, float],
-        extras: dict[str, Extra],
+        extras: dict[str, InventoryEntry],
         bookings: tuple[model.Booking, ...] = (),
         now: datetime | None = None,
         vanished: bool = False,
@@ -55,8 +55,8 @@ class Scene:
 
     @classmethod
     def of_source(
-        cls, ruleset: Ruleset, health: model.SourceHealth, extras: dict[str, Extra]
-    ) -> Scene:
+        cls, ruleset: Ruleset, health: model.SourceHealth, extras: dict[str, InventoryEntry]
+    ) -> SubjectView:
         """See a source itself, for the rules about blindness."""
         return cls(
             ruleset,
@@ -73,7 +73,7 @@ class Scene:
         )
 
     @cached_property
-    def extra(self) -> Extra:
+    def extra(self) -> InventoryEntry:
         """What the inventory adds."""
         known = self._extras.get(self.key)
         if known is None:

@@ -22,7 +22,7 @@ from watcher.operations import documents
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers.mqtt import connection
 from watcher.receivers.mqtt.client import Message
-from watcher.receivers.mqtt.connection import Broker
+from watcher.receivers.mqtt.connection import MqttConnection
 
 log = structlog.get_logger()
 
@@ -36,11 +36,11 @@ _DONE = {
 }
 
 
-class Commands:
+class CommandListener:
     """Takes in what the broker brings; `run` obeys it."""
 
     def __init__(
-        self, *, broker: Broker, wishes: CommandService, per_minute: int = PER_MINUTE
+        self, *, broker: MqttConnection, wishes: CommandService, per_minute: int = PER_MINUTE
     ) -> None:
         self._broker = broker
         self._desk = wishes

@@ -42,7 +42,7 @@ Taker = Callable[[mqtt_client.Message], None]
 Fault = model.TemporaryError | model.PermanentError
 
 
-class Broker:
+class MqttConnection:
     """The broker of [mqtt], as everybody here publishes to it."""
 
     def __init__(

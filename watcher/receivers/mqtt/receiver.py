@@ -15,7 +15,7 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
 from watcher.receivers.mqtt import connection
-from watcher.receivers.mqtt.connection import Broker
+from watcher.receivers.mqtt.connection import MqttConnection
 
 KEPT = timedelta(hours=24)  # how long a resolved incident's document and PDFs stay retained
 EVENT_SECONDS = 3_600  # an event that nobody fetched is of no use later
@@ -32,24 +32,24 @@ class Shelf(Protocol):
     ) -> list[model.Incident]:
         """Read incidents, newest first."""
 
-    async def dossier(self, incident: str) -> model.Dossier | None:
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Read one with everything that may be told of it."""
 
-    async def paper(self, run: str) -> ports.Paper | None:
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Read what one diagnostics run brought."""
 
 
 class Papers(Protocol):
     """Where the bytes of a report are read."""
 
-    async def paper(self, run: str) -> ports.Paper | None:
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Read what one diagnostics run brought."""
 
 
 class MqttReceiver:
     """The broker's subscribers, told as `name`."""
 
-    def __init__(self, *, name: str, broker: Broker, shelf: Shelf, clock: Clock) -> None:
+    def __init__(self, *, name: str, broker: MqttConnection, shelf: Shelf, clock: Clock) -> None:
         self.name = name
         self._broker = broker
         self._shelf = shelf
@@ -58,44 +58,48 @@ class MqttReceiver:
         self._tries: dict[str, int] = {}
         broker.on_connect(self._publish_again)
 
-    async def tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
         """PDFs, events, document. Asks with `due` to be called when the document must go.
 
         Raises TemporaryError while there is no connection, PermanentError when it is refused.
         """
-        told = dossier.incident
+        told = view.incident
         gone_at = _gone_at(told)
         if gone_at is None or self._clock.now() < gone_at:
             for report in _reports(told):
                 if report.run not in receipt.files:
-                    state = await self._publish_report(told, report, telling)
+                    state = await self._publish_report(told, report, delivery)
                     receipt = replace(receipt, files={**receipt.files, report.run: state})
-                    await telling.save(receipt)
-        for entry in dossier.timeline:
+                    await delivery.save(receipt)
+        for entry in view.timeline:
             if entry.number > receipt.told_through:
                 await self._publish_event(told, entry)
                 receipt = replace(receipt, told_through=entry.number)
-                await telling.save(receipt)
+                await delivery.save(receipt)
         if gone_at is not None and self._clock.now() >= gone_at:
             await self._clear(told)
             gone_at = None
         elif receipt.parent_version != told.version:
-            await self._publish_document(dossier, receipt.files)
+            await self._publish_document(view, receipt.files)
         return replace(receipt, parent_version=told.version, due=gone_at)
 
     async def _publish_report(
         self, told: model.Incident, report: model.Report, papers: Papers
     ) -> str:
         """Publish a PDF unless it is lost or too large for the broker; the document says which."""
-        paper = await papers.paper(report.run)
+        report_files = await papers.report_files(report.run)
         topic = connection.report_topic(self._broker.prefix, told.id, report.run)
         tries = self._tries.get(report.run, 0)
-        if paper is None or tries >= MOST_TRIES or not await self._broker.takes(topic, paper.pdf):
+        if (
+            report_files is None
+            or tries >= MOST_TRIES
+            or not await self._broker.takes(topic, report_files.pdf)
+        ):
             return _WITHHELD
         try:
-            await self._publish(topic, paper.pdf, _PDF, until=_gone_at(told))
+            await self._publish(topic, report_files.pdf, _PDF, until=_gone_at(told))
         except model.AmbiguousError:
             self._tries[report.run] = tries + 1
             raise
@@ -111,8 +115,8 @@ class MqttReceiver:
             content_type=_JSON,
         )
 
-    async def _publish_document(self, dossier: model.Dossier, files: Mapping[str, str]) -> None:
-        told = dossier.incident
+    async def _publish_document(self, view: model.IncidentView, files: Mapping[str, str]) -> None:
+        told = view.incident
         if told.version < self._versions.get(told.id, 0):
             return  # the broker holds a newer one, published after a connect
 
@@ -124,7 +128,7 @@ class MqttReceiver:
         self._versions[told.id] = told.version
         await self._publish(
             connection.incident_topic(self._broker.prefix, told.id),
-            documents.incident(dossier, topic=topic).encode(),
+            documents.incident(view, topic=topic).encode(),
             _JSON,
             until=_gone_at(told),
         )
@@ -153,18 +157,18 @@ class MqttReceiver:
         It is read again after its PDFs, which may take long, and after itself.
         """
         published = 0
-        dossier = await self._shelf.dossier(incident)
-        while dossier is not None and dossier.incident.version != published:
+        view = await self._shelf.incident_view(incident)
+        while view is not None and view.incident.version != published:
             files = {
-                report.run: await self._publish_report(dossier.incident, report, self._shelf)
-                for report in _reports(dossier.incident)
+                report.run: await self._publish_report(view.incident, report, self._shelf)
+                for report in _reports(view.incident)
             }
-            before = dossier.incident.version
-            dossier = await self._shelf.dossier(incident)
-            if dossier is not None and dossier.incident.version == before:
-                await self._publish_document(dossier, files)
+            before = view.incident.version
+            view = await self._shelf.incident_view(incident)
+            if view is not None and view.incident.version == before:
+                await self._publish_document(view, files)
                 published = before
-                dossier = await self._shelf.dossier(incident)
+                view = await self._shelf.incident_view(incident)
 
     async def _publish(
         self, topic: str, payload: bytes, content_type: str, *, until: datetime | None

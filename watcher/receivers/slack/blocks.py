@@ -136,14 +136,14 @@ ACKNOWLEDGE, SILENCE, DIAGNOSE, PACKET = "acknowledge", "silence", "diagnose", "
 APPROVE, REFUSE = "approve", "refuse"
 
 
-def offer(dossier: model.Dossier) -> Iterator[Block]:
+def offer(view: model.IncidentView) -> Iterator[Block]:
     """Offer what can be done; an incident about no subject can only be taken."""
-    told = dossier.incident
+    told = view.incident
     if told.status is model.IncidentStatus.OPEN:
         yield button("Acknowledge", ACKNOWLEDGE, told.id, style="primary")
     else:
         yield button("Take over", ACKNOWLEDGE, told.id)
-    if dossier.alerts:
+    if view.alerts:
         again = " again" if told.diagnostics else ""
         yield button("Silence 1 h", SILENCE, told.id)
         yield button(f"Run diagnostics{again}", DIAGNOSE, told.id)

@@ -17,7 +17,7 @@ from watcher.operations import documents
 from watcher.receivers import chart
 from watcher.receivers.slack import blocks
 from watcher.receivers.slack.message import triage_title
-from watcher.receivers.slack.session import FILE, Visit
+from watcher.receivers.slack.session import FILE, SlackSession
 
 # How far a file is, with its id: "asked ID LENGTH URL", "sent ID", "done ID"; or "missing".
 _ASKED, _SENT, _DONE, _MISSING = "asked", "sent", "done", "missing"
@@ -35,24 +35,24 @@ class _File:
     content: Callable[[], Awaitable[bytes]]
 
 
-async def share(visit: Visit) -> None:
+async def share(visit: SlackSession) -> None:
     """Bring what is not there yet. Raises TemporaryError, PermanentError or GoneError."""
     for file in _files(visit):
         if _step(visit, file.key) not in {_DONE, _MISSING}:
             await _bring(visit, file)
 
 
-def _files(visit: Visit) -> Iterator[_File]:
-    told = visit.dossier.incident
+def _files(visit: SlackSession) -> Iterator[_File]:
+    told = visit.view.incident
     if told.accepts_until is not None:
 
         async def list_all() -> bytes:
-            return csv_of(await visit.telling.roster(told.id))
+            return csv_of(await visit.delivery.all_alerts(told.id))
 
         comment = "Everything in this storm, as it was told"
         yield _File(key="alerts/csv", name=f"{told.id}.csv", comment=comment, content=list_all)
     else:
-        for alert in visit.dossier.alerts[:MOST_CHARTS]:
+        for alert in visit.view.alerts[:MOST_CHARTS]:
             breach = chart.of(alert, told)
             if breach is not None:
                 yield _chart(visit, alert, breach)
@@ -63,12 +63,12 @@ def _files(visit: Visit) -> Iterator[_File]:
                 yield _paper(visit, run, run.report, _PREVIEW)
 
 
-def _chart(visit: Visit, alert: model.IncidentAlert, breach: chart.Breach) -> _File:
+def _chart(visit: SlackSession, alert: model.IncidentAlert, breach: chart.Breach) -> _File:
     async def draw() -> bytes:
-        samples = await visit.telling.series(alert.subject, alert.metric, breach.start, breach.end)
+        samples = await visit.delivery.series(alert.subject, alert.metric, breach.start, breach.end)
         return await asyncio.to_thread(chart.draw, breach, samples)
 
-    when = "until it was over" if visit.dossier.incident.resolved_at else "before it was told"
+    when = "until it was over" if visit.view.incident.resolved_at else "before it was told"
     return _File(
         key=f"chart/{alert.rule}/{alert.subject}/{documents.stamp(breach.end)}",
         name=f"{blocks.plain(alert.name, 80)}-{alert.metric}.png",
@@ -77,9 +77,9 @@ def _chart(visit: Visit, alert: model.IncidentAlert, breach: chart.Breach) -> _F
     )
 
 
-def _paper(visit: Visit, run: model.Diagnosis, report: model.Report, part: str) -> _File:
+def _paper(visit: SlackSession, run: model.Diagnosis, report: model.Report, part: str) -> _File:
     async def read() -> bytes:
-        return _content(await visit.telling.paper(report.run), part)
+        return _content(await visit.delivery.report_files(report.run), part)
 
     name, comment = blocks.plain(report.filename, 100), triage_title(run, report)
     if part == _PREVIEW:
@@ -87,14 +87,14 @@ def _paper(visit: Visit, run: model.Diagnosis, report: model.Report, part: str) 
     return _File(key=f"{report.run}/{part}", name=name, comment=comment, content=read)
 
 
-async def _bring(visit: Visit, file: _File) -> None:
+async def _bring(visit: SlackSession, file: _File) -> None:
     if _step(visit, file.key) != _SENT:
         await _send(visit, file)
     if _step(visit, file.key) == _SENT:
         await _show(visit, file.key, file.name, file.comment)
 
 
-async def _send(visit: Visit, file: _File) -> None:
+async def _send(visit: SlackSession, file: _File) -> None:
     """Announce the file and send its bytes; nobody sees it yet."""
     content = await file.content()
     if not content:
@@ -114,7 +114,7 @@ async def _send(visit: Visit, file: _File) -> None:
     await visit.keep_file(file.key, f"{_SENT} {identity}")
 
 
-async def _show(visit: Visit, key: str, filename: str, comment: str) -> None:
+async def _show(visit: SlackSession, key: str, filename: str, comment: str) -> None:
     """Put the file into the thread."""
     _, file = visit.receipt.files[key].split(" ", 1)
     channel, ts = visit.thread
@@ -134,14 +134,14 @@ async def _show(visit: Visit, key: str, filename: str, comment: str) -> None:
     await visit.keep_file(key, f"{_DONE} {file}")
 
 
-def _step(visit: Visit, key: str) -> str:
+def _step(visit: SlackSession, key: str) -> str:
     return visit.receipt.files.get(key, "").partition(" ")[0]
 
 
-def _content(paper: ports.Paper | None, part: str) -> bytes:
-    if paper is None:
+def _content(report_files: ports.ReportFiles | None, part: str) -> bytes:
+    if report_files is None:
         return b""
-    return paper.pdf if part == _PDF else paper.preview
+    return report_files.pdf if part == _PDF else report_files.preview
 
 
 HEAD = ("subject", "name", "rule", "state", "from", "to", "value", "since")

@@ -64,7 +64,7 @@ class SlackActions:
         channels: Collection[str],
         session: aiohttp.ClientSession,
         desk: CommandService,
-        library: ports.Library,
+        library: ports.IncidentReader,
         clock: Clock,
     ) -> None:
         self._allowed = frozenset(keys.allowed_users)
@@ -185,18 +185,18 @@ class SlackActions:
 
     async def _silence(self, wish: _Wish) -> _Answer:
         """Silence every alert of the incident that fires, each by its rule and subject."""
-        dossier = await self._desk.open_dossier(wish.incident)
-        firing = [one for one in dossier.alerts if one.state is model.AlertState.FIRING]
-        total = max(len(firing), dossier.alert_counts.get(model.AlertState.FIRING, 0))
+        view = await self._desk.open_dossier(wish.incident)
+        firing = [one for one in view.alerts if one.state is model.AlertState.FIRING]
+        total = max(len(firing), view.alert_counts.get(model.AlertState.FIRING, 0))
         if not 0 < total <= MOST_SILENCES:
             about = "no subject" if total == 0 else f"{total} subjects"
             sentence = (
                 f"{words.say(wish.incident)} is about {about}, so nothing is silenced."
                 " `watcher silence add` takes what you mean, as in"
-                f" `rule={words.say(dossier.incident.rule)}`."
+                f" `rule={words.say(view.incident.rule)}`."
             )
             return _Answer([sentence])
-        if dossier.incident.suppressed_by:  # else the silence writes itself onto the timeline
+        if view.incident.suppressed_by:  # else the silence writes itself onto the timeline
             text = "silenced for 1 h more"
             await self._desk.note(wish.incident, text, wish.by, ticket=wish.ticket)
         lines: list[str] = []
@@ -221,10 +221,10 @@ class SlackActions:
 
     async def _packet(self, wish: _Wish) -> _Answer:
         """Write the packet for this person, and onto the timeline who has it."""
-        dossier = await self._desk.dossier(wish.incident)
+        view = await self._desk.incident_view(wish.incident)
         text = "took the carrier packet"
         await self._desk.note(wish.incident, text, wish.by, ticket=wish.ticket)
-        lines = explain.write(dossier, self._clock.now())
+        lines = explain.write(view, self._clock.now())
         return _Answer(["*Carrier packet*, to paste into the ticket:", *words.fenced(lines)])
 
 
@@ -284,7 +284,7 @@ def write(
     if len(incidents) > MOST:
         lines.append(f"and {len(incidents) - MOST} more")
     for source in health:
-        if source.sight is model.Sight.BLIND:
+        if source.sight is model.Visibility.BLIND:
             begun = source.failing_since
             since = f" since {blocks.clock(begun, now)}" if begun else ""
             unseen = f"*{blocks.say(source.source, 60)}* cannot be seen{since}"

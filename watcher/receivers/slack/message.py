@@ -47,7 +47,7 @@ class SlackMessage:
 
 
 def render_parent(
-    dossier: model.Dossier,
+    view: model.IncidentView,
     *,
     now: datetime,
     mention: str = "",
@@ -61,24 +61,24 @@ def render_parent(
     message may have been posted before, `late` when and why it came late. `buttons` are there
     until it is over.
     """
-    told = dossier.incident
+    told = view.incident
     call = mention if is_urgent(told) else ""
     title = headline(told, duplicate=duplicate)
-    facts = list(_facts(dossier, now))
+    facts = list(_facts(view, now))
     facts[0] = f"{call} {facts[0]}".lstrip()
     blocks = [words.header(title), words.section(words.fit(facts))]
-    if len(dossier.alerts) > 1:
-        blocks.append(words.section(words.fit(list(_subjects(dossier, now)))))
+    if len(view.alerts) > 1:
+        blocks.append(words.section(words.fit(list(_subjects(view, now)))))
     verdict = triage_brief(told.diagnostics)
     if verdict:
         blocks.append(words.section(words.fit(verdict)))
     if told.remedy:
         blocks.append(words.section(_remedy(told.id, told.remedy)))
-    small = [_small_print(dossier, now), *([late] if late else [])]
+    small = [_small_print(view, now), *([late] if late else [])]
     blocks.append(words.context(" · ".join(small)))
     if buttons and told.status is not model.IncidentStatus.RESOLVED:
-        blocks.append({"type": "actions", "elements": list(slack_buttons.offer(dossier))})
-    text = " · ".join([words.say(title, 600), *_notification(dossier, now)])
+        blocks.append({"type": "actions", "elements": list(slack_buttons.offer(view))})
+    text = " · ".join([words.say(title, 600), *_notification(view, now)])
     return SlackMessage(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
 
 
@@ -98,36 +98,36 @@ def headline(told: model.Incident, *, duplicate: bool = False) -> str:
     return prefix + words.plain(told.title, words.HEADER - len(prefix) - len(suffix)) + suffix
 
 
-def _notification(dossier: model.Dossier, now: datetime) -> Iterator[str]:
+def _notification(view: model.IncidentView, now: datetime) -> Iterator[str]:
     """Say what a locked phone shows after the title."""
-    told = dossier.incident
+    told = view.incident
     if told.resolved_at is not None:
         lasted = model.format_duration(told.resolved_at - told.opened_at)
         yield f"{_ending(told)} after {lasted}"
         return
-    yield f"since {words.clock(_since(dossier), now, seconds=False)}"
-    side, call = _side(dossier), _call(told)
+    yield f"since {words.clock(_since(view), now, seconds=False)}"
+    side, call = _side(view), _call(told)
     if side and "likely" not in told.title.casefold():
         yield side
     if call:
         yield call
 
 
-def _facts(dossier: model.Dossier, now: datetime) -> Iterator[str]:
-    told = dossier.incident
-    single = dossier.alerts[0] if len(dossier.alerts) == 1 else None
-    yield _what(dossier)
-    yield _how_bad(dossier, now)
+def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
+    told = view.incident
+    single = view.alerts[0] if len(view.alerts) == 1 else None
+    yield _what(view)
+    yield _how_bad(view, now)
     if told.summary:
         yield words.say(told.summary, 500)
     over = told.status is model.IncidentStatus.RESOLVED
     if not over:
-        answer = " · ".join(part for part in (_side(dossier), _call(told)) if part)
+        answer = " · ".join(part for part in (_side(view), _call(told)) if part)
         if answer:
             yield answer[0].upper() + answer[1:]
     if single:
         yield from _where(single)
-        subject = dossier.subjects.get(single.subject)
+        subject = view.subjects.get(single.subject)
         if subject and not over:
             yield from _window(subject.bookings, now)
         if subject and subject.notes:
@@ -138,16 +138,16 @@ def _facts(dossier: model.Dossier, now: datetime) -> Iterator[str]:
         yield f"Acknowledged by *{words.say(told.acknowledged_by, 80)}*{at}"
 
 
-def _what(dossier: model.Dossier) -> str:
+def _what(view: model.IncidentView) -> str:
     """Name, id and PO number; or how many subjects there are."""
-    if not dossier.alerts:
-        return f"*{words.say(dossier.incident.group)}*"
-    if len(dossier.alerts) != 1:
-        counts = dossier.alert_counts.items()
+    if not view.alerts:
+        return f"*{words.say(view.incident.group)}*"
+    if len(view.alerts) != 1:
+        counts = view.alert_counts.items()
         states = ", ".join(f"{count} {words.say(state, 20)}" for state, count in counts if count)
-        total = sum(dossier.alert_counts.values())
-        return f"*{total} subjects* of {words.say(dossier.incident.source)}: {states or 'none'}"
-    alert = dossier.alerts[0]
+        total = sum(view.alert_counts.values())
+        return f"*{total} subjects* of {words.say(view.incident.source)}: {states or 'none'}"
+    alert = view.alerts[0]
     source, _, identity = alert.subject.partition("/")
     parts = [f"*{words.say(alert.name)}*", f"{words.say(source, 60)} {words.say(identity, 80)}"]
     if alert.name == identity or not identity:
@@ -157,34 +157,34 @@ def _what(dossier: model.Dossier) -> str:
     return " · ".join(parts)
 
 
-def _how_bad(dossier: model.Dossier, now: datetime) -> str:
-    told = dossier.incident
-    state = _state(dossier)
+def _how_bad(view: model.IncidentView, now: datetime) -> str:
+    told = view.incident
+    state = _state(view)
     if told.resolved_at is not None:
         lasted = model.format_duration(told.resolved_at - told.opened_at)
         ending = f"{_ending(told)} at {words.clock(told.resolved_at, now)} after {lasted}"
         return f"{ending}: {state}" if state else ending
     if not state:
-        return _opening(dossier) or f"Since {words.clock(_since(dossier), now)}"
-    return f"{state}, since {words.clock(_since(dossier), now)}"
+        return _opening(view) or f"Since {words.clock(_since(view), now)}"
+    return f"{state}, since {words.clock(_since(view), now)}"
 
 
-def _state(dossier: model.Dossier) -> str:
+def _state(view: model.IncidentView) -> str:
     """Say the one subject's state; empty for a figure, or for several subjects."""
-    if len(dossier.alerts) != 1 or dossier.alerts[0].to is None:
+    if len(view.alerts) != 1 or view.alerts[0].to is None:
         return ""
-    alert = dossier.alerts[0]
+    alert = view.alerts[0]
     was = f", was {words.say(alert.from_, 40)}" if alert.from_ else ""
     return f"*{words.say(alert.to or '', 40)}*{was}"
 
 
-def _opening(dossier: model.Dossier) -> str:
+def _opening(view: model.IncidentView) -> str:
     """Repeat what was found when it opened, which names metric and limit, and the value now."""
     kinds = {model.EntryKind.OPENED, model.EntryKind.REOPENED}
-    found = [entry.text for entry in dossier.timeline if entry.kind in kinds]
-    if not found or len(dossier.alerts) != 1:
+    found = [entry.text for entry in view.timeline if entry.kind in kinds]
+    if not found or len(view.alerts) != 1:
         return ""
-    text, value = words.say(found[-1], 400), dossier.alerts[0].value
+    text, value = words.say(found[-1], 400), view.alerts[0].value
     figure = "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
     return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
 
@@ -193,13 +193,13 @@ def _ending(told: model.Incident) -> str:
     return explain.ENDINGS[told.resolution] if told.resolution else "Resolved"
 
 
-def _since(dossier: model.Dossier) -> datetime:
-    return min((alert.since for alert in dossier.alerts), default=dossier.incident.opened_at)
+def _since(view: model.IncidentView) -> datetime:
+    return min((alert.since for alert in view.alerts), default=view.incident.opened_at)
 
 
-def _side(dossier: model.Dossier) -> str:
-    side = _SIDES.get(dossier.incident.fault_domain, "")
-    ingress = dossier.alerts[0].fields.get("ingress_state") if len(dossier.alerts) == 1 else None
+def _side(view: model.IncidentView) -> str:
+    side = _SIDES.get(view.incident.fault_domain, "")
+    ingress = view.alerts[0].fields.get("ingress_state") if len(view.alerts) == 1 else None
     return f"{side} (ingress {words.say(str(ingress), 40)})" if side and ingress else side
 
 
@@ -251,13 +251,13 @@ def _window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]
     yield f"Booked {times} ({here}), {left} at {words.clock(now, now, seconds=False)}"
 
 
-def _subjects(dossier: model.Dossier, now: datetime) -> Iterator[str]:
-    for alert in dossier.alerts[:MOST_SUBJECTS]:
+def _subjects(view: model.IncidentView, now: datetime) -> Iterator[str]:
+    for alert in view.alerts[:MOST_SUBJECTS]:
         value = alert.to if alert.value is None else f"{alert.value:g}"
         state = words.say(value or str(alert.state), 40)
         since = words.clock(alert.since, now)
         yield f"\N{BULLET} {words.say(alert.name, 120)}: *{state}* since {since}"
-    more = sum(dossier.alert_counts.values()) - MOST_SUBJECTS
+    more = sum(view.alert_counts.values()) - MOST_SUBJECTS
     if more > 0:
         yield f"and {more} more"
 
@@ -278,10 +278,10 @@ def _remedy(incident: str, remedy: model.Remedy) -> str:
     return f"Bandwidth of {what} {way}: *{status}*{why}"
 
 
-def _small_print(dossier: model.Dossier, now: datetime) -> str:
-    told = dossier.incident
+def _small_print(view: model.IncidentView, now: datetime) -> str:
+    told = view.incident
     parts = [words.say(told.id, 60), words.say(told.rule, 80), str(told.severity)]
-    heard = [subject.vendor_time for subject in dossier.subjects.values() if subject.vendor_time]
+    heard = [subject.vendor_time for subject in view.subjects.values() if subject.vendor_time]
     if heard:
         parts.append(f"vendor's data of {words.clock(max(heard), now)}")
     if told.runbook:

@@ -18,7 +18,7 @@ from watcher.receivers import settings
 from watcher.receivers.slack import blocks, files, thread
 from watcher.receivers.slack.api import GoneError, SlackApi
 from watcher.receivers.slack.message import SlackMessage, render_parent
-from watcher.receivers.slack.session import PARENT, REPLY, Visit
+from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
 
 MOST_REPLIES = 10  # more owed entries than this become one digest
 DIGEST_AFTER = timedelta(minutes=5)  # and so do several, when one of them is older than this
@@ -46,14 +46,14 @@ class SlackReceiver:
         self._pace = AsyncLimiter(_BURST, _BURST)
         self._trouble = thread.Trouble()
 
-    async def tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
         """Bring the channel up to the dossier. Raises TemporaryError or PermanentError."""
         if receipt.error:  # a daemon before us had it
             self._trouble = thread.Trouble(error=receipt.error)
         try:
-            told = await self._tell(dossier, receipt, telling)
+            told = await self._tell(view, receipt, delivery)
         except (model.TemporaryError, model.PermanentError) as error:
             self._trouble = thread.Trouble(error=str(error))
             raise
@@ -62,13 +62,13 @@ class SlackReceiver:
         return told
 
     async def _tell(
-        self, dossier: model.Dossier, receipt: model.Receipt, telling: ports.Telling
+        self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
-        visit = Visit(
+        visit = SlackSession(
             name=self.name,
-            dossier=dossier,
+            view=view,
             receipt=receipt,
-            telling=telling,
+            delivery=delivery,
             api=self._api,
             pace=self._pace,
             clock=self._clock,
@@ -96,29 +96,29 @@ class SlackReceiver:
         message = SlackMessage(text=called, blocks=[blocks.section(f":rotating_light: {called}")])
         await self._api.post(message, payload={"receiver": self.name})
 
-    async def _bring_up(self, visit: Visit) -> None:
+    async def _bring_up(self, visit: SlackSession) -> None:
         """Parent, entries, files: what people need first comes first."""
         await visit.settle_intent()
         fresh = "ts" not in visit.receipt.handle
         if fresh:
             await self._post_parent(visit)
-        elif visit.receipt.parent_version != visit.dossier.incident.version:
+        elif visit.receipt.parent_version != visit.view.incident.version:
             await self._edit_parent(visit)
         await self._post_entries(visit, calling=not fresh)  # else the parent has just called
         await files.share(visit)
 
-    async def _post_parent(self, visit: Visit) -> None:
+    async def _post_parent(self, visit: SlackSession) -> None:
         duplicate = visit.unsure == PARENT
-        late = thread.late_parent(visit.dossier.incident, visit.now, self._trouble)
+        late = thread.late_parent(visit.view.incident, visit.now, self._trouble)
         message = render_parent(
-            visit.dossier,
+            visit.view,
             now=visit.now,
             mention=self._mention,
             duplicate=duplicate,
             late=late,
             buttons=self._buttons,
         )
-        version = visit.dossier.incident.version
+        version = visit.view.incident.version
         channel, ts = await visit.act(
             PARENT, lambda: self._api.post(message, payload=visit.payload(version=version))
         )
@@ -128,9 +128,9 @@ class SlackReceiver:
         handle |= {_LATE: late} if late else {}
         await visit.keep(handle=handle, parent_version=version, intent="")
 
-    async def _edit_parent(self, visit: Visit) -> None:
+    async def _edit_parent(self, visit: SlackSession) -> None:
         message = render_parent(
-            visit.dossier,
+            visit.view,
             now=visit.now,
             mention=self._mention,
             duplicate=_DUPLICATE in visit.receipt.handle,
@@ -140,11 +140,11 @@ class SlackReceiver:
         channel, ts = visit.thread
         await self._api.update(message, channel=channel, ts=ts)
         # Editing twice does no harm, so this becomes durable with the next act or at the end.
-        visit.receipt = replace(visit.receipt, parent_version=visit.dossier.incident.version)
+        visit.receipt = replace(visit.receipt, parent_version=visit.view.incident.version)
 
-    async def _post_entries(self, visit: Visit, *, calling: bool) -> None:
+    async def _post_entries(self, visit: SlackSession, *, calling: bool) -> None:
         told = visit.receipt.told_through
-        owed = [entry for entry in visit.dossier.timeline if entry.number > told]
+        owed = [entry for entry in visit.view.timeline if entry.number > told]
         posts = [entry for entry in owed if thread.is_posted(entry)]
         if _is_backlog(posts, visit):
             await self._post_reply(visit, posts, calling=calling)
@@ -155,14 +155,14 @@ class SlackReceiver:
             visit.receipt = replace(visit.receipt, told_through=owed[-1].number)
 
     async def _post_reply(
-        self, visit: Visit, entries: Sequence[model.Entry], *, calling: bool
+        self, visit: SlackSession, entries: Sequence[model.Entry], *, calling: bool
     ) -> None:
         first, last = entries[0], entries[-1]
-        critical = visit.dossier.incident.severity is model.Severity.CRITICAL
+        critical = visit.view.incident.severity is model.Severity.CRITICAL
         loud = calling and critical and any(entry.notify for entry in entries)
         duplicate = visit.unsure.startswith(f"{REPLY} ")
         message = thread.reply(
-            visit.dossier,
+            visit.view,
             entries,
             now=visit.now,
             mention=self._mention if loud else "",
@@ -181,7 +181,7 @@ class SlackReceiver:
         await visit.keep(told_through=last.number, intent="")
 
 
-def _is_backlog(posts: Sequence[model.Entry], visit: Visit) -> bool:
+def _is_backlog(posts: Sequence[model.Entry], visit: SlackSession) -> bool:
     if len(posts) > MOST_REPLIES:
         return True
     return len(posts) > 1 and visit.now - posts[0].at > DIGEST_AFTER

@@ -30,13 +30,13 @@ Result = TypeVar("Result")
 
 
 @dataclass(slots=True, kw_only=True)
-class Visit:
+class SlackSession:
     """`receipt` grows with each act; `unsure` is an intent that could not be looked up."""
 
     name: str
-    dossier: model.Dossier
+    view: model.IncidentView
     receipt: model.Receipt
-    telling: ports.Telling
+    delivery: ports.DeliverySession
     api: SlackApi
     pace: AsyncLimiter
     clock: Clock
@@ -50,12 +50,12 @@ class Visit:
 
     def payload(self, **more: str | int) -> dict[str, Any]:
         """Describe a message so that it can be found again."""
-        return {"incident": self.dossier.incident.id, "receiver": self.name, **more}
+        return {"incident": self.view.incident.id, "receiver": self.name, **more}
 
     async def keep(self, **changes: Any) -> None:
         """Make a change of the receipt durable."""
         self.receipt = replace(self.receipt, **changes)
-        await self.telling.save(self.receipt)
+        await self.delivery.save(self.receipt)
 
     async def keep_file(self, key: str, state: str) -> None:
         """Make durable how far an upload is; with it the intent is over."""
@@ -105,7 +105,7 @@ class Visit:
             self.unsure = intent
 
     async def _find_parent(self) -> None:
-        since = self.dossier.incident.opened_at - _CLOCKS_DIFFER
+        since = self.view.incident.opened_at - _CLOCKS_DIFFER
         async for message in self.api.history(since=since):
             about = self._about(message)
             if about is not None and "event_id" not in about:
@@ -118,7 +118,7 @@ class Visit:
 
     async def _find_reply(self, number: int) -> None:
         channel, ts = self.thread
-        wanted = f"{self.dossier.incident.id}-{number}"
+        wanted = f"{self.view.incident.id}-{number}"
         async for message in self.api.replies(channel=channel, ts=ts):
             about = self._about(message)
             if about is not None and about.get("event_id") == wanted:
@@ -140,7 +140,7 @@ class Visit:
         about = metadata.get("event_payload") or {}
         ours = (
             metadata.get("event_type") == EVENT_TYPE
-            and about.get("incident") == self.dossier.incident.id
+            and about.get("incident") == self.view.incident.id
             and about.get("receiver") == self.name
         )
         return about if ours else None

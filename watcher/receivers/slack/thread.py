@@ -76,7 +76,7 @@ def is_posted(entry: model.Entry) -> bool:
 
 
 def reply(
-    dossier: model.Dossier,
+    view: model.IncidentView,
     entries: Sequence[model.Entry],
     *,
     now: datetime,
@@ -95,7 +95,7 @@ def reply(
     if len(entries) > 1:
         text = f"{first}: {_line(entries[-1], longest=600)}"
         return SlackMessage(text=text, blocks=_sections([first, *_digest(entries, now)]))
-    lines = [first, *_findings(dossier, entries[0])]
+    lines = [first, *_findings(view, entries[0])]
     return SlackMessage(text=first[: words.FALLBACK], blocks=_sections(lines))
 
 
@@ -107,10 +107,10 @@ def _single(entry: model.Entry, now: datetime, why: str) -> str:
     return f"{line} _(occurred {words.clock(entry.at, now)}, told {told}{why})_"
 
 
-def _findings(dossier: model.Dossier, entry: model.Entry) -> list[str]:
+def _findings(view: model.IncidentView, entry: model.Entry) -> list[str]:
     """Tell what the run found that this entry is about."""
     run = entry.data.get("run")
-    runs = [one for one in dossier.incident.diagnostics if one.run == run]
+    runs = [one for one in view.incident.diagnostics if one.run == run]
     return triage_full(runs[0])[1:] if runs else []
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from watcher.simulator import scenario_schema
-from watcher.simulator.world import Alarm, World
+from watcher.simulator.world import SimulatedAlarm, World
 
 PREFIX = "/vyvx/v1.0"
 _SKEW = timedelta(minutes=15)
@@ -153,7 +153,7 @@ def _status(service: scenario_schema.Service) -> Any:
     return {"state": service.state, "ingress_state": service.ingress_state}
 
 
-def _event(alarm: Alarm) -> dict[str, Any]:
+def _event(alarm: SimulatedAlarm) -> dict[str, Any]:
     interval = {"start": stamp(alarm.start), "end": stamp(alarm.end)}
     return {"interval": interval, "state": alarm.state, "message": alarm.message}
 

@@ -38,7 +38,7 @@ from watcher.vendors.diagnostics.report import (
     read_findings,
 )
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account, Api, CallPriority
+from watcher.vendors.http.api import CallPriority, VendorAccount, VendorApi
 
 # A PDF of 10 MB in base64 is 13.4 MB. One of twice that size is not passed on, but the findings
 # beside it are read.
@@ -56,8 +56,8 @@ class Answer:
 class DiagnosticsClient:
     """The API at `base_url`, https://api.lumen.com, with OAuth 2.0; `timeout` is for one run."""
 
-    def __init__(self, account: Account, base_url: str, *, timeout: timedelta) -> None:
-        self._api = Api(account, base_url, timeout=timeout, attempts=1, cap=REPLY_CAP)
+    def __init__(self, account: VendorAccount, base_url: str, *, timeout: timedelta) -> None:
+        self._api = VendorApi(account, base_url, timeout=timeout, attempts=1, cap=REPLY_CAP)
 
     async def detail(self, service_id: str) -> Answer:
         """`GET /ServiceAssurance/v2/Diagnostics/service/detail?serviceId=`: run the triage.
@@ -77,7 +77,7 @@ class DiagnosticsClient:
 MAX_RAW = 2 * MAX_BYTES  # bytes of a reply that are kept; a larger one is not worth its room
 
 
-class DiagnosticsRunner:
+class LumenDiagnostics:
     """The vendor's triage of one service; implements ports.Examiner."""
 
     def __init__(
@@ -87,7 +87,7 @@ class DiagnosticsRunner:
         self._timeout = keys.timeout.total_seconds()
         self._easel = easel
 
-    async def examine(self, *, run: str, service_id: str) -> ports.Examination:
+    async def examine(self, *, run: str, service_id: str) -> ports.DiagnosticsResult:
         """Run it once, without retries. Raises TemporaryError or PermanentError.
 
         While its account is held back it waits for its turn: nobody will ask again. The timeout is
@@ -103,12 +103,12 @@ class DiagnosticsRunner:
             ) from error
         found = read_findings(answer.content)
         raw = answer.raw if len(answer.raw) <= MAX_RAW else b""
-        without = ports.Examination(
+        without = ports.DiagnosticsResult(
             status=model.DiagnosisStatus.NO_REPORT,
             disposition=found.disposition,
             findings=found.findings,
             actions=found.actions,
-            paper=ports.Paper(run=run, raw=raw),
+            report_files=ports.ReportFiles(run=run, raw=raw),
         )
         try:
             content = _report(answer.content)
@@ -122,7 +122,7 @@ class DiagnosticsRunner:
             report=describe_pdf(
                 content, run=run, service_id=service_id, pages=page.pages, preview=bool(page.png)
             ),
-            paper=ports.Paper(run=run, pdf=content, preview=page.png, raw=raw),
+            report_files=ports.ReportFiles(run=run, pdf=content, preview=page.png, raw=raw),
         )
 
     async def _ask(self, service_id: str) -> Answer:

@@ -35,7 +35,7 @@ from urllib.parse import quote
 
 from watcher import model, text
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Api
+from watcher.vendors.http.api import VendorApi
 
 MOST_PAGES = 100
 # A page of 400 lines has 45 MB when a week is back-filled; give the Api this cap.
@@ -77,7 +77,7 @@ class EvplClient:
 
     def __init__(
         self,
-        api: Api,
+        api: VendorApi,
         *,
         operator_code: str,
         application_id: str,
@@ -98,8 +98,8 @@ class EvplClient:
         """
         query = [
             ("codeOpe", self._operator_code),
-            ("startTime", exchange.write(start)),
-            ("endTime", exchange.write(end)),
+            ("startTime", exchange.write_time(start)),
+            ("endTime", exchange.write_time(end)),
             ("offer_type", "EVPL"),
             ("granularity", self._granularity),
             ("ctxtid", "wses"),
@@ -191,7 +191,7 @@ def _samples(samples: object) -> list[tuple[datetime | None, float | None]]:
     if not isinstance(samples, list):
         return []
     return [
-        (exchange.read(sample.get("timeStamp")), read_value(sample.get("value")))
+        (exchange.read_time(sample.get("timeStamp")), read_value(sample.get("value")))
         for sample in samples
         if isinstance(sample, dict)
     ]

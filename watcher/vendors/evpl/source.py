@@ -82,7 +82,7 @@ class EvplSource:
 
     async def history(
         self, subject: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
+    ) -> tuple[model.AlarmRecord, ...]:
         """Refuse: its samples are all that Orange records of a line."""
         raise model.PermanentError(f"{subject} has no alarm record between {start} and {end}")
 

@@ -25,7 +25,7 @@ from yarl import URL
 
 from watcher import model
 from watcher.clock import Clock, SystemClock
-from watcher.ports import Meter
+from watcher.ports import CallCounter
 from watcher.vendors import settings
 from watcher.vendors.http import auth, errors, exchange
 from watcher.vendors.http.account import CircuitBreaker
@@ -51,7 +51,7 @@ def _is_unauthorized(reply: exchange.Reply) -> bool:
     return reply.status == 401
 
 
-class Account:
+class VendorAccount:
     """One account of one vendor: its credentials, its pace, its circuit, its monthly budget.
 
     Sources that share an account share this object, because the vendor counts their calls
@@ -64,7 +64,7 @@ class Account:
         account: settings.Account | None,
         session: aiohttp.ClientSession,
         clock: Clock,
-        meter: Meter,
+        meter: CallCounter,
     ) -> None:
         self.session = session
         self.clock = clock
@@ -119,7 +119,7 @@ class Account:
         self._quiet_until = self.clock.monotonic() + seconds
 
 
-class Api:
+class VendorApi:
     """One API of one vendor.
 
     `timeout` is for one request from end to end; `attempts` counts the first try; `cap` is the
@@ -128,7 +128,7 @@ class Api:
 
     def __init__(
         self,
-        account: Account,
+        account: VendorAccount,
         base_url: str,
         *,
         timeout: timedelta,
@@ -200,14 +200,14 @@ class Api:
             hint = self._account.auth.hint(fault)
         else:
             hint = "" if about_one else "check base_url"
-        verdict = errors.verdict(fault, hint)
+        verdict = errors.as_exception(fault, hint)
         if isinstance(verdict, errors.RateLimitedError):
             self._account.keep_quiet(verdict.delay or errors.RATE_LIMIT_PAUSE)
         return verdict
 
-    def fault(self, reply: exchange.Reply) -> errors.Fault:
+    def fault(self, reply: exchange.Reply) -> errors.ErrorReply:
         """Read an unhappy answer, whatever its envelope, without the account's secrets."""
-        return errors.read(reply, self.clock.now(), self._account.auth.conceal)
+        return errors.read_error(reply, self.clock.now(), self._account.auth.conceal)
 
     def _is_worth_another_try(self, error: Exception) -> bool:
         return _is_blip(error) and not self._account.circuit.trouble
@@ -307,7 +307,7 @@ class Uncounted:
 
 
 @asynccontextmanager
-async def open_account(keys: settings.Account) -> AsyncIterator[Account]:
+async def open_account(keys: settings.Account) -> AsyncIterator[VendorAccount]:
     """Open one account; `alone` is its name in errors."""
     async with exchange.open_session() as session:
-        yield Account("alone", keys, session, SystemClock(), Uncounted())
+        yield VendorAccount("alone", keys, session, SystemClock(), Uncounted())

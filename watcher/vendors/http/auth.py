@@ -46,7 +46,7 @@ class Auth(Protocol):
     def renew(self, used: dict[str, str]) -> bool:
         """After a 401: True when another try with new headers may help."""
 
-    def hint(self, fault: errors.Fault) -> str:
+    def hint(self, fault: errors.ErrorReply) -> str:
         """Say to a 401 or 403 what the person has to check."""
 
     def conceal(self, text: str) -> str:
@@ -64,7 +64,7 @@ class NoAuth:
         """Never: there is nothing to renew."""
         return False
 
-    def hint(self, fault: errors.Fault) -> str:  # noqa: ARG002 - the Protocol
+    def hint(self, fault: errors.ErrorReply) -> str:  # noqa: ARG002 - the Protocol
         """Name the likely mistake."""
         return "no account is configured: set `account`"
 
@@ -119,7 +119,7 @@ class Mpa:
         """Never: a second signature is no better than the first."""
         return False
 
-    def hint(self, fault: errors.Fault) -> str:
+    def hint(self, fault: errors.ErrorReply) -> str:
         """Explain a refused signature, with the clock's deviation where the reply tells it."""
         check = (
             f"check key_id and secret of [accounts.{self._name}], and that the key may read this"
@@ -177,7 +177,7 @@ class OAuth2:
             self._token = ""
         return True
 
-    def hint(self, fault: errors.Fault) -> str:
+    def hint(self, fault: errors.ErrorReply) -> str:
         """Tell a refused token from a missing entitlement."""
         if fault.http == 401:
             return (
@@ -226,7 +226,7 @@ class OAuth2:
             within=TOKEN_TIMEOUT,
             cap=_TOKEN_CAP,
         )
-        fault = errors.read(reply, self._clock.now(), self.conceal)
+        fault = errors.read_error(reply, self._clock.now(), self.conceal)
         if reply.status != 200:
             raise self._refusal(fault)
         answer = exchange.read_object(reply)
@@ -239,14 +239,14 @@ class OAuth2:
             f"{reply.place} answered 200 without an access_token for account {self._name!r}"
         )
 
-    def _refusal(self, fault: errors.Fault) -> model.TemporaryError | model.PermanentError:
+    def _refusal(self, fault: errors.ErrorReply) -> model.TemporaryError | model.PermanentError:
         place = f"[accounts.{self._name}]"
         if fault.code in _CLIENT_AT_FAULT or fault.http == 401:
             advice = f"no token: check client_id and client_secret of {place}"
             return model.PermanentError(fault.with_advice(advice))
         if fault.http == 404:
             return model.PermanentError(fault.with_advice(f"check token_url of {place}"))
-        return errors.verdict(fault, f"no token: check the application of {place}")
+        return errors.as_exception(fault, f"no token: check the application of {place}")
 
 
 def read_lifetime(value: object) -> float:

@@ -49,7 +49,7 @@ class RateLimitedError(model.TemporaryError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class ErrorReply:
     """An error answer, whatever envelope it came in. `code` and texts are empty when not given."""
 
     place: str
@@ -79,7 +79,7 @@ class Fault:
         return f"{said}; {advice}{mark}{request}" if advice else self.sentence()
 
 
-def read(reply: exchange.Reply, now: datetime, conceal: Callable[[str], str]) -> Fault:
+def read_error(reply: exchange.Reply, now: datetime, conceal: Callable[[str], str]) -> ErrorReply:
     """Read an error answer: whichever envelope, or HTML, or nothing. Raises nothing.
 
     `conceal` blots out secrets that the vendor repeats.
@@ -90,7 +90,7 @@ def read(reply: exchange.Reply, now: datetime, conceal: Callable[[str], str]) ->
     found = {name: conceal(text.written(value)) for name, value in said.items()}
     request = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
     location = headers.get("Location", "") if moved else ""
-    return Fault(
+    return ErrorReply(
         place=reply.place,
         http=reply.status,
         code=text.clean(found.get("code", ""), 60),
@@ -98,12 +98,12 @@ def read(reply: exchange.Reply, now: datetime, conceal: Callable[[str], str]) ->
         detail=text.clean(found.get("detail", "")),
         request_id=text.clean(conceal(request), 80),
         retry_after=retry_after(headers.get("Retry-After", ""), now),
-        date=exchange.read_http(headers.get("Date", "")),
+        date=exchange.read_http_time(headers.get("Date", "")),
         location=text.clean(conceal(location.partition("?")[0])),
     )
 
 
-def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.PermanentError:
+def as_exception(fault: ErrorReply, hint: str = "") -> model.TemporaryError | model.PermanentError:
     """Decide whether waiting can cure it. `hint` is what to check after a 401, 403 or 404."""
     orange = fault.code == _ORANGE_RATE_LIMIT and fault.http in {403, 429}
     if orange or fault.http == 429:
@@ -133,7 +133,7 @@ def verdict(fault: Fault, hint: str = "") -> model.TemporaryError | model.Perman
 
 def retry_after(text: str, now: datetime) -> float | None:
     """Read Retry-After in either form (RFC 9110, 10.2.3); None when there is none to read."""
-    moment = exchange.read_http(text)
+    moment = exchange.read_http_time(text)
     if moment is not None:
         seconds = (moment - now).total_seconds()
     elif re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text, re.ASCII):
@@ -148,7 +148,9 @@ def _envelope(body: bytes) -> dict[str, object]:
         data = msgspec.json.decode(body)
     except exchange.MALFORMED:
         plain = body.decode(errors="replace").strip()
-        return {"message": plain if plain and plain[0] not in "<{[" else exchange.describe(body)}
+        return {
+            "message": plain if plain and plain[0] not in "<{[" else exchange.describe_body(body)
+        }
     if isinstance(data, list) and data:
         data = data[0]
     if not isinstance(data, dict):

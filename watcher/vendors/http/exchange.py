@@ -108,14 +108,14 @@ def read_object(reply: Reply) -> dict[str, Any]:
         data = msgspec.json.decode(reply.body)
     except MALFORMED as error:
         raise model.TemporaryError(
-            f"{reply.place} answered {reply.status} with {describe(reply.body)}"
+            f"{reply.place} answered {reply.status} with {describe_body(reply.body)}"
         ) from error
     if not isinstance(data, dict):
         raise model.TemporaryError(f"{reply.place} answered {reply.status} with no JSON object")
     return data
 
 
-def describe(body: bytes) -> str:
+def describe_body(body: bytes) -> str:
     """Say what a body that is no JSON looks like."""
     start = body.lstrip()[:1]
     if not start:
@@ -136,7 +136,7 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
     return bytes(body)
 
 
-def read(*candidates: object) -> datetime | None:
+def read_time(*candidates: object) -> datetime | None:
     """Read the first ISO 8601 text that is one; empty, open or unreadable ones give None.
 
     A time without an offset is taken for UTC.
@@ -152,7 +152,7 @@ def read(*candidates: object) -> datetime | None:
     return None
 
 
-def read_http(text: str) -> datetime | None:
+def read_http_time(text: str) -> datetime | None:
     """Read an HTTP date (RFC 9110, 5.6.7); None when it is none."""
     try:
         moment = parsedate_to_datetime(text)
@@ -165,12 +165,12 @@ def read_vendor_time(root: dict[str, Any], reply: Reply) -> datetime | None:
     """Find when the vendor made this answer; its own field may stand in one of four places."""
     data = root.get("data")
     inner = data if isinstance(data, dict) else {}
-    return read(
+    return read_time(
         inner.get("time"), inner.get("timestamp"), root.get("time"), root.get("timestamp")
-    ) or read_http(reply.headers.get("Date", ""))
+    ) or read_http_time(reply.headers.get("Date", ""))
 
 
-def write(moment: datetime) -> str:
+def write_time(moment: datetime) -> str:
     """Write `2023-08-28T14:40:38.041Z`, the form that Lumen and Orange both take."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -30,7 +30,7 @@ import msgspec
 
 from watcher import model, text
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Api, CallPriority
+from watcher.vendors.http.api import CallPriority, VendorApi
 
 Unit = Literal["", "kbps", "Mbps", "Gbps"]
 
@@ -97,7 +97,7 @@ class ConnectionsClient:
     Source: the OpenAPI document "Lumen Internet On-Demand API".
     """
 
-    def __init__(self, api: Api, *, unit: Unit = "") -> None:
+    def __init__(self, api: VendorApi, *, unit: Unit = "") -> None:
         self._api = api
         self._unit = unit
 
@@ -198,7 +198,7 @@ def connection_of(
     )
 
 
-def accepted(api: Api, reply: exchange.Reply) -> dict[str, Any]:
+def accepted(api: VendorApi, reply: exchange.Reply) -> dict[str, Any]:
     """Give the body, or an empty one, of a change that the vendor took; else raise why not.
 
     A 5xx other than 503 leaves open whether the change was made: AmbiguousError.

@@ -27,7 +27,7 @@ import msgspec
 from watcher import model, text
 from watcher import text as texts
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Api, CallPriority
+from watcher.vendors.http.api import CallPriority, VendorApi
 from watcher.vendors.internet_on_demand.client import (
     Connection,
     Inventory,
@@ -50,7 +50,7 @@ class NaasClient:
 
     def __init__(
         self,
-        api: Api,
+        api: VendorApi,
         *,
         customer_number: str,
         unit: Unit = "",

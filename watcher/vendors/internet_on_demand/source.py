@@ -48,7 +48,7 @@ class InternetOnDemandSource:
 
     async def history(
         self, subject: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
+    ) -> tuple[model.AlarmRecord, ...]:
         """Refuse: nobody records what a connection was."""
         raise model.PermanentError(f"{subject} has no alarm record between {start} and {end}")
 
@@ -89,7 +89,7 @@ def _remarks(inventory: Inventory) -> tuple[str, ...]:
 _PENDING = frozenset({"change pending", "provisioning"})
 
 
-class BandwidthChanger:
+class InternetOnDemandBandwidth:
     """Orders with one source's client; `per_day` changes of a `customer` are taken."""
 
     def __init__(self, client: InternetOnDemandClient, *, customer: str, per_day: int) -> None:
@@ -105,7 +105,7 @@ class BandwidthChanger:
 
     async def order(
         self, connection: str, *, mbps: float, at_most: float, reference: str
-    ) -> ports.Ordered:
+    ) -> ports.PlacedOrder:
         """Order a bandwidth, once. Raises PermanentError above the limit, or what the client does.
 
         The vendors take whole Mbit/s.
@@ -120,4 +120,4 @@ class BandwidthChanger:
                 f"{model.format_mbps(mbps)} cannot be ordered: nothing was requested"
             )
         order = await self._client.set_bandwidth(connection, int(mbps), reference=reference)
-        return ports.Ordered(number=order.id, price=order.price)
+        return ports.PlacedOrder(number=order.id, price=order.price)

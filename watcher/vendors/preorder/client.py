@@ -39,7 +39,7 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Account, Api
+from watcher.vendors.http.api import VendorAccount, VendorApi
 from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.codes import Meaning, NearMatch, Offer
 
@@ -113,8 +113,8 @@ class _TroubleError(model.TemporaryError):
 class PreorderClient:
     """pxQualify, with OAuth 2.0. Every verb raises TemporaryError or PermanentError."""
 
-    def __init__(self, account: Account, keys: settings.Preorder) -> None:
-        self._api = Api(account, keys.address, timeout=keys.timeout)
+    def __init__(self, account: VendorAccount, keys: settings.Preorder) -> None:
+        self._api = VendorApi(account, keys.address, timeout=keys.timeout)
         self._keys = keys
 
     async def qualify(self, address: Address) -> Qualification:
@@ -289,15 +289,17 @@ REMEMBER = timedelta(days=30)
 _NEAR = 3  # near matches in a sentence
 
 
-class BackupFinder:
+class PreorderBackupFinder:
     """Asks pxQualify about an address of the inventory."""
 
-    def __init__(self, client: PreorderClient, gazetteer: ports.Gazetteer, clock: Clock) -> None:
+    def __init__(
+        self, client: PreorderClient, gazetteer: ports.UnservedAddresses, clock: Clock
+    ) -> None:
         self._client = client
         self._gazetteer = gazetteer
         self._clock = clock
 
-    async def qualify(self, address: str) -> ports.Backups:
+    async def qualify(self, address: str) -> ports.BackupOptions:
         """Ask about one address, unless Lumen has said lately that it does not serve it.
 
         Raises TemporaryError or PermanentError.
@@ -307,7 +309,7 @@ class BackupFinder:
         told_at = await self._gazetteer.unserved(asked.key, since=now - REMEMBER)
         if told_at is not None:
             span = model.format_duration(REMEMBER)
-            return ports.Backups(
+            return ports.BackupOptions(
                 why=f"the address is outside the area served, as Lumen said on"
                 f" {told_at:%Y-%m-%d}; it is asked again {span} later"
             )
@@ -317,11 +319,11 @@ class BackupFinder:
         return backups(found)
 
 
-def backups(found: Qualification) -> ports.Backups:
+def backups(found: Qualification) -> ports.BackupOptions:
     """Say what an answer means to somebody who needs a backup."""
     if found.outcome is Outcome.NEAR_MATCHES:
         near = "; ".join(each.address for each in found.near[:_NEAR])
         why = f"Lumen knows it only as something like {near}: correct address in the inventory"
-        return ports.Backups(why=why)
+        return ports.BackupOptions(why=why)
     offers = tuple(f"{each.name} {each.price}".strip() for each in found.offers)
-    return ports.Backups(offers=offers, why="" if offers else found.words)
+    return ports.BackupOptions(offers=offers, why="" if offers else found.words)

@@ -25,7 +25,7 @@ import structlog
 
 from watcher import model, text
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Api, CallPriority
+from watcher.vendors.http.api import CallPriority, VendorApi
 
 # One status of 100,000 reservations is 6 MB; give the Api this cap.
 STATUS_CAP = 50 * exchange.MEGABYTE
@@ -76,7 +76,7 @@ class VyvxClient:
     404, which is a PermanentError.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: VendorApi) -> None:
         self._api = api
 
     async def statuses(self) -> Statuses:
@@ -98,9 +98,9 @@ class VyvxClient:
 
     async def history(
         self, service: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
+    ) -> tuple[model.AlarmRecord, ...]:
         """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
-        query = [("start", exchange.write(start)), ("end", exchange.write(end))]
+        query = [("start", exchange.write_time(start)), ("end", exchange.write_time(end))]
         reply = await self._api.get(
             f"{_path(service)}/history", query=query, errand=CallPriority.SPARE
         )
@@ -121,10 +121,10 @@ def read_statuses(reply: exchange.Reply) -> Statuses:
         else:
             return Statuses(
                 services=status.data.services,
-                time=exchange.read(
+                time=exchange.read_time(
                     status.data.time, status.data.timestamp, status.time, status.timestamp
                 )
-                or exchange.read_http(reply.headers.get("Date", "")),
+                or exchange.read_http_time(reply.headers.get("Date", "")),
             )
     return _read_tolerantly(reply)
 
@@ -191,12 +191,12 @@ def read_details(reply: exchange.Reply, service: str) -> model.Details:
     )
 
 
-def read_history(reply: exchange.Reply, service: str) -> tuple[model.Alarm, ...]:
+def read_history(reply: exchange.Reply, service: str) -> tuple[model.AlarmRecord, ...]:
     """Read alarms, oldest first; an entry without a state is left out. Raises TemporaryError."""
     history = _entry(reply, service).get("history")
     events = history.get("events") if isinstance(history, dict) else None
     alarms = [
-        model.Alarm(
+        model.AlarmRecord(
             state=state.casefold(),
             message=text.clean(text.written(event.get("message"))),
             start=(window := _window(event.get("interval"))).start,
@@ -241,7 +241,7 @@ def _notes(notes: object) -> tuple[str, ...]:
     for note in _dicts(notes):
         message = text.clean(text.written(note.get("message")), 1_000)
         if message:
-            at = exchange.read(note.get("date"))
+            at = exchange.read_time(note.get("date"))
             dated.append((at or _FIRST, f"{at:%Y-%m-%d %H:%M} UTC: {message}" if at else message))
     dated.sort(key=lambda pair: pair[0], reverse=True)
     return tuple(text for _, text in dated[:MOST_NOTES])
@@ -264,7 +264,7 @@ def _window(value: object) -> model.Window:
     if not isinstance(value, dict):
         return model.Window()
     return model.Window(
-        start=exchange.read(value.get("start")), end=exchange.read(value.get("end"))
+        start=exchange.read_time(value.get("start")), end=exchange.read_time(value.get("end"))
     )
 
 

@@ -61,7 +61,7 @@ class VyvxSource:
 
     async def history(
         self, subject: str, start: datetime, end: datetime
-    ) -> tuple[model.Alarm, ...]:
+    ) -> tuple[model.AlarmRecord, ...]:
         """Ask for the alarms that Lumen recorded of one reservation."""
         return await self._client.history(subject.partition("/")[2], start, end)
 
