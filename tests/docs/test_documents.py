@@ -1,4 +1,4 @@
-"""The documents say what is there: metrics, commands, sections, links."""
+"""The documents say what is there: metrics, commands, sections."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ from watcher.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [
-    path
-    for path in sorted(ROOT.rglob("*.md"))
-    if not {".venv", ".pytest_cache", "node_modules"} & set(path.parts)
-]
 
 
 def exposed() -> set[str]:
@@ -56,12 +51,6 @@ def test_every_section_of_the_settings_is_in_the_example():
     example = (ROOT / "config.example.toml").read_text()
     for name in settings.Settings.model_fields:
         assert re.search(rf"^\[?{name}\b", example, re.MULTILINE), name
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_inside_the_repository_leads_somewhere(document):
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text()):
-        assert (document.parent / target).exists(), target
 
 
 @pytest.mark.parametrize(
