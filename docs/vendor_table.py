@@ -1,8 +1,8 @@
 """Fills the last column of the tables in reference/vendors.md with the tests that cover each row.
 
-A test says what it covers: `@pytest.mark.covers("vyvx/open-end")`, which is the first cell of a
-row. Run it with `python docs/vendor_table.py`; tests/docs/test_vendor_table.py sees to it that it
-was run, that every row has a test and that every mark has a row.
+A test says what it covers, by the first cell of a row: `@pytest.mark.covers("vyvx/open-end")`.
+Run this with `python docs/vendor_table.py`. tests/docs/test_vendor_table.py checks that it was run,
+that every row has a test and that every mark has a row.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from pathlib import Path
 
 REPO = Path(__file__).parents[1]
 PAGE = REPO / "docs" / "reference" / "vendors.md"
-ROW = re.compile(r"^\| `(?P<row>[a-z0-9]+/[a-z0-9-]+)` \| (?P<told>.*?) \|(?P<tests>[^|]*)\|$")
+ROW = re.compile(r"^\| `(?P<row>[a-z0-9]+/[a-z0-9-]+)` \| (?P<text>.*?) \|(?P<tests>[^|]*)\|$")
 
 
 def covered() -> dict[str, list[str]]:
     """Collect the tests that cover each row, as links."""
-    found: dict[str, list[str]] = defaultdict(list)
+    links: dict[str, list[str]] = defaultdict(list)
     for file in sorted((REPO / "tests").rglob("test_*.py")):
         text = file.read_text(encoding="utf-8")
         if "mark.covers" not in text:
             continue
         for test, row in _marks(ast.parse(text)):
             words = test.removeprefix("test_").replace("_", " ")
-            found[row].append(f"[{words}](../../{file.relative_to(REPO).as_posix()})")
-    return found
+            links[row].append(f"[{words}](../../{file.relative_to(REPO).as_posix()})")
+    return links
 
 
 def rows(page: str) -> list[str]:
     """Name every row of the page."""
-    return [found["row"] for line in page.splitlines() if (found := ROW.match(line))]
+    return [row["row"] for line in page.splitlines() if (row := ROW.match(line))]
 
 
 def filled(page: str) -> str:
@@ -41,11 +41,11 @@ def filled(page: str) -> str:
     tests = covered()
 
     def fill(line: str) -> str:
-        found = ROW.match(line)
-        if found is None:
+        row = ROW.match(line)
+        if row is None:
             return line
-        links = "; ".join(tests.get(found["row"], ["none yet"]))
-        return f"| `{found['row']}` | {found['told']} | {links} |"
+        links = "; ".join(tests.get(row["row"], ["none yet"]))
+        return f"| `{row['row']}` | {row['text']} | {links} |"
 
     return "\n".join(map(fill, page.splitlines())) + "\n"
 

@@ -37,8 +37,8 @@ def endpoints() -> set[str]:
 
 
 def test_every_endpoint_that_a_client_asks_has_a_row():
-    told = "\n".join(line for line in PAGE.splitlines() if vendor_table.ROW.match(line))
+    rows = "\n".join(line for line in PAGE.splitlines() if vendor_table.ROW.match(line))
     assert len(endpoints()) >= 14
     for endpoint in endpoints():
         path = r"\w+".join(re.escape(part) for part in re.split(r"\{\w+\}", endpoint))
-        assert re.search(rf"`{path}[`?]", told), endpoint
+        assert re.search(rf"`{path}[`?]", rows), endpoint
