@@ -20,9 +20,11 @@ import msgspec
 from aiohttp import test_utils
 
 from tests.golden.recorder import Recorder, Sent
-from watcher import engine, model, ports, settings, simulator
+from watcher import clock, engine, model, ports, settings, simulator
 from watcher.daemon import factories
 from watcher.delivery.worker import DeliverySession
+from watcher.metrics import Metrics
+from watcher.operations import commands, control_socket, status
 from watcher.store import codec, store
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +69,7 @@ class Stage:
     clock: PlayedClock
     session: aiohttp.ClientSession
     token: int = 0
+    runner: engine.Runner | None = None
 
 
 def records(night: str) -> Iterator[tuple[datetime, str, str]]:
@@ -89,10 +92,10 @@ def furnish(night: str, home: Path, addresses: dict[str, str]) -> Path:
 @contextlib.asynccontextmanager
 async def staged(config: Path) -> AsyncIterator[Stage]:
     """Open an installation's database, on a clock that is moved by hand."""
-    loaded, clock = settings.load(config), PlayedClock()
+    loaded, played = settings.load(config), PlayedClock()
     async with (
         aiohttp.ClientSession() as session,
-        store.open(loaded.store.url, clock=clock) as database,
+        store.open(loaded.store.url, clock=played) as database,
     ):
         token = await database.lead(loaded.instance)
         assert token is not None
@@ -101,7 +104,7 @@ async def staged(config: Path) -> AsyncIterator[Stage]:
             settings=loaded,
             rules=factories.read_rules(loaded),
             database=database,
-            clock=clock,
+            clock=played,
             session=session,
             token=token,
         )
@@ -109,28 +112,32 @@ async def staged(config: Path) -> AsyncIterator[Stage]:
 
 async def play(stage: Stage, night: str) -> AsyncIterator[engine.StepResult]:
     """Take every record in, and commit what came of it."""
-    drive: engine.Runner | None = None
     for at, kind, data in records(night):
         event = codec.decode_record(kind, data)
         if isinstance(event, ports.RulesRead):
-            if drive is None or event.started:
-                drive = engine.Runner(await _restored(stage, at), now=at)
+            if stage.runner is None or event.started:
+                stage.runner = engine.Runner(await _restored(stage, at), now=at)
             event = engine.Reloaded(ruleset=stage.rules, unwatched_since=event.last_success)
-        assert drive is not None
-        for step in drive.take(event, at):
-            stage.clock.at = step.at
-            _keep_report(stage, step)
-            await stage.database.commit(
-                stage.token,
-                ports.Commit(
-                    at=step.at,
-                    event=_recorded(step.event),
-                    effects=step.effects,
-                    note=step.refusal,
-                    weighs=step.weighs,
-                ),
-            )
+        assert stage.runner is not None
+        for step in stage.runner.take(event, at):
+            await _commit(stage, step)
             yield step
+
+
+async def _commit(stage: Stage, step: engine.StepResult, inbox: int | None = None) -> None:
+    stage.clock.at = step.at
+    _keep_report(stage, step)
+    await stage.database.commit(
+        stage.token,
+        ports.Commit(
+            at=step.at,
+            event=_recorded(step.event),
+            effects=step.effects,
+            inbox=inbox,
+            note=step.refusal,
+            weighs=step.weighs,
+        ),
+    )
 
 
 async def _restored(stage: Stage, now: datetime) -> engine.State:
@@ -155,9 +162,20 @@ def _keep_report(stage: Stage, step: engine.StepResult) -> None:
             connection.commit()
 
 
-async def transcribe(night: str, home: Path) -> Transcript:
-    """Play a whole night with Slack, a broker and a webhook listening."""
-    transcript, recorder = Transcript(), Recorder()
+@dataclass(kw_only=True)
+class Playing:
+    """A stage with its receivers, and with those who listen to them."""
+
+    stage: Stage
+    receivers: dict[str, ports.Receiver]
+    recorder: Recorder
+    client: aiomqtt.Client
+
+
+@contextlib.asynccontextmanager
+async def playing(night: str, home: Path) -> AsyncIterator[Playing]:
+    """Open an installation with Slack, a broker and a webhook listening."""
+    recorder = Recorder()
     async with (
         test_utils.TestServer(recorder.app()) as server,
         simulator.Simulator(simulator.load("quiet"), begin=False) as world,
@@ -174,18 +192,90 @@ async def transcribe(night: str, home: Path) -> Transcript:
             await client.subscribe("watcher/#", qos=1)
             await client.subscribe("fence", qos=1)
             await _connected(client)
-            async for step in play(stage, night):
-                heading = f"== {_heading(step)}"
-                transcript.effects += [heading, *_effects(step)]
-                if not any(isinstance(effect, model.Incident) for effect in step.effects):
-                    continue  # nobody would be woken
-                await _deliver(stage, receivers)
-                sent = recorder.take()
-                hooks = [one for one in sent if one.to == "hook"]
-                _tell(transcript.slack, heading, _slack(sent, recorder.url))
-                _tell(transcript.webhook, heading, [_json(one.body) for one in hooks])
-                _tell(transcript.mqtt, heading, [line async for line in _published(client)])
+            yield Playing(stage=stage, receivers=receivers, recorder=recorder, client=client)
+
+
+async def transcribe(night: str, home: Path) -> Transcript:
+    """Play a whole night, and write down what comes of it."""
+    transcript = Transcript()
+    async with playing(night, home) as played:
+        async for step in play(played.stage, night):
+            heading = f"== {_heading(step)}"
+            transcript.effects += [heading, *_effects(step)]
+            if not await _deliver(played, step):
+                continue
+            sent = played.recorder.take()
+            hooks = [one for one in sent if one.to == "hook"]
+            _add(transcript.slack, heading, _slack(sent, played.recorder.url))
+            _add(transcript.webhook, heading, [_json(one.body) for one in hooks])
+            _add(transcript.mqtt, heading, [line async for line in _published(played.client)])
     return transcript
+
+
+@contextlib.asynccontextmanager
+async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Path]:
+    """Play a night until then, and answer on the control socket as a daemon does."""
+    async with playing(night, home) as played:
+        async for step in play(played.stage, night):
+            await _deliver(played, step)
+            if step.at >= until:
+                break
+        stage = played.stage
+        wakeup = clock.Wakeup()
+        reporter = status.StatusReporter(
+            instance=stage.settings.instance,
+            version="1.2.3",
+            since=stage.clock.now() - timedelta(hours=1),
+            sources=stage.settings.sources,
+            standing=stage.database,
+            metrics=Metrics(version="1.2.3", sources=[], receivers=[]),
+            seen=lambda: None,
+            receivers=lambda: dict.fromkeys(played.receivers, status.ReceiverState()),
+            usages=lambda: _usages(stage),
+        )
+        door = control_socket.ControlSocket(
+            library=stage.database,
+            desk=commands.CommandService(
+                library=stage.database,
+                inbox=stage.database,
+                ingest=wakeup,
+                clock=stage.clock,
+                receivers=tuple(played.receivers),
+            ),
+            clock=stage.clock,
+            status=reporter.read,
+            reload=_not_reloaded,
+        )
+        async with door.serve(home / "control.sock"):
+            obeying = asyncio.create_task(_obey(played, wakeup))
+            try:
+                yield home
+            finally:
+                obeying.cancel()
+                await asyncio.gather(obeying, return_exceptions=True)
+
+
+async def _usages(stage: Stage) -> list[status.Usage]:
+    used = status.Usage(account="lumen", month="2026-11", calls=42, calls_per_month=2500)
+    trouble = "the vendor does not answer"
+    return [used, status.Usage(account="x", month="", calls=0, calls_per_month=0, trouble=trouble)]
+
+
+async def _not_reloaded() -> str:
+    raise model.FaultyConfigError(("rules.yaml:1: one fault", "rules.yaml:2: another"))
+
+
+async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:
+    """Step what people ask for, at the time that the clock stands at."""
+    stage = played.stage
+    while True:
+        await wakeup.wait(1)
+        for envelope in await stage.database.inbox():
+            assert stage.runner is not None
+            for step in stage.runner.take(envelope.command, stage.clock.now()):
+                mine = step.event is envelope.command
+                await _commit(stage, step, inbox=envelope.number if mine else None)
+                await _deliver(played, step)
 
 
 @contextlib.asynccontextmanager
@@ -207,19 +297,23 @@ async def _receivers(stage: Stage) -> AsyncIterator[dict[str, ports.Receiver]]:
         await asyncio.gather(connection, return_exceptions=True)
 
 
-async def _deliver(stage: Stage, receivers: dict[str, ports.Receiver]) -> None:
-    """Bring each receiver up to date, as the delivery loop does."""
-    for name, receiver in receivers.items():
-        while owed := await stage.database.claim(
+async def _deliver(played: Playing, step: engine.StepResult) -> bool:
+    """Bring each receiver up to date, as the delivery loop does, if it would be woken."""
+    if not any(isinstance(effect, model.Incident) for effect in step.effects):
+        return False
+    stage = played.stage
+    for name, receiver in played.receivers.items():
+        while claimed := await stage.database.claim(
             now=stage.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
         ):
-            (pending,) = owed
+            (pending,) = claimed
             view = await stage.database.incident_view(pending.receipt.incident)
             assert view is not None
             receipt = await receiver.deliver(
                 view, pending.receipt, DeliverySession(stage.database, pending)
             )
             await stage.database.settle(receipt, pending.token, again_at=receipt.due)
+    return True
 
 
 def _heading(step: engine.StepResult) -> str:
@@ -240,10 +334,10 @@ def _is_empty(value: object) -> bool:
     return value is None or value is False or value in ("", [], {})
 
 
-def _tell(lines: list[str], heading: str, said: Iterable[str]) -> None:
-    told = list(said)
-    if told:
-        lines += [heading, *told]
+def _add(lines: list[str], heading: str, said: Iterable[str]) -> None:
+    added = list(said)
+    if added:
+        lines += [heading, *added]
 
 
 def _slack(sent: Iterable[Sent], url: str) -> Iterator[str]:
