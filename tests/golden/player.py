@@ -262,7 +262,7 @@ async def _usages(stage: Stage) -> list[status.Usage]:
 
 
 async def _not_reloaded() -> str:
-    raise model.FaultyConfigError(("rules.yaml:1: one fault", "rules.yaml:2: another"))
+    raise model.InvalidConfigError(("rules.yaml:1: one fault", "rules.yaml:2: another"))
 
 
 async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:
