@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-REPO = Path(__file__).parents[2]
+REPO = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 
 
 def test_every_target_that_contributing_names_is_in_the_makefile():

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from watcher import cli, settings
 from watcher.metrics import Metrics
 
-ROOT = Path(__file__).parents[2]
+ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 README = (ROOT / "README.md").read_text()
 
 

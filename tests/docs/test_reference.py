@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from watcher import cli, settings
 
-REPO = Path(__file__).parents[2]
+REPO = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 REFERENCE = REPO / "docs" / "reference"
 CONFIGURATION = (REFERENCE / "configuration.md").read_text(encoding="utf-8")
 COMMAND_LINE = (REFERENCE / "cli.md").read_text(encoding="utf-8")

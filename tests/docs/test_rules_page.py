@@ -12,7 +12,8 @@ from watcher.rule_tests import schema as test_schema
 from watcher.ruleset import schema
 from watcher.vendors.catalog import KINDS
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
+DOCS = ROOT / "docs"
 PAGES = [
     (DOCS / page).read_text(encoding="utf-8")
     for page in ("reference/rules.md", "howto/rule-tests.md")
