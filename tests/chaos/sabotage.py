@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 
-from watcher import cli, model
+from watcher import cli
 from watcher.receivers.slack import session
 from watcher.store import leadership, outbox
 from watcher.store.dialects import postgresql
@@ -43,7 +43,7 @@ def fencing() -> None:
     async def stay(self):
         while True:
             await asyncio.sleep(leadership.BEAT_SECONDS)
-            with contextlib.suppress(model.PermanentError, model.TemporaryError):
+            with contextlib.suppressmodel.WatcherError:
                 await self.beat()
 
     async def cut_off(self, connection, session):

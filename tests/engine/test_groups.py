@@ -48,8 +48,8 @@ def test_one_that_clears_leaves_the_others():
 def test_a_group_is_frozen_at_firing():
     w = sites()
     w.poll(a="offline", b="offline")
-    w.state.ruleset.inventory.extras["vyvx/a"] = at("LON")
-    w.state.extras.clear()
+    w.state.ruleset.inventory.inventory_entries["vyvx/a"] = at("LON")
+    w.state.inventory_entries.clear()
     w.poll(minutes(1), a="degraded")
     assert w.incident.group == "vyvx{site=NYC}"
 

@@ -94,7 +94,7 @@ def test_an_outage_shorter_than_for_is_no_fact():
 
 
 @pytest.mark.covers("vyvx/history-overlaps")
-@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("ctx", [1, -1])
 def test_overlapping_unordered_and_touching_alarms_are_one_outage(ctx):
     w = watched(rule(hold=seconds(60)))
     alarms = [

@@ -114,8 +114,10 @@ def test_each_source_has_its_own():
 
 
 def test_diagnostics_of_a_storm_keep_within_their_budget():
-    extras = {f"vyvx_{name}": engine.InventoryEntry(service_ids=(name,)) for name in names(30)}
-    w = world(rule(diagnose=True), inventory=Book(**extras))
+    inventory_entries = {
+        f"vyvx_{name}": engine.InventoryEntry(service_ids=(name,)) for name in names(30)
+    }
+    w = world(rule(diagnose=True), inventory=Book(**inventory_entries))
     effects = poll(w, down=25)
     wanted = of_kind(effects, model.DiagnosisNeeded)
     assert [each.service_id for each in wanted] == names(3)

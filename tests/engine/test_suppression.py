@@ -207,10 +207,10 @@ def test_without_equal_any_alert_of_the_rule_holds_back():
 def test_a_star_is_any_text(text, pattern, fits):
     w = quiet(rule())
     w.poll(a="online")
-    scene = w.state.scene("vyvx/a", w.now)
+    view = w.state.subject_view("vyvx/a", w.now)
     named = model.Matcher(name="labels.x", value=pattern)
-    object.__setattr__(scene, "labels", {"x": text})
-    assert suppression.fit([named], rule(), scene) is fits
+    object.__setattr__(view, "labels", {"x": text})
+    assert suppression.fit([named], rule(), view) is fits
 
 
 @settings(max_examples=60, deadline=None)

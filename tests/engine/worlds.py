@@ -16,16 +16,18 @@ DOWN = engine.Transition(
 class Book:
     """An inventory of what is written into it."""
 
-    def __init__(self, **extras: engine.InventoryEntry) -> None:
-        self.extras = {key.replace("_", "/", 1): extra for key, extra in extras.items()}
+    def __init__(self, **inventory_entries: engine.InventoryEntry) -> None:
+        self.inventory_entries = {
+            key.replace("_", "/", 1): extra for key, extra in inventory_entries.items()
+        }
 
     def extra(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
         if "po_number" in labels and labels["po_number"] == "4711":
             return engine.InventoryEntry(service_ids=("SVC-PO",), labels={"customer": "acme"})
-        return self.extras.get(key, engine.InventoryEntry())
+        return self.inventory_entries.get(key, engine.InventoryEntry())
 
     def knows(self, key: str) -> bool:
-        return key in self.extras
+        return key in self.inventory_entries
 
 
 def rule(name="down", condition=DOWN, sources=("vyvx",), **keys):

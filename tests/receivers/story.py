@@ -244,7 +244,7 @@ class Drawer:
         """Tell as delivery does, and settle as it does."""
         try:
             receipt = await receiver.deliver(self.story.incident_view(), self.receipt, self)
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             self.receipt = replace(
                 self.receipt, failures=self.receipt.failures + 1, error=str(error)
             )

@@ -290,7 +290,7 @@ async def test_whatever_fails_everything_is_in_the_thread_once(
         drawer.cut_before = chance.random() < 0.5
         # Repeating unseen is for a Slack that cannot be searched for long; here it recovers.
         drawer.receipt = replace(drawer.receipt, failures=0)
-        with contextlib.suppress(model.TemporaryError, model.PermanentError, PowerCutError):
+        with contextlib.suppress(model.WatcherError, PowerCutError):
             await drawer.deliver(receiver)
     assert len(slack.parents) == 1
     assert [reply["text"].split(" ", 1)[1][:7] for reply in slack.replies] == [
@@ -317,7 +317,7 @@ async def test_whatever_fails_everything_is_in_the_thread_once(
 async def test_an_upload_goes_on_where_it_stopped(slack, receiver, story, drawer, outage):
     story.diagnose()
     slack.plan(*outage)
-    with pytest.raises((model.TemporaryError, model.PermanentError)):
+    with pytest.raises(model.WatcherError):
         await drawer.deliver(receiver)
     assert len(slack.replies) == 1  # what people must read came before the file
     await drawer.deliver(receiver)
@@ -439,7 +439,7 @@ async def test_what_is_told_late_says_when_it_happened_and_what_kept_it_back(
     await drawer.deliver(receiver)
     drawer.story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=10, notify=True)
     slack.plan("chat.postMessage", fault)
-    with pytest.raises((model.TemporaryError, model.PermanentError)):
+    with pytest.raises(model.WatcherError):
         await drawer.deliver(receiver)
     if fault == "drop":
         del slack.messages[slack.replies[0]["ts"]]  # it was never there

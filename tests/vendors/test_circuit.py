@@ -215,7 +215,7 @@ async def test_a_refusal_is_an_answer(vendor, shared, status):
     for _ in range(FAILURES):
         account.circuit.failed(DOWN)
     vendor.replies(status=status)
-    with pytest.raises((model.TemporaryError, model.PermanentError), match=f"answered {status}"):
+    with pytest.raises(model.WatcherError, match=f"answered {status}"):
         await api().get("/x")
     assert account.circuit.trouble == ""
 

@@ -41,7 +41,7 @@ def main() -> None:
     except model.InvalidConfigError as error:
         common.complain(*error.faults)
         sys.exit(2)
-    except (model.PermanentError, model.TemporaryError) as error:
+    except model.WatcherError as error:
         common.complain(str(error))
         sys.exit(1)
 

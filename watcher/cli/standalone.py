@@ -109,7 +109,7 @@ async def count_change(settings: Settings, keys: vendor_settings.InternetOnDeman
         async with store.open_to_read(settings.store.url, clock=clock) as database:
             day = clock.now().astimezone(UTC).date()
             counted = await database.spend_change(keys.customer, day, keys.changes_per_day)
-    except (model.TemporaryError, model.PermanentError) as error:
+    except model.WatcherError as error:
         return str(error)
     if not counted:
         raise model.PermanentError(
@@ -152,7 +152,7 @@ async def _poll(
 ) -> tuple[str, tuple[str, ...]]:
     try:
         snapshot = await source.poll()
-    except (model.TemporaryError, model.PermanentError) as error:
+    except model.WatcherError as error:
         other = await _other_dialect(keys, account)
         if other:
             raise model.PermanentError(f"{error}; {other}") from error
@@ -175,7 +175,7 @@ async def _other_dialect(keys: vendor_settings.Source, account: VendorAccount) -
     changed = keys.model_copy(update={"dialect": other})
     try:
         await catalog.iod_dialect(changed, account).all()
-    except (model.TemporaryError, model.PermanentError):
+    except model.WatcherError:
         return ""
     also = ", or check customer_number" if keys.dialect == "naas" else ""
     return f'the other dialect answers: set dialect = "{other}"{also}'
@@ -222,5 +222,5 @@ async def _attempt(name: str, attempt: Awaitable[tuple[str, tuple[str, ...]]]) -
             return Finding(name=name, fine=True, sentence=sentence, remarks=remarks)
     except TimeoutError:
         return Finding(name=name, fine=False, sentence=f"no answer within {TRY_SECONDS:g} s")
-    except (model.TemporaryError, model.PermanentError) as error:
+    except model.WatcherError as error:
         return Finding(name=name, fine=False, sentence=str(error))

@@ -85,7 +85,7 @@ class DatabaseAlarm:
         try:
             async with asyncio.timeout(SECONDS):
                 await channel.cry(text)
-        except (model.TemporaryError, model.PermanentError, TimeoutError) as error:
+        except (model.WatcherError, TimeoutError) as error:
             log.warning("alarm not said", receiver=channel.name, error=str(error))
             return
         try:

@@ -107,7 +107,7 @@ async def tasks() -> AsyncIterator[asyncio.TaskGroup]:
         async with asyncio.TaskGroup() as group:
             yield group
     except BaseExceptionGroup as failed:
-        expected, unexpected = failed.split((model.TemporaryError, model.PermanentError))
+        expected, unexpected = failed.split(model.WatcherError)
         if expected is None or unexpected is not None:
             raise
         raise _first(expected) from failed

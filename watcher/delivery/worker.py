@@ -146,7 +146,7 @@ class Delivery:
         except ClosingError:
             # Whatever is left is for the next start, also what no version shows: a file.
             receipt, again_at = session.receipt, self._clock.now()
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             now = self._clock.now()
             pause = self._failed(worker, pending.receipt, error)
             receipt = replace(

@@ -72,7 +72,7 @@ def apply(
         case Move.BREAK | Move.RELEASE if alert:
             if alert.state is AlertState.RESOLVED:
                 reported_outages.remember(ctx, alert, alert.since)
-            ctx.drop_alert(alert)
+            ctx.remove_alert(alert)
             _remember(ctx, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:
             _stay(ctx, rule, alert, verdict, at)
@@ -90,7 +90,7 @@ def _begin(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: datetime)
         value=verdict.value,
         entered_from=verdict.was,
     )
-    ctx.keep_alert(alert)
+    ctx.put_alert(alert)
     details.ask_for_alert(ctx, key)
     if rule.hold:
         arm(ctx, alert)
@@ -111,7 +111,7 @@ def _hold(
     ):
         moved = due != alert.due
         alert = replace(alert, since=since, due=due, value=verdict.value, entered_from=verdict.was)
-        ctx.keep_alert(alert)
+        ctx.put_alert(alert)
         if moved:
             arm(ctx, alert)
     fire_if_due(ctx, alert, at=at)
@@ -126,7 +126,7 @@ def _remember(
         return
     matters = condition.from_ is not None and verdict.was is not None
     if alert is None and matters:
-        ctx.keep_alert(
+        ctx.put_alert(
             model.Alert(
                 rule=rule.name,
                 subject=key,
@@ -137,9 +137,9 @@ def _remember(
         )
     elif alert is not None and alert.entered_from != verdict.was:
         if verdict.was is None and alert.state is AlertState.INACTIVE:
-            ctx.drop_alert(alert)
+            ctx.remove_alert(alert)
         else:
-            ctx.keep_alert(replace(alert, entered_from=verdict.was))
+            ctx.put_alert(replace(alert, entered_from=verdict.was))
 
 
 def _stay(ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime) -> None:
@@ -148,8 +148,8 @@ def _stay(ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: 
         incidents.count(ctx, rule, alert, at)
     if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
         alert = replace(alert, due=None, value=value, entered_from=verdict.was)
-        ctx.keep_alert(alert)
-        ctx.state.timers.disarm(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
+        ctx.put_alert(alert)
+        ctx.state.timers.cancel(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
     incidents.refresh(ctx, rule, alert)
 
 
@@ -168,14 +168,14 @@ def _clear(
         over(ctx, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
     elif due != alert.due:
         alert = replace(alert, due=due)
-        ctx.keep_alert(alert)
+        ctx.put_alert(alert)
         arm(ctx, alert)
 
 
 def over(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) -> None:
     """Resolve a firing alert; a subject that has vanished goes with its last one."""
     incidents.resolve(ctx, alert, resolution)
-    ctx.drop_alert(alert)
+    ctx.remove_alert(alert)
     schedule.forget_if_vanished(ctx, alert.subject)
 
 
@@ -188,7 +188,7 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
     if rule is None:
         return  # until the reload after a restart takes it away
     if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
-        ctx.state.timers.disarm(Timer(TimerKind.HOLD, alert.subject, alert.rule))
+        ctx.state.timers.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
         incidents.fire(ctx, rule, alert)
 
 
@@ -225,7 +225,7 @@ def arm(ctx: StepContext, alert: model.Alert) -> None:
     if alert.state is AlertState.PENDING and alert.due <= ctx.now:
         return  # nothing but an observation is missing, and the next one comes by itself
     purpose = TimerKind.HOLD if alert.state is AlertState.PENDING else TimerKind.CLEAR
-    ctx.state.timers.arm(Timer(purpose, alert.subject, alert.rule), alert.due)
+    ctx.state.timers.schedule(Timer(purpose, alert.subject, alert.rule), alert.due)
 
 
 def is_vanished(ctx: StepContext, alert: model.Alert) -> bool:

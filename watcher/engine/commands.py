@@ -23,13 +23,13 @@ def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
     incident = _open_incident(ctx, event.incident)
     if incident.acknowledged_by == event.by:
         return
-    ctx.keep_incident(
+    ctx.put_incident(
         incident,
         status=IncidentStatus.ACKNOWLEDGED,
         acknowledged_by=event.by,
         acknowledged_at=ctx.now,
     )
-    ctx.write(incident.id, EntryKind.ACKNOWLEDGED, f"acknowledged by {event.by}", by=event.by)
+    ctx.add_entry(incident.id, EntryKind.ACKNOWLEDGED, f"acknowledged by {event.by}", by=event.by)
 
 
 def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
@@ -37,14 +37,14 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
     incident = _open_incident(ctx, event.incident)
     if incident.status is not IncidentStatus.ACKNOWLEDGED:
         raise IllegalCommand(f"incident {incident.id} is not acknowledged")
-    ctx.keep_incident(
+    ctx.put_incident(
         incident,
         status=IncidentStatus.OPEN,
         acknowledged_by=None,
         acknowledged_at=None,
         reminded_at=ctx.now,
     )
-    ctx.write(
+    ctx.add_entry(
         incident.id, EntryKind.UNACKNOWLEDGED, f"given back by {event.by}", by=event.by, notify=True
     )
 
@@ -61,16 +61,16 @@ def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
         if alert is None or alert.incident != incident.id:
             continue
         incidents.resolve(ctx, alert, model.Resolution.MANUAL, by=event.by)
-        ctx.drop_alert(alert)
+        ctx.remove_alert(alert)
         if alert.due is None:
-            ctx.keep_alert(replace(alert, state=AlertState.RESOLVED, since=ctx.now, incident=None))
+            ctx.put_alert(replace(alert, state=AlertState.RESOLVED, since=ctx.now, incident=None))
         schedule.forget_if_vanished(ctx, key)
 
 
 def note(ctx: StepContext, event: model.Noted) -> None:
     """Put a person's words on the timeline."""
     incident = ctx.state.incident(event.incident, ctx.now)
-    ctx.write(incident.id, EntryKind.NOTED, event.text, by=event.by)
+    ctx.add_entry(incident.id, EntryKind.NOTED, event.text, by=event.by)
 
 
 def want_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
@@ -79,15 +79,15 @@ def want_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
     firing = ctx.state.firing.get(incident.id)
     if not firing:
         raise IllegalCommand(f"incident {incident.id} is about no subject: nothing to examine")
-    scene = ctx.scene(firing[0][1])
-    service_ids = incident.examined or scene.extra.service_ids
+    view = ctx.subject_view(firing[0][1])
+    service_ids = incident.examined or view.extra.service_ids
     rule = ctx.state.rules.get(firing[0][2])
     if service_ids:
-        ctx.write(incident.id, EntryKind.NOTED, "asks for Service Diagnostics", by=event.by)
-        ctx.diagnose(incident.id, service_ids[: rule.max_services if rule else None])
+        ctx.add_entry(incident.id, EntryKind.NOTED, "asks for Service Diagnostics", by=event.by)
+        ctx.request_diagnosis(incident.id, service_ids[: rule.max_services if rule else None])
     else:
-        text = messages.no_service(scene.name)
-        ctx.write(incident.id, EntryKind.DIAGNOSED, text, by=event.by)
+        text = messages.no_service(view.name)
+        ctx.add_entry(incident.id, EntryKind.DIAGNOSED, text, by=event.by)
 
 
 def diagnosed(ctx: StepContext, event: model.Diagnosed) -> None:
@@ -100,9 +100,9 @@ def diagnosed(ctx: StepContext, event: model.Diagnosed) -> None:
     if run == before or (running and before is not None):
         return
     known[run.run] = run
-    ctx.keep_incident(incident, diagnostics=tuple(known.values()))
+    ctx.put_incident(incident, diagnostics=tuple(known.values()))
     kind = EntryKind.DIAGNOSING if running else EntryKind.DIAGNOSED
-    ctx.write(
+    ctx.add_entry(
         incident.id,
         kind,
         messages.diagnosis(run) + messages.since_before(incident.diagnostics, run),
@@ -119,7 +119,7 @@ def detailed(ctx: StepContext, event: model.DetailsRead) -> None:
     subject = state.subjects.get(event.subject)
     if subject is None:
         return  # it vanished meanwhile
-    had = ctx.scene(subject.key).extra
+    had = ctx.subject_view(subject.key).extra
     answered = replace(subject, asked_at=None, answered_at=ctx.now)
     if event.details is not None:
         answered = replace(
@@ -129,7 +129,7 @@ def detailed(ctx: StepContext, event: model.DetailsRead) -> None:
             notes=event.details.notes,
             detailed_at=ctx.now,
         )
-    ctx.keep_subject(answered)
+    ctx.put_subject(answered)
     details.arm(ctx, answered)
     news = {
         name: value for name, value in answered.labels.items() if subject.labels.get(name) != value
@@ -143,7 +143,7 @@ def detailed(ctx: StepContext, event: model.DetailsRead) -> None:
         visibility.judge(ctx, subject.key)
         return
     if seen is Visibility.SEEN:
-        polls.judge_changed(ctx, state.plans[subject.source], answered)
+        polls.judge_changed(ctx, state.indexes[subject.source], answered)
         samples.evaluate_no_data(ctx, subject.key)  # it may be on air by what the details say
     for alert in state.alerts_on(subject.key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
@@ -163,15 +163,15 @@ def _update(
         return
     incidents.refresh(ctx, rule, alert)
     if news:
-        ctx.write(alert.incident, EntryKind.DETAILED, messages.detailed(news))
-    scene = ctx.scene(alert.subject)
+        ctx.add_entry(alert.incident, EntryKind.DETAILED, messages.detailed(news))
+    view = ctx.subject_view(alert.subject)
     if rule.diagnose:
-        have = scene.extra.service_ids
+        have = view.extra.service_ids
         if not had.service_ids and have:
-            incidents.examine(ctx, rule, scene, alert.incident)
+            incidents.examine(ctx, rule, view, alert.incident)
         elif not have and waited:
-            ctx.write(alert.incident, EntryKind.DIAGNOSED, messages.no_service(scene.name))
-    remedies.ask_late(ctx, rule, scene, alert.incident, had=had, waited=waited)
+            ctx.add_entry(alert.incident, EntryKind.DIAGNOSED, messages.no_service(view.name))
+    remedies.ask_late(ctx, rule, view, alert.incident, had=had, waited=waited)
 
 
 def _open_incident(ctx: StepContext, identity: str) -> model.Incident:

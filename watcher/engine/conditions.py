@@ -59,13 +59,13 @@ def narrowed(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
     if verdict.truth is False:
         return verdict
     if rule.where is not None:
-        context = ctx.scene(key).context
+        context = ctx.subject_view(key).context
         if ask(ctx, rule, rule.where, key, context, failed=True) is False:
             return verdict._replace(truth=False)
     subject = ctx.state.subjects.get(key)
     if subject is None:
         return verdict
-    phase = ctx.scene(key).phase if subject.bookings else model.Phase.UNKNOWN
+    phase = ctx.subject_view(key).phase if subject.bookings else model.Phase.UNKNOWN
     if phase in rule.during:
         return verdict
     if not details.are_settled(ctx, subject):
@@ -80,8 +80,8 @@ def ask(
     try:
         truth = predicate(context)
     except ExpressionError as error:
-        ctx.misfire(rule, key, error)
+        ctx.flag_expression_error(rule, key, error)
         return failed
-    if ctx.state.misfiring:
-        ctx.state.misfiring.discard((rule.name, key))
+    if ctx.state.expression_errors:
+        ctx.state.expression_errors.discard((rule.name, key))
     return truth

@@ -29,7 +29,7 @@ class StepContext:
     def __init__(self, state: State, now: datetime) -> None:
         self.state = state
         self.now = now
-        self._scenes: dict[str, SubjectView] = {}
+        self._views: dict[str, SubjectView] = {}
         self._sources: dict[str, model.SourceHealth] = {}
         self._subjects: dict[str, model.Subject] = {}
         self._samples: list[model.Sample] = []
@@ -46,7 +46,7 @@ class StepContext:
         self.retitled: set[str] = set()  # those of them that say something else now
         self.opened: dict[str, list[str]] = {}  # by source: incidents that this step opened
         self.storms: dict[str, int] = {}  # begun or fed in this step, with their alerts before
-        self.audience_moved = False
+        self.audience_changed = False
         self.details_asked = 0  # by the alerts of this step
         self.awaiting: list[str] = []  # subjects whose alerts began in it and wait for details
         self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
@@ -67,37 +67,37 @@ class StepContext:
             *self._misfired,
         )
 
-    def scene(self, key: str) -> SubjectView:
+    def subject_view(self, key: str) -> SubjectView:
         """See a subject, or a source, as it is in this step."""
-        scene = self._scenes.get(key)
-        if scene is None:
-            scene = self._scenes[key] = self.state.scene(key, self.now)
-        return scene
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = self.state.subject_view(key, self.now)
+        return view
 
-    def keep_health(self, health: model.SourceHealth) -> None:
+    def put_health(self, health: model.SourceHealth) -> None:
         """Change a source."""
         self.state.health[health.source] = self._sources[health.source] = health
-        self._scenes.pop(health.source, None)
+        self._views.pop(health.source, None)
 
-    def keep_subject(self, subject: model.Subject) -> None:
+    def put_subject(self, subject: model.Subject) -> None:
         """Change or add a subject."""
         key = subject.key
         before = self.state.subjects.get(key)
         if before is not None and before.labels != subject.labels:
-            self.state.extras.pop(key, None)
+            self.state.inventory_entries.pop(key, None)
         self.state.subjects[key] = self._subjects[key] = subject
-        self._scenes.pop(key, None)
+        self._views.pop(key, None)
         self._forgotten.pop(key, None)
 
-    def keep_sample(self, sample: model.Sample) -> bool:
+    def add_sample(self, sample: model.Sample) -> bool:
         """Add a sample; False when it was known."""
         if not self.state.samples.put(sample):
             return False
         self._samples.append(sample)
-        self._scenes.pop(sample.subject, None)
+        self._views.pop(sample.subject, None)
         return True
 
-    def keep_alert(self, alert: model.Alert) -> None:
+    def put_alert(self, alert: model.Alert) -> None:
         """Change or add an alert."""
         key = alert.key
         of_subject = self.state.alerts.setdefault(alert.subject, {})
@@ -108,7 +108,7 @@ class StepContext:
                 self.state.unlist_firing(before)
             self.state.list_firing(alert)
             if alert.rule in self.state.inhibiting:
-                self.audience_moved = True
+                self.audience_changed = True
         of_subject[alert.rule] = alert
         self._alerts[key] = alert
         source = alert.subject.partition("/")[0]
@@ -117,9 +117,9 @@ class StepContext:
         elif source in self.state.pending:
             self.state.pending[source].pop(key, None)
 
-    def drop_alert(self, alert: model.Alert) -> None:
+    def remove_alert(self, alert: model.Alert) -> None:
         """Take an alert back to inactive, with nothing left to remember."""
-        self.keep_alert(
+        self.put_alert(
             model.Alert(rule=alert.rule, subject=alert.subject, since=self.now, value=alert.value)
         )
         of_subject = self.state.alerts[alert.subject]
@@ -127,9 +127,9 @@ class StepContext:
         if not of_subject:
             del self.state.alerts[alert.subject]
         for purpose in _OF_ALERTS:
-            self.state.timers.disarm(Timer(purpose, alert.subject, alert.rule))
+            self.state.timers.cancel(Timer(purpose, alert.subject, alert.rule))
 
-    def keep_incident(self, incident: model.Incident, **changes: Any) -> model.Incident:
+    def put_incident(self, incident: model.Incident, **changes: Any) -> model.Incident:
         """Change an incident, its version growing once in a step; or add it."""
         known = self.state.incidents.get(incident.id)
         if known is not None and incident.id not in self._incidents:
@@ -141,7 +141,7 @@ class StepContext:
         self.touched[incident.id] = None
         return incident
 
-    def merge_incident(self, identity: str) -> None:
+    def discard_incident(self, identity: str) -> None:
         """Undo an incident that this very step has opened: another one stands for it."""
         incident = self.state.incidents.pop(identity)
         del self._incidents[identity]
@@ -152,7 +152,7 @@ class StepContext:
         self.touched.pop(identity, None)
         self._notes.pop(identity, None)
 
-    def drop_entries(self, of: Collection[str]) -> None:
+    def discard_entries(self, of: Collection[str]) -> None:
         """Undo the entries of merged incidents, and what was wanted for them."""
         self._entries = [entry for entry in self._entries if entry.incident not in of]
         self._wanted = {
@@ -173,17 +173,17 @@ class StepContext:
         self.touched[identity] = None
         self.retitled.add(identity)
 
-    def keep_silence(self, silence: model.Silence) -> None:
+    def put_silence(self, silence: model.Silence) -> None:
         """Add a silence, or change its end."""
         self.state.silences[silence.id] = self._silences[silence.id] = silence
 
-    def keep_member(self, member: model.IncidentAlert) -> None:
+    def put_member(self, member: model.IncidentAlert) -> None:
         """Change or add an incident's alert as readers see it."""
         key = (member.rule, member.subject)
         self.state.members.setdefault(member.incident, {})[key] = member
         self._members[member.incident, *key] = member
 
-    def write(
+    def add_entry(
         self,
         identity: str,
         kind: model.EntryKind,
@@ -194,9 +194,9 @@ class StepContext:
         **data: model.Scalar,
     ) -> None:
         """Put an entry on an incident's timeline."""
-        self.flush(identity)
+        self.flush_notes(identity)
         incident = self.state.incidents[identity]
-        incident = self.keep_incident(incident, entries=incident.entries + 1)
+        incident = self.put_incident(incident, entries=incident.entries + 1)
         self._entries.append(
             model.Entry(
                 incident=identity,
@@ -210,7 +210,7 @@ class StepContext:
             )
         )
 
-    def note(
+    def add_note(
         self, identity: str, kind: model.EntryKind, text: str, *, notify: bool, once: bool = False
     ) -> None:
         """Put words on a timeline that become one entry with others of this step and kind.
@@ -222,7 +222,7 @@ class StepContext:
             notes.append((text, notify))
         self.touch(identity)
 
-    def flush(self, identity: str) -> None:
+    def flush_notes(self, identity: str) -> None:
         """Write the entries of what was noted."""
         for kind, notes in self._notes.pop(identity, {}).items():
             texts = [text for text, _ in notes]
@@ -231,9 +231,9 @@ class StepContext:
             told = "; ".join(texts[:_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
             what = "late facts" if kind is model.EntryKind.LATE else "alerts"
             text = texts[0] if len(texts) == 1 else f"{len(texts):,} {what}: {told}"
-            self.write(identity, kind, text, notify=notify)
+            self.add_entry(identity, kind, text, notify=notify)
 
-    def forget(self, key: str) -> None:
+    def forget_subject(self, key: str) -> None:
         """Drop a subject, its samples and its alerts."""
         state = self.state
         subject = state.subjects.pop(key)
@@ -242,34 +242,34 @@ class StepContext:
             self._alerts.pop((rule, key), None)
             state.pending.get(subject.source, {}).pop((rule, key), None)
             for purpose in _OF_ALERTS:
-                state.timers.disarm(Timer(purpose, key, rule))
+                state.timers.cancel(Timer(purpose, key, rule))
         for purpose in (TimerKind.DETAILS, TimerKind.PHASE):
-            state.timers.disarm(Timer(purpose, key))
+            state.timers.cancel(Timer(purpose, key))
         state.passed.get(subject.source, {}).pop(key, None)
         state.missing.get(subject.source, {}).pop(key, None)
         state.samples.forget(key)
-        state.extras.pop(key, None)
-        if sweep := state.sweeps.get(subject.source):
-            sweep.forget(key)
+        state.inventory_entries.pop(key, None)
+        if backfill := state.backfills.get(subject.source):
+            backfill.forget(key)
         self._subjects.pop(key, None)
-        self._scenes.pop(key, None)
+        self._views.pop(key, None)
         self._samples = [sample for sample in self._samples if sample.subject != key]
         self._forgotten[key] = model.Forgotten(key=key)
 
-    def want(self, need: model.Need) -> None:
+    def request(self, need: model.Need) -> None:
         """Ask for work, once."""
         self._wanted[need] = None
 
-    def unwant(self, need: model.DetailsNeeded) -> None:
+    def withdraw_request(self, need: model.DetailsNeeded) -> None:
         """Take back what this step has asked for."""
         self._wanted.pop(need, None)
 
-    def diagnose(self, identity: str, service_ids: tuple[str, ...]) -> None:
+    def request_diagnosis(self, identity: str, service_ids: tuple[str, ...]) -> None:
         """Ask for the next run of Service Diagnostics for each of these services."""
         incident = self.state.incidents[identity]
         for service_id in service_ids:
             number = sum(run.service_id == service_id for run in incident.diagnostics)
-            self.want(
+            self.request(
                 model.DiagnosisNeeded(
                     run=short_id("r", identity, service_id, str(number)),
                     incident=identity,
@@ -278,12 +278,12 @@ class StepContext:
             )
         examined = tuple(dict.fromkeys((*incident.examined, *service_ids)))
         if examined != incident.examined:
-            self.keep_incident(incident, examined=examined)
+            self.put_incident(incident, examined=examined)
 
-    def misfire(self, rule: Rule, key: str, error: ExpressionError) -> None:
+    def flag_expression_error(self, rule: Rule, key: str, error: ExpressionError) -> None:
         """Flag an expression that failed, once until it works again."""
-        if (rule.name, key) not in self.state.misfiring:
-            self.state.misfiring.add((rule.name, key))
+        if (rule.name, key) not in self.state.expression_errors:
+            self.state.expression_errors.add((rule.name, key))
             self._misfired.append(
                 model.ExpressionFailed(rule=rule.name, subject=key, error=str(error))
             )

@@ -43,9 +43,9 @@ def ask_for_alert(ctx: StepContext, key: str) -> None:
 
 def forgo(ctx: StepContext, key: str) -> None:
     """Take back what this step has asked for because an alert began."""
-    ctx.unwant(model.DetailsNeeded(subject=key))
-    ctx.state.timers.disarm(Timer(TimerKind.DETAILS, key))
-    ctx.keep_subject(replace(ctx.state.subjects[key], asked_at=None))
+    ctx.withdraw_request(model.DetailsNeeded(subject=key))
+    ctx.state.timers.cancel(Timer(TimerKind.DETAILS, key))
+    ctx.put_subject(replace(ctx.state.subjects[key], asked_at=None))
 
 
 def are_ready(ctx: StepContext, key: str) -> bool:
@@ -84,7 +84,7 @@ def arm(ctx: StepContext, subject: model.Subject) -> None:
     """Set the timer of the next change of phase; an overrun is looked at again and again."""
     timer = Timer(TimerKind.PHASE, subject.key)
     if not subject.bookings:
-        ctx.state.timers.disarm(timer)
+        ctx.state.timers.cancel(timer)
         return
     pre_roll = ctx.state.ruleset.sources[subject.source].pre_roll
     edges: list[datetime | None] = [reservation.next_edge(subject.bookings, ctx.now, pre_roll)]
@@ -94,13 +94,13 @@ def arm(ctx: StepContext, subject: model.Subject) -> None:
         edges.append(again if again > ctx.now else ctx.now + reservation.LOOK_AGAIN)
     ahead = min((at for at in edges if at is not None), default=None)
     if ahead is None:
-        ctx.state.timers.disarm(timer)
+        ctx.state.timers.cancel(timer)
     else:
-        ctx.state.timers.arm(timer, ahead)
+        ctx.state.timers.schedule(timer, ahead)
 
 
 def _want(ctx: StepContext, subject: model.Subject) -> None:
-    ctx.want(model.DetailsNeeded(subject=subject.key))
+    ctx.request(model.DetailsNeeded(subject=subject.key))
     if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
-        ctx.keep_subject(replace(subject, asked_at=ctx.now))
-        ctx.state.timers.arm(Timer(TimerKind.DETAILS, subject.key), ctx.now + WAIT)
+        ctx.put_subject(replace(subject, asked_at=ctx.now))
+        ctx.state.timers.schedule(Timer(TimerKind.DETAILS, subject.key), ctx.now + WAIT)

@@ -60,7 +60,7 @@ class State:
     """The whole memory of the engine; `step` changes it in place."""
 
     ruleset: Ruleset
-    plans: Mapping[str, RuleIndex]
+    indexes: Mapping[str, RuleIndex]
     rules: Mapping[str, Rule]
     health: dict[str, model.SourceHealth] = field(default_factory=dict)
     subjects: dict[str, model.Subject] = field(default_factory=dict)
@@ -79,22 +79,22 @@ class State:
     missing: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: absent subjects
     passed: dict[str, dict[str, None]] = field(default_factory=dict)  # by source: unseen edges
     awaited: set[str] = field(default_factory=set)  # sources without a complete poll since start
-    sweeps: dict[str, BackfillState] = field(default_factory=dict)  # by source that has a record
+    backfills: dict[str, BackfillState] = field(default_factory=dict)  # by source that has a record
     unwatched: dict[str, datetime] = field(default_factory=dict)  # since before a start
     gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of a source
     late: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)  # (rule, source)
-    misfiring: set[tuple[str, str]] = field(default_factory=set)
-    extras: dict[str, InventoryEntry] = field(default_factory=dict)
+    expression_errors: set[tuple[str, str]] = field(default_factory=set)
+    inventory_entries: dict[str, InventoryEntry] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)  # receivers with a fallback: incidents
     changing: dict[str, tuple[float, float]] = field(default_factory=dict)  # by connection: Mbit/s
     timers: Timers = field(default_factory=Timers)
     nothing: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 unlabelled subjects
 
-    def scene(self, key: str, now: datetime) -> SubjectView:
+    def subject_view(self, key: str, now: datetime) -> SubjectView:
         """See one subject, or a source itself."""
         subject = self.subjects.get(key)
         if subject is None:
-            return SubjectView.of_source(self.ruleset, self.health[key], self.extras)
+            return SubjectView.of_source(self.ruleset, self.health[key], self.inventory_entries)
         return SubjectView(
             self.ruleset,
             key,
@@ -102,7 +102,7 @@ class State:
             previous=subject.previous,
             labels=subject.labels,
             metrics=self.samples.newest(key),
-            extras=self.extras,
+            inventory_entries=self.inventory_entries,
             bookings=subject.bookings,
             now=now,
             vanished=subject.missed >= 2,
@@ -195,12 +195,12 @@ class State:
     def obey(self, ruleset: Ruleset) -> None:
         """Take on new rules."""
         self.ruleset = ruleset
-        self.plans = index_rules(ruleset)
+        self.indexes = index_rules(ruleset)
         self.rules = {rule.name: rule for rule in ruleset.rules}
         self.inhibiting = _inhibiting(ruleset)
-        self.sweeps = _sweeps(ruleset, self.sweeps)
-        self.extras.clear()
-        self.misfiring.clear()
+        self.backfills = _sweeps(ruleset, self.backfills)
+        self.inventory_entries.clear()
+        self.expression_errors.clear()
 
 
 def is_over(incident: model.Incident, now: datetime) -> bool:
@@ -229,11 +229,11 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
     loaded = loaded or ports.Loaded()
     state = State(
         ruleset=ruleset,
-        plans=index_rules(ruleset),
+        indexes=index_rules(ruleset),
         rules={rule.name: rule for rule in ruleset.rules},
         awaited=set(ruleset.sources),
         inhibiting=_inhibiting(ruleset),
-        sweeps=_sweeps(ruleset, {}),
+        backfills=_sweeps(ruleset, {}),
         silences={
             silence.id: silence for silence in sorted(loaded.silences, key=lambda each: each.id)
         },

@@ -76,7 +76,7 @@ def _stop_waiting(ctx: StepContext, key: str) -> None:
     if subject is None:
         return
     if state.sight(subject.source) is Visibility.SEEN and not subject.missed:
-        polls.judge_changed(ctx, state.plans[subject.source], subject)
+        polls.judge_changed(ctx, state.indexes[subject.source], subject)
     for alert in state.alerts_on(key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
 
@@ -86,7 +86,7 @@ def _hear(ctx: StepContext, timer: Timer) -> None:
     subject = ctx.state.subjects.get(timer.key)
     if subject is not None and not subject.missed:
         samples.evaluate_no_data(ctx, timer.key, only=timer.rule)
-        ctx.want(model.PollNeeded(source=subject.source))
+        ctx.request(model.PollNeeded(source=subject.source))
 
 
 def _run(ctx: StepContext, timer: Timer, source: str) -> None:
@@ -98,7 +98,7 @@ def _run(ctx: StepContext, timer: Timer, source: str) -> None:
     if alert is None or alert.due is None or alert.due > ctx.now:
         return
     if timer.purpose is TimerKind.HOLD:
-        ctx.want(model.PollNeeded(source=source))
+        ctx.request(model.PollNeeded(source=source))
     elif alerts.is_vanished(ctx, alert):
         alerts.over(ctx, alert, model.Resolution.VANISHED)
     else:
@@ -120,14 +120,14 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
                 _release(ctx, alert)
     for subject in list(state.subjects.values()):
         if subject.source not in ruleset.sources:
-            ctx.forget(subject.key)
+            ctx.forget_subject(subject.key)
     for key in sorted(state.subjects):
         subject = state.subjects[key]
         details.arm(ctx, subject)
         if state.sight(subject.source) is not Visibility.SEEN:
             state.awaited.add(subject.source)  # so that its next complete poll judges everything
         elif subject.source not in state.awaited and not subject.missed:
-            polls.judge_changed(ctx, state.plans[subject.source], subject)
+            polls.judge_changed(ctx, state.indexes[subject.source], subject)
 
 
 def _is_watched(state: State, alert: model.Alert) -> bool:
@@ -140,7 +140,7 @@ def _release(ctx: StepContext, alert: model.Alert) -> None:
     if alert.state is AlertState.FIRING:
         alerts.over(ctx, alert, model.Resolution.RULE_REMOVED)
     elif alert.rule in ctx.state.alerts.get(alert.subject, {}):
-        ctx.drop_alert(alert)
+        ctx.remove_alert(alert)
 
 
 # What needs no sight of a source, or looks for itself; each is called with the timer's key.

@@ -41,13 +41,13 @@ class Timers:
         self._heap: list[tuple[datetime, Timer]] = []
         self._armed: dict[Timer, datetime] = {}
 
-    def arm(self, timer: Timer, at: datetime) -> None:
+    def schedule(self, timer: Timer, at: datetime) -> None:
         """Set a timer, or move it."""
         if self._armed.get(timer) != at:
             self._armed[timer] = at
             heapq.heappush(self._heap, (at, timer))
 
-    def disarm(self, timer: Timer) -> None:
+    def cancel(self, timer: Timer) -> None:
         """Drop a timer, if it is set."""
         self._armed.pop(timer, None)
 

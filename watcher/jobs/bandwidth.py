@@ -130,7 +130,7 @@ class Bandwidths:
         seen, unseen = None, ""
         try:
             seen = await self._look(change.wanted, orderer)
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             unseen = str(error)
         return judge(change, seen, now=self._clock.now(), doubt=doubt, unseen=unseen)
 

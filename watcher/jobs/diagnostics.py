@@ -81,7 +81,7 @@ class Diagnoses:
         except TimeoutError:
             why = f"it did not end within {self._within.total_seconds():g} s"
             return self._ended(begun, model.DiagnosisStatus.FAILED, why)
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             return self._ended(begun, model.DiagnosisStatus.FAILED, str(error))
         begun = replace(
             begun,

@@ -41,7 +41,7 @@ class Details:
         except TimeoutError:
             seconds = f"{DETAILS_WITHIN.total_seconds():g}"
             return _none(job, f"{name} gave no details within {seconds} s")
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             return _none(job, str(error))
         return Done(command=model.DetailsRead(subject=job.key, details=details))
 
@@ -132,5 +132,5 @@ class Alternatives:
         except TimeoutError:
             within = model.format_duration(QUALIFY_WITHIN)
             return ports.BackupOptions(why=f"PX PreOrder gave no answer within {within}")
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             return ports.BackupOptions(why=str(error))

@@ -6,6 +6,7 @@ from watcher.model.errors import (
     InvalidConfigError,
     PermanentError,
     TemporaryError,
+    WatcherError,
 )
 from watcher.model.events import (
     Acknowledged,
@@ -156,6 +157,7 @@ __all__ = [
     "Unacknowledged",
     "Unsilenced",
     "Visibility",
+    "WatcherError",
     "Window",
     "format_duration",
     "format_mbps",

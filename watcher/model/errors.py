@@ -6,7 +6,11 @@ Law: a foreign exception never passes a door; it is raised again as one of these
 from __future__ import annotations
 
 
-class TemporaryError(Exception):
+class WatcherError(Exception):
+    """An expected failure of the outside world: temporary or permanent, never this class itself."""
+
+
+class TemporaryError(WatcherError):
     """It may work later: a timeout, a 5xx, a rate limit, a broker that is restarting.
 
     `delay` is what the other side asked for, in seconds, or None when it did not say. `narrow`:
@@ -19,7 +23,7 @@ class TemporaryError(Exception):
         self.narrow = narrow
 
 
-class PermanentError(Exception):
+class PermanentError(WatcherError):
     """It will not work until a person changes something: a wrong secret, a missing channel."""
 
 

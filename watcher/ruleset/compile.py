@@ -293,7 +293,7 @@ def _sample_words(
             previous=fields,
             labels={},
             metrics={},
-            extras={},
+            inventory_entries={},
         )
     figure = isinstance(rule.condition, engine.Threshold)
     value: model.Scalar = 50.5 if figure else "word"

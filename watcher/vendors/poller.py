@@ -119,7 +119,7 @@ class Poller:
         self.alive_until = self._clock.monotonic() + longest + SLACK
         try:
             snapshot = await self._bounded(longest)
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             event = self._failed(error)
         else:
             event = self._succeeded(snapshot)
@@ -144,7 +144,7 @@ class Poller:
         self._latest = now + 2 * self._interval
         return self._differ.compare(snapshot)
 
-    def _failed(self, error: model.TemporaryError | model.PermanentError) -> model.Event:
+    def _failed(self, error: model.WatcherError) -> model.Event:
         permanent = isinstance(error, model.PermanentError)
         text = str(error)
         complaint = _without_particulars(text)

@@ -134,7 +134,7 @@ def spoken(page: Callable[[int, str], str]) -> Middleware:
             return await handler(request)
         except RefusedError as error:
             refused = error
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             refused = RefusedError(503, str(error))
         except web.HTTPMethodNotAllowed as error:
             allowed = ", ".join(sorted(error.allowed_methods))

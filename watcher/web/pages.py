@@ -68,7 +68,7 @@ class Pages:
                 live = await self._library.incidents(statuses=_LIVE, limit=_SORTED)
                 over = await self._library.resolved(since=now - board.LATELY, limit=_LATEST)
                 silences = await self._library.silences(now)
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             known, unreadable = self._reporter.remember(), str(error)
         shown = board.compose(
             known, live=live, over=over, stuck=self._stuck(), unreadable=unreadable, now=now

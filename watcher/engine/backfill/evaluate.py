@@ -45,7 +45,7 @@ def judge(
     """Tell what is new in a subject's record; False: it must be read again once details came."""
     floor = max(subject.judged_until or event.start, event.start)
     case = _Case(ctx, subject, event, last, intervals.in_order(event.alarms))
-    for rule, condition in ctx.state.plans[subject.source].recorded:
+    for rule, condition in ctx.state.indexes[subject.source].recorded:
         whole = list(_pieces(case, condition))
         pieces = [part for piece in whole for part in _within(case, rule, piece)]
         people = reported_outages.of_rule(ctx, subject, rule)
@@ -141,7 +141,7 @@ def _scene(case: _Case, piece: Outage, fields: dict[str, model.Scalar]) -> Subje
         previous={} if piece.run.was is None else {RECORDED: piece.run.was},
         labels=case.subject.labels,
         metrics={},
-        extras=state.extras,
+        inventory_entries=state.inventory_entries,
         bookings=case.subject.bookings,
         now=piece.start,
     )
@@ -200,4 +200,4 @@ def _remember(case: _Case, until: datetime) -> None:
     told += (each for each in case.told if each.end and each.end > until and each not in told)
     if subject.judged_until != until or told != [*subject.told]:
         kept = tuple(told[-reported_outages.MOST :])
-        case.ctx.keep_subject(replace(subject, judged_until=until, told=kept))
+        case.ctx.put_subject(replace(subject, judged_until=until, told=kept))

@@ -44,25 +44,25 @@ class Fact:
 
 def tell(ctx: StepContext, fact: Fact) -> None:
     """Put a late fact where people will find it."""
-    scene = ctx.scene(fact.subject)
+    view = ctx.subject_view(fact.subject)
     until = f"to {stamp(fact.end)}" if fact.end else f"at least to {stamp(fact.last)}"
-    text = f"{scene.name}: {fact.text}, {stamp(fact.start, ctx.now)} {until}"
-    blind = _blind_incident(ctx, scene.source, fact) or _gap_incident(ctx, scene.source, fact)
+    text = f"{view.name}: {fact.text}, {stamp(fact.start, ctx.now)} {until}"
+    blind = _blind_incident(ctx, view.source, fact) or _gap_incident(ctx, view.source, fact)
     if blind is not None:
-        ctx.note(blind, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
+        ctx.add_note(blind, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
         return
-    many = _one_for_many(ctx, scene.source, fact)
+    many = _one_for_many(ctx, view.source, fact)
     if many is not None:
-        ctx.note(many, EntryKind.LATE, text, notify=False)
+        ctx.add_note(many, EntryKind.LATE, text, notify=False)
         return
-    title = f"{scene.name}: {fact.text} (learned late)"
+    title = f"{view.name}: {fact.text} (learned late)"
     _write_down(ctx, fact, title, f"learned late: {text}")
 
 
 def _blind_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
     """Find the source's own incident of that time, open or just over."""
     state = ctx.state
-    for rule, _ in state.plans[source].blinds:
+    for rule, _ in state.indexes[source].blinds:
         known = state.incidents.get(state.latest.get((rule.name, source), ""))
         if known is not None and not is_over(known, ctx.now):
             since = state.members[known.id][rule.name, source].since
@@ -75,7 +75,7 @@ def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
     """Write down that nobody watched the source then, which no rule could say before."""
     state = ctx.state
     start, end = state.gaps.get(source, (ctx.now, ctx.now))
-    blinds = state.plans[source].blinds
+    blinds = state.indexes[source].blinds
     rules = [rule for rule, condition in blinds if condition.after < end - start]
     if not rules or ctx.now - end > REOPEN_WITHIN:
         return None
@@ -125,21 +125,21 @@ def _is_within(ctx: StepContext, source: str, fact: Fact, start: datetime, end: 
 
 
 def _write_down(ctx: StepContext, fact: Fact, title: str, text: str) -> str:
-    rule, state, scene = fact.rule, ctx.state, ctx.scene(fact.subject)
-    fields = scene.fields if fact.fields is None else fact.fields
-    domain = scene.fault_domain
+    rule, state, view = fact.rule, ctx.state, ctx.subject_view(fact.subject)
+    fields = view.fields if fact.fields is None else fact.fields
+    domain = view.fault_domain
     if fact.fields is not None:
-        domain = fault_domain.likely_domain(scene.kind, fields)
+        domain = fault_domain.likely_domain(view.kind, fields)
     identity = short_id("w", rule.name, fact.subject, "late", fact.start.isoformat())
     held = suppression.reason(ctx, rule, fact.subject)
     quiet = tuple(name for name in rule.notify if name in state.ruleset.quiet)
-    incident = ctx.keep_incident(
+    incident = ctx.put_incident(
         model.Incident(
             id=identity,
             version=1,
             entries=0,
             rule=rule.name,
-            source=scene.source,
+            source=view.source,
             group=fact.subject,
             status=IncidentStatus.RESOLVED,
             resolution=model.Resolution.RECOVERED,
@@ -154,13 +154,13 @@ def _write_down(ctx: StepContext, fact: Fact, title: str, text: str) -> str:
             suppressed_by=(held,) if held else (),
         )
     )
-    ctx.keep_member(
+    ctx.put_member(
         model.IncidentAlert(
             incident=identity,
             subject=fact.subject,
             rule=rule.name,
-            name=scene.name,
-            labels=scene.labels,
+            name=view.name,
+            labels=view.labels,
             state=model.AlertState.RESOLVED,
             from_=fact.was,
             to=fact.to,
@@ -168,7 +168,7 @@ def _write_down(ctx: StepContext, fact: Fact, title: str, text: str) -> str:
             fields=fields,
         )
     )
-    ctx.write(identity, EntryKind.LATE, text)
+    ctx.add_entry(identity, EntryKind.LATE, text)
     if is_over(incident, ctx.now):  # nothing can happen to it any more
         del state.incidents[identity]
         del state.members[identity]

@@ -33,10 +33,10 @@ def arrive(ctx: StepContext, source: str) -> bool:
     """
     state, health = ctx.state, ctx.state.health.get(source)
     unwatched = state.unwatched.pop(source, None)
-    if sweep := state.sweeps.get(source):
+    if backfill := state.backfills.get(source):
         seen = None if health is None else health.last_success
-        sweep.fresh = seen or ctx.now
-        sweep.origin = sweep.origin or sweep.fresh
+        backfill.fresh = seen or ctx.now
+        backfill.origin = backfill.origin or backfill.fresh
     long = state.ruleset.sources[source].blind_after
     since = unwatched or (health.failing_since if health else None)
     blind = state.sight(source) is Visibility.BLIND
@@ -58,67 +58,67 @@ def start(ctx: StepContext, unwatched_since: datetime) -> None:
 
 def looked(ctx: StepContext, source: str, *, after_gap: bool) -> None:
     """Go on once an answered poll has been judged; after a gap or a start, read everything."""
-    sweep = ctx.state.sweeps.get(source)
-    if sweep is None:
+    backfill = ctx.state.backfills.get(source)
+    if backfill is None:
         return
-    if after_gap or sweep.began is None:
-        _begin(ctx, source, sweep, thorough=after_gap)
-    if sweep.stalled or sweep.urgent or after_gap:
-        _go_on(ctx, source, sweep)
+    if after_gap or backfill.began is None:
+        _begin(ctx, source, backfill, thorough=after_gap)
+    if backfill.stalled or backfill.urgent or after_gap:
+        _go_on(ctx, source, backfill)
 
 
 def begin(ctx: StepContext, key: str) -> datetime | None:
     """Tell from when the record of a subject that is new has to be judged."""
-    sweep = ctx.state.sweeps.get(key.partition("/")[0])
-    return None if sweep is None else sweep.fresh
+    backfill = ctx.state.backfills.get(key.partition("/")[0])
+    return None if backfill is None else backfill.fresh
 
 
 def tick(ctx: StepContext, source: str) -> None:
     """Go on when a time has come: a lap's, a retry's."""
-    sweep = ctx.state.sweeps.get(source)
-    if sweep is None:
+    backfill = ctx.state.backfills.get(source)
+    if backfill is None:
         return
-    for key in [key for key, due in sweep.later.items() if due <= ctx.now]:
-        del sweep.later[key]
-        sweep.urgent[key] = None
-    for key in [key for key, until in sweep.asked.items() if until + LOST <= ctx.now]:
-        del sweep.asked[key]
-    idle = not (sweep.waiting or sweep.urgent or sweep.asked)
-    if idle and _next_lap(ctx, source, sweep) <= ctx.now:
-        _begin(ctx, source, sweep, thorough=False)
-    _go_on(ctx, source, sweep)
+    for key in [key for key, due in backfill.later.items() if due <= ctx.now]:
+        del backfill.later[key]
+        backfill.urgent[key] = None
+    for key in [key for key, until in backfill.asked.items() if until + LOST <= ctx.now]:
+        del backfill.asked[key]
+    idle = not (backfill.waiting or backfill.urgent or backfill.asked)
+    if idle and _next_lap(ctx, source, backfill) <= ctx.now:
+        _begin(ctx, source, backfill, thorough=False)
+    _go_on(ctx, source, backfill)
 
 
 def pass_edge(ctx: StepContext, key: str) -> None:
     """Read the record of a reservation that has just ended."""
     subject = ctx.state.subjects.get(key)
-    sweep = ctx.state.sweeps.get(key.partition("/")[0])
-    if subject is not None and sweep is not None and ctx.scene(key).phase is Phase.ENDED:
-        sweep.urgent[key] = None
-        _go_on(ctx, subject.source, sweep)
+    backfill = ctx.state.backfills.get(key.partition("/")[0])
+    if subject is not None and backfill is not None and ctx.subject_view(key).phase is Phase.ENDED:
+        backfill.urgent[key] = None
+        _go_on(ctx, subject.source, backfill)
 
 
 def read(ctx: StepContext, event: model.HistoryRead) -> None:
     """Take in what the vendor recorded, or that it could not be had."""
     source = event.subject.partition("/")[0]
-    subject, sweep = ctx.state.subjects.get(event.subject), ctx.state.sweeps.get(source)
-    if subject is None or sweep is None:
+    subject, backfill = ctx.state.subjects.get(event.subject), ctx.state.backfills.get(source)
+    if subject is None or backfill is None:
         return
-    asked = sweep.asked.pop(event.subject, None)
-    gone_since = sweep.leaving.get(event.subject)
+    asked = backfill.asked.pop(event.subject, None)
+    gone_since = backfill.leaving.get(event.subject)
     if event.error:
-        _put_off(ctx, sweep, event)
+        _put_off(ctx, backfill, event)
     else:
-        sweep.failures, sweep.paused_until = 0, None
+        backfill.failures, backfill.paused_until = 0, None
         last = gone_since is not None and event.end >= gone_since
         if not evaluate.judge(ctx, subject, event, last=last):
-            sweep.later[event.subject] = ctx.now + RETRY
+            backfill.later[event.subject] = ctx.now + RETRY
         elif asked is not None and asked > event.end:
-            sweep.urgent[event.subject] = None  # the answer to an older question
+            backfill.urgent[event.subject] = None  # the answer to an older question
         elif last:
-            sweep.leaving[event.subject] = None
+            backfill.leaving[event.subject] = None
     forget_if_vanished(ctx, event.subject)
-    _go_on(ctx, source, sweep)
+    _go_on(ctx, source, backfill)
 
 
 def forget_if_vanished(ctx: StepContext, key: str) -> None:
@@ -128,94 +128,94 @@ def forget_if_vanished(ctx: StepContext, key: str) -> None:
     held = any(alert.state in alive for alert in ctx.state.alerts_on(key))
     if subject is None or subject.missed < 2 or held:
         return
-    sweep = ctx.state.sweeps.get(subject.source)
-    if sweep is None or not _is_kept(ctx, sweep, subject):
-        ctx.forget(key)
+    backfill = ctx.state.backfills.get(subject.source)
+    if backfill is None or not _is_kept(ctx, backfill, subject):
+        ctx.forget_subject(key)
 
 
 def stay(ctx: StepContext, key: str) -> None:
     """Take note that a subject which was gone is back."""
-    sweep = ctx.state.sweeps.get(key.partition("/")[0])
-    if sweep is not None:
-        sweep.leaving.pop(key, None)
+    backfill = ctx.state.backfills.get(key.partition("/")[0])
+    if backfill is not None:
+        backfill.leaving.pop(key, None)
 
 
-def _is_kept(ctx: StepContext, sweep: BackfillState, subject: model.Subject) -> bool:
-    if subject.key not in sweep.leaving:
-        if _start(ctx, sweep, subject) is None:
+def _is_kept(ctx: StepContext, backfill: BackfillState, subject: model.Subject) -> bool:
+    if subject.key not in backfill.leaving:
+        if _start(ctx, backfill, subject) is None:
             return False
-        sweep.leaving[subject.key] = ctx.now
-        sweep.urgent[subject.key] = None
-    since = sweep.leaving[subject.key]
+        backfill.leaving[subject.key] = ctx.now
+        backfill.urgent[subject.key] = None
+    since = backfill.leaving[subject.key]
     return since is not None and ctx.now < since + GIVE_UP
 
 
-def _put_off(ctx: StepContext, sweep: BackfillState, event: model.HistoryRead) -> None:
-    sweep.failures += 1
-    if event.permanent and event.subject in sweep.leaving:
-        sweep.leaving[event.subject] = None  # a reservation that is over may have no record
+def _put_off(ctx: StepContext, backfill: BackfillState, event: model.HistoryRead) -> None:
+    backfill.failures += 1
+    if event.permanent and event.subject in backfill.leaving:
+        backfill.leaving[event.subject] = None  # a reservation that is over may have no record
     elif not event.permanent:
-        sweep.later[event.subject] = ctx.now + RETRY
-    if not event.permanent or sweep.failures >= AT_ONCE:
-        doubled = RETRY * 2 ** min(sweep.failures - 1, 10)
-        sweep.paused_until = ctx.now + min(doubled, LONGEST_RETRY)
+        backfill.later[event.subject] = ctx.now + RETRY
+    if not event.permanent or backfill.failures >= AT_ONCE:
+        doubled = RETRY * 2 ** min(backfill.failures - 1, 10)
+        backfill.paused_until = ctx.now + min(doubled, LONGEST_RETRY)
 
 
-def _begin(ctx: StepContext, source: str, sweep: BackfillState, *, thorough: bool) -> None:
+def _begin(ctx: StepContext, source: str, backfill: BackfillState, *, thorough: bool) -> None:
     """Begin a lap of all subjects; one that is not `thorough` passes over those just read."""
-    sweep.began, sweep.thorough = ctx.now, thorough
-    sweep.waiting.clear()
-    sweep.waiting.extend(
+    backfill.began, backfill.thorough = ctx.now, thorough
+    backfill.waiting.clear()
+    backfill.waiting.extend(
         key for key, subject in ctx.state.subjects.items() if subject.source == source
     )
-    ctx.state.timers.arm(Timer(TimerKind.HISTORY, source), ctx.now + _BREATH)
+    ctx.state.timers.schedule(Timer(TimerKind.HISTORY, source), ctx.now + _BREATH)
 
 
-def _go_on(ctx: StepContext, source: str, sweep: BackfillState) -> None:
+def _go_on(ctx: StepContext, source: str, backfill: BackfillState) -> None:
     """Ask for the next reads, as many as are not too many, and set the timer."""
     state = ctx.state
-    sweep.stalled = source in state.awaited or state.sight(source) is not Visibility.SEEN
-    if sweep.stalled:
+    backfill.stalled = source in state.awaited or state.sight(source) is not Visibility.SEEN
+    if backfill.stalled:
         return
-    if sweep.paused_until is not None and sweep.paused_until > ctx.now:
-        state.timers.arm(Timer(TimerKind.HISTORY, source), sweep.paused_until)
+    if backfill.paused_until is not None and backfill.paused_until > ctx.now:
+        state.timers.schedule(Timer(TimerKind.HISTORY, source), backfill.paused_until)
         return
     looked_at = 0
-    while looked_at < GLANCE and _has_more(sweep):
+    while looked_at < GLANCE and _has_more(backfill):
         looked_at += 1
-        hurried = bool(sweep.urgent)
-        key = next(iter(sweep.urgent)) if hurried else sweep.waiting.popleft()
-        sweep.urgent.pop(key, None)
-        _ask(ctx, sweep, key, hurried=hurried)
-    due = [ctx.now if _has_more(sweep) else _next_lap(ctx, source, sweep)]
-    due += [*sweep.later.values(), *(until + LOST for until in sweep.asked.values())]
-    state.timers.arm(Timer(TimerKind.HISTORY, source), max(min(due), ctx.now + _BREATH))
+        hurried = bool(backfill.urgent)
+        key = next(iter(backfill.urgent)) if hurried else backfill.waiting.popleft()
+        backfill.urgent.pop(key, None)
+        _ask(ctx, backfill, key, hurried=hurried)
+    due = [ctx.now if _has_more(backfill) else _next_lap(ctx, source, backfill)]
+    due += [*backfill.later.values(), *(until + LOST for until in backfill.asked.values())]
+    state.timers.schedule(Timer(TimerKind.HISTORY, source), max(min(due), ctx.now + _BREATH))
 
 
-def _has_more(sweep: BackfillState) -> bool:
-    return len(sweep.asked) < AT_ONCE and bool(sweep.urgent or sweep.waiting)
+def _has_more(backfill: BackfillState) -> bool:
+    return len(backfill.asked) < AT_ONCE and bool(backfill.urgent or backfill.waiting)
 
 
-def _ask(ctx: StepContext, sweep: BackfillState, key: str, *, hurried: bool) -> None:
+def _ask(ctx: StepContext, backfill: BackfillState, key: str, *, hurried: bool) -> None:
     forget_if_vanished(ctx, key)  # one that was gone before a start, too
     subject = ctx.state.subjects.get(key)
-    if subject is None or key in sweep.asked:
+    if subject is None or key in backfill.asked:
         return
-    start = _start(ctx, sweep, subject)
+    start = _start(ctx, backfill, subject)
     soon = ctx.now - ctx.state.ruleset.sources[subject.source].history / 2
-    if start is not None and (hurried or sweep.thorough or start <= soon):
-        sweep.asked[key] = ctx.now
-        ctx.want(model.HistoryNeeded(subject=key, start=start, end=ctx.now))
+    if start is not None and (hurried or backfill.thorough or start <= soon):
+        backfill.asked[key] = ctx.now
+        ctx.request(model.HistoryNeeded(subject=key, start=start, end=ctx.now))
 
 
-def _start(ctx: StepContext, sweep: BackfillState, subject: model.Subject) -> datetime | None:
+def _start(ctx: StepContext, backfill: BackfillState, subject: model.Subject) -> datetime | None:
     """Tell from when a record has to be read; None: there was nothing since that may page."""
-    traits, plan = ctx.state.ruleset.sources[subject.source], ctx.state.plans[subject.source]
-    since = subject.judged_until or sweep.origin or ctx.now
+    traits, plan = ctx.state.ruleset.sources[subject.source], ctx.state.indexes[subject.source]
+    since = subject.judged_until or backfill.origin or ctx.now
     start = max(since, ctx.now - FARTHEST)
     parts = reservation.within(subject.bookings, plan.paging, start, ctx.now, traits.pre_roll)
     return next((begin for begin, _ in parts), None)
 
 
-def _next_lap(ctx: StepContext, source: str, sweep: BackfillState) -> datetime:
-    return (sweep.began or ctx.now) + ctx.state.ruleset.sources[source].history
+def _next_lap(ctx: StepContext, source: str, backfill: BackfillState) -> datetime:
+    return (backfill.began or ctx.now) + ctx.state.ruleset.sources[source].history

@@ -25,8 +25,8 @@ from watcher.model import EntryKind
 def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Make a pending alert fire: it opens an incident, joins one, or reopens one that ended."""
     state, now = ctx.state, ctx.now
-    scene = ctx.scene(alert.subject)
-    group = group_of(rule, scene)
+    view = ctx.subject_view(alert.subject)
+    group = group_of(rule, view)
     known = _place(ctx, rule, alert, group)
     identity = known.id if known else short_id("w", rule.name, group, now.isoformat())
     firing = model.Alert(
@@ -39,35 +39,35 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         incident=identity,
     )
     before = state.members.get(identity, {}).get(alert.key)
-    member = _member(rule, alert, scene, identity, since=alert.since)
+    member = _member(rule, alert, view, identity, since=alert.since)
     if before is not None:
         member = replace(member, flips=before.flips)
     if identity in ctx.storms:  # it says itself how many there are
         text = ""
     else:
-        text = messages.finding(rule, member, now) + messages.schedule(ctx.state, scene)
+        text = messages.finding(rule, member, now) + messages.schedule(ctx.state, view)
     if known is None:
-        _open(ctx, rule, scene, identity, group, text)
+        _open(ctx, rule, view, identity, group, text)
     elif known.status is model.IncidentStatus.RESOLVED:
         _reopen(ctx, rule, known, text)
     else:
-        _join(ctx, rule, scene, known, f"{member.name}: {text}")
-    ctx.keep_member(member)
-    ctx.keep_alert(firing)
+        _join(ctx, rule, view, known, f"{member.name}: {text}")
+    ctx.put_member(member)
+    ctx.put_alert(firing)
     ctx.retitle(identity)
     count(ctx, rule, firing, alert.since)
-    if scene.id and known is None:
-        ctx.opened.setdefault(scene.source, []).append(identity)
-        storms.guard(ctx, scene.source)
+    if view.id and known is None:
+        ctx.opened.setdefault(view.source, []).append(identity)
+        storms.guard(ctx, view.source)
 
 
-def group_of(rule: Rule, scene: SubjectView) -> str:
+def group_of(rule: Rule, view: SubjectView) -> str:
     """Name what an alert is told together with: its labels, or its subject where one is unknown."""
-    values = [scene.labels.get(name, "") for name in rule.group_by]
-    if not values or not all(values) or not scene.id:
-        return scene.key
+    values = [view.labels.get(name, "") for name in rule.group_by]
+    if not values or not all(values) or not view.id:
+        return view.key
     pairs = zip(rule.group_by, values, strict=True)
-    return f"{scene.source}{{{','.join(f'{name}={value}' for name, value in pairs)}}}"
+    return f"{view.source}{{{','.join(f'{name}={value}' for name, value in pairs)}}}"
 
 
 def _place(ctx: StepContext, rule: Rule, alert: model.Alert, group: str) -> model.Incident | None:
@@ -81,36 +81,36 @@ def _place(ctx: StepContext, rule: Rule, alert: model.Alert, group: str) -> mode
 
 
 def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
-    ctx: StepContext, rule: Rule, scene: SubjectView, identity: str, group: str, text: str
+    ctx: StepContext, rule: Rule, view: SubjectView, identity: str, group: str, text: str
 ) -> None:
-    ctx.keep_incident(
+    ctx.put_incident(
         model.Incident(
             id=identity,
             version=1,
             entries=0,
             rule=rule.name,
-            source=scene.source,
+            source=view.source,
             group=group,
             status=model.IncidentStatus.OPEN,
             severity=rule.severity,
             title="",
             opened_at=ctx.now,
-            fault_domain=scene.fault_domain,
+            fault_domain=view.fault_domain,
             receivers=rule.notify,
             tell_at=ctx.now + rule.group_wait,
         )
     )
     ctx.state.latest[rule.name, group] = identity
-    ctx.write(identity, model.EntryKind.OPENED, text, notify=True, subject=scene.key)
-    if rule.diagnose and not examine(ctx, rule, scene, identity):
-        subject = ctx.state.subjects.get(scene.key)
+    ctx.add_entry(identity, model.EntryKind.OPENED, text, notify=True, subject=view.key)
+    if rule.diagnose and not examine(ctx, rule, view, identity):
+        subject = ctx.state.subjects.get(view.key)
         if subject is None or subject.asked_at is None:  # else the details may bring one
-            ctx.write(identity, model.EntryKind.DIAGNOSED, messages.no_service(scene.name))
-    remedies.ask(ctx, rule, scene, identity)
+            ctx.add_entry(identity, model.EntryKind.DIAGNOSED, messages.no_service(view.name))
+    remedies.ask(ctx, rule, view, identity)
 
 
 def _reopen(ctx: StepContext, rule: Rule, known: model.Incident, text: str) -> None:
-    ctx.keep_incident(
+    ctx.put_incident(
         known,
         status=model.IncidentStatus.OPEN,
         resolution=None,
@@ -125,11 +125,11 @@ def _reopen(ctx: StepContext, rule: Rule, known: model.Incident, text: str) -> N
         escalated=0,
         remedy=remedies.after_reopening(known.remedy),
     )
-    ctx.write(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+    ctx.add_entry(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
 
 
 def _join(
-    ctx: StepContext, rule: Rule, scene: SubjectView, known: model.Incident, text: str
+    ctx: StepContext, rule: Rule, view: SubjectView, known: model.Incident, text: str
 ) -> None:
     """Take an alert in; it takes an acknowledgement away only when it is worse than all before."""
     changes: dict[str, Any] = {}
@@ -145,11 +145,11 @@ def _join(
     if known.accepts_until is not None:
         changes |= storms.accept(ctx, known, rule)
     if any(getattr(known, name) != new for name, new in changes.items()):
-        ctx.keep_incident(known, **changes)
+        ctx.put_incident(known, **changes)
     if known.id not in ctx.storms:
-        ctx.note(known.id, model.EntryKind.JOINED, text, notify=True)
+        ctx.add_note(known.id, model.EntryKind.JOINED, text, notify=True)
     if rule.diagnose:
-        examine(ctx, rule, scene, known.id)
+        examine(ctx, rule, view, known.id)
 
 
 def refresh(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
@@ -158,29 +158,29 @@ def refresh(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     if identity is None:
         return
     before = ctx.state.members[identity][rule.name, alert.subject]
-    scene = ctx.scene(alert.subject)
+    view = ctx.subject_view(alert.subject)
     member = replace(
-        _member(rule, alert, scene, identity, since=before.since),
+        _member(rule, alert, view, identity, since=before.since),
         flips=before.flips,
         flapping=before.flapping,
     )
     ctx.retitle(identity)
     if member == before:
         return
-    ctx.keep_incident(ctx.state.incidents[identity])
-    ctx.keep_member(member)
+    ctx.put_incident(ctx.state.incidents[identity])
+    ctx.put_member(member)
     several = len(ctx.state.members[identity]) > 1
     name = f"{member.name}: " if several else ""
     if member.to != before.to:
         worse = fault_domain.is_worse(member.to, before.to)
         text = name + messages.changed(member, before)
-        ctx.note(identity, model.EntryKind.CHANGED, text, notify=worse)
-    elif scene.id and fault_domain.likely_domain(scene.kind, before.fields) != scene.fault_domain:
-        text = f"{name}the fault is now likely on this side: {scene.fault_domain}"
-        ctx.note(identity, model.EntryKind.CHANGED, text, notify=False)
+        ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=worse)
+    elif view.id and fault_domain.likely_domain(view.kind, before.fields) != view.fault_domain:
+        text = f"{name}the fault is now likely on this side: {view.fault_domain}"
+        ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=False)
     elif member.fields.get("permanent") and not before.fields.get("permanent"):
         text = messages.finding(rule, member, ctx.now)
-        ctx.note(identity, model.EntryKind.CHANGED, text, notify=True)
+        ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=True)
 
 
 def resolve(
@@ -203,15 +203,15 @@ def resolve(
         fields=fields,
         flapping=False,
     )
-    ctx.keep_incident(ctx.state.incidents[identity])
-    ctx.keep_member(member)
+    ctx.put_incident(ctx.state.incidents[identity])
+    ctx.put_member(member)
     text = messages.over(member, resolution, ctx.now, by=by)
     several = len(ctx.state.members[identity]) > 1
     if len(ctx.state.firing.get(identity, ())) > 1:  # this one is still among them
-        ctx.note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
+        ctx.add_note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
         ctx.retitle(identity)
         return
-    ctx.keep_incident(
+    ctx.put_incident(
         ctx.state.incidents[identity],
         status=model.IncidentStatus.RESOLVED,
         resolution=resolution,
@@ -220,21 +220,21 @@ def resolve(
     )
     ctx.state.resolved.append((ctx.now, identity))
     name = f"the last one, {member.name}: " if several else ""
-    ctx.write(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
+    ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
 
-def examine(ctx: StepContext, rule: Rule, scene: SubjectView, identity: str) -> bool:
+def examine(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> bool:
     """Run diagnostics for a subject's services, within the rule's budget; False: it has none."""
     examined = ctx.state.incidents[identity].examined
-    new = [each for each in scene.extra.service_ids if each not in examined]
+    new = [each for each in view.extra.service_ids if each not in examined]
     new = new[: max(0, rule.max_services - len(examined))]
     if new:
-        ctx.diagnose(identity, tuple(new))
-    return bool(scene.extra.service_ids)
+        ctx.request_diagnosis(identity, tuple(new))
+    return bool(view.extra.service_ids)
 
 
 def _member(
-    rule: Rule, alert: model.Alert, scene: SubjectView, identity: str, *, since: datetime
+    rule: Rule, alert: model.Alert, view: SubjectView, identity: str, *, since: datetime
 ) -> model.IncidentAlert:
     figure = isinstance(alert.value, float)
     threshold = rule.condition if isinstance(rule.condition, Threshold) else None
@@ -242,8 +242,8 @@ def _member(
         incident=identity,
         subject=alert.subject,
         rule=rule.name,
-        name=scene.name,
-        labels={**scene.labels, **rule.labels} if rule.labels else scene.labels,
+        name=view.name,
+        labels={**view.labels, **rule.labels} if rule.labels else view.labels,
         state=model.AlertState.FIRING,
         from_=alert.entered_from,
         to=None if figure or alert.value is None else str(alert.value),
@@ -251,14 +251,14 @@ def _member(
         metric=threshold.metric if threshold else "",
         limit=threshold.limit if threshold else None,
         since=since,
-        fields=scene.fields,
+        fields=view.fields,
     )
 
 
 def _fields(ctx: StepContext, key: str, member: model.IncidentAlert) -> dict[str, model.Scalar]:
     """Give the fields that the member ends with; a rule may outlive its source."""
     known = key in ctx.state.subjects or key in ctx.state.health
-    return dict(ctx.scene(key).fields if known else member.fields)
+    return dict(ctx.subject_view(key).fields if known else member.fields)
 
 
 def _last_word(
@@ -280,14 +280,14 @@ def count(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> Non
     keys = rule.flapping
     flips = (*(each for each in member.flips if each > at - keys.within), at)[-(keys.flips + 1) :]
     flapping = member.flapping or len(flips) > keys.flips
-    ctx.keep_member(replace(member, flips=flips, flapping=flapping))
+    ctx.put_member(replace(member, flips=flips, flapping=flapping))
     if flapping:
         arm(ctx, rule, alert)
         if not member.flapping:
             within = model.format_duration(keys.within)
             text = f"comes and goes: more than {keys.flips} turns within {within}; "
             text += f"it stays open until it is quiet for {within}"
-            ctx.note(member.incident, EntryKind.FLAPPING, text, notify=True)
+            ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=True)
 
 
 def linger(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
@@ -303,15 +303,15 @@ def arm(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     member = _flapping_member(ctx, alert)
     if rule.flapping is not None and member is not None and member.flapping and member.flips:
         quiet_at = member.flips[-1] + rule.flapping.within
-        ctx.state.timers.arm(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
+        ctx.state.timers.schedule(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
 
 
 def quieten(ctx: StepContext, alert: model.Alert) -> None:
     """Take the mark away: the condition has held for long enough without a turn."""
     member = _flapping_member(ctx, alert)
     if member is not None and member.flapping and alert.due is None:
-        ctx.keep_member(replace(member, flapping=False, flips=()))
-        ctx.note(member.incident, EntryKind.STEADY, "comes and goes no longer", notify=False)
+        ctx.put_member(replace(member, flapping=False, flips=()))
+        ctx.add_note(member.incident, EntryKind.STEADY, "comes and goes no longer", notify=False)
 
 
 def _flapping_member(ctx: StepContext, alert: model.Alert) -> model.IncidentAlert | None:

@@ -29,7 +29,7 @@ def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
         _change(ctx, known, event)
         return
     identity = short_id("w", RULE, event.receiver, ctx.now.isoformat())
-    ctx.keep_incident(
+    ctx.put_incident(
         model.Incident(
             id=identity,
             version=1,
@@ -50,19 +50,19 @@ def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
         )
     )
     ctx.state.latest[RULE, event.receiver] = identity
-    ctx.audience_moved = ctx.audience_moved or event.fallback is not None
-    ctx.write(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
+    ctx.audience_changed = ctx.audience_changed or event.fallback is not None
+    ctx.add_entry(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
 
 
 def _change(ctx: StepContext, known: model.Incident, event: model.ReceiverFailed) -> None:
     instead = ""
     if event.fallback is not None and known.fallback is None:
-        ctx.keep_incident(known, fallback=event.fallback)
-        ctx.audience_moved = True
+        ctx.put_incident(known, fallback=event.fallback)
+        ctx.audience_changed = True
         instead = _instead(event.fallback)
     if known.summary != event.error or instead:
-        ctx.keep_incident(ctx.state.incidents[known.id], summary=event.error)
-        ctx.write(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
+        ctx.put_incident(ctx.state.incidents[known.id], summary=event.error)
+        ctx.add_entry(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
 
 
 def _instead(fallback: model.Fallback | None) -> str:
@@ -86,15 +86,15 @@ def end(
     **data: model.Scalar,
 ) -> None:
     """Resolve an incident that has no alerts."""
-    ctx.keep_incident(
+    ctx.put_incident(
         incident,
         status=IncidentStatus.RESOLVED,
         resolution=resolution,
         resolved_at=ctx.now,
     )
-    ctx.audience_moved = ctx.audience_moved or incident.fallback is not None
+    ctx.audience_changed = ctx.audience_changed or incident.fallback is not None
     ctx.state.resolved.append((ctx.now, incident.id))
-    ctx.write(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
+    ctx.add_entry(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
 
 
 def _open(ctx: StepContext, receiver: str) -> model.Incident | None:
@@ -115,7 +115,7 @@ def begin(ctx: StepContext, event: model.DrillWanted) -> None:
     if not event.receivers:
         raise IllegalCommand("a drill needs at least one receiver")
     group = f"drill for {event.by} at {stamp(ctx.now)}"
-    ctx.keep_incident(
+    ctx.put_incident(
         model.Incident(
             id=event.incident,
             version=1,
@@ -137,7 +137,7 @@ def begin(ctx: StepContext, event: model.DrillWanted) -> None:
     )
     ctx.state.latest[DRILL_RULE, group] = event.incident
     text = f"a drill for {event.by}: nothing is wrong"
-    ctx.write(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
+    ctx.add_entry(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
 
 
 def settle(ctx: StepContext, identity: str) -> datetime | None:

@@ -61,10 +61,10 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
             return f"{member.name} cannot be seen since {since}: {fault}{error}"
 
 
-def schedule(state: State, scene: SubjectView) -> str:
+def schedule(state: State, view: SubjectView) -> str:
     """Add that a reservation's schedule is not known, so that people are told in any case."""
-    subject = state.subjects.get(scene.key)
-    booked = subject is not None and state.ruleset.sources[scene.source].detailed
+    subject = state.subjects.get(view.key)
+    booked = subject is not None and state.ruleset.sources[view.source].detailed
     return "; schedule unknown" if booked and subject and subject.detailed_at is None else ""
 
 

@@ -30,19 +30,19 @@ def settle(ctx: StepContext) -> None:
     """Bring every incident that this step has touched up to date."""
     state = ctx.state
     storms.announce(ctx)
-    if ctx.audience_moved:
+    if ctx.audience_changed:
         for identity, incident in state.incidents.items():
             if incident.status is not IncidentStatus.RESOLVED:
                 ctx.touch(identity)
     for identity in list(ctx.touched):
-        ctx.flush(identity)
+        ctx.flush_notes(identity)
         timer = Timer(TimerKind.INCIDENT, identity)
         firing = state.firing.get(identity)
         due = _settle(ctx, identity) if firing else internal.settle(ctx, identity)
         if due is not None:
-            state.timers.arm(timer, due)
+            state.timers.schedule(timer, due)
             continue
-        state.timers.disarm(timer)
+        state.timers.cancel(timer)
         remedies.wind_up(ctx, identity)
 
 
@@ -71,7 +71,7 @@ def _change(ctx: StepContext, identity: str, **shown: Any) -> None:
     incident = ctx.state.incidents[identity]
     changes = {name: new for name, new in shown.items() if getattr(incident, name) != new}
     if changes:
-        ctx.keep_incident(incident, **changes)
+        ctx.put_incident(incident, **changes)
 
 
 def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
@@ -79,9 +79,11 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
     before = ctx.state.incidents[identity].suppressed_by
     why = suppression.reasons(ctx, identity)
     if why and not before:
-        ctx.write(identity, EntryKind.SUPPRESSED, f"people are not told: {', '.join(why)}")
+        ctx.add_entry(identity, EntryKind.SUPPRESSED, f"people are not told: {', '.join(why)}")
     elif before and not why:
-        ctx.write(identity, EntryKind.RELEASED, f"told again: no {', '.join(before)}", notify=True)
+        ctx.add_entry(
+            identity, EntryKind.RELEASED, f"told again: no {', '.join(before)}", notify=True
+        )
     _change(ctx, identity, suppressed_by=why)
     return why
 
@@ -110,17 +112,17 @@ def _shown(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     rule = state.rules.get(name)
     if rule is None:
         return {}  # until the reload after a restart takes it away
-    scene = ctx.scene(subject)
-    shown = {"contacts": _contacts(scene), "runbook": scene.extra.runbook or rule.runbook}
+    view = ctx.subject_view(subject)
+    shown = {"contacts": _contacts(view), "runbook": view.extra.runbook or rule.runbook}
     if incident.accepts_until is not None:
         return {**shown, **_storm(ctx, incident)}
-    title, summary = _titles(ctx, rule, ctx.state.members[incident.id][name, subject], scene)
+    title, summary = _titles(ctx, rule, ctx.state.members[incident.id][name, subject], view)
     more = f" and {len(firing) - 1:,} more" if len(firing) > 1 else ""
     return {
         **shown,
         "title": title + more,
         "summary": summary,
-        "fault_domain": scene.fault_domain,
+        "fault_domain": view.fault_domain,
     }
 
 
@@ -145,22 +147,22 @@ def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
 
 
 def _titles(
-    ctx: StepContext, rule: Rule, member: model.IncidentAlert, scene: SubjectView
+    ctx: StepContext, rule: Rule, member: model.IncidentAlert, view: SubjectView
 ) -> tuple[str, str]:
     value = member.value if member.value is not None else member.to
-    words = scene.words(rule, value=value, was=member.from_, since=member.since)
+    words = view.words(rule, value=value, was=member.from_, since=member.since)
     try:
         summary = "" if rule.summary is None else rule.summary(words)
         return rule.title(words), summary
     except ExpressionError as error:
-        ctx.misfire(rule, scene.key, error)
-        return f"{scene.name}: {rule.name}", ""
+        ctx.flag_expression_error(rule, view.key, error)
+        return f"{view.name}: {rule.name}", ""
 
 
-def _contacts(scene: SubjectView) -> tuple[model.Contact, ...]:
+def _contacts(view: SubjectView) -> tuple[model.Contact, ...]:
     """Choose whom to call: the side at fault where it is known, else everybody."""
-    contacts = scene.extra.contacts
-    at_fault = tuple(each for each in contacts if each.domain == scene.fault_domain)
+    contacts = view.extra.contacts
+    at_fault = tuple(each for each in contacts if each.domain == view.fault_domain)
     return at_fault or contacts
 
 
@@ -176,12 +178,12 @@ def _escalate(ctx: StepContext, identity: str) -> None:
             receivers = tuple(dict.fromkeys((*known.receivers, *step.notify)))
             _change(ctx, identity, receivers=receivers, escalated=known.escalated + 1)
             text = messages.escalated(step.after, step.notify)
-            ctx.write(identity, EntryKind.ESCALATED, text, notify=True)
+            ctx.add_entry(identity, EntryKind.ESCALATED, text, notify=True)
     repeat = _repeat(ctx, incident)
     if repeat is not None and (incident.reminded_at or told) + repeat <= ctx.now:
         _change(ctx, identity, reminded_at=ctx.now)
         text = messages.reminded(incident, ctx.now)
-        ctx.write(identity, EntryKind.REMINDED, text, notify=True)
+        ctx.add_entry(identity, EntryKind.REMINDED, text, notify=True)
 
 
 def _next(ctx: StepContext, incident: model.Incident) -> datetime | None:
@@ -229,10 +231,10 @@ def call(ctx: StepContext, identity: str) -> tuple[str, ...]:
     for name, about in found.items():
         if name not in incident.notify:
             text = messages.fallback(name, about, ctx.now)
-            ctx.write(identity, model.EntryKind.FALLBACK, text)
+            ctx.add_entry(identity, model.EntryKind.FALLBACK, text)
     fallbacks = tuple(dict.fromkeys((*incident.fallbacks, *found)))
     if fallbacks != incident.fallbacks:
-        ctx.keep_incident(ctx.state.incidents[identity], fallbacks=fallbacks)
+        ctx.put_incident(ctx.state.incidents[identity], fallbacks=fallbacks)
     return tuple(found)
 
 

@@ -107,7 +107,7 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
         ctx.state.resolved.append((ctx.now, incident.id))  # it was kept for this
     elif incident.status is not IncidentStatus.RESOLVED and _is_undone(status, remedy):
         # It has opened again meanwhile: what was taken back, or did not begin, may be needed.
-        ctx.keep_incident(ctx.state.incidents[incident.id], remedy=None)
+        ctx.put_incident(ctx.state.incidents[incident.id], remedy=None)
 
 
 def wind_up(ctx: StepContext, identity: str) -> None:
@@ -134,10 +134,10 @@ def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
     """Find the connection of the first alert that has one: the inventory's, or the subject."""
     for _, key, name in ctx.state.firing.get(identity, ()):
         if name == rule.name:
-            scene = ctx.scene(key)
-            if scene.extra.connection:
-                return scene.extra.connection
-            if scene.kind == KIND:
+            view = ctx.subject_view(key)
+            if view.extra.connection:
+                return view.extra.connection
+            if view.kind == KIND:
                 return key
     return ""
 
@@ -166,7 +166,7 @@ def _objection(ctx: StepContext, identity: str, fresh: model.Remedy) -> str:
 
 def _name(ctx: StepContext, identity: str) -> str:
     firing = ctx.state.firing.get(identity)
-    return ctx.scene(firing[0][1]).name if firing else identity
+    return ctx.subject_view(firing[0][1]).name if firing else identity
 
 
 def _propose(ctx: StepContext, identity: str, fresh: model.Remedy, wanted: Bandwidth) -> None:
@@ -194,7 +194,7 @@ def _order(ctx: StepContext, identity: str, remedy: model.Remedy, *, by: str = "
     begin, end = remedy.from_mbps, remedy.to_mbps
     if remedy.reverting:
         begin, end = end, begin
-    ctx.want(
+    ctx.request(
         model.BandwidthNeeded(
             order=order,
             incident=identity,
@@ -222,7 +222,7 @@ def _keep(
     remedy = replace(remedy, **changes)
     if remedy.status in _LAST and remedy.ended_at is None:
         remedy = replace(remedy, ended_at=ctx.now)
-    ctx.keep_incident(ctx.state.incidents[identity], remedy=remedy)
+    ctx.put_incident(ctx.state.incidents[identity], remedy=remedy)
     ctx.state.note_remedies()
     asked_nobody = remedy.status is RemedyStatus.APPROVED and not by
     beginning = asked_nobody and not remedy.reverting
@@ -234,7 +234,7 @@ def _keep(
     }
     if approve := remedy.approval(identity):
         data["approve"] = approve
-    ctx.write(
+    ctx.add_entry(
         identity,
         EntryKind(f"remedy_{remedy.status}"),
         words.told(identity, remedy, news),
@@ -255,21 +255,21 @@ def _is_undone(status: RemedyStatus, remedy: model.Remedy) -> bool:
     return status is RemedyStatus.WITHDRAWN
 
 
-def ask(ctx: StepContext, rule: Rule, scene: SubjectView, identity: str) -> None:
+def ask(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> None:
     """Ask for an incident that has just opened; details that are awaited may bring the address."""
     if not rule.alternatives:
         return
-    subject = ctx.state.subjects.get(scene.key)
-    if scene.extra.address:
-        ctx.want(model.AlternativesNeeded(incident=identity, address=scene.extra.address))
+    subject = ctx.state.subjects.get(view.key)
+    if view.extra.address:
+        ctx.request(model.AlternativesNeeded(incident=identity, address=view.extra.address))
     elif subject is None or subject.asked_at is None:
-        _say_no_address(ctx, scene, identity)
+        _say_no_address(ctx, view, identity)
 
 
 def ask_late(
     ctx: StepContext,
     rule: Rule,
-    scene: SubjectView,
+    view: SubjectView,
     identity: str,
     *,
     had: InventoryEntry,
@@ -278,18 +278,18 @@ def ask_late(
     """Ask once the details have brought an address, or say that they have brought none."""
     if not rule.alternatives or had.address:
         return
-    if scene.extra.address:
-        ctx.want(model.AlternativesNeeded(incident=identity, address=scene.extra.address))
+    if view.extra.address:
+        ctx.request(model.AlternativesNeeded(incident=identity, address=view.extra.address))
     elif waited:
-        _say_no_address(ctx, scene, identity)
+        _say_no_address(ctx, view, identity)
 
 
 def alternatives_read(ctx: StepContext, event: model.AlternativesRead) -> None:
     """Put the answer on the timeline, also of an incident that is over."""
     incident = ctx.state.incident(event.incident, ctx.now)
     text = messages.alternatives(event)
-    ctx.write(incident.id, model.EntryKind.ALTERNATIVES, text)
+    ctx.add_entry(incident.id, model.EntryKind.ALTERNATIVES, text)
 
 
-def _say_no_address(ctx: StepContext, scene: SubjectView, identity: str) -> None:
-    ctx.write(identity, model.EntryKind.ALTERNATIVES, messages.no_address(scene.name))
+def _say_no_address(ctx: StepContext, view: SubjectView, identity: str) -> None:
+    ctx.add_entry(identity, model.EntryKind.ALTERNATIVES, messages.no_address(view.name))

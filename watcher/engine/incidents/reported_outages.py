@@ -34,7 +34,7 @@ def remember(ctx: StepContext, alert: model.Alert, since: datetime) -> None:
         seen = begun is None and alert.state is AlertState.FIRING
         told.append(model.ReportedOutage(rule=alert.rule, start=start, end=ctx.now, seen=seen))
     if told != [*subject.told]:
-        ctx.keep_subject(replace(subject, told=tuple(told[-MOST:])))
+        ctx.put_subject(replace(subject, told=tuple(told[-MOST:])))
 
 
 def split(ctx: StepContext, source: str, gap: datetime) -> None:
@@ -48,7 +48,7 @@ def split(ctx: StepContext, source: str, gap: datetime) -> None:
         if fired.start <= gap:
             told.append(replace(fired, end=gap))
         told.append(model.ReportedOutage(rule=alert.rule, start=ctx.now))
-        ctx.keep_subject(replace(subject, told=tuple(told[-MOST:])))
+        ctx.put_subject(replace(subject, told=tuple(told[-MOST:])))
 
 
 def of_rule(ctx: StepContext, subject: model.Subject, rule: Rule) -> list[model.ReportedOutage]:
@@ -108,7 +108,7 @@ def _apart(piece: Outage, told: model.ReportedOutage) -> timedelta:
 def _recorded(ctx: StepContext, alert: model.Alert) -> model.Subject | None:
     """Give an alert's subject where the vendor's record tells of what the alert is about."""
     subject, rule = ctx.state.subjects.get(alert.subject), ctx.state.rules.get(alert.rule)
-    if subject is None or rule is None or subject.source not in ctx.state.sweeps:
+    if subject is None or rule is None or subject.source not in ctx.state.backfills:
         return None
     condition = rule.condition
     return subject if isinstance(condition, Transition) and condition.field == RECORDED else None

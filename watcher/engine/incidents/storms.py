@@ -80,7 +80,7 @@ def announce(ctx: StepContext) -> None:
         text = f"{total:,} alerts of {incident.source} at once"
         text += f"; it is {rules} now" if before else f": {rules}"
         kind = EntryKind.JOINED if incident.entries else EntryKind.OPENED
-        ctx.write(storm, kind, text, notify=True)
+        ctx.add_entry(storm, kind, text, notify=True)
 
 
 def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) -> None:
@@ -90,23 +90,23 @@ def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) 
     for identity in (*waiting, *fresh):
         joined += _move(ctx, identity, storm)
     for identity in fresh:
-        ctx.merge_incident(identity)
-    ctx.drop_entries(set(fresh))
+        ctx.discard_incident(identity)
+    ctx.discard_entries(set(fresh))
     for identity in waiting:
         _close(ctx, identity, storm)
     ctx.retitle(storm)
     for alert in joined:
         rule = ctx.state.rules[alert.rule]
-        ids = ctx.scene(alert.subject).extra.service_ids if rule.diagnose else ()
+        ids = ctx.subject_view(alert.subject).extra.service_ids if rule.diagnose else ()
         known = ctx.state.incidents[storm].examined
         new = [each for each in ids if each not in known][: max(0, rule.max_services - len(known))]
         if new:
-            ctx.diagnose(storm, tuple(new))
+            ctx.request_diagnosis(storm, tuple(new))
 
 
 def _close(ctx: StepContext, identity: str, storm: str) -> None:
     """End an incident that nobody was told of, because a storm stands for it."""
-    incident = ctx.keep_incident(
+    incident = ctx.put_incident(
         ctx.state.incidents[identity],
         status=IncidentStatus.RESOLVED,
         resolution=model.Resolution.MERGED,
@@ -114,7 +114,7 @@ def _close(ctx: StepContext, identity: str, storm: str) -> None:
     )
     ctx.state.resolved.append((ctx.now, identity))
     ctx.state.latest.pop((incident.rule, incident.group), None)
-    ctx.write(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
+    ctx.add_entry(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
 
 
 def _begin(ctx: StepContext, source: str, merged: list[str]) -> str:
@@ -142,7 +142,7 @@ def _begin(ctx: StepContext, source: str, merged: list[str]) -> str:
             accepts_until=now + ACCEPTS,
         )
         state.latest[RULE, storm.group] = storm.id
-        return ctx.keep_incident(storm).id
+        return ctx.put_incident(storm).id
     changes: dict[str, Any] = {
         "receivers": tuple(dict.fromkeys((*known.receivers, *receivers))),
         "accepts_until": now + ACCEPTS,
@@ -160,7 +160,7 @@ def _begin(ctx: StepContext, source: str, merged: list[str]) -> str:
             "acknowledged_by": None,
             "acknowledged_at": None,
         }
-    return ctx.keep_incident(known, **changes).id
+    return ctx.put_incident(known, **changes).id
 
 
 def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
@@ -169,8 +169,8 @@ def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
     moved = []
     for _, subject, rule in list(state.firing.get(identity, ())):
         alert = replace(state.alerts[subject][rule], incident=storm)
-        ctx.keep_member(replace(state.members[identity][rule, subject], incident=storm))
-        ctx.keep_alert(alert)
+        ctx.put_member(replace(state.members[identity][rule, subject], incident=storm))
+        ctx.put_alert(alert)
         moved.append(alert)
     return moved
 

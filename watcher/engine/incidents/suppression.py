@@ -32,7 +32,7 @@ def silence(ctx: StepContext, event: model.Silenced) -> None:
             raise IllegalCommand(f"{each}: expected {names} or labels.NAME before the sign")
     if wanted.end <= max(ctx.now, wanted.begin):
         raise IllegalCommand("the silence would be over before it begins")
-    ctx.keep_silence(wanted)
+    ctx.put_silence(wanted)
     look(ctx)
 
 
@@ -41,7 +41,7 @@ def unsilence(ctx: StepContext, event: model.Unsilenced) -> None:
     known = ctx.state.silences.get(event.silence)
     if known is None:
         raise IllegalCommand(f"there is no silence {event.silence!r} that is not over")
-    ctx.keep_silence(_ended(known, ctx))
+    ctx.put_silence(_ended(known, ctx))
     look(ctx)
 
 
@@ -50,15 +50,15 @@ def look(ctx: StepContext) -> None:
     state = ctx.state
     for over in [each.id for each in state.silences.values() if each.end <= ctx.now]:
         del state.silences[over]
-    ctx.audience_moved = True
+    ctx.audience_changed = True
     ahead = [at for each in state.silences.values() for at in (each.begin, each.end)]
     edges = (each.next_edge(ctx.now) for each in state.ruleset.maintenance)
     ahead += [at for at in edges if at is not None]
     due = min((at for at in ahead if at > ctx.now), default=None)
     if due is None:
-        state.timers.disarm(_TIMER)
+        state.timers.cancel(_TIMER)
     else:
-        state.timers.arm(_TIMER, due)
+        state.timers.schedule(_TIMER, due)
 
 
 def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
@@ -84,11 +84,11 @@ def reason(ctx: StepContext, rule: Rule, key: str) -> str | None:
     """Say what holds one alert back; None: nothing does."""
     state = ctx.state
     for silence in state.silences.values():
-        if silence.begin <= ctx.now and fit(silence.matchers, rule, ctx.scene(key)):
+        if silence.begin <= ctx.now and fit(silence.matchers, rule, ctx.subject_view(key)):
             comment = f": {silence.comment}" if silence.comment else ""
             return f"silence {silence.id} by {silence.by}{comment}"
     for window in state.ruleset.maintenance:
-        if window.is_open(ctx.now) and fit(window.matchers, rule, ctx.scene(key)):
+        if window.is_open(ctx.now) and fit(window.matchers, rule, ctx.subject_view(key)):
             return f"maintenance {window.name}"
     for name in rule.inhibited_by:
         if _is_inhibited(ctx, rule, key, name):
@@ -110,7 +110,7 @@ def _is_inhibited(ctx: StepContext, rule: Rule, key: str, by: str) -> bool:
 
 
 def _values(ctx: StepContext, rule: Rule, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(read(name, rule, ctx.scene(key)) for name in names)
+    return tuple(read(name, rule, ctx.subject_view(key)) for name in names)
 
 
 def _ended(silence: model.Silence, ctx: StepContext) -> model.Silence:
@@ -128,24 +128,24 @@ NAMES = ("rule", "subject", "source", "severity")
 LABELS = "labels."
 
 
-def fit(matchers: Iterable[Matcher], rule: Rule, scene: SubjectView) -> bool:
+def fit(matchers: Iterable[Matcher], rule: Rule, view: SubjectView) -> bool:
     """Whether all matchers fit an alert of this rule on this subject; a missing label reads ""."""
     return all(
-        _is_like(read(each.name, rule, scene), each.value) is not each.negative for each in matchers
+        _is_like(read(each.name, rule, view), each.value) is not each.negative for each in matchers
     )
 
 
-def read(name: str, rule: Rule, scene: SubjectView) -> str:
+def read(name: str, rule: Rule, view: SubjectView) -> str:
     """Tell what an alert has under a matcher's name."""
     if name.startswith(LABELS):
-        return scene.labels.get(name.removeprefix(LABELS), "")
+        return view.labels.get(name.removeprefix(LABELS), "")
     match name:
         case "rule":
             return rule.name
         case "subject":
-            return scene.key
+            return view.key
         case "source":
-            return scene.source
+            return view.source
         case "severity":
             return str(rule.severity)
         case _:

@@ -24,7 +24,7 @@ def answered(ctx: StepContext, event: model.Polled) -> None:
     source, state = event.source, ctx.state
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
-    plan = state.plans[source]
+    plan = state.indexes[source]
     unseen = schedule.arrive(ctx, source)
     before = visibility.regained(ctx, event)
     broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start anew
@@ -61,7 +61,7 @@ def _unsure(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[
         again |= {key for key, each in state.subjects.items() if each.source == source}
     if unseen:
         again |= {alert.subject for alert in state.alerts_of(source)}
-    if state.plans[source].no_datas and (first or unseen):
+    if state.indexes[source].no_datas and (first or unseen):
         for key in sorted(key for key, each in state.subjects.items() if each.source == source):
             samples.evaluate_no_data(ctx, key)
     return again
@@ -71,7 +71,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
     """Write down how a subject was seen; True when its fields or labels are others than before."""
     old = ctx.state.subjects.get(seen.key)
     if old is None:
-        ctx.keep_subject(
+        ctx.put_subject(
             model.Subject(
                 key=seen.key,
                 source=seen.key.partition("/")[0],
@@ -92,14 +92,14 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
     if old.fields == seen.fields:
         if labels is old.labels:
             return False
-        ctx.keep_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
+        ctx.put_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
         return True
     left = {
         name: value
         for name, value in old.fields.items()
         if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
     }
-    ctx.keep_subject(
+    ctx.put_subject(
         model.Subject(
             key=old.key,
             source=old.source,
@@ -134,7 +134,7 @@ def judge_changed(
             alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
             if key not in ctx.state.subjects:
                 return  # it had vanished, and the last alert that kept it is over
-    context = ctx.scene(key).context if plan.expressions else None
+    context = ctx.subject_view(key).context if plan.expressions else None
     for rule, expression in plan.expressions:
         truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
         if truth or (known and rule.name in known):
@@ -154,10 +154,10 @@ def pass_edge(ctx: StepContext, key: str) -> None:
     if subject.source in state.awaited or state.sight(subject.source) is not Visibility.SEEN:
         state.passed.setdefault(subject.source, {})[key] = None
     elif not subject.missed:
-        judge_changed(ctx, state.plans[subject.source], subject)
+        judge_changed(ctx, state.indexes[subject.source], subject)
         samples.evaluate_no_data(ctx, key)
         if state.alerts_on(key, AlertState.PENDING):
-            ctx.want(model.PollNeeded(source=subject.source))
+            ctx.request(model.PollNeeded(source=subject.source))
     schedule.pass_edge(ctx, key)
 
 
@@ -195,4 +195,4 @@ def _rearm(ctx: StepContext, source: str) -> None:
     for _, key in ctx.state.pending.get(source, ()):
         asked_at = ctx.state.subjects[key].asked_at
         if asked_at is not None and asked_at + details.WAIT > ctx.now:
-            ctx.state.timers.arm(Timer(TimerKind.DETAILS, key), asked_at + details.WAIT)
+            ctx.state.timers.schedule(Timer(TimerKind.DETAILS, key), asked_at + details.WAIT)

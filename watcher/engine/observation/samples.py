@@ -51,7 +51,7 @@ def _store(ctx: StepContext, event: model.Polled) -> _Moments:
         if series not in latest:
             latest[series] = state.samples.latest(*series)
         known = latest[series]
-        if ctx.keep_sample(sample) and (known is None or sample.at > known):
+        if ctx.add_sample(sample) and (known is None or sample.at > known):
             moments.setdefault(series, set()).add(sample.at)
     return moments
 
@@ -143,7 +143,7 @@ def _tell_run(  # noqa: PLR0917 -- one caller, beside it
 
 def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
     """Judge the rules about silence on a subject, or one of them."""
-    for rule, condition in ctx.state.plans[key.partition("/")[0]].no_datas:
+    for rule, condition in ctx.state.indexes[key.partition("/")[0]].no_datas:
         if not only or rule.name == only:
             _evaluate_no_data(ctx, rule, condition, key)
 
@@ -155,7 +155,7 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
     due = heard + condition.after
     known = ctx.state.alerts.get(key, {}).get(rule.name)
     if due > ctx.now:
-        ctx.state.timers.arm(Timer(TimerKind.NO_DATA, key, rule.name), due)
+        ctx.state.timers.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
         if known is None:
             return
     verdict = conditions.Truth(due <= ctx.now)

@@ -31,7 +31,7 @@ def failed(ctx: StepContext, event: model.PollFailed) -> None:
         permanent=event.permanent,
     )
     if failing != health:
-        ctx.keep_health(failing)
+        ctx.put_health(failing)
     look(ctx, event.source)
 
 
@@ -41,10 +41,10 @@ def look(ctx: StepContext, source: str) -> None:
     since = health.failing_since
     if since is None:
         return
-    traits, plan = ctx.state.ruleset.sources[source], ctx.state.plans[source]
+    traits, plan = ctx.state.ruleset.sources[source], ctx.state.indexes[source]
     blind_at = ctx.now if health.permanent else since + traits.blind_after
     if health.sight is not Visibility.BLIND and ctx.now >= blind_at:
-        ctx.keep_health(replace(health, sight=Visibility.BLIND))
+        ctx.put_health(replace(health, sight=Visibility.BLIND))
         _mark(ctx, source)
     later = [blind_at]
     for rule, condition in plan.blinds:
@@ -54,7 +54,7 @@ def look(ctx: StepContext, source: str) -> None:
             alerts.apply(ctx, rule, source, Truth(True), at=since)
     upcoming = [at for at in later if at > ctx.now]
     if upcoming:
-        ctx.state.timers.arm(Timer(TimerKind.SIGHT, source), min(upcoming))
+        ctx.state.timers.schedule(Timer(TimerKind.SIGHT, source), min(upcoming))
 
 
 def regained(ctx: StepContext, event: model.Polled) -> Visibility:
@@ -62,7 +62,7 @@ def regained(ctx: StepContext, event: model.Polled) -> Visibility:
     before = ctx.state.sight(event.source)
     health = ctx.state.health.get(event.source)
     blind = before is Visibility.BLIND or (health is not None and health.seen_since is None)
-    ctx.keep_health(
+    ctx.put_health(
         model.SourceHealth(
             source=event.source,
             last_success=ctx.now,
@@ -70,17 +70,17 @@ def regained(ctx: StepContext, event: model.Polled) -> Visibility:
             seen_since=ctx.now if blind or health is None else health.seen_since,
         )
     )
-    ctx.state.timers.disarm(Timer(TimerKind.SIGHT, event.source))
+    ctx.state.timers.cancel(Timer(TimerKind.SIGHT, event.source))
     if before is not Visibility.SEEN:
-        for rule, _ in ctx.state.plans[event.source].blinds:
+        for rule, _ in ctx.state.indexes[event.source].blinds:
             alerts.apply(ctx, rule, event.source, Truth(False), at=ctx.now)
     if before is Visibility.BLIND and health is not None:
         text = messages.sighted(event.source, health.failing_since, ctx.now)
         for incident in _of_services(ctx, event.source):
             if notifications.BLIND in incident.flags:
                 flags = tuple(flag for flag in incident.flags if flag != notifications.BLIND)
-                ctx.keep_incident(incident, flags=flags)
-                ctx.write(incident.id, EntryKind.SIGHTED, text)
+                ctx.put_incident(incident, flags=flags)
+                ctx.add_entry(incident.id, EntryKind.SIGHTED, text)
     return before
 
 
@@ -90,8 +90,8 @@ def _mark(ctx: StepContext, source: str) -> None:
     for incident in _of_services(ctx, source):
         members = ctx.state.members[incident.id]
         member = members[min(members)]
-        ctx.keep_incident(incident, flags=(*incident.flags, notifications.BLIND))
-        ctx.write(incident.id, EntryKind.BLIND, messages.blind(health, member, ctx.now))
+        ctx.put_incident(incident, flags=(*incident.flags, notifications.BLIND))
+        ctx.add_entry(incident.id, EntryKind.BLIND, messages.blind(health, member, ctx.now))
 
 
 def _of_services(ctx: StepContext, source: str) -> list[model.Incident]:
@@ -118,11 +118,11 @@ def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
     for key in sorted(back):
         for alert in ctx.state.alerts_on(key, AlertState.FIRING):
             if alerts.is_vanished(ctx, alert):
-                ctx.keep_alert(replace(alert, due=None))
-                state.timers.disarm(Timer(TimerKind.CLEAR, key, alert.rule))
+                ctx.put_alert(replace(alert, due=None))
+                state.timers.cancel(Timer(TimerKind.CLEAR, key, alert.rule))
                 if alert.incident:
-                    ctx.write(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
-        ctx.keep_subject(replace(state.subjects[key], missed=0))
+                    ctx.add_entry(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
+        ctx.put_subject(replace(state.subjects[key], missed=0))
         schedule.stay(ctx, key)
         del missing[key]
     return back
@@ -134,20 +134,22 @@ def miss(ctx: StepContext, event: model.Polled) -> None:
     absent = sorted(key for key in set(event.absent) if key in state.subjects)
     once, twice = (sum(state.subjects[key].missed == n for key in absent) for n in (0, 1))
     mass = _is_mass(twice, event, absent)
-    matters = any(rule for rule, each in state.plans[event.source].expressions if each.of_vanishing)
+    matters = any(
+        rule for rule, each in state.indexes[event.source].expressions if each.of_vanishing
+    )
     for key in absent:
         missed = state.subjects[key].missed + 1
         firing = ctx.state.alerts_on(key, AlertState.FIRING)
         if any(alerts.is_vanished(ctx, alert) for alert in firing):
             continue
-        ctx.keep_subject(replace(state.subjects[key], missed=missed))
+        ctx.put_subject(replace(state.subjects[key], missed=missed))
         state.missing.setdefault(event.source, {})[key] = None
         if (firing or matters) and not _is_mass(once, event, absent):
             details.ask(ctx, key, fresh=details.AT_AN_EDGE)  # they may say that it has ended
         for alert in firing:
             if alert.due is not None:
-                ctx.keep_alert(replace(alert, due=None))
-                state.timers.disarm(Timer(TimerKind.CLEAR, key, alert.rule))
+                ctx.put_alert(replace(alert, due=None))
+                state.timers.cancel(Timer(TimerKind.CLEAR, key, alert.rule))
         if missed > 2 or (missed == 2 and not mass):
             _vanish(ctx, key)
 
@@ -155,12 +157,12 @@ def miss(ctx: StepContext, event: model.Polled) -> None:
 def judge(ctx: StepContext, key: str) -> None:
     """Judge a vanished subject: it has ended, or the rules about vanishing look at it."""
     state = ctx.state
-    if ctx.scene(key).phase is Phase.ENDED:
+    if ctx.subject_view(key).phase is Phase.ENDED:
         for alert in state.alerts_on(key, AlertState.FIRING):
             alerts.over(ctx, alert, model.Resolution.ENDED)
         return
-    context = ctx.scene(key).context
-    for rule, expression in state.plans[key.partition("/")[0]].expressions:
+    context = ctx.subject_view(key).context
+    for rule, expression in state.indexes[key.partition("/")[0]].expressions:
         if expression.of_vanishing:
             truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
             verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth))
@@ -175,15 +177,15 @@ def _vanish(ctx: StepContext, key: str) -> None:
     state = ctx.state
     known = state.alerts_on(key, AlertState.FIRING)
     for alert in state.alerts_on(key, AlertState.PENDING):
-        ctx.drop_alert(alert)
+        ctx.remove_alert(alert)
     judge(ctx, key)
     if key not in state.subjects:
         return  # it has ended
     for alert in state.alerts_on(key, AlertState.FIRING):
         waiting = replace(alert, due=ctx.now + alerts.VANISHED_FOR)
-        ctx.keep_alert(waiting)
+        ctx.put_alert(waiting)
         alerts.arm(ctx, waiting)
         if alert.incident and alert in known:
             text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
-            ctx.write(alert.incident, EntryKind.VANISHED, text, notify=True)
+            ctx.add_entry(alert.incident, EntryKind.VANISHED, text, notify=True)
     schedule.forget_if_vanished(ctx, key)

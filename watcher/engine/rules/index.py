@@ -42,7 +42,7 @@ class RuleIndex:
 
 def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
     """Sort the rules by source and by kind of condition."""
-    plans = {}
+    indexes = {}
     for name, traits in ruleset.sources.items():
         rules = [rule for rule in ruleset.rules if name in rule.sources]
         thresholds = tuple(
@@ -60,7 +60,7 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
             for rule, condition in transitions
             if traits.history and condition.field == RECORDED
         )
-        plans[name] = RuleIndex(
+        indexes[name] = RuleIndex(
             transitions=transitions,
             recorded=recorded,
             paging=frozenset(phase for rule, _ in recorded for phase in rule.during),
@@ -81,7 +81,7 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
                 ]
             ),
         )
-    return plans
+    return indexes
 
 
 def keep_samples(ruleset: Ruleset) -> timedelta:

@@ -34,7 +34,7 @@ class SubjectView:
         previous: Mapping[str, model.Scalar],
         labels: Mapping[str, str],
         metrics: Mapping[str, float],
-        extras: dict[str, InventoryEntry],
+        inventory_entries: dict[str, InventoryEntry],
         bookings: tuple[model.Booking, ...] = (),
         now: datetime | None = None,
         vanished: bool = False,
@@ -47,7 +47,7 @@ class SubjectView:
         self._previous = previous
         self._vendor_labels = labels
         self._metrics = metrics
-        self._extras = extras  # the state's memory of what the inventory said
+        self._extras = inventory_entries  # the state's memory of what the inventory said
         self._bookings = bookings
         self._now = now
         self._vanished = vanished
@@ -55,7 +55,10 @@ class SubjectView:
 
     @classmethod
     def of_source(
-        cls, ruleset: Ruleset, health: model.SourceHealth, extras: dict[str, InventoryEntry]
+        cls,
+        ruleset: Ruleset,
+        health: model.SourceHealth,
+        inventory_entries: dict[str, InventoryEntry],
     ) -> SubjectView:
         """See a source itself, for the rules about blindness."""
         return cls(
@@ -69,7 +72,7 @@ class SubjectView:
             previous={},
             labels={},
             metrics={},
-            extras=extras,
+            inventory_entries=inventory_entries,
         )
 
     @cached_property

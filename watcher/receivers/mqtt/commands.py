@@ -136,7 +136,7 @@ class CommandListener:
                 content_type="application/json",
                 correlation=correlation,
             )
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             log.warning("command not answered", command=answer.command, error=str(error))
 
 

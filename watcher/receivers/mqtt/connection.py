@@ -214,7 +214,7 @@ class MqttConnection:
                 while owed:
                     await owed[0]()
                     del owed[0]
-            except (model.TemporaryError, model.PermanentError) as error:
+            except model.WatcherError as error:
                 log.warning("not published again", broker=self._place, error=str(error))
             again = LONGEST_PAUSE if owed or self._unsent else None
             await client.wait(self._stirred, seconds=again)

@@ -109,7 +109,7 @@ class SlackActions:
                 await self._obey(envelope)
             except msgspec.ValidationError as error:
                 log.warning("Slack sent what cannot be read", error=str(error)[:200])
-            except (model.TemporaryError, model.PermanentError) as error:
+            except model.WatcherError as error:
                 log.warning("Slack could not be answered", error=str(error))
 
     async def _obey(self, envelope: Envelope) -> None:
@@ -156,7 +156,7 @@ class SlackActions:
             return await act(wish)
         except CommandRejectedError as error:
             return _Answer([words.say(str(error), 500)])
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             log.warning("not done for Slack", incident=wish.incident, error=str(error))
             return _Answer(["Watcher cannot do it now: its log says why. Please try again."])
 

@@ -54,7 +54,7 @@ class SlackReceiver:
             self._trouble = thread.Trouble(error=receipt.error)
         try:
             told = await self._tell(view, receipt, delivery)
-        except (model.TemporaryError, model.PermanentError) as error:
+        except model.WatcherError as error:
             self._trouble = thread.Trouble(error=str(error))
             raise
         if self._trouble.until is None:

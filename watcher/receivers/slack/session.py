@@ -70,7 +70,7 @@ class SlackSession:
             return await call()
         except model.AmbiguousError:
             raise
-        except (model.TemporaryError, model.PermanentError, GoneError):
+        except (model.WatcherError, GoneError):
             if not self.unsure:  # else it may still have been done the time before
                 await self.keep(intent="")
             raise

@@ -165,7 +165,7 @@ class OAuth2:
         self._token = ""
         self._expires = 0.0
         self._answered = 0  # how many fetches have ended
-        self._failure: model.TemporaryError | model.PermanentError | None = None
+        self._failure: model.WatcherError | None = None
 
     async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002 - the Protocol
         """Take the token at hand, or fetch one."""
@@ -200,7 +200,7 @@ class OAuth2:
                 raise self._failure from None
             try:
                 self._token, lifetime = await self._fetch()
-            except (model.TemporaryError, model.PermanentError) as error:
+            except model.WatcherError as error:
                 self._token, self._failure = "", error
                 self._answered += 1
                 raise
@@ -239,7 +239,7 @@ class OAuth2:
             f"{reply.place} answered 200 without an access_token for account {self._name!r}"
         )
 
-    def _refusal(self, fault: errors.ErrorReply) -> model.TemporaryError | model.PermanentError:
+    def _refusal(self, fault: errors.ErrorReply) -> model.WatcherError:
         place = f"[accounts.{self._name}]"
         if fault.code in _CLIENT_AT_FAULT or fault.http == 401:
             advice = f"no token: check client_id and client_secret of {place}"
