@@ -38,18 +38,18 @@ class SystemClock:
 class Wakeup:
     """A hint from one loop to another that there is work.
 
-    The store is the truth, so a lost ring costs a little time and nothing else.
+    The store is the truth, so a lost wakeup costs a little time and nothing else.
     """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def ring(self) -> None:
-        """Wake whoever waits, or the next who will."""
+    def set(self) -> None:
+        """Wake the loop that waits, or the next one that will."""
         self._event.set()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Wait for a ring for at most so many seconds; True when it rang."""
+        """Wait to be woken, for at most `seconds`; False when nothing woke it."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()

@@ -19,13 +19,13 @@ from watcher.delivery import Delivery, Fallback
 
 
 class Stage:
-    """A delivery with its accounts, its diaries and its bell."""
+    """A delivery with its accounts, its diaries and its wakeup."""
 
     def __init__(self, *names: str) -> None:
         self.clock = VirtualClock()
         self.accounts = MemoryAccounts(self.clock, names)
         self.diaries = {name: Diary(name) for name in names}
-        self.bell = Wakeup()
+        self.wakeup = Wakeup()
         self.delivery = self.build()
 
     def build(self, **more) -> Delivery:
@@ -34,7 +34,7 @@ class Stage:
             receivers=self.diaries,
             inbox=self.accounts,
             clock=self.clock,
-            bell=self.bell,
+            wakeup=self.wakeup,
             jitter=lambda: 1.0,
             **more,
         )
@@ -69,7 +69,7 @@ def test_what_is_owed_is_told_in_order_and_once():
         async with stage.playing():
             await stage.settled(within=1)
             stage.accounts.happen("a")
-            stage.bell.ring()
+            stage.wakeup.set()
             await stage.settled(within=0.5)
         assert stage.diaries["noc"].told == [("a", 1), ("a", 2), ("a", 3), ("a", 4)]
 
@@ -107,7 +107,7 @@ def test_a_ring_reaches_every_worker():
         async with stage.playing():
             await asyncio.sleep(5.05)
             stage.accounts.happen("a")
-            stage.bell.ring()
+            stage.wakeup.set()
             await stage.settled(within=0.2)
 
     run(play())
@@ -392,7 +392,7 @@ def test_whatever_happens_everything_is_told_once_and_in_order(faults, story, st
         living = asyncio.create_task(live(stage, deque(stops)))
         for incident, pause in story:
             stage.accounts.happen(incident)
-            stage.bell.ring()
+            stage.wakeup.set()
             await asyncio.sleep(pause)
         await stage.settled(within=7_200)
         living.cancel()

@@ -80,7 +80,7 @@ class Desk:
         self.clock = HandClock()
         self.ledger = Ledger()
         self.poller = Poller()
-        self.bell, self.delivery, self.jobs = Wakeup(), Wakeup(), Wakeup()
+        self.wakeup, self.delivery, self.jobs = Wakeup(), Wakeup(), Wakeup()
         self.health: list[model.SourceHealth] = []
         self.metrics = Metrics(version="1", sources=["vyvx", "evpl"], receivers=["noc"])
         ruleset = worlds.ruleset(*rules)
@@ -91,7 +91,7 @@ class Desk:
             pollers={"vyvx": self.poller},
             clock=self.clock,
             metrics=self.metrics,
-            bell=self.bell,
+            wakeup=self.wakeup,
             delivery=self.delivery,
             jobs=self.jobs,
             health=self.health.append,
@@ -147,7 +147,7 @@ async def test_a_command_is_consumed_in_the_commit_of_its_consequences():
         await desk.poll("offline", seconds=10)
         (incident,) = desk.loop.state.incidents
         desk.ledger.put(model.Acknowledged(incident=incident, by="ada"))
-        desk.bell.ring()
+        desk.wakeup.set()
         await desk.poll("offline", seconds=20)
     (commit,) = [one for one in desk.ledger.commits if one.inbox is not None]
     assert commit.event == model.Acknowledged(incident=incident, by="ada")

@@ -182,7 +182,7 @@ class Scene:
     feed: Feed = field(default_factory=Feed)
     triage: Triage = field(default_factory=Triage)
     clock: StoppedClock = field(default_factory=StoppedClock)
-    inbox_bell: Wakeup = field(default_factory=Wakeup)
+    inbox_wakeup: Wakeup = field(default_factory=Wakeup)
     started: list[asyncio.Task[None]] = field(default_factory=list)
 
     def details(self, key: str = "vyvx/1") -> None:
@@ -214,8 +214,8 @@ class Scene:
             "orderers": {},
             "keys": settings.Diagnostics(),
             "clock": self.clock,
-            "bell": Wakeup(),
-            "inbox_bell": self.inbox_bell,
+            "wakeup": Wakeup(),
+            "inbox_wakeup": self.inbox_wakeup,
         }
         return jobs.Jobs(**{**given, **changes})  # type: ignore[arg-type]  # fakes fit by shape
 

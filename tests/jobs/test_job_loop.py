@@ -30,7 +30,7 @@ async def test_details_are_fetched_into_the_inbox(scene):
     assert scene.shelf.commands["details/vyvx/1"] == model.DetailsRead(
         subject="vyvx/1", details=model.Details(labels={"name": "Final"})
     )
-    assert await scene.inbox_bell.wait(1)
+    assert await scene.inbox_wakeup.wait(1)
     assert scene.shelf.jobs == {}
 
 
@@ -157,14 +157,14 @@ async def test_diagnoses_run_side_by_side_up_to_the_limit_and_details_pass_them(
 
 async def test_a_freed_place_and_a_ring_are_used_at_once(scene, monkeypatch):
     monkeypatch.setattr(runner, "LOOK_SECONDS", 3_600)
-    bell = Wakeup()
+    wakeup = Wakeup()
     for number in range(3 * fetch.DETAILS_AT_ONCE):
         scene.details(f"vyvx/{number}")
-    scene.start(bell=bell)
+    scene.start(wakeup=wakeup)
     await scene.shelf.until(f"details/vyvx/{3 * fetch.DETAILS_AT_ONCE - 1}")
     await settle()
     scene.details("vyvx/late")
-    bell.ring()
+    wakeup.set()
     await scene.shelf.until("details/vyvx/late")
 
 
@@ -215,13 +215,13 @@ async def test_the_result_of_a_lost_lease_is_dropped(scene):
     scene.diagnose()
     scene.start()
     await scene.shelf.until("diagnosing/run-1")
-    assert await scene.inbox_bell.wait(1)
+    assert await scene.inbox_wakeup.wait(1)
     (job,) = scene.shelf.jobs.values()
     scene.shelf.jobs["diagnose", "run-1"] = replace(job, token=job.token + 1)  # another token
     scene.triage.gate.set()
     await settle()
     assert "diagnose/run-1" not in scene.shelf.commands
-    assert not await scene.inbox_bell.wait(0)
+    assert not await scene.inbox_wakeup.wait(0)
 
 
 async def test_an_unexpected_error_ends_the_loop(scene):

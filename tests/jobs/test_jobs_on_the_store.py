@@ -51,7 +51,7 @@ def commands_once(opened, scene):
 
     async def wait(count):
         while len(envelopes := await opened.inbox()) < count:
-            assert await scene.inbox_bell.wait(10)
+            assert await scene.inbox_wakeup.wait(10)
         return [envelope.command for envelope in envelopes]
 
     return wait

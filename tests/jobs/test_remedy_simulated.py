@@ -83,7 +83,7 @@ class Desk:
             name="iod", kind="internet_on_demand", blind_after=timedelta(minutes=3)
         )
         self.rules = replace(plain, sources={**plain.sources, "iod": traits})
-        self.bells = {name: Wakeup() for name in ("inbox", "delivery", "jobs")}
+        self.wakeups = {name: Wakeup() for name in ("inbox", "delivery", "jobs")}
         self.tasks = []
         self.writer = None
 
@@ -102,9 +102,9 @@ class Desk:
             pollers={"vyvx": Poller(), "iod": Poller(), "evpl": Poller()},
             clock=self.hand,
             metrics=Metrics(version="1", sources=["vyvx", "iod"], receivers=[]),
-            bell=self.bells["inbox"],
-            delivery=self.bells["delivery"],
-            jobs=self.bells["jobs"],
+            wakeup=self.wakeups["inbox"],
+            delivery=self.wakeups["delivery"],
+            jobs=self.wakeups["jobs"],
             health=lambda _: None,
         )
         self.tasks.append(asyncio.create_task(self.writer.run()))
@@ -122,8 +122,8 @@ class Desk:
             orderers={"iod": orderer or self.orderer},
             keys=vendor_settings.Diagnostics(),
             clock=self.hand,
-            bell=self.bells["jobs"],
-            inbox_bell=self.bells["inbox"],
+            wakeup=self.wakeups["jobs"],
+            inbox_wakeup=self.wakeups["inbox"],
         )
         self.tasks.append(asyncio.create_task(loop.run()))
         return self.tasks[-1]
@@ -139,7 +139,7 @@ class Desk:
     async def approve(self, by="ann"):
         command = model.RemedyApproved(incident=self.incident.id, by=by)
         await self.opened.submit(f"approve/{self.hand.seconds}/{by}", command, self.hand.now())
-        self.bells["inbox"].ring()
+        self.wakeups["inbox"].set()
 
     @property
     def incident(self):
@@ -163,12 +163,12 @@ class Desk:
                 found = [text for each, text in await self.story() if each == kind]
                 if len(found) >= count:
                     return found[-1]
-                await self.bells["delivery"].wait(0.5)
+                await self.wakeups["delivery"].wait(0.5)
 
     async def later(self, **span):
         self.hand.seconds += timedelta(**span).total_seconds()
-        for bell in self.bells.values():
-            bell.ring()
+        for wakeup in self.wakeups.values():
+            wakeup.set()
 
     @property
     def orders(self):
@@ -321,7 +321,7 @@ async def test_an_hour_of_422_is_waited_out_and_ordered_once(desk, sim, dialect)
         await desk.later(minutes=wait, seconds=1)
         async with asyncio.timeout(20):
             while sim.world.calls[f"lumen.{endpoint}"] == calls:
-                await desk.bells["delivery"].wait(0.05)
+                await desk.wakeups["delivery"].wait(0.05)
             await asyncio.sleep(0.05)  # until its answer is kept
     await desk.until("pending")
     assert desk.orders == 1

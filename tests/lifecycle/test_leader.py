@@ -50,7 +50,7 @@ async def leading(folder, *rules, kept=()):
             keys={"vyvx": settings.VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
             clock=SystemClock(),
             metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
-            bell=Wakeup(),
+            wakeup=Wakeup(),
             delivery=Wakeup(),
             jobs=Wakeup(),
             health=lambda _: None,

@@ -114,7 +114,7 @@ class Home:
                 pollers={"vyvx": Poller(self)},
                 clock=clock,
                 metrics=Metrics(version="1", sources=["vyvx"], receivers=["mqtt"]),
-                bell=Wakeup(),
+                wakeup=Wakeup(),
                 delivery=Wakeup(),
                 jobs=Wakeup(),
                 health=lambda _: None,

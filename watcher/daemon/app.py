@@ -49,7 +49,7 @@ async def run(
     clock = SystemClock()
     extra = extra or {}
     rules = factories.read_rules(settings, extra)
-    inbox_bell, jobs_bell, delivery_bell = Wakeup(), Wakeup(), Wakeup()
+    inbox_wakeup, jobs_wakeup, delivery_wakeup = Wakeup(), Wakeup(), Wakeup()
 
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(store.open(settings.store.url, clock=clock))
@@ -78,9 +78,9 @@ async def run(
             keys=settings.sources,
             clock=clock,
             metrics=metrics,
-            bell=inbox_bell,
-            delivery=delivery_bell,
-            jobs=jobs_bell,
+            wakeup=inbox_wakeup,
+            delivery=delivery_wakeup,
+            jobs=jobs_wakeup,
             health=hub.publish_source if hub else _tell_nobody,
         )
         worker = jobs.Jobs(
@@ -92,15 +92,15 @@ async def run(
             orderers=factories.build_orderers(settings, accounts),
             keys=settings.diagnostics or vendor_settings.Diagnostics(),
             clock=clock,
-            bell=jobs_bell,
-            inbox_bell=inbox_bell,
+            wakeup=jobs_wakeup,
+            inbox_wakeup=inbox_wakeup,
         )
         teller = delivery.Delivery(
             accounts=database,
             receivers=receivers,
             inbox=database,
             clock=clock,
-            bell=delivery_bell,
+            wakeup=delivery_wakeup,
             fallbacks=factories.build_fallbacks(settings),
         )
         pulse = lifecycle.Watchdog(
@@ -172,7 +172,7 @@ async def run(
         wishes = CommandService(
             library=database,
             inbox=database,
-            ingest=inbox_bell,
+            ingest=inbox_wakeup,
             clock=clock,
             receivers=tuple(receivers),
         )

@@ -20,7 +20,7 @@ from watcher.metrics import Metrics
 
 log = structlog.get_logger()
 
-INBOX_SECONDS = 1.0  # a ring is a hint; the inbox is looked at this often without one
+INBOX_SECONDS = 1.0  # a wakeup is a hint; the inbox is read this often without one
 
 
 class Poller(Protocol):
@@ -45,7 +45,7 @@ class Ingest:
         pollers: Mapping[str, Poller],
         clock: Clock,
         metrics: Metrics,
-        bell: Wakeup,
+        wakeup: Wakeup,
         delivery: Wakeup,
         jobs: Wakeup,
         health: Callable[[model.SourceHealth], None],
@@ -57,7 +57,7 @@ class Ingest:
         self._pollers = pollers
         self._clock = clock
         self._metrics = metrics
-        self._bell = bell
+        self._wakeup = wakeup
         self._delivery = delivery
         self._jobs = jobs
         self._health = health
@@ -70,18 +70,18 @@ class Ingest:
         """Hand an event in and wait until its consequences are durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, done))
-        self._bell.ring()
+        self._wakeup.set()
         await done
 
     def finish(self) -> None:
         """Let `run` return once everything that has been handed in is durable."""
         self._ending = True
-        self._bell.ring()
+        self._wakeup.set()
 
     async def run(self) -> None:
         """Step through events as they come, until `finish`. Raises what the ledger raises."""
         while not self._ending:
-            await self._bell.wait(self._seconds_to_wait())
+            await self._wakeup.wait(self._seconds_to_wait())
             await self._turn()
 
     async def _turn(self) -> None:
@@ -146,7 +146,7 @@ class Ingest:
         for effect in effects:
             match effect:
                 case model.Incident():
-                    self._delivery.ring()
+                    self._delivery.set()
                 case model.PollNeeded():
                     self._pollers[effect.source].hurry()
                 case (
@@ -156,7 +156,7 @@ class Ingest:
                     | model.AlternativesNeeded()
                     | model.BandwidthNeeded()
                 ):
-                    self._jobs.ring()
+                    self._jobs.set()
                 case model.SourceHealth():
                     self._count_health(effect)
                     self._health(effect)

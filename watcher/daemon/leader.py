@@ -42,7 +42,7 @@ class Leader:
         keys: Mapping[str, vendor_settings.Source],
         clock: Clock,
         metrics: Metrics,
-        bell: Wakeup,
+        wakeup: Wakeup,
         delivery: Wakeup,
         jobs: Wakeup,
         health: Callable[[model.SourceHealth], None],
@@ -57,7 +57,7 @@ class Leader:
         self._keys = keys
         self._clock = clock
         self._metrics = metrics
-        self._bell = bell
+        self._wakeup = wakeup
         self._delivery = delivery
         self._jobs = jobs
         self._health = health
@@ -83,7 +83,7 @@ class Leader:
             pollers=self.pollers,
             clock=self._clock,
             metrics=self._metrics,
-            bell=self._bell,
+            wakeup=self._wakeup,
             delivery=self._delivery,
             jobs=self._jobs,
             health=self._health,
@@ -139,7 +139,7 @@ class Leader:
             self._writer.finish()
             await asyncio.wait([self._writing])
         # Not before now: it forgets its jobs, of which the last step may change one, and it cuts
-        # short a ring that has begun, and logs that as an error.
+        # short a run that has begun, and logs that as an error.
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 

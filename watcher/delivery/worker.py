@@ -23,7 +23,7 @@ from watcher.operations import status
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0  # a ring is a hint; debts are looked for this often without one
+POLL_SECONDS = 1.0  # a wakeup is a hint; the outbox is read this often without one
 LEASE = timedelta(seconds=60)  # longer than any one act; after a crash its debts wait so long
 GRACE_SECONDS = 10.0  # at the end, for the act in hand and its receipt
 
@@ -34,7 +34,7 @@ class _Worker:
 
     receiver: ports.Receiver
     standing: ReceiverHealth
-    bell: Wakeup = field(default_factory=Wakeup)
+    wakeup: Wakeup = field(default_factory=Wakeup)
 
 
 class Delivery:
@@ -47,7 +47,7 @@ class Delivery:
         receivers: Mapping[str, ports.Receiver],
         inbox: ports.Inbox,
         clock: Clock,
-        bell: Wakeup,
+        wakeup: Wakeup,
         fallbacks: Mapping[str, Fallback] = MappingProxyType({}),
         grace_seconds: float = GRACE_SECONDS,
         jitter: Callable[[], float] = random.random,
@@ -62,7 +62,7 @@ class Delivery:
             for name, one in receivers.items()
         }
         self._clock = clock
-        self._bell = bell
+        self._wakeup = wakeup
         self._grace_seconds = grace_seconds
 
     def states(self) -> dict[str, status.ReceiverState]:
@@ -86,15 +86,15 @@ class Delivery:
         async with asyncio.TaskGroup() as group:
             for name, worker in self._workers.items():
                 group.create_task(self._work(name, worker), name=f"delivery {name}")
-            group.create_task(self._pass_on(), name="delivery bell")
+            group.create_task(self._pass_on(), name="delivery wakeup")
 
     async def _pass_on(self) -> None:
-        """One ring wakes every worker; each has a bell, so that none takes another's ring."""
+        """Wake every worker; each has a wakeup of its own, so that none takes another's."""
         while True:
-            await self._bell.wait(POLL_SECONDS)
+            await self._wakeup.wait(POLL_SECONDS)
             self.turned_at = self._clock.monotonic()
             for worker in self._workers.values():
-                worker.bell.ring()
+                worker.wakeup.set()
 
     async def _work(self, name: str, worker: _Worker) -> None:
         while True:
@@ -104,7 +104,7 @@ class Delivery:
             if not claimed:
                 if worker.standing.failing_since is None:
                     await self._report(name, worker.standing)
-                await worker.bell.wait(POLL_SECONDS)
+                await worker.wakeup.wait(POLL_SECONDS)
             for pending in claimed:
                 pause = await self._attend(worker, pending)
                 await asyncio.sleep(pause)

@@ -28,14 +28,14 @@ class Diagnoses:
         examiner: ports.DiagnosticsRunner | None,
         keys: settings.Diagnostics,
         clock: Clock,
-        inbox_bell: Wakeup,
+        inbox_wakeup: Wakeup,
     ) -> None:
         self._workshop = workshop
         self._inbox = inbox
         self._examiner = examiner
         self._keys = keys
         self._clock = clock
-        self._inbox_bell = inbox_bell
+        self._inbox_wakeup = inbox_wakeup
         self._within = keys.timeout + DRAW_WITHIN
 
     def pool(self) -> Pool:
@@ -71,7 +71,7 @@ class Diagnoses:
         await self._inbox.submit(
             f"diagnosing/{begun.run}", model.Diagnosed(diagnosis=begun), begun.started_at
         )
-        self._inbox_bell.ring()
+        self._inbox_wakeup.set()
         return await self._examine(self._examiner, begun)
 
     async def _examine(self, examiner: ports.DiagnosticsRunner, begun: model.Diagnosis) -> Done:

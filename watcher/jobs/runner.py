@@ -22,13 +22,16 @@ from watcher.vendors import settings
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 1.0  # a ring is a hint; the store is looked at this often without one
+LOOK_SECONDS = 1.0  # a wakeup is a hint; the store is read this often without one
 LEASE_MARGIN = timedelta(seconds=10)  # for the commit of the result
 GIVE_BACK_SECONDS = 3.0  # a stop does not wait longer for the store
 
 
 class Jobs:
-    """Claims jobs and does them. `bell` is rung when there may be some, `inbox_bell` by us."""
+    """Claims jobs and does them.
+
+    `wakeup` says that there may be some; `inbox_wakeup` is set when a result is in the inbox.
+    """
 
     def __init__(
         self,
@@ -41,21 +44,21 @@ class Jobs:
         orderers: Mapping[str, ports.BandwidthChanger],
         keys: settings.Diagnostics,
         clock: Clock,
-        bell: Wakeup,
-        inbox_bell: Wakeup,
+        wakeup: Wakeup,
+        inbox_wakeup: Wakeup,
     ) -> None:
         self.turned_at = clock.monotonic()
         self._workshop = workshop
         self._clock = clock
-        self._bell = bell
-        self._inbox_bell = inbox_bell
+        self._wakeup = wakeup
+        self._inbox_wakeup = inbox_wakeup
         diagnoses = Diagnoses(
             workshop=workshop,
             inbox=inbox,
             examiner=examiner,
             keys=keys,
             clock=clock,
-            inbox_bell=inbox_bell,
+            inbox_wakeup=inbox_wakeup,
         )
         self._pools = (
             Details(sources).pool(),
@@ -75,7 +78,7 @@ class Jobs:
                 self.turned_at = self._clock.monotonic()
                 for pool in self._pools:
                     await self._fill(pool, group)
-                await self._bell.wait(LOOK_SECONDS)
+                await self._wakeup.wait(LOOK_SECONDS)
 
     async def _fill(self, pool: Pool, group: asyncio.TaskGroup) -> None:
         free = pool.size - len(pool.running)
@@ -88,7 +91,7 @@ class Jobs:
             task = group.create_task(self._do(pool, job), name=f"{job.kind} {job.key}")
             pool.running.add(task)
             task.add_done_callback(pool.running.discard)
-            task.add_done_callback(lambda _: self._bell.ring())
+            task.add_done_callback(lambda _: self._wakeup.set())
 
     async def _do(self, pool: Pool, job: ports.Job) -> None:
         working = asyncio.ensure_future(pool.work(job))
@@ -98,7 +101,7 @@ class Jobs:
             await self._stop(pool, job, working)
             raise
         if kept:
-            self._inbox_bell.ring()
+            self._inbox_wakeup.set()
         else:
             log.warning("job was taken over by another daemon", kind=job.kind, key=job.key)
 

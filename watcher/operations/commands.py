@@ -181,7 +181,7 @@ class CommandService:
     async def _step(self, key: str, command: model.Command, wish: str) -> None:
         """Put a command in, once for each key, and wait until it has been stepped."""
         await self._inbox.submit(key, command, self._clock.now())
-        self._ingest.ring()
+        self._ingest.set()
         deadline = self._clock.monotonic() + ANSWER_SECONDS
         while not await self._library.consumed(key):
             if self._clock.monotonic() > deadline:

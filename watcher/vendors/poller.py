@@ -1,7 +1,8 @@
 """The one loop that polls: when to ask, how long to wait after a failure, what to log.
 
-Law: APScheduler only rings. The polls happen in `run()`, one after another, so that anything but
-a TemporaryError or PermanentError leaves it and ends the process (APScheduler would swallow it).
+Law: APScheduler only wakes the poller. The polls happen in `run()`, one after another, so that
+anything but a TemporaryError or PermanentError leaves it and ends the process (APScheduler would
+swallow it).
 
 Wiring, with one scheduler (`AsyncIOScheduler(timezone=UTC)`) for all pollers:
 
@@ -61,17 +62,17 @@ class Poller:
         self._clock = clock
         self._differ = Differ(source.name, known)
         self._jitter = jitter
-        self._bell = Wakeup()
+        self._wakeup = Wakeup()
         self._job: Any = None
         self._interval = config.interval.total_seconds()
         self._failures = 0
         self._complaint = ""
-        self._earliest = 0.0  # no ring counts before it; set by a failure
+        self._earliest = 0.0  # no wakeup counts before it; set by a failure
         self._latest = self._clock.monotonic()  # polls then even if nothing has rung
         self.alive_until = self._latest + SLACK
 
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
-        """Have the scheduler ring at each interval, a little late by chance."""
+        """Have the scheduler wake it at each interval, a little late by chance."""
         self._job = scheduler.add_job(
             self._ring,
             "interval",
@@ -84,7 +85,7 @@ class Poller:
 
     def hurry(self) -> None:
         """Poll at once, after the poll under way if there is one, and never within a backoff."""
-        self._bell.ring()
+        self._wakeup.set()
 
     def quicken(self, fast: bool) -> None:  # noqa: FBT001 - it is the one thing it says
         """Poll at `fast_interval` instead of `interval`, or go back to it."""
@@ -102,14 +103,14 @@ class Poller:
         while True:
             left = max(0.0, self._latest - self._clock.monotonic())
             self.alive_until = self._clock.monotonic() + left + SLACK
-            await self._bell.wait(left)
+            await self._wakeup.wait(left)
             if self._clock.monotonic() < self._earliest:
                 self._latest = self._earliest
                 continue
             await self._poll()
 
     async def _ring(self) -> None:
-        self._bell.ring()
+        self._wakeup.set()
 
     def _spacing(self) -> dict[str, float]:
         return {"seconds": self._interval, "jitter": min(5.0, self._interval / 10)}
