@@ -25,12 +25,14 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped] # p
 )
 
 from watcher import model, ports
+from watcher.backoff import Backoff, Jitter
 from watcher.clock import Clock, Wakeup
 from watcher.vendors import settings
 
 LONGEST_POLL = 10  # times the timeout of one request: pages and retries included
 LONGEST_BACKOFF = 4  # times the interval
 PERMANENT_BACKOFF = 10  # times the interval, for what only a person can cure
+JITTER = Jitter(1.0, 1.2)  # never shorter than what the vendor asked for
 SHORTEST_GAP = 1.0  # seconds between two polls, however many alerts ask for one
 SLACK = 60.0  # seconds that handing an event over may take
 
@@ -158,16 +160,16 @@ class Poller:
         if not held_back:
             self._failures += 1
             wait = max(wait, self._backoff(permanent=permanent))
-        self._earliest = self._latest = self._clock.monotonic() + wait * (1 + self._jitter() / 5)
+        wait = JITTER.spread(wait, self._jitter())
+        self._earliest = self._latest = self._clock.monotonic() + wait
         return model.PollFailed(source=self.name, error=text, permanent=permanent)
 
     def _backoff(self, *, permanent: bool) -> float:
         interval = self._config.interval.total_seconds()
-        doubled = 2.0 ** min(self._failures - 1, 20)
         if permanent:  # a gateway under repair says 404 too, so the first retries come soon
-            return interval * min(doubled, PERMANENT_BACKOFF)
+            return Backoff(interval, PERMANENT_BACKOFF * interval).delay(self._failures)
         first = min(self._config.fast_interval.total_seconds(), interval)
-        return min(first * doubled, LONGEST_BACKOFF * interval)
+        return Backoff(first, LONGEST_BACKOFF * interval).delay(self._failures)
 
 
 def _without_particulars(text: str) -> str:
