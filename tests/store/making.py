@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 def subject(key: str = "vyvx/1", **changes: Any) -> model.Subject:
     made = model.Subject(
         key=key,
-        source=key.partition("/")[0],
+        source=model.source_of(key),
         fields={"state": "offline", "utilization": 81.5, "missing": None, "on": True, "count": 3},
         previous={"state": "online"},
         labels={"customer": "Ácme <!channel>"},

@@ -184,7 +184,7 @@ class Ingest:
                 self._metrics.polls.labels(event.source, "failed").inc()
             case model.HistoryRead():
                 outcome = "failed" if event.error else "ok"
-                self._metrics.records.labels(event.subject.partition("/")[0], outcome).inc()
+                self._metrics.records.labels(model.source_of(event.subject), outcome).inc()
             case _:
                 pass
 

@@ -111,7 +111,7 @@ class StepContext:
                 self.audience_changed = True
         of_subject[alert.rule] = alert
         self._alerts[key] = alert
-        source = alert.subject.partition("/")[0]
+        source = model.source_of(alert.subject)
         if alert.state is model.AlertState.PENDING:
             self.state.pending.setdefault(source, {})[key] = None
         elif source in self.state.pending:

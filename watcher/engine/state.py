@@ -180,7 +180,7 @@ class State:
         changing = {each.connection: (each.from_mbps or 0.0, each.to_mbps) for each in live}
         for connection in self.changing.keys() - changing.keys():
             # Its next poll judges it again, by what was bought.
-            self.passed.setdefault(connection.partition("/")[0], {})[connection] = None
+            self.passed.setdefault(model.source_of(connection), {})[connection] = None
         self.changing = changing
 
     def note_fallback(self, incident: model.Incident) -> None:
@@ -248,7 +248,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
     for alert in loaded.alerts:
         state.alerts.setdefault(alert.subject, {})[alert.rule] = alert
         if alert.state is model.AlertState.PENDING:
-            source = alert.subject.partition("/")[0]
+            source = model.source_of(alert.subject)
             state.pending.setdefault(source, {})[alert.key] = None
         state.list_firing(alert)
     _restore_incidents(state, loaded)

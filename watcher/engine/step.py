@@ -53,7 +53,7 @@ def _tick(ctx: StepContext, _: model.Ticked) -> None:
     """
     state = ctx.state
     for timer in state.timers.take_due(ctx.now):
-        source = timer.key.partition("/")[0]
+        source = model.source_of(timer.key)
         seen = state.sight(source)
         if timer.purpose in _IN_ANY_CASE:
             _IN_ANY_CASE[timer.purpose](ctx, timer.key)
@@ -132,7 +132,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
 
 def _is_watched(state: State, alert: model.Alert) -> bool:
     rule = state.rules.get(alert.rule)
-    source = alert.subject.partition("/")[0]
+    source = model.source_of(alert.subject)
     return rule is not None and source in rule.sources and source in state.ruleset.sources
 
 

@@ -46,7 +46,7 @@ class Bandwidths:
     async def _work(self, job: ports.Job) -> Outcome:
         change = job.change
         assert change is not None  # noqa: S101  # it is written with the job
-        source = change.wanted.connection.partition("/")[0]
+        source = model.source_of(change.wanted.connection)
         orderer = self._orderers.get(source)
         if orderer is None:
             lost = RemedyStatus.FAILED if change.sent_at is None else RemedyStatus.UNKNOWN
@@ -102,7 +102,7 @@ class Bandwidths:
         try:
             async with asyncio.timeout(ORDER_WITHIN.total_seconds()):
                 ordered = await orderer.order(
-                    wanted.connection.partition("/")[2],
+                    model.id_of(wanted.connection),
                     mbps=wanted.to_mbps,
                     at_most=wanted.max_mbps,
                     reference=wanted.order,
@@ -140,7 +140,7 @@ class Bandwidths:
         """Read the connection. Raises TemporaryError or PermanentError."""
         try:
             async with asyncio.timeout(LOOK_WITHIN.total_seconds()):
-                return await orderer.look(wanted.connection.partition("/")[2])
+                return await orderer.look(model.id_of(wanted.connection))
         except TimeoutError as error:
             within = model.format_duration(LOOK_WITHIN)
             raise model.TemporaryError(f"the inventory gave no answer within {within}") from error

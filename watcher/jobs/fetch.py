@@ -31,7 +31,7 @@ class Details:
 
     async def _fetch(self, job: ports.Job) -> Done:
         """Fetch one subject's details."""
-        name = job.key.partition("/")[0]
+        name = model.source_of(job.key)
         source = self._sources.get(name)
         if source is None:
             return _none(job, f"there is no source {name!r} in the config any more")
@@ -71,7 +71,7 @@ class Histories:
         """Read one record; whatever fails is said in the answer."""
         assert job.record is not None  # noqa: S101  # every job of this kind has one
         read = model.HistoryRead(subject=job.key, start=job.record.start, end=job.record.end)
-        name = job.key.partition("/")[0]
+        name = model.source_of(job.key)
         source = self._sources.get(name)
         if source is None:
             why = f"there is no source {name!r} in the config any more"
@@ -112,7 +112,7 @@ class Alternatives:
         return Pool(kind="alternatives", within=QUALIFY_WITHIN, size=1, work=self._qualify)
 
     async def _qualify(self, job: ports.Job) -> Done:
-        address = job.key.partition("/")[2]
+        address = model.id_of(job.key)
         found = await self._backups(job, address)
         return Done(
             command=model.AlternativesRead(

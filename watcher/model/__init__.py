@@ -82,6 +82,8 @@ from watcher.model.subjects import (
     Subject,
     Visibility,
     Window,
+    id_of,
+    source_of,
 )
 
 __all__ = [
@@ -162,6 +164,8 @@ __all__ = [
     "format_duration",
     "format_mbps",
     "format_time",
+    "id_of",
     "parse_duration",
     "parse_matcher",
+    "source_of",
 ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from watcher.model.subjects import id_of
+
 
 class RemedyStatus(StrEnum):
     """How far a remedy is; while it is taken back the same words tell of the way back."""
@@ -73,7 +75,7 @@ class Remedy:
     @property
     def id(self) -> str:
         """The connection's id at the vendor."""
-        return self.connection.partition("/")[2]
+        return id_of(self.connection)
 
     def approval(self, incident: str) -> str:
         """Write the command that approves it; empty unless it waits for that."""

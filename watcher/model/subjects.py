@@ -12,6 +12,16 @@ Scalar = str | float | int | bool | None
 UNKNOWN = "unknown"
 
 
+def source_of(key: str) -> str:
+    """Return the source in the key `SOURCE/ID`; a key without a slash names a source itself."""
+    return key.partition("/")[0]
+
+
+def id_of(key: str) -> str:
+    """Return the vendor's id in the key `SOURCE/ID`; empty in a key of a source itself."""
+    return key.partition("/")[2]
+
+
 class Visibility(StrEnum):
     """Whether a source can be seen now."""
 
@@ -126,7 +136,7 @@ class Subject:
     @property
     def id(self) -> str:
         """The vendor's own id of it."""
-        return self.key.partition("/")[2]
+        return id_of(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,5 +163,5 @@ def key_of(name: str, rules: engine.Ruleset) -> str:
 def _poll(key: str, state: str, at: datetime) -> ports.Recorded:
     fields = {"state": state, "ingress_state": model.UNKNOWN}
     seen = model.Observed(key=key, fields=fields)
-    source = key.partition("/")[0]
+    source = model.source_of(key)
     return ports.Recorded(at=at, what=model.Polled(source=source, seen=(seen,), total=1))

@@ -43,9 +43,9 @@ class ScriptedVendor:
         self._kind = KINDS[traits.kind]
         self._test = test
         self._subjects = {
-            key.partition("/")[2]: subject
+            model.id_of(key): subject
             for key, subject in test.subjects.items()
-            if key.partition("/")[0] == traits.name
+            if model.source_of(key) == traits.name
         }
         self._differ = Differ(traits.name)
 
@@ -125,7 +125,7 @@ class ScriptedWorld:
 
     def __init__(self, written: Written) -> None:
         self._test = written.test
-        used = {key.partition("/")[0] for key in written.test.subjects}
+        used = {model.source_of(key) for key in written.test.subjects}
         sources = written.rules.sources
         self._vendors = {name: ScriptedVendor(sources[name], self._test) for name in sorted(used)}
 

@@ -351,7 +351,7 @@ def connection_fault(connection: str | None, sources: Mapping[str, engine.Source
     if connection is None:
         return ""
     names = {name for name, traits in sources.items() if traits.kind == _KIND} or {_KIND}
-    named = connection.partition("/")[0]
+    named = model.source_of(connection)
     return "" if named in names else f"there is no {_KIND} source {named!r}{suggest(named, names)}"
 
 

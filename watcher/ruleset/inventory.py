@@ -97,7 +97,7 @@ def compile_inventory(
         return Inventory({}, (), vocabulary)
     known = {*sources, *KINDS}
     for key in entries.subjects:
-        source = key.partition("/")[0]
+        source = model.source_of(key)
         if source not in known:
             place = document.place(("subjects", key), of_key=True)
             what = f"there is no source {source!r}; expected SOURCE/ID{suggest(source, sources)}"

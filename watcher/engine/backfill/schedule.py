@@ -69,7 +69,7 @@ def looked(ctx: StepContext, source: str, *, after_gap: bool) -> None:
 
 def begin(ctx: StepContext, key: str) -> datetime | None:
     """Tell from when the record of a subject that is new has to be judged."""
-    backfill = ctx.state.backfills.get(key.partition("/")[0])
+    backfill = ctx.state.backfills.get(model.source_of(key))
     return None if backfill is None else backfill.fresh
 
 
@@ -92,7 +92,7 @@ def tick(ctx: StepContext, source: str) -> None:
 def pass_edge(ctx: StepContext, key: str) -> None:
     """Read the record of a reservation that has just ended."""
     subject = ctx.state.subjects.get(key)
-    backfill = ctx.state.backfills.get(key.partition("/")[0])
+    backfill = ctx.state.backfills.get(model.source_of(key))
     if subject is not None and backfill is not None and ctx.subject_view(key).phase is Phase.ENDED:
         backfill.urgent[key] = None
         _go_on(ctx, subject.source, backfill)
@@ -100,7 +100,7 @@ def pass_edge(ctx: StepContext, key: str) -> None:
 
 def read(ctx: StepContext, event: model.HistoryRead) -> None:
     """Take in what the vendor recorded, or that it could not be had."""
-    source = event.subject.partition("/")[0]
+    source = model.source_of(event.subject)
     subject, backfill = ctx.state.subjects.get(event.subject), ctx.state.backfills.get(source)
     if subject is None or backfill is None:
         return
@@ -135,7 +135,7 @@ def forget_if_vanished(ctx: StepContext, key: str) -> None:
 
 def stay(ctx: StepContext, key: str) -> None:
     """Take note that a subject which was gone is back."""
-    backfill = ctx.state.backfills.get(key.partition("/")[0])
+    backfill = ctx.state.backfills.get(model.source_of(key))
     if backfill is not None:
         backfill.leaving.pop(key, None)
 

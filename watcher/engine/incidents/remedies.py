@@ -144,7 +144,7 @@ def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
 
 def _is_coming(ctx: StepContext, connection: str) -> bool:
     """Whether the connection's source exists, and was not yet seen since the start."""
-    source = connection.partition("/")[0]
+    source = model.source_of(connection)
     return source in ctx.state.ruleset.sources and source in ctx.state.awaited
 
 

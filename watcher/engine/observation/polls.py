@@ -74,7 +74,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
         ctx.put_subject(
             model.Subject(
                 key=seen.key,
-                source=seen.key.partition("/")[0],
+                source=model.source_of(seen.key),
                 fields=seen.fields,
                 previous=ctx.state.nothing,
                 labels=seen.labels or ctx.state.nothing,

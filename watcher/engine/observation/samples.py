@@ -58,7 +58,7 @@ def _store(ctx: StepContext, event: model.Polled) -> _Moments:
 
 def _judge(ctx: StepContext, plan: RuleIndex, key: str, metric: str, at: datetime) -> None:
     state = ctx.state
-    traits = state.ruleset.sources[key.partition("/")[0]]
+    traits = state.ruleset.sources[model.source_of(key)]
     before = state.samples.latest(key, metric, before=at)
     broken = before is None or at - before > thresholds.GAP * traits.granularity
     stale = _is_stale(ctx, traits, at)
@@ -87,7 +87,7 @@ def _look_back(
     ctx: StepContext, plan: RuleIndex, key: str, metric: str, times: list[datetime]
 ) -> None:
     """Tell what the samples of a gap show that nobody could see then, and that is over by now."""
-    traits = ctx.state.ruleset.sources[key.partition("/")[0]]
+    traits = ctx.state.ruleset.sources[model.source_of(key)]
     past = [at for at in times if _is_stale(ctx, traits, at)]
     for rule, threshold in plan.thresholds if past else ():
         alert = ctx.state.alerts.get(key, {}).get(rule.name)
@@ -100,7 +100,7 @@ def _find_runs(  # noqa: PLR0917 -- one caller, beside it
     ctx: StepContext, rule: Rule, threshold: Threshold, key: str, times: list[datetime], past: int
 ) -> None:
     """Find the unbroken runs on which the rule would have fired, within the first `past` times."""
-    granularity = ctx.state.ruleset.sources[key.partition("/")[0]].granularity
+    granularity = ctx.state.ruleset.sources[model.source_of(key)].granularity
     run: list[datetime] = []
     worst: float | None = None
     for number, at in enumerate(times):
@@ -143,7 +143,7 @@ def _tell_run(  # noqa: PLR0917 -- one caller, beside it
 
 def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
     """Judge the rules about silence on a subject, or one of them."""
-    for rule, condition in ctx.state.indexes[key.partition("/")[0]].no_datas:
+    for rule, condition in ctx.state.indexes[model.source_of(key)].no_datas:
         if not only or rule.name == only:
             _evaluate_no_data(ctx, rule, condition, key)
 
@@ -165,7 +165,7 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
 def _heard(ctx: StepContext, key: str) -> datetime | None:
     """Tell since when a subject is silent; None for one that was never measured."""
     measured = ctx.state.samples.last_of(key)
-    seen = ctx.state.health[key.partition("/")[0]].seen_since
+    seen = ctx.state.health[model.source_of(key)].seen_since
     if measured is None or seen is None:
         return measured
     return max(measured, seen)

@@ -162,7 +162,7 @@ def judge(ctx: StepContext, key: str) -> None:
             alerts.over(ctx, alert, model.Resolution.ENDED)
         return
     context = ctx.subject_view(key).context
-    for rule, expression in state.indexes[key.partition("/")[0]].expressions:
+    for rule, expression in state.indexes[model.source_of(key)].expressions:
         if expression.of_vanishing:
             truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
             verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth))

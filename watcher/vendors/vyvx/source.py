@@ -57,13 +57,13 @@ class VyvxSource:
 
     async def details(self, subject: str) -> model.Details:
         """Ask for one reservation's name, route, notes and bookings."""
-        return await self._client.details(subject.partition("/")[2])
+        return await self._client.details(model.id_of(subject))
 
     async def history(
         self, subject: str, start: datetime, end: datetime
     ) -> tuple[model.AlarmRecord, ...]:
         """Ask for the alarms that Lumen recorded of one reservation."""
-        return await self._client.history(subject.partition("/")[2], start, end)
+        return await self._client.history(model.id_of(subject), start, end)
 
     def _shared_fields(self, reading: Service) -> Mapping[str, model.Scalar]:
         state, ingress = self._known(reading.state), self._known(reading.ingress_state)
