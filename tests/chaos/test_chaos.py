@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos import plan, run
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(900), pytest.mark.xdist_group("chaos")]
 
 FIXED = 11
 KILLS = 3

@@ -15,7 +15,7 @@ import pytest
 from tests.chaos import plan, run, stage
 from tests.chaos.evidence import now
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
 
 SUBJECTS = ("7000001", "7000002", "7000003")
 # What the checker says of them, and never of what is only not told yet.
