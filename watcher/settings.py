@@ -153,7 +153,7 @@ def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:
 def load(path: Path) -> Settings:
     """Read settings from `path`, the environment and `$CREDENTIALS_DIRECTORY`.
 
-    Raises model.FaultyConfigError with one line for each fault.
+    Raises model.InvalidConfigError with one line for each fault.
     """
     text, table = _read_table(path)
     faults = tuple(_unknown_variables(os.environ))

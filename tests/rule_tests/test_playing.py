@@ -200,15 +200,15 @@ def test_details_come_when_the_test_says(desk):
 def test_a_bad_test_is_a_fault_with_its_place(desk, tests, fault):
     with pytest.raises(model.InvalidConfigError) as error:
         desk.play(tests)
-    assert any(fault in line for line in error.value.faults), error.value.faults
+    assert any(fault in line for line in error.value.problems), error.value.problems
 
 
 def test_the_faults_of_the_rules_are_told_with_those_of_the_tests(desk):
     desk.write("rules.yaml", "rules: [{name: down, source: vyvx, transitoin: {}}]")
     with pytest.raises(model.InvalidConfigError) as error:
         desk.play("- {name: x}")
-    assert any("rules.yaml:1:" in line and "transition?" in line for line in error.value.faults)
-    assert any("tests.yaml:3:" in line for line in error.value.faults)
+    assert any("rules.yaml:1:" in line and "transition?" in line for line in error.value.problems)
+    assert any("tests.yaml:3:" in line for line in error.value.problems)
 
 
 def test_a_directory_without_tests_is_a_fault(tmp_path):

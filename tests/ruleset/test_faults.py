@@ -36,7 +36,7 @@ def faults(load, tmp_path):
     def read(*texts, inventory=None):
         with pytest.raises(model.InvalidConfigError) as caught:
             load(*texts, inventory=inventory)
-        return [line.removeprefix(f"{tmp_path}/") for line in caught.value.faults]
+        return [line.removeprefix(f"{tmp_path}/") for line in caught.value.problems]
 
     return read
 

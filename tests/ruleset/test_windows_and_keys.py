@@ -34,7 +34,7 @@ def faults(load):
     def read(text):
         with pytest.raises(model.InvalidConfigError) as caught:
             load(text)
-        return [fault.partition("r.yaml:")[2] for fault in caught.value.faults]
+        return [fault.partition("r.yaml:")[2] for fault in caught.value.problems]
 
     return read
 

@@ -39,7 +39,7 @@ def config(tmp_path: Path):
 def faults_of(path: Path) -> list[str]:
     with pytest.raises(model.InvalidConfigError) as caught:
         settings.load(path)
-    return [fault.removeprefix(f"{path}:") for fault in caught.value.faults]
+    return [fault.removeprefix(f"{path}:") for fault in caught.value.problems]
 
 
 def test_a_good_file_loads_with_its_paths_made_absolute(config, tmp_path):

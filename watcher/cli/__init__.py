@@ -39,7 +39,7 @@ def main() -> None:
     try:
         program()
     except model.InvalidConfigError as error:
-        common.complain(*error.faults)
+        common.complain(*error.problems)
         sys.exit(2)
     except model.WatcherError as error:
         common.complain(str(error))

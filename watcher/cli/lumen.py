@@ -156,7 +156,7 @@ async def _client(
 ) -> AsyncIterator[InternetOnDemandClient]:
     """Open the client of the named Internet On-Demand source, or of the only one.
 
-    `ordering` counts one of the day's changes. Raises model.FaultyConfigError when there is no such
+    `ordering` counts one of the day's changes. Raises InvalidConfigError when there is no such
     source, or when it must be named, and PermanentError when the day's changes are used up.
     """
     from watcher import settings

@@ -83,7 +83,7 @@ async def connect(settings: Settings) -> list[Finding]:
 async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResult:
     """Run Service Diagnostics once for a service.
 
-    Raises FaultyConfigError without a [diagnostics] section, else what the examiner raises.
+    Raises InvalidConfigError without a [diagnostics] section, else what the examiner raises.
     """
     async with by_hand(settings) as accounts:
         examiner = factories.build_examiner(settings, accounts)

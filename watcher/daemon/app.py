@@ -41,7 +41,7 @@ async def run(
 ) -> None:
     """Watch until SIGTERM or SIGINT, or until `stop` is set.
 
-    `extra` receivers are told beside the configured ones. Raises model.FaultyConfigError before
+    `extra` receivers are told beside the configured ones. Raises model.InvalidConfigError before
     anything is started, PermanentError or TemporaryError for what a person must see, and an
     ExceptionGroup for what nobody expected.
     """
@@ -126,8 +126,8 @@ async def run(
                 fresh = factories.read_rules(settings, extra)
             except model.InvalidConfigError as error:
                 metrics.reload.set(0)
-                reporter.refused = error.faults
-                log.error("rules not read again", faults=error.faults)
+                reporter.refused = error.problems
+                log.error("rules not read again", faults=error.problems)
                 raise
             changed = ruleset.describe(watch.rules, fresh)
             await watch.reload(fresh)

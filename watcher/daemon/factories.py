@@ -82,7 +82,7 @@ async def usages(
 def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
     """Read rules and inventory; rules may also name the `extra` receivers.
 
-    Raises model.FaultyConfigError with every fault of every file.
+    Raises model.InvalidConfigError with every fault of every file.
     """
     return ruleset.load(
         settings.rules,

@@ -105,7 +105,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
     """Play until the span is over, or until Ctrl-C.
 
     `scenario` is a file, or the name of one that comes with Watcher. Raises model.PermanentError
-    where the demo's own packages are not installed, model.FaultyConfigError for a bad scenario.
+    where the demo's own packages are not installed, model.InvalidConfigError for a bad scenario.
     """
     try:
         from watcher import simulator  # noqa: PLC0415  # its packages are an extra

@@ -39,8 +39,8 @@ class AmbiguousError(TemporaryError):
 
 
 class InvalidConfigError(Exception):
-    """Config, rules or inventory that cannot be used; `faults` holds one line for each fault."""
+    """Config, rules or inventory that cannot be used; `problems` has a line for each problem."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

@@ -52,7 +52,7 @@ class Written:
 def load(paths: Sequence[Path]) -> list[Written]:
     """Read the test files, and those in directories that are named.
 
-    Raises model.FaultyConfigError with one line for each fault.
+    Raises model.InvalidConfigError with one line for each fault.
     """
     faults = Problems()
     files = [read for file in _files(paths, faults) if (read := yaml_document.read(file, faults))]
@@ -96,7 +96,7 @@ def _rules(shape: schema.TestFile, directory: Path, faults: list[str]) -> engine
             receivers=_Everybody(),
         )
     except model.InvalidConfigError as error:
-        faults += error.faults
+        faults += error.problems
         return None
 
 

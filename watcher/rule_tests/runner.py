@@ -26,7 +26,7 @@ class Result:
 def run(paths: Sequence[Path]) -> list[Result]:
     """Play all tests of these files and directories.
 
-    Raises model.FaultyConfigError with one line for each fault of a test, a rule, or a file.
+    Raises model.InvalidConfigError with one line for each fault of a test, a rule, or a file.
     """
     return [Result(written=each, differences=tuple(play(each))) for each in load(paths)]
 

@@ -31,7 +31,7 @@ def load(
 
     `quiet` are the receivers that nothing is held back from.
 
-    Raises model.FaultyConfigError with one line for each fault:
+    Raises model.InvalidConfigError with one line for each fault:
     `file:line:column: key: what is wrong; what was expected`.
     """
     faults = Problems()

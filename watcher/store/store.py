@@ -93,7 +93,7 @@ async def open_to_read(
 def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
     """Copy the database to a file, beside a daemon that may be running; the bytes of the copy.
 
-    Raises FaultyConfigError for a database on a server, which has a tool of its own; else as
+    Raises InvalidConfigError for a database on a server, which has a tool of its own; else as
     `backup.copy` does.
     """
     if not url.startswith(_SQLITE):
