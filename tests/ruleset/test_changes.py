@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.worlds import rule, ruleset
-from watcher.ruleset import describe
+from watcher.ruleset import describe_changes
 
 
 def rules(version="1", **digests):
@@ -27,4 +27,4 @@ def rules(version="1", **digests):
     ],
 )
 def test_a_reload_names_what_is_different(after, sentence):
-    assert describe(rules(a="1", b="1"), after) == sentence
+    assert describe_changes(rules(a="1", b="1"), after) == sentence

@@ -15,7 +15,7 @@ FULL = {"metric": "utilization", "above": 80}
 
 @pytest.fixture(scope="module")
 def validator():
-    whole = schema.rules()
+    whole = schema.as_json_schema()
     jsonschema.Draft202012Validator.check_schema(whole)
     return jsonschema.Draft202012Validator(whole)
 

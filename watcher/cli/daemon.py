@@ -134,7 +134,7 @@ def schema(what: Annotated[Schema, typer.Argument(help="Of what.")]) -> None:
         case Schema.RULES:
             from watcher.ruleset import schema
 
-            print_json(schema.rules())
+            print_json(schema.as_json_schema())
         case Schema.CONFIG:
             from watcher.settings import Settings
 

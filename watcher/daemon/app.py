@@ -129,7 +129,7 @@ async def run(
                 reporter.refused = error.problems
                 log.error("rules not read again", faults=error.problems)
                 raise
-            changed = ruleset.describe(watch.rules, fresh)
+            changed = ruleset.describe_changes(watch.rules, fresh)
             await watch.reload(fresh)
             metrics.reload.set(1)
             reporter.refused = ()

@@ -55,7 +55,7 @@ def load(paths: Sequence[Path]) -> list[Written]:
     Raises model.InvalidConfigError with one line for each fault.
     """
     faults = Problems()
-    files = [read for file in _files(paths, faults) if (read := yaml_document.read(file, faults))]
+    files = [read for file in _files(paths, faults) if (read := yaml_document.load(file, faults))]
     others: list[str] = []  # faults of rules, which have places in files of their own
     found: list[Written] = []
     for file in files:
@@ -69,7 +69,7 @@ def load(paths: Sequence[Path]) -> list[Written]:
                 written = Written(test=test, rules=rules, document=file, number=number)
                 _check(written, faults)
                 found.append(written)
-    if faults.found or others:
+    if faults or others:
         raise model.InvalidConfigError((*dict.fromkeys(others), *faults.lines()))
     return found
 

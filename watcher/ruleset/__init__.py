@@ -1,5 +1,5 @@
-"""Rules and inventory: YAML -> checked, compiled rules; all faults at once."""
+"""Rules and inventory: YAML files become checked, compiled rules, or a list of all problems."""
 
-from watcher.ruleset.load import describe, load
+from watcher.ruleset.load import describe_changes, load
 
-__all__ = ["describe", "load"]
+__all__ = ["describe_changes", "load"]

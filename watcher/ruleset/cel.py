@@ -1,7 +1,9 @@
-"""CEL expressions: compiled once, their names checked, tried on sample subjects.
+"""CEL expressions: analysed, checked against the vendors' vocabulary, tried on samples, compiled.
 
-Law: a typo is a fault of the file, before the daemon starts. CEL has no loops, but nested macros
-multiply and hold the interpreter, so their depth and the length of an expression are capped.
+The library evaluates expressions but does not say which members of a map they read, so `analyse`
+finds that in the tokens. With it a misspelt name or word is a problem of the file, found before
+the daemon starts. CEL has no loops, but nested macros multiply and hold the interpreter, so their
+depth and the length of an expression are limited.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from watcher.vendors.catalog import Kind
 
 LONGEST = 1_000  # characters
 DEEPEST = 2  # macros inside one another
-_GIVEN = frozenset(
+# What an expression can read of every subject, beside the fields of its kind.
+_COMMON = frozenset(
     {"labels", "previous", "subject", "phase", "vanished", "fault_domain", "expected_mbps"}
 )
 _TYPES = frozenset(
@@ -30,9 +33,94 @@ _FUNCTIONS = frozenset(
     {"bool", "bytes", "contains", "double", "duration", "dyn", "endsWith", "int", "matches"}
     | {"max", "min", "size", "startsWith", "string", "timestamp", "type", "uint"}
 )
-_OPERATORS = ("_", "@", "!", "-_")
+_OPERATORS = ("_", "@", "!", "-_")  # how the library names them among functions
+_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 # What the library raises when an expression cannot be evaluated.
 _FAILURES = (RuntimeError, TypeError, ValueError, LookupError, ArithmeticError)
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+      | (?P<text>[rRbB]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
+          |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+      | (?P<number>\d[\w.]*)
+      | (?P<name>[A-Za-z_]\w*)
+      | (?P<sign>==|!=|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Token(NamedTuple):
+    """A piece of an expression; `kind`: text, number, name, sign, or end."""
+
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class References:
+    """What an expression refers to.
+
+    `members` maps a name to the members that are read by a literal name (`labels.site`); `whole`
+    are the names that are used in any other way. `bound` are the variables of macros, `compared`
+    the pairs of a name and a literal text, `tested` the names whose members has() asks for.
+    """
+
+    members: dict[str, set[str]] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    compared: set[tuple[str, str]] = field(default_factory=set)
+    tested: set[str] = field(default_factory=set)
+    depth: int = 0  # of nested macros
+
+
+def tokenize(source: str) -> list[Token]:
+    """Split an expression that compiles."""
+    return [
+        Token(match.lastgroup or "", match.group())
+        for match in _TOKEN.finditer(source)
+        if match.lastgroup != "space"
+    ]
+
+
+def analyse(source: str) -> References:
+    """Return what an expression that compiles refers to, and how deep its macros nest."""
+    tokens = [*tokenize(source), *[Token("end", "")] * 4]
+    references = References()
+    macros: list[bool] = []  # for each open parenthesis, whether a macro opened it
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1].text if place else ""
+        first, second, third = tokens[place + 1 : place + 4] if token.kind != "end" else [token] * 3
+        if token.text in {"(", "[", "{"}:
+            macro = token.text == "(" and before in _MACROS and tokens[place - 2].text == "."
+            macros.append(macro)
+            references.depth = max(references.depth, sum(macros))
+            if macro and first.kind == "name":
+                references.bound.add(first.text)
+        elif token.text in {")", "]", "}"} and macros:
+            macros.pop()
+        elif token.kind == "name" and before != ".":
+            _add_name(references, token, (first, second, third))
+            if before == "(" and place > 1 and tokens[place - 2].text == "has":
+                references.tested.add(token.text)
+        references.compared.update(_compared(token, first, second, before))
+    return references
+
+
+def _add_name(references: References, token: Token, after: tuple[Token, Token, Token]) -> None:
+    first, second, third = after
+    if first.text == "." and second.kind == "name" and third.text != "(":
+        references.members.setdefault(token.text, set()).add(second.text)
+    elif first.text == "[" and second.kind == "text" and third.text == "]":
+        references.members.setdefault(token.text, set()).add(second.text.strip("\"'"))
+    else:
+        references.whole.add(token.text)
+
+
+def _compared(token: Token, first: Token, second: Token, before: str) -> Iterator[tuple[str, str]]:
+    signs = {"==", "!="}
+    if token.kind == "name" and first.text in signs and second.kind == "text" and before != ".":
+        yield token.text, second.text.strip("\"'")
+    if token.kind == "text" and first.text in signs and second.kind == "name":
+        yield second.text, token.text.strip("\"'")
 
 
 class Facts:
@@ -54,12 +142,12 @@ class Vocabulary:
     previous: set[str] = field(default_factory=set)
     all_labels: bool = False
 
-    def learn(self, program: cel.Program, reading: Reading) -> None:
+    def add(self, program: cel.Program, references: References) -> None:
         """Add what one expression reads."""
         self.names.update(set(program.variables()) - {"labels", "previous"})
-        self.labels |= reading.members.get("labels", set())
-        self.previous |= reading.members.get("previous", set())
-        self.all_labels |= "labels" in reading.whole
+        self.labels |= references.members.get("labels", set())
+        self.previous |= references.members.get("previous", set())
+        self.all_labels |= "labels" in references.whole
 
     def context(self, given: Mapping[str, Any]) -> Facts:
         """Build the context of one subject: a missing label reads "", a missing field null."""
@@ -75,58 +163,65 @@ class Vocabulary:
         return Facts(cel.Context(values), given)
 
 
-def faults_of(source: str, kinds: Sequence[Kind], given: frozenset[str] = _GIVEN) -> Iterator[str]:
-    """Tell what is wrong with an expression over the subjects of these kinds."""
+def problems_in(
+    source: str, kinds: Sequence[Kind], common: frozenset[str] = _COMMON
+) -> Iterator[str]:
+    """Yield what is wrong with an expression over subjects of these kinds.
+
+    `common` are the names that it can read beside the fields of the kinds.
+    """
     if len(source) > LONGEST:
         yield f"is longer than {LONGEST} characters"
         return
     try:
         program = cel.compile(source)
     except ValueError as error:
-        yield f"is no valid CEL: {_syntax(str(error))}"
+        yield f"is no valid CEL: {_syntax_error(str(error))}"
         return
-    reading = read(source)
-    if reading.depth > DEEPEST:
-        yield f"nests {reading.depth} macros (all, exists, map, filter); at most {DEEPEST}"
+    references = analyse(source)
+    if references.depth > DEEPEST:
+        yield f"nests {references.depth} macros (all, exists, map, filter); at most {DEEPEST}"
         return
-    named = list(_names(program, reading, kinds, given))
-    yield from named
-    if not named:
-        yield from _trials(program, source, kinds)
+    unknown = list(_unknown_names(program, references, kinds, common))
+    yield from unknown
+    if not unknown:
+        yield from _failed_trials(program, source, kinds)
 
 
-def _names(
-    program: cel.Program, reading: Reading, kinds: Sequence[Kind], given: frozenset[str]
+def _unknown_names(
+    program: cel.Program, references: References, kinds: Sequence[Kind], common: frozenset[str]
 ) -> Iterator[str]:
     fields = set.intersection(*(set(kind.fields) for kind in kinds)) if kinds else set()
-    for name in sorted(set(program.variables()) - reading.bound - _TYPES):
-        if name not in fields and name not in given:
-            yield f"{name!r} is not known{suggest(name, fields | given)}"
+    for name in sorted(set(program.variables()) - references.bound - _TYPES):
+        if name not in fields and name not in common:
+            yield f"{name!r} is not known{suggest(name, fields | common)}"
     for name in sorted(set(program.functions())):
         if not name.startswith(_OPERATORS) and name not in _FUNCTIONS:
             yield f"there is no function {name}(){suggest(name, _FUNCTIONS)}"
-    for name in sorted(reading.members.get("previous", ())):
+    for name in sorted(references.members.get("previous", ())):
         if name not in fields:
             yield f"previous.{name} is not known{suggest(name, fields)}"
-    if "previous" in reading.whole:
+    if "previous" in references.whole:
         yield "previous must be read as previous.FIELD"
-    if "labels" in reading.tested:
+    if "labels" in references.tested:
         yield 'has() is not needed: a missing label reads ""; compare with that'
-    yield from _words(reading, kinds)
+    yield from _unknown_words(references, kinds)
 
 
-def _words(reading: Reading, kinds: Sequence[Kind]) -> Iterator[str]:
+def _unknown_words(references: References, kinds: Sequence[Kind]) -> Iterator[str]:
+    """Yield the literal texts that a field with a fixed vocabulary never equals."""
     for kind in kinds:
-        for name, word in sorted(reading.compared):
+        for name, word in sorted(references.compared):
             if name == "phase" and word not in list(model.Phase):
                 yield f"phase is never {word!r}{suggest(word, list(model.Phase))}"
             if name in kind.words and word not in kind.words[name]:
                 yield f"{name} is never {word!r}{suggest(word, kind.words[name])}"
 
 
-def _trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterator[str]:
+def _failed_trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterator[str]:
+    """Evaluate an expression on made-up subjects of these kinds; yield the first failure."""
     vocabulary = Vocabulary()
-    vocabulary.learn(program, read(source))
+    vocabulary.add(program, analyse(source))
     for kind in kinds or (Kind(),):
         for fields in kind.samples():
             given = {
@@ -142,39 +237,39 @@ def _trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterato
             try:
                 result = program.execute(vocabulary.context(given).context)
             except _FAILURES as error:
-                yield f"fails on {_said(fields)}: {_sentence(error)}"
+                yield f"fails on {_describe(fields)}: {_first_sentence(error)}"
                 return
             if not isinstance(result, bool):
-                yield f"gives {result!r} on {_said(fields)}; expected true or false"
+                yield f"gives {result!r} on {_describe(fields)}; expected true or false"
                 return
 
 
-def reads(source: str, name: str) -> bool:
-    """Whether an expression reads a name. Raises ValueError for what is no CEL."""
+def refers_to(source: str, name: str) -> bool:
+    """Return whether an expression reads a name. Raises ValueError for invalid CEL."""
     return name in cel.compile(source).variables()
 
 
 def compile_predicate(source: str, vocabulary: Vocabulary) -> engine.Predicate:
-    """Compile an expression that `faults_of` finds nothing wrong with."""
+    """Compile an expression that `problems_in` finds nothing wrong with."""
     program = cel.compile(source)
-    reading = read(source)
-    vocabulary.learn(program, reading)
-    names = tuple(sorted(set(program.variables()) - {"labels", "previous"}))
-    previous = tuple(sorted(reading.members.get("previous", ())))
+    references = analyse(source)
+    vocabulary.add(program, references)
+    names = tuple(sorted(set(program.variables()) - {"labels", "previous"} - references.bound))
+    previous = tuple(sorted(references.members.get("previous", ())))
     execute = program.execute
 
     def predicate(context: engine.Context) -> bool | None:
-        """Tell the truth; None when the expression fails because something is not known."""
+        """Return the truth; None when the expression fails because a value is not known yet."""
         facts: Facts = context  # type: ignore[assignment] # built by Vocabulary.context
         try:
             result = execute(facts.context)
         except _FAILURES as error:
             given = facts.given
-            if any(given.get(name) is None for name in names if name not in reading.bound) or any(
+            if any(given.get(name) is None for name in names) or any(
                 given["previous"].get(name) is None for name in previous
             ):
                 return None
-            raise engine.ExpressionError(f"{source}: {_sentence(error)}") from error
+            raise engine.ExpressionError(f"{source}: {_first_sentence(error)}") from error
         if result is True or result is False:
             return result
         raise engine.ExpressionError(f"{source}: gives {result!r}; expected true or false")
@@ -182,7 +277,7 @@ def compile_predicate(source: str, vocabulary: Vocabulary) -> engine.Predicate:
     return predicate
 
 
-def _syntax(message: str) -> str:
+def _syntax_error(message: str) -> str:
     """Cut the library's message down to where and what: its list of tokens helps nobody."""
     detail = message.partition("ERROR: <input>:")[2].splitlines()[0] if "ERROR:" in message else ""
     where, _, what = detail.partition(": ")
@@ -191,96 +286,9 @@ def _syntax(message: str) -> str:
     return f"at line {line}, character {column}: {what}" if detail else message.splitlines()[0]
 
 
-def _sentence(error: Exception) -> str:
+def _first_sentence(error: Exception) -> str:
     return str(error).partition(". ")[0].splitlines()[0].rstrip(".:")
 
 
-def _said(fields: Mapping[str, Any]) -> str:
+def _describe(fields: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in fields.items()) or "a sample"
-
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*)
-      | (?P<text>[rRbB]{0,2}(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
-          |"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
-      | (?P<number>\d[\w.]*)
-      | (?P<name>[A-Za-z_]\w*)
-      | (?P<sign>==|!=|.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
-
-
-class Token(NamedTuple):
-    """A piece of an expression; `kind`: text, number, name or sign."""
-
-    kind: str
-    text: str
-
-
-@dataclass(slots=True)
-class Reading:
-    """What an expression reads.
-
-    `members` maps a name to what is read of it by a literal name (`labels.site`); `whole` are the
-    names that are also used otherwise. `bound` are the variables of macros, `compared` the pairs
-    of a name and a literal text, `tested` the members that has() asks for.
-    """
-
-    members: dict[str, set[str]] = field(default_factory=dict)
-    whole: set[str] = field(default_factory=set)
-    bound: set[str] = field(default_factory=set)
-    compared: set[tuple[str, str]] = field(default_factory=set)
-    tested: set[str] = field(default_factory=set)
-    depth: int = 0
-
-
-def tokenize(source: str) -> list[Token]:
-    """Split an expression that compiles."""
-    return [
-        Token(match.lastgroup or "", match.group())
-        for match in _TOKEN.finditer(source)
-        if match.lastgroup != "space"
-    ]
-
-
-def read(source: str) -> Reading:
-    """See what an expression reads and how deep its macros nest."""
-    tokens = [*tokenize(source), *[Token("end", "")] * 4]
-    reading = Reading()
-    macros: list[bool] = []  # for each open parenthesis, whether a macro opened it
-    for place, token in enumerate(tokens):
-        before = tokens[place - 1].text if place else ""
-        first, second, third = tokens[place + 1 : place + 4] if token.kind != "end" else [token] * 3
-        if token.text in {"(", "[", "{"}:
-            macro = token.text == "(" and before in _MACROS and tokens[place - 2].text == "."
-            macros.append(macro)
-            reading.depth = max(reading.depth, sum(macros))
-            if macro and first.kind == "name":
-                reading.bound.add(first.text)
-        elif token.text in {")", "]", "}"} and macros:
-            macros.pop()
-        elif token.kind == "name" and before != ".":
-            _read_name(reading, token, (first, second, third))
-            if before == "(" and place > 1 and tokens[place - 2].text == "has":
-                reading.tested.add(token.text)
-        reading.compared.update(_compared(token, first, second, before))
-    return reading
-
-
-def _read_name(reading: Reading, token: Token, after: tuple[Token, Token, Token]) -> None:
-    first, second, third = after
-    if first.text == "." and second.kind == "name" and third.text != "(":
-        reading.members.setdefault(token.text, set()).add(second.text)
-    elif first.text == "[" and second.kind == "text" and third.text == "]":
-        reading.members.setdefault(token.text, set()).add(second.text.strip("\"'"))
-    else:
-        reading.whole.add(token.text)
-
-
-def _compared(token: Token, first: Token, second: Token, before: str) -> Iterator[tuple[str, str]]:
-    signs = {"==", "!="}
-    if token.kind == "name" and first.text in signs and second.kind == "text" and before != ".":
-        yield token.text, second.text.strip("\"'")
-    if token.kind == "text" and first.text in signs and second.kind == "name":
-        yield second.text, token.text.strip("\"'")

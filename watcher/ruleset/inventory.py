@@ -1,7 +1,7 @@
-"""The inventory: who and where a subject is to this team, by its key or by its labels.
+"""The inventory: what this team knows of a subject, by the subject's key or by its labels.
 
-Law: what stands under a subject's own key comes before what a match adds, and an earlier match
-before a later one.
+An entry under the subject's own key takes precedence over a match, and an earlier match over a
+later one.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 from watcher import engine, model
 from watcher.ruleset import cel, schema
-from watcher.ruleset.compile import connection_fault
 from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import KINDS
 
-_READABLE = frozenset({"labels", "subject"})
+_READABLE = frozenset({"labels", "subject"})  # by the expressions of `match`
+_IOD = "internet_on_demand"
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
-    """An entry that applies where its predicate is true."""
+class MatchedEntry:
+    """An entry for all subjects for which its predicate is true."""
 
     predicate: engine.Predicate
-    extra: engine.InventoryEntry
+    entry: engine.InventoryEntry
 
 
 class Inventory:
@@ -33,55 +33,57 @@ class Inventory:
     def __init__(
         self,
         subjects: Mapping[str, engine.InventoryEntry],
-        matches: Sequence[Matching],
+        matches: Sequence[MatchedEntry],
         vocabulary: cel.Vocabulary,
     ) -> None:
         self._subjects = subjects
         self._matches = matches
         self._vocabulary = vocabulary
-        self._nothing = engine.InventoryEntry()
+        self._empty = engine.InventoryEntry()
 
     def extra(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
-        """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
-        found = [self._subjects[key]] if key in self._subjects else []
+        """Return the entry of a subject, by its key and its labels; empty when it has none."""
+        entries = [self._subjects[key]] if key in self._subjects else []
         if self._matches:
             given = {"labels": labels, "subject": key, "previous": {}}
             context = self._vocabulary.context(given)
-            found += [each.extra for each in self._matches if _fits(each, context)]
-        if not found:
-            return self._nothing
-        return found[0] if len(found) == 1 else _joined(found)
+            entries += [match.entry for match in self._matches if _applies(match, context)]
+        if not entries:
+            return self._empty
+        return entries[0] if len(entries) == 1 else _merge(entries)
 
     def knows(self, key: str) -> bool:
-        """Whether the subject is named by its key."""
+        """Return whether a subject has an entry under its key."""
         return key in self._subjects
 
 
-def _fits(matching: Matching, context: engine.Context) -> bool:
+def _applies(match: MatchedEntry, context: engine.Context) -> bool:
     try:
-        return matching.predicate(context) is True
+        return match.predicate(context) is True
     except engine.ExpressionError:
-        return False  # faults of the expression itself were found at load
+        return False  # problems of the expression itself were found at load
 
 
-def _joined(found: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
+def _merge(entries: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
+    """Merge several entries for one subject; the first that gives a value wins."""
     contacts: dict[str, model.Contact] = {}
     labels: dict[str, str] = {}
     service_ids: dict[str, None] = {}
-    for extra in found:
-        service_ids.update(dict.fromkeys(extra.service_ids))
-        for name, value in extra.labels.items():
+    for entry in entries:
+        service_ids.update(dict.fromkeys(entry.service_ids))
+        for name, value in entry.labels.items():
             labels.setdefault(name, value)
-        for contact in extra.contacts:
+        for contact in entry.contacts:
             contacts.setdefault(contact.domain, contact)
+    bandwidths = (entry.expected_mbps for entry in entries if entry.expected_mbps is not None)
     return engine.InventoryEntry(
         service_ids=tuple(service_ids),
         labels=labels,
         contacts=tuple(contacts.values()),
-        runbook=next((extra.runbook for extra in found if extra.runbook), ""),
-        address=next((extra.address for extra in found if extra.address), ""),
-        connection=next((extra.connection for extra in found if extra.connection), ""),
-        expected_mbps=next((e.expected_mbps for e in found if e.expected_mbps is not None), None),
+        runbook=next((entry.runbook for entry in entries if entry.runbook), ""),
+        address=next((entry.address for entry in entries if entry.address), ""),
+        connection=next((entry.connection for entry in entries if entry.connection), ""),
+        expected_mbps=next(bandwidths, None),
     )
 
 
@@ -89,31 +91,31 @@ def compile_inventory(
     entries: schema.InventoryFile | None,
     document: Document | None,
     sources: Mapping[str, engine.SourceTraits],
-    faults: Problems,
+    problems: Problems,
 ) -> Inventory:
-    """Check and compile the inventory; what is wrong goes to `faults`."""
+    """Check and compile the inventory; add what is wrong to `problems`."""
     vocabulary = cel.Vocabulary()
     if entries is None or document is None:
         return Inventory({}, (), vocabulary)
-    known = {*sources, *KINDS}
+    valid = {*sources, *KINDS}
     for key in entries.subjects:
         source = model.source_of(key)
-        if source not in known:
+        if source not in valid:
             place = document.place(("subjects", key), of_key=True)
             what = f"there is no source {source!r}; expected SOURCE/ID{suggest(source, sources)}"
-            faults.add(place, f"subjects.{key}", what)
-    _check_connections(entries, document, sources, faults)
+            problems.add(place, f"subjects.{key}", what)
+    _check_connections(entries, document, sources, problems)
     matches = []
     for number, match in enumerate(entries.match):
-        wrong = list(cel.faults_of(match.where, (), _READABLE))
+        wrong = list(cel.problems_in(match.where, (), _READABLE))
         for what in wrong:
             place = document.place(("match", number, "where"))
-            faults.add(place, f"match[{number}].where", what)
+            problems.add(place, f"match[{number}].where", what)
         if not wrong:
             predicate = cel.compile_predicate(match.where, vocabulary)
-            matches.append(Matching(predicate, _extra(match)))
+            matches.append(MatchedEntry(predicate, _compile_entry(match)))
     return Inventory(
-        {key: _extra(entry) for key, entry in entries.subjects.items()}, matches, vocabulary
+        {key: _compile_entry(entry) for key, entry in entries.subjects.items()}, matches, vocabulary
     )
 
 
@@ -121,21 +123,35 @@ def _check_connections(
     entries: schema.InventoryFile,
     document: Document,
     sources: Mapping[str, engine.SourceTraits],
-    faults: Problems,
+    problems: Problems,
 ) -> None:
     places: dict[tuple[str | int, ...], schema.Entry] = {
         ("subjects", key): entry for key, entry in entries.subjects.items()
     }
     places |= {("match", number): match for number, match in enumerate(entries.match)}
     for path, entry in places.items():
-        wrong = connection_fault(entry.connection, sources)
-        if wrong:
+        what = connection_problem(entry.connection, sources)
+        if what:
             section, part = path
-            named = f"match[{part}]" if section == "match" else f"subjects.{part}"
-            faults.add(document.place((*path, "connection")), f"{named}.connection", wrong)
+            key = f"match[{part}]" if section == "match" else f"subjects.{part}"
+            problems.add(document.place((*path, "connection")), f"{key}.connection", what)
 
 
-def _extra(entry: schema.Entry) -> engine.InventoryEntry:
+def connection_problem(connection: str | None, sources: Mapping[str, engine.SourceTraits]) -> str:
+    """Return why a connection's key names no Internet On-Demand source; empty when it does.
+
+    Where none is configured the kind stands in for it: rules may be kept for a source to come.
+    """
+    if connection is None:
+        return ""
+    names = {name for name, traits in sources.items() if traits.kind == _IOD} or {_IOD}
+    source = connection.partition("/")[0]
+    if source in names:
+        return ""
+    return f"there is no {_IOD} source {source!r}{suggest(source, names)}"
+
+
+def _compile_entry(entry: schema.Entry) -> engine.InventoryEntry:
     return engine.InventoryEntry(
         service_ids=entry.service_ids,
         labels=entry.labels,

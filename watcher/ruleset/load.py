@@ -1,6 +1,6 @@
 """Rule files and the inventory become the ruleset that the engine runs.
 
-Law: all of it or nothing; every fault of every file is told at once.
+Law: all of it or nothing, and every problem of every file is reported at once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 
 from watcher import engine, model
 from watcher.ruleset import schema, yaml_document
-from watcher.ruleset.compile import Compiler, Written, check
+from watcher.ruleset.compile import Compiler, WrittenRule, check_inhibitions
 from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.maintenance import compile_window
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.validate import validated
+from watcher.ruleset.yaml_document import Document
 
 
 def load(
@@ -27,34 +28,36 @@ def load(
     receivers: Sequence[str],
     quiet: Collection[str] = (),
 ) -> engine.Ruleset:
-    """Read the rule files that match the patterns, and the inventory if there is one.
+    """Return the ruleset of the rule files that match the patterns, and of the inventory.
 
     `quiet` are the receivers that nothing is held back from.
 
-    Raises model.InvalidConfigError with one line for each fault:
+    Raises model.InvalidConfigError with one line for each problem:
     `file:line:column: key: what is wrong; what was expected`.
     """
-    faults = Problems()
-    inventory_file = yaml_document.read(inventory, faults) if inventory else None
-    entries = validated(schema.InventoryFile, inventory_file, faults) if inventory_file else None
-    looked_up = compile_inventory(entries, inventory_file, sources, faults)
-    files = [
-        read for file in _files(patterns, faults) if (read := yaml_document.read(file, faults))
+    problems = Problems()
+    inventory_file = yaml_document.load(inventory, problems) if inventory else None
+    entries = validated(schema.InventoryFile, inventory_file, problems) if inventory_file else None
+    compiled_inventory = compile_inventory(entries, inventory_file, sources, problems)
+    documents = [
+        document
+        for file in _files(patterns, problems)
+        if (document := yaml_document.load(file, problems))
     ]
-    compiler = Compiler(sources, receivers, looked_up, faults)
-    written = list(_written(files, faults))
-    rules = [compiler.compile(each) for each in written]
-    check(written, faults)
-    windows, storm = _of_all_rules(files, faults)
-    if faults.found:
-        raise model.InvalidConfigError(faults.lines())
+    compiler = Compiler(sources, receivers, compiled_inventory, problems)
+    written_rules = list(_written_rules(documents, problems))
+    rules = [compiler.compile(written) for written in written_rules]
+    check_inhibitions(written_rules, problems)
+    windows, storm = _global_parts(documents, problems)
+    if problems:
+        raise model.InvalidConfigError(problems.lines())
     digest = hashlib.sha256()
-    for file in (*files, *([inventory_file] if inventory_file else [])):
-        digest.update(file.raw + b"\0")
+    for document in (*documents, *([inventory_file] if inventory_file else [])):
+        digest.update(document.raw + b"\0")
     return engine.Ruleset(
         rules=tuple(rule for rule in rules if rule is not None),
         sources=sources,
-        inventory=looked_up,
+        inventory=compiled_inventory,
         context=compiler.vocabulary.context,
         maintenance=windows,
         storm=storm,
@@ -63,57 +66,7 @@ def load(
     )
 
 
-def _of_all_rules(
-    files: Sequence[yaml_document.Document], faults: Problems
-) -> tuple[tuple[engine.Maintenance, ...], engine.Storm]:
-    """Read what the files say beside the rules."""
-    windows: dict[str, engine.Maintenance] = {}
-    storm: engine.Storm | None = None
-    for file in files:
-        read = validated(schema.RuleFile, file, faults)
-        for number, written in enumerate(read.maintenance if read else ()):
-            if written.name in windows:
-                place = file.place(("maintenance", number, "name"))
-                faults.add(place, f"{written.name}.name", "there is a window of this name already")
-            windows[written.name] = compile_window(written, file, number, faults)
-        if read and read.storm:
-            if storm is not None:
-                faults.add(file.place(("storm",)), "storm", "stands in another file, too")
-            storm = engine.Storm(incidents=read.storm.incidents, window=read.storm.window)
-    return tuple(windows.values()), storm or engine.Storm()
-
-
-def _files(patterns: Sequence[str], faults: Problems) -> list[Path]:
-    files: dict[Path, None] = {}
-    for pattern in patterns:
-        # glob, because a pattern may be absolute, which Path.glob refuses.
-        found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-        if not found:
-            faults.add(Place(Path(pattern)), "", "no file is named so; there are no rules in it")
-        files.update(dict.fromkeys(map(Path, found)))
-    return list(files)
-
-
-def _written(files: Sequence[yaml_document.Document], faults: Problems) -> Iterator[Written]:
-    """Give every rule that could be read; a name must be the only one of all files."""
-    first: dict[str, Place] = {}
-    for file in files:
-        given = file.content.get("rules") if isinstance(file.content, dict) else None
-        for number in range(len(given) if isinstance(given, list) else 0):
-            rule = validated(schema.Rule, file, faults, "rules", number)
-            if rule is None:
-                continue
-            written = Written(rule=rule, document=file, number=number)
-            place = file.place(("rules", number, "name"))
-            if rule.name in first:
-                what = f"there is a rule of this name already, at {first[rule.name]}"
-                written.blame(faults, "name", what)
-            else:
-                first[rule.name] = place
-                yield written
-
-
-def describe(before: engine.Ruleset, after: engine.Ruleset) -> str:
+def describe_changes(before: engine.Ruleset, after: engine.Ruleset) -> str:
     """Name the rules that were added, changed and removed, in one sentence."""
     old = {rule.name: rule.digest for rule in before.rules}
     new = {rule.name: rule.digest for rule in after.rules}
@@ -131,3 +84,52 @@ def describe(before: engine.Ruleset, after: engine.Ruleset) -> str:
     if before.version != after.version:
         return "no rule changed, but something beside the rules did"
     return "nothing changed"
+
+
+def _files(patterns: Sequence[str], problems: Problems) -> list[Path]:
+    files: dict[Path, None] = {}
+    for pattern in patterns:
+        # glob, because a pattern may be absolute, which Path.glob refuses.
+        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
+        if not names:
+            problems.add(Place(Path(pattern)), "", "no file is named so; there are no rules in it")
+        files.update(dict.fromkeys(map(Path, names)))
+    return list(files)
+
+
+def _written_rules(documents: Sequence[Document], problems: Problems) -> Iterator[WrittenRule]:
+    """Yield each valid rule; report one whose name another rule of any file has already."""
+    places: dict[str, Place] = {}
+    for document in documents:
+        rules = document.content.get("rules") if isinstance(document.content, dict) else None
+        for number in range(len(rules) if isinstance(rules, list) else 0):
+            rule = validated(schema.Rule, document, problems, "rules", number)
+            if rule is None:
+                continue
+            written = WrittenRule(rule=rule, document=document, number=number)
+            if rule.name in places:
+                what = f"there is a rule of this name already, at {places[rule.name]}"
+                written.report(problems, "name", what)
+            else:
+                places[rule.name] = document.place(("rules", number, "name"))
+                yield written
+
+
+def _global_parts(
+    documents: Sequence[Document], problems: Problems
+) -> tuple[tuple[engine.Maintenance, ...], engine.Storm]:
+    """Return what the files hold beside rules: maintenance windows, and the storm guard."""
+    windows: dict[str, engine.Maintenance] = {}
+    storm: engine.Storm | None = None
+    for document in documents:
+        file = validated(schema.RuleFile, document, problems)
+        for number, window in enumerate(file.maintenance if file else ()):
+            if window.name in windows:
+                place = document.place(("maintenance", number, "name"))
+                problems.add(place, f"{window.name}.name", "there is a window of this name already")
+            windows[window.name] = compile_window(window, document, number, problems)
+        if file and file.storm:
+            if storm is not None:
+                problems.add(document.place(("storm",)), "storm", "stands in another file, too")
+            storm = engine.Storm(incidents=file.storm.incidents, window=file.storm.window)
+    return tuple(windows.values()), storm or engine.Storm()

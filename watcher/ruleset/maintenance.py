@@ -1,7 +1,7 @@
-"""Maintenance windows: times of the week, on the clocks of one place.
+"""Maintenance windows: times of the week, in the local time of one place.
 
-Law: a window is what the wall clock there says. One that begins in the hour that a change of
-clocks leaves out begins after it; one over the hour that comes twice holds for both.
+Law: a window follows the wall clock there. One that starts in the hour that a change to summer
+time skips starts after it; one over the hour that is repeated in autumn holds for both.
 """
 
 from __future__ import annotations
@@ -16,35 +16,42 @@ from watcher.ruleset import schema, schema_types
 from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
 
-_NAMES = ("rule", "subject", "source", "severity")
+_MATCHED = ("rule", "subject", "source", "severity")
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekly:
-    """From `begin` to `end` minutes after midnight on these weekdays (Monday is 0)."""
+    """From `start` to `end` minutes after midnight on these weekdays (Monday is 0).
+
+    An `end` that is not after `start` is on the next day.
+    """
 
     zone: ZoneInfo
     days: frozenset[int]
-    begin: int
+    start: int
     end: int
 
     def is_open(self, now: datetime) -> bool:
-        """Whether a moment lies inside."""
-        return any(begin <= now < end for begin, end in self._around(now, 1))
+        """Return whether a moment lies inside."""
+        return any(start <= now < end for start, end in self._occurrences(now, days_ahead=1))
 
     def next_edge(self, now: datetime) -> datetime | None:
-        """Tell when it begins or ends next."""
-        edges = (at for span in self._around(now, 8) for at in span if at > now)
+        """Return when it next starts or ends; None when it never does."""
+        occurrences = self._occurrences(now, days_ahead=8)
+        edges = (at for occurrence in occurrences for at in occurrence if at > now)
         return min(edges, default=None)
 
-    def _around(self, now: datetime, ahead: int) -> Iterator[tuple[datetime, datetime]]:
+    def _occurrences(
+        self, now: datetime, *, days_ahead: int
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Yield start and end of each window from yesterday on."""
         today = now.astimezone(self.zone).date()
-        for offset in range(-1, ahead + 1):
+        for offset in range(-1, days_ahead + 1):
             day = today + offset * _DAY
             if day.weekday() in self.days:
-                until = self.end if self.end > self.begin else self.end + 24 * 60
-                yield self._at(day, self.begin, fold=0), self._at(day, until, fold=1)
+                until = self.end if self.end > self.start else self.end + 24 * 60
+                yield self._at(day, self.start, fold=0), self._at(day, until, fold=1)
 
     def _at(self, day: date, minutes: int, *, fold: int) -> datetime:
         days, minutes = divmod(minutes, 24 * 60)
@@ -54,20 +61,20 @@ class Weekly:
 
 
 def compile_window(
-    written: schema.Maintenance, document: Document, number: int, faults: Problems
+    written: schema.Maintenance, document: Document, number: int, problems: Problems
 ) -> engine.Maintenance:
-    """Compile one window; what is wrong goes to `faults`."""
+    """Compile one window; add what is wrong to `problems`."""
     matchers = []
     for name, value in written.match.items():
-        if name not in _NAMES and not name.startswith("labels."):
+        if name not in _MATCHED and not name.startswith("labels."):
             place = document.place(("maintenance", number, "match", name), of_key=True)
-            known = suggest(name, (*_NAMES, "labels.NAME"))
-            faults.add(place, f"{written.name}.match.{name}", f"nothing is matched by it{known}")
+            hint = suggest(name, (*_MATCHED, "labels.NAME"))
+            problems.add(place, f"{written.name}.match.{name}", f"nothing is matched by it{hint}")
         matchers.append(model.Matcher(name=name, value=value))
     weekly = Weekly(
         zone=ZoneInfo(written.zone),
         days=frozenset(schema_types.WEEK.index(day) for day in written.days),
-        begin=written.from_,
+        start=written.from_,
         end=written.to,
     )
     return engine.Maintenance(

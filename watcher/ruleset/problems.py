@@ -1,6 +1,6 @@
-"""Faults in files: each says where, what, what was expected, and the nearest right word.
+"""Problems in files: where each is, what is wrong, what was expected, and the nearest valid word.
 
-Law: reading goes on after a fault, so that a person is told all of them at once.
+Reading goes on after a problem, so that a person sees all of them at once.
 """
 
 from __future__ import annotations
@@ -13,40 +13,44 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands; line and column count from 1."""
+    """A place in a file; line and column count from 1."""
 
     file: Path
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
-        """Write it as compilers do, so that editors can jump there."""
+        """Return FILE:LINE:COLUMN, as compilers print it, so that editors can jump there."""
         return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(slots=True)
 class Problems:
-    """Everything that is wrong, in the order of files and lines."""
+    """Everything that is wrong with some files; false while nothing is."""
 
-    found: list[tuple[Place, str]] = field(default_factory=list)
+    entries: list[tuple[Place, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return how many problems there are."""
+        return len(self.entries)
 
     def add(self, place: Place, key: str, what: str) -> None:
-        """Write down one fault, on one line."""
+        """Add one problem, on one line; a repeated one counts once."""
         text = " ".join(f"{key}: {what}".split()) if key else what
-        if (place, text) not in self.found:
-            self.found.append((place, text))
+        if (place, text) not in self.entries:
+            self.entries.append((place, text))
 
     def lines(self) -> tuple[str, ...]:
-        """Write all faults, one line each."""
+        """Return one line for each problem, in the order of files, lines and columns."""
         ordered = sorted(
-            self.found, key=lambda fault: (str(fault[0].file), fault[0].line, fault[0].column)
+            self.entries, key=lambda entry: (str(entry[0].file), entry[0].line, entry[0].column)
         )
         return tuple(f"{place}: {text}" for place, text in ordered)
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """Name the nearest known word, or list them when they are few and none is near."""
-    words = sorted(set(known))
+def suggest(word: str, valid: Iterable[str]) -> str:
+    """Return a hint with the nearest valid word, or a list of them when none is near."""
+    words = sorted(set(valid))
     near = difflib.get_close_matches(word, words, n=1)
     if near:
         return f"; did you mean {near[0]}?"

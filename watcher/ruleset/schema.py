@@ -1,7 +1,4 @@
-"""The keys of rule files and of the inventory, as pydantic reads them.
-
-Law: a key stands here only when it works.
-"""
+"""The keys of rule files and of the inventory as pydantic models, and their JSON Schema."""
 
 from __future__ import annotations
 
@@ -29,11 +26,13 @@ from watcher.ruleset.schema_types import (
     Zone,
 )
 
-STORM = "storm"  # the rule of a storm's incident
+CONDITIONS = ("transition", "threshold", "expression", "no_data", "blind")
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+STORM = "storm"  # stands for the rule in the incident of a storm
 
 
 class Part(Section):
-    """A part of a rule; keys are as they are written in the file."""
+    """A mapping in one of these files; its keys are as the file has them."""
 
     model_config = ConfigDict(populate_by_name=False, regex_engine="rust-regex")
 
@@ -187,14 +186,8 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        conditions = (
-            self.transition,
-            self.threshold,
-            self.expression,
-            self.no_data,
-            self.blind,
-        )
-        if sum(condition is not None for condition in conditions) != 1:
+        conditions = [name for name in CONDITIONS if getattr(self, name) is not None]
+        if len(conditions) != 1:
             raise ValueError(
                 "needs exactly one condition: transition, threshold, expression, no_data or blind"
             )
@@ -203,7 +196,7 @@ class Rule(Part):
         if self.equal is not None and self.inhibited_by is None:
             raise ValueError("equal needs inhibited_by, the rules that it compares with")
         if self.blind is not None:
-            for name, given in {
+            for name, value in {
                 "where": self.where,
                 "for": self.for_,
                 "diagnose": self.diagnose,
@@ -211,7 +204,7 @@ class Rule(Part):
                 "bandwidth": self.bandwidth,
                 "group_by": self.group_by,
             }.items():
-                if given:
+                if value:
                     raise ValueError(f"a rule about blindness has no {name}")
         elif self.source == "*":
             raise ValueError("source: * goes with blind only; fields differ between kinds")
@@ -221,7 +214,7 @@ class Rule(Part):
 class RuleFile(Part):
     """One file of rules."""
 
-    rules: tuple[object, ...] = ()  # each is read as a Rule of its own, so that all faults are told
+    rules: tuple[object, ...] = ()  # validated one by one, so that all problems are reported
     maintenance: tuple[Maintenance, ...] = Field(
         (), description="Times of the week in which people are not told"
     )
@@ -261,12 +254,12 @@ class InventoryFile(Part):
     match: tuple[Match, ...] = Field((), description="By labels")
 
 
-CONDITIONS = ("transition", "threshold", "expression", "no_data", "blind")
-_ADDRESS = "https://json-schema.org/draft/2020-12/schema"
+def as_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a rule file, for editors.
 
-
-def rules() -> dict[str, Any]:
-    """Give the schema of one file of rules."""
+    It accepts what loading accepts: pydantic's own schema is stricter where a validator takes more
+    than the type of the field says, and more lenient where a validator compares fields.
+    """
     file = RuleFile.model_json_schema()
     rule = Rule.model_json_schema()
     parts = {**file.pop("$defs", {}), **rule.pop("$defs", {}), "Rule": rule}
@@ -277,21 +270,21 @@ def rules() -> dict[str, Any]:
         "items": {"$ref": "#/$defs/Rule"},
         "description": "What to watch for, and what to do about it",
     }
-    whole = {"$schema": _ADDRESS, **file, "title": "Watcher rules", "$defs": parts}
+    whole = {"$schema": _DIALECT, **file, "title": "Watcher rules", "$defs": parts}
     _loosen(whole)
     return whole
 
 
 def _loosen(node: Any) -> None:
-    """Let a list of words be written as one word, as the files may; and null is not a value."""
+    """Accept one word where a list of words is expected, and no null; change `node` in place."""
     if isinstance(node, list):
-        for part in node:
-            _loosen(part)
+        for item in node:
+            _loosen(item)
         return
     if not isinstance(node, dict):
         return
-    for part in list(node.values()):
-        _loosen(part)
+    for value in list(node.values()):
+        _loosen(value)
     choices = node.get("anyOf", [])
     if {"type": "null"} in choices:
         rest = [choice for choice in choices if choice != {"type": "null"}]
@@ -299,7 +292,7 @@ def _loosen(node: Any) -> None:
         node.pop("default", None)
         node.update(rest[0] if len(rest) == 1 else {"anyOf": rest})
     if str(node.get("default", "")).startswith("PT"):
-        del node["default"]  # a span that is not as people write it
+        del node["default"]  # an ISO 8601 duration, which is not how rules write one
     items = node.get("items", {})
     if node.get("type") == "array" and (
         items.get("type") == "string" or items.get("$ref", "").endswith("/Phase")

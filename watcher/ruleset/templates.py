@@ -1,17 +1,19 @@
-"""Jinja templates of titles and summaries: sandboxed, compiled once, tried on a sample.
+"""Jinja templates of titles and summaries: sandboxed, compiled once, tried on a made-up subject.
 
 Law: whatever a vendor's text holds, a title is one line of printable characters, of bounded length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 
 import jinja2
 from jinja2 import meta, sandbox
 
-from watcher import engine
+from watcher import engine, model
 from watcher.ruleset.problems import suggest
+from watcher.vendors.catalog import KINDS
 
 LONGEST = 1_000  # characters of a template
 SHOWN = 300  # characters of what it renders
@@ -31,7 +33,7 @@ class _Labels:
         return self._labels.get(name, "")
 
 
-def _shown(value: object) -> object:
+def _format_value(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return "" if value is None else value
@@ -41,15 +43,15 @@ def new_environment() -> jinja2.Environment:
     """Build the one environment of a ruleset."""
     return sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
-        finalize=_shown,
+        finalize=_format_value,
         autoescape=False,  # plain text: each receiver escapes for its own markup
     )
 
 
-def faults_of(
+def problems_in(
     source: str, environment: jinja2.Environment, words: Mapping[str, object]
 ) -> Iterator[str]:
-    """Tell what is wrong with a template that may use these words."""
+    """Yield what is wrong with a template that can use these words."""
     if len(source) > LONGEST:
         yield f"is longer than {LONGEST} characters"
         return
@@ -74,7 +76,7 @@ def compile_template(source: str, environment: jinja2.Environment) -> engine.Tem
 
     def render(words: Mapping[str, object]) -> str:
         labels = words["labels"]
-        assert isinstance(labels, Mapping)  # noqa: S101 -- for mypy; engine.Scene gives it
+        assert isinstance(labels, Mapping)  # noqa: S101 -- for mypy; engine.SubjectView gives it
         try:
             text = template.render({**words, "labels": _Labels(labels)})
         except _FAILURES as error:
@@ -85,3 +87,40 @@ def compile_template(source: str, environment: jinja2.Environment) -> engine.Tem
         return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
 
     return render
+
+
+def sample_words(
+    rule: engine.Rule, kind: str | None, inventory: engine.Inventory
+) -> Mapping[str, object]:
+    """Return the words of a made-up subject of a kind; of a blind source where that is None.
+
+    They come from engine.SubjectView, so that the engine alone decides which words there are.
+    """
+    at = datetime(2000, 1, 1, tzinfo=UTC)
+    context: Callable[[Mapping[str, object]], engine.Context] = dict
+    source = kind or "source"
+    ruleset = engine.Ruleset(
+        rules=(),
+        sources={
+            source: engine.SourceTraits(name=source, kind=kind or "", blind_after=at - at),
+        },
+        inventory=inventory,
+        context=context,
+    )
+    if kind is None:
+        health = model.SourceHealth(source=source, error="timed out", failing_since=at)
+        subject = engine.SubjectView.of_source(ruleset, health, {})
+    else:
+        fields = next(KINDS[kind].samples())
+        subject = engine.SubjectView(
+            ruleset,
+            f"{source}/id",
+            fields=fields,
+            previous=fields,
+            labels={},
+            metrics={},
+            inventory_entries={},
+        )
+    measured = isinstance(rule.condition, engine.Threshold)
+    value: model.Scalar = 50.5 if measured else "word"
+    return subject.words(rule, value=value, was="word", since=at)

@@ -1,4 +1,4 @@
-"""What stands in a file against the shape that it should have, and what is wrong in words."""
+"""Checks the content of a file against a pydantic model, and words what is wrong for people."""
 
 from __future__ import annotations
 
@@ -8,56 +8,54 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watcher.ruleset import yaml_document
 from watcher.ruleset.problems import Problems, suggest
+from watcher.ruleset.yaml_document import Document
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
-_NAMED = frozenset(
-    {"rules", "tests", "maintenance"}
-)  # lists whose items have a name that is better than a number
+# Lists whose items have a name, which tells a reader more than their number.
+_LISTS_OF_NAMED = frozenset({"rules", "tests", "maintenance"})
 
 
 def validated(
-    shape: type[_Schema], file: yaml_document.Document, faults: Problems, *at: str | int
+    schema: type[_Schema], document: Document, problems: Problems, *path: str | int
 ) -> _Schema | None:
-    """Read what stands at a place in a file, or write down what is wrong with it."""
-    content = {} if file.content is None else file.content
-    for part in at:
+    """Return the part of a document at `path` as `schema`, or None with the problems added."""
+    content = {} if document.content is None else document.content
+    for part in path:
         content = content[part]
     try:
-        return shape.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
-            path = (*at, *fault["loc"])
-            unknown = fault["type"] == "extra_forbidden"
-            place = file.place(path, of_key=unknown)
-            faults.add(place, _key(path, file), _in_words(shape, fault))
+        for detail in error.errors(include_url=False, include_input=False):
+            whole_path = (*path, *detail["loc"])
+            place = document.place(whole_path, of_key=detail["type"] == "extra_forbidden")
+            problems.add(place, _key(whole_path, document), _in_words(schema, detail))
         return None
 
 
-def _key(path: Sequence[str | int], file: yaml_document.Document) -> str:
-    """Write where in the file a fault is, with the name of a rule or test instead of its number."""
+def _key(path: Sequence[str | int], document: Document) -> str:
+    """Return a path as people read it, with the name of a rule or test in place of its number."""
     parts = list(path)
-    if len(parts) >= 2 and parts[0] in _NAMED and isinstance(parts[1], int):
-        written = file.content[parts[0]][parts[1]]
-        name = written.get("name") if isinstance(written, dict) else None
+    if len(parts) >= 2 and parts[0] in _LISTS_OF_NAMED and isinstance(parts[1], int):
+        item = document.content[parts[0]][parts[1]]
+        name = item.get("name") if isinstance(item, dict) else None
         parts[:2] = [name if isinstance(name, str) else f"{parts[0]}[{parts[1]}]"]
     return "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts
     ).removeprefix(".")
 
 
-def _in_words(shape: type[BaseModel], fault: ErrorDetails) -> str:
-    path = fault["loc"]
+def _in_words(schema: type[BaseModel], detail: ErrorDetails) -> str:
+    path = detail["loc"]
     last = str(path[-1]) if path else ""
-    match fault["type"]:
+    match detail["type"]:
         case "extra_forbidden":
-            words = f"there is no such key{suggest(last, _keys(shape, path[:-1]))}"
+            words = f"there is no such key{suggest(last, _keys(schema, path[:-1]))}"
         case "missing":
             words = "is missing"
         case "literal_error" | "enum":
-            words = f"expected {fault['ctx']['expected']}"
+            words = f"expected {detail['ctx']['expected']}"
         case "string_pattern_mismatch":
             words = "expected small letters, digits and single hyphens, as in vyvx-down"
         case "model_type" | "dict_type" | "model_attributes_type":
@@ -65,31 +63,28 @@ def _in_words(shape: type[BaseModel], fault: ErrorDetails) -> str:
         case "tuple_type" | "frozen_set_type":
             words = "expected a list"
         case _:
-            message = fault["msg"].removeprefix("Value error, ")
+            message = detail["msg"].removeprefix("Value error, ")
             words = message[:1].lower() + message[1:]
     return words
 
 
-def _keys(shape: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Tell the keys that may stand at a place in a file."""
-    model_here = shape
+def _keys(schema: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Return the keys that are valid at a path."""
+    inner = schema
     for part in path:
-        if isinstance(part, int) or part not in _aliases(model_here):
-            continue
-        inner = _aliases(model_here)[part]
-        if inner is not None:
-            model_here = inner
-    return list(_aliases(model_here))
+        if isinstance(part, str):
+            inner = _keys_of(inner).get(part) or inner
+    return list(_keys_of(inner))
 
 
-def _aliases(shape: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
-    """Map each key as it is written to the model inside it, if there is one."""
-    inside: dict[str, type[BaseModel] | None] = {}
-    for name, info in shape.model_fields.items():
-        found = [each for each in _parts_of(info.annotation) if isinstance(each, type)]
-        models = [each for each in found if issubclass(each, BaseModel)]
-        inside[info.alias or name] = models[0] if models else None
-    return inside
+def _keys_of(schema: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
+    """Map each key as it is written to the model of its value, None for a plain value."""
+    keys: dict[str, type[BaseModel] | None] = {}
+    for name, info in schema.model_fields.items():
+        classes = [part for part in _parts_of(info.annotation) if isinstance(part, type)]
+        models = [part for part in classes if issubclass(part, BaseModel)]
+        keys[info.alias or name] = models[0] if models else None
+    return keys
 
 
 def _parts_of(annotation: object) -> Iterator[object]:

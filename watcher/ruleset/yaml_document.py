@@ -1,7 +1,7 @@
 """A YAML file as plain values, with the place of every key and value.
 
-Law: a file is refused rather than guessed at: duplicate keys, aliases (they can blow up a small
-file), deep nesting, more than 1 MB.
+A file is refused rather than guessed at: duplicate keys, aliases (a small file can grow without
+bounds through them), deep nesting, more than 1 MB.
 """
 
 from __future__ import annotations
@@ -18,98 +18,98 @@ from watcher.ruleset.problems import Place, Problems
 LARGEST = 1_000_000  # bytes
 DEEPEST = 32
 
-Path_ = tuple[str | int, ...]  # the keys and indexes that lead to a value
+KeyPath = tuple[str | int, ...]  # the keys and indexes that lead to a value
 
 
 @dataclass(slots=True)
 class Document:
-    """A file's content; `places` holds the place of each value, `keys` that of each key."""
+    """A file's content, and the place of each of its values and keys."""
 
     file: Path
     content: Any = None
     raw: bytes = b""
-    places: dict[Path_, Place] = field(default_factory=dict)
-    keys: dict[Path_, Place] = field(default_factory=dict)
+    value_places: dict[KeyPath, Place] = field(default_factory=dict)
+    key_places: dict[KeyPath, Place] = field(default_factory=dict)
 
     def place(self, path: Sequence[str | int], *, of_key: bool = False) -> Place:
-        """Find where a value (or its key) stands, or else the nearest thing around it."""
+        """Return the place of a value or its key; when absent, of the nearest thing around it."""
         path = tuple(path)
-        if of_key and path in self.keys:
-            return self.keys[path]
-        while path and path not in self.places:
+        if of_key and path in self.key_places:
+            return self.key_places[path]
+        while path and path not in self.value_places:
             path = path[:-1]
-        return self.places.get(path, Place(self.file))
+        return self.value_places.get(path, Place(self.file))
 
 
-def read(file: Path, faults: Problems) -> Document | None:
-    """Read a file; None, with the faults noted, where it cannot be used."""
+def load(file: Path, problems: Problems) -> Document | None:
+    """Load a file; return None, with the problems added, when it cannot be used."""
     try:
         raw = file.read_bytes() if file.stat().st_size <= LARGEST else None
     except FileNotFoundError:
-        faults.add(Place(file), "", "there is no such file")
+        problems.add(Place(file), "", "there is no such file")
         return None
     except OSError as error:
-        faults.add(Place(file), "", f"cannot be read: {error.strerror}")
+        problems.add(Place(file), "", f"cannot be read: {error.strerror}")
         return None
     if raw is None:
-        faults.add(Place(file), "", f"is larger than {LARGEST:,} bytes; split it")
+        problems.add(Place(file), "", f"is larger than {LARGEST:,} bytes; split it")
         return None
     document = Document(file=file, raw=raw)
-    return document if _parse(document, faults) else None
+    return document if _parse(document, problems) else None
 
 
-def _parse(document: Document, faults: Problems) -> bool:
+def _parse(document: Document, problems: Problems) -> bool:
     file = document.file
     try:
         text = document.raw.decode()
         loader = yaml.SafeLoader(text)
-        if not _is_tame(text, document, faults):
+        if not _is_safe(text, document, problems):
             return False
         node = loader.get_single_node()
         if node is not None:
-            document.content = _value(loader, node, (), document, faults)
+            document.content = _value(loader, node, (), document, problems)
     except UnicodeDecodeError:
-        faults.add(Place(file), "", "is not UTF-8 text")
+        problems.add(Place(file), "", "is not UTF-8 text")
         return False
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        faults.add(place, "", f"is no valid YAML: {error.problem}")
+        problems.add(place, "", f"is no valid YAML: {error.problem}")
         return False
     except yaml.reader.ReaderError as error:
-        faults.add(Place(file), "", f"is no valid YAML: {error.reason} at {error.position}")
+        problems.add(Place(file), "", f"is no valid YAML: {error.reason} at {error.position}")
         return False
     except ValueError as error:  # a scalar such as the date 2026-02-31
-        faults.add(Place(file), "", f"holds a value that YAML cannot read: {error}")
+        problems.add(Place(file), "", f"holds a value that YAML cannot read: {error}")
         return False
     return True
 
 
-def _is_tame(text: str, document: Document, faults: Problems) -> bool:
+def _is_safe(text: str, document: Document, problems: Problems) -> bool:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = _place(document, event)
         if isinstance(event, yaml.AliasEvent):
-            faults.add(place, "", f"aliases (*{event.anchor}) are not supported; write it out")
+            problems.add(place, "", f"aliases (*{event.anchor}) are not supported; write it out")
             return False
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            faults.add(place, "", f"is nested deeper than {DEEPEST} levels")
+            problems.add(place, "", f"is nested deeper than {DEEPEST} levels")
             return False
     return True
 
 
 def _value(
-    loader: yaml.SafeLoader, node: yaml.Node, path: Path_, document: Document, faults: Problems
+    loader: yaml.SafeLoader, node: yaml.Node, path: KeyPath, document: Document, problems: Problems
 ) -> Any:
-    document.places[path] = _place(document, node)
+    document.value_places[path] = _place(document, node)
     match node:
         case yaml.MappingNode():
-            return _mapping(loader, node, path, document, faults)
+            return _mapping(loader, node, path, document, problems)
         case yaml.SequenceNode():
             return [
-                _value(loader, item, (*path, number), document, faults)
+                _value(loader, item, (*path, number), document, problems)
                 for number, item in enumerate(node.value)
             ]
         case _:
@@ -119,24 +119,24 @@ def _value(
 def _mapping(
     loader: yaml.SafeLoader,
     node: yaml.MappingNode,
-    path: Path_,
+    path: KeyPath,
     document: Document,
-    faults: Problems,
+    problems: Problems,
 ) -> Mapping[str, Any]:
     content: dict[str, Any] = {}
     for key_node, value_node in node.value:
         place = _place(document, key_node)
         key = key_node.value
         if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
-            faults.add(place, ".".join(map(str, path)), "a key must be plain text")
+            problems.add(place, ".".join(map(str, path)), "a key must be plain text")
             continue
         inside = (*path, key)
         if key in content:
-            line = document.keys[inside].line
-            faults.add(place, key, f"stands here a second time; the first is on line {line}")
+            line = document.key_places[inside].line
+            problems.add(place, key, f"stands here a second time; the first is on line {line}")
             continue
-        document.keys[inside] = place
-        content[key] = _value(loader, value_node, inside, document, faults)
+        document.key_places[inside] = place
+        content[key] = _value(loader, value_node, inside, document, problems)
     return content
 
 
