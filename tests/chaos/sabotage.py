@@ -43,7 +43,7 @@ def fencing() -> None:
     async def stay(self):
         while True:
             await asyncio.sleep(leadership.BEAT_SECONDS)
-            with contextlib.suppressmodel.WatcherError:
+            with contextlib.suppress(model.WatcherError):
                 await self.beat()
 
     async def cut_off(self, connection, session):

@@ -267,7 +267,7 @@ async def test_two_daemons_with_one_client_id_are_a_clear_error(drawer, clock, m
         async with asyncio.timeout(10):
             while "two daemons" not in said:
                 drawer.story.grow(model.EntryKind.NOTED, "x")
-                with contextlib.suppressmodel.WatcherError:
+                with contextlib.suppress(model.WatcherError):
                     await drawer.deliver(receiver)
                 said = drawer.receipt.error
                 await asyncio.sleep(0.001)
