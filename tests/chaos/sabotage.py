@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Callable
 
-from watcher import cli
+from watcher import cli, model
 from watcher.receivers.slack import session
 from watcher.store import leadership, outbox
 from watcher.store.dialects import postgresql
