@@ -41,6 +41,16 @@ def test_paging_waits_for_five_seconds_and_no_longer():
     assert w.incident.title == "a is offline"
 
 
+def test_an_alert_that_begins_after_a_restart_waits_for_the_details_asked_for_before_it():
+    w = world(rule(title=title), detailed=True, inventory=Book(vyvx_a=engine.InventoryEntry()))
+    w.poll(a="online")
+    w.restart()
+    w.poll(seconds(1), a="online")
+    w.poll(seconds(2), a="offline")
+    w.wait_until(START + seconds(5))
+    assert w.incident.opened_at == START + seconds(5)
+
+
 def test_failing_to_read_details_ends_the_waiting():
     w = detailed()
     w.poll(a="online")

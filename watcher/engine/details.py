@@ -99,6 +99,15 @@ def arm(ctx: StepContext, subject: model.Subject) -> None:
         ctx.state.timers.schedule(timer, ahead)
 
 
+def resume_waiting(ctx: StepContext, subject: model.Subject) -> None:
+    """Set the timer of details that were asked for before a restart.
+
+    An alert may begin while they are awaited: nothing else would let it fire without them.
+    """
+    if subject.asked_at is not None and subject.asked_at + WAIT > ctx.now:
+        ctx.state.timers.schedule(Timer(TimerKind.DETAILS, subject.key), subject.asked_at + WAIT)
+
+
 def _want(ctx: StepContext, subject: model.Subject) -> None:
     ctx.request(model.DetailsNeeded(subject=subject.key))
     if subject.asked_at is None:  # else nobody answered: what was waited for once is not again

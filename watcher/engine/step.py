@@ -124,6 +124,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     for key in sorted(state.subjects):
         subject = state.subjects[key]
         details.arm(ctx, subject)
+        details.resume_waiting(ctx, subject)
         if state.sight(subject.source) is not Visibility.SEEN:
             state.awaited.add(subject.source)  # so that its next complete poll judges everything
         elif subject.source not in state.awaited and not subject.missed:

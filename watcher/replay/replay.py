@@ -75,13 +75,13 @@ class Replay:
         self._ahead.popleft()
 
     def _resume(self, loaded: ports.Loaded, at: datetime) -> Iterator[engine.StepResult]:
-        """Go on from a checkpoint: nothing was interrupted there, so every source is seen."""
+        """Go on from a checkpoint: nothing was interrupted there, so each source is as it was."""
         self._drive = engine.Runner(
             engine.restore(self._rules, loaded), now=at, answer=self._answer
         )
         yield from self._drive.take(engine.Reloaded(ruleset=self._rules), at)
         for health in loaded.sources:
-            if health.sight is model.Visibility.SEEN and health.source in self._rules.sources:
+            if health.source in self._rules.sources:
                 mine = [each for each in loaded.subjects if each.source == health.source]
                 yield from self._drive.take(_unchanged(health, mine), at)
 
@@ -106,7 +106,14 @@ class Replay:
         yield at, model.Polled(source=effect.source, total=health.subjects)
 
 
-def _unchanged(health: model.SourceHealth, subjects: Iterable[model.Subject]) -> model.Polled:
+def _unchanged(
+    health: model.SourceHealth, subjects: Iterable[model.Subject]
+) -> model.Polled | model.PollFailed:
+    """Return the poll that says again what a source said last: it sets the timers."""
+    if health.sight is not model.Visibility.SEEN:
+        return model.PollFailed(
+            source=health.source, error=health.error, permanent=health.permanent
+        )
     return model.Polled(
         source=health.source,
         seen=tuple(

@@ -15,7 +15,6 @@ from watcher.engine.context import StepContext
 from watcher.engine.observation import samples, visibility
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import Rule, Transition
-from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState, Visibility
 
 
@@ -192,7 +191,3 @@ def _rearm(ctx: StepContext, source: str) -> None:
             ctx.touch(incident.id)
     for alert in ctx.state.alerts_of(source):
         alerts.arm(ctx, alert)
-    for _, key in ctx.state.pending.get(source, ()):
-        asked_at = ctx.state.subjects[key].asked_at
-        if asked_at is not None and asked_at + details.WAIT > ctx.now:
-            ctx.state.timers.schedule(Timer(TimerKind.DETAILS, key), asked_at + details.WAIT)
