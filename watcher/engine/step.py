@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import alerts, commands, details
+from watcher.engine import alerts, commands, details, dry_run
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import incidents, internal, notifications, remedies, suppression
@@ -158,7 +158,7 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.PollFailed: visibility.failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.detailed,
-    model.HistoryRead: schedule.read,
+    model.HistoryRead: lambda ctx, event: schedule.read(ctx, event, dry_run.would_fire),
     model.AlternativesRead: remedies.alternatives_read,
     model.RemedyApproved: remedies.approve,
     model.RemedyRefused: remedies.refuse,

@@ -6,7 +6,7 @@ and the record is not judged beyond its beginning until that is decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -24,6 +24,9 @@ from watcher.engine.rules.subject_view import SubjectView
 LATE = timedelta(minutes=5)  # the newest part of a record may not be complete: it is read again
 MOST_FACTS = 3  # of one rule in one record; more are told as one
 
+# Whether an alert would have fired whose condition held between two times; see dry_run.py.
+WouldFire = Callable[[StepContext, Rule, str, datetime, datetime], bool]
+
 
 @dataclass(slots=True)
 class _Case:
@@ -33,6 +36,7 @@ class _Case:
     subject: model.Subject
     event: model.HistoryRead
     last: bool
+    would_fire: WouldFire
     found: list[StateInterval]
     told: list[model.ReportedOutage] = field(default_factory=list)
     undecided: list[datetime] = field(default_factory=list)  # from when on
@@ -40,11 +44,16 @@ class _Case:
 
 
 def judge(
-    ctx: StepContext, subject: model.Subject, event: model.HistoryRead, *, last: bool
+    ctx: StepContext,
+    subject: model.Subject,
+    event: model.HistoryRead,
+    would_fire: WouldFire,
+    *,
+    last: bool,
 ) -> bool:
     """Tell what is new in a subject's record; False: it must be read again once details came."""
     floor = max(subject.judged_until or event.start, event.start)
-    case = _Case(ctx, subject, event, last, intervals.in_order(event.alarms))
+    case = _Case(ctx, subject, event, last, would_fire, intervals.in_order(event.alarms))
     for rule, condition in ctx.state.indexes[subject.source].recorded:
         whole = list(_pieces(case, condition))
         pieces = [part for piece in whole for part in _within(case, rule, piece)]
@@ -99,7 +108,9 @@ def _is_news(case: _Case, rule: Rule, piece: Outage) -> bool:
     if reported_outages.is_open(ctx, subject, rule, piece) or (piece.lasts and not case.last):
         case.undecided.append(piece.start)
         return False
-    if piece.end - piece.start < rule.hold or not _fits(case, rule, piece):
+    if not case.would_fire(ctx, rule, subject.key, piece.start, piece.end):
+        return False
+    if not _fits(case, rule, piece):
         return False
     if _is_unscheduled(ctx, subject):
         case.waits = True

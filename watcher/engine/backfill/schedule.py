@@ -98,7 +98,7 @@ def pass_edge(ctx: StepContext, key: str) -> None:
         _go_on(ctx, subject.source, backfill)
 
 
-def read(ctx: StepContext, event: model.HistoryRead) -> None:
+def read(ctx: StepContext, event: model.HistoryRead, would_fire: evaluate.WouldFire) -> None:
     """Take in what the vendor recorded, or that it could not be had."""
     source = model.source_of(event.subject)
     subject, backfill = ctx.state.subjects.get(event.subject), ctx.state.backfills.get(source)
@@ -111,7 +111,7 @@ def read(ctx: StepContext, event: model.HistoryRead) -> None:
     else:
         backfill.failures, backfill.paused_until = 0, None
         last = gone_since is not None and event.end >= gone_since
-        if not evaluate.judge(ctx, subject, event, last=last):
+        if not evaluate.judge(ctx, subject, event, would_fire, last=last):
             backfill.later[event.subject] = ctx.now + RETRY
         elif asked is not None and asked > event.end:
             backfill.urgent[event.subject] = None  # the answer to an older question

@@ -6,12 +6,14 @@ nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
 from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
+from watcher.engine.dry_run import DryRun
 from watcher.engine.incidents import messages
 from watcher.engine.rules import thresholds
 from watcher.engine.rules.index import RuleIndex
@@ -93,51 +95,68 @@ def _look_back(
         alert = ctx.state.alerts.get(key, {}).get(rule.name)
         fires = alert is not None and alert.state is AlertState.FIRING
         if threshold.metric == metric and not fires:
-            _find_runs(ctx, rule, threshold, key, times, len(past))
+            _find_breaches(ctx, rule, threshold, key, times, len(past))
 
 
-def _find_runs(  # noqa: PLR0917 -- one caller, beside it
+@dataclass(slots=True)
+class _Breach:
+    """An unbroken run of samples that pass a limit, and what its alert would have done."""
+
+    dry_run: DryRun
+    start: datetime
+    last: datetime
+    worst: float | None = None
+
+    def extend(self, threshold: Threshold, at: datetime, value: float | None) -> None:
+        self.last = at
+        if value is not None and (self.worst is None or (value > self.worst) is threshold.above):
+            self.worst = value
+        if not self.dry_run.fires:
+            self.dry_run.hold(at, value)
+
+
+def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
     ctx: StepContext, rule: Rule, threshold: Threshold, key: str, times: list[datetime], past: int
 ) -> None:
-    """Find the unbroken runs on which the rule would have fired, within the first `past` times."""
+    """Report the breaches on which the rule would have fired, begun in the first `past` times."""
     granularity = ctx.state.ruleset.sources[model.source_of(key)].granularity
-    run: list[datetime] = []
-    worst: float | None = None
+    breach: _Breach | None = None
     for number, at in enumerate(times):
         series = ctx.state.samples.directions(key, threshold.metric)
-        truth, value = thresholds.judge(threshold, series, at, granularity, active=bool(run))
-        broken = bool(run) and at - run[-1] > thresholds.GAP * granularity
-        if run and (broken or not truth):
-            _tell_run(ctx, rule, threshold, key, run, worst, end=None if broken else at)
-            run, worst = [], None
+        active = breach is not None
+        truth, value = thresholds.judge(threshold, series, at, granularity, active=active)
+        broken = breach is not None and at - breach.last > thresholds.GAP * granularity
+        if breach is not None and (broken or not truth):
+            _report_breach(ctx, rule, threshold, key, breach, end=None if broken else at)
+            breach = None
             truth = truth and number < past
-        if number >= past and not run:
+        if number >= past and breach is None:
             return
         if truth:
-            run.append(at)
-            if value is not None and (worst is None or (value > worst) is threshold.above):
-                worst = value
-    if run and len(times) == past:  # else it lasts, and its alert is told as every other
-        _tell_run(ctx, rule, threshold, key, run, worst, end=None)
+            breach = breach or _Breach(DryRun(ctx, rule, key), start=at, last=at)
+            breach.extend(threshold, at, value)
+    if breach is not None and len(times) == past:  # else it lasts, and its alert fires live
+        _report_breach(ctx, rule, threshold, key, breach, end=None)
 
 
-def _tell_run(  # noqa: PLR0917 -- one caller, beside it
+def _report_breach(
     ctx: StepContext,
     rule: Rule,
     threshold: Threshold,
     key: str,
-    run: list[datetime],
-    worst: float | None,
+    breach: _Breach,
     *,
     end: datetime | None,
 ) -> None:
-    verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth=True, value=worst))
-    if run[-1] - run[0] < rule.hold or verdict.truth is False:
+    holds = conditions.Truth(truth=True, value=breach.worst)
+    if conditions.narrowed(ctx, rule, key, holds).truth is False or not breach.dry_run.fires:
         return
     limit = "at or above" if threshold.above else "at or below"
     text = f"{threshold.metric} was {limit} {messages.value(threshold.limit)}, up to "
-    text += messages.value(worst)
-    fact = late_facts.Fact(rule=rule, subject=key, start=run[0], last=run[-1], end=end, text=text)
+    text += messages.value(breach.worst)
+    fact = late_facts.Fact(
+        rule=rule, subject=key, start=breach.start, last=breach.last, end=end, text=text
+    )
     late_facts.tell(ctx, fact)
 
 
