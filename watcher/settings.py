@@ -27,7 +27,10 @@ from watcher import model
 from watcher.config_types import Section
 from watcher.receivers import settings as receiver_settings
 from watcher.store import settings as store_keys
+from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
+from watcher.vendors.diagnostics.settings import Diagnostics
+from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
 
 ENV_PREFIX = "WATCHER_"
@@ -71,9 +74,9 @@ class Settings(BaseSettings):
     inventory: Path | None = Field(None, description="Who and where the subjects are")
     store: store_keys.Store = store_keys.Store()
     accounts: dict[str, vendor_settings.Account] = {}
-    sources: dict[str, vendor_settings.Source] = {}
-    diagnostics: vendor_settings.Diagnostics | None = None
-    preorder: vendor_settings.Preorder | None = None
+    sources: dict[str, catalog.Source] = {}
+    diagnostics: Diagnostics | None = None
+    preorder: Preorder | None = None
     receivers: dict[str, receiver_settings.Receiver] = {}
     slack: receiver_settings.Slack = receiver_settings.Slack()
     mqtt: receiver_settings.Mqtt = receiver_settings.Mqtt()

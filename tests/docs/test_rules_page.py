@@ -10,7 +10,7 @@ from watcher import engine, ruleset
 from watcher.rule_tests import runner
 from watcher.rule_tests import schema as test_schema
 from watcher.ruleset import schema
-from watcher.vendors.catalog import KINDS
+from watcher.vendors.catalog import VENDORS
 
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 DOCS = ROOT / "docs"
@@ -28,7 +28,7 @@ SOURCES = {
     kind: engine.SourceTraits(
         name=kind, kind=kind, blind_after=timedelta(minutes=3), detailed=kind == "vyvx"
     )
-    for kind in KINDS
+    for kind in VENDORS
 }
 
 
@@ -86,7 +86,7 @@ def keys():
     ):
         for name, info in shape.model_fields.items():
             yield f"{shape.__name__}.{info.alias or name}"
-    yield from (f"kind.{field}" for kind in KINDS.values() for field in kind.fields)
+    yield from (f"kind.{field}" for vendor in VENDORS.values() for field in vendor.fields.names)
 
 
 @pytest.mark.parametrize("key", dict.fromkeys(keys()))

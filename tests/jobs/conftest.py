@@ -8,7 +8,7 @@ import pytest
 
 from watcher import jobs, model, ports
 from watcher.clock import Wakeup
-from watcher.vendors import settings
+from watcher.vendors.diagnostics.settings import Diagnostics
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -212,7 +212,7 @@ class Scene:
             "examiner": self.triage,
             "qualifier": None,
             "orderers": {},
-            "keys": settings.Diagnostics(),
+            "keys": Diagnostics(),
             "clock": self.clock,
             "wakeup": Wakeup(),
             "inbox_wakeup": self.inbox_wakeup,

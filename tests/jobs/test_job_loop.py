@@ -9,7 +9,7 @@ import pytest
 from watcher import model
 from watcher.clock import Wakeup
 from watcher.jobs import diagnostics, fetch, runner, work
-from watcher.vendors import settings
+from watcher.vendors.diagnostics.settings import Diagnostics
 
 DONE = model.DiagnosisStatus.DONE
 FAILED = model.DiagnosisStatus.FAILED
@@ -92,7 +92,7 @@ async def test_a_run_is_told_when_it_begins_and_when_it_ends(scene):
 async def test_the_budgets_of_the_config_are_asked_and_a_refusal_is_told(scene):
     scene.shelf.budget = "SVC1 was diagnosed 3 min ago"
     scene.diagnose()
-    keys = settings.Diagnostics(cooldown=timedelta(minutes=7), runs_per_incident=2, runs_per_hour=9)
+    keys = Diagnostics(cooldown=timedelta(minutes=7), runs_per_incident=2, runs_per_hour=9)
     scene.start(keys=keys)
     await scene.shelf.until("diagnose/run-1")
     refused = scene.shelf.commands["diagnose/run-1"].diagnosis
@@ -131,7 +131,7 @@ async def test_a_run_that_hangs_fails_within_its_time(scene, monkeypatch):
     monkeypatch.setattr(diagnostics, "DRAW_WITHIN", timedelta(milliseconds=20))
     scene.triage.gate.clear()
     scene.diagnose()
-    scene.start(keys=settings.Diagnostics(timeout=timedelta(0)))
+    scene.start(keys=Diagnostics(timeout=timedelta(0)))
     await scene.shelf.until("diagnose/run-1")
     failed = scene.shelf.commands["diagnose/run-1"].diagnosis
     assert (failed.status, failed.message) == (FAILED, "it did not end within 0.02 s")
@@ -141,7 +141,7 @@ async def test_diagnoses_run_side_by_side_up_to_the_limit_and_details_pass_them(
     scene.triage.gate.clear()
     for number in range(9):
         scene.diagnose(f"run-{number}")
-    scene.start(keys=settings.Diagnostics(parallel=3))
+    scene.start(keys=Diagnostics(parallel=3))
     await scene.shelf.until("diagnosing/run-2")
     for number in range(20):
         scene.details(f"vyvx/{number}")

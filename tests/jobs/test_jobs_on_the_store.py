@@ -8,7 +8,7 @@ import pytest
 from watcher import model, ports
 from watcher.clock import SystemClock
 from watcher.store import store
-from watcher.vendors import settings
+from watcher.vendors.diagnostics.settings import Diagnostics
 
 RUNNING = model.DiagnosisStatus.RUNNING
 DONE = model.DiagnosisStatus.DONE
@@ -78,7 +78,7 @@ async def test_a_second_run_for_the_same_service_is_refused_in_words(
 ):
     await ask(diagnosis("run-1"), diagnosis("run-2"), diagnosis("run-3", "SVC2"))
     scene.triage.gate.clear()
-    begin(keys=settings.Diagnostics(parallel=3))
+    begin(keys=Diagnostics(parallel=3))
     told = await commands_once(3)
     by_run = {command.diagnosis.run: command.diagnosis for command in told}
     assert by_run["run-1"].status is RUNNING

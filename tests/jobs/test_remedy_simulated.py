@@ -17,11 +17,14 @@ from watcher.jobs import bandwidth
 from watcher.metrics import Metrics
 from watcher.simulator import scenario as script
 from watcher.store import store
-from watcher.vendors import catalog, poller, settings
+from watcher.vendors import catalog, poller
 from watcher.vendors import settings as vendor_settings
+from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.internet_on_demand.source import InternetOnDemandBandwidth
+from watcher.vendors.internet_on_demand.vendor import build_client
 
 WORLD = """
 world:
@@ -67,7 +70,7 @@ class Desk:
 
     def __init__(self, *, opened, account, sim, hand, dialect, remedy=RAISE, per_day=24):
         self.opened, self.hand, self.sim = opened, hand, sim
-        keys = settings.InternetOnDemandSource(
+        keys = InternetOnDemandSource(
             kind="internet_on_demand",
             base_url=sim.lumen_url,
             dialect=dialect,
@@ -76,7 +79,7 @@ class Desk:
         )
         self.source = catalog.build("iod", keys, account)
         self.differ = poller.Differ("iod")
-        client = catalog.iod_dialect(keys, account)
+        client = build_client(keys, account)
         self.orderer = InternetOnDemandBandwidth(client, customer=keys.customer, per_day=per_day)
         plain = ruleset(rule(bandwidth=remedy, condition=DOWN))
         traits = engine.SourceTraits(
@@ -120,7 +123,7 @@ class Desk:
             examiner=None,
             qualifier=None,
             orderers={"iod": orderer or self.orderer},
-            keys=vendor_settings.Diagnostics(),
+            keys=Diagnostics(),
             clock=self.hand,
             wakeup=self.wakeups["jobs"],
             inbox_wakeup=self.wakeups["inbox"],

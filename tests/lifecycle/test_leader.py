@@ -13,7 +13,7 @@ from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import leader
 from watcher.metrics import Metrics
 from watcher.store import store
-from watcher.vendors import settings
+from watcher.vendors.vyvx.settings import VyvxSource
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ async def leading(folder, *rules, kept=()):
             retention=timedelta(days=1),
             rules=worlds.ruleset(*rules),
             sources={"vyvx": Vendor()},
-            keys={"vyvx": settings.VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
+            keys={"vyvx": VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
             clock=SystemClock(),
             metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
             wakeup=Wakeup(),

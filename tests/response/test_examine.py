@@ -13,9 +13,9 @@ from aiohttp.test_utils import TestServer
 
 from watcher import model
 from watcher.clock import SystemClock
-from watcher.vendors import settings
 from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorAccount
 
@@ -59,7 +59,7 @@ async def make_examiner(vendor):
             server = await stack.enter_async_context(TestServer(app))
             session = await stack.enter_async_context(exchange.open_session())
             account = VendorAccount("", None, session, SystemClock(), Unmetered())
-            keys = settings.Diagnostics(base_url=str(server.make_url("")), timeout=within)
+            keys = Diagnostics(base_url=str(server.make_url("")), timeout=within)
             client = DiagnosticsClient(account, keys.base_url, timeout=timedelta(seconds=10))
             return LumenDiagnostics(client, keys, PdfPreviewer())
 
@@ -174,7 +174,7 @@ class HeldBack:
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
     client = HeldBack(2, delay=0.01)
-    examiner = LumenDiagnostics(client, settings.Diagnostics(), PdfPreviewer())
+    examiner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
     found = await examiner.examine(run="r1", service_id="SVC1")
     assert (found.disposition, client.left) == ("fine", 0)
 
@@ -182,6 +182,6 @@ async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_whose_turn_comes_too_late_says_why():
     client = HeldBack(1, delay=3600)
-    examiner = LumenDiagnostics(client, settings.Diagnostics(), PdfPreviewer())
+    examiner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
     with pytest.raises(model.HeldBackError, match="not asked"):
         await examiner.examine(run="r1", service_id="SVC1")

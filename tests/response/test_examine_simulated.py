@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from watcher import model, simulator
 from watcher.clock import SystemClock
-from watcher.vendors import settings
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorAccount
 
@@ -45,7 +45,7 @@ async def lumen(**service):
         )
         account = VendorAccount("lumen", keys, session, system, Unmetered())
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=20))
-        yield sim, LumenDiagnostics(client, settings.Diagnostics(), PdfPreviewer())
+        yield sim, LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
 
 
 @pytest.mark.covers("diag/detail")

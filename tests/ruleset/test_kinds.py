@@ -3,28 +3,29 @@
 import pytest
 
 from watcher import model
-from watcher.vendors import catalog
+from watcher.vendors.catalog import VENDORS
 from watcher.vendors.evpl.source import METRIC
 from watcher.vendors.internet_on_demand.source import STATUSES
 from watcher.vendors.vyvx.source import STATES
 
 
 def test_rules_know_every_state_of_vyvx():
-    words = catalog.KINDS["vyvx"].words
-    assert set(words["state"]) == set(words["ingress_state"]) == STATES
+    words = VENDORS["vyvx"].fields.words
+    assert words["state"] == words["ingress_state"] == (*STATES, model.UNKNOWN)
 
 
 def test_rules_know_every_status_of_internet_on_demand():
-    known = set(catalog.KINDS["internet_on_demand"].words["status"])
-    assert known == STATUSES | {model.UNKNOWN}
+    words = VENDORS["internet_on_demand"].fields.words
+    assert words["status"] == (*STATUSES, model.UNKNOWN)
 
 
 def test_rules_know_the_metric_of_evpl():
-    assert catalog.KINDS["evpl"].metrics == (METRIC,)
+    assert VENDORS["evpl"].fields.metrics == (METRIC,)
 
 
-@pytest.mark.parametrize("kind", catalog.KINDS)
+@pytest.mark.parametrize("kind", VENDORS)
 def test_samples_of_a_kind_cover_every_word(kind):
-    said = list(catalog.KINDS[kind].samples())
-    for name, words in catalog.KINDS[kind].words.items():
-        assert {each[name] for each in said} == set(words)
+    fields = VENDORS[kind].fields
+    samples = list(fields.samples())
+    for name, words in fields.words.items():
+        assert {sample[name] for sample in samples} == set(words)

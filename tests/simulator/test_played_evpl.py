@@ -11,7 +11,8 @@ import pytest
 
 from tests.simulator.conftest import NOON, make_account, playing
 from watcher import model
-from watcher.vendors import catalog, poller, settings
+from watcher.vendors import catalog, poller
+from watcher.vendors.evpl.settings import EvplSource
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def play(clock, session):
     @asynccontextmanager
     async def play(text, **keys):
         async with playing(text, clock) as sim:
-            config = settings.EvplSource(
+            config = EvplSource(
                 kind="evpl",
                 base_url=sim.orange_url,
                 operator_code=sim.credentials.orange_operator_code,

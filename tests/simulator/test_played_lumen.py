@@ -8,11 +8,13 @@ import pytest
 
 from tests.simulator.conftest import make_account, playing
 from watcher import model
-from watcher.vendors import catalog, poller, settings
-from watcher.vendors import settings as vendor_settings
+from watcher.vendors import catalog, poller
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
+from watcher.vendors.diagnostics.settings import Diagnostics
+from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.preorder.client import Outcome, PreorderClient, read_address
+from watcher.vendors.preorder.settings import Preorder
 
 CONNECTIONS = """
 world:
@@ -35,7 +37,7 @@ events:
 @pytest.mark.parametrize("dialect", ["connections", "naas"])
 async def test_every_state_of_a_connection_is_seen_in_both_dialects(clock, session, dialect):
     async with playing(CONNECTIONS, clock) as sim:
-        config = vendor_settings.InternetOnDemandSource(
+        config = InternetOnDemandSource(
             kind="internet_on_demand",
             base_url=sim.lumen_url,
             dialect=dialect,
@@ -76,7 +78,7 @@ async def test_a_disposition_and_its_actions_are_told(clock, session, dispositio
     async with playing(f"world: {{diagnostics: {{services: {{SVC1: {found}}}}}}}", clock) as sim:
         account = make_account(sim, "lumen", session, clock)
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=5))
-        examiner = LumenDiagnostics(client, vendor_settings.Diagnostics(), PdfPreviewer())
+        examiner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
         told = await examiner.examine(run="r1", service_id="SVC1")
     assert (told.disposition, list(told.actions)) == (disposition, actions)
     assert b'"nextSuggestedActions"' in told.report_files.raw
@@ -128,7 +130,7 @@ async def test_a_row_of_the_table_ends_as_it_should_and_never_refreshes_a_token(
     text = "1 Main St, Denver, CO 80202"
     async with playing("world: {}", clock) as sim:
         sim.change(preorder={"address": text, "status": row[0], "code": row[1]})
-        keys = settings.Preorder(
+        keys = Preorder(
             url=f"{sim.lumen_url}/pxQualify",
             sales_code=sim.credentials.lumen_sales_code,
             agent_id="A",
@@ -152,7 +154,7 @@ async def test_a_code_of_the_configure_call_means_nothing_to_qualify(clock, sess
     text = "1 Main St, Denver, CO 80202"
     async with playing("world: {}", clock) as sim:
         sim.change(preorder={"address": text, "status": 401, "code": 2025})
-        keys = settings.Preorder(
+        keys = Preorder(
             url=f"{sim.lumen_url}/pxQualify",
             sales_code=sim.credentials.lumen_sales_code,
             agent_id="A",

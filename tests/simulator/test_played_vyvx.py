@@ -9,9 +9,10 @@ import pytest
 
 from tests.simulator.conftest import NOON, make_account, playing
 from watcher import model
-from watcher.vendors import catalog, poller, settings
+from watcher.vendors import catalog, poller
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
+from watcher.vendors.vyvx.settings import VyvxSource
 
 FIVE = timedelta(seconds=5)
 
@@ -23,7 +24,7 @@ def play(clock, session):
     @asynccontextmanager
     async def play(text):
         async with playing(text, clock) as sim:
-            config = settings.VyvxSource(kind="vyvx", base_url=sim.vyvx_url)
+            config = VyvxSource(kind="vyvx", base_url=sim.vyvx_url)
             yield sim, catalog.build("vyvx", config, make_account(sim, "vyvx", session, clock))
 
     return play

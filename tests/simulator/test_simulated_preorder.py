@@ -18,6 +18,7 @@ from watcher.vendors.preorder.client import (
     PreorderClient,
     read_address,
 )
+from watcher.vendors.preorder.settings import Preorder
 
 WORLD = """
 world:
@@ -76,7 +77,7 @@ async def make(sim, clock):
                 "market_segment": "SMB",
                 "partner_id": "P",
             }
-            keys = settings.Preorder(url=f"{sim.lumen_url}/pxQualify", **(known | changed))
+            keys = Preorder(url=f"{sim.lumen_url}/pxQualify", **(known | changed))
             return PreorderClient(opened, keys)
 
         yield build

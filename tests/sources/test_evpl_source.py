@@ -8,7 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from watcher import model
-from watcher.vendors import poller, settings
+from watcher.vendors import poller
+from watcher.vendors.evpl import settings
 from watcher.vendors.evpl.client import Line, Utilization
 from watcher.vendors.evpl.source import FARTHEST, EvplSource, direction
 

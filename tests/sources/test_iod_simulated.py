@@ -9,10 +9,12 @@ import stamina
 
 from watcher import model, simulator
 from watcher.simulator import scenario as script
-from watcher.vendors import catalog, poller, settings
+from watcher.vendors import catalog, poller
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
+from watcher.vendors.internet_on_demand.vendor import build_client
 
 WORLD = """
 world:
@@ -73,8 +75,8 @@ async def account(sim, hand):
 
 
 @pytest.fixture(params=["connections", "naas"])
-def config(request, sim) -> settings.InternetOnDemandSource:
-    return settings.InternetOnDemandSource(
+def config(request, sim) -> InternetOnDemandSource:
+    return InternetOnDemandSource(
         kind="internet_on_demand",
         base_url=sim.lumen_url,
         dialect=request.param,
@@ -92,7 +94,7 @@ async def fields(source, differ) -> dict[str, tuple[object, object]]:
 @pytest.mark.covers("iod/list", "naas/inventory", "iod/set-bandwidth", "naas/order", "iod/accepted")
 async def test_a_change_is_pending_until_the_inventory_shows_it(account, config, hand):
     source = catalog.build("iod", config, account)
-    client = catalog.iod_dialect(config, account)
+    client = build_client(config, account)
     differ = poller.Differ("iod")
     assert await fields(source, differ) == {
         "iod/c1": ("active", 500),
@@ -135,7 +137,7 @@ async def test_an_hour_of_422_is_temporary_and_ends(sim, account, config, hand):
 
 
 async def test_the_days_limit_is_told(sim, account, config):
-    client = catalog.iod_dialect(config, account)
+    client = build_client(config, account)
     sim.world.on_demand.taken[sim.world.now().date()] = 24
     with pytest.raises(model.TemporaryError, match="limit of changes a day"):
         await client.set_bandwidth("c1", 600, reference="w")
@@ -146,7 +148,7 @@ async def test_the_days_limit_is_told(sim, account, config):
 async def test_a_change_that_was_done_without_an_answer_is_ambiguous_and_done_once(
     sim, account, config, kind
 ):
-    client = catalog.iod_dialect(config, account)
+    client = build_client(config, account)
     endpoint = "order" if config.dialect == "naas" else "bandwidth"
     sim.change(fault={"vendor": "lumen", "kind": kind, "endpoint": endpoint})
     with pytest.raises(model.AmbiguousError, match="look before repeating"):
@@ -158,7 +160,7 @@ async def test_a_change_that_was_done_without_an_answer_is_ambiguous_and_done_on
 async def test_a_revoked_token_is_replaced_before_a_change_and_it_is_made_once(
     sim, account, config, hand
 ):
-    client = catalog.iod_dialect(config, account)
+    client = build_client(config, account)
     await client.all()
     sim.change(revoke="lumen")
     hand.seconds += 1

@@ -9,9 +9,11 @@ from aiohttp import web
 
 from watcher import model
 from watcher.clock import SystemClock
-from watcher.vendors import catalog, poller, settings
+from watcher.vendors import catalog, poller
+from watcher.vendors.evpl.settings import EvplSource
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.vyvx.settings import VyvxSource
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -53,7 +55,7 @@ async def account():
 
 
 async def test_a_vyvx_section_becomes_a_source_that_polls_and_details(vendor_url, account):
-    config = settings.VyvxSource(kind="vyvx", base_url=vendor_url)
+    config = VyvxSource(kind="vyvx", base_url=vendor_url)
     source = catalog.build("vyvx", config, account)
     polled = poller.Differ(source.name).compare(await source.poll())
     assert {each.key: each.fields["state"] for each in polled.seen} == {
@@ -67,9 +69,7 @@ async def test_a_vyvx_section_becomes_a_source_that_polls_and_details(vendor_url
 
 
 async def test_an_evpl_section_becomes_a_source_that_polls(vendor_url, account):
-    config = settings.EvplSource(
-        kind="evpl", base_url=vendor_url, operator_code="O", application_id="A"
-    )
+    config = EvplSource(kind="evpl", base_url=vendor_url, operator_code="O", application_id="A")
     source = catalog.build("evpl", config, account)
     polled = poller.Differ(source.name).compare(await source.poll())
     assert {each.key: each.fields["utilization"] for each in polled.seen} == {

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from watcher import model
 from watcher.clock import SystemClock
-from watcher.vendors import poller, settings
+from watcher.vendors import poller
+from watcher.vendors.vyvx.settings import VyvxSource
 
 
 class Source:
@@ -47,8 +48,8 @@ def _translate(i: str, reading: object) -> model.Observed:
     return model.Observed(key=f"s/{i}", fields={"state": str(reading)})
 
 
-def keys(**given: object) -> settings.VyvxSource:
-    return settings.VyvxSource(kind="vyvx", **given)
+def keys(**given: object) -> VyvxSource:
+    return VyvxSource(kind="vyvx", **given)
 
 
 @pytest.fixture

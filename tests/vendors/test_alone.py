@@ -81,7 +81,7 @@ async def test_a_client_is_used_alone_as_its_file_says(sim, client):
     said: list[str] = []
     names = {
         **vars(module),
-        "Api": VendorApi,
+        "VendorApi": VendorApi,
         "UTC": UTC,
         "datetime": datetime,
         "open_account": open_account,

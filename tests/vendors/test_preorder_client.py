@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher import model
-from watcher.vendors import settings
 from watcher.vendors.http.api import VendorAccount
 from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.client import (
@@ -21,6 +20,7 @@ from watcher.vendors.preorder.client import (
     qualification_request,
     read_address,
 )
+from watcher.vendors.preorder.settings import Preorder, PreorderFields
 
 HOME = Address(street="1 Main St", city="Denver", state="CO", zip="80202")
 OFFERS = {
@@ -39,7 +39,7 @@ NEAR = {
 @pytest.fixture
 def client(vendor, session, clock, meter, oauth2_account) -> PreorderClient:
     account = VendorAccount("lumen", oauth2_account, session, clock, meter)
-    keys = settings.Preorder(
+    keys = Preorder(
         account="lumen", url=f"{vendor.url}/px/qualify", sales_code="S1", partner_id="P1"
     )
     return PreorderClient(account, keys)
@@ -284,7 +284,7 @@ async def test_a_question_whose_answer_is_lost_is_no_riddle(raw_vendor, session,
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
 
-    keys = settings.Preorder(url=await raw_vendor(talk))
+    keys = Preorder(url=await raw_vendor(talk))
     client = PreorderClient(VendorAccount("", None, session, clock, meter), keys)
     with pytest.raises(model.TemporaryError) as caught:
         await client.qualify(HOME)
@@ -293,9 +293,9 @@ async def test_a_question_whose_answer_is_lost_is_no_riddle(raw_vendor, session,
 
 @pytest.mark.covers("px/paths-unknown")
 def test_every_name_of_the_request_is_configured_and_may_be_nested():
-    keys = settings.Preorder(
+    keys = Preorder(
         sales_code="S1",
-        fields=settings.PreorderFields(street="address.line1", city="address.town", zip="z"),
+        fields=PreorderFields(street="address.line1", city="address.town", zip="z"),
     )
     assert qualification_request(keys, HOME, transaction="T", choice="A") == {
         "salesCode": "S1",
@@ -311,14 +311,14 @@ def test_every_name_of_the_request_is_configured_and_may_be_nested():
 @pytest.mark.parametrize("names", [{"city": "zip"}, {"street": "address", "city": "address.city"}])
 def test_two_fields_of_one_name_are_a_config_fault(names):
     with pytest.raises(ValueError, match="names two fields"):
-        settings.PreorderFields(**names)
+        PreorderFields(**names)
 
 
 @pytest.mark.covers("px/paths-unknown", "px/sandbox")
 def test_where_it_is_asked_is_configured():
-    assert settings.Preorder().address == "https://api.lumen.com/pxQualify"
-    assert settings.Preorder(sandbox=True).address == "https://api-test.lumen.com/pxQualify"
-    assert settings.Preorder(url="https://x.example/q").address == "https://x.example/q"
+    assert Preorder().address == "https://api.lumen.com/pxQualify"
+    assert Preorder(sandbox=True).address == "https://api-test.lumen.com/pxQualify"
+    assert Preorder(url="https://x.example/q").address == "https://x.example/q"
 
 
 def test_an_address_is_read_from_one_line():

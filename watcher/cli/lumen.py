@@ -161,14 +161,14 @@ async def _client(
     """
     from watcher import settings
     from watcher.cli import standalone
-    from watcher.vendors import catalog
-    from watcher.vendors import settings as vendor_settings
+    from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
+    from watcher.vendors.internet_on_demand.vendor import build_client
 
     loaded = settings.load(config)
     found = {
         key: one
         for key, one in loaded.sources.items()
-        if isinstance(one, vendor_settings.InternetOnDemandSource) and name in {"", key}
+        if isinstance(one, InternetOnDemandSource) and name in {"", key}
     }
     if not found:
         wanted = f"[sources.{name}]" if name else "source"
@@ -184,7 +184,7 @@ async def _client(
     if uncounted:
         typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
     async with standalone.by_hand(loaded) as accounts:
-        yield catalog.iod_dialect(keys, accounts[keys.account])
+        yield build_client(keys, accounts[keys.account])
 
 
 def _confirm(question: str, *, yes: bool) -> None:

@@ -184,17 +184,16 @@ async def _history(
     from watcher.cli import standalone
     from watcher.replay import replay
     from watcher.replay.replay import Replay
-    from watcher.vendors.http.api import VendorApi
-    from watcher.vendors.vyvx.client import VyvxClient
+    from watcher.vendors import catalog
 
     key = replay.key_of(name, rulesets[0])
-    source, _, service = key.partition("/")
-    keys = loaded.sources[source]
+    name = model.source_of(key)
+    config = loaded.sources[name]
     async with standalone.by_hand(loaded) as accounts:
-        client = VyvxClient(VendorApi(accounts[keys.account], keys.base_url, timeout=keys.timeout))
-        alarms = await client.history(service, since, now)
+        source = catalog.build(name, config, accounts[config.account])
+        alarms = await source.history(key, since, now)
         try:
-            details = await client.details(service)
+            details = await source.details(key)
         except model.PermanentError:
             details = None  # a reservation that is over has none any more
     found = []

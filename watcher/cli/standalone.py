@@ -22,10 +22,11 @@ from watcher.receivers.mqtt import connection
 from watcher.receivers.slack.api import SlackApi
 from watcher.settings import Settings
 from watcher.store import store
-from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
+from watcher.vendors.catalog import VENDORS
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import Uncounted, VendorAccount
+from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 
 TRY_SECONDS = 30.0
 MOST_SKEW = timedelta(minutes=2)
@@ -99,7 +100,7 @@ async def by_hand(settings: Settings) -> AsyncIterator[factories.VendorAccounts]
         yield factories.VendorAccounts(settings, session, SystemClock(), Uncounted())
 
 
-async def count_change(settings: Settings, keys: vendor_settings.InternetOnDemandSource) -> str:
+async def count_change(settings: Settings, keys: InternetOnDemandSource) -> str:
     """Count an order by hand among those of the day; say why it could not be counted.
 
     Raises PermanentError when the day's are used up.
@@ -148,37 +149,22 @@ def _summary(values: list[model.Scalar]) -> str:
 
 
 async def _poll(
-    source: ports.Source, keys: vendor_settings.Source, account: VendorAccount
+    source: ports.Source, keys: vendor_settings.Polled, account: VendorAccount
 ) -> tuple[str, tuple[str, ...]]:
+    vendor = VENDORS[keys.kind]
     try:
         snapshot = await source.poll()
     except model.WatcherError as error:
-        other = await _other_dialect(keys, account)
-        if other:
-            raise model.PermanentError(f"{error}; {other}") from error
+        hint = await vendor.hint(keys, account)
+        if hint:
+            raise model.PermanentError(f"{error}; {hint}") from error
         raise
     remarks = list(snapshot.remarks)
     lag = account.clock.now() - snapshot.vendor_time if snapshot.vendor_time else timedelta(0)
-    if isinstance(keys, vendor_settings.VyvxSource) and abs(lag) > MOST_SKEW:
+    if vendor.stamped and abs(lag) > MOST_SKEW:
         span, side = model.format_duration(abs(lag)), "behind" if lag > timedelta(0) else "ahead of"
         remarks.append(f"the vendor's time is {span} {side} this machine's: check the clock")
     return describe(snapshot), tuple(remarks)
-
-
-async def _other_dialect(keys: vendor_settings.Source, account: VendorAccount) -> str:
-    """Say so when the other dialect of Internet On-Demand is the one that answers."""
-    if not isinstance(keys, vendor_settings.InternetOnDemandSource):
-        return ""
-    other = "naas" if keys.dialect == "connections" else "connections"
-    if other == "naas" and not keys.customer_number:
-        return "if it is the dialect naas that was meant, set dialect and customer_number"
-    changed = keys.model_copy(update={"dialect": other})
-    try:
-        await catalog.iod_dialect(changed, account).all()
-    except model.WatcherError:
-        return ""
-    also = ", or check customer_number" if keys.dialect == "naas" else ""
-    return f'the other dialect answers: set dialect = "{other}"{also}'
 
 
 async def _authenticate(

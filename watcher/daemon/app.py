@@ -24,7 +24,7 @@ from watcher.receivers.mqtt import commands
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
 from watcher.store import store
-from watcher.vendors import settings as vendor_settings
+from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
 from watcher.web import server
 
@@ -90,7 +90,7 @@ async def run(
             examiner=factories.build_examiner(settings, accounts),
             qualifier=factories.build_qualifier(settings, accounts, database, clock),
             orderers=factories.build_orderers(settings, accounts),
-            keys=settings.diagnostics or vendor_settings.Diagnostics(),
+            keys=settings.diagnostics or Diagnostics(),
             clock=clock,
             wakeup=jobs_wakeup,
             inbox_wakeup=inbox_wakeup,

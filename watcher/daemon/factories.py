@@ -26,7 +26,6 @@ from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.http.api import VendorAccount
-from watcher.vendors.internet_on_demand.source import InternetOnDemandBandwidth
 from watcher.vendors.preorder.client import PreorderBackupFinder, PreorderClient
 
 
@@ -87,7 +86,9 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
     return ruleset.load(
         settings.rules,
         inventory=settings.inventory,
-        sources={name: _traits(name, source) for name, source in settings.sources.items()},
+        sources={
+            name: ruleset.source_traits(name, source) for name, source in settings.sources.items()
+        },
         receivers=(*settings.receivers, *extra),
         quiet=[name for name, each in settings.receivers.items() if each.kind == "mqtt"],
     )
@@ -124,15 +125,11 @@ def build_qualifier(
 def build_orderers(
     settings: Settings, accounts: VendorAccounts
 ) -> dict[str, ports.BandwidthChanger]:
-    """Build what changes bandwidths, for each Internet On-Demand source."""
+    """Build what changes bandwidths, for each source whose vendor offers it."""
     return {
-        name: InternetOnDemandBandwidth(
-            catalog.iod_dialect(keys, accounts[keys.account]),
-            customer=keys.customer,
-            per_day=keys.changes_per_day,
-        )
-        for name, keys in settings.sources.items()
-        if isinstance(keys, vendor_settings.InternetOnDemandSource)
+        name: bandwidth(source, accounts[source.account])
+        for name, source in settings.sources.items()
+        if (bandwidth := catalog.VENDORS[source.kind].bandwidth) is not None
     }
 
 
@@ -199,23 +196,3 @@ def build_fallbacks(settings: Settings) -> dict[str, delivery.Fallback]:
         for name, keys in settings.receivers.items()
         if keys.fallback
     }
-
-
-def _traits(name: str, source: vendor_settings.Source) -> engine.SourceTraits:
-    if isinstance(source, vendor_settings.EvplSource):
-        return engine.SourceTraits(
-            name=name,
-            kind=source.kind,
-            blind_after=source.blind_after,
-            granularity=source.granularity,
-        )
-    if isinstance(source, vendor_settings.VyvxSource):
-        return engine.SourceTraits(
-            name=name,
-            kind=source.kind,
-            blind_after=source.blind_after,
-            detailed=True,
-            pre_roll=source.pre_roll,
-            history=source.history,
-        )
-    return engine.SourceTraits(name=name, kind=source.kind, blind_after=source.blind_after)

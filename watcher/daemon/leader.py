@@ -39,7 +39,7 @@ class Leader:
         retention: timedelta,
         rules: engine.Ruleset,
         sources: Mapping[str, ports.Source],
-        keys: Mapping[str, vendor_settings.Source],
+        keys: Mapping[str, vendor_settings.Polled],
         clock: Clock,
         metrics: Metrics,
         wakeup: Wakeup,

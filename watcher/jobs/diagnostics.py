@@ -12,7 +12,7 @@ from datetime import timedelta
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup
 from watcher.jobs.work import MAX_ATTEMPTS, Done, Pool
-from watcher.vendors import settings
+from watcher.vendors.diagnostics import settings
 
 DRAW_WITHIN = timedelta(seconds=30)  # beyond the vendor's timeout, for the PDF's picture
 

@@ -18,7 +18,7 @@ from watcher.jobs.bandwidth import Bandwidths
 from watcher.jobs.diagnostics import Diagnoses
 from watcher.jobs.fetch import Alternatives, Details, Histories
 from watcher.jobs.work import Again, Done, Outcome, Pool
-from watcher.vendors import settings
+from watcher.vendors.diagnostics import settings
 
 log = structlog.get_logger()
 

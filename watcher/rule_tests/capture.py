@@ -20,7 +20,7 @@ from watcher.rule_tests.load import Written
 from watcher.rule_tests.runner import run_through
 from watcher.rule_tests.schema import Mark, Value
 from watcher.ruleset.yaml_document import Document
-from watcher.vendors.catalog import KINDS
+from watcher.vendors.catalog import VENDORS
 
 LEAD = timedelta(minutes=1)  # shown before the first alert became pending
 _STEPS = tuple(timedelta(seconds=seconds) for seconds in (1, 10, 60, 300))
@@ -56,7 +56,7 @@ class Capture:
         self._dossier = view
         self._rules = rules
         self._end = incident.resolved_at or until
-        metrics = KINDS[traits.kind].metrics
+        metrics = VENDORS[traits.kind].fields.metrics
         measured = isinstance(rule.condition, engine.Threshold)
         first = min([incident.opened_at, *(alert.since for alert in view.alerts)])
         self.since = first - (engine.keep_samples(rules) if measured else LEAD)

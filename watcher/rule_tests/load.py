@@ -5,9 +5,8 @@ Law: all faults of all files are told at once, those of the rules that they test
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher import engine, model, ruleset
@@ -16,14 +15,8 @@ from watcher.ruleset import yaml_document
 from watcher.ruleset.problems import Place, Problems, suggest
 from watcher.ruleset.validate import validated
 from watcher.ruleset.yaml_document import Document
-from watcher.vendors import settings as vendor_settings
-from watcher.vendors.catalog import KINDS, Kind
-
-_SETTINGS: Mapping[str, type[vendor_settings.Polled]] = {
-    "vyvx": vendor_settings.VyvxSource,
-    "evpl": vendor_settings.EvplSource,
-    "internet_on_demand": vendor_settings.InternetOnDemandSource,
-}
+from watcher.vendors.catalog import VENDORS
+from watcher.vendors.vendor import Fields
 
 
 class _Everybody(tuple[str, ...]):
@@ -85,7 +78,7 @@ def _files(paths: Sequence[Path], faults: Problems) -> list[Path]:
 
 
 def _rules(shape: schema.TestFile, directory: Path, faults: list[str]) -> engine.Ruleset | None:
-    sources = {kind: traits(kind, schema.Source(kind=kind)) for kind in _SETTINGS}
+    sources = {kind: traits(kind, schema.Source(kind=kind)) for kind in VENDORS}
     if shape.sources:
         sources = {name: traits(name, each) for name, each in shape.sources.items()}
     try:
@@ -102,17 +95,12 @@ def _rules(shape: schema.TestFile, directory: Path, faults: list[str]) -> engine
 
 def traits(name: str, source: schema.Source) -> engine.SourceTraits:
     """Give a source what its kind has where the test does not say otherwise."""
-    fields = _SETTINGS[source.kind].model_fields
-    blind_after: timedelta = source.blind_after or fields["blind_after"].default
-    granularity = fields["granularity"].default if "granularity" in fields else None
-    history: timedelta = fields["history"].default if "history" in fields else timedelta(0)
-    return engine.SourceTraits(
-        name=name,
-        kind=source.kind,
-        blind_after=blind_after,
-        granularity=source.granularity or granularity or timedelta(minutes=5),
-        detailed=source.kind == "vyvx",
-        history=history,
+    config = VENDORS[source.kind].settings.model_construct(kind=source.kind)
+    usual = ruleset.source_traits(name, config)
+    return replace(
+        usual,
+        blind_after=source.blind_after or usual.blind_after,
+        granularity=source.granularity or usual.granularity,
     )
 
 
@@ -132,7 +120,7 @@ def _wrong(written: Written) -> Iterator[tuple[str, str, Sequence[str | int]]]:
             what = f"there is no source {name!r}; expected SOURCE/ID{suggest(name, sources)}"
             yield f"subjects.{key}", what, ("subjects", key)
             continue
-        kind = KINDS[sources[name].kind]
+        kind = VENDORS[sources[name].kind].fields
         for field, said in subject.series.items():
             for what in _odd(field, said, kind):
                 yield f"subjects.{key}.series.{field}", what, ("subjects", key, "series", field)
@@ -154,10 +142,10 @@ def _named(test: schema.Test) -> Iterator[tuple[str, int, Sequence[str]]]:
         yield "expect.told", number, [each.rule for each in expected.told or () if each.rule]
 
 
-def _odd(field: str, said: schema.Series, kind: Kind) -> Iterator[str]:
+def _odd(field: str, said: schema.Series, kind: Fields) -> Iterator[str]:
     name = field.partition(" ")[0]
-    if name not in kind.fields or (field != name and name not in kind.metrics):
-        yield f"there is no such field{suggest(name, kind.fields)}"
+    if name not in kind.names or (field != name and name not in kind.metrics):
+        yield f"there is no such field{suggest(name, kind.names)}"
         return
     words = kind.words.get(name)
     for value in dict.fromkeys(said.values):

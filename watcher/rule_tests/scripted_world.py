@@ -14,7 +14,7 @@ from watcher import engine, model
 from watcher.rule_tests import schema
 from watcher.rule_tests.load import Written
 from watcher.rule_tests.schema import Mark, Series
-from watcher.vendors.catalog import KINDS
+from watcher.vendors.catalog import VENDORS
 from watcher.vendors.poller import Differ
 
 
@@ -40,7 +40,7 @@ class ScriptedVendor:
 
     def __init__(self, traits: engine.SourceTraits, test: schema.Test) -> None:
         self._name = traits.name
-        self._kind = KINDS[traits.kind]
+        self._kind = VENDORS[traits.kind].fields
         self._test = test
         self._subjects = {
             model.id_of(key): subject

@@ -17,7 +17,7 @@ import cel
 
 from watcher import engine, model
 from watcher.ruleset.problems import suggest
-from watcher.vendors.catalog import Kind
+from watcher.vendors.vendor import Fields
 
 LONGEST = 1_000  # characters
 DEEPEST = 2  # macros inside one another
@@ -164,7 +164,7 @@ class Vocabulary:
 
 
 def problems_in(
-    source: str, kinds: Sequence[Kind], common: frozenset[str] = _COMMON
+    source: str, kinds: Sequence[Fields], common: frozenset[str] = _COMMON
 ) -> Iterator[str]:
     """Yield what is wrong with an expression over subjects of these kinds.
 
@@ -189,9 +189,9 @@ def problems_in(
 
 
 def _unknown_names(
-    program: cel.Program, references: References, kinds: Sequence[Kind], common: frozenset[str]
+    program: cel.Program, references: References, kinds: Sequence[Fields], common: frozenset[str]
 ) -> Iterator[str]:
-    fields = set.intersection(*(set(kind.fields) for kind in kinds)) if kinds else set()
+    fields = set.intersection(*(set(kind.names) for kind in kinds)) if kinds else set()
     for name in sorted(set(program.variables()) - references.bound - _TYPES):
         if name not in fields and name not in common:
             yield f"{name!r} is not known{suggest(name, fields | common)}"
@@ -208,7 +208,7 @@ def _unknown_names(
     yield from _unknown_words(references, kinds)
 
 
-def _unknown_words(references: References, kinds: Sequence[Kind]) -> Iterator[str]:
+def _unknown_words(references: References, kinds: Sequence[Fields]) -> Iterator[str]:
     """Yield the literal texts that a field with a fixed vocabulary never equals."""
     for kind in kinds:
         for name, word in sorted(references.compared):
@@ -218,11 +218,11 @@ def _unknown_words(references: References, kinds: Sequence[Kind]) -> Iterator[st
                 yield f"{name} is never {word!r}{suggest(word, kind.words[name])}"
 
 
-def _failed_trials(program: cel.Program, source: str, kinds: Sequence[Kind]) -> Iterator[str]:
+def _failed_trials(program: cel.Program, source: str, kinds: Sequence[Fields]) -> Iterator[str]:
     """Evaluate an expression on made-up subjects of these kinds; yield the first failure."""
     vocabulary = Vocabulary()
     vocabulary.add(program, analyse(source))
-    for kind in kinds or (Kind(),):
+    for kind in kinds or (Fields(),):
         for fields in kind.samples():
             given = {
                 **fields,

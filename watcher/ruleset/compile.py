@@ -12,7 +12,8 @@ from watcher.ruleset import cel, schema, templates
 from watcher.ruleset.inventory import connection_problem
 from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
-from watcher.vendors.catalog import KINDS, Kind
+from watcher.vendors.catalog import VENDORS
+from watcher.vendors.vendor import Fields
 
 EVERY_SOURCE = "*"
 
@@ -101,10 +102,10 @@ class Compiler:
         if named == EVERY_SOURCE:
             return []
         kinds = {traits.kind for traits in self._sources.values() if named in _names(traits)}
-        if named in KINDS:
+        if named in VENDORS:
             kinds.add(named)
         if not kinds:
-            what = f"there is no source {named!r}{suggest(named, {*self._sources, *KINDS})}"
+            what = f"there is no source {named!r}{suggest(named, {*self._sources, *VENDORS})}"
             written.report(self._problems, "source", what)
             return None
         return sorted(kinds)
@@ -128,7 +129,7 @@ class Compiler:
                     written.report(self._problems, "escalate", what, step, "notify", number)
 
     def _check_phases(self, written: WrittenRule, kinds: Sequence[str]) -> None:
-        booked = [kind for kind in kinds if KINDS[kind].booked]
+        booked = [kind for kind in kinds if VENDORS[kind].booked]
         if "during" in written.rule.model_fields_set and not booked:
             what = f"nothing of {written.rule.source} is booked, so it has no phases"
             written.report(self._problems, "during", what)
@@ -147,7 +148,7 @@ class Compiler:
 
     def _condition(self, written: WrittenRule, kinds: Iterable[str]) -> engine.Condition | None:
         rule = written.rule
-        provided = [KINDS[kind] for kind in kinds]
+        provided = [VENDORS[kind].fields for kind in kinds]
         if rule.transition is not None:
             return self._transition(written, rule.transition, provided)
         if rule.threshold is not None:
@@ -163,7 +164,7 @@ class Compiler:
         return engine.Expression(holds=holds, of_vanishing=of_vanishing)
 
     def _no_data(
-        self, written: WrittenRule, after: timedelta, kinds: Iterable[Kind]
+        self, written: WrittenRule, after: timedelta, kinds: Iterable[Fields]
     ) -> engine.NoData:
         if not all(kind.metrics for kind in kinds):
             what = f"nothing is measured on {written.rule.source}; see blind for the source itself"
@@ -171,7 +172,7 @@ class Compiler:
         return engine.NoData(after=after)
 
     def _transition(
-        self, written: WrittenRule, transition: schema.Transition, kinds: Iterable[Kind]
+        self, written: WrittenRule, transition: schema.Transition, kinds: Iterable[Fields]
     ) -> engine.Transition:
         for kind in kinds:
             words = kind.words.get(transition.field)
@@ -194,7 +195,7 @@ class Compiler:
         )
 
     def _threshold(
-        self, written: WrittenRule, threshold: schema.Threshold, kinds: Iterable[Kind]
+        self, written: WrittenRule, threshold: schema.Threshold, kinds: Iterable[Fields]
     ) -> engine.Threshold:
         for kind in kinds:
             if threshold.metric not in kind.metrics:
@@ -221,7 +222,7 @@ class Compiler:
     ) -> engine.Predicate | None:
         if source is None:
             return None
-        problems = list(cel.problems_in(source, [KINDS[kind] for kind in kinds]))
+        problems = list(cel.problems_in(source, [VENDORS[kind].fields for kind in kinds]))
         for what in problems:
             written.report(self._problems, key, what)
         return None if problems else cel.compile_predicate(source, self.vocabulary)

@@ -13,7 +13,7 @@ from watcher import engine, model
 from watcher.ruleset import cel, schema
 from watcher.ruleset.problems import Problems, suggest
 from watcher.ruleset.yaml_document import Document
-from watcher.vendors.catalog import KINDS
+from watcher.vendors.catalog import VENDORS
 
 _READABLE = frozenset({"labels", "subject"})  # by the expressions of `match`
 _IOD = "internet_on_demand"
@@ -97,7 +97,7 @@ def compile_inventory(
     vocabulary = cel.Vocabulary()
     if entries is None or document is None:
         return Inventory({}, (), vocabulary)
-    valid = {*sources, *KINDS}
+    valid = {*sources, *VENDORS}
     for key in entries.subjects:
         source = model.source_of(key)
         if source not in valid:

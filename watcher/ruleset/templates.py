@@ -13,7 +13,7 @@ from jinja2 import meta, sandbox
 
 from watcher import engine, model
 from watcher.ruleset.problems import suggest
-from watcher.vendors.catalog import KINDS
+from watcher.vendors.catalog import VENDORS
 
 LONGEST = 1_000  # characters of a template
 SHOWN = 300  # characters of what it renders
@@ -111,7 +111,7 @@ def sample_words(
         health = model.SourceHealth(source=source, error="timed out", failing_since=at)
         subject = engine.SubjectView.of_source(ruleset, health, {})
     else:
-        fields = next(KINDS[kind].samples())
+        fields = next(VENDORS[kind].fields.samples())
         subject = engine.SubjectView(
             ruleset,
             f"{source}/id",

@@ -27,7 +27,7 @@ from datetime import timedelta
 from typing import Any
 
 from watcher import model, ports
-from watcher.vendors import settings
+from watcher.vendors.diagnostics import settings
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.report import (
     MAX_BYTES,

@@ -14,7 +14,7 @@ Alone:
     async with open_account(keys) as account:
         url = "https://api.orange.com/api-monitoring-live/v1"
         client = EvplClient(
-            Api(account, url, timeout=timedelta(seconds=30)),
+            VendorApi(account, url, timeout=timedelta(seconds=30)),
             operator_code="OPERATOR",
             application_id="APPLICATION",
             granularity=timedelta(seconds=300),

@@ -13,7 +13,7 @@ import structlog
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.vendors import settings
+from watcher.vendors.evpl import settings
 from watcher.vendors.evpl.client import EvplClient, Line, Utilization
 
 METRIC = "utilization"

@@ -3,8 +3,8 @@
 Wiring, once for each process and each account:
 
     session = exchange.open_session()
-    account = Account(name, settings.accounts[name], session, clock, meter)
-    api = Api(account, base_url, timeout=timedelta(seconds=30))
+    account = VendorAccount(name, settings.accounts[name], session, clock, meter)
+    api = VendorApi(account, base_url, timeout=timedelta(seconds=30))
 
 Law: only a GET is repeated, and little. Whatever goes wrong comes out as TemporaryError or
 PermanentError, without any secret.

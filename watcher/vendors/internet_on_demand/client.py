@@ -15,7 +15,7 @@ Alone:
         client_secret="SECRET",
     )
     async with open_account(keys) as account:
-        api = Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
+        api = VendorApi(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
         for one in (await ConnectionsClient(api, unit="Mbps").all()).connections:
             print(one.id, one.status, one.bandwidth_mbps)
 """

@@ -12,7 +12,7 @@ Alone, as there, with this client instead:
         client_secret="SECRET",
     )
     async with open_account(keys) as account:
-        api = Api(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
+        api = VendorApi(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
         client = NaasClient(api, customer_number="1-ABCDE")
         for one in (await client.all()).connections:
             print(one.id, one.status, one.bandwidth_mbps)

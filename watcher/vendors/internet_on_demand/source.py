@@ -12,7 +12,7 @@ from watcher.vendors.internet_on_demand.client import Connection, InternetOnDema
 
 MOST_ODD_WORDS = 100  # remembered, so that each is logged once
 # What the vendors are known to say; `Change pending` becomes change_pending.
-STATUSES = frozenset({"active", "provisioning", "suspended", "terminated", "change_pending"})
+STATUSES = ("active", "provisioning", "suspended", "terminated", "change_pending")
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ Alone:
         client_secret="SECRET",
     )
     async with open_account(keys) as account:
-        px = settings.Preorder(
+        px = Preorder(
             url="https://api.lumen.com/pxQualify",
             sales_code="SALES",
             agent_id="AGENT",
@@ -37,11 +37,11 @@ import stamina
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.vendors import settings
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorAccount, VendorApi
 from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.codes import Meaning, NearMatch, Offer
+from watcher.vendors.preorder.settings import Preorder
 
 CENTRAL = ZoneInfo("America/Chicago")  # whose midnight ends a qualification
 TRIES = {Meaning.DOWN: 3, Meaning.FAILED: 2}
@@ -113,7 +113,7 @@ class _TroubleError(model.TemporaryError):
 class PreorderClient:
     """pxQualify, with OAuth 2.0. Every verb raises TemporaryError or PermanentError."""
 
-    def __init__(self, account: VendorAccount, keys: settings.Preorder) -> None:
+    def __init__(self, account: VendorAccount, keys: Preorder) -> None:
         self._api = VendorApi(account, keys.address, timeout=keys.timeout)
         self._keys = keys
 
@@ -237,7 +237,7 @@ class PreorderClient:
 
 
 def qualification_request(
-    keys: settings.Preorder, address: Address, *, transaction: str = "", choice: str = ""
+    keys: Preorder, address: Address, *, transaction: str = "", choice: str = ""
 ) -> dict[str, object]:
     """Build the body; a name such as `address.city` puts a field into an object of its own."""
     names = keys.fields

@@ -6,7 +6,7 @@ names the wrong path; what is read here is strict JSON with the fields that the 
 Alone:
 
     async with open_account(settings.MpaAccount(kind="mpa", key_id="K", secret="S")) as account:
-        api = Api(account, "https://ws.lumen.com/vyvx/v1.0", timeout=timedelta(seconds=30))
+        api = VendorApi(account, "https://ws.lumen.com/vyvx/v1.0", timeout=timedelta(seconds=30))
         client = VyvxClient(api)
         for reservation, service in (await client.statuses()).services.items():
             details = await client.details(reservation)

@@ -10,7 +10,7 @@ import structlog
 from watcher import model, text
 from watcher.vendors.vyvx.client import Service, Statuses, VyvxClient
 
-STATES = frozenset({"online", "impaired", "degraded", "offline", model.UNKNOWN})
+STATES = ("online", "impaired", "degraded", "offline")  # from good to bad
 MOST_ODD_WORDS = 100  # remembered, so that each is logged once
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ class VyvxSource:
 
     def _known(self, word: str | None) -> str:
         state = (word or model.UNKNOWN).strip().casefold()
-        if state in STATES:
+        if state in STATES or state == model.UNKNOWN:
             return state
         odd = text.clean(state, 60)
         if odd not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:

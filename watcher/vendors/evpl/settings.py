@@ -1,0 +1,36 @@
+"""The settings of `[sources.NAME]` of kind "evpl"."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from watcher.config_types import Address, Duration
+from watcher.vendors.settings import Polled
+
+
+class EvplSource(Polled):
+    """Orange EVPL lines: utilisation samples."""
+
+    kind: Literal["evpl"]
+    base_url: Address = Field(
+        "https://api.orange.com/api-monitoring-live/v1", description="The API's address"
+    )
+    interval: Duration = Field(timedelta(minutes=15), description="Time between polls")
+    fast_interval: Duration = Field(
+        timedelta(minutes=5), description="Time between polls while an alert is pending"
+    )
+    blind_after: Duration = Field(
+        timedelta(minutes=45), description="How long polls must fail before the source is blind"
+    )
+    operator_code: str = Field(description="The operator code on the bill (codeOpe)")
+    application_id: str = Field(description="ApplicationID that Orange wholesale gave you")
+    job: str = Field("JOBV", description="Performance job in the path")
+    report: str = Field("UTILIZATION", description="Report in the path")
+    granularity: Duration = Field(timedelta(seconds=300), description="Spacing of the samples")
+    window: Duration = Field(
+        timedelta(hours=1), description="How far back each poll asks, so that late samples are seen"
+    )
+    unit: Literal["percent", "ratio"] = Field("percent", description="What a value of 1 means")

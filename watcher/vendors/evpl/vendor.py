@@ -1,0 +1,34 @@
+"""Describes Orange EVPL, Ethernet lines, to the rest of Watcher."""
+
+from __future__ import annotations
+
+from watcher.model import FaultDomain
+from watcher.vendors.evpl import settings
+from watcher.vendors.evpl.client import PAGE_CAP, EvplClient
+from watcher.vendors.evpl.source import METRIC, EvplSource
+from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.vendor import Fields, Traits, Vendor
+
+
+def _build(name: str, config: settings.EvplSource, account: VendorAccount) -> EvplSource:
+    client = EvplClient(
+        VendorApi(account, config.base_url, timeout=config.timeout, cap=PAGE_CAP),
+        operator_code=config.operator_code,
+        application_id=config.application_id,
+        granularity=config.granularity,
+        job=config.job,
+        report=config.report,
+    )
+    return EvplSource(name, config, client, account.clock)
+
+
+VENDOR = Vendor(
+    kind="evpl",
+    settings=settings.EvplSource,
+    build=_build,
+    fields=Fields(figures=(METRIC,), metrics=(METRIC,)),
+    # A full line is its user's own traffic and nobody's fault.
+    likely_domain=lambda _: FaultDomain.NONE,
+    sides={FaultDomain.ORANGE: "Orange side"},
+    traits=lambda config: Traits(granularity=config.granularity),
+)

@@ -1,0 +1,86 @@
+"""What Watcher has to know of a vendor's product: one description, provided by its own folder.
+
+`catalog.py` lists the descriptions. Settings, rules, the daemon, preflight checks and messages
+read them there, so that a new vendor is a folder and a line in the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from watcher import model, ports
+from watcher.vendors import settings
+from watcher.vendors.http.api import VendorAccount
+
+S = TypeVar("S", bound=settings.Polled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """The fields of a subject: words with their vocabulary, and figures.
+
+    `metrics` are the figures that come as samples, so that a threshold can be set on them.
+    """
+
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    figures: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every field's name."""
+        return (*self.words, *self.figures)
+
+    def samples(self) -> Iterator[dict[str, model.Scalar]]:
+        """Yield fields as the vendor may send them, for dry runs: each word, some figures.
+
+        The first is the most ordinary one.
+        """
+        longest = max((len(words) for words in self.words.values()), default=1)
+        for turn in range(max(longest, 3)):
+            words = {name: words[turn % len(words)] for name, words in self.words.items()}
+            figures = dict.fromkeys(self.figures, (50.5, 0.0, 100.0)[turn % 3])
+            yield {**words, **figures}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What differs between two configured sources of one vendor."""
+
+    granularity: timedelta = timedelta(minutes=5)  # between two samples
+    history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
+    pre_roll: timedelta = timedelta(minutes=15)  # before a booking starts
+
+
+def no_traits(_: settings.Polled) -> Traits:
+    """Return the traits of a source without samples, record and bookings."""
+    return Traits()
+
+
+async def no_hint(_: settings.Polled, __: VendorAccount) -> str:
+    """Return no hint: its settings leave nothing to confuse."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor(Generic[S]):
+    """One product of a vendor: how its sources are configured, built, read and spoken of."""
+
+    kind: str  # in the settings, in rules and of subjects; the folder's name
+    settings: type[S]  # of `[sources.NAME]`
+    build: Callable[[str, S, VendorAccount], ports.Source]  # opens nothing
+    fields: Fields
+    likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain]
+    states: tuple[str, ...] = ()  # the words of `state` from good to bad; others cannot be compared
+    sides: Mapping[model.FaultDomain, str] = field(default_factory=dict)  # as people call them
+    booked: bool = False  # whether its subjects are booked for a time, and so have phases
+    detailed: bool = False  # whether a subject's details can be fetched
+    stamped: bool = False  # whether its answers carry the vendor's clock
+    traits: Callable[[S], Traits] = no_traits
+    # What a failed poll says about the settings; empty: nothing.
+    hint: Callable[[S, VendorAccount], Awaitable[str]] = no_hint
+    # Changes the bandwidth of its subjects; None: nobody can.
+    bandwidth: Callable[[S, VendorAccount], ports.BandwidthChanger] | None = None

@@ -1,0 +1,51 @@
+"""Describes Lumen Vyvx, video reservations, to the rest of Watcher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from watcher.model import UNKNOWN, FaultDomain, Scalar
+from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.vendor import Fields, Traits, Vendor
+from watcher.vendors.vyvx import settings
+from watcher.vendors.vyvx.client import STATUS_CAP, VyvxClient
+from watcher.vendors.vyvx.source import STATES, VyvxSource
+
+_GOOD_INGRESS = frozenset({"online", "impaired"})
+_BAD_INGRESS = frozenset({"degraded", "offline"})
+
+
+def _build(name: str, config: settings.VyvxSource, account: VendorAccount) -> VyvxSource:
+    api = VendorApi(account, config.base_url, timeout=config.timeout, cap=STATUS_CAP)
+    return VyvxSource(name, VyvxClient(api))
+
+
+def likely_domain(fields: Mapping[str, Scalar]) -> FaultDomain:
+    """Return the likely side: a bad state behind a good ingress is Lumen's fault.
+
+    Behind a bad ingress it is the source's. Lumen calls the ingress state "an informed estimation,
+    not an authoritative declaration", so every text built on this says "likely".
+    """
+    state, ingress = fields.get("state"), fields.get("ingress_state")
+    if state == "online":
+        return FaultDomain.NONE
+    if ingress in _BAD_INGRESS:
+        return FaultDomain.SOURCE
+    if state in STATES and ingress in _GOOD_INGRESS:
+        return FaultDomain.LUMEN
+    return FaultDomain.UNDETERMINED
+
+
+VENDOR = Vendor(
+    kind="vyvx",
+    settings=settings.VyvxSource,
+    build=_build,
+    fields=Fields(words=dict.fromkeys(("state", "ingress_state"), (*STATES, UNKNOWN))),
+    likely_domain=likely_domain,
+    states=STATES,
+    sides={FaultDomain.LUMEN: "Lumen side", FaultDomain.SOURCE: "source side"},
+    booked=True,
+    detailed=True,
+    stamped=True,
+    traits=lambda config: Traits(history=config.history, pre_roll=config.pre_roll),
+)
