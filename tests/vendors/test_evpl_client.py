@@ -17,7 +17,6 @@ from watcher.vendors.evpl.client import (
     read_value,
     write_granularity,
 )
-from watcher.vendors.http import exchange
 
 START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 END = datetime(2026, 3, 1, 12, 0, 0, 41_000, tzinfo=UTC)
@@ -38,7 +37,7 @@ def client(connect, oauth2_account) -> EvplClient:
 
 
 def entry(instance: str, *, minute: int = 55, value: object = "10") -> dict[str, object]:
-    values = [{"timeStamp": exchange.write_time(at(minute)), "value": value}]
+    values = [{"timeStamp": model.format_timestamp(at(minute)), "value": value}]
     return {"objectInstanceId": instance, "metric_name": "U", "performanceValues": values}
 
 

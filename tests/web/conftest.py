@@ -76,12 +76,12 @@ def serve(shelf, clock):
     async def serving(
         *, stuck=lambda: "", ready=lambda: True, token="", reporter=None
     ) -> AsyncIterator[Site]:
-        async with server.serving(
+        async with server.serve(
             Web(listen="127.0.0.1:0", token=token),
             stuck=stuck,
             ready=ready,
             reporter=reporter or worlds.reporter(shelf),
-            library=shelf,
+            reader=shelf,
             clock=clock,
         ) as port:
             yield Site(port=port)

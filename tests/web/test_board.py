@@ -35,7 +35,7 @@ KNOWN = status.Status(
 
 
 def compose(known=KNOWN, **changes) -> board.Board:
-    usual = {"live": (), "over": (), "stuck": "", "unreadable": "", "now": NOW}
+    usual = {"live": (), "resolved": (), "stuck": "", "unreadable": "", "now": NOW}
     return board.compose(known, **{**usual, **changes})
 
 
@@ -87,13 +87,13 @@ def test_all_is_calm_only_when_everything_is_seen_and_told():
 )
 def test_whatever_is_wrong_with_watcher_is_beside_the_headline(known, trouble):
     shown = compose(known)
-    assert shown.troubles == (trouble,)
+    assert shown.problems == (trouble,)
     assert not shown.calm
 
 
 def test_a_loop_that_stands_still_is_said():
     shown = compose(stuck="ingest has stood still for 31 s")
-    assert shown.troubles == ("Watcher itself stands still: ingest has stood still for 31 s",)
+    assert shown.problems == ("Watcher itself stands still: ingest has stood still for 31 s",)
     assert not shown.calm
 
 
@@ -106,7 +106,7 @@ def test_without_the_store_nothing_is_said_to_be_fine():
     shown = compose(waiting, unreadable="database is locked")
     assert shown.headline == "Nothing is known"
     assert not shown.calm
-    assert "database is locked" in shown.troubles[0]
+    assert "database is locked" in shown.problems[0]
     remembered = compose(replace(KNOWN, open=2), unreadable="database is locked")
     assert remembered.headline == "2 open"
 
@@ -139,7 +139,7 @@ def test_what_merged_into_a_storm_is_not_listed_as_resolved():
             ("back", model.Resolution.RECOVERED),
         )
     ]
-    assert [one.id for one in compose(over=over).resolved] == ["back"]
+    assert [one.id for one in compose(resolved=over).resolved] == ["back"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_what_merged_into_a_storm_is_not_listed_as_resolved():
     ],
 )
 def test_a_source_in_words(health, sentence):
-    assert board.sight(health, NOW) == sentence
+    assert board.describe_visibility(health, NOW) == sentence
 
 
 @pytest.mark.parametrize(
@@ -175,4 +175,4 @@ def test_a_source_in_words(health, sentence):
     ],
 )
 def test_a_receiver_in_words(receiver, sentence):
-    assert board.telling(receiver, NOW) == sentence
+    assert board.describe_delivery(receiver, NOW) == sentence

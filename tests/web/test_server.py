@@ -156,12 +156,12 @@ async def test_tricks_with_paths_find_nothing(site, path):
 
 async def test_an_address_in_use_is_said_in_words(site, serve, shelf, clock):
     with pytest.raises(model.PermanentError, match="cannot listen on"):
-        async with server.serving(
+        async with server.serve(
             Web(listen=f"127.0.0.1:{site.port}"),
             stuck=lambda: "",
             ready=lambda: True,
             reporter=worlds.reporter(shelf),
-            library=shelf,
+            reader=shelf,
             clock=clock,
         ):
             pass

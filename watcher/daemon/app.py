@@ -160,12 +160,12 @@ async def run(
 
         if settings.web.listen:
             await stack.enter_async_context(
-                server.serving(
+                server.serve(
                     settings.web,
                     stuck=pulse.stuck,
                     ready=lambda: up.is_set() and not stop.is_set(),
                     reporter=reporter,
-                    library=database,
+                    reader=database,
                     clock=clock,
                 )
             )

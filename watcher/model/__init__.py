@@ -42,7 +42,18 @@ from watcher.model.events import (
     Unacknowledged,
     Unsilenced,
 )
-from watcher.model.formatting import format_duration, format_time, parse_duration
+from watcher.model.formatting import (
+    format_date_time,
+    format_duration,
+    format_ending,
+    format_mbps,
+    format_number,
+    format_side,
+    format_time,
+    format_timestamp,
+    format_value,
+    parse_duration,
+)
 from watcher.model.incidents import (
     DRILL,
     Alert,
@@ -65,7 +76,7 @@ from watcher.model.incidents import (
     Silence,
     parse_matcher,
 )
-from watcher.model.remedies import Remedy, RemedyStatus, format_mbps
+from watcher.model.remedies import Remedy, RemedyStatus
 from watcher.model.subjects import (
     UNKNOWN,
     AlarmRecord,
@@ -161,9 +172,15 @@ __all__ = [
     "Visibility",
     "WatcherError",
     "Window",
+    "format_date_time",
     "format_duration",
+    "format_ending",
     "format_mbps",
+    "format_number",
+    "format_side",
     "format_time",
+    "format_timestamp",
+    "format_value",
     "id_of",
     "parse_duration",
     "parse_matcher",

@@ -1,16 +1,38 @@
-"""Spans of time as people write them (`15s 5m 4h 30d`), and spans and times as they say them."""
+"""How durations, times, figures, sides and endings are written, the same for every reader.
+
+Pure text without markup: receivers, the board, the timeline and the command line take it from here.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+
+from watcher.model.incidents import Resolution
+from watcher.model.subjects import FaultDomain, Scalar
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
+ENDINGS: Mapping[Resolution, str] = {
+    Resolution.RECOVERED: "recovered",
+    Resolution.ENDED: "over with its window",
+    Resolution.VANISHED: "no longer listed by the vendor",
+    Resolution.MANUAL: "resolved by hand",
+    Resolution.RULE_REMOVED: "resolved because its rule was removed",
+    Resolution.MERGED: "part of a storm",
+}
+_SIDES: Mapping[FaultDomain, tuple[str, str]] = {
+    FaultDomain.LUMEN: ("likely", "Lumen side"),
+    FaultDomain.ORANGE: ("likely", "Orange side"),
+    FaultDomain.SOURCE: ("likely", "source side"),
+    FaultDomain.UNDETERMINED: ("side at fault", "undetermined"),
+}
+
 
 def parse_duration(text: str) -> timedelta:
-    """Read `90s`, `1h30m`, `250ms` or `0`. Raises ValueError for anything else."""
+    """Return the duration in `90s`, `1h30m`, `250ms` or `0`. Raises ValueError for the rest."""
     compact = text.strip()
     if compact == "0":
         return timedelta(0)
@@ -21,7 +43,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(span: timedelta) -> str:
-    """Write a span in at most two units, as people say it: `14 min`, `2 h 5 min`, `3 d 4 h`."""
+    """Return a duration in at most two units: `14 min`, `2 h 5 min`, `3 d 4 h`."""
     seconds = max(0, round(span.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
@@ -35,10 +57,52 @@ def format_duration(span: timedelta) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
-def format_time(at: datetime, now: datetime, *, seconds: bool = True) -> str:
-    """Write a time in UTC, with its date only when that is not today's."""
+def format_time(at: datetime, now: datetime | None = None, *, seconds: bool = True) -> str:
+    """Return a time in UTC, with its date when that is not the date of `now`: `03:10:22 UTC`."""
     at = at.astimezone(UTC)
-    form = "%H:%M:%S" if seconds else "%H:%M"
-    if at.date() != now.astimezone(UTC).date():
-        form = f"%Y-%m-%d {form}"
-    return at.strftime(f"{form} UTC")
+    pattern = "%H:%M:%S" if seconds else "%H:%M"
+    if now is not None and at.date() != now.astimezone(UTC).date():
+        pattern = f"%Y-%m-%d {pattern}"
+    return at.strftime(f"{pattern} UTC")
+
+
+def format_date_time(at: datetime, *, seconds: bool = True) -> str:
+    """Return a time in UTC with its date; the zone is left to the caller: `2026-11-21 03:10:22`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def format_timestamp(at: datetime) -> str:
+    """Return a time as programs read it (RFC 3339): `2026-11-21T03:10:22.125Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def format_number(number: float) -> str:
+    """Return a number with at most two decimals: `12.5`, `40`."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def format_value(value: Scalar) -> str:
+    """Return a subject's value: text as it is, a number as `format_number` writes it."""
+    if isinstance(value, float):
+        return format_number(value)
+    return "unknown" if value is None else str(value)
+
+
+def format_mbps(mbps: float | None) -> str:
+    """Return a bandwidth as people say it: `500 Mbps`, `2 Gbps`."""
+    if mbps is None:
+        return "unknown"
+    return f"{mbps / 1000:g} Gbps" if mbps >= 1000 else f"{mbps:g} Mbps"
+
+
+def format_side(domain: FaultDomain, mark: str = "") -> str:
+    """Return whose side is at fault, with `mark` around the answer; empty where none is named."""
+    if domain not in _SIDES:
+        return ""
+    lead, answer = _SIDES[domain]
+    return f"{lead} {mark}{answer}{mark}"
+
+
+def format_ending(resolution: Resolution | None) -> str:
+    """Return how an incident ended, in lower case: `recovered`, `part of a storm`."""
+    return ENDINGS[resolution] if resolution else "resolved"

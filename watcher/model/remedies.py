@@ -93,10 +93,3 @@ class Remedy:
                 return f"it was approved by {self.approved_by} already"
             case _:
                 return "the rule asks nobody for approval: it goes ahead by itself"
-
-
-def format_mbps(mbps: float | None) -> str:
-    """Write a bandwidth as people say it: `500 Mbps`, `2 Gbps`."""
-    if mbps is None:
-        return "unknown"
-    return f"{mbps / 1000:g} Gbps" if mbps >= 1000 else f"{mbps:g} Mbps"

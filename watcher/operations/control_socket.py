@@ -21,7 +21,7 @@ from aiohttp.typedefs import Handler
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.operations import explain
+from watcher.operations import carrier_packet, explain
 from watcher.operations.commands import ACTS, CommandRejectedError, CommandService
 
 MODE = 0o660
@@ -100,16 +100,16 @@ class ControlSocket:
         view = await self._library.incident_view(key)
         if view is not None:
             receipts = await self._library.receipts(key)
-            return _json({"why": explain.of_incident(view, receipts, health, now)})
+            return _json({"why": explain.explain_incident(view, receipts, health, now)})
         subject = await self._library.subject(key)
         if subject is not None:
             alerts = await self._library.alerts(key)
-            return _json({"why": explain.of_subject(subject, alerts, health, now)})
+            return _json({"why": explain.explain_subject(subject, alerts, health, now)})
         return _refused(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:
         view = await self._desk.incident_view(request.match_info["id"])
-        return _json({"packet": explain.write(view, self._clock.now())})
+        return _json({"packet": carrier_packet.render_packet(view, self._clock.now())})
 
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()

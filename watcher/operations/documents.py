@@ -7,7 +7,7 @@ none renamed or dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -169,11 +169,6 @@ class SubjectDocument(Document, frozen=True, kw_only=True):
     missed: int
 
 
-def stamp(at: datetime) -> str:
-    """Write a time as the documents do: 2026-11-21T03:10:22.125Z."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def incident(
     view: model.IncidentView,
     *,
@@ -181,25 +176,25 @@ def incident(
     links: dict[str, str] | None = None,
 ) -> IncidentDocument:
     """Describe an incident. `topic` says where a report's PDF is published, or None."""
-    told = view.incident
+    incident = view.incident
     return IncidentDocument(
-        id=told.id,
-        version=told.version,
-        status=told.status,
-        resolution=told.resolution,
-        severity=told.severity,
-        rule=told.rule,
-        title=told.title,
-        opened_at=stamp(told.opened_at),
-        resolved_at=_stamp_or_none(told.resolved_at),
-        acknowledged_by=told.acknowledged_by,
-        fault_domain=told.fault_domain,
-        flags=sorted(told.flags),
+        id=incident.id,
+        version=incident.version,
+        status=incident.status,
+        resolution=incident.resolution,
+        severity=incident.severity,
+        rule=incident.rule,
+        title=incident.title,
+        opened_at=model.format_timestamp(incident.opened_at),
+        resolved_at=_stamp_or_none(incident.resolved_at),
+        acknowledged_by=incident.acknowledged_by,
+        fault_domain=incident.fault_domain,
+        flags=sorted(incident.flags),
         alerts=[_alert(alert) for alert in view.alerts],
         alert_counts=dict(view.alert_counts),
-        diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in told.diagnostics],
-        remedy=_remedy(told.id, told.remedy) if told.remedy else None,
-        runbook=told.runbook,
+        diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in incident.diagnostics],
+        remedy=_remedy(incident.id, incident.remedy) if incident.remedy else None,
+        runbook=incident.runbook,
         links=links or {},
     )
 
@@ -211,7 +206,7 @@ def event(about: model.Incident, entry: model.Entry) -> EventDocument:
         incident=entry.incident,
         number=entry.number,
         kind=entry.kind,
-        at=stamp(entry.at),
+        at=model.format_timestamp(entry.at),
         text=entry.text,
         by=entry.by,
         notify=entry.notify,
@@ -255,7 +250,7 @@ def subject(about: model.Subject) -> SubjectDocument:
             for booking in about.bookings
         ],
         notes=list(about.notes),
-        since=stamp(about.since),
+        since=model.format_timestamp(about.since),
         vendor_time=_stamp_or_none(about.vendor_time),
         missed=about.missed,
     )
@@ -292,7 +287,7 @@ def _alert(alert: model.IncidentAlert) -> AlertDocument:
         from_=alert.from_,
         to=alert.to,
         value=alert.value,
-        since=stamp(alert.since),
+        since=model.format_timestamp(alert.since),
     )
 
 
@@ -334,7 +329,7 @@ def _window(window: model.Window) -> WindowDocument:
 
 
 def _stamp_or_none(at: datetime | None) -> str | None:
-    return stamp(at) if at else None
+    return model.format_timestamp(at) if at else None
 
 
 def _sound(value: Any) -> Any:

@@ -46,17 +46,17 @@ class Breach:
     end: datetime
 
 
-def of(alert: model.IncidentAlert, told: model.Incident) -> Breach | None:
+def of(alert: model.IncidentAlert, incident: model.Incident) -> Breach | None:
     """Say what to draw of an alert, up to when the incident opened, or ended; None: no figure."""
     if not alert.metric or alert.limit is None:
         return None
-    end = told.resolved_at or told.opened_at
+    end = incident.resolved_at or incident.opened_at
     return Breach(
         name=alert.name,
         metric=alert.metric,
         limit=alert.limit,
         since=alert.since,
-        start=max(min(alert.since, told.opened_at) - LEAD, end - LONGEST),
+        start=max(min(alert.since, incident.opened_at) - LEAD, end - LONGEST),
         end=end,
     )
 

@@ -46,17 +46,17 @@ class WebhookReceiver:
     ) -> model.Receipt:
         """Post the document if it is a new version. Raises TemporaryError or PermanentError."""
         del delivery  # one act, and a harmless one to repeat
-        told = view.incident
-        if receipt.parent_version != told.version:
+        incident = view.incident
+        if receipt.parent_version != incident.version:
             await self._post(
                 documents.incident(view).encode(),
                 {
-                    "X-Watcher-Incident": told.id,
-                    "X-Watcher-Version": str(told.version),
-                    "X-Watcher-Event-Id": f"{told.id}-{told.entries}",
+                    "X-Watcher-Incident": incident.id,
+                    "X-Watcher-Version": str(incident.version),
+                    "X-Watcher-Event-Id": f"{incident.id}-{incident.entries}",
                 },
             )
-        return replace(receipt, parent_version=told.version, told_through=told.entries)
+        return replace(receipt, parent_version=incident.version, told_through=incident.entries)
 
     async def _post(self, body: bytes, headers: Mapping[str, str]) -> None:
         timestamp = str(int(self._clock.now().timestamp()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watcher import engine, model
@@ -103,7 +103,9 @@ def differing(pairs: Sequence[Pair]) -> Iterator[Pair]:
 def heading(since: datetime, until: datetime, what: str) -> str:
     """Say what was read."""
     span = model.format_duration(until - since)
-    return f"{_stamp(since)} to {_stamp(until)} UTC ({span}), {what}"
+    return (
+        f"{model.format_date_time(since)} to {model.format_date_time(until)} UTC ({span}), {what}"
+    )
 
 
 def told(found: Sequence[Told], since: datetime, until: datetime) -> Iterator[str]:
@@ -112,8 +114,8 @@ def told(found: Sequence[Told], since: datetime, until: datetime) -> Iterator[st
     for at, one, entry in sorted(messages, key=lambda each: (each[0], each[2].event_id)):
         incident = one.incident
         yield (
-            f"{_stamp(at)}  {incident.severity:<8}  {incident.id}  {incident.rule}  "
-            f"{incident.title}: {entry.text}"
+            f"{model.format_date_time(at)}  {incident.severity:<8}  {incident.id}  "
+            f"{incident.rule}  {incident.title}: {entry.text}"
         )
     yield f"these rules: {_sum(add_up(found, since, until))}"
 
@@ -140,7 +142,7 @@ def compared(
 def _line(each: Pair) -> str:
     incident = each.one.incident
     what = ", ".join(map(_said(each).__getitem__, each.verdicts))
-    when = _stamp(incident.opened_at)
+    when = model.format_date_time(incident.opened_at)
     return f"{when}  {what}: {incident.rule}  {incident.title}  {_span(incident)}"
 
 
@@ -168,7 +170,3 @@ def _sum(total: Sum) -> str:
         f"{total.incidents} incidents, {total.pages} messages that people must notice,"
         f" {total.pages_per_day:.1f} pages per day"
     )
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

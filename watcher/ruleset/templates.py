@@ -35,7 +35,7 @@ class _Labels:
 
 def _format_value(value: object) -> object:
     if isinstance(value, float):
-        return f"{value:.2f}".rstrip("0").rstrip(".")
+        return model.format_number(value)
     return "" if value is None else value
 
 

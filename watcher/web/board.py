@@ -1,6 +1,6 @@
-"""What the board says: the order of its incidents, its headline, and its sentences. Pure.
+"""What the board shows: its headline, the order of its incidents, and its sentences. Pure.
 
-Law: nothing is "fine" while something cannot be seen or told.
+Law: the board is calm only while every source is visible and every receiver works.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from watcher.operations import status
 
 MOST_INCIDENTS = 100
 MOST_RESOLVED = 10
-LATELY = timedelta(hours=24)
-AT_ONCE = timedelta(seconds=15)  # what is owed for no longer is being told
+RECENT = timedelta(hours=24)
+GRACE = timedelta(seconds=15)  # deliveries younger than this are under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """Everything on the board at one time; `more` incidents are not over beside those shown."""
+    """The board at one time; `more` counts the live incidents that are not shown."""
 
     headline: str
-    troubles: tuple[str, ...]
+    problems: tuple[str, ...]
     calm: bool
     incidents: tuple[model.Incident, ...]
     more: int
@@ -31,30 +31,32 @@ class Board:
 
 
 def compose(
-    known: status.Status,
+    current: status.Status,
     *,
     live: Sequence[model.Incident],
-    over: Sequence[model.Incident],
+    resolved: Sequence[model.Incident],
     stuck: str,
     unreadable: str,
     now: datetime,
 ) -> Board:
-    """Put a board together. `unreadable` says why the store cannot be read, `stuck` what hangs."""
-    troubles = (*_inside(known, stuck, unreadable), *_outside(known, now))
+    """Return the board. `unreadable` is why the store cannot be read, `stuck` which loop hangs."""
+    problems = (*_own_problems(current, stuck, unreadable), *_outside_problems(current, now))
     shown = sorted(live, key=_urgency)[:MOST_INCIDENTS]
-    told = [one for one in over if one.resolution is not model.Resolution.MERGED]
+    own = [incident for incident in resolved if incident.resolution is not model.Resolution.MERGED]
     return Board(
-        headline=_headline(known, unreadable),
-        troubles=troubles,
-        calm=not troubles and known.open == 0 and all(one.last_success for one in known.sources),
+        headline=_headline(current, unreadable),
+        problems=problems,
+        calm=not problems
+        and current.open == 0
+        and all(health.last_success for health in current.sources),
         incidents=tuple(shown),
-        more=max(0, known.open + known.acknowledged - len(shown)) if shown else 0,
-        resolved=tuple(told[:MOST_RESOLVED]),
+        more=max(0, current.open + current.acknowledged - len(shown)) if shown else 0,
+        resolved=tuple(own[:MOST_RESOLVED]),
     )
 
 
-def sight(health: model.SourceHealth, now: datetime) -> str:
-    """Say how well a source is seen, beside the word for it."""
+def describe_visibility(health: model.SourceHealth, now: datetime) -> str:
+    """Return what a source's visibility means in figures: subjects, last success, failing since."""
     since = f" since {model.format_time(health.failing_since, now)}" if health.failing_since else ""
     match health.sight:
         case model.Visibility.SEEN:
@@ -62,37 +64,37 @@ def sight(health: model.SourceHealth, now: datetime) -> str:
         case model.Visibility.FAILING:
             return f"polls fail{since}, {_last('last seen', health, now)}"
         case model.Visibility.BLIND:
-            known = _last("as last known,", health, now)
-            return f"cannot be seen{since}: {health.subjects} subjects {known}"
+            last_known = _last("as last known,", health, now)
+            return f"cannot be seen{since}: {health.subjects} subjects {last_known}"
 
 
-def lags(receiver: status.Receiver, now: datetime) -> bool:
-    """Whether something is owed to a receiver for longer than it takes to tell it."""
-    return receiver.owed_since is not None and now - receiver.owed_since > AT_ONCE
+def is_behind(receiver: status.Receiver, now: datetime) -> bool:
+    """Whether a delivery has been pending for longer than one takes."""
+    return receiver.owed_since is not None and now - receiver.owed_since > GRACE
 
 
-def telling(receiver: status.Receiver, now: datetime) -> str:
-    """Say whether a receiver is told, since when not, and how much it is owed."""
+def describe_delivery(receiver: status.Receiver, now: datetime) -> str:
+    """Return since when a receiver has been failing, and how much is pending."""
     since = receiver.failing_since
-    owed = ""
-    if lags(receiver, now):
+    pending = ""
+    if is_behind(receiver, now):
         noun = "incident" if receiver.owed == 1 else "incidents"
         oldest = (
             f" since {model.format_time(receiver.owed_since, now)}" if receiver.owed_since else ""
         )
-        owed = f"{receiver.owed} {noun} owed{oldest}"
+        pending = f"{receiver.owed} {noun} owed{oldest}"
     if not receiver.failing:
-        return owed or "nothing is owed"
+        return pending or "nothing is owed"
     ago = (
         f" since {model.format_time(since, now)}, for {model.format_duration(now - since)}"
         if since
         else ""
     )
-    return f"cannot be told{ago}; {owed or 'nothing is owed'}"
+    return f"cannot be told{ago}; {pending or 'nothing is owed'}"
 
 
 def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:
-    """Sort what nobody has taken first, then what people are told of, the worst, the newest."""
+    """Return a sort key: unacknowledged first, then notified, then the worst, then the newest."""
     return (
         incident.status is not model.IncidentStatus.OPEN,
         bool(incident.suppressed_by),
@@ -101,43 +103,43 @@ def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:
     )
 
 
-def _headline(known: status.Status, unreadable: str) -> str:
-    if unreadable and not any(health.last_success for health in known.sources):
+def _headline(current: status.Status, unreadable: str) -> str:
+    if unreadable and not any(health.last_success for health in current.sources):
         return "Nothing is known"
-    if not known.open and not known.acknowledged:
+    if not current.open and not current.acknowledged:
         return "Nothing is open"
-    acknowledged = f", {known.acknowledged} acknowledged" if known.acknowledged else ""
-    return f"{known.open} open{acknowledged}"
+    acknowledged = f", {current.acknowledged} acknowledged" if current.acknowledged else ""
+    return f"{current.open} open{acknowledged}"
 
 
-def _inside(known: status.Status, stuck: str, unreadable: str) -> Iterator[str]:
-    """Say what is wrong with Watcher itself."""
+def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterator[str]:
+    """Yield what is wrong with Watcher itself."""
     if unreadable:
         yield f"The store cannot be read: {unreadable}. What is below is what this daemon remembers"
     if stuck:
         yield f"Watcher itself stands still: {stuck}"
-    if known.daemons and not any(daemon.leads for daemon in known.daemons):
+    if current.daemons and not any(daemon.leads for daemon in current.daemons):
         yield "No daemon leads: nothing is watched"
-    if known.refused:
+    if current.refused:
         yield "The rules were not read again, those from before are in force"
 
 
-def _outside(known: status.Status, now: datetime) -> Iterator[str]:
-    """Say whom Watcher cannot see, ask or tell."""
-    for health in known.sources:
+def _outside_problems(current: status.Status, now: datetime) -> Iterator[str]:
+    """Yield which sources, accounts and receivers fail."""
+    for health in current.sources:
         if health.sight is model.Visibility.BLIND:
             yield f"{health.source} is blind: {_last('last known,', health, now)}"
         elif health.sight is model.Visibility.FAILING:
             yield f"polls of {health.source} fail"
-    for account in known.accounts:
+    for account in current.accounts:
         if account.trouble:
             yield f"account {account.account} is not answered"
         if 0 < account.calls_per_month <= account.calls:
             yield f"account {account.account} has used its calls of {account.month}"
-    for receiver in known.receivers:
+    for receiver in current.receivers:
         if receiver.failing:
-            owed = f": {receiver.owed} owed" if receiver.owed else ""
-            yield f"{receiver.name} cannot be told{owed}"
+            pending = f": {receiver.owed} owed" if receiver.owed else ""
+            yield f"{receiver.name} cannot be told{pending}"
 
 
 def _last(words: str, health: model.SourceHealth, now: datetime) -> str:

@@ -1,6 +1,7 @@
-"""Who may read: whoever has the token; without one, whoever asks for loopback by its own name.
+"""What every HTTP request passes through: access, security headers, and errors as sentences.
 
-Law: a token is compared in constant time. Why Basic and no cookie: docs/decisions/0006.
+A token is compared in constant time. Without a token, only requests that name a loopback host are
+answered. Why Basic and no cookie: docs/decisions/0006.
 """
 
 from __future__ import annotations
@@ -24,34 +25,34 @@ from watcher.web.settings import LOOPBACK
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Watcher", charset="UTF-8"'}
 
 
-def guarded(token: str) -> Middleware:
-    """Let readers in who present the token, as a bearer token or as the password of Basic.
+def require_token(token: str) -> Middleware:
+    """Require `token`, as a bearer token or as the password of HTTP Basic.
 
-    Without a token, a page or a document is given only to who asks for a name of loopback: a site
-    whose name was made to lead here (DNS rebinding) asks for its own.
+    Without a token, pages and documents are served only when the Host header names loopback. That
+    stops DNS rebinding, where a foreign site's name resolves to this address.
     """
 
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         if token:
-            given = _presented(request.headers.get(hdrs.AUTHORIZATION, ""))
+            given = _token_in(request.headers.get(hdrs.AUTHORIZATION, ""))
             if not hmac.compare_digest(given, token.encode()):
-                raise RefusedError(
+                raise HttpError(
                     401, "a bearer token is required, or the token as a password", _CHALLENGE
                 )
-        elif request.path not in PLAIN and _name(request.host) not in LOOPBACK:
-            raise RefusedError(
+        elif request.path not in PROBE_PATHS and _host_in(request.host) not in LOOPBACK:
+            raise HttpError(
                 421,
                 "without [web] token this is for who asks for 127.0.0.1 or localhost:"
                 " set a token to read it by another name",
             )
         return await handler(request)
 
-    return guard
+    return handle
 
 
-def _presented(authorization: str) -> bytes:
-    """Read the token that came with a request; empty when there is none that can be read."""
+def _token_in(authorization: str) -> bytes:
+    """Return the token in an Authorization header; empty when it holds none."""
     scheme, _, rest = authorization.partition(" ")
     given = rest.strip().encode("utf-8", "surrogateescape")
     match scheme.casefold():
@@ -66,17 +67,17 @@ def _presented(authorization: str) -> bytes:
             return b""
 
 
-def _name(host: str) -> str:
-    """Take the name out of a Host header; empty when it is none."""
+def _host_in(host: str) -> str:
+    """Return the name in a Host header; empty when it is not a valid one."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
 
 
-PLAIN = frozenset({"/healthz", "/readyz", "/metrics"})  # read by programs, as they always were
-READERS = 2  # at a time: the loops never wait for a connection that readers hold
-PATIENCE_SECONDS = 10.0
+PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})  # for programs: plain text
+READERS = 2  # at a time, so that the daemon's own loops never wait for a database connection
+READ_TIMEOUT_SECONDS = 10.0
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -88,11 +89,11 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     hdrs.CACHE_CONTROL: "no-store",
 }
-_NOWHERE = "there is nothing at this address"
+_NO_SUCH_ADDRESS = "there is nothing at this address"
 
 
-class RefusedError(Exception):
-    """A request gets this status and this sentence, and no more."""
+class HttpError(Exception):
+    """Answers a request with this status and this sentence."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(sentence)
@@ -100,54 +101,56 @@ class RefusedError(Exception):
         self.headers = headers
 
 
-class Turns:
-    """Lets a few readers at a time ask the store."""
+class ReadLimit:
+    """Lets at most READERS requests read the store at a time."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(READERS)
 
     @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Wait for a turn, and have it. Raises TemporaryError after PATIENCE_SECONDS."""
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one of the slots. Raises TemporaryError after READ_TIMEOUT_SECONDS of waiting."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self._free:
+            async with asyncio.timeout(READ_TIMEOUT_SECONDS), self._free:
                 yield
         except TimeoutError as error:
             raise model.TemporaryError(
-                f"the database has not answered for {PATIENCE_SECONDS:g} s"
+                f"the database has not answered for {READ_TIMEOUT_SECONDS:g} s"
             ) from error
 
 
-async def harden(request: web.Request, response: web.StreamResponse) -> None:
-    """Add the headers that every answer has, unless its handler knows better."""
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the security headers that the handler has not set itself."""
     del request
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
 
 
-def spoken(page: Callable[[int, str], str]) -> Middleware:
-    """Make a sentence of what went wrong; `page` writes one for people, from status and words."""
+def describe_errors(page: Callable[[int, str], str]) -> Middleware:
+    """Answer errors with a sentence; `page` renders it for people, from status and sentence."""
 
     @web.middleware
-    async def speak(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except RefusedError as error:
-            refused = error
-        except model.WatcherError as error:
-            refused = RefusedError(503, str(error))
-        except web.HTTPMethodNotAllowed as error:
-            allowed = ", ".join(sorted(error.allowed_methods))
-            refused = RefusedError(405, "this can only be read", {hdrs.ALLOW: allowed})
+        except HttpError as refused:
+            error = refused
+        except model.WatcherError as failure:
+            error = HttpError(503, str(failure))
+        except web.HTTPMethodNotAllowed as refused:
+            allowed = ", ".join(sorted(refused.allowed_methods))
+            error = HttpError(405, "this can only be read", {hdrs.ALLOW: allowed})
         except web.HTTPNotFound:
-            refused = RefusedError(404, _NOWHERE)
-        return _said(request.path, refused, page)
+            error = HttpError(404, _NO_SUCH_ADDRESS)
+        return _error_response(request.path, error, page)
 
-    return speak
+    return handle
 
 
-def json(body: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """Answer a program."""
+def json_response(
+    body: object, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Return an answer for programs: `body` as JSON, or bytes that are JSON already."""
     return web.Response(
         status=status,
         body=body if isinstance(body, bytes) else msgspec.json.encode(body),
@@ -156,15 +159,17 @@ def json(body: object, status: int = 200, headers: dict[str, str] | None = None)
     )
 
 
-def html(text: str, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """Answer a person."""
+def html_response(
+    text: str, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Return an answer for people."""
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
-def _said(path: str, refused: RefusedError, page: Callable[[int, str], str]) -> web.Response:
-    status, sentence, headers = refused.status, str(refused), refused.headers
+def _error_response(path: str, error: HttpError, page: Callable[[int, str], str]) -> web.Response:
+    status, sentence, headers = error.status, str(error), error.headers
     if path.startswith("/api/"):
-        return json({"error": sentence}, status, headers)
-    if path in PLAIN or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST}:
+        return json_response({"error": sentence}, status, headers)
+    if path in PROBE_PATHS or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST}:
         return web.Response(status=status, text=sentence, headers=headers)
-    return html(page(status, sentence), status, headers)
+    return html_response(page(status, sentence), status, headers)

@@ -1,4 +1,4 @@
-"""The pages for people: the board, an incident, a subject. They show and change nothing."""
+"""The pages for people: the board, an incident, a subject. Read-only."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from watcher import model, ports, text
 from watcher.clock import Clock
 from watcher.operations import explain, status
 from watcher.web import api, board, middleware
-from watcher.web.middleware import RefusedError
+from watcher.web.middleware import HttpError
 
-_LIVE = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
-_SORTED = 1_000  # incidents among which the most urgent are looked for
-_LATEST = 200  # resolved ones, among them those of a storm that nobody was told of
+_OPEN = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+_SORTED = 1_000  # live incidents that are read to find the most urgent
+_LATEST = 200  # resolved incidents that are read; those merged into a storm are not shown
 _INCIDENTS = 20  # on the page of a subject
 _LONGEST_KEY = 500
 
 
 class Pages:
-    """Answers people."""
+    """Handlers that answer in HTML."""
 
     def __init__(
         self,
         *,
-        library: ports.IncidentReader,
+        reader: ports.IncidentReader,
         reporter: status.StatusReporter,
         stuck: Callable[[], str],
         clock: Clock,
-        turns: middleware.Turns,
-        easel: PageRenderer,
+        read_limit: middleware.ReadLimit,
+        renderer: PageRenderer,
     ) -> None:
-        self._library = library
+        self._reader = reader
         self._reporter = reporter
         self._stuck = stuck
         self._clock = clock
-        self._turns = turns
-        self._easel = easel
-        self._drawing = asyncio.Semaphore(1)
+        self._read_limit = read_limit
+        self._renderer = renderer
+        self._rendering = asyncio.Semaphore(1)
 
     def routes(self) -> list[web.RouteDef]:
-        """Say what is answered, and where."""
+        """Return the routes of all pages."""
         return [
             web.get("/", self.board),
             web.get("/incidents/{id:[A-Za-z0-9_-]+}", self.incident),
@@ -56,65 +56,70 @@ class Pages:
         ]
 
     async def board(self, _: web.Request) -> web.Response:
-        """Show what is open, what is seen, who is told; what is remembered if the store fails."""
+        """Show the board; when the store cannot be read, what this process remembers, with 503."""
         now = self._clock.now()
         live: list[model.Incident] = []
-        over: list[model.Incident] = []
+        resolved: list[model.Incident] = []
         silences: list[model.Silence] = []
         unreadable = ""
         try:
-            async with self._turns.take():
-                known = await self._reporter.read()
-                live = await self._library.incidents(statuses=_LIVE, limit=_SORTED)
-                over = await self._library.resolved(since=now - board.LATELY, limit=_LATEST)
-                silences = await self._library.silences(now)
+            async with self._read_limit.slot():
+                current = await self._reporter.read()
+                live = await self._reader.incidents(statuses=_OPEN, limit=_SORTED)
+                resolved = await self._reader.resolved(since=now - board.RECENT, limit=_LATEST)
+                silences = await self._reader.silences(now)
         except model.WatcherError as error:
-            known, unreadable = self._reporter.remember(), str(error)
+            current, unreadable = self._reporter.remember(), str(error)
         shown = board.compose(
-            known, live=live, over=over, stuck=self._stuck(), unreadable=unreadable, now=now
-        )
-        return await self._drawn(
-            "board.html",
-            answer=503 if unreadable else 200,
+            current,
+            live=live,
+            resolved=resolved,
+            stuck=self._stuck(),
+            unreadable=unreadable,
             now=now,
-            known=known,
+        )
+        return await self._render(
+            "board.html",
+            http_status=503 if unreadable else 200,
+            now=now,
+            status=current,
             board=shown,
-            health={health.source: health for health in known.sources},
+            health={health.source: health for health in current.sources},
             silences=silences,
             unreadable=unreadable,
         )
 
     async def incident(self, request: web.Request) -> web.Response:
-        """Show everything about one incident."""
+        """Show one incident with its timeline, alerts and receipts."""
         key = request.match_info["id"]
-        async with self._turns.take():
-            view = await self._library.incident_view(key)
-            receipts = await self._library.receipts(key)
-            sources = await self._library.sources()
+        async with self._read_limit.slot():
+            view = await self._reader.incident_view(key)
+            receipts = await self._reader.receipts(key)
+            sources = await self._reader.sources()
         if view is None:
-            raise RefusedError(404, f"there is no incident {key}")
-        return await self._drawn(
+            raise HttpError(404, f"there is no incident {key}")
+        return await self._render(
             "incident.html",
             now=self._clock.now(),
             view=view,
-            told=view.incident,
+            incident=view.incident,
             receipts=receipts,
             health={health.source: health for health in sources},
         )
 
     async def subject(self, request: web.Request) -> web.Response:
-        """Show everything about one subject."""
+        """Show one subject with its alerts and latest incidents."""
         key = request.match_info["key"]
         if len(key) > _LONGEST_KEY or not key.isprintable():
-            raise RefusedError(404, "there is no such subject")
-        async with self._turns.take():
-            subject = await self._library.subject(key)
-            alerts = await self._library.alerts(key)
-            incidents = await self._library.incidents_of(key, limit=_INCIDENTS)
-            sources = await self._library.sources()
+            raise HttpError(404, "there is no such subject")
+        async with self._read_limit.slot():
+            subject = await self._reader.subject(key)
+            alerts = await self._reader.alerts(key)
+            incidents = await self._reader.incidents_of(key, limit=_INCIDENTS)
+            sources = await self._reader.sources()
         if subject is None:
-            raise RefusedError(404, f"there is no subject {key}")
-        return await self._drawn(
+            raise HttpError(404, f"there is no subject {key}")
+        return await self._render(
             "subject.html",
             now=self._clock.now(),
             subject=subject,
@@ -124,37 +129,31 @@ class Pages:
         )
 
     async def static(self, request: web.Request) -> web.Response:
-        """Give what pages are made of: one of three files, whatever was asked for."""
+        """Serve one of the static files in STATIC."""
         name = request.match_info["name"]
         if name not in STATIC:
             raise web.HTTPNotFound
         return web.Response(text=static_file(name), content_type=STATIC[name])
 
-    async def _drawn(self, template: str, *, answer: int = 200, **names: Any) -> web.Response:
-        """Draw in a thread: the page of a storm takes longer than the loops may stand still."""
-        async with self._drawing:
-            text = await asyncio.to_thread(self._easel.draw, template, **names)
-        return middleware.html(text, answer)
+    async def _render(self, template: str, *, http_status: int = 200, **names: Any) -> web.Response:
+        """Render in a thread: a storm's page takes longer than the event loop may be blocked."""
+        async with self._rendering:
+            text = await asyncio.to_thread(self._renderer.render, template, **names)
+        return middleware.html_response(text, http_status)
 
 
 LONGEST = 1_000  # of one piece of text
 STATIC = {"watcher.css": "text/css", "refresh.js": "text/javascript", "icon.svg": "image/svg+xml"}
-_SIDES = {
-    model.FaultDomain.LUMEN: "likely Lumen side",
-    model.FaultDomain.ORANGE: "likely Orange side",
-    model.FaultDomain.SOURCE: "likely source side",
-    model.FaultDomain.UNDETERMINED: "side at fault undetermined",
-}
 
 
 class PageRenderer:
-    """Draws; `instance` is on every page."""
+    """Renders the templates in assets/; `instance` is on every page."""
 
     def __init__(self, instance: str) -> None:
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("watcher.web", "assets"),
             autoescape=True,
-            finalize=_tame,
+            finalize=_finalize,
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
@@ -163,43 +162,41 @@ class PageRenderer:
         self._templates.globals["report_address"] = api.report_address
         self._templates.filters |= {
             "time": model.format_time,
-            "ago": _ago,
-            "side": lambda domain: _SIDES.get(domain, ""),
-            "ending": lambda told: (
-                explain.ENDINGS[told.resolution] if told.resolution else "Resolved"
-            ),
-            "sight": board.sight,
-            "telling": board.telling,
-            "reached": explain.reached,
-            "alerted": explain.alerted,
+            "duration": _duration_until,
+            "side": model.format_side,
+            "ending": lambda incident: model.format_ending(incident.resolution).capitalize(),
+            "visibility": board.describe_visibility,
+            "delivery": board.describe_delivery,
+            "delivered": explain.describe_delivery,
+            "alert": explain.describe_alert,
             "value": _value,
             "mbps": model.format_mbps,
         }
-        self._templates.tests |= {"address": _is_address, "lagging": board.lags}
+        self._templates.tests |= {"link": _is_link, "behind": board.is_behind}
 
-    def draw(self, template: str, **names: Any) -> str:
-        """Draw a page."""
+    def render(self, template: str, **names: Any) -> str:
+        """Return a page as HTML."""
         return self._templates.get_template(template).render(**names)
 
-    def refusal(self, status: int, sentence: str) -> str:
-        """Draw the page of a request that cannot be answered."""
-        return self.draw("refusal.html", title=HTTPStatus(status).phrase, sentence=sentence)
+    def render_error(self, status: int, sentence: str) -> str:
+        """Return the page for a request that cannot be answered."""
+        return self.render("error.html", title=HTTPStatus(status).phrase, sentence=sentence)
 
 
 def static_file(name: str) -> str:
-    """Read a file that pages are made of."""
+    """Return the text of a file in assets/."""
     return (resources.files("watcher.web") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _tame(value: object) -> object:
-    """See finalize of jinja2: what becomes of every expression before it is escaped."""
-    if isinstance(value, str) and not hasattr(value, "__html__"):  # that is drawn already
+def _finalize(value: object) -> object:
+    """Clean what an expression gives before jinja2 escapes it (its `finalize`)."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):  # else it is markup already
         return text.clean(value, LONGEST)
     return "" if value is None else value
 
 
-def _ago(at: datetime, now: datetime) -> str:
-    return model.format_duration(now - at)
+def _duration_until(at: datetime, end: datetime) -> str:
+    return model.format_duration(end - at)
 
 
 def _value(value: model.Scalar) -> str:
@@ -209,11 +206,11 @@ def _value(value: model.Scalar) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:.2f}".rstrip("0").rstrip(".")
+            return model.format_number(value)
         case _:
             return str(value)
 
 
-def _is_address(text: str) -> bool:
-    """Whether a link may lead there."""
+def _is_link(text: str) -> bool:
+    """Whether it may be the target of a link."""
     return text.startswith(("https://", "http://"))

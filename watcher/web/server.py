@@ -1,6 +1,6 @@
 """Everything over HTTP, read-only: health, metrics, the board and its pages, the JSON API.
 
-Law: /healthz says 200 only while progress is real; nothing here changes anything.
+Law: /healthz answers 200 only while every loop makes progress.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import status
 from watcher.web import middleware
-from watcher.web import pages as drawing
 from watcher.web.api import Api
-from watcher.web.pages import Pages
+from watcher.web.pages import PageRenderer, Pages
 from watcher.web.settings import Web
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-_SHUTDOWN_SECONDS = 2.0  # for answers that are on their way
+_SHUTDOWN_SECONDS = 2.0  # for requests that are still being answered
 
 
 @asynccontextmanager
-async def serving(
+async def serve(
     settings: Web,
     *,
     stuck: Callable[[], str],
     ready: Callable[[], bool],
     reporter: status.StatusReporter,
-    library: ports.IncidentReader,
+    reader: ports.IncidentReader,
     clock: Clock,
 ) -> AsyncIterator[int]:
-    """Serve while the context lasts; yields the port. `stuck` says what stands still, or nothing.
+    """Serve while the context lasts, and yield the port. `stuck` names the loop that hangs, if any.
 
     Raises model.PermanentError when the address cannot be listened on.
     """
@@ -50,23 +49,28 @@ async def serving(
             body=await reporter.exposition(), headers={hdrs.CONTENT_TYPE: _EXPOSITION}
         )
 
-    easel, turns = drawing.PageRenderer(reporter.instance), middleware.Turns()
+    renderer, read_limit = PageRenderer(reporter.instance), middleware.ReadLimit()
     pages = Pages(
-        library=library, reporter=reporter, stuck=stuck, clock=clock, turns=turns, easel=easel
+        reader=reader,
+        reporter=reporter,
+        stuck=stuck,
+        clock=clock,
+        read_limit=read_limit,
+        renderer=renderer,
     )
     app = web.Application(
         middlewares=[
-            middleware.spoken(easel.refusal),
-            middleware.guarded(settings.token.get_secret_value()),
+            middleware.describe_errors(renderer.render_error),
+            middleware.require_token(settings.token.get_secret_value()),
         ]
     )
-    app.on_response_prepare.append(middleware.harden)
+    app.on_response_prepare.append(middleware.add_security_headers)
     app.add_routes(
         [
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),
-            *Api(library=library, reporter=reporter, turns=turns).routes(),
+            *Api(reader=reader, reporter=reporter, read_limit=read_limit).routes(),
             *pages.routes(),
         ]
     )

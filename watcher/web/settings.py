@@ -1,4 +1,4 @@
-"""The keys of `[web]`: where the board, the API, health and metrics are served."""
+"""The settings of `[web]`: where the board, the API, health and metrics are served."""
 
 from __future__ import annotations
 

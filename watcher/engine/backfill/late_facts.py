@@ -18,7 +18,6 @@ from watcher.engine.context import StepContext, short_id
 from watcher.engine.incidents import suppression
 from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Rule
-from watcher.engine.rules.subject_view import stamp
 from watcher.engine.state import REOPEN_WITHIN, is_over
 from watcher.model import EntryKind, IncidentStatus
 
@@ -45,8 +44,12 @@ class Fact:
 def tell(ctx: StepContext, fact: Fact) -> None:
     """Put a late fact where people will find it."""
     view = ctx.subject_view(fact.subject)
-    until = f"to {stamp(fact.end)}" if fact.end else f"at least to {stamp(fact.last)}"
-    text = f"{view.name}: {fact.text}, {stamp(fact.start, ctx.now)} {until}"
+    until = (
+        f"to {model.format_time(fact.end)}"
+        if fact.end
+        else f"at least to {model.format_time(fact.last)}"
+    )
+    text = f"{view.name}: {fact.text}, {model.format_time(fact.start, ctx.now)} {until}"
     blind = _blind_incident(ctx, view.source, fact) or _gap_incident(ctx, view.source, fact)
     if blind is not None:
         ctx.add_note(blind, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
@@ -89,7 +92,8 @@ def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
         end=ctx.now,
         text=f"{source} was not watched",
     )
-    text = f"learned late: nobody saw {source}, {stamp(start, ctx.now)} to {stamp(end)}"
+    span = f"{model.format_time(start, ctx.now)} to {model.format_time(end)}"
+    text = f"learned late: nobody saw {source}, {span}"
     return _write_down(ctx, gap, f"{source} was not watched (learned late)", text)
 
 

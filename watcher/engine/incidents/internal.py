@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from watcher import model
 from watcher.engine.context import StepContext, short_id
-from watcher.engine.rules.subject_view import stamp
 from watcher.engine.state import IllegalCommand
 from watcher.model import EntryKind, IncidentStatus
 
@@ -114,7 +113,7 @@ def begin(ctx: StepContext, event: model.DrillWanted) -> None:
         raise IllegalCommand(f"incident {event.incident} is there already")
     if not event.receivers:
         raise IllegalCommand("a drill needs at least one receiver")
-    group = f"drill for {event.by} at {stamp(ctx.now)}"
+    group = f"drill for {event.by} at {model.format_time(ctx.now)}"
     ctx.put_incident(
         model.Incident(
             id=event.incident,

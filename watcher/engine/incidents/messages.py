@@ -11,31 +11,19 @@ from datetime import datetime, timedelta
 from watcher import model
 from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Blind, Expression, NoData, Rule, Threshold, Transition
-from watcher.engine.rules.subject_view import SubjectView, stamp
+from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
 from watcher.model import RemedyStatus, diagnoses
 
-_ENDINGS = {
-    model.Resolution.VANISHED: "resolved because the vendor has not listed it for 24 h",
-    model.Resolution.RULE_REMOVED: "resolved because its rule was removed",
-    model.Resolution.MERGED: "part of a storm",
-}
 _LABELS_IN_A_SENTENCE = 8
 _COMPARED = 5  # differences between two diagnoses that one sentence names
 _OFFERS_IN_A_SENTENCE = 6
 
 
-def value(what: model.Scalar) -> str:
-    """Write a value: words as they are, figures with at most two decimals."""
-    if isinstance(what, float):
-        return f"{what:.2f}".rstrip("0").rstrip(".")
-    return "unknown" if what is None else str(what)
-
-
 def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
     """Say what is wrong, since when, and what it was before."""
     condition = rule.condition
-    since = stamp(member.since, now)
+    since = model.format_time(member.since, now)
     match condition:
         case Transition():
             before = f", was {member.from_}" if member.from_ else ""
@@ -48,8 +36,8 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
                 else ""
             )
             return (
-                f"{condition.metric}{window} is {value(member.value)}, {limit} "
-                f"{value(condition.limit)} since {since}"
+                f"{condition.metric}{window} is {model.format_value(member.value)}, {limit} "
+                f"{model.format_value(condition.limit)} since {since}"
             )
         case Expression():
             return f"the condition of {rule.name} holds since {since}"
@@ -92,22 +80,28 @@ def over(
     match resolution:
         case model.Resolution.RECOVERED:
             if member.to and member.from_ and fault_domain.is_worse(member.to, member.from_):
-                return f"no longer {member.from_} since {stamp(now)}: now {member.to}"
+                return f"no longer {member.from_} since {model.format_time(now)}: now {member.to}"
             came = f": {member.to}" if member.to else ""
-            return f"recovered at {stamp(now)} after {lasted}{came}"
+            return f"recovered at {model.format_time(now)} after {lasted}{came}"
         case model.Resolution.ENDED:
-            return f"over with its window at {stamp(now)}, after {lasted}"
+            return f"over with its window at {model.format_time(now)}, after {lasted}"
         case model.Resolution.MANUAL:
             return f"resolved by {by}"
+        case model.Resolution.VANISHED:
+            return "resolved because the vendor has not listed it for 24 h"
         case _:
-            return _ENDINGS[resolution]
+            return model.format_ending(resolution)
 
 
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
     """Say that what follows is last known."""
-    known = member.to or (value(member.value) if member.value is not None else "as told above")
+    known = member.to or (
+        model.format_value(member.value) if member.value is not None else "as told above"
+    )
     # Since it fails, not since the last success: a replay knows nothing of polls without news.
-    age = "" if health.failing_since is None else f", {_ago(now - health.failing_since)}"
+    age = ""
+    if health.failing_since is not None:
+        age = f", {model.format_duration(now - health.failing_since)} ago"
     return f"{health.source} cannot be seen ({health.error}); last known {known}{age}"
 
 
@@ -182,10 +176,6 @@ def fallback(name: str, about: model.Incident, now: datetime) -> str:
 def no_service(name: str) -> str:
     """Say why there will be no findings."""
     return f"no diagnostics: the inventory has no service_ids for {name}"
-
-
-def _ago(span: timedelta) -> str:
-    return f"{model.format_duration(span)} ago"
 
 
 def told(incident: str, remedy: model.Remedy, news: model.BandwidthNews | None) -> str:

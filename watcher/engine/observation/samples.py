@@ -14,7 +14,6 @@ from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.dry_run import DryRun
-from watcher.engine.incidents import messages
 from watcher.engine.rules import thresholds
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
@@ -152,8 +151,8 @@ def _report_breach(
     if conditions.narrowed(ctx, rule, key, holds).truth is False or not breach.dry_run.fires:
         return
     limit = "at or above" if threshold.above else "at or below"
-    text = f"{threshold.metric} was {limit} {messages.value(threshold.limit)}, up to "
-    text += messages.value(breach.worst)
+    text = f"{threshold.metric} was {limit} {model.format_value(threshold.limit)}, up to "
+    text += model.format_value(breach.worst)
     fact = late_facts.Fact(
         rule=rule, subject=key, start=breach.start, last=breach.last, end=end, text=text
     )

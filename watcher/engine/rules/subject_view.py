@@ -6,20 +6,13 @@ Law: the names that rules and titles may use are given here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 
 from watcher import model
 from watcher.engine.rules import fault_domain as faults
 from watcher.engine.rules import reservation
 from watcher.engine.rules.rule import Context, InventoryEntry, Rule, Ruleset
-
-
-def stamp(at: datetime, now: datetime | None = None) -> str:
-    """Write a time as people read it, with its date only when that is another one than now's."""
-    at = at.astimezone(UTC)
-    same_day = now is not None and at.date() == now.astimezone(UTC).date()
-    return at.strftime("%H:%M:%S UTC" if same_day or now is None else "%Y-%m-%d %H:%M:%S UTC")
 
 
 class SubjectView:
@@ -166,8 +159,8 @@ class SubjectView:
             "phase": self.phase.value,
             "fault_domain": str(self.fault_domain),
             "expected_mbps": self.expected_mbps,
-            "starts": "" if self._starts is None else stamp(self._starts, self._now),
+            "starts": "" if self._starts is None else model.format_time(self._starts, self._now),
             "value": value,
             "was": was or "",
-            "since": stamp(since),
+            "since": model.format_time(since),
         }

@@ -18,7 +18,6 @@ import structlog
 from aiolimiter import AsyncLimiter
 
 from watcher import model
-from watcher.operations import documents
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers.mqtt import connection
 from watcher.receivers.mqtt.client import Message
@@ -108,7 +107,7 @@ class CommandListener:
                     command=command,
                     id=request.id,
                     ok=True,
-                    message=f"{silence.id} until {documents.stamp(silence.end)}",
+                    message=f"{silence.id} until {model.format_timestamp(silence.end)}",
                     silence=silence.id,
                 )
             case OfIncident():

@@ -65,32 +65,32 @@ class MqttReceiver:
 
         Raises TemporaryError while there is no connection, PermanentError when it is refused.
         """
-        told = view.incident
-        gone_at = _gone_at(told)
+        incident = view.incident
+        gone_at = _gone_at(incident)
         if gone_at is None or self._clock.now() < gone_at:
-            for report in _reports(told):
+            for report in _reports(incident):
                 if report.run not in receipt.files:
-                    state = await self._publish_report(told, report, delivery)
+                    state = await self._publish_report(incident, report, delivery)
                     receipt = replace(receipt, files={**receipt.files, report.run: state})
                     await delivery.save(receipt)
         for entry in view.timeline:
             if entry.number > receipt.told_through:
-                await self._publish_event(told, entry)
+                await self._publish_event(incident, entry)
                 receipt = replace(receipt, told_through=entry.number)
                 await delivery.save(receipt)
         if gone_at is not None and self._clock.now() >= gone_at:
-            await self._clear(told)
+            await self._clear(incident)
             gone_at = None
-        elif receipt.parent_version != told.version:
+        elif receipt.parent_version != incident.version:
             await self._publish_document(view, receipt.files)
-        return replace(receipt, parent_version=told.version, due=gone_at)
+        return replace(receipt, parent_version=incident.version, due=gone_at)
 
     async def _publish_report(
-        self, told: model.Incident, report: model.Report, papers: Papers
+        self, incident: model.Incident, report: model.Report, papers: Papers
     ) -> str:
         """Publish a PDF unless it is lost or too large for the broker; the document says which."""
         report_files = await papers.report_files(report.run)
-        topic = connection.report_topic(self._broker.prefix, told.id, report.run)
+        topic = connection.report_topic(self._broker.prefix, incident.id, report.run)
         tries = self._tries.get(report.run, 0)
         if (
             report_files is None
@@ -99,47 +99,50 @@ class MqttReceiver:
         ):
             return _WITHHELD
         try:
-            await self._publish(topic, report_files.pdf, _PDF, until=_gone_at(told))
+            await self._publish(topic, report_files.pdf, _PDF, until=_gone_at(incident))
         except model.AmbiguousError:
             self._tries[report.run] = tries + 1
             raise
         self._tries.pop(report.run, None)
         return _PUBLISHED
 
-    async def _publish_event(self, told: model.Incident, entry: model.Entry) -> None:
+    async def _publish_event(self, incident: model.Incident, entry: model.Entry) -> None:
         await self._broker.publish(
             connection.events_topic(self._broker.prefix),
-            documents.event(told, entry).encode(),
+            documents.event(incident, entry).encode(),
             retain=False,
             expiry=EVENT_SECONDS,
             content_type=_JSON,
         )
 
     async def _publish_document(self, view: model.IncidentView, files: Mapping[str, str]) -> None:
-        told = view.incident
-        if told.version < self._versions.get(told.id, 0):
+        incident = view.incident
+        if incident.version < self._versions.get(incident.id, 0):
             return  # the broker holds a newer one, published after a connect
 
         def topic(report: model.Report) -> str | None:
             if files.get(report.run) != _PUBLISHED:
                 return None
-            return connection.report_topic(self._broker.prefix, told.id, report.run)
+            return connection.report_topic(self._broker.prefix, incident.id, report.run)
 
-        self._versions[told.id] = told.version
+        self._versions[incident.id] = incident.version
         await self._publish(
-            connection.incident_topic(self._broker.prefix, told.id),
+            connection.incident_topic(self._broker.prefix, incident.id),
             documents.incident(view, topic=topic).encode(),
             _JSON,
-            until=_gone_at(told),
+            until=_gone_at(incident),
         )
 
-    async def _clear(self, told: model.Incident) -> None:
+    async def _clear(self, incident: model.Incident) -> None:
         """Take the document and then its PDFs off the broker."""
         prefix = self._broker.prefix
-        gone = [connection.report_topic(prefix, told.id, report.run) for report in _reports(told)]
-        for topic in (connection.incident_topic(prefix, told.id), *gone):
+        gone = [
+            connection.report_topic(prefix, incident.id, report.run)
+            for report in _reports(incident)
+        ]
+        for topic in (connection.incident_topic(prefix, incident.id), *gone):
             await self._broker.publish(topic, b"", retain=True)
-        self._versions.pop(told.id, None)
+        self._versions.pop(incident.id, None)
 
     async def _publish_again(self) -> None:
         """Bring the retained documents back to a broker that may have lost them."""
@@ -147,9 +150,9 @@ class MqttReceiver:
         incidents = await self._shelf.incidents(statuses=alive, limit=10_000)
         over = await self._shelf.incidents(statuses=(model.IncidentStatus.RESOLVED,), limit=1_000)
         now = self._clock.now()
-        for told in (*incidents, *(one for one in over if (_gone_at(one) or now) > now)):
-            if self.name in told.notify:
-                await self._publish_one_again(told.id)
+        for incident in (*incidents, *(one for one in over if (_gone_at(one) or now) > now)):
+            if self.name in incident.notify:
+                await self._publish_one_again(incident.id)
 
     async def _publish_one_again(self, incident: str) -> None:
         """Publish it as it is: another daemon may tell a newer one at the same time.
@@ -179,12 +182,12 @@ class MqttReceiver:
         )
 
 
-def _reports(told: model.Incident) -> list[model.Report]:
-    return [run.report for run in told.diagnostics if run.report is not None]
+def _reports(incident: model.Incident) -> list[model.Report]:
+    return [run.report for run in incident.diagnostics if run.report is not None]
 
 
-def _gone_at(told: model.Incident) -> datetime | None:
+def _gone_at(incident: model.Incident) -> datetime | None:
     """When what is retained of an incident must go; None while it is not over."""
-    if told.status is not model.IncidentStatus.RESOLVED or told.resolved_at is None:
+    if incident.status is not model.IncidentStatus.RESOLVED or incident.resolved_at is None:
         return None
-    return told.resolved_at + KEPT
+    return incident.resolved_at + KEPT

@@ -7,7 +7,7 @@ Limits: docs.slack.dev, Block Kit; all blocks together fail near 13,000 characte
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from watcher import model
@@ -54,8 +54,7 @@ def link(url: str, label: str) -> str:
 
 def local(at: datetime) -> str:
     """Write a time that Slack shows in its reader's own zone."""
-    at = at.astimezone(UTC)
-    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
+    return f"<!date^{int(at.timestamp())}^{{time}}|{model.format_time(at, seconds=False)}>"
 
 
 def header(text: str) -> Block:

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from watcher import model, ports
-from watcher.operations import documents
 from watcher.receivers import chart
 from watcher.receivers.slack import blocks
 from watcher.receivers.slack.message import triage_title
@@ -70,7 +69,7 @@ def _chart(visit: SlackSession, alert: model.IncidentAlert, breach: chart.Breach
 
     when = "until it was over" if visit.view.incident.resolved_at else "before it was told"
     return _File(
-        key=f"chart/{alert.rule}/{alert.subject}/{documents.stamp(breach.end)}",
+        key=f"chart/{alert.rule}/{alert.subject}/{model.format_timestamp(breach.end)}",
         name=f"{blocks.plain(alert.name, 80)}-{alert.metric}.png",
         comment=f"{blocks.say(alert.metric)} of {blocks.say(alert.name, 100)}, {when}",
         content=draw,
@@ -163,7 +162,7 @@ def csv_of(alerts: Iterable[model.IncidentAlert]) -> bytes:
                 _plain(alert.from_ or ""),
                 _plain(alert.to or ""),
                 "" if alert.value is None else f"{alert.value:g}",
-                documents.stamp(alert.since),
+                model.format_timestamp(alert.since),
             ]
         )
     return file.getvalue().encode("utf-8", "replace")

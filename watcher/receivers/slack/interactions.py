@@ -19,7 +19,7 @@ import structlog
 
 from watcher import model, ports, text
 from watcher.clock import Clock
-from watcher.operations import explain
+from watcher.operations import carrier_packet
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers import settings
 from watcher.receivers.slack import blocks
@@ -224,7 +224,7 @@ class SlackActions:
         view = await self._desk.incident_view(wish.incident)
         text = "took the carrier packet"
         await self._desk.note(wish.incident, text, wish.by, ticket=wish.ticket)
-        lines = explain.write(view, self._clock.now())
+        lines = carrier_packet.render_packet(view, self._clock.now())
         return _Answer(["*Carrier packet*, to paste into the ticket:", *words.fenced(lines)])
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
-from watcher.operations import explain
 from watcher.receivers.slack import blocks
 from watcher.receivers.slack import blocks as slack_buttons
 from watcher.receivers.slack import blocks as words
@@ -24,12 +23,6 @@ _LIGHTS = {
     model.Severity.INFO: "\N{LARGE BLUE CIRCLE}",
 }
 _GREEN = "\N{LARGE GREEN CIRCLE}"
-_SIDES = {
-    model.FaultDomain.LUMEN: "Likely *Lumen side*",
-    model.FaultDomain.ORANGE: "Likely *Orange side*",
-    model.FaultDomain.SOURCE: "Likely *source side*",
-    model.FaultDomain.UNDETERMINED: "Side at fault *undetermined*",
-}
 _FLAGS = {
     "blind": "\N{MEDIUM WHITE CIRCLE} *The source cannot be seen now: this is last known*",
     "flapping": "*Flapping*: it comes and goes",
@@ -61,68 +54,68 @@ def render_parent(
     message may have been posted before, `late` when and why it came late. `buttons` are there
     until it is over.
     """
-    told = view.incident
-    call = mention if is_urgent(told) else ""
-    title = headline(told, duplicate=duplicate)
+    incident = view.incident
+    call = mention if is_urgent(incident) else ""
+    title = headline(incident, duplicate=duplicate)
     facts = list(_facts(view, now))
     facts[0] = f"{call} {facts[0]}".lstrip()
     blocks = [words.header(title), words.section(words.fit(facts))]
     if len(view.alerts) > 1:
         blocks.append(words.section(words.fit(list(_subjects(view, now)))))
-    verdict = triage_brief(told.diagnostics)
+    verdict = triage_brief(incident.diagnostics)
     if verdict:
         blocks.append(words.section(words.fit(verdict)))
-    if told.remedy:
-        blocks.append(words.section(_remedy(told.id, told.remedy)))
+    if incident.remedy:
+        blocks.append(words.section(_remedy(incident.id, incident.remedy)))
     small = [_small_print(view, now), *([late] if late else [])]
     blocks.append(words.context(" · ".join(small)))
-    if buttons and told.status is not model.IncidentStatus.RESOLVED:
+    if buttons and incident.status is not model.IncidentStatus.RESOLVED:
         blocks.append({"type": "actions", "elements": list(slack_buttons.offer(view))})
     text = " · ".join([words.say(title, 600), *_notification(view, now)])
     return SlackMessage(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
 
 
-def is_urgent(told: model.Incident) -> bool:
+def is_urgent(incident: model.Incident) -> bool:
     """Whether people are called: it is critical and not over."""
     return (
-        told.severity is model.Severity.CRITICAL
-        and told.status is not model.IncidentStatus.RESOLVED
+        incident.severity is model.Severity.CRITICAL
+        and incident.status is not model.IncidentStatus.RESOLVED
     )
 
 
-def headline(told: model.Incident, *, duplicate: bool = False) -> str:
+def headline(incident: model.Incident, *, duplicate: bool = False) -> str:
     """Put a light before the title: its severity's colour, or green when it is over."""
     suffix = " (possible duplicate)" if duplicate else ""
-    over = told.status is model.IncidentStatus.RESOLVED
-    prefix = f"{_GREEN} Resolved: " if over else f"{_LIGHTS[told.severity]} "
-    return prefix + words.plain(told.title, words.HEADER - len(prefix) - len(suffix)) + suffix
+    over = incident.status is model.IncidentStatus.RESOLVED
+    prefix = f"{_GREEN} Resolved: " if over else f"{_LIGHTS[incident.severity]} "
+    return prefix + words.plain(incident.title, words.HEADER - len(prefix) - len(suffix)) + suffix
 
 
 def _notification(view: model.IncidentView, now: datetime) -> Iterator[str]:
     """Say what a locked phone shows after the title."""
-    told = view.incident
-    if told.resolved_at is not None:
-        lasted = model.format_duration(told.resolved_at - told.opened_at)
-        yield f"{_ending(told)} after {lasted}"
+    incident = view.incident
+    if incident.resolved_at is not None:
+        lasted = model.format_duration(incident.resolved_at - incident.opened_at)
+        yield f"{_ending(incident)} after {lasted}"
         return
     yield f"since {words.clock(_since(view), now, seconds=False)}"
-    side, call = _side(view), _call(told)
-    if side and "likely" not in told.title.casefold():
+    side, call = _side(view), _call(incident)
+    if side and "likely" not in incident.title.casefold():
         yield side
     if call:
         yield call
 
 
 def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
-    told = view.incident
+    incident = view.incident
     single = view.alerts[0] if len(view.alerts) == 1 else None
     yield _what(view)
     yield _how_bad(view, now)
-    if told.summary:
-        yield words.say(told.summary, 500)
-    over = told.status is model.IncidentStatus.RESOLVED
+    if incident.summary:
+        yield words.say(incident.summary, 500)
+    over = incident.status is model.IncidentStatus.RESOLVED
     if not over:
-        answer = " · ".join(part for part in (_side(view), _call(told)) if part)
+        answer = " · ".join(part for part in (_side(view), _call(incident)) if part)
         if answer:
             yield answer[0].upper() + answer[1:]
     if single:
@@ -132,10 +125,10 @@ def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
             yield from _window(subject.bookings, now)
         if subject and subject.notes:
             yield f"Note: {words.say(subject.notes[0], 300)}"
-    yield from (_FLAGS[flag] for flag in sorted(told.flags) if flag in _FLAGS)
-    if told.acknowledged_by:
-        at = f" at {words.clock(told.acknowledged_at, now)}" if told.acknowledged_at else ""
-        yield f"Acknowledged by *{words.say(told.acknowledged_by, 80)}*{at}"
+    yield from (_FLAGS[flag] for flag in sorted(incident.flags) if flag in _FLAGS)
+    if incident.acknowledged_by:
+        at = f" at {words.clock(incident.acknowledged_at, now)}" if incident.acknowledged_at else ""
+        yield f"Acknowledged by *{words.say(incident.acknowledged_by, 80)}*{at}"
 
 
 def _what(view: model.IncidentView) -> str:
@@ -158,11 +151,11 @@ def _what(view: model.IncidentView) -> str:
 
 
 def _how_bad(view: model.IncidentView, now: datetime) -> str:
-    told = view.incident
+    incident = view.incident
     state = _state(view)
-    if told.resolved_at is not None:
-        lasted = model.format_duration(told.resolved_at - told.opened_at)
-        ending = f"{_ending(told)} at {words.clock(told.resolved_at, now)} after {lasted}"
+    if incident.resolved_at is not None:
+        lasted = model.format_duration(incident.resolved_at - incident.opened_at)
+        ending = f"{_ending(incident)} at {words.clock(incident.resolved_at, now)} after {lasted}"
         return f"{ending}: {state}" if state else ending
     if not state:
         return _opening(view) or f"Since {words.clock(_since(view), now)}"
@@ -185,12 +178,12 @@ def _opening(view: model.IncidentView) -> str:
     if not found or len(view.alerts) != 1:
         return ""
     text, value = words.say(found[-1], 400), view.alerts[0].value
-    figure = "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+    figure = "" if value is None else model.format_number(value)
     return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
 
 
-def _ending(told: model.Incident) -> str:
-    return explain.ENDINGS[told.resolution] if told.resolution else "Resolved"
+def _ending(incident: model.Incident) -> str:
+    return model.format_ending(incident.resolution).capitalize()
 
 
 def _since(view: model.IncidentView) -> datetime:
@@ -198,17 +191,18 @@ def _since(view: model.IncidentView) -> datetime:
 
 
 def _side(view: model.IncidentView) -> str:
-    side = _SIDES.get(view.incident.fault_domain, "")
+    side = model.format_side(view.incident.fault_domain, mark="*")
+    side = side[:1].upper() + side[1:]
     ingress = view.alerts[0].fields.get("ingress_state") if len(view.alerts) == 1 else None
     return f"{side} (ingress {words.say(str(ingress), 40)})" if side and ingress else side
 
 
-def _call(told: model.Incident) -> str:
+def _call(incident: model.Incident) -> str:
     """Whom to call; each with its side where there are several."""
-    several = len(told.contacts) > 1
+    several = len(incident.contacts) > 1
     people = [
         (f"{words.say(contact.domain, 40)}: " if several else "") + words.say(contact.text)
-        for contact in told.contacts[:MOST_CONTACTS]
+        for contact in incident.contacts[:MOST_CONTACTS]
     ]
     return f"call {'; '.join(people)}" if people else ""
 
@@ -279,13 +273,13 @@ def _remedy(incident: str, remedy: model.Remedy) -> str:
 
 
 def _small_print(view: model.IncidentView, now: datetime) -> str:
-    told = view.incident
-    parts = [words.say(told.id, 60), words.say(told.rule, 80), str(told.severity)]
+    incident = view.incident
+    parts = [words.say(incident.id, 60), words.say(incident.rule, 80), str(incident.severity)]
     heard = [subject.vendor_time for subject in view.subjects.values() if subject.vendor_time]
     if heard:
         parts.append(f"vendor's data of {words.clock(max(heard), now)}")
-    if told.runbook:
-        parts.append(words.link(told.runbook, "Runbook"))
+    if incident.runbook:
+        parts.append(words.link(incident.runbook, "Runbook"))
     return " · ".join(parts)
 
 

@@ -98,8 +98,8 @@ class EvplClient:
         """
         query = [
             ("codeOpe", self._operator_code),
-            ("startTime", exchange.write_time(start)),
-            ("endTime", exchange.write_time(end)),
+            ("startTime", model.format_timestamp(start)),
+            ("endTime", model.format_timestamp(end)),
             ("offer_type", "EVPL"),
             ("granularity", self._granularity),
             ("ctxtid", "wses"),

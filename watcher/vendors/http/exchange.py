@@ -168,9 +168,3 @@ def read_vendor_time(root: dict[str, Any], reply: Reply) -> datetime | None:
     return read_time(
         inner.get("time"), inner.get("timestamp"), root.get("time"), root.get("timestamp")
     ) or read_http_time(reply.headers.get("Date", ""))
-
-
-def write_time(moment: datetime) -> str:
-    """Write `2023-08-28T14:40:38.041Z`, the form that Lumen and Orange both take."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

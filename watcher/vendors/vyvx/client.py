@@ -100,7 +100,7 @@ class VyvxClient:
         self, service: str, start: datetime, end: datetime
     ) -> tuple[model.AlarmRecord, ...]:
         """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
-        query = [("start", exchange.write_time(start)), ("end", exchange.write_time(end))]
+        query = [("start", model.format_timestamp(start)), ("end", model.format_timestamp(end))]
         reply = await self._api.get(
             f"{_path(service)}/history", query=query, errand=CallPriority.SPARE
         )
@@ -242,7 +242,14 @@ def _notes(notes: object) -> tuple[str, ...]:
         message = text.clean(text.written(note.get("message")), 1_000)
         if message:
             at = exchange.read_time(note.get("date"))
-            dated.append((at or _FIRST, f"{at:%Y-%m-%d %H:%M} UTC: {message}" if at else message))
+            dated.append(
+                (
+                    at or _FIRST,
+                    f"{model.format_date_time(at, seconds=False)} UTC: {message}"
+                    if at
+                    else message,
+                )
+            )
     dated.sort(key=lambda pair: pair[0], reverse=True)
     return tuple(text for _, text in dated[:MOST_NOTES])
 

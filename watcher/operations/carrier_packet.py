@@ -1,0 +1,145 @@
+"""The carrier packet: an incident as plain text, to paste into a ticket at the vendor. Pure.
+
+It holds what a carrier needs to find the circuit and the time: ids, downtime, what Service
+Diagnostics found, and what was seen when. It leaves out what is only our own business: who was
+notified, and why nothing was examined. All times are UTC, which the packet says once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from watcher import model
+from watcher.model import format_date_time
+from watcher.text import clean
+
+MOST_CIRCUITS = 10
+MOST_ENTRIES = 40
+_FINISHED_RUN = (model.DiagnosisStatus.DONE, model.DiagnosisStatus.NO_REPORT)
+_INTERRUPTED = {model.EntryKind.REOPENED, model.EntryKind.FLAPPING}
+_FOR_CARRIERS = {
+    model.EntryKind.OPENED,
+    model.EntryKind.REOPENED,
+    model.EntryKind.JOINED,
+    model.EntryKind.CHANGED,
+    model.EntryKind.BLIND,
+    model.EntryKind.SIGHTED,
+    model.EntryKind.VANISHED,
+    model.EntryKind.FLAPPING,
+    model.EntryKind.STEADY,
+    model.EntryKind.LATE,
+    model.EntryKind.CLEARED,
+    model.EntryKind.RESOLVED,
+}
+
+
+def render_packet(view: model.IncidentView, now: datetime) -> list[str]:
+    """Return the packet as of `now`, line by line."""
+    incident = view.incident
+    return [
+        clean(incident.title, 300),
+        f"Our reference: {incident.id}. All times are UTC; written at {format_date_time(now)}.",
+        _downtime(view, now),
+        "",
+        *_circuits(view),
+        *_triage(incident),
+        "",
+        "Timeline:",
+        *_timeline(view),
+    ]
+
+
+def _downtime(view: model.IncidentView, now: datetime) -> str:
+    """Count from when the fault was first seen; recoveries in between are counted as downtime."""
+    incident = view.incident
+    begin = min((alert.since for alert in view.alerts), default=incident.opened_at)
+    end = incident.resolved_at or now
+    minutes = max(0.0, (end - begin).total_seconds()) / 60
+    how = model.format_ending(incident.resolution) if incident.resolution else "so far"
+    until = f" to {format_date_time(end)}" if incident.resolved_at else ""
+    interrupted = any(entry.kind in _INTERRUPTED for entry in view.timeline)
+    between = "; it came back in between, see the timeline" if interrupted else ""
+    measured = all(alert.value is not None for alert in view.alerts)
+    word = "Duration" if measured else "Downtime"  # a busy line is not down
+    return f"{word}: {minutes:.1f} minutes ({how}), {format_date_time(begin)}{until}{between}"
+
+
+def _circuits(view: model.IncidentView) -> Iterator[str]:
+    incident = view.incident
+    services = dict.fromkeys(
+        (*incident.examined, *(run.service_id for run in incident.diagnostics))
+    )
+    if services:
+        yield f"Service ids: {', '.join(clean(service, 80) for service in services)}"
+    if view.alerts:
+        yield "Circuits:"
+    for alert in view.alerts[:MOST_CIRCUITS]:
+        name = clean(alert.name, 120)
+        yield f"- {clean(alert.subject, 120)}{f' ({name})' if name else ''}: {_state(alert)}"
+        labels = [
+            f"{clean(key, 40)}: {clean(value, 100)}"
+            for key, value in sorted(alert.labels.items())
+            if value and key != "name"
+        ]
+        yield from (f"  {label}" for label in labels[:12])
+    more = sum(view.alert_counts.values()) - MOST_CIRCUITS
+    if more > 0:
+        yield f"- and {more} more"
+
+
+def _state(alert: model.IncidentAlert) -> str:
+    """Return what was seen of one circuit, with the other fields that its vendor gives."""
+    value = f"{alert.value:g}" if alert.value is not None else clean(alert.to or "", 40)
+    was = f", was {clean(alert.from_, 40)}" if alert.from_ else ""
+    fields = [
+        f"{key} {clean(str(value), 40)}"
+        for key, value in sorted(alert.fields.items())
+        if value is not None
+    ]
+    value = value or alert.rule
+    if alert.state is model.AlertState.RESOLVED:  # by then it shows what it came back to
+        return "; ".join(
+            [
+                f"in trouble from {format_date_time(alert.since)}, in the end {value}{was}",
+                *fields,
+            ]
+        )
+    return "; ".join([f"{value} since {format_date_time(alert.since)}{was}", *fields])
+
+
+def _triage(incident: model.Incident) -> Iterator[str]:
+    newest = {run.service_id: run for run in incident.diagnostics if run.status in _FINISHED_RUN}
+    if newest:
+        yield "Service Diagnostics:"
+    for run in newest.values():
+        at = format_date_time(run.finished_at or run.started_at)
+        outcome = clean(run.disposition or run.message, 300) or str(run.status)
+        yield f"- {clean(run.service_id, 80)} at {at}: {outcome}"
+        yield from (f"  found: {clean(finding, 300)}" for finding in run.findings[:10])
+        yield from (f"  suggested: {clean(action, 300)}" for action in run.actions[:5])
+        if run.report:
+            yield f"  report: {run.report.filename}, sha256 {run.report.sha256}"
+
+
+def _timeline(view: model.IncidentView) -> Iterator[str]:
+    entries = [entry for entry in view.timeline if _is_for_carriers(entry)]
+    left_out = len(entries) - MOST_ENTRIES
+    if left_out > 0:
+        middle = MOST_ENTRIES // 2
+        yield from map(_entry, entries[:middle])
+        yield f"({left_out} entries are left out here)"
+        entries = entries[middle + left_out :]
+    yield from map(_entry, entries)
+
+
+def _is_for_carriers(entry: model.Entry) -> bool:
+    """Whether a carrier should read it: a run without a result is not for them."""
+    if entry.kind is model.EntryKind.DIAGNOSED:
+        return entry.data.get("status") in _FINISHED_RUN
+    return entry.kind in _FOR_CARRIERS
+
+
+def _entry(entry: model.Entry) -> str:
+    text = "resolved by hand" if entry.by else clean(entry.text, 300)
+    return f"{format_date_time(entry.at)}  {text}"
