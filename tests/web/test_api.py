@@ -151,7 +151,7 @@ async def test_a_database_that_does_not_answer_is_said_in_words(serve, shelf, pa
 
 
 async def test_a_reader_does_not_wait_for_ever(site, shelf, monkeypatch):
-    monkeypatch.setattr(middleware, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(middleware, "READ_TIMEOUT_SECONDS", 0.05)
     shelf.hangs = True
     answer = await site.get("/api/v1/subjects")
     assert answer.status == 503
