@@ -1,4 +1,4 @@
-"""The field types that settings and rules share: durations, strict sections, http addresses."""
+"""The field types that settings and rules share: durations, HTTP addresses, strict sections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yarl import URL
 from watcher import model
 
 
-def _read_duration(value: object) -> timedelta:
+def _parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str):
@@ -30,7 +30,7 @@ def _check_address(value: str) -> str:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_read_duration),
+    BeforeValidator(_parse_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|[dhms]))+$|^0$"}),
 ]
 Address = Annotated[str, AfterValidator(_check_address)]
@@ -39,7 +39,7 @@ Address = Annotated[str, AfterValidator(_check_address)]
 class Section(BaseModel):
     """A part of config or rules: unknown keys are errors, values do not change after loading.
 
-    `hide_input_in_errors` because the input of a fault may be a secret (law 9).
+    Errors do not show the input, which may be a secret.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -1,7 +1,7 @@
 """config.toml, the environment and the credentials directory become one checked `Settings`.
 
-Law: it is composed of each adapter's own settings class; secrets are SecretStr and stay so; every
-fault is named with file, line and key, all of them at once.
+It is composed of the settings classes of the packages that use them. Secrets are SecretStr and stay
+so. Every problem is reported with file, line and key, all of them at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pydantic_settings import (
 from watcher import model
 from watcher.config_types import Section
 from watcher.receivers import settings as receiver_settings
-from watcher.store import settings as store_keys
+from watcher.store import settings as store_settings
 from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.settings import Diagnostics
@@ -34,7 +34,7 @@ from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
 
 ENV_PREFIX = "WATCHER_"
-_TAGGED = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
+_TABLES_OF_KINDS = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
 
 
 class Control(Section):
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
     rules: tuple[str, ...] = Field(("rules/*.yaml",), description="Rule files, as glob patterns")
     inventory: Path | None = Field(None, description="Who and where the subjects are")
-    store: store_keys.Store = store_keys.Store()
+    store: store_settings.Store = store_settings.Store()
     accounts: dict[str, vendor_settings.Account] = {}
     sources: dict[str, catalog.Source] = {}
     diagnostics: Diagnostics | None = None
@@ -103,18 +103,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        faults = list(_broken_references(self))
-        if faults:
-            raise ValueError("\n".join(faults))
+        problems = list(_broken_references(self))
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 
 def _broken_references(settings: Settings) -> Iterator[str]:
-    """Names that one section uses and another should define; each as `key: what is wrong`."""
+    """Yield `key: what is wrong` for each name that a section uses and no section defines."""
     for key, name in _account_references(settings):
         if name and name not in settings.accounts:
             yield f"{key}: there is no [accounts.{name}]"
-    yield from _faulty_fallbacks(settings)
+    yield from _broken_fallbacks(settings)
     kinds = {receiver.kind for receiver in settings.receivers.values()}
     if "slack" in kinds and not settings.slack.bot_token.get_secret_value():
         yield "slack.bot_token: is empty, but a receiver posts to Slack"
@@ -126,11 +126,11 @@ def _broken_references(settings: Settings) -> Iterator[str]:
             yield f"web.token: is empty, but web.listen is {host}, which others can reach"
 
 
-def _faulty_fallbacks(settings: Settings) -> Iterator[str]:
-    next_one = {name: keys.fallback for name, keys in settings.receivers.items()}
-    for name, fallback in next_one.items():
+def _broken_fallbacks(settings: Settings) -> Iterator[str]:
+    fallbacks = {name: receiver.fallback for name, receiver in settings.receivers.items()}
+    for name, fallback in fallbacks.items():
         key = f"receivers.{name}.fallback"
-        if fallback and fallback not in next_one:
+        if fallback and fallback not in fallbacks:
             yield f"{key}: there is no [receivers.{fallback}]"
             continue
         if fallback == name:
@@ -139,8 +139,8 @@ def _faulty_fallbacks(settings: Settings) -> Iterator[str]:
         chain = [name]
         while fallback and fallback not in chain:
             chain.append(fallback)
-            fallback = next_one.get(fallback, "")  # noqa: PLW2901  # it is followed
-        if fallback == name == min(chain):  # each circle once
+            fallback = fallbacks.get(fallback, "")  # noqa: PLW2901  # it is followed
+        if fallback == name == min(chain):  # report each circle once
             yield f"{key}: goes round in a circle: {' -> '.join((*chain, name))}"
 
 
@@ -154,21 +154,21 @@ def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def load(path: Path) -> Settings:
-    """Read settings from `path`, the environment and `$CREDENTIALS_DIRECTORY`.
+    """Return the settings of `path`, the environment and `$CREDENTIALS_DIRECTORY`.
 
-    Raises model.InvalidConfigError with one line for each fault.
+    Raises model.InvalidConfigError with one line for each problem.
     """
     text, table = _read_table(path)
-    faults = tuple(_unknown_variables(os.environ))
-    if faults:
-        raise model.InvalidConfigError(faults)
+    problems = tuple(_unknown_variables(os.environ))
+    if problems:
+        raise model.InvalidConfigError(problems)
     try:
         settings = Settings(
             **table,
             _secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"),
         )
     except ValidationError as error:
-        raise model.InvalidConfigError(tuple(_faults(path, text, error))) from None
+        raise model.InvalidConfigError(tuple(_problems(path, text, error))) from None
     except SettingsError as error:
         raise model.InvalidConfigError((f"environment: {error}",)) from None
     except UnicodeDecodeError:
@@ -195,7 +195,7 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """Misspelt sections in the environment, which would otherwise be passed over in silence."""
+    """Yield misspelt sections in the environment, which pydantic ignores without a word."""
     for variable in sorted(environ):
         section, delimiter, _ = variable.removeprefix(ENV_PREFIX).partition("__")
         if (
@@ -206,31 +206,32 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
             yield f"environment: {variable}: there is no section [{section.lower()}]"
 
 
-def _faults(path: Path, text: str, error: ValidationError) -> Iterator[str]:
-    """Write one line for each fault, in the order of the file."""
-    found = sorted((_line_of(text, key.split(".")), key, what) for key, what in _described(error))
-    for line, key, what in found:
+def _problems(path: Path, text: str, error: ValidationError) -> Iterator[str]:
+    """Yield one line for each problem, in the order of the file."""
+    problems = [(_line_of(text, key.split(".")), key, what) for key, what in _described(error)]
+    for line, key, what in sorted(problems):
         yield f"{path}:{line}: {key}: {what}"
 
 
 def _described(error: ValidationError) -> Iterator[tuple[str, str]]:
-    for fault in error.errors(include_url=False, include_input=False):
-        message = fault["msg"].removeprefix("Value error, ")
-        keys = [str(part) for part in fault["loc"]]
+    """Yield the key and the wording of each problem."""
+    for detail in error.errors(include_url=False, include_input=False):
+        message = detail["msg"].removeprefix("Value error, ")
+        keys = [str(part) for part in detail["loc"]]
         if not keys:  # from _check_references, which names its keys itself
             for line in message.splitlines():
                 key, _, what = line.partition(": ")
                 yield key, what
             continue
-        if keys[0] in _TAGGED:
+        if keys[0] in _TABLES_OF_KINDS:
             del keys[2:3]  # pydantic puts the chosen kind there; the file has no such key
-        yield ".".join(keys), _in_words(fault, message)
+        yield ".".join(keys), _in_words(detail, message)
 
 
-def _in_words(fault: ErrorDetails, message: str) -> str:
-    match fault["type"]:
+def _in_words(detail: ErrorDetails, message: str) -> str:
+    match detail["type"]:
         case "union_tag_invalid":
-            return f"kind must be one of {fault['ctx']['expected_tags']}"
+            return f"kind must be one of {detail['ctx']['expected_tags']}"
         case "union_tag_not_found":
             return "kind is missing"
         case "extra_forbidden":
@@ -242,8 +243,8 @@ def _in_words(fault: ErrorDetails, message: str) -> str:
 
 
 def _line_of(text: str, keys: Sequence[str]) -> int:
-    """Find the line that sets these keys, or the nearest table above it; 1 if there is none."""
-    best, found = 0, 1
+    """Return the line that sets these keys, else of the nearest table above it, else 1."""
+    best, best_line = 0, 1
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
@@ -252,8 +253,8 @@ def _line_of(text: str, keys: Sequence[str]) -> int:
         else:
             here = (*table, *_parts(stripped.partition("=")[0]))
         if len(here) > best and here == tuple(keys[: len(here)]):
-            best, found = len(here), number
-    return found
+            best, best_line = len(here), number
+    return best_line
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
@@ -261,7 +262,7 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 
 def _resolved(settings: Settings, directory: Path) -> Settings:
-    """Make every path absolute, from the config file's directory."""
+    """Return the settings with paths made absolute, from the directory of the config file."""
     url = settings.store.url
     if url.startswith("sqlite:///"):
         url = f"sqlite:///{directory / url.removeprefix('sqlite:///')}"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from watcher import engine, ports, ruleset
-from watcher.cli.incidents import silence_program
+from watcher.cli.incidents import silence_group
 from watcher.clock import SystemClock, Wakeup
 from watcher.operations import control_socket
 from watcher.operations.commands import CommandService
@@ -68,7 +68,7 @@ async def watcher(tmp_path):
 
         async def run(*arguments: str) -> tuple[int, str]:
             words = [*arguments, "--socket", str(path)]
-            result = await asyncio.to_thread(CliRunner().invoke, silence_program, words)
+            result = await asyncio.to_thread(CliRunner().invoke, silence_group, words)
             return result.exit_code, result.output or str(result.exception)
 
         async with door.serve(path):

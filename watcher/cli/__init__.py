@@ -1,8 +1,9 @@
-"""The verbs of the command line.
+"""The command line: one module for each group of commands.
 
-Law: exit code 0 is fine, 1 a finding, 2 usage or a bad config, rule or inventory, for every verb;
-errors are one line for each fault on stderr, never a traceback. A verb imports what it needs, so
-that `watcher status` does not load the daemon.
+Law: for every command exit code 0 means success, 1 a finding or a failure, 2 wrong usage or an
+invalid config, rule or inventory. Errors go to stderr, one line for each problem, never a
+traceback. A command imports what it needs when it runs, so that `watcher status` does not load the
+daemon.
 """
 
 from __future__ import annotations
@@ -26,23 +27,22 @@ program = typer.Typer(
 )
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
-program.add_typer(incidents.drill_program)
-program.add_typer(incidents.silence_program, name="silence")
-program.add_typer(incidents.remedy_program, name="remedy")
+program.add_typer(incidents.silence_group, name="silence")
+program.add_typer(incidents.remedy_group, name="remedy")
 program.add_typer(rules.program)
-program.add_typer(lumen.iod_program, name="iod")
-program.add_typer(lumen.preorder_program, name="preorder")
+program.add_typer(lumen.iod_group, name="iod")
+program.add_typer(lumen.preorder_group, name="preorder")
 
 
 def main() -> None:
-    """Run one verb; every expected failure ends in a sentence and an exit code."""
+    """Run one command; every expected failure ends in a sentence and an exit code."""
     try:
         program()
     except model.InvalidConfigError as error:
-        common.complain(*error.problems)
+        common.print_errors(*error.problems)
         sys.exit(2)
     except model.WatcherError as error:
-        common.complain(str(error))
+        common.print_errors(str(error))
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What the verbs share: their options, the way to the daemon, and how JSON is printed."""
+"""What the commands share: their options, requests to the daemon, and how output is printed."""
 
 from __future__ import annotations
 
@@ -23,34 +23,42 @@ Socket = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 By = Annotated[str, typer.Option(help="Who does it; default: who is logged in.")]
 
-DEFAULT = Path("config.toml")
+DEFAULT_CONFIG = Path("config.toml")
 
 
-def ask(config: Path, socket: Path | None, method: str, resource: str, body: object = None) -> Any:
-    """Ask the daemon. Raises model.PermanentError in its words, or when there is none."""
+def request(
+    config: Path, socket: Path | None, method: str, resource: str, body: object = None
+) -> Any:
+    """Send a request to the daemon and return its reply.
+
+    Raises model.PermanentError with the daemon's own words, or when none is running.
+    """
     from watcher.operations import control_socket
 
     return asyncio.run(control_socket.ask(socket or _socket_of(config), method, resource, body))
 
 
-def person(by: str) -> str:
-    """Name who does it."""
+def user(by: str) -> str:
+    """Return the person who makes a change: `--by`, else the login name."""
     return by or getpass.getuser()
 
 
 def print_json(value: object) -> None:
-    """Print for programs, indented."""
+    """Print a value as indented JSON."""
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def complain(*lines: str) -> None:
-    """Print on stderr, one line for each fault."""
+def print_errors(*lines: str) -> None:
+    """Print lines on stderr."""
     for line in lines:
         typer.echo(line, err=True)
 
 
 def _socket_of(config: Path) -> Path:
-    """Find the daemon's socket without its secrets, which an operator need not be able to read."""
+    """Return the control socket that a config names, without loading the settings.
+
+    They need the daemon's secrets, which an operator may not be allowed to read.
+    """
     from watcher.settings import Control
 
     try:

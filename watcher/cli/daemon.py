@@ -1,4 +1,4 @@
-"""The verbs that run the daemon or stand beside it: run, demo, check, diagnose, backup, schema."""
+"""Commands that run the daemon, or that do not need it: demo, check, diagnose, backup, schema."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT, Config, complain, print_json
+from watcher.cli.common import DEFAULT_CONFIG, Config, print_errors, print_json
 
-# Garbage in cycles is looked for after so many. A poll makes many objects and no cycles; looking
-# as often as Python does by itself (700) took a tenth of the CPU of a storm.
-NEW_OBJECTS = 50_000
+# How many new objects start a garbage collection. A poll makes many objects and no cycles, and
+# collecting as often as Python does by default (700) took a tenth of the CPU during a storm.
+GARBAGE_THRESHOLD = 50_000
 
 program = typer.Typer()
 
 
 class Schema(StrEnum):
-    """What has a JSON Schema."""
+    """The documents that have a JSON Schema."""
 
     RULES = "rules"
     CONFIG = "config"
@@ -29,13 +29,13 @@ class Schema(StrEnum):
 
 
 @program.command()
-def run(config: Config = DEFAULT) -> None:
+def run(config: Config = DEFAULT_CONFIG) -> None:
     """Watch, until it is told to stop. The daemon; systemd starts it."""
     from watcher import logs, settings
     from watcher.daemon import app
 
     logs.configure()
-    gc.set_threshold(NEW_OBJECTS)
+    gc.set_threshold(GARBAGE_THRESHOLD)
     asyncio.run(app.run(settings.load(config)))
 
 
@@ -61,7 +61,7 @@ def demo(
 
 @program.command()
 def check(
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     *,
     connect: Annotated[
         bool, typer.Option("--connect", help="Also try every account, source and receiver.")
@@ -72,7 +72,7 @@ def check(
     from watcher.cli import standalone
     from watcher.daemon import factories
 
-    logs.configure(logs.ERROR)  # what sources warn of is told as a finding
+    logs.configure(logs.ERROR)  # what sources warn of is among the remarks
     loaded = settings.load(config)
     rules = factories.read_rules(loaded)
     typer.echo(
@@ -80,12 +80,12 @@ def check(
     )
     typer.echo(f"{len(loaded.receivers)} receivers")
     if connect:
-        findings = asyncio.run(standalone.connect(loaded))
-        for finding in findings:
-            typer.echo(f"{'ok  ' if finding.fine else 'FAIL'}  {finding.name}: {finding.sentence}")
-            for remark in finding.remarks:
-                typer.echo(f"LOOK  {finding.name}: {remark}")
-        if any(finding.remarks or not finding.fine for finding in findings):
+        results = asyncio.run(standalone.connect(loaded))
+        for result in results:
+            typer.echo(f"{'ok  ' if result.ok else 'FAIL'}  {result.name}: {result.sentence}")
+            for remark in result.remarks:
+                typer.echo(f"LOOK  {result.name}: {remark}")
+        if any(result.remarks or not result.ok for result in results):
             raise typer.Exit(1)
 
 
@@ -95,29 +95,29 @@ def diagnose(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write the PDF.")
     ] = None,
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Run Service Diagnostics once for a service, print its findings and keep its PDF."""
     from watcher import logs, settings
     from watcher.cli import standalone
 
     logs.configure(logs.WARNING)
-    found = asyncio.run(standalone.diagnose(settings.load(config), service_id))
-    typer.echo(f"{service_id}: {found.disposition or 'no disposition'}")
-    for line in (*found.findings, *(f"to do: {action}" for action in found.actions)):
+    result = asyncio.run(standalone.diagnose(settings.load(config), service_id))
+    typer.echo(f"{service_id}: {result.disposition or 'no disposition'}")
+    for line in (*result.findings, *(f"to do: {action}" for action in result.actions)):
         typer.echo(f"  {line}")
-    if found.report is None:
-        complain(f"{service_id}: no report: {found.message}")
+    if result.report is None:
+        print_errors(f"{service_id}: no report: {result.message}")
         raise typer.Exit(1)
     if output is not None:
-        output.write_bytes(found.report_files.pdf)
-        typer.echo(f"{output}: {found.report.size} bytes, sha256 {found.report.sha256}")
+        output.write_bytes(result.report_files.pdf)
+        typer.echo(f"{output}: {result.report.size} bytes, sha256 {result.report.sha256}")
 
 
 @program.command()
 def backup(
     file: Annotated[Path, typer.Argument(help="Where the copy goes; nothing may be there yet.")],
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Copy the database while the daemon goes on; the copy is whole, or there is none."""
     from watcher import settings

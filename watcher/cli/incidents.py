@@ -1,4 +1,7 @@
-"""The verbs for whoever is on call: they talk to the daemon over its control socket."""
+"""Commands for the person on call: incidents, silences, remedies, drills, status, reload.
+
+All of them are requests to the daemon, over its control socket.
+"""
 
 from __future__ import annotations
 
@@ -10,63 +13,68 @@ import msgspec
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT, AsJson, By, Config, Socket, ask, person, print_json
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, Socket, print_json, request, user
 
 program = typer.Typer()
+
+_RECHECK_SECONDS = 0.1  # between two looks at the receipts of a drill
 
 IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id, as Slack shows it.")]
 
 
-@program.command()
-def incidents(
-    config: Config = DEFAULT,
+@program.command("incidents")
+def list_incidents(
+    config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the incidents that are not over."""
-    answer = ask(config, socket, "GET", "/incidents?all=1" if everything else "/incidents")
+    resource = "/incidents?all=1" if everything else "/incidents"
+    incidents = request(config, socket, "GET", resource)["incidents"]
     if as_json:
-        print_json(answer["incidents"])
+        print_json(incidents)
         return
-    for incident in answer["incidents"]:
+    for incident in incidents:
         typer.echo(
             f"{incident['id']}  {incident['severity']:<8}  {incident['status']:<12}  "
             f"{incident['opened_at'][:19]}Z  {incident['title']}"
         )
-    if not answer["incidents"]:
+    if not incidents:
         typer.echo("nothing is open")
 
 
 @program.command()
-def ack(incident: IncidentId, by: By = "", config: Config = DEFAULT, socket: Socket = None) -> None:
+def ack(
+    incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
+) -> None:
     """Take an incident: reminders and escalations stop, and its readers see your name."""
-    _act("ack", incident, by, config, socket)
+    _change("ack", incident, by, config, socket)
     typer.echo(f"{incident} acknowledged")
 
 
 @program.command()
 def unack(
-    incident: IncidentId, by: By = "", config: Config = DEFAULT, socket: Socket = None
+    incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
     """Give an incident back."""
-    _act("unack", incident, by, config, socket)
+    _change("unack", incident, by, config, socket)
     typer.echo(f"{incident} given back")
 
 
 @program.command()
 def resolve(
-    incident: IncidentId, by: By = "", config: Config = DEFAULT, socket: Socket = None
+    incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
     """Declare an incident over; it opens again only after its condition has cleared once."""
-    _act("resolve", incident, by, config, socket)
+    _change("resolve", incident, by, config, socket)
     typer.echo(f"{incident} resolved")
 
 
 @program.command()
 def reload(
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
     *,
     wait: Annotated[
@@ -76,41 +84,43 @@ def reload(
     """Read rules and inventory again; if anything is wrong with them, nothing changes."""
     del wait
     try:
-        typer.echo(ask(config, socket, "POST", "/reload")["reloaded"])
+        typer.echo(request(config, socket, "POST", "/reload")["reloaded"])
     except model.PermanentError as error:
         raise model.InvalidConfigError(tuple(str(error).splitlines())) from error
 
 
 @program.command()
-def status(config: Config = DEFAULT, socket: Socket = None, *, as_json: AsJson = False) -> None:
+def status(
+    config: Config = DEFAULT_CONFIG, socket: Socket = None, *, as_json: AsJson = False
+) -> None:
     """Say how well Watcher sees and tells."""
-    answer = ask(config, socket, "GET", "/status")
+    report = request(config, socket, "GET", "/status")
     if as_json:
-        print_json(answer)
+        print_json(report)
         return
-    typer.echo(f"{answer['instance']}: watcher {answer['version']}, since {answer['since'][:19]}Z")
-    for daemon in answer["daemons"]:
+    typer.echo(f"{report['instance']}: watcher {report['version']}, since {report['since'][:19]}Z")
+    for daemon in report["daemons"]:
         state = "leads" if daemon["leads"] else "stands by"
         typer.echo(f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z")
-    for source in answer["sources"]:
-        seen = source["last_success"]
-        last = f"last seen {seen[:19]}Z" if seen else "not seen yet"
+    for source in report["sources"]:
+        at = source["last_success"]
+        last = f"last seen {at[:19]}Z" if at else "not seen yet"
         error = f": {source['error']}" if source["error"] else ""
         typer.echo(
             f"source    {source['source']:<12} {source['sight']:<8} "
             f"{source['subjects']} subjects, {last}{error}"
         )
-    for account in answer["accounts"]:
+    for account in report["accounts"]:
         state = "failing" if account["trouble"] else "fine"
-        said = [account["trouble"]] if account["trouble"] else []
+        details = [account["trouble"]] if account["trouble"] else []
         if budget := account["calls_per_month"]:
-            said.append(f"{account['calls']} of {budget} calls used in {account['month']}")
-        typer.echo(f"account   {account['account']:<12} {state:<8} {', '.join(said)}".rstrip())
-    for receiver in answer["receivers"]:
+            details.append(f"{account['calls']} of {budget} calls used in {account['month']}")
+        typer.echo(f"account   {account['account']:<12} {state:<8} {', '.join(details)}".rstrip())
+    for receiver in report["receivers"]:
         error = f": {receiver['error']}" if receiver["error"] else ""
         state = "failing" if receiver["failing"] else "fine"
         typer.echo(f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} owed{error}")
-    typer.echo(f"incidents {answer['open']} open, {answer['acknowledged']} acknowledged")
+    typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
 
 
 @program.command()
@@ -118,43 +128,93 @@ def note(
     incident: IncidentId,
     text: Annotated[str, typer.Argument(help="What its readers should know.")],
     by: By = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
     """Write a note on an incident's timeline."""
-    body = {"by": person(by), "text": text}
-    ask(config, socket, "POST", f"/incidents/{incident}/note", body)
+    body = {"by": user(by), "text": text}
+    request(config, socket, "POST", f"/incidents/{incident}/note", body)
     typer.echo(f"{incident} noted")
 
 
 @program.command()
-def packet(incident: IncidentId, config: Config = DEFAULT, socket: Socket = None) -> None:
+def packet(incident: IncidentId, config: Config = DEFAULT_CONFIG, socket: Socket = None) -> None:
     """Write an incident for the carrier's ticket: circuits, what was seen and found, downtime."""
-    for line in ask(config, socket, "GET", f"/incidents/{incident}/packet")["packet"]:
+    for line in request(config, socket, "GET", f"/incidents/{incident}/packet")["packet"]:
         typer.echo(line)
 
 
 @program.command()
 def why(
-    what: Annotated[str, typer.Argument(metavar="INCIDENT|SUBJECT", help="As w-3f9k2c7d, vyvx/1.")],
-    config: Config = DEFAULT,
+    key: Annotated[str, typer.Argument(metavar="INCIDENT|SUBJECT", help="As w-3f9k2c7d, vyvx/1.")],
+    config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
     """Explain an incident or a subject: what was seen, which rule, who was told what."""
-    for line in ask(config, socket, "GET", f"/why/{what}")["why"]:
+    for line in request(config, socket, "GET", f"/why/{key}")["why"]:
         typer.echo(line)
 
 
-def _act(act: str, incident: str, by: str, config: Path, socket: Path | None) -> None:
-    ask(config, socket, "POST", f"/incidents/{incident}/{act}", {"by": person(by)})
+@program.command()
+def drill(
+    receiver: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Whom to tell, once or more often; default: all."),
+    ] = None,
+    within: Annotated[str, typer.Option(help="How soon all must be told, as in 30s.")] = "30s",
+    by: By = "",
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+    *,
+    page: Annotated[
+        bool, typer.Option("--page", help="As if it were critical: people are called, too.")
+    ] = False,
+) -> None:
+    """Open an incident that says it is a drill, and see who is told of it, and how soon."""
+    from watcher.clock import SystemClock
+
+    try:
+        limit = model.parse_duration(within)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    monotonic = SystemClock().monotonic
+    start = monotonic()
+    body = {"by": user(by), "receivers": receiver or [], "page": page}
+    incident = request(config, socket, "POST", "/drills", body)["incident"]
+    typer.echo(f"{incident['id']}: {incident['title']}")
+    pending = dict.fromkeys(incident["receivers"], "nobody has tried yet")
+    while True:
+        reply = request(config, socket, "GET", f"/incidents/{incident['id']}/receipts")
+        elapsed = monotonic() - start
+        for receipt in reply["receipts"]:
+            name = receipt["receiver"]
+            if name not in pending:
+                continue
+            if receipt["told_through"] and receipt["parent_version"]:
+                del pending[name]
+                typer.echo(f"ok    {name}: told after {elapsed:.1f} s")
+            elif receipt["error"]:
+                pending[name] = receipt["error"]
+        if not pending:
+            return
+        if elapsed > limit.total_seconds():
+            break
+        time.sleep(_RECHECK_SECONDS)
+    for name, why in pending.items():
+        typer.echo(f"FAIL  {name}: not told within {model.format_duration(limit)}: {why}")
+    raise typer.Exit(1)
 
 
-silence_program = typer.Typer(
+def _change(verb: str, incident: str, by: str, config: Path, socket: Path | None) -> None:
+    request(config, socket, "POST", f"/incidents/{incident}/{verb}", {"by": user(by)})
+
+
+silence_group = typer.Typer(
     help="Hold back what people do not want to be told of for a while.", no_args_is_help=True
 )
 
 
-@silence_program.command()
+@silence_group.command()
 def add(  # noqa: PLR0917 -- typer's options, given by name
     matchers: Annotated[
         list[str],
@@ -167,126 +227,65 @@ def add(  # noqa: PLR0917 -- typer's options, given by name
     span: Annotated[str, typer.Option("--for", help="How long, as in 90m.")] = "1h",
     comment: Annotated[str, typer.Option(help="Why, for its readers.")] = "",
     by: By = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
     """Tell nobody of what all matchers fit, from now on; MQTT goes on, with a flag."""
     try:
         seconds = model.parse_duration(span).total_seconds()
-        wanted = [msgspec.to_builtins(model.parse_matcher(text)) for text in matchers]
+        parsed = [msgspec.to_builtins(model.parse_matcher(text)) for text in matchers]
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    body = {
-        "matchers": wanted,
-        "seconds": seconds,
-        "by": person(by),
-        "comment": comment,
-    }
-    silence = ask(config, socket, "POST", "/silences", body)["silence"]
+    body = {"matchers": parsed, "seconds": seconds, "by": user(by), "comment": comment}
+    silence = request(config, socket, "POST", "/silences", body)["silence"]
     typer.echo(f"{silence['id']} until {silence['end'][:19]}Z")
 
 
-@silence_program.command("list")
-def list_silences(config: Config = DEFAULT, socket: Socket = None) -> None:
+@silence_group.command("list")
+def list_silences(config: Config = DEFAULT_CONFIG, socket: Socket = None) -> None:
     """List the silences that are not over."""
-    silences = ask(config, socket, "GET", "/silences")["silences"]
+    silences = request(config, socket, "GET", "/silences")["silences"]
     for silence in silences:
         matchers = " ".join(
-            str(msgspec.convert(each, model.Matcher)) for each in silence["matchers"]
+            str(msgspec.convert(matcher, model.Matcher)) for matcher in silence["matchers"]
         )
-        why = f"  {silence['comment']}" if silence["comment"] else ""
+        comment = f"  {silence['comment']}" if silence["comment"] else ""
         end = silence["end"][:19]
-        typer.echo(f"{silence['id']}  until {end}Z  by {silence['by']}  {matchers}{why}")
+        typer.echo(f"{silence['id']}  until {end}Z  by {silence['by']}  {matchers}{comment}")
     if not silences:
         typer.echo("nothing is silenced")
 
 
-@silence_program.command()
+@silence_group.command()
 def expire(
     silence: Annotated[str, typer.Argument(metavar="SILENCE", help="Its id, as list shows it.")],
     by: By = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
     """End a silence now; what is still true is told."""
-    body = {"by": person(by)}
-    ask(config, socket, "POST", f"/silences/{silence}/expire", body)
+    request(config, socket, "POST", f"/silences/{silence}/expire", {"by": user(by)})
     typer.echo(f"{silence} is over")
 
 
-remedy_program = typer.Typer(
+remedy_group = typer.Typer(
     help="Say yes or no to a change of bandwidth that an incident proposes.", no_args_is_help=True
 )
 
 
-@remedy_program.command()
+@remedy_group.command()
 def approve(
-    incident: IncidentId, by: By = "", config: Config = DEFAULT, socket: Socket = None
+    incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
     """Have the proposed change ordered. It costs money; what becomes of it is on the timeline."""
-    ask(config, socket, "POST", f"/incidents/{incident}/approve", {"by": person(by)})
+    _change("approve", incident, by, config, socket)
     typer.echo(f"{incident}: the change is approved, and is being ordered")
 
 
-@remedy_program.command()
+@remedy_group.command()
 def refuse(
-    incident: IncidentId, by: By = "", config: Config = DEFAULT, socket: Socket = None
+    incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
     """Drop the proposed change; nothing is ordered."""
-    ask(config, socket, "POST", f"/incidents/{incident}/refuse", {"by": person(by)})
+    _change("refuse", incident, by, config, socket)
     typer.echo(f"{incident}: the change is refused, and nothing is ordered")
-
-
-_LOOK_SECONDS = 0.1
-
-drill_program = typer.Typer()
-
-
-@drill_program.command()
-def drill(
-    receiver: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Whom to tell, once or more often; default: all."),
-    ] = None,
-    within: Annotated[str, typer.Option(help="How soon all must be told, as in 30s.")] = "30s",
-    by: By = "",
-    config: Config = DEFAULT,
-    socket: Socket = None,
-    *,
-    page: Annotated[
-        bool, typer.Option("--page", help="As if it were critical: people are called, too.")
-    ] = False,
-) -> None:
-    """Open an incident that says it is a drill, and see who is told of it, and how soon."""
-    from watcher.clock import SystemClock
-
-    try:
-        patience = model.parse_duration(within)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    monotonic = SystemClock().monotonic
-    begun = monotonic()
-    body = {"by": person(by), "receivers": receiver or [], "page": page}
-    incident = ask(config, socket, "POST", "/drills", body)["incident"]
-    typer.echo(f"{incident['id']}: {incident['title']}")
-    owed = dict.fromkeys(incident["receivers"], "nobody has tried yet")
-    while True:
-        answer = ask(config, socket, "GET", f"/incidents/{incident['id']}/receipts")
-        took = monotonic() - begun
-        for receipt in answer["receipts"]:
-            name = receipt["receiver"]
-            if name not in owed:
-                continue
-            if receipt["told_through"] and receipt["parent_version"]:
-                del owed[name]
-                typer.echo(f"ok    {name}: told after {took:.1f} s")
-            elif receipt["error"]:
-                owed[name] = receipt["error"]
-        if not owed:
-            return
-        if took > patience.total_seconds():
-            break
-        time.sleep(_LOOK_SECONDS)
-    for name, why in owed.items():
-        typer.echo(f"FAIL  {name}: not told within {model.format_duration(patience)}: {why}")
-    raise typer.Exit(1)

@@ -1,7 +1,7 @@
-"""The verbs of `watcher iod`: Internet On-Demand connections, looked at and changed by a person.
+"""Commands that talk to Lumen directly: Internet On-Demand connections, and PX PreOrder.
 
-What costs money asks first, and is sent once; a change that nobody can be sure
-of ends with 1 and the advice to look.
+What costs money asks for confirmation and is sent once. A change whose result is unknown ends with
+exit code 1 and says how to look it up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT, AsJson, Config, print_json
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_json
 
 if TYPE_CHECKING:
     from watcher.vendors.internet_on_demand.client import (
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
         Inventory,
         Order,
     )
+    from watcher.vendors.preorder.client import Qualification
 
-iod_program = typer.Typer(
+iod_group = typer.Typer(
     help="Lists, shows, orders and changes Internet On-Demand connections.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -39,15 +40,17 @@ ConnectionId = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its id 
 Bandwidth = Annotated[str, typer.Argument(help="With its unit, as in '500 Mbps' or 2Gbps.")]
 
 
-@iod_program.command("list")
-def list_(config: Config = DEFAULT, source: Source = "", *, as_json: AsJson = False) -> None:
+@iod_group.command("list")
+def list_connections(
+    config: Config = DEFAULT_CONFIG, source: Source = "", *, as_json: AsJson = False
+) -> None:
     """List every connection."""
-    inventory = asyncio.run(_all(config, source))
+    inventory = asyncio.run(_fetch_all(config, source))
     if as_json:
         print_json(inventory.connections)
     else:
-        for each in inventory.connections:
-            typer.echo(_line(each))
+        for connection in inventory.connections:
+            typer.echo(_format(connection))
         if not inventory.connections:
             typer.echo("there are no connections")
     if inventory.unreadable:
@@ -57,51 +60,51 @@ def list_(config: Config = DEFAULT, source: Source = "", *, as_json: AsJson = Fa
         raise typer.Exit(1)
 
 
-@iod_program.command()
+@iod_group.command()
 def show(
     connection: ConnectionId,
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     source: Source = "",
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show one connection."""
-    found = asyncio.run(_one(config, source, connection))
+    fetched = asyncio.run(_fetch(config, source, connection))
     if as_json:
-        print_json(found)
+        print_json(fetched)
     else:
-        typer.echo(_line(found))
+        typer.echo(_format(fetched))
 
 
-@iod_program.command()
+@iod_group.command()
 def create(
     location: Annotated[str, typer.Argument(help="Lumen's id of the location.")],
     bandwidth: Bandwidth,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     source: Source = "",
     *,
     yes: Yes = False,
 ) -> None:
     """Order a new connection. It costs money."""
-    mbps = read_mbps(bandwidth)
+    mbps = parse_mbps(bandwidth)
     _confirm(f"Order a connection of {model.format_mbps(mbps)} at {location}?", yes=yes)
     order = asyncio.run(_create(config, source, location, mbps, description))
-    typer.echo(f"taken{_told(order)}: `watcher iod list` shows when it is active")
+    typer.echo(f"taken{_order_details(order)}: `watcher iod list` shows when it is active")
 
 
-@iod_program.command()
+@iod_group.command()
 def set_bandwidth(
     connection: ConnectionId,
     bandwidth: Bandwidth,
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     source: Source = "",
     *,
     yes: Yes = False,
 ) -> None:
     """Order another bandwidth for a connection. It costs money."""
-    mbps = read_mbps(bandwidth)
-    before = asyncio.run(_one(config, source, connection))
+    mbps = parse_mbps(bandwidth)
+    before = asyncio.run(_fetch(config, source, connection))
     if before.bandwidth_mbps == mbps:
         typer.echo(f"{connection} has {model.format_mbps(mbps)} already: nothing was ordered")
         return
@@ -111,11 +114,13 @@ def set_bandwidth(
         yes=yes,
     )
     order = asyncio.run(_set_bandwidth(config, source, connection, mbps))
-    typer.echo(f"taken{_told(order)}: `watcher iod show {connection}` shows when it is done")
+    typer.echo(
+        f"taken{_order_details(order)}: `watcher iod show {connection}` shows when it is done"
+    )
 
 
-def read_mbps(text: str) -> int:
-    """Read a person's bandwidth as whole Mbit/s. Raises typer.BadParameter."""
+def parse_mbps(text: str) -> int:
+    """Return a bandwidth in whole Mbit/s. Raises typer.BadParameter."""
     from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, read_bandwidth
 
     mbps = read_bandwidth(text)
@@ -128,12 +133,12 @@ def read_mbps(text: str) -> int:
     return int(mbps)
 
 
-async def _all(config: Path, source: str) -> Inventory:
+async def _fetch_all(config: Path, source: str) -> Inventory:
     async with _client(config, source) as client:
         return await client.all()
 
 
-async def _one(config: Path, source: str, connection: str) -> Connection:
+async def _fetch(config: Path, source: str, connection: str) -> Connection:
     async with _client(config, source) as client:
         return await client.one(connection)
 
@@ -165,26 +170,26 @@ async def _client(
     from watcher.vendors.internet_on_demand.vendor import build_client
 
     loaded = settings.load(config)
-    found = {
-        key: one
-        for key, one in loaded.sources.items()
-        if isinstance(one, InternetOnDemandSource) and name in {"", key}
+    candidates = {
+        key: source
+        for key, source in loaded.sources.items()
+        if isinstance(source, InternetOnDemandSource) and name in {"", key}
     }
-    if not found:
+    if not candidates:
         wanted = f"[sources.{name}]" if name else "source"
         raise model.InvalidConfigError(
             (f"{config}: there is no {wanted} of kind internet_on_demand",)
         )
-    if len(found) > 1:
+    if len(candidates) > 1:
         raise model.InvalidConfigError(
-            (f"{config}: there are several sources, so name one: --source {'|'.join(found)}",)
+            (f"{config}: there are several sources, so name one: --source {'|'.join(candidates)}",)
         )
-    (keys,) = found.values()
-    uncounted = await standalone.count_change(loaded, keys) if ordering else ""
+    (source,) = candidates.values()
+    uncounted = await standalone.count_change(loaded, source) if ordering else ""
     if uncounted:
         typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
-    async with standalone.by_hand(loaded) as accounts:
-        yield build_client(keys, accounts[keys.account])
+    async with standalone.open_accounts(loaded) as accounts:
+        yield build_client(source, accounts[source.account])
 
 
 def _confirm(question: str, *, yes: bool) -> None:
@@ -193,38 +198,36 @@ def _confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
-def _line(each: Connection) -> str:
-    bandwidth = model.format_mbps(each.bandwidth_mbps)
-    return f"{each.id:<14}  {each.status:<16}  {bandwidth:>10}  {each.location}".rstrip()
+def _format(connection: Connection) -> str:
+    bandwidth = model.format_mbps(connection.bandwidth_mbps)
+    columns = f"{connection.id:<14}  {connection.status:<16}  {bandwidth:>10}"
+    return f"{columns}  {connection.location}".rstrip()
 
 
-def _told(order: Order) -> str:
-    told = [f"as {order.id}"] if order.id else []
-    told += [f"at {order.price}"] if order.price else []
-    return " " + ", ".join(told) if told else ""
+def _order_details(order: Order) -> str:
+    details = [f"as {order.id}"] if order.id else []
+    details += [f"at {order.price}"] if order.price else []
+    return " " + ", ".join(details) if details else ""
 
 
-if TYPE_CHECKING:
-    from watcher.vendors.preorder.client import Qualification
-
-preorder_program = typer.Typer(
+preorder_group = typer.Typer(
     help="Asks what Lumen could deliver to an address.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-@preorder_program.callback()
+@preorder_group.callback()
 def _group() -> None:
-    """Keep `qualify` a word of its own, though it is the only one."""
+    """Keep `qualify` a subcommand: typer drops the name of a group's only command."""
 
 
-@preorder_program.command()
+@preorder_group.command()
 def qualify(
     address: Annotated[str, typer.Argument(help="As in '1 Main St, Denver, CO 80202'.")],
     choose: Annotated[str, typer.Option(help="One of the near matches, by its id.")] = "",
     transaction: Annotated[str, typer.Option(help="The transaction that offered it.")] = "",
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -234,12 +237,12 @@ def qualify(
     """
     if bool(choose) != bool(transaction):
         raise typer.BadParameter("--choose and --transaction belong together")
-    found = asyncio.run(_qualify(config, address, choose, transaction))
+    qualification = asyncio.run(_qualify(config, address, choose, transaction))
     if as_json:
-        print_json(found)
+        print_json(qualification)
     else:
-        _tell(address, found)
-    if found.outcome in {"near_matches", "no_match"}:
+        _print(address, qualification)
+    if qualification.outcome in {"near_matches", "no_match"}:
         raise typer.Exit(1)
 
 
@@ -249,22 +252,22 @@ async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qu
     from watcher.vendors.preorder.client import PreorderClient, read_address
 
     loaded = settings.load(config)
-    keys = loaded.preorder
-    if keys is None:
+    preorder = loaded.preorder
+    if preorder is None:
         raise model.InvalidConfigError((f"{config}: there is no [preorder] section",))
     address = read_address(text)
-    async with standalone.by_hand(loaded) as accounts:
-        client = PreorderClient(accounts[keys.account], keys)
+    async with standalone.open_accounts(loaded) as accounts:
+        client = PreorderClient(accounts[preorder.account], preorder)
         if choice:
             return await client.choose(address, choice=choice, transaction=transaction)
         return await client.qualify(address)
 
 
-def _tell(address: str, found: Qualification) -> None:
-    typer.echo(f"{address}: {found.words or 'can be ordered:'}")
-    for offer in found.offers:
+def _print(address: str, qualification: Qualification) -> None:
+    typer.echo(f"{address}: {qualification.words or 'can be ordered:'}")
+    for offer in qualification.offers:
         typer.echo(f"  {offer.name}  {offer.price}".rstrip())
-    for near in found.near:
-        typer.echo(f"  {near.id}  {near.address}")
-    if found.near:
-        typer.echo(f"then: --choose ID --transaction {found.transaction}")
+    for match in qualification.near:
+        typer.echo(f"  {match.id}  {match.address}")
+    if qualification.near:
+        typer.echo(f"then: --choose ID --transaction {qualification.transaction}")

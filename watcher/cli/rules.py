@@ -1,4 +1,4 @@
-"""The verbs about rules: test, replay, capture."""
+"""Commands about rules: test, replay, capture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT, Config
+from watcher.cli.common import DEFAULT_CONFIG, Config
 
 if TYPE_CHECKING:
     from watcher import engine
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 program = typer.Typer()
 
-TESTS = (Path("rules/tests"),)
+DEFAULT_TESTS = (Path("rules/tests"),)
 
 
 @program.command("test")
-def play_tests(
+def run_tests(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(help="Test files, or directories of them; default: rules/tests."),
@@ -40,7 +40,7 @@ def play_tests(
     """Play the rules' own tests."""
     from watcher.rule_tests import runner
 
-    results = runner.run(paths or TESTS)
+    results = runner.run(paths or DEFAULT_TESTS)
     if junit is not None:
         junit.write_bytes(runner.junit(results))
     for line in runner.told(results):
@@ -62,7 +62,7 @@ def replay(
         str | None,
         typer.Option(metavar="ID", help="Take the vendor's alarm history of this service instead."),
     ] = None,
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Run the journal through the rules again, and print what would have been told."""
     from watcher import settings
@@ -76,18 +76,21 @@ def replay(
         files = tuple(str(file.absolute()) for file in rules)
         rulesets.append(factories.read_rules(loaded.model_copy(update={"rules": files})))
     now = SystemClock().now()
-    start = _start(since, now)
+    start = _parse_start(since, now)
     if vyvx_history is not None:
-        until, found = now, asyncio.run(_history(loaded, rulesets, vyvx_history, start, now))
+        until, results = (
+            now,
+            asyncio.run(_replay_history(loaded, rulesets, vyvx_history, start, now)),
+        )
         typer.echo(compare.heading(start, until, f"the vendor's history of {vyvx_history}"))
     else:
-        extent, until, found = asyncio.run(_replay(loaded.store.url, rulesets, start))
+        extent, until, results = asyncio.run(_replay_journal(loaded.store.url, rulesets, start))
         start = max(start, extent.start or start)
         typer.echo(compare.heading(start, until, f"{extent.rows:,} records of the journal"))
     lines = (
-        compare.compared(found[0], found[1], start, until)
+        compare.compared(results[0], results[1], start, until)
         if rules
-        else compare.told(found[0], start, until)
+        else compare.told(results[0], start, until)
     )
     for line in lines:
         typer.echo(line)
@@ -99,7 +102,7 @@ def capture(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write it; default: print it.")
     ] = None,
-    config: Config = DEFAULT,
+    config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Write a rule test from a real incident."""
     from watcher import settings
@@ -135,19 +138,18 @@ async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, 
     from watcher.rule_tests.capture import Capture
     from watcher.store import store
 
-    system = SystemClock()
-    async with store.open_to_read(url, clock=system) as database:
+    async with store.open_to_read(url, clock=SystemClock()) as database:
         view = await database.incident_view(incident)
         if view is None:
             raise model.PermanentError(f"there is no incident {incident}")
-        found = Capture(view, rules, until=await _seen_until(database, view.incident.opened_at))
-        async for record in database.records(found.since):
-            found.show(record)
-        return found.test()
+        capture = Capture(view, rules, until=await _last_seen(database, view.incident.opened_at))
+        async for record in database.records(capture.since):
+            capture.show(record)
+        return capture.test()
 
 
-def _start(since: str, now: datetime) -> datetime:
-    """Read a span back from now, or a time. Raises BadParameter."""
+def _parse_start(since: str, now: datetime) -> datetime:
+    """Return a time, given as such or as a span back from now. Raises BadParameter."""
     try:
         return now - model.parse_duration(since)
     except ValueError:
@@ -159,7 +161,7 @@ def _start(since: str, now: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-async def _replay(
+async def _replay_journal(
     url: str, rulesets: list[engine.Ruleset], since: datetime
 ) -> tuple[Extent, datetime, list[list[Told]]]:
     from watcher.clock import SystemClock
@@ -169,51 +171,51 @@ async def _replay(
     replays = [Replay(rules, since=since) for rules in rulesets]
     async with store.open_to_read(url, clock=SystemClock()) as database:
         extent = await database.extent(since)
-        until = await _seen_until(database, extent.end or since)
+        until = await _last_seen(database, extent.end or since)
         with _progress(extent.rows) as advance:
             async for record in database.records(since):
-                for each in replays:
-                    each.take(record)
+                for replayed in replays:
+                    replayed.take(record)
                 advance()
-    return extent, until, [each.finish(until) for each in replays]
+    return extent, until, [replayed.finish(until) for replayed in replays]
 
 
-async def _history(
-    loaded: Settings, rulesets: list[engine.Ruleset], name: str, since: datetime, now: datetime
+async def _replay_history(
+    loaded: Settings, rulesets: list[engine.Ruleset], service: str, since: datetime, now: datetime
 ) -> list[list[Told]]:
     from watcher.cli import standalone
     from watcher.replay import replay
     from watcher.replay.replay import Replay
     from watcher.vendors import catalog
 
-    key = replay.key_of(name, rulesets[0])
+    key = replay.key_of(service, rulesets[0])
     name = model.source_of(key)
     config = loaded.sources[name]
-    async with standalone.by_hand(loaded) as accounts:
+    async with standalone.open_accounts(loaded) as accounts:
         source = catalog.build(name, config, accounts[config.account])
         alarms = await source.history(key, since, now)
         try:
             details = await source.details(key)
         except model.PermanentError:
-            details = None  # a reservation that is over has none any more
-    found = []
+            details = None  # a reservation that is over no longer has any
+    results = []
     for rules in rulesets:
         replayed = Replay(rules, since=since)
         for record in replay.records(key, alarms, details, since):
             replayed.take(record)
-        found.append(replayed.finish(now))
-    return found
+        results.append(replayed.finish(now))
+    return results
 
 
-async def _seen_until(database: Store, end: datetime) -> datetime:
-    """Tell when a source was last seen: the journal leaves out polls that changed nothing."""
-    seen = [each.last_success for each in await database.sources() if each.last_success]
-    return max(end, *seen)
+async def _last_seen(database: Store, end: datetime) -> datetime:
+    """Return when a source was last seen, as the journal leaves out polls that changed nothing."""
+    polls = [health.last_success for health in await database.sources() if health.last_success]
+    return max(end, *polls)
 
 
 @contextmanager
 def _progress(rows: int) -> Iterator[Callable[[], None]]:
-    """Show how far a replay is, where somebody is looking; give what counts one row."""
+    """Show the progress of a replay on a terminal; yield the function that counts one row."""
     from rich.console import Console
     from rich.progress import Progress
 

@@ -1,6 +1,6 @@
-"""What a person tries by hand before or beside the daemon: every connection, one diagnosis.
+"""What works without the daemon: try every connection, run one diagnosis, count an order.
 
-Law: it changes nothing at a vendor, posts nothing, and runs no diagnostics unless asked by name.
+Trying a connection changes nothing at a vendor, posts nothing and runs no diagnostics.
 """
 
 from __future__ import annotations
@@ -30,37 +30,39 @@ from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 
 TRY_SECONDS = 30.0
 MOST_SKEW = timedelta(minutes=2)
-MOST_WORDS = 6  # of one field, told one by one
+MOST_WORDS = 6  # of one field, listed one by one
 MONTH = timedelta(days=31)
+
+Outcome = tuple[str, tuple[str, ...]]  # a sentence, and remarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """How one connection did, in words; `remarks` are what a person should look into."""
+class Result:
+    """Whether one connection works, in words; `remarks` are what a person should look into."""
 
     name: str
-    fine: bool
+    ok: bool
     sentence: str
     remarks: tuple[str, ...] = ()
 
 
-async def connect(settings: Settings) -> list[Finding]:
-    """Try every account, source and receiver, and what responds to incidents, all at once."""
-    async with by_hand(settings) as accounts:
-        tries: dict[str, Awaitable[tuple[str, tuple[str, ...]]]] = {}
+async def connect(settings: Settings) -> list[Result]:
+    """Try every account, source, receiver and service at once; return a result for each."""
+    async with open_accounts(settings) as accounts:
+        attempts: dict[str, Awaitable[Outcome]] = {}
         for name, account in settings.accounts.items():
             remarks = tuple(_budget(settings, name, account))
-            tries[f"accounts.{name}"] = _authenticate(accounts[name], account, remarks)
+            attempts[f"accounts.{name}"] = _authenticate(accounts[name], account, remarks)
         for name, source in factories.build_sources(settings, accounts).items():
-            keys = settings.sources[name]
-            tries[f"sources.{name}"] = _poll(source, keys, accounts[keys.account])
+            section = settings.sources[name]
+            attempts[f"sources.{name}"] = _poll(source, section, accounts[section.account])
         if settings.diagnostics:
-            tries["diagnostics"] = _untried(
+            attempts["diagnostics"] = _authenticate_only(
                 accounts[settings.diagnostics.account], "no diagnosis was run"
             )
         if settings.preorder:
             remarks = () if settings.preorder.sales_code else ("sales_code is empty",)
-            tries["preorder"] = _untried(
+            attempts["preorder"] = _authenticate_only(
                 accounts[settings.preorder.account], "no address was asked for", remarks
             )
         for name, receiver in settings.receivers.items():
@@ -71,91 +73,99 @@ async def connect(settings: Settings) -> list[Finding]:
                     session=accounts.session,
                     clock=accounts.clock,
                 )
-                tries[f"receivers.{name}"] = _plain(slack.check())
+                attempts[f"receivers.{name}"] = _without_remarks(slack.check())
         if settings.slack.app_token.get_secret_value():
-            opener = SlackApi(keys=settings.slack, session=accounts.session, clock=accounts.clock)
-            tries["slack.app_token"] = _plain(opener.check_socket())
+            slack = SlackApi(keys=settings.slack, session=accounts.session, clock=accounts.clock)
+            attempts["slack.app_token"] = _without_remarks(slack.check_socket())
         if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):
             name = f"watcher-{settings.instance}-check"
-            tries["mqtt"] = _plain(connection.check(settings.mqtt, name))
-        return list(await asyncio.gather(*(_attempt(name, one) for name, one in tries.items())))
+            attempts["mqtt"] = _without_remarks(connection.check(settings.mqtt, name))
+        return list(
+            await asyncio.gather(*(_try(name, attempt) for name, attempt in attempts.items()))
+        )
 
 
 async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResult:
     """Run Service Diagnostics once for a service.
 
-    Raises InvalidConfigError without a [diagnostics] section, else what the examiner raises.
+    Raises InvalidConfigError without a [diagnostics] section, else what running it raises.
     """
-    async with by_hand(settings) as accounts:
-        examiner = factories.build_examiner(settings, accounts)
-        if examiner is None:
+    async with open_accounts(settings) as accounts:
+        runner = factories.build_examiner(settings, accounts)
+        if runner is None:
             raise model.InvalidConfigError(("diagnostics: there is no [diagnostics] section",))
-        return await examiner.examine(run=f"by-hand-{token()}", service_id=service_id)
+        return await runner.examine(run=f"by-hand-{token()}", service_id=service_id)
 
 
 @asynccontextmanager
-async def by_hand(settings: Settings) -> AsyncIterator[factories.VendorAccounts]:
+async def open_accounts(settings: Settings) -> AsyncIterator[factories.VendorAccounts]:
     """Open the configured accounts for a command; their monthly budgets are not counted."""
     async with exchange.open_session() as session:
         yield factories.VendorAccounts(settings, session, SystemClock(), Uncounted())
 
 
-async def count_change(settings: Settings, keys: InternetOnDemandSource) -> str:
-    """Count an order by hand among those of the day; say why it could not be counted.
+async def count_change(settings: Settings, source: InternetOnDemandSource) -> str:
+    """Count a manual order among the changes of the day; return why it could not be counted.
 
-    Raises PermanentError when the day's are used up.
+    Raises PermanentError when the changes of the day are used up.
     """
     clock = SystemClock()
     try:
         async with store.open_to_read(settings.store.url, clock=clock) as database:
             day = clock.now().astimezone(UTC).date()
-            counted = await database.spend_change(keys.customer, day, keys.changes_per_day)
+            counted = await database.spend_change(source.customer, day, source.changes_per_day)
     except model.WatcherError as error:
         return str(error)
     if not counted:
         raise model.PermanentError(
-            f"all {keys.changes_per_day} changes of today are used up, so nothing was ordered;"
+            f"all {source.changes_per_day} changes of today are used up, so nothing was ordered;"
             " the vendor counts anew from 00:00 UTC"
         )
     return ""
 
 
 def describe(snapshot: model.Snapshot) -> str:
-    """Say what a poll saw: how many subjects, and how they are."""
+    """Return what a poll saw, in words: how many subjects, and their states."""
     count = len(snapshot.readings)
-    said = [f"sees {count} subject{'' if count == 1 else 's'}"]
-    seen = [snapshot.translate(*item).fields for item in snapshot.readings.items()]
-    names = seen[0] if seen else ()
-    said += [f"{name} {_summary([fields[name] for fields in seen])}" for name in names]
+    parts = [f"sees {count} subject{'' if count == 1 else 's'}"]
+    subjects = [snapshot.translate(*item).fields for item in snapshot.readings.items()]
+    names = subjects[0] if subjects else ()
+    parts += [f"{name} {_summarize([fields[name] for fields in subjects])}" for name in names]
     if snapshot.samples:
-        said.append(f"{len(snapshot.samples)} samples")
+        parts.append(f"{len(snapshot.samples)} samples")
     if snapshot.unreadable:
-        said.append(f"{len(snapshot.unreadable)} more cannot be read")
+        parts.append(f"{len(snapshot.unreadable)} more cannot be read")
     if not snapshot.complete:
-        said.append("something is missing")
-    return ", ".join(said)
+        parts.append("something is missing")
+    return ", ".join(parts)
 
 
-def _summary(values: list[model.Scalar]) -> str:
-    figures = [one for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+def _summarize(values: list[model.Scalar]) -> str:
+    """Return the range of a field's figures, or how often it has each word."""
+    figures = [
+        value for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
     unknown = values.count(None)
     if figures:
         least, most = min(figures), max(figures)
-        said = f"{least:g}" if least == most else f"{least:g} to {most:g}"
+        summary = f"{least:g}" if least == most else f"{least:g} to {most:g}"
     else:
-        counted = Counter(str(one) for one in values if one is not None).most_common(MOST_WORDS)
-        said = ", ".join(f"{word} ({count})" for word, count in counted)
-    return f"{said} ({unknown} unknown)" if unknown and said else said or "unknown"
+        counted = Counter(str(value) for value in values if value is not None)
+        words = counted.most_common(MOST_WORDS)
+        summary = ", ".join(f"{word} ({count})" for word, count in words)
+    if not summary:
+        return "unknown"
+    return f"{summary} ({unknown} unknown)" if unknown else summary
 
 
 async def _poll(
-    source: ports.Source, keys: vendor_settings.Polled, account: VendorAccount
-) -> tuple[str, tuple[str, ...]]:
-    vendor = VENDORS[keys.kind]
+    source: ports.Source, settings: vendor_settings.Polled, account: VendorAccount
+) -> Outcome:
+    vendor = VENDORS[settings.kind]
     try:
         snapshot = await source.poll()
     except model.WatcherError as error:
-        hint = await vendor.hint(keys, account)
+        hint = await vendor.hint(settings, account)
         if hint:
             raise model.PermanentError(f"{error}; {hint}") from error
         raise
@@ -168,19 +178,19 @@ async def _poll(
 
 
 async def _authenticate(
-    account: VendorAccount, keys: vendor_settings.Account, remarks: tuple[str, ...]
-) -> tuple[str, tuple[str, ...]]:
-    """Get a token; a signature can only be tried by asking for something."""
-    if isinstance(keys, vendor_settings.MpaAccount):
+    account: VendorAccount, settings: vendor_settings.Account, remarks: tuple[str, ...]
+) -> Outcome:
+    """Get a token; the keys of a signature can only be tried by its sources."""
+    if isinstance(settings, vendor_settings.MpaAccount):
         return "signs each request: its sources tell whether that is accepted", remarks
-    await account.auth.headers("GET", URL(keys.token_url))
+    await account.auth.headers("GET", URL(settings.token_url))
     return "its credentials are accepted", remarks
 
 
 def _budget(settings: Settings, name: str, account: vendor_settings.Account) -> Iterator[str]:
-    """Compare an account's monthly budget with what its sources ask by themselves."""
-    sources = [one for one in settings.sources.values() if one.account == name]
-    calls = sum(int(MONTH / one.interval) for one in sources)
+    """Yield a remark when polling alone needs more calls a month than an account's budget."""
+    sources = [source for source in settings.sources.values() if source.account == name]
+    calls = sum(int(MONTH / source.interval) for source in sources)
     if account.calls_per_month and calls > account.calls_per_month:
         yield (
             f"its sources ask {calls} times a month or more, and calls_per_month is"
@@ -188,25 +198,25 @@ def _budget(settings: Settings, name: str, account: vendor_settings.Account) -> 
         )
 
 
-async def _untried(
+async def _authenticate_only(
     account: VendorAccount, left_out: str, remarks: tuple[str, ...] = ()
-) -> tuple[str, tuple[str, ...]]:
-    """Get a token and no more: what costs something is not spent on a try."""
+) -> Outcome:
+    """Get a token and no more, for a service whose use costs something."""
     await account.auth.headers("GET", URL())
     entitled = "so whether the account is entitled to it is not known"
     return f"its account is accepted; {left_out}, {entitled}", remarks
 
 
-async def _plain(attempt: Awaitable[str]) -> tuple[str, tuple[str, ...]]:
+async def _without_remarks(attempt: Awaitable[str]) -> Outcome:
     return await attempt, ()
 
 
-async def _attempt(name: str, attempt: Awaitable[tuple[str, tuple[str, ...]]]) -> Finding:
+async def _try(name: str, attempt: Awaitable[Outcome]) -> Result:
     try:
         async with asyncio.timeout(TRY_SECONDS):
             sentence, remarks = await attempt
-            return Finding(name=name, fine=True, sentence=sentence, remarks=remarks)
+            return Result(name=name, ok=True, sentence=sentence, remarks=remarks)
     except TimeoutError:
-        return Finding(name=name, fine=False, sentence=f"no answer within {TRY_SECONDS:g} s")
+        return Result(name=name, ok=False, sentence=f"no answer within {TRY_SECONDS:g} s")
     except model.WatcherError as error:
-        return Finding(name=name, fine=False, sentence=str(error))
+        return Result(name=name, ok=False, sentence=str(error))

@@ -1,6 +1,6 @@
-"""Plays one outage for a newcomer: the real daemon, on simulated vendors, Slack and broker.
+"""Runs the demo: the real daemon through one outage, on simulated vendors, Slack and broker.
 
-Law: nothing of the daemon is replaced; only the addresses in its configuration are the simulator's.
+Nothing of the daemon is replaced: only the addresses in its configuration are the simulator's.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ socket = "control.sock"
 
 
 async def play(span: timedelta | None, scenario: str = "outage") -> None:
-    """Play until the span is over, or until Ctrl-C.
+    """Run the demo until the span is over, or until Ctrl-C.
 
     `scenario` is a file, or the name of one that comes with Watcher. Raises model.PermanentError
-    where the demo's own packages are not installed, model.InvalidConfigError for a bad scenario.
+    when the demo's own packages are not installed, model.InvalidConfigError for a bad scenario.
     """
     try:
         from watcher import simulator  # noqa: PLC0415  # its packages are an extra
@@ -147,34 +147,34 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
 
 
 def _free_port() -> int:
-    """Find a port for the board; 9464 may be the one of a daemon on this host."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    """Return a free port for the board, as 9464 may be taken by a daemon on this host."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
         return port
 
 
 class Terminal:
-    """Says what happened, once; `say` prints one line."""
+    """A receiver that prints each new entry of a timeline; `print_line` prints one line."""
 
-    def __init__(self, name: str, say: Callable[[str], None]) -> None:
+    def __init__(self, name: str, print_line: Callable[[str], None]) -> None:
         self.name = name
-        self._say = say
+        self._print_line = print_line
 
     async def deliver(
-        self, view: model.IncidentView, receipt: model.Receipt, telling: ports.DeliverySession
+        self, view: model.IncidentView, receipt: model.Receipt, session: ports.DeliverySession
     ) -> model.Receipt:
-        """Print the entries that have not been told."""
+        """Print the entries that have not been printed yet; save the receipt after each."""
         incident = view.incident
         for entry in view.timeline:
             if entry.number > receipt.told_through:
-                when, what = f"{entry.at:%H:%M:%S}", _line(incident, entry)
-                self._say(f"{when}  {incident.id}  {entry.kind:<12}  {what}")
+                text = _format(incident, entry)
+                self._print_line(f"{entry.at:%H:%M:%S}  {incident.id}  {entry.kind:<12}  {text}")
                 receipt = replace(receipt, told_through=entry.number)
-                await telling.save(receipt)
+                await session.save(receipt)
         return replace(receipt, parent_version=incident.version)
 
 
-def _line(incident: model.Incident, entry: model.Entry) -> str:
+def _format(incident: model.Incident, entry: model.Entry) -> str:
     if entry.kind is model.EntryKind.OPENED:
         return f"{incident.title}: {entry.text}"
     return entry.text

@@ -145,7 +145,7 @@ def connection_problem(connection: str | None, sources: Mapping[str, engine.Sour
     if connection is None:
         return ""
     names = {name for name, traits in sources.items() if traits.kind == _IOD} or {_IOD}
-    source = connection.partition("/")[0]
+    source = model.source_of(connection)
     if source in names:
         return ""
     return f"there is no {_IOD} source {source!r}{suggest(source, names)}"
