@@ -49,7 +49,8 @@ def test_a_drill_ends_though_the_daemon_was_started_again_meanwhile():
     w.step(WANTED, seconds(10))
     before = w.state
     w.restart()
-    assert (w.state.incidents, w.state.latest) == (before.incidents, before.latest)
+    assert w.state.incidents == before.incidents
+    assert w.state.incident_index.latest == before.incident_index.latest
     w.wait_until(w.now + minutes(2))
     assert w.incident.resolution is model.Resolution.ENDED
     assert w.story == ["opened", "resolved"]

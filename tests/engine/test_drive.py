@@ -38,7 +38,7 @@ class Live(World):
     def _step(self, event):
         source = getattr(event, "source", None)
         weighs = isinstance(event, model.Polled | model.PollFailed) and (
-            source in self.state.awaited or source in engine.pending_sources(self.state)
+            self.state.is_awaited(source) or source in engine.pending_sources(self.state)
         )
         effects = super()._step(event)
         if not isinstance(event, engine.Reloaded):

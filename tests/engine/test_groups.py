@@ -49,7 +49,7 @@ def test_a_group_is_frozen_at_firing():
     w = sites()
     w.poll(a="offline", b="offline")
     w.state.ruleset.inventory.inventory_entries["vyvx/a"] = at("LON")
-    w.state.inventory_entries.clear()
+    w.state.subject_index.inventory_entries.clear()
     w.poll(minutes(1), a="degraded")
     assert w.incident.group == "vyvx{site=NYC}"
 

@@ -38,14 +38,14 @@ def test_the_effects_rebuild_the_state(history):
         assert again.subjects == w.state.subjects
         assert again.health == w.state.health
         assert again.alerts == w.state.alerts
-        assert {key for source in again.pending.values() for key in source} == {
-            key for source in w.state.pending.values() for key in source
+        assert {key for source in again.alert_index.pending.values() for key in source} == {
+            key for source in w.state.alert_index.pending.values() for key in source
         }
         for state in (again, w.state):
             state.forget_resolved(w.now)
         assert again.incidents == w.state.incidents
-        assert again.latest == w.state.latest
-        assert again.failing == w.state.failing
+        assert again.incident_index.latest == w.state.incident_index.latest
+        assert again.incident_index.fallbacks == w.state.incident_index.fallbacks
 
     replay(history, after=compare)
 

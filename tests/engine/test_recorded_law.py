@@ -138,7 +138,7 @@ def _see_that_all_is_durable(rules, drive, steps):
         state.forget_resolved(drive.now)
     assert again.subjects == drive.state.subjects
     assert again.incidents == drive.state.incidents
-    assert again.latest == drive.state.latest
+    assert again.incident_index.latest == drive.state.incident_index.latest
 
 
 def fired(steps, name):

@@ -98,14 +98,14 @@ def test_a_replay_from_a_checkpoint_opens_and_resolves_what_was_lived(history, n
     for happening in history[:number]:
         strategies.happen(w, happening)
     w.wait_until(w.now + JUST_AFTER)
-    if w.state.awaited & w.state.health.keys():
+    if w.state.source_index.awaited & w.state.health.keys():
         return  # a checkpoint does not say that no poll has been complete since the start
     if not all(health.sight is model.Visibility.SEEN for health in w.state.health.values()) and any(
         incident.resolved_at is None and incident.group != incident.source
         for incident in w.state.incidents.values()
     ):
         return  # its reminders wait until the source is seen again, as after a change of rules
-    if any(engine.pending_sources(w.state)) or any(w.state.missing.values()):
+    if any(engine.pending_sources(w.state)) or any(w.state.subject_index.missing.values()):
         return  # a pending alert may be confirmed by the checkpoint's own poll
     lived = len(w.tables.entries)
     checkpoint = ports.Recorded(at=w.now, what=engine.saved(w.state))

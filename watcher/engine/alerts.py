@@ -61,7 +61,7 @@ def apply(
     `at` is the time that `for` and `keep_firing_for` are counted in: of observation, or of the
     sample. `broken` says that a gap ended the run that they count.
     """
-    alert = ctx.state.alerts.get(key, {}).get(rule.name)
+    alert = ctx.state.alert(key, rule.name)
     match MOVES[alert.state if alert else AlertState.INACTIVE, verdict.truth]:
         case Move.BEGIN:
             _begin(ctx, rule, key, verdict, at)
@@ -149,7 +149,7 @@ def _stay(ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: 
     if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
         alert = replace(alert, due=None, value=value, entered_from=verdict.was)
         ctx.put_alert(alert)
-        ctx.state.timers.cancel(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
+        ctx.cancel(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
     incidents.refresh(ctx, rule, alert)
 
 
@@ -188,7 +188,7 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
     if rule is None:
         return  # until the reload after a restart takes it away
     if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
-        ctx.state.timers.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
+        ctx.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
         incidents.fire(ctx, rule, alert)
 
 
@@ -225,7 +225,7 @@ def arm(ctx: StepContext, alert: model.Alert) -> None:
     if alert.state is AlertState.PENDING and alert.due <= ctx.now:
         return  # nothing but an observation is missing, and the next one comes by itself
     purpose = TimerKind.HOLD if alert.state is AlertState.PENDING else TimerKind.CLEAR
-    ctx.state.timers.schedule(Timer(purpose, alert.subject, alert.rule), alert.due)
+    ctx.schedule(Timer(purpose, alert.subject, alert.rule), alert.due)
 
 
 def is_vanished(ctx: StepContext, alert: model.Alert) -> bool:

@@ -76,7 +76,7 @@ def note(ctx: StepContext, event: model.Noted) -> None:
 def want_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
     """Ask for another run, and say who wants it, or that there is nothing to examine."""
     incident = _open_incident(ctx, event.incident)
-    firing = ctx.state.firing.get(incident.id)
+    firing = ctx.state.firing(incident.id)
     if not firing:
         raise IllegalCommand(f"incident {incident.id} is about no subject: nothing to examine")
     view = ctx.subject_view(firing[0][1])
@@ -136,14 +136,14 @@ def detailed(ctx: StepContext, event: model.DetailsRead) -> None:
     }
     for alert in state.alerts_on(subject.key, AlertState.FIRING):
         _update(ctx, alert, news, had=had, waited=subject.asked_at is not None)
-    seen = state.sight(subject.source)
-    if subject.source in state.awaited or seen is Visibility.BLIND or subject.missed == 1:
+    seen = state.visibility(subject.source)
+    if state.is_awaited(subject.source) or seen is Visibility.BLIND or subject.missed == 1:
         return
     if subject.missed:
         visibility.judge(ctx, subject.key)
         return
     if seen is Visibility.SEEN:
-        polls.judge_changed(ctx, state.indexes[subject.source], answered)
+        polls.judge_changed(ctx, state.rule_index[subject.source], answered)
         samples.evaluate_no_data(ctx, subject.key)  # it may be on air by what the details say
     for alert in state.alerts_on(subject.key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)

@@ -46,7 +46,7 @@ def transition(
 
 
 def _was(ctx: StepContext, rule: Rule, subject: model.Subject) -> str | None:
-    alert = ctx.state.alerts.get(subject.key, {}).get(rule.name)
+    alert = ctx.state.alert(subject.key, rule.name)
     return None if alert is None else alert.entered_from
 
 
@@ -80,8 +80,7 @@ def ask(
     try:
         truth = predicate(context)
     except ExpressionError as error:
-        ctx.flag_expression_error(rule, key, error)
+        ctx.add_expression_error(rule, key, error)
         return failed
-    if ctx.state.expression_errors:
-        ctx.state.expression_errors.discard((rule.name, key))
+    ctx.clear_expression_error(rule, key)
     return truth

@@ -1,121 +1,170 @@
 """One step under way: the state, the time, and what has come of it so far.
 
-Law: the state's nouns are changed here alone, and each change is told as an effect, so that the
-effects of all steps rebuild the state. Each noun is told once, in its final form.
+Law: state, nouns and indexes alike, is changed here alone, and each change of a noun is an effect,
+so that the effects of all steps rebuild the state. Each noun is in them once, in its final form.
 """
 
 from __future__ import annotations
 
-import hashlib
+from bisect import insort
+from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.rules.rule import ExpressionError, Rule
+from watcher.engine.changes import Agenda, Changes, short_id
+from watcher.engine.rules.rule import ExpressionError, Rule, Ruleset
 from watcher.engine.rules.subject_view import SubjectView
-from watcher.engine.state import State
+from watcher.engine.state import REOPEN_WITHIN, State, is_over
 from watcher.engine.timers import Timer, TimerKind
 
-Note = tuple[str, bool]  # the words, and whether people must notice them
-_NAMED = 3  # of the notes that become one entry
+Note = tuple[str, bool]  # the text, and whether people must notice it
+_QUOTED = 3  # of the notes that become one entry
 _OF_ALERTS = (TimerKind.HOLD, TimerKind.CLEAR, TimerKind.QUIET)
 
 
 class StepContext:
-    """A step's changes: made to the state at once, told together by `effects`."""
+    """A step's changes: made to the state at once, and returned together by `effects`."""
 
     def __init__(self, state: State, now: datetime) -> None:
         self.state = state
         self.now = now
         self._views: dict[str, SubjectView] = {}
-        self._sources: dict[str, model.SourceHealth] = {}
-        self._subjects: dict[str, model.Subject] = {}
-        self._samples: list[model.Sample] = []
-        self._alerts: dict[tuple[str, str], model.Alert] = {}
-        self._incidents: dict[str, model.Incident] = {}
-        self._members: dict[tuple[str, str, str], model.IncidentAlert] = {}
-        self._entries: list[model.Entry] = []
-        self._forgotten: dict[str, model.Forgotten] = {}
-        self._wanted: dict[model.Need, None] = {}
-        self._misfired: list[model.ExpressionFailed] = []
-        self._silences: dict[str, model.Silence] = {}
+        self.changes = Changes()
+        self.agenda = Agenda()
         self._notes: dict[str, dict[model.EntryKind, list[Note]]] = {}
-        self.touched: dict[str, None] = {}  # incidents to bring up to date at the end of the step
-        self.retitled: set[str] = set()  # those of them that say something else now
-        self.opened: dict[str, list[str]] = {}  # by source: incidents that this step opened
-        self.storms: dict[str, int] = {}  # begun or fed in this step, with their alerts before
-        self.audience_changed = False
-        self.details_asked = 0  # by the alerts of this step
-        self.awaiting: list[str] = []  # subjects whose alerts began in it and wait for details
-        self.inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}
 
     def effects(self) -> tuple[model.Effect, ...]:
-        """Tell what has changed and what is wanted, always in the same order."""
-        return (
-            *self._sources.values(),
-            *self._subjects.values(),
-            *self._samples,
-            *self._alerts.values(),
-            *self._incidents.values(),
-            *self._members.values(),
-            *self._entries,
-            *self._forgotten.values(),
-            *self._silences.values(),
-            *self._wanted,
-            *self._misfired,
-        )
+        """Return what has changed and what is requested, always in the same order."""
+        return self.changes.effects()
 
     def subject_view(self, key: str) -> SubjectView:
-        """See a subject, or a source, as it is in this step."""
+        """Return a subject, or a source, as it is in this step."""
         view = self._views.get(key)
         if view is None:
             view = self._views[key] = self.state.subject_view(key, self.now)
         return view
 
+    # Timers and rules
+
+    def schedule(self, timer: Timer, at: datetime) -> None:
+        """Set a timer, or move it."""
+        self.state.timers.schedule(timer, at)
+
+    def cancel(self, timer: Timer) -> None:
+        """Drop a timer, if it is set."""
+        self.state.timers.cancel(timer)
+
+    def take_due_timers(self) -> list[Timer]:
+        """Take out every timer that is due, earliest first."""
+        return self.state.timers.take_due(self.now)
+
+    def adopt_rules(self, ruleset: Ruleset) -> None:
+        """Put new rules in force; a source that they add is awaited."""
+        self.state.adopt_rules(ruleset)
+
+    # Sources
+
     def put_health(self, health: model.SourceHealth) -> None:
         """Change a source."""
-        self.state.health[health.source] = self._sources[health.source] = health
+        self.state.health[health.source] = self.changes.sources[health.source] = health
         self._views.pop(health.source, None)
+
+    def await_poll(self, source: str) -> None:
+        """Have the next complete poll of a source evaluate everything."""
+        self.state.source_index.awaited.add(source)
+
+    def stop_awaiting(self, source: str) -> None:
+        """Note that a source has had a complete poll."""
+        self.state.source_index.awaited.discard(source)
+
+    def note_unwatched(self, source: str, since: datetime) -> None:
+        """Note at a start since when a source was not watched."""
+        self.state.source_index.unwatched[source] = since
+
+    def take_unwatched(self, source: str) -> datetime | None:
+        """Return since when a source was not watched before the start, once."""
+        return self.state.source_index.unwatched.pop(source, None)
+
+    def note_gap(self, source: str, since: datetime) -> None:
+        """Note that nobody saw a source from then until now."""
+        self.state.source_index.gaps[source] = (since, self.now)
+
+    # Subjects and samples
 
     def put_subject(self, subject: model.Subject) -> None:
         """Change or add a subject."""
-        key = subject.key
-        before = self.state.subjects.get(key)
-        if before is not None and before.labels != subject.labels:
-            self.state.inventory_entries.pop(key, None)
-        self.state.subjects[key] = self._subjects[key] = subject
+        state, key = self.state, subject.key
+        before = state.subjects.get(key)
+        if before is not None:
+            if before.labels != subject.labels:
+                state.subject_index.inventory_entries.pop(key, None)
+            if before.missed and not subject.missed:
+                state.subject_index.missing.get(subject.source, {}).pop(key, None)
+        if subject.missed:
+            state.subject_index.missing.setdefault(subject.source, {})[key] = None
+        state.subjects[key] = self.changes.subjects[key] = subject
         self._views.pop(key, None)
-        self._forgotten.pop(key, None)
+        self.changes.forgotten.pop(key, None)
+
+    def forget_subject(self, key: str) -> None:
+        """Drop a subject, its samples and its alerts."""
+        state, index = self.state, self.state.subject_index
+        subject = state.subjects.pop(key)
+        for rule, alert in state.alerts.pop(key, {}).items():
+            state.alert_index.remove_firing(alert)
+            state.alert_index.pending.get(subject.source, {}).pop((rule, key), None)
+            self.changes.alerts.pop((rule, key), None)
+            self._cancel_alert_timers(key, rule)
+        for purpose in (TimerKind.DETAILS, TimerKind.PHASE):
+            self.cancel(Timer(purpose, key))
+        index.rechecks.get(subject.source, {}).pop(key, None)
+        index.missing.get(subject.source, {}).pop(key, None)
+        index.inventory_entries.pop(key, None)
+        state.samples.forget(key)
+        if backfill := state.source_index.backfills.get(subject.source):
+            backfill.forget(key)
+        self._views.pop(key, None)
+        self.changes.forget_subject(key)
+
+    def add_recheck(self, source: str, key: str) -> None:
+        """Have the next poll of a source evaluate a subject, even if it shows it unchanged."""
+        self.state.subject_index.rechecks.setdefault(source, {})[key] = None
+
+    def take_rechecks(self, source: str) -> set[str]:
+        """Return the subjects to evaluate with this poll, once."""
+        return set(self.state.subject_index.rechecks.pop(source, ()))
 
     def add_sample(self, sample: model.Sample) -> bool:
-        """Add a sample; False when it was known."""
+        """Add a sample; False when it was there already."""
         if not self.state.samples.put(sample):
             return False
-        self._samples.append(sample)
+        self.changes.samples.append(sample)
         self._views.pop(sample.subject, None)
         return True
 
+    def drop_samples_before(self, key: str, at: datetime) -> None:
+        """Forget the samples of a subject that no window reaches any more."""
+        self.state.samples.drop_before(key, at)
+
+    # Alerts
+
     def put_alert(self, alert: model.Alert) -> None:
         """Change or add an alert."""
-        key = alert.key
-        of_subject = self.state.alerts.setdefault(alert.subject, {})
+        state = self.state
+        of_subject = state.alerts.setdefault(alert.subject, {})
         before = of_subject.get(alert.rule)
         was = None if before is None else before.incident
         if was != alert.incident:
             if before is not None:
-                self.state.unlist_firing(before)
-            self.state.list_firing(alert)
-            if alert.rule in self.state.inhibiting:
-                self.audience_changed = True
-        of_subject[alert.rule] = alert
-        self._alerts[key] = alert
-        source = model.source_of(alert.subject)
-        if alert.state is model.AlertState.PENDING:
-            self.state.pending.setdefault(source, {})[key] = None
-        elif source in self.state.pending:
-            self.state.pending[source].pop(key, None)
+                state.alert_index.remove_firing(before)
+            state.alert_index.add_firing(alert)
+            if alert.rule in state.inhibiting:
+                self.agenda.recheck_suppression()
+        of_subject[alert.rule] = self.changes.alerts[alert.key] = alert
+        state.alert_index.note_pending(alert)
 
     def remove_alert(self, alert: model.Alert) -> None:
         """Take an alert back to inactive, with nothing left to remember."""
@@ -126,62 +175,151 @@ class StepContext:
         del of_subject[alert.rule]
         if not of_subject:
             del self.state.alerts[alert.subject]
+        self._cancel_alert_timers(alert.subject, alert.rule)
+
+    def _cancel_alert_timers(self, key: str, rule: str) -> None:
         for purpose in _OF_ALERTS:
-            self.state.timers.cancel(Timer(purpose, alert.subject, alert.rule))
+            self.cancel(Timer(purpose, key, rule))
+
+    def add_expression_error(self, rule: Rule, key: str, error: ExpressionError) -> None:
+        """Report an expression that failed, once until it works again."""
+        errors = self.state.alert_index.expression_errors
+        if (rule.name, key) not in errors:
+            errors.add((rule.name, key))
+            self.changes.expression_errors.append(
+                model.ExpressionFailed(rule=rule.name, subject=key, error=str(error))
+            )
+
+    def clear_expression_error(self, rule: Rule, key: str) -> None:
+        """Note that an expression has worked."""
+        if errors := self.state.alert_index.expression_errors:
+            errors.discard((rule.name, key))
+
+    # Incidents
+
+    def open_incident(self, incident: model.Incident) -> model.Incident:
+        """Add an incident; what fires in its group joins it from now on."""
+        self.state.incident_index.latest[incident.rule, incident.group] = incident.id
+        return self.put_incident(incident)
 
     def put_incident(self, incident: model.Incident, **changes: Any) -> model.Incident:
         """Change an incident, its version growing once in a step; or add it."""
-        known = self.state.incidents.get(incident.id)
-        if known is not None and incident.id not in self._incidents:
-            changes["version"] = known.version + 1
+        existing = self.state.incidents.get(incident.id)
+        if existing is not None and incident.id not in self.changes.incidents:
+            changes["version"] = existing.version + 1
         if changes:
             incident = replace(incident, **changes)
-        self.state.incidents[incident.id] = self._incidents[incident.id] = incident
-        self.state.note_fallback(incident)
-        self.touched[incident.id] = None
+        self.state.incidents[incident.id] = self.changes.incidents[incident.id] = incident
+        self.state.incident_index.note_fallback(incident)
+        self.agenda.touched[incident.id] = None
         return incident
 
-    def discard_incident(self, identity: str) -> None:
-        """Undo an incident that this very step has opened: another one stands for it."""
-        incident = self.state.incidents.pop(identity)
-        del self._incidents[identity]
-        for key in self.state.members.pop(identity):
-            del self._members[identity, *key]
-        self.state.firing.pop(identity, None)
-        self.state.latest.pop((incident.rule, incident.group), None)
-        self.touched.pop(identity, None)
-        self._notes.pop(identity, None)
+    def put_remedy(self, identity: str, remedy: model.Remedy) -> None:
+        """Change an incident's remedy."""
+        self.put_incident(self.state.incidents[identity], remedy=remedy)
+        self.state.index_bandwidths()
 
-    def discard_entries(self, of: Collection[str]) -> None:
-        """Undo the entries of merged incidents, and what was wanted for them."""
-        self._entries = [entry for entry in self._entries if entry.incident not in of]
-        self._wanted = {
-            need: None
-            for need in self._wanted
-            if not (
-                isinstance(need, model.DiagnosisNeeded | model.AlternativesNeeded)
-                and need.incident in of
-            )
-        }
+    def resolve_incident(
+        self, incident: model.Incident, resolution: model.Resolution, **changes: Any
+    ) -> model.Incident:
+        """Resolve an incident; unless it was merged, it can be reopened for a while."""
+        incident = self.put_incident(
+            incident,
+            status=model.IncidentStatus.RESOLVED,
+            resolution=resolution,
+            resolved_at=self.now,
+            **changes,
+        )
+        self.release_incident(incident.id)
+        if resolution is model.Resolution.MERGED:
+            self.state.incident_index.latest.pop((incident.rule, incident.group), None)
+        return incident
+
+    def release_incident(self, identity: str) -> None:
+        """Let a resolved incident be forgotten once it cannot be reopened."""
+        self.state.incident_index.resolved.append((self.now, identity))
+
+    def keep_late_incident(self, incident: model.Incident) -> None:
+        """Keep an incident that was over when it was opened, for as long as it can be reopened."""
+        state, index = self.state, self.state.incident_index
+        if is_over(incident, self.now):  # nothing can happen to it any more
+            del state.incidents[incident.id]
+            del state.members[incident.id]
+            return
+        latest = state.latest_incident(incident.rule, incident.group)
+        if latest is None or (latest.opened_at, latest.id) < (incident.opened_at, incident.id):
+            index.latest[incident.rule, incident.group] = incident.id
+        if incident.resolved_at is not None:
+            insort(index.resolved, (incident.resolved_at, incident.id))
+
+    def discard_incidents(self, identities: Collection[str]) -> None:
+        """Undo incidents that this very step has opened: another one stands for them."""
+        state = self.state
+        for identity in identities:
+            incident = state.incidents.pop(identity)
+            del self.changes.incidents[identity]
+            for key in state.members.pop(identity):
+                del self.changes.members[identity, *key]
+            state.alert_index.firing.pop(identity, None)
+            state.incident_index.latest.pop((incident.rule, incident.group), None)
+            self.agenda.touched.pop(identity, None)
+            self._notes.pop(identity, None)
+        self.changes.discard_timelines(set(identities))
+
+    def forget_resolved(self) -> None:
+        """Drop incidents that can no longer be reopened."""
+        self.state.forget_resolved(self.now)
 
     def touch(self, identity: str) -> None:
         """Have an incident brought up to date at the end of the step."""
-        self.touched[identity] = None
+        self.agenda.touched[identity] = None
 
     def retitle(self, identity: str) -> None:
-        """Have it told anew what an incident is about, as its alerts are now."""
-        self.touched[identity] = None
-        self.retitled.add(identity)
-
-    def put_silence(self, silence: model.Silence) -> None:
-        """Add a silence, or change its end."""
-        self.state.silences[silence.id] = self._silences[silence.id] = silence
+        """Have an incident's title worked out again, from its alerts as they are now."""
+        self.agenda.touched[identity] = None
+        self.agenda.retitled.add(identity)
 
     def put_member(self, member: model.IncidentAlert) -> None:
         """Change or add an incident's alert as readers see it."""
         key = (member.rule, member.subject)
         self.state.members.setdefault(member.incident, {})[key] = member
-        self._members[member.incident, *key] = member
+        self.changes.members[member.incident, *key] = member
+
+    def count_late_fact(self, rule: str, source: str) -> int:
+        """Count a fact learned late; return how many there were of its rule and source lately."""
+        facts = self.state.incident_index.late_facts.setdefault((rule, source), deque())
+        while facts and facts[0] <= self.now - REOPEN_WITHIN:
+            facts.popleft()
+        facts.append(self.now)
+        return len(facts)
+
+    # Storms
+
+    def count_openings(self, source: str, window: timedelta) -> int:
+        """Return how many incidents of a source opened in this window before the step."""
+        openings = self.state.incident_index.openings.setdefault(source, deque())
+        while openings and openings[0] <= self.now - window:
+            openings.popleft()
+        return len(openings)
+
+    def add_openings(self, source: str, number: int) -> None:
+        """Count incidents of a source that have opened now."""
+        openings = self.state.incident_index.openings.setdefault(source, deque())
+        openings.extend([self.now] * number)
+
+    # Suppression
+
+    def put_silence(self, silence: model.Silence) -> None:
+        """Add a silence, or change its end."""
+        self.state.silences[silence.id] = self.changes.silences[silence.id] = silence
+
+    def drop_ended_silences(self) -> None:
+        """Forget the silences that are over."""
+        for silence in list(self.state.silences.values()):
+            if silence.end <= self.now:
+                del self.state.silences[silence.id]
+
+    # Timelines
 
     def add_entry(
         self,
@@ -197,7 +335,7 @@ class StepContext:
         self.flush_notes(identity)
         incident = self.state.incidents[identity]
         incident = self.put_incident(incident, entries=incident.entries + 1)
-        self._entries.append(
+        self.changes.entries.append(
             model.Entry(
                 incident=identity,
                 number=incident.entries,
@@ -213,7 +351,7 @@ class StepContext:
     def add_note(
         self, identity: str, kind: model.EntryKind, text: str, *, notify: bool, once: bool = False
     ) -> None:
-        """Put words on a timeline that become one entry with others of this step and kind.
+        """Put a text on a timeline that becomes one entry with others of this step and kind.
 
         `once` leaves out what this step has noted there already.
         """
@@ -226,43 +364,22 @@ class StepContext:
         """Write the entries of what was noted."""
         for kind, notes in self._notes.pop(identity, {}).items():
             texts = [text for text, _ in notes]
-            notify = any(loud for _, loud in notes)
-            more = len(texts) - _NAMED
-            told = "; ".join(texts[:_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+            notify = any(notify for _, notify in notes)
+            more = len(texts) - _QUOTED
+            quoted = "; ".join(texts[:_QUOTED]) + (f"; and {more:,} more" if more > 0 else "")
             what = "late facts" if kind is model.EntryKind.LATE else "alerts"
-            text = texts[0] if len(texts) == 1 else f"{len(texts):,} {what}: {told}"
+            text = texts[0] if len(texts) == 1 else f"{len(texts):,} {what}: {quoted}"
             self.add_entry(identity, kind, text, notify=notify)
 
-    def forget_subject(self, key: str) -> None:
-        """Drop a subject, its samples and its alerts."""
-        state = self.state
-        subject = state.subjects.pop(key)
-        for rule, alert in state.alerts.pop(key, {}).items():
-            state.unlist_firing(alert)
-            self._alerts.pop((rule, key), None)
-            state.pending.get(subject.source, {}).pop((rule, key), None)
-            for purpose in _OF_ALERTS:
-                state.timers.cancel(Timer(purpose, key, rule))
-        for purpose in (TimerKind.DETAILS, TimerKind.PHASE):
-            state.timers.cancel(Timer(purpose, key))
-        state.passed.get(subject.source, {}).pop(key, None)
-        state.missing.get(subject.source, {}).pop(key, None)
-        state.samples.forget(key)
-        state.inventory_entries.pop(key, None)
-        if backfill := state.backfills.get(subject.source):
-            backfill.forget(key)
-        self._subjects.pop(key, None)
-        self._views.pop(key, None)
-        self._samples = [sample for sample in self._samples if sample.subject != key]
-        self._forgotten[key] = model.Forgotten(key=key)
+    # Requests
 
     def request(self, need: model.Need) -> None:
         """Ask for work, once."""
-        self._wanted[need] = None
+        self.changes.requests[need] = None
 
     def withdraw_request(self, need: model.DetailsNeeded) -> None:
         """Take back what this step has asked for."""
-        self._wanted.pop(need, None)
+        self.changes.requests.pop(need, None)
 
     def request_diagnosis(self, identity: str, service_ids: tuple[str, ...]) -> None:
         """Ask for the next run of Service Diagnostics for each of these services."""
@@ -279,20 +396,3 @@ class StepContext:
         examined = tuple(dict.fromkeys((*incident.examined, *service_ids)))
         if examined != incident.examined:
             self.put_incident(incident, examined=examined)
-
-    def flag_expression_error(self, rule: Rule, key: str, error: ExpressionError) -> None:
-        """Flag an expression that failed, once until it works again."""
-        if (rule.name, key) not in self.state.expression_errors:
-            self.state.expression_errors.add((rule.name, key))
-            self._misfired.append(
-                model.ExpressionFailed(rule=rule.name, subject=key, error=str(error))
-            )
-
-
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0
-
-
-def short_id(prefix: str, *content: str) -> str:
-    """Derive an id of eight letters (40 bits) from content."""
-    number = int.from_bytes(hashlib.sha256("\0".join(content).encode()).digest()[:5])
-    return f"{prefix}-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 40, 5))

@@ -36,15 +36,14 @@ def ask(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
 
 def ask_for_alert(ctx: StepContext, key: str) -> None:
     """Ask because an alert begins, unless so many do in this step that nobody could wait."""
-    if ctx.details_asked < MOST_AT_ONCE and ask(ctx, key):
-        ctx.details_asked += 1
-        ctx.awaiting.append(key)
+    if ctx.agenda.details_asked < MOST_AT_ONCE and ask(ctx, key):
+        ctx.agenda.count_details_request(waiting=key)
 
 
 def forgo(ctx: StepContext, key: str) -> None:
     """Take back what this step has asked for because an alert began."""
     ctx.withdraw_request(model.DetailsNeeded(subject=key))
-    ctx.state.timers.cancel(Timer(TimerKind.DETAILS, key))
+    ctx.cancel(Timer(TimerKind.DETAILS, key))
     ctx.put_subject(replace(ctx.state.subjects[key], asked_at=None))
 
 
@@ -72,10 +71,10 @@ def are_settled(ctx: StepContext, subject: model.Subject) -> bool:
     if answered is not None and ctx.now - answered <= FRESH and (edge is None or answered >= edge):
         return True
     if subject.asked_at is None:
-        if ctx.details_asked >= MOST_AT_ONCE:
+        if ctx.agenda.details_asked >= MOST_AT_ONCE:
             return True
         _want(ctx, subject)
-        ctx.details_asked += 1
+        ctx.agenda.count_details_request()
         return False
     return ctx.now >= subject.asked_at + WAIT
 
@@ -84,7 +83,7 @@ def arm(ctx: StepContext, subject: model.Subject) -> None:
     """Set the timer of the next change of phase; an overrun is looked at again and again."""
     timer = Timer(TimerKind.PHASE, subject.key)
     if not subject.bookings:
-        ctx.state.timers.cancel(timer)
+        ctx.cancel(timer)
         return
     pre_roll = ctx.state.ruleset.sources[subject.source].pre_roll
     edges: list[datetime | None] = [reservation.next_edge(subject.bookings, ctx.now, pre_roll)]
@@ -94,9 +93,9 @@ def arm(ctx: StepContext, subject: model.Subject) -> None:
         edges.append(again if again > ctx.now else ctx.now + reservation.LOOK_AGAIN)
     ahead = min((at for at in edges if at is not None), default=None)
     if ahead is None:
-        ctx.state.timers.cancel(timer)
+        ctx.cancel(timer)
     else:
-        ctx.state.timers.schedule(timer, ahead)
+        ctx.schedule(timer, ahead)
 
 
 def resume_waiting(ctx: StepContext, subject: model.Subject) -> None:
@@ -105,11 +104,11 @@ def resume_waiting(ctx: StepContext, subject: model.Subject) -> None:
     An alert may begin while they are awaited: nothing else would let it fire without them.
     """
     if subject.asked_at is not None and subject.asked_at + WAIT > ctx.now:
-        ctx.state.timers.schedule(Timer(TimerKind.DETAILS, subject.key), subject.asked_at + WAIT)
+        ctx.schedule(Timer(TimerKind.DETAILS, subject.key), subject.asked_at + WAIT)
 
 
 def _want(ctx: StepContext, subject: model.Subject) -> None:
     ctx.request(model.DetailsNeeded(subject=subject.key))
     if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
         ctx.put_subject(replace(subject, asked_at=ctx.now))
-        ctx.state.timers.schedule(Timer(TimerKind.DETAILS, subject.key), ctx.now + WAIT)
+        ctx.schedule(Timer(TimerKind.DETAILS, subject.key), ctx.now + WAIT)

@@ -48,7 +48,7 @@ class DryRun:
                 maintenance=(),
                 storm=Storm(),
             ),
-            indexes={},
+            rule_index={},
             rules={rule.name: self._rule},
             subjects={key: replace(subject, asked_at=None, missed=0)},
         )

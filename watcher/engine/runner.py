@@ -90,7 +90,7 @@ class Runner:
 
     def _step(self, event: Event) -> StepResult:
         weighs = isinstance(event, model.Polled | model.PollFailed) and (
-            event.source in self.state.awaited or event.source in pending_sources(self.state)
+            self.state.is_awaited(event.source) or event.source in pending_sources(self.state)
         )
         try:
             effects = step(self.state, event, self.now)

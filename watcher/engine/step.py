@@ -42,7 +42,7 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
     ctx = StepContext(state, now)
     _HANDLERS[type(event)](ctx, event)
     notifications.settle(ctx)
-    state.forget_resolved(now)
+    ctx.forget_resolved()
     return ctx.effects()
 
 
@@ -52,12 +52,12 @@ def _tick(ctx: StepContext, _: model.Ticked) -> None:
     The next poll of such a source looks at its alerts and sets their timers again.
     """
     state = ctx.state
-    for timer in state.timers.take_due(ctx.now):
+    for timer in ctx.take_due_timers():
         source = model.source_of(timer.key)
-        seen = state.sight(source)
+        seen = state.visibility(source)
         if timer.purpose in _IN_ANY_CASE:
             _IN_ANY_CASE[timer.purpose](ctx, timer.key)
-        elif source in state.awaited or seen is Visibility.BLIND:
+        elif state.is_awaited(source) or seen is Visibility.BLIND:
             continue
         elif timer.purpose is TimerKind.DETAILS:
             _stop_waiting(ctx, timer.key)
@@ -75,8 +75,8 @@ def _stop_waiting(ctx: StepContext, key: str) -> None:
     subject = state.subjects.get(key)
     if subject is None:
         return
-    if state.sight(subject.source) is Visibility.SEEN and not subject.missed:
-        polls.judge_changed(ctx, state.indexes[subject.source], subject)
+    if state.visibility(subject.source) is Visibility.SEEN and not subject.missed:
+        polls.judge_changed(ctx, state.rule_index[subject.source], subject)
     for alert in state.alerts_on(key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
 
@@ -90,7 +90,7 @@ def _hear(ctx: StepContext, timer: Timer) -> None:
 
 
 def _run(ctx: StepContext, timer: Timer, source: str) -> None:
-    alert = ctx.state.alerts.get(timer.key, {}).get(timer.rule)
+    alert = ctx.state.alert(timer.key, timer.rule)
     if timer.purpose is TimerKind.QUIET:
         if alert is not None and alert.state is AlertState.FIRING:
             incidents.quieten(ctx, alert)
@@ -108,12 +108,10 @@ def _run(ctx: StepContext, timer: Timer, source: str) -> None:
 def _reload(ctx: StepContext, event: Reloaded) -> None:
     """Put new rules in force: what fires goes on, what no rule watches any more is resolved."""
     state, ruleset = ctx.state, event.ruleset
-    added = set(ruleset.sources) - set(state.ruleset.sources)
-    state.obey(ruleset)
+    ctx.adopt_rules(ruleset)
     if event.unwatched_since is not None:
         schedule.start(ctx, event.unwatched_since)
     suppression.look(ctx)
-    state.awaited = (state.awaited | added) & set(ruleset.sources)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
             if not _is_watched(state, alert):
@@ -125,10 +123,10 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
         subject = state.subjects[key]
         details.arm(ctx, subject)
         details.resume_waiting(ctx, subject)
-        if state.sight(subject.source) is not Visibility.SEEN:
-            state.awaited.add(subject.source)  # so that its next complete poll judges everything
-        elif subject.source not in state.awaited and not subject.missed:
-            polls.judge_changed(ctx, state.indexes[subject.source], subject)
+        if state.visibility(subject.source) is not Visibility.SEEN:
+            ctx.await_poll(subject.source)  # so that its next complete poll judges everything
+        elif not state.is_awaited(subject.source) and not subject.missed:
+            polls.judge_changed(ctx, state.rule_index[subject.source], subject)
 
 
 def _is_watched(state: State, alert: model.Alert) -> bool:

@@ -54,7 +54,7 @@ def judge(
     """Tell what is new in a subject's record; False: it must be read again once details came."""
     floor = max(subject.judged_until or event.start, event.start)
     case = _Case(ctx, subject, event, last, would_fire, intervals.in_order(event.alarms))
-    for rule, condition in ctx.state.indexes[subject.source].recorded:
+    for rule, condition in ctx.state.rule_index[subject.source].recorded:
         whole = list(_pieces(case, condition))
         pieces = [part for piece in whole for part in _within(case, rule, piece)]
         people = reported_outages.of_rule(ctx, subject, rule)
@@ -152,7 +152,7 @@ def _scene(case: _Case, piece: Outage, fields: dict[str, model.Scalar]) -> Subje
         previous={} if piece.run.was is None else {RECORDED: piece.run.was},
         labels=case.subject.labels,
         metrics={},
-        inventory_entries=state.inventory_entries,
+        inventory_entries=state.subject_index.inventory_entries,
         bookings=case.subject.bookings,
         now=piece.start,
     )

@@ -7,14 +7,13 @@ incident of its own, which was over before it was told. Of very many, the rest s
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
-from watcher.engine.context import StepContext, short_id
+from watcher.engine.changes import short_id
+from watcher.engine.context import StepContext
 from watcher.engine.incidents import suppression
 from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Rule
@@ -65,8 +64,8 @@ def tell(ctx: StepContext, fact: Fact) -> None:
 def _blind_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
     """Find the source's own incident of that time, open or just over."""
     state = ctx.state
-    for rule, _ in state.indexes[source].blinds:
-        known = state.incidents.get(state.latest.get((rule.name, source), ""))
+    for rule, _ in state.rule_index[source].blinds:
+        known = state.latest_incident(rule.name, source)
         if known is not None and not is_over(known, ctx.now):
             since = state.members[known.id][rule.name, source].since
             if _is_within(ctx, source, fact, since, known.resolved_at or ctx.now):
@@ -77,8 +76,8 @@ def _blind_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
 def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
     """Write down that nobody watched the source then, which no rule could say before."""
     state = ctx.state
-    start, end = state.gaps.get(source, (ctx.now, ctx.now))
-    blinds = state.indexes[source].blinds
+    start, end = state.source_index.gaps.get(source, (ctx.now, ctx.now))
+    blinds = state.rule_index[source].blinds
     rules = [rule for rule, condition in blinds if condition.after < end - start]
     if not rules or ctx.now - end > REOPEN_WITHIN:
         return None
@@ -100,14 +99,11 @@ def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
 def _one_for_many(ctx: StepContext, source: str, fact: Fact) -> str | None:
     """Find or open what stands for the facts of a rule once they are as many as a storm."""
     state, rule = ctx.state, fact.rule
-    known = state.incidents.get(state.latest.get((rule.name, source), ""))
+    known = state.latest_incident(rule.name, source)
     if known is not None and not is_over(known, ctx.now):
         return known.id
-    recent = state.late.setdefault((rule.name, source), deque())
-    while recent and recent[0] <= ctx.now - REOPEN_WITHIN:
-        recent.popleft()
-    recent.append(ctx.now)
-    if len(recent) <= state.ruleset.storm.incidents:
+    recent = ctx.count_late_fact(rule.name, source)
+    if recent <= state.ruleset.storm.incidents:
         return None
     many = Fact(
         rule=rule,
@@ -118,7 +114,7 @@ def _one_for_many(ctx: StepContext, source: str, fact: Fact) -> str | None:
         text="many outages",
     )
     within = model.format_duration(REOPEN_WITHIN)
-    text = f"learned late: more than {len(recent) - 1:,} outages within {within}; here are the rest"
+    text = f"learned late: more than {recent - 1:,} outages within {within}; here are the rest"
     return _write_down(ctx, many, f"{source}: many outages (learned late)", text)
 
 
@@ -173,19 +169,5 @@ def _write_down(ctx: StepContext, fact: Fact, title: str, text: str) -> str:
         )
     )
     ctx.add_entry(identity, EntryKind.LATE, text)
-    if is_over(incident, ctx.now):  # nothing can happen to it any more
-        del state.incidents[identity]
-        del state.members[identity]
-    else:
-        _keep(ctx, incident)
+    ctx.keep_late_incident(incident)
     return identity
-
-
-def _keep(ctx: StepContext, incident: model.Incident) -> None:
-    """Let what fires again soon after reopen it, as it does after a restart."""
-    state, key = ctx.state, (incident.rule, incident.group)
-    other = state.incidents.get(state.latest.get(key, ""))
-    if other is None or (other.opened_at, other.id) < (incident.opened_at, incident.id):
-        state.latest[key] = incident.id
-    if incident.resolved_at is not None:
-        insort(state.resolved, (incident.resolved_at, incident.id))

@@ -12,8 +12,8 @@ from watcher import model
 from watcher.engine.backfill import evaluate
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import reported_outages
+from watcher.engine.indexes import BackfillState
 from watcher.engine.rules import reservation
-from watcher.engine.state import BackfillState
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState, Phase, Visibility
 
@@ -32,17 +32,16 @@ def arrive(ctx: StepContext, source: str) -> bool:
     What fires then is known to have fired up to that gap, and from now on.
     """
     state, health = ctx.state, ctx.state.health.get(source)
-    unwatched = state.unwatched.pop(source, None)
-    if backfill := state.backfills.get(source):
+    unwatched = ctx.take_unwatched(source)
+    if backfill := state.backfill(source):
         seen = None if health is None else health.last_success
-        backfill.fresh = seen or ctx.now
-        backfill.origin = backfill.origin or backfill.fresh
+        backfill.note_poll(seen or ctx.now)
     long = state.ruleset.sources[source].blind_after
     since = unwatched or (health.failing_since if health else None)
-    blind = state.sight(source) is Visibility.BLIND
+    blind = state.visibility(source) is Visibility.BLIND
     if since is None or (not blind and ctx.now - since < long):
         return False
-    state.gaps[source] = (since, ctx.now)
+    ctx.note_gap(source, since)
     reported_outages.split(ctx, source, since)
     return True
 
@@ -53,12 +52,12 @@ def start(ctx: StepContext, unwatched_since: datetime) -> None:
     for source in state.ruleset.sources:
         health = state.health.get(source)
         failing_since = health.failing_since if health else None
-        state.unwatched[source] = min(failing_since or unwatched_since, unwatched_since)
+        ctx.note_unwatched(source, min(failing_since or unwatched_since, unwatched_since))
 
 
 def looked(ctx: StepContext, source: str, *, after_gap: bool) -> None:
     """Go on once an answered poll has been judged; after a gap or a start, read everything."""
-    backfill = ctx.state.backfills.get(source)
+    backfill = ctx.state.backfill(source)
     if backfill is None:
         return
     if after_gap or backfill.began is None:
@@ -69,20 +68,17 @@ def looked(ctx: StepContext, source: str, *, after_gap: bool) -> None:
 
 def begin(ctx: StepContext, key: str) -> datetime | None:
     """Tell from when the record of a subject that is new has to be judged."""
-    backfill = ctx.state.backfills.get(model.source_of(key))
+    backfill = ctx.state.backfill(model.source_of(key))
     return None if backfill is None else backfill.fresh
 
 
 def tick(ctx: StepContext, source: str) -> None:
     """Go on when a time has come: a lap's, a retry's."""
-    backfill = ctx.state.backfills.get(source)
+    backfill = ctx.state.backfill(source)
     if backfill is None:
         return
-    for key in [key for key, due in backfill.later.items() if due <= ctx.now]:
-        del backfill.later[key]
-        backfill.urgent[key] = None
-    for key in [key for key, until in backfill.asked.items() if until + LOST <= ctx.now]:
-        del backfill.asked[key]
+    backfill.hurry_due(ctx.now)
+    backfill.drop_requests_before(ctx.now - LOST)
     idle = not (backfill.waiting or backfill.urgent or backfill.asked)
     if idle and _next_lap(ctx, source, backfill) <= ctx.now:
         _begin(ctx, source, backfill, thorough=False)
@@ -92,31 +88,31 @@ def tick(ctx: StepContext, source: str) -> None:
 def pass_edge(ctx: StepContext, key: str) -> None:
     """Read the record of a reservation that has just ended."""
     subject = ctx.state.subjects.get(key)
-    backfill = ctx.state.backfills.get(model.source_of(key))
+    backfill = ctx.state.backfill(model.source_of(key))
     if subject is not None and backfill is not None and ctx.subject_view(key).phase is Phase.ENDED:
-        backfill.urgent[key] = None
+        backfill.hurry(key)
         _go_on(ctx, subject.source, backfill)
 
 
 def read(ctx: StepContext, event: model.HistoryRead, would_fire: evaluate.WouldFire) -> None:
     """Take in what the vendor recorded, or that it could not be had."""
     source = model.source_of(event.subject)
-    subject, backfill = ctx.state.subjects.get(event.subject), ctx.state.backfills.get(source)
+    subject, backfill = ctx.state.subjects.get(event.subject), ctx.state.backfill(source)
     if subject is None or backfill is None:
         return
-    asked = backfill.asked.pop(event.subject, None)
+    asked = backfill.take_request(event.subject)
     gone_since = backfill.leaving.get(event.subject)
     if event.error:
         _put_off(ctx, backfill, event)
     else:
-        backfill.failures, backfill.paused_until = 0, None
+        backfill.note_success()
         last = gone_since is not None and event.end >= gone_since
         if not evaluate.judge(ctx, subject, event, would_fire, last=last):
-            backfill.later[event.subject] = ctx.now + RETRY
+            backfill.read_again(event.subject, ctx.now + RETRY)
         elif asked is not None and asked > event.end:
-            backfill.urgent[event.subject] = None  # the answer to an older question
+            backfill.hurry(event.subject)  # the answer to an older question
         elif last:
-            backfill.leaving[event.subject] = None
+            backfill.let_go(event.subject)
     forget_if_vanished(ctx, event.subject)
     _go_on(ctx, source, backfill)
 
@@ -128,68 +124,64 @@ def forget_if_vanished(ctx: StepContext, key: str) -> None:
     held = any(alert.state in alive for alert in ctx.state.alerts_on(key))
     if subject is None or subject.missed < 2 or held:
         return
-    backfill = ctx.state.backfills.get(subject.source)
+    backfill = ctx.state.backfill(subject.source)
     if backfill is None or not _is_kept(ctx, backfill, subject):
         ctx.forget_subject(key)
 
 
 def stay(ctx: StepContext, key: str) -> None:
     """Take note that a subject which was gone is back."""
-    backfill = ctx.state.backfills.get(model.source_of(key))
+    backfill = ctx.state.backfill(model.source_of(key))
     if backfill is not None:
-        backfill.leaving.pop(key, None)
+        backfill.note_back(key)
 
 
 def _is_kept(ctx: StepContext, backfill: BackfillState, subject: model.Subject) -> bool:
     if subject.key not in backfill.leaving:
         if _start(ctx, backfill, subject) is None:
             return False
-        backfill.leaving[subject.key] = ctx.now
-        backfill.urgent[subject.key] = None
+        backfill.note_gone(subject.key, ctx.now)
     since = backfill.leaving[subject.key]
     return since is not None and ctx.now < since + GIVE_UP
 
 
 def _put_off(ctx: StepContext, backfill: BackfillState, event: model.HistoryRead) -> None:
-    backfill.failures += 1
+    backfill.note_failure()
     if event.permanent and event.subject in backfill.leaving:
-        backfill.leaving[event.subject] = None  # a reservation that is over may have no record
+        backfill.let_go(event.subject)  # a reservation that is over may have no record
     elif not event.permanent:
-        backfill.later[event.subject] = ctx.now + RETRY
+        backfill.read_again(event.subject, ctx.now + RETRY)
     if not event.permanent or backfill.failures >= AT_ONCE:
         doubled = RETRY * 2 ** min(backfill.failures - 1, 10)
-        backfill.paused_until = ctx.now + min(doubled, LONGEST_RETRY)
+        backfill.pause(ctx.now + min(doubled, LONGEST_RETRY))
 
 
 def _begin(ctx: StepContext, source: str, backfill: BackfillState, *, thorough: bool) -> None:
     """Begin a lap of all subjects; one that is not `thorough` passes over those just read."""
-    backfill.began, backfill.thorough = ctx.now, thorough
-    backfill.waiting.clear()
-    backfill.waiting.extend(
-        key for key, subject in ctx.state.subjects.items() if subject.source == source
-    )
-    ctx.state.timers.schedule(Timer(TimerKind.HISTORY, source), ctx.now + _BREATH)
+    subjects = ctx.state.subjects.items()
+    keys = [key for key, subject in subjects if subject.source == source]
+    backfill.start_pass(keys, ctx.now, thorough=thorough)
+    ctx.schedule(Timer(TimerKind.HISTORY, source), ctx.now + _BREATH)
 
 
 def _go_on(ctx: StepContext, source: str, backfill: BackfillState) -> None:
     """Ask for the next reads, as many as are not too many, and set the timer."""
     state = ctx.state
-    backfill.stalled = source in state.awaited or state.sight(source) is not Visibility.SEEN
-    if backfill.stalled:
+    stalled = state.is_awaited(source) or state.visibility(source) is not Visibility.SEEN
+    backfill.stall(stalled=stalled)
+    if stalled:
         return
     if backfill.paused_until is not None and backfill.paused_until > ctx.now:
-        state.timers.schedule(Timer(TimerKind.HISTORY, source), backfill.paused_until)
+        ctx.schedule(Timer(TimerKind.HISTORY, source), backfill.paused_until)
         return
     looked_at = 0
     while looked_at < GLANCE and _has_more(backfill):
         looked_at += 1
-        hurried = bool(backfill.urgent)
-        key = next(iter(backfill.urgent)) if hurried else backfill.waiting.popleft()
-        backfill.urgent.pop(key, None)
+        key, hurried = backfill.next_key()
         _ask(ctx, backfill, key, hurried=hurried)
     due = [ctx.now if _has_more(backfill) else _next_lap(ctx, source, backfill)]
     due += [*backfill.later.values(), *(until + LOST for until in backfill.asked.values())]
-    state.timers.schedule(Timer(TimerKind.HISTORY, source), max(min(due), ctx.now + _BREATH))
+    ctx.schedule(Timer(TimerKind.HISTORY, source), max(min(due), ctx.now + _BREATH))
 
 
 def _has_more(backfill: BackfillState) -> bool:
@@ -204,13 +196,13 @@ def _ask(ctx: StepContext, backfill: BackfillState, key: str, *, hurried: bool) 
     start = _start(ctx, backfill, subject)
     soon = ctx.now - ctx.state.ruleset.sources[subject.source].history / 2
     if start is not None and (hurried or backfill.thorough or start <= soon):
-        backfill.asked[key] = ctx.now
+        backfill.note_request(key, ctx.now)
         ctx.request(model.HistoryNeeded(subject=key, start=start, end=ctx.now))
 
 
 def _start(ctx: StepContext, backfill: BackfillState, subject: model.Subject) -> datetime | None:
     """Tell from when a record has to be read; None: there was nothing since that may page."""
-    traits, plan = ctx.state.ruleset.sources[subject.source], ctx.state.indexes[subject.source]
+    traits, plan = ctx.state.ruleset.sources[subject.source], ctx.state.rule_index[subject.source]
     since = subject.judged_until or backfill.origin or ctx.now
     start = max(since, ctx.now - FARTHEST)
     parts = reservation.within(subject.bookings, plan.paging, start, ctx.now, traits.pre_roll)

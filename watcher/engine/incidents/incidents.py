@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.context import StepContext, short_id
+from watcher.engine.changes import short_id
+from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages, remedies, reported_outages, storms
 from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Rule, Threshold, Transition
@@ -42,7 +43,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     member = _member(rule, alert, view, identity, since=alert.since)
     if before is not None:
         member = replace(member, flips=before.flips)
-    if identity in ctx.storms:  # it says itself how many there are
+    if identity in ctx.agenda.storms:  # it says itself how many there are
         text = ""
     else:
         text = messages.finding(rule, member, now) + messages.schedule(ctx.state, view)
@@ -57,7 +58,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     ctx.retitle(identity)
     count(ctx, rule, firing, alert.since)
     if view.id and known is None:
-        ctx.opened.setdefault(view.source, []).append(identity)
+        ctx.agenda.note_opened(view.source, identity)
         storms.guard(ctx, view.source)
 
 
@@ -76,14 +77,14 @@ def _place(ctx: StepContext, rule: Rule, alert: model.Alert, group: str) -> mode
     storm = storms.find(ctx, alert)
     if storm is not None:
         return storm
-    known = state.incidents.get(state.latest.get((rule.name, group), ""))
+    known = state.latest_incident(rule.name, group)
     return None if known is None or is_over(known, ctx.now) else known
 
 
 def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
     ctx: StepContext, rule: Rule, view: SubjectView, identity: str, group: str, text: str
 ) -> None:
-    ctx.put_incident(
+    ctx.open_incident(
         model.Incident(
             id=identity,
             version=1,
@@ -100,7 +101,6 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
             tell_at=ctx.now + rule.group_wait,
         )
     )
-    ctx.state.latest[rule.name, group] = identity
     ctx.add_entry(identity, model.EntryKind.OPENED, text, notify=True, subject=view.key)
     if rule.diagnose and not examine(ctx, rule, view, identity):
         subject = ctx.state.subjects.get(view.key)
@@ -146,7 +146,7 @@ def _join(
         changes |= storms.accept(ctx, known, rule)
     if any(getattr(known, name) != new for name, new in changes.items()):
         ctx.put_incident(known, **changes)
-    if known.id not in ctx.storms:
+    if known.id not in ctx.agenda.storms:
         ctx.add_note(known.id, model.EntryKind.JOINED, text, notify=True)
     if rule.diagnose:
         examine(ctx, rule, view, known.id)
@@ -207,18 +207,11 @@ def resolve(
     ctx.put_member(member)
     text = messages.over(member, resolution, ctx.now, by=by)
     several = len(ctx.state.members[identity]) > 1
-    if len(ctx.state.firing.get(identity, ())) > 1:  # this one is still among them
+    if len(ctx.state.firing(identity)) > 1:  # this one is still among them
         ctx.add_note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
         ctx.retitle(identity)
         return
-    ctx.put_incident(
-        ctx.state.incidents[identity],
-        status=model.IncidentStatus.RESOLVED,
-        resolution=resolution,
-        resolved_at=ctx.now,
-        flags=(),
-    )
-    ctx.state.resolved.append((ctx.now, identity))
+    ctx.resolve_incident(ctx.state.incidents[identity], resolution, flags=())
     name = f"the last one, {member.name}: " if several else ""
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
@@ -303,7 +296,7 @@ def arm(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     member = _flapping_member(ctx, alert)
     if rule.flapping is not None and member is not None and member.flapping and member.flips:
         quiet_at = member.flips[-1] + rule.flapping.within
-        ctx.state.timers.schedule(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
+        ctx.schedule(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
 
 
 def quieten(ctx: StepContext, alert: model.Alert) -> None:

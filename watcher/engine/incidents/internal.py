@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine.context import StepContext, short_id
+from watcher.engine.changes import short_id
+from watcher.engine.context import StepContext
 from watcher.engine.state import IllegalCommand
 from watcher.model import EntryKind, IncidentStatus
 
@@ -28,7 +29,7 @@ def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
         _change(ctx, known, event)
         return
     identity = short_id("w", RULE, event.receiver, ctx.now.isoformat())
-    ctx.put_incident(
+    ctx.open_incident(
         model.Incident(
             id=identity,
             version=1,
@@ -48,8 +49,8 @@ def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
             fallback=event.fallback,
         )
     )
-    ctx.state.latest[RULE, event.receiver] = identity
-    ctx.audience_changed = ctx.audience_changed or event.fallback is not None
+    if event.fallback is not None:
+        ctx.agenda.recheck_suppression()
     ctx.add_entry(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
 
 
@@ -57,7 +58,7 @@ def _change(ctx: StepContext, known: model.Incident, event: model.ReceiverFailed
     instead = ""
     if event.fallback is not None and known.fallback is None:
         ctx.put_incident(known, fallback=event.fallback)
-        ctx.audience_changed = True
+        ctx.agenda.recheck_suppression()
         instead = _instead(event.fallback)
     if known.summary != event.error or instead:
         ctx.put_incident(ctx.state.incidents[known.id], summary=event.error)
@@ -85,19 +86,14 @@ def end(
     **data: model.Scalar,
 ) -> None:
     """Resolve an incident that has no alerts."""
-    ctx.put_incident(
-        incident,
-        status=IncidentStatus.RESOLVED,
-        resolution=resolution,
-        resolved_at=ctx.now,
-    )
-    ctx.audience_changed = ctx.audience_changed or incident.fallback is not None
-    ctx.state.resolved.append((ctx.now, incident.id))
+    ctx.resolve_incident(incident, resolution)
+    if incident.fallback is not None:
+        ctx.agenda.recheck_suppression()
     ctx.add_entry(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
 
 
 def _open(ctx: StepContext, receiver: str) -> model.Incident | None:
-    known = ctx.state.incidents.get(ctx.state.latest.get((RULE, receiver), ""))
+    known = ctx.state.latest_incident(RULE, receiver)
     return known if known and known.status is not IncidentStatus.RESOLVED else None
 
 
@@ -114,7 +110,7 @@ def begin(ctx: StepContext, event: model.DrillWanted) -> None:
     if not event.receivers:
         raise IllegalCommand("a drill needs at least one receiver")
     group = f"drill for {event.by} at {model.format_time(ctx.now)}"
-    ctx.put_incident(
+    ctx.open_incident(
         model.Incident(
             id=event.incident,
             version=1,
@@ -134,7 +130,6 @@ def begin(ctx: StepContext, event: model.DrillWanted) -> None:
             told_at=ctx.now,
         )
     )
-    ctx.state.latest[DRILL_RULE, group] = event.incident
     text = f"a drill for {event.by}: nothing is wrong"
     ctx.add_entry(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
 

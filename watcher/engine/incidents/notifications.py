@@ -30,19 +30,19 @@ def settle(ctx: StepContext) -> None:
     """Bring every incident that this step has touched up to date."""
     state = ctx.state
     storms.announce(ctx)
-    if ctx.audience_changed:
+    if ctx.agenda.suppression_changed:
         for identity, incident in state.incidents.items():
             if incident.status is not IncidentStatus.RESOLVED:
                 ctx.touch(identity)
-    for identity in list(ctx.touched):
+    for identity in list(ctx.agenda.touched):
         ctx.flush_notes(identity)
         timer = Timer(TimerKind.INCIDENT, identity)
-        firing = state.firing.get(identity)
+        firing = state.firing(identity)
         due = _settle(ctx, identity) if firing else internal.settle(ctx, identity)
         if due is not None:
-            state.timers.schedule(timer, due)
+            ctx.schedule(timer, due)
             continue
-        state.timers.cancel(timer)
+        ctx.cancel(timer)
         remedies.wind_up(ctx, identity)
 
 
@@ -91,7 +91,7 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
 def _flags(ctx: StepContext, incident: model.Incident, why: tuple[str, ...]) -> tuple[str, ...]:
     members = ctx.state.members[incident.id]
     flapping = any(
-        members[rule, subject].flapping for _, subject, rule in ctx.state.firing[incident.id]
+        members[rule, subject].flapping for _, subject, rule in ctx.state.firing(incident.id)
     )
     kept = [BLIND] * (BLIND in incident.flags)
     return (*kept, *([FLAPPING] * flapping), *suppression.flags(why))
@@ -103,10 +103,10 @@ def _shown(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     One that only waits to resolve does not hold any more, and says nothing new.
     """
     state = ctx.state
-    firing = state.firing[incident.id]
+    firing = state.firing(incident.id)
     holding = (each for each in firing if state.alerts[each[1]][each[2]].due is None)
     lead = next(holding, None if incident.title else firing[0])  # it has to be called something
-    if incident.id not in ctx.retitled or lead is None:
+    if incident.id not in ctx.agenda.retitled or lead is None:
         return {}
     _, subject, name = lead
     rule = state.rules.get(name)
@@ -127,7 +127,7 @@ def _shown(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
 
 
 def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
-    firing = ctx.state.firing[incident.id]
+    firing = ctx.state.firing(incident.id)
     members = ctx.state.members[incident.id]
     counts = Counter(name for _, _, name in firing)
     rules = ", ".join(f"{count:,} {name}" for name, count in counts.most_common(_NAMED))
@@ -155,7 +155,7 @@ def _titles(
         summary = "" if rule.summary is None else rule.summary(words)
         return rule.title(words), summary
     except ExpressionError as error:
-        ctx.flag_expression_error(rule, view.key, error)
+        ctx.add_expression_error(rule, view.key, error)
         return f"{view.name}: {rule.name}", ""
 
 
@@ -202,12 +202,12 @@ def _is_waited_for(ctx: StepContext, incident: model.Incident) -> bool:
     return (
         incident.status is IncidentStatus.OPEN
         and not incident.suppressed_by
-        and (incident.group == incident.source or incident.source not in ctx.state.awaited)
+        and (incident.group == incident.source or not ctx.state.is_awaited(incident.source))
     )
 
 
 def _rules(ctx: StepContext, incident: model.Incident) -> Iterator[Rule]:
-    names = {name for _, _, name in ctx.state.firing[incident.id]}
+    names = {name for _, _, name in ctx.state.firing(incident.id)}
     for name in sorted(names):
         rule = ctx.state.rules.get(name)
         if rule is not None:
@@ -243,7 +243,7 @@ def _find(state: State, receivers: Sequence[str]) -> dict[str, model.Incident]:
     found: dict[str, model.Incident] = {}
     told = list(receivers)
     for name in told:  # it grows meanwhile
-        about = state.incidents.get(state.failing.get(name, ""))
+        about = state.incidents.get(state.incident_index.fallbacks.get(name, ""))
         if about is not None and about.fallback and about.fallback.receiver not in told:
             found[about.fallback.receiver] = about
             told.append(about.fallback.receiver)

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.context import StepContext, short_id
+from watcher.engine.changes import short_id
+from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages
 from watcher.engine.incidents import messages as words
 from watcher.engine.rules.rule import Bandwidth, InventoryEntry, Rule
@@ -104,7 +105,7 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
     if not over:
         return
     if is_over(incident, ctx.now):
-        ctx.state.resolved.append((ctx.now, incident.id))  # it was kept for this
+        ctx.release_incident(incident.id)  # it was kept for this
     elif incident.status is not IncidentStatus.RESOLVED and _is_undone(status, remedy):
         # It has opened again meanwhile: what was taken back, or did not begin, may be needed.
         ctx.put_incident(ctx.state.incidents[incident.id], remedy=None)
@@ -132,7 +133,7 @@ def after_reopening(remedy: model.Remedy | None) -> model.Remedy | None:
 
 def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
     """Find the connection of the first alert that has one: the inventory's, or the subject."""
-    for _, key, name in ctx.state.firing.get(identity, ()):
+    for _, key, name in ctx.state.firing(identity):
         if name == rule.name:
             view = ctx.subject_view(key)
             if view.extra.connection:
@@ -145,7 +146,7 @@ def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
 def _is_coming(ctx: StepContext, connection: str) -> bool:
     """Whether the connection's source exists, and was not yet seen since the start."""
     source = model.source_of(connection)
-    return source in ctx.state.ruleset.sources and source in ctx.state.awaited
+    return source in ctx.state.ruleset.sources and ctx.state.is_awaited(source)
 
 
 def _objection(ctx: StepContext, identity: str, fresh: model.Remedy) -> str:
@@ -165,7 +166,7 @@ def _objection(ctx: StepContext, identity: str, fresh: model.Remedy) -> str:
 
 
 def _name(ctx: StepContext, identity: str) -> str:
-    firing = ctx.state.firing.get(identity)
+    firing = ctx.state.firing(identity)
     return ctx.subject_view(firing[0][1]).name if firing else identity
 
 
@@ -222,8 +223,7 @@ def _keep(
     remedy = replace(remedy, **changes)
     if remedy.status in _LAST and remedy.ended_at is None:
         remedy = replace(remedy, ended_at=ctx.now)
-    ctx.put_incident(ctx.state.incidents[identity], remedy=remedy)
-    ctx.state.note_remedies()
+    ctx.put_remedy(identity, remedy)
     asked_nobody = remedy.status is RemedyStatus.APPROVED and not by
     beginning = asked_nobody and not remedy.reverting
     data: dict[str, model.Scalar] = {

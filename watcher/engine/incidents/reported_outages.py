@@ -54,7 +54,7 @@ def split(ctx: StepContext, source: str, gap: datetime) -> None:
 def of_rule(ctx: StepContext, subject: model.Subject, rule: Rule) -> list[model.ReportedOutage]:
     """Give what is known of one rule; what fires now has no end while its source is seen."""
     known = [each for each in subject.told if each.rule == rule.name and each.end is not None]
-    alert = ctx.state.alerts.get(subject.key, {}).get(rule.name)
+    alert = ctx.state.alert(subject.key, rule.name)
     if alert is not None and alert.state in _LASTING:
         fired = _fired(ctx, subject, alert)
         unseen = ctx.state.health[subject.source].failing_since
@@ -64,7 +64,7 @@ def of_rule(ctx: StepContext, subject: model.Subject, rule: Rule) -> list[model.
 
 def is_open(ctx: StepContext, subject: model.Subject, rule: Rule, piece: Outage) -> bool:
     """Whether a pending alert may still tell of it, or a firing one that nobody sees now."""
-    alert = ctx.state.alerts.get(subject.key, {}).get(rule.name)
+    alert = ctx.state.alert(subject.key, rule.name)
     since: datetime | None = None
     if alert is not None and alert.state is AlertState.PENDING:
         since = alert.since
@@ -108,7 +108,7 @@ def _apart(piece: Outage, told: model.ReportedOutage) -> timedelta:
 def _recorded(ctx: StepContext, alert: model.Alert) -> model.Subject | None:
     """Give an alert's subject where the vendor's record tells of what the alert is about."""
     subject, rule = ctx.state.subjects.get(alert.subject), ctx.state.rules.get(alert.rule)
-    if subject is None or rule is None or subject.source not in ctx.state.backfills:
+    if subject is None or rule is None or ctx.state.backfill(subject.source) is None:
         return None
     condition = rule.condition
     return subject if isinstance(condition, Transition) and condition.field == RECORDED else None

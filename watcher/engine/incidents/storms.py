@@ -5,14 +5,15 @@ Law: only what nobody was told of is merged, so that no thread and no document i
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.context import StepContext, short_id
+from watcher.engine.changes import short_id
+from watcher.engine.context import StepContext
 from watcher.engine.rules.rule import Rule
 from watcher.engine.state import is_over
 from watcher.model import EntryKind, IncidentStatus
@@ -48,11 +49,8 @@ def guard(ctx: StepContext, source: str) -> None:
     """Merge what this step has opened, and what still waits to be told, once it is too much."""
     state = ctx.state
     keys = state.ruleset.storm
-    recent = state.recent.setdefault(source, deque())
-    while recent and recent[0] <= ctx.now - keys.window:
-        recent.popleft()
-    opened = ctx.opened[source]
-    if len(recent) + len(opened) <= keys.incidents:
+    opened = ctx.agenda.opened[source]
+    if ctx.count_openings(source, keys.window) + len(opened) <= keys.incidents:
         return
     fresh = [each for each in opened if _is_open(state.incidents[each])]
     waiting = [
@@ -63,17 +61,17 @@ def guard(ctx: StepContext, source: str) -> None:
         and _is_untold(incident)
         and _is_open(incident)
     ]
-    del ctx.opened[source]
-    recent.extend([ctx.now] * (len(opened) - len(fresh)))
+    ctx.agenda.take_opened(source)
+    ctx.add_openings(source, len(opened) - len(fresh))
     _merge(ctx, source, fresh, waiting)
 
 
 def announce(ctx: StepContext) -> None:
     """Say what each storm that this step began, or fed, is about; count what is none."""
-    for source, opened in ctx.opened.items():
-        ctx.state.recent.setdefault(source, deque()).extend([ctx.now] * len(opened))
-    for storm, before in ctx.storms.items():
-        counts = Counter(rule for _, _, rule in ctx.state.firing.get(storm, ()))
+    for source, opened in ctx.agenda.opened.items():
+        ctx.add_openings(source, len(opened))
+    for storm, before in ctx.agenda.storms.items():
+        counts = Counter(rule for _, _, rule in ctx.state.firing(storm))
         total = sum(counts.values()) - before
         incident = ctx.state.incidents[storm]
         rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
@@ -85,13 +83,11 @@ def announce(ctx: StepContext) -> None:
 
 def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) -> None:
     storm = _begin(ctx, source, [*waiting, *fresh])
-    ctx.storms[storm] = len(ctx.state.firing.get(storm, ()))
+    ctx.agenda.note_storm(storm, ctx.state.firing(storm))
     joined: list[model.Alert] = []
     for identity in (*waiting, *fresh):
         joined += _move(ctx, identity, storm)
-    for identity in fresh:
-        ctx.discard_incident(identity)
-    ctx.discard_entries(set(fresh))
+    ctx.discard_incidents(fresh)
     for identity in waiting:
         _close(ctx, identity, storm)
     ctx.retitle(storm)
@@ -106,14 +102,7 @@ def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) 
 
 def _close(ctx: StepContext, identity: str, storm: str) -> None:
     """End an incident that nobody was told of, because a storm stands for it."""
-    incident = ctx.put_incident(
-        ctx.state.incidents[identity],
-        status=IncidentStatus.RESOLVED,
-        resolution=model.Resolution.MERGED,
-        resolved_at=ctx.now,
-    )
-    ctx.state.resolved.append((ctx.now, identity))
-    ctx.state.latest.pop((incident.rule, incident.group), None)
+    ctx.resolve_incident(ctx.state.incidents[identity], model.Resolution.MERGED)
     ctx.add_entry(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
 
 
@@ -141,8 +130,7 @@ def _begin(ctx: StepContext, source: str, merged: list[str]) -> str:
             tell_at=now,
             accepts_until=now + ACCEPTS,
         )
-        state.latest[RULE, storm.group] = storm.id
-        return ctx.put_incident(storm).id
+        return ctx.open_incident(storm).id
     changes: dict[str, Any] = {
         "receivers": tuple(dict.fromkeys((*known.receivers, *receivers))),
         "accepts_until": now + ACCEPTS,
@@ -167,7 +155,7 @@ def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
     """Let the alerts of an incident belong to the storm."""
     state = ctx.state
     moved = []
-    for _, subject, rule in list(state.firing.get(identity, ())):
+    for _, subject, rule in list(state.firing(identity)):
         alert = replace(state.alerts[subject][rule], incident=storm)
         ctx.put_member(replace(state.members[identity][rule, subject], incident=storm))
         ctx.put_alert(alert)
@@ -176,7 +164,7 @@ def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
 
 
 def _latest(ctx: StepContext, source: str) -> model.Incident | None:
-    known = ctx.state.incidents.get(ctx.state.latest.get((RULE, group_of(source)), ""))
+    known = ctx.state.latest_incident(RULE, group_of(source))
     return None if known is None or is_over(known, ctx.now) else known
 
 

@@ -48,24 +48,23 @@ def unsilence(ctx: StepContext, event: model.Unsilenced) -> None:
 def look(ctx: StepContext) -> None:
     """See what is held back from now on, and when that changes."""
     state = ctx.state
-    for over in [each.id for each in state.silences.values() if each.end <= ctx.now]:
-        del state.silences[over]
-    ctx.audience_changed = True
+    ctx.drop_ended_silences()
+    ctx.agenda.recheck_suppression()
     ahead = [at for each in state.silences.values() for at in (each.begin, each.end)]
     edges = (each.next_edge(ctx.now) for each in state.ruleset.maintenance)
     ahead += [at for at in edges if at is not None]
     due = min((at for at in ahead if at > ctx.now), default=None)
     if due is None:
-        state.timers.cancel(_TIMER)
+        ctx.cancel(_TIMER)
     else:
-        state.timers.schedule(_TIMER, due)
+        ctx.schedule(_TIMER, due)
 
 
 def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
     """Say what holds an incident back; empty as soon as one of its firing alerts is free."""
     state = ctx.state
     found: dict[str, None] = {}
-    for _, subject, name in state.firing.get(identity, ()):
+    for _, subject, name in state.firing(identity):
         rule = state.rules.get(name)
         why = None if rule is None else reason(ctx, rule, subject)
         if why is None:
@@ -101,12 +100,12 @@ def _is_inhibited(ctx: StepContext, rule: Rule, key: str, by: str) -> bool:
     if "" in mine:
         return False
     asked = (by, rule.equal)
-    if asked not in ctx.inhibitors:
+    if asked not in ctx.agenda.inhibitors:
         inhibitor = ctx.state.rules[by]
-        ctx.inhibitors[asked] = {
-            _values(ctx, inhibitor, each, rule.equal) for each in ctx.state.firing_of.get(by, ())
-        }
-    return mine in ctx.inhibitors[asked]
+        firing = ctx.state.alert_index.firing_of.get(by, ())
+        values = {_values(ctx, inhibitor, subject, rule.equal) for subject in firing}
+        ctx.agenda.keep_inhibitors(by, rule.equal, values)
+    return mine in ctx.agenda.inhibitors[asked]
 
 
 def _values(ctx: StepContext, rule: Rule, key: str, names: tuple[str, ...]) -> tuple[str, ...]:

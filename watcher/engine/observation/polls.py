@@ -23,15 +23,15 @@ def answered(ctx: StepContext, event: model.Polled) -> None:
     source, state = event.source, ctx.state
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
-    plan = state.indexes[source]
+    plan = state.rule_index[source]
     unseen = schedule.arrive(ctx, source)
     before = visibility.regained(ctx, event)
     broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start anew
-    first = event.complete and source in state.awaited
+    first = event.complete and state.is_awaited(source)
     if first:
-        state.awaited.discard(source)
+        ctx.stop_awaiting(source)
     again = visibility.return_missing(ctx, event)
-    unread = {*event.absent, *event.unreadable, *state.missing.get(source, ())}
+    unread = {*event.absent, *event.unreadable, *state.subject_index.missing.get(source, ())}
     judged = set()
     for seen in event.seen:
         if observe(ctx, seen) or seen.key in again:
@@ -55,12 +55,12 @@ def answered(ctx: StepContext, event: model.Polled) -> None:
 def _unsure(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
     """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
     state = ctx.state
-    again = set(state.passed.pop(source, ()))
+    again = ctx.take_rechecks(source)
     if first:
         again |= {key for key, each in state.subjects.items() if each.source == source}
     if unseen:
         again |= {alert.subject for alert in state.alerts_of(source)}
-    if state.indexes[source].no_datas and (first or unseen):
+    if state.rule_index[source].no_datas and (first or unseen):
         for key in sorted(key for key, each in state.subjects.items() if each.source == source):
             samples.evaluate_no_data(ctx, key)
     return again
@@ -75,8 +75,8 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
                 key=seen.key,
                 source=model.source_of(seen.key),
                 fields=seen.fields,
-                previous=ctx.state.nothing,
-                labels=seen.labels or ctx.state.nothing,
+                previous=ctx.state.subject_index.no_labels,
+                labels=seen.labels or ctx.state.subject_index.no_labels,
                 since=ctx.now,
                 vendor_time=seen.vendor_time,
                 judged_until=schedule.begin(ctx, seen.key),
@@ -150,10 +150,10 @@ def pass_edge(ctx: StepContext, key: str) -> None:
     details.ask(ctx, key, fresh=details.AT_AN_EDGE)
     subject = state.subjects[key]
     details.arm(ctx, subject)
-    if subject.source in state.awaited or state.sight(subject.source) is not Visibility.SEEN:
-        state.passed.setdefault(subject.source, {})[key] = None
+    if state.is_awaited(subject.source) or state.visibility(subject.source) is not Visibility.SEEN:
+        ctx.add_recheck(subject.source, key)
     elif not subject.missed:
-        judge_changed(ctx, state.indexes[subject.source], subject)
+        judge_changed(ctx, state.rule_index[subject.source], subject)
         samples.evaluate_no_data(ctx, key)
         if state.alerts_on(key, AlertState.PENDING):
             ctx.request(model.PollNeeded(source=subject.source))
@@ -170,7 +170,7 @@ def _entering(plan: RuleIndex, subject: model.Subject) -> Sequence[tuple[Rule, T
 
 def _confirm(ctx: StepContext, source: str, unread: set[str]) -> None:
     """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
-    pending = ctx.state.pending.get(source)
+    pending = ctx.state.alert_index.pending.get(source)
     for rule, key in sorted(pending or ()):
         if key not in unread:
             alerts.fire_if_due(ctx, ctx.state.alerts[key][rule])
@@ -178,7 +178,7 @@ def _confirm(ctx: StepContext, source: str, unread: set[str]) -> None:
 
 def _join_storm(ctx: StepContext) -> None:
     """In a storm, let what has only just begun to wait for details fire at once."""
-    for key in ctx.awaiting if ctx.storms else ():
+    for key in ctx.agenda.awaiting if ctx.agenda.storms else ():
         details.forgo(ctx, key)
         for alert in ctx.state.alerts_on(key, AlertState.PENDING):
             alerts.fire_if_due(ctx, alert)

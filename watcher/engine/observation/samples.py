@@ -35,7 +35,7 @@ def take(ctx: StepContext, event: model.Polled, plan: RuleIndex) -> list[str]:
     for (key, _), times in moments.items():
         newest[key] = max(*times, newest.get(key, min(times)))
     for key in sorted(newest):
-        ctx.state.samples.drop_before(key, newest[key] - plan.keep)
+        ctx.drop_samples_before(key, newest[key] - plan.keep)
         if plan.no_datas:
             evaluate_no_data(ctx, key)
     return sorted(newest)
@@ -66,7 +66,7 @@ def _judge(ctx: StepContext, plan: RuleIndex, key: str, metric: str, at: datetim
     for rule, threshold in plan.thresholds:
         if threshold.metric != metric:
             continue
-        alert = state.alerts.get(key, {}).get(rule.name)
+        alert = state.alert(key, rule.name)
         truth, value = thresholds.judge(
             threshold,
             state.samples.directions(key, metric),
@@ -91,7 +91,7 @@ def _look_back(
     traits = ctx.state.ruleset.sources[model.source_of(key)]
     past = [at for at in times if _is_stale(ctx, traits, at)]
     for rule, threshold in plan.thresholds if past else ():
-        alert = ctx.state.alerts.get(key, {}).get(rule.name)
+        alert = ctx.state.alert(key, rule.name)
         fires = alert is not None and alert.state is AlertState.FIRING
         if threshold.metric == metric and not fires:
             _find_breaches(ctx, rule, threshold, key, times, len(past))
@@ -161,7 +161,7 @@ def _report_breach(
 
 def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
     """Judge the rules about silence on a subject, or one of them."""
-    for rule, condition in ctx.state.indexes[model.source_of(key)].no_datas:
+    for rule, condition in ctx.state.rule_index[model.source_of(key)].no_datas:
         if not only or rule.name == only:
             _evaluate_no_data(ctx, rule, condition, key)
 
@@ -171,9 +171,9 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
     if heard is None:
         return
     due = heard + condition.after
-    known = ctx.state.alerts.get(key, {}).get(rule.name)
+    known = ctx.state.alert(key, rule.name)
     if due > ctx.now:
-        ctx.state.timers.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
+        ctx.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
         if known is None:
             return
     verdict = conditions.Truth(due <= ctx.now)

@@ -41,7 +41,7 @@ def look(ctx: StepContext, source: str) -> None:
     since = health.failing_since
     if since is None:
         return
-    traits, plan = ctx.state.ruleset.sources[source], ctx.state.indexes[source]
+    traits, plan = ctx.state.ruleset.sources[source], ctx.state.rule_index[source]
     blind_at = ctx.now if health.permanent else since + traits.blind_after
     if health.sight is not Visibility.BLIND and ctx.now >= blind_at:
         ctx.put_health(replace(health, sight=Visibility.BLIND))
@@ -54,12 +54,12 @@ def look(ctx: StepContext, source: str) -> None:
             alerts.apply(ctx, rule, source, Truth(True), at=since)
     upcoming = [at for at in later if at > ctx.now]
     if upcoming:
-        ctx.state.timers.schedule(Timer(TimerKind.SIGHT, source), min(upcoming))
+        ctx.schedule(Timer(TimerKind.SIGHT, source), min(upcoming))
 
 
 def regained(ctx: StepContext, event: model.Polled) -> Visibility:
     """Take note of an answered poll; tell how well the source could be seen before."""
-    before = ctx.state.sight(event.source)
+    before = ctx.state.visibility(event.source)
     health = ctx.state.health.get(event.source)
     blind = before is Visibility.BLIND or (health is not None and health.seen_since is None)
     ctx.put_health(
@@ -70,9 +70,9 @@ def regained(ctx: StepContext, event: model.Polled) -> Visibility:
             seen_since=ctx.now if blind or health is None else health.seen_since,
         )
     )
-    ctx.state.timers.cancel(Timer(TimerKind.SIGHT, event.source))
+    ctx.cancel(Timer(TimerKind.SIGHT, event.source))
     if before is not Visibility.SEEN:
-        for rule, _ in ctx.state.indexes[event.source].blinds:
+        for rule, _ in ctx.state.rule_index[event.source].blinds:
             alerts.apply(ctx, rule, event.source, Truth(False), at=ctx.now)
     if before is Visibility.BLIND and health is not None:
         text = messages.sighted(event.source, health.failing_since, ctx.now)
@@ -113,18 +113,17 @@ _MASS = 10  # fewer than this may well vanish at once
 def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
     """Take back subjects that an earlier poll missed and this one shows."""
     state = ctx.state
-    missing = state.missing.get(event.source, {})
+    missing = state.subject_index.missing.get(event.source, {})
     back = {seen.key for seen in event.seen if seen.key in missing} if missing else set()
     for key in sorted(back):
         for alert in ctx.state.alerts_on(key, AlertState.FIRING):
             if alerts.is_vanished(ctx, alert):
                 ctx.put_alert(replace(alert, due=None))
-                state.timers.cancel(Timer(TimerKind.CLEAR, key, alert.rule))
+                ctx.cancel(Timer(TimerKind.CLEAR, key, alert.rule))
                 if alert.incident:
                     ctx.add_entry(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
         ctx.put_subject(replace(state.subjects[key], missed=0))
         schedule.stay(ctx, key)
-        del missing[key]
     return back
 
 
@@ -135,7 +134,7 @@ def miss(ctx: StepContext, event: model.Polled) -> None:
     once, twice = (sum(state.subjects[key].missed == n for key in absent) for n in (0, 1))
     mass = _is_mass(twice, event, absent)
     matters = any(
-        rule for rule, each in state.indexes[event.source].expressions if each.of_vanishing
+        rule for rule, each in state.rule_index[event.source].expressions if each.of_vanishing
     )
     for key in absent:
         missed = state.subjects[key].missed + 1
@@ -143,13 +142,12 @@ def miss(ctx: StepContext, event: model.Polled) -> None:
         if any(alerts.is_vanished(ctx, alert) for alert in firing):
             continue
         ctx.put_subject(replace(state.subjects[key], missed=missed))
-        state.missing.setdefault(event.source, {})[key] = None
         if (firing or matters) and not _is_mass(once, event, absent):
             details.ask(ctx, key, fresh=details.AT_AN_EDGE)  # they may say that it has ended
         for alert in firing:
             if alert.due is not None:
                 ctx.put_alert(replace(alert, due=None))
-                state.timers.cancel(Timer(TimerKind.CLEAR, key, alert.rule))
+                ctx.cancel(Timer(TimerKind.CLEAR, key, alert.rule))
         if missed > 2 or (missed == 2 and not mass):
             _vanish(ctx, key)
 
@@ -162,7 +160,7 @@ def judge(ctx: StepContext, key: str) -> None:
             alerts.over(ctx, alert, model.Resolution.ENDED)
         return
     context = ctx.subject_view(key).context
-    for rule, expression in state.indexes[model.source_of(key)].expressions:
+    for rule, expression in state.rule_index[model.source_of(key)].expressions:
         if expression.of_vanishing:
             truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
             verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth))

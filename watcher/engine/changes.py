@@ -1,0 +1,113 @@
+"""What a step has changed and asked for, and what is left to do before it ends."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from watcher import model
+from watcher.engine.indexes import Firing
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0
+
+
+@dataclass(slots=True, eq=False)
+class Changes:
+    """The changes of a step, to become its effects: each noun once, in its final form."""
+
+    sources: dict[str, model.SourceHealth] = field(default_factory=dict)
+    subjects: dict[str, model.Subject] = field(default_factory=dict)
+    samples: list[model.Sample] = field(default_factory=list)
+    alerts: dict[tuple[str, str], model.Alert] = field(default_factory=dict)
+    incidents: dict[str, model.Incident] = field(default_factory=dict)
+    members: dict[tuple[str, str, str], model.IncidentAlert] = field(default_factory=dict)
+    entries: list[model.Entry] = field(default_factory=list)
+    forgotten: dict[str, model.Forgotten] = field(default_factory=dict)
+    silences: dict[str, model.Silence] = field(default_factory=dict)
+    requests: dict[model.Need, None] = field(default_factory=dict)
+    expression_errors: list[model.ExpressionFailed] = field(default_factory=list)
+
+    def effects(self) -> tuple[model.Effect, ...]:
+        """Return what has changed and what is requested, always in the same order."""
+        return (
+            *self.sources.values(),
+            *self.subjects.values(),
+            *self.samples,
+            *self.alerts.values(),
+            *self.incidents.values(),
+            *self.members.values(),
+            *self.entries,
+            *self.forgotten.values(),
+            *self.silences.values(),
+            *self.requests,
+            *self.expression_errors,
+        )
+
+    def forget_subject(self, key: str) -> None:
+        """Report nothing of a subject but that it is forgotten."""
+        self.subjects.pop(key, None)
+        self.samples = [sample for sample in self.samples if sample.subject != key]
+        self.forgotten[key] = model.Forgotten(key=key)
+
+    def discard_timelines(self, incidents: Collection[str]) -> None:
+        """Undo the entries of merged incidents, and what was requested for them."""
+        self.entries = [entry for entry in self.entries if entry.incident not in incidents]
+        self.requests = {
+            need: None
+            for need in self.requests
+            if not (
+                isinstance(need, model.DiagnosisNeeded | model.AlternativesNeeded)
+                and need.incident in incidents
+            )
+        }
+
+
+@dataclass(slots=True, eq=False)
+class Agenda:
+    """What the rest of a step has to see to; it ends with the step."""
+
+    touched: dict[str, None] = field(default_factory=dict)  # incidents to bring up to date
+    retitled: set[str] = field(default_factory=set)  # those whose title may have changed
+    opened: dict[str, list[str]] = field(default_factory=dict)  # by source: incidents of this step
+    storms: dict[str, int] = field(default_factory=dict)  # begun or fed, with their alerts before
+    suppression_changed: bool = False  # so that any open incident may be notified otherwise
+    details_asked: int = 0  # by the alerts of this step
+    awaiting: list[str] = field(default_factory=list)  # subjects whose new alerts wait for details
+    inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = field(
+        default_factory=dict
+    )  # by rule and labels: their values on what fires
+
+    def note_opened(self, source: str, identity: str) -> None:
+        """Note that this step has opened an incident of a source."""
+        self.opened.setdefault(source, []).append(identity)
+
+    def take_opened(self, source: str) -> list[str]:
+        """Return the incidents of a source that this step has opened, once."""
+        return self.opened.pop(source)
+
+    def note_storm(self, identity: str, firing: Collection[Firing]) -> None:
+        """Note that this step begins or feeds a storm, which reports itself at the end."""
+        self.storms[identity] = len(firing)
+
+    def recheck_suppression(self) -> None:
+        """Have all open incidents brought up to date: who is notified may have changed."""
+        self.suppression_changed = True
+
+    def count_details_request(self, *, waiting: str = "") -> None:
+        """Count details that were asked for; the new alerts of a `waiting` subject need them."""
+        self.details_asked += 1
+        if waiting:
+            self.awaiting.append(waiting)
+
+    def keep_inhibitors(
+        self, rule: str, equal: tuple[str, ...], values: set[tuple[str, ...]]
+    ) -> None:
+        """Remember what the firing alerts of an inhibiting rule are equal in."""
+        self.inhibitors[rule, equal] = values
+
+
+def short_id(prefix: str, *content: str) -> str:
+    """Derive an id of eight letters (40 bits) from content."""
+    number = int.from_bytes(hashlib.sha256("\0".join(content).encode()).digest()[:5])
+    return f"{prefix}-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 40, 5))

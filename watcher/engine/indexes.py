@@ -1,0 +1,195 @@
+"""What a state works out from its nouns, to find things fast; and how far each backfill has come.
+
+Nothing here outlives a restart. Each class changes itself by its verbs; `StepContext` and `State`
+are the only ones that change the rest.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from watcher import model
+from watcher.engine.rules.rule import InventoryEntry
+
+Firing = tuple[datetime, str, str]  # since when, subject, rule
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class BackfillState:
+    """How far the reading of one source's own records has come, subject by subject.
+
+    It changes itself by its verbs. Nothing of it outlives a restart: what was asked for is asked
+    for again.
+    """
+
+    origin: datetime | None = None  # from when the record of a subject counts that was never read
+    began: datetime | None = None  # when the current pass began, or the last one
+    thorough: bool = False  # the pass skips nothing, not even what was read lately
+    waiting: deque[str] = field(default_factory=deque)  # the rest of the pass
+    urgent: dict[str, None] = field(default_factory=dict)  # to be read before that
+    later: dict[str, datetime] = field(default_factory=dict)  # to be read again, and when
+    asked: dict[str, datetime] = field(default_factory=dict)  # not answered yet, up to when
+    leaving: dict[str, datetime | None] = field(default_factory=dict)  # gone since; None: drop it
+    stalled: bool = False  # until the source is seen
+    failures: int = 0  # in a row
+    paused_until: datetime | None = None
+    fresh: datetime | None = None  # from when a subject counts that this poll shows first
+
+    def note_poll(self, last_success: datetime) -> None:
+        """Note how long ago the source was last seen, from which new subjects count."""
+        self.fresh = last_success
+        self.origin = self.origin or last_success
+
+    def start_pass(self, keys: Iterable[str], now: datetime, *, thorough: bool) -> None:
+        """Start a pass over these subjects."""
+        self.began, self.thorough = now, thorough
+        self.waiting.clear()
+        self.waiting.extend(keys)
+
+    def hurry(self, key: str) -> None:
+        """Have a subject read before the rest of the pass."""
+        self.urgent[key] = None
+
+    def read_again(self, key: str, at: datetime) -> None:
+        """Have a subject read again at this time."""
+        self.later[key] = at
+
+    def hurry_due(self, now: datetime) -> None:
+        """Hurry what was to be read again by now."""
+        for key in [key for key, due in self.later.items() if due <= now]:
+            del self.later[key]
+            self.urgent[key] = None
+
+    def next_key(self) -> tuple[str, bool]:
+        """Take out the subject to read next; the second value says whether it was urgent."""
+        urgent = bool(self.urgent)
+        key = next(iter(self.urgent)) if urgent else self.waiting.popleft()
+        self.urgent.pop(key, None)
+        return key, urgent
+
+    def note_request(self, key: str, now: datetime) -> None:
+        """Note that a record was asked for up to now."""
+        self.asked[key] = now
+
+    def take_request(self, key: str) -> datetime | None:
+        """Return up to when an answered record was asked for; None when it was not, or is lost."""
+        return self.asked.pop(key, None)
+
+    def drop_requests_before(self, at: datetime) -> None:
+        """Give up on answers that were asked for at or before this time."""
+        for key in [key for key, until in self.asked.items() if until <= at]:
+            del self.asked[key]
+
+    def note_success(self) -> None:
+        """Note an answer: the pause after failures is over."""
+        self.failures, self.paused_until = 0, None
+
+    def note_failure(self) -> None:
+        """Count a failed read."""
+        self.failures += 1
+
+    def pause(self, until: datetime) -> None:
+        """Ask for nothing before this time."""
+        self.paused_until = until
+
+    def stall(self, *, stalled: bool) -> None:
+        """Stop until the source is seen, or go on."""
+        self.stalled = stalled
+
+    def note_gone(self, key: str, now: datetime) -> None:
+        """Keep a subject that is gone until its record has been read, which is urgent now."""
+        self.leaving[key] = now
+        self.urgent[key] = None
+
+    def let_go(self, key: str) -> None:
+        """Stop keeping a subject that is gone."""
+        self.leaving[key] = None
+
+    def note_back(self, key: str) -> None:
+        """Note that a subject which was gone is back."""
+        self.leaving.pop(key, None)
+
+    def forget(self, key: str) -> None:
+        """Drop a subject."""
+        for part in (self.urgent, self.later, self.asked, self.leaving):
+            part.pop(key, None)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SourceIndex:
+    """What is known of sources beside their health."""
+
+    awaited: set[str] = field(default_factory=set)  # without a complete poll since the start
+    unwatched: dict[str, datetime] = field(default_factory=dict)  # since before the start
+    gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of each
+    backfills: dict[str, BackfillState] = field(default_factory=dict)  # where there is a record
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SubjectIndex:
+    """Subjects that need another look, by source; and what is looked up once."""
+
+    missing: dict[str, dict[str, None]] = field(default_factory=dict)  # absent from a poll
+    rechecks: dict[str, dict[str, None]] = field(default_factory=dict)  # for the next poll
+    bandwidths: dict[str, tuple[float, float]] = field(default_factory=dict)  # a remedy's, Mbit/s
+    inventory_entries: dict[str, InventoryEntry] = field(default_factory=dict)
+    no_labels: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 subjects
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class AlertIndex:
+    """Alerts by what they wait for and where they fire."""
+
+    pending: dict[str, dict[tuple[str, str], None]] = field(default_factory=dict)  # by source
+    firing: dict[str, list[Firing]] = field(default_factory=dict)  # by incident, oldest first
+    firing_of: dict[str, dict[str, None]] = field(default_factory=dict)  # by rule: subjects
+    expression_errors: set[tuple[str, str]] = field(default_factory=set)  # (rule, subject)
+
+    def add_firing(self, alert: model.Alert) -> None:
+        """List an alert if it fires."""
+        if alert.state is model.AlertState.FIRING and alert.incident is not None:
+            firing = self.firing.setdefault(alert.incident, [])
+            insort(firing, (alert.since, alert.subject, alert.rule))
+            self.firing_of.setdefault(alert.rule, {})[alert.subject] = None
+
+    def remove_firing(self, alert: model.Alert) -> None:
+        """Drop an alert that stops firing, or moves to another incident."""
+        firing = self.firing.get(alert.incident or "")
+        if alert.state is not model.AlertState.FIRING or not firing:
+            return
+        place = bisect_left(firing, (alert.since, alert.subject, alert.rule))
+        if place < len(firing) and firing[place] == (alert.since, alert.subject, alert.rule):
+            del firing[place]
+        self.firing_of.get(alert.rule, {}).pop(alert.subject, None)
+
+    def note_pending(self, alert: model.Alert) -> None:
+        """List an alert under its source while it is pending."""
+        source = model.source_of(alert.subject)
+        if alert.state is model.AlertState.PENDING:
+            self.pending.setdefault(source, {})[alert.key] = None
+        elif source in self.pending:
+            self.pending[source].pop(alert.key, None)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class IncidentIndex:
+    """Incidents by group, and how many there were lately."""
+
+    latest: dict[tuple[str, str], str] = field(default_factory=dict)  # by rule and group
+    resolved: deque[tuple[datetime, str]] = field(default_factory=deque)  # the oldest first
+    openings: dict[str, deque[datetime]] = field(default_factory=dict)  # by source
+    late_facts: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)  # rule, source
+    fallbacks: dict[str, str] = field(default_factory=dict)  # by failing receiver: its incident
+
+    def note_fallback(self, incident: model.Incident) -> None:
+        """Note, of an incident about a receiver, whether a fallback stands in for it."""
+        if incident.fallback is None:
+            return
+        if incident.status is not model.IncidentStatus.RESOLVED:
+            self.fallbacks[incident.group] = incident.id
+        elif self.fallbacks.get(incident.group) == incident.id:
+            del self.fallbacks[incident.group]
