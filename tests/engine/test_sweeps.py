@@ -181,7 +181,7 @@ def test_only_so_many_are_asked_for_at_once():
     names = [f"n{number}" for number in range(20)]
     w.poll(seconds(1), **dict.fromkeys(names, "online"))
     first = wait(w, minutes(17))
-    assert len(first) == schedule.AT_ONCE
+    assert len(first) == schedule.MOST_REQUESTS
     more = asked(read(w, at=minutes(17), subject=first[0]))
     assert len(more) == 1
     assert more[0] not in first

@@ -110,7 +110,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     state, ruleset = ctx.state, event.ruleset
     ctx.adopt_rules(ruleset)
     if event.unwatched_since is not None:
-        schedule.start(ctx, event.unwatched_since)
+        schedule.daemon_started(ctx, event.unwatched_since)
     suppression.look(ctx)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
@@ -156,7 +156,7 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.PollFailed: visibility.failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.detailed,
-    model.HistoryRead: lambda ctx, event: schedule.read(ctx, event, dry_run.would_fire),
+    model.HistoryRead: lambda ctx, event: schedule.history_read(ctx, event, dry_run.would_fire),
     model.AlternativesRead: remedies.alternatives_read,
     model.RemedyApproved: remedies.approve,
     model.RemedyRefused: remedies.refuse,

@@ -136,7 +136,7 @@ def records(
             at=since - timedelta(seconds=1), what=model.DetailsRead(subject=key, details=details)
         )
     before, at = intervals.ONLINE, since
-    for each in intervals.in_order(
+    for each in intervals.state_intervals(
         alarm for alarm in alarms if fault_domain.badness(alarm.state) > 0
     ):
         if each.end is not None and each.end <= since:

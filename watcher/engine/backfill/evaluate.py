@@ -1,7 +1,6 @@
-"""What a vendor's own record shows that nobody saw: outages that a rule would have fired on.
+"""What a subject's alarm record shows that people do not know yet: outages a rule pages about.
 
-Law: each is told once, live or late. What lasts, or is pending now, is the live alert's business,
-and the record is not judged beyond its beginning until that is decided.
+The package's docstring explains how each outage is reported exactly once.
 """
 
 from __future__ import annotations
@@ -22,144 +21,159 @@ from watcher.engine.rules.rule import Rule, Transition
 from watcher.engine.rules.subject_view import SubjectView
 
 LATE = timedelta(minutes=5)  # the newest part of a record may not be complete: it is read again
-MOST_FACTS = 3  # of one rule in one record; more are told as one
+MOST_FACTS = 3  # of one rule in one record; more become one
 
 # Whether an alert would have fired whose condition held between two times; see dry_run.py.
 WouldFire = Callable[[StepContext, Rule, str, datetime, datetime], bool]
 
 
 @dataclass(slots=True)
-class _Case:
-    """One subject's record under judgement. `last`: no other record of it will be read."""
+class _Evaluation:
+    """One reading of one subject's record. `is_last`: no other reading will follow."""
 
     ctx: StepContext
     subject: model.Subject
     event: model.HistoryRead
-    last: bool
     would_fire: WouldFire
-    found: list[StateInterval]
-    told: list[model.ReportedOutage] = field(default_factory=list)
-    undecided: list[datetime] = field(default_factory=list)  # from when on
-    waits: bool = False  # for details
+    is_last: bool
+    intervals: list[StateInterval]
+    reported: list[model.ReportedOutage] = field(default_factory=list)
+    undecided_from: list[datetime] = field(default_factory=list)
+    waits_for_details: bool = False
 
 
-def judge(
+def evaluate_record(
     ctx: StepContext,
     subject: model.Subject,
     event: model.HistoryRead,
     would_fire: WouldFire,
     *,
-    last: bool,
+    is_last: bool,
 ) -> bool:
-    """Tell what is new in a subject's record; False: it must be read again once details came."""
+    """Report what is new in a record; return False if it must be read again after the details."""
     floor = max(subject.judged_until or event.start, event.start)
-    case = _Case(ctx, subject, event, last, would_fire, intervals.in_order(event.alarms))
+    evaluation = _Evaluation(
+        ctx, subject, event, would_fire, is_last, intervals.state_intervals(event.alarms)
+    )
     for rule, condition in ctx.state.rule_index[subject.source].recorded:
-        whole = list(_pieces(case, condition))
-        pieces = [part for piece in whole for part in _within(case, rule, piece)]
-        people = reported_outages.of_rule(ctx, subject, rule)
-        claimed = reported_outages.claimed(pieces, people, _inside(case, condition), event)
-        familiar: list[Outage] = []
-        news: list[Outage] = []
-        for piece in pieces:
-            if piece.end <= floor:
-                continue
-            if piece in claimed or any(reported_outages.overlap(piece, told) for told in people):
-                familiar.append(piece)
-            elif _is_news(case, rule, piece):
-                news.append(piece)
-        _tell(case, rule, news)
-        case.told += (
-            model.ReportedOutage(rule=rule.name, start=each.start, end=each.end)
-            for each in (*familiar, *news)
-            if not each.lasts
-        )
-        kept_back = [piece for piece in whole if piece.end > floor and piece not in pieces]
-        if kept_back and not details.are_settled(ctx, ctx.state.subjects[subject.key]):
-            case.waits = True  # the schedule may have been extended since it was read
-            case.undecided.append(floor)
-    _remember(case, max(floor, min([event.end - LATE, *case.undecided])))
-    return not case.waits
+        _evaluate_rule(evaluation, rule, condition, floor)
+    _save(evaluation, max(floor, min([event.end - LATE, *evaluation.undecided_from])))
+    return not evaluation.waits_for_details
 
 
-def _pieces(case: _Case, condition: Transition) -> Iterator[Outage]:
-    for run in intervals.runs(case.found, condition):
-        yield intervals.piece(run, case.event)
+def _evaluate_rule(
+    evaluation: _Evaluation, rule: Rule, condition: Transition, floor: datetime
+) -> None:
+    ctx, subject, event = evaluation.ctx, evaluation.subject, evaluation.event
+    whole = [
+        intervals.outage_of(run, event) for run in intervals.runs(evaluation.intervals, condition)
+    ]
+    outages = [part for outage in whole for part in _during(evaluation, rule, outage)]
+    reported = reported_outages.of_rule(ctx, subject, rule)
+    inside = _inside(evaluation, condition)
+    claimed = reported_outages.claimed(outages, reported, inside, event)
+    familiar: list[Outage] = []
+    news: list[Outage] = []
+    for outage in outages:
+        if outage.end <= floor:
+            continue
+        if outage in claimed or any(reported_outages.overlap(outage, known) for known in reported):
+            familiar.append(outage)
+        elif _is_news(evaluation, rule, outage):
+            news.append(outage)
+    _report(evaluation, rule, news)
+    evaluation.reported += (
+        model.ReportedOutage(rule=rule.name, start=outage.start, end=outage.end)
+        for outage in (*familiar, *news)
+        if not outage.lasts
+    )
+    cut = [outage for outage in whole if outage.end > floor and outage not in outages]
+    if cut and not details.are_settled(ctx, ctx.state.subjects[subject.key]):
+        evaluation.waits_for_details = True  # it may have been extended since it was read
+        evaluation.undecided_from.append(floor)
 
 
-def _within(case: _Case, rule: Rule, piece: Outage) -> Iterator[Outage]:
-    """Give the parts of an outage in which the rule's `during` held."""
-    subject = case.subject
-    pre_roll = case.ctx.state.ruleset.sources[subject.source].pre_roll
+def _during(evaluation: _Evaluation, rule: Rule, outage: Outage) -> Iterator[Outage]:
+    """Yield the parts of an outage in which the rule's `during` held."""
+    subject = evaluation.subject
+    pre_roll = evaluation.ctx.state.ruleset.sources[subject.source].pre_roll
     for start, end in reservation.within(
-        subject.bookings, rule.during, piece.start, piece.end, pre_roll
+        subject.bookings, rule.during, outage.start, outage.end, pre_roll
     ):
-        yield replace(piece, start=start, end=end, lasts=piece.lasts and end == piece.end)
+        yield replace(outage, start=start, end=end, lasts=outage.lasts and end == outage.end)
 
 
-def _inside(case: _Case, condition: Transition) -> list[Outage]:
-    """Give all that is inside `to`, whatever it came from and whenever it was."""
-    return [intervals.piece(each, case.event) for each in case.found if each.state in condition.to]
+def _inside(evaluation: _Evaluation, condition: Transition) -> list[Outage]:
+    """Return all that is inside `to`, whatever it came from and whenever it was."""
+    return [
+        intervals.outage_of(interval, evaluation.event)
+        for interval in evaluation.intervals
+        if interval.state in condition.to
+    ]
 
 
-def _is_news(case: _Case, rule: Rule, piece: Outage) -> bool:
-    """Whether people are to be told of a piece that they do not know of; note what is undecided."""
-    ctx, subject = case.ctx, case.subject
-    if reported_outages.is_open(ctx, subject, rule, piece) or (piece.lasts and not case.last):
-        case.undecided.append(piece.start)
+def _is_news(evaluation: _Evaluation, rule: Rule, outage: Outage) -> bool:
+    """Return whether an outage that nobody knows of is reported now; note what is undecided."""
+    ctx, subject = evaluation.ctx, evaluation.subject
+    if reported_outages.is_open(ctx, subject, rule, outage) or (
+        outage.lasts and not evaluation.is_last
+    ):
+        evaluation.undecided_from.append(outage.start)
         return False
-    if not case.would_fire(ctx, rule, subject.key, piece.start, piece.end):
+    if not evaluation.would_fire(ctx, rule, subject.key, outage.start, outage.end):
         return False
-    if not _fits(case, rule, piece):
+    if not _where_may_have_held(evaluation, rule, outage):
         return False
-    if _is_unscheduled(ctx, subject):
-        case.waits = True
-        case.undecided.append(piece.start)
+    if _may_be_out_of_schedule(ctx, subject):
+        evaluation.waits_for_details = True
+        evaluation.undecided_from.append(outage.start)
         return False
     return True
 
 
-def _fits(case: _Case, rule: Rule, piece: Outage) -> bool:
-    """Whether `where` could have held then.
+def _where_may_have_held(evaluation: _Evaluation, rule: Rule, outage: Outage) -> bool:
+    """Return whether `where` could have held then.
 
     The record does not tell the other fields, so all that they may have been are tried. Where that
-    decides, an outage that another rule has told of was seen, and this one has judged it then.
+    decides, an outage that another rule has reported was seen, and this rule was evaluated then.
     """
     if rule.where is None:
         return True
+    key = evaluation.subject.key
     truths = set()
-    for fields in _may_have_been(case.subject, piece.run.state):
-        context = _scene(case, piece, fields).context
-        truth = conditions.ask(case.ctx, rule, rule.where, case.subject.key, context, failed=True)
+    for fields in _possible_fields(evaluation.subject, outage.run.state):
+        context = _view(evaluation, outage, fields).context
+        truth = conditions.ask(evaluation.ctx, rule, rule.where, key, context, failed=True)
         truths.add(truth is not False)
     if truths == {True, False}:
-        return not any(reported_outages.overlap(piece, told) for told in case.subject.told)
+        reported = evaluation.subject.told
+        return not any(reported_outages.overlap(outage, known) for known in reported)
     return True in truths
 
 
-def _may_have_been(subject: model.Subject, state: str) -> Iterator[dict[str, model.Scalar]]:
+def _possible_fields(subject: model.Subject, state: str) -> Iterator[dict[str, model.Scalar]]:
     others = [name for name in subject.fields if name != RECORDED]
     for word in (model.UNKNOWN, *fault_domain.STATES) if others else ("",):
         yield {RECORDED: state, **dict.fromkeys(others, word)}
 
 
-def _scene(case: _Case, piece: Outage, fields: dict[str, model.Scalar]) -> SubjectView:
-    state = case.ctx.state
+def _view(evaluation: _Evaluation, outage: Outage, fields: dict[str, model.Scalar]) -> SubjectView:
+    state, subject, was = evaluation.ctx.state, evaluation.subject, outage.run.was
     return SubjectView(
         state.ruleset,
-        case.subject.key,
+        subject.key,
         fields=fields,
-        previous={} if piece.run.was is None else {RECORDED: piece.run.was},
-        labels=case.subject.labels,
+        previous={} if was is None else {RECORDED: was},
+        labels=subject.labels,
         metrics={},
         inventory_entries=state.subject_index.inventory_entries,
-        bookings=case.subject.bookings,
-        now=piece.start,
+        bookings=subject.bookings,
+        now=outage.start,
     )
 
 
-def _is_unscheduled(ctx: StepContext, subject: model.Subject) -> bool:
-    """Whether a schedule that was never read may still say that it was nobody's hour."""
+def _may_be_out_of_schedule(ctx: StepContext, subject: model.Subject) -> bool:
+    """Return whether a schedule that was never read may still keep the outage back; ask for it."""
     answered = ctx.state.subjects[subject.key].answered_at
     if subject.detailed_at is not None or (
         answered is not None and ctx.now - answered <= details.FRESH
@@ -169,46 +183,53 @@ def _is_unscheduled(ctx: StepContext, subject: model.Subject) -> bool:
     return not details.are_ready(ctx, subject.key)
 
 
-def _tell(case: _Case, rule: Rule, pieces: Sequence[Outage]) -> None:
-    if len(pieces) <= MOST_FACTS:
-        for each in pieces:
-            late_facts.tell(case.ctx, _fact(case, rule, each, _what(each)))
+def _report(evaluation: _Evaluation, rule: Rule, outages: Sequence[Outage]) -> None:
+    if len(outages) <= MOST_FACTS:
+        for outage in outages:
+            fact = _fact(evaluation, rule, outage, _describe(outage))
+            late_facts.report(evaluation.ctx, fact)
         return
-    worst = max(pieces, key=lambda each: fault_domain.badness(each.run.state))
-    lasted = sum((each.end - each.start for each in pieces), timedelta(0))
-    text = f"{len(pieces)} times {_what(worst)}, {model.format_duration(lasted)} in all"
-    end = pieces[-1]
-    whole = replace(worst, start=pieces[0].start, end=end.end, lasts=end.lasts)
-    late_facts.tell(case.ctx, _fact(case, rule, whole, text))
+    worst = max(outages, key=lambda outage: fault_domain.badness(outage.run.state))
+    total = sum((outage.end - outage.start for outage in outages), timedelta(0))
+    text = f"{len(outages)} times {_describe(worst)}, {model.format_duration(total)} in all"
+    last = outages[-1]
+    whole = replace(worst, start=outages[0].start, end=last.end, lasts=last.lasts)
+    late_facts.report(evaluation.ctx, _fact(evaluation, rule, whole, text))
 
 
-def _fact(case: _Case, rule: Rule, piece: Outage, text: str) -> late_facts.Fact:
-    return late_facts.Fact(
+def _fact(evaluation: _Evaluation, rule: Rule, outage: Outage, text: str) -> late_facts.LateFact:
+    subject, state = evaluation.subject, outage.run.state
+    return late_facts.LateFact(
         rule=rule,
-        subject=case.subject.key,
-        start=piece.start,
-        last=piece.end,
-        end=None if piece.lasts else piece.end,
+        subject=subject.key,
+        start=outage.start,
+        last=outage.end,
+        end=None if outage.lasts else outage.end,
         text=text,
-        fields={**dict.fromkeys(case.subject.fields, model.UNKNOWN), RECORDED: piece.run.state},
-        was=piece.run.was,
-        to=piece.run.state,
+        fields={**dict.fromkeys(subject.fields, model.UNKNOWN), RECORDED: state},
+        was=outage.run.was,
+        to=state,
     )
 
 
-def _what(piece: Outage) -> str:
-    return f"{piece.run.state} ({piece.run.message})" if piece.run.message else piece.run.state
+def _describe(outage: Outage) -> str:
+    run = outage.run
+    return f"{run.state} ({run.message})" if run.message else run.state
 
 
-def _remember(case: _Case, until: datetime) -> None:
-    """Keep how far a record has been judged, and what is known of the time after that."""
-    subject = case.ctx.state.subjects[case.subject.key]
-    told = [
-        each
-        for each in subject.told
-        if each.end is None or each.end >= until - reported_outages.SKEW
+def _save(evaluation: _Evaluation, until: datetime) -> None:
+    """Keep up to when the record is decided, and what was reported of the time after that."""
+    subject = evaluation.ctx.state.subjects[evaluation.subject.key]
+    reported = [
+        outage
+        for outage in subject.told
+        if outage.end is None or outage.end >= until - reported_outages.SKEW
     ]
-    told += (each for each in case.told if each.end and each.end > until and each not in told)
-    if subject.judged_until != until or told != [*subject.told]:
-        kept = tuple(told[-reported_outages.MOST :])
-        case.ctx.put_subject(replace(subject, judged_until=until, told=kept))
+    reported += (
+        outage
+        for outage in evaluation.reported
+        if outage.end and outage.end > until and outage not in reported
+    )
+    if subject.judged_until != until or reported != [*subject.told]:
+        kept = tuple(reported[-reported_outages.MOST :])
+        evaluation.ctx.put_subject(replace(subject, judged_until=until, told=kept))

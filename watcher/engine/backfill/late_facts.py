@@ -1,8 +1,8 @@
-"""Facts that are learned after they are over: told, and nobody is called.
+"""Reports what is learned after it is over, without calling anybody.
 
 Law: a late fact opens nothing and resolves nothing. It stands on the timeline of the source's own
 incident where that is about the same time, because that is where people look; else it is an
-incident of its own, which was over before it was told. Of very many, the rest stand on one.
+incident of its own, resolved from the start. Of very many, the rest stand on one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from watcher.model import EntryKind, IncidentStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class LateFact:
     """What a rule would have fired on, from its first to its last known moment; `text` says what.
 
-    `end` is when it was over; None where nobody knows. `fields` is what the vendor said then, None
-    where that is what it says now.
+    `end` is when it was over, None if that is not known. `fields` is what the vendor said then,
+    None if that is what it says now.
     """
 
     rule: Rule
@@ -40,41 +40,38 @@ class Fact:
     to: str | None = None  # and what it became
 
 
-def tell(ctx: StepContext, fact: Fact) -> None:
+def report(ctx: StepContext, fact: LateFact) -> None:
     """Put a late fact where people will find it."""
     view = ctx.subject_view(fact.subject)
-    until = (
-        f"to {model.format_time(fact.end)}"
-        if fact.end
-        else f"at least to {model.format_time(fact.last)}"
-    )
+    lasted_until = fact.end or fact.last
+    until = f"{'to' if fact.end else 'at least to'} {model.format_time(lasted_until)}"
     text = f"{view.name}: {fact.text}, {model.format_time(fact.start, ctx.now)} {until}"
-    blind = _blind_incident(ctx, view.source, fact) or _gap_incident(ctx, view.source, fact)
-    if blind is not None:
-        ctx.add_note(blind, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
+    unseen = _blind_incident(ctx, view.source, fact) or _gap_incident(ctx, view.source, fact)
+    if unseen is not None:
+        ctx.add_note(unseen, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
         return
-    many = _one_for_many(ctx, view.source, fact)
-    if many is not None:
-        ctx.add_note(many, EntryKind.LATE, text, notify=False)
+    overflow = _overflow_incident(ctx, view.source, fact)
+    if overflow is not None:
+        ctx.add_note(overflow, EntryKind.LATE, text, notify=False)
         return
     title = f"{view.name}: {fact.text} (learned late)"
-    _write_down(ctx, fact, title, f"learned late: {text}")
+    _add_resolved_incident(ctx, fact, title, f"learned late: {text}")
 
 
-def _blind_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
-    """Find the source's own incident of that time, open or just over."""
+def _blind_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
+    """Return the source's own incident of that time, open or just over."""
     state = ctx.state
     for rule, _ in state.rule_index[source].blinds:
-        known = state.latest_incident(rule.name, source)
-        if known is not None and not is_over(known, ctx.now):
-            since = state.members[known.id][rule.name, source].since
-            if _is_within(ctx, source, fact, since, known.resolved_at or ctx.now):
-                return known.id
+        incident = state.latest_incident(rule.name, source)
+        if incident is not None and not is_over(incident, ctx.now):
+            since = state.members[incident.id][rule.name, source].since
+            if _is_within(ctx, source, fact, since, incident.resolved_at or ctx.now):
+                return incident.id
     return None
 
 
-def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
-    """Write down that nobody watched the source then, which no rule could say before."""
+def _gap_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
+    """Open an incident about the gap in which nobody watched: no rule could report it before."""
     state = ctx.state
     start, end = state.source_index.gaps.get(source, (ctx.now, ctx.now))
     blinds = state.rule_index[source].blinds
@@ -83,7 +80,7 @@ def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
         return None
     if not _is_within(ctx, source, fact, start, end):
         return None
-    gap = Fact(
+    gap = LateFact(
         rule=rules[0],
         subject=source,
         start=start,
@@ -93,19 +90,19 @@ def _gap_incident(ctx: StepContext, source: str, fact: Fact) -> str | None:
     )
     span = f"{model.format_time(start, ctx.now)} to {model.format_time(end)}"
     text = f"learned late: nobody saw {source}, {span}"
-    return _write_down(ctx, gap, f"{source} was not watched (learned late)", text)
+    return _add_resolved_incident(ctx, gap, f"{source} was not watched (learned late)", text)
 
 
-def _one_for_many(ctx: StepContext, source: str, fact: Fact) -> str | None:
-    """Find or open what stands for the facts of a rule once they are as many as a storm."""
+def _overflow_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
+    """Return the one incident for all facts of a rule once they are as many as a storm."""
     state, rule = ctx.state, fact.rule
-    known = state.latest_incident(rule.name, source)
-    if known is not None and not is_over(known, ctx.now):
-        return known.id
+    incident = state.latest_incident(rule.name, source)
+    if incident is not None and not is_over(incident, ctx.now):
+        return incident.id
     recent = ctx.count_late_fact(rule.name, source)
     if recent <= state.ruleset.storm.incidents:
         return None
-    many = Fact(
+    overflow = LateFact(
         rule=rule,
         subject=source,
         start=fact.start,
@@ -115,23 +112,25 @@ def _one_for_many(ctx: StepContext, source: str, fact: Fact) -> str | None:
     )
     within = model.format_duration(REOPEN_WITHIN)
     text = f"learned late: more than {recent - 1:,} outages within {within}; here are the rest"
-    return _write_down(ctx, many, f"{source}: many outages (learned late)", text)
+    return _add_resolved_incident(ctx, overflow, f"{source}: many outages (learned late)", text)
 
 
-def _is_within(ctx: StepContext, source: str, fact: Fact, start: datetime, end: datetime) -> bool:
-    """Whether a fact is about a time in which nobody saw, or the moments before it was noticed."""
-    noticed = ctx.state.ruleset.sources[source].blind_after
-    return fact.start < end and fact.last > start - noticed
+def _is_within(
+    ctx: StepContext, source: str, fact: LateFact, start: datetime, end: datetime
+) -> bool:
+    """Return whether a fact is of a time without sight, or of just before that was noticed."""
+    blind_after = ctx.state.ruleset.sources[source].blind_after
+    return fact.start < end and fact.last > start - blind_after
 
 
-def _write_down(ctx: StepContext, fact: Fact, title: str, text: str) -> str:
+def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: str) -> str:
     rule, state, view = fact.rule, ctx.state, ctx.subject_view(fact.subject)
     fields = view.fields if fact.fields is None else fact.fields
     domain = view.fault_domain
     if fact.fields is not None:
         domain = fault_domain.likely_domain(view.kind, fields)
     identity = short_id("w", rule.name, fact.subject, "late", fact.start.isoformat())
-    held = suppression.reason(ctx, rule, fact.subject)
+    suppressed_by = suppression.reason(ctx, rule, fact.subject)
     quiet = tuple(name for name in rule.notify if name in state.ruleset.quiet)
     incident = ctx.put_incident(
         model.Incident(
@@ -149,9 +148,9 @@ def _write_down(ctx: StepContext, fact: Fact, title: str, text: str) -> str:
             resolved_at=fact.end or fact.last,
             fault_domain=domain,
             receivers=rule.notify,
-            notify=quiet if held else rule.notify,
+            notify=quiet if suppressed_by else rule.notify,
             told_at=ctx.now,
-            suppressed_by=(held,) if held else (),
+            suppressed_by=(suppressed_by,) if suppressed_by else (),
         )
     )
     ctx.put_member(

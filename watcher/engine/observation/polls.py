@@ -24,7 +24,7 @@ def answered(ctx: StepContext, event: model.Polled) -> None:
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     plan = state.rule_index[source]
-    unseen = schedule.arrive(ctx, source)
+    unseen = schedule.poll_answered(ctx, source)
     before = visibility.regained(ctx, event)
     broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start anew
     first = event.complete and state.is_awaited(source)
@@ -49,7 +49,7 @@ def answered(ctx: StepContext, event: model.Polled) -> None:
     _join_storm(ctx)
     if first or before is not Visibility.SEEN:
         _rearm(ctx, source)
-    schedule.looked(ctx, source, after_gap=unseen)
+    schedule.poll_evaluated(ctx, source, after_gap=unseen)
 
 
 def _unsure(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
@@ -79,7 +79,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
                 labels=seen.labels or ctx.state.subject_index.no_labels,
                 since=ctx.now,
                 vendor_time=seen.vendor_time,
-                judged_until=schedule.begin(ctx, seen.key),
+                judged_until=schedule.counts_from(ctx, seen.key),
             )
         )
         if ctx.state.ruleset.inventory.knows(seen.key):
@@ -157,7 +157,7 @@ def pass_edge(ctx: StepContext, key: str) -> None:
         samples.evaluate_no_data(ctx, key)
         if state.alerts_on(key, AlertState.PENDING):
             ctx.request(model.PollNeeded(source=subject.source))
-    schedule.pass_edge(ctx, key)
+    schedule.phase_changed(ctx, key)
 
 
 def _entering(plan: RuleIndex, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:

@@ -1,7 +1,8 @@
-"""Samples as they arrive: stored, and each judged at its own time.
+"""Samples as they arrive: stored, evaluated each at its own time, and missed when they stop.
 
-Law: a sample that is not newer than what is known changes what later windows hold, and decides
-nothing.
+A sample that is not newer than the newest one changes what later windows hold, and decides nothing.
+Samples that arrive after a gap, too old to say anything of now, go through a dry run: a breach that
+would have fired, and is over, becomes a late fact (engine/backfill explains those).
 """
 
 from __future__ import annotations
@@ -20,54 +21,54 @@ from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
-_Moments = dict[tuple[str, str], set[datetime]]  # by subject and metric: times of new samples
+_Arrived = dict[tuple[str, str], set[datetime]]  # by subject and metric: times of new samples
 
 
-def take(ctx: StepContext, event: model.Polled, plan: RuleIndex) -> list[str]:
-    """Take in a poll's samples; give the subjects that something newer is known of."""
-    moments = _store(ctx, event)
-    for (key, metric), times in sorted(moments.items()):
+def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
+    """Take in a poll's samples; return the subjects that something newer is known of."""
+    arrived = _store(ctx, event)
+    for (key, metric), times in sorted(arrived.items()):
         ordered = sorted(times)
-        _look_back(ctx, plan, key, metric, ordered)
+        _report_past(ctx, index, key, metric, ordered)
         for at in ordered:
-            _judge(ctx, plan, key, metric, at)
+            _evaluate(ctx, index, key, metric, at)
     newest: dict[str, datetime] = {}
-    for (key, _), times in moments.items():
+    for (key, _), times in arrived.items():
         newest[key] = max(*times, newest.get(key, min(times)))
     for key in sorted(newest):
-        ctx.drop_samples_before(key, newest[key] - plan.keep)
-        if plan.no_datas:
+        ctx.drop_samples_before(key, newest[key] - index.keep)
+        if index.no_datas:
             evaluate_no_data(ctx, key)
     return sorted(newest)
 
 
-def _store(ctx: StepContext, event: model.Polled) -> _Moments:
+def _store(ctx: StepContext, event: model.Polled) -> _Arrived:
     state = ctx.state
     latest: dict[tuple[str, str], datetime | None] = {}
-    moments: _Moments = {}
+    arrived: _Arrived = {}
     for sample in event.samples:
         if sample.subject not in state.subjects:
             continue
         series = (sample.subject, sample.metric)
         if series not in latest:
             latest[series] = state.samples.latest(*series)
-        known = latest[series]
-        if ctx.add_sample(sample) and (known is None or sample.at > known):
-            moments.setdefault(series, set()).add(sample.at)
-    return moments
+        newest = latest[series]
+        if ctx.add_sample(sample) and (newest is None or sample.at > newest):
+            arrived.setdefault(series, set()).add(sample.at)
+    return arrived
 
 
-def _judge(ctx: StepContext, plan: RuleIndex, key: str, metric: str, at: datetime) -> None:
+def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: datetime) -> None:
     state = ctx.state
     traits = state.ruleset.sources[model.source_of(key)]
     before = state.samples.latest(key, metric, before=at)
     broken = before is None or at - before > thresholds.GAP * traits.granularity
     stale = _is_stale(ctx, traits, at)
-    for rule, threshold in plan.thresholds:
+    for rule, threshold in index.thresholds:
         if threshold.metric != metric:
             continue
         alert = state.alert(key, rule.name)
-        truth, value = thresholds.judge(
+        truth, value = thresholds.evaluate(
             threshold,
             state.samples.directions(key, metric),
             at,
@@ -80,20 +81,20 @@ def _judge(ctx: StepContext, plan: RuleIndex, key: str, metric: str, at: datetim
 
 
 def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
-    """Whether a sample is too old to say anything of now."""
+    """Return whether a sample is too old to say anything of now."""
     return ctx.now - at > thresholds.GAP * traits.granularity + traits.blind_after
 
 
-def _look_back(
-    ctx: StepContext, plan: RuleIndex, key: str, metric: str, times: list[datetime]
+def _report_past(
+    ctx: StepContext, index: RuleIndex, key: str, metric: str, times: list[datetime]
 ) -> None:
-    """Tell what the samples of a gap show that nobody could see then, and that is over by now."""
+    """Report what the samples of a gap show that nobody could see then and that is over by now."""
     traits = ctx.state.ruleset.sources[model.source_of(key)]
     past = [at for at in times if _is_stale(ctx, traits, at)]
-    for rule, threshold in plan.thresholds if past else ():
+    for rule, threshold in index.thresholds if past else ():
         alert = ctx.state.alert(key, rule.name)
-        fires = alert is not None and alert.state is AlertState.FIRING
-        if threshold.metric == metric and not fires:
+        is_firing = alert is not None and alert.state is AlertState.FIRING
+        if threshold.metric == metric and not is_firing:
             _find_breaches(ctx, rule, threshold, key, times, len(past))
 
 
@@ -123,7 +124,7 @@ def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
     for number, at in enumerate(times):
         series = ctx.state.samples.directions(key, threshold.metric)
         active = breach is not None
-        truth, value = thresholds.judge(threshold, series, at, granularity, active=active)
+        truth, value = thresholds.evaluate(threshold, series, at, granularity, active=active)
         broken = breach is not None and at - breach.last > thresholds.GAP * granularity
         if breach is not None and (broken or not truth):
             _report_breach(ctx, rule, threshold, key, breach, end=None if broken else at)
@@ -153,37 +154,37 @@ def _report_breach(
     limit = "at or above" if threshold.above else "at or below"
     text = f"{threshold.metric} was {limit} {model.format_value(threshold.limit)}, up to "
     text += model.format_value(breach.worst)
-    fact = late_facts.Fact(
+    fact = late_facts.LateFact(
         rule=rule, subject=key, start=breach.start, last=breach.last, end=end, text=text
     )
-    late_facts.tell(ctx, fact)
+    late_facts.report(ctx, fact)
 
 
 def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
-    """Judge the rules about silence on a subject, or one of them."""
+    """Evaluate the rules about silence on a subject, or only one of them."""
     for rule, condition in ctx.state.rule_index[model.source_of(key)].no_datas:
         if not only or rule.name == only:
             _evaluate_no_data(ctx, rule, condition, key)
 
 
 def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str) -> None:
-    heard = _heard(ctx, key)
-    if heard is None:
+    silent_since = _silent_since(ctx, key)
+    if silent_since is None:
         return
-    due = heard + condition.after
-    known = ctx.state.alert(key, rule.name)
+    due = silent_since + condition.after
+    alert = ctx.state.alert(key, rule.name)
     if due > ctx.now:
         ctx.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
-        if known is None:
+        if alert is None:
             return
     verdict = conditions.Truth(due <= ctx.now)
     alerts.apply(ctx, rule, key, conditions.narrowed(ctx, rule, key, verdict), at=ctx.now)
 
 
-def _heard(ctx: StepContext, key: str) -> datetime | None:
-    """Tell since when a subject is silent; None for one that was never measured."""
-    measured = ctx.state.samples.last_of(key)
-    seen = ctx.state.health[model.source_of(key)].seen_since
-    if measured is None or seen is None:
-        return measured
-    return max(measured, seen)
+def _silent_since(ctx: StepContext, key: str) -> datetime | None:
+    """Return since when a subject has been silent; None for one that was never measured."""
+    newest = ctx.state.samples.last_of(key)
+    seen_since = ctx.state.health[model.source_of(key)].seen_since
+    if newest is None or seen_since is None:
+        return newest
+    return max(newest, seen_since)

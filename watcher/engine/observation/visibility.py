@@ -123,7 +123,7 @@ def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
                 if alert.incident:
                     ctx.add_entry(alert.incident, EntryKind.SIGHTED, "listed by the vendor again")
         ctx.put_subject(replace(state.subjects[key], missed=0))
-        schedule.stay(ctx, key)
+        schedule.subject_returned(ctx, key)
     return back
 
 

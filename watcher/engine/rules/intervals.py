@@ -1,7 +1,7 @@
-"""A vendor's alarm record in order: what a subject was, from when to when, and runs of one rule.
+"""A vendor's alarms as state intervals in order, and the runs of them that a rule looks for. Pure.
 
-Law: pure. Alarms may overlap, touch, stay open and come in any order; of two at once the worse one
-counts, and between two alarms the subject was online.
+Alarms may overlap, touch, stay open and come in any order. Of two at once the worse one counts, and
+between two alarms the subject was online.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class StateInterval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A run, or a part of one, with both its ends; `lasts`: its end is not on record."""
+    """A run of intervals, or a part of it, with both its ends; `lasts`: its end is not on record.
+
+    `run` is the whole run, with its worst state.
+    """
 
     start: datetime
     end: datetime
@@ -42,8 +45,8 @@ class Outage:
     run: StateInterval
 
 
-def piece(run: StateInterval, event: model.HistoryRead) -> Outage:
-    """Give a run both its ends, as far as one reading of the record tells them."""
+def outage_of(run: StateInterval, event: model.HistoryRead) -> Outage:
+    """Return a run with both its ends, as far as one reading of the record tells them."""
     return Outage(
         start=run.start or event.start,
         end=run.end or event.end,
@@ -52,62 +55,64 @@ def piece(run: StateInterval, event: model.HistoryRead) -> Outage:
     )
 
 
-def in_order(alarms: Iterable[model.AlarmRecord]) -> list[StateInterval]:
-    """Put alarms in order, one state at a time."""
-    known = [each for each in alarms if not each.start or not each.end or each.start < each.end]
-    if not known:
+def state_intervals(alarms: Iterable[model.AlarmRecord]) -> list[StateInterval]:
+    """Return the intervals that alarms tell of, in order and one state at a time."""
+    usable = [
+        alarm for alarm in alarms if not alarm.start or not alarm.end or alarm.start < alarm.end
+    ]
+    if not usable:
         return []
-    edges = sorted({at for alarm in known for at in (alarm.start, alarm.end) if at is not None})
+    edges = sorted({at for alarm in usable for at in (alarm.start, alarm.end) if at is not None})
     bounds: list[datetime | None] = [*edges]
-    if any(alarm.start is None for alarm in known):
+    if any(alarm.start is None for alarm in usable):
         bounds.insert(0, None)
-    if any(alarm.end is None for alarm in known):
+    if any(alarm.end is None for alarm in usable):
         bounds.append(None)
-    found: list[StateInterval] = []
+    intervals: list[StateInterval] = []
     for start, end in pairwise(bounds):
-        there = [alarm for alarm in known if _covers(alarm, start, end)]
-        if there:
-            worst = max(there, key=lambda alarm: fault_domain.badness(alarm.state))
-            found.append(
+        covering = [alarm for alarm in usable if _covers(alarm, start, end)]
+        if covering:
+            worst = max(covering, key=lambda alarm: fault_domain.badness(alarm.state))
+            intervals.append(
                 StateInterval(state=worst.state, message=worst.message, start=start, end=end)
             )
-    return found
+    return intervals
 
 
-def runs(found: Sequence[StateInterval], condition: Transition) -> Iterator[StateInterval]:
-    """Give the longest stretches inside `to` that came from `from_`, each with its worst state.
+def runs(intervals: Sequence[StateInterval], condition: Transition) -> Iterator[StateInterval]:
+    """Yield the longest runs inside `to` that came from `from_`, each with its worst state.
 
-    An unknown state ends a run, and is skipped when looking back.
+    An unknown state ends a run, and is skipped when looking for what was before it.
     """
     run: list[StateInterval] = []
-    was: str | None = None  # the last known state before the run
-    known: str | None = None
-    last: StateInterval | None = None
-    for each in found:
-        apart = last is None or last.end != each.start
-        if apart:
-            known = None if each.start is None else ONLINE
-        if run and (apart or each.state not in condition.to):
-            yield from _ended(run, was, condition)
+    before_run: str | None = None  # the last known state before the run
+    last_known: str | None = None
+    previous: StateInterval | None = None
+    for interval in intervals:
+        is_apart = previous is None or previous.end != interval.start
+        if is_apart:
+            last_known = None if interval.start is None else ONLINE
+        if run and (is_apart or interval.state not in condition.to):
+            yield from _matching(run, before_run, condition)
             run = []
-        if each.state in condition.to:
-            was = was if run else known
-            run.append(each)
-        if each.state != model.UNKNOWN:
-            known = each.state
-        last = each
-    yield from _ended(run, was, condition)
+        if interval.state in condition.to:
+            before_run = before_run if run else last_known
+            run.append(interval)
+        if interval.state != model.UNKNOWN:
+            last_known = interval.state
+        previous = interval
+    yield from _matching(run, before_run, condition)
 
 
-def _ended(
+def _matching(
     run: list[StateInterval], was: str | None, condition: Transition
 ) -> Iterator[StateInterval]:
     if run and (condition.from_ is None or was is None or was in condition.from_):
-        worst = max(run, key=lambda each: fault_domain.badness(each.state))
+        worst = max(run, key=lambda interval: fault_domain.badness(interval.state))
         yield replace(worst, start=run[0].start, end=run[-1].end, was=was)
 
 
 def _covers(alarm: model.AlarmRecord, start: datetime | None, end: datetime | None) -> bool:
-    begins = alarm.start is None or (start is not None and alarm.start <= start)
-    ends = alarm.end is None or (end is not None and alarm.end >= end)
-    return begins and ends
+    has_started = alarm.start is None or (start is not None and alarm.start <= start)
+    goes_on = alarm.end is None or (end is not None and alarm.end >= end)
+    return has_started and goes_on

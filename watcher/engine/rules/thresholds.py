@@ -1,7 +1,7 @@
-"""Samples in their windows: what an aggregate was at a given time, and whether that is too much.
+"""Samples in their windows: what an aggregate was at a given time, and whether it passes a limit.
 
-Law: truth belongs to a sample's own time. A sample that arrives late changes what later windows
-hold, never what was decided before.
+A threshold is evaluated at the time of a sample, not of its arrival. A sample that arrives late
+changes what later windows hold, never what was decided before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GAP = 3  # granularities: a longer silence breaks a run, and an older newest sam
 
 
 def p95(values: Sequence[float]) -> float:
-    """Drop the top 5 % and take the highest of the rest (nearest rank: sorted[ceil(.95 n) - 1])."""
+    """Return the 95th percentile by nearest rank: sorted[ceil(.95 n) - 1], as carriers bill it."""
     return sorted(values)[math.ceil(0.95 * len(values)) - 1]
 
 
@@ -41,26 +41,26 @@ class Series:
         self.values: list[float] = []
 
     def put(self, at: datetime, value: float) -> bool:
-        """Add or correct a sample; False when it was there already."""
-        place = bisect_left(self.times, at)
-        if place < len(self.times) and self.times[place] == at:
-            if self.values[place] == value:
+        """Add or correct a sample; return False if it was there already."""
+        index = bisect_left(self.times, at)
+        if index < len(self.times) and self.times[index] == at:
+            if self.values[index] == value:
                 return False
-            self.values[place] = value
+            self.values[index] = value
             return True
-        self.times.insert(place, at)
-        self.values.insert(place, value)
+        self.times.insert(index, at)
+        self.values.insert(index, value)
         return True
 
     def window(self, start: datetime, end: datetime) -> list[float]:
-        """Give the values in (start, end]."""
+        """Return the values in (start, end]."""
         return self.values[bisect_right(self.times, start) : bisect_right(self.times, end)]
 
     def drop_before(self, at: datetime) -> None:
-        """Forget what no window reaches any more."""
-        place = bisect_left(self.times, at)
-        del self.times[:place]
-        del self.values[:place]
+        """Drop what no window reaches any more."""
+        index = bisect_left(self.times, at)
+        del self.times[:index]
+        del self.values[:index]
 
 
 class Samples:
@@ -70,7 +70,7 @@ class Samples:
         self._series: dict[str, dict[tuple[str, str], Series]] = {}
 
     def __iter__(self) -> Iterator[model.Sample]:
-        """Give every sample."""
+        """Yield every sample."""
         for subject, of_subject in self._series.items():
             for (metric, direction), series in of_subject.items():
                 for at, value in zip(series.times, series.values, strict=True):
@@ -79,33 +79,33 @@ class Samples:
                     )
 
     def put(self, sample: model.Sample) -> bool:
-        """Add or correct a sample; False when it was there already."""
+        """Add or correct a sample; return False if it was there already."""
         of_subject = self._series.setdefault(sample.subject, {})
         series = of_subject.setdefault((sample.metric, sample.direction), Series())
         return series.put(sample.at, sample.value)
 
     def directions(self, subject: str, metric: str) -> Iterator[Series]:
-        """Give the series of a metric that hold anything."""
+        """Yield the series of a metric, one for each direction that has samples."""
         for (name, _), series in self._series.get(subject, {}).items():
             if name == metric and series.times:
                 yield series
 
     def latest(self, subject: str, metric: str, before: datetime | None = None) -> datetime | None:
-        """Tell the time of the newest sample in any direction, if asked before a given time."""
-        found = None
+        """Return the time of the newest sample in any direction, or of the newest before a time."""
+        newest = None
         for series in self.directions(subject, metric):
-            place = len(series.times) if before is None else bisect_left(series.times, before)
-            if place and (found is None or series.times[place - 1] > found):
-                found = series.times[place - 1]
-        return found
+            count = len(series.times) if before is None else bisect_left(series.times, before)
+            if count and (newest is None or series.times[count - 1] > newest):
+                newest = series.times[count - 1]
+        return newest
 
     def last_of(self, subject: str) -> datetime | None:
-        """Tell the time of a subject's newest sample of any metric."""
-        times = (each.times[-1] for each in self._series.get(subject, {}).values() if each.times)
-        return max(times, default=None)
+        """Return the time of a subject's newest sample of any metric."""
+        of_subject = self._series.get(subject, {}).values()
+        return max((series.times[-1] for series in of_subject if series.times), default=None)
 
     def newest(self, subject: str) -> dict[str, float]:
-        """Give each metric's newest value, the higher one of two directions."""
+        """Return each metric's newest value, the higher of two directions."""
         values: dict[str, float] = {}
         for (metric, _), series in self._series.get(subject, {}).items():
             if series.values:
@@ -113,7 +113,7 @@ class Samples:
         return values
 
     def drop_before(self, subject: str, at: datetime) -> None:
-        """Forget what no window reaches any more."""
+        """Drop what no window reaches any more."""
         for series in self._series.get(subject, {}).values():
             series.drop_before(at)
 
@@ -123,11 +123,11 @@ class Samples:
 
 
 def reach(threshold: Threshold, granularity: timedelta) -> timedelta:
-    """How far back a threshold looks from the sample that it judges."""
+    """Return how far back a threshold looks from the sample that it is evaluated at."""
     return (threshold.over or timedelta(0)) + GAP * granularity * (threshold.consecutive + 1)
 
 
-def judge(
+def evaluate(
     threshold: Threshold,
     directions: Iterator[Series],
     at: datetime,
@@ -135,15 +135,15 @@ def judge(
     *,
     active: bool,
 ) -> tuple[bool | None, float | None]:
-    """Judge each direction at `at`; give the truth, and the worse direction's aggregate.
+    """Return whether the limit is passed at `at`, and the worse direction's aggregate.
 
-    `active` says that the alert is pending or firing, so that `clear` counts. None: a direction
+    `active`: the alert is pending or firing, so `clear` counts. The truth is None if a direction
     has too few samples, or stale ones, and no other one passes the limit.
     """
     truths: list[bool | None] = []
     worst: float | None = None
     for series in directions:
-        truth, value = _judge_direction(threshold, series, at, granularity, active=active)
+        truth, value = _evaluate_direction(threshold, series, at, granularity, active=active)
         truths.append(truth)
         if value is not None and (worst is None or (value > worst) is threshold.above):
             worst = value
@@ -152,7 +152,7 @@ def judge(
     return (None if not truths or None in truths else False), worst
 
 
-def _judge_direction(
+def _evaluate_direction(
     threshold: Threshold, series: Series, at: datetime, granularity: timedelta, *, active: bool
 ) -> tuple[bool | None, float | None]:
     end = bisect_right(series.times, at)
@@ -172,11 +172,11 @@ def _judge_direction(
 def _passed_before(
     threshold: Threshold, series: Series, end: int, granularity: timedelta
 ) -> bool | None:
-    """Judge the samples before the newest one, as many as `consecutive` asks for."""
-    for place in range(end - 1, end - threshold.consecutive, -1):
-        if place < 1 or series.times[place] - series.times[place - 1] > GAP * granularity:
+    """Return whether as many samples before the newest one passed as `consecutive` asks for."""
+    for index in range(end - 1, end - threshold.consecutive, -1):
+        if index < 1 or series.times[index] - series.times[index - 1] > GAP * granularity:
             return None
-        before = _aggregate(threshold, series, place)
+        before = _aggregate(threshold, series, index)
         if before is None:
             return None
         if not _passes(threshold, before, threshold.limit):
@@ -185,7 +185,7 @@ def _passed_before(
 
 
 def _aggregate(threshold: Threshold, series: Series, end: int) -> float | None:
-    """Aggregate the window that ends with the sample before index `end`; None: too few samples."""
+    """Return the aggregate of the window up to the sample before index `end`; None: too few."""
     if threshold.over is None:
         return series.values[end - 1]
     at = series.times[end - 1]
