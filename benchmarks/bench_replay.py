@@ -73,7 +73,7 @@ async def replay(url, rules):
     replayed = Replay(rules, since=START)
     async with store.open_to_read(url, clock=SystemClock()) as database:
         async for record in database.records(START):
-            replayed.take(record)
+            replayed.feed(record)
     return replayed.finish(START + timedelta(days=DAYS))
 
 

@@ -4,19 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model
 from watcher.replay import compare
-from watcher.replay.replay import Told
+from watcher.replay.compare import Difference
+from watcher.replay.replay import ReplayedIncident
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 END = START + timedelta(days=7)
 NOISIER = "noisier (3 messages instead of 2)"
 
 
-def told(opened, *, lasts=5, messages=2, rule="down", group="vyvx/a"):
+def incident_at(opened, *, lasts=5, pages=2, rule="down", group="vyvx/a"):
     at = START + timedelta(minutes=opened)
     incident = model.Incident(
         id=f"w-{rule}-{group}-{opened}",
         version=1,
-        entries=messages,
+        entries=pages,
         rule=rule,
         source="vyvx",
         group=group,
@@ -36,46 +37,51 @@ def told(opened, *, lasts=5, messages=2, rule="down", group="vyvx/a"):
             text=f"message {number}",
             notify=True,
         )
-        for number in range(messages)
+        for number in range(pages)
     ]
-    told = tuple(engine.Notification(at, note) for note in notes)
-    return Told(incident=incident, messages=told)
+    notifications = tuple(engine.Notification(at, note) for note in notes)
+    return ReplayedIncident(incident=incident, notifications=notifications)
 
 
-def verdicts(old, new):
-    return [each.verdicts for each in compare.pair(old, new)]
+def differences(old, new):
+    return [pair.differences for pair in compare.pair(old, new)]
 
 
 def test_incidents_are_paired_by_rule_group_and_time():
-    old = [told(0), told(100), told(200, rule="full")]
-    new = [told(1), told(200), told(200, rule="full"), told(0, group="vyvx/b")]
-    gained, lost = (compare.Verdict.GAINED,), (compare.Verdict.LOST,)
-    assert verdicts(old, new) == [
+    old = [incident_at(0), incident_at(100), incident_at(200, rule="full")]
+    new = [
+        incident_at(1),
+        incident_at(200),
+        incident_at(200, rule="full"),
+        incident_at(0, group="vyvx/b"),
+    ]
+    gained, lost = (Difference.GAINED,), (Difference.LOST,)
+    assert differences(old, new) == [
         gained,
-        (compare.Verdict.LATER,),
+        (Difference.LATER,),
         lost,
         gained,
-        (compare.Verdict.SAME,),
+        (Difference.SAME,),
     ]
 
 
 def test_an_incident_may_be_earlier_and_noisier():
-    assert verdicts([told(5)], [told(3, messages=4)]) == [
-        (compare.Verdict.EARLIER, compare.Verdict.NOISIER)
+    assert differences([incident_at(5)], [incident_at(3, pages=4)]) == [
+        (Difference.EARLIER, Difference.NOISIER)
     ]
-    assert verdicts([told(5)], [told(6, messages=1)]) == [
-        (compare.Verdict.LATER, compare.Verdict.QUIETER)
+    assert differences([incident_at(5)], [incident_at(6, pages=1)]) == [
+        (Difference.LATER, Difference.QUIETER)
     ]
 
 
 def test_one_that_is_still_open_meets_whatever_comes_later():
-    assert verdicts([told(0, lasts=None)], [told(5000)]) == [(compare.Verdict.LATER,)]
+    assert differences([incident_at(0, lasts=None)], [incident_at(5000)]) == [(Difference.LATER,)]
 
 
 def test_the_differences_are_lines_and_the_rest_are_figures():
-    old = [told(0), told(100), told(300, group="vyvx/b")]
-    new = [told(2, messages=3), told(100), told(400, group="vyvx/c", lasts=None)]
-    assert list(compare.compared(old, new, START, END)) == [
+    old = [incident_at(0), incident_at(100), incident_at(300, group="vyvx/b")]
+    new = [incident_at(2, pages=3), incident_at(100), incident_at(400, group="vyvx/c", lasts=None)]
+    assert list(compare.comparison(old, new, START, END)) == [
         f"2026-11-21 03:02:00  later by 2 min, {NOISIER}: down  vyvx/a is offline  (vyvx/a, 5 min)",
         "2026-11-21 08:00:00  lost: down  vyvx/b is offline  (vyvx/b, 5 min)",
         "2026-11-21 09:40:00  gained: down  vyvx/c is offline  (vyvx/c, still open)",
@@ -86,12 +92,12 @@ def test_the_differences_are_lines_and_the_rest_are_figures():
 
 
 def test_equal_rules_differ_in_nothing():
-    lines = list(compare.compared([told(0)], [told(0)], START, END))
+    lines = list(compare.comparison([incident_at(0)], [incident_at(0)], START, END))
     assert lines[0] == "incidents: 1 same"
 
 
-def test_one_ruleset_is_told_message_by_message():
-    lines = list(compare.told([told(0, messages=1)], START, END))
+def test_one_ruleset_is_listed_page_by_page():
+    lines = list(compare.listing([incident_at(0, pages=1)], START, END))
     assert lines == [
         "2026-11-21 03:00:00  critical  w-down-vyvx/a-0  down  vyvx/a is offline: message 0",
         "these rules: 1 incidents, 1 messages that people must notice, 0.1 pages per day",

@@ -1,29 +1,29 @@
-"""`watcher capture`: what was lived becomes a test that passes."""
+"""`watcher capture`: a real incident becomes a test that passes."""
 
 from datetime import timedelta
 
 import pytest
 import yaml
 
-from tests.replay.living import START, Home
+from tests.replay.installation import START, Installation
 from watcher import cli, model
 
 
 @pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path)
+def installation(tmp_path):
+    return Installation(tmp_path)
 
 
 @pytest.fixture
-def watcher(home, monkeypatch, capsys):
-    monkeypatch.chdir(home.directory)
+def watcher(installation, monkeypatch, capsys):
+    monkeypatch.chdir(installation.directory)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["watcher", *arguments])
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exited:
             cli.main()
-        told = capsys.readouterr()
-        return left.value.code or 0, told.out, told.err
+        printed = capsys.readouterr()
+        return exited.value.code or 0, printed.out, printed.err
 
     return run
 
@@ -38,7 +38,7 @@ def details(key, **labels):
     )
 
 
-LIVES = {
+HISTORIES = {
     "an outage": [
         (0, {"a": "online", "b": "online"}),
         (60.7, {"a": "offline"}),
@@ -65,28 +65,28 @@ LIVES = {
 }
 
 
-@pytest.mark.parametrize("events", LIVES.values(), ids=LIVES)
-def test_a_captured_incident_is_a_test_that_passes(home, watcher, events):
-    incident = home.live(*events)[-1]
+@pytest.mark.parametrize("events", HISTORIES.values(), ids=HISTORIES)
+def test_a_captured_incident_is_a_test_that_passes(installation, watcher, events):
+    incident = installation.run(*events)[-1]
     assert watcher("capture", incident.id, "--output", "captured.yaml")[0] == 0
     assert watcher("test", "captured.yaml") == (0, "1 passed, 0 failed\n", "")
-    written = yaml.safe_load((home.directory / "captured.yaml").read_text())["tests"][0]
+    written = yaml.safe_load((installation.directory / "captured.yaml").read_text())["tests"][0]
     shown = [(each["rule"], each["title"]) for each in written["expect"][-1]["incidents"]]
     assert (incident.rule, incident.title) in shown
 
 
-def test_a_captured_test_notices_when_the_rule_changes(home, watcher):
-    (incident,) = home.live(*LIVES["an outage"])
+def test_a_captured_test_notices_when_the_rule_changes(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
     watcher("capture", incident.id, "-o", "captured.yaml")
-    file = home.directory / "rules.yaml"
+    file = installation.directory / "rules.yaml"
     file.write_text(file.read_text().replace("for: 20s", "for: 40s"))
     code, out, _ = watcher("test", "captured.yaml")
     assert code == 1
     assert "opened: expected 1m20s, is 1m40s" in out
 
 
-def test_without_a_file_it_is_printed(home, watcher):
-    (incident,) = home.live(*LIVES["an outage"])
+def test_without_a_file_the_test_is_printed(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
     code, out, _ = watcher("capture", incident.id)
     assert code == 0
     (test,) = yaml.safe_load(out)["tests"]
@@ -94,10 +94,10 @@ def test_without_a_file_it_is_printed(home, watcher):
     assert test["subjects"]["vyvx/a"]["details"]["labels"] == {"name": "Cup final"}
 
 
-def test_what_cannot_be_captured_is_a_sentence(home, watcher):
-    (incident,) = home.live(*LIVES["an outage"])
+def test_what_cannot_be_captured_is_reported_in_a_sentence(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
     assert watcher("capture", "w-nobody") == (1, "", "there is no incident w-nobody\n")
-    file = home.directory / "rules.yaml"
+    file = installation.directory / "rules.yaml"
     rules = file.read_text()
     file.write_text(rules.replace("for: 20s", "for: 10m"))
     code, out, err = watcher("capture", incident.id)
@@ -107,13 +107,13 @@ def test_what_cannot_be_captured_is_a_sentence(home, watcher):
     assert (code, out, "cannot be captured" in err) == (1, "", True)
 
 
-def test_what_was_learned_late_is_not_captured_from_polls(home, watcher):
+def test_an_incident_learned_late_is_not_captured_from_polls(installation, watcher):
     alarm = model.AlarmRecord(
         state="offline", start=START + timedelta(seconds=70), end=START + timedelta(seconds=95)
     )
     read = model.HistoryRead(
         subject="vyvx/a", start=START, end=START + timedelta(seconds=600), alarms=(alarm,)
     )
-    (incident,) = home.live((0, {"a": "online"}), (61, details("vyvx/a")), (600, read))
+    (incident,) = installation.run((0, {"a": "online"}), (61, details("vyvx/a")), (600, read))
     code, out, err = watcher("capture", incident.id)
     assert (code, out, "`history`" in err) == (1, "", True)

@@ -17,7 +17,7 @@ from watcher.cli.common import DEFAULT_CONFIG, Config
 
 if TYPE_CHECKING:
     from watcher import engine
-    from watcher.replay.replay import Told
+    from watcher.replay.replay import ReplayedIncident
     from watcher.settings import Settings
     from watcher.store.journal import Extent
     from watcher.store.store import Store
@@ -88,9 +88,9 @@ def replay(
         start = max(start, extent.start or start)
         typer.echo(compare.heading(start, until, f"{extent.rows:,} records of the journal"))
     lines = (
-        compare.compared(results[0], results[1], start, until)
+        compare.comparison(results[0], results[1], start, until)
         if rules
-        else compare.told(results[0], start, until)
+        else compare.listing(results[0], start, until)
     )
     for line in lines:
         typer.echo(line)
@@ -163,7 +163,7 @@ def _parse_start(since: str, now: datetime) -> datetime:
 
 async def _replay_journal(
     url: str, rulesets: list[engine.Ruleset], since: datetime
-) -> tuple[Extent, datetime, list[list[Told]]]:
+) -> tuple[Extent, datetime, list[list[ReplayedIncident]]]:
     from watcher.clock import SystemClock
     from watcher.replay.replay import Replay
     from watcher.store import store
@@ -175,20 +175,20 @@ async def _replay_journal(
         with _progress(extent.rows) as advance:
             async for record in database.records(since):
                 for replayed in replays:
-                    replayed.take(record)
+                    replayed.feed(record)
                 advance()
     return extent, until, [replayed.finish(until) for replayed in replays]
 
 
 async def _replay_history(
     loaded: Settings, rulesets: list[engine.Ruleset], service: str, since: datetime, now: datetime
-) -> list[list[Told]]:
+) -> list[list[ReplayedIncident]]:
     from watcher.cli import standalone
     from watcher.replay import replay
     from watcher.replay.replay import Replay
     from watcher.vendors import catalog
 
-    key = replay.key_of(service, rulesets[0])
+    key = replay.find_key(service, rulesets[0])
     name = model.source_of(key)
     config = loaded.sources[name]
     async with standalone.open_accounts(loaded) as accounts:
@@ -201,8 +201,8 @@ async def _replay_history(
     results = []
     for rules in rulesets:
         replayed = Replay(rules, since=since)
-        for record in replay.records(key, alarms, details, since):
-            replayed.take(record)
+        for record in replay.records_of(key, alarms, details, since):
+            replayed.feed(record)
         results.append(replayed.finish(now))
     return results
 

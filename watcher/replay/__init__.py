@@ -1,1 +1,1 @@
-"""The journal again, through the rules in force and through others: what would have been told."""
+"""The journal through rulesets again: what would have been sent, and how two rulesets differ."""

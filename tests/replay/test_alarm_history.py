@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer as Server
 
 from tests.engine.worlds import START, minutes, rule, ruleset
-from tests.replay.living import Home
+from tests.replay.installation import Installation
 from watcher import cli, model
 from watcher.clock import SystemClock
 from watcher.replay import replay
@@ -23,9 +23,10 @@ def alarm(state, start, end=None):
 
 
 def states(*alarms):
-    found = replay.records("vyvx/1", alarms, None, START)
+    records = replay.records_of("vyvx/1", alarms, None, START)
     return [
-        ((record.at - START) / minutes(1), record.what.seen[0].fields["state"]) for record in found
+        ((record.at - START) / minutes(1), record.what.seen[0].fields["state"])
+        for record in records
     ][1:]
 
 
@@ -47,7 +48,7 @@ def test_of_two_alarms_at_once_the_worse_one_counts():
     ]
 
 
-def test_what_lasts_since_before_or_until_now_is_there():
+def test_alarms_that_began_before_or_still_last_are_included():
     assert states(alarm("offline", -5, 2), alarm("offline", 3)) == [
         (0, "offline"),
         (2, "online"),
@@ -55,24 +56,24 @@ def test_what_lasts_since_before_or_until_now_is_there():
     ]
 
 
-def test_what_was_bad_at_the_beginning_has_come_from_good():
+def test_a_service_that_was_bad_at_the_beginning_counts_as_come_from_good():
     replayed = replay.Replay(ruleset(rule()), since=START)
-    for record in replay.records("vyvx/1", [alarm("offline", -5)], None, START):
-        replayed.take(record)
-    (one,) = replayed.finish(START + minutes(1))
-    assert one.incident.opened_at == START
+    for record in replay.records_of("vyvx/1", [alarm("offline", -5)], None, START):
+        replayed.feed(record)
+    (only,) = replayed.finish(START + minutes(1))
+    assert only.incident.opened_at == START
 
 
 @pytest.mark.parametrize("name", ["1", "vyvx/1"])
 def test_a_service_is_named_with_or_without_its_source(name):
-    assert replay.key_of(name, ruleset()) == "vyvx/1"
+    assert replay.find_key(name, ruleset()) == "vyvx/1"
     with pytest.raises(model.PermanentError, match="write SOURCE/ID; there is vyvx"):
-        replay.key_of("evpl/1", ruleset())
+        replay.find_key("evpl/1", ruleset())
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_the_verb_asks_the_vendor(tmp_path, monkeypatch, capsys, known):
-    home, now = Home(tmp_path), SystemClock().now().replace(microsecond=0)
+async def test_the_command_asks_the_vendor(tmp_path, monkeypatch, capsys, known):
+    installation, now = Installation(tmp_path), SystemClock().now().replace(microsecond=0)
     interval = {"start": (now - DAY).isoformat(), "end": (now - DAY + minutes(5)).isoformat()}
     events = [{"interval": interval, "state": "offline", "message": "TS Loss"}]
 
@@ -89,10 +90,10 @@ async def test_the_verb_asks_the_vendor(tmp_path, monkeypatch, capsys, known):
     app.router.add_get("/customer/service/77/history", answer_history)
     app.router.add_get("/customer/service/77/details", answer_details)
     async with Server(app) as server:
-        text = home.config.read_text().replace(
+        text = installation.config.read_text().replace(
             "http://127.0.0.1:9/vyvx/v1.0", str(server.make_url("/"))
         )
-        home.config.write_text(text)
+        installation.config.write_text(text)
         monkeypatch.chdir(tmp_path)
         arguments = ["watcher", "replay", "--since", "30d", "--vyvx-history", "77"]
         monkeypatch.setattr("sys.argv", arguments)

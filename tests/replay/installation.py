@@ -1,4 +1,4 @@
-"""A database that a real ingest loop has written, on a clock that a test moves."""
+"""A directory as a daemon leaves it: config, rules, and a database that real ingest has written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ rules:
 """
 
 
-class Clock:
+class FakeClock:
     """A clock that a test moves."""
 
     at = START
@@ -50,20 +50,20 @@ class Clock:
         return (self.at - START).total_seconds()
 
 
-class Poller:
-    """Answers at once: what the engine asks for is put among the events to come."""
+class FakePoller:
+    """Notes that the engine wants a poll at once."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
 
     def hurry(self) -> None:
-        self._home.hurried = True
+        self._installation.is_poll_wanted = True
 
     def quicken(self, fast: bool) -> None:  # noqa: FBT001
         """Poll as the test says."""
 
 
-class Home:
+class Installation:
     """A directory with config, rules and database."""
 
     def __init__(self, directory: Path) -> None:
@@ -72,29 +72,29 @@ class Home:
         self.config.write_text(CONFIG)
         (directory / "rules.yaml").write_text(RULES)
         self.url = f"sqlite:///{directory / 'watcher.db'}"
-        self.hurried = False
-        self.said: dict[str, str] = {}
+        self.is_poll_wanted = False
+        self.states: dict[str, str] = {}
 
-    def live(self, *events: tuple[float, engine.Event | dict[str, str]]) -> list[model.Incident]:
-        """Live through events, each so many seconds after START; give the incidents."""
-        return asyncio.run(self._live(events))
+    def run(self, *events: tuple[float, engine.Event | dict[str, str]]) -> list[model.Incident]:
+        """Run a daemon through events, each so many seconds after START; return the incidents."""
+        return asyncio.run(self._run(events))
 
-    def poll(self, **said: str) -> model.Polled:
-        """Say how subjects are; those that are left out are as before."""
-        self.said |= said
+    def poll(self, **states: str) -> model.Polled:
+        """Poll these states; those that are left out are as before."""
+        self.states |= states
         return model.Polled(
             source="vyvx",
             seen=tuple(
                 model.Observed(
                     key=f"vyvx/{name}", fields={"state": state, "ingress_state": "online"}
                 )
-                for name, state in self.said.items()
+                for name, state in self.states.items()
             ),
-            total=len(self.said),
+            total=len(self.states),
         )
 
-    async def _live(self, events: Sequence[tuple[float, object]]) -> list[model.Incident]:
-        rules, clock = factories.read_rules(settings.load(self.config)), Clock()
+    async def _run(self, events: Sequence[tuple[float, object]]) -> list[model.Incident]:
+        rules, clock = factories.read_rules(settings.load(self.config)), FakeClock()
         clock.at = START + timedelta(seconds=events[0][0])
         async with store.open(self.url, clock=clock) as database:
             token = await database.lead("test")
@@ -111,7 +111,7 @@ class Home:
                 ledger=database,
                 token=token,
                 state=state,
-                pollers={"vyvx": Poller(self)},
+                pollers={"vyvx": FakePoller(self)},
                 clock=clock,
                 metrics=Metrics(version="1", sources=["vyvx"], receivers=["mqtt"]),
                 wakeup=Wakeup(),
@@ -130,20 +130,20 @@ class Home:
                 writer.finish()
             return await database.incidents()
 
-    async def _wait(self, writer: ingest.Ingest, clock: Clock, until: datetime) -> None:
-        """Let time pass, as the loop would: it wakes at each deadline."""
+    async def _wait(self, writer: ingest.Ingest, clock: FakeClock, until: datetime) -> None:
+        """Let time pass as the ingest loop would, which wakes at each deadline."""
         while (at := engine.next_deadline(writer.state)) is not None and at < until:
             clock.at = max(clock.at, at)
             await writer.submit(model.Ticked())
-            if self.hurried:
-                self.hurried = False
+            if self.is_poll_wanted:
+                self.is_poll_wanted = False
                 clock.at += timedelta(seconds=0.3)
                 await writer.submit(self.poll())
         clock.at = max(clock.at, until)
 
-    def _command(self, act: str, state: engine.State) -> model.Command:
-        (incident,) = [each for each in state.incidents.values() if each.resolved_at is None]
+    def _command(self, action: str, state: engine.State) -> model.Command:
+        (incident,) = [open_ for open_ in state.incidents.values() if open_.resolved_at is None]
         return {
             "ack": model.Acknowledged(incident=incident.id, by="ana"),
             "resolve": model.ResolvedByHand(incident=incident.id, by="ana"),
-        }[act]
+        }[action]

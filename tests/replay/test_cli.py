@@ -1,34 +1,34 @@
-"""`watcher replay` on a database that a real loop has written."""
+"""`watcher replay` on a database that a real daemon has written."""
 
 import hashlib
 
 import pytest
 
-from tests.replay.living import Home
+from tests.replay.installation import Installation
 from watcher import cli
 
 
 @pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path)
+def installation(tmp_path):
+    return Installation(tmp_path)
 
 
 @pytest.fixture
-def replay(home, monkeypatch, capsys):
-    monkeypatch.chdir(home.directory)
+def replay(installation, monkeypatch, capsys):
+    monkeypatch.chdir(installation.directory)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["watcher", "replay", *arguments])
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exited:
             cli.main()
-        told = capsys.readouterr()
-        return left.value.code or 0, told.out.splitlines(), told.err
+        printed = capsys.readouterr()
+        return exited.value.code or 0, printed.out.splitlines(), printed.err
 
     return run
 
 
-def outage(home):
-    return home.live(
+def outage(installation):
+    return installation.run(
         (0, {"a": "online", "b": "online"}),
         (60, {"a": "offline"}),
         (300, "ack"),
@@ -41,13 +41,13 @@ OVER = "recovered at 03:11:00 UTC after 10 min: online"
 SINCE = ("--since", "2026-11-21T00:00Z")
 
 
-def test_what_was_told_is_what_a_replay_tells(home, replay):
-    bad, down = outage(home)
+def test_a_replay_lists_the_notifications_that_were_sent(installation, replay):
+    bad, down = outage(installation)
     code, lines, _ = replay(*SINCE)
     assert code == 0
     assert lines[0].startswith("2026-11-21 03:00:00 to 2026-11-21 03:15:00 UTC (15 min), ")
-    told = [line.partition("  ")[2].partition(";")[0] for line in lines[1:-1]]
-    assert told == [
+    listed = [line.partition("  ")[2].partition(";")[0] for line in lines[1:-1]]
+    assert listed == [
         f"critical  {down.id}  down  a is offline: offline since 03:01:00 UTC, was online",
         f"warning   {bad.id}  bad  b is degraded: degraded since 03:10:00 UTC, was online",
         f"critical  {down.id}  down  a is offline: {OVER}",
@@ -56,9 +56,9 @@ def test_what_was_told_is_what_a_replay_tells(home, replay):
     assert "2 incidents, 4 messages" in lines[-1]
 
 
-def test_other_rules_are_compared_with_those_in_force(home, replay):
-    outage(home)
-    (home.directory / "new.yaml").write_text(
+def test_other_rules_are_compared_with_those_in_force(installation, replay):
+    outage(installation)
+    (installation.directory / "new.yaml").write_text(
         "rules:\n"
         "  - {name: down, source: vyvx, transition: {field: state, to: [offline]}, for: 5m}\n"
         "  - {name: any, source: vyvx, transition: {field: state, to: [degraded, offline]}}\n"
@@ -75,27 +75,27 @@ def test_other_rules_are_compared_with_those_in_force(home, replay):
     assert lines[-3] == "incidents: 2 gained, 1 lost, 1 later"
 
 
-def test_restarts_are_lived_through(home, replay):
-    home.live((0, {"a": "online"}), (60, {"a": "offline"}), (70, {}))
-    (incident,) = home.live((75, {}), (300, {}), (600, {"a": "online"}), (900, {}))
+def test_a_restart_is_replayed(installation, replay):
+    installation.run((0, {"a": "online"}), (60, {"a": "offline"}), (70, {}))
+    (incident,) = installation.run((75, {}), (300, {}), (600, {"a": "online"}), (900, {}))
     _, lines, _ = replay(*SINCE)
     assert [incident.id in line for line in lines[1:-1]] == [True, True]
     assert incident.opened_at.isoformat() == "2026-11-21T03:01:20.300000+00:00"
 
 
-def test_a_replay_changes_nothing(home, replay):
-    outage(home)
-    file = home.directory / "watcher.db"
+def test_a_replay_changes_nothing(installation, replay):
+    outage(installation)
+    file = installation.directory / "watcher.db"
     before = hashlib.sha256(file.read_bytes()).digest()
     replay(*SINCE)
     assert hashlib.sha256(file.read_bytes()).digest() == before
 
 
-def test_bad_rules_and_a_missing_database_are_sentences(home, replay):
+def test_bad_rules_and_a_missing_database_are_reported_in_a_sentence(installation, replay):
     code, _, err = replay(*SINCE)
     assert (code, "there is no database" in err) == (1, True)
-    outage(home)
-    (home.directory / "new.yaml").write_text("rules: [{name: x}]")
+    outage(installation)
+    (installation.directory / "new.yaml").write_text("rules: [{name: x}]")
     code, lines, err = replay(*SINCE, "--rules", "new.yaml")
     assert (code, lines, "new.yaml:1:" in err) == (2, [], True)
     code, _, err = replay("--since", "yesterday")

@@ -1,4 +1,4 @@
-"""The journal again: what was lived comes out the same, and other rules come out as they would."""
+"""The journal replayed: the same rules give the same incidents, other rules what they would have."""
 
 from datetime import timedelta
 
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from tests.engine import strategies, test_drive
 from tests.engine.worlds import START, minutes, rule, ruleset, seconds
 from watcher import engine, model, ports
-from watcher.replay import replay as again
+from watcher.replay.replay import Replay
 
 LAW = settings(max_examples=80, deadline=None)
 JUST_AFTER = timedelta(microseconds=1)
 
 
-class Hurried(test_drive.Live):
-    """A plain loop whose poller polls at once when the engine wants it."""
+class PollsAtOnce(test_drive.Live):
+    """A plain loop that polls at once when the engine wants it."""
 
     def _step(self, event):
         effects = super()._step(event)
@@ -27,7 +27,7 @@ class Hurried(test_drive.Live):
 
 
 def recorded(w):
-    """Give the journal of a plain loop, as the store would."""
+    """Yield the journal of a plain loop, as the store would."""
     for at, what in w.journal():
         if what is test_drive.RESTART:
             yield ports.Recorded(at=at, what=ports.RulesRead(version="1", started=True))
@@ -36,14 +36,14 @@ def recorded(w):
 
 
 def replay(rules, records, until, since=START):
-    replayed = again.Replay(rules, since=since)
+    replayed = Replay(rules, since=since)
     for record in records:
-        replayed.take(record)
+        replayed.feed(record)
     return replayed.finish(until)
 
 
 def held_back(w):
-    """Tell the incidents that people were kept from, for a while or, so far, altogether."""
+    """Return the incidents that were not announced, for a while or, so far, at all."""
     suppressed = {
         entry.incident for entry in w.tables.entries if entry.kind is model.EntryKind.SUPPRESSED
     }
@@ -51,24 +51,24 @@ def held_back(w):
 
 
 def not_held_back(w, entries):
-    """Give what people had to notice of all other incidents, by its id."""
-    kept = held_back(w)
+    """Return the pages about all other incidents, by id."""
+    silent = held_back(w)
     return {
         entry.event_id: (entry.at, entry.text)
         for entry in entries
-        if entry.notify and entry.incident not in kept
+        if entry.notify and entry.incident not in silent
     }
 
 
 @LAW
 @given(strategies.HISTORIES, st.sets(st.integers(0, 19), max_size=3))
-def test_live_equals_replay(history, restarts):
-    w = test_drive.live(history, restarts, kind=Hurried)
-    told = replay(w.ruleset, recorded(w), w.now - JUST_AFTER)
-    lived = {incident.id: incident for incident in w.incidents}
-    assert {one.incident.id for one in told} >= lived.keys() - held_back(w)
-    assert all(lived[one.incident.id] == one.incident for one in told)
-    entries = [message.entry for one in told for message in one.messages]
+def test_a_replay_under_the_same_rules_equals_the_live_run(history, restarts):
+    w = test_drive.live(history, restarts, kind=PollsAtOnce)
+    replayed = replay(w.ruleset, recorded(w), w.now - JUST_AFTER)
+    live = {incident.id: incident for incident in w.incidents}
+    assert {each.incident.id for each in replayed} >= live.keys() - held_back(w)
+    assert all(live[each.incident.id] == each.incident for each in replayed)
+    entries = [page.entry for each in replayed for page in each.notifications]
     assert not_held_back(w, entries) == not_held_back(w, w.tables.entries)
     assert {entry.event_id for entry in entries} <= {entry.event_id for entry in w.tables.entries}
 
@@ -93,8 +93,8 @@ def test_live_equals_replay(history, restarts):
     ],
     2,  # the source fails at the checkpoint, and is blind later
 )
-def test_a_replay_from_a_checkpoint_opens_and_resolves_what_was_lived(history, number):
-    w = Hurried(strategies.rules())
+def test_a_replay_from_a_checkpoint_opens_and_resolves_what_the_live_run_did(history, number):
+    w = PollsAtOnce(strategies.rules())
     for happening in history[:number]:
         strategies.happen(w, happening)
     w.wait_until(w.now + JUST_AFTER)
@@ -107,19 +107,19 @@ def test_a_replay_from_a_checkpoint_opens_and_resolves_what_was_lived(history, n
         return  # its reminders wait until the source is seen again, as after a change of rules
     if any(engine.pending_sources(w.state)) or any(w.state.subject_index.missing.values()):
         return  # a pending alert may be confirmed by the checkpoint's own poll
-    lived = len(w.tables.entries)
+    before = len(w.tables.entries)
     checkpoint = ports.Recorded(at=w.now, what=engine.saved(w.state))
     w.steps.clear()
     for happening in history[number:]:
         strategies.happen(w, happening)
     w.wait_until(w.now + JUST_AFTER)
-    told = replay(w.ruleset, [checkpoint, *recorded(w)], w.now - JUST_AFTER)
-    entries = [message.entry for one in told for message in one.messages]
-    assert not_held_back(w, entries) == not_held_back(w, w.tables.entries[lived:])
+    replayed = replay(w.ruleset, [checkpoint, *recorded(w)], w.now - JUST_AFTER)
+    entries = [page.entry for each in replayed for page in each.notifications]
+    assert not_held_back(w, entries) == not_held_back(w, w.tables.entries[before:])
 
 
-def poll(at, *said, source="vyvx", total=1):
-    seen = tuple(model.Observed(key=key, fields={"state": state}) for key, state in said)
+def poll(at, *states, source="vyvx", total=1):
+    seen = tuple(model.Observed(key=key, fields={"state": state}) for key, state in states)
     return ports.Recorded(at=START + at, what=model.Polled(source=source, seen=seen, total=total))
 
 
@@ -129,8 +129,8 @@ def rules(**keys):
 
 def test_other_rules_are_polled_where_the_journal_has_no_poll():
     journal = [poll(seconds(0), ("vyvx/a", "offline")), poll(minutes(30), ("vyvx/a", "online"))]
-    (one,) = replay(rules(hold=minutes(5)), journal, START + minutes(60))
-    assert one.incident.opened_at == START + minutes(5)
+    (only,) = replay(rules(hold=minutes(5)), journal, START + minutes(60))
+    assert only.incident.opened_at == START + minutes(5)
     assert replay(rules(hold=minutes(31)), journal, START + minutes(60)) == []
 
 
@@ -140,24 +140,24 @@ def test_a_recorded_poll_decides_where_there_is_one():
         poll(seconds(21)),
         poll(minutes(30), ("vyvx/a", "online")),
     ]
-    (one,) = replay(rules(hold=seconds(20)), journal, START + minutes(60))
-    assert one.incident.opened_at == START + seconds(21)
+    (only,) = replay(rules(hold=seconds(20)), journal, START + minutes(60))
+    assert only.incident.opened_at == START + seconds(21)
 
 
-def test_what_fires_when_the_journal_ends_is_told_until_then():
+def test_an_alert_that_is_due_after_the_journal_ends_fires_up_to_the_end_of_the_replay():
     journal = [poll(seconds(0), ("vyvx/a", "offline"))]
     assert replay(rules(hold=minutes(5)), journal, START + minutes(4)) == []
     assert len(replay(rules(hold=minutes(5)), journal, START + minutes(6))) == 1
 
 
-def test_what_was_told_before_is_left_out():
+def test_notifications_from_before_the_time_asked_for_are_left_out():
     journal = [
         poll(seconds(0), ("vyvx/a", "offline")),
         poll(minutes(30), ("vyvx/a", "online")),
         poll(minutes(60), ("vyvx/b", "offline")),
     ]
-    told = replay(rules(), journal, START + minutes(90), since=START + minutes(20))
-    kinds = [[message.entry.kind for message in one.messages] for one in told]
+    replayed = replay(rules(), journal, START + minutes(90), since=START + minutes(20))
+    kinds = [[page.entry.kind for page in each.notifications] for each in replayed]
     assert kinds == [[model.EntryKind.RESOLVED], [model.EntryKind.OPENED]]
 
 
@@ -172,24 +172,24 @@ def test_nothing_is_polled_while_the_daemon_was_down(last, opened):
         ),
         poll(minutes(40), ("vyvx/a", "offline")),
     ]
-    (one,) = replay(rules(hold=minutes(10)), journal, START + minutes(50))
-    assert one.incident.opened_at == START + minutes(opened)
+    (only,) = replay(rules(hold=minutes(10)), journal, START + minutes(50))
+    assert only.incident.opened_at == START + minutes(opened)
 
 
-def test_an_acknowledgement_of_an_incident_that_never_was_is_passed_over():
+def test_an_acknowledgement_of_an_incident_that_does_not_exist_is_skipped():
     journal = [
         poll(seconds(0), ("vyvx/a", "offline")),
         ports.Recorded(
             at=START + minutes(1), what=model.Acknowledged(incident="w-other", by="ana")
         ),
     ]
-    (one,) = replay(rules(), journal, START + minutes(5))
-    assert one.incident.status is model.IncidentStatus.OPEN
+    (only,) = replay(rules(), journal, START + minutes(5))
+    assert only.incident.status is model.IncidentStatus.OPEN
 
 
-def test_an_alert_that_takes_its_vanished_subject_with_it_ends_the_judging():
+def test_rules_after_the_one_that_drops_a_vanished_subject_are_not_evaluated():
     """Found by the law above: the rules that come after it had nothing left to look at."""
-    w = Hurried(strategies.rules())
+    w = PollsAtOnce(strategies.rules())
     online, gone = ("online", "online"), (None, "online", "online")
     for happening in (
         strategies.Happening(kind="poll", after=0, states=("online", *online)),
@@ -202,7 +202,7 @@ def test_an_alert_that_takes_its_vanished_subject_with_it_ends_the_judging():
     assert "vyvx/a" not in w.state.subjects
 
 
-def test_a_drill_is_no_incident_of_a_replay():
+def test_a_drill_is_not_replayed():
     wanted = model.DrillWanted(incident="w-drill", receivers=("noc",), by="ada", page=True)
     records = [
         ports.Recorded(at=START, what=ports.RulesRead(version="1", started=True)),
@@ -211,9 +211,9 @@ def test_a_drill_is_no_incident_of_a_replay():
     assert replay(ruleset(rule()), records, START + minutes(5)) == []
 
 
-def test_a_circuit_that_comes_on_air_silent_is_told_live_as_after_a_restart():
+def test_a_circuit_that_comes_on_air_silent_fires_live_as_after_a_restart():
     """Its details say at 04:00 that it is on air; nothing was measured since 03:00."""
-    w = Hurried(strategies.rules())
+    w = PollsAtOnce(strategies.rules())
     poll_now = strategies.Happening("poll", 0, ("online", "online", "online"), 10.0)
     strategies.happen(w, poll_now)
     strategies.happen(w, strategies.Happening("details", 0))  # on air until 03:20
