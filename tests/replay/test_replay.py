@@ -1,4 +1,4 @@
-"""The journal replayed: the same rules give the same incidents, other rules what they would have."""
+"""The journal replayed: the same rules give the same incidents, others what they would have."""
 
 from datetime import timedelta
 
