@@ -1,8 +1,8 @@
-"""On whose side the fault is likely to be, and what is worse than what."""
+"""On whose side the fault is likely to be, and what is worse than what, as vendors describe it."""
 
 import pytest
 
-from watcher.engine.rules import fault_domain
+from tests.engine.worlds import traits
 from watcher.model import FaultDomain
 
 LUMEN, SOURCE, NONE, OPEN = (
@@ -26,7 +26,7 @@ LUMEN, SOURCE, NONE, OPEN = (
 )
 def test_state_and_ingress_tell_the_likely_side(state, good, bad, unknown):
     def domain(ingress):
-        return fault_domain.likely_domain("vyvx", {"state": state, "ingress_state": ingress})
+        return traits("vyvx").likely_domain({"state": state, "ingress_state": ingress})
 
     assert {domain("online"), domain("impaired")} == {good}
     assert {domain("offline"), domain("degraded")} == {bad}
@@ -34,7 +34,7 @@ def test_state_and_ingress_tell_the_likely_side(state, good, bad, unknown):
 
 
 def test_a_full_line_is_nobodys_fault():
-    assert fault_domain.likely_domain("evpl", {"utilization": 99.0}) is NONE
+    assert traits("evpl").likely_domain({"utilization": 99.0}) is NONE
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_a_full_line_is_nobodys_fault():
     ],
 )
 def test_only_what_got_worse_is_told_loudly(before, value, worse):
-    assert fault_domain.is_worse(value, before) is worse
+    assert traits("vyvx").is_worse(value, before) is worse

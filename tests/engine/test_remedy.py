@@ -1,11 +1,20 @@
 """The guarded remedy: proposed, approved, made, and put back; each step on the timeline."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from tests.engine.worlds import Book, World, minutes, of_kind, rule, ruleset, seconds, world
+from tests.engine.worlds import (
+    Book,
+    World,
+    minutes,
+    of_kind,
+    rule,
+    ruleset,
+    seconds,
+    traits,
+    world,
+)
 from watcher import engine, model
 from watcher.model import RemedyStatus
 
@@ -17,9 +26,7 @@ def lines(remedy=RAISE, **keys):
     """A world with one rule that proposes a change, and a connection of 500 Mbps."""
     inventory = keys.pop("inventory", None)
     rules = ruleset(rule(bandwidth=remedy, **keys), inventory=inventory)
-    iod = engine.SourceTraits(
-        name="iod", kind="internet_on_demand", blind_after=timedelta(minutes=3)
-    )
+    iod = traits("internet_on_demand", name="iod")
     return World(replace(rules, sources={**rules.sources, "iod": iod}))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model, ports
+from watcher.vendors.catalog import VENDORS
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 DOWN = engine.Transition(
@@ -37,20 +38,26 @@ def rule(name="down", condition=DOWN, sources=("vyvx",), **keys):
     return engine.Rule(name=name, condition=condition, sources=frozenset(sources), **keys)
 
 
+def traits(kind, name=None, *, blind_after=timedelta(minutes=3), **more):
+    """Return a source of this kind, named as it unless a name is given."""
+    vendor = VENDORS[kind]
+    return engine.SourceTraits(
+        name=name or kind,
+        kind=kind,
+        blind_after=blind_after,
+        states=vendor.states,
+        likely_domain=vendor.likely_domain,
+        changes_bandwidth=vendor.bandwidth is not None,
+        **more,
+    )
+
+
 def ruleset(*rules, detailed=False, inventory=None, history=timedelta(0)):
     return engine.Ruleset(
         rules=rules,
         sources={
-            "vyvx": engine.SourceTraits(
-                name="vyvx",
-                kind="vyvx",
-                blind_after=timedelta(minutes=3),
-                detailed=detailed,
-                history=history,
-            ),
-            "evpl": engine.SourceTraits(
-                name="evpl", kind="evpl", blind_after=timedelta(minutes=45)
-            ),
+            "vyvx": traits("vyvx", detailed=detailed, history=history),
+            "evpl": traits("evpl", blind_after=timedelta(minutes=45)),
         },
         inventory=inventory or Book(),
         context=dict,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import stamina
 
-from tests.engine.worlds import DOWN, rule, ruleset
+from tests.engine.worlds import DOWN, rule, ruleset, traits
 from watcher import engine, jobs, model, simulator
 from watcher.clock import Wakeup
 from watcher.daemon import ingest
@@ -82,10 +82,8 @@ class Desk:
         client = build_client(keys, account)
         self.orderer = InternetOnDemandBandwidth(client, customer=keys.customer, per_day=per_day)
         plain = ruleset(rule(bandwidth=remedy, condition=DOWN))
-        traits = engine.SourceTraits(
-            name="iod", kind="internet_on_demand", blind_after=timedelta(minutes=3)
-        )
-        self.rules = replace(plain, sources={**plain.sources, "iod": traits})
+        iod = traits("internet_on_demand", name="iod")
+        self.rules = replace(plain, sources={**plain.sources, "iod": iod})
         self.wakeups = {name: Wakeup() for name in ("inbox", "delivery", "jobs")}
         self.tasks = []
         self.writer = None

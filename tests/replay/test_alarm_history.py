@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer as Server
 
-from tests.engine.worlds import START, minutes, rule, ruleset
+from tests.engine.worlds import START, minutes, rule, ruleset, traits
 from tests.replay.installation import Installation
 from watcher import cli, model
 from watcher.clock import SystemClock
@@ -23,7 +23,7 @@ def alarm(state, start, end=None):
 
 
 def states(*alarms):
-    records = replay.records_of("vyvx/1", alarms, None, START)
+    records = replay.records_of("vyvx/1", alarms, None, START, traits("vyvx"))
     return [
         ((record.at - START) / minutes(1), record.what.seen[0].fields["state"])
         for record in records
@@ -58,7 +58,7 @@ def test_alarms_that_began_before_or_still_last_are_included():
 
 def test_a_service_that_was_bad_at_the_beginning_counts_as_come_from_good():
     replayed = replay.Replay(ruleset(rule()), since=START)
-    for record in replay.records_of("vyvx/1", [alarm("offline", -5)], None, START):
+    for record in replay.records_of("vyvx/1", [alarm("offline", -5)], None, START, traits("vyvx")):
         replayed.feed(record)
     (only,) = replayed.finish(START + minutes(1))
     assert only.incident.opened_at == START

@@ -201,7 +201,7 @@ async def _replay_history(
     results = []
     for rules in rulesets:
         replayed = Replay(rules, since=since)
-        for record in replay.records_of(key, alarms, details, since):
+        for record in replay.records_of(key, alarms, details, since, rules.sources[name]):
             replayed.feed(record)
         results.append(replayed.finish(now))
     return results

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher import engine, model, ports
-from watcher.engine.rules import fault_domain, intervals
+from watcher.engine.rules import intervals
 
 # A poll that decides about a due `for` comes at once, but may take this long with its retries.
 PATIENCE = timedelta(minutes=1)
@@ -128,32 +128,36 @@ def _repeated(
 
 
 def records_of(
-    key: str, alarms: Sequence[model.AlarmRecord], details: model.Details | None, since: datetime
+    key: str,
+    alarms: Sequence[model.AlarmRecord],
+    details: model.Details | None,
+    since: datetime,
+    traits: engine.SourceTraits,
 ) -> Iterator[ports.Recorded]:
     """Yield what a daemon would have recorded of a service (SOURCE/ID) with these alarms."""
+    good = traits.good_state
     # A service that was bad all along counts as come from good: a rule with `from` must see it.
-    yield _poll(key, intervals.ONLINE, since - timedelta(seconds=1))
+    yield _poll(key, good, since - timedelta(seconds=1))
     if details is not None:
         yield ports.Recorded(
             at=since - timedelta(seconds=1), what=model.DetailsRead(subject=key, details=details)
         )
-    before, at = intervals.ONLINE, since
-    for interval in intervals.state_intervals(
-        alarm for alarm in alarms if fault_domain.badness(alarm.state) > 0
-    ):
+    before, at = good, since
+    bad = [alarm for alarm in alarms if traits.badness(alarm.state) > 0]
+    for interval in intervals.state_intervals(bad, traits):
         if interval.end is not None and interval.end <= since:
             continue
         start = max(interval.start or since, since)
-        if before != intervals.ONLINE and at < start:
-            yield _poll(key, intervals.ONLINE, at)
-            before = intervals.ONLINE
+        if before != good and at < start:
+            yield _poll(key, good, at)
+            before = good
         if interval.state != before:
             yield _poll(key, interval.state, start)
         before, at = interval.state, interval.end or start
         if interval.end is None:
             return
-    if before != intervals.ONLINE:
-        yield _poll(key, intervals.ONLINE, at)
+    if before != good:
+        yield _poll(key, good, at)
 
 
 def find_key(name: str, rules: engine.Ruleset) -> str:

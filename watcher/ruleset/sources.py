@@ -18,4 +18,7 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         detailed=vendor.detailed,
         history=traits.history,
         pre_roll=traits.pre_roll,
+        states=vendor.states,
+        likely_domain=vendor.likely_domain,
+        changes_bandwidth=vendor.bandwidth is not None,
     )

@@ -6,6 +6,7 @@ Law: whatever a vendor's text holds, a title is one line of printable characters
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import jinja2
@@ -99,11 +100,12 @@ def sample_words(
     at = datetime(2000, 1, 1, tzinfo=UTC)
     context: Callable[[Mapping[str, object]], engine.Context] = dict
     source = kind or "source"
+    traits = engine.SourceTraits(name=source, kind=kind or "", blind_after=at - at)
+    if kind is not None:
+        traits = replace(traits, likely_domain=VENDORS[kind].likely_domain)
     ruleset = engine.Ruleset(
         rules=(),
-        sources={
-            source: engine.SourceTraits(name=source, kind=kind or "", blind_after=at - at),
-        },
+        sources={source: traits},
         inventory=inventory,
         context=context,
     )

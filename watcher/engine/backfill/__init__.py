@@ -4,10 +4,10 @@ Theory of operation
 ===================
 
 The problem. Watcher polls, and what begins and ends between two polls is never seen; nor is what
-happens while a source fails or the daemon is down. Vyvx records the alarms of every service, each
-with its start and its end, so such an outage can still be reported. It must be reported exactly
-once: as an alert when it was seen, as a late fact when it was not, never as both or neither. That
-is hard because
+happens while a source fails or the daemon is down. A vendor may record the alarms of every service,
+each with its start and its end, so such an outage can still be reported. It must be reported
+exactly once: as an alert when it was seen, as a late fact when it was not, never as both or
+neither. That is hard because
 
   - a record costs one call for each subject, so it is read seldom, and it always reaches us late;
   - its newest minutes may be missing, and the vendor's clock may differ from ours by two minutes;

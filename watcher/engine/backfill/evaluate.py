@@ -14,10 +14,10 @@ from watcher.engine import conditions, details
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import reported_outages
-from watcher.engine.rules import fault_domain, intervals, reservation
+from watcher.engine.rules import intervals, reservation
 from watcher.engine.rules.index import RECORDED
 from watcher.engine.rules.intervals import Outage, StateInterval
-from watcher.engine.rules.rule import Rule, Transition
+from watcher.engine.rules.rule import Rule, SourceTraits, Transition
 from watcher.engine.rules.subject_view import SubjectView
 
 LATE = timedelta(minutes=5)  # the newest part of a record may not be complete: it is read again
@@ -34,6 +34,7 @@ class _Evaluation:
     ctx: StepContext
     subject: model.Subject
     event: model.HistoryRead
+    traits: SourceTraits
     would_fire: WouldFire
     is_last: bool
     intervals: list[StateInterval]
@@ -52,9 +53,9 @@ def evaluate_record(
 ) -> bool:
     """Report what is new in a record; return False if it must be read again after the details."""
     floor = max(subject.judged_until or event.start, event.start)
-    evaluation = _Evaluation(
-        ctx, subject, event, would_fire, is_last, intervals.state_intervals(event.alarms)
-    )
+    traits = ctx.state.ruleset.sources[subject.source]
+    states = intervals.state_intervals(event.alarms, traits)
+    evaluation = _Evaluation(ctx, subject, event, traits, would_fire, is_last, states)
     for rule, condition in ctx.state.rule_index[subject.source].recorded:
         _evaluate_rule(evaluation, rule, condition, floor)
     _save(evaluation, max(floor, min([event.end - LATE, *evaluation.undecided_from])))
@@ -66,7 +67,8 @@ def _evaluate_rule(
 ) -> None:
     ctx, subject, event = evaluation.ctx, evaluation.subject, evaluation.event
     whole = [
-        intervals.outage_of(run, event) for run in intervals.runs(evaluation.intervals, condition)
+        intervals.outage_of(run, event)
+        for run in intervals.runs(evaluation.intervals, condition, evaluation.traits)
     ]
     outages = [part for outage in whole for part in _during(evaluation, rule, outage)]
     reported = reported_outages.of_rule(ctx, subject, rule)
@@ -96,7 +98,7 @@ def _evaluate_rule(
 def _during(evaluation: _Evaluation, rule: Rule, outage: Outage) -> Iterator[Outage]:
     """Yield the parts of an outage in which the rule's `during` held."""
     subject = evaluation.subject
-    pre_roll = evaluation.ctx.state.ruleset.sources[subject.source].pre_roll
+    pre_roll = evaluation.traits.pre_roll
     for start, end in reservation.within(
         subject.bookings, rule.during, outage.start, outage.end, pre_roll
     ):
@@ -141,7 +143,7 @@ def _where_may_have_held(evaluation: _Evaluation, rule: Rule, outage: Outage) ->
         return True
     key = evaluation.subject.key
     truths = set()
-    for fields in _possible_fields(evaluation.subject, outage.run.state):
+    for fields in _possible_fields(evaluation, outage.run.state):
         context = _view(evaluation, outage, fields).context
         truth = conditions.ask(evaluation.ctx, rule, rule.where, key, context, failed=True)
         truths.add(truth is not False)
@@ -151,9 +153,9 @@ def _where_may_have_held(evaluation: _Evaluation, rule: Rule, outage: Outage) ->
     return True in truths
 
 
-def _possible_fields(subject: model.Subject, state: str) -> Iterator[dict[str, model.Scalar]]:
-    others = [name for name in subject.fields if name != RECORDED]
-    for word in (model.UNKNOWN, *fault_domain.STATES) if others else ("",):
+def _possible_fields(evaluation: _Evaluation, state: str) -> Iterator[dict[str, model.Scalar]]:
+    others = [name for name in evaluation.subject.fields if name != RECORDED]
+    for word in (model.UNKNOWN, *evaluation.traits.states) if others else ("",):
         yield {RECORDED: state, **dict.fromkeys(others, word)}
 
 
@@ -189,7 +191,7 @@ def _report(evaluation: _Evaluation, rule: Rule, outages: Sequence[Outage]) -> N
             fact = _fact(evaluation, rule, outage, _describe(outage))
             late_facts.report(evaluation.ctx, fact)
         return
-    worst = max(outages, key=lambda outage: fault_domain.badness(outage.run.state))
+    worst = max(outages, key=lambda outage: evaluation.traits.badness(outage.run.state))
     total = sum((outage.end - outage.start for outage in outages), timedelta(0))
     text = f"{len(outages)} times {_describe(worst)}, {model.format_duration(total)} in all"
     last = outages[-1]

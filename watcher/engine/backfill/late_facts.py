@@ -15,7 +15,6 @@ from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import suppression
-from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Rule
 from watcher.engine.state import REOPEN_WITHIN, is_over
 from watcher.model import EntryKind, IncidentStatus
@@ -128,7 +127,7 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
     fields = view.fields if fact.fields is None else fact.fields
     domain = view.fault_domain
     if fact.fields is not None:
-        domain = fault_domain.likely_domain(view.kind, fields)
+        domain = view.traits.likely_domain(fields)
     identity = short_id("w", rule.name, fact.subject, "late", fact.start.isoformat())
     suppressed_by = suppression.reason(ctx, rule, fact.subject)
     quiet = tuple(name for name in rule.notify if name in state.ruleset.quiet)

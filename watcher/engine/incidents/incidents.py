@@ -15,7 +15,6 @@ from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages, remedies, reported_outages, storms
-from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import is_over
@@ -172,10 +171,10 @@ def refresh(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     several = len(ctx.state.members[identity]) > 1
     name = f"{member.name}: " if several else ""
     if member.to != before.to:
-        worse = fault_domain.is_worse(member.to, before.to)
+        worse = view.traits.is_worse(member.to, before.to)
         text = name + messages.changed(member, before)
         ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=worse)
-    elif view.id and fault_domain.likely_domain(view.kind, before.fields) != view.fault_domain:
+    elif view.id and view.traits.likely_domain(before.fields) != view.fault_domain:
         text = f"{name}the fault is now likely on this side: {view.fault_domain}"
         ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=False)
     elif member.fields.get("permanent") and not before.fields.get("permanent"):
@@ -205,7 +204,9 @@ def resolve(
     )
     ctx.put_incident(ctx.state.incidents[identity])
     ctx.put_member(member)
-    text = messages.over(member, resolution, ctx.now, by=by)
+    traits = ctx.state.ruleset.sources.get(model.source_of(alert.subject))
+    worse = traits is not None and traits.is_worse(member.to, member.from_)
+    text = messages.over(member, resolution, ctx.now, worse=worse, by=by)
     several = len(ctx.state.members[identity]) > 1
     if len(ctx.state.firing(identity)) > 1:  # this one is still among them
         ctx.add_note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Blind, Expression, NoData, Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
@@ -73,13 +72,18 @@ def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
 
 
 def over(
-    member: model.IncidentAlert, resolution: model.Resolution, now: datetime, *, by: str = ""
+    member: model.IncidentAlert,
+    resolution: model.Resolution,
+    now: datetime,
+    *,
+    worse: bool,
+    by: str = "",
 ) -> str:
-    """Say how an alert ended."""
+    """Say how an alert ended; `worse` says that it left its state for a worse one."""
     lasted = model.format_duration(now - member.since)
     match resolution:
         case model.Resolution.RECOVERED:
-            if member.to and member.from_ and fault_domain.is_worse(member.to, member.from_):
+            if member.to and member.from_ and worse:
                 return f"no longer {member.from_} since {model.format_time(now)}: now {member.to}"
             came = f": {member.to}" if member.to else ""
             return f"recovered at {model.format_time(now)} after {lasted}{came}"

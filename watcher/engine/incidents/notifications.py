@@ -15,7 +15,6 @@ from typing import Any
 from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import internal, messages, remedies, storms, suppression
-from watcher.engine.rules import fault_domain
 from watcher.engine.rules.rule import Escalation, ExpressionError, Rule
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
@@ -131,11 +130,8 @@ def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     members = ctx.state.members[incident.id]
     counts = Counter(name for _, _, name in firing)
     rules = ", ".join(f"{count:,} {name}" for name, count in counts.most_common(_NAMED))
-    kind = ctx.state.ruleset.sources[incident.source].kind
-    sides = {
-        fault_domain.likely_domain(kind, members[name, subject].fields)
-        for _, subject, name in firing
-    }
+    traits = ctx.state.ruleset.sources[incident.source]
+    sides = {traits.likely_domain(members[name, subject].fields) for _, subject, name in firing}
     side = next(iter(sides)) if len(sides) == 1 else model.FaultDomain.UNDETERMINED
     first = ", ".join(members[name, subject].name for _, subject, name in firing[:_NAMED])
     more = len(firing) - _NAMED

@@ -1,4 +1,4 @@
-"""The guarded remedy: an Internet On-Demand connection's bandwidth is raised, and put back.
+"""The guarded remedy: a connection's bandwidth is raised, and put back.
 
 Law: it is proposed once people are told of the incident, and one at a time for an incident and for
 a connection. What a change leaves undecided is never ordered again. What is over does not begin.
@@ -20,7 +20,6 @@ from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import IllegalCommand, is_over
 from watcher.model import EntryKind, IncidentStatus, RemedyStatus
 
-KIND = "internet_on_demand"
 FIELD = "bandwidth_mbps"
 SIGHT_WITHIN = timedelta(minutes=1)  # a proposal waits so long for a source's first poll
 _LOOK_AGAIN = timedelta(seconds=5)
@@ -138,7 +137,7 @@ def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
             view = ctx.subject_view(key)
             if view.extra.connection:
                 return view.extra.connection
-            if view.kind == KIND:
+            if view.traits.changes_bandwidth:
                 return key
     return ""
 

@@ -25,7 +25,7 @@ def silence(ctx: StepContext, event: model.Silenced) -> None:
     """Begin to hold back what a person does not want to be told of."""
     wanted = event.silence
     if not wanted.matchers:
-        raise IllegalCommand("a silence needs at least one matcher, as in rule=vyvx-service-down")
+        raise IllegalCommand("a silence needs at least one matcher, as in rule=NAME")
     for each in wanted.matchers:
         if each.name not in NAMES and not each.name.startswith(LABELS):
             names = ", ".join(NAMES)

@@ -1,7 +1,7 @@
 """A vendor's alarms as state intervals in order, and the runs of them that a rule looks for. Pure.
 
 Alarms may overlap, touch, stay open and come in any order. Of two at once the worse one counts, and
-between two alarms the subject was online.
+between two alarms the subject was in its good state.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from watcher import model
-from watcher.engine.rules import fault_domain
-from watcher.engine.rules.rule import Transition
-
-ONLINE = "online"
+from watcher.engine.rules.rule import SourceTraits, Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +52,9 @@ def outage_of(run: StateInterval, event: model.HistoryRead) -> Outage:
     )
 
 
-def state_intervals(alarms: Iterable[model.AlarmRecord]) -> list[StateInterval]:
+def state_intervals(
+    alarms: Iterable[model.AlarmRecord], traits: SourceTraits
+) -> list[StateInterval]:
     """Return the intervals that alarms tell of, in order and one state at a time."""
     usable = [
         alarm for alarm in alarms if not alarm.start or not alarm.end or alarm.start < alarm.end
@@ -72,14 +71,16 @@ def state_intervals(alarms: Iterable[model.AlarmRecord]) -> list[StateInterval]:
     for start, end in pairwise(bounds):
         covering = [alarm for alarm in usable if _covers(alarm, start, end)]
         if covering:
-            worst = max(covering, key=lambda alarm: fault_domain.badness(alarm.state))
+            worst = max(covering, key=lambda alarm: traits.badness(alarm.state))
             intervals.append(
                 StateInterval(state=worst.state, message=worst.message, start=start, end=end)
             )
     return intervals
 
 
-def runs(intervals: Sequence[StateInterval], condition: Transition) -> Iterator[StateInterval]:
+def runs(
+    intervals: Sequence[StateInterval], condition: Transition, traits: SourceTraits
+) -> Iterator[StateInterval]:
     """Yield the longest runs inside `to` that came from `from_`, each with its worst state.
 
     An unknown state ends a run, and is skipped when looking for what was before it.
@@ -91,9 +92,9 @@ def runs(intervals: Sequence[StateInterval], condition: Transition) -> Iterator[
     for interval in intervals:
         is_apart = previous is None or previous.end != interval.start
         if is_apart:
-            last_known = None if interval.start is None else ONLINE
+            last_known = None if interval.start is None else traits.good_state
         if run and (is_apart or interval.state not in condition.to):
-            yield from _matching(run, before_run, condition)
+            yield from _matching(run, before_run, condition, traits)
             run = []
         if interval.state in condition.to:
             before_run = before_run if run else last_known
@@ -101,14 +102,14 @@ def runs(intervals: Sequence[StateInterval], condition: Transition) -> Iterator[
         if interval.state != model.UNKNOWN:
             last_known = interval.state
         previous = interval
-    yield from _matching(run, before_run, condition)
+    yield from _matching(run, before_run, condition, traits)
 
 
 def _matching(
-    run: list[StateInterval], was: str | None, condition: Transition
+    run: list[StateInterval], was: str | None, condition: Transition, traits: SourceTraits
 ) -> Iterator[StateInterval]:
     if run and (condition.from_ is None or was is None or was in condition.from_):
-        worst = max(run, key=lambda interval: fault_domain.badness(interval.state))
+        worst = max(run, key=lambda interval: traits.badness(interval.state))
         yield replace(worst, start=run[0].start, end=run[-1].end, was=was)
 
 

@@ -95,7 +95,7 @@ class Flapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandwidth:
-    """Raise an Internet On-Demand connection to `to` Mbit/s, never above `max`.
+    """Raise the bandwidth of a connection to `to` Mbit/s, never above `max`.
 
     `connection` is a subject's key; empty: the inventory's connection of the alerting subject.
     """
@@ -169,7 +169,7 @@ class InventoryEntry:
     runbook: str = ""
     expected_mbps: float | None = None  # the bandwidth that was bought
     address: str = ""
-    connection: str = ""  # the key of the Internet On-Demand connection beside or below it
+    connection: str = ""  # the key of the connection beside or below it, for a remedy
 
 
 class Inventory(Protocol):
@@ -182,9 +182,17 @@ class Inventory(Protocol):
         """Whether the subject is named by its key."""
 
 
+def _undetermined(_: Mapping[str, model.Scalar]) -> model.FaultDomain:
+    return model.FaultDomain.UNDETERMINED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTraits:
-    """What the engine has to know of a configured source."""
+    """What the engine has to know of a configured source; its vendor's folder provides it.
+
+    `states` are the words of the field `state`, from good to bad. `likely_domain` estimates the
+    side of a fault from a subject's fields.
+    """
 
     name: str
     kind: str
@@ -193,6 +201,24 @@ class SourceTraits:
     detailed: bool = False  # whether a subject's details can be fetched
     history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
     pre_roll: timedelta = reservation.PRE_ROLL
+    states: tuple[str, ...] = ()
+    likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain] = _undetermined
+    changes_bandwidth: bool = False  # whether the bandwidth of its subjects can be changed
+
+    @property
+    def good_state(self) -> str:
+        """The state of a subject that nothing is wrong with."""
+        return self.states[0] if self.states else model.UNKNOWN
+
+    def badness(self, state: model.Scalar) -> int:
+        """Rank a state; a word that is not in `states` comes before all others."""
+        return self.states.index(state) if state in self.states else -1
+
+    def is_worse(self, state: model.Scalar, before: model.Scalar) -> bool:
+        """Whether people must notice the move; two words that have no order count as worse."""
+        if state in self.states and before in self.states:
+            return self.badness(state) > self.badness(before)
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,14 @@ from datetime import datetime
 from functools import cached_property
 
 from watcher import model
-from watcher.engine.rules import fault_domain as faults
 from watcher.engine.rules import reservation
-from watcher.engine.rules.rule import Context, InventoryEntry, Rule, Ruleset
+from watcher.engine.rules.rule import (
+    Context,
+    InventoryEntry,
+    Rule,
+    Ruleset,
+    SourceTraits,
+)
 
 
 class SubjectView:
@@ -90,16 +95,14 @@ class SubjectView:
         """The likely side of the fault."""
         if not self.id:
             return model.FaultDomain.UNDETERMINED
-        return faults.likely_domain(self._ruleset.sources[self.source].kind, self.fields)
+        return self.traits.likely_domain(self.fields)
 
     @cached_property
     def phase(self) -> model.Phase:
         """Where a reservation stands in its window; unknown for what has none."""
         if not self._bookings or self._now is None:
             return model.Phase.UNKNOWN
-        return reservation.phase(
-            self._bookings, self._now, self._ruleset.sources[self.source].pre_roll
-        )
+        return reservation.phase(self._bookings, self._now, self.traits.pre_roll)
 
     @property
     def expected_mbps(self) -> float | None:
@@ -114,9 +117,9 @@ class SubjectView:
         return None if self._now is None else reservation.next_start(self._bookings, self._now)
 
     @property
-    def kind(self) -> str:
-        """The kind of its source."""
-        return self._ruleset.sources[self.source].kind
+    def traits(self) -> SourceTraits:
+        """What is known of its source."""
+        return self._ruleset.sources[self.source]
 
     @property
     def name(self) -> str:
