@@ -17,7 +17,7 @@ from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, LumenD
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 
 
 class Unmetered:

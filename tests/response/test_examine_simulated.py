@@ -13,7 +13,7 @@ from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnosti
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 
 DONE = model.DiagnosisStatus.DONE
 NO_REPORT = model.DiagnosisStatus.NO_REPORT

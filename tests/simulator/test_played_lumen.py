@@ -13,7 +13,7 @@ from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnosti
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
-from watcher.vendors.preorder.client import Outcome, PreorderClient, read_address
+from watcher.vendors.preorder.client import Outcome, PreorderClient, parse_address
 from watcher.vendors.preorder.settings import Preorder
 
 CONNECTIONS = """
@@ -139,12 +139,12 @@ async def test_a_row_of_the_table_ends_as_it_should_and_never_refreshes_a_token(
         )
         client = PreorderClient(make_account(sim, "lumen", session, clock), keys)
         if isinstance(ending, Outcome):
-            assert (await client.qualify(read_address(text))).outcome is ending
+            assert (await client.qualify(parse_address(text))).outcome is ending
             asked = 1
         else:
             error, asked = ending
             with pytest.raises(error, match=f"code {row[1]}"):
-                await client.qualify(read_address(text))
+                await client.qualify(parse_address(text))
         assert sim.world.calls == {"lumen.token": 1, "lumen.pxqualify": asked}
 
 
@@ -163,4 +163,4 @@ async def test_a_code_of_the_configure_call_means_nothing_to_qualify(clock, sess
         )
         client = PreorderClient(make_account(sim, "lumen", session, clock), keys)
         with pytest.raises(model.PermanentError, match="401"):
-            await client.qualify(read_address(text))
+            await client.qualify(parse_address(text))

@@ -10,13 +10,13 @@ from watcher import model, simulator
 from watcher.simulator import scenario as script
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.preorder.client import (
     Address,
     Outcome,
     PreorderBackupFinder,
     PreorderClient,
-    read_address,
+    parse_address,
 )
 from watcher.vendors.preorder.settings import Preorder
 
@@ -84,7 +84,7 @@ async def make(sim, clock):
 
 
 def at(number: int) -> Address:
-    return read_address(f"{number} Main St, Denver, CO 80202")
+    return parse_address(f"{number} Main St, Denver, CO 80202")
 
 
 @pytest.mark.covers("px/qualify", "px/answers")

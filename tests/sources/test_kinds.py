@@ -12,7 +12,7 @@ from watcher.clock import SystemClock
 from watcher.vendors import catalog, poller
 from watcher.vendors.evpl.settings import EvplSource
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.vyvx.settings import VyvxSource
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -43,7 +43,7 @@ class Source:
         shared = self._vendor.circuit
         for _ in range(3):
             if shared:
-                shared.admit(about_one=False)
+                shared.admit(is_poll=True)
             self._vendor.asked.append(self._vendor.time())
             await asyncio.sleep(0.1)
             if self._vendor.time() >= ENDS:

@@ -14,7 +14,8 @@ from aiohttp import web
 from tests.ports import free_port
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.http.api import VendorApi
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

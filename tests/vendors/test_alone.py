@@ -12,7 +12,8 @@ import pytest
 
 from watcher import simulator
 from watcher.vendors import settings
-from watcher.vendors.http.api import VendorApi, open_account
+from watcher.vendors.http.account import open_account
+from watcher.vendors.http.api import VendorApi
 
 WORLD = """
 world:

@@ -80,7 +80,7 @@ def test_any_bytes_are_survived(name, body):
 @given(body=anything, raw=st.binary(max_size=50), status=st.integers(201, 599))
 def test_any_error_reply_gives_a_bounded_sentence(body, raw, status):
     for content in (raw, json.dumps(body).encode()):
-        fault = errors.read_error(reply(content, status), now=_FIRST, conceal=lambda text: text)
+        fault = errors.parse_error(reply(content, status), now=_FIRST, redact=lambda text: text)
         said = str(errors.as_exception(fault, "check it"))
         assert f"answered {status}" in said
         assert len(said) < 800

@@ -197,7 +197,7 @@ async def test_a_token_is_replaced_a_little_before_it_expires(
     ],
 )
 def test_a_lifetime_is_read_as_gateways_write_it(value, seconds):
-    assert auth.read_lifetime(value) == seconds
+    assert auth.parse_lifetime(value) == seconds
 
 
 @pytest.mark.covers(

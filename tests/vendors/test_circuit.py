@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from tests.vendors.conftest import Clock
 from watcher import model
 from watcher.vendors.diagnostics.client import DiagnosticsClient
-from watcher.vendors.http.account import FAILURES, PAUSE, CircuitBreaker
-from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.http.account import FAILURES, PAUSE, CircuitBreaker, VendorAccount
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
 
 DOWN = model.TemporaryError("GET https://x answered 503")
@@ -31,10 +31,10 @@ class Rig:
         for _ in range(times):
             self.circuit.failed(DOWN)
 
-    def ask(self, *, about_one: bool = False) -> float:
+    def ask(self, *, is_poll: bool = True) -> float:
         """Give 0 when the call may leave, else the seconds until it may."""
         try:
-            self.circuit.admit(about_one=about_one)
+            self.circuit.admit(is_poll=is_poll)
         except model.HeldBackError as error:
             return error.delay or 0.0
         return 0.0
@@ -48,7 +48,7 @@ def rig() -> Rig:
 @pytest.mark.covers("http/circuit")
 def test_fewer_failures_hold_nobody_back(rig):
     rig.fail(4)
-    assert (rig.ask(), rig.ask(about_one=True), rig.circuit.trouble) == (0, 0, "")
+    assert (rig.ask(), rig.ask(is_poll=False), rig.circuit.trouble) == (0, 0, "")
 
 
 @pytest.mark.covers("http/circuit")
@@ -70,15 +70,15 @@ def test_then_one_poll_tries_at_once_and_one_in_each_pause(rig):
 
 
 @pytest.mark.covers("http/circuit")
-def test_what_asks_about_one_subject_tries_only_where_no_poll_did(rig):
+def test_a_lookup_tries_only_where_no_poll_did(rig):
     rig.fail()
-    assert rig.ask(about_one=True) == 10
+    assert rig.ask(is_poll=False) == 10
     rig.clock.seconds += 9
     assert rig.ask() == 0
     rig.clock.seconds += 9
-    assert rig.ask(about_one=True) == pytest.approx(11)
+    assert rig.ask(is_poll=False) == pytest.approx(11)
     rig.clock.seconds += 11
-    assert [rig.ask(about_one=True), rig.ask()] == [0, 10]
+    assert [rig.ask(is_poll=False), rig.ask()] == [0, 10]
 
 
 @pytest.mark.covers("http/circuit")
@@ -86,7 +86,7 @@ def test_one_answer_lets_everybody_ask(rig):
     rig.fail()
     rig.ask()
     rig.circuit.answered()
-    assert [rig.ask(), rig.ask(), rig.ask(about_one=True)] == [0, 0, 0]
+    assert [rig.ask(), rig.ask(), rig.ask(is_poll=False)] == [0, 0, 0]
     assert rig.circuit.trouble == ""
 
 
@@ -94,7 +94,7 @@ def test_one_answer_lets_everybody_ask(rig):
 def test_who_is_held_back_is_told_why_and_for_how_long(rig):
     rig.fail()
     with pytest.raises(model.HeldBackError) as caught:
-        rig.circuit.admit(about_one=True)
+        rig.circuit.admit(is_poll=False)
     assert str(caught.value) == (
         "the vendor of account 'main' does not answer (GET https://x answered 503):"
         " nothing is asked for 10 s"
@@ -137,7 +137,7 @@ def test_trials_are_a_pause_apart_and_no_poll_waits_longer_than_one(steps):
                 rig.circuit.answered()
                 row = 0
             case _:
-                held_back = rig.ask(about_one=step == "one")
+                held_back = rig.ask(is_poll=step != "one")
                 if row < FAILURES:
                     assert held_back == 0
                 elif held_back == 0:

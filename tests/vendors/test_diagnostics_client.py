@@ -9,7 +9,7 @@ from aiohttp import web
 
 from watcher import model
 from watcher.vendors.diagnostics.client import DiagnosticsClient
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 
 
 @pytest.fixture

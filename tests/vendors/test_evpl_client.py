@@ -13,8 +13,8 @@ from watcher.vendors.evpl.client import (
     EvplClient,
     Line,
     Utilization,
+    parse_value,
     read_entries,
-    read_value,
     write_granularity,
 )
 
@@ -204,7 +204,7 @@ async def test_a_body_without_entries_is_temporary(vendor, client, body):
     ],
 )
 def test_a_value_is_a_number_or_missing_and_never_zero_by_default(value, number):
-    assert read_value(value) == number
+    assert parse_value(value) == number
 
 
 @pytest.mark.parametrize("junk", [None, 5, "x", [], {"objectInstanceId": None}, {"metric_name": 1}])

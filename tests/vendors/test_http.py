@@ -11,7 +11,8 @@ from aiohttp import web
 
 from watcher import model
 from watcher.vendors.http import errors, exchange
-from watcher.vendors.http.api import CallPriority, VendorAccount, VendorApi
+from watcher.vendors.http.account import CallPriority, VendorAccount
+from watcher.vendors.http.api import VendorApi
 
 
 @pytest.mark.covers("http/hang")
@@ -113,19 +114,19 @@ async def test_a_200_without_a_json_object_is_temporary(vendor, connect, body, t
     vendor.replies(body=body)
     reply = await connect().get("/x")
     with pytest.raises(model.TemporaryError, match=f"answered 200 with .*{told}"):
-        exchange.read_object(reply)
+        exchange.parse_object(reply)
 
 
 @pytest.mark.covers("http/content-type")
 async def test_json_counts_whatever_content_type_it_claims(vendor, connect):
     vendor.replies(body=b'{"a": 1}', content_type="text/html")
-    assert exchange.read_object(await connect().get("/x")) == {"a": 1}
+    assert exchange.parse_object(await connect().get("/x")) == {"a": 1}
 
 
 @pytest.mark.covers("http/gzip")
 async def test_a_compressed_body_is_read(vendor, connect):
     vendor.replies(body=gzip.compress(b'{"a": 1}'), headers={"Content-Encoding": "gzip"})
-    assert exchange.read_object(await connect().get("/x")) == {"a": 1}
+    assert exchange.parse_object(await connect().get("/x")) == {"a": 1}
 
 
 @pytest.mark.covers("http/huge-body")
@@ -199,7 +200,9 @@ async def test_a_503_with_retry_after_is_left_to_the_poller(vendor, connect):
 
 def test_retry_after_of_no_number_is_none():
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert [errors.retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [None] * 4
+    assert [errors.parse_retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [
+        None
+    ] * 4
 
 
 @pytest.mark.covers("http/refused")
@@ -341,15 +344,15 @@ async def test_what_can_be_spared_leaves_the_budget_to_polls(
     api = connect(mpa_account.model_copy(update={"calls_per_month": 310}), name="vyvx")
     clock.time = datetime(2026, 3, 2, tzinfo=UTC)  # ten calls for each day, and eight to spare
     for _ in range(8):
-        await api.get("/history", errand=CallPriority.SPARE)
+        await api.get("/history", priority=CallPriority.BACKGROUND)
     with pytest.raises(model.HeldBackError, match="keeps its calls of 2026-03 for polls"):
-        await api.get("/history", errand=CallPriority.SPARE)
+        await api.get("/history", priority=CallPriority.BACKGROUND)
     for _ in range(20):
         await api.get("/status")
     clock.time = datetime(2026, 3, 3, tzinfo=UTC)
     with pytest.raises(model.HeldBackError):  # polls have used what this day gave
-        await api.get("/history", errand=CallPriority.SPARE)
-    await api.get("/details", errand=CallPriority.ONE)
+        await api.get("/history", priority=CallPriority.BACKGROUND)
+    await api.get("/details", priority=CallPriority.LOOKUP)
     assert meter.spent == {("vyvx", "2026-03"): 29}
 
 

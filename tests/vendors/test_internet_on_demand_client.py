@@ -15,8 +15,8 @@ from watcher.vendors.internet_on_demand.client import (
     ConnectionsClient,
     Inventory,
     Order,
-    read_bandwidth,
-    write_bandwidth,
+    format_bandwidth,
+    parse_bandwidth,
 )
 
 BLIP = {
@@ -194,18 +194,18 @@ async def test_an_impossible_bandwidth_is_never_sent(vendor, client, mbps):
     ],
 )
 def test_a_bandwidth_is_read_in_every_spelling_and_never_guessed(text, mbps):
-    found = read_bandwidth(text)
+    found = parse_bandwidth(text)
     assert found == (mbps if mbps is None else pytest.approx(mbps))
 
 
 @pytest.mark.covers("iod/bandwidth-unit")
 @pytest.mark.parametrize(("unit", "mbps"), [("kbps", 0.5), ("Mbps", 500), ("Gbps", 500_000)])
 def test_a_bare_figure_is_counted_in_the_configured_unit(unit, mbps):
-    assert read_bandwidth("500", unit) == pytest.approx(mbps)
-    assert read_bandwidth(500, unit) == pytest.approx(mbps)
-    assert read_bandwidth("2 Gbps", unit) == 2000
+    assert parse_bandwidth("500", unit) == pytest.approx(mbps)
+    assert parse_bandwidth(500, unit) == pytest.approx(mbps)
+    assert parse_bandwidth("2 Gbps", unit) == 2000
 
 
 @given(st.integers(LEAST_MBPS, MOST_MBPS))
 def test_what_is_ordered_reads_back_as_the_same_bandwidth(mbps):
-    assert read_bandwidth(write_bandwidth(mbps)) == mbps
+    assert parse_bandwidth(format_bandwidth(mbps)) == mbps

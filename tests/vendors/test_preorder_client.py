@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watcher import model
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.client import (
     Address,
     Offer,
     Outcome,
     PreorderClient,
+    parse_address,
     qualification_request,
-    read_address,
 )
 from watcher.vendors.preorder.settings import Preorder, PreorderFields
 
@@ -322,7 +322,7 @@ def test_where_it_is_asked_is_configured():
 
 
 def test_an_address_is_read_from_one_line():
-    assert read_address(" 1 Main St,Denver,  co 80202-1234 ") == Address(
+    assert parse_address(" 1 Main St,Denver,  co 80202-1234 ") == Address(
         street="1 Main St", city="Denver", state="CO", zip="80202-1234"
     )
 
@@ -332,7 +332,7 @@ def test_an_address_is_read_from_one_line():
 )
 def test_what_is_no_address_is_refused_with_an_example(text):
     with pytest.raises(model.PermanentError, match="write it as in"):
-        read_address(text)
+        parse_address(text)
 
 
 @pytest.mark.covers("px/code-first")

@@ -121,9 +121,9 @@ def set_bandwidth(
 
 def parse_mbps(text: str) -> int:
     """Return a bandwidth in whole Mbit/s. Raises typer.BadParameter."""
-    from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, read_bandwidth
+    from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, parse_bandwidth
 
-    mbps = read_bandwidth(text)
+    mbps = parse_bandwidth(text)
     if mbps is None:
         raise typer.BadParameter(f"{text!r} is no bandwidth: write it as in 500Mbps or 2Gbps")
     if mbps != int(mbps) or not LEAST_MBPS <= mbps <= MOST_MBPS:
@@ -249,13 +249,13 @@ def qualify(
 async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qualification:
     from watcher import settings
     from watcher.cli import standalone
-    from watcher.vendors.preorder.client import PreorderClient, read_address
+    from watcher.vendors.preorder.client import PreorderClient, parse_address
 
     loaded = settings.load(config)
     preorder = loaded.preorder
     if preorder is None:
         raise model.InvalidConfigError((f"{config}: there is no [preorder] section",))
-    address = read_address(text)
+    address = parse_address(text)
     async with standalone.open_accounts(loaded) as accounts:
         client = PreorderClient(accounts[preorder.account], preorder)
         if choice:

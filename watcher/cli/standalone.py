@@ -25,7 +25,7 @@ from watcher.store import store
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.catalog import VENDORS
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import Uncounted, VendorAccount
+from watcher.vendors.http.account import Uncounted, VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 
 TRY_SECONDS = 30.0

@@ -25,7 +25,7 @@ from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.preorder.client import PreorderBackupFinder, PreorderClient
 
 

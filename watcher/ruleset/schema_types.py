@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from watcher import model
 from watcher.config_types import Duration
-from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, read_bandwidth
-from watcher.vendors.preorder.client import read_address
+from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, parse_bandwidth
+from watcher.vendors.preorder.client import parse_address
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -29,7 +29,7 @@ def _as_tuple(value: object) -> object:
 
 
 def _parse_mbps(value: object) -> float:
-    mbps = read_bandwidth(value)
+    mbps = parse_bandwidth(value)
     if not mbps:
         raise ValueError(f"{value!r} is no bandwidth: write it with its unit, as in 500 Mbps")
     return mbps
@@ -50,7 +50,7 @@ def _check_connection(value: str) -> str:
 
 def _check_postal(value: str) -> str:
     try:
-        read_address(value)
+        parse_address(value)
     except model.PermanentError as error:
         raise ValueError(str(error)) from error
     return value.strip()

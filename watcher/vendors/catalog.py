@@ -14,7 +14,7 @@ from pydantic import Field
 
 from watcher import model, ports
 from watcher.vendors import settings
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.vendor import Vendor
 
 

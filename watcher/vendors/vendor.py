@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from watcher import model, ports
 from watcher.vendors import settings
-from watcher.vendors.http.api import VendorAccount
+from watcher.vendors.http.account import VendorAccount
 
 S = TypeVar("S", bound=settings.Polled)
 

@@ -38,7 +38,8 @@ from watcher.vendors.diagnostics.report import (
     read_findings,
 )
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import CallPriority, VendorAccount, VendorApi
+from watcher.vendors.http.account import CallPriority, VendorAccount
+from watcher.vendors.http.api import VendorApi
 
 # A PDF of 10 MB in base64 is 13.4 MB. One of twice that size is not passed on, but the findings
 # beside it are read.
@@ -69,9 +70,9 @@ class DiagnosticsClient:
             "/ServiceAssurance/v2/Diagnostics/service/detail",
             query=[("serviceId", service_id)],
             headers={"Accept": "application/json"},
-            errand=CallPriority.ONE,
+            priority=CallPriority.LOOKUP,
         )
-        return Answer(raw=reply.body, content=exchange.read_object(reply))
+        return Answer(raw=reply.body, content=exchange.parse_object(reply))
 
 
 MAX_RAW = 2 * MAX_BYTES  # bytes of a reply that are kept; a larger one is not worth its room

@@ -131,7 +131,7 @@ def write_granularity(span: timedelta) -> str:
 
 def read_page(reply: exchange.Reply) -> tuple[list[Any], bool]:
     """Take one page's entries, and whether more are said to follow. Raises TemporaryError."""
-    page = exchange.read_object(reply)
+    page = exchange.parse_object(reply)
     entries = page.get("entries")
     if not isinstance(entries, list):
         raise model.TemporaryError(f"{reply.place} answered 200 without entries")
@@ -168,7 +168,7 @@ def read_entries(pages: list[list[Any]], *, complete: bool) -> Utilization:
     )
 
 
-def read_value(value: object) -> float | None:
+def parse_value(value: object) -> float | None:
     """Read "12.5", "12,5" or a number; "", "NaN", "N/A" and null are missing, which is not zero."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -191,7 +191,7 @@ def _samples(samples: object) -> list[tuple[datetime | None, float | None]]:
     if not isinstance(samples, list):
         return []
     return [
-        (exchange.read_time(sample.get("timeStamp")), read_value(sample.get("value")))
+        (exchange.parse_time(sample.get("timeStamp")), parse_value(sample.get("value")))
         for sample in samples
         if isinstance(sample, dict)
     ]

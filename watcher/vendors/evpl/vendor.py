@@ -6,7 +6,8 @@ from watcher.model import FaultDomain
 from watcher.vendors.evpl import settings
 from watcher.vendors.evpl.client import PAGE_CAP, EvplClient
 from watcher.vendors.evpl.source import METRIC, EvplSource
-from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vendor import Fields, Traits, Vendor
 
 

@@ -41,16 +41,16 @@ class Auth(Protocol):
     """What the HTTP layer asks of an account."""
 
     async def headers(self, verb: str, url: URL) -> dict[str, str]:
-        """Make the headers for one request. Raises TemporaryError or PermanentError."""
+        """Return the headers for one request. Raises TemporaryError or PermanentError."""
 
     def renew(self, used: dict[str, str]) -> bool:
-        """After a 401: True when another try with new headers may help."""
+        """After a 401: return whether another try with new headers may help."""
 
-    def hint(self, fault: errors.ErrorReply) -> str:
-        """Say to a 401 or 403 what the person has to check."""
+    def hint(self, reply: errors.ErrorReply) -> str:
+        """Return what a person has to check after a 401 or 403."""
 
-    def conceal(self, text: str) -> str:
-        """Blot out every secret that a vendor's answer may have repeated."""
+    def redact(self, text: str) -> str:
+        """Blot out every secret that a vendor's reply may have repeated."""
 
 
 class NoAuth:
@@ -61,15 +61,15 @@ class NoAuth:
         return {}
 
     def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002 - the Protocol
-        """Never: there is nothing to renew."""
+        """Return False: there is nothing to renew."""
         return False
 
-    def hint(self, fault: errors.ErrorReply) -> str:  # noqa: ARG002 - the Protocol
+    def hint(self, reply: errors.ErrorReply) -> str:  # noqa: ARG002 - the Protocol
         """Name the likely mistake."""
         return "no account is configured: set `account`"
 
-    def conceal(self, text: str) -> str:
-        """Give it back: there is nothing to hide."""
+    def redact(self, text: str) -> str:
+        """Return the text: there is nothing to hide."""
         return text
 
 
@@ -116,21 +116,21 @@ class Mpa:
         return headers
 
     def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002 - the Protocol
-        """Never: a second signature is no better than the first."""
+        """Return False: a second signature is no better than the first."""
         return False
 
-    def hint(self, fault: errors.ErrorReply) -> str:
-        """Explain a refused signature, with the clock's deviation where the reply tells it."""
+    def hint(self, reply: errors.ErrorReply) -> str:
+        """Explain a refused signature, with the clock's deviation where the reply shows it."""
         check = (
             f"check key_id and secret of [accounts.{self._name}], and that the key may read this"
             " product"
         )
-        said = f"the signature was refused: {check}"
-        if fault.date is None:
-            return f"{said}, and this machine's clock"
-        skew = self._clock.now() - fault.date
+        refused = f"the signature was refused: {check}"
+        if reply.date is None:
+            return f"{refused}, and this machine's clock"
+        skew = self._clock.now() - reply.date
         if abs(skew) < timedelta(minutes=2):
-            return said
+            return refused
         side = "ahead of" if skew > timedelta(0) else "behind"
         span = model.format_duration(abs(skew))
         return (
@@ -138,9 +138,9 @@ class Mpa:
             f" signature is refused even then, {check}"
         )
 
-    def conceal(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Blot out the secret, though it is never sent."""
-        return _blot(text, self._account.secret.get_secret_value())
+        return _redact(text, self._account.secret.get_secret_value())
 
 
 class OAuth2:
@@ -164,11 +164,11 @@ class OAuth2:
         self._lock = asyncio.Lock()
         self._token = ""
         self._expires = 0.0
-        self._answered = 0  # how many fetches have ended
+        self._fetches = 0  # that have ended
         self._failure: model.WatcherError | None = None
 
     async def headers(self, verb: str, url: URL) -> dict[str, str]:  # noqa: ARG002 - the Protocol
-        """Take the token at hand, or fetch one."""
+        """Return the token at hand, or fetch one."""
         return {"Authorization": f"Bearer {await self._valid_token()}"}
 
     def renew(self, used: dict[str, str]) -> bool:
@@ -177,34 +177,34 @@ class OAuth2:
             self._token = ""
         return True
 
-    def hint(self, fault: errors.ErrorReply) -> str:
-        """Tell a refused token from a missing entitlement."""
-        if fault.http == 401:
+    def hint(self, reply: errors.ErrorReply) -> str:
+        """Distinguish a refused token from a missing entitlement."""
+        if reply.http == 401:
             return (
                 f"a fresh token of account {self._name!r} was refused: check that its application"
                 " is approved for this API"
             )
         return f"account {self._name!r} is not entitled to this: ask the vendor"
 
-    def conceal(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Blot out the token and the secret."""
-        return _blot(text, self._token, self._account.client_secret.get_secret_value())
+        return _redact(text, self._token, self._account.client_secret.get_secret_value())
 
     async def _valid_token(self) -> str:
-        answered = self._answered
+        fetches = self._fetches
         async with self._lock:
             if self._token and self._clock.monotonic() < self._expires:
                 return self._token
-            if self._failure is not None and self._answered != answered:
+            if self._failure is not None and self._fetches != fetches:
                 # The fetch that this caller waited for has failed; another one would fail too.
                 raise self._failure from None
             try:
                 self._token, lifetime = await self._fetch()
             except model.WatcherError as error:
                 self._token, self._failure = "", error
-                self._answered += 1
+                self._fetches += 1
                 raise
-            self._answered += 1
+            self._fetches += 1
             self._failure = None
             early = min(30.0, lifetime / 10)
             self._expires = self._clock.monotonic() + lifetime - early
@@ -226,31 +226,31 @@ class OAuth2:
             within=TOKEN_TIMEOUT,
             cap=_TOKEN_CAP,
         )
-        fault = errors.read_error(reply, self._clock.now(), self.conceal)
+        error_reply = errors.parse_error(reply, self._clock.now(), self.redact)
         if reply.status != 200:
-            raise self._refusal(fault)
-        answer = exchange.read_object(reply)
+            raise self._refusal(error_reply)
+        answer = exchange.parse_object(reply)
         token = answer.get("access_token")
         if isinstance(token, str) and token and token.isascii() and token.isprintable():
-            return token, read_lifetime(answer.get("expires_in"))
+            return token, parse_lifetime(answer.get("expires_in"))
         if "error" in answer or "ErrorCode" in answer:
-            raise self._refusal(fault)
+            raise self._refusal(error_reply)
         raise model.TemporaryError(
             f"{reply.place} answered 200 without an access_token for account {self._name!r}"
         )
 
-    def _refusal(self, fault: errors.ErrorReply) -> model.WatcherError:
+    def _refusal(self, reply: errors.ErrorReply) -> model.WatcherError:
         place = f"[accounts.{self._name}]"
-        if fault.code in _CLIENT_AT_FAULT or fault.http == 401:
+        if reply.code in _CLIENT_AT_FAULT or reply.http == 401:
             advice = f"no token: check client_id and client_secret of {place}"
-            return model.PermanentError(fault.with_advice(advice))
-        if fault.http == 404:
-            return model.PermanentError(fault.with_advice(f"check token_url of {place}"))
-        return errors.as_exception(fault, f"no token: check the application of {place}")
+            return model.PermanentError(reply.with_advice(advice))
+        if reply.http == 404:
+            return model.PermanentError(reply.with_advice(f"check token_url of {place}"))
+        return errors.as_exception(reply, f"no token: check the application of {place}")
 
 
-def read_lifetime(value: object) -> float:
-    """Read `expires_in`, seconds, which gateways also write as text; 300 when it cannot be read."""
+def parse_lifetime(value: object) -> float:
+    """Parse `expires_in`, seconds, which gateways write as text too; 300 for anything else."""
     try:
         seconds = float(value) if isinstance(value, str | int | float) else 0.0
     except ValueError:
@@ -258,7 +258,7 @@ def read_lifetime(value: object) -> float:
     return seconds if math.isfinite(seconds) and seconds > 0 else DEFAULT_LIFETIME
 
 
-def _blot(text: str, *secrets: str) -> str:
+def _redact(text: str, *secrets: str) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")

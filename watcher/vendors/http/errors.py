@@ -1,4 +1,4 @@
-"""What a vendor's unhappy answer means: eight error envelopes, one sentence, and who has to act.
+"""What a vendor's error reply means: eight envelopes become one sentence, and who has to act.
 
 Sources: the Lumen and Orange documents, and Orange's published catalogue of gateway codes
 (developer.orange.com/resources/orange-apis-error-handling).
@@ -50,7 +50,7 @@ class RateLimitedError(model.TemporaryError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReply:
-    """An error answer, whatever envelope it came in. `code` and texts are empty when not given."""
+    """An error reply, whatever envelope it came in. `code` and texts are empty when not given."""
 
     place: str
     http: int
@@ -63,77 +63,77 @@ class ErrorReply:
     location: str = ""
 
     def sentence(self) -> str:
-        """Say what happened and where; the request id comes last, so that texts can be compared."""
-        told = [f"{self.place} answered {self.http}"]
-        if self.location:
-            told.append(f"a redirect to {self.location}")
+        """Return what happened and where; the request id is last, so that texts can be compared."""
+        sentence = f"{self.place} answered {self.http}"
+        parts = [f"a redirect to {self.location}"] if self.location else []
         if self.code:
-            told.append(f"code {self.code}")
-        told += [text.rstrip(".") for text in (self.message, self.detail) if text]
-        said = ": ".join([told[0], ", ".join(told[1:])]) if told[1:] else told[0]
-        return f"{said} (request {self.request_id})" if self.request_id else said
+            parts.append(f"code {self.code}")
+        parts += [text.rstrip(".") for text in (self.message, self.detail) if text]
+        if parts:
+            sentence = f"{sentence}: {', '.join(parts)}"
+        return f"{sentence} (request {self.request_id})" if self.request_id else sentence
 
     def with_advice(self, advice: str) -> str:
-        """Say what happened, and after it what to do."""
-        said, mark, request = self.sentence().partition(" (request ")
-        return f"{said}; {advice}{mark}{request}" if advice else self.sentence()
+        """Return what happened, followed by what to do."""
+        sentence, mark, request = self.sentence().partition(" (request ")
+        return f"{sentence}; {advice}{mark}{request}" if advice else self.sentence()
 
 
-def read_error(reply: exchange.Reply, now: datetime, conceal: Callable[[str], str]) -> ErrorReply:
-    """Read an error answer: whichever envelope, or HTML, or nothing. Raises nothing.
+def parse_error(reply: exchange.Reply, now: datetime, redact: Callable[[str], str]) -> ErrorReply:
+    """Parse an error reply: whichever envelope, or HTML, or nothing. Raises nothing.
 
-    `conceal` blots out secrets that the vendor repeats.
+    `redact` blots out secrets that the vendor repeats.
     """
     headers = reply.headers
     moved = 300 <= reply.status < 400
-    said = {} if moved else _envelope(reply.body)
-    found = {name: conceal(text.written(value)) for name, value in said.items()}
+    envelope = {} if moved else _envelope(reply.body)
+    texts = {name: redact(text.written(value)) for name, value in envelope.items()}
     request = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
     location = headers.get("Location", "") if moved else ""
     return ErrorReply(
         place=reply.place,
         http=reply.status,
-        code=text.clean(found.get("code", ""), 60),
-        message=text.clean(found.get("message", "")),
-        detail=text.clean(found.get("detail", "")),
-        request_id=text.clean(conceal(request), 80),
-        retry_after=retry_after(headers.get("Retry-After", ""), now),
-        date=exchange.read_http_time(headers.get("Date", "")),
-        location=text.clean(conceal(location.partition("?")[0])),
+        code=text.clean(texts.get("code", ""), 60),
+        message=text.clean(texts.get("message", "")),
+        detail=text.clean(texts.get("detail", "")),
+        request_id=text.clean(redact(request), 80),
+        retry_after=parse_retry_after(headers.get("Retry-After", ""), now),
+        date=exchange.parse_http_date(headers.get("Date", "")),
+        location=text.clean(redact(location.partition("?")[0])),
     )
 
 
-def as_exception(fault: ErrorReply, hint: str = "") -> model.TemporaryError | model.PermanentError:
+def as_exception(reply: ErrorReply, hint: str = "") -> model.TemporaryError | model.PermanentError:
     """Decide whether waiting can cure it. `hint` is what to check after a 401, 403 or 404."""
-    orange = fault.code == _ORANGE_RATE_LIMIT and fault.http in {403, 429}
-    if orange or fault.http == 429:
-        pause = RATE_LIMIT_PAUSE if fault.retry_after is None else fault.retry_after
+    orange = reply.code == _ORANGE_RATE_LIMIT and reply.http in {403, 429}
+    if orange or reply.http == 429:
+        pause = RATE_LIMIT_PAUSE if reply.retry_after is None else reply.retry_after
         advice = "the rate limit is reached"
         if orange:
             advice += ", or the application's quota is used up"
-        return RateLimitedError(fault.with_advice(advice), delay=max(1.0, pause))
-    if fault.http >= 500 or fault.http in _TOO_SOON:
-        return model.TemporaryError(fault.sentence(), delay=fault.retry_after)
-    if fault.http == 422:
-        said = f"{fault.message} {fault.detail}".casefold()
+        return RateLimitedError(reply.with_advice(advice), delay=max(1.0, pause))
+    if reply.http >= 500 or reply.http in _TOO_SOON:
+        return model.TemporaryError(reply.sentence(), delay=reply.retry_after)
+    if reply.http == 422:
+        message = f"{reply.message} {reply.detail}".casefold()
         for words, advice in _PASSES.items():
-            if words in said:
-                return model.TemporaryError(fault.with_advice(advice), delay=fault.retry_after)
-    if fault.http in {301, 308}:
+            if words in message:
+                return model.TemporaryError(reply.with_advice(advice), delay=reply.retry_after)
+    if reply.http in {301, 308}:
         return model.PermanentError(
-            fault.with_advice("redirects are not followed: configure the new address")
+            reply.with_advice("redirects are not followed: configure the new address")
         )
-    if fault.http < 400:
-        return model.TemporaryError(fault.with_advice("redirects are not followed"))
-    advice = _ADVICE.get((fault.http, fault.code), "")
-    if not advice and fault.http in {401, 403, 404}:
+    if reply.http < 400:
+        return model.TemporaryError(reply.with_advice("redirects are not followed"))
+    advice = _ADVICE.get((reply.http, reply.code), "")
+    if not advice and reply.http in {401, 403, 404}:
         advice = hint
-    return model.PermanentError(fault.with_advice(advice))
+    return model.PermanentError(reply.with_advice(advice))
 
 
-def retry_after(text: str, now: datetime) -> float | None:
-    """Read Retry-After in either form (RFC 9110, 10.2.3); None when there is none to read."""
-    moment = exchange.read_http_time(text)
+def parse_retry_after(text: str, now: datetime) -> float | None:
+    """Parse Retry-After in either form (RFC 9110, 10.2.3), in seconds; None when it is neither."""
+    moment = exchange.parse_http_date(text)
     if moment is not None:
         seconds = (moment - now).total_seconds()
     elif re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text, re.ASCII):

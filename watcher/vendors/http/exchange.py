@@ -1,4 +1,4 @@
-"""One HTTP exchange: send, read the answer up to a cap, and say in our words what went wrong.
+"""One HTTP exchange: send, receive up to a cap, and put what went wrong into our words.
 
 Law: a redirect is never followed, because it would carry credentials to another address.
 """
@@ -34,7 +34,7 @@ class UnsentError(model.TemporaryError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back. `place` is verb and address without the query, for error sentences."""
+    """What came back. `place` is verb and address without the query, for error messages."""
 
     place: str
     status: int
@@ -64,9 +64,9 @@ async def exchange(
     cap: int,
     content: Mapping[str, str] | bytes | None = None,
 ) -> Reply:
-    """Send one request and read its answer, whatever its status, `within` seconds.
+    """Send one request and return its reply, whatever its status, `within` seconds.
 
-    `content` is a form, or bytes whose type the headers tell.
+    `content` is a form, or bytes whose type is in the headers.
 
     Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
     `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError (TimedOutError when
@@ -102,7 +102,7 @@ async def exchange(
         raise model.TemporaryError(f"{place}: the answer broke off: {reason}") from error
 
 
-def read_object(reply: Reply) -> dict[str, Any]:
+def parse_object(reply: Reply) -> dict[str, Any]:
     """Decode a JSON object. Raises TemporaryError for an empty, truncated, HTML or other body."""
     try:
         data = msgspec.json.decode(reply.body)
@@ -116,7 +116,7 @@ def read_object(reply: Reply) -> dict[str, Any]:
 
 
 def describe_body(body: bytes) -> str:
-    """Say what a body that is no JSON looks like."""
+    """Return what a body that is not JSON looks like."""
     start = body.lstrip()[:1]
     if not start:
         return "an empty body"
@@ -136,10 +136,10 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
     return bytes(body)
 
 
-def read_time(*candidates: object) -> datetime | None:
-    """Read the first ISO 8601 text that is one; empty, open or unreadable ones give None.
+def parse_time(*candidates: object) -> datetime | None:
+    """Parse the first candidate that is an ISO 8601 time; None when no candidate is.
 
-    A time without an offset is taken for UTC.
+    A time without an offset is taken to be UTC.
     """
     for candidate in candidates:
         if not isinstance(candidate, str) or not candidate:
@@ -152,8 +152,8 @@ def read_time(*candidates: object) -> datetime | None:
     return None
 
 
-def read_http_time(text: str) -> datetime | None:
-    """Read an HTTP date (RFC 9110, 5.6.7); None when it is none."""
+def parse_http_date(text: str) -> datetime | None:
+    """Parse an HTTP date (RFC 9110, 5.6.7); None for anything else."""
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
@@ -161,10 +161,10 @@ def read_http_time(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def read_vendor_time(root: dict[str, Any], reply: Reply) -> datetime | None:
-    """Find when the vendor made this answer; its own field may stand in one of four places."""
+def parse_vendor_time(root: dict[str, Any], reply: Reply) -> datetime | None:
+    """Return when the vendor made this reply; its field may be in one of four places."""
     data = root.get("data")
     inner = data if isinstance(data, dict) else {}
-    return read_time(
+    return parse_time(
         inner.get("time"), inner.get("timestamp"), root.get("time"), root.get("timestamp")
-    ) or read_http_time(reply.headers.get("Date", ""))
+    ) or parse_http_date(reply.headers.get("Date", ""))

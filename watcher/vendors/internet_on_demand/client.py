@@ -30,7 +30,8 @@ import msgspec
 
 from watcher import model, text
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import CallPriority, VendorApi
+from watcher.vendors.http.account import CallPriority
+from watcher.vendors.http.api import VendorApi
 
 Unit = Literal["", "kbps", "Mbps", "Gbps"]
 
@@ -104,22 +105,22 @@ class ConnectionsClient:
     async def all(self) -> Inventory:
         """`GET /internet-on-demand/connections`: read every connection."""
         reply = await self._api.get(_PATH, headers=_HEADERS)
-        items = listed(exchange.read_object(reply), "connections", reply.place)
+        items = listed(exchange.parse_object(reply), "connections", reply.place)
         return inventory([self._read(item) for item in items], complete=True)
 
     async def one(self, connection: str) -> Connection:
         """`GET /internet-on-demand/connections/{id}`: PermanentError when there is none."""
         reply = await self._api.get(
-            f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS, errand=CallPriority.ONE
+            f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS, priority=CallPriority.LOOKUP
         )
-        found = self._read(exchange.read_object(reply))
+        found = self._read(exchange.parse_object(reply))
         if found is None:
             raise model.TemporaryError(f"{reply.place} answered {reply.status} without an id")
         return found
 
     async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
         """`POST /internet-on-demand/connections`: order a connection at a location of Lumen's."""
-        content = {"bandwidth": write_bandwidth(mbps), "locationId": location}
+        content = {"bandwidth": format_bandwidth(mbps), "locationId": location}
         if description:
             content["description"] = description
         reply = await self._api.send("POST", _PATH, content, headers=_HEADERS)
@@ -130,7 +131,7 @@ class ConnectionsClient:
         """`PUT /internet-on-demand/connections/{id}/bandwidth`; it has no room for `reference`."""
         del reference
         path = f"{_PATH}/{quote(connection, safe='')}/bandwidth"
-        content = {"bandwidth": write_bandwidth(mbps)}
+        content = {"bandwidth": format_bandwidth(mbps)}
         accepted(self._api, await self._api.send("PUT", path, content, headers=_HEADERS))
         return Order()
 
@@ -140,12 +141,12 @@ class ConnectionsClient:
         return connection_of(
             item.get("id"),
             item.get("status"),
-            read_bandwidth(item.get("bandwidth"), self._unit),
+            parse_bandwidth(item.get("bandwidth"), self._unit),
             item.get("location"),
         )
 
 
-def read_bandwidth(text: object, unit: Unit = "") -> float | None:
+def parse_bandwidth(text: object, unit: Unit = "") -> float | None:
     """Read `500 Mbps`, `1gbps` or `1,000 Mbps` as Mbit/s.
 
     A bare figure is taken for `unit`s; without a unit it is None, for it is not guessed.
@@ -158,7 +159,7 @@ def read_bandwidth(text: object, unit: Unit = "") -> float | None:
     return float(whole.replace(",", "") + (rest or "")) * scale if scale else None
 
 
-def write_bandwidth(mbps: int) -> str:
+def format_bandwidth(mbps: int) -> str:
     """Write Mbit/s as the vendor's examples do: `500 Mbps`, `2 Gbps`. Raises PermanentError."""
     if not LEAST_MBPS <= mbps <= MOST_MBPS:
         raise model.PermanentError(
@@ -209,7 +210,7 @@ def accepted(api: VendorApi, reply: exchange.Reply) -> dict[str, Any]:
         except exchange.MALFORMED:
             return {}  # it was done; what is said beside it is not needed
         return body if isinstance(body, dict) else {}
-    refusal = api.refusal(reply)
+    refusal = api.error_from(reply)
     if reply.status >= 500 and reply.status != 503:
         raise model.AmbiguousError(
             f"{refusal}: it may have been done all the same, so look before repeating it"

@@ -27,7 +27,8 @@ import msgspec
 from watcher import model, text
 from watcher import text as texts
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import CallPriority, VendorApi
+from watcher.vendors.http.account import CallPriority
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.internet_on_demand.client import (
     Connection,
     Inventory,
@@ -35,10 +36,10 @@ from watcher.vendors.internet_on_demand.client import (
     Unit,
     accepted,
     connection_of,
+    format_bandwidth,
     inventory,
     listed,
-    read_bandwidth,
-    write_bandwidth,
+    parse_bandwidth,
 )
 
 MOST_PAGES = 100
@@ -87,7 +88,7 @@ class NaasClient:
         `POST /Product/v1/priceRequest`, `POST /Customer/v3/Ordering/orderRequest`.
         """
         item = await self._item(connection)
-        wanted = price_request(item, customer=self._customer, speed=write_bandwidth(mbps))
+        wanted = price_request(item, customer=self._customer, speed=format_bandwidth(mbps))
         try:
             reply = await self._api.send(
                 "POST", "/Product/v1/priceRequest", wanted, headers=self._headers
@@ -95,7 +96,7 @@ class NaasClient:
         except model.AmbiguousError as error:
             raise model.TemporaryError(f"{error.__cause__}: nothing was ordered") from error
         if reply.status >= 500:
-            raise self._api.refusal(reply)  # a price that was not heard has changed nothing
+            raise self._api.error_from(reply)  # a price that was not heard has changed nothing
         quote = accepted(self._api, reply)
         number = text.written(quote.get("id")) or text.written(quote.get("quoteId"))
         if not number:
@@ -109,8 +110,8 @@ class NaasClient:
 
     async def _item(self, connection: str) -> dict[str, Any]:
         """Look one up by its id, which may fail while a change is pending; then in the list."""
-        reply = await self._page([("serviceId", connection)], CallPriority.ONE)
-        items = listed(exchange.read_object(reply), "serviceInventory", reply.place)
+        reply = await self._page([("serviceId", connection)], CallPriority.LOOKUP)
+        items = listed(exchange.parse_object(reply), "serviceInventory", reply.place)
         found = by_id(items, connection)
         if found is None:
             items, _ = await self._items()
@@ -135,7 +136,7 @@ class NaasClient:
                     ("pageSize", str(PAGE_SIZE)),
                 ]
             )
-            body = exchange.read_object(reply)
+            body = exchange.parse_object(reply)
             page = listed(body, "serviceInventory", reply.place)
             paging = read_paging(body)
             before = len(items)
@@ -149,9 +150,11 @@ class NaasClient:
         return list(items.values()), False
 
     async def _page(
-        self, query: list[tuple[str, str]], errand: CallPriority = CallPriority.POLL
+        self, query: list[tuple[str, str]], priority: CallPriority = CallPriority.POLL
     ) -> exchange.Reply:
-        return await self._api.get(_INVENTORY, query=query, headers=self._headers, errand=errand)
+        return await self._api.get(
+            _INVENTORY, query=query, headers=self._headers, priority=priority
+        )
 
     def _read(self, item: object) -> Connection | None:
         """Read one service; status and characteristics may also stand at item level."""
@@ -161,7 +164,7 @@ class NaasClient:
         return connection_of(
             item.get("serviceId"),
             product.get("status") or item.get("status"),
-            read_bandwidth(characteristics(item).get("bandwidth"), self._unit),
+            parse_bandwidth(characteristics(item).get("bandwidth"), self._unit),
             site_of(item),
         )
 

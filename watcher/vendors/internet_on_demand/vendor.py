@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from watcher import model
-from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.internet_on_demand import settings
 from watcher.vendors.internet_on_demand.client import ConnectionsClient, InternetOnDemandClient
 from watcher.vendors.internet_on_demand.naas import Contact, NaasClient

@@ -19,7 +19,7 @@ Alone:
             market_segment="SMB",
             partner_id="PARTNER",
         )
-        address = read_address("1 Main St, Denver, CO 80202")
+        address = parse_address("1 Main St, Denver, CO 80202")
         found = await PreorderClient(account, px).qualify(address)
         print(found.outcome, [offer.name for offer in found.offers])
 """
@@ -38,7 +38,8 @@ import stamina
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.codes import Meaning, NearMatch, Offer
 from watcher.vendors.preorder.settings import Preorder
@@ -213,8 +214,8 @@ class PreorderClient:
     def _trouble(self, reply: exchange.Reply, found: codes.Content) -> Exception:
         """Say what a reply without code and content means; its own status goes before HTTP's."""
         if reply.status != 200:
-            return self._api.refusal(reply)
-        exchange.read_object(reply)  # raises for what is no JSON
+            return self._api.error_from(reply)
+        exchange.parse_object(reply)  # raises for what is no JSON
         said = f"{reply.place} answered 200"
         if 400 <= found.status < 500:
             return model.PermanentError(f"{said}: status {found.status}, {found.message}")
@@ -268,7 +269,7 @@ def qualification_request(
     return body
 
 
-def read_address(text: str) -> Address:
+def parse_address(text: str) -> Address:
     """Read `1 Main St, Denver, CO 80202`. Raises PermanentError."""
     found = _ADDRESS.fullmatch(text)
     if found is None:
@@ -304,7 +305,7 @@ class PreorderBackupFinder:
 
         Raises TemporaryError or PermanentError.
         """
-        asked = read_address(address)
+        asked = parse_address(address)
         now = self._clock.now()
         told_at = await self._gazetteer.unserved(asked.key, since=now - REMEMBER)
         if told_at is not None:

@@ -25,7 +25,8 @@ import structlog
 
 from watcher import model, text
 from watcher.vendors.http import exchange
-from watcher.vendors.http.api import CallPriority, VendorApi
+from watcher.vendors.http.account import CallPriority
+from watcher.vendors.http.api import VendorApi
 
 # One status of 100,000 reservations is 6 MB; give the Api this cap.
 STATUS_CAP = 50 * exchange.MEGABYTE
@@ -85,7 +86,7 @@ class VyvxClient:
 
     async def status(self, service: str) -> Service:
         """`GET /customer/service/{id}/status`: one reservation."""
-        reply = await self._api.get(f"{_path(service)}/status", errand=CallPriority.ONE)
+        reply = await self._api.get(f"{_path(service)}/status", priority=CallPriority.LOOKUP)
         services = read_statuses(reply).services
         if service not in services and len(services) != 1:
             raise model.TemporaryError(f"{reply.place} answered without service {service}")
@@ -93,7 +94,7 @@ class VyvxClient:
 
     async def details(self, service: str) -> model.Details:
         """`GET /customer/service/{id}/details`: name, route, notes and bookings of one service."""
-        reply = await self._api.get(f"{_path(service)}/details", errand=CallPriority.ONE)
+        reply = await self._api.get(f"{_path(service)}/details", priority=CallPriority.LOOKUP)
         return read_details(reply, service)
 
     async def history(
@@ -102,7 +103,7 @@ class VyvxClient:
         """`GET /customer/service/{id}/history?start=&end=`: alarms, oldest first."""
         query = [("start", model.format_timestamp(start)), ("end", model.format_timestamp(end))]
         reply = await self._api.get(
-            f"{_path(service)}/history", query=query, errand=CallPriority.SPARE
+            f"{_path(service)}/history", query=query, priority=CallPriority.BACKGROUND
         )
         return read_history(reply, service)
 
@@ -121,16 +122,16 @@ def read_statuses(reply: exchange.Reply) -> Statuses:
         else:
             return Statuses(
                 services=status.data.services,
-                time=exchange.read_time(
+                time=exchange.parse_time(
                     status.data.time, status.data.timestamp, status.time, status.timestamp
                 )
-                or exchange.read_http_time(reply.headers.get("Date", "")),
+                or exchange.parse_http_date(reply.headers.get("Date", "")),
             )
     return _read_tolerantly(reply)
 
 
 def _read_tolerantly(reply: exchange.Reply) -> Statuses:
-    root = exchange.read_object(reply)
+    root = exchange.parse_object(reply)
     data = root.get("data")
     entries = data.get("services") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(entries, dict):
@@ -153,7 +154,7 @@ def _read_tolerantly(reply: exchange.Reply) -> Statuses:
     return Statuses(
         services=services,
         unreadable=tuple(unreadable),
-        time=exchange.read_vendor_time(root, reply),
+        time=exchange.parse_vendor_time(root, reply),
     )
 
 
@@ -209,7 +210,7 @@ def read_history(reply: exchange.Reply, service: str) -> tuple[model.AlarmRecord
 
 
 def _entry(reply: exchange.Reply, service: str) -> dict[str, Any]:
-    root = exchange.read_object(reply)
+    root = exchange.parse_object(reply)
     data = root.get("data")
     services = data.get("services") if isinstance(data, dict) else None
     if not isinstance(services, dict):
@@ -241,7 +242,7 @@ def _notes(notes: object) -> tuple[str, ...]:
     for note in _dicts(notes):
         message = text.clean(text.written(note.get("message")), 1_000)
         if message:
-            at = exchange.read_time(note.get("date"))
+            at = exchange.parse_time(note.get("date"))
             dated.append(
                 (
                     at or _FIRST,
@@ -271,7 +272,7 @@ def _window(value: object) -> model.Window:
     if not isinstance(value, dict):
         return model.Window()
     return model.Window(
-        start=exchange.read_time(value.get("start")), end=exchange.read_time(value.get("end"))
+        start=exchange.parse_time(value.get("start")), end=exchange.parse_time(value.get("end"))
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from watcher.model import UNKNOWN, FaultDomain, Scalar
-from watcher.vendors.http.api import VendorAccount, VendorApi
+from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vendor import Fields, Traits, Vendor
 from watcher.vendors.vyvx import settings
 from watcher.vendors.vyvx.client import STATUS_CAP, VyvxClient
