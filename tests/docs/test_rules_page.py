@@ -56,7 +56,7 @@ def test_every_example_of_rules_is_loaded(example, tmp_path):
 def test_every_example_of_tests_passes(home):
     results = runner.run([home / "rules" / "tests"])
     assert len(results) == sum("tests:" in example for example in EXAMPLES)
-    assert list(runner.told(results)) == [f"{len(results)} passed, 0 failed"]
+    assert list(runner.report(results)) == [f"{len(results)} passed, 0 failed"]
 
 
 def test_a_file_that_both_pages_show_is_the_same_on_both():

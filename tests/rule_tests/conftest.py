@@ -1,4 +1,4 @@
-"""A directory with one rule and a way to play tests of it."""
+"""A directory with one rule, and a way to run tests of it."""
 
 import re
 import textwrap
@@ -20,8 +20,8 @@ rules:
 """
 
 
-class Desk:
-    """Writes rules and tests, and plays them."""
+class Workspace:
+    """Writes rules and tests, and runs them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -32,18 +32,18 @@ class Desk:
         file.write_text(textwrap.dedent(text))
         return file
 
-    def play(self, tests: str) -> list[runner.Result]:
+    def run(self, tests: str) -> list[runner.Result]:
         text = textwrap.dedent(tests)
         body = "rules: [rules.yaml]\ntests:\n" + textwrap.indent(text, "  ")
         return runner.run([self.write("tests.yaml", body)])
 
-    def differences(self, tests: str) -> list[str]:
-        """Tell what differs: the line, and what comes after the column."""
-        results = self.play(tests)
-        found = [str(each) for result in results for each in result.differences]
-        return [re.sub(r"^.*tests\.yaml:(\d+):\d+:", r"\1:", line) for line in found]
+    def failures(self, tests: str) -> list[str]:
+        """Return each failure with its line and without its file and column."""
+        results = self.run(tests)
+        lines = [str(failure) for result in results for failure in result.failures]
+        return [re.sub(r"^.*tests\.yaml:(\d+):\d+:", r"\1:", line) for line in lines]
 
 
 @pytest.fixture
-def desk(tmp_path):
-    return Desk(tmp_path)
+def workspace(tmp_path):
+    return Workspace(tmp_path)

@@ -1,4 +1,4 @@
-"""What people write of a vendor, step by step."""
+"""The series in which a test writes what a vendor says, step by step."""
 
 import pytest
 
@@ -22,23 +22,23 @@ from watcher.rule_tests.schema import Mark
         (50, [50.0]),
     ],
 )
-def test_a_series_is_read_step_by_step(text, values):
-    assert list(schema.parse(text).values) == values
+def test_a_series_is_parsed_step_by_step(text, values):
+    assert list(schema.parse_series(text).values) == values
 
 
 @pytest.mark.parametrize(
     "text", ["", "online*", "on-line", "5+*3", "online*0", "x*1000001", "5*-1"]
 )
-def test_what_is_no_series_is_refused_with_a_sentence(text):
+def test_an_invalid_series_is_rejected_with_a_sentence(text):
     with pytest.raises(ValueError, match=r"cannot read|steps|empty"):
-        schema.parse(text)
+        schema.parse_series(text)
 
 
 def test_the_last_value_goes_on():
-    said = schema.parse("online offline")
-    assert [said.at(step) for step in (0, 1, 2, 99)] == ["online", *["offline"] * 3]
+    series = schema.parse_series("online offline")
+    assert [series.at(step) for step in (0, 1, 2, 99)] == ["online", *["offline"] * 3]
 
 
 def test_a_mark_has_the_last_value_before_it():
-    said = schema.parse("_ 5 stale")
-    assert [said.known(step) for step in (0, 1, 2, 9)] == [None, 5.0, 5.0, 5.0]
+    series = schema.parse_series("_ 5 stale")
+    assert [series.last_known(step) for step in (0, 1, 2, 9)] == [None, 5.0, 5.0, 5.0]

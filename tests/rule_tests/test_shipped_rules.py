@@ -18,11 +18,11 @@ SHIPPED = [(file, rule) for file in FILES for rule in yaml.safe_load(file.read_t
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_file_of_rules_has_tests_and_they_pass(file):
     results = runner.run([RULES / "tests" / file.name])
-    assert list(runner.told(results)) == [f"{len(results)} passed, 0 failed"]
+    assert list(runner.report(results)) == [f"{len(results)} passed, 0 failed"]
 
 
 def mutations(rule):
-    """Give the rule as somebody might break it, one key at a time."""
+    """Yield the rule as somebody might break it, one setting at a time."""
     worse = {"critical": "info", "warning": "critical", "info": "critical"}
     yield {**rule, "severity": worse[rule.get("severity", "warning")]}
     yield {**rule, "title": "something else"}
@@ -50,4 +50,4 @@ def test_a_rule_that_is_changed_fails_its_tests(file, rule, tmp_path):
         written["rules"][place] = mutant
         (tmp_path / "rules" / file.name).write_text(yaml.safe_dump(written))
         results = runner.run([tmp_path / "rules" / "tests" / file.name])
-        assert any(result.differences for result in results), mutant
+        assert any(result.failures for result in results), mutant

@@ -43,9 +43,9 @@ def run_tests(
     results = runner.run(paths or DEFAULT_TESTS)
     if junit is not None:
         junit.write_bytes(runner.junit(results))
-    for line in runner.told(results):
+    for line in runner.report(results):
         typer.echo(line)
-    if any(result.differences for result in results):
+    if any(result.failures for result in results):
         raise typer.Exit(1)
 
 
@@ -113,7 +113,7 @@ def capture(
     rules = factories.read_rules(loaded)
     test = asyncio.run(_capture(loaded.store.url, rules, incident))
     directory = (output or Path("captured.yaml")).absolute().parent
-    text = captures.written(
+    text = captures.render(
         test,
         rules=[os.path.relpath(pattern, directory) for pattern in loaded.rules],
         **({"inventory": os.path.relpath(loaded.inventory, directory)} if loaded.inventory else {}),
@@ -144,8 +144,8 @@ async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, 
             raise model.PermanentError(f"there is no incident {incident}")
         capture = Capture(view, rules, until=await _last_seen(database, view.incident.opened_at))
         async for record in database.records(capture.since):
-            capture.show(record)
-        return capture.test()
+            capture.feed(record)
+        return capture.build_test()
 
 
 def _parse_start(since: str, now: datetime) -> datetime:

@@ -1,1 +1,1 @@
-"""Tests of rules: rules/tests/*.yaml, played on the engine without a vendor or a clock."""
+"""Tests of rules: rules/tests/*.yaml, run through the engine without a vendor or a clock."""

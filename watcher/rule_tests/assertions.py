@@ -1,4 +1,4 @@
-"""What came of a test against what was expected, in words. Pure."""
+"""Compares what came of a test with what was expected, in words. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from watcher import engine, model
 from watcher.rule_tests import schema
-from watcher.rule_tests.load import Written
+from watcher.rule_tests.load import LoadedTest
 from watcher.ruleset.problems import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Failure:
     """One thing that is not as expected, in words."""
 
     place: Place
@@ -23,83 +23,84 @@ class Difference:
     text: str
 
     def __str__(self) -> str:
-        """Write it as compilers do."""
-        return f"{self.place}: at {compact(self.at)}: {self.section}: {self.text}"
+        """Return it in the form that compilers use: FILE:LINE:COLUMN first."""
+        return f"{self.place}: at {format_span(self.at)}: {self.section}: {self.text}"
 
 
-def find(account: engine.Outcome, act: schema.Act) -> str | None:
-    """Find the incident that a person means: the last one of the rule and the subject."""
-    for identity, incident in reversed(account.incidents.items()):
-        subjects = {subject for _, subject in account.members[identity]}
-        if incident.rule == act.rule and (act.subject is None or act.subject in subjects):
+def find_incident(outcome: engine.Outcome, action: schema.Action) -> str | None:
+    """Return the incident that a person means: the last one of the rule and the subject."""
+    for identity, incident in reversed(outcome.incidents.items()):
+        subjects = {subject for _, subject in outcome.members[identity]}
+        if incident.rule == action.rule and (action.subject is None or action.subject in subjects):
             return identity
     return None
 
 
-def evaluate(
-    written: Written, number: int, state: engine.State, account: engine.Outcome
-) -> Iterator[Difference]:
-    """Hold one expectation against the state; whoever reads it to its end has been told."""
-    expected = written.test.expect[number]
+def check(
+    loaded: LoadedTest, number: int, state: engine.State, outcome: engine.Outcome
+) -> Iterator[Failure]:
+    """Yield how the state differs from one expectation; afterwards, `told` starts again."""
+    test = loaded.test
+    expected = test.expect[number]
 
-    def differ(section: str, texts: Iterable[str], *inside: int) -> Iterator[Difference]:
-        place = written.place("expect", number, section, *inside)
-        return (Difference(place, expected.at, section, text) for text in texts)
+    def failures(section: str, texts: Iterable[str], *inside: int) -> Iterator[Failure]:
+        place = loaded.place("expect", number, section, *inside)
+        return (Failure(place, expected.at, section, text) for text in texts)
 
     for section, alerts in (("pending", expected.pending), ("firing", expected.firing)):
         if alerts is not None:
-            yield from differ(section, _alerts(state, section, alerts, written.test))
+            yield from failures(section, _alerts(state, section, alerts, test))
     if expected.incidents is not None:
-        there = [*account.incidents.values()]
+        incidents = [*outcome.incidents.values()]
         for item, wanted in enumerate(expected.incidents):
-            is_now = _shown(there[item], account, written.test) if item < len(there) else None
-            yield from differ("incidents", _incident(wanted, is_now), item)
-        surplus = there[len(expected.incidents) :]
-        yield from differ("incidents", (_surplus(each, written.test) for each in surplus))
+            actual = _shown(incidents[item], outcome, test) if item < len(incidents) else None
+            yield from failures("incidents", _incident(wanted, actual), item)
+        surplus = incidents[len(expected.incidents) :]
+        yield from failures("incidents", (_surplus(incident, test) for incident in surplus))
     if expected.told is not None:
-        yield from differ("told", _told(account, expected.told, written.test))
-        account.told.clear()
+        yield from failures("told", _notifications(outcome, expected.told, test))
+        outcome.told.clear()
 
 
 def _alerts(
     state: engine.State, section: str, expected: Mapping[str, Sequence[str]], test: schema.Test
 ) -> Iterator[str]:
     wanted = {(rule, key) for rule, keys in expected.items() for key in keys}
-    known = {alert.key: alert for alerts in state.alerts.values() for alert in alerts.values()}
-    there = {key for key, alert in known.items() if alert.state == section}
-    for rule, subject in sorted(wanted - there):
-        now = known.get((rule, subject))
-        is_now = "inactive" if now is None else _alert(now, test)
+    alerts = {alert.key: alert for group in state.alerts.values() for alert in group.values()}
+    actual = {key for key, alert in alerts.items() if alert.state == section}
+    for rule, subject in sorted(wanted - actual):
+        alert = alerts.get((rule, subject))
+        is_now = "inactive" if alert is None else _alert(alert, test)
         yield f"expected {rule} on {subject}; it is {is_now}"
-    for key in sorted(there - wanted):
-        yield f"not expected: {key[0]} on {key[1]}, {_alert(known[key], test)}"
+    for key in sorted(actual - wanted):
+        yield f"not expected: {key[0]} on {key[1]}, {_alert(alerts[key], test)}"
 
 
 def _alert(alert: model.Alert, test: schema.Test) -> str:
-    due = f", due at {compact(alert.due - test.start)}" if alert.due else ""
-    return f"{alert.state} since {compact(alert.since - test.start)}{due}"
+    due = f", due at {format_span(alert.due - test.start)}" if alert.due else ""
+    return f"{alert.state} since {format_span(alert.since - test.start)}{due}"
 
 
-def _incident(wanted: schema.Incident, is_now: Mapping[str, object] | None) -> Iterator[str]:
-    if is_now is None:
+def _incident(wanted: schema.Incident, actual: Mapping[str, object] | None) -> Iterator[str]:
+    if actual is None:
         yield f"expected another incident, of {wanted.rule}; there is none"
         return
     for name, value in wanted.model_dump(exclude_none=True).items():
-        if value != is_now[name]:
-            yield f"{name}: expected {_said(value)}, is {_said(is_now[name])}"
+        if value != actual[name]:
+            yield f"{name}: expected {_format(value)}, is {_format(actual[name])}"
 
 
 def _surplus(incident: model.Incident, test: schema.Test) -> str:
-    opened = compact(incident.opened_at - test.start)
+    opened = format_span(incident.opened_at - test.start)
     return f"not expected: {incident.rule}, opened at {opened}: {incident.title}"
 
 
 def _shown(
-    incident: model.Incident, account: engine.Outcome, test: schema.Test
+    incident: model.Incident, outcome: engine.Outcome, test: schema.Test
 ) -> dict[str, object]:
     return {
         "rule": incident.rule,
-        "subjects": tuple(sorted({subject for _, subject in account.members[incident.id]})),
+        "subjects": tuple(sorted({subject for _, subject in outcome.members[incident.id]})),
         "status": incident.status,
         "resolution": incident.resolution,
         "severity": incident.severity,
@@ -116,10 +117,10 @@ def _shown(
     }
 
 
-def _said(value: object) -> str:
+def _format(value: object) -> str:
     match value:
         case timedelta():
-            return compact(value)
+            return format_span(value)
         case tuple():
             return f"[{', '.join(map(str, value))}]"
         case None:
@@ -128,31 +129,36 @@ def _said(value: object) -> str:
             return repr(str(value))
 
 
-def _told(
-    account: engine.Outcome, expected: Sequence[schema.Told], test: schema.Test
+def _notifications(
+    outcome: engine.Outcome, expected: Sequence[schema.ExpectedNotification], test: schema.Test
 ) -> Iterator[str]:
-    rest = list(expected)
-    for message in account.told:
-        fitting = next((each for each in rest if _fits(each, message, account, test)), None)
-        if fitting is not None:
-            rest.remove(fitting)
+    missing_ones = list(expected)
+    for notification in outcome.told:
+        incident = outcome.incidents[notification.entry.incident]
+        matching = next(
+            (wanted for wanted in missing_ones if _matches(wanted, notification, incident, test)),
+            None,
+        )
+        if matching is not None:
+            missing_ones.remove(matching)
             continue
-        incident = account.incidents[message.entry.incident]
-        when = compact(message.at - test.start)
-        yield f"not expected, but told at {when}: {message.entry.text} ({incident.title})"
-    for missing in rest:
+        when = format_span(notification.at - test.start)
+        yield f"not expected, but told at {when}: {notification.entry.text} ({incident.title})"
+    for missing in missing_ones:
         yield f"expected, but not told: {missing.text}"
 
 
-def _fits(
-    wanted: schema.Told, message: engine.Notification, account: engine.Outcome, test: schema.Test
+def _matches(
+    wanted: schema.ExpectedNotification,
+    notification: engine.Notification,
+    incident: model.Incident,
+    test: schema.Test,
 ) -> bool:
-    incident = account.incidents[message.entry.incident]
     return (
-        _like(wanted.text, message.entry.text)
+        _like(wanted.text, notification.entry.text)
         and (wanted.title is None or _like(wanted.title, incident.title))
         and wanted.rule in {None, incident.rule}
-        and wanted.at in {None, message.at - test.start}
+        and wanted.at in {None, notification.at - test.start}
     )
 
 
@@ -160,8 +166,8 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None
 
 
-def compact(span: timedelta) -> str:
-    """Write a span as it is written in a test: 1h30m."""
+def format_span(span: timedelta) -> str:
+    """Return a span as it is written in a test: 1h30m."""
     rest, text = abs(round(span.total_seconds() * 1000)), "-" if span < timedelta(0) else ""
     for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
         number, rest = divmod(rest, size)

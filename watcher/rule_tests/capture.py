@@ -1,6 +1,6 @@
-"""A real incident of the journal becomes a rule test. Pure.
+"""Makes a rule test of a real incident in the journal. Pure.
 
-Law: what was captured is played before it is handed out, and it must give the incident that was.
+Law: the test is run before it is handed out, and the real incident must come out of it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import yaml
 
 from watcher import engine, model, ports
 from watcher.rule_tests import schema
-from watcher.rule_tests.assertions import compact
-from watcher.rule_tests.load import Written
-from watcher.rule_tests.runner import run_through
+from watcher.rule_tests.assertions import format_span
+from watcher.rule_tests.load import LoadedTest
+from watcher.rule_tests.runner import run_test
 from watcher.rule_tests.schema import Mark, Value
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import VENDORS
 
-LEAD = timedelta(minutes=1)  # shown before the first alert became pending
+LEAD = timedelta(minutes=1)  # captured before the first alert became pending
 _STEPS = tuple(timedelta(seconds=seconds) for seconds in (1, 10, 60, 300))
 _MOST_STEPS = 40_000
-_ACTS: Mapping[type, str] = {
+_ACTIONS: Mapping[type, str] = {
     model.Acknowledged: "ack",
     model.Unacknowledged: "unack",
     model.ResolvedByHand: "resolve",
@@ -33,7 +33,7 @@ _ACTS: Mapping[type, str] = {
 
 
 class Capture:
-    """Show it the journal from `since` on, then ask for the test.
+    """Feed it the journal from `since` on, then build the test.
 
     Raises PermanentError for an incident whose rule or source is not in the rules any more, and
     for one that was learned late.
@@ -41,7 +41,7 @@ class Capture:
 
     def __init__(self, view: model.IncidentView, rules: engine.Ruleset, *, until: datetime) -> None:
         incident = view.incident
-        rule = next((each for each in rules.rules if each.name == incident.rule), None)
+        rule = next((rule for rule in rules.rules if rule.name == incident.rule), None)
         traits = rules.sources.get(incident.source)
         if rule is None or traits is None:
             raise model.PermanentError(
@@ -53,7 +53,7 @@ class Capture:
                 f"incident {incident.id} was learned late, so no poll shows it: write a test with"
                 " the vendor's `history`, as in docs/howto/rule-tests.md"
             )
-        self._dossier = view
+        self._view = view
         self._rules = rules
         self._end = incident.resolved_at or until
         metrics = VENDORS[traits.kind].fields.metrics
@@ -61,7 +61,7 @@ class Capture:
         first = min([incident.opened_at, *(alert.since for alert in view.alerts)])
         self.since = first - (engine.keep_samples(rules) if measured else LEAD)
         step = traits.granularity if metrics else _step(self._end - self.since)
-        self._film = SeriesRecorder(
+        self._recorder = SeriesRecorder(
             incident.source,
             [alert.subject for alert in view.alerts if "/" in alert.subject],
             metrics=metrics,
@@ -70,96 +70,104 @@ class Capture:
         )
         self._inbox: list[dict[str, Any]] = []
 
-    def show(self, record: ports.Recorded) -> None:
+    def feed(self, record: ports.Recorded) -> None:
         """Take in the next record."""
         if record.at > self._end:
             return
-        self._film.show(record)
+        self._recorder.feed(record)
         match record.what:
             case model.Acknowledged() | model.Unacknowledged() | model.ResolvedByHand() if (
-                record.what.incident == self._dossier.incident.id
+                record.what.incident == self._view.incident.id
             ):
-                act = {
-                    "at": compact(record.at - self._film.start),
-                    "do": _ACTS[type(record.what)],
-                    "rule": self._dossier.incident.rule,
+                action = {
+                    "at": format_span(record.at - self._recorder.start),
+                    "do": _ACTIONS[type(record.what)],
+                    "rule": self._view.incident.rule,
                     "by": record.what.by,
                 }
-                self._inbox.append(act)
+                self._inbox.append(action)
             case _:
                 pass
 
-    def test(self) -> dict[str, Any]:
-        """Give the test as it is written in YAML.
+    def build_test(self) -> dict[str, Any]:
+        """Return the test as it is written in YAML.
 
-        Raises PermanentError where it does not give the incident that was.
+        Raises PermanentError if the real incident does not come out of it.
         """
-        film, incident = self._film, self._dossier.incident
-        steps = -(-(self._end - film.start) // film.step) + 1
+        recorder, incident = self._recorder, self._view.incident
+        steps = -(-(self._end - recorder.start) // recorder.step) + 1
         test: dict[str, Any] = {
             "name": f"{incident.title} ({incident.id})",
-            "start": film.start,
-            "step": compact(film.step),
+            "start": recorder.start,
+            "step": format_span(recorder.step),
             "subjects": {
                 key: {**self._details(key), "series": series}
-                for key, series in film.subjects().items()
+                for key, series in recorder.subjects().items()
             },
             **({"inbox": self._inbox} if self._inbox else {}),
         }
-        last = compact(steps * film.step)
-        account = self._play({**test, "expect": [{"at": last}]})
-        self._find(account)
-        told = [message.entry.text for message in account.told]
-        incidents = [self._shown(each, account) for each in account.incidents.values()]
-        return {**test, "expect": [{"at": last, "incidents": incidents, "told": told}]}
+        last = format_span(steps * recorder.step)
+        outcome = self._run({**test, "expect": [{"at": last}]})
+        self._verify(outcome)
+        texts = [notification.entry.text for notification in outcome.told]
+        incidents = [self._expected(incident, outcome) for incident in outcome.incidents.values()]
+        return {**test, "expect": [{"at": last, "incidents": incidents, "told": texts}]}
 
-    def _play(self, test: dict[str, Any]) -> engine.Outcome:
+    def _run(self, test: dict[str, Any]) -> engine.Outcome:
         shape = schema.Test.model_validate(test)
-        unwritten = Document(file=Path("captured"))
-        account, _ = run_through(
-            Written(test=shape, rules=self._rules, document=unwritten, number=0)
+        document = Document(file=Path("captured"))
+        outcome, _ = run_test(
+            LoadedTest(test=shape, rules=self._rules, document=document, number=0)
         )
-        return account
+        return outcome
 
-    def _find(self, account: engine.Outcome) -> None:
-        """See that the incident that was is among what the test gives, at about its time."""
-        was = self._dossier.incident
-        tolerance = 2 * self._film.step
-        for each in account.incidents.values():
-            alike = (each.rule, each.group, each.status, each.resolution, each.severity) == (
-                (was.rule, was.group, was.status, was.resolution, was.severity)
-            )
-            if alike and abs(each.opened_at - was.opened_at) <= tolerance:
+    def _verify(self, outcome: engine.Outcome) -> None:
+        """Raise PermanentError unless the real incident is among the outcome, at about its time."""
+        real = self._view.incident
+        tolerance = 2 * self._recorder.step
+        for incident in outcome.incidents.values():
+            is_near = abs(incident.opened_at - real.opened_at) <= tolerance
+            if is_near and _outline(incident) == _outline(real):
                 return
         raise model.PermanentError(
-            f"incident {was.id} does not come out of its own journal under the rules of now: was"
+            f"incident {real.id} does not come out of its own journal under the rules of now: was"
             " its rule changed since? Nothing was written"
         )
 
     def _details(self, key: str) -> dict[str, Any]:
-        known = self._dossier.subjects.get(key)
+        subject = self._view.subjects.get(key)
         details: dict[str, Any] = {}
-        if known is not None and known.labels:
-            details["labels"] = dict(known.labels)
-        if known is not None and known.bookings:
-            details["bookings"] = [_booking(each) for each in known.bookings]
+        if subject is not None and subject.labels:
+            details["labels"] = dict(subject.labels)
+        if subject is not None and subject.bookings:
+            details["bookings"] = [_booking(booking) for booking in subject.bookings]
         return {"details": details} if details else {}
 
-    def _shown(self, incident: model.Incident, account: engine.Outcome) -> dict[str, Any]:
+    def _expected(self, incident: model.Incident, outcome: engine.Outcome) -> dict[str, Any]:
         return {
             "rule": incident.rule,
-            "subjects": sorted({subject for _, subject in account.members[incident.id]}),
+            "subjects": sorted({subject for _, subject in outcome.members[incident.id]}),
             "severity": str(incident.severity),
             "status": str(incident.status),
             **({"resolution": str(incident.resolution)} if incident.resolution else {}),
             "title": incident.title,
-            "opened": compact(incident.opened_at - self._film.start),
+            "opened": format_span(incident.opened_at - self._recorder.start),
         }
 
 
-def written(test: dict[str, Any], **file: object) -> str:
-    """Write a file with this one test."""
+def render(test: dict[str, Any], **file: object) -> str:
+    """Return the text of a file with this one test."""
     return yaml.safe_dump({**file, "tests": [test]}, sort_keys=False, allow_unicode=True, width=96)
+
+
+def _outline(incident: model.Incident) -> tuple[object, ...]:
+    return (
+        incident.rule,
+        incident.group,
+        incident.status,
+        incident.resolution,
+        incident.severity,
+    )
 
 
 def _step(span: timedelta) -> timedelta:
@@ -180,7 +188,7 @@ def _booking(booking: model.Booking) -> dict[str, Any]:
 
 
 class SeriesRecorder:
-    """Some subjects of one source, step by step from `start`; no `keys`: whichever comes first.
+    """The series of some subjects of one source, from `start`; without `keys`, of the first seen.
 
     A source that was blind has an incident without subjects; one of its subjects shows enough.
     """
@@ -199,10 +207,10 @@ class SeriesRecorder:
         self._source = source
         self._keys = set(keys)
         self._metrics = frozenset(metrics)
-        self._said: dict[str, dict[str, dict[int, Value]]] = {}
+        self._values: dict[str, dict[str, dict[int, Value]]] = {}
         self._failing = False
 
-    def show(self, record: ports.Recorded) -> None:
+    def feed(self, record: ports.Recorded) -> None:
         """Take in the next record."""
         match record.what:
             case ports.Loaded():
@@ -214,22 +222,22 @@ class SeriesRecorder:
             case model.PollFailed() if record.what.source == self._source:
                 self._failing = True
                 mark = Mark.REFUSED if record.what.permanent else Mark.FAILS
-                self._mark(self._said, mark, record.at)
+                self._mark(self._values, mark, record.at)
             case _:
                 pass
 
     def subjects(self) -> dict[str, dict[str, str]]:
-        """Give each subject's series as they are written in a test."""
+        """Return each subject's series as they are written in a test."""
         return {
-            key: {name: self._series(name, values) for name, values in sorted(said.items())}
-            for key, said in sorted(self._said.items())
+            key: {name: self._series(name, values) for name, values in sorted(series.items())}
+            for key, series in sorted(self._values.items())
         }
 
     def _poll(self, poll: model.Polled, at: datetime) -> None:
         if self._failing:
             self._failing = False
-            for key, said in self._said.items():
-                self._put(key, min(said), at, self._last(said[min(said)]))
+            for key, series in self._values.items():
+                self._put(key, min(series), at, self._last(series[min(series)]))
         for seen in poll.seen:
             self._fields(seen.key, seen.fields, at)
         self._mark(poll.absent, Mark.ABSENT, at)
@@ -251,31 +259,31 @@ class SeriesRecorder:
 
     def _mark(self, keys: Iterable[str], mark: Mark, at: datetime) -> None:
         for key in keys:
-            if key in self._said:
-                self._put(key, min(self._said[key]), at, mark)
+            if key in self._values:
+                self._put(key, min(self._values[key]), at, mark)
 
     def _put(self, key: str, name: str, at: datetime, value: model.Scalar) -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = float(value)
         if isinstance(value, str | float):
-            place = max(0, (at - self.start) // self.step)
-            self._said.setdefault(key, {}).setdefault(name, {})[place] = value
+            step = max(0, (at - self.start) // self.step)
+            self._values.setdefault(key, {}).setdefault(name, {})[step] = value
 
     @staticmethod
     def _last(values: Mapping[int, Value]) -> Value | None:
-        known = [values[place] for place in sorted(values) if not isinstance(values[place], Mark)]
-        return known[-1] if known else None
+        steps = [step for step in sorted(values) if not isinstance(values[step], Mark)]
+        return values[steps[-1]] if steps else None
 
     def _series(self, name: str, values: Mapping[int, Value]) -> str:
-        """Write the values by step; a field goes on, between two samples there is a gap."""
+        """Return the values by step; a field goes on, between two samples there is a gap."""
         goes_on = name.partition(" ")[0] not in self._metrics
-        said: list[Value] = []
-        for place in range(max(values) + 1):
-            before = said[-1] if said and goes_on else Mark.GAP
-            said.append(values.get(place, before))
+        series: list[Value] = []
+        for step in range(max(values) + 1):
+            before = series[-1] if series and goes_on else Mark.GAP
+            series.append(values.get(step, before))
         if not goes_on:
-            said.append(Mark.GAP)  # else the last sample would be repeated
-        return " ".join(_part(value, len(list(run))) for value, run in groupby(said))
+            series.append(Mark.GAP)  # else the last sample would be repeated
+        return " ".join(_part(value, len(list(run))) for value, run in groupby(series))
 
 
 def _part(value: Value, times: int) -> str:

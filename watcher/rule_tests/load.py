@@ -1,6 +1,6 @@
-"""Files of rule tests become tests that can be played, or faults.
+"""Loads files of rule tests with the rules that they test.
 
-Law: all faults of all files are told at once, those of the rules that they test among them.
+All problems of all files are reported at once, with those of the rules among them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from watcher.vendors.catalog import VENDORS
 from watcher.vendors.vendor import Fields
 
 
-class _Everybody(tuple[str, ...]):
-    """Receivers of every name: whom a rule tells is for `watcher check` to look at."""
+class _AnyReceiver(tuple[str, ...]):
+    """Receivers of every name: whether one exists is for `watcher check` to say."""
 
     __slots__ = ()
 
@@ -29,8 +29,8 @@ class _Everybody(tuple[str, ...]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A test, the rules that it tests, and where it stands."""
+class LoadedTest:
+    """A test, the rules that it tests, and its place in a file."""
 
     test: schema.Test
     rules: engine.Ruleset
@@ -38,117 +38,124 @@ class Written:
     number: int
 
     def place(self, *path: str | int) -> Place:
-        """Find where a part of the test stands."""
+        """Return the place of a part of the test."""
         return self.document.place(("tests", self.number, *path))
 
 
-def load(paths: Sequence[Path]) -> list[Written]:
-    """Read the test files, and those in directories that are named.
+def load(paths: Sequence[Path]) -> list[LoadedTest]:
+    """Load the test files, and all of those in the given directories.
 
-    Raises model.InvalidConfigError with one line for each fault.
+    Raises model.InvalidConfigError with one line for each problem.
     """
-    faults = Problems()
-    files = [read for file in _files(paths, faults) if (read := yaml_document.load(file, faults))]
-    others: list[str] = []  # faults of rules, which have places in files of their own
-    found: list[Written] = []
+    problems = Problems()
+    files = [
+        document
+        for file in _files(paths, problems)
+        if (document := yaml_document.load(file, problems))
+    ]
+    of_rules: list[str] = []  # problems whose places are in the files of the rules
+    tests: list[LoadedTest] = []
     for file in files:
-        shape = validated(schema.TestFile, file, faults)
+        shape = validated(schema.TestFile, file, problems)
         if shape is None:
             continue
-        rules = _rules(shape, file.file.parent, others)
+        rules = _load_rules(shape, file.file.parent, of_rules)
         for number in range(len(shape.tests)):
-            test = validated(schema.Test, file, faults, "tests", number)
+            test = validated(schema.Test, file, problems, "tests", number)
             if test is not None and rules is not None:
-                written = Written(test=test, rules=rules, document=file, number=number)
-                _check(written, faults)
-                found.append(written)
-    if faults or others:
-        raise model.InvalidConfigError((*dict.fromkeys(others), *faults.lines()))
-    return found
+                loaded = LoadedTest(test=test, rules=rules, document=file, number=number)
+                _check(loaded, problems)
+                tests.append(loaded)
+    if problems or of_rules:
+        raise model.InvalidConfigError((*dict.fromkeys(of_rules), *problems.lines()))
+    return tests
 
 
-def _files(paths: Sequence[Path], faults: Problems) -> list[Path]:
+def _files(paths: Sequence[Path], problems: Problems) -> list[Path]:
     files: dict[Path, None] = {}
     for path in paths:
         inside = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
         if not inside:
-            faults.add(Place(path), "", "there are no tests (*.yaml) in this directory")
+            problems.add(Place(path), "", "there are no tests (*.yaml) in this directory")
         files.update(dict.fromkeys(inside))
     return list(files)
 
 
-def _rules(shape: schema.TestFile, directory: Path, faults: list[str]) -> engine.Ruleset | None:
+def _load_rules(
+    shape: schema.TestFile, directory: Path, problems: list[str]
+) -> engine.Ruleset | None:
     sources = {kind: traits(kind, schema.Source(kind=kind)) for kind in VENDORS}
     if shape.sources:
-        sources = {name: traits(name, each) for name, each in shape.sources.items()}
+        sources = {name: traits(name, source) for name, source in shape.sources.items()}
     try:
         return ruleset.load(
             [str(directory / pattern) for pattern in shape.rules],
             inventory=directory / shape.inventory if shape.inventory else None,
             sources=sources,
-            receivers=_Everybody(),
+            receivers=_AnyReceiver(),
         )
     except model.InvalidConfigError as error:
-        faults += error.problems
+        problems += error.problems
         return None
 
 
 def traits(name: str, source: schema.Source) -> engine.SourceTraits:
-    """Give a source what its kind has where the test does not say otherwise."""
+    """Return the traits of a source: the defaults of its kind, but for what the test sets."""
     config = VENDORS[source.kind].settings.model_construct(kind=source.kind)
-    usual = ruleset.source_traits(name, config)
+    defaults = ruleset.source_traits(name, config)
     return replace(
-        usual,
-        blind_after=source.blind_after or usual.blind_after,
-        granularity=source.granularity or usual.granularity,
+        defaults,
+        blind_after=source.blind_after or defaults.blind_after,
+        granularity=source.granularity or defaults.granularity,
     )
 
 
-def _check(written: Written, faults: Problems) -> None:
-    for key, what, path in _wrong(written):
-        place = written.place(*path)
-        faults.add(place, f"{written.test.name}.{key}", what)
+def _check(loaded: LoadedTest, problems: Problems) -> None:
+    for key, what, path in _unknown_names(loaded):
+        place = loaded.place(*path)
+        problems.add(place, f"{loaded.test.name}.{key}", what)
 
 
-def _wrong(written: Written) -> Iterator[tuple[str, str, Sequence[str | int]]]:
-    """Tell names that nobody knows, as key, sentence and path."""
-    test, sources = written.test, written.rules.sources
-    rules = [rule.name for rule in written.rules.rules]
+def _unknown_names(loaded: LoadedTest) -> Iterator[tuple[str, str, Sequence[str | int]]]:
+    """Yield names and values that do not exist, as key, sentence and path."""
+    test, sources = loaded.test, loaded.rules.sources
+    rules = [rule.name for rule in loaded.rules.rules]
     for key, subject in test.subjects.items():
         name, _, identity = key.partition("/")
         if name not in sources or not identity:
             what = f"there is no source {name!r}; expected SOURCE/ID{suggest(name, sources)}"
             yield f"subjects.{key}", what, ("subjects", key)
             continue
-        kind = VENDORS[sources[name].kind].fields
-        for field, said in subject.series.items():
-            for what in _odd(field, said, kind):
+        fields = VENDORS[sources[name].kind].fields
+        for field, series in subject.series.items():
+            for what in _invalid_values(field, series, fields):
                 yield f"subjects.{key}.series.{field}", what, ("subjects", key, "series", field)
-    for section, number, names in _named(test):
+    for section, number, names in _rule_references(test):
         for rule in names:
             if rule not in rules:
                 what = f"there is no rule {rule!r}{suggest(rule, rules)}"
                 yield section, what, (section.partition(".")[0], number)
 
 
-def _named(test: schema.Test) -> Iterator[tuple[str, int, Sequence[str]]]:
-    """Give the rules that a test names, with the place."""
-    for number, act in enumerate(test.inbox):
-        yield "inbox.rule", number, [act.rule]
+def _rule_references(test: schema.Test) -> Iterator[tuple[str, int, Sequence[str]]]:
+    """Yield the rules that a test names: section, number in it, names."""
+    for number, action in enumerate(test.inbox):
+        yield "inbox.rule", number, [action.rule]
     for number, expected in enumerate(test.expect):
         yield "expect.pending", number, list(expected.pending or ())
         yield "expect.firing", number, list(expected.firing or ())
-        yield "expect.incidents", number, [each.rule for each in expected.incidents or ()]
-        yield "expect.told", number, [each.rule for each in expected.told or () if each.rule]
+        yield "expect.incidents", number, [incident.rule for incident in expected.incidents or ()]
+        notifications = expected.told or ()
+        yield "expect.told", number, [told.rule for told in notifications if told.rule]
 
 
-def _odd(field: str, said: schema.Series, kind: Fields) -> Iterator[str]:
+def _invalid_values(field: str, series: schema.Series, fields: Fields) -> Iterator[str]:
     name = field.partition(" ")[0]
-    if name not in kind.names or (field != name and name not in kind.metrics):
-        yield f"there is no such field{suggest(name, kind.names)}"
+    if name not in fields.names or (field != name and name not in fields.metrics):
+        yield f"there is no such field{suggest(name, fields.names)}"
         return
-    words = kind.words.get(name)
-    for value in dict.fromkeys(said.values):
+    words = fields.words.get(name)
+    for value in dict.fromkeys(series.values):
         if isinstance(value, schema.Mark):
             continue
         if words is None and not isinstance(value, float):

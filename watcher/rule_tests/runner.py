@@ -1,4 +1,4 @@
-"""Runs files of rule tests and says what came of them: on the terminal, and as JUnit XML."""
+"""Runs files of rule tests, and reports on them: on the terminal, and as JUnit XML."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from xml.etree import ElementTree as ET
 
 from watcher import engine, model
 from watcher.rule_tests import schema
-from watcher.rule_tests.assertions import Difference, evaluate, find
-from watcher.rule_tests.load import Written, load
+from watcher.rule_tests.assertions import Failure, check, find_incident
+from watcher.rule_tests.load import LoadedTest, load
 from watcher.rule_tests.scripted_world import ScriptedWorld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A test that was played; it passed where nothing differs."""
+    """A test that has run; it passed if there are no failures."""
 
-    written: Written
-    differences: tuple[Difference, ...]
+    loaded: LoadedTest
+    failures: tuple[Failure, ...]
 
 
 def run(paths: Sequence[Path]) -> list[Result]:
-    """Play all tests of these files and directories.
+    """Run all tests of these files and directories.
 
-    Raises model.InvalidConfigError with one line for each fault of a test, a rule, or a file.
+    Raises model.InvalidConfigError with one line for each problem of a test, a rule, or a file.
     """
-    return [Result(written=each, differences=tuple(play(each))) for each in load(paths)]
+    return [Result(loaded=loaded, failures=tuple(run_test(loaded)[1])) for loaded in load(paths)]
 
 
-def told(results: Sequence[Result]) -> Iterator[str]:
-    """Say how the tests went: a line for each difference, and one about all."""
-    failed = [result for result in results if result.differences]
+def report(results: Sequence[Result]) -> Iterator[str]:
+    """Yield the lines about a run: one for each failure, and a total."""
+    failed = [result for result in results if result.failures]
     for result in failed:
-        yield f"FAIL {result.written.document.file}: {result.written.test.name}"
-        yield from (f"  {difference}" for difference in result.differences)
+        yield f"FAIL {result.loaded.document.file}: {result.loaded.test.name}"
+        yield from (f"  {failure}" for failure in result.failures)
     yield f"{len(results) - len(failed)} passed, {len(failed)} failed"
 
 
 def junit(results: Sequence[Result]) -> bytes:
-    """Write the results as JUnit XML: a suite for each file."""
+    """Return the results as JUnit XML: a suite for each file."""
     root = ET.Element("testsuites", name="watcher test")
     suites: dict[Path, ET.Element] = {}
     for result in results:
-        file, test = result.written.document.file, result.written.test
+        file, test = result.loaded.document.file, result.loaded.test
         if file not in suites:
             suites[file] = ET.SubElement(root, "testsuite", name=str(file))
         case = ET.SubElement(
@@ -54,95 +54,93 @@ def junit(results: Sequence[Result]) -> bytes:
             name=test.name,
             classname=file.stem,
             file=str(file),
-            line=str(result.written.place().line),
+            line=str(result.loaded.place().line),
         )
-        if result.differences:
-            lines = [str(difference) for difference in result.differences]
+        if result.failures:
+            lines = [str(failure) for failure in result.failures]
             failure = ET.SubElement(case, "failure", message=lines[0])
             failure.text = "\n".join(lines)
     for suite in (root, *suites.values()):
         suite.set("tests", str(len(suite.findall(".//testcase"))))
         suite.set("failures", str(len(suite.findall(".//failure"))))
     ET.indent(root)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written + b"\n"
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
 
 
 _JUST_BEFORE = timedelta.resolution
 
 
-def play(written: Written) -> list[Difference]:
-    """Play a test; give what is not as expected."""
-    _, found = run_through(written)
-    return found
-
-
-def run_through(written: Written) -> tuple[engine.Outcome, list[Difference]]:
-    """Play a test; give also what came of it since the last expectation that says `told`."""
-    test, script, account = written.test, ScriptedWorld(written), engine.Outcome()
-    drive = engine.Runner(engine.restore(written.rules), now=test.start, answer=script.answer)
-    account.follow(drive.take(engine.Reloaded(ruleset=written.rules), test.start))  # as at a start
-    found: list[Difference] = []
-    for at, what in _plan(test, script):
-        match what:
-            case int():
-                account.follow(drive.wait(at))
-                found += evaluate(written, what, drive.state, account)
-            case schema.Act():
-                account.follow(drive.wait(at - _JUST_BEFORE))
-                refusal = _act(what, at, drive, account)
+def run_test(loaded: LoadedTest) -> tuple[engine.Outcome, list[Failure]]:
+    """Run a test; return what came of it since the last expectation of `told`, and the failures."""
+    test, world, outcome = loaded.test, ScriptedWorld(loaded), engine.Outcome()
+    runner = engine.Runner(engine.restore(loaded.rules), now=test.start, answer=world.answer)
+    outcome.follow(runner.take(engine.Reloaded(ruleset=loaded.rules), test.start))  # as at a start
+    failures: list[Failure] = []
+    for at, happening in _timetable(test, world):
+        match happening:
+            case int() as expectation:
+                outcome.follow(runner.wait(at))
+                failures += check(loaded, expectation, runner.state, outcome)
+            case schema.Action() as action:
+                outcome.follow(runner.wait(at - _JUST_BEFORE))
+                refusal = _act(action, at, runner, outcome)
                 if refusal:
-                    place = written.place("inbox", test.inbox.index(what))
-                    found.append(Difference(place, what.at, what.do, refusal))
-            case str():
-                account.follow(drive.wait(at - _JUST_BEFORE))
-                account.follow(drive.take(script.poll(what, at), at))
-    return account, found
+                    place = loaded.place("inbox", test.inbox.index(action))
+                    failures.append(Failure(place, action.at, action.do, refusal))
+            case str() as source:
+                outcome.follow(runner.wait(at - _JUST_BEFORE))
+                outcome.follow(runner.take(world.poll(source, at), at))
+    return outcome, failures
 
 
-def _plan(
-    test: schema.Test, script: ScriptedWorld
-) -> Iterator[tuple[datetime, str | schema.Act | int]]:
-    """Order a test: at one time the polls come first, then what people do, then what must be so."""
+def _timetable(
+    test: schema.Test, world: ScriptedWorld
+) -> Iterator[tuple[datetime, str | schema.Action | int]]:
+    """Yield all that happens, in order: sources polled, then actions, then expectations."""
     rest: list[tuple[timedelta, int, int]] = [
-        *((act.at, 0, number) for number, act in enumerate(test.inbox)),
-        *((each.at, 1, number) for number, each in enumerate(test.expect)),
+        *((action.at, 0, number) for number, action in enumerate(test.inbox)),
+        *((expected.at, 1, number) for number, expected in enumerate(test.expect)),
     ]
     waiting = sorted(rest)
-    for at, source in script.polls():
+    for at, source in world.polls():
         while waiting and test.start + waiting[0][0] < at:
             yield _due(test, waiting.pop(0))
         yield at, source
-    for each in waiting:
-        yield _due(test, each)
+    for due in waiting:
+        yield _due(test, due)
 
 
-def _due(test: schema.Test, due: tuple[timedelta, int, int]) -> tuple[datetime, schema.Act | int]:
+def _due(
+    test: schema.Test, due: tuple[timedelta, int, int]
+) -> tuple[datetime, schema.Action | int]:
     at, is_expectation, number = due
     return test.start + at, number if is_expectation else test.inbox[number]
 
 
-def _act(act: schema.Act, at: datetime, drive: engine.Runner, account: engine.Outcome) -> str:
-    """Do what a person does; say why it cannot be done."""
-    incident = find(account, act)
+def _act(
+    action: schema.Action, at: datetime, runner: engine.Runner, outcome: engine.Outcome
+) -> str:
+    """Do what a person does; return why it cannot be done, or an empty string."""
+    incident = find_incident(outcome, action)
     if incident is None:
-        return f"there is no incident of {act.rule} yet"
-    steps = list(drive.take(_command(act, incident), at))
-    account.follow(steps)
+        return f"there is no incident of {action.rule} yet"
+    steps = list(runner.take(_command(action, incident), at))
+    outcome.follow(steps)
     return steps[-1].refusal
 
 
-def _command(act: schema.Act, incident: str) -> model.Command:
-    match act.do:
+def _command(action: schema.Action, incident: str) -> model.Command:
+    match action.do:
         case "ack":
-            return model.Acknowledged(incident=incident, by=act.by)
+            return model.Acknowledged(incident=incident, by=action.by)
         case "unack":
-            return model.Unacknowledged(incident=incident, by=act.by)
+            return model.Unacknowledged(incident=incident, by=action.by)
         case "resolve":
-            return model.ResolvedByHand(incident=incident, by=act.by)
+            return model.ResolvedByHand(incident=incident, by=action.by)
         case "approve":
-            return model.RemedyApproved(incident=incident, by=act.by)
+            return model.RemedyApproved(incident=incident, by=action.by)
         case "refuse":
-            return model.RemedyRefused(incident=incident, by=act.by)
+            return model.RemedyRefused(incident=incident, by=action.by)
         case "note":
-            return model.Noted(incident=incident, by=act.by, text=act.text)
+            return model.Noted(incident=incident, by=action.by, text=action.text)

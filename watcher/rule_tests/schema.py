@@ -1,4 +1,4 @@
-"""The keys of rule tests, as pydantic reads them."""
+"""The settings of rule test files, as pydantic validates them, and the series in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watcher.config_types import Duration
 from watcher.ruleset.schema import Part
 from watcher.ruleset.schema_types import Span, Words
 
-LONGEST = 1_000_000  # steps
+MOST_STEPS = 1_000_000  # steps
 
 _PART = re.compile(
     r"(?P<number>-?\d+(?:\.\d+)?)(?:(?P<by>[+-]\d+(?:\.\d+)?))?(?:\*(?P<numbers>\d+))?"
@@ -44,19 +44,19 @@ class Series:
     values: tuple[Value, ...]
 
     def at(self, step: int) -> Value:
-        """Give what is said at a step."""
+        """Return the value at a step; the last one goes on."""
         return self.values[min(step, len(self.values) - 1)]
 
-    def known(self, step: int) -> str | float | None:
-        """Give the last value up to a step; None before the first one."""
+    def last_known(self, step: int) -> str | float | None:
+        """Return the last value that is not a mark, up to a step; None before the first one."""
         for value in reversed(self.values[: step + 1]):
             if not isinstance(value, Mark):
                 return value
         return None
 
 
-def parse(text: str | float) -> Series:
-    """Read a series. Raises ValueError with a sentence for what cannot be read."""
+def parse_series(text: str | float) -> Series:
+    """Parse a series. Raises ValueError with a sentence for what cannot be read."""
     if not isinstance(text, str):
         return Series((float(text),))
     values: list[Value] = []
@@ -68,8 +68,8 @@ def parse(text: str | float) -> Series:
                 " as in online*3, 80*20 or 50+5*4"
             )
         times = int(match["numbers"] or match["words"] or 1)
-        if times < 1 or len(values) + times > LONGEST:
-            raise ValueError(f"{part!r}: a series has 1 to {LONGEST:,} steps")
+        if times < 1 or len(values) + times > MOST_STEPS:
+            raise ValueError(f"{part!r}: a series has 1 to {MOST_STEPS:,} steps")
         values += _values(match, times)
     if not values:
         raise ValueError("is empty: write what the vendor says at each step")
@@ -94,7 +94,7 @@ def _not_negative(value: timedelta) -> timedelta:
 
 
 def _offset(value: object) -> object:
-    """Read -10m as well: before the start of the test."""
+    """Accept -10m as well: before the start of the test."""
     if isinstance(value, str) and value.startswith("-"):
         return -model.parse_duration(value[1:])
     return model.parse_duration(value) if isinstance(value, str) and value[-1:].isalpha() else value
@@ -102,26 +102,26 @@ def _offset(value: object) -> object:
 
 def _series(value: object) -> Series:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(  # noqa: TRY004  # pydantic makes a fault of this one alone
+        raise ValueError(  # noqa: TRY004  # pydantic reports this one alone
             "expected a series, as in online*3 offline*10 online"
         )
-    return parse(value)
+    return parse_series(value)
 
 
 Offset = Annotated[Duration, AfterValidator(_not_negative)]
 Moment = Annotated[timedelta | AwareDatetime, BeforeValidator(_offset)]
 Values = Annotated[Series, BeforeValidator(_series)]
-Pair = tuple[Moment | None, Moment | None]
+WindowPair = tuple[Moment | None, Moment | None]
 
 
 class Booking(Part):
     """One reservation's schedule; each window is [START, END], offsets or times, null if open."""
 
     id: str = Field("1", description="The reservation's own id")
-    scheduled: Pair = Field((None, None), description="As booked")
-    reserved: Pair = Field((None, None), description="As held by the vendor")
-    actual: Pair = Field((None, None), description="As it really was")
-    activated: tuple[Pair, ...] = Field((), description="When it was switched on")
+    scheduled: WindowPair = Field((None, None), description="As booked")
+    reserved: WindowPair = Field((None, None), description="As held by the vendor")
+    actual: WindowPair = Field((None, None), description="As it really was")
+    activated: tuple[WindowPair, ...] = Field((), description="When it was switched on")
     terminal: bool = Field(default=False, description="The vendor says that it is over")
 
 
@@ -155,7 +155,7 @@ class Subject(Part):
     )
 
 
-class Act(Part):
+class Action(Part):
     """What a person does at a time."""
 
     at: Offset
@@ -167,7 +167,7 @@ class Act(Part):
 
 
 class Incident(Part):
-    """An incident as it must be; keys that are left out may be anything."""
+    """An incident as it must be; what is left out may be anything."""
 
     rule: str
     subjects: Words | None = None
@@ -186,7 +186,7 @@ class Incident(Part):
     resolved: Offset | None = Field(None, description="How long after the start")
 
 
-class Told(Part):
+class ExpectedNotification(Part):
     """A message that people must notice; * in a text stands for anything."""
 
     text: str
@@ -195,12 +195,12 @@ class Told(Part):
     at: Offset | None = None
 
 
-def _told(value: Any) -> Any:
+def _text_alone(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
 class Expectation(Part):
-    """What must be so at a time; only the keys that are given are looked at."""
+    """What must hold at a time; only what is given is checked."""
 
     at: Offset
     pending: dict[str, Words] | None = Field(None, description="Every pending alert: rule, subject")
@@ -208,28 +208,28 @@ class Expectation(Part):
     incidents: tuple[Incident, ...] | None = Field(
         None, description="Every incident that was opened until then, in order"
     )
-    told: tuple[Annotated[Told, BeforeValidator(_told)], ...] | None = Field(
+    told: tuple[Annotated[ExpectedNotification, BeforeValidator(_text_alone)], ...] | None = Field(
         None, description="Everything told since the expectation before that says `told`"
     )
 
 
 class Test(Part):
-    """One story and what must come of it."""
+    """One story and what must come of it: the polls, what people do, what is expected."""
 
     name: str = Field(min_length=1, max_length=200)
     start: AwareDatetime = Field(START, description="Time of step 0")
     step: Span = Field(timedelta(minutes=1), description="Time between polls")
     subjects: dict[str, Subject] = Field(description="By key: SOURCE/ID", min_length=1)
-    inbox: tuple[Act, ...] = Field((), description="What people do")
+    inbox: tuple[Action, ...] = Field((), description="What people do")
     expect: tuple[Expectation, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        times = [each.at for each in self.expect]
+        times = [expectation.at for expectation in self.expect]
         if times != sorted(times):
             raise ValueError("expect must be in the order of time")
-        if times[-1] / self.step > LONGEST:
-            raise ValueError(f"has more than {LONGEST:,} steps; make step longer")
+        if times[-1] / self.step > MOST_STEPS:
+            raise ValueError(f"has more than {MOST_STEPS:,} steps; make step longer")
         return self
 
 
@@ -247,4 +247,6 @@ class TestFile(Part):
     rules: Words = Field(description="Rule files, relative to this one; globs are fine")
     inventory: str | None = Field(None, description="The inventory, relative to this file")
     sources: dict[str, Source] = Field({}, description="By name")
-    tests: tuple[object, ...] = ()  # each is read as a Test of its own, so that all faults are told
+    tests: tuple[
+        object, ...
+    ] = ()  # each is validated as a Test of its own, so that all problems are reported

@@ -1,4 +1,4 @@
-"""What a test sees of the engine, and what it says when something differs."""
+"""What a rule test sees of the engine, and how its failures read."""
 
 import xml.etree.ElementTree as ET
 
@@ -11,8 +11,8 @@ FINE = "name: x, subjects: {vyvx/a: {series: {state: online}}}"
 WORDS = "offline since 00:00:10 UTC, was online"
 
 
-def test_a_difference_names_its_line_its_time_and_what_is_so_instead(desk):
-    assert desk.differences(
+def test_a_failure_names_its_line_its_time_and_the_actual_state(workspace):
+    assert workspace.failures(
         """
         - name: too early
           step: 10s
@@ -37,8 +37,8 @@ def test_a_difference_names_its_line_its_time_and_what_is_so_instead(desk):
     ]
 
 
-def test_each_key_of_an_incident_is_compared(desk):
-    assert desk.differences(
+def test_each_field_of_an_incident_is_compared(workspace):
+    assert workspace.failures(
         """
         - name: everything
           step: 10s
@@ -74,8 +74,8 @@ def test_each_key_of_an_incident_is_compared(desk):
     ]
 
 
-def test_a_due_for_is_decided_by_a_poll_between_the_steps(desk):
-    assert not desk.differences(
+def test_a_due_for_is_decided_by_a_poll_between_the_steps(workspace):
+    assert not workspace.failures(
         """
         - name: steps are longer than for
           step: 5m
@@ -88,8 +88,8 @@ def test_a_due_for_is_decided_by_a_poll_between_the_steps(desk):
     )
 
 
-def test_people_act_on_the_last_incident_of_a_rule(desk):
-    assert not desk.differences(
+def test_people_act_on_the_last_incident_of_a_rule(workspace):
+    assert not workspace.failures(
         """
         - name: two of them
           step: 10s
@@ -115,8 +115,8 @@ def test_people_act_on_the_last_incident_of_a_rule(desk):
     )
 
 
-def test_a_command_that_cannot_be_obeyed_is_a_difference(desk):
-    (line,) = desk.differences(
+def test_a_command_that_is_rejected_is_a_failure(workspace):
+    (line,) = workspace.failures(
         """
         - name: nothing to take
           subjects: {vyvx/a: {series: {state: online}}}
@@ -128,8 +128,8 @@ def test_a_command_that_cannot_be_obeyed_is_a_difference(desk):
 
 
 @pytest.mark.parametrize("series", ["offline absent", "offline unreadable", "offline _"])
-def test_what_is_not_seen_when_for_is_over_waits(desk, series):
-    assert not desk.differences(
+def test_an_alert_waits_while_its_subject_is_not_seen(workspace, series):
+    assert not workspace.failures(
         f"""
         - name: unseen
           step: 10s
@@ -139,8 +139,8 @@ def test_what_is_not_seen_when_for_is_over_waits(desk, series):
     )
 
 
-def test_details_come_when_the_test_says(desk):
-    assert not desk.differences(
+def test_details_come_when_the_test_says(workspace):
+    assert not workspace.failures(
         """
         - name: late
           step: 1s
@@ -160,7 +160,7 @@ def test_details_come_when_the_test_says(desk):
 
 
 @pytest.mark.parametrize(
-    ("tests", "fault"),
+    ("tests", "problem"),
     [
         ("- {name: x, expect: [{at: 1m}]}", ":3:5: x.subjects: is missing"),
         (
@@ -197,27 +197,27 @@ def test_details_come_when_the_test_says(desk):
         ),
     ],
 )
-def test_a_bad_test_is_a_fault_with_its_place(desk, tests, fault):
+def test_an_invalid_test_is_a_problem_with_its_place(workspace, tests, problem):
     with pytest.raises(model.InvalidConfigError) as error:
-        desk.play(tests)
-    assert any(fault in line for line in error.value.problems), error.value.problems
+        workspace.run(tests)
+    assert any(problem in line for line in error.value.problems), error.value.problems
 
 
-def test_the_faults_of_the_rules_are_told_with_those_of_the_tests(desk):
-    desk.write("rules.yaml", "rules: [{name: down, source: vyvx, transitoin: {}}]")
+def test_problems_of_the_rules_are_reported_with_those_of_the_tests(workspace):
+    workspace.write("rules.yaml", "rules: [{name: down, source: vyvx, transitoin: {}}]")
     with pytest.raises(model.InvalidConfigError) as error:
-        desk.play("- {name: x}")
+        workspace.run("- {name: x}")
     assert any("rules.yaml:1:" in line and "transition?" in line for line in error.value.problems)
     assert any("tests.yaml:3:" in line for line in error.value.problems)
 
 
-def test_a_directory_without_tests_is_a_fault(tmp_path):
+def test_a_directory_without_tests_is_a_problem(tmp_path):
     with pytest.raises(model.InvalidConfigError, match="there are no tests"):
         runner.run([tmp_path])
 
 
-def test_junit_names_every_test_and_says_what_differs(desk):
-    results = desk.play(
+def test_junit_names_every_test_and_its_failures(workspace):
+    results = workspace.run(
         """
         - name: fine
           subjects: {vyvx/a: {series: {state: online}}}
@@ -235,8 +235,8 @@ def test_junit_names_every_test_and_says_what_differs(desk):
     assert bad.get("line") == "7"
 
 
-def test_what_the_vendor_recorded_between_two_polls_is_told_late(desk):
-    differences = desk.differences("""\
+def test_an_outage_between_two_polls_is_reported_late(workspace):
+    failures = workspace.failures("""\
         - name: a blip of 25 s, one of 5 s, and an outage that polls saw
           subjects:
             vyvx/1:
@@ -255,4 +255,4 @@ def test_what_the_vendor_recorded_between_two_polls_is_told_late(desk):
                   resolved: 1m35s
               told: ["*", "recovered *"]
     """)
-    assert differences == []
+    assert failures == []
