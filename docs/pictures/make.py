@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CHROMIUM = "/usr/bin/chromium"
 SPAN = "43s"
-PATIENCE = 40_000  # ms: the story takes that long
+PATIENCE = 40_000  # ms: the outage takes that long
 TERMINAL = """
 <body style="margin:0;background:#10202d;color:#dbe7ef;font:14px/1.6 'DejaVu Sans Mono',monospace">
 <pre style="margin:0;padding:18px 22px;white-space:pre-wrap"><b style="color:#7fd1a8">$ make demo
@@ -26,11 +26,11 @@ TERMINAL = """
 
 
 async def main() -> None:
-    """Play the demo once and photograph it as it goes."""
-    async with _demo() as printed, async_playwright() as playwright:
-        lines = [await _line(printed)]
+    """Run the demo once and photograph it on the way."""
+    async with _demo() as output, async_playwright() as playwright:
+        lines = [await _line(output)]
         while "Slack, as a person sees it" not in lines[-1]:
-            lines.append(await _line(printed))
+            lines.append(await _line(output))
         board, address = (line.split()[-1] for line in lines[-2:])
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -40,14 +40,14 @@ async def main() -> None:
             group.create_task(_photograph_board(browser, board))
             group.create_task(_photograph_slack(browser, address))
             group.create_task(_photograph_mqtt(browser, address))
-            group.create_task(_listen(printed, lines))
+            group.create_task(_collect(output, lines))
         await _photograph_terminal(browser, lines)
         await browser.close()
 
 
 @asynccontextmanager
 async def _demo() -> AsyncIterator[StreamReader]:
-    """Run the demo; gives what it prints."""
+    """Run the demo; yield its output."""
     watcher = Path(sys.executable).with_name("watcher").relative_to(ROOT)  # it prints its own name
     demo = await asyncio.create_subprocess_exec(
         watcher, "demo", "--for", SPAN, stdout=PIPE, stderr=STDOUT, cwd=ROOT
@@ -62,15 +62,15 @@ async def _demo() -> AsyncIterator[StreamReader]:
             await demo.wait()
 
 
-async def _line(printed: StreamReader) -> str:
-    line = (await printed.readline()).decode()
+async def _line(output: StreamReader) -> str:
+    line = (await output.readline()).decode()
     if not line:
-        sys.exit("the demo ended before it said where it is")
+        sys.exit("the demo ended before it printed its addresses")
     return line
 
 
-async def _listen(printed: StreamReader, lines: list[str]) -> None:
-    lines.append((await printed.read()).decode())
+async def _collect(output: StreamReader, lines: list[str]) -> None:
+    lines.append((await output.read()).decode())
 
 
 async def _photograph_board(browser: Browser, address: str) -> None:
@@ -94,14 +94,14 @@ async def _photograph_slack(browser: Browser, address: str) -> None:
     await thread.click(timeout=PATIENCE)
     picture = page.locator("#thread .f-image img").first
     await expect(picture).to_be_visible(timeout=PATIENCE)
-    await _settle(page)
+    await _wait_for_rest(page)
     await page.screenshot(path=HERE / "slack-report.png")
     await page.locator("#thread").evaluate("list => { list.scrollTop = 0; }")
     # A line may go over its threshold before this recovers: look at the first message alone.
     parent = page.locator("#messages .message").first
     light = parent.locator(".b-header [aria-label=large_green_circle]")
     await expect(light).to_be_visible(timeout=PATIENCE)
-    await _settle(page)
+    await _wait_for_rest(page)
     await page.locator("#messages").evaluate("list => { list.scrollTop = 0; }")
     await page.screenshot(path=HERE / "slack-resolved.png")
 
@@ -110,7 +110,7 @@ async def _photograph_mqtt(browser: Browser, address: str) -> None:
     page = await browser.new_page(viewport={"width": 1480, "height": 760})
     await page.goto(f"{address}mqtt")
     await expect(page.locator(".tag.pdf").first).to_be_visible(timeout=PATIENCE)
-    await _settle(page)
+    await _wait_for_rest(page)
     await page.screenshot(path=HERE / "mqtt.png")
 
 
@@ -120,8 +120,8 @@ async def _photograph_terminal(browser: Browser, lines: list[str]) -> None:
     await page.screenshot(path=HERE / "terminal.png", full_page=True)
 
 
-async def _settle(page: Page) -> None:
-    """Let pictures load and what is new lose its highlight; nothing is hovered over."""
+async def _wait_for_rest(page: Page) -> None:
+    """Let pictures load and highlights of new parts fade, with the mouse over nothing."""
     await page.mouse.move(1, 1)
     await page.wait_for_timeout(2_000)
 

@@ -1,4 +1,4 @@
-"""The command line as a person has it, beside a simulator."""
+"""The command line as a person uses it, beside a simulator."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from watcher import cli
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    """How a command ended."""
+class Completed:
+    """The exit code of a command, and what it printed."""
 
     code: int
     out: str
@@ -30,15 +30,15 @@ rules = []
 [accounts.lumen]
 kind = "oauth2"
 token_url = "{at.lumen_token_url}"
-client_id = "{known.lumen_client_id}"
-client_secret = "{known.lumen_client_secret}"
+client_id = "{credentials.lumen_client_id}"
+client_secret = "{credentials.lumen_client_secret}"
 calls_per_second = 1000
 """
 
 
 @pytest.fixture(autouse=True)
 def logs_as_before():
-    """Put the logging of this process back, which a verb sets up for its own."""
+    """Restore the logging of this process, which a command configures for itself."""
     root, config = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers, root.level
     yield
@@ -53,7 +53,7 @@ def write_config(tmp_path):
 
     def write(world, more: str) -> Path:
         path = tmp_path / "config.toml"
-        path.write_text((CONFIG + more).format(at=world, known=world.credentials))
+        path.write_text((CONFIG + more).format(at=world, credentials=world.credentials))
         return path
 
     return write
@@ -61,9 +61,9 @@ def write_config(tmp_path):
 
 @pytest.fixture
 def watcher(monkeypatch, capsys):
-    """Run a verb in a thread, for it has an event loop of its own."""
+    """Run a command in a thread, as it has an event loop of its own."""
 
-    async def run(*words: str, answer: str = "") -> Done:
+    async def run(*words: str, answer: str = "") -> Completed:
         monkeypatch.setattr(sys, "argv", ["watcher", *words])
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
 
@@ -75,7 +75,7 @@ def watcher(monkeypatch, capsys):
             return 0
 
         code = await asyncio.to_thread(main)
-        told = capsys.readouterr()
-        return Done(code=code, out=told.out, err=told.err)
+        captured = capsys.readouterr()
+        return Completed(code=code, out=captured.out, err=captured.err)
 
     return run

@@ -26,14 +26,14 @@ world:
 ALL = """
 [accounts.vyvx]
 kind = "mpa"
-key_id = "{known.vyvx_key_id}"
-secret = "{known.vyvx_secret}"
+key_id = "{credentials.vyvx_key_id}"
+secret = "{credentials.vyvx_secret}"
 
 [accounts.orange]
 kind = "oauth2"
 token_url = "{at.orange_token_url}"
-client_id = "{known.orange_client_id}"
-client_secret = "{known.orange_client_secret}"
+client_id = "{credentials.orange_client_id}"
+client_secret = "{credentials.orange_client_secret}"
 calls_per_month = 5000
 
 [sources.vyvx]
@@ -45,15 +45,15 @@ base_url = "{at.vyvx_url}"
 kind = "evpl"
 account = "orange"
 base_url = "{at.orange_url}"
-operator_code = "{known.orange_operator_code}"
-application_id = "{known.orange_application_id}"
+operator_code = "{credentials.orange_operator_code}"
+application_id = "{credentials.orange_application_id}"
 
 [sources.iod]
 kind = "internet_on_demand"
 account = "lumen"
 base_url = "{at.lumen_url}"
 dialect = "connections"
-customer_number = "{known.lumen_customer_number}"
+customer_number = "{credentials.lumen_customer_number}"
 bandwidth_unit = "Mbps"
 
 [diagnostics]
@@ -89,25 +89,28 @@ def check(sim, write_config, watcher):
             text = text.replace(old, new)
         done = await watcher("check", "--connect", "-c", str(write_config(sim, text)))
         lines = [line.split(maxsplit=2) for line in done.out.splitlines()[1:]]
-        return done.code, {(level, name.rstrip(":")): said for level, name, said in lines}
+        return done.code, {(level, name.rstrip(":")): sentence for level, name, sentence in lines}
 
     return run
 
 
-async def test_what_works_is_told_with_what_a_first_poll_saw(check):
-    code, told = await check()
+async def test_what_works_is_listed_with_what_a_first_poll_saw(check):
+    code, results = await check()
     assert code == 0
-    assert {level for level, _ in told} == {"ok"}
-    assert told["ok", "accounts.lumen"] == "its credentials are accepted"
-    assert "state offline (2), online (1)" in told["ok", "sources.vyvx"]
-    assert told["ok", "sources.vyvx"].startswith("sees 3 subjects")
-    assert "utilization " in told["ok", "sources.evpl"]
-    assert "samples" in told["ok", "sources.evpl"]
+    assert {level for level, _ in results} == {"ok"}
+    assert results["ok", "accounts.lumen"] == "its credentials are accepted"
+    assert "state offline (2), online (1)" in results["ok", "sources.vyvx"]
+    assert results["ok", "sources.vyvx"].startswith("sees 3 subjects")
+    assert "utilization " in results["ok", "sources.evpl"]
+    assert "samples" in results["ok", "sources.evpl"]
     assert (
-        told["ok", "sources.iod"] == "sees 2 subjects, status active (2), bandwidth_mbps 200 to 500"
+        results["ok", "sources.iod"]
+        == "sees 2 subjects, status active (2), bandwidth_mbps 200 to 500"
     )
-    assert "no diagnosis was run, so whether the account is entitled" in told["ok", "diagnostics"]
-    assert "no address was asked for, so whether" in told["ok", "preorder"]
+    assert (
+        "no diagnosis was run, so whether the account is entitled" in results["ok", "diagnostics"]
+    )
+    assert "no address was asked for, so whether" in results["ok", "preorder"]
 
 
 async def test_it_runs_no_diagnosis_asks_px_nothing_and_changes_nothing(sim, check):
@@ -118,54 +121,56 @@ async def test_it_runs_no_diagnosis_asks_px_nothing_and_changes_nothing(sim, che
 
 async def test_a_clock_that_is_off_is_named_with_its_span(sim, check):
     sim.change(stale="10m")
-    code, told = await check()
+    code, results = await check()
     assert code == 1
-    assert "behind this machine's: check the clock" in told["LOOK", "sources.vyvx"]
+    assert "behind this machine's: check the clock" in results["LOOK", "sources.vyvx"]
 
 
 async def test_a_refused_signature_names_its_keys(check):
-    code, told = await check(("{known.vyvx_secret}", "wrong"))
+    code, results = await check(("{credentials.vyvx_secret}", "wrong"))
     assert code == 1
-    assert "check key_id and secret of [accounts.vyvx]" in told["FAIL", "sources.vyvx"]
-    assert ("ok", "sources.evpl") in told
+    assert "check key_id and secret of [accounts.vyvx]" in results["FAIL", "sources.vyvx"]
+    assert ("ok", "sources.evpl") in results
 
 
-async def test_wrong_credentials_are_told_at_the_account_and_at_who_needs_it(check):
-    code, told = await check(("{known.orange_client_secret}", "wrong"))
+async def test_wrong_credentials_are_reported_at_the_account_and_at_its_sources(check):
+    code, results = await check(("{credentials.orange_client_secret}", "wrong"))
     assert code == 1
-    assert "client_secret of [accounts.orange]" in told["FAIL", "accounts.orange"]
-    assert ("FAIL", "sources.evpl") in told
+    assert "client_secret of [accounts.orange]" in results["FAIL", "accounts.orange"]
+    assert ("FAIL", "sources.evpl") in results
 
 
 SLACK = """
 [receivers.noc]
 kind = "slack"
-channel = "{known.slack_channel}"
+channel = "{credentials.slack_channel}"
 
 [slack]
-bot_token = "{known.slack_bot_token}"
-app_token = "{known.slack_app_token}"
+bot_token = "{credentials.slack_bot_token}"
+app_token = "{credentials.slack_app_token}"
 api_url = "{at.slack_api_url}"
 """
 
 
 async def test_both_tokens_of_slack_are_tried_and_nothing_is_posted(sim, check):
-    code, told = await check(("[web]", f"{SLACK}\n[web]"))
+    code, results = await check(("[web]", f"{SLACK}\n[web]"))
     assert code == 0
-    assert told["ok", "slack.app_token"] == "may open a socket for buttons and the slash command"
-    assert told["ok", "receivers.noc"].startswith("posts to C0123456789 as watcher")
+    assert results["ok", "slack.app_token"] == "may open a socket for buttons and the slash command"
+    assert results["ok", "receivers.noc"].startswith("posts to C0123456789 as watcher")
     assert "slack.chat.postMessage" not in sim.world.calls
 
 
-async def test_a_bot_token_in_the_place_of_the_apps_is_told(check):
+async def test_a_bot_token_in_place_of_the_apps_is_reported(check):
     swapped = SLACK.replace("slack_app_token", "slack_bot_token")
-    code, told = await check(("[web]", f"{swapped}\n[web]"))
+    code, results = await check(("[web]", f"{swapped}\n[web]"))
     assert code == 1
-    assert "set slack.app_token to an app-level token (xapp-...)" in told["FAIL", "slack.app_token"]
+    assert (
+        "set slack.app_token to an app-level token (xapp-...)" in results["FAIL", "slack.app_token"]
+    )
 
 
 VYVX, EVPL, IOD = "sources.vyvx", "sources.evpl", "sources.iod"
-# What is wrong in the config or at the vendor, where it is told, and in which words.
+# What is wrong in the config or at the vendor, where it is reported, and in which words.
 WRONG = {
     "this machine's clock": (
         [],
@@ -184,12 +189,12 @@ WRONG = {
     ),
     "the account's name": ([('account = "vyvx"\n', "")], {}, (VYVX, "set `account`")),
     "ApplicationID": (
-        [("{known.orange_application_id}", "the-portals-own")],
+        [("{credentials.orange_application_id}", "the-portals-own")],
         {},
         (EVPL, "has no subscription; subscribe the application to this API"),
     ),
     "the customer's number": (
-        [('"connections"', '"naas"'), ("{known.lumen_customer_number}", "1-OTHER")],
+        [('"connections"', '"naas"'), ("{credentials.lumen_customer_number}", "1-OTHER")],
         {},
         (IOD, 'set dialect = "connections", or check customer_number'),
     ),
@@ -207,42 +212,42 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-async def test_what_is_wrong_is_said_where_it_is_with_what_to_do(sim, check, wrong):
+async def test_a_problem_is_reported_where_it_is_with_what_to_do(sim, check, wrong):
     changes, happens, (where, words) = WRONG[wrong]
     if happens:
         sim.change(**happens)
-    code, told = await check(*changes)
+    code, results = await check(*changes)
     assert code == 1
-    assert words in told["FAIL", where]
-    assert ".;" not in told["FAIL", where]
-    assert ("ok", IOD if where == VYVX else VYVX) in told
+    assert words in results["FAIL", where]
+    assert ".;" not in results["FAIL", where]
+    assert ("ok", IOD if where == VYVX else VYVX) in results
 
 
-async def test_what_is_not_entitled_is_told_apart_from_a_wrong_secret(sim, check):
+async def test_a_missing_entitlement_is_not_taken_for_a_wrong_secret(sim, check):
     fault = {"vendor": "lumen", "kind": "http_403", "endpoint": "connections"}
     sim.change(fault=fault)
     sim.change(fault=fault | {"endpoint": "inventory"})
-    code, told = await check()
+    code, results = await check()
     assert code == 1
-    assert ("ok", "accounts.lumen") in told
-    assert "not entitled" in told["FAIL", "sources.iod"]
+    assert ("ok", "accounts.lumen") in results
+    assert "not entitled" in results["FAIL", "sources.iod"]
 
 
 @pytest.mark.covers("evpl/unit-off")
 async def test_a_wrong_unit_is_said(check):
-    code, told = await check(
-        ('application_id = "{known', 'unit = "ratio"\napplication_id = "{known')
+    code, results = await check(
+        ('application_id = "{credentials', 'unit = "ratio"\napplication_id = "{credentials')
     )
     assert code == 1
-    assert "check `unit`" in told["LOOK", "sources.evpl"]
+    assert "check `unit`" in results["LOOK", "sources.evpl"]
 
 
 @pytest.mark.covers("iod/bandwidth-unit")
 async def test_a_bandwidth_without_a_unit_is_said(check):
-    code, told = await check(('bandwidth_unit = "Mbps"', ""))
+    code, results = await check(('bandwidth_unit = "Mbps"', ""))
     assert code == 1
-    assert "check `bandwidth_unit`" in told["LOOK", "sources.iod"]
-    assert "(1 unknown)" in told["ok", "sources.iod"]
+    assert "check `bandwidth_unit`" in results["LOOK", "sources.iod"]
+    assert "(1 unknown)" in results["ok", "sources.iod"]
 
 
 @pytest.mark.covers("iod/wrong-dialect")
@@ -250,25 +255,25 @@ async def test_the_dialect_that_answers_is_named(sim, check):
     body = {"code": "404", "message": "Not Found"}
     fault = {"vendor": "lumen", "kind": "answer", "status": 404, "body": body}
     sim.change(fault=fault | {"endpoint": "connections"})
-    code, told = await check()
+    code, results = await check()
     assert code == 1
-    assert 'set dialect = "naas"' in told["FAIL", "sources.iod"]
+    assert 'set dialect = "naas"' in results["FAIL", "sources.iod"]
 
 
 @pytest.mark.covers("iod/wrong-dialect")
 async def test_without_a_customer_number_the_other_dialect_is_only_hinted_at(sim, check):
     sim.change(fault={"vendor": "lumen", "kind": "http_404", "endpoint": "connections"})
-    _, told = await check(('customer_number = "{known.lumen_customer_number}"', ""))
-    assert "set dialect and customer_number" in told["FAIL", "sources.iod"]
+    _, results = await check(('customer_number = "{credentials.lumen_customer_number}"', ""))
+    assert "set dialect and customer_number" in results["FAIL", "sources.iod"]
 
 
 @pytest.mark.covers("http/budget")
 async def test_a_budget_that_cannot_last_the_month_is_said(check):
-    code, told = await check(("calls_per_month = 5000", "calls_per_month = 2500"))
+    code, results = await check(("calls_per_month = 5000", "calls_per_month = 2500"))
     assert code == 1
-    assert "2976 times a month" in told["LOOK", "accounts.orange"]
+    assert "2976 times a month" in results["LOOK", "accounts.orange"]
 
 
 async def test_preorder_without_its_sales_code_is_said(check):
-    code, told = await check(('sales_code = "S"', ""))
-    assert (code, told["LOOK", "preorder"]) == (1, "sales_code is empty")
+    code, results = await check(('sales_code = "S"', ""))
+    assert (code, results["LOOK", "preorder"]) == (1, "sales_code is empty")

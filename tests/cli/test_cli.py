@@ -1,4 +1,4 @@
-"""The command line as a person or a script meets it: words on stderr, exit codes, no traceback."""
+"""The command line as people and scripts use it: messages on stderr, exit codes, no traceback."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def home(tmp_path) -> Path:
 
 @pytest.fixture
 def watcher(monkeypatch, capsys, home):
-    """Run a verb in `home`; gives its exit code, stdout and stderr."""
+    """Run a command in `home`; return its exit code, stdout and stderr."""
     monkeypatch.chdir(home)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["watcher", *arguments])
         with pytest.raises(SystemExit) as left:
             cli.main()
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return left.value.code or 0, told.out, told.err
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return left.value.code or 0, captured.out, captured.err
 
     return run
 
@@ -64,7 +64,7 @@ def test_a_good_configuration_is_counted_and_exits_with_0(watcher):
     assert watcher("check") == (0, "config.toml: fine: 1 sources, 1 rules, 1 receivers\n", "")
 
 
-def test_a_bad_configuration_exits_with_2_and_one_line_for_each_fault(watcher, home):
+def test_an_invalid_configuration_exits_with_2_and_one_line_for_each_problem(watcher, home):
     (home / "config.toml").write_text(CONFIG + '\n[mqtt]\nprot = "5"\nport = 99999999\n')
     code, out, err = watcher("check")
     assert (code, out) == (2, "")
@@ -93,32 +93,32 @@ def test_a_bad_inventory_exits_with_2(watcher, home):
     assert "inventory.yaml:2" in err
 
 
-def test_a_missing_configuration_says_how_to_begin(watcher):
+def test_a_missing_configuration_says_how_to_start(watcher):
     code, _, err = watcher("run", "--config", "none.toml")
     assert code == 2
     assert err == "none.toml: there is no such file; copy config.example.toml to begin\n"
 
 
-def test_a_verb_that_does_not_exist_is_a_usage_error(watcher):
+def test_a_command_that_does_not_exist_is_a_usage_error(watcher):
     assert watcher("wacth")[0] == 2
 
 
 @pytest.mark.parametrize(
     "verb", [("status",), ("incidents",), ("ack", "w-1"), ("resolve", "w-1"), ("drill",)]
 )
-def test_without_a_daemon_a_verb_says_so_and_exits_with_1(watcher, home, verb):
+def test_without_a_daemon_a_command_says_so_and_exits_with_1(watcher, home, verb):
     code, out, err = watcher(*verb)
     assert (code, out) == (1, "")
     assert err.startswith(f"no daemon listens on {home}/c.sock: is it running?")
 
 
-def test_a_drill_within_no_span_of_time_is_a_usage_error(watcher):
+def test_a_drill_within_an_invalid_duration_is_a_usage_error(watcher):
     code, _, err = watcher("drill", "--within", "soon")
     assert code == 2
     assert "is no duration" in err
 
 
-def test_a_diagnosis_without_its_section_is_a_faulty_configuration(watcher):
+def test_a_diagnosis_without_its_section_is_an_invalid_configuration(watcher):
     code, _, err = watcher("diagnose", "SVC1")
     assert code == 2
     assert "there is no [diagnostics] section" in err
@@ -130,7 +130,7 @@ def test_a_backup_without_a_database_is_a_finding(watcher, home):
     assert err == f"there is no database {home}/watcher.db: see url in [store]\n"
 
 
-def test_a_server_is_not_backed_up_and_what_to_run_is_said(watcher, home):
+def test_a_database_server_is_not_backed_up_but_the_command_to_run_is_printed(watcher, home):
     (home / "config.toml").write_text(CONFIG + '\n[store]\nurl = "postgresql://w:secret@db/w"\n')
     code, out, err = watcher("backup", "copy.db")
     assert (code, out) == (2, "")
@@ -164,20 +164,20 @@ def connected(home):
     """A configuration whose addresses are a simulator's."""
 
     def write(world: simulator.Simulator, **changes: str) -> None:
-        known = world.credentials
+        credentials = world.credentials
         (home / "config.toml").write_text(f"""
 rules = ["rules.yaml"]
 
 [accounts.vyvx]
 kind = "mpa"
-key_id = "{known.vyvx_key_id}"
-secret = "{changes.get("vyvx_secret", known.vyvx_secret)}"
+key_id = "{credentials.vyvx_key_id}"
+secret = "{changes.get("vyvx_secret", credentials.vyvx_secret)}"
 
 [accounts.lumen]
 kind = "oauth2"
 token_url = "{world.lumen_token_url}"
-client_id = "{known.lumen_client_id}"
-client_secret = "{known.lumen_client_secret}"
+client_id = "{credentials.lumen_client_id}"
+client_secret = "{credentials.lumen_client_secret}"
 
 [sources.vyvx]
 kind = "vyvx"
@@ -190,10 +190,10 @@ base_url = "{world.lumen_url}"
 
 [receivers.noc]
 kind = "slack"
-channel = "{known.slack_channel}"
+channel = "{credentials.slack_channel}"
 
 [slack]
-bot_token = "{known.slack_bot_token}"
+bot_token = "{credentials.slack_bot_token}"
 api_url = "{world.slack_api_url}"
 """)
 
@@ -201,7 +201,7 @@ api_url = "{world.slack_api_url}"
 
 
 async def run_beside(*arguments: str, home: Path) -> tuple[int, str, str]:
-    """Run a verb as a process, because the simulator needs this one's loop."""
+    """Run a command as a process, because the simulator needs the loop of this one."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -236,7 +236,7 @@ async def test_connecting_says_what_is_wrong_and_exits_with_1(connected, home):
     assert "wrong-secret" not in out + err
 
 
-async def test_a_diagnosis_by_hand_prints_its_findings_and_keeps_the_pdf(connected, home):
+async def test_a_manual_diagnosis_prints_its_findings_and_keeps_the_pdf(connected, home):
     async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as world:
         connected(world)
         code, out, err = await run_beside("diagnose", "SVC1", "--output", "report.pdf", home=home)
@@ -245,7 +245,7 @@ async def test_a_diagnosis_by_hand_prints_its_findings_and_keeps_the_pdf(connect
         assert (home / "report.pdf").read_bytes() == world.world.runs[-1].pdf
 
 
-async def test_an_unknown_service_is_said_in_words(connected, home):
+async def test_an_unknown_service_is_reported_in_one_line(connected, home):
     async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as world:
         connected(world)
         code, _, err = await run_beside("diagnose", "SVC404", home=home)

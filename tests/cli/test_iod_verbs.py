@@ -25,7 +25,7 @@ kind = "internet_on_demand"
 account = "lumen"
 base_url = "{at.lumen_url}"
 dialect = "{{dialect}}"
-customer_number = "{known.lumen_customer_number}"
+customer_number = "{credentials.lumen_customer_number}"
 """
 
 
@@ -47,7 +47,7 @@ def config(request, sim, write_config) -> str:
 
 
 @pytest.mark.covers("iod/by-hand")
-async def test_list_tells_each_connection_in_a_line(config, watcher):
+async def test_list_prints_a_line_for_each_connection(config, watcher):
     done = await watcher("iod", "list", "-c", config)
     assert (done.code, done.err) == (0, "")
     first, second = done.out.splitlines()
@@ -58,7 +58,7 @@ async def test_list_tells_each_connection_in_a_line(config, watcher):
 @pytest.mark.covers("iod/by-hand")
 async def test_list_and_show_print_json_for_programs(config, watcher):
     done = await watcher("iod", "list", "--json", "-c", config)
-    assert [one["bandwidth_mbps"] for one in json.loads(done.out)] == [500.0, 1000.0]
+    assert [connection["bandwidth_mbps"] for connection in json.loads(done.out)] == [500.0, 1000.0]
     done = await watcher("iod", "show", "c2", "--json", "-c", config)
     assert json.loads(done.out)["id"] == "c2"
 
@@ -69,7 +69,7 @@ async def test_a_connection_that_is_not_there_is_a_finding(config, watcher):
     assert len(done.err.splitlines()) == 1
 
 
-async def test_set_bandwidth_asks_and_a_no_orders_nothing(sim, config, watcher):
+async def test_set_bandwidth_asks_and_orders_nothing_after_a_no(sim, config, watcher):
     done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "-c", config, answer="n\n")
     assert done.code == 1
     assert "from 500 Mbps to 2 Gbps?" in done.out
@@ -87,13 +87,13 @@ async def test_set_bandwidth_orders_once_when_it_is_confirmed(sim, config, watch
     assert sum(sim.world.on_demand.taken.values()) == 1
 
 
-async def test_a_script_says_yes_beforehand(sim, config, watcher):
+async def test_a_script_confirms_beforehand(sim, config, watcher):
     done = await watcher("iod", "set-bandwidth", "c1", "600mbps", "--yes", "-c", config)
     assert (done.code, "c1" in sim.world.on_demand.pending) == (0, True)
 
 
 @pytest.mark.covers("iod/changes-per-day")
-async def test_changes_by_hand_are_counted_where_the_daemon_counts(
+async def test_manual_changes_are_counted_with_those_of_the_daemon(
     sim, write_config, watcher, tmp_path
 ):
     more = section("iod", "naas") + "changes_per_day = 1\n"
@@ -111,7 +111,7 @@ async def test_changes_by_hand_are_counted_where_the_daemon_counts(
     assert list(sim.world.on_demand.pending) == ["c1"]
 
 
-async def test_a_script_that_did_not_say_yes_orders_nothing(sim, config, watcher):
+async def test_a_script_that_does_not_confirm_orders_nothing(sim, config, watcher):
     done = await watcher("iod", "set-bandwidth", "c1", "600mbps", "-c", config)
     assert (done.code, sim.world.on_demand.pending) == (1, {})
 
@@ -129,7 +129,7 @@ async def test_a_change_upon_a_change_is_a_finding(sim, config, watcher):
     assert "wait until it is done" in done.err
 
 
-async def test_an_answer_that_is_lost_ends_with_the_advice_to_look(sim, config, watcher):
+async def test_a_lost_reply_ends_with_the_advice_to_look(sim, config, watcher):
     for endpoint in ("bandwidth", "order"):
         sim.change(fault={"vendor": "lumen", "kind": "drop", "endpoint": endpoint})
     done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
@@ -162,7 +162,7 @@ async def test_create_is_refused_where_its_form_is_not_known(sim, write_config, 
     assert "portal" in done.err
 
 
-async def test_of_several_sources_one_must_be_named(sim, write_config, watcher):
+async def test_one_of_several_sources_must_be_named(sim, write_config, watcher):
     config = str(write_config(sim, section("east", "connections") + section("west", "naas")))
     done = await watcher("iod", "list", "-c", config)
     assert done.code == 2
@@ -171,7 +171,7 @@ async def test_of_several_sources_one_must_be_named(sim, write_config, watcher):
     assert done.code == 0
 
 
-async def test_without_such_a_source_it_is_a_config_fault(sim, write_config, watcher):
+async def test_without_such_a_source_the_configuration_is_invalid(sim, write_config, watcher):
     config = str(write_config(sim, ""))
     done = await watcher("iod", "list", "-c", config)
     assert (done.code, "no source of kind internet_on_demand" in done.err) == (2, True)

@@ -23,7 +23,7 @@ SECTION = """
 [preorder]
 account = "lumen"
 url = "{at.lumen_url}/pxQualify"
-sales_code = "{known.lumen_sales_code}"
+sales_code = "{credentials.lumen_sales_code}"
 agent_id = "A"
 market_segment = "SMB"
 partner_id = "P"
@@ -52,7 +52,7 @@ async def test_offers_are_listed(qualify):
 
 
 @pytest.mark.covers("px/by-hand")
-async def test_nothing_is_an_answer_too(qualify):
+async def test_no_offers_is_a_valid_result(qualify):
     done = await qualify("3 Main St, Denver, CO 80202")
     assert (done.code, "nothing can be ordered" in done.out) == (0, True)
 
@@ -75,7 +75,7 @@ async def test_an_unknown_address_is_for_the_person_to_check(qualify):
 
 
 @pytest.mark.covers("px/outside-30-days")
-async def test_a_person_who_asks_again_is_answered_by_the_vendor(sim, qualify):
+async def test_asking_again_asks_the_vendor_again(sim, qualify):
     for _ in range(2):
         done = await qualify("4 Main St, Denver, CO 80202")
         assert (done.code, "outside the area served" in done.out) == (0, True)
@@ -86,12 +86,12 @@ async def test_half_a_choice_is_a_usage_error(qualify):
     assert (await qualify("2 Main St, Denver, CO 80202", "--choose", "A1")).code == 2
 
 
-async def test_what_is_no_address_is_a_finding_with_an_example(qualify):
+async def test_an_invalid_address_is_a_finding_with_an_example(qualify):
     done = await qualify("nowhere")
     assert (done.code, "write it as in" in done.err) == (1, True)
 
 
-async def test_without_a_section_it_is_a_config_fault(sim, write_config, watcher):
+async def test_without_a_section_the_configuration_is_invalid(sim, write_config, watcher):
     config = str(write_config(sim, ""))
     done = await watcher("preorder", "qualify", "1 Main St, Denver, CO 80202", "-c", config)
     assert (done.code, "no [preorder] section" in done.err) == (2, True)

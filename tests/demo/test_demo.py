@@ -1,4 +1,4 @@
-"""The demo, played from beginning to end as `make demo` does."""
+"""The demo, run from start to end as `make demo` does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import sys
 
 
-async def test_the_demo_tells_its_whole_story_and_ends_by_itself():
+async def test_the_demo_prints_the_whole_outage_and_ends_by_itself():
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -19,17 +19,17 @@ async def test_the_demo_tells_its_whole_story_and_ends_by_itself():
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(100):
-        told = (await process.communicate())[0].decode()
-    assert process.returncode == 0, told
-    assert re.search(r"The board of a control room: http://127\.0\.0\.1:\d+/\n", told), told
-    assert re.search(r"Slack, as a person sees it: +http://127\.0\.0\.1:\d+/\n", told), told
-    kinds = re.findall(r"^\d\d:\d\d:\d\d  w-\w{8}  (\w+)", told, re.MULTILINE)
-    assert kinds == ["opened", "diagnosing", "diagnosed", "opened", "resolved", "resolved"], told
-    assert "USA East is offline: likely Lumen side" in told
-    assert "warning" not in told.lower()
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert re.search(r"The board of a control room: http://127\.0\.0\.1:\d+/\n", output), output
+    assert re.search(r"Slack, as a person sees it: +http://127\.0\.0\.1:\d+/\n", output), output
+    kinds = re.findall(r"^\d\d:\d\d:\d\d  w-\w{8}  (\w+)", output, re.MULTILINE)
+    assert kinds == ["opened", "diagnosing", "diagnosed", "opened", "resolved", "resolved"], output
+    assert "USA East is offline: likely Lumen side" in output
+    assert "warning" not in output.lower()
 
 
-async def test_a_span_that_is_none_is_a_usage_error():
+async def test_an_invalid_duration_is_a_usage_error():
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

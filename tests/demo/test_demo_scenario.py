@@ -24,27 +24,27 @@ async def play(*words: str) -> tuple[int | None, str]:
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(60):
-        told = (await process.communicate())[0].decode()
-    return process.returncode, told
+        output = (await process.communicate())[0].decode()
+    return process.returncode, output
 
 
-async def test_a_scenario_of_ones_own_is_played(tmp_path):
+async def test_a_scenario_of_your_own_is_played(tmp_path):
     file = tmp_path / "iod.yaml"
     file.write_text(SCENARIO)
-    code, told = await play("--for", "9s", "--scenario", str(file))
-    assert code == 0, told
-    assert "c1 is suspended" in told
+    code, output = await play("--for", "9s", "--scenario", str(file))
+    assert code == 0, output
+    assert "c1 is suspended" in output
 
 
-async def test_a_scenario_that_is_wrong_is_told_with_its_file_and_key(tmp_path):
+async def test_an_invalid_scenario_is_reported_with_its_file_and_key(tmp_path):
     file = tmp_path / "odd.yaml"
     file.write_text("world: {iod: {connections: {c1: {bandwith: 1 Gbps}}}}")
-    code, told = await play("--scenario", str(file))
+    code, output = await play("--scenario", str(file))
     assert code == 2
-    assert "odd.yaml: world.iod.connections.c1.bandwith: there is no such key" in told
-    assert "Traceback" not in told
+    assert "odd.yaml: world.iod.connections.c1.bandwith: there is no such key" in output
+    assert "Traceback" not in output
 
 
-async def test_a_scenario_that_is_not_there_is_told_with_those_that_come_along():
-    code, told = await play("--scenario", "/nowhere.yaml")
-    assert (code, "shipped are: outage" in told) == (2, True)
+async def test_a_missing_scenario_is_reported_with_the_shipped_ones():
+    code, output = await play("--scenario", "/nowhere.yaml")
+    assert (code, "shipped are: outage" in output) == (2, True)

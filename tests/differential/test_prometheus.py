@@ -1,8 +1,9 @@
 """`for`, `keep_firing_for` and gaps against Prometheus itself, over hundreds of series.
 
-Each series is played here and evaluated by `promtool test rules`, which is told what came of it
-here at every step: pending, firing, or neither. Where we mean to differ, a series ends: while an
-alert fires, Prometheus takes a gap for the end, and we cannot tell (docs/decisions/0001).
+Each series is played here and evaluated by `promtool test rules`, which expects the state that it
+had here at every step: pending, firing, or neither. Where we differ on purpose, a series ends:
+while an alert fires, Prometheus takes a gap for the end, and we treat it as unknown
+(docs/decisions/0001).
 """
 
 import itertools
@@ -18,13 +19,13 @@ from tests.conftest import program
 from tests.engine.worlds import START, rule, ruleset, sample
 from watcher import engine, model
 
-STEP = 10  # seconds; both sides look once in a step
+STEP = 10  # seconds; both sides evaluate once a step
 STEPS = 45
 HOLDS = (0, 10, 20, 50)
 KEEPS = (0, 10, 30, 60)
 CASES = list(itertools.product(HOLDS, KEEPS))
 GROUPS = 25
-SAID = {"0": "online", "1": "offline", "stale": "unknown"}
+STATES = {"0": "online", "1": "offline", "stale": "unknown"}
 CONDITIONS = {
     "transition": engine.Transition(field="state", to=frozenset({"offline"})),
     "expression": engine.Expression(holds=lambda context: context["state"] == "offline"),
@@ -34,14 +35,14 @@ CONDITIONS = {
 
 @dataclass
 class Series:
-    """What is said in one case, and what came of it at each step, for as long as it compares."""
+    """The values of one case, and the state at each step for as long as both sides must agree."""
 
     values: list[str]
     states: list[str] = field(default_factory=list)
 
 
 def series(dice, *, gaps):
-    """Give runs of good, bad and nothing, as long as the waits that they are to pass or to miss."""
+    """Return runs of good, bad and missing values, about as long as the waits of the rules."""
     values = []
     while len(values) < STEPS:
         value = dice.choices(["0", "1", "stale"], [4, 5, gaps])[0]
@@ -69,30 +70,30 @@ def rules(condition):
 
 
 def play(group, ruleset):
-    """Play a group of series, one for each case, here."""
-    drive = engine.Runner(engine.restore(ruleset), now=START)
+    """Play a group of series, one for each case, through our engine."""
+    runner = engine.Runner(engine.restore(ruleset), now=START)
     ended = set()
     for step in range(STEPS):
         at = START + timedelta(seconds=step * STEP)
         seen = tuple(
-            model.Observed(key=f"vyvx/{number}", fields={"state": SAID[each.values[step]]})
-            for number, each in enumerate(group)
+            model.Observed(key=f"vyvx/{number}", fields={"state": STATES[row.values[step]]})
+            for number, row in enumerate(group)
         )
         samples = tuple(
-            sample(f"vyvx/{number}", "load", at, each.values[step])
-            for number, each in enumerate(group)
-            if each.values[step] != "stale"
+            sample(f"vyvx/{number}", "load", at, row.values[step])
+            for number, row in enumerate(group)
+            if row.values[step] != "stale"
         )
         poll = model.Polled(source="vyvx", seen=seen, samples=samples, total=len(seen))
-        list(drive.take(poll, at))
-        list(drive.wait(at))
-        for number, each in enumerate(group):
-            alert = drive.state.alerts.get(f"vyvx/{number}", {}).get(f"case-{number}")
+        list(runner.take(poll, at))
+        list(runner.wait(at))
+        for number, row in enumerate(group):
+            alert = runner.state.alerts.get(f"vyvx/{number}", {}).get(f"case-{number}")
             state = "inactive" if alert is None else alert.state.value
-            if state == "firing" and each.values[step] == "stale":
+            if state == "firing" and row.values[step] == "stale":
                 ended.add(number)
             if number not in ended:
-                each.states.append(state)
+                row.states.append(state)
 
 
 def rule_file():
@@ -115,8 +116,8 @@ def rule_file():
 
 
 def expectation(group, step):
-    """Expect of Prometheus what came of it here, where the step is to be compared."""
-    compared = [number for number, each in enumerate(group) if step < len(each.states)]
+    """Return what promtool has to find at a step: the states of all series that still compare."""
+    compared = [number for number, row in enumerate(group) if step < len(row.states)]
     pattern = "|".join(map(str, compared))
     return {
         "expr": f'ALERTS{{case=~"{pattern}"}}',
@@ -134,7 +135,7 @@ def expectation(group, step):
 
 
 def promtool(directory, groups):
-    """Let Prometheus judge; give its exit code and its words."""
+    """Run promtool; return its exit code and output."""
     (directory / "rules.yml").write_text(json.dumps(rule_file()))
     tests = {
         "rule_files": ["rules.yml"],
@@ -143,8 +144,8 @@ def promtool(directory, groups):
             {
                 "interval": f"{STEP}s",
                 "input_series": [
-                    {"series": f'down{{case="{number}"}}', "values": " ".join(each.values)}
-                    for number, each in enumerate(group)
+                    {"series": f'down{{case="{number}"}}', "values": " ".join(row.values)}
+                    for number, row in enumerate(group)
                 ],
                 "promql_expr_test": [expectation(group, step) for step in range(STEPS)],
             }
@@ -175,18 +176,18 @@ def test_for_and_keep_firing_for_are_prometheus_own(tmp_path, condition):
     groups = make_groups(condition, gaps=condition != "threshold")
     for group in groups:
         play(group, rules(condition))
-    states = [state for group in groups for each in group for state in each.states]
+    states = [state for group in groups for row in group for state in row.states]
     assert min(map(states.count, ("pending", "firing", "inactive"))) > 1_000
-    code, said = promtool(tmp_path, groups)
-    assert code == 0, said[:3_000]
+    code, output = promtool(tmp_path, groups)
+    assert code == 0, output[:3_000]
 
 
 @pytest.mark.prometheus
 def test_the_comparison_notices_one_wrong_step(tmp_path):
     groups = make_groups("wrong")[:1]
     play(groups[0], rules("transition"))
-    each = next(each for each in groups[0] if "firing" in each.states)
-    each.states[each.states.index("firing")] = "pending"
-    code, said = promtool(tmp_path, groups)
+    row = next(row for row in groups[0] if "firing" in row.states)
+    row.states[row.states.index("firing")] = "pending"
+    code, output = promtool(tmp_path, groups)
     assert code == 1
-    assert "FAILED" in said
+    assert "FAILED" in output

@@ -1,6 +1,6 @@
 """Plays a journal through the engine, a database and the receivers, at the journal's own times.
 
-The one file of these tests that knows how Watcher is made; what it hands out is text.
+The only file of these tests that depends on how Watcher is built; it returns text.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Transcript:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Installation:
     """A played installation: its directory, its database and its clock."""
 
     home: Path
@@ -90,7 +90,7 @@ def furnish(night: str, home: Path, addresses: dict[str, str]) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def staged(config: Path) -> AsyncIterator[Stage]:
+async def open_installation(config: Path) -> AsyncIterator[Installation]:
     """Open an installation's database, on a clock that is moved by hand."""
     loaded, played = settings.load(config), PlayedClock()
     async with (
@@ -99,7 +99,7 @@ async def staged(config: Path) -> AsyncIterator[Stage]:
     ):
         token = await database.lead(loaded.instance)
         assert token is not None
-        yield Stage(
+        yield Installation(
             home=config.parent,
             settings=loaded,
             rules=factories.read_rules(loaded),
@@ -110,25 +110,27 @@ async def staged(config: Path) -> AsyncIterator[Stage]:
         )
 
 
-async def play(stage: Stage, night: str) -> AsyncIterator[engine.StepResult]:
-    """Take every record in, and commit what came of it."""
+async def play(installation: Installation, night: str) -> AsyncIterator[engine.StepResult]:
+    """Take each record, and commit its effects."""
     for at, kind, data in records(night):
         event = codec.decode_record(kind, data)
         if isinstance(event, ports.RulesRead):
-            if stage.runner is None or event.started:
-                stage.runner = engine.Runner(await _restored(stage, at), now=at)
-            event = engine.Reloaded(ruleset=stage.rules, unwatched_since=event.last_success)
-        assert stage.runner is not None
-        for step in stage.runner.take(event, at):
-            await _commit(stage, step)
+            if installation.runner is None or event.started:
+                installation.runner = engine.Runner(await _restored(installation, at), now=at)
+            event = engine.Reloaded(ruleset=installation.rules, unwatched_since=event.last_success)
+        assert installation.runner is not None
+        for step in installation.runner.take(event, at):
+            await _commit(installation, step)
             yield step
 
 
-async def _commit(stage: Stage, step: engine.StepResult, inbox: int | None = None) -> None:
-    stage.clock.at = step.at
-    _keep_report(stage, step)
-    await stage.database.commit(
-        stage.token,
+async def _commit(
+    installation: Installation, step: engine.StepResult, inbox: int | None = None
+) -> None:
+    installation.clock.at = step.at
+    _keep_report(installation, step)
+    await installation.database.commit(
+        installation.token,
         ports.Commit(
             at=step.at,
             event=_recorded(step.event),
@@ -140,33 +142,33 @@ async def _commit(stage: Stage, step: engine.StepResult, inbox: int | None = Non
     )
 
 
-async def _restored(stage: Stage, now: datetime) -> engine.State:
-    loaded = await stage.database.load(
+async def _restored(installation: Installation, now: datetime) -> engine.State:
+    loaded = await installation.database.load(
         now=now,
         reopen_within=engine.REOPEN_WITHIN,
-        keep_samples=engine.keep_samples(stage.rules),
+        keep_samples=engine.keep_samples(installation.rules),
     )
-    return engine.restore(stage.rules, loaded)
+    return engine.restore(installation.rules, loaded)
 
 
 def _recorded(event: engine.Event) -> model.Event | ports.RulesRead:
     return ports.RulesRead(version="1") if isinstance(event, engine.Reloaded) else event
 
 
-def _keep_report(stage: Stage, step: engine.StepResult) -> None:
+def _keep_report(installation: Installation, step: engine.StepResult) -> None:
     """Put the bytes of a report into the database, as the run that brought it did."""
     if isinstance(step.event, model.Diagnosed) and (report := step.event.diagnosis.report):
         values = (report.run, (step.at - EPOCH) // timedelta(microseconds=1), PDF, PNG, b"{}")
-        with contextlib.closing(sqlite3.connect(stage.home / "watcher.db")) as connection:
+        with contextlib.closing(sqlite3.connect(installation.home / "watcher.db")) as connection:
             connection.execute("INSERT OR REPLACE INTO papers VALUES (?, ?, ?, ?, ?)", values)
             connection.commit()
 
 
 @dataclass(kw_only=True)
 class Playing:
-    """A stage with its receivers, and with those who listen to them."""
+    """An installation with its receivers, and with what listens to them."""
 
-    stage: Stage
+    installation: Installation
     receivers: dict[str, ports.Receiver]
     recorder: Recorder
     client: aiomqtt.Client
@@ -183,8 +185,8 @@ async def playing(night: str, home: Path) -> AsyncIterator[Playing]:
         recorder.url = str(server.make_url("")).rstrip("/")
         config = furnish(night, home, {"URL": recorder.url, "MQTT_PORT": str(world.mqtt_port)})
         async with (
-            staged(config) as stage,
-            _receivers(stage) as receivers,
+            open_installation(config) as installation,
+            _receivers(installation) as receivers,
             aiomqtt.Client(
                 "127.0.0.1", world.mqtt_port, protocol=aiomqtt.ProtocolVersion.V311
             ) as client,
@@ -192,61 +194,63 @@ async def playing(night: str, home: Path) -> AsyncIterator[Playing]:
             await client.subscribe("watcher/#", qos=1)
             await client.subscribe("fence", qos=1)
             await _connected(client)
-            yield Playing(stage=stage, receivers=receivers, recorder=recorder, client=client)
+            yield Playing(
+                installation=installation, receivers=receivers, recorder=recorder, client=client
+            )
 
 
 async def transcribe(night: str, home: Path) -> Transcript:
-    """Play a whole night, and write down what comes of it."""
+    """Play a whole night; return a transcript of what comes out."""
     transcript = Transcript()
     async with playing(night, home) as played:
-        async for step in play(played.stage, night):
+        async for step in play(played.installation, night):
             heading = f"== {_heading(step)}"
             transcript.effects += [heading, *_effects(step)]
             if not await _deliver(played, step):
                 continue
             sent = played.recorder.take()
-            hooks = [one for one in sent if one.to == "hook"]
+            hooks = [request for request in sent if request.to == "hook"]
             _add(transcript.slack, heading, _slack(sent, played.recorder.url))
-            _add(transcript.webhook, heading, [_json(one.body) for one in hooks])
+            _add(transcript.webhook, heading, [_json(request.body) for request in hooks])
             _add(transcript.mqtt, heading, [line async for line in _published(played.client)])
     return transcript
 
 
 @contextlib.asynccontextmanager
 async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Path]:
-    """Play a night until then, and answer on the control socket as a daemon does."""
+    """Play a night until then, and serve the control socket as a daemon does."""
     async with playing(night, home) as played:
-        async for step in play(played.stage, night):
+        async for step in play(played.installation, night):
             await _deliver(played, step)
             if step.at >= until:
                 break
-        stage = played.stage
+        installation = played.installation
         wakeup = clock.Wakeup()
         reporter = status.StatusReporter(
-            instance=stage.settings.instance,
+            instance=installation.settings.instance,
             version="1.2.3",
-            since=stage.clock.now() - timedelta(hours=1),
-            sources=stage.settings.sources,
-            standing=stage.database,
+            since=installation.clock.now() - timedelta(hours=1),
+            sources=installation.settings.sources,
+            standing=installation.database,
             metrics=Metrics(version="1.2.3", sources=[], receivers=[]),
             seen=lambda: None,
             receivers=lambda: dict.fromkeys(played.receivers, status.ReceiverState()),
-            usages=lambda: _usages(stage),
+            usages=lambda: _usages(installation),
         )
-        door = control_socket.ControlSocket(
-            library=stage.database,
+        control = control_socket.ControlSocket(
+            library=installation.database,
             desk=commands.CommandService(
-                library=stage.database,
-                inbox=stage.database,
+                library=installation.database,
+                inbox=installation.database,
                 ingest=wakeup,
-                clock=stage.clock,
+                clock=installation.clock,
                 receivers=tuple(played.receivers),
             ),
-            clock=stage.clock,
+            clock=installation.clock,
             status=reporter.read,
             reload=_not_reloaded,
         )
-        async with door.serve(home / "control.sock"):
+        async with control.serve(home / "control.sock"):
             obeying = asyncio.create_task(_obey(played, wakeup))
             try:
                 yield home
@@ -255,7 +259,7 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
                 await asyncio.gather(obeying, return_exceptions=True)
 
 
-async def _usages(stage: Stage) -> list[status.Usage]:
+async def _usages(installation: Installation) -> list[status.Usage]:
     used = status.Usage(account="lumen", month="2026-11", calls=42, calls_per_month=2500)
     trouble = "the vendor does not answer"
     return [used, status.Usage(account="x", month="", calls=0, calls_per_month=0, trouble=trouble)]
@@ -267,29 +271,33 @@ async def _not_reloaded() -> str:
 
 async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:
     """Step what people ask for, at the time that the clock stands at."""
-    stage = played.stage
+    installation = played.installation
     while True:
         await wakeup.wait(1)
-        for envelope in await stage.database.inbox():
-            assert stage.runner is not None
-            for step in stage.runner.take(envelope.command, stage.clock.now()):
+        for envelope in await installation.database.inbox():
+            assert installation.runner is not None
+            for step in installation.runner.take(envelope.command, installation.clock.now()):
                 mine = step.event is envelope.command
-                await _commit(stage, step, inbox=envelope.number if mine else None)
+                await _commit(installation, step, inbox=envelope.number if mine else None)
                 await _deliver(played, step)
 
 
 @contextlib.asynccontextmanager
-async def _receivers(stage: Stage) -> AsyncIterator[dict[str, ports.Receiver]]:
-    hub = factories.build_broker(stage.settings, stage.clock)
+async def _receivers(installation: Installation) -> AsyncIterator[dict[str, ports.Receiver]]:
+    broker = factories.build_broker(installation.settings, installation.clock)
     receivers = factories.build_receivers(
-        stage.settings, session=stage.session, clock=stage.clock, hub=hub, shelf=stage.database
+        installation.settings,
+        session=installation.session,
+        clock=installation.clock,
+        hub=broker,
+        shelf=installation.database,
     )
     for name, receiver in receivers.items():
-        if stage.settings.receivers[name].kind == "slack":
+        if installation.settings.receivers[name].kind == "slack":
             receiver._pace.max_rate = 100_000  # Slack's pace is real time
-    assert hub is not None
-    hub.lead()
-    connection = asyncio.create_task(hub.run())
+    assert broker is not None
+    broker.lead()
+    connection = asyncio.create_task(broker.run())
     try:
         yield receivers
     finally:
@@ -301,18 +309,18 @@ async def _deliver(played: Playing, step: engine.StepResult) -> bool:
     """Bring each receiver up to date, as the delivery loop does, if it would be woken."""
     if not any(isinstance(effect, model.Incident) for effect in step.effects):
         return False
-    stage = played.stage
+    installation = played.installation
     for name, receiver in played.receivers.items():
-        while claimed := await stage.database.claim(
-            now=stage.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
+        while claimed := await installation.database.claim(
+            now=installation.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
         ):
             (pending,) = claimed
-            view = await stage.database.incident_view(pending.receipt.incident)
+            view = await installation.database.incident_view(pending.receipt.incident)
             assert view is not None
             receipt = await receiver.deliver(
-                view, pending.receipt, DeliverySession(stage.database, pending)
+                view, pending.receipt, DeliverySession(installation.database, pending)
             )
-            await stage.database.settle(receipt, pending.token, again_at=receipt.due)
+            await installation.database.settle(receipt, pending.token, again_at=receipt.due)
     return True
 
 
@@ -334,8 +342,8 @@ def _is_empty(value: object) -> bool:
     return value is None or value is False or value in ("", [], {})
 
 
-def _add(lines: list[str], heading: str, said: Iterable[str]) -> None:
-    added = list(said)
+def _add(lines: list[str], heading: str, new_lines: Iterable[str]) -> None:
+    added = list(new_lines)
     if added:
         lines += [heading, *added]
 

@@ -328,18 +328,18 @@ def test_a_verb_without_a_daemon_says_the_same_as_ever(watcher, tmp_path, golden
         "bad-inventory.yaml": BAD_INVENTORY,
     }.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    said = [watcher(*words.split()) for words in WITHOUT_A_DAEMON]
-    golden("cli/without_a_daemon.txt", "".join(said))
+    pages = [watcher(*words.split()) for words in WITHOUT_A_DAEMON]
+    golden("cli/without_a_daemon.txt", "".join(pages))
 
 
 async def test_a_verb_beside_a_daemon_says_the_same_as_ever(watcher, tmp_path, golden):
     async with player.answering("night", tmp_path, AT) as home:
         (home / "other.yaml").write_text(RULES, encoding="utf-8")
-        said = [await asyncio.to_thread(watcher, *words.split(" ")) for words in BESIDE_A_DAEMON]
+        pages = [await asyncio.to_thread(watcher, *words.split(" ")) for words in BESIDE_A_DAEMON]
     # A drill's incident has another id each time.
-    drill = next(page for page in said if page.startswith("$ watcher drill"))
+    drill = next(page for page in pages if page.startswith("$ watcher drill"))
     identity = drill.splitlines()[1].partition(":")[0]
-    golden("cli/beside_a_daemon.txt", "".join(said).replace(identity, "w-DRILL"))
+    golden("cli/beside_a_daemon.txt", "".join(pages).replace(identity, "w-DRILL"))
 
 
 @pytest.mark.parametrize("what", ["config", "rules", "mqtt"])

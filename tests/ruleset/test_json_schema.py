@@ -26,7 +26,7 @@ def test_the_shipped_rules_fit(validator, file):
 
 
 @pytest.mark.parametrize(
-    "keys",
+    "settings",
     [
         {},
         {"for": "20s", "keep_firing_for": "1h30m", "severity": "info", "diagnose": True},
@@ -38,12 +38,12 @@ def test_the_shipped_rules_fit(validator, file):
         {"flapping": {"flips": 3}},
     ],
 )
-def test_good_rules_fit(validator, keys):
-    validator.validate({"rules": [{**DOWN, **keys}]})
+def test_good_rules_fit(validator, settings):
+    validator.validate({"rules": [{**DOWN, **settings}]})
 
 
 @pytest.mark.parametrize(
-    ("keys", "where"),
+    ("settings", "where"),
     [
         ({"sevrity": "info"}, []),
         ({"severity": "bad"}, ["severity"]),
@@ -59,15 +59,17 @@ def test_good_rules_fit(validator, keys):
         ({"transition": None}, ["transition"]),
     ],
 )
-def test_bad_rules_do_not_fit(validator, keys, where):
-    errors = list(validator.iter_errors({"rules": [{**DOWN, **keys}]}))
+def test_bad_rules_do_not_fit(validator, settings, where):
+    errors = list(validator.iter_errors({"rules": [{**DOWN, **settings}]}))
     assert where in [list(error.path)[2:] for error in errors]
 
 
-@pytest.mark.parametrize("keys", [{}, {"below": 5}, {"aggregate": "median"}, {"consecutive": "3"}])
-def test_thresholds_need_one_limit_and_known_words(validator, keys):
-    rule = {"name": "full", "source": "evpl", "threshold": {**FULL, **keys}}
-    assert validator.is_valid({"rules": [rule]}) is not bool(keys)
+@pytest.mark.parametrize(
+    "settings", [{}, {"below": 5}, {"aggregate": "median"}, {"consecutive": "3"}]
+)
+def test_thresholds_need_one_limit_and_known_words(validator, settings):
+    rule = {"name": "full", "source": "evpl", "threshold": {**FULL, **settings}}
+    assert validator.is_valid({"rules": [rule]}) is not bool(settings)
 
 
 def test_a_rule_without_a_condition_does_not_fit(validator):

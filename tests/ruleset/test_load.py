@@ -110,7 +110,7 @@ def test_an_absent_notify_means_every_receiver(load):
     assert rule(load, down + "\n    notify: mqtt").notify == ("mqtt",)
 
 
-def test_p95_needs_twenty_samples_unless_told_otherwise(load):
+def test_p95_needs_twenty_samples_by_default(load):
     p95 = "threshold: {metric: utilization, aggregate: p95, over: 1d, above: 80}"
     assert rule(load, p95, "lines").condition.min_samples == 20
     last = "threshold: {metric: utilization, below: 1}"
@@ -120,13 +120,13 @@ def test_p95_needs_twenty_samples_unless_told_otherwise(load):
 
 
 @pytest.mark.parametrize(
-    ("expected", "bandwidth", "told"),
+    ("expected", "bandwidth", "differs"),
     [(500.0, 250.0, True), (500.0, 500.0, False), (None, 250.0, False), (500.0, None, None)],
 )
-def test_an_unknown_bandwidth_is_never_another_one(load, expected, bandwidth, told):
+def test_an_unknown_bandwidth_is_never_another_one(load, expected, bandwidth, differs):
     other = "expected_mbps != null && double(bandwidth_mbps) != expected_mbps"
     fields = {"expected_mbps": expected, "bandwidth_mbps": bandwidth}
-    assert truth(load, f'"{other}"', "iod", **fields) is told
+    assert truth(load, f'"{other}"', "iod", **fields) is differs
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_no_files_make_no_rules():
     assert rules.rules == ()
 
 
-def test_the_version_tells_other_content_apart(load):
+def test_the_version_differs_when_the_content_does(load):
     text = "rules: [{name: r, source: vyvx, transition: {field: state, to: offline}}]"
     assert load(text).version == load(text).version
     assert load(text).version != load(text + "\n#").version
@@ -184,7 +184,7 @@ def test_expressions_read_fields_labels_and_what_was_before(load, expression, fi
         ("utilization - previous.utilization > 10", {"utilization": 5.0}),
     ],
 )
-def test_what_is_not_known_yet_cannot_be_told(load, expression, fields):
+def test_an_expression_over_an_unknown_value_is_neither_true_nor_false(load, expression, fields):
     assert truth(load, expression, "lines", **fields) is None
 
 
@@ -237,8 +237,8 @@ match:
 
 
 def test_the_inventory_joins_a_subject_and_what_matches(load):
-    found = load("rules: []", INVENTORY).inventory.extra("vyvx/1", {"po": "7"})  # noqa: S610 -- not Django
-    assert found == engine.InventoryEntry(
+    entry = load("rules: []", INVENTORY).inventory.extra("vyvx/1", {"po": "7"})  # noqa: S610 -- not Django
+    assert entry == engine.InventoryEntry(
         service_ids=("A", "B"),
         labels={"site": "NYC", "customer": "acme"},
         contacts=(

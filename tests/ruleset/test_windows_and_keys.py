@@ -30,18 +30,18 @@ def load(tmp_path):
 
 
 @pytest.fixture
-def faults(load):
+def problems(load):
     def read(text):
         with pytest.raises(model.InvalidConfigError) as caught:
             load(text)
-        return [fault.partition("r.yaml:")[2] for fault in caught.value.problems]
+        return [problem.partition("r.yaml:")[2] for problem in caught.value.problems]
 
     return read
 
 
-def window(load, keys):
+def window(load, settings):
     (only,) = load(
-        f"maintenance:\n  - {{name: works, match: {{source: evpl}}, {keys}}}\n"
+        f"maintenance:\n  - {{name: works, match: {{source: evpl}}, {settings}}}\n"
     ).maintenance
     return only
 
@@ -51,10 +51,10 @@ def utc(text):
 
 
 def edges(maintenance, start, count):
-    found = [utc(start)]
+    times = [utc(start)]
     for _ in range(count):
-        found.append(maintenance.next_edge(found[-1]))
-    return [f"{at:%m-%d %H:%M}" for at in found[1:]]
+        times.append(maintenance.next_edge(times[-1]))
+    return [f"{at:%m-%d %H:%M}" for at in times[1:]]
 
 
 def test_a_window_over_midnight(load):
@@ -84,7 +84,7 @@ def test_a_window_follows_the_clocks_of_its_place(load):
     ]
 
 
-def test_a_window_that_begins_in_the_hour_left_out(load):
+def test_a_window_that_starts_in_the_skipped_hour(load):
     paris = window(load, 'zone: Europe/Paris, from: "02:30", to: "04:00"')
     assert edges(paris, "2026-03-28T12:00", 2) == ["03-29 01:30", "03-29 02:00"]
 
@@ -132,7 +132,7 @@ storm: {incidents: 5}
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         (
             DOWN + "    inhibited_by: [dwn]\n",
@@ -177,5 +177,5 @@ storm: {incidents: 5}
         ),
     ],
 )
-def test_a_fault_in_what_people_are_told(faults, text, told):
-    assert faults(text) == [told]
+def test_a_problem_in_a_key_about_people_is_reported(problems, text, problem):
+    assert problems(text) == [problem]

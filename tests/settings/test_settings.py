@@ -1,4 +1,4 @@
-"""Settings: what is read, from where, and how its faults are said."""
+"""Settings: what is read, from where, and how problems are reported."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def config(tmp_path: Path):
     return write
 
 
-def faults_of(path: Path) -> list[str]:
+def problems_of(path: Path) -> list[str]:
     with pytest.raises(model.InvalidConfigError) as caught:
         settings.load(path)
-    return [fault.removeprefix(f"{path}:") for fault in caught.value.problems]
+    return [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
 
 
 def test_a_good_file_loads_with_its_paths_made_absolute(config, tmp_path):
@@ -50,9 +50,9 @@ def test_a_good_file_loads_with_its_paths_made_absolute(config, tmp_path):
     assert loaded.control.socket == Path("/run/watcher/control.sock")
 
 
-def test_every_fault_of_a_file_is_told_at_once_with_its_line_and_key(config):
+def test_every_problem_of_a_file_is_reported_at_once_with_its_line_and_key(config):
     text = GOOD.replace('interval = "15s"', "interval = 15") + '\n[web]\nlistne = ""\n'
-    assert faults_of(config(text)) == [
+    assert problems_of(config(text)) == [
         (
             "12: sources.vyvx.interval: 15 is no duration: write it with its unit, "
             "as in 15s, 5m, 4h, 30d"
@@ -62,19 +62,19 @@ def test_every_fault_of_a_file_is_told_at_once_with_its_line_and_key(config):
 
 
 def test_an_account_that_a_source_names_must_exist(config):
-    assert faults_of(config(GOOD.replace("[accounts.vyvx]", "[accounts.other]"))) == [
+    assert problems_of(config(GOOD.replace("[accounts.vyvx]", "[accounts.other]"))) == [
         "11: sources.vyvx.account: there is no [accounts.vyvx]"
     ]
 
 
-def test_a_kind_that_does_not_exist_is_told_with_those_that_do(config):
-    (fault,) = faults_of(config(GOOD.replace('kind = "vyvx"', 'kind = "vyxv"')))
-    assert fault.startswith("9: sources.vyvx: kind must be one of 'vyvx'")
+def test_an_unknown_kind_is_reported_with_the_kinds_that_exist(config):
+    (problem,) = problems_of(config(GOOD.replace('kind = "vyvx"', 'kind = "vyxv"')))
+    assert problem.startswith("9: sources.vyvx: kind must be one of 'vyvx'")
 
 
-def test_a_missing_secret_is_told_at_its_account(config):
+def test_a_missing_secret_is_reported_at_its_account(config):
     text = GOOD.replace('secret = "hidden-in-the-file"', "")
-    assert faults_of(config(text)) == ["4: accounts.vyvx.secret: is missing"]
+    assert problems_of(config(text)) == ["4: accounts.vyvx.secret: is missing"]
 
 
 def test_the_environment_overrides_the_file(config, monkeypatch):
@@ -96,7 +96,7 @@ def test_a_credential_file_supplies_a_secret(config, tmp_path, monkeypatch):
 
 def test_a_misspelt_section_in_the_environment_is_an_error(config, monkeypatch):
     monkeypatch.setenv("WATCHER_SLAK__BOT_TOKEN", "x")
-    assert faults_of(config(GOOD)) == [
+    assert problems_of(config(GOOD)) == [
         "environment: WATCHER_SLAK__BOT_TOKEN: there is no section [slak]"
     ]
 
@@ -104,19 +104,19 @@ def test_a_misspelt_section_in_the_environment_is_an_error(config, monkeypatch):
 def test_secrets_never_show_in_a_repr_or_in_an_error(config):
     assert "hidden-in-the-file" not in repr(settings.load(config(GOOD)))
     broken = GOOD.replace('secret = "hidden-in-the-file"', 'secret = ["hidden-in-the-file"]')
-    assert "hidden-in-the-file" not in " ".join(faults_of(config(broken)))
+    assert "hidden-in-the-file" not in " ".join(problems_of(config(broken)))
 
 
 def test_posting_to_slack_needs_a_bot_token(config):
     text = GOOD + '\n[receivers.noc]\nkind = "slack"\nchannel = "C0123456789"\n'
-    assert faults_of(config(text)) == [
+    assert problems_of(config(text)) == [
         "1: slack.bot_token: is empty, but a receiver posts to Slack"
     ]
 
 
 def test_listening_beyond_loopback_needs_a_token(config):
-    (fault,) = faults_of(config(GOOD + '\n[web]\nlisten = "0.0.0.0:9464"\n'))
-    assert "web.token: is empty" in fault
+    (problem,) = problems_of(config(GOOD + '\n[web]\nlisten = "0.0.0.0:9464"\n'))
+    assert "web.token: is empty" in problem
 
 
 @pytest.mark.parametrize(
@@ -126,56 +126,56 @@ def test_listening_beyond_loopback_needs_a_token(config):
         ("x = 1\nx = 2", "is no valid TOML"),
     ],
 )
-def test_a_file_that_is_no_toml_is_told_in_one_line(config, text, sentence):
-    (fault,) = faults_of(config(text))
-    assert sentence in fault
-    assert "\n" not in fault
+def test_invalid_toml_is_reported_in_one_line(config, text, sentence):
+    (problem,) = problems_of(config(text))
+    assert sentence in problem
+    assert "\n" not in problem
 
 
-def test_a_missing_file_says_how_to_begin(tmp_path):
-    (fault,) = faults_of(tmp_path / "none.toml")
-    assert fault.endswith("there is no such file; copy config.example.toml to begin")
+def test_a_missing_file_says_how_to_start(tmp_path):
+    (problem,) = problems_of(tmp_path / "none.toml")
+    assert problem.endswith("there is no such file; copy config.example.toml to begin")
 
 
 def test_a_user_in_an_address_is_refused_without_showing_it(config):
     text = GOOD.replace(
         'interval = "15s"', 'interval = "15s"\nbase_url = "https://me:geheim@vendor.example"'
     )
-    (fault,) = faults_of(config(text))
-    assert "must not carry a user or password" in fault
-    assert "geheim" not in fault
+    (problem,) = problems_of(config(text))
+    assert "must not carry a user or password" in problem
+    assert "geheim" not in problem
 
 
-def test_an_environment_variable_that_cannot_be_read_is_told_in_one_line(config, monkeypatch):
+def test_an_invalid_environment_variable_is_reported_in_one_line(config, monkeypatch):
     monkeypatch.setenv("WATCHER_RULES", "not-a-list")
-    (fault,) = faults_of(config(GOOD))
-    assert fault.startswith('environment: error parsing value for field "rules"')
-    assert "\n" not in fault
+    (problem,) = problems_of(config(GOOD))
+    assert problem.startswith('environment: error parsing value for field "rules"')
+    assert "\n" not in problem
 
 
-def test_a_credential_that_is_no_text_is_told_in_words(config, tmp_path, monkeypatch):
+def test_a_credential_that_is_not_text_is_reported(config, tmp_path, monkeypatch):
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "watcher_slack__bot_token").write_bytes(b"\xff\xfe")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
-    (fault,) = faults_of(config(GOOD))
-    assert fault == "credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text"
+    (problem,) = problems_of(config(GOOD))
+    assert problem == "credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text"
 
 
 BRIDGE = '\n[receivers.{}]\nkind = "webhook"\nurl = "https://{}.example"\nfallback = "{}"\n'
 
 
-def test_fallbacks_that_cannot_be_are_told_with_their_lines(config):
+def test_impossible_fallbacks_are_reported_with_their_lines(config):
     chain = [("a", "mqtt"), ("b", "c"), ("c", "d"), ("d", "b"), ("e", "e"), ("f", "g"), ("h", "b")]
     text = GOOD + "".join(BRIDGE.format(name, name, to) for name, to in chain)
-    assert faults_of(config(text)) == [
+    assert problems_of(config(text)) == [
         "25: receivers.b.fallback: goes round in a circle: b -> c -> d -> b",
         "40: receivers.e.fallback: is e itself; name another receiver",
         "45: receivers.f.fallback: there is no [receivers.g]",
     ]
 
 
-def test_a_fallback_is_due_after_five_minutes_unless_it_is_said_otherwise(config):
+def test_a_fallback_is_due_after_five_minutes_by_default(config):
     text = GOOD + BRIDGE.format("a", "a", "mqtt")
-    keys = settings.load(config(text)).receivers["a"]
-    assert (keys.fallback, keys.fallback_after.total_seconds()) == ("mqtt", 300)
+    receiver = settings.load(config(text)).receivers["a"]
+    assert (receiver.fallback, receiver.fallback_after.total_seconds()) == ("mqtt", 300)

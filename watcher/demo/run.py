@@ -29,20 +29,20 @@ inventory = "inventory.yaml"
 
 [accounts.vyvx]
 kind = "mpa"
-key_id = "{known.vyvx_key_id}"
-secret = "{known.vyvx_secret}"
+key_id = "{credentials.vyvx_key_id}"
+secret = "{credentials.vyvx_secret}"
 
 [accounts.lumen]
 kind = "oauth2"
 token_url = "{at.lumen_token_url}"
-client_id = "{known.lumen_client_id}"
-client_secret = "{known.lumen_client_secret}"
+client_id = "{credentials.lumen_client_id}"
+client_secret = "{credentials.lumen_client_secret}"
 
 [accounts.orange]
 kind = "oauth2"
 token_url = "{at.orange_token_url}"
-client_id = "{known.orange_client_id}"
-client_secret = "{known.orange_client_secret}"
+client_id = "{credentials.orange_client_id}"
+client_secret = "{credentials.orange_client_secret}"
 
 [sources.vyvx]
 kind = "vyvx"
@@ -56,8 +56,8 @@ blind_after = "10s"
 kind = "evpl"
 account = "orange"
 base_url = "{at.orange_url}"
-operator_code = "{known.orange_operator_code}"
-application_id = "{known.orange_application_id}"
+operator_code = "{credentials.orange_operator_code}"
+application_id = "{credentials.orange_application_id}"
 interval = "1s"
 fast_interval = "1s"
 blind_after = "10s"
@@ -78,14 +78,14 @@ base_url = "{at.lumen_url}"
 
 [receivers.noc]
 kind = "slack"
-channel = "{known.slack_channel}"
+channel = "{credentials.slack_channel}"
 
 [receivers.mqtt]
 kind = "mqtt"
 
 [slack]
-bot_token = "{known.slack_bot_token}"
-app_token = "{known.slack_app_token}"
+bot_token = "{credentials.slack_bot_token}"
+app_token = "{credentials.slack_app_token}"
 api_url = "{at.slack_api_url}"
 
 [mqtt]
@@ -114,17 +114,19 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
             f"the demo needs {error.name}: install Watcher with its extra, watcher[demo]"
         ) from error
     try:
-        script = simulator.load(scenario)
+        loaded = simulator.load(scenario)
     except simulator.ScenarioError as error:
         raise model.InvalidConfigError(error.faults) from error
     logs.configure(logs.WARNING)
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
         home = Path(directory)
-        async with simulator.Simulator(script, begin=False) as world:
+        async with simulator.Simulator(loaded, begin=False) as world:
             config = home / "config.toml"
             port = _free_port()
-            config.write_text(_CONFIG.format(at=world, known=world.credentials, web_port=port))
+            config.write_text(
+                _CONFIG.format(at=world, credentials=world.credentials, web_port=port)
+            )
             for name in ("rules.yaml", "inventory.yaml"):
                 shutil.copy(_HERE / name, home / name)
             typer.echo(f"The board of a control room: http://127.0.0.1:{port}/")

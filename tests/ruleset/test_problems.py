@@ -1,4 +1,4 @@
-"""Every fault of every file, with its place and the nearest right word."""
+"""Every problem of every file is reported with its place and the nearest valid word."""
 
 import textwrap
 from datetime import timedelta
@@ -32,7 +32,7 @@ def load(tmp_path):
 
 
 @pytest.fixture
-def faults(load, tmp_path):
+def problems(load, tmp_path):
     def read(*texts, inventory=None):
         with pytest.raises(model.InvalidConfigError) as caught:
             load(*texts, inventory=inventory)
@@ -42,7 +42,7 @@ def faults(load, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "problem"),
     [
         (
             "    transision: {field: state, to: [offline]}\n",
@@ -173,12 +173,12 @@ def faults(load, tmp_path):
         ),
     ],
 )
-def test_a_fault_is_told_with_its_place(faults, written, told):
-    assert faults(HEAD + written) == [told]
+def test_a_problem_is_reported_with_its_place(problems, written, problem):
+    assert problems(HEAD + written) == [problem]
 
 
 @pytest.mark.parametrize(
-    ("threshold", "told"),
+    ("threshold", "problem"),
     [
         ("metric: utilization", "needs exactly one of above and below"),
         ("metric: utilization, above: 80, below: 5", "needs exactly one of above and below"),
@@ -191,18 +191,18 @@ def test_a_fault_is_told_with_its_place(faults, written, told):
         ("metric: utilization, above: 80, aggregate: p99", "expected 'last', 'avg', 'min'"),
     ],
 )
-def test_a_threshold_that_makes_no_sense_is_refused(faults, threshold, told):
-    (line,) = faults(f"rules:\n  - name: r\n    source: lines\n    threshold: {{{threshold}}}\n")
-    assert told in line
+def test_a_threshold_that_makes_no_sense_is_refused(problems, threshold, problem):
+    (line,) = problems(f"rules:\n  - name: r\n    source: lines\n    threshold: {{{threshold}}}\n")
+    assert problem in line
 
 
-def test_all_faults_of_all_files_are_told_at_once(faults):
-    told = faults(
+def test_all_problems_of_all_files_are_reported_at_once(problems):
+    lines = problems(
         HEAD.replace("vyvx", "vyxv") + DOWN + "  - 5\n",
         HEAD + DOWN + "    nottify: [noc]\n",
         inventory="subjects: {vyvz/1: {label: {a: b}}}",
     )
-    assert told == [
+    assert lines == [
         "0.yaml:3:13: r.source: there is no source 'vyxv'; did you mean vyvx?",
         "0.yaml:5:5: rules[1]: expected keys and values",
         "1.yaml:5:5: r.nottify: there is no such key; did you mean notify?",
@@ -210,14 +210,14 @@ def test_all_faults_of_all_files_are_told_at_once(faults):
     ]
 
 
-def test_a_name_is_used_once_in_all_files(faults, tmp_path):
-    assert faults(HEAD + DOWN, HEAD + DOWN) == [
+def test_a_name_is_used_once_in_all_files(problems, tmp_path):
+    assert problems(HEAD + DOWN, HEAD + DOWN) == [
         f"1.yaml:2:11: r.name: there is a rule of this name already, at {tmp_path}/0.yaml:2:11"
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         ("rules: [", "0.yaml:1:9: is no valid YAML: expected the node content, but found '<stream"),
         ("rules: &a [*a]", "aliases (*a) are not supported; write it out"),
@@ -231,9 +231,9 @@ def test_a_name_is_used_once_in_all_files(faults, tmp_path):
         ("rules: !!python/name:os.system x", "is no valid YAML"),
     ],
 )
-def test_a_file_that_is_no_rule_file_is_refused(faults, text, told):
-    lines = faults(text)
-    assert any(told in line for line in lines), lines
+def test_a_file_that_is_not_a_rule_file_is_refused(problems, text, problem):
+    lines = problems(text)
+    assert any(problem in line for line in lines), lines
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
@@ -242,13 +242,13 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
         ruleset.load([str(tmp_path / "0.yaml")], inventory=None, sources=SOURCES, receivers=())
 
 
-def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
+def test_a_pattern_that_matches_no_file_is_a_problem(tmp_path):
     with pytest.raises(model.InvalidConfigError, match="no file is named so"):
         ruleset.load([str(tmp_path / "*.yaml")], inventory=None, sources=SOURCES, receivers=())
 
 
 @pytest.mark.parametrize(
-    ("inventory", "told"),
+    ("inventory", "problem"),
     [
         ("subjects: {vyvy/1: {}}", "there is no source 'vyvy'; expected SOURCE/ID; did you mean"),
         ("match: [{where: label.x == '1'}]", "'label' is not known; did you mean labels?"),
@@ -273,14 +273,14 @@ def test_a_pattern_that_names_no_file_is_a_fault(tmp_path):
         ),
     ],
 )
-def test_a_faulty_inventory_is_refused(faults, inventory, told):
-    (line,) = faults(HEAD + DOWN, inventory=inventory)
+def test_an_invalid_inventory_is_refused(problems, inventory, problem):
+    (line,) = problems(HEAD + DOWN, inventory=inventory)
     assert line.startswith("inventory.yml:1:")
-    assert told in line
+    assert problem in line
 
 
 @pytest.mark.parametrize(
-    ("remedy", "told"),
+    ("remedy", "problem"),
     [
         ("{to: 2 Gbps, max: 1 Gbps}", "0.yaml:5:21: r.bandwidth.to: 2 Gbps is above max, which is"),
         ("{to: 2, max: 1 Gbps}", "r.bandwidth.to: 2 is no bandwidth: write it with its unit"),
@@ -294,14 +294,14 @@ def test_a_faulty_inventory_is_refused(faults, inventory, told):
         ),
     ],
 )
-def test_a_remedy_that_cannot_be_is_refused(faults, remedy, told):
-    (line,) = faults(HEAD + DOWN + f"    bandwidth: {remedy}\n")
-    assert told in line
+def test_an_impossible_remedy_is_refused(problems, remedy, problem):
+    (line,) = problems(HEAD + DOWN + f"    bandwidth: {remedy}\n")
+    assert problem in line
 
 
-def test_a_rule_about_blindness_changes_no_bandwidth(faults):
+def test_a_rule_about_blindness_changes_no_bandwidth(problems):
     text = HEAD + "    blind: 5m\n    bandwidth: {to: 2 Gbps, max: 2 Gbps}\n"
-    (line,) = faults(text)
+    (line,) = problems(text)
     assert "a rule about blindness has no bandwidth" in line
 
 
@@ -325,5 +325,5 @@ def test_a_remedy_asks_and_stays_unless_it_says_otherwise(load):
     inventory = "subjects: {vyvx/1: {connection: iod/C1}}"
     rules = load(text, inventory=inventory)
     assert rules.rules[0].bandwidth == engine.Bandwidth(to=2000.0, max=2000.0)
-    found = rules.inventory.extra("vyvx/1", {})  # noqa: S610  # not Django's `extra`
-    assert found.connection == "iod/C1"
+    entry = rules.inventory.extra("vyvx/1", {})  # noqa: S610  # not Django's `extra`
+    assert entry.connection == "iod/C1"
