@@ -53,7 +53,7 @@ def test_the_answer_is_on_the_timeline_and_calls_nobody(offers, why, text):
 
 def test_details_that_are_late_may_bring_the_address():
     class ByPurchase(Book):
-        def extra(self, key, labels):
+        def entry(self, key, labels):
             return engine.InventoryEntry(address=HERE if labels.get("po_number") else "")
 
     w = world(rule(alternatives=True), detailed=True, inventory=ByPurchase())

@@ -22,7 +22,7 @@ class Book:
             key.replace("_", "/", 1): extra for key, extra in inventory_entries.items()
         }
 
-    def extra(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
+    def entry(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
         if "po_number" in labels and labels["po_number"] == "4711":
             return engine.InventoryEntry(service_ids=("SVC-PO",), labels={"customer": "acme"})
         return self.inventory_entries.get(key, engine.InventoryEntry())

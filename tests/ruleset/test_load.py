@@ -83,7 +83,7 @@ def test_the_shipped_rules_and_the_example_inventory_load():
         "iod-bandwidth": {"iod"},
         "source-blind": {"vyvx", "vyvx-eu", "lines", "iod"},
     }
-    assert rules.inventory.extra("vyvx/1234567", {}).service_ids == (  # noqa: S610 -- not Django
+    assert rules.inventory.entry("vyvx/1234567", {}).service_ids == (
         "SVC1",
     )
 
@@ -140,9 +140,9 @@ def test_what_a_subject_bought_stands_in_the_inventory(load, own, mbps):
       - {{where: subject.startsWith("iod/"), bandwidth: 100 Mbps}}
     """
     inventory = load("rules: []", book).inventory
-    assert inventory.extra("iod/C1", {}).expected_mbps == mbps  # noqa: S610 -- not Django
-    assert inventory.extra("iod/C2", {}).expected_mbps == 100  # noqa: S610 -- not Django
-    assert inventory.extra("vyvx/1", {}).expected_mbps is None  # noqa: S610 -- not Django
+    assert inventory.entry("iod/C1", {}).expected_mbps == mbps
+    assert inventory.entry("iod/C2", {}).expected_mbps == 100
+    assert inventory.entry("vyvx/1", {}).expected_mbps is None
 
 
 def test_no_files_make_no_rules():
@@ -237,7 +237,7 @@ match:
 
 
 def test_the_inventory_joins_a_subject_and_what_matches(load):
-    entry = load("rules: []", INVENTORY).inventory.extra("vyvx/1", {"po": "7"})  # noqa: S610 -- not Django
+    entry = load("rules: []", INVENTORY).inventory.entry("vyvx/1", {"po": "7"})
     assert entry == engine.InventoryEntry(
         service_ids=("A", "B"),
         labels={"site": "NYC", "customer": "acme"},
@@ -251,7 +251,7 @@ def test_the_inventory_joins_a_subject_and_what_matches(load):
 
 def test_a_subject_that_the_inventory_does_not_know_gets_nothing(load):
     inventory = load("rules: []", INVENTORY).inventory
-    assert inventory.extra("vyvx/9", {}) == engine.InventoryEntry()  # noqa: S610 -- not Django
+    assert inventory.entry("vyvx/9", {}) == engine.InventoryEntry()
 
 
 def test_a_compiled_rule_drives_the_engine(load):

@@ -325,5 +325,5 @@ def test_a_remedy_asks_and_stays_unless_it_says_otherwise(load):
     inventory = "subjects: {vyvx/1: {connection: iod/C1}}"
     rules = load(text, inventory=inventory)
     assert rules.rules[0].bandwidth == engine.Bandwidth(to=2000.0, max=2000.0)
-    entry = rules.inventory.extra("vyvx/1", {})  # noqa: S610  # not Django's `extra`
+    entry = rules.inventory.entry("vyvx/1", {})
     assert entry.connection == "iod/C1"

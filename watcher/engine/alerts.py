@@ -64,23 +64,23 @@ def apply(
     alert = ctx.state.alert(key, rule.name)
     match MOVES[alert.state if alert else AlertState.INACTIVE, verdict.truth]:
         case Move.BEGIN:
-            _begin(ctx, rule, key, verdict, at)
+            _start_pending(ctx, rule, key, verdict, at)
         case Move.REST:
-            _remember(ctx, rule, key, alert, verdict)
+            _keep_entered_from(ctx, rule, key, alert, verdict)
         case Move.HOLD if alert:
             _hold(ctx, rule, alert, verdict, at, broken=broken)
         case Move.BREAK | Move.RELEASE if alert:
             if alert.state is AlertState.RESOLVED:
-                reported_outages.remember(ctx, alert, alert.since)
+                reported_outages.record_end(ctx, alert, alert.since)
             ctx.remove_alert(alert)
-            _remember(ctx, rule, key, None, verdict)
+            _keep_entered_from(ctx, rule, key, None, verdict)
         case Move.STAY | Move.FREEZE if alert:
-            _stay(ctx, rule, alert, verdict, at)
+            _keep_firing(ctx, rule, alert, verdict, at)
         case Move.CLEAR if alert:
-            _clear(ctx, rule, alert, verdict, at, broken=broken)
+            _start_clearing(ctx, rule, alert, verdict, at, broken=broken)
 
 
-def _begin(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: datetime) -> None:
+def _start_pending(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: datetime) -> None:
     alert = model.Alert(
         rule=rule.name,
         subject=key,
@@ -91,9 +91,9 @@ def _begin(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: datetime)
         entered_from=verdict.was,
     )
     ctx.put_alert(alert)
-    details.ask_for_alert(ctx, key)
+    details.request_for_alert(ctx, key)
     if rule.hold:
-        arm(ctx, alert)
+        schedule_timer(ctx, alert)
     else:
         fire_if_due(ctx, alert, at=at)
 
@@ -113,11 +113,11 @@ def _hold(
         alert = replace(alert, since=since, due=due, value=verdict.value, entered_from=verdict.was)
         ctx.put_alert(alert)
         if moved:
-            arm(ctx, alert)
+            schedule_timer(ctx, alert)
     fire_if_due(ctx, alert, at=at)
 
 
-def _remember(
+def _keep_entered_from(
     ctx: StepContext, rule: Rule, key: str, alert: model.Alert | None, verdict: Truth
 ) -> None:
     """Keep what a field was before it came inside `to`, for as long as it stays there."""
@@ -142,37 +142,39 @@ def _remember(
             ctx.put_alert(replace(alert, entered_from=verdict.was))
 
 
-def _stay(ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime) -> None:
+def _keep_firing(
+    ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime
+) -> None:
     value = alert.value if verdict.truth is None else verdict.value
     if alert.due is not None and verdict.truth:
-        incidents.count(ctx, rule, alert, at)
+        incidents.count_change(ctx, rule, alert, at)
     if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
         alert = replace(alert, due=None, value=value, entered_from=verdict.was)
         ctx.put_alert(alert)
         ctx.cancel(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
-    incidents.refresh(ctx, rule, alert)
+    incidents.update(ctx, rule, alert)
 
 
-def _clear(
+def _start_clearing(
     ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime, *, broken: bool
 ) -> None:
     if verdict.ended:
-        over(ctx, alert, model.Resolution.ENDED)
+        resolve(ctx, alert, model.Resolution.ENDED)
         return
     if alert.due is None:
-        incidents.count(ctx, rule, alert, at)
+        incidents.count_change(ctx, rule, alert, at)
     due = alert.due
     if due is None or broken:
-        due = at + incidents.linger(ctx, rule, alert)
+        due = at + incidents.keep_firing_for(ctx, rule, alert)
     if due <= at:
-        over(ctx, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
+        resolve(ctx, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
     elif due != alert.due:
         alert = replace(alert, due=due)
         ctx.put_alert(alert)
-        arm(ctx, alert)
+        schedule_timer(ctx, alert)
 
 
-def over(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) -> None:
+def resolve(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) -> None:
     """Resolve a firing alert; a subject that has vanished goes with its last one."""
     incidents.resolve(ctx, alert, resolution)
     ctx.remove_alert(alert)
@@ -209,7 +211,7 @@ def _is_of_vanishing(rule: Rule) -> bool:
     return isinstance(rule.condition, Expression) and rule.condition.of_vanishing
 
 
-def arm(ctx: StepContext, alert: model.Alert) -> None:
+def schedule_timer(ctx: StepContext, alert: model.Alert) -> None:
     """Set the timer of a pending, clearing or flapping alert.
 
     A threshold counts in sample time, so that a sample decides and no timer does.
@@ -218,14 +220,14 @@ def arm(ctx: StepContext, alert: model.Alert) -> None:
     if rule is None:
         return
     if alert.due is None:
-        incidents.arm(ctx, rule, alert)
+        incidents.schedule_steady(ctx, rule, alert)
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(ctx, alert):
         return
     if alert.state is AlertState.PENDING and alert.due <= ctx.now:
         return  # nothing but an observation is missing, and the next one comes by itself
-    purpose = TimerKind.HOLD if alert.state is AlertState.PENDING else TimerKind.CLEAR
-    ctx.schedule(Timer(purpose, alert.subject, alert.rule), alert.due)
+    kind = TimerKind.HOLD if alert.state is AlertState.PENDING else TimerKind.CLEAR
+    ctx.schedule(Timer(kind, alert.subject, alert.rule), alert.due)
 
 
 def is_vanished(ctx: StepContext, alert: model.Alert) -> bool:

@@ -54,7 +54,7 @@ def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
     incident = _open_incident(ctx, event.incident)
     if incident.id not in ctx.state.members:
         text = f"resolved by {event.by}"
-        internal.end(ctx, incident, model.Resolution.MANUAL, text, by=event.by)
+        internal.resolve(ctx, incident, model.Resolution.MANUAL, text, by=event.by)
         return
     for rule, key in sorted(ctx.state.members[incident.id]):
         alert = ctx.state.alerts.get(key, {}).get(rule)
@@ -73,14 +73,14 @@ def note(ctx: StepContext, event: model.Noted) -> None:
     ctx.add_entry(incident.id, EntryKind.NOTED, event.text, by=event.by)
 
 
-def want_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
+def request_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
     """Ask for another run, and say who wants it, or that there is nothing to examine."""
     incident = _open_incident(ctx, event.incident)
     firing = ctx.state.firing(incident.id)
     if not firing:
         raise IllegalCommand(f"incident {incident.id} is about no subject: nothing to examine")
     view = ctx.subject_view(firing[0][1])
-    service_ids = incident.examined or view.extra.service_ids
+    service_ids = incident.examined or view.inventory_entry.service_ids
     rule = ctx.state.rules.get(firing[0][2])
     if service_ids:
         ctx.add_entry(incident.id, EntryKind.NOTED, "asks for Service Diagnostics", by=event.by)
@@ -113,13 +113,13 @@ def diagnosed(ctx: StepContext, event: model.Diagnosed) -> None:
     )
 
 
-def detailed(ctx: StepContext, event: model.DetailsRead) -> None:
+def details_read(ctx: StepContext, event: model.DetailsRead) -> None:
     """Take in a subject's details, or that they cannot be had: then nothing waits for them."""
     state = ctx.state
     subject = state.subjects.get(event.subject)
     if subject is None:
         return  # it vanished meanwhile
-    had = ctx.subject_view(subject.key).extra
+    had = ctx.subject_view(subject.key).inventory_entry
     answered = replace(subject, asked_at=None, answered_at=ctx.now)
     if event.details is not None:
         answered = replace(
@@ -130,26 +130,26 @@ def detailed(ctx: StepContext, event: model.DetailsRead) -> None:
             detailed_at=ctx.now,
         )
     ctx.put_subject(answered)
-    details.arm(ctx, answered)
+    details.schedule_phase(ctx, answered)
     news = {
         name: value for name, value in answered.labels.items() if subject.labels.get(name) != value
     }
     for alert in state.alerts_on(subject.key, AlertState.FIRING):
-        _update(ctx, alert, news, had=had, waited=subject.asked_at is not None)
+        _update_alert(ctx, alert, news, had=had, waited=subject.asked_at is not None)
     seen = state.visibility(subject.source)
     if state.is_awaited(subject.source) or seen is Visibility.BLIND or subject.missed == 1:
         return
     if subject.missed:
-        visibility.judge(ctx, subject.key)
+        visibility.evaluate_vanished(ctx, subject.key)
         return
     if seen is Visibility.SEEN:
-        polls.judge_changed(ctx, state.rule_index[subject.source], answered)
+        polls.evaluate_changed(ctx, state.rule_index[subject.source], answered)
         samples.evaluate_no_data(ctx, subject.key)  # it may be on air by what the details say
     for alert in state.alerts_on(subject.key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
 
 
-def _update(
+def _update_alert(
     ctx: StepContext,
     alert: model.Alert,
     news: dict[str, str],
@@ -161,17 +161,17 @@ def _update(
     rule = ctx.state.rules.get(alert.rule)
     if rule is None or alert.incident is None:
         return
-    incidents.refresh(ctx, rule, alert)
+    incidents.update(ctx, rule, alert)
     if news:
         ctx.add_entry(alert.incident, EntryKind.DETAILED, messages.detailed(news))
     view = ctx.subject_view(alert.subject)
     if rule.diagnose:
-        have = view.extra.service_ids
+        have = view.inventory_entry.service_ids
         if not had.service_ids and have:
-            incidents.examine(ctx, rule, view, alert.incident)
+            incidents.request_diagnosis(ctx, rule, view, alert.incident)
         elif not have and waited:
             ctx.add_entry(alert.incident, EntryKind.DIAGNOSED, messages.no_service(view.name))
-    remedies.ask_late(ctx, rule, view, alert.incident, had=had, waited=waited)
+    remedies.request_offers_late(ctx, rule, view, alert.incident, had=had, waited=waited)
 
 
 def _open_incident(ctx: StepContext, identity: str) -> model.Incident:

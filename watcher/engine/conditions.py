@@ -26,7 +26,7 @@ class Truth(NamedTuple):
     ended: bool = False
 
 
-def transition(
+def evaluate_transition(
     ctx: StepContext, rule: Rule, condition: Transition, subject: model.Subject
 ) -> Truth:
     """Judge a level: inside `to`, having come from `from_`.
@@ -37,20 +37,26 @@ def transition(
     value = subject.fields.get(condition.field)
     if value not in condition.to:
         if value is None or value == model.UNKNOWN:
-            return narrowed(ctx, rule, subject.key, Truth(None, value, _was(ctx, rule, subject)))
+            return narrow(
+                ctx, rule, subject.key, Truth(None, value, _entered_from(ctx, rule, subject))
+            )
         return Truth(False, value)
     before = subject.previous.get(condition.field)
-    was = _was(ctx, rule, subject) if before is None or before in condition.to else str(before)
+    was = (
+        _entered_from(ctx, rule, subject)
+        if before is None or before in condition.to
+        else str(before)
+    )
     allowed = condition.from_ is None or was is None or was in condition.from_
-    return narrowed(ctx, rule, subject.key, Truth(allowed, value, was))
+    return narrow(ctx, rule, subject.key, Truth(allowed, value, was))
 
 
-def _was(ctx: StepContext, rule: Rule, subject: model.Subject) -> str | None:
+def _entered_from(ctx: StepContext, rule: Rule, subject: model.Subject) -> str | None:
     alert = ctx.state.alert(subject.key, rule.name)
     return None if alert is None else alert.entered_from
 
 
-def narrowed(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
+def narrow(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
     """Add the rule's `where` and `during`.
 
     A `where` that fails, or cannot tell, holds nothing back. A phase holds back only by a schedule
@@ -60,7 +66,7 @@ def narrowed(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
         return verdict
     if rule.where is not None:
         context = ctx.subject_view(key).context
-        if ask(ctx, rule, rule.where, key, context, failed=True) is False:
+        if evaluate_predicate(ctx, rule, rule.where, key, context, failed=True) is False:
             return verdict._replace(truth=False)
     subject = ctx.state.subjects.get(key)
     if subject is None:
@@ -68,12 +74,12 @@ def narrowed(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
     phase = ctx.subject_view(key).phase if subject.bookings else model.Phase.UNKNOWN
     if phase in rule.during:
         return verdict
-    if not details.are_settled(ctx, subject):
+    if not details.are_current(ctx, subject):
         return verdict._replace(truth=None)
     return verdict._replace(truth=False, ended=True)
 
 
-def ask(
+def evaluate_predicate(
     ctx: StepContext, rule: Rule, predicate: Predicate, key: str, context: Context, *, failed: bool
 ) -> bool | None:
     """Evaluate a predicate; where it fails, flag that and answer `failed`."""

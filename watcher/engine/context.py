@@ -118,8 +118,8 @@ class StepContext:
             state.alert_index.pending.get(subject.source, {}).pop((rule, key), None)
             self.changes.alerts.pop((rule, key), None)
             self._cancel_alert_timers(key, rule)
-        for purpose in (TimerKind.DETAILS, TimerKind.PHASE):
-            self.cancel(Timer(purpose, key))
+        for kind in (TimerKind.DETAILS, TimerKind.PHASE):
+            self.cancel(Timer(kind, key))
         index.rechecks.get(subject.source, {}).pop(key, None)
         index.missing.get(subject.source, {}).pop(key, None)
         index.inventory_entries.pop(key, None)
@@ -178,8 +178,8 @@ class StepContext:
         self._cancel_alert_timers(alert.subject, alert.rule)
 
     def _cancel_alert_timers(self, key: str, rule: str) -> None:
-        for purpose in _OF_ALERTS:
-            self.cancel(Timer(purpose, key, rule))
+        for kind in _OF_ALERTS:
+            self.cancel(Timer(kind, key, rule))
 
     def add_expression_error(self, rule: Rule, key: str, error: ExpressionError) -> None:
         """Report an expression that failed, once until it works again."""

@@ -21,7 +21,7 @@ AT_AN_EDGE = timedelta(minutes=1)  # an older schedule is read again when its ph
 MOST_AT_ONCE = 50  # asked for by the alerts of one step: what an account lets through within WAIT
 
 
-def ask(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
+def request(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
     """Ask for a subject's details unless they are fresh, or were asked for lately; tell whether."""
     subject = ctx.state.subjects.get(key)
     if subject is None or not ctx.state.ruleset.sources[subject.source].detailed:
@@ -30,17 +30,17 @@ def ask(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
         at is not None and ctx.now - at <= fresh for at in (subject.detailed_at, subject.asked_at)
     ):
         return False
-    _want(ctx, subject)
+    _request(ctx, subject)
     return True
 
 
-def ask_for_alert(ctx: StepContext, key: str) -> None:
+def request_for_alert(ctx: StepContext, key: str) -> None:
     """Ask because an alert begins, unless so many do in this step that nobody could wait."""
-    if ctx.agenda.details_asked < MOST_AT_ONCE and ask(ctx, key):
+    if ctx.agenda.details_asked < MOST_AT_ONCE and request(ctx, key):
         ctx.agenda.count_details_request(waiting=key)
 
 
-def forgo(ctx: StepContext, key: str) -> None:
+def stop_waiting(ctx: StepContext, key: str) -> None:
     """Take back what this step has asked for because an alert began."""
     ctx.withdraw_request(model.DetailsNeeded(subject=key))
     ctx.cancel(Timer(TimerKind.DETAILS, key))
@@ -58,7 +58,7 @@ def are_ready(ctx: StepContext, key: str) -> bool:
     )
 
 
-def are_settled(ctx: StepContext, subject: model.Subject) -> bool:
+def are_current(ctx: StepContext, subject: model.Subject) -> bool:
     """Whether the schedule may keep an alert back: it was read again in this phase, or cannot be.
 
     Asks for it where it was not. A reservation may have been extended since it was read.
@@ -73,13 +73,13 @@ def are_settled(ctx: StepContext, subject: model.Subject) -> bool:
     if subject.asked_at is None:
         if ctx.agenda.details_asked >= MOST_AT_ONCE:
             return True
-        _want(ctx, subject)
+        _request(ctx, subject)
         ctx.agenda.count_details_request()
         return False
     return ctx.now >= subject.asked_at + WAIT
 
 
-def arm(ctx: StepContext, subject: model.Subject) -> None:
+def schedule_phase(ctx: StepContext, subject: model.Subject) -> None:
     """Set the timer of the next change of phase; an overrun is looked at again and again."""
     timer = Timer(TimerKind.PHASE, subject.key)
     if not subject.bookings:
@@ -107,7 +107,7 @@ def resume_waiting(ctx: StepContext, subject: model.Subject) -> None:
         ctx.schedule(Timer(TimerKind.DETAILS, subject.key), subject.asked_at + WAIT)
 
 
-def _want(ctx: StepContext, subject: model.Subject) -> None:
+def _request(ctx: StepContext, subject: model.Subject) -> None:
     ctx.request(model.DetailsNeeded(subject=subject.key))
     if subject.asked_at is None:  # else nobody answered: what was waited for once is not again
         ctx.put_subject(replace(subject, asked_at=ctx.now))

@@ -41,7 +41,7 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
     """
     ctx = StepContext(state, now)
     _HANDLERS[type(event)](ctx, event)
-    notifications.settle(ctx)
+    notifications.refresh_incidents(ctx)
     ctx.forget_resolved()
     return ctx.effects()
 
@@ -55,18 +55,18 @@ def _tick(ctx: StepContext, _: model.Ticked) -> None:
     for timer in ctx.take_due_timers():
         source = model.source_of(timer.key)
         seen = state.visibility(source)
-        if timer.purpose in _IN_ANY_CASE:
-            _IN_ANY_CASE[timer.purpose](ctx, timer.key)
+        if timer.kind in _IN_ANY_CASE:
+            _IN_ANY_CASE[timer.kind](ctx, timer.key)
         elif state.is_awaited(source) or seen is Visibility.BLIND:
             continue
-        elif timer.purpose is TimerKind.DETAILS:
+        elif timer.kind is TimerKind.DETAILS:
             _stop_waiting(ctx, timer.key)
         elif seen is not Visibility.SEEN:
             continue
-        elif timer.purpose is TimerKind.NO_DATA:
-            _hear(ctx, timer)
+        elif timer.kind is TimerKind.NO_DATA:
+            _check_silence(ctx, timer)
         else:
-            _run(ctx, timer, source)
+            _alert_timer_due(ctx, timer, source)
 
 
 def _stop_waiting(ctx: StepContext, key: str) -> None:
@@ -76,12 +76,12 @@ def _stop_waiting(ctx: StepContext, key: str) -> None:
     if subject is None:
         return
     if state.visibility(subject.source) is Visibility.SEEN and not subject.missed:
-        polls.judge_changed(ctx, state.rule_index[subject.source], subject)
+        polls.evaluate_changed(ctx, state.rule_index[subject.source], subject)
     for alert in state.alerts_on(key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
 
 
-def _hear(ctx: StepContext, timer: Timer) -> None:
+def _check_silence(ctx: StepContext, timer: Timer) -> None:
     """See whether a subject has been silent for too long; the next poll decides."""
     subject = ctx.state.subjects.get(timer.key)
     if subject is not None and not subject.missed:
@@ -89,20 +89,20 @@ def _hear(ctx: StepContext, timer: Timer) -> None:
         ctx.request(model.PollNeeded(source=subject.source))
 
 
-def _run(ctx: StepContext, timer: Timer, source: str) -> None:
+def _alert_timer_due(ctx: StepContext, timer: Timer, source: str) -> None:
     alert = ctx.state.alert(timer.key, timer.rule)
-    if timer.purpose is TimerKind.QUIET:
+    if timer.kind is TimerKind.QUIET:
         if alert is not None and alert.state is AlertState.FIRING:
-            incidents.quieten(ctx, alert)
+            incidents.end_flapping(ctx, alert)
         return
     if alert is None or alert.due is None or alert.due > ctx.now:
         return
-    if timer.purpose is TimerKind.HOLD:
+    if timer.kind is TimerKind.HOLD:
         ctx.request(model.PollNeeded(source=source))
     elif alerts.is_vanished(ctx, alert):
-        alerts.over(ctx, alert, model.Resolution.VANISHED)
+        alerts.resolve(ctx, alert, model.Resolution.VANISHED)
     else:
-        alerts.over(ctx, alert, model.Resolution.RECOVERED)
+        alerts.resolve(ctx, alert, model.Resolution.RECOVERED)
 
 
 def _reload(ctx: StepContext, event: Reloaded) -> None:
@@ -111,22 +111,22 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     ctx.adopt_rules(ruleset)
     if event.unwatched_since is not None:
         schedule.daemon_started(ctx, event.unwatched_since)
-    suppression.look(ctx)
+    suppression.refresh(ctx)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
             if not _is_watched(state, alert):
-                _release(ctx, alert)
+                _end_removed(ctx, alert)
     for subject in list(state.subjects.values()):
         if subject.source not in ruleset.sources:
             ctx.forget_subject(subject.key)
     for key in sorted(state.subjects):
         subject = state.subjects[key]
-        details.arm(ctx, subject)
+        details.schedule_phase(ctx, subject)
         details.resume_waiting(ctx, subject)
         if state.visibility(subject.source) is not Visibility.SEEN:
             ctx.await_poll(subject.source)  # so that its next complete poll judges everything
         elif not state.is_awaited(subject.source) and not subject.missed:
-            polls.judge_changed(ctx, state.rule_index[subject.source], subject)
+            polls.evaluate_changed(ctx, state.rule_index[subject.source], subject)
 
 
 def _is_watched(state: State, alert: model.Alert) -> bool:
@@ -135,42 +135,42 @@ def _is_watched(state: State, alert: model.Alert) -> bool:
     return rule is not None and source in rule.sources and source in state.ruleset.sources
 
 
-def _release(ctx: StepContext, alert: model.Alert) -> None:
+def _end_removed(ctx: StepContext, alert: model.Alert) -> None:
     if alert.state is AlertState.FIRING:
-        alerts.over(ctx, alert, model.Resolution.RULE_REMOVED)
+        alerts.resolve(ctx, alert, model.Resolution.RULE_REMOVED)
     elif alert.rule in ctx.state.alerts.get(alert.subject, {}):
         ctx.remove_alert(alert)
 
 
 # What needs no sight of a source, or looks for itself; each is called with the timer's key.
 _IN_ANY_CASE: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
-    TimerKind.SUPPRESSION: lambda ctx, _: suppression.look(ctx),
+    TimerKind.SUPPRESSION: lambda ctx, _: suppression.refresh(ctx),
     TimerKind.INCIDENT: StepContext.touch,
-    TimerKind.SIGHT: visibility.look,
-    TimerKind.HISTORY: schedule.tick,
-    TimerKind.PHASE: polls.pass_edge,
+    TimerKind.VISIBILITY: visibility.refresh,
+    TimerKind.BACKFILL: schedule.tick,
+    TimerKind.PHASE: polls.phase_edge,
 }
 
 _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
-    model.Polled: polls.answered,
-    model.PollFailed: visibility.failed,
+    model.Polled: polls.poll_answered,
+    model.PollFailed: visibility.poll_failed,
     model.Ticked: _tick,
-    model.DetailsRead: commands.detailed,
+    model.DetailsRead: commands.details_read,
     model.HistoryRead: lambda ctx, event: schedule.history_read(ctx, event, dry_run.would_fire),
     model.AlternativesRead: remedies.alternatives_read,
     model.RemedyApproved: remedies.approve,
     model.RemedyRefused: remedies.refuse,
     model.BandwidthNews: remedies.bandwidth_news,
     model.Diagnosed: commands.diagnosed,
-    model.DiagnosisWanted: commands.want_diagnosis,
+    model.DiagnosisWanted: commands.request_diagnosis,
     model.Acknowledged: commands.acknowledge,
     model.Unacknowledged: commands.unacknowledge,
     model.ResolvedByHand: commands.resolve,
     model.Noted: commands.note,
-    model.ReceiverFailed: internal.failed,
-    model.ReceiverRecovered: internal.recovered,
-    model.DrillWanted: internal.begin,
-    model.Silenced: suppression.silence,
-    model.Unsilenced: suppression.unsilence,
+    model.ReceiverFailed: internal.receiver_failed,
+    model.ReceiverRecovered: internal.receiver_recovered,
+    model.DrillWanted: internal.start_drill,
+    model.Silenced: suppression.add_silence,
+    model.Unsilenced: suppression.end_silence,
     Reloaded: _reload,
 }

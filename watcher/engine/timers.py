@@ -1,7 +1,4 @@
-"""Deadlines of the state as data: a heap in which a timer that was moved or dropped is skipped.
-
-Law: a timer is found by its name alone; arming it again moves it.
-"""
+"""Deadlines of the state as data: a heap in which a timer that was moved or dropped is skipped."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import NamedTuple
 
 
 class TimerKind(StrEnum):
-    """What a timer is for."""
+    """What a timer is for; of two that are due at once, the lower value comes first."""
 
     HOLD = "hold"  # a rule's `for` is over: the next poll decides
     DETAILS = "details"  # details have been waited for long enough
@@ -20,16 +17,16 @@ class TimerKind(StrEnum):
     PHASE = "phase"  # a reservation's phase may change
     QUIET = "quiet"  # a flapping alert has been steady for long enough
     NO_DATA = "no data"  # a subject has been silent for long enough
-    INCIDENT = "incident"  # people are to be told, reminded, or more of them
+    INCIDENT = "incident"  # people are notified, reminded, or more of them are notified
     SUPPRESSION = "suppression"  # a silence or a maintenance window begins or ends
-    HISTORY = "history"  # more of the vendor's own records may be read
-    SIGHT = "sight"  # a failing source becomes blind, or a blind rule is due
+    BACKFILL = "history"  # more of the vendor's own records may be read
+    VISIBILITY = "sight"  # a failing source becomes blind, or a blind rule is due
 
 
 class Timer(NamedTuple):
-    """The name of a timer; `rule` is empty where it serves all rules of its subject."""
+    """The name of a timer: scheduling it again moves it. `rule` is empty where it serves all."""
 
-    purpose: TimerKind
+    kind: TimerKind
     key: str  # a subject's, an incident's id, or a source's name
     rule: str = ""
 
@@ -39,21 +36,21 @@ class Timers:
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, Timer]] = []
-        self._armed: dict[Timer, datetime] = {}
+        self._due: dict[Timer, datetime] = {}
 
     def schedule(self, timer: Timer, at: datetime) -> None:
         """Set a timer, or move it."""
-        if self._armed.get(timer) != at:
-            self._armed[timer] = at
+        if self._due.get(timer) != at:
+            self._due[timer] = at
             heapq.heappush(self._heap, (at, timer))
 
     def cancel(self, timer: Timer) -> None:
         """Drop a timer, if it is set."""
-        self._armed.pop(timer, None)
+        self._due.pop(timer, None)
 
     def earliest(self) -> datetime | None:
-        """Tell when the next timer is due; None when there is none."""
-        while self._heap and self._armed.get(self._heap[0][1]) != self._heap[0][0]:
+        """Return when the next timer is due; None when there is none."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
@@ -62,6 +59,6 @@ class Timers:
         due = []
         while (at := self.earliest()) is not None and at <= now:
             _, timer = heapq.heappop(self._heap)
-            del self._armed[timer]
+            del self._due[timer]
             due.append(timer)
         return due

@@ -41,7 +41,7 @@ class Inventory:
         self._vocabulary = vocabulary
         self._empty = engine.InventoryEntry()
 
-    def extra(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
+    def entry(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
         """Return the entry of a subject, by its key and its labels; empty when it has none."""
         entries = [self._subjects[key]] if key in self._subjects else []
         if self._matches:

@@ -90,7 +90,7 @@ def _evaluate_rule(
         if not outage.lasts
     )
     cut = [outage for outage in whole if outage.end > floor and outage not in outages]
-    if cut and not details.are_settled(ctx, ctx.state.subjects[subject.key]):
+    if cut and not details.are_current(ctx, ctx.state.subjects[subject.key]):
         evaluation.waits_for_details = True  # it may have been extended since it was read
         evaluation.undecided_from.append(floor)
 
@@ -145,7 +145,9 @@ def _where_may_have_held(evaluation: _Evaluation, rule: Rule, outage: Outage) ->
     truths = set()
     for fields in _possible_fields(evaluation, outage.run.state):
         context = _view(evaluation, outage, fields).context
-        truth = conditions.ask(evaluation.ctx, rule, rule.where, key, context, failed=True)
+        truth = conditions.evaluate_predicate(
+            evaluation.ctx, rule, rule.where, key, context, failed=True
+        )
         truths.add(truth is not False)
     if truths == {True, False}:
         reported = evaluation.subject.told
@@ -181,7 +183,7 @@ def _may_be_out_of_schedule(ctx: StepContext, subject: model.Subject) -> bool:
         answered is not None and ctx.now - answered <= details.FRESH
     ):
         return False
-    details.ask(ctx, subject.key)
+    details.request(ctx, subject.key)
     return not details.are_ready(ctx, subject.key)
 
 

@@ -41,7 +41,7 @@ def poll_answered(ctx: StepContext, source: str) -> bool:
     if since is None or (not is_blind and ctx.now - since < blind_after):
         return False
     ctx.note_gap(source, since)
-    reported_outages.split(ctx, source, since)
+    reported_outages.split_at_gap(ctx, source, since)
     return True
 
 
@@ -162,7 +162,7 @@ def _start_pass(ctx: StepContext, source: str, backfill: BackfillState, *, thoro
     subjects = ctx.state.subjects.items()
     keys = [key for key, subject in subjects if subject.source == source]
     backfill.start_pass(keys, ctx.now, thorough=thorough)
-    ctx.schedule(Timer(TimerKind.HISTORY, source), ctx.now + _PAUSE)
+    ctx.schedule(Timer(TimerKind.BACKFILL, source), ctx.now + _PAUSE)
 
 
 def _proceed(ctx: StepContext, source: str, backfill: BackfillState) -> None:
@@ -173,7 +173,7 @@ def _proceed(ctx: StepContext, source: str, backfill: BackfillState) -> None:
     if stalled:
         return
     if backfill.paused_until is not None and backfill.paused_until > ctx.now:
-        ctx.schedule(Timer(TimerKind.HISTORY, source), backfill.paused_until)
+        ctx.schedule(Timer(TimerKind.BACKFILL, source), backfill.paused_until)
         return
     considered = 0
     while considered < BATCH and _has_more(backfill):
@@ -182,7 +182,7 @@ def _proceed(ctx: StepContext, source: str, backfill: BackfillState) -> None:
         _request(ctx, backfill, key, is_urgent=is_urgent)
     due = [ctx.now if _has_more(backfill) else _next_pass_at(ctx, source, backfill)]
     due += [*backfill.later.values(), *(asked_at + LOST for asked_at in backfill.asked.values())]
-    ctx.schedule(Timer(TimerKind.HISTORY, source), max(min(due), ctx.now + _PAUSE))
+    ctx.schedule(Timer(TimerKind.BACKFILL, source), max(min(due), ctx.now + _PAUSE))
 
 
 def _has_more(backfill: BackfillState) -> bool:

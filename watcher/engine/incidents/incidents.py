@@ -27,7 +27,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     state, now = ctx.state, ctx.now
     view = ctx.subject_view(alert.subject)
     group = group_of(rule, view)
-    known = _place(ctx, rule, alert, group)
+    known = _existing_incident(ctx, rule, alert, group)
     identity = known.id if known else short_id("w", rule.name, group, now.isoformat())
     firing = model.Alert(
         rule=alert.rule,
@@ -55,10 +55,10 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     ctx.put_member(member)
     ctx.put_alert(firing)
     ctx.retitle(identity)
-    count(ctx, rule, firing, alert.since)
+    count_change(ctx, rule, firing, alert.since)
     if view.id and known is None:
         ctx.agenda.note_opened(view.source, identity)
-        storms.guard(ctx, view.source)
+        storms.merge_if_too_many(ctx, view.source)
 
 
 def group_of(rule: Rule, view: SubjectView) -> str:
@@ -70,10 +70,12 @@ def group_of(rule: Rule, view: SubjectView) -> str:
     return f"{view.source}{{{','.join(f'{name}={value}' for name, value in pairs)}}}"
 
 
-def _place(ctx: StepContext, rule: Rule, alert: model.Alert, group: str) -> model.Incident | None:
+def _existing_incident(
+    ctx: StepContext, rule: Rule, alert: model.Alert, group: str
+) -> model.Incident | None:
     """Find the incident that an alert belongs to, which may be over for a short while."""
     state = ctx.state
-    storm = storms.find(ctx, alert)
+    storm = storms.storm_of(ctx, alert)
     if storm is not None:
         return storm
     known = state.latest_incident(rule.name, group)
@@ -101,11 +103,11 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
         )
     )
     ctx.add_entry(identity, model.EntryKind.OPENED, text, notify=True, subject=view.key)
-    if rule.diagnose and not examine(ctx, rule, view, identity):
+    if rule.diagnose and not request_diagnosis(ctx, rule, view, identity):
         subject = ctx.state.subjects.get(view.key)
         if subject is None or subject.asked_at is None:  # else the details may bring one
             ctx.add_entry(identity, model.EntryKind.DIAGNOSED, messages.no_service(view.name))
-    remedies.ask(ctx, rule, view, identity)
+    remedies.request_offers(ctx, rule, view, identity)
 
 
 def _reopen(ctx: StepContext, rule: Rule, known: model.Incident, text: str) -> None:
@@ -142,16 +144,16 @@ def _join(
             }
             text += f" ({rule.severity}: acknowledged by {known.acknowledged_by} no longer)"
     if known.accepts_until is not None:
-        changes |= storms.accept(ctx, known, rule)
+        changes |= storms.changes_on_join(ctx, known, rule)
     if any(getattr(known, name) != new for name, new in changes.items()):
         ctx.put_incident(known, **changes)
     if known.id not in ctx.agenda.storms:
         ctx.add_note(known.id, model.EntryKind.JOINED, text, notify=True)
     if rule.diagnose:
-        examine(ctx, rule, view, known.id)
+        request_diagnosis(ctx, rule, view, known.id)
 
 
-def refresh(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
+def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Bring what readers see up to what is known now; people are told when it got worse."""
     identity = alert.incident
     if identity is None:
@@ -190,9 +192,9 @@ def resolve(
     if identity is None:
         return
     member = ctx.state.members[identity][alert.rule, alert.subject]
-    reported_outages.remember(ctx, alert, member.since)
+    reported_outages.record_end(ctx, alert, member.since)
     fields = _fields(ctx, alert.subject, member)
-    value = _last_word(ctx, alert, fields)
+    value = _final_value(ctx, alert, fields)
     member = replace(
         member,
         state=model.AlertState.RESOLVED,
@@ -206,7 +208,7 @@ def resolve(
     ctx.put_member(member)
     traits = ctx.state.ruleset.sources.get(model.source_of(alert.subject))
     worse = traits is not None and traits.is_worse(member.to, member.from_)
-    text = messages.over(member, resolution, ctx.now, worse=worse, by=by)
+    text = messages.ended(member, resolution, ctx.now, worse=worse, by=by)
     several = len(ctx.state.members[identity]) > 1
     if len(ctx.state.firing(identity)) > 1:  # this one is still among them
         ctx.add_note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
@@ -217,14 +219,14 @@ def resolve(
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
 
-def examine(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> bool:
+def request_diagnosis(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> bool:
     """Run diagnostics for a subject's services, within the rule's budget; False: it has none."""
     examined = ctx.state.incidents[identity].examined
-    new = [each for each in view.extra.service_ids if each not in examined]
+    new = [each for each in view.inventory_entry.service_ids if each not in examined]
     new = new[: max(0, rule.max_services - len(examined))]
     if new:
         ctx.request_diagnosis(identity, tuple(new))
-    return bool(view.extra.service_ids)
+    return bool(view.inventory_entry.service_ids)
 
 
 def _member(
@@ -255,7 +257,7 @@ def _fields(ctx: StepContext, key: str, member: model.IncidentAlert) -> dict[str
     return dict(ctx.subject_view(key).fields if known else member.fields)
 
 
-def _last_word(
+def _final_value(
     ctx: StepContext, alert: model.Alert, fields: Mapping[str, model.Scalar]
 ) -> str | None:
     """Tell what a transition's field says now; while an alert only clears, its value lags."""
@@ -266,7 +268,7 @@ def _last_word(
     return alert.value if isinstance(alert.value, str) else None
 
 
-def count(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
+def count_change(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
     """Count a turn of a firing alert's condition, and say so once when it is one too many."""
     member = _flapping_member(ctx, alert)
     if rule.flapping is None or member is None:
@@ -276,7 +278,7 @@ def count(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> Non
     flapping = member.flapping or len(flips) > keys.flips
     ctx.put_member(replace(member, flips=flips, flapping=flapping))
     if flapping:
-        arm(ctx, rule, alert)
+        schedule_steady(ctx, rule, alert)
         if not member.flapping:
             within = model.format_duration(keys.within)
             text = f"comes and goes: more than {keys.flips} turns within {within}; "
@@ -284,7 +286,7 @@ def count(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> Non
             ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=True)
 
 
-def linger(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
+def keep_firing_for(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
     """Tell how long a condition must be false before its alert resolves."""
     member = _flapping_member(ctx, alert)
     if rule.flapping is None or member is None or not member.flapping:
@@ -292,7 +294,7 @@ def linger(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
     return max(rule.keep_firing_for, rule.flapping.within)
 
 
-def arm(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
+def schedule_steady(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     """Set the timer that ends the flapping of an alert whose condition holds."""
     member = _flapping_member(ctx, alert)
     if rule.flapping is not None and member is not None and member.flapping and member.flips:
@@ -300,7 +302,7 @@ def arm(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         ctx.schedule(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
 
 
-def quieten(ctx: StepContext, alert: model.Alert) -> None:
+def end_flapping(ctx: StepContext, alert: model.Alert) -> None:
     """Take the mark away: the condition has held for long enough without a turn."""
     member = _flapping_member(ctx, alert)
     if member is not None and member.flapping and alert.due is None:

@@ -19,11 +19,11 @@ RULE = "receiver-failing"
 SOURCE = "receivers"
 
 
-def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
+def receiver_failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
     """Open an incident about a receiver, or say how its fault has changed."""
     if not event.others:
         return
-    known = _open(ctx, event.receiver)
+    known = _open_receiver_incident(ctx, event.receiver)
     title = f"{event.receiver} cannot be told"
     if known is not None:
         _change(ctx, known, event)
@@ -51,7 +51,7 @@ def failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
     )
     if event.fallback is not None:
         ctx.agenda.recheck_suppression()
-    ctx.add_entry(identity, EntryKind.OPENED, event.error + _instead(event.fallback), notify=True)
+    ctx.add_entry(identity, EntryKind.OPENED, event.error + _stand_in(event.fallback), notify=True)
 
 
 def _change(ctx: StepContext, known: model.Incident, event: model.ReceiverFailed) -> None:
@@ -59,24 +59,24 @@ def _change(ctx: StepContext, known: model.Incident, event: model.ReceiverFailed
     if event.fallback is not None and known.fallback is None:
         ctx.put_incident(known, fallback=event.fallback)
         ctx.agenda.recheck_suppression()
-        instead = _instead(event.fallback)
+        instead = _stand_in(event.fallback)
     if known.summary != event.error or instead:
         ctx.put_incident(ctx.state.incidents[known.id], summary=event.error)
         ctx.add_entry(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
 
 
-def _instead(fallback: model.Fallback | None) -> str:
+def _stand_in(fallback: model.Fallback | None) -> str:
     return f"; {fallback.receiver} is told in its place" if fallback else ""
 
 
-def recovered(ctx: StepContext, event: model.ReceiverRecovered) -> None:
+def receiver_recovered(ctx: StepContext, event: model.ReceiverRecovered) -> None:
     """End the incident about a receiver, if there is one."""
-    known = _open(ctx, event.receiver)
+    known = _open_receiver_incident(ctx, event.receiver)
     if known is not None:
-        end(ctx, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
+        resolve(ctx, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
 
 
-def end(
+def resolve(
     ctx: StepContext,
     incident: model.Incident,
     resolution: model.Resolution,
@@ -92,7 +92,7 @@ def end(
     ctx.add_entry(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
 
 
-def _open(ctx: StepContext, receiver: str) -> model.Incident | None:
+def _open_receiver_incident(ctx: StepContext, receiver: str) -> model.Incident | None:
     known = ctx.state.latest_incident(RULE, receiver)
     return known if known and known.status is not IncidentStatus.RESOLVED else None
 
@@ -103,7 +103,7 @@ LASTS = timedelta(minutes=1)
 _TITLE = "DRILL: nothing is wrong"
 
 
-def begin(ctx: StepContext, event: model.DrillWanted) -> None:
+def start_drill(ctx: StepContext, event: model.DrillWanted) -> None:
     """Open a drill's incident, told at once and to whom the event names."""
     if event.incident in ctx.state.incidents:
         raise IllegalCommand(f"incident {event.incident} is there already")
@@ -134,7 +134,7 @@ def begin(ctx: StepContext, event: model.DrillWanted) -> None:
     ctx.add_entry(event.incident, EntryKind.OPENED, text, by=event.by, notify=True, drill=True)
 
 
-def settle(ctx: StepContext, identity: str) -> datetime | None:
+def end_drill_if_due(ctx: StepContext, identity: str) -> datetime | None:
     """End a drill that has lasted long enough; tell when one will have."""
     incident = ctx.state.incidents.get(identity)  # a late fact's is over and not kept
     if incident is None or not incident.is_drill or incident.status is IncidentStatus.RESOLVED:
@@ -142,5 +142,5 @@ def settle(ctx: StepContext, identity: str) -> datetime | None:
     over_at = incident.opened_at + LASTS
     if ctx.now < over_at:
         return over_at
-    end(ctx, incident, model.Resolution.ENDED, "the drill is over", drill=True)
+    resolve(ctx, incident, model.Resolution.ENDED, "the drill is over", drill=True)
     return None

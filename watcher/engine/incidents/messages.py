@@ -71,7 +71,7 @@ def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
     return f"{before.to} -> {member.to}"
 
 
-def over(
+def ended(
     member: model.IncidentAlert,
     resolution: model.Resolution,
     now: datetime,
@@ -109,7 +109,7 @@ def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime
     return f"{health.source} cannot be seen ({health.error}); last known {known}{age}"
 
 
-def sighted(source: str, failing_since: datetime | None, now: datetime) -> str:
+def seen_again(source: str, failing_since: datetime | None, now: datetime) -> str:
     """Say that a source can be seen again."""
     after = f" after {model.format_duration(now - failing_since)}" if failing_since else ""
     return f"{source} can be seen again{after}"
@@ -182,19 +182,21 @@ def no_service(name: str) -> str:
     return f"no diagnostics: the inventory has no service_ids for {name}"
 
 
-def told(incident: str, remedy: model.Remedy, news: model.BandwidthNews | None) -> str:
+def remedy_update(incident: str, remedy: model.Remedy, news: model.BandwidthNews | None) -> str:
     """Say how a remedy is now."""
     before, after = model.format_mbps(remedy.from_mbps), model.format_mbps(remedy.to_mbps)
     if remedy.reverting:
-        said = _under_way(remedy, news, before) | _back(remedy, before, after)
+        said = _under_way(remedy, news, before) | _reverted(remedy, before, after)
     else:
-        said = _under_way(remedy, news, after) | _up(incident, remedy, before, after)
+        said = _under_way(remedy, news, after) | _raised(incident, remedy, before, after)
         if remedy.status is RemedyStatus.UNTOUCHED and news is not None:
             return f"no change of bandwidth was requested: {remedy.message}"
     return said[remedy.status]
 
 
-def _up(incident: str, remedy: model.Remedy, before: str, after: str) -> dict[RemedyStatus, str]:
+def _raised(
+    incident: str, remedy: model.Remedy, before: str, after: str
+) -> dict[RemedyStatus, str]:
     what, why = remedy.id, remedy.message
     done = f", {why}" if why else ""
     by = f"approved by {remedy.approved_by}: " if remedy.approved_by else ""
@@ -214,7 +216,7 @@ def _up(incident: str, remedy: model.Remedy, before: str, after: str) -> dict[Re
     }
 
 
-def _back(remedy: model.Remedy, before: str, after: str) -> dict[RemedyStatus, str]:
+def _reverted(remedy: model.Remedy, before: str, after: str) -> dict[RemedyStatus, str]:
     what, why = remedy.id, remedy.message
     done = f", {why}" if why else ""
     by_hand = f"put it back with: watcher iod set-bandwidth {what} '{before}'"

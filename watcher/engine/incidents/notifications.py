@@ -25,10 +25,10 @@ BLIND, FLAPPING = "blind", "flapping"
 _NAMED = 5  # subjects of a storm
 
 
-def settle(ctx: StepContext) -> None:
+def refresh_incidents(ctx: StepContext) -> None:
     """Bring every incident that this step has touched up to date."""
     state = ctx.state
-    storms.announce(ctx)
+    storms.report(ctx)
     if ctx.agenda.suppression_changed:
         for identity, incident in state.incidents.items():
             if incident.status is not IncidentStatus.RESOLVED:
@@ -37,19 +37,19 @@ def settle(ctx: StepContext) -> None:
         ctx.flush_notes(identity)
         timer = Timer(TimerKind.INCIDENT, identity)
         firing = state.firing(identity)
-        due = _settle(ctx, identity) if firing else internal.settle(ctx, identity)
+        due = _refresh(ctx, identity) if firing else internal.end_drill_if_due(ctx, identity)
         if due is not None:
             ctx.schedule(timer, due)
             continue
         ctx.cancel(timer)
-        remedies.wind_up(ctx, identity)
+        remedies.finish(ctx, identity)
 
 
-def _settle(ctx: StepContext, identity: str) -> datetime | None:
+def _refresh(ctx: StepContext, identity: str) -> datetime | None:
     """Bring one incident up to date; tell when it has to be looked at again."""
     why = _suppress(ctx, identity)
     incident = ctx.state.incidents[identity]
-    _change(ctx, identity, **_shown(ctx, incident), flags=_flags(ctx, incident, why))
+    _put(ctx, identity, **_presentation(ctx, incident), flags=_flags(ctx, incident, why))
     incident = ctx.state.incidents[identity]
     if incident.told_at is None and incident.tell_at is not None and incident.tell_at > ctx.now:
         return incident.tell_at
@@ -58,15 +58,18 @@ def _settle(ctx: StepContext, identity: str) -> datetime | None:
     if why:
         quiet = ctx.state.ruleset.quiet
         notify = tuple(name for name in incident.receivers if name in quiet)
-        _change(ctx, identity, notify=notify)
+        _put(ctx, identity, notify=notify)
         return None
-    notify = (*incident.receivers, *call(ctx, identity))
-    _change(ctx, identity, notify=notify, told_at=incident.told_at or ctx.now)
-    again = remedies.look(ctx, identity), _next(ctx, ctx.state.incidents[identity])
+    notify = (*incident.receivers, *add_fallbacks(ctx, identity))
+    _put(ctx, identity, notify=notify, told_at=incident.told_at or ctx.now)
+    again = (
+        remedies.propose_if_due(ctx, identity),
+        _next_escalation(ctx, ctx.state.incidents[identity]),
+    )
     return min((each for each in again if each is not None), default=None)
 
 
-def _change(ctx: StepContext, identity: str, **shown: Any) -> None:
+def _put(ctx: StepContext, identity: str, **shown: Any) -> None:
     incident = ctx.state.incidents[identity]
     changes = {name: new for name, new in shown.items() if getattr(incident, name) != new}
     if changes:
@@ -83,7 +86,7 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
         ctx.add_entry(
             identity, EntryKind.RELEASED, f"told again: no {', '.join(before)}", notify=True
         )
-    _change(ctx, identity, suppressed_by=why)
+    _put(ctx, identity, suppressed_by=why)
     return why
 
 
@@ -96,7 +99,7 @@ def _flags(ctx: StepContext, incident: model.Incident, why: tuple[str, ...]) -> 
     return (*kept, *([FLAPPING] * flapping), *suppression.flags(why))
 
 
-def _shown(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
+def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     """Say what the incident is about: the alert that holds the longest stands for all.
 
     One that only waits to resolve does not hold any more, and says nothing new.
@@ -112,10 +115,12 @@ def _shown(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     if rule is None:
         return {}  # until the reload after a restart takes it away
     view = ctx.subject_view(subject)
-    shown = {"contacts": _contacts(view), "runbook": view.extra.runbook or rule.runbook}
+    shown = {"contacts": _contacts(view), "runbook": view.inventory_entry.runbook or rule.runbook}
     if incident.accepts_until is not None:
         return {**shown, **_storm(ctx, incident)}
-    title, summary = _titles(ctx, rule, ctx.state.members[incident.id][name, subject], view)
+    title, summary = _title_and_summary(
+        ctx, rule, ctx.state.members[incident.id][name, subject], view
+    )
     more = f" and {len(firing) - 1:,} more" if len(firing) > 1 else ""
     return {
         **shown,
@@ -142,7 +147,7 @@ def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     }
 
 
-def _titles(
+def _title_and_summary(
     ctx: StepContext, rule: Rule, member: model.IncidentAlert, view: SubjectView
 ) -> tuple[str, str]:
     value = member.value if member.value is not None else member.to
@@ -157,7 +162,7 @@ def _titles(
 
 def _contacts(view: SubjectView) -> tuple[model.Contact, ...]:
     """Choose whom to call: the side at fault where it is known, else everybody."""
-    contacts = view.extra.contacts
+    contacts = view.inventory_entry.contacts
     at_fault = tuple(each for each in contacts if each.domain == view.fault_domain)
     return at_fault or contacts
 
@@ -166,25 +171,25 @@ def _escalate(ctx: StepContext, identity: str) -> None:
     """Tell more people, and remind those who know, where it is time for that."""
     incident = ctx.state.incidents[identity]
     told = incident.told_at
-    if told is None or not _is_waited_for(ctx, incident):
+    if told is None or not _needs_attention(ctx, incident):
         return
     for step in _steps(ctx, incident)[incident.escalated :]:
         if told + step.after <= ctx.now:
             known = ctx.state.incidents[identity]
             receivers = tuple(dict.fromkeys((*known.receivers, *step.notify)))
-            _change(ctx, identity, receivers=receivers, escalated=known.escalated + 1)
+            _put(ctx, identity, receivers=receivers, escalated=known.escalated + 1)
             text = messages.escalated(step.after, step.notify)
             ctx.add_entry(identity, EntryKind.ESCALATED, text, notify=True)
     repeat = _repeat(ctx, incident)
     if repeat is not None and (incident.reminded_at or told) + repeat <= ctx.now:
-        _change(ctx, identity, reminded_at=ctx.now)
+        _put(ctx, identity, reminded_at=ctx.now)
         text = messages.reminded(incident, ctx.now)
         ctx.add_entry(identity, EntryKind.REMINDED, text, notify=True)
 
 
-def _next(ctx: StepContext, incident: model.Incident) -> datetime | None:
+def _next_escalation(ctx: StepContext, incident: model.Incident) -> datetime | None:
     told = incident.told_at
-    if told is None or not _is_waited_for(ctx, incident):
+    if told is None or not _needs_attention(ctx, incident):
         return None
     ahead = [told + step.after for step in _steps(ctx, incident)[incident.escalated :]]
     repeat = _repeat(ctx, incident)
@@ -193,7 +198,7 @@ def _next(ctx: StepContext, incident: model.Incident) -> datetime | None:
     return min(ahead, default=None)
 
 
-def _is_waited_for(ctx: StepContext, incident: model.Incident) -> bool:
+def _needs_attention(ctx: StepContext, incident: model.Incident) -> bool:
     """Whether somebody should have acknowledged it: it is open, and nothing holds it back."""
     return (
         incident.status is IncidentStatus.OPEN
@@ -220,10 +225,10 @@ def _repeat(ctx: StepContext, incident: model.Incident) -> Any:
     return min(repeats, default=None)
 
 
-def call(ctx: StepContext, identity: str) -> tuple[str, ...]:
+def add_fallbacks(ctx: StepContext, identity: str) -> tuple[str, ...]:
     """Name who is to be told of an incident as well, and say so where it is new."""
     incident = ctx.state.incidents[identity]
-    found = _find(ctx.state, incident.receivers)
+    found = _fallbacks_of(ctx.state, incident.receivers)
     for name, about in found.items():
         if name not in incident.notify:
             text = messages.fallback(name, about, ctx.now)
@@ -234,7 +239,7 @@ def call(ctx: StepContext, identity: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _find(state: State, receivers: Sequence[str]) -> dict[str, model.Incident]:
+def _fallbacks_of(state: State, receivers: Sequence[str]) -> dict[str, model.Incident]:
     """Find fallbacks, those of failing fallbacks too; each with the incident about who fails."""
     found: dict[str, model.Incident] = {}
     told = list(receivers)

@@ -14,7 +14,6 @@ from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages
-from watcher.engine.incidents import messages as words
 from watcher.engine.rules.rule import Bandwidth, InventoryEntry, Rule
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import IllegalCommand, is_over
@@ -37,7 +36,7 @@ _LOUD = frozenset(
 )
 
 
-def look(ctx: StepContext, identity: str) -> datetime | None:
+def propose_if_due(ctx: StepContext, identity: str) -> datetime | None:
     """Propose what the rule of an incident that people know asks for; tell when to look again."""
     incident = ctx.state.incidents[identity]
     rule = ctx.state.rules.get(incident.rule)
@@ -57,13 +56,13 @@ def look(ctx: StepContext, identity: str) -> datetime | None:
     mbps = known.fields.get(FIELD) if known else None
     if isinstance(mbps, int | float):
         fresh = replace(fresh, from_mbps=float(mbps))
-    elif connection and _is_coming(ctx, connection):
+    elif connection and _is_expected(ctx, connection):
         deadline = (incident.told_at or ctx.now) + SIGHT_WITHIN
         if ctx.now < deadline:
             return min(deadline, ctx.now + _LOOK_AGAIN)
     why = _objection(ctx, identity, fresh)
     if why:
-        _keep(ctx, identity, fresh, status=RemedyStatus.UNTOUCHED, message=why)
+        _put(ctx, identity, fresh, status=RemedyStatus.UNTOUCHED, message=why)
     else:
         _propose(ctx, identity, fresh, wanted)
     return None
@@ -72,14 +71,14 @@ def look(ctx: StepContext, identity: str) -> datetime | None:
 def approve(ctx: StepContext, event: model.RemedyApproved) -> None:
     """Have the proposed change made. Raises IllegalCommand where none waits for that."""
     remedy = _proposed(ctx, event.incident)
-    _order(ctx, event.incident, replace(remedy, approved_by=event.by), by=event.by)
+    _request_change(ctx, event.incident, replace(remedy, approved_by=event.by), by=event.by)
 
 
 def refuse(ctx: StepContext, event: model.RemedyRefused) -> None:
     """Drop the proposed change. Raises IllegalCommand where none waits for that."""
     remedy = _proposed(ctx, event.incident)
     message = f"{event.by} has refused it"
-    _keep(ctx, event.incident, remedy, by=event.by, status=RemedyStatus.REFUSED, message=message)
+    _put(ctx, event.incident, remedy, by=event.by, status=RemedyStatus.REFUSED, message=message)
 
 
 def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
@@ -92,7 +91,7 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
     if status is RemedyStatus.APPLIED and remedy.reverting:
         status = RemedyStatus.REVERTED
     over = event.over and (status is not RemedyStatus.APPLIED or not remedy.revert)
-    _keep(
+    _put(
         ctx,
         incident.id,
         remedy,
@@ -110,7 +109,7 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
         ctx.put_incident(ctx.state.incidents[incident.id], remedy=None)
 
 
-def wind_up(ctx: StepContext, identity: str) -> None:
+def finish(ctx: StepContext, identity: str) -> None:
     """See to the remedy of an incident that is over: withdraw a proposal, take a change back."""
     incident = ctx.state.incidents.get(identity)
     remedy = incident.remedy if incident else None
@@ -120,9 +119,9 @@ def wind_up(ctx: StepContext, identity: str) -> None:
         return
     if remedy.status is RemedyStatus.PROPOSED:
         message = "the incident is over"
-        _keep(ctx, identity, remedy, status=RemedyStatus.WITHDRAWN, message=message)
+        _put(ctx, identity, remedy, status=RemedyStatus.WITHDRAWN, message=message)
     elif remedy.status is RemedyStatus.APPLIED:
-        _order(ctx, identity, replace(remedy, reverting=True))
+        _request_change(ctx, identity, replace(remedy, reverting=True))
 
 
 def after_reopening(remedy: model.Remedy | None) -> model.Remedy | None:
@@ -135,14 +134,14 @@ def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
     for _, key, name in ctx.state.firing(identity):
         if name == rule.name:
             view = ctx.subject_view(key)
-            if view.extra.connection:
-                return view.extra.connection
+            if view.inventory_entry.connection:
+                return view.inventory_entry.connection
             if view.traits.changes_bandwidth:
                 return key
     return ""
 
 
-def _is_coming(ctx: StepContext, connection: str) -> bool:
+def _is_expected(ctx: StepContext, connection: str) -> bool:
     """Whether the connection's source exists, and was not yet seen since the start."""
     source = model.source_of(connection)
     return source in ctx.state.ruleset.sources and ctx.state.is_awaited(source)
@@ -171,9 +170,9 @@ def _name(ctx: StepContext, identity: str) -> str:
 
 def _propose(ctx: StepContext, identity: str, fresh: model.Remedy, wanted: Bandwidth) -> None:
     if wanted.approved:
-        _order(ctx, identity, fresh)
+        _request_change(ctx, identity, fresh)
     else:
-        _keep(ctx, identity, fresh, status=RemedyStatus.PROPOSED)
+        _put(ctx, identity, fresh, status=RemedyStatus.PROPOSED)
 
 
 def _proposed(ctx: StepContext, identity: str) -> model.Remedy:
@@ -185,7 +184,7 @@ def _proposed(ctx: StepContext, identity: str) -> model.Remedy:
     return incident.remedy
 
 
-def _order(ctx: StepContext, identity: str, remedy: model.Remedy, *, by: str = "") -> None:
+def _request_change(ctx: StepContext, identity: str, remedy: model.Remedy, *, by: str = "") -> None:
     """Have the bandwidth changed: up, or back when the remedy is being taken back."""
     incident = ctx.state.incidents[identity]
     way = "back" if remedy.reverting else "up"
@@ -205,10 +204,10 @@ def _order(ctx: StepContext, identity: str, remedy: model.Remedy, *, by: str = "
             reverting=remedy.reverting,
         )
     )
-    _keep(ctx, identity, remedy, by=by, status=RemedyStatus.APPROVED, order=order)
+    _put(ctx, identity, remedy, by=by, status=RemedyStatus.APPROVED, order=order)
 
 
-def _keep(
+def _put(
     ctx: StepContext,
     identity: str,
     remedy: model.Remedy,
@@ -236,14 +235,14 @@ def _keep(
     ctx.add_entry(
         identity,
         EntryKind(f"remedy_{remedy.status}"),
-        words.told(identity, remedy, news),
+        messages.remedy_update(identity, remedy, news),
         by=by,
-        notify=remedy.status in _LOUD or beginning or _stays_changed(remedy),
+        notify=remedy.status in _LOUD or beginning or _is_left_changed(remedy),
         **data,
     )
 
 
-def _stays_changed(remedy: model.Remedy) -> bool:
+def _is_left_changed(remedy: model.Remedy) -> bool:
     """Whether a bandwidth that was to be put back is not."""
     return remedy.reverting and remedy.status is RemedyStatus.UNTOUCHED
 
@@ -254,18 +253,20 @@ def _is_undone(status: RemedyStatus, remedy: model.Remedy) -> bool:
     return status is RemedyStatus.WITHDRAWN
 
 
-def ask(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> None:
+def request_offers(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> None:
     """Ask for an incident that has just opened; details that are awaited may bring the address."""
     if not rule.alternatives:
         return
     subject = ctx.state.subjects.get(view.key)
-    if view.extra.address:
-        ctx.request(model.AlternativesNeeded(incident=identity, address=view.extra.address))
+    if view.inventory_entry.address:
+        ctx.request(
+            model.AlternativesNeeded(incident=identity, address=view.inventory_entry.address)
+        )
     elif subject is None or subject.asked_at is None:
-        _say_no_address(ctx, view, identity)
+        _report_no_address(ctx, view, identity)
 
 
-def ask_late(
+def request_offers_late(
     ctx: StepContext,
     rule: Rule,
     view: SubjectView,
@@ -277,10 +278,12 @@ def ask_late(
     """Ask once the details have brought an address, or say that they have brought none."""
     if not rule.alternatives or had.address:
         return
-    if view.extra.address:
-        ctx.request(model.AlternativesNeeded(incident=identity, address=view.extra.address))
+    if view.inventory_entry.address:
+        ctx.request(
+            model.AlternativesNeeded(incident=identity, address=view.inventory_entry.address)
+        )
     elif waited:
-        _say_no_address(ctx, view, identity)
+        _report_no_address(ctx, view, identity)
 
 
 def alternatives_read(ctx: StepContext, event: model.AlternativesRead) -> None:
@@ -290,5 +293,5 @@ def alternatives_read(ctx: StepContext, event: model.AlternativesRead) -> None:
     ctx.add_entry(incident.id, model.EntryKind.ALTERNATIVES, text)
 
 
-def _say_no_address(ctx: StepContext, view: SubjectView, identity: str) -> None:
+def _report_no_address(ctx: StepContext, view: SubjectView, identity: str) -> None:
     ctx.add_entry(identity, model.EntryKind.ALTERNATIVES, messages.no_address(view.name))

@@ -22,12 +22,12 @@ MOST = 100  # stretches that a subject remembers
 _LASTING = (AlertState.FIRING, AlertState.RESOLVED)  # resolved by hand, and still so
 
 
-def remember(ctx: StepContext, alert: model.Alert, since: datetime) -> None:
+def record_end(ctx: StepContext, alert: model.Alert, since: datetime) -> None:
     """Note that an alert has fired from `since` until now."""
-    subject = _recorded(ctx, alert)
+    subject = _subject_with_record(ctx, alert)
     if subject is None:
         return
-    begun = _begun(subject, alert.rule)
+    begun = _open_outage(subject, alert.rule)
     start = since if begun is None else begun.start
     told = [each for each in subject.told if each != begun]
     if start < ctx.now:
@@ -37,13 +37,13 @@ def remember(ctx: StepContext, alert: model.Alert, since: datetime) -> None:
         ctx.put_subject(replace(subject, told=tuple(told[-MOST:])))
 
 
-def split(ctx: StepContext, source: str, gap: datetime) -> None:
+def split_at_gap(ctx: StepContext, source: str, gap: datetime) -> None:
     """Note what is known to have fired before a gap, and that its alert is seen again from now."""
     for alert in list(ctx.state.alerts_of(source)):
-        subject = _recorded(ctx, alert)
+        subject = _subject_with_record(ctx, alert)
         if subject is None or alert.state not in _LASTING:
             continue
-        fired, begun = _fired(ctx, subject, alert), _begun(subject, alert.rule)
+        fired, begun = _firing_outage(ctx, subject, alert), _open_outage(subject, alert.rule)
         told = [each for each in subject.told if each != begun]
         if fired.start <= gap:
             told.append(replace(fired, end=gap))
@@ -56,7 +56,7 @@ def of_rule(ctx: StepContext, subject: model.Subject, rule: Rule) -> list[model.
     known = [each for each in subject.told if each.rule == rule.name and each.end is not None]
     alert = ctx.state.alert(subject.key, rule.name)
     if alert is not None and alert.state in _LASTING:
-        fired = _fired(ctx, subject, alert)
+        fired = _firing_outage(ctx, subject, alert)
         unseen = ctx.state.health[subject.source].failing_since
         known.append(fired if unseen is None else replace(fired, end=max(fired.start, unseen)))
     return known
@@ -105,7 +105,7 @@ def _apart(piece: Outage, told: model.ReportedOutage) -> timedelta:
     return max(after, told.start - piece.end)
 
 
-def _recorded(ctx: StepContext, alert: model.Alert) -> model.Subject | None:
+def _subject_with_record(ctx: StepContext, alert: model.Alert) -> model.Subject | None:
     """Give an alert's subject where the vendor's record tells of what the alert is about."""
     subject, rule = ctx.state.subjects.get(alert.subject), ctx.state.rules.get(alert.rule)
     if subject is None or rule is None or ctx.state.backfill(subject.source) is None:
@@ -114,14 +114,16 @@ def _recorded(ctx: StepContext, alert: model.Alert) -> model.Subject | None:
     return subject if isinstance(condition, Transition) and condition.field == RECORDED else None
 
 
-def _begun(subject: model.Subject, rule: str) -> model.ReportedOutage | None:
+def _open_outage(subject: model.Subject, rule: str) -> model.ReportedOutage | None:
     """Find the stretch that began when a firing alert was seen again."""
     return next((each for each in subject.told if each.rule == rule and each.end is None), None)
 
 
-def _fired(ctx: StepContext, subject: model.Subject, alert: model.Alert) -> model.ReportedOutage:
+def _firing_outage(
+    ctx: StepContext, subject: model.Subject, alert: model.Alert
+) -> model.ReportedOutage:
     """Say since when an alert is seen to fire."""
-    begun = _begun(subject, alert.rule)
+    begun = _open_outage(subject, alert.rule)
     if begun is not None:
         return begun
     if alert.incident is None:

@@ -27,10 +27,10 @@ def group_of(source: str) -> str:
     return f"{source}/*"
 
 
-def find(ctx: StepContext, alert: model.Alert) -> model.Incident | None:
+def storm_of(ctx: StepContext, alert: model.Alert) -> model.Incident | None:
     """Find the storm that an alert belongs to: one that takes in, or that has known it before."""
     source, _, subject = alert.subject.partition("/")
-    storm = _latest(ctx, source) if subject else None
+    storm = _latest_storm(ctx, source) if subject else None
     if storm is None:
         return None
     taking = storm.accepts_until is not None and ctx.now <= storm.accepts_until
@@ -39,13 +39,13 @@ def find(ctx: StepContext, alert: model.Alert) -> model.Incident | None:
     return storm if alert.key in ctx.state.members[storm.id] else None
 
 
-def accept(ctx: StepContext, storm: model.Incident, rule: Rule) -> dict[str, Any]:
+def changes_on_join(ctx: StepContext, storm: model.Incident, rule: Rule) -> dict[str, Any]:
     """Tell what changes in a storm that takes an alert in."""
     told = tuple(dict.fromkeys((*storm.receivers, *rule.notify)))
     return {"accepts_until": ctx.now + ACCEPTS, "receivers": told}
 
 
-def guard(ctx: StepContext, source: str) -> None:
+def merge_if_too_many(ctx: StepContext, source: str) -> None:
     """Merge what this step has opened, and what still waits to be told, once it is too much."""
     state = ctx.state
     keys = state.ruleset.storm
@@ -58,7 +58,7 @@ def guard(ctx: StepContext, source: str) -> None:
         for incident in sorted(state.incidents.values(), key=lambda each: each.id)
         if incident.source == source
         and incident.id not in opened
-        and _is_untold(incident)
+        and _is_unnotified(incident)
         and _is_open(incident)
     ]
     ctx.agenda.take_opened(source)
@@ -66,7 +66,7 @@ def guard(ctx: StepContext, source: str) -> None:
     _merge(ctx, source, fresh, waiting)
 
 
-def announce(ctx: StepContext) -> None:
+def report(ctx: StepContext) -> None:
     """Say what each storm that this step began, or fed, is about; count what is none."""
     for source, opened in ctx.agenda.opened.items():
         ctx.add_openings(source, len(opened))
@@ -82,37 +82,37 @@ def announce(ctx: StepContext) -> None:
 
 
 def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) -> None:
-    storm = _begin(ctx, source, [*waiting, *fresh])
+    storm = _open_or_extend(ctx, source, [*waiting, *fresh])
     ctx.agenda.note_storm(storm, ctx.state.firing(storm))
     joined: list[model.Alert] = []
     for identity in (*waiting, *fresh):
         joined += _move(ctx, identity, storm)
     ctx.discard_incidents(fresh)
     for identity in waiting:
-        _close(ctx, identity, storm)
+        _close_merged(ctx, identity, storm)
     ctx.retitle(storm)
     for alert in joined:
         rule = ctx.state.rules[alert.rule]
-        ids = ctx.subject_view(alert.subject).extra.service_ids if rule.diagnose else ()
+        ids = ctx.subject_view(alert.subject).inventory_entry.service_ids if rule.diagnose else ()
         known = ctx.state.incidents[storm].examined
         new = [each for each in ids if each not in known][: max(0, rule.max_services - len(known))]
         if new:
             ctx.request_diagnosis(storm, tuple(new))
 
 
-def _close(ctx: StepContext, identity: str, storm: str) -> None:
+def _close_merged(ctx: StepContext, identity: str, storm: str) -> None:
     """End an incident that nobody was told of, because a storm stands for it."""
     ctx.resolve_incident(ctx.state.incidents[identity], model.Resolution.MERGED)
     ctx.add_entry(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
 
 
-def _begin(ctx: StepContext, source: str, merged: list[str]) -> str:
+def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:
     """Open the storm, or go on with the one that is there."""
     state, now = ctx.state, ctx.now
     parts = [state.incidents[each] for each in merged]
     receivers = tuple(dict.fromkeys(name for part in parts for name in part.receivers))
     severity = max((part.severity for part in parts), key=lambda each: each.rank)
-    known = _latest(ctx, source)
+    known = _latest_storm(ctx, source)
     if known is None:
         storm = model.Incident(
             id=short_id("w", RULE, source, now.isoformat()),
@@ -163,7 +163,7 @@ def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
     return moved
 
 
-def _latest(ctx: StepContext, source: str) -> model.Incident | None:
+def _latest_storm(ctx: StepContext, source: str) -> model.Incident | None:
     known = ctx.state.latest_incident(RULE, group_of(source))
     return None if known is None or is_over(known, ctx.now) else known
 
@@ -172,5 +172,5 @@ def _is_open(incident: model.Incident | None) -> bool:
     return incident is not None and incident.status is not IncidentStatus.RESOLVED
 
 
-def _is_untold(incident: model.Incident) -> bool:
+def _is_unnotified(incident: model.Incident) -> bool:
     return incident.told_at is None and not incident.notify and incident.accepts_until is None

@@ -21,7 +21,7 @@ _INHIBITED_BY = "inhibited by "
 _TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
-def silence(ctx: StepContext, event: model.Silenced) -> None:
+def add_silence(ctx: StepContext, event: model.Silenced) -> None:
     """Begin to hold back what a person does not want to be told of."""
     wanted = event.silence
     if not wanted.matchers:
@@ -33,19 +33,19 @@ def silence(ctx: StepContext, event: model.Silenced) -> None:
     if wanted.end <= max(ctx.now, wanted.begin):
         raise IllegalCommand("the silence would be over before it begins")
     ctx.put_silence(wanted)
-    look(ctx)
+    refresh(ctx)
 
 
-def unsilence(ctx: StepContext, event: model.Unsilenced) -> None:
+def end_silence(ctx: StepContext, event: model.Unsilenced) -> None:
     """End a silence before its time."""
     known = ctx.state.silences.get(event.silence)
     if known is None:
         raise IllegalCommand(f"there is no silence {event.silence!r} that is not over")
-    ctx.put_silence(_ended(known, ctx))
-    look(ctx)
+    ctx.put_silence(_end(known, ctx))
+    refresh(ctx)
 
 
-def look(ctx: StepContext) -> None:
+def refresh(ctx: StepContext) -> None:
     """See what is held back from now on, and when that changes."""
     state = ctx.state
     ctx.drop_ended_silences()
@@ -83,11 +83,11 @@ def reason(ctx: StepContext, rule: Rule, key: str) -> str | None:
     """Say what holds one alert back; None: nothing does."""
     state = ctx.state
     for silence in state.silences.values():
-        if silence.begin <= ctx.now and fit(silence.matchers, rule, ctx.subject_view(key)):
+        if silence.begin <= ctx.now and match(silence.matchers, rule, ctx.subject_view(key)):
             comment = f": {silence.comment}" if silence.comment else ""
             return f"silence {silence.id} by {silence.by}{comment}"
     for window in state.ruleset.maintenance:
-        if window.is_open(ctx.now) and fit(window.matchers, rule, ctx.subject_view(key)):
+        if window.is_open(ctx.now) and match(window.matchers, rule, ctx.subject_view(key)):
             return f"maintenance {window.name}"
     for name in rule.inhibited_by:
         if _is_inhibited(ctx, rule, key, name):
@@ -109,10 +109,10 @@ def _is_inhibited(ctx: StepContext, rule: Rule, key: str, by: str) -> bool:
 
 
 def _values(ctx: StepContext, rule: Rule, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(read(name, rule, ctx.subject_view(key)) for name in names)
+    return tuple(value_of(name, rule, ctx.subject_view(key)) for name in names)
 
 
-def _ended(silence: model.Silence, ctx: StepContext) -> model.Silence:
+def _end(silence: model.Silence, ctx: StepContext) -> model.Silence:
     return model.Silence(
         id=silence.id,
         matchers=silence.matchers,
@@ -127,14 +127,15 @@ NAMES = ("rule", "subject", "source", "severity")
 LABELS = "labels."
 
 
-def fit(matchers: Iterable[Matcher], rule: Rule, view: SubjectView) -> bool:
+def match(matchers: Iterable[Matcher], rule: Rule, view: SubjectView) -> bool:
     """Whether all matchers fit an alert of this rule on this subject; a missing label reads ""."""
     return all(
-        _is_like(read(each.name, rule, view), each.value) is not each.negative for each in matchers
+        _matches_pattern(value_of(each.name, rule, view), each.value) is not each.negative
+        for each in matchers
     )
 
 
-def read(name: str, rule: Rule, view: SubjectView) -> str:
+def value_of(name: str, rule: Rule, view: SubjectView) -> str:
     """Tell what an alert has under a matcher's name."""
     if name.startswith(LABELS):
         return view.labels.get(name.removeprefix(LABELS), "")
@@ -151,7 +152,7 @@ def read(name: str, rule: Rule, view: SubjectView) -> str:
             return ""
 
 
-def _is_like(text: str, pattern: str) -> bool:
+def _matches_pattern(text: str, pattern: str) -> bool:
     """Whether text fits a pattern in which `*` stands for any text."""
     first, *rest = pattern.split("*")
     if not rest:

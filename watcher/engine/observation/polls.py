@@ -18,14 +18,14 @@ from watcher.engine.rules.rule import Rule, Transition
 from watcher.model import AlertState, Visibility
 
 
-def answered(ctx: StepContext, event: model.Polled) -> None:
+def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     """Take in everything that one poll says."""
     source, state = event.source, ctx.state
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     plan = state.rule_index[source]
     unseen = schedule.poll_answered(ctx, source)
-    before = visibility.regained(ctx, event)
+    before = visibility.source_seen(ctx, event)
     broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start anew
     first = event.complete and state.is_awaited(source)
     if first:
@@ -36,23 +36,23 @@ def answered(ctx: StepContext, event: model.Polled) -> None:
     for seen in event.seen:
         if observe(ctx, seen) or seen.key in again:
             judged.add(seen.key)
-            judge_changed(ctx, plan, state.subjects[seen.key], broken=broken)
+            evaluate_changed(ctx, plan, state.subjects[seen.key], broken=broken)
     for key in samples.take(ctx, event, plan):
         if plan.expressions:
-            judge_changed(ctx, plan, state.subjects[key], broken=broken)
+            evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     if event.complete:
-        visibility.miss(ctx, event)
-    again |= _unsure(ctx, source, first=first, unseen=before is not Visibility.SEEN)
+        visibility.count_missing(ctx, event)
+    again |= _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
     for key in sorted(again - judged - unread):
-        judge_changed(ctx, plan, state.subjects[key], broken=broken)
-    _confirm(ctx, source, unread)
+        evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
+    _fire_due(ctx, source, unread)
     _join_storm(ctx)
     if first or before is not Visibility.SEEN:
-        _rearm(ctx, source)
+        _reschedule(ctx, source)
     schedule.poll_evaluated(ctx, source, after_gap=unseen)
 
 
-def _unsure(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
+def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
     """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
     state = ctx.state
     again = ctx.take_rechecks(source)
@@ -83,7 +83,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
             )
         )
         if ctx.state.ruleset.inventory.knows(seen.key):
-            details.ask(ctx, seen.key)
+            details.request(ctx, seen.key)
         return True
     labels = old.labels
     if any(labels.get(name) != value for name, value in seen.labels.items()):
@@ -120,7 +120,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
     return True
 
 
-def judge_changed(
+def evaluate_changed(
     ctx: StepContext, plan: RuleIndex, subject: model.Subject, *, broken: bool = False
 ) -> None:
     """Judge the conditions that a subject's fields and labels can change."""
@@ -129,31 +129,33 @@ def judge_changed(
     transitions = plan.transitions if known else _entering(plan, subject)
     for rule, condition in transitions:
         if fields.get(condition.field) in condition.to or (known and rule.name in known):
-            verdict = conditions.transition(ctx, rule, condition, subject)
+            verdict = conditions.evaluate_transition(ctx, rule, condition, subject)
             alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
             if key not in ctx.state.subjects:
                 return  # it had vanished, and the last alert that kept it is over
     context = ctx.subject_view(key).context if plan.expressions else None
     for rule, expression in plan.expressions:
-        truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
+        truth = conditions.evaluate_predicate(
+            ctx, rule, expression.holds, key, context, failed=False
+        )
         if truth or (known and rule.name in known):
-            verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth))
+            verdict = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
             alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
 
 
-def pass_edge(ctx: StepContext, key: str) -> None:
+def phase_edge(ctx: StepContext, key: str) -> None:
     """Take in that a reservation's phase may have changed, unless its source cannot be seen."""
     state = ctx.state
     subject = state.subjects.get(key)
     if subject is None:
         return
-    details.ask(ctx, key, fresh=details.AT_AN_EDGE)
+    details.request(ctx, key, fresh=details.AT_AN_EDGE)
     subject = state.subjects[key]
-    details.arm(ctx, subject)
+    details.schedule_phase(ctx, subject)
     if state.is_awaited(subject.source) or state.visibility(subject.source) is not Visibility.SEEN:
         ctx.add_recheck(subject.source, key)
     elif not subject.missed:
-        judge_changed(ctx, state.rule_index[subject.source], subject)
+        evaluate_changed(ctx, state.rule_index[subject.source], subject)
         samples.evaluate_no_data(ctx, key)
         if state.alerts_on(key, AlertState.PENDING):
             ctx.request(model.PollNeeded(source=subject.source))
@@ -168,7 +170,7 @@ def _entering(plan: RuleIndex, subject: model.Subject) -> Sequence[tuple[Rule, T
     return found
 
 
-def _confirm(ctx: StepContext, source: str, unread: set[str]) -> None:
+def _fire_due(ctx: StepContext, source: str, unread: set[str]) -> None:
     """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
     pending = ctx.state.alert_index.pending.get(source)
     for rule, key in sorted(pending or ()):
@@ -179,15 +181,15 @@ def _confirm(ctx: StepContext, source: str, unread: set[str]) -> None:
 def _join_storm(ctx: StepContext) -> None:
     """In a storm, let what has only just begun to wait for details fire at once."""
     for key in ctx.agenda.awaiting if ctx.agenda.storms else ():
-        details.forgo(ctx, key)
+        details.stop_waiting(ctx, key)
         for alert in ctx.state.alerts_on(key, AlertState.PENDING):
             alerts.fire_if_due(ctx, alert)
 
 
-def _rearm(ctx: StepContext, source: str) -> None:
+def _reschedule(ctx: StepContext, source: str) -> None:
     """Set again what was let pass while the source could not be seen."""
     for incident in ctx.state.incidents.values():
         if incident.source == source:
             ctx.touch(incident.id)
     for alert in ctx.state.alerts_of(source):
-        alerts.arm(ctx, alert)
+        alerts.schedule_timer(ctx, alert)

@@ -76,7 +76,7 @@ def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: dat
             active=alert is not None and alert.state is not AlertState.INACTIVE,
         )
         verdict = conditions.Truth(None if stale else truth, value)
-        verdict = conditions.narrowed(ctx, rule, key, verdict)
+        verdict = conditions.narrow(ctx, rule, key, verdict)
         alerts.apply(ctx, rule, key, verdict, at=at, broken=broken)
 
 
@@ -149,7 +149,7 @@ def _report_breach(
     end: datetime | None,
 ) -> None:
     holds = conditions.Truth(truth=True, value=breach.worst)
-    if conditions.narrowed(ctx, rule, key, holds).truth is False or not breach.dry_run.fires:
+    if conditions.narrow(ctx, rule, key, holds).truth is False or not breach.dry_run.fires:
         return
     limit = "at or above" if threshold.above else "at or below"
     text = f"{threshold.metric} was {limit} {model.format_value(threshold.limit)}, up to "
@@ -178,7 +178,7 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
         if alert is None:
             return
     verdict = conditions.Truth(due <= ctx.now)
-    alerts.apply(ctx, rule, key, conditions.narrowed(ctx, rule, key, verdict), at=ctx.now)
+    alerts.apply(ctx, rule, key, conditions.narrow(ctx, rule, key, verdict), at=ctx.now)
 
 
 def _silent_since(ctx: StepContext, key: str) -> datetime | None:

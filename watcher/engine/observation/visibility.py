@@ -18,7 +18,7 @@ from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState, EntryKind, IncidentStatus, Phase, Visibility
 
 
-def failed(ctx: StepContext, event: model.PollFailed) -> None:
+def poll_failed(ctx: StepContext, event: model.PollFailed) -> None:
     """Take note of a failed poll."""
     if event.source not in ctx.state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
@@ -32,10 +32,10 @@ def failed(ctx: StepContext, event: model.PollFailed) -> None:
     )
     if failing != health:
         ctx.put_health(failing)
-    look(ctx, event.source)
+    refresh(ctx, event.source)
 
 
-def look(ctx: StepContext, source: str) -> None:
+def refresh(ctx: StepContext, source: str) -> None:
     """See whether a failing source is blind by now, and whether its rules about that hold."""
     health = ctx.state.health[source]
     since = health.failing_since
@@ -45,7 +45,7 @@ def look(ctx: StepContext, source: str) -> None:
     blind_at = ctx.now if health.permanent else since + traits.blind_after
     if health.sight is not Visibility.BLIND and ctx.now >= blind_at:
         ctx.put_health(replace(health, sight=Visibility.BLIND))
-        _mark(ctx, source)
+        _mark_incidents_blind(ctx, source)
     later = [blind_at]
     for rule, condition in plan.blinds:
         due = ctx.now if health.permanent else since + condition.after
@@ -54,10 +54,10 @@ def look(ctx: StepContext, source: str) -> None:
             alerts.apply(ctx, rule, source, Truth(True), at=since)
     upcoming = [at for at in later if at > ctx.now]
     if upcoming:
-        ctx.schedule(Timer(TimerKind.SIGHT, source), min(upcoming))
+        ctx.schedule(Timer(TimerKind.VISIBILITY, source), min(upcoming))
 
 
-def regained(ctx: StepContext, event: model.Polled) -> Visibility:
+def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
     """Take note of an answered poll; tell how well the source could be seen before."""
     before = ctx.state.visibility(event.source)
     health = ctx.state.health.get(event.source)
@@ -70,13 +70,13 @@ def regained(ctx: StepContext, event: model.Polled) -> Visibility:
             seen_since=ctx.now if blind or health is None else health.seen_since,
         )
     )
-    ctx.cancel(Timer(TimerKind.SIGHT, event.source))
+    ctx.cancel(Timer(TimerKind.VISIBILITY, event.source))
     if before is not Visibility.SEEN:
         for rule, _ in ctx.state.rule_index[event.source].blinds:
             alerts.apply(ctx, rule, event.source, Truth(False), at=ctx.now)
     if before is Visibility.BLIND and health is not None:
-        text = messages.sighted(event.source, health.failing_since, ctx.now)
-        for incident in _of_services(ctx, event.source):
+        text = messages.seen_again(event.source, health.failing_since, ctx.now)
+        for incident in _open_service_incidents(ctx, event.source):
             if notifications.BLIND in incident.flags:
                 flags = tuple(flag for flag in incident.flags if flag != notifications.BLIND)
                 ctx.put_incident(incident, flags=flags)
@@ -84,17 +84,17 @@ def regained(ctx: StepContext, event: model.Polled) -> Visibility:
     return before
 
 
-def _mark(ctx: StepContext, source: str) -> None:
+def _mark_incidents_blind(ctx: StepContext, source: str) -> None:
     """Say in every open incident of the source's services that what follows is last known."""
     health = ctx.state.health[source]
-    for incident in _of_services(ctx, source):
+    for incident in _open_service_incidents(ctx, source):
         members = ctx.state.members[incident.id]
         member = members[min(members)]
         ctx.put_incident(incident, flags=(*incident.flags, notifications.BLIND))
         ctx.add_entry(incident.id, EntryKind.BLIND, messages.blind(health, member, ctx.now))
 
 
-def _of_services(ctx: StepContext, source: str) -> list[model.Incident]:
+def _open_service_incidents(ctx: StepContext, source: str) -> list[model.Incident]:
     return sorted(
         (
             incident
@@ -127,7 +127,7 @@ def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
     return back
 
 
-def miss(ctx: StepContext, event: model.Polled) -> None:
+def count_missing(ctx: StepContext, event: model.Polled) -> None:
     """Count the complete polls that missed a subject, and let it vanish."""
     state = ctx.state
     absent = sorted(key for key in set(event.absent) if key in state.subjects)
@@ -143,7 +143,7 @@ def miss(ctx: StepContext, event: model.Polled) -> None:
             continue
         ctx.put_subject(replace(state.subjects[key], missed=missed))
         if (firing or matters) and not _is_mass(once, event, absent):
-            details.ask(ctx, key, fresh=details.AT_AN_EDGE)  # they may say that it has ended
+            details.request(ctx, key, fresh=details.AT_AN_EDGE)  # they may say that it has ended
         for alert in firing:
             if alert.due is not None:
                 ctx.put_alert(replace(alert, due=None))
@@ -152,18 +152,20 @@ def miss(ctx: StepContext, event: model.Polled) -> None:
             _vanish(ctx, key)
 
 
-def judge(ctx: StepContext, key: str) -> None:
+def evaluate_vanished(ctx: StepContext, key: str) -> None:
     """Judge a vanished subject: it has ended, or the rules about vanishing look at it."""
     state = ctx.state
     if ctx.subject_view(key).phase is Phase.ENDED:
         for alert in state.alerts_on(key, AlertState.FIRING):
-            alerts.over(ctx, alert, model.Resolution.ENDED)
+            alerts.resolve(ctx, alert, model.Resolution.ENDED)
         return
     context = ctx.subject_view(key).context
     for rule, expression in state.rule_index[model.source_of(key)].expressions:
         if expression.of_vanishing:
-            truth = conditions.ask(ctx, rule, expression.holds, key, context, failed=False)
-            verdict = conditions.narrowed(ctx, rule, key, conditions.Truth(truth))
+            truth = conditions.evaluate_predicate(
+                ctx, rule, expression.holds, key, context, failed=False
+            )
+            verdict = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
             alerts.apply(ctx, rule, key, verdict, at=ctx.now)
 
 
@@ -176,13 +178,13 @@ def _vanish(ctx: StepContext, key: str) -> None:
     known = state.alerts_on(key, AlertState.FIRING)
     for alert in state.alerts_on(key, AlertState.PENDING):
         ctx.remove_alert(alert)
-    judge(ctx, key)
+    evaluate_vanished(ctx, key)
     if key not in state.subjects:
         return  # it has ended
     for alert in state.alerts_on(key, AlertState.FIRING):
         waiting = replace(alert, due=ctx.now + alerts.VANISHED_FOR)
         ctx.put_alert(waiting)
-        alerts.arm(ctx, waiting)
+        alerts.schedule_timer(ctx, waiting)
         if alert.incident and alert in known:
             text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
             ctx.add_entry(alert.incident, EntryKind.VANISHED, text, notify=True)

@@ -175,8 +175,8 @@ class InventoryEntry:
 class Inventory(Protocol):
     """Who a subject is to this team."""
 
-    def extra(self, key: str, labels: Mapping[str, str]) -> InventoryEntry:
-        """Look a subject up by its key, then by its labels; an unknown one gets an empty Extra."""
+    def entry(self, key: str, labels: Mapping[str, str]) -> InventoryEntry:
+        """Look a subject up by its key, then by its labels; an unknown one gets an empty entry."""
 
     def knows(self, key: str) -> bool:
         """Whether the subject is named by its key."""

@@ -45,7 +45,7 @@ class SubjectView:
         self._previous = previous
         self._vendor_labels = labels
         self._metrics = metrics
-        self._extras = inventory_entries  # the state's memory of what the inventory said
+        self._inventory_entries = inventory_entries  # a cache that the state keeps
         self._bookings = bookings
         self._now = now
         self._vanished = vanished
@@ -74,20 +74,18 @@ class SubjectView:
         )
 
     @cached_property
-    def extra(self) -> InventoryEntry:
+    def inventory_entry(self) -> InventoryEntry:
         """What the inventory adds."""
-        known = self._extras.get(self.key)
-        if known is None:
-            known = self._ruleset.inventory.extra(  # noqa: S610 -- not Django's `extra`
-                self.key, self._vendor_labels
-            )
-            self._extras[self.key] = known
-        return known
+        entry = self._inventory_entries.get(self.key)
+        if entry is None:
+            entry = self._ruleset.inventory.entry(self.key, self._vendor_labels)
+            self._inventory_entries[self.key] = entry
+        return entry
 
     @cached_property
     def labels(self) -> Mapping[str, str]:
         """The vendor's labels and the inventory's over them."""
-        added = self.extra.labels
+        added = self.inventory_entry.labels
         return {**self._vendor_labels, **added} if added else self._vendor_labels
 
     @cached_property
@@ -110,7 +108,7 @@ class SubjectView:
         mbps = self.fields.get("bandwidth_mbps")
         if isinstance(mbps, int | float) and mbps in self._changing:
             return float(mbps)
-        return self.extra.expected_mbps
+        return self.inventory_entry.expected_mbps
 
     @property
     def _starts(self) -> datetime | None:
