@@ -82,7 +82,7 @@ def keys():
         test_schema.Details,
         test_schema.Booking,
         test_schema.AlarmEntry,
-        test_schema.Act,
+        test_schema.Action,
     ):
         for name, info in shape.model_fields.items():
             yield f"{shape.__name__}.{info.alias or name}"
