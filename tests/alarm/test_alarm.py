@@ -16,7 +16,7 @@ class Channel:
         self.said: list[str] = []
         self.fault = fault
 
-    async def cry(self, text: str) -> None:
+    async def send(self, text: str) -> None:
         if self.fault:
             raise self.fault
         self.said.append(text)

@@ -112,9 +112,9 @@ async def socket(shelf, tmp_path):
         raise model.InvalidConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
 
     door = control_socket.ControlSocket(
-        library=shelf,
-        desk=CommandService(
-            library=shelf,
+        reader=shelf,
+        commands=CommandService(
+            reader=shelf,
             inbox=shelf,
             ingest=Wakeup(),
             clock=SystemClock(),
@@ -167,9 +167,9 @@ async def test_a_drill_that_cannot_be_is_refused_in_words(socket, shelf, body, s
 
 
 async def test_a_drill_without_a_receiver_is_refused(shelf):
-    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
+    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
     with pytest.raises(CommandRejectedError, match="there is no receiver to drill"):
-        await wishes.drill((), by="ada")
+        await wishes.start_drill((), by="ada")
 
 
 async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
@@ -282,8 +282,8 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
         return {}
 
     door = control_socket.ControlSocket(
-        library=shelf,
-        desk=CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock()),
+        reader=shelf,
+        commands=CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock()),
         clock=SystemClock(),
         status=nothing,
         reload=nothing,
@@ -330,21 +330,21 @@ async def test_an_empty_note_is_refused(socket):
 
 
 async def test_a_wish_that_comes_in_twice_is_obeyed_once(shelf):
-    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
-    await wishes.act("w-open", "ack", "ann", ticket="envelope-1")
+    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
+    await wishes.act("w-open", "ack", "ann", idempotency_key="envelope-1")
     shelf.kept["w-open"] = replace(
         shelf.kept["w-open"], status=model.IncidentStatus.RESOLVED, resolved_at=NOW
     )
-    again = await wishes.act("w-open", "ack", "ann", ticket="envelope-1")
+    again = await wishes.act("w-open", "ack", "ann", idempotency_key="envelope-1")
     assert again.status is model.IncidentStatus.RESOLVED
     assert len(shelf.commands) == 1
     with pytest.raises(CommandRejectedError, match="w-open is over already"):
-        await wishes.act("w-open", "ack", "bob", ticket="envelope-2")
+        await wishes.act("w-open", "ack", "bob", idempotency_key="envelope-2")
 
 
 async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_recorded(shelf):
     wishes = CommandService(
-        library=shelf,
+        reader=shelf,
         inbox=shelf,
         ingest=Wakeup(),
         clock=SystemClock(),

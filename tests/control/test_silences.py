@@ -59,8 +59,10 @@ async def watcher(tmp_path):
             step_for_ever(opened, await opened.lead("ops1"), engine.restore(rules))
         )
         door = control_socket.ControlSocket(
-            library=opened,
-            desk=CommandService(library=opened, inbox=opened, ingest=Wakeup(), clock=SystemClock()),
+            reader=opened,
+            commands=CommandService(
+                reader=opened, inbox=opened, ingest=Wakeup(), clock=SystemClock()
+            ),
             clock=SystemClock(),
             status=nothing,
             reload=nothing,

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import aiomqtt
@@ -238,9 +239,9 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
             usages=lambda: _usages(installation),
         )
         control = control_socket.ControlSocket(
-            library=installation.database,
-            desk=commands.CommandService(
-                library=installation.database,
+            reader=installation.database,
+            commands=commands.CommandService(
+                reader=installation.database,
                 inbox=installation.database,
                 ingest=wakeup,
                 clock=installation.clock,
@@ -290,13 +291,13 @@ async def _receivers(installation: Installation) -> AsyncIterator[dict[str, port
         session=installation.session,
         clock=installation.clock,
         hub=broker,
-        shelf=installation.database,
+        reader=installation.database,
     )
     for name, receiver in receivers.items():
         if installation.settings.receivers[name].kind == "slack":
-            receiver._pace.max_rate = 100_000  # Slack's pace is real time
+            receiver._rate_limit.max_rate = 100_000  # Slack's pace is real time
     assert broker is not None
-    broker.lead()
+    broker.become_leader()
     connection = asyncio.create_task(broker.run())
     try:
         yield receivers
@@ -348,6 +349,25 @@ def _add(lines: list[str], heading: str, new_lines: Iterable[str]) -> None:
         lines += [heading, *added]
 
 
+_BLOCK_KEYS = (
+    *("type", "title", "text", "elements", "emoji", "verbatim"),
+    *("action_id", "value", "style", "confirm", "deny"),
+)
+
+
+def _ordered(part: Any) -> Any:
+    """Put the keys of a block into one order: in which order they are sent means nothing."""
+    match part:
+        case dict():
+            rank = {key: number for number, key in enumerate(_BLOCK_KEYS)}
+            keys = sorted(part, key=lambda key: (rank.get(key, len(rank)), key))
+            return {key: _ordered(part[key]) for key in keys}
+        case list():
+            return [_ordered(item) for item in part]
+        case _:
+            return part
+
+
 def _slack(sent: Iterable[Sent], url: str) -> Iterator[str]:
     """Write each call: its method, then one line for each argument, and for each block."""
     for call in sent:
@@ -356,7 +376,7 @@ def _slack(sent: Iterable[Sent], url: str) -> Iterator[str]:
         yield f"-- {call.to}"
         for name, value in sorted(call.body.items()):
             if name == "blocks":
-                yield from (f"block {_json(block)}" for block in value)
+                yield from (f"block {_json(_ordered(block))}" for block in value)
             elif name != "length":  # of a chart: another version of zlib makes another
                 yield f"{name} {_json(value)}".replace(url, "URL")
 

@@ -20,10 +20,11 @@ from tests.conftest import program
 from tests.receivers.mosquitto import Mosquitto
 from tests.receivers.test_mqtt import V5, V311, subscribed
 from watcher import model
+from watcher.backoff import Backoff
 from watcher.clock import SystemClock, Wakeup
 from watcher.operations.commands import CommandService
-from watcher.receivers import settings
-from watcher.receivers.mqtt import commands, connection
+from watcher.receivers import settings as receiver_settings
+from watcher.receivers.mqtt import commands, topics
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.mqtt.connection import MqttConnection
 
@@ -74,15 +75,17 @@ async def mosquitto(tmp_path):
 async def obeying(shelf, port, *, instance="ops1", leads=True, per_minute=1_000, **keys):
     """A daemon's side, as app builds it."""
     clock = SystemClock()
-    keys = settings.Mqtt(host="127.0.0.1", port=port, **{"commands": True, **keys})
-    broker = MqttConnection(keys=keys, instance=instance, clock=clock, first_pause=0.02)
-    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
+    keys = receiver_settings.Mqtt(host="127.0.0.1", port=port, **{"commands": True, **keys})
+    broker = MqttConnection(
+        settings=keys, instance=instance, clock=clock, backoff=Backoff(first=0.02, longest=30.0)
+    )
+    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
     tasks = []
     if keys.commands:
-        orders = CommandListener(broker=broker, wishes=wishes, per_minute=per_minute)
+        orders = CommandListener(connection=broker, commands=wishes, per_minute=per_minute)
         tasks.append(asyncio.create_task(orders.run()))
     if leads:
-        broker.lead()
+        broker.become_leader()
     tasks.append(asyncio.create_task(broker.run()))
     try:
         yield broker
@@ -291,7 +294,7 @@ async def test_of_two_daemons_the_one_that_leads_obeys_and_then_its_follower(she
             await ada.ask("diagnose", ACK)
             heard = [json.loads(one.payload)["command"] for one in ada.reader.seen]
             assert [one for one in heard if one != "hello"] == ["ack", "diagnose"]
-        other.lead()
+        other.become_leader()
         async with person(mosquitto.port) as ada:
             assert (await ada.ask("ack", ACK))["ok"]
 
@@ -340,27 +343,29 @@ async def test_a_large_message_is_no_burden_and_does_not_end_the_connection(shel
 async def test_a_broker_that_forbids_the_subscription_is_said_with_what_to_do(clock):
     # Mosquitto's acl_file grants every subscription, and then delivers nothing.
     class Client:
-        async def listen(self, what):
+        async def subscribe_and_wait(self, topic):
             return ReasonCode(PacketTypes.SUBACK, identifier=135)
 
-    broker = MqttConnection(keys=settings.Mqtt(commands=True), instance="ops1", clock=clock)
+    broker = MqttConnection(
+        settings=receiver_settings.Mqtt(commands=True), instance="ops1", clock=clock
+    )
     broker.on_command(print)
     with structlog.testing.capture_logs() as said:
-        await broker._listen(Client())
+        await broker._subscribe(Client())
     assert "Not authorized: allow anonymous clients to subscribe to it" in said[0]["error"]
 
 
 def test_where_only_watcher_speaks_nobody_has_an_answer():
     for topic in ("desk/1", "watcher/answers", "watcher/answers/1", "watchers/x"):
-        assert connection.takes_answers("watcher", topic), topic
+        assert topics.accepts_answers("watcher", topic), topic
     for topic in ("", "watcher", "watcher/status", "watcher/answersx", "a/+", "#", "$SYS/a", "a\n"):
-        assert not connection.takes_answers("watcher", topic), topic
+        assert not topics.accepts_answers("watcher", topic), topic
 
 
-@pytest.mark.parametrize("name", commands.FORMS)
+@pytest.mark.parametrize("name", commands.REQUESTS)
 def test_the_commands_of_the_page_are_read(name):
     [example] = re.findall(rf"-t watcher/commands/{name} .*?-m '(.*?)'", PAGE, re.DOTALL)
-    assert commands.read(name, example.encode()).by
+    assert commands.parse_request(name, example.encode()).by
 
 
 def test_the_answer_of_the_page_is_what_is_published():

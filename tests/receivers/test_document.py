@@ -11,7 +11,7 @@ import pytest
 
 from watcher import model
 from watcher.operations import documents
-from watcher.receivers.mqtt import commands, connection
+from watcher.receivers.mqtt import commands, topics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text()
 EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))
@@ -46,10 +46,10 @@ def test_the_examples_of_the_page_are_what_is_published(kind):
 
 def test_the_page_names_every_topic_kind_and_status():
     for topic in (
-        connection.leader_topic("PREFIX"),
+        topics.leader("PREFIX"),
         "PREFIX/status/INSTANCE",
         "PREFIX/incidents/ID",
-        connection.events_topic("PREFIX"),
+        topics.events("PREFIX"),
         "PREFIX/incidents/ID/reports/RUN.pdf",
         *commands.TOPICS,
         "PREFIX/sources/NAME",
@@ -87,7 +87,4 @@ def test_text_that_is_no_unicode_does_not_stop_a_document(story):
 
 
 def test_a_topics_part_has_only_what_every_subscriber_takes():
-    assert (
-        connection.report_topic("watcher", "a/+#b\u00fc", "")
-        == "watcher/incidents/a___b_/reports/_.pdf"
-    )
+    assert topics.report("watcher", "a/+#b\u00fc", "") == "watcher/incidents/a___b_/reports/_.pdf"

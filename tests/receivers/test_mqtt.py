@@ -19,7 +19,8 @@ from tests.ports import free_port
 from tests.receivers.mosquitto import Mosquitto, certificates
 from tests.receivers.story import BEGIN, Drawer
 from watcher import model
-from watcher.receivers import settings
+from watcher.backoff import Backoff
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt.client import Client, is_taken_over
 from watcher.receivers.mqtt.connection import MqttConnection
 from watcher.receivers.mqtt.receiver import MqttReceiver
@@ -45,10 +46,12 @@ async def mosquitto(tmp_path):
 @contextlib.asynccontextmanager
 async def connected(drawer, clock, port, **keys):
     """The daemon's side: the broker's task and a receiver."""
-    keys = settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
-    broker = MqttConnection(keys=keys, instance="ops1", clock=clock, first_pause=0.02)
-    receiver = MqttReceiver(name="mqtt", broker=broker, shelf=drawer, clock=clock)
-    broker.lead()
+    keys = receiver_settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
+    broker = MqttConnection(
+        settings=keys, instance="ops1", clock=clock, backoff=Backoff(first=0.02, longest=30.0)
+    )
+    receiver = MqttReceiver(name="mqtt", connection=broker, reader=drawer, clock=clock)
+    broker.become_leader()
     task = asyncio.create_task(broker.run())
     try:
         yield receiver, broker
@@ -453,13 +456,13 @@ async def test_what_another_daemon_told_during_a_connect_is_not_undone(
 
 
 async def test_who_stands_by_says_that_it_is_there_and_not_that_it_leads(drawer, clock, mosquitto):
-    keys = settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
-    broker = MqttConnection(keys=keys, instance="ops2", clock=clock)
+    keys = receiver_settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
+    broker = MqttConnection(settings=keys, instance="ops2", clock=clock)
     async with subscribed(mosquitto.port) as reader:
         task = asyncio.create_task(broker.run())
         await reader.until("watcher/status/ops2", b"online")
         assert await retained(mosquitto.port, "watcher/status") is None
-        broker.lead()
+        broker.become_leader()
         await reader.until("watcher/status", b"online")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

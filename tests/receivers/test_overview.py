@@ -19,7 +19,7 @@ def test_the_worst_comes_first_with_who_has_taken_it(story):
         acknowledged_by="Ana",
         flags=("silenced",),
     )
-    assert interactions.write([minor, story.incident], [], NOW) == [
+    assert interactions.incident_list([minor, story.incident], [], NOW) == [
         "*2 incidents are open*",
         (
             "*\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side*"
@@ -35,7 +35,7 @@ def test_the_worst_comes_first_with_who_has_taken_it(story):
 def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
     blind = model.SourceHealth(source="evpl", sight=model.Visibility.BLIND, failing_since=BEGIN)
     seen = model.SourceHealth(source="vyvx")
-    assert interactions.write([], [blind, seen], NOW) == [
+    assert interactions.incident_list([], [blind, seen], NOW) == [
         "*Nothing is open*",
         (
             "\N{MEDIUM WHITE CIRCLE} *evpl* cannot be seen since 03:10:22 UTC:"
@@ -46,7 +46,7 @@ def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
 
 def test_a_long_list_is_cut(story):
     many = [replace(story.incident, id=f"w-{number}") for number in range(30)]
-    lines = interactions.write(many, [], NOW)
+    lines = interactions.incident_list(many, [], NOW)
     assert lines[0] == "*30 incidents are open*"
     assert lines[-1] == "and 10 more"
-    assert len(lines) == interactions.MOST + 2
+    assert len(lines) == interactions.MOST_LINES + 2

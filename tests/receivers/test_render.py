@@ -233,15 +233,15 @@ def test_how_a_diagnosis_ended_is_said(story, status, words_):
 def test_an_entry_is_one_line_and_a_late_one_says_both_times(story):
     story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=60, notify=True)
     entry = story.timeline[-1]
-    soon = thread.reply(story.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
+    soon = thread.render_reply(story.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
     assert soon.text.endswith("degraded -&gt; offline")
-    late = thread.reply(story.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
+    late = thread.render_reply(story.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
     assert late.text.endswith("offline _(occurred 03:11:22 UTC, told 03:40 UTC)_")
 
 
 def test_findings_are_told_whole_in_the_thread(story):
     story.diagnose()
-    [block] = shown(thread.reply(story.incident_view(), [story.timeline[-1]], now=NOW))
+    [block] = shown(thread.render_reply(story.incident_view(), [story.timeline[-1]], now=NOW))
     assert block[1].splitlines()[1:] == [
         "\N{BULLET} Loss of light at NYCMNY54",
         "\N{BULLET} Power: ok",
@@ -257,7 +257,7 @@ def test_hostile_text_is_inert(story):
     story.change(title=hostile, summary=hostile, runbook="javascript:alert(1)|x>")
     story.grow(model.EntryKind.NOTED, hostile, by=hostile)
     parent = render_parent(story.incident_view(), now=NOW)
-    reply = thread.reply(story.incident_view(), [story.timeline[-1]], now=NOW)
+    reply = thread.render_reply(story.incident_view(), [story.timeline[-1]], now=NOW)
     for text in (parent.text, reply.text, *(t for kind, t in shown(parent) if kind != "header")):
         assert "<!channel>" not in text
         assert "<https://evil" not in text
@@ -275,7 +275,7 @@ def test_what_may_have_been_posted_before_says_so_even_behind_a_long_title(story
 def test_many_entries_are_one_digest_of_the_newest(story):
     for minute in range(100):
         story.grow(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute)
-    message = thread.reply(
+    message = thread.render_reply(
         story.incident_view(), story.timeline[1:], now=BEGIN + timedelta(hours=2)
     )
     text = "\n".join(text for _, text in shown(message))
@@ -316,8 +316,8 @@ def test_slacks_limits_are_never_met(text, times, many):
     view = story.incident_view(*alerts)
     messages = [
         render_parent(view, now=NOW, mention="<!here>", duplicate=True),
-        thread.reply(view, [story.timeline[1]], now=NOW, mention="<!here>"),
-        thread.reply(view, story.timeline, now=NOW, mention="<!here>", duplicate=True),
+        thread.render_reply(view, [story.timeline[1]], now=NOW, mention="<!here>"),
+        thread.render_reply(view, story.timeline, now=NOW, mention="<!here>", duplicate=True),
     ]
     for message in messages:
         assert 0 < len(message.text) <= 4_000
@@ -333,7 +333,7 @@ def test_what_could_be_ordered_is_a_reply_and_an_event():
     story.grow(model.EntryKind.ALTERNATIVES, "could be ordered as a backup at 1 Main St: Fiber")
     view, entry = story.incident_view(), story.timeline[-1]
     assert thread.is_posted(entry)
-    assert "a backup at 1 Main St: Fiber" in thread.reply(view, [entry], now=BEGIN).text
+    assert "a backup at 1 Main St: Fiber" in thread.render_reply(view, [entry], now=BEGIN).text
     event = documents.event(story.incident, entry)
     assert (event.kind, event.text) == ("alternatives", entry.text)
 
@@ -353,7 +353,7 @@ APPROVE = "watcher remedy approve w-7k3m"
 def test_a_proposal_is_told_with_the_command_to_copy(story):
     told = f"proposed: {RAISING}; approve with {APPROVE}"
     story.grow(model.EntryKind.REMEDY_PROPOSED, told, notify=True, approve=APPROVE)
-    reply = thread.reply(story.incident_view(), [story.timeline[-1]], now=NOW)
+    reply = thread.render_reply(story.incident_view(), [story.timeline[-1]], now=NOW)
     assert reply.text == f"\N{UPWARDS BLACK ARROW} proposed: {RAISING}; approve with `{APPROVE}`"
 
 

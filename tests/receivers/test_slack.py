@@ -14,7 +14,7 @@ from tests.ports import free_port
 from tests.receivers.fake_slack import CHANNEL, FakeSlack
 from tests.receivers.story import BEGIN, PowerCutError
 from watcher import model
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.receiver import SlackReceiver
 
 
@@ -37,12 +37,12 @@ async def receiver(slack, clock):
     async with aiohttp.ClientSession() as session:
         receiver = SlackReceiver(
             name="noc",
-            channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),
-            keys=settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
+            channel=receiver_settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            settings=receiver_settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
             session=session,
             clock=clock,
         )
-        receiver._pace.max_rate = 1_000  # Slack's pace is real time
+        receiver._rate_limit.max_rate = 1_000  # Slack's pace is real time
         yield receiver
 
 
@@ -498,8 +498,10 @@ async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clo
         port = free_port()
         receiver = SlackReceiver(
             name="noc",
-            channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),
-            keys=settings.Slack(bot_token="xoxb-test", api_url=f"http://127.0.0.1:{port}/api"),
+            channel=receiver_settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            settings=receiver_settings.Slack(
+                bot_token="xoxb-test", api_url=f"http://127.0.0.1:{port}/api"
+            ),
             session=session,
             clock=clock,
         )
@@ -550,8 +552,8 @@ async def test_a_storm_brings_no_charts(slack, receiver, drawer, story):
 
 
 async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, drawer):
-    receiver._pace.max_rate = 1
-    await receiver._pace.acquire()  # Slack's pace is used up
+    receiver._rate_limit.max_rate = 1
+    await receiver._rate_limit.acquire()  # Slack's pace is used up
     delivery = asyncio.create_task(drawer.deliver(receiver))
     for _ in range(20):  # turns of the loop: far more than it takes to come to the post
         await asyncio.sleep(0)

@@ -9,9 +9,10 @@ import pytest
 import structlog
 
 from watcher import model, simulator
+from watcher.backoff import Backoff
 from watcher.clock import SystemClock, Wakeup
 from watcher.operations.commands import CommandService
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import interactions
 from watcher.receivers.slack.message import render_parent
 from watcher.receivers.slack.socket import SlackSocket
@@ -66,17 +67,17 @@ def shelf(story):
 async def listening(slack, session, shelf, **keys):
     """Run the actions; a message with buttons stands in the channel."""
     clock, known = SystemClock(), slack.credentials
-    wishes = CommandService(library=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
+    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
     token = keys.pop("app_token", known.slack_app_token)
     actions = interactions.SlackActions(
-        keys=settings.Slack(app_token=token, api_url=slack.slack_api_url, **keys),
+        settings=receiver_settings.Slack(app_token=token, api_url=slack.slack_api_url, **keys),
         channels=[known.slack_channel],
         session=session,
-        desk=wishes,
-        library=shelf,
+        commands=wishes,
+        reader=shelf,
         clock=clock,
     )
-    actions._socket._first_pause = 0.01
+    actions._socket._backoff = Backoff(first=0.01, longest=60.0)
     running = asyncio.create_task(actions.run())
     try:
         yield Person(slack, session, shelf)
@@ -307,9 +308,9 @@ async def test_what_cannot_be_taken_is_not_acknowledged(session):
         async def send_json(self, body):
             sent.append(body)
 
-    socket = SlackSocket(api=None, session=session, take=lambda _: False, clock=SystemClock())
-    await socket._hear('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
+    socket = SlackSocket(api=None, session=session, accept=lambda _: False, clock=SystemClock())
+    await socket._handle('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
     assert not sent
-    socket._take = lambda _: True
-    await socket._hear('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
+    socket._accept = lambda _: True
+    await socket._handle('{"type": "interactive", "envelope_id": "e1", "payload": {}}', Socket())
     assert sent == [{"envelope_id": "e1"}]

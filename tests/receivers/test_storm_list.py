@@ -11,7 +11,7 @@ from aiohttp import test_utils
 from tests.receivers.fake_slack import CHANNEL, FakeSlack
 from tests.receivers.story import BEGIN, PowerCutError
 from watcher import model
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import files
 from watcher.receivers.slack.receiver import SlackReceiver
 
@@ -29,8 +29,8 @@ async def receiver(slack, clock):
     async with aiohttp.ClientSession() as session:
         yield SlackReceiver(
             name="noc",
-            channel=settings.SlackReceiver(kind="slack", channel=CHANNEL),
-            keys=settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
+            channel=receiver_settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            settings=receiver_settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
             session=session,
             clock=clock,
         )
@@ -76,6 +76,6 @@ async def test_other_incidents_bring_no_list(slack, receiver, drawer):
 
 def test_a_cell_is_never_a_formula(story):
     hostile = replace(story.alert, name="=cmd()", to="@x", from_="+1")
-    _, row = read(files.csv_of([hostile]))
+    _, row = read(files.alerts_csv([hostile]))
     assert row[1] == "'=cmd()"
     assert row[4:6] == ["'+1", "'@x"]

@@ -11,7 +11,7 @@ from aiohttp import test_utils, web
 from tests.ports import free_port
 from tests.receivers.story import Drawer
 from watcher import model
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.webhook import WebhookReceiver
 
 
@@ -42,7 +42,7 @@ async def receiver(posts, answers, clock):
     async with test_utils.TestServer(app) as server, aiohttp.ClientSession() as session:
         yield WebhookReceiver(
             name="bridge",
-            keys=settings.WebhookReceiver(
+            settings=receiver_settings.WebhookReceiver(
                 kind="webhook", url=str(server.make_url("/hook/token-in-the-path")), secret="s3cret"
             ),
             session=session,
@@ -91,7 +91,7 @@ async def test_nobody_there_is_temporary(drawer, clock):
     async with aiohttp.ClientSession() as session:
         receiver = WebhookReceiver(
             name="bridge",
-            keys=settings.WebhookReceiver(kind="webhook", url=url),
+            settings=receiver_settings.WebhookReceiver(kind="webhook", url=url),
             session=session,
             clock=clock,
         )

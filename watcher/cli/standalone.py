@@ -68,14 +68,16 @@ async def connect(settings: Settings) -> list[Result]:
         for name, receiver in settings.receivers.items():
             if isinstance(receiver, receiver_settings.SlackReceiver):
                 slack = SlackApi(
-                    keys=settings.slack,
+                    settings=settings.slack,
                     channel=receiver.channel,
                     session=accounts.session,
                     clock=accounts.clock,
                 )
                 attempts[f"receivers.{name}"] = _without_remarks(slack.check())
         if settings.slack.app_token.get_secret_value():
-            slack = SlackApi(keys=settings.slack, session=accounts.session, clock=accounts.clock)
+            slack = SlackApi(
+                settings=settings.slack, session=accounts.session, clock=accounts.clock
+            )
             attempts["slack.app_token"] = _without_remarks(slack.check_socket())
         if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):
             name = f"watcher-{settings.instance}-check"

@@ -64,7 +64,7 @@ async def run(
         hub = factories.build_broker(settings, clock)
         receivers = {
             **factories.build_receivers(
-                settings, session=session, clock=clock, hub=hub, shelf=database
+                settings, session=session, clock=clock, hub=hub, reader=database
             ),
             **extra,
         }
@@ -170,14 +170,14 @@ async def run(
                 )
             )
         wishes = CommandService(
-            library=database,
+            reader=database,
             inbox=database,
             ingest=inbox_wakeup,
             clock=clock,
             receivers=tuple(receivers),
         )
         door = control_socket.ControlSocket(
-            library=database, desk=wishes, clock=clock, status=reporter.read, reload=reload
+            reader=database, commands=wishes, clock=clock, status=reporter.read, reload=reload
         )
         await stack.enter_async_context(door.serve(settings.control.socket))
         telling = group.create_task(teller.run(), name="delivery")
@@ -190,7 +190,7 @@ async def run(
         others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
         if hub:
             if settings.mqtt.commands:
-                orders = commands.CommandListener(broker=hub, wishes=wishes)
+                orders = commands.CommandListener(connection=hub, commands=wishes)
                 others.append(group.create_task(orders.run(), name="commands"))
             others.append(group.create_task(hub.run(), name="mqtt"))
         working = group.create_task(worker.run(), name="jobs")
@@ -198,7 +198,7 @@ async def run(
         async def take_over(token: int) -> None:
             await watch.lead(token, group)
             if hub:
-                hub.lead()
+                hub.become_leader()
             if address := settings.heartbeat.url.get_secret_value():
                 beat = lifecycle.beat(session, address, pulse.stuck)
                 others.append(group.create_task(beat, name="heartbeat"))

@@ -26,7 +26,7 @@ class Channel(Protocol):
 
     name: str
 
-    async def cry(self, text: str) -> None:
+    async def send(self, text: str) -> None:
         """Say it once. Raises TemporaryError or PermanentError."""
 
 
@@ -84,7 +84,7 @@ class DatabaseAlarm:
     async def _cry(self, channel: Channel, text: str) -> None:
         try:
             async with asyncio.timeout(SECONDS):
-                await channel.cry(text)
+                await channel.send(text)
         except (model.WatcherError, TimeoutError) as error:
             log.warning("alarm not said", receiver=channel.name, error=str(error))
             return

@@ -17,7 +17,7 @@ from watcher.operations.commands import CommandService
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
 from watcher.receivers.mqtt import connection
-from watcher.receivers.mqtt.receiver import MqttReceiver, Shelf
+from watcher.receivers.mqtt.receiver import MqttReceiver
 from watcher.receivers.slack import interactions
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
@@ -138,7 +138,9 @@ def build_broker(settings: Settings, clock: Clock) -> connection.MqttConnection 
     told = any(one.kind == "mqtt" for one in settings.receivers.values())
     if not told and not settings.mqtt.commands:
         return None
-    return connection.MqttConnection(keys=settings.mqtt, instance=settings.instance, clock=clock)
+    return connection.MqttConnection(
+        settings=settings.mqtt, instance=settings.instance, clock=clock
+    )
 
 
 def build_receivers(
@@ -147,7 +149,7 @@ def build_receivers(
     session: aiohttp.ClientSession,
     clock: Clock,
     hub: connection.MqttConnection | None,
-    shelf: Shelf,
+    reader: ports.IncidentReader,
 ) -> dict[str, ports.Receiver]:
     """Build every configured receiver."""
     receivers: dict[str, ports.Receiver] = {}
@@ -155,15 +157,17 @@ def build_receivers(
         match keys:
             case receiver_settings.SlackReceiver():
                 receivers[name] = SlackReceiver(
-                    name=name, channel=keys, keys=settings.slack, session=session, clock=clock
+                    name=name, channel=keys, settings=settings.slack, session=session, clock=clock
                 )
             case receiver_settings.WebhookReceiver():
                 receivers[name] = webhook.WebhookReceiver(
-                    name=name, keys=keys, session=session, clock=clock
+                    name=name, settings=keys, session=session, clock=clock
                 )
             case receiver_settings.MqttReceiver():
                 assert hub is not None  # noqa: S101  # build_broker looks for the same kind
-                receivers[name] = MqttReceiver(name=name, broker=hub, shelf=shelf, clock=clock)
+                receivers[name] = MqttReceiver(
+                    name=name, connection=hub, reader=reader, clock=clock
+                )
     return receivers
 
 
@@ -180,11 +184,11 @@ def build_actions(
     if not channels or not settings.slack.app_token.get_secret_value():
         return None
     return interactions.SlackActions(
-        keys=settings.slack,
+        settings=settings.slack,
         channels=channels,
         session=session,
-        desk=wishes,
-        library=library,
+        commands=wishes,
+        reader=library,
         clock=clock,
     )
 

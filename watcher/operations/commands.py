@@ -1,6 +1,7 @@
-"""Where people's wishes come in, through whichever door: checked, stepped, answered.
+"""What people ask of Watcher, whether by command line, Slack or MQTT: checked, applied, answered.
 
-Law: a change is a row of the inbox, and the answer comes when it has been stepped and committed.
+A change becomes a row of the inbox. The answer is given once the leader has consumed the row and
+committed its effects, so it shows the incident as it is after the change.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
 
 ANSWER_SECONDS = 10.0
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
-_Act = Callable[[str, str], model.Command]
-_ACTS: Mapping[str, _Act] = {
+_Action = Callable[[str, str], model.Command]
+_ACTIONS: Mapping[str, _Action] = {
     "ack": lambda incident, by: model.Acknowledged(incident=incident, by=by),
     "unack": lambda incident, by: model.Unacknowledged(incident=incident, by=by),
     "resolve": lambda incident, by: model.ResolvedByHand(incident=incident, by=by),
@@ -26,12 +27,12 @@ _ACTS: Mapping[str, _Act] = {
     "approve": lambda incident, by: model.RemedyApproved(incident=incident, by=by),
     "refuse": lambda incident, by: model.RemedyRefused(incident=incident, by=by),
 }
-_OF_REMEDY = frozenset({"approve", "refuse"})
-ACTS = tuple(_ACTS)  # what a person may do with an incident, beside a note
+_REMEDY_ACTIONS = frozenset({"approve", "refuse"})
+ACTIONS = tuple(_ACTIONS)  # what a person may do with an incident, apart from adding a note
 
 
 class CommandRejectedError(Exception):
-    """What is wished for cannot be done; the sentence is for who wished it."""
+    """The command cannot be carried out; the sentence is for the person who sent it."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -39,58 +40,62 @@ class CommandRejectedError(Exception):
 
 
 class CommandService:
-    """Every verb raises RefusedError.
+    """Carries out commands. Every method raises CommandRejectedError.
 
-    A `ticket` names one wish that may come in twice, as a broker's message or Slack's envelope
-    does; it is obeyed once.
+    A command with an `idempotency_key` may arrive more than once, as a broker's message or Slack's
+    envelope can; it is carried out once.
     """
 
     def __init__(
         self,
         *,
-        library: ports.IncidentReader,
+        reader: ports.IncidentReader,
         inbox: ports.Inbox,
         ingest: Wakeup,
         clock: Clock,
         receivers: Collection[str] = (),
     ) -> None:
-        self._library = library
+        self._reader = reader
         self._inbox = inbox
         self._ingest = ingest
         self._clock = clock
         self._receivers = receivers
 
-    async def act(self, incident: str, act: str, by: str, *, ticket: str = "") -> model.Incident:
-        """Do one of ACTS with an incident; how it is then."""
-        _see_person(by)
-        key = f"{act}/{incident}/{ticket or token()}"
-        if not await self._library.consumed(key):
-            self._examine(await self.open_dossier(incident), act)
-        return await self._change(incident, act, _ACTS[act](incident, by), key)
+    async def act(
+        self, incident: str, action: str, by: str, *, idempotency_key: str = ""
+    ) -> model.Incident:
+        """Carry out one of ACTIONS on an incident, and return the incident after it."""
+        _require_person(by)
+        key = f"{action}/{incident}/{idempotency_key or token()}"
+        if not await self._reader.consumed(key):
+            self._check_allowed(await self.unresolved_view(incident), action)
+        return await self._apply(incident, action, _ACTIONS[action](incident, by), key)
 
-    async def note(self, incident: str, text: str, by: str, *, ticket: str = "") -> model.Incident:
-        """Write a note on an incident's timeline; how it is then."""
+    async def add_note(
+        self, incident: str, text: str, by: str, *, idempotency_key: str = ""
+    ) -> model.Incident:
+        """Add a note to an incident's timeline, and return the incident after it."""
         if not by or not text:
             raise CommandRejectedError(
                 HTTPStatus.BAD_REQUEST, "a note needs its text, and who writes it"
             )
         noted = model.Noted(incident=incident, by=by, text=text)
-        key = f"note/{incident}/{ticket or token()}"
-        return await self._change(incident, "note", noted, key)
+        key = f"note/{incident}/{idempotency_key or token()}"
+        return await self._apply(incident, "note", noted, key)
 
-    async def silence(
+    async def add_silence(
         self,
         matchers: tuple[model.Matcher, ...],
         *,
         length: timedelta,
         by: str,
         comment: str = "",
-        ticket: str = "",
+        idempotency_key: str = "",
     ) -> model.Silence:
-        """Add a silence that begins now."""
+        """Add a silence that starts now and lasts for `length`."""
         now = self._clock.now()
         silence = model.Silence(
-            id=f"s-{hashlib.sha256((ticket or token()).encode()).hexdigest()[:8]}",
+            id=f"s-{hashlib.sha256((idempotency_key or token()).encode()).hexdigest()[:8]}",
             matchers=matchers,
             begin=now,
             end=now + length,
@@ -98,71 +103,71 @@ class CommandService:
             comment=comment,
         )
         key = f"silence/{silence.id}"
-        await self._step(key, model.Silenced(silence=silence), silence.id)
-        kept = {each.id: each for each in await self._library.silences(now)}
-        if silence.id not in kept:
-            said = " ".join(map(str, silence.matchers))
+        await self._submit(key, model.Silenced(silence=silence), silence.id)
+        active = {active.id: active for active in await self._reader.silences(now)}
+        if silence.id not in active:
+            written = " ".join(map(str, silence.matchers))
             raise CommandRejectedError(
                 HTTPStatus.BAD_REQUEST,
-                f"{said or 'nothing'} cannot be silenced: expected rule, subject, source, "
+                f"{written or 'nothing'} cannot be silenced: expected rule, subject, source, "
                 "severity or labels.NAME before each sign, and a time that is not over",
             )
-        return kept[silence.id]
+        return active[silence.id]
 
-    async def expire(self, silence: str, by: str) -> None:
-        """End a silence now."""
+    async def expire_silence(self, silence: str, by: str) -> None:
+        """End an active silence now."""
         now = self._clock.now()
-        if all(each.id != silence for each in await self._library.silences(now)):
+        if all(active.id != silence for active in await self._reader.silences(now)):
             raise CommandRejectedError(
                 HTTPStatus.NOT_FOUND, f"there is no silence {silence} that is not over"
             )
         key = f"unsilence/{silence}/{token()}"
-        await self._step(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
+        await self._submit(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
 
-    async def open_dossier(self, incident: str) -> model.IncidentView:
-        """Read an incident that is not over."""
+    async def unresolved_view(self, incident: str) -> model.IncidentView:
+        """Read an incident that is not resolved."""
         view = await self.incident_view(incident)
         if view.incident.status is model.IncidentStatus.RESOLVED:
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident} is over already")
         return view
 
-    async def drill(
+    async def start_drill(
         self, receivers: Collection[str], *, by: str, page: bool = False
     ) -> model.Incident:
-        """Open an incident about nothing, for these receivers, or for all if none is named."""
-        _see_person(by)
-        known = ", ".join(self._receivers)
+        """Open a test incident for these receivers, or for all if none is named."""
+        _require_person(by)
+        configured = ", ".join(self._receivers)
         if unknown := [name for name in receivers if name not in self._receivers]:
             raise CommandRejectedError(
                 HTTPStatus.BAD_REQUEST,
-                f"there is no receiver {', '.join(unknown)}; there is {known or 'none'}",
+                f"there is no receiver {', '.join(unknown)}; there is {configured or 'none'}",
             )
-        if not known:
+        if not configured:
             raise CommandRejectedError(HTTPStatus.CONFLICT, "there is no receiver to drill")
-        ticket = token()
-        incident = f"w-{hashlib.sha256(ticket.encode()).hexdigest()[:8]}"
-        told = tuple(dict.fromkeys(receivers or self._receivers))
-        wanted = model.DrillWanted(incident=incident, receivers=told, by=by, page=page)
-        await self._step(f"drill/{ticket}", wanted, "the drill")
+        idempotency_key = token()
+        incident = f"w-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:8]}"
+        notified = tuple(dict.fromkeys(receivers or self._receivers))
+        wanted = model.DrillWanted(incident=incident, receivers=notified, by=by, page=page)
+        await self._submit(f"drill/{idempotency_key}", wanted, "the drill")
         return (await self.incident_view(incident)).incident
 
     async def incident_view(self, incident: str) -> model.IncidentView:
-        """Read an incident, over or not."""
-        view = await self._library.incident_view(incident)
+        """Read an incident, resolved or not."""
+        view = await self._reader.incident_view(incident)
         if view is None:
             raise CommandRejectedError(HTTPStatus.NOT_FOUND, f"there is no incident {incident}")
         return view
 
-    def _examine(self, view: model.IncidentView, act: str) -> None:
-        """Refuse what the incident does not allow as it is."""
+    def _check_allowed(self, view: model.IncidentView, action: str) -> None:
+        """Reject an action that the incident's state does not allow."""
         incident = view.incident
-        if act == "unack" and incident.status is not model.IncidentStatus.ACKNOWLEDGED:
+        if action == "unack" and incident.status is not model.IncidentStatus.ACKNOWLEDGED:
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id} is not acknowledged")
-        if act == "diagnose" and not view.alert_counts.get(model.AlertState.FIRING):
+        if action == "diagnose" and not view.alert_counts.get(model.AlertState.FIRING):
             raise CommandRejectedError(
                 HTTPStatus.CONFLICT, f"{incident.id} is about no subject: nothing to examine"
             )
-        if act not in _OF_REMEDY:
+        if action not in _REMEDY_ACTIONS:
             return
         if incident.remedy is None:
             raise CommandRejectedError(
@@ -171,28 +176,28 @@ class CommandService:
         if why := incident.remedy.objection():
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id}: {why}")
 
-    async def _change(
-        self, incident: str, act: str, command: model.Command, key: str
+    async def _apply(
+        self, incident: str, action: str, command: model.Command, key: str
     ) -> model.Incident:
         await self.incident_view(incident)
-        await self._step(key, command, f"{act} of {incident}")
+        await self._submit(key, command, f"{action} of {incident}")
         return (await self.incident_view(incident)).incident
 
-    async def _step(self, key: str, command: model.Command, wish: str) -> None:
-        """Put a command in, once for each key, and wait until it has been stepped."""
+    async def _submit(self, key: str, command: model.Command, request: str) -> None:
+        """Add a command to the inbox, once for each key, and wait until it has been consumed."""
         await self._inbox.submit(key, command, self._clock.now())
         self._ingest.set()
         deadline = self._clock.monotonic() + ANSWER_SECONDS
-        while not await self._library.consumed(key):
+        while not await self._reader.consumed(key):
             if self._clock.monotonic() > deadline:
                 raise CommandRejectedError(
                     HTTPStatus.GATEWAY_TIMEOUT,
-                    f"{wish} is recorded, but nobody has acted on it yet; see status",
+                    f"{request} is recorded, but nobody has acted on it yet; see status",
                 )
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-def _see_person(by: str) -> None:
+def _require_person(by: str) -> None:
     if not by:
         raise CommandRejectedError(
             HTTPStatus.BAD_REQUEST, "who does it? the request names nobody in `by`"

@@ -22,7 +22,7 @@ from aiohttp.typedefs import Handler
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import carrier_packet, explain
-from watcher.operations.commands import ACTS, CommandRejectedError, CommandService
+from watcher.operations.commands import ACTIONS, CommandRejectedError, CommandService
 
 MODE = 0o660
 
@@ -50,14 +50,14 @@ class ControlSocket:
     def __init__(
         self,
         *,
-        library: ports.IncidentReader,
-        desk: CommandService,
+        reader: ports.IncidentReader,
+        commands: CommandService,
         clock: Clock,
         status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
     ) -> None:
-        self._library = library
-        self._desk = desk
+        self._reader = reader
+        self._commands = commands
         self._clock = clock
         self._status = status
         self._reload = reload
@@ -67,7 +67,7 @@ class ControlSocket:
 
         Raises model.PermanentError when the socket cannot be made there.
         """
-        app = web.Application(middlewares=[_refusing])
+        app = web.Application(middlewares=[_answer_rejections])
         app.add_routes(
             [
                 web.get("/status", self._get_status),
@@ -75,7 +75,7 @@ class ControlSocket:
                 web.get("/why/{key:.+}", self._get_why),
                 web.get("/incidents/{id}/packet", self._get_packet),
                 web.post("/incidents/{id}/note", self._post_note),
-                web.post(f"/incidents/{{id}}/{{act:{'|'.join(ACTS)}}}", self._post_act),
+                web.post(f"/incidents/{{id}}/{{action:{'|'.join(ACTIONS)}}}", self._post_action),
                 web.get("/incidents/{id}/receipts", self._get_receipts),
                 web.post("/drills", self._post_drill),
                 web.get("/silences", self._get_silences),
@@ -84,7 +84,7 @@ class ControlSocket:
                 web.post("/reload", self._post_reload),
             ]
         )
-        return _listening(app, path)
+        return _listen(app, path)
 
     async def _get_status(self, _: web.Request) -> web.Response:
         return _json(await self._status())
@@ -92,75 +92,77 @@ class ControlSocket:
     async def _get_incidents(self, request: web.Request) -> web.Response:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
         statuses = None if request.query.get("all") else live
-        return _json({"incidents": await self._library.incidents(statuses=statuses)})
+        return _json({"incidents": await self._reader.incidents(statuses=statuses)})
 
     async def _get_why(self, request: web.Request) -> web.Response:
         key, now = request.match_info["key"], self._clock.now()
-        health = {one.source: one for one in await self._library.sources()}
-        view = await self._library.incident_view(key)
+        health = {health.source: health for health in await self._reader.sources()}
+        view = await self._reader.incident_view(key)
         if view is not None:
-            receipts = await self._library.receipts(key)
+            receipts = await self._reader.receipts(key)
             return _json({"why": explain.explain_incident(view, receipts, health, now)})
-        subject = await self._library.subject(key)
+        subject = await self._reader.subject(key)
         if subject is not None:
-            alerts = await self._library.alerts(key)
+            alerts = await self._reader.alerts(key)
             return _json({"why": explain.explain_subject(subject, alerts, health, now)})
-        return _refused(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
+        return _error(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:
-        view = await self._desk.incident_view(request.match_info["id"])
+        view = await self._commands.incident_view(request.match_info["id"])
         return _json({"packet": carrier_packet.render_packet(view, self._clock.now())})
 
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()
-        incident = await self._desk.note(
+        incident = await self._commands.add_note(
             request.match_info["id"], str(body.get("text") or ""), str(body.get("by") or "")
         )
         return _json({"incident": incident})
 
-    async def _post_act(self, request: web.Request) -> web.Response:
+    async def _post_action(self, request: web.Request) -> web.Response:
         by = str((await request.json()).get("by") or "")
-        incident = await self._desk.act(request.match_info["id"], request.match_info["act"], by)
+        incident = await self._commands.act(
+            request.match_info["id"], request.match_info["action"], by
+        )
         return _json({"incident": incident})
 
     async def _get_receipts(self, request: web.Request) -> web.Response:
-        return _json({"receipts": await self._library.receipts(request.match_info["id"])})
+        return _json({"receipts": await self._reader.receipts(request.match_info["id"])})
 
     async def _post_drill(self, request: web.Request) -> web.Response:
         try:
-            wanted = msgspec.convert(await request.json(), _Drill)
+            body = msgspec.convert(await request.json(), _Drill)
         except (ValueError, msgspec.ValidationError) as error:
-            return _refused(HTTPStatus.BAD_REQUEST, f"this is no drill: {error}")
-        incident = await self._desk.drill(wanted.receivers, by=wanted.by, page=wanted.page)
+            return _error(HTTPStatus.BAD_REQUEST, f"this is no drill: {error}")
+        incident = await self._commands.start_drill(body.receivers, by=body.by, page=body.page)
         return _json({"incident": incident})
 
     async def _get_silences(self, _: web.Request) -> web.Response:
-        return _json({"silences": await self._library.silences(self._clock.now())})
+        return _json({"silences": await self._reader.silences(self._clock.now())})
 
     async def _post_silence(self, request: web.Request) -> web.Response:
         """Add a silence that begins now; `seconds` is its length."""
         try:
-            wanted = msgspec.convert(await request.json(), _Silence)
+            body = msgspec.convert(await request.json(), _Silence)
         except (ValueError, msgspec.ValidationError) as error:
-            return _refused(HTTPStatus.BAD_REQUEST, f"this is no silence: {error}")
-        silence = await self._desk.silence(
-            wanted.matchers,
-            length=timedelta(seconds=wanted.seconds),
-            by=wanted.by,
-            comment=wanted.comment,
+            return _error(HTTPStatus.BAD_REQUEST, f"this is no silence: {error}")
+        silence = await self._commands.add_silence(
+            body.matchers,
+            length=timedelta(seconds=body.seconds),
+            by=body.by,
+            comment=body.comment,
         )
         return _json({"silence": silence})
 
     async def _post_expire(self, request: web.Request) -> web.Response:
         silence = request.match_info["id"]
-        await self._desk.expire(silence, str((await request.json()).get("by") or ""))
+        await self._commands.expire_silence(silence, str((await request.json()).get("by") or ""))
         return _json({"expired": silence})
 
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:
             return _json({"reloaded": await self._reload()})
         except model.InvalidConfigError as error:
-            return _refused(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+            return _error(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
 async def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
@@ -190,7 +192,7 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, path: Path) -> AsyncIterator[None]:
+async def _listen(app: web.Application, path: Path) -> AsyncIterator[None]:
     _clear(path)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -225,15 +227,15 @@ def _json(body: object) -> web.Response:
 
 
 @web.middleware
-async def _refusing(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _answer_rejections(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a refusal of the desk in its words."""
     try:
         return await handler(request)
     except CommandRejectedError as error:
-        return _refused(error.status, str(error))
+        return _error(error.status, str(error))
 
 
-def _refused(status: HTTPStatus, sentence: str) -> web.Response:
+def _error(status: HTTPStatus, sentence: str) -> web.Response:
     return web.Response(
         status=status,
         body=msgspec.json.encode({"error": sentence}),

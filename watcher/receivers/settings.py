@@ -1,4 +1,4 @@
-"""The keys of `[receivers.NAME]`, `[slack]` and `[mqtt]`: where incidents are told."""
+"""The settings of `[receivers.NAME]`, `[slack]` and `[mqtt]`: where incidents are told."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from yarl import URL
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 
 TIMEOUT_SECONDS = 20.0
 _TEMPORARY = {408, 425, 429}
@@ -30,13 +30,13 @@ class WebhookReceiver:
         self,
         *,
         name: str,
-        keys: settings.WebhookReceiver,
+        settings: receiver_settings.WebhookReceiver,
         session: aiohttp.ClientSession,
         clock: Clock,
     ) -> None:
         self.name = name
-        self._url = URL(keys.url)
-        self._secret = keys.secret.get_secret_value().encode()
+        self._url = URL(settings.url)
+        self._secret = settings.secret.get_secret_value().encode()
         self._session = session
         self._clock = clock
         self._place = f"webhook {name} ({self._url.host})"

@@ -1,7 +1,7 @@
-"""aiomqtt's client with what it leaves out, and its errors in our own terms.
+"""aiomqtt's client with three additions, and its errors translated into ours.
 
-It waits out its whole timeout when the connection is lost during a publish, drops the reason of a
-refused one, and does not hand on what the broker says when it accepts a connection.
+aiomqtt waits for its whole timeout when the connection is lost during a publish, drops the reason
+of a refused publish, and drops the properties with which the broker accepts a connection.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from watcher import model
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 
 PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
-PUBLISH_SECONDS = 60.0  # a PDF of some megabytes over a slow line
+PUBLISH_SECONDS = 60.0  # enough for a PDF of some megabytes over a slow line
 
 _FAILED = 128  # reason codes from here on are refusals (MQTT 5, section 2.4)
 _TAKEN_OVER = 142
@@ -37,7 +37,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One that was subscribed to; the last two are there with MQTT 5 alone."""
+    """One that was subscribed to; the last two fields are set with MQTT 5 only."""
 
     topic: str
     payload: bytes
@@ -47,39 +47,39 @@ class Message:
 
 
 class Client(aiomqtt.Client):
-    """One connection. `most_bytes` is the largest packet that the broker takes, if it said so."""
+    """One connection. `most_bytes` is the largest packet the broker accepts, if it says so."""
 
-    take: Callable[[Message], None] | None = None  # of what is subscribed to; must not raise
+    handler: Callable[[Message], None] | None = None  # gets each message; must not raise
     most_bytes: int | None = None
-    carrying = 0  # bytes on their way; stays so when the connection is lost meanwhile
+    bytes_in_flight = 0  # of a publish; kept when the connection is lost during it
     _refusal: ReasonCode | None = None
 
-    def takes(self, topic: str, payload: bytes) -> bool:
+    def accepts(self, topic: str, payload: bytes) -> bool:
         """Whether a message of this size, with some room for its properties, is accepted."""
         size = len(payload) + len(topic.encode()) + 128
         return self.most_bytes is None or size <= self.most_bytes
 
-    async def deliver(
+    async def publish_and_wait(
         self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None = None
     ) -> ReasonCode | None:
-        """Publish with QoS 1, one at a time; the broker's reason if it refused.
+        """Publish with QoS 1, one at a time; return the broker's reason if it refused.
 
         Raises aiomqtt.MqttError, at once when the connection is lost.
         """
         self._refusal = None
-        self.carrying = len(payload)
+        self.bytes_in_flight = len(payload)
         sending = asyncio.ensure_future(
             self.publish(
                 topic, payload, qos=1, retain=retain, properties=properties, timeout=PUBLISH_SECONDS
             )
         )
-        await self._first(sending)
+        await self._wait_first(sending)
         await sending
-        self.carrying = 0
+        self.bytes_in_flight = 0
         return self._refusal
 
-    async def listen(self, what: str) -> ReasonCode | None:
-        """Subscribe with QoS 1, to what is not retained; the broker's reason if it refused.
+    async def subscribe_and_wait(self, topic: str) -> ReasonCode | None:
+        """Subscribe with QoS 1, without retained messages; return the broker's reason to refuse.
 
         Raises aiomqtt.MqttError, at once when the connection is lost.
         """
@@ -89,19 +89,19 @@ class Client(aiomqtt.Client):
             retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
         )
         subscribing = asyncio.ensure_future(
-            self.subscribe(what, options=options)
+            self.subscribe(topic, options=options)
             if self._client.protocol == PROTOCOLS["5"].value
-            else self.subscribe(what, qos=1)
+            else self.subscribe(topic, qos=1)
         )
-        await self._first(subscribing)
+        await self._wait_first(subscribing)
         [reason] = await subscribing
         return reason if isinstance(reason, ReasonCode) and reason.value >= _FAILED else None
 
-    async def wait(self, event: asyncio.Event, *, seconds: float | None) -> None:
-        """Wait for the event or for so long. Raises aiomqtt.MqttError when it is disconnected."""
-        await self._first(asyncio.ensure_future(event.wait()), seconds=seconds)
+    async def wait_for(self, event: asyncio.Event, *, seconds: float | None) -> None:
+        """Wait for the event, for at most `seconds`. Raises aiomqtt.MqttError on a disconnect."""
+        await self._wait_first(asyncio.ensure_future(event.wait()), seconds=seconds)
 
-    async def _first(self, task: asyncio.Future[Any], *, seconds: float | None = None) -> None:
+    async def _wait_first(self, task: asyncio.Future[Any], *, seconds: float | None = None) -> None:
         try:
             await asyncio.wait(
                 {task, self._disconnected},
@@ -131,11 +131,11 @@ class Client(aiomqtt.Client):
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002  # paho's
-        """Hand on what came in; aiomqtt would keep it, without end."""
-        if self.take is None:
+        """Pass a message on; aiomqtt would queue it without a limit."""
+        if self.handler is None:
             return
         properties = getattr(message, "properties", None)
-        self.take(
+        self.handler(
             Message(
                 topic=message.topic,
                 payload=message.payload,
@@ -151,10 +151,10 @@ class Client(aiomqtt.Client):
         userdata: Any,  # noqa: ARG002  # the signature is paho's
         sock: Any,
     ) -> None:
-        """Have the rest sent once the socket takes bytes, unless it is closed by then.
+        """Send the rest once the socket is writable, unless it is closed by then.
 
-        aiomqtt asks for it by number, a turn of the loop later; a connection that was lost has
-        given that number back.
+        aiomqtt registers the file descriptor by number, one iteration of the loop later; if the
+        connection was lost in between, that number may belong to another socket.
         """
 
         def send() -> None:
@@ -179,7 +179,7 @@ class Client(aiomqtt.Client):
 
 
 class _Socket(ssl.SSLSocket):
-    """Closes itself when the handshake fails, which paho leaves to the garbage collector."""
+    """Closes itself when the handshake fails; paho leaves that to the garbage collector."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  ssl's signature
         try:
@@ -189,9 +189,12 @@ class _Socket(ssl.SSLSocket):
             raise
 
 
-def tls_context(keys: settings.Mqtt) -> ssl.SSLContext | None:
-    """Read the certificates, at every connect, so that renewed ones count. Raises OSError."""
-    tls = keys.tls
+def tls_context(settings: receiver_settings.Mqtt) -> ssl.SSLContext | None:
+    """Return the TLS settings, read at every connect so that renewed certificates are used.
+
+    Raises OSError.
+    """
+    tls = settings.tls
     if tls is False:
         return None
     context = ssl.create_default_context(cafile=None if tls is True else tls.ca_file)
@@ -202,12 +205,12 @@ def tls_context(keys: settings.Mqtt) -> ssl.SSLContext | None:
 
 
 def is_taken_over(error: Exception) -> bool:
-    """Whether another client with the same id has thrown this one out."""
-    return _reason(error) == _TAKEN_OVER
+    """Whether another client with the same id has taken over the session."""
+    return _reason_code(error) == _TAKEN_OVER
 
 
-def taken_over(place: str, client_id: str) -> model.PermanentError:
-    """Say that two clients use one id."""
+def taken_over_error(place: str, client_id: str) -> model.PermanentError:
+    """Return the error for two clients with one id."""
     return model.PermanentError(
         f"{place}: another client took over the session: two daemons use the client id"
         f" {client_id}; give each its own mqtt.client_id"
@@ -215,20 +218,20 @@ def taken_over(place: str, client_id: str) -> model.PermanentError:
 
 
 def is_permanent(error: Exception) -> bool:
-    """Whether a person has to mend something."""
+    """Whether it lasts until a person fixes something."""
     untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)  # aiomqtt keeps only the text
-    return untrusted or _reason(error) in _ADVICE or not isinstance(error, aiomqtt.MqttError)
+    return untrusted or _reason_code(error) in _ADVICE or not isinstance(error, aiomqtt.MqttError)
 
 
-def translated(
-    error: Exception, place: str, keys: settings.Mqtt, client_id: str
+def translate_error(
+    error: Exception, place: str, settings: receiver_settings.Mqtt, client_id: str
 ) -> model.TemporaryError | model.PermanentError:
-    """Say in words what happened and what to do."""
+    """Return our error for one of aiomqtt's: what happened, and what to do."""
     if not is_permanent(error):
         return model.TemporaryError(f"{place}: {error}")
-    advice = _ADVICE.get(_reason(error) or 0)
+    advice = _ADVICE.get(_reason_code(error) or 0)
     if advice:
-        words = advice.format(protocol=keys.protocol, client_id=client_id)
+        words = advice.format(protocol=settings.protocol, client_id=client_id)
         return model.PermanentError(f"{place}: {words}")
     if isinstance(error, aiomqtt.MqttError):
         return model.PermanentError(
@@ -237,6 +240,6 @@ def translated(
     return model.PermanentError(f"{place}: mqtt.tls: {error}")  # a file that cannot be read
 
 
-def _reason(error: Exception) -> int | None:
+def _reason_code(error: Exception) -> int | None:
     code = getattr(error, "rc", None)
     return code.value if isinstance(code, ReasonCode) else None

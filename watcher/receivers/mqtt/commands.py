@@ -1,8 +1,8 @@
-"""Commands over MQTT: each is put before the desk, and answered on its response topic.
+"""Commands over MQTT: each is carried out, and answered on its response topic.
 
-Law: one at a time, so many in a minute, and what comes faster is dropped: nothing that strangers
-send may hold up what Watcher tells. Only the daemon that leads subscribes, so that each is obeyed
-by one; its `id` makes it obeyed once however often it comes in.
+Law: commands run one at a time and at a limited rate, and those that come faster are dropped:
+nothing that others publish may delay a delivery. Only the leader subscribes, so each command
+reaches one daemon; its `id` makes it idempotent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model
 from watcher.operations.commands import CommandRejectedError, CommandService
-from watcher.receivers.mqtt import connection
+from watcher.receivers.mqtt import topics
 from watcher.receivers.mqtt.client import Message
 from watcher.receivers.mqtt.connection import MqttConnection
 
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 MOST_WAITING = 100
 PER_MINUTE = 120
-ANSWER_SECONDS = 300  # an answer that nobody fetched is of no use later
+ANSWER_SECONDS = 300  # how long the broker keeps an answer that nobody has read
 
 _DONE = {
     "ack": "{incident.id} is {incident.status}",
@@ -36,72 +36,72 @@ _DONE = {
 
 
 class CommandListener:
-    """Takes in what the broker brings; `run` obeys it."""
+    """Queues the commands that arrive; `run` carries them out."""
 
     def __init__(
-        self, *, broker: MqttConnection, wishes: CommandService, per_minute: int = PER_MINUTE
+        self, *, connection: MqttConnection, commands: CommandService, per_minute: int = PER_MINUTE
     ) -> None:
-        self._broker = broker
-        self._desk = wishes
-        self._pace = AsyncLimiter(per_minute, 60)
+        self._connection = connection
+        self._commands = commands
+        self._rate_limit = AsyncLimiter(per_minute, 60)
         self._waiting: asyncio.Queue[Message] = asyncio.Queue(MOST_WAITING)
         self._dropped = 0
-        broker.on_command(self._take)
+        connection.on_command(self._accept)
 
     async def run(self) -> None:
-        """Obey and answer, for ever."""
+        """Carry out and answer commands, until cancelled."""
         while True:
             message = await self._waiting.get()
-            async with self._pace:
-                await self._serve(message)
+            async with self._rate_limit:
+                await self._handle(message)
             if self._dropped and self._waiting.empty():
                 log.warning("too many commands over MQTT", dropped=self._dropped)
                 self._dropped = 0
 
-    def _take(self, message: Message) -> None:
+    def _accept(self, message: Message) -> None:
         if message.retained:
-            return  # a wish of some other time
+            return  # from some other time
         try:
             self._waiting.put_nowait(replace(message, payload=message.payload[: LONGEST + 1]))
         except asyncio.QueueFull:
             self._dropped += 1
 
-    async def _serve(self, message: Message) -> None:
-        command = connection.slug(message.topic.rpartition("/")[2])
-        where, by = message.response_topic, ""
+    async def _handle(self, message: Message) -> None:
+        command = topics.slug(message.topic.rpartition("/")[2])
+        topic, by = message.response_topic, ""
         try:
-            request = read(command, message.payload)
+            request = parse_request(command, message.payload)
         except ValueError as error:
             answer = Answer(command=command, ok=False, message=str(error))
         else:
-            where, by = where or request.response_topic, request.by
-            answer = await self._answer(command, request, where)
+            topic, by = topic or request.response_topic, request.by
+            answer = await self._answer(command, request, topic)
         log.info("command over MQTT", command=command, by=by, ok=answer.ok, answer=answer.message)
-        await self._reply(where, answer, message.correlation)
+        await self._publish_answer(topic, answer, message.correlation)
 
-    async def _answer(self, command: str, request: OfIncident | Silence, where: str) -> Answer:
-        prefix = self._broker.prefix
-        if where and not connection.takes_answers(prefix, where):
-            said = (
-                f"{where[:100]} is no response topic: name one without wildcards, outside of"
-                f" {prefix}/ or below {connection.answers_topic(prefix)}/"
+    async def _answer(self, command: str, request: OfIncident | Silence, topic: str) -> Answer:
+        prefix = self._connection.prefix
+        if topic and not topics.accepts_answers(prefix, topic):
+            refusal = (
+                f"{topic[:100]} is no response topic: name one without wildcards, outside of"
+                f" {prefix}/ or below {topics.answers(prefix)}/"
             )
-            return Answer(command=command, id=request.id, ok=False, message=said)
+            return Answer(command=command, id=request.id, ok=False, message=refusal)
         try:
-            return await self._obey(command, request)
+            return await self._carry_out(command, request)
         except (CommandRejectedError, model.TemporaryError) as error:
             return Answer(command=command, id=request.id, ok=False, message=str(error))
 
-    async def _obey(self, command: str, request: OfIncident | Silence) -> Answer:
-        ticket = f"mqtt/{request.by}/{request.id}" if request.id else ""
+    async def _carry_out(self, command: str, request: OfIncident | Silence) -> Answer:
+        idempotency_key = f"mqtt/{request.by}/{request.id}" if request.id else ""
         match request:
             case Silence():
-                silence = await self._desk.silence(
-                    request.fitting,
+                silence = await self._commands.add_silence(
+                    request.parsed_matchers,
                     length=request.length,
                     by=request.by,
                     comment=request.comment,
-                    ticket=ticket,
+                    idempotency_key=idempotency_key,
                 )
                 return Answer(
                     command=command,
@@ -111,8 +111,8 @@ class CommandListener:
                     silence=silence.id,
                 )
             case OfIncident():
-                incident = await self._desk.act(
-                    request.incident, command, request.by, ticket=ticket
+                incident = await self._commands.act(
+                    request.incident, command, request.by, idempotency_key=idempotency_key
                 )
                 return Answer(
                     command=command,
@@ -122,13 +122,11 @@ class CommandListener:
                     incident=incident.id,
                 )
 
-    async def _reply(self, where: str, answer: Answer, correlation: bytes | None) -> None:
-        prefix = self._broker.prefix
+    async def _publish_answer(self, topic: str, answer: Answer, correlation: bytes | None) -> None:
+        prefix = self._connection.prefix
         try:
-            await self._broker.publish(
-                where
-                if connection.takes_answers(prefix, where)
-                else connection.answers_topic(prefix),
+            await self._connection.publish(
+                topic if topics.accepts_answers(prefix, topic) else topics.answers(prefix),
                 msgspec.json.encode(answer),
                 retain=False,
                 expiry=ANSWER_SECONDS,
@@ -169,8 +167,8 @@ class Silence(Request, frozen=True, kw_only=True):
     comment: Sentence = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what is no matcher, no duration, or too long."""
-        _ = self.fitting
+        """Raise ValueError for a matcher or duration that cannot be parsed or is too long."""
+        _ = self.parsed_matchers
         try:
             too_long = self.length > LONGEST_SILENCE
         except OverflowError:
@@ -179,8 +177,8 @@ class Silence(Request, frozen=True, kw_only=True):
             raise ValueError(f"a silence lasts at most {LONGEST_SILENCE.days} days")
 
     @property
-    def fitting(self) -> tuple[model.Matcher, ...]:
-        """The matchers, read."""
+    def parsed_matchers(self) -> tuple[model.Matcher, ...]:
+        """The matchers, parsed."""
         return tuple(map(model.parse_matcher, self.matchers))
 
     @property
@@ -200,25 +198,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     silence: str | None = None
 
 
-FORMS: Mapping[str, type[OfIncident | Silence]] = {
+REQUESTS: Mapping[str, type[OfIncident | Silence]] = {
     "ack": OfIncident,
     "silence": Silence,
     "diagnose": OfIncident,
 }
 TOPICS: Mapping[str, type[msgspec.Struct]] = {
-    **{f"PREFIX/commands/{name}": form for name, form in FORMS.items()},
+    **{f"PREFIX/commands/{name}": request_type for name, request_type in REQUESTS.items()},
     "PREFIX/answers": Answer,
 }
 
 
-def read(command: str, payload: bytes) -> OfIncident | Silence:
-    """Read a command's payload. Raises ValueError in words for its sender."""
-    form = FORMS.get(command)
-    if form is None:
-        raise ValueError(f"there is no command {command}, but {', '.join(FORMS)}")
+def parse_request(command: str, payload: bytes) -> OfIncident | Silence:
+    """Parse a command's payload. Raises ValueError with a sentence for its sender."""
+    request_type = REQUESTS.get(command)
+    if request_type is None:
+        raise ValueError(f"there is no command {command}, but {', '.join(REQUESTS)}")
     if len(payload) > LONGEST:
         raise ValueError(f"a command has at most {LONGEST} bytes")
     try:
-        return msgspec.json.decode(payload, type=form)
+        return msgspec.json.decode(payload, type=request_type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"this is no command {command}: {error}") from error

@@ -1,12 +1,12 @@
-"""Tells incidents to programs over MQTT: events, PDFs as raw bytes, and one retained document.
+"""Delivers incidents to programs over MQTT: events, PDFs as raw bytes, and one retained document.
 
-Law: everything published carries its version or event id, so a repetition is harmless and nothing
-has to be looked up. A PDF is published before the document that names it.
+Everything published carries its version or event id, so a repetition is harmless and nothing has to
+be looked up. A PDF is published before the document that names it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,60 +14,47 @@ from typing import Protocol
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
-from watcher.receivers.mqtt import connection
+from watcher.receivers.mqtt import topics
 from watcher.receivers.mqtt.connection import MqttConnection
 
 KEPT = timedelta(hours=24)  # how long a resolved incident's document and PDFs stay retained
-EVENT_SECONDS = 3_600  # an event that nobody fetched is of no use later
-MOST_TRIES = 3  # of a PDF during which the broker hung up: it may be too large for it
+EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is offline
+MOST_TRIES = 3  # of a PDF during which the connection was lost: it may be too large
 _JSON, _PDF = "application/json", "application/pdf"
 _PUBLISHED, _WITHHELD = "published", "withheld"
 
 
-class Shelf(Protocol):
-    """What is read to publish everything again after a connect."""
-
-    async def incidents(
-        self, *, statuses: Sequence[model.IncidentStatus] | None = None, limit: int = 100
-    ) -> list[model.Incident]:
-        """Read incidents, newest first."""
-
-    async def incident_view(self, incident: str) -> model.IncidentView | None:
-        """Read one with everything that may be told of it."""
-
-    async def report_files(self, run: str) -> ports.ReportFiles | None:
-        """Read what one diagnostics run brought."""
-
-
-class Papers(Protocol):
-    """Where the bytes of a report are read."""
+class ReportReader(Protocol):
+    """Reads the bytes of a report; both readers of this file can."""
 
     async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Read what one diagnostics run brought."""
 
 
 class MqttReceiver:
-    """The broker's subscribers, told as `name`."""
+    """The broker's subscribers; `name` is the receiver's name in the settings."""
 
-    def __init__(self, *, name: str, broker: MqttConnection, shelf: Shelf, clock: Clock) -> None:
+    def __init__(
+        self, *, name: str, connection: MqttConnection, reader: ports.IncidentReader, clock: Clock
+    ) -> None:
         self.name = name
-        self._broker = broker
-        self._shelf = shelf
+        self._connection = connection
+        self._reader = reader
         self._clock = clock
         self._versions: dict[str, int] = {}  # of the documents that the broker holds
         self._tries: dict[str, int] = {}
-        broker.on_connect(self._publish_again)
+        connection.on_connect(self._publish_again)
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
-        """PDFs, events, document. Asks with `due` to be called when the document must go.
+        """Publish PDFs, events and document. The receipt's `due` is when the document expires.
 
         Raises TemporaryError while there is no connection, PermanentError when it is refused.
         """
         incident = view.incident
-        gone_at = _gone_at(incident)
-        if gone_at is None or self._clock.now() < gone_at:
+        expires_at = _expires_at(incident)
+        if expires_at is None or self._clock.now() < expires_at:
             for report in _reports(incident):
                 if report.run not in receipt.files:
                     state = await self._publish_report(incident, report, delivery)
@@ -78,28 +65,28 @@ class MqttReceiver:
                 await self._publish_event(incident, entry)
                 receipt = replace(receipt, told_through=entry.number)
                 await delivery.save(receipt)
-        if gone_at is not None and self._clock.now() >= gone_at:
+        if expires_at is not None and self._clock.now() >= expires_at:
             await self._clear(incident)
-            gone_at = None
+            expires_at = None
         elif receipt.parent_version != incident.version:
             await self._publish_document(view, receipt.files)
-        return replace(receipt, parent_version=incident.version, due=gone_at)
+        return replace(receipt, parent_version=incident.version, due=expires_at)
 
     async def _publish_report(
-        self, incident: model.Incident, report: model.Report, papers: Papers
+        self, incident: model.Incident, report: model.Report, reports: ReportReader
     ) -> str:
-        """Publish a PDF unless it is lost or too large for the broker; the document says which."""
-        report_files = await papers.report_files(report.run)
-        topic = connection.report_topic(self._broker.prefix, incident.id, report.run)
+        """Publish a PDF unless it is lost or too large for the broker; return its new state."""
+        report_files = await reports.report_files(report.run)
+        topic = topics.report(self._connection.prefix, incident.id, report.run)
         tries = self._tries.get(report.run, 0)
         if (
             report_files is None
             or tries >= MOST_TRIES
-            or not await self._broker.takes(topic, report_files.pdf)
+            or not await self._connection.accepts(topic, report_files.pdf)
         ):
             return _WITHHELD
         try:
-            await self._publish(topic, report_files.pdf, _PDF, until=_gone_at(incident))
+            await self._publish(topic, report_files.pdf, _PDF, until=_expires_at(incident))
         except model.AmbiguousError:
             self._tries[report.run] = tries + 1
             raise
@@ -107,8 +94,8 @@ class MqttReceiver:
         return _PUBLISHED
 
     async def _publish_event(self, incident: model.Incident, entry: model.Entry) -> None:
-        await self._broker.publish(
-            connection.events_topic(self._broker.prefix),
+        await self._connection.publish(
+            topics.events(self._connection.prefix),
             documents.event(incident, entry).encode(),
             retain=False,
             expiry=EVENT_SECONDS,
@@ -118,67 +105,64 @@ class MqttReceiver:
     async def _publish_document(self, view: model.IncidentView, files: Mapping[str, str]) -> None:
         incident = view.incident
         if incident.version < self._versions.get(incident.id, 0):
-            return  # the broker holds a newer one, published after a connect
+            return  # the broker has a newer one, published after a connect
 
         def topic(report: model.Report) -> str | None:
             if files.get(report.run) != _PUBLISHED:
                 return None
-            return connection.report_topic(self._broker.prefix, incident.id, report.run)
+            return topics.report(self._connection.prefix, incident.id, report.run)
 
         self._versions[incident.id] = incident.version
         await self._publish(
-            connection.incident_topic(self._broker.prefix, incident.id),
+            topics.incident(self._connection.prefix, incident.id),
             documents.incident(view, topic=topic).encode(),
             _JSON,
-            until=_gone_at(incident),
+            until=_expires_at(incident),
         )
 
     async def _clear(self, incident: model.Incident) -> None:
-        """Take the document and then its PDFs off the broker."""
-        prefix = self._broker.prefix
-        gone = [
-            connection.report_topic(prefix, incident.id, report.run)
-            for report in _reports(incident)
-        ]
-        for topic in (connection.incident_topic(prefix, incident.id), *gone):
-            await self._broker.publish(topic, b"", retain=True)
+        """Remove the document and then its PDFs from the broker."""
+        prefix = self._connection.prefix
+        reports = [topics.report(prefix, incident.id, report.run) for report in _reports(incident)]
+        for topic in (topics.incident(prefix, incident.id), *reports):
+            await self._connection.publish(topic, b"", retain=True)
         self._versions.pop(incident.id, None)
 
     async def _publish_again(self) -> None:
-        """Bring the retained documents back to a broker that may have lost them."""
+        """Publish the retained documents again, for a broker that may have lost them."""
         alive = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
-        incidents = await self._shelf.incidents(statuses=alive, limit=10_000)
-        over = await self._shelf.incidents(statuses=(model.IncidentStatus.RESOLVED,), limit=1_000)
+        incidents = await self._reader.incidents(statuses=alive, limit=10_000)
+        over = await self._reader.incidents(statuses=(model.IncidentStatus.RESOLVED,), limit=1_000)
         now = self._clock.now()
-        for incident in (*incidents, *(one for one in over if (_gone_at(one) or now) > now)):
+        for incident in (*incidents, *(one for one in over if (_expires_at(one) or now) > now)):
             if self.name in incident.notify:
                 await self._publish_one_again(incident.id)
 
     async def _publish_one_again(self, incident: str) -> None:
-        """Publish it as it is: another daemon may tell a newer one at the same time.
+        """Publish the incident as it is now; another daemon may publish a newer version meanwhile.
 
-        It is read again after its PDFs, which may take long, and after itself.
+        It is read again after its PDFs, which may take long, and after its document.
         """
         published = 0
-        view = await self._shelf.incident_view(incident)
+        view = await self._reader.incident_view(incident)
         while view is not None and view.incident.version != published:
             files = {
-                report.run: await self._publish_report(view.incident, report, self._shelf)
+                report.run: await self._publish_report(view.incident, report, self._reader)
                 for report in _reports(view.incident)
             }
-            before = view.incident.version
-            view = await self._shelf.incident_view(incident)
-            if view is not None and view.incident.version == before:
+            version = view.incident.version
+            view = await self._reader.incident_view(incident)
+            if view is not None and view.incident.version == version:
                 await self._publish_document(view, files)
-                published = before
-                view = await self._shelf.incident_view(incident)
+                published = version
+                view = await self._reader.incident_view(incident)
 
     async def _publish(
         self, topic: str, payload: bytes, content_type: str, *, until: datetime | None
     ) -> None:
-        left = None if until is None else int((until - self._clock.now()).total_seconds())
-        await self._broker.publish(
-            topic, payload, retain=True, expiry=left, content_type=content_type
+        seconds_left = None if until is None else int((until - self._clock.now()).total_seconds())
+        await self._connection.publish(
+            topic, payload, retain=True, expiry=seconds_left, content_type=content_type
         )
 
 
@@ -186,8 +170,8 @@ def _reports(incident: model.Incident) -> list[model.Report]:
     return [run.report for run in incident.diagnostics if run.report is not None]
 
 
-def _gone_at(incident: model.Incident) -> datetime | None:
-    """When what is retained of an incident must go; None while it is not over."""
+def _expires_at(incident: model.Incident) -> datetime | None:
+    """When the retained messages of an incident expire; None while it is not resolved."""
     if incident.status is not model.IncidentStatus.RESOLVED or incident.resolved_at is None:
         return None
     return incident.resolved_at + KEPT

@@ -1,7 +1,7 @@
-"""Slack's Web API, as far as incidents need it: thin calls, and every failure in our own terms.
+"""Slack's Web API, as far as incidents need it: thin calls, and every failure as one of our errors.
 
 Law: nothing is retried here. A post whose outcome is unknown raises AmbiguousError, so that it is
-looked up before it is repeated; slack-sdk's own retry would post it twice. An error says what
+looked up before it is repeated; slack-sdk's own retry would post it twice. An error names what
 happened, then a colon, then where and what to do.
 Source: docs.slack.dev, the page of each method, and Slack's page on rate limits.
 """
@@ -20,7 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from watcher import model
 from watcher.clock import Clock
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.message import SlackMessage
 
 EVENT_TYPE = "watcher_incident"
@@ -67,7 +67,7 @@ _APP_ADVICE = dict.fromkeys(
 
 
 class SlackApi:
-    """One channel of one workspace. Raises model's errors, and GoneError where it says so.
+    """One channel of one workspace. Raises the model's errors, and GoneError where documented.
 
     Without a `channel` it opens sockets, and answers what comes in through them.
     """
@@ -75,36 +75,37 @@ class SlackApi:
     def __init__(
         self,
         *,
-        keys: settings.Slack,
+        settings: receiver_settings.Slack,
         channel: str = "",
         session: aiohttp.ClientSession,
         clock: Clock,
     ) -> None:
         self.channel = channel
-        self._keys = keys
+        self._settings = settings
         self._session = session
         self._clock = clock
         self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
         self._client = AsyncWebClient(
-            token=keys.bot_token.get_secret_value(),
-            base_url=f"{keys.api_url}/",
+            token=settings.bot_token.get_secret_value(),
+            base_url=f"{settings.api_url}/",
             session=session,
             retry_handlers=[],
         )
 
     async def check(self) -> str:
-        """Try the token and post nothing; say whose it is. Raises Temporary- or PermanentError."""
+        """Try the token, and return whose it is. Raises TemporaryError or PermanentError."""
         reply = await self._call("auth.test", self._client.auth_test())
-        return f"posts to {self.channel} as {_word(reply, 'user')} of {_word(reply, 'team')}"
+        user, team = _required_text(reply, "user"), _required_text(reply, "team")
+        return f"posts to {self.channel} as {user} of {team}"
 
     async def socket_url(self) -> str:
-        """Ask where Socket Mode takes a connection; the address holds a ticket: a secret."""
-        token = self._keys.app_token.get_secret_value()
+        """Return the address for a Socket Mode connection; its ticket is a secret."""
+        token = self._settings.app_token.get_secret_value()
         reply = await self._call(OPEN, self._client.apps_connections_open(app_token=token))
-        return _word(reply, "url")
+        return _required_text(reply, "url")
 
     async def check_socket(self) -> str:
-        """Try the app's own token and open nothing. Raises Temporary- or PermanentError."""
+        """Try the app-level token without connecting. Raises Temporary- or PermanentError."""
         await self.socket_url()
         return "may open a socket for buttons and the slash command"
 
@@ -137,14 +138,16 @@ class SlackApi:
                 f"Slack did not take an answer: response_url ({_name(error)})"
             ) from error
 
-    def admit(self, method: str) -> None:
-        """See whether Slack takes calls of this method now. Raises TemporaryError.
+    def check_rate_limit(self, method: str) -> None:
+        """Raise TemporaryError while Slack's rate limit for this method lasts.
 
-        Slack limits each method by itself: who may not post may still edit.
+        Slack limits each method by itself: while posts are limited, edits may still be allowed.
         """
-        left = self._quiet_until.get(method, 0.0) - self._clock.monotonic()
-        if left > 0:
-            raise _limited(f"{method} ({self.channel}): again in {left:.0f} s", left)
+        seconds_left = self._quiet_until.get(method, 0.0) - self._clock.monotonic()
+        if seconds_left > 0:
+            raise _rate_limit_error(
+                f"{method} ({self.channel}): again in {seconds_left:.0f} s", seconds_left
+            )
 
     async def post(
         self,
@@ -154,7 +157,7 @@ class SlackApi:
         thread: str | None = None,
         broadcast: bool = False,
     ) -> tuple[str, str]:
-        """Post a message, in a thread if it is given; its channel and ts. Raises GoneError."""
+        """Post a message, to `thread` if given, and return its channel and ts. Raises GoneError."""
         arguments: dict[str, Any] = {"thread_ts": thread} if thread else {}
         if thread and broadcast:
             arguments["reply_broadcast"] = True
@@ -171,10 +174,10 @@ class SlackApi:
             ),
             is_post=True,
         )
-        return _word(reply, "channel"), _word(reply, "ts")
+        return _required_text(reply, "channel"), _required_text(reply, "ts")
 
     async def update(self, message: SlackMessage, *, channel: str, ts: str) -> None:
-        """Replace a message; text and blocks both, as Slack drops blocks that are not sent."""
+        """Replace a message: text and blocks both, as Slack drops blocks that are not sent."""
         await self._call(
             "chat.update",
             self._client.chat_update(
@@ -195,15 +198,15 @@ class SlackApi:
             yield message
 
     async def upload_url(self, filename: str, size: int) -> tuple[str, str]:
-        """Announce a file of `size` bytes; its id, and the address that takes the bytes."""
+        """Announce a file of `size` bytes; return its id and the address for the bytes."""
         reply = await self._call(
             "files.getUploadURLExternal",
             self._client.files_getUploadURLExternal(filename=filename, length=size),
         )
-        return _word(reply, "file_id"), _word(reply, "upload_url")
+        return _required_text(reply, "file_id"), _required_text(reply, "upload_url")
 
     async def send_bytes(self, url: str, content: bytes) -> bool:
-        """Send a file's bytes; False when the address takes them no more. It needs no token."""
+        """Send a file's bytes; return False if the address has expired. It needs no token."""
         try:
             async with self._session.post(
                 url,
@@ -213,7 +216,7 @@ class SlackApi:
                 allow_redirects=False,
             ) as response:
                 if response.status == 429:
-                    raise _limited("file upload", _retry_after(response.headers))
+                    raise _rate_limit_error("file upload", _retry_after(response.headers))
                 if response.status >= 500:
                     raise model.TemporaryError(
                         f"Slack failed: file upload answered {response.status}"
@@ -227,7 +230,7 @@ class SlackApi:
     async def share(
         self, file: str, *, title: str, comment: str, channel: str, thread: str
     ) -> None:
-        """Put an uploaded file into a thread. Raises GoneError."""
+        """Share an uploaded file in a thread. Raises GoneError."""
         await self._call(
             SHARE,
             self._client.files_completeUploadExternal(
@@ -271,7 +274,7 @@ class SlackApi:
                 reply = (await call).data
         except SlackApiError as error:
             advice = _APP_ADVICE if method == OPEN else _ADVICE
-            fault = _translated(error, place, advice, is_post=is_post)
+            fault = _translate_error(error, place, advice, is_post=is_post)
             if isinstance(fault, model.TemporaryError) and fault.delay is not None:
                 self._quiet_until[method] = self._clock.monotonic() + fault.delay
             raise fault from error
@@ -289,25 +292,25 @@ class SlackApi:
         return reply
 
 
-def _limited(place: str, delay: float | None) -> model.TemporaryError:
+def _rate_limit_error(place: str, delay: float | None) -> model.TemporaryError:
     return model.TemporaryError(
         f"Slack was rate-limited: {place}", delay=delay, narrow=delay is not None
     )
 
 
-def _translated(
+def _translate_error(
     error: SlackApiError, place: str, advices: Mapping[str, str], *, is_post: bool
 ) -> Exception:
     response = error.response
     # slack-sdk hands in its own response, or aiohttp's when the body was no JSON.
     status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
     data = getattr(response, "data", None)
-    said = data if isinstance(data, dict) else {}
-    code = str(said.get("error") or "")
+    body = data if isinstance(data, dict) else {}
+    code = str(body.get("error") or "")
     unanswered = model.AmbiguousError if is_post else model.TemporaryError
     delay = _retry_after(getattr(response, "headers", None) or {})
     if status == 429 or code in _RATE_LIMITED:
-        return _limited(place, delay)
+        return _rate_limit_error(place, delay)
     if code in _TEMPORARY:
         return model.TemporaryError(f"Slack failed: {place}: {code}", delay=delay)
     if code in _GONE:
@@ -320,20 +323,20 @@ def _translated(
             " slack.api_url"
         )
     advice = advices.get(code, "see Slack's page of this method")
-    details = [str(said["needed"])] if said.get("needed") else []
-    messages = (said.get("response_metadata") or {}).get("messages") or ()
+    details = [str(body["needed"])] if body.get("needed") else []
+    messages = (body.get("response_metadata") or {}).get("messages") or ()
     details += [str(message) for message in messages[:3]]
     more = f" ({'; '.join(details)[:500]})" if details else ""
     return model.PermanentError(f"Slack refused it ({code}): {place}{more}: {advice}")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After, which Slack gives in whole seconds."""
+    """Return the seconds in Retry-After, which Slack gives as a whole number."""
     value = next((v for k, v in headers.items() if k.lower() == "retry-after"), "")
     return float(value) if value.isdecimal() else None
 
 
-def _word(reply: Reply, key: str) -> str:
+def _required_text(reply: Reply, key: str) -> str:
     value = reply.get(key)
     if not isinstance(value, str) or not value:
         raise model.AmbiguousError(f"Slack's answer has no {key}")

@@ -1,6 +1,7 @@
-"""Small pieces of Slack text: escaped vendor words, times, lines that fit into a block.
+"""What Slack messages are made of: escaped text within Slack's limits, Block Kit blocks, buttons.
 
-Law: text that is not our own passes through `say`, so that it is escaped, printable and bounded.
+Law: text that is not our own passes through `escape`, so that it is escaped, printable and bounded.
+The blocks are slack-sdk's own models, which check Slack's limits before anything is sent.
 Limits: docs.slack.dev, Block Kit; all blocks together fail near 13,000 characters (bolt-js 2509).
 """
 
@@ -10,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from slack_sdk.models import blocks as kit
+
 from watcher import model
-from watcher import text as texts
+from watcher.text import clean
 
 Block = dict[str, Any]
 
@@ -19,16 +22,15 @@ HEADER = 150
 SECTION = 2_900  # Slack takes 3,000
 MESSAGE = 11_000  # Slack fails near 13,000
 FALLBACK = 3_000  # Slack asks for at most 4,000
-clock = model.format_time
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 
-def say(text: str, longest: int = 200) -> str:
-    """Escape text for mrkdwn, on one line, at most `longest` characters once it is escaped."""
+def escape(text: str, longest: int = 200) -> str:
+    """Return text escaped for mrkdwn, on one line, at most `longest` characters after escaping."""
     parts: list[str] = []
     left = longest
-    for character in texts.clean(text, longest):
+    for character in clean(text, longest):
         part = _ESCAPES.get(character, character)
         left -= len(part)
         if left < 0:
@@ -40,67 +42,20 @@ def say(text: str, longest: int = 200) -> str:
     return "".join(parts)
 
 
-def plain(text: str, longest: int) -> str:
-    """Clean text for a plain_text object, which interprets nothing but emoji names."""
-    return texts.clean(text, longest)
-
-
 def link(url: str, label: str) -> str:
-    """Write a link, or only its label where the address is none that Slack would follow."""
+    """Return a link, or label and address as text where Slack would not follow the address."""
     if not url.startswith(("https://", "http://")) or any(c in url for c in "<>| \n"):
-        return say(f"{label}: {url}")
+        return escape(f"{label}: {url}")
     return f"<{url.replace('&', '&amp;')}|{label}>"
 
 
-def local(at: datetime) -> str:
-    """Write a time that Slack shows in its reader's own zone."""
+def local_time(at: datetime) -> str:
+    """Return a time that Slack shows in its reader's own time zone."""
     return f"<!date^{int(at.timestamp())}^{{time}}|{model.format_time(at, seconds=False)}>"
 
 
-def header(text: str) -> Block:
-    """Make a headline."""
-    return {
-        "type": "header",
-        "text": {"type": "plain_text", "text": plain(text, HEADER), "emoji": True},
-    }
-
-
-def section(text: str) -> Block:
-    """Make a paragraph; `verbatim` lets Slack make no links of what looks like some."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
-
-
-def context(text: str) -> Block:
-    """Make a line in small print."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
-
-
-def button(
-    label: str, action: str, value: str, *, style: str = "", ask: tuple[str, str, str] | None = None
-) -> Block:
-    """Make a button; `value` comes back with `action` when it is pressed.
-
-    `ask`, a title, a sentence and the word for yes, is asked before it counts.
-    """
-    made: Block = {
-        "type": "button",
-        "text": {"type": "plain_text", "text": label},
-        "action_id": action,
-        "value": value,
-    }
-    if style:
-        made["style"] = style
-    if ask:
-        told = {"title": ask[0], "text": ask[1], "confirm": ask[2], "deny": "Not now"}
-        made["confirm"] = {
-            key: {"type": "plain_text", "text": plain(text, 300 if key == "text" else 30)}
-            for key, text in told.items()
-        }
-    return made
-
-
-def fit(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} more") -> str:
-    """Join as many lines as fit; the last then says how many more there are."""
+def fit_lines(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} more") -> str:
+    """Join as many lines as fit into `longest` characters; the last then counts the others."""
     room = longest - len(rest) - 8
     kept: list[str] = []
     for line in lines:
@@ -110,13 +65,6 @@ def fit(lines: Sequence[str], *, longest: int = SECTION, rest: str = "and {} mor
             break
         kept.append(line)
     return "\n".join(kept)
-
-
-def fenced(lines: Sequence[str]) -> list[str]:
-    """Put plain lines into code blocks to copy, each fit for a section; all fit into a message."""
-    safe = ["".join(_ESCAPES.get(c, c) for c in line).replace("```", "'''") for line in lines]
-    kept = fit(safe, longest=MESSAGE - SECTION, rest="and {} more lines")
-    return [f"```\n{text}\n```" for text in paragraphs(kept.split("\n"))]
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[str]:
@@ -131,28 +79,83 @@ def paragraphs(lines: Iterable[str]) -> Iterator[str]:
         yield text
 
 
+def code_blocks(lines: Sequence[str]) -> list[str]:
+    """Put plain lines into code blocks, each fit for a section, all together for one message."""
+    safe = ["".join(_ESCAPES.get(c, c) for c in line).replace("```", "'''") for line in lines]
+    kept = fit_lines(safe, longest=MESSAGE - SECTION, rest="and {} more lines")
+    return [f"```\n{text}\n```" for text in paragraphs(kept.split("\n"))]
+
+
+def header(text: str) -> Block:
+    """Return a headline."""
+    return kit.HeaderBlock(text=kit.PlainTextObject(text=clean(text, HEADER), emoji=True)).to_dict()
+
+
+def section(text: str) -> Block:
+    """Return a paragraph of mrkdwn."""
+    return kit.SectionBlock(text=_mrkdwn(text)).to_dict()
+
+
+def context(text: str) -> Block:
+    """Return a line in small print."""
+    return kit.ContextBlock(elements=[_mrkdwn(text)]).to_dict()
+
+
+def actions(buttons: Iterable[kit.ButtonElement]) -> Block:
+    """Return a row of buttons."""
+    return kit.ActionsBlock(elements=list(buttons)).to_dict()
+
+
 ACKNOWLEDGE, SILENCE, DIAGNOSE, PACKET = "acknowledge", "silence", "diagnose", "packet"
 APPROVE, REFUSE = "approve", "refuse"
 
 
-def offer(view: model.IncidentView) -> Iterator[Block]:
-    """Offer what can be done; an incident about no subject can only be taken."""
-    told = view.incident
-    if told.status is model.IncidentStatus.OPEN:
-        yield button("Acknowledge", ACKNOWLEDGE, told.id, style="primary")
+def incident_buttons(view: model.IncidentView) -> Iterator[kit.ButtonElement]:
+    """Yield a button for each action; without a subject an incident can only be acknowledged."""
+    incident = view.incident
+    if incident.status is model.IncidentStatus.OPEN:
+        yield _button("Acknowledge", ACKNOWLEDGE, incident.id, style="primary")
     else:
-        yield button("Take over", ACKNOWLEDGE, told.id)
+        yield _button("Take over", ACKNOWLEDGE, incident.id)
     if view.alerts:
-        again = " again" if told.diagnostics else ""
-        yield button("Silence 1 h", SILENCE, told.id)
-        yield button(f"Run diagnostics{again}", DIAGNOSE, told.id)
-        yield button("Carrier packet", PACKET, told.id)
-    if told.remedy and told.remedy.approval(told.id):
-        wanted = model.format_mbps(told.remedy.to_mbps)
+        again = " again" if incident.diagnostics else ""
+        yield _button("Silence 1 h", SILENCE, incident.id)
+        yield _button(f"Run diagnostics{again}", DIAGNOSE, incident.id)
+        yield _button("Carrier packet", PACKET, incident.id)
+    if incident.remedy and incident.remedy.approval(incident.id):
+        wanted = model.format_mbps(incident.remedy.to_mbps)
         sentence = (
-            f"{told.remedy.id} is raised from {model.format_mbps(told.remedy.from_mbps)} to"
+            f"{incident.remedy.id} is raised from {model.format_mbps(incident.remedy.from_mbps)} to"
             f" {wanted}. The carrier charges for it."
         )
-        ask = ("Order it?", sentence, "Order")
-        yield button(f"Approve {wanted}", APPROVE, told.id, style="primary", ask=ask)
-        yield button("Refuse", REFUSE, told.id)
+        confirm = kit.ConfirmObject(
+            title=_plain("Order it?"),
+            text=_plain(clean(sentence, 300)),
+            confirm=_plain("Order"),
+            deny=_plain("Not now"),
+        )
+        yield _button(f"Approve {wanted}", APPROVE, incident.id, style="primary", confirm=confirm)
+        yield _button("Refuse", REFUSE, incident.id)
+
+
+def _button(
+    label: str,
+    action: str,
+    incident: str,
+    *,
+    style: str | None = None,
+    confirm: kit.ConfirmObject | None = None,
+) -> kit.ButtonElement:
+    """Return a button; pressed, it sends `action` with the incident's id as its value."""
+    return kit.ButtonElement(
+        text=_plain(label), action_id=action, value=incident, style=style, confirm=confirm
+    )
+
+
+def _plain(text: str) -> kit.PlainTextObject:
+    return kit.PlainTextObject(text=text)
+
+
+def _mrkdwn(text: str) -> kit.MarkdownTextObject:
+    """Return mrkdwn in which Slack makes no links of what merely looks like one (`verbatim`)."""
+    return kit.MarkdownTextObject(text=text, verbatim=True)

@@ -1,7 +1,7 @@
 """An incident in words for a Slack channel: the parent message, read on a phone at 3 am.
 
-Law: pure. It answers in this order: what, how bad, whose side and whom to call, where, until when,
-what the vendor's triage says. Everything is bounded, so that Slack's limits are never met.
+Pure. The message answers in this order: what, how bad, whose side and whom to call, where, until
+when, what the vendor's triage says. Every part is bounded, to stay within Slack's limits.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime
 
 from watcher import model
 from watcher.receivers.slack import blocks
-from watcher.receivers.slack import blocks as slack_buttons
-from watcher.receivers.slack import blocks as words
+from watcher.receivers.slack.blocks import escape
+from watcher.text import clean
 
 MOST_SUBJECTS = 10
 MOST_CONTACTS = 5
@@ -33,10 +33,10 @@ _FLAGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackMessage:
-    """What is posted; `text` is the notification and what screen readers read."""
+    """What is posted; `text` is shown in notifications and read by screen readers."""
 
     text: str
-    blocks: list[words.Block]
+    blocks: list[blocks.Block]
 
 
 def render_parent(
@@ -48,35 +48,35 @@ def render_parent(
     late: str = "",
     buttons: bool = False,
 ) -> SlackMessage:
-    """Write the message that stands for the incident, as it is at `now`.
+    """Return the parent message of the incident's thread, as the incident is at `now`.
 
-    `mention` calls people while it is critical and not over. `duplicate` says that the same
-    message may have been posted before, `late` when and why it came late. `buttons` are there
-    until it is over.
+    `mention` is added while the incident is critical and not resolved. `duplicate` says that the
+    same message may have been posted before, `late` when and why it came late. `buttons` are shown
+    until the incident is resolved.
     """
     incident = view.incident
     call = mention if is_urgent(incident) else ""
     title = headline(incident, duplicate=duplicate)
     facts = list(_facts(view, now))
     facts[0] = f"{call} {facts[0]}".lstrip()
-    blocks = [words.header(title), words.section(words.fit(facts))]
+    sections = [blocks.header(title), blocks.section(blocks.fit_lines(facts))]
     if len(view.alerts) > 1:
-        blocks.append(words.section(words.fit(list(_subjects(view, now)))))
-    verdict = triage_brief(incident.diagnostics)
-    if verdict:
-        blocks.append(words.section(words.fit(verdict)))
+        sections.append(blocks.section(blocks.fit_lines(list(_subject_list(view, now)))))
+    triage = summarise_triage(incident.diagnostics)
+    if triage:
+        sections.append(blocks.section(blocks.fit_lines(triage)))
     if incident.remedy:
-        blocks.append(words.section(_remedy(incident.id, incident.remedy)))
+        sections.append(blocks.section(_remedy_line(incident.id, incident.remedy)))
     small = [_small_print(view, now), *([late] if late else [])]
-    blocks.append(words.context(" · ".join(small)))
+    sections.append(blocks.context(" · ".join(small)))
     if buttons and incident.status is not model.IncidentStatus.RESOLVED:
-        blocks.append({"type": "actions", "elements": list(slack_buttons.offer(view))})
-    text = " · ".join([words.say(title, 600), *_notification(view, now)])
-    return SlackMessage(text=f"{call} {text}".lstrip()[: words.FALLBACK], blocks=blocks)
+        sections.append(blocks.actions(blocks.incident_buttons(view)))
+    text = " · ".join([escape(title, 600), *_notification_parts(view, now)])
+    return SlackMessage(text=f"{call} {text}".lstrip()[: blocks.FALLBACK], blocks=sections)
 
 
 def is_urgent(incident: model.Incident) -> bool:
-    """Whether people are called: it is critical and not over."""
+    """Whether people are mentioned: it is critical and not resolved."""
     return (
         incident.severity is model.Severity.CRITICAL
         and incident.status is not model.IncidentStatus.RESOLVED
@@ -84,22 +84,22 @@ def is_urgent(incident: model.Incident) -> bool:
 
 
 def headline(incident: model.Incident, *, duplicate: bool = False) -> str:
-    """Put a light before the title: its severity's colour, or green when it is over."""
+    """Return the title behind a coloured light: its severity's, or green once it is resolved."""
     suffix = " (possible duplicate)" if duplicate else ""
     over = incident.status is model.IncidentStatus.RESOLVED
     prefix = f"{_GREEN} Resolved: " if over else f"{_LIGHTS[incident.severity]} "
-    return prefix + words.plain(incident.title, words.HEADER - len(prefix) - len(suffix)) + suffix
+    return prefix + clean(incident.title, blocks.HEADER - len(prefix) - len(suffix)) + suffix
 
 
-def _notification(view: model.IncidentView, now: datetime) -> Iterator[str]:
-    """Say what a locked phone shows after the title."""
+def _notification_parts(view: model.IncidentView, now: datetime) -> Iterator[str]:
+    """Yield what a locked phone shows after the title."""
     incident = view.incident
     if incident.resolved_at is not None:
         lasted = model.format_duration(incident.resolved_at - incident.opened_at)
         yield f"{_ending(incident)} after {lasted}"
         return
-    yield f"since {words.clock(_since(view), now, seconds=False)}"
-    side, call = _side(view), _call(incident)
+    yield f"since {model.format_time(_since(view), now, seconds=False)}"
+    side, call = _side(view), _contacts(incident)
     if side and "likely" not in incident.title.casefold():
         yield side
     if call:
@@ -109,75 +109,81 @@ def _notification(view: model.IncidentView, now: datetime) -> Iterator[str]:
 def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
     incident = view.incident
     single = view.alerts[0] if len(view.alerts) == 1 else None
-    yield _what(view)
-    yield _how_bad(view, now)
+    yield _subject_line(view)
+    yield _state_line(view, now)
     if incident.summary:
-        yield words.say(incident.summary, 500)
+        yield escape(incident.summary, 500)
     over = incident.status is model.IncidentStatus.RESOLVED
     if not over:
-        answer = " · ".join(part for part in (_side(view), _call(incident)) if part)
+        answer = " · ".join(part for part in (_side(view), _contacts(incident)) if part)
         if answer:
             yield answer[0].upper() + answer[1:]
     if single:
-        yield from _where(single)
+        yield from _endpoints(single)
         subject = view.subjects.get(single.subject)
         if subject and not over:
-            yield from _window(subject.bookings, now)
+            yield from _booked_window(subject.bookings, now)
         if subject and subject.notes:
-            yield f"Note: {words.say(subject.notes[0], 300)}"
+            yield f"Note: {escape(subject.notes[0], 300)}"
     yield from (_FLAGS[flag] for flag in sorted(incident.flags) if flag in _FLAGS)
     if incident.acknowledged_by:
-        at = f" at {words.clock(incident.acknowledged_at, now)}" if incident.acknowledged_at else ""
-        yield f"Acknowledged by *{words.say(incident.acknowledged_by, 80)}*{at}"
+        at = (
+            f" at {model.format_time(incident.acknowledged_at, now)}"
+            if incident.acknowledged_at
+            else ""
+        )
+        yield f"Acknowledged by *{escape(incident.acknowledged_by, 80)}*{at}"
 
 
-def _what(view: model.IncidentView) -> str:
-    """Name, id and PO number; or how many subjects there are."""
+def _subject_line(view: model.IncidentView) -> str:
+    """Return name, id and PO number; or how many subjects there are."""
     if not view.alerts:
-        return f"*{words.say(view.incident.group)}*"
+        return f"*{escape(view.incident.group)}*"
     if len(view.alerts) != 1:
         counts = view.alert_counts.items()
-        states = ", ".join(f"{count} {words.say(state, 20)}" for state, count in counts if count)
+        states = ", ".join(f"{count} {escape(state, 20)}" for state, count in counts if count)
         total = sum(view.alert_counts.values())
-        return f"*{total} subjects* of {words.say(view.incident.source)}: {states or 'none'}"
+        return f"*{total} subjects* of {escape(view.incident.source)}: {states or 'none'}"
     alert = view.alerts[0]
     source, _, identity = alert.subject.partition("/")
-    parts = [f"*{words.say(alert.name)}*", f"{words.say(source, 60)} {words.say(identity, 80)}"]
+    parts = [f"*{escape(alert.name)}*", f"{escape(source, 60)} {escape(identity, 80)}"]
     if alert.name == identity or not identity:
         del parts[1]
     if order := alert.labels.get("po_number"):
-        parts.append(f"PO {words.say(order, 60)}")
+        parts.append(f"PO {escape(order, 60)}")
     return " · ".join(parts)
 
 
-def _how_bad(view: model.IncidentView, now: datetime) -> str:
+def _state_line(view: model.IncidentView, now: datetime) -> str:
     incident = view.incident
     state = _state(view)
     if incident.resolved_at is not None:
         lasted = model.format_duration(incident.resolved_at - incident.opened_at)
-        ending = f"{_ending(incident)} at {words.clock(incident.resolved_at, now)} after {lasted}"
+        ending = (
+            f"{_ending(incident)} at {model.format_time(incident.resolved_at, now)} after {lasted}"
+        )
         return f"{ending}: {state}" if state else ending
     if not state:
-        return _opening(view) or f"Since {words.clock(_since(view), now)}"
-    return f"{state}, since {words.clock(_since(view), now)}"
+        return _opening_text(view) or f"Since {model.format_time(_since(view), now)}"
+    return f"{state}, since {model.format_time(_since(view), now)}"
 
 
 def _state(view: model.IncidentView) -> str:
-    """Say the one subject's state; empty for a figure, or for several subjects."""
+    """Return the one subject's state; empty for a measured value, or for several subjects."""
     if len(view.alerts) != 1 or view.alerts[0].to is None:
         return ""
     alert = view.alerts[0]
-    was = f", was {words.say(alert.from_, 40)}" if alert.from_ else ""
-    return f"*{words.say(alert.to or '', 40)}*{was}"
+    was = f", was {escape(alert.from_, 40)}" if alert.from_ else ""
+    return f"*{escape(alert.to or '', 40)}*{was}"
 
 
-def _opening(view: model.IncidentView) -> str:
-    """Repeat what was found when it opened, which names metric and limit, and the value now."""
+def _opening_text(view: model.IncidentView) -> str:
+    """Return the opening entry, which names metric and limit, with the value now."""
     kinds = {model.EntryKind.OPENED, model.EntryKind.REOPENED}
-    found = [entry.text for entry in view.timeline if entry.kind in kinds]
-    if not found or len(view.alerts) != 1:
+    openings = [entry.text for entry in view.timeline if entry.kind in kinds]
+    if not openings or len(view.alerts) != 1:
         return ""
-    text, value = words.say(found[-1], 400), view.alerts[0].value
+    text, value = escape(openings[-1], 400), view.alerts[0].value
     figure = "" if value is None else model.format_number(value)
     return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
 
@@ -194,20 +200,20 @@ def _side(view: model.IncidentView) -> str:
     side = model.format_side(view.incident.fault_domain, mark="*")
     side = side[:1].upper() + side[1:]
     ingress = view.alerts[0].fields.get("ingress_state") if len(view.alerts) == 1 else None
-    return f"{side} (ingress {words.say(str(ingress), 40)})" if side and ingress else side
+    return f"{side} (ingress {escape(str(ingress), 40)})" if side and ingress else side
 
 
-def _call(incident: model.Incident) -> str:
-    """Whom to call; each with its side where there are several."""
+def _contacts(incident: model.Incident) -> str:
+    """Return whom to call; each with its side where there are several."""
     several = len(incident.contacts) > 1
     people = [
-        (f"{words.say(contact.domain, 40)}: " if several else "") + words.say(contact.text)
+        (f"{escape(contact.domain, 40)}: " if several else "") + escape(contact.text)
         for contact in incident.contacts[:MOST_CONTACTS]
     ]
     return f"call {'; '.join(people)}" if people else ""
 
 
-def _where(alert: model.IncidentAlert) -> Iterator[str]:
+def _endpoints(alert: model.IncidentAlert) -> Iterator[str]:
     ends = [_place(alert.labels, end) for end in ("origin", "destination")]
     if any(ends):
         yield " \N{RIGHTWARDS ARROW} ".join(end or "?" for end in ends)
@@ -216,12 +222,12 @@ def _where(alert: model.IncidentAlert) -> Iterator[str]:
 def _place(labels: Mapping[str, str], end: str) -> str:
     name, city = labels.get(end, ""), labels.get(f"{end}_city", "")
     if not name or not city or city.casefold() in name.casefold():
-        return words.say(name or city, 300)
-    return f"{words.say(name, 300)} ({words.say(city, 100)})"
+        return escape(name or city, 300)
+    return f"{escape(name, 300)} ({escape(city, 100)})"
 
 
-def _window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]:
-    """Say which booked window counts now, and how much of it is left."""
+def _booked_window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]:
+    """Yield the booked window that counts now, and how much of it is left."""
     spans = [
         (start, end)
         for booking in bookings
@@ -231,7 +237,7 @@ def _window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]
     ]
     if not spans:
         return
-    # The one that we are in; else the next one; else the one that ended last.
+    # The current one; else the next one; else the one that ended last.
     start, end = min(spans, key=lambda span: (max(span[0] - now, now - span[1]), span))
     if now < start:
         left = f"starts in {model.format_duration(start - now)}"
@@ -239,34 +245,34 @@ def _window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterator[str]
         left = f"*{model.format_duration(end - now)} left*"
     else:
         left = f"*overrun by {model.format_duration(now - end)}*"
-    begin = words.clock(start, now, seconds=False).removesuffix(" UTC")
-    times = f"{begin} to {words.clock(end, now, seconds=False)}"
-    here = f"your time {words.local(start)} to {words.local(end)}"
-    yield f"Booked {times} ({here}), {left} at {words.clock(now, now, seconds=False)}"
+    begin = model.format_time(start, now, seconds=False).removesuffix(" UTC")
+    times = f"{begin} to {model.format_time(end, now, seconds=False)}"
+    here = f"your time {blocks.local_time(start)} to {blocks.local_time(end)}"
+    yield f"Booked {times} ({here}), {left} at {model.format_time(now, now, seconds=False)}"
 
 
-def _subjects(view: model.IncidentView, now: datetime) -> Iterator[str]:
+def _subject_list(view: model.IncidentView, now: datetime) -> Iterator[str]:
     for alert in view.alerts[:MOST_SUBJECTS]:
         value = alert.to if alert.value is None else f"{alert.value:g}"
-        state = words.say(value or str(alert.state), 40)
-        since = words.clock(alert.since, now)
-        yield f"\N{BULLET} {words.say(alert.name, 120)}: *{state}* since {since}"
+        state = escape(value or str(alert.state), 40)
+        since = model.format_time(alert.since, now)
+        yield f"\N{BULLET} {escape(alert.name, 120)}: *{state}* since {since}"
     more = sum(view.alert_counts.values()) - MOST_SUBJECTS
     if more > 0:
         yield f"and {more} more"
 
 
-def _remedy(incident: str, remedy: model.Remedy) -> str:
-    """Say how its bandwidth is being changed; the thread says why."""
-    what = words.say(remedy.id, 80)
+def _remedy_line(incident: str, remedy: model.Remedy) -> str:
+    """Return how the bandwidth is being changed; the thread says why."""
+    what = escape(remedy.id, 80)
     before, after = model.format_mbps(remedy.from_mbps), model.format_mbps(remedy.to_mbps)
     if approve := remedy.approval(incident):
         raising = f"\N{UPWARDS BLACK ARROW} *Proposed*: raise {what} from {before} to {after}"
-        return f"{raising}; approve with `{words.say(approve)}`"
+        return f"{raising}; approve with `{escape(approve)}`"
     if not what:
-        return f"Bandwidth: {words.say(remedy.message, 300)}"
+        return f"Bandwidth: {escape(remedy.message, 300)}"
     way = f"back to {before}" if remedy.reverting else f"from {before} to {after}"
-    why = f" ({words.say(remedy.message, 300)})" if remedy.message else ""
+    why = f" ({escape(remedy.message, 300)})" if remedy.message else ""
     ordering = remedy.status is model.RemedyStatus.APPROVED
     status = "being ordered" if ordering else str(remedy.status)
     return f"Bandwidth of {what} {way}: *{status}*{why}"
@@ -274,12 +280,12 @@ def _remedy(incident: str, remedy: model.Remedy) -> str:
 
 def _small_print(view: model.IncidentView, now: datetime) -> str:
     incident = view.incident
-    parts = [words.say(incident.id, 60), words.say(incident.rule, 80), str(incident.severity)]
-    heard = [subject.vendor_time for subject in view.subjects.values() if subject.vendor_time]
-    if heard:
-        parts.append(f"vendor's data of {words.clock(max(heard), now)}")
+    parts = [escape(incident.id, 60), escape(incident.rule, 80), str(incident.severity)]
+    times = [subject.vendor_time for subject in view.subjects.values() if subject.vendor_time]
+    if times:
+        parts.append(f"vendor's data of {model.format_time(max(times), now)}")
     if incident.runbook:
-        parts.append(words.link(incident.runbook, "Runbook"))
+        parts.append(blocks.link(incident.runbook, "Runbook"))
     return " · ".join(parts)
 
 
@@ -287,28 +293,28 @@ MOST_SERVICES = 3
 MOST_FINDINGS = 5
 
 
-def triage_brief(diagnostics: Sequence[model.Diagnosis]) -> list[str]:
-    """Tell the newest run of each service with its first findings.
+def summarise_triage(diagnostics: Sequence[model.Diagnosis]) -> list[str]:
+    """Return the newest run of each service with its first findings, line by line.
 
-    One that was not run, as somebody asks again too soon, does not hide what was found before.
+    A run that was skipped, because the last one was too recent, does not hide earlier findings.
     """
     newest: dict[str, model.Diagnosis] = {}
     for run in diagnostics:
         if run.status is not model.DiagnosisStatus.SKIPPED or run.service_id not in newest:
             newest[run.service_id] = run
     runs = list(newest.values())[-MOST_SERVICES:]
-    return [line for run in runs for line in (triage_verdict(run), *_findings(run, MOST_FINDINGS))]
+    return [line for run in runs for line in (_outcome(run), *_finding_lines(run, MOST_FINDINGS))]
 
 
-def triage_full(run: model.Diagnosis) -> list[str]:
-    """Tell one run with everything that it found and suggests."""
-    return [triage_verdict(run), *_findings(run, len(run.findings) + len(run.actions))]
+def render_diagnosis(run: model.Diagnosis) -> list[str]:
+    """Return one run with all its findings and suggested actions, line by line."""
+    return [_outcome(run), *_finding_lines(run, len(run.findings) + len(run.actions))]
 
 
-def triage_verdict(run: model.Diagnosis) -> str:
-    """Say in one line how the run of a service ended."""
-    service = f"*Vendor triage* of {blocks.say(run.service_id, 80)}"
-    message = blocks.say(run.message, 300)
+def _outcome(run: model.Diagnosis) -> str:
+    """Return in one line how the run of a service ended."""
+    service = f"*Vendor triage* of {escape(run.service_id, 80)}"
+    message = escape(run.message, 300)
     match run.status:
         case model.DiagnosisStatus.RUNNING:
             return f"{service}: running"
@@ -317,23 +323,23 @@ def triage_verdict(run: model.Diagnosis) -> str:
         case model.DiagnosisStatus.SKIPPED:
             return f"{service} was not run: {message or 'no reason given'}"
         case model.DiagnosisStatus.NO_REPORT:
-            found = f": *{blocks.say(run.disposition, 300)}*" if run.disposition else ""
-            return f"{service}{found} (no PDF: {message or 'none came'})"
+            disposition = f": *{escape(run.disposition, 300)}*" if run.disposition else ""
+            return f"{service}{disposition} (no PDF: {message or 'none came'})"
         case model.DiagnosisStatus.DONE:
-            return f"{service}: *{blocks.say(run.disposition, 300) or 'done'}*"
+            return f"{service}: *{escape(run.disposition, 300) or 'done'}*"
 
 
-def triage_title(run: model.Diagnosis, report: model.Report) -> str:
-    """Write the line above the uploaded PDF."""
+def report_title(run: model.Diagnosis, report: model.Report) -> str:
+    """Return the comment above the uploaded PDF."""
     pages = f", {report.pages} page{'s' if report.pages != 1 else ''}" if report.pages else ""
-    return f"Service Diagnostics report for {blocks.say(run.service_id, 80)}{pages}"
+    return f"Service Diagnostics report for {escape(run.service_id, 80)}{pages}"
 
 
-def _findings(run: model.Diagnosis, most: int) -> Iterator[str]:
+def _finding_lines(run: model.Diagnosis, most: int) -> Iterator[str]:
     for finding in run.findings[:most]:
-        yield f"\N{BULLET} {blocks.say(finding, 400)}"
+        yield f"\N{BULLET} {escape(finding, 400)}"
     more = len(run.findings) - most
     if more > 0:
         yield f"\N{BULLET} and {more} more: see the thread" + (" and its PDF" if run.report else "")
     for action in run.actions[:most]:
-        yield f"Next: {blocks.say(action, 400)}"
+        yield f"Next: {escape(action, 400)}"

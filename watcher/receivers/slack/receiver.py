@@ -1,6 +1,6 @@
-"""Tells incidents in one Slack channel: a parent that is edited in place, and its thread.
+"""Delivers incidents to one Slack channel: a parent message, edited in place, and its thread.
 
-Law: an edit notifies nobody, so what people must notice is also a post; a post is made once.
+Law: an edit notifies nobody, so what people must notice becomes a post; each post is made once.
 """
 
 from __future__ import annotations
@@ -14,174 +14,177 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.receivers import settings
+from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import blocks, files, thread
 from watcher.receivers.slack.api import GoneError, SlackApi
 from watcher.receivers.slack.message import SlackMessage, render_parent
 from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
 
-MOST_REPLIES = 10  # more owed entries than this become one digest
-DIGEST_AFTER = timedelta(minutes=5)  # and so do several, when one of them is older than this
+MOST_REPLIES = 10  # more pending entries than this become one digest
+DIGEST_AFTER = timedelta(minutes=5)  # several become one when one is older than this
 _DUPLICATE, _LATE = "duplicate", "late"
 _BURST = 5  # Slack takes about one message a second in a channel, and short bursts
 
 
 class SlackReceiver:
-    """One channel, told as `name`."""
+    """One channel; `name` is the receiver's name in the settings."""
 
     def __init__(
         self,
         *,
         name: str,
-        channel: settings.SlackReceiver,
-        keys: settings.Slack,
+        channel: receiver_settings.SlackReceiver,
+        settings: receiver_settings.Slack,
         session: aiohttp.ClientSession,
         clock: Clock,
     ) -> None:
         self.name = name
         self._mention = channel.mention
-        self._buttons = bool(keys.app_token.get_secret_value())
-        self._api = SlackApi(keys=keys, channel=channel.channel, session=session, clock=clock)
+        self._buttons = bool(settings.app_token.get_secret_value())
+        self._api = SlackApi(
+            settings=settings, channel=channel.channel, session=session, clock=clock
+        )
         self._clock = clock
-        self._pace = AsyncLimiter(_BURST, _BURST)
-        self._trouble = thread.Trouble()
+        self._rate_limit = AsyncLimiter(_BURST, _BURST)
+        self._last_failure = thread.LastFailure()
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
-        """Bring the channel up to the dossier. Raises TemporaryError or PermanentError."""
-        if receipt.error:  # a daemon before us had it
-            self._trouble = thread.Trouble(error=receipt.error)
+        """Bring the channel up to date. Raises TemporaryError or PermanentError."""
+        if receipt.error:  # of another daemon, perhaps
+            self._last_failure = thread.LastFailure(error=receipt.error)
         try:
-            told = await self._tell(view, receipt, delivery)
+            delivered = await self._deliver(view, receipt, delivery)
         except model.WatcherError as error:
-            self._trouble = thread.Trouble(error=str(error))
+            self._last_failure = thread.LastFailure(error=str(error))
             raise
-        if self._trouble.until is None:
-            self._trouble = replace(self._trouble, until=self._clock.now())
-        return told
+        if self._last_failure.until is None:
+            self._last_failure = replace(self._last_failure, until=self._clock.now())
+        return delivered
 
-    async def _tell(
+    async def _deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
-        visit = SlackSession(
+        session = SlackSession(
             name=self.name,
             view=view,
             receipt=receipt,
             delivery=delivery,
             api=self._api,
-            pace=self._pace,
+            rate_limit=self._rate_limit,
             clock=self._clock,
             now=self._clock.now(),
         )
         try:
-            await self._bring_up(visit)
+            await self._update_channel(session)
         except GoneError:
-            # Somebody deleted the message: the incident needs a new one, with its files. What
-            # the old thread told stays told.
-            await visit.keep(handle={}, parent_version=0, files={}, intent="")
-            visit.unsure = ""
+            # Somebody deleted the message: the incident needs a new one, with its files. Entries
+            # that were in the old thread are not posted again.
+            await session.save(handle={}, parent_version=0, files={}, intent="")
+            session.unconfirmed = ""
             try:
-                await self._bring_up(visit)
+                await self._update_channel(session)
             except GoneError as error:
                 raise model.TemporaryError(
                     f"Slack ({self._api.channel}): the new message was deleted as well"
                 ) from error
-        return visit.receipt
+        return session.receipt
 
-    async def cry(self, text: str) -> None:
+    async def send(self, text: str) -> None:
         """Post a sentence that belongs to no incident. Raises TemporaryError or PermanentError."""
-        said = blocks.say(text, 500)
-        called = f"{self._mention} {said}".lstrip()
-        message = SlackMessage(text=called, blocks=[blocks.section(f":rotating_light: {called}")])
+        sentence = f"{self._mention} {blocks.escape(text, 500)}".lstrip()
+        sections = [blocks.section(f":rotating_light: {sentence}")]
+        message = SlackMessage(text=sentence, blocks=sections)
         await self._api.post(message, payload={"receiver": self.name})
 
-    async def _bring_up(self, visit: SlackSession) -> None:
-        """Parent, entries, files: what people need first comes first."""
-        await visit.settle_intent()
-        fresh = "ts" not in visit.receipt.handle
-        if fresh:
-            await self._post_parent(visit)
-        elif visit.receipt.parent_version != visit.view.incident.version:
-            await self._edit_parent(visit)
-        await self._post_entries(visit, calling=not fresh)  # else the parent has just called
-        await files.share(visit)
+    async def _update_channel(self, session: SlackSession) -> None:
+        """Post parent, entries and files, in the order in which people need them."""
+        await session.resolve_intent()
+        is_new = "ts" not in session.receipt.handle
+        if is_new:
+            await self._post_parent(session)
+        elif session.receipt.parent_version != session.view.incident.version:
+            await self._edit_parent(session)
+        # A new parent has just mentioned people, so its first entries need not.
+        await self._post_entries(session, mentions=not is_new)
+        await files.share_files(session)
 
-    async def _post_parent(self, visit: SlackSession) -> None:
-        duplicate = visit.unsure == PARENT
-        late = thread.late_parent(visit.view.incident, visit.now, self._trouble)
+    async def _post_parent(self, session: SlackSession) -> None:
+        duplicate = session.unconfirmed == PARENT
+        late = thread.late_notice(session.view.incident, session.now, self._last_failure)
         message = render_parent(
-            visit.view,
-            now=visit.now,
+            session.view,
+            now=session.now,
             mention=self._mention,
             duplicate=duplicate,
             late=late,
             buttons=self._buttons,
         )
-        version = visit.view.incident.version
-        channel, ts = await visit.act(
-            PARENT, lambda: self._api.post(message, payload=visit.payload(version=version))
+        version = session.view.incident.version
+        channel, ts = await session.perform(
+            PARENT, lambda: self._api.post(message, payload=session.payload(version=version))
         )
         handle = {"channel": channel, "ts": ts}
-        # So that its edits go on saying so:
+        # Kept, so that later edits repeat it.
         handle |= {_DUPLICATE: "possible"} if duplicate else {}
         handle |= {_LATE: late} if late else {}
-        await visit.keep(handle=handle, parent_version=version, intent="")
+        await session.save(handle=handle, parent_version=version, intent="")
 
-    async def _edit_parent(self, visit: SlackSession) -> None:
+    async def _edit_parent(self, session: SlackSession) -> None:
         message = render_parent(
-            visit.view,
-            now=visit.now,
+            session.view,
+            now=session.now,
             mention=self._mention,
-            duplicate=_DUPLICATE in visit.receipt.handle,
-            late=visit.receipt.handle.get(_LATE, ""),
+            duplicate=_DUPLICATE in session.receipt.handle,
+            late=session.receipt.handle.get(_LATE, ""),
             buttons=self._buttons,
         )
-        channel, ts = visit.thread
+        channel, ts = session.thread
         await self._api.update(message, channel=channel, ts=ts)
-        # Editing twice does no harm, so this becomes durable with the next act or at the end.
-        visit.receipt = replace(visit.receipt, parent_version=visit.view.incident.version)
+        # Editing twice does no harm, so this becomes durable with the next post or at the end.
+        session.receipt = replace(session.receipt, parent_version=session.view.incident.version)
 
-    async def _post_entries(self, visit: SlackSession, *, calling: bool) -> None:
-        told = visit.receipt.told_through
-        owed = [entry for entry in visit.view.timeline if entry.number > told]
-        posts = [entry for entry in owed if thread.is_posted(entry)]
-        if _is_backlog(posts, visit):
-            await self._post_reply(visit, posts, calling=calling)
+    async def _post_entries(self, session: SlackSession, *, mentions: bool) -> None:
+        delivered = session.receipt.told_through
+        pending = [entry for entry in session.view.timeline if entry.number > delivered]
+        posts = [entry for entry in pending if thread.is_posted(entry)]
+        if _is_backlog(posts, session):
+            await self._post_reply(session, posts, mentions=mentions)
         else:
             for entry in posts:
-                await self._post_reply(visit, [entry], calling=calling)
-        if owed:
-            visit.receipt = replace(visit.receipt, told_through=owed[-1].number)
+                await self._post_reply(session, [entry], mentions=mentions)
+        if pending:
+            session.receipt = replace(session.receipt, told_through=pending[-1].number)
 
     async def _post_reply(
-        self, visit: SlackSession, entries: Sequence[model.Entry], *, calling: bool
+        self, session: SlackSession, entries: Sequence[model.Entry], *, mentions: bool
     ) -> None:
         first, last = entries[0], entries[-1]
-        critical = visit.view.incident.severity is model.Severity.CRITICAL
-        loud = calling and critical and any(entry.notify for entry in entries)
-        duplicate = visit.unsure.startswith(f"{REPLY} ")
-        message = thread.reply(
-            visit.view,
+        critical = session.view.incident.severity is model.Severity.CRITICAL
+        urgent = mentions and critical and any(entry.notify for entry in entries)
+        duplicate = session.unconfirmed.startswith(f"{REPLY} ")
+        message = thread.render_reply(
+            session.view,
             entries,
-            now=visit.now,
-            mention=self._mention if loud else "",
+            now=session.now,
+            mention=self._mention if urgent else "",
             duplicate=duplicate,
-            why=self._trouble.why(first.at),
+            reason=self._last_failure.reason(first.at),
         )
         span = f"{first.number}-{last.number}" if len(entries) > 1 else f"{first.number}"
-        payload = visit.payload(event_id=last.event_id, entries=span)
-        _, ts = visit.thread
-        await visit.act(
+        payload = session.payload(event_id=last.event_id, entries=span)
+        _, ts = session.thread
+        await session.perform(
             f"{REPLY} {last.number}",
-            lambda: self._api.post(message, payload=payload, thread=ts, broadcast=loud),
+            lambda: self._api.post(message, payload=payload, thread=ts, broadcast=urgent),
         )
         if duplicate:
-            visit.unsure = ""
-        await visit.keep(told_through=last.number, intent="")
+            session.unconfirmed = ""
+        await session.save(told_through=last.number, intent="")
 
 
-def _is_backlog(posts: Sequence[model.Entry], visit: SlackSession) -> bool:
+def _is_backlog(posts: Sequence[model.Entry], session: SlackSession) -> bool:
     if len(posts) > MOST_REPLIES:
         return True
-    return len(posts) > 1 and visit.now - posts[0].at > DIGEST_AFTER
+    return len(posts) > 1 and session.now - posts[0].at > DIGEST_AFTER

@@ -1,7 +1,7 @@
-"""One telling of one incident in one channel: its receipt, and how an act is done once.
+"""One delivery of one incident to one channel: its receipt, and how each post is made once.
 
-Law: intent before act, receipt after (law 5). An intent that is left over, from a crash or an
-answer that never came, is looked up in Slack before anything else is done.
+Law: intent before the post, receipt after it (law 5). An intent that is left over, from a crash or
+from an answer that never came, is looked up in Slack before anything else is done.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.receivers.slack.api import EVENT_TYPE, POST, SHARE, GoneError, Reply, SlackApi
 
-FRESH_SECONDS = 3.0  # half of the time in which a daemon that says nothing is given up
-MOST_LOOKUPS = 3  # failed ones, before a post is repeated unseen
-_CLOCKS_DIFFER = timedelta(minutes=5)  # between us and Slack, at most
+FRESH_SECONDS = 3.0  # half of the time after which a silent daemon is evicted
+MOST_LOOKUPS = 3  # failed lookups, before a post is repeated without knowing
+_CLOCK_SKEW = timedelta(minutes=5)  # between us and Slack, at most
 
 PARENT = "parent"
-REPLY = "reply"  # and the number of the last entry it tells
+REPLY = "reply"  # and the number of the last entry in it
 FILE = "file"  # and the key of the receipt's `files`
 
 Result = TypeVar("Result")
@@ -31,17 +31,17 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True, kw_only=True)
 class SlackSession:
-    """`receipt` grows with each act; `unsure` is an intent that could not be looked up."""
+    """`receipt` grows with each post; `unconfirmed` is an intent that could not be looked up."""
 
     name: str
     view: model.IncidentView
     receipt: model.Receipt
     delivery: ports.DeliverySession
     api: SlackApi
-    pace: AsyncLimiter
+    rate_limit: AsyncLimiter
     clock: Clock
     now: datetime
-    unsure: str = field(default="", init=False)
+    unconfirmed: str = field(default="", init=False)
 
     @property
     def thread(self) -> tuple[str, str]:
@@ -49,45 +49,45 @@ class SlackSession:
         return self.receipt.handle["channel"], self.receipt.handle["ts"]
 
     def payload(self, **more: str | int) -> dict[str, Any]:
-        """Describe a message so that it can be found again."""
+        """Return the metadata by which a message can be found again."""
         return {"incident": self.view.incident.id, "receiver": self.name, **more}
 
-    async def keep(self, **changes: Any) -> None:
-        """Make a change of the receipt durable."""
+    async def save(self, **changes: Any) -> None:
+        """Change the receipt, and make the change durable."""
         self.receipt = replace(self.receipt, **changes)
         await self.delivery.save(self.receipt)
 
-    async def keep_file(self, key: str, state: str) -> None:
-        """Make durable how far an upload is; with it the intent is over."""
-        await self.keep(files={**self.receipt.files, key: state}, intent="")
+    async def save_file(self, key: str, state: str) -> None:
+        """Make the state of an upload durable, and clear the intent."""
+        await self.save(files={**self.receipt.files, key: state}, intent="")
 
-    async def act(self, intent: str, call: Callable[[], Awaitable[Result]]) -> Result:
-        """Carry out an act under its intent, which stays when the outcome is unknown."""
-        self.api.admit(SHARE if intent.startswith(FILE) else POST)
-        async with self.pace:  # before the intent, so that nothing waits in between
-            await self._intend(intent)
+    async def perform(self, intent: str, request: Callable[[], Awaitable[Result]]) -> Result:
+        """Send `request` under its intent, which stays if the outcome is unknown."""
+        self.api.check_rate_limit(SHARE if intent.startswith(FILE) else POST)
+        async with self.rate_limit:  # first: nothing may wait between intent and request
+            await self._save_intent(intent)
         try:
-            return await call()
+            return await request()
         except model.AmbiguousError:
             raise
         except (model.WatcherError, GoneError):
-            if not self.unsure:  # else it may still have been done the time before
-                await self.keep(intent="")
+            if not self.unconfirmed:  # else an earlier try may have succeeded
+                await self.save(intent="")
             raise
 
-    async def _intend(self, intent: str) -> None:
-        """Make an intent durable, and be sure that the claim is ours while its act leaves.
+    async def _save_intent(self, intent: str) -> None:
+        """Make an intent durable, and make sure that the claim is still ours when the post leaves.
 
-        A daemon that was frozen meanwhile is another one's predecessor by now. Slack does not
-        know our fencing tokens, so the store is asked once more.
+        A daemon that was frozen in between may have lost its claim to another one. Slack knows
+        nothing of our fencing tokens, so a save that took too long is repeated.
         """
-        kept_at = -math.inf
-        while self.clock.monotonic() - kept_at > FRESH_SECONDS:
-            kept_at = self.clock.monotonic()
-            await self.keep(intent=intent)
+        saved_at = -math.inf
+        while self.clock.monotonic() - saved_at > FRESH_SECONDS:
+            saved_at = self.clock.monotonic()
+            await self.save(intent=intent)
 
-    async def settle_intent(self) -> None:
-        """Find out what became of the act that an earlier telling had begun."""
+    async def resolve_intent(self) -> None:
+        """Find out whether the post of an earlier delivery's intent was made."""
         intent = self.receipt.intent
         kind, _, key = intent.partition(" ")
         try:
@@ -98,49 +98,49 @@ class SlackSession:
             elif kind == FILE:
                 await self._find_file(key)
         except model.PermanentError:
-            self.unsure = intent
+            self.unconfirmed = intent
         except model.TemporaryError:
             if self.receipt.failures < MOST_LOOKUPS:
                 raise
-            self.unsure = intent
+            self.unconfirmed = intent
 
     async def _find_parent(self) -> None:
-        since = self.view.incident.opened_at - _CLOCKS_DIFFER
+        since = self.view.incident.opened_at - _CLOCK_SKEW
         async for message in self.api.history(since=since):
-            about = self._about(message)
-            if about is not None and "event_id" not in about:
-                await self.keep(
+            metadata = self._metadata(message)
+            if metadata is not None and "event_id" not in metadata:
+                await self.save(
                     handle={"channel": self.api.channel, "ts": str(message["ts"])},
-                    parent_version=int(about.get("version", 0)),
+                    parent_version=int(metadata.get("version", 0)),
                     intent="",
                 )
                 return
 
     async def _find_reply(self, number: int) -> None:
         channel, ts = self.thread
-        wanted = f"{self.view.incident.id}-{number}"
+        expected = f"{self.view.incident.id}-{number}"
         async for message in self.api.replies(channel=channel, ts=ts):
-            about = self._about(message)
-            if about is not None and about.get("event_id") == wanted:
+            metadata = self._metadata(message)
+            if metadata is not None and metadata.get("event_id") == expected:
                 told_through = max(self.receipt.told_through, number)
-                await self.keep(told_through=told_through, intent="")
+                await self.save(told_through=told_through, intent="")
                 return
 
     async def _find_file(self, key: str) -> None:
         channel, ts = self.thread
-        wanted = self.receipt.files.get(key, "").partition(" ")[2]
+        expected = self.receipt.files.get(key, "").partition(" ")[2]
         async for message in self.api.replies(channel=channel, ts=ts):
-            if any(file.get("id") == wanted for file in message.get("files") or ()):
-                await self.keep_file(key, f"done {wanted}")
+            if any(file.get("id") == expected for file in message.get("files") or ()):
+                await self.save_file(key, f"done {expected}")
                 return
 
-    def _about(self, message: Reply) -> dict[str, Any] | None:
-        """Read the metadata of a message that tells this incident for this receiver."""
+    def _metadata(self, message: Reply) -> dict[str, Any] | None:
+        """Return the metadata of a message of this incident and receiver; None for any other."""
         metadata = message.get("metadata") or {}
-        about = metadata.get("event_payload") or {}
+        payload = metadata.get("event_payload") or {}
         ours = (
             metadata.get("event_type") == EVENT_TYPE
-            and about.get("incident") == self.view.incident.id
-            and about.get("receiver") == self.name
+            and payload.get("incident") == self.view.incident.id
+            and payload.get("receiver") == self.name
         )
-        return about if ours else None
+        return payload if ours else None

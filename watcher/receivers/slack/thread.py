@@ -1,6 +1,6 @@
-"""The timeline in words for an incident's thread: one entry, or a digest of what was missed.
+"""The replies in an incident's thread: one timeline entry, or a digest of a backlog.
 
-Law: pure. What happened long before it is told says so, with both times.
+Pure. An entry that is posted long after it happened shows both times, and why it came late.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.receivers.slack import blocks as words
-from watcher.receivers.slack.message import SlackMessage, triage_full
+from watcher.receivers.slack import blocks
+from watcher.receivers.slack.blocks import escape
+from watcher.receivers.slack.message import SlackMessage, render_diagnosis
 
 LATE = timedelta(minutes=2)
 MOST_LINES = 40
 
-# What only edits the parent; everything else is a post, and so is what people must notice.
+# These only edit the parent, unless they notify people; every other entry is a post of its own.
 _FOLDED = {model.EntryKind.OPENED, model.EntryKind.DETAILED, model.EntryKind.DIAGNOSING}
 _SIGNS = {
     model.EntryKind.REOPENED: "\N{LARGE RED CIRCLE}",
@@ -47,106 +48,110 @@ _SIGNS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """The channel's last failure, which is why something is told late; `until` None: it lasts."""
+class LastFailure:
+    """The channel's last failure, which explains late posts; `until` is None while it lasts."""
 
     error: str = ""
     until: datetime | None = None
 
-    def why(self, at: datetime) -> str:
-        """Say what kept back what had happened at `at`; empty when this did not."""
+    def reason(self, at: datetime) -> str:
+        """Return the reason why an entry of the time `at` came late; empty if this is not it."""
         if not self.error or (self.until is not None and self.until < at):
             return ""
-        return f": {words.say(self.error.partition(':')[0], 100)}"
+        return f": {escape(self.error.partition(':')[0], 100)}"
 
 
-def late_parent(told: model.Incident, now: datetime, trouble: Trouble) -> str:
-    """Say that an incident is told late, and why; empty when it is not."""
-    owed_since = told.told_at or told.opened_at
-    if now - owed_since <= LATE:
+def late_notice(incident: model.Incident, now: datetime, last_failure: LastFailure) -> str:
+    """Return the note that the parent was posted late, and why; empty when it was not."""
+    pending_since = incident.told_at or incident.opened_at
+    if now - pending_since <= LATE:
         return ""
-    return f"told {words.clock(now, now, seconds=False)}{trouble.why(owed_since)}"
+    return f"told {model.format_time(now, seconds=False)}{last_failure.reason(pending_since)}"
 
 
 def is_posted(entry: model.Entry) -> bool:
-    """Whether an entry is a post of its own; the parent's edit tells the others."""
+    """Whether an entry is a post of its own; the others only change the parent."""
     if entry.kind is model.EntryKind.OPENED:
         return False  # the parent itself
     return entry.notify or entry.kind not in _FOLDED
 
 
-def reply(
+def render_reply(
     view: model.IncidentView,
     entries: Sequence[model.Entry],
     *,
     now: datetime,
     mention: str = "",
     duplicate: bool = False,
-    why: str = "",
+    reason: str = "",
 ) -> SlackMessage:
-    """Write one entry, or a digest of several; `mention` calls people if it is given.
+    """Return one entry, or a digest of several; `mention` notifies people if it is given.
 
-    `duplicate` says that the same post may have been made before, `why` what kept it back.
+    `duplicate` says that the same post may have been made before, `reason` why it is late.
     """
-    first = _title(entries, now, why) if len(entries) > 1 else _single(entries[0], now, why)
+    digest = len(entries) > 1
+    first = (
+        _digest_title(entries, now, reason) if digest else _single_entry(entries[0], now, reason)
+    )
     if duplicate:
         first += " _(possible duplicate)_"
     first = f"{mention} {first}".lstrip()
-    if len(entries) > 1:
-        text = f"{first}: {_line(entries[-1], longest=600)}"
-        return SlackMessage(text=text, blocks=_sections([first, *_digest(entries, now)]))
-    lines = [first, *_findings(view, entries[0])]
-    return SlackMessage(text=first[: words.FALLBACK], blocks=_sections(lines))
+    if digest:
+        text = f"{first}: {_entry_line(entries[-1], longest=600)}"
+        return SlackMessage(text=text, blocks=_sections([first, *_digest_lines(entries, now)]))
+    lines = [first, *_diagnosis_lines(view, entries[0])]
+    return SlackMessage(text=first[: blocks.FALLBACK], blocks=_sections(lines))
 
 
-def _single(entry: model.Entry, now: datetime, why: str) -> str:
-    line = _line(entry, longest=1_500)
+def _single_entry(entry: model.Entry, now: datetime, reason: str) -> str:
+    line = _entry_line(entry, longest=1_500)
     if now - entry.at <= LATE:
         return line
-    told = words.clock(now, now, seconds=False)
-    return f"{line} _(occurred {words.clock(entry.at, now)}, told {told}{why})_"
+    posted = model.format_time(now, seconds=False)
+    return f"{line} _(occurred {model.format_time(entry.at, now)}, told {posted}{reason})_"
 
 
-def _findings(view: model.IncidentView, entry: model.Entry) -> list[str]:
-    """Tell what the run found that this entry is about."""
+def _diagnosis_lines(view: model.IncidentView, entry: model.Entry) -> list[str]:
+    """Return the findings of the diagnostics run that the entry is about."""
     run = entry.data.get("run")
-    runs = [one for one in view.incident.diagnostics if one.run == run]
-    return triage_full(runs[0])[1:] if runs else []
+    runs = [diagnosis for diagnosis in view.incident.diagnostics if diagnosis.run == run]
+    return render_diagnosis(runs[0])[1:] if runs else []
 
 
-def _title(entries: Sequence[model.Entry], now: datetime, why: str) -> str:
-    first, last = words.clock(entries[0].at, now), words.clock(entries[-1].at, now)
-    told = words.clock(now, now, seconds=False)
-    return f"*{len(entries)} entries*, occurred {first} to {last}, told {told}{why}"
+def _digest_title(entries: Sequence[model.Entry], now: datetime, reason: str) -> str:
+    first, last = model.format_time(entries[0].at, now), model.format_time(entries[-1].at, now)
+    posted = model.format_time(now, seconds=False)
+    return f"*{len(entries)} entries*, occurred {first} to {last}, told {posted}{reason}"
 
 
-def _digest(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
+def _digest_lines(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
     left_out = len(entries) - MOST_LINES
     if left_out > 0:
         yield f"_the {left_out} earliest are left out_"
     for entry in entries[-MOST_LINES:]:
-        yield f"{words.clock(entry.at, now)} {_line(entry, longest=220)}"
+        yield f"{model.format_time(entry.at, now)} {_entry_line(entry, longest=220)}"
 
 
-def _line(entry: model.Entry, *, longest: int) -> str:
-    by = f" (by {words.say(entry.by, 80)})" if entry.by and entry.by not in entry.text else ""
+def _entry_line(entry: model.Entry, *, longest: int) -> str:
+    by = f" (by {escape(entry.by, 80)})" if entry.by and entry.by not in entry.text else ""
     sign = _SIGNS.get(entry.kind, "")
-    text = words.say(entry.text, longest)
-    command = words.say(str(entry.data.get("approve", "")))
+    text = escape(entry.text, longest)
+    command = escape(str(entry.data.get("approve", "")))
     if command:
         text = text.replace(command, f"`{command}`")
     return f"{sign} {text}{by}".lstrip()
 
 
-def _sections(lines: Sequence[str]) -> list[words.Block]:
-    """Put lines into sections, as many as a message takes."""
-    blocks: list[words.Block] = []
-    room = words.MESSAGE
-    texts = list(words.paragraphs(lines))
+def _sections(lines: Sequence[str]) -> list[blocks.Block]:
+    """Put lines into sections, as many as fit into one message."""
+    sections: list[blocks.Block] = []
+    room = blocks.MESSAGE
+    texts = list(blocks.paragraphs(lines))
     for number, text in enumerate(texts, start=1):
         room -= len(text)
         if room < 0:
-            blocks.append(words.context(f"cut here: {len(texts) - number + 1} parts are left out"))
+            left_out = len(texts) - number + 1
+            sections.append(blocks.context(f"cut here: {left_out} parts are left out"))
             break
-        blocks.append(words.section(text))
-    return blocks
+        sections.append(blocks.section(text))
+    return sections

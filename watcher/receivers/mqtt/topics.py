@@ -1,0 +1,67 @@
+"""Where things are published: the topics below the prefix, and which ones strangers may name.
+
+The topics are public surface (docs/reference/mqtt.md): none may be renamed.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST_PART = 200
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
+_WILDCARD_OR_CONTROL = re.compile(r"[+#\x00-\x1f\x7f]")
+
+
+def slug(part: str) -> str:
+    """Return an id as one level of a topic, in characters that every subscriber can take."""
+    return _UNUSUAL.sub("_", part)[:_LONGEST_PART] or "_"
+
+
+def presence(prefix: str, instance: str) -> str:
+    """Retained `online`; the last will says `offline`."""
+    return f"{prefix}/status/{slug(instance)}"
+
+
+def leader(prefix: str) -> str:
+    """Retained `online`, published by the leader."""
+    return f"{prefix}/status"
+
+
+def incident(prefix: str, identity: str) -> str:
+    """Retained incident document."""
+    return f"{prefix}/incidents/{slug(identity)}"
+
+
+def report(prefix: str, identity: str, run: str) -> str:
+    """Retained PDF of one diagnostics run."""
+    return f"{incident(prefix, identity)}/reports/{slug(run)}.pdf"
+
+
+def events(prefix: str) -> str:
+    """Timeline entries, never retained."""
+    return f"{prefix}/events"
+
+
+def source(prefix: str, name: str) -> str:
+    """Retained health of a source."""
+    return f"{prefix}/sources/{slug(name)}"
+
+
+def commands(prefix: str) -> str:
+    """Filter of the commands that are accepted."""
+    return f"{prefix}/commands/+"
+
+
+def answers(prefix: str) -> str:
+    """Answers to commands that name no response topic, never retained."""
+    return f"{prefix}/answers"
+
+
+def accepts_answers(prefix: str, topic: str) -> bool:
+    """Whether an answer may be published there: not to a topic that only Watcher publishes to."""
+    if not topic or len(topic) > _LONGEST_PART or topic.startswith("$"):
+        return False
+    own = f"{topic}/".startswith(f"{prefix}/")
+    return not _WILDCARD_OR_CONTROL.search(topic) and (
+        not own or f"{topic}/".startswith(f"{answers(prefix)}/")
+    )
