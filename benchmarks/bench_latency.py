@@ -13,7 +13,7 @@ import sys
 import time
 
 import aiomqtt
-from stage import FIRST, stage, until
+from environment import FIRST, run_environment, wait_until
 
 from watcher.simulator import mqtt_broker
 
@@ -30,43 +30,43 @@ INVENTORY = {
 
 
 async def measure() -> dict[str, list[float]]:
-    heard: list[float] = []
-    took: dict[str, list[float]] = {"slack": [], "mqtt": []}
+    published_at: list[float] = []
+    delays: dict[str, list[float]] = {"slack": [], "mqtt": []}
     async with (
         mqtt_broker.serve() as port,
-        stage(
+        run_environment(
             SERVICES, RULES, interval="200ms", inventory=json.dumps(INVENTORY), mqtt_port=port
-        ) as place,
+        ) as environment,
         aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V311) as client,
-        place.daemon(),
+        environment.daemon(),
     ):
         await client.subscribe("watcher/events", qos=1)
 
         async def listen() -> None:
             async for _ in client.messages:
-                heard.append(time.time())  # noqa: PERF401  # each in its time
+                published_at.append(time.time())  # noqa: PERF401  # at its own time
 
         listening = asyncio.create_task(listen())
-        world = place.world
-        await until(lambda: world.details >= SERVICES, seconds=600)
-        await until(lambda: place.count("inbox where consumed_at is null") == 0)
+        world = environment.world
+        await wait_until(lambda: world.details >= SERVICES, seconds=600)
+        await wait_until(lambda: environment.count("inbox where consumed_at is null") == 0)
         for number in range(OUTAGES):
-            calls, events = len(world.slack), len(heard)
+            calls, events = len(world.slack), len(published_at)
             world.set("offline", str(FIRST + number))
-            await until(lambda calls=calls: len(world.slack) > calls)
-            await until(lambda events=events: len(heard) > events)
-            took["slack"].append(world.slack[calls][0] - world.answered_at)
-            took["mqtt"].append(heard[events] - world.answered_at)
+            await wait_until(lambda calls=calls: len(world.slack) > calls)
+            await wait_until(lambda events=events: len(published_at) > events)
+            delays["slack"].append(world.slack[calls][0] - world.answered_at)
+            delays["mqtt"].append(published_at[events] - world.answered_at)
             await asyncio.sleep(APART)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-    return took
+    return delays
 
 
 def main() -> int:
     within = True
     for receiver, seconds in asyncio.run(measure()).items():
-        ordered = [1_000 * one for one in sorted(seconds)]
+        ordered = [1_000 * delay for delay in sorted(seconds)]
         p99 = ordered[-2]
         line = {"benchmark": f"latency_{receiver}", "outages": len(ordered)}
         line |= {"median_ms": round(statistics.median(ordered), 1), "p99_ms": round(p99, 1)}

@@ -60,16 +60,16 @@ def body(changed: int) -> bytes:
         str(1_000_000 + n): {"state": STATES[n % 6], "ingress_state": STATES[n // 6 % 6]}
         for n in range(SERVICES)
     }
-    for each in list(services.values())[SERVICES - changed :]:
-        each["state"] = "unknown"
+    for service in list(services.values())[SERVICES - changed :]:
+        service["state"] = "unknown"
     return msgspec.json.encode({"data": {"services": services, "time": "2026-03-01T12:00:00.000Z"}})
 
 
 def cpu(act: Callable[[], object]) -> float:
     gc.collect()
-    began = time.process_time()
+    started = time.process_time()
     act()
-    return time.process_time() - began
+    return time.process_time() - started
 
 
 def limit(before: dict[str, Service], now: bytes) -> list[str]:
@@ -81,7 +81,7 @@ class Watched:
     """One source under 20 rules, from the vendor's bytes to the effects."""
 
     def __init__(self, rules: engine.Ruleset) -> None:
-        self._feed = VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # asks nobody
+        self._feed = VyvxSource("vyvx", client=None)  # type: ignore[arg-type] # sends nothing
         self._differ = poller.Differ("vyvx")
         self._state = engine.restore(rules)
         self._now = START
@@ -104,15 +104,15 @@ def load_rules() -> engine.Ruleset:
 
 
 def measure(changed: int) -> tuple[float, float]:
-    """Tell the median CPU seconds of the limit and of a poll, measured in turn."""
+    """Return the median CPU seconds of the limit and of a poll, measured in turn."""
     before, now = body(0), body(changed)
-    known = LIMIT.decode(before).data.services
+    previous = LIMIT.decode(before).data.services
     rules = load_rules()
     limits, polls = [], []
     for _ in range(ROUNDS):
         watched = Watched(rules)
         watched.poll(before)
-        limits.append(cpu(lambda: limit(known, now)))
+        limits.append(cpu(lambda: limit(previous, now)))
         polls.append(cpu(lambda watched=watched: watched.poll(now)))
     return statistics.median(limits), statistics.median(polls)
 

@@ -30,7 +30,7 @@ RULES = Path(__file__).parents[1] / "rules" / "vyvx.yaml"
 
 
 def happenings():
-    """Give what happens in a month, in order: (at, key, state)."""
+    """Yield what happens in a month, unordered: (at, key, state)."""
     dice = random.Random(1)  # noqa: S311  # the same month each time
     for number in range(SUBJECTS):
         for _ in range(OUTAGES):
@@ -45,7 +45,7 @@ def observed(key, state):
 
 
 def journal():
-    """Give the rows of the month: the first snapshot, then one poll for each change."""
+    """Yield the rows of the month: the first snapshot, then one poll for each change."""
     everything = tuple(observed(f"vyvx/{number}", "online") for number in range(SUBJECTS))
     yield START, model.Polled(source="vyvx", seen=everything, total=SUBJECTS)
     detailed = set()
@@ -62,7 +62,7 @@ async def fill(url, path):
         pass
     rows = [
         (int(at.timestamp() * 1_000_000), codec.kind_of(event), codec.encode(event))
-        for at, event in sorted(journal(), key=lambda each: each[0])
+        for at, event in sorted(journal(), key=lambda row: row[0])
     ]
     with sqlite3.connect(path) as connection:
         connection.executemany("INSERT INTO journal (at, kind, data) VALUES (?, ?, ?)", rows)
@@ -84,9 +84,9 @@ def read(path):
 
 
 def timed(run):
-    began = time.perf_counter()
+    started = time.perf_counter()
     result = run()
-    return result, time.perf_counter() - began
+    return result, time.perf_counter() - started
 
 
 def main():
@@ -98,14 +98,14 @@ def main():
         path = Path(folder) / "watcher.db"
         url = f"sqlite:///{path}"
         rows = asyncio.run(fill(url, path))
-        told, seconds = timed(lambda: asyncio.run(replay(url, rules)))
+        incidents, seconds = timed(lambda: asyncio.run(replay(url, rules)))
         _, limit = timed(lambda: read(path))
     print(
         json.dumps(
             {
                 "bench": "replay a month of 2,000 reservations",
                 "records": rows,
-                "incidents": len(told),
+                "incidents": len(incidents),
                 "seconds": round(seconds, 2),
                 "records_per_second": round(rows / seconds),
                 "limit_seconds": round(limit, 3),

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 
-from stage import stage, until
+from environment import run_environment, wait_until
 
 RULES = """
 rules:
@@ -21,16 +21,16 @@ READY_BUDGET_S, MEMORY_BUDGET_MIB = 1.5, 120
 
 
 async def ready_after(services: int) -> float:
-    async with stage(services, RULES) as world:
-        async with world.daemon():
-            await until(lambda: world.count("subjects") == services)
-        async with world.daemon() as daemon:
+    async with run_environment(services, RULES) as environment:
+        async with environment.daemon():
+            await wait_until(lambda: environment.count("subjects") == services)
+        async with environment.daemon() as daemon:
             return daemon.ready_after
 
 
 async def resident(services: int) -> int:
-    async with stage(services, RULES) as world, world.daemon() as daemon:
-        await until(lambda: world.world.polls >= 6)
+    async with run_environment(services, RULES) as environment, environment.daemon() as daemon:
+        await wait_until(lambda: environment.world.polls >= 6)
         return daemon.resident
 
 

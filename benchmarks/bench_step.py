@@ -39,7 +39,7 @@ def load(bodies):
 
 
 def polls():
-    """Give one poll after another, in each of which every subject has changed."""
+    """Yield one poll after another, in each of which every subject has changed."""
     for turn in range(TURNS + 1):
         fields = {"state": STATES[turn % 2], "ingress_state": "online"}
         yield model.Polled(
@@ -52,7 +52,7 @@ def polls():
 
 
 def best_of_three(measured, *args):
-    """Give the fastest of three runs: what slows a run down is the machine's other work."""
+    """Return the fastest of three runs: what slows a run down is the machine's other work."""
     return max(measured(*args) for _ in range(3))
 
 
@@ -61,35 +61,35 @@ def measure(rules):
     first, *later = polls()
     engine.step(state, first, START)
     gc.collect()
-    began = time.perf_counter()
+    started = time.perf_counter()
     effects = 0
     for minute, poll in enumerate(later, start=1):
         effects += len(engine.step(state, poll, START + timedelta(minutes=minute)))
-    return SUBJECTS * TURNS / (time.perf_counter() - began), effects
+    return SUBJECTS * TURNS / (time.perf_counter() - started), effects
 
 
 def limit_of_subjects():
     kept = {}
     fields, previous, labels = {"state": "online"}, {"state": "impaired"}, {}
     gc.collect()
-    began = time.perf_counter()
+    started = time.perf_counter()
     for number in range(SUBJECTS * TURNS):
         key = f"vyvx/{number % SUBJECTS}"
         kept[key] = model.Subject(
             key=key, source="vyvx", fields=fields, previous=previous, labels=labels, since=START
         )
-    return SUBJECTS * TURNS / (time.perf_counter() - began)
+    return SUBJECTS * TURNS / (time.perf_counter() - started)
 
 
 def limit_of_expressions():
     source = 'state == "offline" && labels.customer != "test" && 1 > 0'
     programs = [cel.compile(source) for _ in range(20)]
-    began = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(SUBJECTS):
         context = cel.Context({"state": "online", "labels": {"customer": ""}})
         for program in programs:
             program.execute(context)
-    seconds = (time.perf_counter() - began) / SUBJECTS
+    seconds = (time.perf_counter() - started) / SUBJECTS
     return 1 / (seconds + 1 / limit_of_subjects())
 
 

@@ -68,7 +68,7 @@ class World:
     body: bytes = b""
 
     def set(self, state: str, *keys: str) -> None:
-        """Let services be in this state, all of them if none is named, from the next poll on."""
+        """Set the state of services, of all if none is named, from the next poll on."""
         for key in keys or self.services:
             self.services[key] = {"state": state, "ingress_state": "online"}
         self.body = msgspec.json.encode({"data": {"services": self.services}})
@@ -102,8 +102,8 @@ class World:
 
     async def _call(self, request: web.Request) -> web.Response:
         at = time.time()
-        told = await request.json() if request.content_type == "application/json" else {}
-        self.slack.append((at, request.match_info["method"], str(told.get("text", ""))))
+        body = await request.json() if request.content_type == "application/json" else {}
+        self.slack.append((at, request.match_info["method"], str(body.get("text", ""))))
         upload = request.url.with_path("/upload").with_query({})
         answer: dict[str, Any] = {"ok": True, "channel": "C0000000001", "messages": []}
         answer |= {"ts": f"{at:.6f}", "file_id": "F1", "upload_url": str(upload)}
@@ -115,7 +115,7 @@ class World:
 
 
 @dataclass(kw_only=True)
-class Stage:
+class Environment:
     """The world, the daemon's folder, and how to start it."""
 
     world: World
@@ -123,13 +123,13 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def daemon(self) -> AsyncIterator[Daemon]:
-        """Run the daemon; it has said READY when this begins."""
+        """Run the daemon; yield it once it is READY."""
         address = self.folder / "notify"
         address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(address))
             notify.setblocking(False)
-            began = time.monotonic()
+            started = time.monotonic()
             with (self.folder / "log").open("ab") as log:
                 process = await asyncio.create_subprocess_exec(
                     *(
@@ -146,7 +146,7 @@ class Stage:
                 )
             try:
                 await self._ready(process, notify)
-                yield Daemon(process=process, ready_after=time.monotonic() - began)
+                yield Daemon(process=process, ready_after=time.monotonic() - started)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
@@ -155,11 +155,11 @@ class Stage:
     async def _ready(self, process: asyncio.subprocess.Process, notify: socket.socket) -> None:
         """Wait for its READY. Raises RuntimeError with its log when it has ended instead."""
 
-        async def said() -> None:
+        async def notified() -> None:
             while b"READY=1" not in await asyncio.get_running_loop().sock_recv(notify, 4096):
                 pass
 
-        ready, ended = asyncio.create_task(said()), asyncio.create_task(process.wait())
+        ready, ended = asyncio.create_task(notified()), asyncio.create_task(process.wait())
         try:
             async with asyncio.timeout(120):
                 await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -171,7 +171,7 @@ class Stage:
             ended.cancel()
 
     def count(self, query: str) -> int:
-        """Count in the database, beside the daemon."""
+        """Return how many rows the database has, asked beside the daemon."""
         with sqlite3.connect(f"file:{self.folder / 'watcher.db'}?mode=ro", uri=True) as connection:
             return int(connection.execute(f"select count(*) from {query}").fetchone()[0])  # noqa: S608  # ours
 
@@ -198,10 +198,10 @@ class Daemon:
 
 
 @contextlib.asynccontextmanager
-async def stage(
+async def run_environment(
     services: int, rules: str, *, interval: str = "1s", inventory: str = "{}", mqtt_port: int = 0
-) -> AsyncIterator[Stage]:
-    """Set up vendor, Slack and the daemon's files."""
+) -> AsyncIterator[Environment]:
+    """Run vendor and Slack, and write the daemon's files."""
     world = World(services={str(FIRST + number): {} for number in range(services)})
     world.set("online")
     runner = web.AppRunner(world.app(), access_log=None)
@@ -216,13 +216,13 @@ async def stage(
             (folder / "config.toml").write_text(text)
             (folder / "rules.yaml").write_text(rules)
             (folder / "inventory.yaml").write_text(inventory)
-            yield Stage(world=world, folder=folder)
+            yield Environment(world=world, folder=folder)
     finally:
         await runner.cleanup()
 
 
-async def until(holds: Callable[[], bool], *, seconds: float = 120.0) -> None:
-    """Wait until something is so; raises TimeoutError."""
+async def wait_until(holds: Callable[[], bool], *, seconds: float = 120.0) -> None:
+    """Wait until a condition holds. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110  # it looks into another process
             await asyncio.sleep(0.01)
