@@ -30,10 +30,10 @@ class Move(Enum):
     REST = auto()  # stay inactive
     BEGIN = auto()  # become pending; with no `for`, fire
     HOLD = auto()  # stay pending until `for` is over, then fire
-    BREAK = auto()  # back to inactive: `for` starts anew
+    BREAK = auto()  # back to inactive: `for` starts again
     STAY = auto()  # keep firing
     CLEAR = auto()  # resolve when `keep_firing_for` is over
-    FREEZE = auto()  # keep firing, and start `keep_firing_for` anew
+    FREEZE = auto()  # keep firing, and start `keep_firing_for` again
     RELEASE = auto()  # it was resolved by hand and is now over: it may fire again
 
 
@@ -54,7 +54,7 @@ MOVES: Mapping[tuple[AlertState, bool | None], Move] = {
 
 
 def apply(
-    ctx: StepContext, rule: Rule, key: str, verdict: Truth, *, at: datetime, broken: bool = False
+    ctx: StepContext, rule: Rule, key: str, result: Truth, *, at: datetime, broken: bool = False
 ) -> None:
     """Move an alert as its condition says.
 
@@ -62,33 +62,33 @@ def apply(
     sample. `broken` says that a gap ended the run that they count.
     """
     alert = ctx.state.alert(key, rule.name)
-    match MOVES[alert.state if alert else AlertState.INACTIVE, verdict.truth]:
+    match MOVES[alert.state if alert else AlertState.INACTIVE, result.truth]:
         case Move.BEGIN:
-            _start_pending(ctx, rule, key, verdict, at)
+            _start_pending(ctx, rule, key, result, at)
         case Move.REST:
-            _keep_entered_from(ctx, rule, key, alert, verdict)
+            _keep_entered_from(ctx, rule, key, alert, result)
         case Move.HOLD if alert:
-            _hold(ctx, rule, alert, verdict, at, broken=broken)
+            _hold(ctx, rule, alert, result, at, broken=broken)
         case Move.BREAK | Move.RELEASE if alert:
             if alert.state is AlertState.RESOLVED:
                 reported_outages.record_end(ctx, alert, alert.since)
             ctx.remove_alert(alert)
-            _keep_entered_from(ctx, rule, key, None, verdict)
+            _keep_entered_from(ctx, rule, key, None, result)
         case Move.STAY | Move.FREEZE if alert:
-            _keep_firing(ctx, rule, alert, verdict, at)
+            _keep_firing(ctx, rule, alert, result, at)
         case Move.CLEAR if alert:
-            _start_clearing(ctx, rule, alert, verdict, at, broken=broken)
+            _start_clearing(ctx, rule, alert, result, at, broken=broken)
 
 
-def _start_pending(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: datetime) -> None:
+def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: datetime) -> None:
     alert = model.Alert(
         rule=rule.name,
         subject=key,
         state=AlertState.PENDING,
         since=at,
         due=at + rule.hold,
-        value=verdict.value,
-        entered_from=verdict.was,
+        value=result.value,
+        entered_from=result.was,
     )
     ctx.put_alert(alert)
     details.request_for_alert(ctx, key)
@@ -99,18 +99,18 @@ def _start_pending(ctx: StepContext, rule: Rule, key: str, verdict: Truth, at: d
 
 
 def _hold(
-    ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime, *, broken: bool
+    ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth, at: datetime, *, broken: bool
 ) -> None:
     since = at if broken else alert.since
     due = since + rule.hold
-    if (since, due, verdict.value, verdict.was) != (
+    if (since, due, result.value, result.was) != (
         alert.since,
         alert.due,
         alert.value,
         alert.entered_from,
     ):
         moved = due != alert.due
-        alert = replace(alert, since=since, due=due, value=verdict.value, entered_from=verdict.was)
+        alert = replace(alert, since=since, due=due, value=result.value, entered_from=result.was)
         ctx.put_alert(alert)
         if moved:
             schedule_timer(ctx, alert)
@@ -118,47 +118,47 @@ def _hold(
 
 
 def _keep_entered_from(
-    ctx: StepContext, rule: Rule, key: str, alert: model.Alert | None, verdict: Truth
+    ctx: StepContext, rule: Rule, key: str, alert: model.Alert | None, result: Truth
 ) -> None:
     """Keep what a field was before it came inside `to`, for as long as it stays there."""
     condition = rule.condition
     if not isinstance(condition, Transition):
         return
-    matters = condition.from_ is not None and verdict.was is not None
+    matters = condition.from_ is not None and result.was is not None
     if alert is None and matters:
         ctx.put_alert(
             model.Alert(
                 rule=rule.name,
                 subject=key,
                 since=ctx.now,
-                value=verdict.value,
-                entered_from=verdict.was,
+                value=result.value,
+                entered_from=result.was,
             )
         )
-    elif alert is not None and alert.entered_from != verdict.was:
-        if verdict.was is None and alert.state is AlertState.INACTIVE:
+    elif alert is not None and alert.entered_from != result.was:
+        if result.was is None and alert.state is AlertState.INACTIVE:
             ctx.remove_alert(alert)
         else:
-            ctx.put_alert(replace(alert, entered_from=verdict.was))
+            ctx.put_alert(replace(alert, entered_from=result.was))
 
 
 def _keep_firing(
-    ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime
+    ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth, at: datetime
 ) -> None:
-    value = alert.value if verdict.truth is None else verdict.value
-    if alert.due is not None and verdict.truth:
+    value = alert.value if result.truth is None else result.value
+    if alert.due is not None and result.truth:
         incidents.count_change(ctx, rule, alert, at)
-    if alert.due is not None or alert.value != value or alert.entered_from != verdict.was:
-        alert = replace(alert, due=None, value=value, entered_from=verdict.was)
+    if alert.due is not None or alert.value != value or alert.entered_from != result.was:
+        alert = replace(alert, due=None, value=value, entered_from=result.was)
         ctx.put_alert(alert)
         ctx.cancel(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
     incidents.update(ctx, rule, alert)
 
 
 def _start_clearing(
-    ctx: StepContext, rule: Rule, alert: model.Alert, verdict: Truth, at: datetime, *, broken: bool
+    ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth, at: datetime, *, broken: bool
 ) -> None:
-    if verdict.ended:
+    if result.ended:
         resolve(ctx, alert, model.Resolution.ENDED)
         return
     if alert.due is None:
@@ -167,7 +167,7 @@ def _start_clearing(
     if due is None or broken:
         due = at + incidents.keep_firing_for(ctx, rule, alert)
     if due <= at:
-        resolve(ctx, replace(alert, value=verdict.value), model.Resolution.RECOVERED)
+        resolve(ctx, replace(alert, value=result.value), model.Resolution.RECOVERED)
     elif due != alert.due:
         alert = replace(alert, due=due)
         ctx.put_alert(alert)
@@ -175,16 +175,16 @@ def _start_clearing(
 
 
 def resolve(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) -> None:
-    """Resolve a firing alert; a subject that has vanished goes with its last one."""
+    """Resolve a firing alert; a vanished subject is forgotten with its last one."""
     incidents.resolve(ctx, alert, resolution)
     ctx.remove_alert(alert)
     schedule.forget_if_vanished(ctx, alert.subject)
 
 
 def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = None) -> None:
-    """Let a pending alert fire when an observation at or after its due time has confirmed it.
+    """Fire a pending alert if an observation at or after its due time has confirmed it.
 
-    `at` is the time of a sample that is being judged; None: the newest one counts.
+    `at` is the time of the sample that is being evaluated; None: the newest one counts.
     """
     rule = ctx.state.rules.get(alert.rule)
     if rule is None:
@@ -195,16 +195,16 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
 
 
 def _is_confirmed(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime | None) -> bool:
-    seen: datetime | None
+    observed_at: datetime | None
     if isinstance(rule.condition, Threshold):
-        seen = at or ctx.state.samples.latest(alert.subject, rule.condition.metric)
+        observed_at = at or ctx.state.samples.latest(alert.subject, rule.condition.metric)
     elif "/" not in alert.subject or _is_of_vanishing(rule):
-        seen = ctx.now  # that something cannot be seen is the observation
+        observed_at = ctx.now  # that something cannot be seen is the observation
     else:
         subject = ctx.state.subjects[alert.subject]
         health = ctx.state.health[subject.source]
-        seen = None if subject.missed else health.last_success
-    return seen is not None and alert.due is not None and seen >= alert.due
+        observed_at = None if subject.missed else health.last_success
+    return observed_at is not None and alert.due is not None and observed_at >= alert.due
 
 
 def _is_of_vanishing(rule: Rule) -> bool:
@@ -212,7 +212,7 @@ def _is_of_vanishing(rule: Rule) -> bool:
 
 
 def schedule_timer(ctx: StepContext, alert: model.Alert) -> None:
-    """Set the timer of a pending, clearing or flapping alert.
+    """Schedule what comes next for a pending, clearing or flapping alert.
 
     A threshold counts in sample time, so that a sample decides and no timer does.
     """
@@ -231,7 +231,7 @@ def schedule_timer(ctx: StepContext, alert: model.Alert) -> None:
 
 
 def is_vanished(ctx: StepContext, alert: model.Alert) -> bool:
-    """Whether a firing alert waits for its vanished subject: then `due` ends the waiting."""
+    """Return whether a firing alert waits for its vanished subject: then `due` ends the wait."""
     subject = ctx.state.subjects.get(alert.subject)
     return (
         alert.state is AlertState.FIRING

@@ -1,6 +1,6 @@
 """What people and jobs put into the inbox.
 
-Law: a command that cannot be obeyed raises IllegalCommand before anything has changed.
+A command that cannot be obeyed raises IllegalCommand before anything has changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus
 
 
 def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
-    """Write down who has taken an incident; once for each person."""
+    """Record who has acknowledged an incident, once for each person."""
     incident = _open_incident(ctx, event.incident)
     if incident.acknowledged_by == event.by:
         return
@@ -33,7 +33,7 @@ def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
 
 
 def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
-    """Give an incident back."""
+    """Withdraw an acknowledgement."""
     incident = _open_incident(ctx, event.incident)
     if incident.status is not IncidentStatus.ACKNOWLEDGED:
         raise IllegalCommand(f"incident {incident.id} is not acknowledged")
@@ -50,7 +50,7 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
 
 
 def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
-    """End an incident; an alert whose condition still holds must clear before it fires again."""
+    """Resolve an incident; an alert that still holds must clear before it fires again."""
     incident = _open_incident(ctx, event.incident)
     if incident.id not in ctx.state.members:
         text = f"resolved by {event.by}"
@@ -68,13 +68,13 @@ def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
 
 
 def note(ctx: StepContext, event: model.Noted) -> None:
-    """Put a person's words on the timeline."""
+    """Put a person's note on the timeline."""
     incident = ctx.state.incident(event.incident, ctx.now)
     ctx.add_entry(incident.id, EntryKind.NOTED, event.text, by=event.by)
 
 
 def request_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
-    """Ask for another run, and say who wants it, or that there is nothing to examine."""
+    """Request another run of diagnostics; the timeline says who asked, or why there is none."""
     incident = _open_incident(ctx, event.incident)
     firing = ctx.state.firing(incident.id)
     if not firing:
@@ -91,16 +91,16 @@ def request_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
 
 
 def diagnosed(ctx: StepContext, event: model.Diagnosed) -> None:
-    """Take in how a run stands; what has ended does not run again."""
+    """Record how a run is going; one that has ended does not run again."""
     run = event.diagnosis
     incident = ctx.state.incident(run.incident, ctx.now)
-    known = {each.run: each for each in incident.diagnostics}
-    before = known.get(run.run)
+    runs = {diagnosis.run: diagnosis for diagnosis in incident.diagnostics}
+    before = runs.get(run.run)
     running = run.status is DiagnosisStatus.RUNNING
     if run == before or (running and before is not None):
         return
-    known[run.run] = run
-    ctx.put_incident(incident, diagnostics=tuple(known.values()))
+    runs[run.run] = run
+    ctx.put_incident(incident, diagnostics=tuple(runs.values()))
     kind = EntryKind.DIAGNOSING if running else EntryKind.DIAGNOSED
     ctx.add_entry(
         incident.id,
@@ -114,7 +114,7 @@ def diagnosed(ctx: StepContext, event: model.Diagnosed) -> None:
 
 
 def details_read(ctx: StepContext, event: model.DetailsRead) -> None:
-    """Take in a subject's details, or that they cannot be had: then nothing waits for them."""
+    """Record a subject's details, or that there are none: then nothing waits for them."""
     state = ctx.state
     subject = state.subjects.get(event.subject)
     if subject is None:
@@ -157,7 +157,7 @@ def _update_alert(
     had: InventoryEntry,
     waited: bool,
 ) -> None:
-    """Add late details to an incident, and examine the services that they have brought."""
+    """Add late details to an incident, and diagnose the services that they have brought."""
     rule = ctx.state.rules.get(alert.rule)
     if rule is None or alert.incident is None:
         return

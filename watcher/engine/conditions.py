@@ -1,6 +1,6 @@
 """Whether a rule's condition holds on a subject now: true, false, or None for "cannot tell".
 
-Law: the condition is asked first, then `where`, then `during`, each only of what is not false
+The condition is evaluated first, then `where`, then `during`, each only for what is not false
 already: the last one may cost a call to the vendor.
 """
 
@@ -29,10 +29,11 @@ class Truth(NamedTuple):
 def evaluate_transition(
     ctx: StepContext, rule: Rule, condition: Transition, subject: model.Subject
 ) -> Truth:
-    """Judge a level: inside `to`, having come from `from_`.
+    """Evaluate a level: inside `to`, having come from `from_`.
 
     The last known value before it came inside is the subject's `previous` on the way in, and the
-    alert's memory after a move inside; a subject that was inside at first sight came from anywhere.
+    alert's `entered_from` after a move inside. A subject that was inside when it was first seen may
+    have come from anywhere.
     """
     value = subject.fields.get(condition.field)
     if value not in condition.to:
@@ -56,33 +57,33 @@ def _entered_from(ctx: StepContext, rule: Rule, subject: model.Subject) -> str |
     return None if alert is None else alert.entered_from
 
 
-def narrow(ctx: StepContext, rule: Rule, key: str, verdict: Truth) -> Truth:
-    """Add the rule's `where` and `during`.
+def narrow(ctx: StepContext, rule: Rule, key: str, result: Truth) -> Truth:
+    """Narrow a result by the rule's `where` and `during`.
 
     A `where` that fails, or cannot tell, holds nothing back. A phase holds back only by a schedule
-    that was just read again; until then nobody can tell.
+    that was just read again; until then the result is None.
     """
-    if verdict.truth is False:
-        return verdict
+    if result.truth is False:
+        return result
     if rule.where is not None:
         context = ctx.subject_view(key).context
         if evaluate_predicate(ctx, rule, rule.where, key, context, failed=True) is False:
-            return verdict._replace(truth=False)
+            return result._replace(truth=False)
     subject = ctx.state.subjects.get(key)
     if subject is None:
-        return verdict
+        return result
     phase = ctx.subject_view(key).phase if subject.bookings else model.Phase.UNKNOWN
     if phase in rule.during:
-        return verdict
+        return result
     if not details.are_current(ctx, subject):
-        return verdict._replace(truth=None)
-    return verdict._replace(truth=False, ended=True)
+        return result._replace(truth=None)
+    return result._replace(truth=False, ended=True)
 
 
 def evaluate_predicate(
     ctx: StepContext, rule: Rule, predicate: Predicate, key: str, context: Context, *, failed: bool
 ) -> bool | None:
-    """Evaluate a predicate; where it fails, flag that and answer `failed`."""
+    """Evaluate a predicate; where it fails, report that and return `failed`."""
     try:
         truth = predicate(context)
     except ExpressionError as error:

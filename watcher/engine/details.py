@@ -1,8 +1,9 @@
-"""A subject's details: asked for when they matter, waited for at most five seconds.
+"""A subject's details: requested when they matter, waited for at most five seconds.
 
-Law: they gate the first paging of a subject that was never detailed, and every decision that a
-reservation's schedule keeps people from being told. Where they cannot be had, the schedule that is
-known stands, and an unknown one pages. A storm waits for none: so many cannot be had in time.
+They gate the first alert of a subject whose details were never read, and every decision that a
+reservation's schedule makes an alert nobody's business. Where they cannot be had, the schedule that
+is known stands, and an unknown one pages. A storm does not wait: so many details cannot be had in
+time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MOST_AT_ONCE = 50  # asked for by the alerts of one step: what an account lets t
 
 
 def request(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
-    """Ask for a subject's details unless they are fresh, or were asked for lately; tell whether."""
+    """Request a subject's details and return True, unless they are fresh or were just requested."""
     subject = ctx.state.subjects.get(key)
     if subject is None or not ctx.state.ruleset.sources[subject.source].detailed:
         return False
@@ -35,20 +36,20 @@ def request(ctx: StepContext, key: str, *, fresh: timedelta = FRESH) -> bool:
 
 
 def request_for_alert(ctx: StepContext, key: str) -> None:
-    """Ask because an alert begins, unless so many do in this step that nobody could wait."""
+    """Request details for a new alert, unless this step has so many that nobody could wait."""
     if ctx.agenda.details_asked < MOST_AT_ONCE and request(ctx, key):
         ctx.agenda.count_details_request(waiting=key)
 
 
 def stop_waiting(ctx: StepContext, key: str) -> None:
-    """Take back what this step has asked for because an alert began."""
+    """Withdraw what this step has requested for a new alert."""
     ctx.withdraw_request(model.DetailsNeeded(subject=key))
     ctx.cancel(Timer(TimerKind.DETAILS, key))
     ctx.put_subject(replace(ctx.state.subjects[key], asked_at=None))
 
 
 def are_ready(ctx: StepContext, key: str) -> bool:
-    """Whether paging need not wait for details any longer."""
+    """Return whether an alert need not wait for details any longer."""
     subject = ctx.state.subjects.get(key)
     return (
         subject is None
@@ -59,9 +60,9 @@ def are_ready(ctx: StepContext, key: str) -> bool:
 
 
 def are_current(ctx: StepContext, subject: model.Subject) -> bool:
-    """Whether the schedule may keep an alert back: it was read again in this phase, or cannot be.
+    """Return whether the schedule may hold an alert back: read again in this phase, or unreadable.
 
-    Asks for it where it was not. A reservation may have been extended since it was read.
+    Requests it where it was not. A reservation may have been extended since it was read.
     """
     traits = ctx.state.ruleset.sources[subject.source]
     if not traits.detailed:
@@ -80,7 +81,7 @@ def are_current(ctx: StepContext, subject: model.Subject) -> bool:
 
 
 def schedule_phase(ctx: StepContext, subject: model.Subject) -> None:
-    """Set the timer of the next change of phase; an overrun is looked at again and again."""
+    """Schedule the next change of phase; an overrun is checked repeatedly."""
     timer = Timer(TimerKind.PHASE, subject.key)
     if not subject.bookings:
         ctx.cancel(timer)
@@ -88,9 +89,9 @@ def schedule_phase(ctx: StepContext, subject: model.Subject) -> None:
     pre_roll = ctx.state.ruleset.sources[subject.source].pre_roll
     edges: list[datetime | None] = [reservation.next_edge(subject.bookings, ctx.now, pre_roll)]
     if reservation.phase(subject.bookings, ctx.now, pre_roll) is model.Phase.OVERRUN:
-        looked = max(filter(None, (subject.answered_at, subject.asked_at)), default=ctx.now)
-        again = looked + reservation.LOOK_AGAIN
-        edges.append(again if again > ctx.now else ctx.now + reservation.LOOK_AGAIN)
+        checked = max(filter(None, (subject.answered_at, subject.asked_at)), default=ctx.now)
+        again = checked + reservation.CHECK_OVERRUN
+        edges.append(again if again > ctx.now else ctx.now + reservation.CHECK_OVERRUN)
     ahead = min((at for at in edges if at is not None), default=None)
     if ahead is None:
         ctx.cancel(timer)

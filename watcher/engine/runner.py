@@ -1,4 +1,4 @@
-"""The drive of a state: events in their order, and every deadline that lies between them.
+"""Runs a state: events in their order, and every deadline that lies between them.
 
 Law: the live loop, replay and rule tests step a state through here and in no other way. A deadline
 before an event is ticked at its own time, one at the event's own time after it.

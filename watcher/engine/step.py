@@ -1,4 +1,4 @@
-"""One event in, its consequences out: the engine's only way of changing.
+"""One event in, its effects out: the only way to change a state.
 
 Law: `step` is deterministic, changes the state in place and touches nothing else. The same rules,
 events and times give the same effects, byte for byte.
@@ -35,7 +35,7 @@ Event = model.Event | Reloaded
 
 
 def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
-    """Take in one event that was observed at `now`, which never goes back.
+    """Apply one event that was observed at `now`, which never goes back; return the effects.
 
     Raises IllegalCommand for a command that cannot be obeyed; then nothing has changed.
     """
@@ -47,16 +47,16 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
 
 
 def _tick(ctx: StepContext, _: model.Ticked) -> None:
-    """Run the timers that are due. Those of a source that cannot be seen are let pass.
+    """Run the timers that are due, except those of a source that cannot be seen.
 
-    The next poll of such a source looks at its alerts and sets their timers again.
+    The next poll of such a source evaluates its alerts and sets their timers again.
     """
     state = ctx.state
     for timer in ctx.take_due_timers():
         source = model.source_of(timer.key)
         seen = state.visibility(source)
-        if timer.kind in _IN_ANY_CASE:
-            _IN_ANY_CASE[timer.kind](ctx, timer.key)
+        if timer.kind in _ALWAYS:
+            _ALWAYS[timer.kind](ctx, timer.key)
         elif state.is_awaited(source) or seen is Visibility.BLIND:
             continue
         elif timer.kind is TimerKind.DETAILS:
@@ -64,7 +64,7 @@ def _tick(ctx: StepContext, _: model.Ticked) -> None:
         elif seen is not Visibility.SEEN:
             continue
         elif timer.kind is TimerKind.NO_DATA:
-            _check_silence(ctx, timer)
+            _evaluate_silence(ctx, timer)
         else:
             _alert_timer_due(ctx, timer, source)
 
@@ -81,8 +81,8 @@ def _stop_waiting(ctx: StepContext, key: str) -> None:
         alerts.fire_if_due(ctx, alert)
 
 
-def _check_silence(ctx: StepContext, timer: Timer) -> None:
-    """See whether a subject has been silent for too long; the next poll decides."""
+def _evaluate_silence(ctx: StepContext, timer: Timer) -> None:
+    """Evaluate whether a subject has been silent for too long; the next poll confirms it."""
     subject = ctx.state.subjects.get(timer.key)
     if subject is not None and not subject.missed:
         samples.evaluate_no_data(ctx, timer.key, only=timer.rule)
@@ -142,8 +142,8 @@ def _end_removed(ctx: StepContext, alert: model.Alert) -> None:
         ctx.remove_alert(alert)
 
 
-# What needs no sight of a source, or looks for itself; each is called with the timer's key.
-_IN_ANY_CASE: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
+# What runs even if the source cannot be seen, or checks that itself; called with the timer's key.
+_ALWAYS: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
     TimerKind.SUPPRESSION: lambda ctx, _: suppression.refresh(ctx),
     TimerKind.INCIDENT: StepContext.touch,
     TimerKind.VISIBILITY: visibility.refresh,

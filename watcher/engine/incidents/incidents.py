@@ -1,4 +1,4 @@
-"""Incidents: opened by a firing alert, kept true while it fires, resolved and reopened.
+"""Incidents: opened by a firing alert, updated while it fires, resolved and reopened.
 
 Law: at most one incident is open for each rule and group. Its id derives from the rule, the group
 and the time it opened, so that a replay repeats it.
@@ -27,8 +27,8 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     state, now = ctx.state, ctx.now
     view = ctx.subject_view(alert.subject)
     group = group_of(rule, view)
-    known = _existing_incident(ctx, rule, alert, group)
-    identity = known.id if known else short_id("w", rule.name, group, now.isoformat())
+    existing = _existing_incident(ctx, rule, alert, group)
+    identity = existing.id if existing else short_id("w", rule.name, group, now.isoformat())
     firing = model.Alert(
         rule=alert.rule,
         subject=alert.subject,
@@ -46,23 +46,23 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         text = ""
     else:
         text = messages.finding(rule, member, now) + messages.schedule(ctx.state, view)
-    if known is None:
+    if existing is None:
         _open(ctx, rule, view, identity, group, text)
-    elif known.status is model.IncidentStatus.RESOLVED:
-        _reopen(ctx, rule, known, text)
+    elif existing.status is model.IncidentStatus.RESOLVED:
+        _reopen(ctx, rule, existing, text)
     else:
-        _join(ctx, rule, view, known, f"{member.name}: {text}")
+        _join(ctx, rule, view, existing, f"{member.name}: {text}")
     ctx.put_member(member)
     ctx.put_alert(firing)
     ctx.retitle(identity)
     count_change(ctx, rule, firing, alert.since)
-    if view.id and known is None:
+    if view.id and existing is None:
         ctx.agenda.note_opened(view.source, identity)
         storms.merge_if_too_many(ctx, view.source)
 
 
 def group_of(rule: Rule, view: SubjectView) -> str:
-    """Name what an alert is told together with: its labels, or its subject where one is unknown."""
+    """Return the group of an alert: its labels, or its subject where a label is unknown."""
     values = [view.labels.get(name, "") for name in rule.group_by]
     if not values or not all(values) or not view.id:
         return view.key
@@ -73,13 +73,13 @@ def group_of(rule: Rule, view: SubjectView) -> str:
 def _existing_incident(
     ctx: StepContext, rule: Rule, alert: model.Alert, group: str
 ) -> model.Incident | None:
-    """Find the incident that an alert belongs to, which may be over for a short while."""
+    """Return the incident that an alert belongs to, which may have just been resolved."""
     state = ctx.state
     storm = storms.storm_of(ctx, alert)
     if storm is not None:
         return storm
-    known = state.latest_incident(rule.name, group)
-    return None if known is None or is_over(known, ctx.now) else known
+    existing = state.latest_incident(rule.name, group)
+    return None if existing is None or is_over(existing, ctx.now) else existing
 
 
 def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
@@ -110,9 +110,9 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
     remedies.request_offers(ctx, rule, view, identity)
 
 
-def _reopen(ctx: StepContext, rule: Rule, known: model.Incident, text: str) -> None:
+def _reopen(ctx: StepContext, rule: Rule, existing: model.Incident, text: str) -> None:
     ctx.put_incident(
-        known,
+        existing,
         status=model.IncidentStatus.OPEN,
         resolution=None,
         resolved_at=None,
@@ -120,41 +120,41 @@ def _reopen(ctx: StepContext, rule: Rule, known: model.Incident, text: str) -> N
         acknowledged_at=None,
         severity=rule.severity,
         receivers=rule.notify,
-        tell_at=ctx.now + (timedelta(0) if known.told_at else rule.group_wait),
+        tell_at=ctx.now + (timedelta(0) if existing.told_at else rule.group_wait),
         told_at=None,
         reminded_at=None,
         escalated=0,
-        remedy=remedies.after_reopening(known.remedy),
+        remedy=remedies.after_reopening(existing.remedy),
     )
-    ctx.add_entry(known.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
+    ctx.add_entry(existing.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
 
 
 def _join(
-    ctx: StepContext, rule: Rule, view: SubjectView, known: model.Incident, text: str
+    ctx: StepContext, rule: Rule, view: SubjectView, existing: model.Incident, text: str
 ) -> None:
-    """Take an alert in; it takes an acknowledgement away only when it is worse than all before."""
+    """Add an alert; it undoes an acknowledgement only when it is worse than all before."""
     changes: dict[str, Any] = {}
-    if rule.severity.rank > known.severity.rank:
+    if rule.severity.rank > existing.severity.rank:
         changes["severity"] = rule.severity
-        if known.status is model.IncidentStatus.ACKNOWLEDGED:
+        if existing.status is model.IncidentStatus.ACKNOWLEDGED:
             changes |= {
                 "status": model.IncidentStatus.OPEN,
                 "acknowledged_by": None,
                 "acknowledged_at": None,
             }
-            text += f" ({rule.severity}: acknowledged by {known.acknowledged_by} no longer)"
-    if known.accepts_until is not None:
-        changes |= storms.changes_on_join(ctx, known, rule)
-    if any(getattr(known, name) != new for name, new in changes.items()):
-        ctx.put_incident(known, **changes)
-    if known.id not in ctx.agenda.storms:
-        ctx.add_note(known.id, model.EntryKind.JOINED, text, notify=True)
+            text += f" ({rule.severity}: acknowledged by {existing.acknowledged_by} no longer)"
+    if existing.accepts_until is not None:
+        changes |= storms.changes_on_join(ctx, existing, rule)
+    if any(getattr(existing, name) != new for name, new in changes.items()):
+        ctx.put_incident(existing, **changes)
+    if existing.id not in ctx.agenda.storms:
+        ctx.add_note(existing.id, model.EntryKind.JOINED, text, notify=True)
     if rule.diagnose:
-        request_diagnosis(ctx, rule, view, known.id)
+        request_diagnosis(ctx, rule, view, existing.id)
 
 
 def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
-    """Bring what readers see up to what is known now; people are told when it got worse."""
+    """Bring what readers see up to date; people are notified when it got worse."""
     identity = alert.incident
     if identity is None:
         return
@@ -220,13 +220,14 @@ def resolve(
 
 
 def request_diagnosis(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> bool:
-    """Run diagnostics for a subject's services, within the rule's budget; False: it has none."""
+    """Request diagnostics within the rule's budget; return False for a subject without services."""
     examined = ctx.state.incidents[identity].examined
-    new = [each for each in view.inventory_entry.service_ids if each not in examined]
+    service_ids = view.inventory_entry.service_ids
+    new = [service_id for service_id in service_ids if service_id not in examined]
     new = new[: max(0, rule.max_services - len(examined))]
     if new:
         ctx.request_diagnosis(identity, tuple(new))
-    return bool(view.inventory_entry.service_ids)
+    return bool(service_ids)
 
 
 def _member(
@@ -252,15 +253,15 @@ def _member(
 
 
 def _fields(ctx: StepContext, key: str, member: model.IncidentAlert) -> dict[str, model.Scalar]:
-    """Give the fields that the member ends with; a rule may outlive its source."""
-    known = key in ctx.state.subjects or key in ctx.state.health
-    return dict(ctx.subject_view(key).fields if known else member.fields)
+    """Return the fields that the member ends with; a rule may outlive its source."""
+    exists = key in ctx.state.subjects or key in ctx.state.health
+    return dict(ctx.subject_view(key).fields if exists else member.fields)
 
 
 def _final_value(
     ctx: StepContext, alert: model.Alert, fields: Mapping[str, model.Scalar]
 ) -> str | None:
-    """Tell what a transition's field says now; while an alert only clears, its value lags."""
+    """Return what a transition's field says now; while an alert only clears, its value lags."""
     rule = ctx.state.rules.get(alert.rule)
     if rule is not None and isinstance(rule.condition, Transition):
         now = fields.get(rule.condition.field)
@@ -269,25 +270,26 @@ def _final_value(
 
 
 def count_change(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
-    """Count a turn of a firing alert's condition, and say so once when it is one too many."""
+    """Count a change of a firing alert's condition, and report flapping once it is too much."""
     member = _flapping_member(ctx, alert)
     if rule.flapping is None or member is None:
         return
-    keys = rule.flapping
-    flips = (*(each for each in member.flips if each > at - keys.within), at)[-(keys.flips + 1) :]
-    flapping = member.flapping or len(flips) > keys.flips
+    limits = rule.flapping
+    recent = (flip for flip in member.flips if flip > at - limits.within)
+    flips = (*recent, at)[-(limits.flips + 1) :]
+    flapping = member.flapping or len(flips) > limits.flips
     ctx.put_member(replace(member, flips=flips, flapping=flapping))
     if flapping:
         schedule_steady(ctx, rule, alert)
         if not member.flapping:
-            within = model.format_duration(keys.within)
-            text = f"comes and goes: more than {keys.flips} turns within {within}; "
+            within = model.format_duration(limits.within)
+            text = f"comes and goes: more than {limits.flips} turns within {within}; "
             text += f"it stays open until it is quiet for {within}"
             ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=True)
 
 
 def keep_firing_for(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
-    """Tell how long a condition must be false before its alert resolves."""
+    """Return how long a condition must be false before its alert resolves."""
     member = _flapping_member(ctx, alert)
     if rule.flapping is None or member is None or not member.flapping:
         return rule.keep_firing_for
@@ -295,7 +297,7 @@ def keep_firing_for(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedel
 
 
 def schedule_steady(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
-    """Set the timer that ends the flapping of an alert whose condition holds."""
+    """Schedule the end of the flapping of an alert whose condition holds."""
     member = _flapping_member(ctx, alert)
     if rule.flapping is not None and member is not None and member.flapping and member.flips:
         quiet_at = member.flips[-1] + rule.flapping.within
@@ -303,7 +305,7 @@ def schedule_steady(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
 
 
 def end_flapping(ctx: StepContext, alert: model.Alert) -> None:
-    """Take the mark away: the condition has held for long enough without a turn."""
+    """End the flapping: the condition has held for long enough without a change."""
     member = _flapping_member(ctx, alert)
     if member is not None and member.flapping and alert.due is None:
         ctx.put_member(replace(member, flapping=False, flips=()))

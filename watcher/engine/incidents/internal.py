@@ -1,8 +1,8 @@
-"""Receivers that cannot be told: an incident of their own, told to all the others.
+"""Incidents that belong to no rule and no subject: failing receivers, and drills.
 
-Law: it belongs to no rule and to no subject. A fault opens it, being told again ends it, and what
-is owed to the receiver stays owed all the while. While it is open with a fallback, that one is told
-in the receiver's place.
+A receiver that fails has an incident of its own, of which all the others are notified. Its next
+delivery resolves it; what is pending for it stays pending meanwhile. While the incident is open
+with a fallback, that one is notified in the receiver's place.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ SOURCE = "receivers"
 
 
 def receiver_failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
-    """Open an incident about a receiver, or say how its fault has changed."""
+    """Open an incident about a receiver, or add how its fault has changed."""
     if not event.others:
         return
-    known = _open_receiver_incident(ctx, event.receiver)
+    incident = _open_receiver_incident(ctx, event.receiver)
     title = f"{event.receiver} cannot be told"
-    if known is not None:
-        _change(ctx, known, event)
+    if incident is not None:
+        _change(ctx, incident, event)
         return
     identity = short_id("w", RULE, event.receiver, ctx.now.isoformat())
     ctx.open_incident(
@@ -54,15 +54,15 @@ def receiver_failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
     ctx.add_entry(identity, EntryKind.OPENED, event.error + _stand_in(event.fallback), notify=True)
 
 
-def _change(ctx: StepContext, known: model.Incident, event: model.ReceiverFailed) -> None:
-    instead = ""
-    if event.fallback is not None and known.fallback is None:
-        ctx.put_incident(known, fallback=event.fallback)
+def _change(ctx: StepContext, incident: model.Incident, event: model.ReceiverFailed) -> None:
+    stand_in = ""
+    if event.fallback is not None and incident.fallback is None:
+        ctx.put_incident(incident, fallback=event.fallback)
         ctx.agenda.recheck_suppression()
-        instead = _stand_in(event.fallback)
-    if known.summary != event.error or instead:
-        ctx.put_incident(ctx.state.incidents[known.id], summary=event.error)
-        ctx.add_entry(known.id, EntryKind.CHANGED, event.error + instead, notify=True)
+        stand_in = _stand_in(event.fallback)
+    if incident.summary != event.error or stand_in:
+        ctx.put_incident(ctx.state.incidents[incident.id], summary=event.error)
+        ctx.add_entry(incident.id, EntryKind.CHANGED, event.error + stand_in, notify=True)
 
 
 def _stand_in(fallback: model.Fallback | None) -> str:
@@ -70,10 +70,10 @@ def _stand_in(fallback: model.Fallback | None) -> str:
 
 
 def receiver_recovered(ctx: StepContext, event: model.ReceiverRecovered) -> None:
-    """End the incident about a receiver, if there is one."""
-    known = _open_receiver_incident(ctx, event.receiver)
-    if known is not None:
-        resolve(ctx, known, model.Resolution.RECOVERED, f"{event.receiver} is told again")
+    """Resolve the incident about a receiver, if there is one."""
+    incident = _open_receiver_incident(ctx, event.receiver)
+    if incident is not None:
+        resolve(ctx, incident, model.Resolution.RECOVERED, f"{event.receiver} is told again")
 
 
 def resolve(
@@ -93,8 +93,8 @@ def resolve(
 
 
 def _open_receiver_incident(ctx: StepContext, receiver: str) -> model.Incident | None:
-    known = ctx.state.latest_incident(RULE, receiver)
-    return known if known and known.status is not IncidentStatus.RESOLVED else None
+    incident = ctx.state.latest_incident(RULE, receiver)
+    return incident if incident and incident.status is not IncidentStatus.RESOLVED else None
 
 
 DRILL_RULE = "drill"
@@ -104,7 +104,7 @@ _TITLE = "DRILL: nothing is wrong"
 
 
 def start_drill(ctx: StepContext, event: model.DrillWanted) -> None:
-    """Open a drill's incident, told at once and to whom the event names."""
+    """Open a drill's incident: the receivers that the event names are notified at once."""
     if event.incident in ctx.state.incidents:
         raise IllegalCommand(f"incident {event.incident} is there already")
     if not event.receivers:
@@ -135,7 +135,7 @@ def start_drill(ctx: StepContext, event: model.DrillWanted) -> None:
 
 
 def end_drill_if_due(ctx: StepContext, identity: str) -> datetime | None:
-    """End a drill that has lasted long enough; tell when one will have."""
+    """Resolve a drill that is due to end; return when one that is not yet will be."""
     incident = ctx.state.incidents.get(identity)  # a late fact's is over and not kept
     if incident is None or not incident.is_drill or incident.status is IncidentStatus.RESOLVED:
         return None

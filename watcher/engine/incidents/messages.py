@@ -1,6 +1,6 @@
 """The sentences of the timeline, plain enough to be read aloud; no markup.
 
-Law: receivers decide how a sentence looks, never what it says.
+Receivers decide how a sentence looks, never what it says.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OFFERS_IN_A_SENTENCE = 6
 
 
 def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
-    """Say what is wrong, since when, and what it was before."""
+    """Return what is wrong, since when, and what it was before."""
     condition = rule.condition
     since = model.format_time(member.since, now)
     match condition:
@@ -49,25 +49,25 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
 
 
 def schedule(state: State, view: SubjectView) -> str:
-    """Add that a reservation's schedule is not known, so that people are told in any case."""
+    """Return a note where a reservation's schedule is unknown, for which people are notified."""
     subject = state.subjects.get(view.key)
     booked = subject is not None and state.ruleset.sources[view.source].detailed
     return "; schedule unknown" if booked and subject and subject.detailed_at is None else ""
 
 
 def escalated(after: timedelta, receivers: tuple[str, ...]) -> str:
-    """Say who else is told, and why."""
+    """Return who else is notified, and why."""
     return f"not acknowledged for {model.format_duration(after)}: {', '.join(receivers)} told too"
 
 
 def reminded(incident: model.Incident, now: datetime) -> str:
-    """Remind people of an incident that nobody has taken."""
+    """Return a reminder of an incident that nobody has acknowledged."""
     lasted = model.format_duration(now - incident.opened_at)
     return f"still open after {lasted}, and not acknowledged"
 
 
 def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
-    """Say how a firing alert's value moved."""
+    """Return how a firing alert's value moved."""
     return f"{before.to} -> {member.to}"
 
 
@@ -79,7 +79,7 @@ def ended(
     worse: bool,
     by: str = "",
 ) -> str:
-    """Say how an alert ended; `worse` says that it left its state for a worse one."""
+    """Return how an alert ended; `worse` says that it left its state for a worse one."""
     lasted = model.format_duration(now - member.since)
     match resolution:
         case model.Resolution.RECOVERED:
@@ -98,43 +98,43 @@ def ended(
 
 
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
-    """Say that what follows is last known."""
-    known = member.to or (
+    """Return that what follows is last known."""
+    last_known = member.to or (
         model.format_value(member.value) if member.value is not None else "as told above"
     )
     # Since it fails, not since the last success: a replay knows nothing of polls without news.
     age = ""
     if health.failing_since is not None:
         age = f", {model.format_duration(now - health.failing_since)} ago"
-    return f"{health.source} cannot be seen ({health.error}); last known {known}{age}"
+    return f"{health.source} cannot be seen ({health.error}); last known {last_known}{age}"
 
 
 def seen_again(source: str, failing_since: datetime | None, now: datetime) -> str:
-    """Say that a source can be seen again."""
+    """Return that a source can be seen again."""
     after = f" after {model.format_duration(now - failing_since)}" if failing_since else ""
     return f"{source} can be seen again{after}"
 
 
 def detailed(labels: dict[str, str]) -> str:
-    """Say what the details added."""
+    """Return what the details added."""
     named = [f"{name} {labels[name]}" for name in sorted(labels) if labels[name]]
     more = len(named) - _LABELS_IN_A_SENTENCE
-    told = ", ".join(named[:_LABELS_IN_A_SENTENCE]) + (f" and {more} more" if more > 0 else "")
-    return f"details read: {told}"
+    shown = ", ".join(named[:_LABELS_IN_A_SENTENCE]) + (f" and {more} more" if more > 0 else "")
+    return f"details read: {shown}"
 
 
 def diagnosis(run: model.Diagnosis) -> str:
-    """Say how a run of Service Diagnostics stands."""
+    """Return how a run of Service Diagnostics is going, or how it ended."""
     detail = f": {run.message}" if run.message else ""
-    verdict = f": {run.disposition}" if run.disposition else ""
+    disposition = f": {run.disposition}" if run.disposition else ""
     match run.status:
         case model.DiagnosisStatus.RUNNING:
             return f"Service Diagnostics is running for {run.service_id}"
         case model.DiagnosisStatus.DONE:
-            return f"Service Diagnostics for {run.service_id}{verdict or ': done'}"
+            return f"Service Diagnostics for {run.service_id}{disposition or ': done'}"
         case model.DiagnosisStatus.NO_REPORT:
             reason = run.message or "it came without one"
-            return f"Service Diagnostics for {run.service_id}{verdict}; no report: {reason}"
+            return f"Service Diagnostics for {run.service_id}{disposition}; no report: {reason}"
         case model.DiagnosisStatus.FAILED:
             return f"Service Diagnostics for {run.service_id} failed{detail}"
         case model.DiagnosisStatus.SKIPPED:
@@ -142,56 +142,56 @@ def diagnosis(run: model.Diagnosis) -> str:
 
 
 def since_before(earlier: Sequence[model.Diagnosis], run: model.Diagnosis) -> str:
-    """Say what is different from the run before for the same service; empty without one."""
-    before = [each for each in earlier if each.service_id == run.service_id and each.run != run.run]
-    found = diagnoses.compare(before[-1], run) if before else None
-    if found is None:
+    """Return what differs from the run before for the same service; empty without one."""
+    before = [old for old in earlier if old.service_id == run.service_id and old.run != run.run]
+    comparison = diagnoses.compare(before[-1], run) if before else None
+    if comparison is None:
         return ""
-    said = [f"{was} -> {now.partition(': ')[2]}" for was, now in found.changed]
-    said += [f"new: {line}" for line in found.appeared]
-    said += [f"gone: {line}" for line in found.gone]
-    if found.disposition:
-        said.insert(0, f"was {found.disposition[0] or 'without a disposition'}")
-    more = f"; and {len(said) - _COMPARED} more" if len(said) > _COMPARED else ""
-    return f". Since the run before: {'; '.join(said[:_COMPARED]) or 'nothing changed'}{more}"
+    parts = [f"{was} -> {now.partition(': ')[2]}" for was, now in comparison.changed]
+    parts += [f"new: {line}" for line in comparison.appeared]
+    parts += [f"gone: {line}" for line in comparison.gone]
+    if comparison.disposition:
+        parts.insert(0, f"was {comparison.disposition[0] or 'without a disposition'}")
+    more = f"; and {len(parts) - _COMPARED} more" if len(parts) > _COMPARED else ""
+    return f". Since the run before: {'; '.join(parts[:_COMPARED]) or 'nothing changed'}{more}"
 
 
-def alternatives(found: model.AlternativesRead) -> str:
-    """Say what could be ordered as a backup, or why nothing is known."""
-    if not found.offers:
-        return f"no backup to offer at {found.address}: {found.why or 'no reason given'}"
-    more = len(found.offers) - _OFFERS_IN_A_SENTENCE
-    told = "; ".join(found.offers[:_OFFERS_IN_A_SENTENCE])
+def offers(answer: model.AlternativesRead) -> str:
+    """Return what could be ordered as a backup, or why nothing is known."""
+    if not answer.offers:
+        return f"no backup to offer at {answer.address}: {answer.why or 'no reason given'}"
+    more = len(answer.offers) - _OFFERS_IN_A_SENTENCE
+    shown = "; ".join(answer.offers[:_OFFERS_IN_A_SENTENCE])
     rest = f"; and {more} more" if more > 0 else ""
-    return f"could be ordered as a backup at {found.address}: {told}{rest}"
+    return f"could be ordered as a backup at {answer.address}: {shown}{rest}"
 
 
 def no_address(name: str) -> str:
-    """Say why nobody asks what could be ordered as a backup."""
+    """Return why nobody asks what could be ordered as a backup."""
     return f"no backup was looked for: the inventory has no address for {name}"
 
 
 def fallback(name: str, about: model.Incident, now: datetime) -> str:
-    """Say who is told as well, and of the incident about the receiver that fails, why."""
+    """Return which fallback is notified, and from the incident about the failing receiver why."""
     since = f" since {model.format_time(about.fallback.since, now)}" if about.fallback else ""
     return f"told to {name} as well, because {about.group} has failed{since}: {about.summary}"
 
 
 def no_service(name: str) -> str:
-    """Say why there will be no findings."""
+    """Return why there will be no diagnostics."""
     return f"no diagnostics: the inventory has no service_ids for {name}"
 
 
 def remedy_update(incident: str, remedy: model.Remedy, news: model.BandwidthNews | None) -> str:
-    """Say how a remedy is now."""
+    """Return how a remedy is now; `news` is what its job reported, if it did."""
     before, after = model.format_mbps(remedy.from_mbps), model.format_mbps(remedy.to_mbps)
     if remedy.reverting:
-        said = _under_way(remedy, news, before) | _reverted(remedy, before, after)
+        texts = _under_way(remedy, news, before) | _reverted(remedy, before, after)
     else:
-        said = _under_way(remedy, news, after) | _raised(incident, remedy, before, after)
+        texts = _under_way(remedy, news, after) | _raised(incident, remedy, before, after)
         if remedy.status is RemedyStatus.UNTOUCHED and news is not None:
             return f"no change of bandwidth was requested: {remedy.message}"
-    return said[remedy.status]
+    return texts[remedy.status]
 
 
 def _raised(

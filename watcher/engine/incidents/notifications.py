@@ -1,8 +1,8 @@
-"""What readers see of an incident, and who is to be told of it: worked out once, after each step.
+"""What readers see of an incident, and who is notified of it: worked out once, after each step.
 
-Law: `notify` names who is to be told now and nobody else, so that a receiver has no part in what
-holds people back. Reminders and escalations wait while somebody has the incident, while it is
-suppressed, and after a start until its source was seen.
+Law: `notify` names who is notified now and nobody else, so that no receiver decides about
+suppression. Reminders and escalations wait while somebody has acknowledged the incident, while it
+is suppressed, and after a start until its source was seen.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def refresh_incidents(ctx: StepContext) -> None:
 
 
 def _refresh(ctx: StepContext, identity: str) -> datetime | None:
-    """Bring one incident up to date; tell when it has to be looked at again."""
+    """Bring one incident up to date; return when that is due again."""
     why = _suppress(ctx, identity)
     incident = ctx.state.incidents[identity]
     _put(ctx, identity, **_presentation(ctx, incident), flags=_flags(ctx, incident, why))
@@ -66,7 +66,7 @@ def _refresh(ctx: StepContext, identity: str) -> datetime | None:
         remedies.propose_if_due(ctx, identity),
         _next_escalation(ctx, ctx.state.incidents[identity]),
     )
-    return min((each for each in again if each is not None), default=None)
+    return min((at for at in again if at is not None), default=None)
 
 
 def _put(ctx: StepContext, identity: str, **shown: Any) -> None:
@@ -77,7 +77,7 @@ def _put(ctx: StepContext, identity: str, **shown: Any) -> None:
 
 
 def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
-    """See what holds an incident back, and put it on its timeline when that begins or ends."""
+    """Return what suppresses an incident; its timeline says when that begins or ends."""
     before = ctx.state.incidents[identity].suppressed_by
     why = suppression.reasons(ctx, identity)
     if why and not before:
@@ -100,13 +100,13 @@ def _flags(ctx: StepContext, incident: model.Incident, why: tuple[str, ...]) -> 
 
 
 def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
-    """Say what the incident is about: the alert that holds the longest stands for all.
+    """Return what the incident is about: the alert that has held the longest stands for all.
 
-    One that only waits to resolve does not hold any more, and says nothing new.
+    One that only waits to resolve does not hold any more, and changes nothing.
     """
     state = ctx.state
     firing = state.firing(incident.id)
-    holding = (each for each in firing if state.alerts[each[1]][each[2]].due is None)
+    holding = (alert for alert in firing if state.alerts[alert[1]][alert[2]].due is None)
     lead = next(holding, None if incident.title else firing[0])  # it has to be called something
     if incident.id not in ctx.agenda.retitled or lead is None:
         return {}
@@ -161,45 +161,45 @@ def _title_and_summary(
 
 
 def _contacts(view: SubjectView) -> tuple[model.Contact, ...]:
-    """Choose whom to call: the side at fault where it is known, else everybody."""
+    """Return whom to call: the side at fault where it is known, else everybody."""
     contacts = view.inventory_entry.contacts
-    at_fault = tuple(each for each in contacts if each.domain == view.fault_domain)
+    at_fault = tuple(contact for contact in contacts if contact.domain == view.fault_domain)
     return at_fault or contacts
 
 
 def _escalate(ctx: StepContext, identity: str) -> None:
-    """Tell more people, and remind those who know, where it is time for that."""
+    """Notify more people, and remind those who were notified, where it is time for that."""
     incident = ctx.state.incidents[identity]
-    told = incident.told_at
-    if told is None or not _needs_attention(ctx, incident):
+    notified_at = incident.told_at
+    if notified_at is None or not _needs_attention(ctx, incident):
         return
     for step in _steps(ctx, incident)[incident.escalated :]:
-        if told + step.after <= ctx.now:
-            known = ctx.state.incidents[identity]
-            receivers = tuple(dict.fromkeys((*known.receivers, *step.notify)))
-            _put(ctx, identity, receivers=receivers, escalated=known.escalated + 1)
+        if notified_at + step.after <= ctx.now:
+            latest = ctx.state.incidents[identity]
+            receivers = tuple(dict.fromkeys((*latest.receivers, *step.notify)))
+            _put(ctx, identity, receivers=receivers, escalated=latest.escalated + 1)
             text = messages.escalated(step.after, step.notify)
             ctx.add_entry(identity, EntryKind.ESCALATED, text, notify=True)
     repeat = _repeat(ctx, incident)
-    if repeat is not None and (incident.reminded_at or told) + repeat <= ctx.now:
+    if repeat is not None and (incident.reminded_at or notified_at) + repeat <= ctx.now:
         _put(ctx, identity, reminded_at=ctx.now)
         text = messages.reminded(incident, ctx.now)
         ctx.add_entry(identity, EntryKind.REMINDED, text, notify=True)
 
 
 def _next_escalation(ctx: StepContext, incident: model.Incident) -> datetime | None:
-    told = incident.told_at
-    if told is None or not _needs_attention(ctx, incident):
+    notified_at = incident.told_at
+    if notified_at is None or not _needs_attention(ctx, incident):
         return None
-    ahead = [told + step.after for step in _steps(ctx, incident)[incident.escalated :]]
+    ahead = [notified_at + step.after for step in _steps(ctx, incident)[incident.escalated :]]
     repeat = _repeat(ctx, incident)
     if repeat is not None:
-        ahead.append((incident.reminded_at or told) + repeat)
+        ahead.append((incident.reminded_at or notified_at) + repeat)
     return min(ahead, default=None)
 
 
 def _needs_attention(ctx: StepContext, incident: model.Incident) -> bool:
-    """Whether somebody should have acknowledged it: it is open, and nothing holds it back."""
+    """Return whether somebody should acknowledge it: it is open, and nothing suppresses it."""
     return (
         incident.status is IncidentStatus.OPEN
         and not incident.suppressed_by
@@ -226,26 +226,29 @@ def _repeat(ctx: StepContext, incident: model.Incident) -> Any:
 
 
 def add_fallbacks(ctx: StepContext, identity: str) -> tuple[str, ...]:
-    """Name who is to be told of an incident as well, and say so where it is new."""
+    """Return the fallbacks to notify of an incident; its timeline says which are new."""
     incident = ctx.state.incidents[identity]
-    found = _fallbacks_of(ctx.state, incident.receivers)
-    for name, about in found.items():
+    current = _fallbacks_of(ctx.state, incident.receivers)
+    for name, about in current.items():
         if name not in incident.notify:
             text = messages.fallback(name, about, ctx.now)
             ctx.add_entry(identity, model.EntryKind.FALLBACK, text)
-    fallbacks = tuple(dict.fromkeys((*incident.fallbacks, *found)))
+    fallbacks = tuple(dict.fromkeys((*incident.fallbacks, *current)))
     if fallbacks != incident.fallbacks:
         ctx.put_incident(ctx.state.incidents[identity], fallbacks=fallbacks)
-    return tuple(found)
+    return tuple(current)
 
 
 def _fallbacks_of(state: State, receivers: Sequence[str]) -> dict[str, model.Incident]:
-    """Find fallbacks, those of failing fallbacks too; each with the incident about who fails."""
-    found: dict[str, model.Incident] = {}
-    told = list(receivers)
-    for name in told:  # it grows meanwhile
+    """Return the fallbacks of failing receivers, each with the incident about what fails.
+
+    Where a fallback fails as well, its own fallback is among them.
+    """
+    fallbacks: dict[str, model.Incident] = {}
+    notified = list(receivers)
+    for name in notified:  # it grows meanwhile
         about = state.incidents.get(state.incident_index.fallbacks.get(name, ""))
-        if about is not None and about.fallback and about.fallback.receiver not in told:
-            found[about.fallback.receiver] = about
-            told.append(about.fallback.receiver)
-    return found
+        if about is not None and about.fallback and about.fallback.receiver not in notified:
+            fallbacks[about.fallback.receiver] = about
+            notified.append(about.fallback.receiver)
+    return fallbacks

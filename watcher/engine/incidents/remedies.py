@@ -1,7 +1,8 @@
 """The guarded remedy: a connection's bandwidth is raised, and put back.
 
-Law: it is proposed once people are told of the incident, and one at a time for an incident and for
-a connection. What a change leaves undecided is never ordered again. What is over does not begin.
+Law: it is proposed once people are notified of the incident, and one at a time for an incident and
+for a connection. A change whose outcome is unknown is never ordered again, and none starts once
+the incident is over.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from watcher.engine.state import IllegalCommand, is_over
 from watcher.model import EntryKind, IncidentStatus, RemedyStatus
 
 FIELD = "bandwidth_mbps"
-SIGHT_WITHIN = timedelta(minutes=1)  # a proposal waits so long for a source's first poll
-_LOOK_AGAIN = timedelta(seconds=5)
-_LAST = frozenset(
+FIRST_POLL_WITHIN = timedelta(minutes=1)  # for which a proposal waits
+_RETRY = timedelta(seconds=5)
+_FINAL = frozenset(
     {
         RemedyStatus.REVERTED,
         RemedyStatus.REFUSED,
@@ -31,58 +32,58 @@ _LAST = frozenset(
         RemedyStatus.FAILED,
     }
 )
-_LOUD = frozenset(
+_NOTIFIED = frozenset(
     {RemedyStatus.PROPOSED, RemedyStatus.UNKNOWN, RemedyStatus.STUCK, RemedyStatus.FAILED}
 )
 
 
 def propose_if_due(ctx: StepContext, identity: str) -> datetime | None:
-    """Propose what the rule of an incident that people know asks for; tell when to look again."""
+    """Propose the change that an incident's rule asks for; return when to try again, if so."""
     incident = ctx.state.incidents[identity]
     rule = ctx.state.rules.get(incident.rule)
     if rule is None or rule.bandwidth is None or incident.remedy is not None:
         return None
-    wanted = rule.bandwidth
-    connection = wanted.connection or _connection(ctx, identity, rule)
-    fresh = model.Remedy(
+    asked = rule.bandwidth
+    connection = asked.connection or _connection(ctx, identity, rule)
+    remedy = model.Remedy(
         connection=connection,
         status=RemedyStatus.PROPOSED,
-        to_mbps=wanted.to,
-        max_mbps=wanted.max,
-        revert=wanted.revert,
+        to_mbps=asked.to,
+        max_mbps=asked.max,
+        revert=asked.revert,
         proposed_at=ctx.now,
     )
-    known = ctx.state.subjects.get(connection)
-    mbps = known.fields.get(FIELD) if known else None
+    subject = ctx.state.subjects.get(connection)
+    mbps = subject.fields.get(FIELD) if subject else None
     if isinstance(mbps, int | float):
-        fresh = replace(fresh, from_mbps=float(mbps))
+        remedy = replace(remedy, from_mbps=float(mbps))
     elif connection and _is_expected(ctx, connection):
-        deadline = (incident.told_at or ctx.now) + SIGHT_WITHIN
+        deadline = (incident.told_at or ctx.now) + FIRST_POLL_WITHIN
         if ctx.now < deadline:
-            return min(deadline, ctx.now + _LOOK_AGAIN)
-    why = _objection(ctx, identity, fresh)
+            return min(deadline, ctx.now + _RETRY)
+    why = _objection(ctx, identity, remedy)
     if why:
-        _put(ctx, identity, fresh, status=RemedyStatus.UNTOUCHED, message=why)
+        _put(ctx, identity, remedy, status=RemedyStatus.UNTOUCHED, message=why)
     else:
-        _propose(ctx, identity, fresh, wanted)
+        _propose(ctx, identity, remedy, asked)
     return None
 
 
 def approve(ctx: StepContext, event: model.RemedyApproved) -> None:
-    """Have the proposed change made. Raises IllegalCommand where none waits for that."""
+    """Approve the proposed change. Raises IllegalCommand where none waits for that."""
     remedy = _proposed(ctx, event.incident)
     _request_change(ctx, event.incident, replace(remedy, approved_by=event.by), by=event.by)
 
 
 def refuse(ctx: StepContext, event: model.RemedyRefused) -> None:
-    """Drop the proposed change. Raises IllegalCommand where none waits for that."""
+    """Refuse the proposed change. Raises IllegalCommand where none waits for that."""
     remedy = _proposed(ctx, event.incident)
     message = f"{event.by} has refused it"
     _put(ctx, event.incident, remedy, by=event.by, status=RemedyStatus.REFUSED, message=message)
 
 
 def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
-    """Take in how a change is now. Raises IllegalCommand for one that nobody waits for."""
+    """Put how a change is now on record. Raises IllegalCommand for one that nobody waits for."""
     incident = ctx.state.incidents.get(event.incident)
     remedy = incident.remedy if incident else None
     if incident is None or remedy is None or remedy.order != event.order or remedy.ended_at:
@@ -110,7 +111,7 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
 
 
 def finish(ctx: StepContext, identity: str) -> None:
-    """See to the remedy of an incident that is over: withdraw a proposal, take a change back."""
+    """Finish the remedy of an incident that is over: withdraw a proposal, revert a change."""
     incident = ctx.state.incidents.get(identity)
     remedy = incident.remedy if incident else None
     if incident is None or remedy is None or remedy.ended_at is not None:
@@ -125,12 +126,12 @@ def finish(ctx: StepContext, identity: str) -> None:
 
 
 def after_reopening(remedy: model.Remedy | None) -> model.Remedy | None:
-    """Give the remedy that an incident has when it opens again: the one under way, if any."""
+    """Return the remedy that an incident keeps when it is reopened: one under way, if any."""
     return remedy if remedy is not None and remedy.is_under_way else None
 
 
 def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
-    """Find the connection of the first alert that has one: the inventory's, or the subject."""
+    """Return the connection of the first alert that has one: the inventory's, or the subject."""
     for _, key, name in ctx.state.firing(identity):
         if name == rule.name:
             view = ctx.subject_view(key)
@@ -142,24 +143,25 @@ def _connection(ctx: StepContext, identity: str, rule: Rule) -> str:
 
 
 def _is_expected(ctx: StepContext, connection: str) -> bool:
-    """Whether the connection's source exists, and was not yet seen since the start."""
+    """Return whether the connection's source exists, and was not yet seen since the start."""
     source = model.source_of(connection)
     return source in ctx.state.ruleset.sources and ctx.state.is_awaited(source)
 
 
-def _objection(ctx: StepContext, identity: str, fresh: model.Remedy) -> str:
-    if not fresh.connection:
+def _objection(ctx: StepContext, identity: str, remedy: model.Remedy) -> str:
+    """Return why no change is proposed; empty where nothing is against it."""
+    if not remedy.connection:
         return f"the inventory has no connection for {_name(ctx, identity)}"
-    if fresh.connection not in ctx.state.subjects:
-        return f"there is no connection {fresh.connection}"
-    if fresh.from_mbps is None:
-        return f"the bandwidth of {fresh.id} is not known"
-    if fresh.from_mbps >= fresh.to_mbps:
-        return f"{fresh.id} has {model.format_mbps(fresh.from_mbps)} already"
+    if remedy.connection not in ctx.state.subjects:
+        return f"there is no connection {remedy.connection}"
+    if remedy.from_mbps is None:
+        return f"the bandwidth of {remedy.id} is not known"
+    if remedy.from_mbps >= remedy.to_mbps:
+        return f"{remedy.id} has {model.format_mbps(remedy.from_mbps)} already"
     for other in ctx.state.incidents.values():
-        its = other.remedy
-        if its and its.connection == fresh.connection and its.ended_at is None:
-            return f"incident {other.id} sees to the bandwidth of {fresh.id} already"
+        others = other.remedy
+        if others and others.connection == remedy.connection and others.ended_at is None:
+            return f"incident {other.id} sees to the bandwidth of {remedy.id} already"
     return ""
 
 
@@ -168,11 +170,11 @@ def _name(ctx: StepContext, identity: str) -> str:
     return ctx.subject_view(firing[0][1]).name if firing else identity
 
 
-def _propose(ctx: StepContext, identity: str, fresh: model.Remedy, wanted: Bandwidth) -> None:
-    if wanted.approved:
-        _request_change(ctx, identity, fresh)
+def _propose(ctx: StepContext, identity: str, remedy: model.Remedy, asked: Bandwidth) -> None:
+    if asked.approved:
+        _request_change(ctx, identity, remedy)
     else:
-        _put(ctx, identity, fresh, status=RemedyStatus.PROPOSED)
+        _put(ctx, identity, remedy, status=RemedyStatus.PROPOSED)
 
 
 def _proposed(ctx: StepContext, identity: str) -> model.Remedy:
@@ -185,21 +187,21 @@ def _proposed(ctx: StepContext, identity: str) -> model.Remedy:
 
 
 def _request_change(ctx: StepContext, identity: str, remedy: model.Remedy, *, by: str = "") -> None:
-    """Have the bandwidth changed: up, or back when the remedy is being taken back."""
+    """Request the change of bandwidth: up, or back when the remedy is being reverted."""
     incident = ctx.state.incidents[identity]
     way = "back" if remedy.reverting else "up"
     order = short_id("b", identity, str(incident.entries), way)
     assert remedy.from_mbps is not None  # noqa: S101  # without it nothing is proposed
-    begin, end = remedy.from_mbps, remedy.to_mbps
+    before, after = remedy.from_mbps, remedy.to_mbps
     if remedy.reverting:
-        begin, end = end, begin
+        before, after = after, before
     ctx.request(
         model.BandwidthNeeded(
             order=order,
             incident=identity,
             connection=remedy.connection,
-            from_mbps=begin,
-            to_mbps=end,
+            from_mbps=before,
+            to_mbps=after,
             max_mbps=remedy.max_mbps,
             reverting=remedy.reverting,
         )
@@ -216,14 +218,13 @@ def _put(
     news: model.BandwidthNews | None = None,
     **changes: Any,
 ) -> None:
-    """Change an incident's remedy and tell it on the timeline."""
+    """Change an incident's remedy, and put that on the timeline."""
     changes.setdefault("message", "")
     remedy = replace(remedy, **changes)
-    if remedy.status in _LAST and remedy.ended_at is None:
+    if remedy.status in _FINAL and remedy.ended_at is None:
         remedy = replace(remedy, ended_at=ctx.now)
     ctx.put_remedy(identity, remedy)
-    asked_nobody = remedy.status is RemedyStatus.APPROVED and not by
-    beginning = asked_nobody and not remedy.reverting
+    unasked = remedy.status is RemedyStatus.APPROVED and not by and not remedy.reverting
     data: dict[str, model.Scalar] = {
         "connection": remedy.connection,
         "from_mbps": remedy.from_mbps,
@@ -237,13 +238,13 @@ def _put(
         EntryKind(f"remedy_{remedy.status}"),
         messages.remedy_update(identity, remedy, news),
         by=by,
-        notify=remedy.status in _LOUD or beginning or _is_left_changed(remedy),
+        notify=remedy.status in _NOTIFIED or unasked or _is_left_changed(remedy),
         **data,
     )
 
 
 def _is_left_changed(remedy: model.Remedy) -> bool:
-    """Whether a bandwidth that was to be put back is not."""
+    """Return whether a bandwidth that was to be reverted is not."""
     return remedy.reverting and remedy.status is RemedyStatus.UNTOUCHED
 
 
@@ -254,7 +255,7 @@ def _is_undone(status: RemedyStatus, remedy: model.Remedy) -> bool:
 
 
 def request_offers(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> None:
-    """Ask for an incident that has just opened; details that are awaited may bring the address."""
+    """Ask for backup options at once, unless details that are awaited may bring the address."""
     if not rule.alternatives:
         return
     subject = ctx.state.subjects.get(view.key)
@@ -275,7 +276,7 @@ def request_offers_late(
     had: InventoryEntry,
     waited: bool,
 ) -> None:
-    """Ask once the details have brought an address, or say that they have brought none."""
+    """Ask once the details have brought an address, or report that they have brought none."""
     if not rule.alternatives or had.address:
         return
     if view.inventory_entry.address:
@@ -287,9 +288,9 @@ def request_offers_late(
 
 
 def alternatives_read(ctx: StepContext, event: model.AlternativesRead) -> None:
-    """Put the answer on the timeline, also of an incident that is over."""
+    """Put the answer on the timeline, even of an incident that is over."""
     incident = ctx.state.incident(event.incident, ctx.now)
-    text = messages.alternatives(event)
+    text = messages.offers(event)
     ctx.add_entry(incident.id, model.EntryKind.ALTERNATIVES, text)
 
 

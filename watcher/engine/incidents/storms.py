@@ -1,6 +1,7 @@
 """The storm guard: very many new incidents of one source become one.
 
-Law: only what nobody was told of is merged, so that no thread and no document is left behind.
+Law: only incidents that nobody was notified of are merged, so that no thread and no document is
+left behind.
 """
 
 from __future__ import annotations
@@ -19,43 +20,43 @@ from watcher.engine.state import is_over
 from watcher.model import EntryKind, IncidentStatus
 
 RULE = "storm"  # in the place of a rule's name
-ACCEPTS = timedelta(seconds=30)  # without a join, it takes in nothing more
+ACCEPTS = timedelta(seconds=30)  # this long after the last alert that joined, no other can
 
 
 def group_of(source: str) -> str:
-    """Name the group of a source's storm."""
+    """Return the group of a source's storm."""
     return f"{source}/*"
 
 
 def storm_of(ctx: StepContext, alert: model.Alert) -> model.Incident | None:
-    """Find the storm that an alert belongs to: one that takes in, or that has known it before."""
+    """Return the storm that an alert belongs to: one that still takes alerts, or had it before."""
     source, _, subject = alert.subject.partition("/")
     storm = _latest_storm(ctx, source) if subject else None
     if storm is None:
         return None
-    taking = storm.accepts_until is not None and ctx.now <= storm.accepts_until
-    if taking and storm.status is not IncidentStatus.RESOLVED:
+    accepts = storm.accepts_until is not None and ctx.now <= storm.accepts_until
+    if accepts and storm.status is not IncidentStatus.RESOLVED:
         return storm
     return storm if alert.key in ctx.state.members[storm.id] else None
 
 
 def changes_on_join(ctx: StepContext, storm: model.Incident, rule: Rule) -> dict[str, Any]:
-    """Tell what changes in a storm that takes an alert in."""
-    told = tuple(dict.fromkeys((*storm.receivers, *rule.notify)))
-    return {"accepts_until": ctx.now + ACCEPTS, "receivers": told}
+    """Return what changes in a storm that an alert joins."""
+    receivers = tuple(dict.fromkeys((*storm.receivers, *rule.notify)))
+    return {"accepts_until": ctx.now + ACCEPTS, "receivers": receivers}
 
 
 def merge_if_too_many(ctx: StepContext, source: str) -> None:
-    """Merge what this step has opened, and what still waits to be told, once it is too much."""
+    """Merge what this step opened, and what nobody was notified of yet, once it is too much."""
     state = ctx.state
-    keys = state.ruleset.storm
+    limits = state.ruleset.storm
     opened = ctx.agenda.opened[source]
-    if ctx.count_openings(source, keys.window) + len(opened) <= keys.incidents:
+    if ctx.count_openings(source, limits.window) + len(opened) <= limits.incidents:
         return
-    fresh = [each for each in opened if _is_open(state.incidents[each])]
+    fresh = [identity for identity in opened if _is_open(state.incidents[identity])]
     waiting = [
         incident.id
-        for incident in sorted(state.incidents.values(), key=lambda each: each.id)
+        for incident in sorted(state.incidents.values(), key=lambda incident: incident.id)
         if incident.source == source
         and incident.id not in opened
         and _is_unnotified(incident)
@@ -67,7 +68,7 @@ def merge_if_too_many(ctx: StepContext, source: str) -> None:
 
 
 def report(ctx: StepContext) -> None:
-    """Say what each storm that this step began, or fed, is about; count what is none."""
+    """Report what each storm that this step began or fed is about; count the other incidents."""
     for source, opened in ctx.agenda.opened.items():
         ctx.add_openings(source, len(opened))
     for storm, before in ctx.agenda.storms.items():
@@ -93,27 +94,30 @@ def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) 
     ctx.retitle(storm)
     for alert in joined:
         rule = ctx.state.rules[alert.rule]
-        ids = ctx.subject_view(alert.subject).inventory_entry.service_ids if rule.diagnose else ()
-        known = ctx.state.incidents[storm].examined
-        new = [each for each in ids if each not in known][: max(0, rule.max_services - len(known))]
+        service_ids = (
+            ctx.subject_view(alert.subject).inventory_entry.service_ids if rule.diagnose else ()
+        )
+        examined = ctx.state.incidents[storm].examined
+        new = [service_id for service_id in service_ids if service_id not in examined]
+        new = new[: max(0, rule.max_services - len(examined))]
         if new:
             ctx.request_diagnosis(storm, tuple(new))
 
 
 def _close_merged(ctx: StepContext, identity: str, storm: str) -> None:
-    """End an incident that nobody was told of, because a storm stands for it."""
+    """Resolve an incident that nobody was notified of, because a storm stands for it."""
     ctx.resolve_incident(ctx.state.incidents[identity], model.Resolution.MERGED)
     ctx.add_entry(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
 
 
 def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:
-    """Open the storm, or go on with the one that is there."""
+    """Open a storm, or extend the one that is there; return its id."""
     state, now = ctx.state, ctx.now
-    parts = [state.incidents[each] for each in merged]
+    parts = [state.incidents[identity] for identity in merged]
     receivers = tuple(dict.fromkeys(name for part in parts for name in part.receivers))
-    severity = max((part.severity for part in parts), key=lambda each: each.rank)
-    known = _latest_storm(ctx, source)
-    if known is None:
+    severity = max((part.severity for part in parts), key=lambda severity: severity.rank)
+    existing = _latest_storm(ctx, source)
+    if existing is None:
         storm = model.Incident(
             id=short_id("w", RULE, source, now.isoformat()),
             version=1,
@@ -132,14 +136,14 @@ def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:
         )
         return ctx.open_incident(storm).id
     changes: dict[str, Any] = {
-        "receivers": tuple(dict.fromkeys((*known.receivers, *receivers))),
+        "receivers": tuple(dict.fromkeys((*existing.receivers, *receivers))),
         "accepts_until": now + ACCEPTS,
     }
-    worse = severity.rank > known.severity.rank
+    worse = severity.rank > existing.severity.rank
     if worse:
         changes["severity"] = severity
-    if known.status is IncidentStatus.RESOLVED or (
-        worse and known.status is IncidentStatus.ACKNOWLEDGED
+    if existing.status is IncidentStatus.RESOLVED or (
+        worse and existing.status is IncidentStatus.ACKNOWLEDGED
     ):
         changes |= {
             "status": IncidentStatus.OPEN,
@@ -148,11 +152,11 @@ def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:
             "acknowledged_by": None,
             "acknowledged_at": None,
         }
-    return ctx.put_incident(known, **changes).id
+    return ctx.put_incident(existing, **changes).id
 
 
 def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
-    """Let the alerts of an incident belong to the storm."""
+    """Move the firing alerts of an incident to the storm."""
     state = ctx.state
     moved = []
     for _, subject, rule in list(state.firing(identity)):
@@ -164,8 +168,8 @@ def _move(ctx: StepContext, identity: str, storm: str) -> Iterable[model.Alert]:
 
 
 def _latest_storm(ctx: StepContext, source: str) -> model.Incident | None:
-    known = ctx.state.latest_incident(RULE, group_of(source))
-    return None if known is None or is_over(known, ctx.now) else known
+    storm = ctx.state.latest_incident(RULE, group_of(source))
+    return None if storm is None or is_over(storm, ctx.now) else storm
 
 
 def _is_open(incident: model.Incident | None) -> bool:

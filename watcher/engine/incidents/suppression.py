@@ -1,7 +1,7 @@
-"""What keeps people from being told: silences, maintenance windows, and rules that inhibit others.
+"""What suppresses notifications: silences, maintenance windows, and rules that inhibit others.
 
-Law: it holds back telling, never watching. An incident is suppressed while every alert of it that
-fires is; a label that is not known equals nothing.
+Law: suppression holds back notifications, never watching. An incident is suppressed while every
+firing alert of it is; an unknown label equals nothing.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ _TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
 def add_silence(ctx: StepContext, event: model.Silenced) -> None:
-    """Begin to hold back what a person does not want to be told of."""
-    wanted = event.silence
-    if not wanted.matchers:
+    """Add a silence. Raises IllegalCommand where it could never match or hold."""
+    silence = event.silence
+    if not silence.matchers:
         raise IllegalCommand("a silence needs at least one matcher, as in rule=NAME")
-    for each in wanted.matchers:
-        if each.name not in NAMES and not each.name.startswith(LABELS):
+    for matcher in silence.matchers:
+        if matcher.name not in NAMES and not matcher.name.startswith(LABELS):
             names = ", ".join(NAMES)
-            raise IllegalCommand(f"{each}: expected {names} or labels.NAME before the sign")
-    if wanted.end <= max(ctx.now, wanted.begin):
+            raise IllegalCommand(f"{matcher}: expected {names} or labels.NAME before the sign")
+    if silence.end <= max(ctx.now, silence.begin):
         raise IllegalCommand("the silence would be over before it begins")
-    ctx.put_silence(wanted)
+    ctx.put_silence(silence)
     refresh(ctx)
 
 
 def end_silence(ctx: StepContext, event: model.Unsilenced) -> None:
-    """End a silence before its time."""
-    known = ctx.state.silences.get(event.silence)
-    if known is None:
+    """End a silence before its time. Raises IllegalCommand where none is active."""
+    silence = ctx.state.silences.get(event.silence)
+    if silence is None:
         raise IllegalCommand(f"there is no silence {event.silence!r} that is not over")
-    ctx.put_silence(_end(known, ctx))
+    ctx.put_silence(_end(silence, ctx))
     refresh(ctx)
 
 
 def refresh(ctx: StepContext) -> None:
-    """See what is held back from now on, and when that changes."""
+    """Have all incidents suppressed or released as of now; schedule when that changes."""
     state = ctx.state
     ctx.drop_ended_silences()
     ctx.agenda.recheck_suppression()
-    ahead = [at for each in state.silences.values() for at in (each.begin, each.end)]
-    edges = (each.next_edge(ctx.now) for each in state.ruleset.maintenance)
+    ahead = [at for silence in state.silences.values() for at in (silence.begin, silence.end)]
+    edges = (window.next_edge(ctx.now) for window in state.ruleset.maintenance)
     ahead += [at for at in edges if at is not None]
     due = min((at for at in ahead if at > ctx.now), default=None)
     if due is None:
@@ -61,7 +61,7 @@ def refresh(ctx: StepContext) -> None:
 
 
 def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
-    """Say what holds an incident back; empty as soon as one of its firing alerts is free."""
+    """Return what suppresses an incident; empty as soon as one of its firing alerts is free."""
     state = ctx.state
     found: dict[str, None] = {}
     for _, subject, name in state.firing(identity):
@@ -74,13 +74,13 @@ def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
 
 
 def flags(reasons: tuple[str, ...]) -> list[str]:
-    """Name the kinds of reasons, as the incident's flags do."""
+    """Return the kinds of these reasons, as an incident's flags name them."""
     inhibited = [why for why in reasons if why.startswith(_INHIBITED_BY)]
     return [INHIBITED] * bool(inhibited) + [SILENCED] * (len(inhibited) < len(reasons))
 
 
 def reason(ctx: StepContext, rule: Rule, key: str) -> str | None:
-    """Say what holds one alert back; None: nothing does."""
+    """Return what suppresses one alert; None where nothing does."""
     state = ctx.state
     for silence in state.silences.values():
         if silence.begin <= ctx.now and match(silence.matchers, rule, ctx.subject_view(key)):
@@ -128,15 +128,15 @@ LABELS = "labels."
 
 
 def match(matchers: Iterable[Matcher], rule: Rule, view: SubjectView) -> bool:
-    """Whether all matchers fit an alert of this rule on this subject; a missing label reads ""."""
+    """Return whether all matchers match an alert; a missing label has the value ""."""
     return all(
-        _matches_pattern(value_of(each.name, rule, view), each.value) is not each.negative
-        for each in matchers
+        _matches_pattern(value_of(matcher.name, rule, view), matcher.value) is not matcher.negative
+        for matcher in matchers
     )
 
 
 def value_of(name: str, rule: Rule, view: SubjectView) -> str:
-    """Tell what an alert has under a matcher's name."""
+    """Return what an alert has under a matcher's name."""
     if name.startswith(LABELS):
         return view.labels.get(name.removeprefix(LABELS), "")
     match name:
@@ -153,7 +153,7 @@ def value_of(name: str, rule: Rule, view: SubjectView) -> str:
 
 
 def _matches_pattern(text: str, pattern: str) -> bool:
-    """Whether text fits a pattern in which `*` stands for any text."""
+    """Return whether text matches a pattern in which `*` stands for any text."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == pattern
@@ -162,8 +162,8 @@ def _matches_pattern(text: str, pattern: str) -> bool:
         return False
     place, end = len(first), len(text) - len(last)
     for part in middle:
-        found = text.find(part, place, max(place, end))
-        if found < 0:
+        start = text.find(part, place, max(place, end))
+        if start < 0:
             return False
-        place = found + len(part)
+        place = start + len(part)
     return place <= end

@@ -1,6 +1,6 @@
 """What an answered poll says: subjects seen, and samples.
 
-Law: subjects first, then their samples, then what is missing; what waited for a poll fires last.
+Subjects come first, then their samples, then what is missing; what waited for a poll fires last.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from watcher.model import AlertState, Visibility
 
 
 def poll_answered(ctx: StepContext, event: model.Polled) -> None:
-    """Take in everything that one poll says."""
+    """Evaluate everything that one poll says."""
     source, state = event.source, ctx.state
     if source not in state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     plan = state.rule_index[source]
     unseen = schedule.poll_answered(ctx, source)
     before = visibility.source_seen(ctx, event)
-    broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start anew
+    broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start again
     first = event.complete and state.is_awaited(source)
     if first:
         ctx.stop_awaiting(source)
     again = visibility.return_missing(ctx, event)
     unread = {*event.absent, *event.unreadable, *state.subject_index.missing.get(source, ())}
-    judged = set()
+    evaluated = set()
     for seen in event.seen:
         if observe(ctx, seen) or seen.key in again:
-            judged.add(seen.key)
+            evaluated.add(seen.key)
             evaluate_changed(ctx, plan, state.subjects[seen.key], broken=broken)
     for key in samples.take(ctx, event, plan):
         if plan.expressions:
@@ -43,7 +43,7 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     if event.complete:
         visibility.count_missing(ctx, event)
     again |= _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
-    for key in sorted(again - judged - unread):
+    for key in sorted(again - evaluated - unread):
         evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     _fire_due(ctx, source, unread)
     _join_storm(ctx)
@@ -53,21 +53,25 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
 
 
 def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
-    """Give the subjects that may be judged otherwise although this poll changed nothing of them."""
+    """Return the subjects to evaluate again although this poll shows them unchanged."""
     state = ctx.state
     again = ctx.take_rechecks(source)
     if first:
-        again |= {key for key, each in state.subjects.items() if each.source == source}
+        again |= _keys_of(ctx, source)
     if unseen:
         again |= {alert.subject for alert in state.alerts_of(source)}
     if state.rule_index[source].no_datas and (first or unseen):
-        for key in sorted(key for key, each in state.subjects.items() if each.source == source):
+        for key in sorted(_keys_of(ctx, source)):
             samples.evaluate_no_data(ctx, key)
     return again
 
 
+def _keys_of(ctx: StepContext, source: str) -> set[str]:
+    return {key for key, subject in ctx.state.subjects.items() if subject.source == source}
+
+
 def observe(ctx: StepContext, seen: model.Observed) -> bool:
-    """Write down how a subject was seen; True when its fields or labels are others than before."""
+    """Record how a subject was seen; return True when its fields or labels have changed."""
     old = ctx.state.subjects.get(seen.key)
     if old is None:
         ctx.put_subject(
@@ -93,7 +97,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
             return False
         ctx.put_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
         return True
-    left = {
+    last_known = {
         name: value
         for name, value in old.fields.items()
         if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
@@ -103,7 +107,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
             key=old.key,
             source=old.source,
             fields=seen.fields,
-            previous={**old.previous, **left},
+            previous={**old.previous, **last_known},
             labels=labels,
             bookings=old.bookings,
             notes=old.notes,
@@ -123,14 +127,14 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
 def evaluate_changed(
     ctx: StepContext, plan: RuleIndex, subject: model.Subject, *, broken: bool = False
 ) -> None:
-    """Judge the conditions that a subject's fields and labels can change."""
+    """Evaluate the conditions that a subject's fields and labels can change."""
     key, fields = subject.key, subject.fields
-    known = ctx.state.alerts.get(key)
-    transitions = plan.transitions if known else _entering(plan, subject)
+    existing = ctx.state.alerts.get(key)
+    transitions = plan.transitions if existing else _entering(plan, subject)
     for rule, condition in transitions:
-        if fields.get(condition.field) in condition.to or (known and rule.name in known):
-            verdict = conditions.evaluate_transition(ctx, rule, condition, subject)
-            alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
+        if fields.get(condition.field) in condition.to or (existing and rule.name in existing):
+            result = conditions.evaluate_transition(ctx, rule, condition, subject)
+            alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
             if key not in ctx.state.subjects:
                 return  # it had vanished, and the last alert that kept it is over
     context = ctx.subject_view(key).context if plan.expressions else None
@@ -138,13 +142,13 @@ def evaluate_changed(
         truth = conditions.evaluate_predicate(
             ctx, rule, expression.holds, key, context, failed=False
         )
-        if truth or (known and rule.name in known):
-            verdict = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
-            alerts.apply(ctx, rule, key, verdict, at=ctx.now, broken=broken)
+        if truth or (existing and rule.name in existing):
+            result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
+            alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
 
 
 def phase_edge(ctx: StepContext, key: str) -> None:
-    """Take in that a reservation's phase may have changed, unless its source cannot be seen."""
+    """Evaluate that a reservation's phase may have changed, unless its source cannot be seen."""
     state = ctx.state
     subject = state.subjects.get(key)
     if subject is None:
@@ -163,15 +167,15 @@ def phase_edge(ctx: StepContext, key: str) -> None:
 
 
 def _entering(plan: RuleIndex, subject: model.Subject) -> Sequence[tuple[Rule, Transition]]:
-    """Give the rules that look for a value which the subject has."""
-    found: list[tuple[Rule, Transition]] = []
+    """Return the rules that look for a value which the subject has."""
+    rules: list[tuple[Rule, Transition]] = []
     for field, by_value in plan.entering.items():
-        found += by_value.get(subject.fields.get(field), ())
-    return found
+        rules += by_value.get(subject.fields.get(field), ())
+    return rules
 
 
 def _fire_due(ctx: StepContext, source: str, unread: set[str]) -> None:
-    """Let those fire whose `for` is over and whose subject this poll has shown unchanged."""
+    """Fire the alerts whose `for` is over and whose subject this poll has shown unchanged."""
     pending = ctx.state.alert_index.pending.get(source)
     for rule, key in sorted(pending or ()):
         if key not in unread:
@@ -179,7 +183,7 @@ def _fire_due(ctx: StepContext, source: str, unread: set[str]) -> None:
 
 
 def _join_storm(ctx: StepContext) -> None:
-    """In a storm, let what has only just begun to wait for details fire at once."""
+    """In a storm, fire at once what has only just begun to wait for details."""
     for key in ctx.agenda.awaiting if ctx.agenda.storms else ():
         details.stop_waiting(ctx, key)
         for alert in ctx.state.alerts_on(key, AlertState.PENDING):
@@ -187,7 +191,7 @@ def _join_storm(ctx: StepContext) -> None:
 
 
 def _reschedule(ctx: StepContext, source: str) -> None:
-    """Set again what was let pass while the source could not be seen."""
+    """Schedule again what was passed over while the source could not be seen."""
     for incident in ctx.state.incidents.values():
         if incident.source == source:
             ctx.touch(incident.id)

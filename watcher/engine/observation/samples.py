@@ -75,9 +75,9 @@ def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: dat
             traits.granularity,
             active=alert is not None and alert.state is not AlertState.INACTIVE,
         )
-        verdict = conditions.Truth(None if stale else truth, value)
-        verdict = conditions.narrow(ctx, rule, key, verdict)
-        alerts.apply(ctx, rule, key, verdict, at=at, broken=broken)
+        result = conditions.Truth(None if stale else truth, value)
+        result = conditions.narrow(ctx, rule, key, result)
+        alerts.apply(ctx, rule, key, result, at=at, broken=broken)
 
 
 def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
@@ -177,8 +177,8 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
         ctx.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
         if alert is None:
             return
-    verdict = conditions.Truth(due <= ctx.now)
-    alerts.apply(ctx, rule, key, conditions.narrow(ctx, rule, key, verdict), at=ctx.now)
+    result = conditions.Truth(due <= ctx.now)
+    alerts.apply(ctx, rule, key, conditions.narrow(ctx, rule, key, result), at=ctx.now)
 
 
 def _silent_since(ctx: StepContext, key: str) -> datetime | None:

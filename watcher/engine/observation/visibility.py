@@ -1,4 +1,4 @@
-"""How well a source can be seen, and what is said when it cannot.
+"""How well a source can be seen, and what becomes of the subjects that it no longer lists.
 
 Law: a failed poll never opens and never resolves a service alert. It makes the source blind: one
 incident for the source, and its services' incidents marked as last known.
@@ -19,7 +19,7 @@ from watcher.model import AlertState, EntryKind, IncidentStatus, Phase, Visibili
 
 
 def poll_failed(ctx: StepContext, event: model.PollFailed) -> None:
-    """Take note of a failed poll."""
+    """Record a failed poll."""
     if event.source not in ctx.state.ruleset.sources:
         return  # a poll that was under way when a reload took its source away
     health = ctx.state.health.get(event.source) or model.SourceHealth(source=event.source)
@@ -36,7 +36,7 @@ def poll_failed(ctx: StepContext, event: model.PollFailed) -> None:
 
 
 def refresh(ctx: StepContext, source: str) -> None:
-    """See whether a failing source is blind by now, and whether its rules about that hold."""
+    """Mark a failing source as blind once it is, and evaluate its rules about that."""
     health = ctx.state.health[source]
     since = health.failing_since
     if since is None:
@@ -58,7 +58,7 @@ def refresh(ctx: StepContext, source: str) -> None:
 
 
 def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
-    """Take note of an answered poll; tell how well the source could be seen before."""
+    """Record an answered poll; return how well the source could be seen before."""
     before = ctx.state.visibility(event.source)
     health = ctx.state.health.get(event.source)
     blind = before is Visibility.BLIND or (health is not None and health.seen_since is None)
@@ -85,7 +85,7 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
 
 
 def _mark_incidents_blind(ctx: StepContext, source: str) -> None:
-    """Say in every open incident of the source's services that what follows is last known."""
+    """Mark every open incident of the source's services: what follows is last known."""
     health = ctx.state.health[source]
     for incident in _open_service_incidents(ctx, source):
         members = ctx.state.members[incident.id]
@@ -111,7 +111,7 @@ _MASS = 10  # fewer than this may well vanish at once
 
 
 def return_missing(ctx: StepContext, event: model.Polled) -> set[str]:
-    """Take back subjects that an earlier poll missed and this one shows."""
+    """Take back subjects that an earlier poll missed and this one shows; return their keys."""
     state = ctx.state
     missing = state.subject_index.missing.get(event.source, {})
     back = {seen.key for seen in event.seen if seen.key in missing} if missing else set()
@@ -133,9 +133,8 @@ def count_missing(ctx: StepContext, event: model.Polled) -> None:
     absent = sorted(key for key in set(event.absent) if key in state.subjects)
     once, twice = (sum(state.subjects[key].missed == n for key in absent) for n in (0, 1))
     mass = _is_mass(twice, event, absent)
-    matters = any(
-        rule for rule, each in state.rule_index[event.source].expressions if each.of_vanishing
-    )
+    expressions = state.rule_index[event.source].expressions
+    matters = any(expression.of_vanishing for _, expression in expressions)
     for key in absent:
         missed = state.subjects[key].missed + 1
         firing = ctx.state.alerts_on(key, AlertState.FIRING)
@@ -153,7 +152,7 @@ def count_missing(ctx: StepContext, event: model.Polled) -> None:
 
 
 def evaluate_vanished(ctx: StepContext, key: str) -> None:
-    """Judge a vanished subject: it has ended, or the rules about vanishing look at it."""
+    """Evaluate a vanished subject: it has ended, or the rules about vanishing apply."""
     state = ctx.state
     if ctx.subject_view(key).phase is Phase.ENDED:
         for alert in state.alerts_on(key, AlertState.FIRING):
@@ -165,8 +164,8 @@ def evaluate_vanished(ctx: StepContext, key: str) -> None:
             truth = conditions.evaluate_predicate(
                 ctx, rule, expression.holds, key, context, failed=False
             )
-            verdict = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
-            alerts.apply(ctx, rule, key, verdict, at=ctx.now)
+            result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
+            alerts.apply(ctx, rule, key, result, at=ctx.now)
 
 
 def _is_mass(missed: int, event: model.Polled, absent: list[str]) -> bool:
@@ -175,7 +174,7 @@ def _is_mass(missed: int, event: model.Polled, absent: list[str]) -> bool:
 
 def _vanish(ctx: StepContext, key: str) -> None:
     state = ctx.state
-    known = state.alerts_on(key, AlertState.FIRING)
+    fired_before = state.alerts_on(key, AlertState.FIRING)
     for alert in state.alerts_on(key, AlertState.PENDING):
         ctx.remove_alert(alert)
     evaluate_vanished(ctx, key)
@@ -185,7 +184,7 @@ def _vanish(ctx: StepContext, key: str) -> None:
         waiting = replace(alert, due=ctx.now + alerts.VANISHED_FOR)
         ctx.put_alert(waiting)
         alerts.schedule_timer(ctx, waiting)
-        if alert.incident and alert in known:
+        if alert.incident and alert in fired_before:
             text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
             ctx.add_entry(alert.incident, EntryKind.VANISHED, text, notify=True)
     schedule.forget_if_vanished(ctx, key)

@@ -1,7 +1,4 @@
-"""The rules of each source, sorted once by what can make them look again.
-
-Law: pure, and worked out of the rules alone.
-"""
+"""The rules of each source, sorted once by what can change their conditions. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from watcher.engine.rules.rule import (
     Transition,
 )
 
-RECORDED = "state"  # the field that a vendor's alarm record tells of
+RECORDED = "state"  # the field that a vendor's alarm record gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +26,9 @@ class RuleIndex:
     """The rules of one source, by kind of condition, each in the order of the files."""
 
     transitions: tuple[tuple[Rule, Transition], ...] = ()
-    recorded: tuple[tuple[Rule, Transition], ...] = ()  # those that the vendor's record tells of
+    recorded: tuple[tuple[Rule, Transition], ...] = ()  # those on what the vendor records
     paging: frozenset[model.Phase] = frozenset()  # in which any of these may fire
-    # The same by field and by each value in `to`: most changes are no rule's business.
+    # The same by field and by each value in `to`: most changes concern no rule.
     entering: Mapping[str, Mapping[model.Scalar, tuple[tuple[Rule, Transition], ...]]]
     thresholds: tuple[tuple[Rule, Threshold], ...] = ()
     expressions: tuple[tuple[Rule, Expression], ...] = ()
@@ -77,7 +74,7 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
                 [
                     windows.GAP * traits.granularity,
                     *reaches,
-                    *(2 * each.after for _, each in no_datas),
+                    *(2 * no_data.after for _, no_data in no_datas),
                 ]
             ),
         )
@@ -85,16 +82,16 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
 
 
 def keep_samples(ruleset: Ruleset) -> timedelta:
-    """How old samples may be that a restart has to load."""
-    return max((each.keep for each in index_rules(ruleset).values()), default=timedelta(0))
+    """Return how old samples may be that a restart has to load."""
+    return max((index.keep for index in index_rules(ruleset).values()), default=timedelta(0))
 
 
 def _by_value(
     transitions: tuple[tuple[Rule, Transition], ...],
 ) -> dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]]:
-    found: dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]] = {}
+    by_field: dict[str, dict[model.Scalar, tuple[tuple[Rule, Transition], ...]]] = {}
     for rule, condition in transitions:
-        by_value = found.setdefault(condition.field, {})
+        by_value = by_field.setdefault(condition.field, {})
         for value in condition.to:
             by_value[value] = (*by_value.get(value, ()), (rule, condition))
-    return found
+    return by_field

@@ -1,7 +1,7 @@
 """Where a reservation stands in its booked window, and when that changes by itself.
 
-Law: pure, and from the vendor's schedule alone. What the schedule does not say is `unknown`, which
-pages: it is better to call once too often than to sleep through an outage on air.
+Pure, and from the vendor's schedule alone. What the schedule does not say is `unknown`, which
+pages: a false page is better than an outage on air that nobody hears of.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from watcher import model
 from watcher.model import Phase
 
 PRE_ROLL = timedelta(minutes=15)
-LOOK_AGAIN = timedelta(minutes=5)  # at an overrun: only the vendor knows when it is over
+CHECK_OVERRUN = timedelta(minutes=5)  # how often: only the vendor knows when it is over
 DURING = frozenset({Phase.PRE_ROLL, Phase.ON_AIR, Phase.OVERRUN, Phase.UNKNOWN})
 
-# Of several bookings of one service, what pages comes first.
-_FIRST = (
+# Of several bookings of one service, the phase that pages counts.
+_PRECEDENCE = (
     Phase.ON_AIR,
     Phase.OVERRUN,
     Phase.PRE_ROLL,
@@ -31,10 +31,10 @@ _FIRST = (
 def phase(
     bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
 ) -> Phase:
-    """Tell the phase of a service with these bookings; without any it is unknown."""
+    """Return the phase of a service with these bookings; without any it is unknown."""
     if not bookings:
         return Phase.UNKNOWN
-    return min((_phase(booking, now, pre_roll) for booking in bookings), key=_FIRST.index)
+    return min((_phase(booking, now, pre_roll) for booking in bookings), key=_PRECEDENCE.index)
 
 
 def within(
@@ -44,9 +44,9 @@ def within(
     end: datetime,
     pre_roll: timedelta = PRE_ROLL,
 ) -> Iterator[tuple[datetime, datetime]]:
-    """Give the parts of a past time in which the phase was one of these.
+    """Yield the parts of a past time in which the phase was one of these.
 
-    That a booking is terminal by now says nothing of then; its times do.
+    That a booking is terminal by now says nothing about then; its times do.
     """
     then = [replace(booking, terminal=False) for booking in bookings]
     since, at = None, start
@@ -65,13 +65,13 @@ def within(
 def next_edge(
     bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
 ) -> datetime | None:
-    """Tell when the phase may change next; None when nothing in the schedule lies ahead."""
+    """Return when the phase may change next; None when nothing in the schedule lies ahead."""
     ahead = (at for booking in bookings for at in _edges(booking, pre_roll) if at > now)
     return min(ahead, default=None)
 
 
 def next_start(bookings: Sequence[model.Booking], now: datetime) -> datetime | None:
-    """Tell when the next booking goes on air; None when none lies ahead."""
+    """Return when the next booking goes on air; None when none lies ahead."""
     starts = (_start(booking) for booking in bookings if not booking.terminal)
     return min((at for at in starts if at is not None and at > now), default=None)
 
@@ -79,7 +79,7 @@ def next_start(bookings: Sequence[model.Booking], now: datetime) -> datetime | N
 def last_edge(
     bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
 ) -> datetime | None:
-    """Tell when the phase may have changed last."""
+    """Return when the phase may have changed last; None when the whole schedule lies ahead."""
     behind = (at for booking in bookings for at in _edges(booking, pre_roll) if at <= now)
     return max(behind, default=None)
 

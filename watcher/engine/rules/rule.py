@@ -79,7 +79,7 @@ Condition = Transition | Threshold | Expression | Blind | NoData
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """Whom else to tell when nobody has acknowledged for so long."""
+    """Whom else to notify when nobody has acknowledged for so long."""
 
     after: timedelta
     notify: tuple[str, ...]
@@ -87,7 +87,7 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flapping:
-    """More than `flips` turns of the condition within this time are told as one."""
+    """More than `flips` changes of the condition within this time count as flapping."""
 
     flips: int = 5
     within: timedelta = timedelta(minutes=10)
@@ -103,15 +103,15 @@ class Bandwidth:
     connection: str = ""
     to: float
     max: float
-    approved: bool = False  # nobody is asked
+    approved: bool = False  # by the rule itself: nobody is asked
     revert: bool = False  # once the incident is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """A time again and again in which people are not told of what all matchers fit.
+    """A recurring window in which alerts that match all matchers are suppressed.
 
-    `is_open` tells it of a moment, `next_edge` when that changes after a moment.
+    `is_open` says whether it is open at a time, `next_edge` when that changes after a time.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """More than `incidents` new ones of a source within this time are told as one."""
+    """More than `incidents` new ones of a source within this time become one incident."""
 
     incidents: int = 20
     window: timedelta = timedelta(seconds=30)
@@ -173,13 +173,13 @@ class InventoryEntry:
 
 
 class Inventory(Protocol):
-    """Who a subject is to this team."""
+    """What the team has written down about subjects."""
 
     def entry(self, key: str, labels: Mapping[str, str]) -> InventoryEntry:
         """Look a subject up by its key, then by its labels; an unknown one gets an empty entry."""
 
     def knows(self, key: str) -> bool:
-        """Whether the subject is named by its key."""
+        """Return whether the inventory names the subject by its key."""
 
 
 def _undetermined(_: Mapping[str, model.Scalar]) -> model.FaultDomain:
@@ -231,5 +231,5 @@ class Ruleset:
     context: Callable[[Mapping[str, object]], Context]
     maintenance: Sequence[Maintenance] = ()
     storm: Storm = Storm()
-    quiet: frozenset[str] = frozenset()  # receivers that nothing is held back from
+    quiet: frozenset[str] = frozenset()  # receivers that nothing is suppressed for
     version: str = ""  # a digest of the files it was read from

@@ -1,6 +1,6 @@
-"""What can be known of one subject at one moment, worked out once and only when asked for.
+"""What is known of one subject at one moment, worked out once and only when asked for.
 
-Law: the names that rules and titles may use are given here and nowhere else.
+The names that rules and titles may use are given here and nowhere else.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class SubjectView:
         health: model.SourceHealth,
         inventory_entries: dict[str, InventoryEntry],
     ) -> SubjectView:
-        """See a source itself, for the rules about blindness."""
+        """Return the view of a source itself, for the rules about blindness."""
         return cls(
             ruleset,
             health.source,
@@ -144,7 +144,7 @@ class SubjectView:
     def words(
         self, rule: Rule, *, value: model.Scalar, was: str | None, since: datetime
     ) -> dict[str, object]:
-        """Give the names that a rule's title and summary may use."""
+        """Return the names that a rule's title and summary may use."""
         return {
             **self._metrics,
             **self.fields,
