@@ -14,6 +14,7 @@ from watcher import model
 from watcher.config_types import Duration
 from watcher.ruleset.schema import Part
 from watcher.ruleset.schema_types import Span, Words
+from watcher.vendors.catalog import Kind
 
 MOST_STEPS = 1_000_000  # steps
 
@@ -236,7 +237,7 @@ class Test(Part):
 class Source(Part):
     """A source that the rules name; default: one of each kind, named like its kind."""
 
-    kind: Literal["vyvx", "evpl", "internet_on_demand"]
+    kind: Kind
     blind_after: Span | None = None
     granularity: Span | None = None
 

@@ -16,7 +16,6 @@ from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import VENDORS
 
 _READABLE = frozenset({"labels", "subject"})  # by the expressions of `match`
-_IOD = "internet_on_demand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +143,12 @@ def connection_problem(connection: str | None, sources: Mapping[str, engine.Sour
     """
     if connection is None:
         return ""
-    names = {name for name, traits in sources.items() if traits.kind == _IOD} or {_IOD}
+    kinds = [kind for kind, vendor in VENDORS.items() if vendor.bandwidth is not None]
+    names = {name for name, traits in sources.items() if traits.kind in kinds} or {*kinds}
     source = model.source_of(connection)
     if source in names:
         return ""
-    return f"there is no {_IOD} source {source!r}{suggest(source, names)}"
+    return f"there is no {' or '.join(kinds)} source {source!r}{suggest(source, names)}"
 
 
 def _compile_entry(entry: schema.Entry) -> engine.InventoryEntry:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Field
 
-from watcher import model, ports
+from watcher import ports
 from watcher.vendors import settings
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.vendor import Vendor
@@ -31,18 +31,16 @@ VENDORS = _described(
     )
 )
 
-# What `[sources.NAME]` may be: the section of one vendor, by its kind.
+# `Kind` is a kind that is listed; `Source` is what `[sources.NAME]` may be, by its kind.
 if TYPE_CHECKING:
+    Kind = str
     Source = settings.Polled
 else:
+    Kind = Literal[tuple(VENDORS)]
     Source = Annotated[
         Union[tuple(vendor.settings for vendor in VENDORS.values())],  # noqa: UP007  # dynamic
         Field(discriminator="kind"),
     ]
-
-SIDES: Mapping[model.FaultDomain, str] = {
-    side: words for vendor in VENDORS.values() for side, words in vendor.sides.items()
-}
 
 
 def build(name: str, config: settings.Polled, account: VendorAccount) -> ports.Source:

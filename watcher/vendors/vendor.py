@@ -75,7 +75,6 @@ class Vendor(Generic[S]):
     fields: Fields
     likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain]
     states: tuple[str, ...] = ()  # the words of `state` from good to bad; others cannot be compared
-    sides: Mapping[model.FaultDomain, str] = field(default_factory=dict)  # as people call them
     booked: bool = False  # whether its subjects are booked for a time, and so have phases
     detailed: bool = False  # whether a subject's details can be fetched
     stamped: bool = False  # whether its answers carry the vendor's clock

@@ -30,6 +30,5 @@ VENDOR = Vendor(
     fields=Fields(figures=(METRIC,), metrics=(METRIC,)),
     # A full line is its user's own traffic and nobody's fault.
     likely_domain=lambda _: FaultDomain.NONE,
-    sides={FaultDomain.ORANGE: "Orange side"},
     traits=lambda config: Traits(granularity=config.granularity),
 )

@@ -67,7 +67,6 @@ VENDOR = Vendor(
     build=_build,
     fields=Fields(words={"status": (*STATUSES, model.UNKNOWN)}, figures=("bandwidth_mbps",)),
     likely_domain=lambda _: model.FaultDomain.LUMEN,
-    sides={model.FaultDomain.LUMEN: "Lumen side"},
     hint=_other_dialect,
     bandwidth=_bandwidth,
 )

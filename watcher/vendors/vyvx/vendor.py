@@ -44,7 +44,6 @@ VENDOR = Vendor(
     fields=Fields(words=dict.fromkeys(("state", "ingress_state"), (*STATES, UNKNOWN))),
     likely_domain=likely_domain,
     states=STATES,
-    sides={FaultDomain.LUMEN: "Lumen side", FaultDomain.SOURCE: "source side"},
     booked=True,
     detailed=True,
     stamped=True,

@@ -1,0 +1,1 @@
+"""Lighthouses: a vendor that exists in a test alone, as small as a vendor can be."""
