@@ -37,18 +37,18 @@ class Live(World):
 
     def _step(self, event):
         source = getattr(event, "source", None)
-        weighs = isinstance(event, model.Polled | model.PollFailed) and (
+        matters = isinstance(event, model.Polled | model.PollFailed) and (
             self.state.is_awaited(source) or source in engine.pending_sources(self.state)
         )
         effects = super()._step(event)
         if not isinstance(event, engine.Reloaded):
-            self.steps.append((self.now, event, effects, weighs))
+            self.steps.append((self.now, event, effects, matters))
         return effects
 
     def journal(self):
         """Keep what the store keeps: not the polls and ticks that changed nothing."""
         health = {}
-        for at, event, effects, weighs in self.steps:
+        for at, event, effects, matters in self.steps:
             changed = [
                 effect
                 for effect in effects
@@ -58,7 +58,7 @@ class Live(World):
             health.update((each.source, each) for each in of_kind(effects, model.SourceHealth))
             if (
                 changed
-                or weighs
+                or matters
                 or not isinstance(event, model.Polled | model.PollFailed | model.Ticked)
             ):
                 yield at, event
@@ -132,7 +132,7 @@ def test_the_worlds_answers_are_taken_in_when_they_come():
         if isinstance(effect, model.PollNeeded):
             yield at + seconds(1), model.Polled(source=effect.source, total=1)
 
-    driven = engine.Runner(engine.restore(rules), now=START, answer=answer)
+    driven = engine.Runner(engine.restore(rules), now=START, responder=answer)
     seen = model.Observed(key="vyvx/a", fields={"state": "offline"})
     list(driven.take(model.Polled(source="vyvx", seen=(seen,), total=1), START))
     steps = list(driven.wait(START + minutes(1)))

@@ -100,7 +100,7 @@ def histories(draw):
 def live_through(vendor, looks, end):
     """Give the incidents, each rule's firing stretches, and the stretches that nobody saw."""
     rules = ruleset(*RULES, detailed=True, history=minutes(EVERY))
-    drive = engine.Runner(engine.restore(rules), now=START, answer=vendor.answer)
+    drive = engine.Runner(engine.restore(rules), now=START, responder=vendor.answer)
     steps = [*drive.take(engine.Reloaded(ruleset=rules), START)]
     steps += drive.take(vendor.poll(START), START)
     at, unseen, lost, seen = START, [], None, START

@@ -138,7 +138,7 @@ async def _commit(
             effects=step.effects,
             inbox=inbox,
             note=step.refusal,
-            weighs=step.weighs,
+            matters=step.matters,
         ),
     )
 
@@ -329,7 +329,7 @@ def _heading(step: engine.StepResult) -> str:
     event = step.event
     kind = "rules" if isinstance(event, engine.Reloaded) else codec.kind_of(event)
     refused = f" refused: {step.refusal}" if step.refusal else ""
-    return f"{step.at.isoformat()} {kind}{refused}{' weighs' if step.weighs else ''}"
+    return f"{step.at.isoformat()} {kind}{refused}{' weighs' if step.matters else ''}"
 
 
 def _effects(step: engine.StepResult) -> Iterator[str]:

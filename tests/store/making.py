@@ -128,9 +128,13 @@ def commit(
     event: model.Event | ports.RulesRead = model.Ticked(),  # noqa: B008  # frozen
     inbox: int | None = None,
     note: str = "",
-    weighs: bool = False,
+    matters: bool = False,
 ) -> ports.Commit:
-    return ports.Commit(at=at, event=event, effects=effects, inbox=inbox, note=note, weighs=weighs)
+    return ports.Commit(
+        at=at, event=event, effects=effects, inbox=inbox, note=note, matters=matters
+    )
+        at=at, event=event, effects=effects, inbox=inbox, note=note, matters=matters
+    )
 
 
 def load(opened: store.Store, *, now: datetime = NOW):

@@ -180,11 +180,11 @@ async def test_a_change_of_rules_is_journalled(opened, token):
     assert codec.decode_record(row.kind, row.data) == read
 
 
-async def test_a_poll_that_weighs_is_journalled_although_it_changed_nothing(opened, token):
+async def test_a_poll_that_matters_is_journalled_although_it_changed_nothing(opened, token):
     await opened.commit(token, making.commit(making.health()))
     later = making.health(last_success=NOW + MINUTE)
     poll = model.Polled(source="vyvx", total=1)
-    await opened.commit(token, making.commit(later, event=poll, weighs=True))
+    await opened.commit(token, making.commit(later, event=poll, matters=True))
     assert [row.kind for row in await making.rows(opened, tables.journal)] == ["ticked", "polled"]
 
 

@@ -121,7 +121,7 @@ class Ingest:
                     effects=step.effects,
                     inbox=inbox,
                     note=step.refusal,
-                    weighs=step.weighs,
+                    matters=step.matters,
                 ),
             )
         self._announce(step.event, step.effects)

@@ -1,4 +1,26 @@
-"""What follows from an event: pure, so that live, replay, rule tests and restart are one path."""
+"""What follows from an event. Pure: live, replay, rule tests and restarts run the same code.
+
+An event goes in and effects come out; the state in between is all that the engine remembers. From
+the outside to the inside:
+
+  runner.py        events in order, and every deadline between them, as steps
+  step.py          one event to its handlers, and the effects that come of it
+  commands.py      what people and jobs ask for
+  dry_run.py       what an alert would have done, on a state that is thrown away
+  observation/     what a poll says: subjects, samples, how well a source can be seen
+  alerts.py        the state machine of an alert, as a table: start reading here
+  backfill/        outages that are learned late, from a vendor's own record
+  conditions.py    whether a condition is true on a subject now
+  details.py       a subject's details, and how long an alert waits for them
+  incidents/       opened, joined, suppressed, notified, remedied and resolved
+  context.py       one step: the only place that changes a state
+  changes.py       what a step has changed, and what is left to do in it
+  state.py         nouns, indexes and timers; how a restart builds them again
+  indexes.py, timers.py
+  rules/           what a rule and a subject are; knows no state
+
+Each may import those below it, and no other.
+"""
 
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
@@ -25,7 +47,7 @@ from watcher.engine.rules.rule import (
     Transition,
 )
 from watcher.engine.rules.subject_view import SubjectView
-from watcher.engine.runner import Answer, Notification, Outcome, Runner, StepResult
+from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
 from watcher.engine.state import (
     REOPEN_WITHIN,
     IllegalCommand,
@@ -41,7 +63,6 @@ __all__ = [
     "DURING",
     "PRE_ROLL",
     "REOPEN_WITHIN",
-    "Answer",
     "Bandwidth",
     "Blind",
     "Condition",
@@ -60,6 +81,7 @@ __all__ = [
     "Outcome",
     "Predicate",
     "Reloaded",
+    "Responder",
     "Rule",
     "Ruleset",
     "Runner",

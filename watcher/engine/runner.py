@@ -25,87 +25,86 @@ from watcher.engine.state import (
 from watcher.engine.step import Event, Reloaded, step
 
 # What the world does about an effect: events, none of them earlier than the effect.
-Answer = Callable[[model.Effect, datetime], Iterable[tuple[datetime, Event]]]
+Responder = Callable[[model.Effect, datetime], Iterable[tuple[datetime, Event]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """One event, when it was taken in, and what came of it.
+    """One event, when it was applied, and its effects.
 
-    `refusal` says why a command could not be obeyed. `weighs` marks a poll that another rule, or a
-    replay, needs to know of even if nothing came of it: its source was awaited, or had an alert
-    pending.
+    `refusal` says why a command could not be obeyed. `matters` marks a poll that other rules, or a
+    replay, need even if it had no effects: its source was awaited, or had a pending alert.
     """
 
     at: datetime
     event: Event
     effects: tuple[model.Effect, ...] = ()
     refusal: str = ""
-    weighs: bool = False
+    matters: bool = False
 
 
 class Runner:
-    """A state and the time in it. Take every step of what a verb gives before the next verb."""
+    """A state and its time. Exhaust the iterator of each method before calling the next one."""
 
-    def __init__(self, state: State, *, now: datetime, answer: Answer | None = None) -> None:
+    def __init__(self, state: State, *, now: datetime, responder: Responder | None = None) -> None:
         self.state = state
         self.now = now
-        self._answer = answer
-        self._coming: list[tuple[datetime, int, Event]] = []  # a heap of the world's answers
+        self._responder = responder
+        self._responses: list[tuple[datetime, int, Event]] = []  # a heap
         self._numbers = count()
 
     def take(self, event: Event, at: datetime) -> Iterator[StepResult]:
         """Step everything that is due before `at`, then this event."""
-        yield from self._pass(at, past=False)
+        yield from self._run(at, inclusive=False)
         self.now = max(self.now, at)
         yield self._step(event)
 
     def wait(self, until: datetime) -> Iterator[StepResult]:
         """Step everything that is due up to and including `until`."""
-        yield from self._pass(until, past=True)
+        yield from self._run(until, inclusive=True)
         self.now = max(self.now, until)
 
     def restart(
         self, ruleset: Ruleset, at: datetime, *, unwatched_since: datetime | None = None
     ) -> Iterator[StepResult]:
         """Go on as a new process would: from what was stored, with no timer run meanwhile."""
-        self._coming.clear()
+        self._responses.clear()
         self.state = restore(ruleset, saved(self.state))
         self.now = max(self.now, at)
         yield self._step(Reloaded(ruleset=ruleset, unwatched_since=unwatched_since))
 
-    def _pass(self, until: datetime, *, past: bool) -> Iterator[StepResult]:
+    def _run(self, until: datetime, *, inclusive: bool) -> Iterator[StepResult]:
         while True:
             deadline = next_deadline(self.state)
-            answered = self._coming[0][0] if self._coming else None
-            if answered is not None and answered <= min(until, deadline or until):
-                _, _, event = heapq.heappop(self._coming)
-                self.now = max(self.now, answered)
+            response_at = self._responses[0][0] if self._responses else None
+            if response_at is not None and response_at <= min(until, deadline or until):
+                _, _, event = heapq.heappop(self._responses)
+                self.now = max(self.now, response_at)
                 yield self._step(event)
                 continue
-            if deadline is None or deadline > until or (deadline == until and not past):
+            if deadline is None or deadline > until or (deadline == until and not inclusive):
                 return
             self.now = max(self.now, deadline)
             yield self._step(model.Ticked())
 
     def _step(self, event: Event) -> StepResult:
-        weighs = isinstance(event, model.Polled | model.PollFailed) and (
+        matters = isinstance(event, model.Polled | model.PollFailed) and (
             self.state.is_awaited(event.source) or event.source in pending_sources(self.state)
         )
         try:
             effects = step(self.state, event, self.now)
         except IllegalCommand as refusal:
             return StepResult(at=self.now, event=event, refusal=str(refusal))
-        if self._answer is not None:
+        if self._responder is not None:
             for effect in effects:
-                for at, answer in self._answer(effect, self.now):
-                    heapq.heappush(self._coming, (at, next(self._numbers), answer))
-        return StepResult(at=self.now, event=event, effects=effects, weighs=weighs)
+                for at, response in self._responder(effect, self.now):
+                    heapq.heappush(self._responses, (at, next(self._numbers), response))
+        return StepResult(at=self.now, event=event, effects=effects, matters=matters)
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A timeline entry that people had to notice, and when they got it."""
+    """A timeline entry that people had to notice, and when they were notified."""
 
     at: datetime
     entry: model.Entry
@@ -113,18 +112,18 @@ class Notification:
 
 @dataclass(slots=True)
 class Outcome:
-    """Follow it through the steps of a drive."""
+    """What came of a run: incidents, their alerts, and the notifications about them."""
 
     incidents: dict[str, model.Incident] = field(default_factory=dict)  # in order of opening
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
-    told: list[Notification] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
     _waiting: dict[str, list[model.Entry]] = field(default_factory=dict)
 
     def follow(self, steps: Iterable[StepResult]) -> None:
-        """Take in what came of some steps."""
-        for taken in steps:
+        """Add the effects of some steps."""
+        for result in steps:
             touched: dict[str, None] = {}
-            for effect in taken.effects:
+            for effect in result.effects:
                 match effect:
                     case model.Incident():
                         self.incidents[effect.id] = effect
@@ -137,12 +136,12 @@ class Outcome:
                     case _:
                         pass
             for identity in touched:
-                if _is_told(self.incidents[identity]):
+                if _is_notified(self.incidents[identity]):
                     waiting = self._waiting.pop(identity, ())
-                    self.told += [Notification(taken.at, entry) for entry in waiting]
+                    self.notifications += [Notification(result.at, entry) for entry in waiting]
 
 
-def _is_told(incident: model.Incident) -> bool:
-    """Whether people are told now; the end of what they were told of is never held back."""
-    is_over = incident.status is model.IncidentStatus.RESOLVED
-    return incident.told_at is not None and (is_over or not incident.suppressed_by)
+def _is_notified(incident: model.Incident) -> bool:
+    """Return whether people are notified now; a resolution is never held back."""
+    is_resolved = incident.status is model.IncidentStatus.RESOLVED
+    return incident.told_at is not None and (is_resolved or not incident.suppressed_by)

@@ -50,7 +50,7 @@ class RulesRead:
 class Commit:
     """One event with all of its consequences: all of it is written, or nothing (law 4).
 
-    `note` says why a command was refused. An event that `weighs` goes into the journal even if it
+    `note` says why a command was refused. An event that `matters` goes into the journal even if it
     changed nothing, because a replay under other rules has to know of it.
     """
 
@@ -59,7 +59,7 @@ class Commit:
     effects: Sequence[model.Effect]
     inbox: int | None = None  # the number of the inbox row that this event was
     note: str = ""
-    weighs: bool = False
+    matters: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

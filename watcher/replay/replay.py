@@ -32,7 +32,7 @@ class Replay:
     def __init__(self, rules: engine.Ruleset, *, since: datetime) -> None:
         self._rules = rules
         self._since = since
-        self._runner = engine.Runner(engine.restore(rules), now=_LONG_AGO, answer=self._answer)
+        self._runner = engine.Runner(engine.restore(rules), now=_LONG_AGO, responder=self._answer)
         self._lookahead: deque[ports.Recorded] = deque()
         self.outcome = engine.Outcome()
 
@@ -48,7 +48,7 @@ class Replay:
             self.outcome.follow(self._step(self._lookahead[0]))
         self.outcome.follow(self._runner.wait(until))
         by_incident: dict[str, list[engine.Notification]] = {}
-        for notification in self.outcome.told:
+        for notification in self.outcome.notifications:
             identity = notification.entry.incident
             if notification.at >= self._since and not self.outcome.incidents[identity].is_drill:
                 by_incident.setdefault(identity, []).append(notification)
@@ -79,7 +79,7 @@ class Replay:
     def _resume(self, loaded: ports.Loaded, at: datetime) -> Iterator[engine.StepResult]:
         """Go on from a checkpoint: nothing was interrupted there, so each source is as it was."""
         self._runner = engine.Runner(
-            engine.restore(self._rules, loaded), now=at, answer=self._answer
+            engine.restore(self._rules, loaded), now=at, responder=self._answer
         )
         yield from self._runner.take(engine.Reloaded(ruleset=self._rules), at)
         for health in loaded.sources:

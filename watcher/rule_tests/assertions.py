@@ -59,7 +59,7 @@ def check(
         yield from failures("incidents", (_surplus(incident, test) for incident in surplus))
     if expected.told is not None:
         yield from failures("told", _notifications(outcome, expected.told, test))
-        outcome.told.clear()
+        outcome.notifications.clear()
 
 
 def _alerts(
@@ -133,7 +133,7 @@ def _notifications(
     outcome: engine.Outcome, expected: Sequence[schema.ExpectedNotification], test: schema.Test
 ) -> Iterator[str]:
     missing_ones = list(expected)
-    for notification in outcome.told:
+    for notification in outcome.notifications:
         incident = outcome.incidents[notification.entry.incident]
         matching = next(
             (wanted for wanted in missing_ones if _matches(wanted, notification, incident, test)),

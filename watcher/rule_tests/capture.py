@@ -109,7 +109,7 @@ class Capture:
         last = format_span(steps * recorder.step)
         outcome = self._run({**test, "expect": [{"at": last}]})
         self._verify(outcome)
-        texts = [notification.entry.text for notification in outcome.told]
+        texts = [notification.entry.text for notification in outcome.notifications]
         incidents = [self._expected(incident, outcome) for incident in outcome.incidents.values()]
         return {**test, "expect": [{"at": last, "incidents": incidents, "told": texts}]}
 

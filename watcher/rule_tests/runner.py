@@ -74,7 +74,7 @@ _JUST_BEFORE = timedelta.resolution
 def run_test(loaded: LoadedTest) -> tuple[engine.Outcome, list[Failure]]:
     """Run a test; return what came of it since the last expectation of `told`, and the failures."""
     test, world, outcome = loaded.test, ScriptedWorld(loaded), engine.Outcome()
-    runner = engine.Runner(engine.restore(loaded.rules), now=test.start, answer=world.answer)
+    runner = engine.Runner(engine.restore(loaded.rules), now=test.start, responder=world.answer)
     outcome.follow(runner.take(engine.Reloaded(ruleset=loaded.rules), test.start))  # as at a start
     failures: list[Failure] = []
     for at, happening in _timetable(test, world):

@@ -181,7 +181,7 @@ async def _is_news(
     if (
         not changes.only_health
         or commit.note
-        or commit.weighs
+        or commit.matters
         or not isinstance(commit.event, model.Polled | model.PollFailed | model.Ticked)
     ):
         return True
