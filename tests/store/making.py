@@ -133,8 +133,6 @@ def commit(
     return ports.Commit(
         at=at, event=event, effects=effects, inbox=inbox, note=note, matters=matters
     )
-        at=at, event=event, effects=effects, inbox=inbox, note=note, matters=matters
-    )
 
 
 def load(opened: store.Store, *, now: datetime = NOW):
