@@ -1,4 +1,4 @@
-"""Whatever the vendor recorded and whenever we looked: each outage is told once, live or late."""
+"""Whatever the vendor recorded and whenever it was polled, each outage is reported once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.engine.worlds import START, Tables, minutes, rule, ruleset, seconds
 from watcher import engine, model
 
 LAW = settings(max_examples=40, deadline=None)
-EVERY = 15  # minutes
+HISTORY = 15  # minutes
 BAD = frozenset({"offline", "degraded"})
 RULES = (
     rule(name="down"),
@@ -83,7 +83,7 @@ def histories(draw):
         length = seconds(draw(st.sampled_from([1, 5, 19, 20, 21, 40, 61, 90, 300])))
         outages.append(Outage(at, at + length, draw(st.sampled_from(["offline", "degraded"]))))
         at += length
-    looks = draw(
+    polls = draw(
         st.lists(
             st.tuples(
                 st.sampled_from([1, 7, 20, 60, 60, 60, 90, 300, 1_000]),
@@ -94,55 +94,55 @@ def histories(draw):
         )
     )
     delay = seconds(draw(st.sampled_from([0, 1, 30, 200])))
-    return Vendor(outages, delay, booked=draw(st.booleans())), looks, at
+    return Vendor(outages, delay, booked=draw(st.booleans())), polls, at
 
 
-def live_through(vendor, looks, end):
-    """Give the incidents, each rule's firing stretches, and the stretches that nobody saw."""
-    rules = ruleset(*RULES, detailed=True, history=minutes(EVERY))
-    drive = engine.Runner(engine.restore(rules), now=START, responder=vendor.answer)
-    steps = [*drive.take(engine.Reloaded(ruleset=rules), START)]
-    steps += drive.take(vendor.poll(START), START)
+def run_through(vendor, polls, end):
+    """Return the steps, and the times in which nobody saw the source."""
+    rules = ruleset(*RULES, detailed=True, history=minutes(HISTORY))
+    runner = engine.Runner(engine.restore(rules), now=START, responder=vendor.answer)
+    steps = [*runner.take(engine.Reloaded(ruleset=rules), START)]
+    steps += runner.take(vendor.poll(START), START)
     at, unseen, lost, seen = START, [], None, START
-    regular = [(60, "poll")] * int((end - START) / minutes(1) + 2 * EVERY)
-    for after, kind in [*looks, *regular]:
+    regular = [(60, "poll")] * int((end - START) / minutes(1) + 2 * HISTORY)
+    for after, kind in [*polls, *regular]:
         if after > 60 and kind != "restart":  # a daemon that is up has asked meanwhile
             failed = at + seconds(60)
-            steps += drive.take(model.PollFailed(source="vyvx", error="timed out"), failed)
+            steps += runner.take(model.PollFailed(source="vyvx", error="timed out"), failed)
             lost = lost or failed
         at += seconds(after)
         if kind == "fail":
-            steps += drive.take(model.PollFailed(source="vyvx", error="timed out"), at)
+            steps += runner.take(model.PollFailed(source="vyvx", error="timed out"), at)
             lost = lost or at
         elif kind == "restart":
             lost = min(lost or seen, seen)
-            steps += drive.restart(rules, at, unwatched_since=seen)
+            steps += runner.restart(rules, at, unwatched_since=seen)
         else:
             polled = vendor.poll(at)
-            steps += drive.take(polled, at)
+            steps += runner.take(polled, at)
             if lost is not None and at - lost >= minutes(3):
                 unseen.append((lost, at))
             seen, lost = at, None
-        steps += drive.wait(at)  # what was answered at once has come
-    steps += drive.wait(at + minutes(1))
-    _see_that_all_is_durable(rules, drive, steps)
+        steps += runner.wait(at)  # what was answered at once has arrived
+    steps += runner.wait(at + minutes(1))
+    _see_that_all_is_durable(rules, runner, steps)
     return steps, unseen
 
 
-def _see_that_all_is_durable(rules, drive, steps):
+def _see_that_all_is_durable(rules, runner, steps):
     tables = Tables()
     for step in steps:
         tables.commit(step.effects)
     again = engine.restore(rules, tables.loaded())
-    for state in (again, drive.state):
-        state.forget_resolved(drive.now)
-    assert again.subjects == drive.state.subjects
-    assert again.incidents == drive.state.incidents
-    assert again.incident_index.latest == drive.state.incident_index.latest
+    for state in (again, runner.state):
+        state.forget_resolved(runner.now)
+    assert again.subjects == runner.state.subjects
+    assert again.incidents == runner.state.incidents
+    assert again.incident_index.latest == runner.state.incident_index.latest
 
 
 def fired(steps, name):
-    """Give when an alert fired, each time from the beginning of what it saw."""
+    """Return when an alert fired, each time from the start of its condition."""
     spans, since = [], {}
     for step in steps:
         for effect in step.effects:
@@ -156,7 +156,7 @@ def fired(steps, name):
 
 
 def runs(outages, wanted, hold, window):
-    """Give the unbroken runs of what a rule looks for, cut to its window."""
+    """Return the unbroken runs of what a rule looks for, cut to its window."""
     found = []
     for outage in outages:
         if found and found[-1][1] == outage.start:
@@ -169,9 +169,9 @@ def runs(outages, wanted, hold, window):
 
 @LAW
 @given(histories())
-def test_each_recorded_outage_is_told_once_live_or_late(history):
-    vendor, looks, end = history
-    steps, unseen = live_through(vendor, looks, end)
+def test_each_outage_on_record_is_reported_once_live_or_late(history):
+    vendor, polls, end = history
+    steps, unseen = run_through(vendor, polls, end)
     incidents: dict[str, model.Incident] = {}
     for effect in (effect for step in steps for effect in step.effects):
         if isinstance(effect, model.Incident):
@@ -207,7 +207,7 @@ def test_each_recorded_outage_is_told_once_live_or_late(history):
 
 
 def seen(spans, unseen):
-    """Leave out of each span what nobody saw."""
+    """Return the spans without what nobody saw."""
     for lost, again in unseen:
         cut = []
         for since, until in spans:

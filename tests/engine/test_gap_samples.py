@@ -1,4 +1,4 @@
-"""What the samples of a blind stretch show: told when sight returns, and nobody is called."""
+"""What the samples of a gap show is reported once the source is seen again, and calls nobody."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def at(minute, value):
 
 
 def blind(w, until, values, start=5):
-    """Be blind, and then see the samples of every fifth minute since `start`."""
+    """Lose the source, then poll the samples of every fifth minute since `start`."""
     w.fail(minutes(5), source="evpl")
     w.wait_until(START + minutes(until) - minutes(1))
     samples = [at(start + 5 * number, value) for number, value in enumerate(values)]
@@ -32,7 +32,7 @@ QUIET = [10] * 24
 
 
 @pytest.mark.covers("evpl/blind")
-def test_a_breach_in_a_blind_stretch_is_told_on_the_sources_own_incident():
+def test_a_breach_while_the_source_was_blind_stands_on_its_own_incident():
     w = lines(BLIND)
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])
     (source,) = w.incidents
@@ -45,7 +45,7 @@ def test_a_breach_in_a_blind_stretch_is_told_on_the_sources_own_incident():
 
 
 @pytest.mark.covers("evpl/blind")
-def test_without_such_an_incident_it_stands_alone_and_is_over():
+def test_without_such_an_incident_the_breach_is_a_resolved_incident():
     w = lines()
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])
     assert w.incident.status == "resolved"
@@ -56,7 +56,7 @@ def test_without_such_an_incident_it_stands_alone_and_is_over():
     assert w.state.incidents == {}
 
 
-def test_what_lasts_is_an_incident_like_every_other():
+def test_a_breach_that_lasts_opens_an_incident():
     w = lines(BLIND)
     blind(w, 180, [10] * 5 + [95] * 30)
     assert {each.rule: each.status for each in w.incidents} == {
@@ -66,19 +66,19 @@ def test_what_lasts_is_an_incident_like_every_other():
     assert "late" not in w.story
 
 
-def test_a_breach_shorter_than_for_is_no_fact():
+def test_a_breach_shorter_than_for_is_not_reported():
     w = lines(BLIND, hold=minutes(15))
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])
     assert "late" not in w.story
 
 
-def test_a_breach_whose_end_nobody_saw_says_so():
+def test_a_breach_whose_end_is_not_known_says_so():
     w = lines(BLIND)
     blind(w, 180, [10, 95, 97])
     assert w.last_words.endswith("03:10:00 UTC at least to 03:15:00 UTC")
 
 
-def test_an_alert_that_fires_all_the_while_is_no_late_fact():
+def test_a_breach_whose_alert_fires_all_the_time_is_not_reported_late():
     w = lines(BLIND)
     w.poll(minutes(5), source="evpl", samples=[at(5, 95)])
     assert w.alert("evpl/a", "full") == "firing"
@@ -89,7 +89,7 @@ def test_an_alert_that_fires_all_the_while_is_no_late_fact():
     assert "late" not in w.story
 
 
-def test_a_silenced_late_fact_is_told_to_nobody():
+def test_a_silenced_late_fact_notifies_nobody():
     w = lines()
     everything = model.Matcher(name="source", value="evpl")
     w.step(

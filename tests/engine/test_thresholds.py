@@ -1,4 +1,4 @@
-"""Thresholds: judged on samples, at the samples' own times."""
+"""Thresholds are evaluated on samples, at the samples' own times."""
 
 import pytest
 
@@ -9,9 +9,9 @@ from watcher.engine.rules import thresholds
 LINE = {"utilization": None}
 
 
-def threshold(**keys):
-    keys.setdefault("limit", 80.0)
-    return engine.Threshold(metric="utilization", **keys)
+def threshold(**settings):
+    settings.setdefault("limit", 80.0)
+    return engine.Threshold(metric="utilization", **settings)
 
 
 def line(condition, **keys):
@@ -88,7 +88,7 @@ def test_too_few_samples_decide_nothing():
     assert state(w) == "firing"
 
 
-def test_once_full_it_stays_so_until_clear_is_passed_back():
+def test_an_alert_fires_until_its_value_is_back_beyond_clear():
     w = line(threshold(clear=75.0))
     feed(w, [79, 80, 76, 75, 74.9, 79])
     assert w.story == ["opened", "resolved"]
@@ -106,14 +106,14 @@ def test_below_is_the_mirror_of_above():
 @pytest.mark.parametrize(
     ("values", "fires"), [([96, 96], False), ([96, 96, 96], True), ([96, 90, 96, 96], False)]
 )
-def test_consecutive_asks_for_so_many_in_a_row(values, fires):
+def test_consecutive_demands_so_many_samples_in_a_row(values, fires):
     w = line(threshold(limit=95.0, consecutive=3))
     feed(w, values)
     assert (state(w) == "firing") is fires
 
 
 @pytest.mark.covers("evpl/gap")
-def test_a_gap_is_no_row():
+def test_a_gap_breaks_a_row():
     w = line(threshold(limit=95.0, consecutive=3))
     feed(w, [96, 96])
     feed(w, [96], first=60)
@@ -130,7 +130,7 @@ def test_the_worse_direction_counts():
     assert state(w) is None
 
 
-def test_a_silent_direction_freezes_the_alert():
+def test_a_direction_without_samples_freezes_the_alert():
     w = line(threshold())
     measure(w, sample(5, 10, "in"), sample(5, 85, "out"))
     for minute in range(10, 45, 5):
@@ -149,7 +149,7 @@ def test_for_is_counted_in_sample_time():
     assert state(w) == "firing"
 
 
-def test_samples_of_one_poll_are_judged_one_after_another():
+def test_samples_of_one_poll_are_evaluated_one_after_another():
     w = line(threshold(), hold=minutes(10))
     measure(w, *(sample(minute, value) for minute, value in [(5, 90), (10, 90), (15, 20)]))
     assert w.incidents == ()
@@ -157,7 +157,7 @@ def test_samples_of_one_poll_are_judged_one_after_another():
     assert state(w) == "firing"
 
 
-def test_a_gap_starts_for_anew():
+def test_for_starts_again_after_a_gap():
     w = line(threshold(), hold=minutes(10))
     feed(w, [90, 90])
     feed(w, [90], first=30)
@@ -175,7 +175,7 @@ def test_keep_firing_for_is_counted_in_sample_time():
 
 
 @pytest.mark.covers("evpl/late")
-def test_a_late_sample_decides_nothing_about_the_past():
+def test_a_late_sample_changes_no_earlier_decision():
     w = line(threshold())
     feed(w, [10, 10])
     effects = measure(w, sample(7, 99), sample(10, 10))
@@ -194,7 +194,7 @@ def test_a_late_sample_counts_in_later_windows():
 
 
 @pytest.mark.covers("evpl/late")
-def test_samples_that_are_old_on_arrival_say_nothing_about_now():
+def test_samples_that_are_old_on_arrival_do_not_fire_an_alert():
     w = line(threshold())
     w.poll(minutes(120), source="evpl", samples=[sample(5, 99)])
     assert w.state.incidents == {}

@@ -1,25 +1,25 @@
-"""When a vendor's record is read: in turn while on air, after a gap, at the end; and what fails."""
+"""When alarm records are read: in passes, after a gap, when a reservation ends; and what fails."""
 
 from datetime import timedelta
 
 import pytest
 
-from tests.engine.test_recorded import BLIND, alarm, read, watched
+from tests.engine.test_backfill_evaluate import BLIND, alarm, read, watched
 from tests.engine.worlds import START, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 from watcher.engine.backfill import schedule
 
 
-def asked(effects):
+def requested(effects):
     return [need.subject for need in of_kind(effects, model.HistoryNeeded)]
 
 
 def wait(w, until):
-    return asked(w.wait_until(START + until))
+    return requested(w.wait_until(START + until))
 
 
-def booked(w, start, end, *, subject="vyvx/a", **changes):
-    """Let a reservation be booked from `start` to `end`, as its details say."""
+def book(w, start, end, *, subject="vyvx/a", **changes):
+    """Read details that book a reservation from `start` to `end`."""
     scheduled = model.Window(start=START + start, end=START + end)
     booking = model.Booking(id="1", scheduled=scheduled, **changes)
     return w.step(model.DetailsRead(subject=subject, details=model.Details(bookings=(booking,))))
@@ -32,7 +32,7 @@ def fail(w, at, *, subject="vyvx/a", permanent=False):
     return w.step(event, at)
 
 
-def test_what_is_on_air_is_read_once_in_each_interval():
+def test_a_reservation_on_air_is_read_once_in_each_interval():
     w = watched()
     assert wait(w, minutes(14)) == []
     assert wait(w, minutes(16)) == ["vyvx/a"]
@@ -41,7 +41,7 @@ def test_what_is_on_air_is_read_once_in_each_interval():
     assert wait(w, minutes(31)) == ["vyvx/a"]
 
 
-def test_the_next_read_begins_where_the_record_was_judged():
+def test_the_next_read_starts_where_the_record_is_decided():
     w = watched()
     read(w, at=minutes(16))
     w.wait_until(START + minutes(20))
@@ -62,7 +62,7 @@ def test_without_an_interval_nothing_is_read():
 
 def test_a_reservation_that_is_not_on_air_is_not_read():
     w = watched()
-    booked(w, minutes(60), minutes(120))
+    book(w, minutes(60), minutes(120))
     assert wait(w, minutes(44)) == []
     assert set(wait(w, minutes(62))) == {"vyvx/a"}
 
@@ -70,7 +70,7 @@ def test_a_reservation_that_is_not_on_air_is_not_read():
 @pytest.mark.covers("vyvx/last-minute")
 def test_the_record_of_a_reservation_is_read_when_it_ends():
     w = watched()
-    booked(w, minutes(-60), minutes(20))
+    book(w, minutes(-60), minutes(20))
     wait(w, minutes(16))
     read(w)
     assert wait(w, minutes(21)) == ["vyvx/a"]
@@ -80,30 +80,30 @@ def test_the_record_of_a_reservation_is_read_when_it_ends():
 
 def test_an_outage_that_lasts_beyond_the_end_counts_up_to_it():
     w = watched()
-    booked(w, minutes(-60), minutes(20), terminal=True)
+    book(w, minutes(-60), minutes(20), terminal=True)
     read(w, alarm(19 * 60, 25 * 60), at=minutes(26))
     assert w.last_words.endswith("03:19:00 UTC to 03:20:00 UTC")
 
 
-def test_what_happens_outside_its_hours_is_no_outage():
+def test_an_outage_outside_the_reservation_is_not_reported():
     w = watched(detailed=True)
-    booked(w, minutes(30), minutes(60))
+    book(w, minutes(30), minutes(60))
     read(w, alarm(120, 180), at=minutes(16))
     assert w.incidents == ()
 
 
-def test_a_schedule_that_was_never_read_is_asked_for_before_anybody_is_told():
+def test_a_schedule_that_was_never_read_is_requested_before_an_outage_is_reported():
     w = watched(detailed=True)
     effects = read(w, alarm(70, 90), at=minutes(16))
     assert of_kind(effects, model.DetailsNeeded)
     assert w.incidents == ()
-    booked(w, minutes(-60), minutes(60))
+    book(w, minutes(-60), minutes(60))
     assert wait(w, minutes(18)) == ["vyvx/a"]
     read(w, alarm(70, 90), at=minutes(18))
     assert w.story == ["late"]
 
 
-def test_without_that_schedule_people_are_told_all_the_same():
+def test_an_outage_is_reported_if_the_schedule_cannot_be_read():
     w = watched(detailed=True)
     read(w, alarm(70, 90), at=minutes(16))
     w.step(model.DetailsRead(subject="vyvx/a", details=None, error="HTTP 404"))
@@ -115,14 +115,14 @@ def test_without_that_schedule_people_are_told_all_the_same():
 def test_a_reservation_that_vanishes_is_kept_until_its_record_was_read():
     w = watched()
     w.poll(minutes(1), gone=["a"])
-    assert asked(w.poll(minutes(2))) == ["vyvx/a"]
+    assert requested(w.poll(minutes(2))) == ["vyvx/a"]
     assert "vyvx/a" in w.state.subjects
     read(w, alarm(30, 50), at=minutes(3))
     assert w.story == ["late"]
     assert w.state.subjects == {}
 
 
-def test_one_that_comes_back_is_kept():
+def test_a_reservation_that_comes_back_is_kept():
     w = watched()
     w.poll(minutes(1), gone=["a"])
     w.poll(minutes(2))
@@ -136,12 +136,12 @@ def test_a_restart_does_not_forget_what_is_still_to_be_read():
     w.poll(minutes(1), gone=["a"])
     w.poll(minutes(2))
     w.restart()
-    assert asked(w.poll(minutes(3))) == ["vyvx/a"]
+    assert requested(w.poll(minutes(3))) == ["vyvx/a"]
     read(w, at=minutes(5))
     assert w.state.subjects == {}
 
 
-def test_it_is_not_kept_for_ever():
+def test_a_vanished_reservation_is_kept_for_one_hour_at_most():
     w = watched()
     w.poll(minutes(1), gone=["a"])
     w.poll(minutes(2))
@@ -152,7 +152,7 @@ def test_it_is_not_kept_for_ever():
     assert w.state.subjects == {}
 
 
-def test_a_reservation_that_is_over_may_have_no_record_any_more():
+def test_a_vanished_reservation_without_a_record_is_forgotten_at_once():
     w = watched()
     w.poll(minutes(1), gone=["a"])
     w.poll(minutes(2))
@@ -160,7 +160,7 @@ def test_a_reservation_that_is_over_may_have_no_record_any_more():
     assert w.state.subjects == {}
 
 
-def test_a_read_that_failed_is_asked_for_again_ever_more_slowly():
+def test_failed_reads_are_repeated_with_backoff():
     w = watched()
     wait(w, minutes(16))
     times, at = [], minutes(16)
@@ -176,22 +176,22 @@ def test_a_read_that_failed_is_asked_for_again_ever_more_slowly():
     assert w.story == ["late"], "and nothing was lost"
 
 
-def test_only_so_many_are_asked_for_at_once():
+def test_the_number_of_open_requests_is_limited():
     w = watched()
     names = [f"n{number}" for number in range(20)]
     w.poll(seconds(1), **dict.fromkeys(names, "online"))
     first = wait(w, minutes(17))
     assert len(first) == schedule.MOST_REQUESTS
-    more = asked(read(w, at=minutes(17), subject=first[0]))
+    more = requested(read(w, at=minutes(17), subject=first[0]))
     assert len(more) == 1
     assert more[0] not in first
 
 
-def test_what_a_start_has_missed_is_read_at_once():
+def test_records_are_read_at_once_after_a_long_downtime():
     w = watched()
     w.state = engine.restore(w.ruleset, w.tables.loaded())
     w.step(engine.Reloaded(ruleset=w.ruleset, unwatched_since=START), minutes(60))
-    assert asked(w.poll(minutes(60), a="online")) == ["vyvx/a"]
+    assert requested(w.poll(minutes(60), a="online")) == ["vyvx/a"]
 
 
 @pytest.mark.covers("vyvx/down-history")
@@ -213,14 +213,14 @@ def test_outages_while_watcher_was_down_stand_on_one_incident_of_the_source():
     assert not any(entry.notify for entry in w.tables.entries)
 
 
-def test_a_short_pause_is_no_gap():
+def test_a_short_downtime_is_not_a_gap():
     w = watched()
     w.state = engine.restore(w.ruleset, w.tables.loaded())
     w.step(engine.Reloaded(ruleset=w.ruleset, unwatched_since=START), minutes(2))
-    assert asked(w.poll(minutes(2), a="online")) == []
+    assert requested(w.poll(minutes(2), a="online")) == []
 
 
-def test_for_starts_anew_after_a_gap():
+def test_for_starts_again_after_a_gap():
     w = watched(rule(hold=seconds(90)))
     w.poll(seconds(30), a="offline")
     w.state = engine.restore(w.ruleset, w.tables.loaded())
@@ -229,14 +229,14 @@ def test_for_starts_anew_after_a_gap():
     assert w.alert() == "pending"
 
 
-def test_a_source_that_cannot_be_seen_is_not_asked():
+def test_nothing_is_requested_while_the_source_fails():
     w = watched()
     for minute in (1, 2, 4, 10, 16, 20, 30):
-        assert asked(w.fail(minutes(minute))) == []
-    assert asked(w.poll(minutes(31), a="online")) == ["vyvx/a"]
+        assert requested(w.fail(minutes(minute))) == []
+    assert requested(w.poll(minutes(31), a="online")) == ["vyvx/a"]
 
 
-def test_very_many_outages_that_nobody_saw_are_not_as_many_incidents():
+def test_very_many_late_outages_are_not_as_many_incidents():
     w = watched()
     names = [f"n{number}" for number in range(50)]
     w.poll(seconds(1), **dict.fromkeys(names, "online"))

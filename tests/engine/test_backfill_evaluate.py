@@ -1,18 +1,18 @@
-"""What the vendor recorded and nobody saw is told late; what people know of is not told again."""
+"""An outage on record that nobody saw is reported late; one that people know is not repeated."""
 
 import pytest
 
 from tests.engine.worlds import START, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
-EVERY, LATER = minutes(15), minutes(16)
+HISTORY, LATER = minutes(15), minutes(16)
 BLIND = rule(name="blind", condition=engine.Blind(after=minutes(5)))
 POOR = engine.Transition(field="state", to=frozenset({"degraded", "offline"}))
 
 
-def watched(*rules, **keys):
+def watched(*rules, **options):
     """A reservation that was online at the first poll."""
-    w = world(*(rules or (rule(notify=("noc",)),)), history=EVERY, **keys)
+    w = world(*(rules or (rule(notify=("noc",)),)), history=HISTORY, **options)
     w.poll(a="online")
     return w
 
@@ -23,13 +23,13 @@ def alarm(start, end=None, state="offline", message="TS Loss"):
 
 
 def read(w, *alarms, at=LATER, subject="vyvx/a"):
-    """Give the record of a subject, from the start of the world until now."""
+    """Read the record of a subject, from the start of the world until now."""
     event = model.HistoryRead(subject=subject, start=START, end=START + at, alarms=alarms)
     return w.step(event, at)
 
 
 @pytest.mark.covers("vyvx/blip")
-def test_an_outage_between_two_polls_is_an_incident_that_is_over_and_calls_nobody():
+def test_an_outage_between_two_polls_is_a_resolved_incident_and_calls_nobody():
     w = watched()
     read(w, alarm(70, 90))
     assert (w.incident.status, w.incident.resolution) == ("resolved", "recovered")
@@ -48,7 +48,7 @@ def test_an_outage_between_two_polls_is_an_incident_that_is_over_and_calls_nobod
     assert w.incident.fault_domain == "undetermined"
 
 
-def test_a_record_that_is_read_again_tells_nothing_again():
+def test_reading_a_record_again_reports_nothing_again():
     w = watched()
     read(w, alarm(70, 90))
     w.restart()
@@ -56,7 +56,7 @@ def test_a_record_that_is_read_again_tells_nothing_again():
     assert w.story == ["late"]
 
 
-def test_an_outage_that_was_told_live_is_not_told_late():
+def test_an_outage_that_an_alert_reported_is_not_reported_late():
     w = watched()
     w.poll(minutes(1), a="offline")
     w.poll(minutes(2), a="online")
@@ -64,7 +64,7 @@ def test_an_outage_that_was_told_live_is_not_told_late():
     assert w.story == ["opened", "resolved"]
 
 
-def test_what_fires_now_and_what_lasts_is_the_live_alerts_business():
+def test_an_outage_that_lasts_or_fires_now_is_left_to_its_alert():
     w = watched()
     read(w, alarm(50), at=seconds(55))
     w.poll(minutes(1), a="offline")
@@ -87,15 +87,15 @@ def test_a_pending_alert_is_waited_for():
     assert w.story == ["late"], "it lasted for longer than `for`, whatever the polls saw"
 
 
-def test_an_outage_shorter_than_for_is_no_fact():
+def test_an_outage_shorter_than_for_is_not_reported():
     w = watched(rule(hold=seconds(30)))
     read(w, alarm(70, 90))
     assert w.incidents == ()
 
 
 @pytest.mark.covers("vyvx/history-overlaps")
-@pytest.mark.parametrize("ctx", [1, -1])
-def test_overlapping_unordered_and_touching_alarms_are_one_outage(ctx):
+@pytest.mark.parametrize("order", [1, -1])
+def test_overlapping_unordered_and_touching_alarms_are_one_outage(order):
     w = watched(rule(hold=seconds(60)))
     alarms = [
         alarm(70, 100, state="degraded"),
@@ -104,7 +104,7 @@ def test_overlapping_unordered_and_touching_alarms_are_one_outage(ctx):
         alarm(120, 150, state="degraded"),
         alarm(300, 290),
     ]
-    read(w, *alarms[::ctx])
+    read(w, *alarms[::order])
     assert w.last_words == "learned late: a: offline (TS Loss), 03:01:10 UTC to 03:02:30 UTC"
     assert len(w.incidents) == 1
 
@@ -125,7 +125,7 @@ def test_from_is_looked_up_in_the_record():
 
 
 @pytest.mark.covers("vyvx/history-skew")
-def test_a_clock_that_is_a_little_off_makes_no_second_outage():
+def test_clocks_that_differ_by_a_little_do_not_make_two_outages_of_one():
     w = watched()
     w.poll(minutes(1), a="offline")
     w.poll(minutes(2), a="online")
@@ -133,7 +133,7 @@ def test_a_clock_that_is_a_little_off_makes_no_second_outage():
     assert w.story == ["opened", "resolved"]
 
 
-def test_of_two_outages_the_nearer_one_is_what_people_know_of():
+def test_of_two_outages_the_nearer_one_is_the_reported_one():
     w = watched()
     w.poll(minutes(1), a="offline")
     w.poll(minutes(2), a="online")
@@ -142,7 +142,7 @@ def test_of_two_outages_the_nearer_one_is_what_people_know_of():
     assert w.story == ["opened", "resolved", "late"]
 
 
-def test_many_outages_of_one_reservation_are_one_fact():
+def test_many_outages_of_one_reservation_are_one_late_fact():
     w = watched()
     read(w, *(alarm(60 * n, 60 * n + 20) for n in range(1, 8)))
     assert w.last_words == (
@@ -170,7 +170,7 @@ def test_a_where_about_what_the_record_does_not_tell_keeps_nothing_back():
     assert w.story == ["late"]
 
 
-def test_such_a_where_was_judged_live_when_another_rule_has_told():
+def test_such_a_where_was_evaluated_live_if_another_rule_has_reported():
     def good_ingress(facts):
         return facts["ingress_state"] == "online"
 
@@ -182,7 +182,7 @@ def test_such_a_where_was_judged_live_when_another_rule_has_told():
     assert [each.rule for each in w.incidents] == ["down"]
 
 
-def test_a_silenced_outage_is_told_to_nobody():
+def test_a_silenced_outage_notifies_nobody():
     w = watched()
     matcher = model.Matcher(name="source", value="vyvx")
     silence = model.Silence(
@@ -193,7 +193,7 @@ def test_a_silenced_outage_is_told_to_nobody():
     assert w.incident.notify == ()
 
 
-def test_what_is_soon_down_again_goes_on_in_the_same_thread():
+def test_an_alert_that_fires_soon_after_reopens_the_incident():
     w = watched()
     read(w, alarm(70, 90), at=minutes(2))
     w.poll(minutes(3), a="offline")
@@ -202,7 +202,7 @@ def test_what_is_soon_down_again_goes_on_in_the_same_thread():
 
 
 @pytest.mark.covers("vyvx/blind-history")
-def test_outages_while_nobody_saw_stand_on_the_sources_own_incident():
+def test_outages_while_the_source_was_blind_stand_on_its_own_incident():
     w = watched(rule(), rule(name="poor", condition=POOR), BLIND)
     for minute in range(1, 60):
         w.fail(minutes(minute))
@@ -220,7 +220,7 @@ def test_outages_while_nobody_saw_stand_on_the_sources_own_incident():
     assert not w.tables.entries[-1].notify
 
 
-def test_an_outage_of_another_time_is_not_of_that_incident():
+def test_an_outage_of_another_time_does_not_stand_on_that_incident():
     w = watched(rule(), BLIND)
     for minute in range(20, 40):
         w.fail(minutes(minute))
@@ -229,7 +229,7 @@ def test_an_outage_of_another_time_is_not_of_that_incident():
     assert {each.rule for each in w.incidents} == {"blind", "down"}
 
 
-def test_what_fired_when_sight_was_lost_is_known_up_to_then_and_since_it_was_seen_again():
+def test_a_firing_alert_has_reported_what_was_before_and_after_a_gap_but_not_inside_it():
     w = watched(rule())
     w.poll(minutes(1), a="offline")
     for minute in range(2, 30):
@@ -242,7 +242,7 @@ def test_what_fired_when_sight_was_lost_is_known_up_to_then_and_since_it_was_see
     assert w.story == ["opened", "blind", "sighted", "late", "resolved"]
 
 
-def test_resolving_by_hand_is_knowing():
+def test_an_outage_resolved_by_hand_is_known():
     w = watched()
     w.poll(minutes(1), a="offline")
     w.step(model.ResolvedByHand(incident=w.incident.id, by="ana"), minutes(2))
