@@ -72,7 +72,7 @@ async def fill(url, path):
 async def replay(url, rules):
     replayed = Replay(rules, since=START)
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        async for record in database.records(START):
+        async for record in database.journal.records(START):
             replayed.feed(record)
     return replayed.finish(START + timedelta(days=DAYS))
 

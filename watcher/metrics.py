@@ -19,7 +19,7 @@ class Metrics:
     def __init__(self, *, version: str, sources: Iterable[str], receivers: Iterable[str]) -> None:
         registry = self._registry = CollectorRegistry()
         Info("watcher_build", "Version of Watcher", registry=registry).info({"version": version})
-        self.leads = Gauge(
+        self.is_leader = Gauge(
             "watcher_leads", "1 while this daemon leads, 0 while it stands by", registry=registry
         )
         self.polls = Counter(
@@ -28,7 +28,7 @@ class Metrics:
             ["source", "outcome"],
             registry=registry,
         )
-        self.records = Counter(
+        self.history_fetches = Counter(
             "watcher_source_records_read_total",
             "Alarm records of the vendor's own that were asked for, by outcome",
             ["source", "outcome"],
@@ -40,7 +40,7 @@ class Metrics:
             ["source"],
             registry=registry,
         )
-        self.sight = Gauge(
+        self.blind = Gauge(
             "watcher_source_blind",
             "1 while a source cannot be seen",
             ["source"],
@@ -74,36 +74,36 @@ class Metrics:
             "watcher_incidents", "Incidents that are not over", ["status"], registry=registry
         )
         self.rules = Gauge("watcher_rules_loaded", "Rules in force", registry=registry)
-        self.reload = Gauge(
+        self.last_reload_successful = Gauge(
             "watcher_config_last_reload_successful",
             "1 if the last reading of the rules succeeded",
             registry=registry,
         )
-        self.misfires = Counter(
+        self.expression_errors = Counter(
             "watcher_rule_misfires_total",
             "Expressions that failed at run time",
             ["rule"],
             registry=registry,
         )
-        self.commits = Histogram(
+        self.commit_seconds = Histogram(
             "watcher_commit_duration_seconds",
             "Time to make one event durable",
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
             registry=registry,
         )
-        self.owed = Gauge(
+        self.pending_deliveries = Gauge(
             "watcher_delivery_owed",
             "Incidents of which a receiver has not been told everything",
             ["receiver"],
             registry=registry,
         )
-        self.oldest_owed = Gauge(
+        self.oldest_pending_delivery = Gauge(
             "watcher_delivery_oldest_owed_timestamp_seconds",
             "Since when the oldest of them is owed; 0 when nothing is",
             ["receiver"],
             registry=registry,
         )
-        self.failing = Gauge(
+        self.receiver_failing = Gauge(
             "watcher_delivery_failing",
             "1 while a receiver cannot be told",
             ["receiver"],
@@ -112,12 +112,16 @@ class Metrics:
         for source in sources:
             for outcome in ("ok", "failed"):
                 self.polls.labels(source, outcome)
-                self.records.labels(source, outcome)
-            for gauge in (self.last_success, self.sight, self.subjects):
+                self.history_fetches.labels(source, outcome)
+            for gauge in (self.last_success, self.blind, self.subjects):
                 gauge.labels(source)
             self.unreadable.labels(source)
         for receiver in receivers:
-            for gauge in (self.owed, self.oldest_owed, self.failing):
+            for gauge in (
+                self.pending_deliveries,
+                self.oldest_pending_delivery,
+                self.receiver_failing,
+            ):
                 gauge.labels(receiver)
         for status in (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED):
             self.incidents.labels(status)

@@ -13,7 +13,7 @@ def test_who_names_no_account_shares_none():
         SimpleNamespace(accounts={"vyvx": keys}),
         session=None,
         clock=SystemClock(),
-        meter=None,
+        call_counter=None,
     )
     assert accounts["vyvx"] is accounts["vyvx"]
     assert (

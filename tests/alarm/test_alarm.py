@@ -22,10 +22,10 @@ class Channel:
         self.said.append(text)
 
 
-async def end_with(error: Exception, siren: database_alarm.DatabaseAlarm) -> None:
+async def end_with(error: Exception, alarm: database_alarm.DatabaseAlarm) -> None:
     with pytest.raises(type(error)):
         async with AsyncExitStack() as stack:
-            stack.push_async_exit(siren)
+            stack.push_async_exit(alarm)
             raise error
 
 
@@ -41,9 +41,12 @@ async def unknown() -> bool:
     raise model.TemporaryError("the database does not answer")
 
 
-def made(tmp_path, *channels: Channel, relieved=nobody_else) -> database_alarm.DatabaseAlarm:
+def made(tmp_path, *channels: Channel, another_leads=nobody_else) -> database_alarm.DatabaseAlarm:
     return database_alarm.DatabaseAlarm(
-        instance="ops1", channels=channels, mark=tmp_path / "database-failed", relieved=relieved
+        instance="ops1",
+        channels=channels,
+        sent_marker=tmp_path / "database-failed",
+        another_leads=another_leads,
     )
 
 
@@ -61,13 +64,13 @@ async def test_a_full_disk_is_said_on_every_channel(tmp_path):
 
 async def test_a_daemon_that_woke_up_relieved_of_its_lead_says_nothing(tmp_path):
     channel = Channel()
-    await end_with(FULL, made(tmp_path, channel, relieved=another))
+    await end_with(FULL, made(tmp_path, channel, another_leads=another))
     assert channel.said == []
 
 
 async def test_a_database_that_cannot_say_who_leads_is_said(tmp_path):
     channel = Channel()
-    await end_with(FULL, made(tmp_path, channel, relieved=unknown))
+    await end_with(FULL, made(tmp_path, channel, another_leads=unknown))
     assert len(channel.said) == 1
 
 
@@ -80,10 +83,10 @@ async def test_a_restarted_service_does_not_say_it_again(tmp_path):
 
 async def test_after_it_was_well_again_it_is_news_again(tmp_path):
     channel = Channel()
-    siren = made(tmp_path, channel)
-    await end_with(FULL, siren)
-    siren.rest()
-    await end_with(FULL, siren)
+    alarm = made(tmp_path, channel)
+    await end_with(FULL, alarm)
+    alarm.reset()
+    await end_with(FULL, alarm)
     assert len(channel.said) == 2
 
 

@@ -37,21 +37,21 @@ def lookup() -> None:
 def fencing() -> None:
     """Let a daemon that lost its lease go on as if it led."""
 
-    async def check(connection, token):
+    async def require(connection, token):
         pass
 
-    async def stay(self):
+    async def keep_renewing(self):
         while True:
-            await asyncio.sleep(leadership.BEAT_SECONDS)
+            await asyncio.sleep(leadership.RENEW_SECONDS)
             with contextlib.suppress(model.WatcherError):
-                await self.beat()
+                await self.renew()
 
-    async def cut_off(self, connection, session):
+    async def disconnect(self, connection, session):
         pass
 
-    leadership.check = check
-    leadership.Leadership.stay = stay
-    postgresql.Postgresql.cut_off = cut_off
+    leadership.require = require
+    leadership.Leadership.keep_renewing = keep_renewing
+    postgresql.Postgresql.disconnect = disconnect
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

@@ -22,13 +22,13 @@ async def step_for_ever(opened, token, state):
     """Step what is put in, as the daemon does."""
     now = SystemClock().now
     while True:
-        for envelope in await opened.inbox():
+        for envelope in await opened.inbox.read():
             effects, note = (), ""
             try:
                 effects = engine.step(state, envelope.command, now())
             except engine.IllegalCommand as refusal:
                 note = str(refusal)
-            await opened.commit(
+            await opened.commits.commit(
                 token,
                 ports.Commit(
                     at=now(),
@@ -56,12 +56,12 @@ async def watcher(tmp_path):
 
     async with store.open(f"sqlite:///{tmp_path}/w.db", clock=SystemClock()) as opened:
         stepping = asyncio.create_task(
-            step_for_ever(opened, await opened.lead("ops1"), engine.restore(rules))
+            step_for_ever(opened, await opened.leadership.acquire("ops1"), engine.restore(rules))
         )
         door = control_socket.ControlSocket(
-            reader=opened,
+            reader=opened.queries,
             commands=CommandService(
-                reader=opened, inbox=opened, ingest=Wakeup(), clock=SystemClock()
+                reader=opened.queries, inbox=opened.inbox, ingest=Wakeup(), clock=SystemClock()
             ),
             clock=SystemClock(),
             status=nothing,

@@ -1,24 +1,24 @@
-"""The accounts in memory, as strict about claims as the store, and a receiver that writes down."""
+"""An outbox in memory, as strict about claims as the store, and a receiver that records acts."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tests.delivery.virtual import BEGIN
+from tests.delivery.virtual import START
 from watcher import model, ports
 
 
 @dataclass
 class Row:
     receipt: model.Receipt
-    due: datetime | None = BEGIN
+    due: datetime | None = START
     token: int = 0
     lease_until: datetime | None = None
 
 
-class MemoryAccounts:
-    """Implements ports.Accounts; `happen` adds an entry to an incident's timeline."""
+class InMemoryOutbox:
+    """Implements ports.Outbox and ports.IncidentReader; `happen` adds an entry to a timeline."""
 
     def __init__(self, clock, receivers: Sequence[str]) -> None:
         self.incidents: dict[str, model.Incident] = {}
@@ -54,7 +54,7 @@ class MemoryAccounts:
             status=model.IncidentStatus.OPEN,
             severity=model.Severity.WARNING,
             title=incident,
-            opened_at=BEGIN,
+            opened_at=START,
             fault_domain=model.FaultDomain.NONE,
             notify=tuple(self._receivers),
         )
@@ -63,11 +63,11 @@ class MemoryAccounts:
                 (incident, name), Row(model.Receipt(incident=incident, receiver=name))
             )
             if row.due is None:
-                row.due = BEGIN
+                row.due = START
 
     def lags(self, receipt: model.Receipt) -> bool:
-        told = self.incidents[receipt.incident]
-        return told.version > receipt.parent_version or told.entries > receipt.told_through
+        incident = self.incidents[receipt.incident]
+        return incident.version > receipt.parent_version or incident.entries > receipt.told_through
 
     @property
     def is_settled(self) -> bool:
@@ -108,14 +108,14 @@ class MemoryAccounts:
         await asyncio.sleep(0)
         self._claimed(receipt, token).receipt = receipt
 
-    async def settle(
+    async def release(
         self, receipt: model.Receipt, token: int, *, again_at: datetime | None
     ) -> None:
         await asyncio.sleep(0)
         row = self._claimed(receipt, token)
         row.receipt, row.token, row.lease_until = receipt, 0, None
         waits = receipt.failures > 0 and again_at is not None
-        row.due = BEGIN if self.lags(receipt) and not waits else again_at or receipt.due
+        row.due = START if self.lags(receipt) and not waits else again_at or receipt.due
 
     async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
         return ()
@@ -134,28 +134,28 @@ class MemoryAccounts:
 
 
 @dataclass
-class Diary:
-    """A receiver that tells entry by entry, with intents, and fails as `faults` says.
+class RecordingReceiver:
+    """A receiver that delivers entry by entry, with intents, and fails as `faults` says.
 
-    A fault is raised before the act, or after it when it is ambiguous: then the act has happened
-    and only a look into the diary tells. `acts` are seconds that each act takes.
+    A fault is raised before the act, or after it when it is ambiguous: then the act has happened,
+    and only a look-up in `delivered` shows that. Each act takes `seconds`.
     """
 
     name: str
-    told: list[tuple[str, int]] = field(default_factory=list)
+    delivered: list[tuple[str, int]] = field(default_factory=list)
     faults: Callable[[], Exception | None] = lambda: None
     seconds: float = 0.0
-    tellings: int = 0
+    deliveries: int = 0
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, session: ports.DeliverySession
     ) -> model.Receipt:
-        self.tellings += 1
+        self.deliveries += 1
         for entry in view.timeline:
             if entry.number <= receipt.told_through:
                 continue
             act = (entry.incident, entry.number)
-            if receipt.intent != str(entry.number) or act not in self.told:
+            if receipt.intent != str(entry.number) or act not in self.delivered:
                 receipt = replace(receipt, intent=str(entry.number))
                 await session.save(receipt)
                 await self._act(act)
@@ -168,6 +168,6 @@ class Diary:
         if fault is not None and not isinstance(fault, model.AmbiguousError):
             raise fault
         await asyncio.sleep(self.seconds)
-        self.told.append(act)
+        self.delivered.append(act)
         if fault is not None:
             raise fault

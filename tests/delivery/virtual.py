@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-BEGIN = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -38,7 +38,7 @@ class VirtualClock:
     """The time of the running virtual loop."""
 
     def now(self) -> datetime:
-        return BEGIN + timedelta(seconds=self.monotonic())
+        return START + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

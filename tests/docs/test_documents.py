@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 
 def exposed() -> set[str]:
     metrics = Metrics(version="1", sources=["vyvx"], receivers=["noc"])
-    metrics.misfires.labels("rule")
+    metrics.expression_errors.labels("rule")
     names = set()
     for family in text_string_to_metric_families(metrics.exposition().decode()):
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")

@@ -98,7 +98,7 @@ async def open_installation(config: Path) -> AsyncIterator[Installation]:
         aiohttp.ClientSession() as session,
         store.open(loaded.store.url, clock=played) as database,
     ):
-        token = await database.lead(loaded.instance)
+        token = await database.leadership.acquire(loaded.instance)
         assert token is not None
         yield Installation(
             home=config.parent,
@@ -130,7 +130,7 @@ async def _commit(
 ) -> None:
     installation.clock.at = step.at
     _keep_report(installation, step)
-    await installation.database.commit(
+    await installation.database.commits.commit(
         installation.token,
         ports.Commit(
             at=step.at,
@@ -144,7 +144,7 @@ async def _commit(
 
 
 async def _restored(installation: Installation, now: datetime) -> engine.State:
-    loaded = await installation.database.load(
+    loaded = await installation.database.commits.load(
         now=now,
         reopen_within=engine.REOPEN_WITHIN,
         keep_samples=engine.keep_samples(installation.rules),
@@ -232,17 +232,17 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
             version="1.2.3",
             since=installation.clock.now() - timedelta(hours=1),
             sources=installation.settings.sources,
-            standing=installation.database,
+            standing=installation.database.queries,
             metrics=Metrics(version="1.2.3", sources=[], receivers=[]),
             seen=lambda: None,
             receivers=lambda: dict.fromkeys(played.receivers, status.ReceiverState()),
             usages=lambda: _usages(installation),
         )
         control = control_socket.ControlSocket(
-            reader=installation.database,
+            reader=installation.database.queries,
             commands=commands.CommandService(
-                reader=installation.database,
-                inbox=installation.database,
+                reader=installation.database.queries,
+                inbox=installation.database.inbox,
                 ingest=wakeup,
                 clock=installation.clock,
                 receivers=tuple(played.receivers),
@@ -275,7 +275,7 @@ async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:
     installation = played.installation
     while True:
         await wakeup.wait(1)
-        for envelope in await installation.database.inbox():
+        for envelope in await installation.database.inbox.read():
             assert installation.runner is not None
             for step in installation.runner.take(envelope.command, installation.clock.now()):
                 mine = step.event is envelope.command
@@ -285,13 +285,13 @@ async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:
 
 @contextlib.asynccontextmanager
 async def _receivers(installation: Installation) -> AsyncIterator[dict[str, ports.Receiver]]:
-    broker = factories.build_broker(installation.settings, installation.clock)
+    broker = factories.build_mqtt_connection(installation.settings, installation.clock)
     receivers = factories.build_receivers(
         installation.settings,
         session=installation.session,
         clock=installation.clock,
-        hub=broker,
-        reader=installation.database,
+        mqtt=broker,
+        reader=installation.database.queries,
     )
     for name, receiver in receivers.items():
         if installation.settings.receivers[name].kind == "slack":
@@ -312,16 +312,20 @@ async def _deliver(played: Playing, step: engine.StepResult) -> bool:
         return False
     installation = played.installation
     for name, receiver in played.receivers.items():
-        while claimed := await installation.database.claim(
+        while claimed := await installation.database.outbox.claim(
             now=installation.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
         ):
             (pending,) = claimed
-            view = await installation.database.incident_view(pending.receipt.incident)
+            view = await installation.database.queries.incident_view(pending.receipt.incident)
             assert view is not None
             receipt = await receiver.deliver(
-                view, pending.receipt, DeliverySession(installation.database, pending)
+                view,
+                pending.receipt,
+                DeliverySession(
+                    installation.database.outbox, installation.database.queries, pending
+                ),
             )
-            await installation.database.settle(receipt, pending.token, again_at=receipt.due)
+            await installation.database.outbox.release(receipt, pending.token, again_at=receipt.due)
     return True
 
 

@@ -15,7 +15,7 @@ from watcher.daemon import lifecycle
 @pytest.fixture
 async def elsewhere(monkeypatch):
     """A service that counts pings; beats follow each other without a minute between."""
-    monkeypatch.setattr(lifecycle, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(lifecycle, "HEARTBEAT_SECONDS", 0)
     heard = asyncio.Queue()
     status = [200]
 
@@ -34,7 +34,7 @@ async def elsewhere(monkeypatch):
 
 async def beating(url, stuck, until):
     async with aiohttp.ClientSession() as session:
-        task = asyncio.create_task(lifecycle.beat(session, url, stuck))
+        task = asyncio.create_task(lifecycle.send_heartbeats(session, url, stuck))
         try:
             async with asyncio.timeout(5):
                 await until()

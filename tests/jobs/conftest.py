@@ -42,7 +42,7 @@ class Shelf:
     def add(self, job: ports.Job) -> None:
         self.jobs[job.kind, job.key] = job
 
-    async def claim_jobs(
+    async def claim(
         self, *, kind: str, now: datetime, lease: timedelta, limit: int
     ) -> list[ports.Job]:
         if self.fault:
@@ -58,7 +58,7 @@ class Shelf:
             self.leases[key] = now + lease
         return [self.jobs[key] for key in free[:limit]]
 
-    async def finish_job(
+    async def finish(
         self,
         job: ports.Job,
         *,
@@ -73,7 +73,7 @@ class Shelf:
             self.papers[report_files.run] = report_files
         return await self.submit(f"{job.kind}/{job.key}", command, at)
 
-    async def postpone_job(self, job: ports.Job, *, due: datetime) -> None:
+    async def postpone(self, job: ports.Job, *, due: datetime) -> None:
         if self._held(job):
             self.jobs[job.kind, job.key] = replace(job, due=due)
             del self.leases[job.kind, job.key]

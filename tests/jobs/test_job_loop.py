@@ -190,7 +190,7 @@ async def test_a_stop_does_not_wait_for_a_store_that_is_gone(scene, monkeypatch)
     async def refuse(job, *, due):
         raise model.TemporaryError("database is locked")
 
-    monkeypatch.setattr(scene.shelf, "postpone_job", refuse)
+    monkeypatch.setattr(scene.shelf, "postpone", refuse)
     scene.triage.gate.clear()
     scene.diagnose()
     task = scene.start()
@@ -241,9 +241,9 @@ async def test_a_failing_store_ends_the_loop(scene):
 
 async def test_the_loop_shows_that_it_turns(scene):
     loop = scene.loop()
-    assert loop.turned_at == 0.0
+    assert loop.last_pass_at == 0.0
     scene.details()
     scene.clock.time += timedelta(seconds=31)
     scene.start(loop)
     await scene.shelf.until("details/vyvx/1")
-    assert loop.turned_at == 31.0
+    assert loop.last_pass_at == 31.0

@@ -25,10 +25,10 @@ async def opened(tmp_path):
 @pytest.fixture
 async def ask(opened, scene):
     """Ask for work as ingest does: as effects of a commit."""
-    token = await opened.lead("tests")
+    token = await opened.leadership.acquire("tests")
 
     async def commit(*effects):
-        await opened.commit(
+        await opened.commits.commit(
             token, ports.Commit(at=scene.clock.now(), event=model.Ticked(), effects=effects)
         )
 
@@ -38,7 +38,7 @@ async def ask(opened, scene):
 @pytest.fixture
 def begin(opened, scene):
     """Start the loop on the real store."""
-    return lambda **changes: scene.start(workshop=opened, inbox=opened, **changes)
+    return lambda **changes: scene.start(workshop=opened.jobs, inbox=opened.inbox, **changes)
 
 
 def diagnosis(run="run-1", service_id="SVC1"):
@@ -50,7 +50,7 @@ def commands_once(opened, scene):
     """Wait for so many commands in the inbox, in their order."""
 
     async def wait(count):
-        while len(envelopes := await opened.inbox()) < count:
+        while len(envelopes := await opened.inbox.read()) < count:
             assert await scene.inbox_wakeup.wait(10)
         return [envelope.command for envelope in envelopes]
 
@@ -67,7 +67,7 @@ async def test_details_findings_and_papers_are_durable(opened, ask, begin, comma
     runs = [command.diagnosis for command in told if isinstance(command, model.Diagnosed)]
     assert [run.status for run in runs] == [RUNNING, DONE]
     assert runs[1].disposition == "SVC1 has lost power"
-    report_files = await opened.report_files("run-1")
+    report_files = await opened.queries.report_files("run-1")
     assert report_files is not None
     assert report_files.pdf == b"%PDF"
 
@@ -110,15 +110,15 @@ async def test_a_run_whose_daemon_was_killed_is_taken_up_when_its_lease_ends(
 ):
     await ask(diagnosis())
     lease = timedelta(minutes=3)
-    (job,) = await opened.claim_jobs(kind="diagnose", now=scene.clock.now(), lease=lease, limit=1)
+    (job,) = await opened.jobs.claim(kind="diagnose", now=scene.clock.now(), lease=lease, limit=1)
     scene.clock.time += lease - timedelta(seconds=1)
     again = {"kind": "diagnose", "lease": lease, "limit": 1}
-    assert await opened.claim_jobs(now=scene.clock.now(), **again) == []
+    assert await opened.jobs.claim(now=scene.clock.now(), **again) == []
     scene.clock.time += timedelta(seconds=1)
     begin()
     told = await commands_once(2)
     assert told[-1].diagnosis.status is DONE
-    assert not await opened.finish_job(job, at=scene.clock.now(), command=told[-1])
+    assert not await opened.jobs.finish(job, at=scene.clock.now(), command=told[-1])
 
 
 async def test_a_run_that_was_interrupted_twice_is_given_up(
@@ -126,7 +126,7 @@ async def test_a_run_that_was_interrupted_twice_is_given_up(
 ):
     await ask(diagnosis())
     for _ in range(2):
-        await opened.claim_jobs(
+        await opened.jobs.claim(
             kind="diagnose", now=scene.clock.now(), lease=timedelta(minutes=1), limit=1
         )
         scene.clock.time += timedelta(minutes=1)

@@ -90,23 +90,24 @@ class Desk:
 
     async def lead(self):
         """Load what is stored, and step from there on."""
-        token = await self.opened.lead("tests")
-        loaded = await self.opened.load(
+        token = await self.opened.leadership.acquire("tests")
+        loaded = await self.opened.commits.load(
             now=self.hand.now(),
             reopen_within=engine.REOPEN_WITHIN,
             keep_samples=engine.keep_samples(self.rules),
         )
         self.writer = ingest.Ingest(
-            ledger=self.opened,
+            commits=self.opened.commits,
+            inbox=self.opened.inbox,
             token=token,
             state=engine.restore(self.rules, loaded),
             pollers={"vyvx": Poller(), "iod": Poller(), "evpl": Poller()},
             clock=self.hand,
             metrics=Metrics(version="1", sources=["vyvx", "iod"], receivers=[]),
             wakeup=self.wakeups["inbox"],
-            delivery=self.wakeups["delivery"],
-            jobs=self.wakeups["jobs"],
-            health=lambda _: None,
+            delivery_wakeup=self.wakeups["delivery"],
+            jobs_wakeup=self.wakeups["jobs"],
+            on_health=lambda _: None,
         )
         self.tasks.append(asyncio.create_task(self.writer.run()))
         await self.writer.submit(engine.Reloaded(ruleset=self.rules))
@@ -115,8 +116,8 @@ class Desk:
     def work(self, orderer=None):
         """Begin to do jobs."""
         loop = jobs.Jobs(
-            workshop=self.opened,
-            inbox=self.opened,
+            workshop=self.opened.jobs,
+            inbox=self.opened.inbox,
             sources={},
             examiner=None,
             qualifier=None,
@@ -139,7 +140,9 @@ class Desk:
 
     async def approve(self, by="ann"):
         command = model.RemedyApproved(incident=self.incident.id, by=by)
-        await self.opened.submit(f"approve/{self.hand.seconds}/{by}", command, self.hand.now())
+        await self.opened.inbox.submit(
+            f"approve/{self.hand.seconds}/{by}", command, self.hand.now()
+        )
         self.wakeups["inbox"].set()
 
     @property
@@ -149,8 +152,8 @@ class Desk:
 
     async def story(self):
         """The remedy's entries on the timeline, as kind and text."""
-        (known,) = await self.opened.incidents()
-        view = await self.opened.incident_view(known.id)
+        (known,) = await self.opened.queries.incidents()
+        view = await self.opened.queries.incident_view(known.id)
         return [
             (entry.kind.value.removeprefix("remedy_"), entry.text)
             for entry in view.timeline
@@ -382,7 +385,9 @@ async def die_at(desk, moment):
         return
     sent = replace(job.change, sent_at=desk.hand.now())
     assert (
-        await desk.opened.start_change(job, sent, now=desk.hand.now(), customer="c", per_day=24)
+        await desk.opened.jobs.start_change(
+            job, sent, now=desk.hand.now(), customer="c", per_day=24
+        )
         == "begun"
     )
     if moment == "sent":
@@ -433,7 +438,7 @@ class Frozen:
 
 
 def claim(desk):
-    return desk.opened.claim_jobs(
+    return desk.opened.jobs.claim(
         kind="bandwidth", now=desk.hand.now(), lease=timedelta(minutes=3), limit=1
     )
 
@@ -443,7 +448,7 @@ async def test_a_frozen_daemon_that_was_relieved_orders_nothing(desk):
     await ask(desk)
     (job,) = await claim(desk)
     frozen = bandwidth.Bandwidths(
-        workshop=desk.opened, orderers={"iod": Frozen(desk)}, clock=desk.hand
+        workshop=desk.opened.jobs, orderers={"iod": Frozen(desk)}, clock=desk.hand
     )
     await frozen.pool().work(job)
     desk.work()
@@ -516,7 +521,7 @@ async def test_the_days_changes_are_counted_and_refused_in_words(desks, sim, han
     assert "all 1 changes of today are used up; the vendor counts anew from 00:00 UTC" in told
     assert "watcher iod set-bandwidth c1 '500 Mbps'" in told
     assert desk.orders == 1
-    assert not await desk.opened.spend_change(
+    assert not await desk.opened.call_counter.spend_change(
         sim.credentials.lumen_customer_number, hand.now().date(), 1
     )
 

@@ -26,8 +26,8 @@ class Vendor:
     def __init__(self) -> None:
         self.known: list[str] = []
 
-    def resume(self, known) -> None:
-        self.known += [one.key for one in known]
+    def resume(self, subjects) -> None:
+        self.known += [subject.key for subject in subjects]
 
     async def poll(self) -> model.Snapshot:
         await asyncio.Event().wait()
@@ -40,23 +40,23 @@ async def leading(folder, *rules, kept=()):
         store.open(f"sqlite:///{folder / 'w.db'}", clock=SystemClock()) as database,
         asyncio.TaskGroup() as group,
     ):
-        token = await database.lead("ops1")
-        await database.commit(token, making.commit(*kept))
+        token = await database.leadership.acquire("ops1")
+        await database.commits.commit(token, making.commit(*kept))
         watch = leader.Leader(
-            database=database,
+            store=database,
             retention=timedelta(days=1),
             rules=worlds.ruleset(*rules),
             sources={"vyvx": Vendor()},
-            keys={"vyvx": VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
+            source_settings={"vyvx": VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
             clock=SystemClock(),
             metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
             wakeup=Wakeup(),
-            delivery=Wakeup(),
-            jobs=Wakeup(),
-            health=lambda _: None,
+            delivery_wakeup=Wakeup(),
+            jobs_wakeup=Wakeup(),
+            on_health=lambda _: None,
         )
         assert token is not None
-        await watch.lead(token, group)
+        await watch.start(token, group)
         yield watch
 
 
@@ -64,7 +64,7 @@ async def test_a_source_goes_on_after_what_is_known_of_its_own_subjects(tmp_path
     kept = making.subject("vyvx/1"), making.subject("evpl/LD1")
     async with leading(tmp_path, kept=kept) as watch:
         await watch.stop_polling()
-        await watch.finish()
+        await watch.stop()
 
     assert watch._sources["vyvx"].known == ["vyvx/1"]
 
@@ -73,7 +73,7 @@ async def test_a_stop_at_the_instant_of_a_ring_is_no_error_in_the_log(tmp_path, 
     async with leading(tmp_path) as watch:
         watch._scheduler.get_job("poll vyvx").modify(next_run_time=LONG_AGO)  # rings at once
         await watch.stop_polling()
-        await watch.finish()
+        await watch.stop()
 
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
@@ -83,7 +83,7 @@ async def test_the_last_step_before_the_end_may_ask_for_faster_polls(tmp_path):
     async with leading(tmp_path, held) as watch:
         await watch.stop_polling()
         seen = model.Observed(key="vyvx/1", fields={"state": "offline", "ingress_state": "online"})
-        await watch._writer.submit(model.Polled(source="vyvx", seen=(seen,), total=1))
-        await watch.finish()
+        await watch._ingest.submit(model.Polled(source="vyvx", seen=(seen,), total=1))
+        await watch.stop()
 
     assert engine.pending_sources(watch.state) == {"vyvx"}

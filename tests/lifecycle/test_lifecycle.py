@@ -1,4 +1,4 @@
-"""How the daemon knows that it lives, and how its tasks end."""
+"""The watchdog, the signals, and how tasks end."""
 
 from __future__ import annotations
 
@@ -14,64 +14,66 @@ from watcher import model
 from watcher.daemon import lifecycle
 
 
-def pulse(now: float, *, turned: float = 0, alive_until: float = 1_000) -> lifecycle.Watchdog:
+def watchdog(
+    now: float, *, last_pass_at: float = 0, alive_until: float = 1_000
+) -> lifecycle.Watchdog:
     return lifecycle.Watchdog(
         SimpleNamespace(monotonic=lambda: now),
-        loops={"ingest": SimpleNamespace(turned_at=turned)},
+        loops={"ingest": SimpleNamespace(last_pass_at=last_pass_at)},
         pollers={"vyvx": SimpleNamespace(alive_until=alive_until)},
     )
 
 
 def test_nothing_is_stuck_while_every_loop_turns():
-    assert pulse(30).stuck() == ""
+    assert watchdog(30).stuck() == ""
 
 
 def test_a_loop_that_stands_still_is_named():
-    assert pulse(31).stuck() == "ingest has stood still for 31 s"
+    assert watchdog(31).stuck() == "ingest has stood still for 31 s"
 
 
 def test_a_poller_that_hangs_is_named():
-    assert pulse(20, alive_until=19).stuck() == "the poller of vyvx has stood still for too long"
+    assert watchdog(20, alive_until=19).stuck() == "the poller of vyvx has stood still for too long"
 
 
 async def test_the_watchdog_is_fed_only_while_nothing_is_stuck(monkeypatch):
     sent: list[str] = []
-    monkeypatch.setattr(lifecycle, "alive", sent.append)
+    monkeypatch.setattr(lifecycle, "notify_alive", sent.append)
     for now, expected in ((10, ["fine"]), (99, [])):
         sent.clear()
-        feeding = asyncio.create_task(pulse(now).feed(lambda: "fine"))
+        feeding = asyncio.create_task(watchdog(now).feed(lambda: "fine"))
         await asyncio.sleep(0)
         feeding.cancel()
         assert sent == expected
 
 
 async def test_a_systemd_that_does_not_listen_is_said_once_and_stops_nothing(monkeypatch, tmp_path):
-    beats = 0
+    sleeps = 0
 
-    async def next_beat(_: float) -> None:
-        nonlocal beats
-        beats += 1
-        if beats == 3:
+    async def next_sleep(_: float) -> None:
+        nonlocal sleeps
+        sleeps += 1
+        if sleeps == 3:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(lifecycle.asyncio, "sleep", next_beat)
+    monkeypatch.setattr(lifecycle.asyncio, "sleep", next_sleep)
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     with structlog.testing.capture_logs() as logs, pytest.raises(asyncio.CancelledError):
-        await pulse(10).feed(lambda: "fine")
-    assert beats == 3
-    assert [each["event"] for each in logs] == ["systemd does not listen"]
+        await watchdog(10).feed(lambda: "fine")
+    assert sleeps == 3
+    assert [line["event"] for line in logs] == ["systemd does not listen"]
 
 
 async def test_what_a_person_must_see_leaves_the_group_as_itself():
     with pytest.raises(model.PermanentError, match="another daemon leads"):
-        async with lifecycle.tasks() as group:
+        async with lifecycle.task_group() as group:
             group.create_task(failing(model.PermanentError("another daemon leads")))
             await asyncio.Event().wait()
 
 
 async def test_what_nobody_expected_stays_a_group():
     with pytest.raises(ExceptionGroup) as caught:
-        async with lifecycle.tasks() as group:
+        async with lifecycle.task_group() as group:
             group.create_task(failing(ZeroDivisionError()))
             await asyncio.Event().wait()
     assert caught.group_contains(ZeroDivisionError)
@@ -87,7 +89,7 @@ async def test_one_task_that_ends_by_a_failure_ends_all():
             ended.set()
 
     with pytest.raises(model.TemporaryError):
-        async with lifecycle.tasks() as group:
+        async with lifecycle.task_group() as group:
             group.create_task(other())
             await asyncio.sleep(0)
             group.create_task(failing(model.TemporaryError("locked")))

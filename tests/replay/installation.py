@@ -97,27 +97,28 @@ class Installation:
         rules, clock = factories.read_rules(settings.load(self.config)), FakeClock()
         clock.at = START + timedelta(seconds=events[0][0])
         async with store.open(self.url, clock=clock) as database:
-            token = await database.lead("test")
+            token = await database.leadership.acquire("test")
             assert token is not None
             state = engine.restore(
                 rules,
-                await database.load(
+                await database.commits.load(
                     now=clock.at,
                     reopen_within=engine.REOPEN_WITHIN,
                     keep_samples=engine.keep_samples(rules),
                 ),
             )
             writer = ingest.Ingest(
-                ledger=database,
+                commits=database.commits,
+                inbox=database.inbox,
                 token=token,
                 state=state,
                 pollers={"vyvx": FakePoller(self)},
                 clock=clock,
                 metrics=Metrics(version="1", sources=["vyvx"], receivers=["mqtt"]),
                 wakeup=Wakeup(),
-                delivery=Wakeup(),
-                jobs=Wakeup(),
-                health=lambda _: None,
+                delivery_wakeup=Wakeup(),
+                jobs_wakeup=Wakeup(),
+                on_health=lambda _: None,
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(writer.run())
@@ -127,8 +128,8 @@ class Installation:
                     if isinstance(event, str):
                         event = self._command(event, state)  # noqa: PLW2901  # meant by its name
                     await writer.submit(self.poll(**event) if isinstance(event, dict) else event)
-                writer.finish()
-            return await database.incidents()
+                writer.stop()
+            return await database.queries.incidents()
 
     async def _wait(self, writer: ingest.Ingest, clock: FakeClock, until: datetime) -> None:
         """Let time pass as the ingest loop would, which wakes at each deadline."""

@@ -30,7 +30,7 @@ def unscheduled(at):
 def journal(installation):
     async def records():
         async with store.open(installation.url, clock=SystemClock()) as opened:
-            return [record async for record in opened.records(START)]
+            return [record async for record in opened.journal.records(START)]
 
     return asyncio.run(records())
 

@@ -56,4 +56,4 @@ async def opened(url: str, hosts_time):
 
 @pytest.fixture
 async def token(opened: store.Store) -> int:
-    return await opened.lead("tests")
+    return await opened.leadership.acquire("tests")

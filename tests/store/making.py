@@ -136,15 +136,15 @@ def commit(
 
 
 def load(opened: store.Store, *, now: datetime = NOW):
-    return opened.load(now=now, reopen_within=10 * MINUTE, keep_samples=HOUR)
+    return opened.commits.load(now=now, reopen_within=10 * MINUTE, keep_samples=HOUR)
 
 
 async def rows(opened: store.Store, table: Table) -> list[Any]:
-    async with opened._database.read() as connection:
+    async with opened.database.read() as connection:
         return list(await connection.execute(select(table).order_by(*table.primary_key)))
 
 
 async def silence(opened: store.Store) -> None:
     """Let the lease of every daemon end, as if none had been heard of for a while."""
-    async with opened._database.write() as connection:
+    async with opened.database.write() as connection:
         await connection.execute(update(tables.daemons).values(until=tables.EPOCH))

@@ -14,7 +14,7 @@ BOTH = ("noc", "mqtt")
 
 
 def claim(opened, *, now=NOW, receivers=BOTH, limit=10):
-    return opened.claim(now=now, receivers=receivers, lease=MINUTE, limit=limit)
+    return opened.outbox.claim(now=now, receivers=receivers, lease=MINUTE, limit=limit)
 
 
 def told(pending, view=None, **changes):
@@ -24,7 +24,7 @@ def told(pending, view=None, **changes):
 
 async def grow(opened, token, version, *, at=NOW, **changes):
     """Let the incident move on by one version and one entry."""
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.incident(version=version, entries=version, **changes),
@@ -36,7 +36,7 @@ async def grow(opened, token, version, *, at=NOW, **changes):
 
 @pytest.fixture
 async def outage(opened, token):
-    await opened.commit(token, making.commit(*making.outage()))
+    await opened.commits.commit(token, making.commit(*making.outage()))
 
 
 async def test_a_new_incident_is_owed_to_each_of_its_receivers(opened, outage):
@@ -52,15 +52,15 @@ async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outa
     second = await claim(opened, now=NOW + MINUTE)
     assert [pending.receipt for pending in second] == [pending.receipt for pending in first]
     with pytest.raises(model.PermanentError, match=r"mqtt is being told .* this claim"):
-        await opened.save_receipt(first[0].receipt, first[0].token)
+        await opened.outbox.save_receipt(first[0].receipt, first[0].token)
     with pytest.raises(model.PermanentError, match="this claim took too long"):
-        await opened.settle(first[0].receipt, first[0].token, again_at=None)
-    await opened.save_receipt(second[0].receipt, second[0].token)
+        await opened.outbox.release(first[0].receipt, first[0].token, again_at=None)
+    await opened.outbox.save_receipt(second[0].receipt, second[0].token)
 
 
 async def test_two_who_claim_at_once_never_get_the_same(opened, token):
     names = [f"i{number}" for number in range(20)]
-    await opened.commit(
+    await opened.commits.commit(
         token, making.commit(*(making.incident(name, notify=("noc",)) for name in names))
     )
     claims = await asyncio.gather(*(claim(opened, limit=7) for _ in range(4)))
@@ -77,7 +77,7 @@ async def test_receivers_that_are_not_configured_are_not_claimed(opened, outage)
 
 async def test_the_longest_owed_comes_first(opened, token):
     for name, minutes in (("b", 0), ("a", 2), ("c", 1)):
-        await opened.commit(
+        await opened.commits.commit(
             token,
             making.commit(making.incident(name, notify=("noc",)), at=NOW + minutes * MINUTE),
         )
@@ -87,17 +87,17 @@ async def test_the_longest_owed_comes_first(opened, token):
 
 async def test_what_was_told_is_owed_no_more(opened, outage):
     for pending in await claim(opened):
-        await opened.settle(told(pending), pending.token, again_at=None)
+        await opened.outbox.release(told(pending), pending.token, again_at=None)
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
-    assert await opened.backlog() == {}
+    assert await opened.queries.backlog() == {}
 
 
 @pytest.mark.parametrize("news", [{"version": 2}, {"entries": 2}])
 async def test_what_is_new_is_owed_again(opened, token, outage, news):
     for pending in await claim(opened):
-        await opened.settle(told(pending), pending.token, again_at=None)
-    await opened.commit(token, making.commit(making.incident(**news), at=NOW + MINUTE))
-    assert await opened.backlog() == {
+        await opened.outbox.release(told(pending), pending.token, again_at=None)
+    await opened.commits.commit(token, making.commit(making.incident(**news), at=NOW + MINUTE))
+    assert await opened.queries.backlog() == {
         receiver: ports.Backlog(owed=1, oldest=NOW + MINUTE) for receiver in BOTH
     }
     assert [pending.receipt.told_through for pending in await claim(opened, now=NOW + MINUTE)] == [
@@ -110,22 +110,22 @@ async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, o
     claimed = await claim(opened)
     await grow(opened, token, 2)
     for pending in claimed:
-        await opened.settle(told(pending), pending.token, again_at=NOW + HOUR)
+        await opened.outbox.release(told(pending), pending.token, again_at=NOW + HOUR)
     again = await claim(opened)  # at once, although another look was asked for later
     assert [pending.receipt.told_through for pending in again] == [1, 1]
 
 
 async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, token, outage):
     for pending in await claim(opened):
-        await opened.settle(told(pending), pending.token, again_at=None)
+        await opened.outbox.release(told(pending), pending.token, again_at=None)
     await grow(opened, token, 2, notify=("mqtt",), status=model.IncidentStatus.RESOLVED)
     assert [pending.receipt.receiver for pending in await claim(opened)] == ["mqtt", "noc"]
 
 
 async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, outage):
     for pending in await claim(opened):
-        await opened.settle(told(pending), pending.token, again_at=None)
-    await opened.commit(token, making.commit(making.incident(notify=(*BOTH, "duty"))))
+        await opened.outbox.release(told(pending), pending.token, again_at=None)
+    await opened.commits.commit(token, making.commit(making.incident(notify=(*BOTH, "duty"))))
     (pending,) = await claim(opened, receivers=(*BOTH, "duty"))
     assert pending.receipt == model.Receipt(incident="i1", receiver="duty")
 
@@ -133,38 +133,40 @@ async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, 
 async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token, outage):
     (pending,) = await claim(opened, receivers=("noc",))
     failed = replace(pending.receipt, failures=1, failing_since=NOW, error="channel_not_found")
-    await opened.settle(failed, pending.token, again_at=NOW + MINUTE)
+    await opened.outbox.release(failed, pending.token, again_at=NOW + MINUTE)
     await grow(opened, token, 2)
     assert await claim(opened, now=NOW + MINUTE - SECOND, receivers=("noc",)) == []
     (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
     assert pending.receipt == failed
-    await opened.settle(told(pending, failures=0), pending.token, again_at=None)
+    await opened.outbox.release(told(pending, failures=0), pending.token, again_at=None)
     (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))  # the second version
 
 
 async def test_one_that_fails_does_not_stand_in_the_way_of_the_others(opened, token):
     for name in ("a", "b"):
-        await opened.commit(token, making.commit(making.incident(name, notify=("noc",))))
+        await opened.commits.commit(token, making.commit(making.incident(name, notify=("noc",))))
     (pending,) = await claim(opened, limit=1)
-    await opened.settle(replace(pending.receipt, failures=1), pending.token, again_at=NOW + SECOND)
+    await opened.outbox.release(
+        replace(pending.receipt, failures=1), pending.token, again_at=NOW + SECOND
+    )
     (other,) = await claim(opened, now=NOW + MINUTE, limit=1)
     assert (pending.receipt.incident, other.receipt.incident) == ("a", "b")
 
 
 async def test_another_look_comes_when_it_was_asked_for(opened, outage):
     (pending,) = await claim(opened, receivers=("mqtt",))
-    await opened.settle(told(pending), pending.token, again_at=NOW + 24 * HOUR)
+    await opened.outbox.release(told(pending), pending.token, again_at=NOW + 24 * HOUR)
     assert await claim(opened, now=NOW + 24 * HOUR - SECOND, receivers=("mqtt",)) == []
     (pending,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
     assert pending.receipt.told_through == 1
-    await opened.settle(pending.receipt, pending.token, again_at=None)
+    await opened.outbox.release(pending.receipt, pending.token, again_at=None)
     assert await claim(opened, now=NOW + 1000 * HOUR, receivers=("mqtt",)) == []
 
 
 async def test_the_receipts_own_due_is_another_look_too(opened, outage):
     (pending,) = await claim(opened, receivers=("mqtt",))
     removal = told(pending, due=NOW + 24 * HOUR)
-    await opened.settle(removal, pending.token, again_at=None)
+    await opened.outbox.release(removal, pending.token, again_at=None)
     assert await claim(opened, now=NOW + HOUR, receivers=("mqtt",)) == []
     (pending,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
     assert pending.receipt == removal
@@ -172,7 +174,9 @@ async def test_the_receipts_own_due_is_another_look_too(opened, outage):
 
 async def test_news_do_not_wait_for_another_look(opened, token, outage):
     (pending,) = await claim(opened, receivers=("mqtt",))
-    await opened.settle(told(pending, due=NOW + 24 * HOUR), pending.token, again_at=NOW + 24 * HOUR)
+    await opened.outbox.release(
+        told(pending, due=NOW + 24 * HOUR), pending.token, again_at=NOW + 24 * HOUR
+    )
     await grow(opened, token, 2)
     assert len(await claim(opened, receivers=("mqtt",))) == 1
 
@@ -184,27 +188,31 @@ async def test_a_clock_that_stepped_back_does_not_hold_news_up(opened, outage):
 async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage):
     (pending,) = await claim(opened, receivers=("noc",))
     intended = replace(pending.receipt, intent="post parent", handle={"channel": "C1"})
-    await opened.save_receipt(intended, pending.token)
+    await opened.outbox.save_receipt(intended, pending.token)
     (again,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
     assert again.receipt == intended
 
 
 async def test_the_backlog_counts_by_receiver(opened, token, outage):
-    await opened.commit(token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR))
-    assert await opened.backlog() == {
+    await opened.commits.commit(
+        token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR)
+    )
+    assert await opened.queries.backlog() == {
         "noc": ports.Backlog(owed=2, oldest=NOW),
         "mqtt": ports.Backlog(owed=1, oldest=NOW),
     }
 
 
 async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, outage):
-    await opened.commit(token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR))
+    await opened.commits.commit(
+        token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR)
+    )
     for number, pending in enumerate(await claim(opened, now=NOW + HOUR, receivers=("noc",))):
         failed = replace(
             pending.receipt, failures=2, failing_since=NOW + number * MINUTE, error=f"no {number}"
         )
-        await opened.settle(failed, pending.token, again_at=NOW + 2 * HOUR)
-    backlog = await opened.backlog()
+        await opened.outbox.release(failed, pending.token, again_at=NOW + 2 * HOUR)
+    backlog = await opened.queries.backlog()
     assert backlog["noc"] == ports.Backlog(owed=2, oldest=NOW, failing_since=NOW, error="no 0")
     assert backlog["mqtt"].error == ""
 
@@ -212,19 +220,21 @@ async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, 
 async def test_incidents_that_are_not_over_are_counted(opened, token, outage):
     acknowledged = model.IncidentStatus.ACKNOWLEDGED
     for name in ("i2", "i3"):
-        await opened.commit(token, making.commit(making.incident(name, status=acknowledged)))
+        await opened.commits.commit(
+            token, making.commit(making.incident(name, status=acknowledged))
+        )
     over = making.incident("i4", status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
-    await opened.commit(token, making.commit(over))
-    assert await opened.counts() == {model.IncidentStatus.OPEN: 1, acknowledged: 2}
+    await opened.commits.commit(token, making.commit(over))
+    assert await opened.queries.counts() == {model.IncidentStatus.OPEN: 1, acknowledged: 2}
 
 
 async def test_more_to_tell_makes_an_old_debt_no_younger(opened, token, outage):
     await grow(opened, token, 2, at=NOW + HOUR)
-    assert (await opened.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)
+    assert (await opened.queries.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)
 
 
 async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage):
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.incident(version=2, entries=2),
@@ -235,7 +245,7 @@ async def test_a_dossier_holds_everything_about_an_incident(opened, token, outag
             making.entry(1, "other"),
         ),
     )
-    assert await opened.incident_view("i1") == model.IncidentView(
+    assert await opened.queries.incident_view("i1") == model.IncidentView(
         incident=making.incident(version=2, entries=2),
         alerts=(
             making.incident_alert(),
@@ -255,18 +265,18 @@ async def test_what_was_measured_around_a_breach_is_read(opened, token):
         making.sample(times[2], metric="errors"),
     ]
     out = making.sample(times[2], direction="out")
-    await opened.commit(token, making.commit(*wanted, *others, out))
-    read = await opened.series("evpl/L1", "utilization", times[1], times[3])
+    await opened.commits.commit(token, making.commit(*wanted, *others, out))
+    read = await opened.queries.series("evpl/L1", "utilization", times[1], times[3])
     assert read == (*wanted[1:4], out)
 
 
 async def test_a_dossier_of_nothing_is_none(opened):
-    assert await opened.incident_view("nobody") is None
+    assert await opened.queries.incident_view("nobody") is None
 
 
 async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, token):
     states = [*[model.AlertState.RESOLVED] * 150, *[model.AlertState.FIRING] * 60]
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.incident(),
@@ -276,7 +286,7 @@ async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, to
             ),
         ),
     )
-    view = await opened.incident_view("i1")
+    view = await opened.queries.incident_view("i1")
     shown = [alert.state for alert in view.alerts]
     assert shown == [model.AlertState.FIRING] * 60 + [model.AlertState.RESOLVED] * 40
     assert view.alert_counts == {"resolved": 150, "firing": 60}
@@ -284,7 +294,7 @@ async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, to
 
 async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, token):
     for name, size in (("small", 1), ("large", 90)):
-        await opened.commit(
+        await opened.commits.commit(
             token,
             making.commit(
                 making.incident(name, notify=("noc",)),
@@ -295,14 +305,14 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
         )
     statements: list[str] = []
 
-    @event.listens_for(opened._database.dialect.reader.sync_engine, "before_cursor_execute")
+    @event.listens_for(opened.database.dialect.reader.sync_engine, "before_cursor_execute")
     def count(connection, cursor, statement, *rest):
         statements.append(statement)
 
     counts = {}
     for name in ("small", "large"):
         statements.clear()
-        view = await opened.incident_view(name)
+        view = await opened.queries.incident_view(name)
         counts[name] = len(statements)
     assert len(view.subjects) == 90
     assert counts["small"] == counts["large"] <= 6
@@ -339,7 +349,7 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
     ],
 )
 async def test_hot_queries_use_an_index_and_sort_nothing(opened, statement, index):
-    async with opened._database.read() as connection:
+    async with opened.database.read() as connection:
         plan = str(list(await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")))
     assert index in plan
     assert "TEMP B-TREE" not in plan

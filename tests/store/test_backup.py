@@ -39,10 +39,10 @@ def untouched(tmp_path):
 
 async def test_a_copy_beside_an_open_store_holds_what_was_committed(tmp_path):
     async with opening(tmp_path / "watcher.db") as opened:
-        token = await opened.lead("first")
-        await opened.commit(token, making.commit(*making.outage()))
+        token = await opened.leadership.acquire("first")
+        await opened.commits.commit(token, making.commit(*making.outage()))
         size = back_up(tmp_path / "watcher.db", tmp_path / "copy.db")
-        await opened.commit(token, making.commit(*making.outage("i2")))
+        await opened.commits.commit(token, making.commit(*making.outage("i2")))
     assert size == (tmp_path / "copy.db").stat().st_size
     async with opening(tmp_path / "copy.db") as restored:
         assert [each.id for each in (await making.load(restored)).incidents] == ["i1"]

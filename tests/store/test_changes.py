@@ -28,16 +28,16 @@ REMEDY = model.Remedy(
 
 
 async def want(opened, token, wanted=WANTED, **incident):
-    await opened.commit(token, making.commit(making.incident(**incident), wanted))
+    await opened.commits.commit(token, making.commit(making.incident(**incident), wanted))
 
 
 async def claim(opened, now=NOW):
-    return await opened.claim_jobs(kind="bandwidth", now=now, lease=3 * MINUTE, limit=10)
+    return await opened.jobs.claim(kind="bandwidth", now=now, lease=3 * MINUTE, limit=10)
 
 
 def start(opened, job, *, now=NOW, per_day=24):
     sent = replace(job.change, sent_at=now)
-    return opened.start_change(job, sent, now=now, customer="1-ABC", per_day=per_day)
+    return opened.jobs.start_change(job, sent, now=now, customer="1-ABC", per_day=per_day)
 
 
 async def test_what_is_to_be_sent_is_durable_before_it_leaves(opened, token):
@@ -54,8 +54,8 @@ async def test_who_has_lost_the_job_may_not_send_and_writes_nothing(opened, toke
     (lost,) = await claim(opened)
     (held,) = await claim(opened, NOW + 3 * MINUTE)
     assert await start(opened, lost) is ports.ChangeStart.LOST
-    assert not await opened.keep_change(lost, lost.change, now=NOW, due=NOW, news=NEWS)
-    assert await opened.inbox() == []
+    assert not await opened.jobs.save_change(lost, lost.change, now=NOW, due=NOW, news=NEWS)
+    assert await opened.inbox.read() == []
     assert (
         await start(opened, held, per_day=1) is ports.ChangeStart.BEGUN
     )  # the other was not counted
@@ -75,9 +75,9 @@ async def test_the_days_changes_are_counted_together_and_anew_each_day(opened, t
         await want(opened, token, replace(WANTED, order=f"b-{number}"))
     jobs = await claim(opened)
     assert await start(opened, jobs[0], per_day=2) is ports.ChangeStart.BEGUN
-    assert await opened.spend_change("1-ABC", NOW.date(), 2)
+    assert await opened.call_counter.spend_change("1-ABC", NOW.date(), 2)
     assert await start(opened, jobs[1], per_day=2) is ports.ChangeStart.USED_UP
-    assert await opened.spend_change("1-OTHER", NOW.date(), 2)
+    assert await opened.call_counter.spend_change("1-OTHER", NOW.date(), 2)
     midnight = (NOW + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     assert await start(opened, jobs[2], now=midnight, per_day=2) is ports.ChangeStart.BEGUN
 
@@ -86,28 +86,28 @@ async def test_how_far_it_is_and_its_news_are_kept_together_until_it_is_due(open
     await want(opened, token)
     (job,) = await claim(opened)
     further = replace(job.change, taken=True, told=(model.RemedyStatus.PENDING,))
-    assert await opened.keep_change(job, further, now=NOW, due=NOW + MINUTE, news=NEWS)
-    (envelope,) = await opened.inbox()
+    assert await opened.jobs.save_change(job, further, now=NOW, due=NOW + MINUTE, news=NEWS)
+    (envelope,) = await opened.inbox.read()
     assert envelope.command == NEWS
     assert await claim(opened) == []
     (again,) = await claim(opened, NOW + MINUTE)
     assert again.change == further
-    assert await opened.finish_job(again, at=NOW, command=NEWS)
+    assert await opened.jobs.finish(again, at=NOW, command=NEWS)
     assert await claim(opened, NOW + HOUR) == []
 
 
 async def test_an_incident_is_loaded_as_long_as_news_of_its_remedy_may_come(opened, token):
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": NOW}
     known = making.incident(remedy=REMEDY, **over)
-    await opened.commit(token, making.commit(known))
+    await opened.commits.commit(token, making.commit(known))
 
     async def load():
-        loaded = await opened.load(
+        loaded = await opened.commits.load(
             now=NOW + 20 * HOUR, reopen_within=10 * MINUTE, keep_samples=HOUR
         )
         return loaded.incidents
 
     assert await load() == (known,)
     ended = replace(REMEDY, status=model.RemedyStatus.REVERTED, ended_at=NOW)
-    await opened.commit(token, making.commit(replace(known, remedy=ended, version=2)))
+    await opened.commits.commit(token, making.commit(replace(known, remedy=ended, version=2)))
     assert await load() == ()

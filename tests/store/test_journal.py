@@ -13,16 +13,18 @@ KEYS = {"reopen_within": 10 * MINUTE, "keep_samples": HOUR}
 
 
 async def records(opened, since=NOW):
-    return [record async for record in opened.records(since)]
+    return [record async for record in opened.journal.records(since)]
 
 
 async def test_a_journal_is_read_in_order_without_the_reasons_of_refusals(opened, token):
     poll = model.Polled(source="vyvx", seen=(), total=1)
     refused = model.Acknowledged(incident="nobody", by="ann")
-    await opened.commit(token, making.commit(*making.outage(), event=poll))
-    await opened.commit(token, making.commit(event=refused, note="no such", at=NOW + MINUTE))
+    await opened.commits.commit(token, making.commit(*making.outage(), event=poll))
+    await opened.commits.commit(
+        token, making.commit(event=refused, note="no such", at=NOW + MINUTE)
+    )
     read = ports.RulesRead(version="3f9a")
-    await opened.commit(token, making.commit(event=read, at=NOW + HOUR))
+    await opened.commits.commit(token, making.commit(event=read, at=NOW + HOUR))
     assert await records(opened) == [
         ports.Recorded(at=NOW, what=poll),
         ports.Recorded(at=NOW + MINUTE, what=refused),
@@ -31,41 +33,41 @@ async def test_a_journal_is_read_in_order_without_the_reasons_of_refusals(opened
 
 
 async def test_reading_begins_with_what_a_restart_would_have_loaded_before(opened, token):
-    await opened.commit(token, making.commit(*making.outage(), making.sample()))
+    await opened.commits.commit(token, making.commit(*making.outage(), making.sample()))
     loaded = await making.load(opened)
     for minutes in (1, 2, 9):
         at = NOW + minutes * MINUTE
-        await opened.checkpoint(at, **KEYS)
+        await opened.journal.checkpoint(at, **KEYS)
         note = model.Noted(incident="i1", by="ann", text=str(minutes))
-        await opened.commit(token, making.commit(event=note, at=at))
+        await opened.commits.commit(token, making.commit(event=note, at=at))
     found = await records(opened, NOW + 3 * MINUTE)
     assert found[0] == ports.Recorded(at=NOW + 2 * MINUTE, what=loaded)
     assert [record.what.text for record in found[1:]] == ["2", "9"]
-    extent = await opened.extent(NOW + 3 * MINUTE)
+    extent = await opened.journal.extent(NOW + 3 * MINUTE)
     assert (extent.start, extent.end) == (NOW + 2 * MINUTE, NOW + 9 * MINUTE)
 
 
 async def test_a_long_journal_is_read_in_pieces_and_whole(opened):
     rows = [{"at": NOW, "kind": "ticked", "data": "{}"}] * 2_500
-    async with opened._database.write() as connection:
+    async with opened.database.write() as connection:
         await connection.execute(insert(tables.journal), rows)
     assert len(await records(opened)) == 2_500
-    assert (await opened.extent(NOW)).rows == 2_500
+    assert (await opened.journal.extent(NOW)).rows == 2_500
 
 
 async def test_an_unknown_record_is_a_sentence(opened, token):
-    await opened.commit(token, making.commit(making.alert()))
-    async with opened._database.write() as connection:
+    await opened.commits.commit(token, making.commit(making.alert()))
+    async with opened.database.write() as connection:
         await connection.exec_driver_sql("UPDATE journal SET kind = 'dreamt'")
     with pytest.raises(model.PermanentError, match="a record of kind 'dreamt'"):
         await records(opened)
 
 
 async def test_a_journal_is_read_beside_the_daemon_that_writes_it(url, opened, token):
-    await opened.commit(token, making.commit(making.alert()))
+    await opened.commits.commit(token, making.commit(making.alert()))
     async with store.open_to_read(url, clock=SystemClock()) as reader:
         assert len(await records(reader)) == 1
-        await opened.commit(token, making.commit(making.alert(), at=NOW + MINUTE))
+        await opened.commits.commit(token, making.commit(making.alert(), at=NOW + MINUTE))
         assert len(await records(reader)) == 2
 
 

@@ -23,14 +23,14 @@ from watcher.store import store
 
 async def main():
     async with store.open(sys.argv[1], clock=clock.SystemClock()) as opened:
-        token = await opened.lead("writer")
-        number = len(await opened.incidents(limit=1_000_000))
+        token = await opened.leadership.acquire("writer")
+        number = len(await opened.queries.incidents(limit=1_000_000))
         assert token is not None
         print("leads", flush=True)
         while True:
             name = f"i{number}"
             subjects = [making.subject(f"{name}/{one}") for one in range(30)]
-            await opened.commit(token, making.commit(*subjects, *making.outage(name)))
+            await opened.commits.commit(token, making.commit(*subjects, *making.outage(name)))
             print(name, flush=True)
             number += 1
 
@@ -70,10 +70,12 @@ async def test_a_second_daemon_is_refused_at_once_and_readers_are_not(url):
         with pytest.raises(
             model.PermanentError, match=rf"another daemon \(writer, process {first.pid}\)"
         ):
-            await opened.lead("second")
-        await opened.incidents()
+            await opened.leadership.acquire("second")
+        await opened.queries.incidents()
         await kill(first)
-        assert await opened.lead("second") == 2  # the kernel freed the lock with the process
+        assert (
+            await opened.leadership.acquire("second") == 2
+        )  # the kernel freed the lock with the process
 
 
 @on_sqlite
@@ -82,16 +84,16 @@ async def test_a_second_store_in_the_same_process_is_refused_too(url):
         store.open(url, clock=SystemClock()) as first,
         store.open(url, clock=SystemClock()) as second,
     ):
-        await first.lead("first")
+        await first.leadership.acquire("first")
         with pytest.raises(model.PermanentError, match="another daemon"):
-            await second.lead("second")
+            await second.leadership.acquire("second")
 
 
 async def test_the_lease_ends_with_the_store_and_the_token_grows(url):
     tokens = []
     for _ in range(3):
         async with store.open(url, clock=SystemClock()) as opened:
-            tokens.append(await opened.lead("first"))
+            tokens.append(await opened.leadership.acquire("first"))
     assert tokens == [1, 2, 3]
 
 
@@ -106,11 +108,13 @@ async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(
             acknowledged.add((await process.stdout.readline()).decode().strip())
         acknowledged.update(await kill(process))
         async with store.open(url, clock=SystemClock()) as opened:
-            incidents = {incident.id for incident in await opened.incidents(limit=1_000_000)}
+            incidents = {
+                incident.id for incident in await opened.queries.incidents(limit=1_000_000)
+            }
             assert acknowledged <= incidents
             assert len(incidents - acknowledged) <= round_ + 1  # committed, not yet said
             per_incident = dict.fromkeys(incidents, 0)
-            for subject in await opened.subjects(limit=1_000_000):
+            for subject in await opened.queries.subjects(limit=1_000_000):
                 if subject.source != "vyvx":
                     per_incident[subject.source] += 1
             assert set(per_incident.values()) == {30}
@@ -122,21 +126,23 @@ async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(
 
 async def test_a_commit_that_is_cancelled_is_whole_or_absent(url):
     async with store.open(url, clock=SystemClock()) as opened:
-        token = await opened.lead("first")
+        token = await opened.leadership.acquire("first")
         for number in range(8):
             name = f"i{number}"
             subjects = [making.subject(f"{name}/{one}") for one in range(700)]
             task = asyncio.create_task(
-                opened.commit(token, making.commit(*subjects, *making.outage(name)))
+                opened.commits.commit(token, making.commit(*subjects, *making.outage(name)))
             )
             for _ in range(4 * number):
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        names = {incident.id for incident in await opened.incidents()}
-        assert {s.source for s in await opened.subjects(limit=1_000_000)} - {"vyvx"} == names
-        await opened.commit(token, making.commit(*making.outage("after")))
+        names = {incident.id for incident in await opened.queries.incidents()}
+        assert {s.source for s in await opened.queries.subjects(limit=1_000_000)} - {
+            "vyvx"
+        } == names
+        await opened.commits.commit(token, making.commit(*making.outage("after")))
 
 
 async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
@@ -152,7 +158,7 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
         )
     ]
     async with store.open(url, clock=SystemClock()) as opened:
-        token = await opened.lead("first")
+        token = await opened.leadership.acquire("first")
         turns = 0
 
         async def turn() -> None:
@@ -163,7 +169,7 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
 
         turning = asyncio.create_task(turn())
         started = time.perf_counter()
-        await opened.commit(token, making.commit(*effects))
+        await opened.commits.commit(token, making.commit(*effects))
         took = time.perf_counter() - started
         turning.cancel()
         assert turns > 50
@@ -175,8 +181,8 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
 async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
     """Otherwise a restarted daemon would tell nobody anything until the old leases end."""
     async with store.open(url, clock=SystemClock()) as first:
-        token = await first.lead("first")
-        await first.commit(
+        token = await first.leadership.acquire("first")
+        await first.commits.commit(
             token,
             making.commit(
                 making.incident(),
@@ -184,12 +190,12 @@ async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
             ),
         )
         claim = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
-        owed = await first.claim(receivers=["noc", "mqtt"], **claim)
-        jobs = await first.claim_jobs(kind="diagnose", **claim)
+        owed = await first.outbox.claim(receivers=["noc", "mqtt"], **claim)
+        jobs = await first.jobs.claim(kind="diagnose", **claim)
         assert owed
         assert jobs
-        assert not await first.claim(receivers=["noc", "mqtt"], **claim)
+        assert not await first.outbox.claim(receivers=["noc", "mqtt"], **claim)
     async with store.open(url, clock=SystemClock()) as second:
-        await second.lead("second")
-        assert len(await second.claim(receivers=["noc", "mqtt"], **claim)) == len(owed)
-        assert len(await second.claim_jobs(kind="diagnose", **claim)) == len(jobs)
+        await second.leadership.acquire("second")
+        assert len(await second.outbox.claim(receivers=["noc", "mqtt"], **claim)) == len(owed)
+        assert len(await second.jobs.claim(kind="diagnose", **claim)) == len(jobs)

@@ -15,7 +15,9 @@ from watcher.store import codec, commits, store, tables
 async def test_a_restart_reads_back_exactly_what_was_committed(url):
     effects = [*making.outage(), making.sample()]
     async with store.open(url, clock=SystemClock()) as opened:
-        await opened.commit(await opened.lead("first"), making.commit(*effects))
+        await opened.commits.commit(
+            await opened.leadership.acquire("first"), making.commit(*effects)
+        )
     async with store.open(url, clock=SystemClock()) as opened:
         assert await making.load(opened) == ports.Loaded(
             subjects=(making.subject(),),
@@ -25,25 +27,25 @@ async def test_a_restart_reads_back_exactly_what_was_committed(url):
             incidents=(making.incident(),),
             incident_alerts=(making.incident_alert(),),
         )
-        assert await opened.incident_timeline("i1") == [making.entry()]
+        assert (await opened.queries.incident_view("i1")).timeline == (making.entry(),)
 
 
 async def test_a_new_store_is_empty(opened):
     assert await making.load(opened) == ports.Loaded()
-    assert await opened.inbox() == []
+    assert await opened.inbox.read() == []
 
 
 async def test_the_last_effect_on_a_subject_counts(opened, token):
     effects = [making.subject(missed=missed) for missed in (0, 2, 1)]
-    await opened.commit(token, making.commit(*effects))
-    await opened.commit(token, making.commit(making.subject(missed=3)))
+    await opened.commits.commit(token, making.commit(*effects))
+    await opened.commits.commit(token, making.commit(making.subject(missed=3)))
     assert (await making.load(opened)).subjects == (making.subject(missed=3),)
 
 
 async def test_equal_fields_share_one_mapping_after_loading(opened, token):
     alike = [making.subject(f"vyvx/{number}") for number in range(3)]
     other = making.subject("vyvx/9", fields={**alike[0].fields, "count": 3.0})
-    await opened.commit(token, making.commit(*alike, other))
+    await opened.commits.commit(token, making.commit(*alike, other))
     first, second, third, fourth = (await making.load(opened)).subjects
     assert first.fields is second.fields is third.fields
     assert type(fourth.fields["count"]) is float
@@ -51,7 +53,7 @@ async def test_equal_fields_share_one_mapping_after_loading(opened, token):
 
 async def test_a_forgotten_subject_takes_its_samples_and_alerts_with_it(opened, token):
     kept = making.subject("evpl/L2")
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             kept,
@@ -61,7 +63,7 @@ async def test_a_forgotten_subject_takes_its_samples_and_alerts_with_it(opened, 
             making.alert("evpl/L1"),
         ),
     )
-    await opened.commit(token, making.commit(model.Forgotten(key="evpl/L1")))
+    await opened.commits.commit(token, making.commit(model.Forgotten(key="evpl/L1")))
     loaded = await making.load(opened)
     assert loaded.subjects == (kept,)
     assert loaded.samples == (making.sample(subject="evpl/L2"),)
@@ -69,9 +71,9 @@ async def test_a_forgotten_subject_takes_its_samples_and_alerts_with_it(opened, 
 
 
 async def test_forgetting_and_seeing_again_in_one_event_keeps_what_came_after(opened, token):
-    await opened.commit(token, making.commit(making.subject(), making.alert()))
+    await opened.commits.commit(token, making.commit(making.subject(), making.alert()))
     again = making.subject(missed=1)
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.alert(value="degraded"),
@@ -86,27 +88,27 @@ async def test_forgetting_and_seeing_again_in_one_event_keeps_what_came_after(op
 
 async def test_an_inactive_alert_is_kept_only_for_its_memory(opened, token):
     inactive = making.alert(state=model.AlertState.INACTIVE, incident=None)
-    await opened.commit(token, making.commit(inactive))
+    await opened.commits.commit(token, making.commit(inactive))
     assert (await making.load(opened)).alerts == (inactive,)
-    await opened.commit(token, making.commit(replace(inactive, entered_from=None)))
+    await opened.commits.commit(token, making.commit(replace(inactive, entered_from=None)))
     assert (await making.load(opened)).alerts == ()
 
 
 async def test_samples_older_than_asked_for_are_not_loaded(opened, token):
     at_the_edge, too_old = making.sample(NOW - HOUR), making.sample(NOW - HOUR - SECOND)
-    await opened.commit(token, making.commit(making.sample(), too_old, at_the_edge))
+    await opened.commits.commit(token, making.commit(making.sample(), too_old, at_the_edge))
     assert (await making.load(opened)).samples == (at_the_edge, making.sample())
 
 
 async def test_a_sample_told_again_replaces_its_value(opened, token):
-    await opened.commit(token, making.commit(making.sample(value=1.0)))
-    await opened.commit(token, making.commit(making.sample(value=2.0)))
+    await opened.commits.commit(token, making.commit(making.sample(value=1.0)))
+    await opened.commits.commit(token, making.commit(making.sample(value=2.0)))
     assert (await making.load(opened)).samples == (making.sample(value=2.0),)
 
 
 async def test_incidents_that_cannot_reopen_any_more_are_not_loaded(opened, token):
     over = {"status": model.IncidentStatus.RESOLVED}
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.incident("open", opened_at=NOW - 1000 * HOUR),
@@ -121,34 +123,34 @@ async def test_incidents_that_cannot_reopen_any_more_are_not_loaded(opened, toke
 
 
 async def test_a_commit_that_fails_half_way_leaves_nothing(opened, token):
-    await opened.commit(token, making.commit(*making.outage()))
+    await opened.commits.commit(token, making.commit(*making.outage()))
     before = await making.load(opened)
     twice = making.entry()  # its number is taken: the database refuses it, after the subjects
     with pytest.raises(model.TemporaryError, match="refused a statement"):
-        await opened.commit(token, making.commit(making.subject(missed=2), twice))
+        await opened.commits.commit(token, making.commit(making.subject(missed=2), twice))
     assert await making.load(opened) == before
     assert len(await making.rows(opened, tables.journal)) == 1
 
 
 async def test_a_stale_token_is_refused_and_writes_nothing(opened, token):
-    newer = await opened.lead("tests")
+    newer = await opened.leadership.acquire("tests")
     assert newer > token
     with pytest.raises(model.PermanentError, match="another daemon leads"):
-        await opened.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, making.commit(*making.outage()))
     assert await making.load(opened) == ports.Loaded()
-    await opened.commit(newer, making.commit(*making.outage()))
+    await opened.commits.commit(newer, making.commit(*making.outage()))
 
 
 async def test_nobody_commits_without_having_led(opened):
     with pytest.raises(model.PermanentError, match="nobody yet"):
-        await opened.commit(1, making.commit())
+        await opened.commits.commit(1, making.commit())
 
 
 async def test_a_poll_that_changed_nothing_writes_its_source_alone(opened, token):
     poll = model.Polled(source="vyvx", total=1)
-    await opened.commit(token, making.commit(making.health(), event=poll))
+    await opened.commits.commit(token, making.commit(making.health(), event=poll))
     later = making.health(last_success=NOW + MINUTE)
-    await opened.commit(token, making.commit(later, event=poll, at=NOW + MINUTE))
+    await opened.commits.commit(token, making.commit(later, event=poll, at=NOW + MINUTE))
     assert (await making.load(opened)).sources == (later,)
     assert len(await making.rows(opened, tables.journal)) == 1  # the first sight
 
@@ -165,8 +167,8 @@ async def test_a_poll_that_changed_nothing_writes_its_source_alone(opened, token
     ],
 )
 async def test_what_a_replay_needs_is_journalled(opened, token, event, effects, kind):
-    await opened.commit(token, making.commit(making.health()))
-    await opened.commit(token, making.commit(*effects, event=event, at=NOW + MINUTE))
+    await opened.commits.commit(token, making.commit(making.health()))
+    await opened.commits.commit(token, making.commit(*effects, event=event, at=NOW + MINUTE))
     first, second = await making.rows(opened, tables.journal)
     assert second.number > first.number
     assert (second.at, second.kind) == (NOW + MINUTE, kind)
@@ -174,23 +176,23 @@ async def test_what_a_replay_needs_is_journalled(opened, token, event, effects, 
 
 async def test_a_change_of_rules_is_journalled(opened, token):
     read = ports.RulesRead(version="3f9a", started=True, last_success=NOW)
-    await opened.commit(token, making.commit(event=read))
+    await opened.commits.commit(token, making.commit(event=read))
     (row,) = await making.rows(opened, tables.journal)
     assert row.kind == "rules"
     assert codec.decode_record(row.kind, row.data) == read
 
 
 async def test_a_poll_that_matters_is_journalled_although_it_changed_nothing(opened, token):
-    await opened.commit(token, making.commit(making.health()))
+    await opened.commits.commit(token, making.commit(making.health()))
     later = making.health(last_success=NOW + MINUTE)
     poll = model.Polled(source="vyvx", total=1)
-    await opened.commit(token, making.commit(later, event=poll, matters=True))
+    await opened.commits.commit(token, making.commit(later, event=poll, matters=True))
     assert [row.kind for row in await making.rows(opened, tables.journal)] == ["ticked", "polled"]
 
 
 async def test_a_refused_command_is_journalled_with_the_reason(opened, token):
     command = model.Acknowledged(incident="nobody", by="ann")
-    await opened.commit(token, making.commit(event=command, note="no such incident"))
+    await opened.commits.commit(token, making.commit(event=command, note="no such incident"))
     rows = await making.rows(opened, tables.journal)
     assert [row.kind for row in rows] == ["acknowledged", "note"]
     assert rows[1].data == '"no such incident"'
@@ -200,21 +202,21 @@ async def test_a_record_is_journalled_only_for_what_it_tells(opened, token):
     alarm = model.AlarmRecord(state="offline", start=NOW, end=NOW + MINUTE)
     read = model.HistoryRead(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
     moved = making.subject(judged_until=NOW, told=(model.ReportedOutage(rule="down", start=NOW),))
-    await opened.commit(token, making.commit(moved, event=read))
+    await opened.commits.commit(token, making.commit(moved, event=read))
     assert await making.rows(opened, tables.journal) == []
     assert (await making.load(opened)).subjects == (moved,)
     for event in (replace(read, alarms=(alarm,)), read):
         effects = [model.Forgotten(key="vyvx/1")] if event is read else [moved]
-        await opened.commit(token, making.commit(*effects, event=event))
+        await opened.commits.commit(token, making.commit(*effects, event=event))
     kinds = [row.kind for row in await making.rows(opened, tables.journal)]
     assert kinds == ["history_read", "history_read"]
 
 
 async def test_a_tick_without_effects_is_not_journalled(opened, token):
-    await opened.commit(token, making.commit())
+    await opened.commits.commit(token, making.commit())
     need = model.HistoryNeeded(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
-    await opened.commit(token, making.commit(need))
-    await opened.commit(token, making.commit(model.PollNeeded(source="vyvx")))
+    await opened.commits.commit(token, making.commit(need))
+    await opened.commits.commit(token, making.commit(model.PollNeeded(source="vyvx")))
     assert await making.rows(opened, tables.journal) == []
 
 
@@ -225,59 +227,59 @@ async def test_commands_come_once_and_in_order(opened):
         model.Diagnosed(diagnosis=making.incident().diagnostics[0]),
     ]
     for number, command in enumerate(commands):
-        assert await opened.submit(f"key-{number}", command, NOW + number * SECOND)
-    assert not await opened.submit("key-0", commands[1], NOW)
-    waiting = await opened.inbox()
+        assert await opened.inbox.submit(f"key-{number}", command, NOW + number * SECOND)
+    assert not await opened.inbox.submit("key-0", commands[1], NOW)
+    waiting = await opened.inbox.read()
     assert [envelope.command for envelope in waiting] == commands
     assert [envelope.key for envelope in waiting] == ["key-0", "key-1", "key-2"]
     assert [envelope.at for envelope in waiting] == [NOW, NOW + SECOND, NOW + 2 * SECOND]
-    assert await opened.inbox(limit=1) == waiting[:1]
+    assert await opened.inbox.read(limit=1) == waiting[:1]
 
 
 async def test_a_command_of_a_newer_version_is_left_to_it_and_keeps_no_other_waiting(opened):
     row = commits.inbox_row("new", model.Acknowledged(incident="i1", by="ann"), NOW)
-    async with opened._database.write() as connection:
+    async with opened.database.write() as connection:
         await connection.execute(insert(tables.inbox), {**row, "kind": "praised"})
     command = model.Acknowledged(incident="i1", by="bob")
-    await opened.submit("old", command, NOW)
-    assert [envelope.command for envelope in await opened.inbox()] == [command]
-    assert not await opened.consumed("new")
+    await opened.inbox.submit("old", command, NOW)
+    assert [envelope.command for envelope in await opened.inbox.read()] == [command]
+    assert not await opened.inbox.consumed("new")
 
 
 async def test_a_command_is_consumed_with_its_effects_or_not_at_all(opened, token):
-    await opened.submit("a", model.Acknowledged(incident="i1", by="ann"), NOW)
-    (envelope,) = await opened.inbox()
+    await opened.inbox.submit("a", model.Acknowledged(incident="i1", by="ann"), NOW)
+    (envelope,) = await opened.inbox.read()
     twice = [making.entry(), making.entry()]
     with pytest.raises(model.TemporaryError):
-        await opened.commit(
+        await opened.commits.commit(
             token, making.commit(*twice, event=envelope.command, inbox=envelope.number)
         )
-    assert await opened.inbox() == [envelope]
-    assert not await opened.consumed("a")
-    await opened.commit(token, making.commit(event=envelope.command, inbox=envelope.number))
-    assert await opened.inbox() == []
-    assert await opened.consumed("a")
-    assert not await opened.consumed("b")
-    assert not await opened.submit("a", envelope.command, NOW)  # its key stays taken
+    assert await opened.inbox.read() == [envelope]
+    assert not await opened.inbox.consumed("a")
+    await opened.commits.commit(token, making.commit(event=envelope.command, inbox=envelope.number))
+    assert await opened.inbox.read() == []
+    assert await opened.inbox.consumed("a")
+    assert not await opened.inbox.consumed("b")
+    assert not await opened.inbox.submit("a", envelope.command, NOW)  # its key stays taken
 
 
 async def test_text_that_no_database_can_hold_is_refused_in_words(opened):
     note = model.Noted(incident="i1", by="ann", text="\ud800")
     with pytest.raises(model.PermanentError, match="no valid Unicode"):
-        await opened.submit("a", note, NOW)
-    assert await opened.inbox() == []
+        await opened.inbox.submit("a", note, NOW)
+    assert await opened.inbox.read() == []
 
 
 async def test_what_ingest_asks_for_becomes_jobs_once(opened, token):
     details = model.DetailsNeeded(subject="vyvx/1")
     diagnosis = model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1")
     record = model.HistoryNeeded(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
-    await opened.commit(token, making.commit(details, diagnosis, record))
-    await opened.commit(token, making.commit(details, diagnosis, record, at=NOW + MINUTE))
+    await opened.commits.commit(token, making.commit(details, diagnosis, record))
+    await opened.commits.commit(token, making.commit(details, diagnosis, record, at=NOW + MINUTE))
     jobs = [
         job
         for kind in ("details", "diagnose", "history")
-        for job in await opened.claim_jobs(kind=kind, now=NOW + MINUTE, lease=MINUTE, limit=10)
+        for job in await opened.jobs.claim(kind=kind, now=NOW + MINUTE, lease=MINUTE, limit=10)
     ]
     assert [(job.kind, job.key, job.incident, job.service_id, job.due) for job in jobs] == [
         ("details", "vyvx/1", "", "", NOW),

@@ -65,9 +65,9 @@ async def make_earlier(url, revision):
 async def test_an_earlier_database_is_brought_forward(empty_url, revision):
     await make_earlier(empty_url, revision)
     async with store.open(empty_url, clock=SystemClock()) as opened:
-        assert await opened.lead("new") == 42
-        await opened.commit(42, making.commit(*making.outage()))
-        async with opened._database.read() as connection:
+        assert await opened.leadership.acquire("new") == 42
+        await opened.commits.commit(42, making.commit(*making.outage()))
+        async with opened.database.read() as connection:
             assert await connection.run_sync(differences) == []
 
 
@@ -75,7 +75,7 @@ async def test_daemons_that_start_at_once_on_an_earlier_database_bring_it_forwar
     async def start():
         async with (
             store.open(empty_url, clock=SystemClock()) as opened,
-            opened._database.read() as connection,
+            opened.database.read() as connection,
         ):
             return await connection.run_sync(differences)
 
@@ -97,20 +97,20 @@ async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
     with contextlib.closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
         connection.executescript(written.read_text())
     async with store.open(f"sqlite:///{tmp_path / 'watcher.db'}", clock=SystemClock()) as opened:
-        assert await opened.lead("new") == 2
+        assert await opened.leadership.acquire("new") == 2
         state = await making.load(opened)
         assert list(state.incidents) == [making.incident()]
         assert list(state.alerts) == [making.alert()]
         assert list(state.subjects) == [making.subject()]
-        view = await opened.incident_view("i1")
+        view = await opened.queries.incident_view("i1")
         assert view.timeline == (making.entry(),)
         assert view.alerts == (making.incident_alert(),)
         now = SystemClock().now()
         both = {"now": now, "receivers": ["noc", "mqtt"], "lease": making.MINUTE}
-        assert [pending.receipt.receiver for pending in await opened.claim(**both, limit=9)] == [
-            "mqtt"
-        ]
-        (job,) = await opened.claim_jobs(kind="diagnose", now=now, lease=making.MINUTE, limit=9)
+        assert [
+            pending.receipt.receiver for pending in await opened.outbox.claim(**both, limit=9)
+        ] == ["mqtt"]
+        (job,) = await opened.jobs.claim(kind="diagnose", now=now, lease=making.MINUTE, limit=9)
         assert (job.key, job.service_id) == ("r2", "SVC2")
-        (letter,) = await opened.inbox()
+        (letter,) = await opened.inbox.read()
         assert letter.command == model.Acknowledged(incident="i1", by="ada")

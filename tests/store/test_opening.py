@@ -61,14 +61,16 @@ async def test_migrations_from_nothing_make_the_tables_that_the_verbs_expect(ope
     def differences(connection):
         return compare_metadata(MigrationContext.configure(connection), tables.metadata)
 
-    async with opened._database.read() as connection:
+    async with opened.database.read() as connection:
         assert await connection.run_sync(differences) == []
 
 
 async def test_opening_again_migrates_nothing_and_keeps_everything(tmp_path):
     path = tmp_path / "watcher.db"
     async with opening(path) as opened:
-        await opened.commit(await opened.lead("first"), making.commit(*making.outage()))
+        await opened.commits.commit(
+            await opened.leadership.acquire("first"), making.commit(*making.outage())
+        )
     async with opening(path) as opened:
         assert len((await making.load(opened)).incidents) == 1
 
@@ -82,7 +84,9 @@ async def test_the_files_are_for_their_owner_alone(tmp_path):
     old = os.umask(0)
     try:
         async with opening(tmp_path / "watcher.db") as opened:
-            await opened.commit(await opened.lead("first"), making.commit(*making.outage()))
+            await opened.commits.commit(
+                await opened.leadership.acquire("first"), making.commit(*making.outage())
+            )
             files = sorted(tmp_path.iterdir())
             assert [file.name for file in files] == [
                 "watcher.db",
@@ -97,7 +101,7 @@ async def test_the_files_are_for_their_owner_alone(tmp_path):
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_every_commit_reaches_the_disk(opened):
-    async with opened._database.read() as connection:
+    async with opened.database.read() as connection:
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
             assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
 
@@ -208,14 +212,14 @@ async def test_a_damaged_file_is_said_in_words(tmp_path):
 async def test_a_database_locked_by_another_is_temporary_and_named(tmp_path):
     path = tmp_path / "watcher.db"
     async with opening(path, busy_timeout=0.05) as opened:
-        token = await opened.lead("first")
+        token = await opened.leadership.acquire("first")
         with raw(path) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(model.TemporaryError, match=r"watcher\.db is locked"):
-                await opened.commit(token, making.commit(*making.outage()))
-            assert await opened.healthy()  # reading goes on
+                await opened.commits.commit(token, making.commit(*making.outage()))
+            await opened.queries.incidents()  # reading goes on
             other.execute("ROLLBACK")
-        await opened.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, making.commit(*making.outage()))
 
 
 async def test_a_new_file_locked_by_another_is_temporary(tmp_path):
@@ -228,31 +232,34 @@ async def test_a_new_file_locked_by_another_is_temporary(tmp_path):
 
 async def test_a_full_disk_is_temporary_and_loses_nothing_that_was_committed(tmp_path):
     async with opening(tmp_path / "watcher.db") as opened:
-        token = await opened.lead("first")
-        await opened.commit(token, making.commit(*making.outage()))
+        token = await opened.leadership.acquire("first")
+        await opened.commits.commit(token, making.commit(*making.outage()))
         before = await making.load(opened)
         for _ in range(5):  # every connection of the pool
-            async with opened._database.read() as connection:
+            async with opened.database.read() as connection:
                 await connection.exec_driver_sql("PRAGMA max_page_count = 60")
         many = [making.subject(f"vyvx/{number}") for number in range(2000)]
         with pytest.raises(model.TemporaryError, match="disk is full: free some space"):
-            await opened.commit(token, making.commit(*many))
+            await opened.commits.commit(token, making.commit(*many))
         assert await making.load(opened) == before
-        await opened.commit(token, making.commit(making.subject(missed=1)))  # room for a small one
+        await opened.commits.commit(
+            token, making.commit(making.subject(missed=1))
+        )  # room for a small one
 
 
-async def test_a_table_that_is_gone_makes_the_store_unhealthy_not_silent(tmp_path):
+async def test_a_missing_table_is_an_error_when_it_is_read(tmp_path):
     path = tmp_path / "watcher.db"
     async with opening(path) as opened:
-        assert await opened.healthy()
+        assert await opened.queries.daemons() == []
         with raw(path) as other:
             other.execute("DROP TABLE lease")
-        assert not await opened.healthy()
+        with pytest.raises(model.TemporaryError, match="refused a statement"):
+            await opened.queries.daemons()
 
 
 async def test_an_error_never_shows_what_was_to_be_written(opened, token):
     secret = making.entry(text="hunter2")
     with pytest.raises(model.TemporaryError) as caught:
-        await opened.commit(token, making.commit(secret, secret))
+        await opened.commits.commit(token, making.commit(secret, secret))
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in str(caught.value.__cause__)

@@ -104,45 +104,45 @@ async def test_a_database_that_cannot_hold_every_text_is_refused(databases):
 
 async def test_connections_that_the_server_ended_are_replaced(postgresql_url):
     async with opening(postgresql_url) as opened:
-        token = await opened.lead("ops1")
+        token = await opened.leadership.acquire("ops1")
         await sql(
             postgresql_url,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
-        await opened.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, making.commit(*making.outage()))
 
 
 async def test_a_server_that_ends_a_transaction_is_temporary(postgresql_url):
     async with opening(postgresql_url) as opened:
-        await opened.lead("ops1")
+        await opened.leadership.acquire("ops1")
         with pytest.raises(model.TemporaryError, match=r"shut down or restarted|hung up"):
-            async with opened._database.write() as connection:
+            async with opened.database.write() as connection:
                 pid = await connection.scalar(select(func.pg_backend_pid()))
                 await sql(postgresql_url, f"SELECT pg_terminate_backend({pid})")
                 await connection.scalar(select(func.now()))
-        assert await opened.healthy()
+        assert len(await opened.queries.daemons()) == 1
 
 
 async def test_a_lock_that_lasts_is_temporary_and_says_whom_to_ask(postgresql_url):
     async with opening(postgresql_url, busy_timeout=0.1) as opened:
-        token = await opened.lead("ops1")
+        token = await opened.leadership.acquire("ops1")
         other = await asyncpg.connect(postgresql_url)
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(other.close)
             await other.execute("BEGIN; LOCK TABLE incidents")
             with pytest.raises(model.TemporaryError, match="locked by another session"):
-                await opened.commit(token, making.commit(*making.outage()))
-        await opened.commit(token, making.commit(*making.outage()))
+                await opened.commits.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, making.commit(*making.outage()))
 
 
 async def test_reading_is_of_one_moment(postgresql_url):
     """A dossier takes several statements; between two of them the incident must not move on."""
     async with opening(postgresql_url) as opened:
-        token = await opened.lead("ops1")
-        await opened.commit(token, making.commit(*making.outage()))
-        async with opened._database.read() as connection:
+        token = await opened.leadership.acquire("ops1")
+        await opened.commits.commit(token, making.commit(*making.outage()))
+        async with opened.database.read() as connection:
             before = await connection.scalar(select(func.count()).select_from(tables.entries))
-            await opened.commit(token, making.commit(making.entry(2)))
+            await opened.commits.commit(token, making.commit(making.entry(2)))
             after = await connection.scalar(select(func.count()).select_from(tables.entries))
         assert before == after == 1

@@ -52,14 +52,14 @@ class World:
             name, version=self.truth[name][0], entries=self.truth[name][1], notify=RECEIVERS
         )
         new = [making.entry(self.truth[name][1], name)] if self.truth[name][1] > entries else []
-        await self.opened.commit(self.token, making.commit(incident, *new, at=self.now))
+        await self.opened.commits.commit(self.token, making.commit(incident, *new, at=self.now))
 
     async def claim(self, receivers, limit):
-        claimed = await self.opened.claim(
+        claimed = await self.opened.outbox.claim(
             now=self.now, receivers=receivers, lease=LEASE, limit=limit
         )
         for pending in claimed:
-            view = await self.opened.incident_view(pending.receipt.incident)
+            view = await self.opened.queries.incident_view(pending.receipt.incident)
             self.claims.append((pending, view.incident))
 
     async def act(self, what, which, later):
@@ -72,13 +72,13 @@ class World:
         try:
             if what == "tell":
                 again = self.now + timedelta(days=1) if later else None
-                await self.opened.settle(receipt, pending.token, again_at=again)
+                await self.opened.outbox.release(receipt, pending.token, again_at=again)
             elif what == "fail":
                 failed = replace(pending.receipt, failures=pending.receipt.failures + 1)
-                await self.opened.settle(failed, pending.token, again_at=self.now + BACKOFF)
+                await self.opened.outbox.release(failed, pending.token, again_at=self.now + BACKOFF)
             elif what == "save":  # half of it is told, then the teller dies
                 half = replace(pending.receipt, told_through=seen.entries)
-                await self.opened.save_receipt(half, pending.token)
+                await self.opened.outbox.save_receipt(half, pending.token)
         except model.PermanentError:
             pass  # the lease ended and somebody else has it
 
@@ -96,7 +96,7 @@ class World:
         for _ in range(100):
             self.now += timedelta(minutes=5)
             await self.claim(RECEIVERS, 10)
-            if not self.claims and not await self.opened.backlog():
+            if not self.claims and not await self.opened.queries.backlog():
                 return
             while self.claims:
                 await self.act("tell", 0, later=False)
@@ -124,7 +124,7 @@ def test_the_same_on_postgresql(databases, template, hosts_time, steps):
 
 async def play(url, steps):
     async with store.open(url, clock=SystemClock()) as opened:
-        world = World(opened, await opened.lead("law"))
+        world = World(opened, await opened.leadership.acquire("law"))
         for what, first, second in steps:
             if what == "change":
                 await world.change(first, second)

@@ -12,17 +12,19 @@ async def test_what_was_resolved_lately_comes_with_the_last_one_first(opened, to
         over = making.incident(
             name, status=RESOLVED, opened_at=NOW - 40 * HOUR, resolved_at=NOW - hours * HOUR
         )
-        await opened.commit(token, making.commit(over))
-    await opened.commit(token, making.commit(making.incident("open")))
-    found = await opened.resolved(since=NOW - 24 * HOUR)
+        await opened.commits.commit(token, making.commit(over))
+    await opened.commits.commit(token, making.commit(making.incident("open")))
+    found = await opened.queries.resolved(since=NOW - 24 * HOUR)
     assert [one.id for one in found] == ["last", "first"]
-    assert [one.id for one in await opened.resolved(since=NOW - 24 * HOUR, limit=1)] == ["last"]
+    assert [one.id for one in await opened.queries.resolved(since=NOW - 24 * HOUR, limit=1)] == [
+        "last"
+    ]
 
 
 async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
     for number in range(3):
         name = f"i{number}"
-        await opened.commit(
+        await opened.commits.commit(
             token,
             making.commit(
                 making.incident(name, opened_at=NOW + number * MINUTE),
@@ -31,18 +33,18 @@ async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
                 making.incident_alert(name, subject=f"vyvx/2{number}"),
             ),
         )
-    assert [one.id for one in await opened.incidents_of("vyvx/1")] == ["i2", "i1", "i0"]
-    assert [one.id for one in await opened.incidents_of("vyvx/1", limit=2)] == ["i2", "i1"]
-    assert [one.id for one in await opened.incidents_of("vyvx/21")] == ["i1"]
-    assert await opened.incidents_of("vyvx/none") == []
+    assert [one.id for one in await opened.queries.incidents_of("vyvx/1")] == ["i2", "i1", "i0"]
+    assert [one.id for one in await opened.queries.incidents_of("vyvx/1", limit=2)] == ["i2", "i1"]
+    assert [one.id for one in await opened.queries.incidents_of("vyvx/21")] == ["i1"]
+    assert await opened.queries.incidents_of("vyvx/none") == []
 
 
 async def test_subjects_are_read_a_part_at_a_time(opened, token):
     keys = [f"evpl/{number}" for number in range(3)] + ["vyvx/1", "vyvx/2"]
-    await opened.commit(token, making.commit(*map(making.subject, keys)))
+    await opened.commits.commit(token, making.commit(*map(making.subject, keys)))
 
     async def read(**which) -> list[str]:
-        return [one.key for one in await opened.subjects(**which)]
+        return [one.key for one in await opened.queries.subjects(**which)]
 
     assert await read() == keys
     assert await read(limit=2) == keys[:2]

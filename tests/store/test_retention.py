@@ -21,7 +21,7 @@ async def everything(opened):
 
 async def grow_old(opened, token, name, at):
     resolved = making.incident(name, status=model.IncidentStatus.RESOLVED, resolved_at=at)
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             resolved,
@@ -32,12 +32,12 @@ async def grow_old(opened, token, name, at):
             at=at,
         ),
     )
-    (job,) = await opened.claim_jobs(kind="diagnose", now=at, lease=MINUTE, limit=1)
-    await opened.start_run(job, now=at, cooldown=MINUTE, per_incident=1, per_hour=9)
+    (job,) = await opened.jobs.claim(kind="diagnose", now=at, lease=MINUTE, limit=1)
+    await opened.jobs.start_run(job, now=at, cooldown=MINUTE, per_incident=1, per_hour=9)
     noted = model.Noted(incident=name, by="ann", text="")
-    await opened.finish_job(job, at=at, command=noted, report_files=ports.ReportFiles(run=name))
-    (envelope,) = await opened.inbox()
-    await opened.commit(token, making.commit(event=noted, inbox=envelope.number, at=at))
+    await opened.jobs.finish(job, at=at, command=noted, report_files=ports.ReportFiles(run=name))
+    (envelope,) = await opened.inbox.read()
+    await opened.commits.commit(token, making.commit(event=noted, inbox=envelope.number, at=at))
 
 
 async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
@@ -46,27 +46,27 @@ async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
     await grow_old(opened, token, "old", OLD)
     assert await everything(opened) != before
     # Five of the incident, and a sample, a run, a paper and a command.
-    assert await opened.prune(BEFORE) == 9
+    assert await opened.retention.prune(BEFORE) == 9
     assert await everything(opened) == before
-    assert [incident.id for incident in await opened.incidents()] == ["new"]
-    assert await opened.report_files("old") is None
-    assert await opened.report_files("new") is not None
-    assert await opened.prune(BEFORE) == 0
+    assert [incident.id for incident in await opened.queries.incidents()] == ["new"]
+    assert await opened.queries.report_files("old") is None
+    assert await opened.queries.report_files("new") is not None
+    assert await opened.retention.prune(BEFORE) == 0
 
 
 async def test_what_is_open_or_waiting_is_kept_however_old(opened, token):
-    await opened.commit(token, making.commit(*making.outage(), at=OLD - 1000 * HOUR))
-    await opened.submit("a", model.Noted(incident="i1", by="ann", text=""), OLD)
-    assert await opened.prune(NOW) == 0
-    assert len(await opened.inbox()) == 1
-    assert await opened.incident_view("i1") is not None
+    await opened.commits.commit(token, making.commit(*making.outage(), at=OLD - 1000 * HOUR))
+    await opened.inbox.submit("a", model.Noted(incident="i1", by="ann", text=""), OLD)
+    assert await opened.retention.prune(NOW) == 0
+    assert len(await opened.inbox.read()) == 1
+    assert await opened.queries.incident_view("i1") is not None
 
 
 async def test_samples_may_be_kept_for_a_shorter_time(opened, token):
-    await opened.commit(
+    await opened.commits.commit(
         token, making.commit(*(making.sample(NOW - hours * HOUR) for hours in range(5)))
     )
-    await opened.prune(NOW - 1000 * HOUR, samples_before=NOW - 2 * HOUR)
+    await opened.retention.prune(NOW - 1000 * HOUR, samples_before=NOW - 2 * HOUR)
     assert len(await making.rows(opened, tables.samples)) == 3
 
 
@@ -74,19 +74,19 @@ async def test_samples_may_be_kept_for_a_shorter_time(opened, token):
 async def test_any_number_of_rows_is_pruned(opened, token, extra):
     number = journal._PRUNE_CHUNK + extra
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": OLD, "notify": ()}
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             *(making.incident(f"i{one}", **over) for one in range(number)),
             *(making.sample(OLD, subject=f"evpl/{one}") for one in range(number)),
         ),
     )
-    assert await opened.prune(BEFORE) == 2 * number
-    assert await opened.incidents() == []
+    assert await opened.retention.prune(BEFORE) == 2 * number
+    assert await opened.queries.incidents() == []
 
 
 async def test_incidents_come_newest_first_by_status(opened, token):
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.incident("a", opened_at=NOW),
@@ -101,7 +101,7 @@ async def test_incidents_come_newest_first_by_status(opened, token):
     )
 
     async def names(**query):
-        return [incident.id for incident in await opened.incidents(**query)]
+        return [incident.id for incident in await opened.queries.incidents(**query)]
 
     assert await names() == ["b", "a", "c"]
     assert await names(limit=1) == ["b"]
@@ -111,7 +111,7 @@ async def test_incidents_come_newest_first_by_status(opened, token):
 
 
 async def test_subjects_and_sources_are_read_by_name(opened, token):
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             making.subject("vyvx/2"),
@@ -120,16 +120,15 @@ async def test_subjects_and_sources_are_read_by_name(opened, token):
             making.health("evpl"),
         ),
     )
-    assert [subject.key for subject in await opened.subjects()] == ["evpl/1", "vyvx/2"]
-    assert [health.source for health in await opened.sources()] == ["evpl", "vyvx"]
-    assert await opened.incident_timeline("nobody") == []
+    assert [subject.key for subject in await opened.queries.subjects()] == ["evpl/1", "vyvx/2"]
+    assert [health.source for health in await opened.queries.sources()] == ["evpl", "vyvx"]
 
 
 async def test_the_journal_goes_up_to_the_last_checkpoint_that_is_old(opened, token):
     keys = {"reopen_within": MINUTE, "keep_samples": HOUR}
     for at in (OLD, BEFORE, NOW):
-        await opened.commit(token, making.commit(making.alert(), at=at))
-        await opened.checkpoint(at, **keys)
-    assert await opened.prune(BEFORE) == 3
+        await opened.commits.commit(token, making.commit(making.alert(), at=at))
+        await opened.journal.checkpoint(at, **keys)
+    assert await opened.retention.prune(BEFORE) == 3
     kinds = [(row.at, row.kind) for row in await making.rows(opened, tables.journal)]
     assert kinds == [(BEFORE, "checkpoint"), (NOW, "ticked"), (NOW, "checkpoint")]

@@ -41,20 +41,20 @@ async def two(postgresql_url):
 
 async def silence(opened):
     """Let the lease of this daemon alone end."""
-    async with opened._database.write() as connection:
+    async with opened.database.write() as connection:
         await connection.execute(
             update(tables.daemons)
-            .where(tables.daemons.c.session == opened._database.session)
+            .where(tables.daemons.c.session == opened.database.session)
             .values(until=tables.EPOCH)
         )
 
 
 async def test_the_second_stands_by_whatever_its_clock_says(two):
     first, second = two
-    assert await first.lead("ops1") == 1
+    assert await first.leadership.acquire("ops1") == 1
     for _ in range(2):
-        assert await second.lead("ops2") is None
-    assert [(one.instance, one.leads) for one in await second.daemons()] == [
+        assert await second.leadership.acquire("ops2") is None
+    assert [(one.instance, one.leads) for one in await second.queries.daemons()] == [
         ("ops1", True),
         ("ops2", False),
     ]
@@ -62,63 +62,65 @@ async def test_the_second_stands_by_whatever_its_clock_says(two):
 
 async def test_who_comes_later_with_a_clock_ahead_does_not_take_over(two):
     ahead, behind = two
-    assert await behind.lead("ops2") == 1
-    assert await ahead.lead("ops1") is None
-    await behind.beat()
+    assert await behind.leadership.acquire("ops2") == 1
+    assert await ahead.leadership.acquire("ops1") is None
+    await behind.leadership.renew()
 
 
 async def test_of_many_who_try_at_once_one_leads(postgresql_url):
     async with AsyncExitStack() as stack:
         daemons = [await stack.enter_async_context(daemon(postgresql_url)) for _ in range(6)]
-        tokens = await asyncio.gather(*(one.lead(f"ops{n}") for n, one in enumerate(daemons)))
+        tokens = await asyncio.gather(
+            *(one.leadership.acquire(f"ops{n}") for n, one in enumerate(daemons))
+        )
         assert sorted(tokens, key=lambda token: token or 0) == [None] * 5 + [1]
         leader = daemons[tokens.index(1)]
         await silence(leader)
         others = [one for one in daemons if one is not leader]
-        tokens = await asyncio.gather(*(one.lead("x") for one in others))
+        tokens = await asyncio.gather(*(one.leadership.acquire("x") for one in others))
         assert sorted(tokens, key=lambda token: token or 0) == [None] * 4 + [2]
 
 
 async def test_a_beat_keeps_the_lease_and_silence_loses_it(two):
     first, second = two
-    token = await first.lead("ops1")
-    await second.lead("ops2")
+    token = await first.leadership.acquire("ops1")
+    await second.leadership.acquire("ops2")
     await silence(first)
-    await first.beat()  # late, but before anybody minded
-    assert await second.lead("ops2") is None
+    await first.leadership.renew()  # late, but before anybody minded
+    assert await second.leadership.acquire("ops2") is None
     await silence(first)
-    assert await second.lead("ops2") == token + 1
+    assert await second.leadership.acquire("ops2") == token + 1
     with pytest.raises(model.PermanentError, match=r"given up: another one leads by now"):
-        await first.beat()
+        await first.leadership.renew()
     with pytest.raises(model.PermanentError, match="given up"):
-        await first.lead("ops1")
+        await first.leadership.acquire("ops1")
 
 
 async def test_late_writes_of_a_leader_that_was_given_up_are_refused(two):
     first, second = two
-    token = await first.lead("ops1")
-    await first.commit(token, making.commit(*making.outage("i1")))
-    await second.lead("ops2")
+    token = await first.leadership.acquire("ops1")
+    await first.commits.commit(token, making.commit(*making.outage("i1")))
+    await second.leadership.acquire("ops2")
     await silence(first)
-    newer = await second.lead("ops2")
+    newer = await second.leadership.acquire("ops2")
     with pytest.raises(model.PermanentError, match=r"another daemon leads \(ops2\)"):
-        await first.commit(token, making.commit(*making.outage("late")))
-    await second.commit(newer, making.commit(*making.outage("i2")))
-    assert {one.id for one in await second.incidents()} == {"i1", "i2"}
+        await first.commits.commit(token, making.commit(*making.outage("late")))
+    await second.commits.commit(newer, making.commit(*making.outage("i2")))
+    assert {one.id for one in await second.queries.incidents()} == {"i1", "i2"}
 
 
 async def test_a_leader_stopped_inside_a_transaction_keeps_nobody_waiting(two):
     """It holds the lease's row and its own; both go with its connections."""
     first, second = two
-    token = await first.lead("ops1")
-    await second.lead("ops2")
+    token = await first.leadership.acquire("ops1")
+    await second.leadership.acquire("ops2")
     await silence(first)
-    stopped = await first._database.dialect.writer.connect()
-    await leadership.check(stopped, token)
+    stopped = await first.database.dialect.writer.connect()
+    await leadership.require(stopped, token)
     await stopped.execute(select(tables.daemons).with_for_update())
     try:
         async with asyncio.timeout(1):  # and not until the server ends the idle transaction
-            assert await second.lead("ops2") == token + 1
+            assert await second.leadership.acquire("ops2") == token + 1
     finally:
         await stopped.invalidate()
         await stopped.close()
@@ -127,29 +129,29 @@ async def test_a_leader_stopped_inside_a_transaction_keeps_nobody_waiting(two):
 async def test_who_leaves_lets_the_next_lead_at_once(postgresql_url):
     async with daemon(postgresql_url) as second:
         async with daemon(postgresql_url) as first:
-            await first.lead("ops1")
-            assert await second.lead("ops2") is None
-        assert await second.lead("ops2") == 2
+            await first.leadership.acquire("ops1")
+            assert await second.leadership.acquire("ops2") is None
+        assert await second.leadership.acquire("ops2") == 2
 
 
 async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two):
     first, second = two
-    token = await first.lead("ops1")
-    await second.lead("ops2")
-    await first.commit(token, making.commit(making.incident(), DIAGNOSIS))
-    assert len(await second.claim(receivers=["noc"], **CLAIM)) == 1
-    (job,) = await second.claim_jobs(kind="diagnose", **CLAIM)
+    token = await first.leadership.acquire("ops1")
+    await second.leadership.acquire("ops2")
+    await first.commits.commit(token, making.commit(making.incident(), DIAGNOSIS))
+    assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
+    (job,) = await second.jobs.claim(kind="diagnose", **CLAIM)
     budgets = {"cooldown": making.MINUTE, "per_incident": 9, "per_hour": 9}
-    assert await second.start_run(job, now=making.NOW, **budgets) == ""
-    assert len(await first.claim(receivers=["mqtt"], **CLAIM)) == 1
-    await first.beat()
-    assert await first.claim(receivers=["noc", "mqtt"], **CLAIM) == []
-    assert await first.claim_jobs(kind="diagnose", **CLAIM) == []
+    assert await second.jobs.start_run(job, now=making.NOW, **budgets) == ""
+    assert len(await first.outbox.claim(receivers=["mqtt"], **CLAIM)) == 1
+    await first.leadership.renew()
+    assert await first.outbox.claim(receivers=["noc", "mqtt"], **CLAIM) == []
+    assert await first.jobs.claim(kind="diagnose", **CLAIM) == []
     await silence(second)
-    await first.beat()
-    (pending,) = await first.claim(receivers=["noc", "mqtt"], **CLAIM)
+    await first.leadership.renew()
+    (pending,) = await first.outbox.claim(receivers=["noc", "mqtt"], **CLAIM)
     assert pending.receipt.receiver == "noc"
-    assert len(await first.claim_jobs(kind="diagnose", **CLAIM)) == 1
+    assert len(await first.jobs.claim(kind="diagnose", **CLAIM)) == 1
     (run,) = await making.rows(first, tables.runs)
     assert run.lease_until is None
 
@@ -157,27 +159,31 @@ async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two)
 async def test_a_claim_ends_on_the_clock_of_the_database(two):
     """The second host's clock is two days behind; it must not make a claim last longer."""
     first, second = two
-    await first.commit(await first.lead("ops1"), making.commit(making.incident(notify=("noc",))))
-    await second.lead("ops2")
+    await first.commits.commit(
+        await first.leadership.acquire("ops1"), making.commit(making.incident(notify=("noc",)))
+    )
+    await second.leadership.acquire("ops2")
     soon = {"lease": timedelta(milliseconds=300), "limit": 9, "receivers": ["noc"]}
-    assert len(await second.claim(now=making.NOW, **soon)) == 1
-    assert await first.claim(now=making.NOW + 48 * making.HOUR, **soon) == []
+    assert len(await second.outbox.claim(now=making.NOW, **soon)) == 1
+    assert await first.outbox.claim(now=making.NOW + 48 * making.HOUR, **soon) == []
 
     await asyncio.sleep(0.4)  # no test turns the clock of the database
-    assert len(await first.claim(now=making.NOW - 48 * making.HOUR, **soon)) == 1
+    assert len(await first.outbox.claim(now=making.NOW - 48 * making.HOUR, **soon)) == 1
 
 
 async def test_two_hosts_never_start_more_runs_than_the_budget(two):
-    token = await two[0].lead("ops1")
+    token = await two[0].leadership.acquire("ops1")
     needed = [
         model.DiagnosisNeeded(run=f"r{n}", incident="i1", service_id="SVC1") for n in range(8)
     ]
-    await two[0].commit(token, making.commit(making.incident(), *needed))
+    await two[0].commits.commit(token, making.commit(making.incident(), *needed))
     claim = {**CLAIM, "limit": 4}
-    jobs = [(one, job) for one in two for job in await one.claim_jobs(kind="diagnose", **claim)]
+    jobs = [(one, job) for one in two for job in await one.jobs.claim(kind="diagnose", **claim)]
     answers = await asyncio.gather(
         *(
-            one.start_run(job, now=making.NOW, cooldown=making.MINUTE, per_incident=9, per_hour=9)
+            one.jobs.start_run(
+                job, now=making.NOW, cooldown=making.MINUTE, per_incident=9, per_hour=9
+            )
             for one, job in jobs
         )
     )
@@ -188,32 +194,38 @@ async def test_two_hosts_never_start_more_runs_than_the_budget(two):
 async def test_a_change_while_another_daemon_settles_is_never_lost(two):
     """The change is not committed yet when the receipt is kept, and must be owed afterwards."""
     first, second = two
-    await first.commit(await first.lead("ops1"), making.commit(*making.outage(notify=("noc",))))
-    await second.lead("ops2")
-    (pending,) = await second.claim(receivers=["noc"], **CLAIM)
+    await first.commits.commit(
+        await first.leadership.acquire("ops1"), making.commit(*making.outage(notify=("noc",)))
+    )
+    await second.leadership.acquire("ops2")
+    (pending,) = await second.outbox.claim(receivers=["noc"], **CLAIM)
     told = replace(pending.receipt, parent_version=1, told_through=1)
     change = changeset.gather([making.incident(version=2, entries=2), making.entry(2)])
-    async with first._database.write() as connection:
-        await effect_writer.EffectWriter(first._database, connection).write(change, making.NOW)
-        settling = asyncio.create_task(second.settle(told, pending.token, again_at=None))
+    async with first.database.write() as connection:
+        await effect_writer.EffectWriter(first.database, connection).write(change, making.NOW)
+        settling = asyncio.create_task(second.outbox.release(told, pending.token, again_at=None))
         await asyncio.sleep(0.2)
     await settling
-    assert len(await second.claim(receivers=["noc"], **CLAIM)) == 1
+    assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
 
 
 async def test_a_deadlock_with_pruning_does_not_happen(two):
     first, second = two
-    token = await first.lead("ops1")
+    token = await first.leadership.acquire("ops1")
     old = {"status": model.IncidentStatus.RESOLVED, "resolved_at": making.NOW, "notify": ("noc",)}
     names = [f"i{number}" for number in range(30)]
-    await first.commit(token, making.commit(*(making.incident(name, **old) for name in names)))
-    pending = await second.claim(now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=30)
+    await first.commits.commit(
+        token, making.commit(*(making.incident(name, **old) for name in names))
+    )
+    pending = await second.outbox.claim(
+        now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=30
+    )
 
     async def settle(pending):
         with suppress(model.PermanentError):  # pruned meanwhile
-            await second.settle(pending.receipt, pending.token, again_at=None)
+            await second.outbox.release(pending.receipt, pending.token, again_at=None)
 
     await asyncio.gather(
-        first.prune(making.NOW + making.HOUR), *(settle(pending) for pending in pending)
+        first.retention.prune(making.NOW + making.HOUR), *(settle(pending) for pending in pending)
     )
     assert await making.rows(first, tables.receipts) == []

@@ -12,13 +12,13 @@ from watcher import model
 @pytest.fixture
 def ledger(opened, token):
     async def commit(told, minute):
-        await opened.commit(token, making.commit(told, at=NOW + minute * MINUTE))
+        await opened.commits.commit(token, making.commit(told, at=NOW + minute * MINUTE))
 
     return commit
 
 
 async def claim(opened, minute):
-    claimed = await opened.claim(
+    claimed = await opened.outbox.claim(
         now=NOW + minute * MINUTE, receivers=("noc", "mqtt"), lease=MINUTE / 2, limit=9
     )
     return {pending.receipt.receiver: pending for pending in claimed}
@@ -27,7 +27,7 @@ async def claim(opened, minute):
 async def deliver(opened, told, claimed):
     for pending in claimed.values():
         receipt = replace(pending.receipt, parent_version=told.version, told_through=told.entries)
-        await opened.settle(receipt, pending.token, again_at=None)
+        await opened.outbox.release(receipt, pending.token, again_at=None)
 
 
 OPEN = incident(notify=("noc", "mqtt"), receivers=("noc", "mqtt"), version=1)

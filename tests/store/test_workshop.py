@@ -14,11 +14,11 @@ PAPER = ports.ReportFiles(run="r1", pdf=b"%PDF-\x00\xff", preview=b"\x89PNG", ra
 
 
 def claim(opened, kind="diagnose", *, now=NOW, limit=10):
-    return opened.claim_jobs(kind=kind, now=now, lease=2 * MINUTE, limit=limit)
+    return opened.jobs.claim(kind=kind, now=now, lease=2 * MINUTE, limit=limit)
 
 
 def start(opened, job, *, now=NOW, per_incident=6, per_hour=30):
-    return opened.start_run(
+    return opened.jobs.start_run(
         job, now=now, cooldown=COOLDOWN, per_incident=per_incident, per_hour=per_hour
     )
 
@@ -29,7 +29,7 @@ def done(run="r1"):
 
 
 async def want(opened, token, *runs, service="SVC1", incident="i1", at=NOW):
-    await opened.commit(
+    await opened.commits.commit(
         token,
         making.commit(
             *(
@@ -54,15 +54,15 @@ async def test_a_job_is_one_daemons_until_its_lease_ends(opened, token):
     (second,) = await claim(opened, now=NOW + 2 * MINUTE)
     assert (first.attempts, second.attempts) == (1, 2)
     assert first.token != second.token
-    assert not await opened.finish_job(first, at=NOW, command=done(), report_files=PAPER)
-    assert await opened.inbox() == []
-    assert await opened.report_files("r1") is None
-    assert await opened.finish_job(second, at=NOW, command=done(), report_files=PAPER)
+    assert not await opened.jobs.finish(first, at=NOW, command=done(), report_files=PAPER)
+    assert await opened.inbox.read() == []
+    assert await opened.queries.report_files("r1") is None
+    assert await opened.jobs.finish(second, at=NOW, command=done(), report_files=PAPER)
 
 
 async def test_the_longest_due_job_comes_first(opened, token):
     for name, minutes in (("b", 0), ("a", 2), ("c", 1)):
-        await opened.commit(
+        await opened.commits.commit(
             token, making.commit(model.DetailsNeeded(subject=name), at=NOW + minutes * MINUTE)
         )
     assert [job.key for job in await claim(opened, "details", now=NOW + MINUTE)] == ["b", "c"]
@@ -72,47 +72,47 @@ async def test_the_longest_due_job_comes_first(opened, token):
 async def test_a_finished_job_leaves_its_result_and_its_paper(opened, token):
     await want(opened, token, "r1")
     (job,) = await claim(opened)
-    assert await opened.finish_job(job, at=NOW + SECOND, command=done(), report_files=PAPER)
-    (envelope,) = await opened.inbox()
+    assert await opened.jobs.finish(job, at=NOW + SECOND, command=done(), report_files=PAPER)
+    (envelope,) = await opened.inbox.read()
     assert (envelope.command, envelope.at) == (done(), NOW + SECOND)
-    assert await opened.report_files("r1") == PAPER
+    assert await opened.queries.report_files("r1") == PAPER
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
-    assert not await opened.finish_job(job, at=NOW, command=done())  # it is gone
+    assert not await opened.jobs.finish(job, at=NOW, command=done())  # it is gone
 
 
 async def test_a_paper_that_nobody_wrote_is_none(opened):
-    assert await opened.report_files("r1") is None
+    assert await opened.queries.report_files("r1") is None
 
 
 async def test_details_can_be_needed_a_second_time(opened, token):
     for round_ in range(2):
-        await opened.commit(token, making.commit(model.DetailsNeeded(subject="vyvx/1")))
+        await opened.commits.commit(token, making.commit(model.DetailsNeeded(subject="vyvx/1")))
         (job,) = await claim(opened, "details")
         read = model.DetailsRead(subject="vyvx/1", details=None, error=f"{round_}")
-        assert await opened.finish_job(job, at=NOW, command=read)
-    assert [envelope.command.error for envelope in await opened.inbox()] == ["0", "1"]
+        assert await opened.jobs.finish(job, at=NOW, command=read)
+    assert [envelope.command.error for envelope in await opened.inbox.read()] == ["0", "1"]
 
 
 async def test_the_token_of_an_earlier_job_does_not_fit_a_new_one_of_the_same_key(opened, token):
     needed = making.commit(model.DetailsNeeded(subject="vyvx/1"))
-    await opened.commit(token, needed)
+    await opened.commits.commit(token, needed)
     (slow,) = await claim(opened, "details")
     (quick,) = await claim(opened, "details", now=NOW + HOUR)
     read = model.DetailsRead(subject="vyvx/1", details=None)
-    await opened.finish_job(quick, at=NOW, command=read)
-    await opened.commit(token, needed)
+    await opened.jobs.finish(quick, at=NOW, command=read)
+    await opened.commits.commit(token, needed)
     await claim(opened, "details", now=NOW + HOUR)
-    assert not await opened.finish_job(slow, at=NOW, command=read)
+    assert not await opened.jobs.finish(slow, at=NOW, command=read)
 
 
 async def test_a_postponed_job_comes_back_when_it_is_due(opened, token):
     await want(opened, token, "r1")
     (job,) = await claim(opened)
-    await opened.postpone_job(job, due=NOW + HOUR)
+    await opened.jobs.postpone(job, due=NOW + HOUR)
     assert await claim(opened, now=NOW + HOUR - SECOND) == []
     (again,) = await claim(opened, now=NOW + HOUR)
-    await opened.postpone_job(job, due=NOW)  # no longer ours: nothing happens
-    assert await opened.finish_job(again, at=NOW, command=done())
+    await opened.jobs.postpone(job, due=NOW)  # no longer ours: nothing happens
+    assert await opened.jobs.finish(again, at=NOW, command=done())
 
 
 async def test_one_run_at_a_time_for_a_service(opened, token):
@@ -127,7 +127,7 @@ async def test_one_run_at_a_time_for_a_service(opened, token):
 async def test_a_service_is_left_alone_for_the_cooldown(opened, token):
     first = await take(opened, token, "r1")
     assert await start(opened, first) == ""
-    await opened.finish_job(first, at=NOW + MINUTE, command=done())
+    await opened.jobs.finish(first, at=NOW + MINUTE, command=done())
     second = await take(opened, token, "r2", now=NOW + 3 * MINUTE)
     assert await start(opened, second, now=NOW + 3 * MINUTE) == (
         "service SVC1 was examined 3 min ago; the next run may start 15 min after the last"
@@ -181,7 +181,7 @@ async def test_an_hour_has_a_budget_of_runs_and_starts_again_count(opened, token
 async def test_a_postponed_run_frees_its_service(opened, token):
     first = await take(opened, token, "r1")
     assert await start(opened, first) == ""
-    await opened.postpone_job(first, due=NOW + HOUR)
+    await opened.jobs.postpone(first, due=NOW + HOUR)
     second = await take(opened, token, "r2")
     assert "examined 0 s ago" in await start(opened, second)  # no longer: is under way
 
@@ -189,28 +189,28 @@ async def test_a_postponed_run_frees_its_service(opened, token):
 async def test_asking_for_a_run_that_was_made_makes_no_second_one(opened, token):
     job = await take(opened, token, "r1")
     await start(opened, job)
-    await opened.finish_job(job, at=NOW, command=done())
+    await opened.jobs.finish(job, at=NOW, command=done())
     await want(opened, token, "r1")
     assert await claim(opened, now=NOW + HOUR) == []
 
 
 async def test_a_budget_of_calls_is_spent_and_starts_anew_each_month(opened):
-    spent = [await opened.spend("orange", "2026-11", 2) for _ in range(4)]
+    spent = [await opened.call_counter.spend("orange", "2026-11", 2) for _ in range(4)]
     assert spent == [True, True, False, False]
-    assert await opened.spend("orange", "2026-12", 2)
-    assert await opened.spend("lumen", "2026-11", 2)
-    assert await opened.calls("orange", "2026-11") == 2
+    assert await opened.call_counter.spend("orange", "2026-12", 2)
+    assert await opened.call_counter.spend("lumen", "2026-11", 2)
+    assert await opened.call_counter.used("orange", "2026-11") == 2
 
 
 async def test_an_account_without_a_budget_is_counted_all_the_same(opened):
-    assert all([await opened.spend("lumen", "2026-11", 0) for _ in range(3)])
-    assert await opened.calls("lumen", "2026-11") == 3
-    assert await opened.calls("nobody", "2026-11") == 0
+    assert all([await opened.call_counter.spend("lumen", "2026-11", 0) for _ in range(3)])
+    assert await opened.call_counter.used("lumen", "2026-11") == 3
+    assert await opened.call_counter.used("nobody", "2026-11") == 0
 
 
 async def test_details_never_wait_behind_diagnoses(opened, token):
     await want(opened, token, "r1", "r2")
-    await opened.commit(
+    await opened.commits.commit(
         token, making.commit(model.DetailsNeeded(subject="vyvx/1"), at=NOW + SECOND)
     )
     (job,) = await claim(opened, "details", now=NOW + SECOND, limit=1)

@@ -23,17 +23,17 @@ from watcher.store import store
 async def write(file: Path) -> None:
     clock = SimpleNamespace(now=lambda: making.NOW, monotonic=lambda: 0.0)
     async with store.open(f"sqlite:///{file}", clock=clock) as opened:
-        token = await opened.lead("old")
+        token = await opened.leadership.acquire("old")
         assert token is not None
         diagnosis = model.DiagnosisNeeded(run="r2", incident="i1", service_id="SVC2")
-        await opened.commit(token, making.commit(*making.outage(), diagnosis))
-        (pending,) = await opened.claim(
+        await opened.commits.commit(token, making.commit(*making.outage(), diagnosis))
+        (pending,) = await opened.outbox.claim(
             now=making.NOW, receivers=["noc"], lease=making.MINUTE, limit=1
         )
         handle = {"channel": "C1", "ts": "1.0"}
         told = replace(pending.receipt, parent_version=1, told_through=1, handle=handle)
-        await opened.settle(told, pending.token, again_at=None)
-        await opened.submit("cli/1", model.Acknowledged(incident="i1", by="ada"), making.NOW)
+        await opened.outbox.release(told, pending.token, again_at=None)
+        await opened.inbox.submit("cli/1", model.Acknowledged(incident="i1", by="ada"), making.NOW)
 
 
 def main(target: Path) -> None:

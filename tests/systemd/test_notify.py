@@ -22,9 +22,9 @@ def listener(request, tmp_path, monkeypatch):
 
 
 def test_systemd_hears_every_message(listener):
-    lifecycle.ready()
-    lifecycle.alive("2 sources,\n 1 incident: Zürich")
-    lifecycle.stopping()
+    lifecycle.notify_ready()
+    lifecycle.notify_alive("2 sources,\n 1 incident: Zürich")
+    lifecycle.notify_stopping()
     heard = [listener.recv(1_000).decode() for _ in range(3)]
     assert heard == [
         "READY=1",
@@ -45,23 +45,23 @@ def full(listener):
 
 
 def test_a_systemd_that_reads_nothing_holds_nobody_up(full):
-    lifecycle.alive("2 sources")
-    lifecycle.stopping()
+    lifecycle.notify_alive("2 sources")
+    lifecycle.notify_stopping()
     assert full.recv(1_000) == b"STATUS=another unit"
 
 
 def test_only_ready_waits_for_a_moment_because_without_it_the_start_has_failed(full, monkeypatch):
     monkeypatch.setattr(lifecycle, "READY_SECONDS", 0.05)
     with pytest.raises(TimeoutError):
-        lifecycle.ready()
+        lifecycle.notify_ready()
 
 
 def test_without_systemd_nothing_happens(monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    lifecycle.ready()
+    lifecycle.notify_ready()
 
 
 def test_a_socket_on_which_nobody_listens_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     with pytest.raises(OSError, match="No such file"):
-        lifecycle.ready()
+        lifecycle.notify_ready()

@@ -139,11 +139,11 @@ async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, 
     from watcher.store import store
 
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        view = await database.incident_view(incident)
+        view = await database.queries.incident_view(incident)
         if view is None:
             raise model.PermanentError(f"there is no incident {incident}")
         capture = Capture(view, rules, until=await _last_seen(database, view.incident.opened_at))
-        async for record in database.records(capture.since):
+        async for record in database.journal.records(capture.since):
             capture.feed(record)
         return capture.build_test()
 
@@ -170,10 +170,10 @@ async def _replay_journal(
 
     replays = [Replay(rules, since=since) for rules in rulesets]
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        extent = await database.extent(since)
+        extent = await database.journal.extent(since)
         until = await _last_seen(database, extent.end or since)
         with _progress(extent.rows) as advance:
-            async for record in database.records(since):
+            async for record in database.journal.records(since):
                 for replayed in replays:
                     replayed.feed(record)
                 advance()
@@ -209,7 +209,9 @@ async def _replay_history(
 
 async def _last_seen(database: Store, end: datetime) -> datetime:
     """Return when a source was last seen, as the journal leaves out polls that changed nothing."""
-    polls = [health.last_success for health in await database.sources() if health.last_success]
+    polls = [
+        health.last_success for health in await database.queries.sources() if health.last_success
+    ]
     return max(end, *polls)
 
 

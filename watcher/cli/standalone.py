@@ -93,7 +93,7 @@ async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResu
     Raises InvalidConfigError without a [diagnostics] section, else what running it raises.
     """
     async with open_accounts(settings) as accounts:
-        runner = factories.build_examiner(settings, accounts)
+        runner = factories.build_diagnostics_runner(settings, accounts)
         if runner is None:
             raise model.InvalidConfigError(("diagnostics: there is no [diagnostics] section",))
         return await runner.examine(run=f"by-hand-{token()}", service_id=service_id)
@@ -115,7 +115,9 @@ async def count_change(settings: Settings, source: InternetOnDemandSource) -> st
     try:
         async with store.open_to_read(settings.store.url, clock=clock) as database:
             day = clock.now().astimezone(UTC).date()
-            counted = await database.spend_change(source.customer, day, source.changes_per_day)
+            counted = await database.call_counter.spend_change(
+                source.customer, day, source.changes_per_day
+            )
     except model.WatcherError as error:
         return str(error)
     if not counted:

@@ -1,4 +1,4 @@
-"""Builds the daemon in one straight line, runs it, and takes it down in reverse.
+"""One daemon process: builds its parts in one straight line, runs them, stops them in reverse.
 
 Law: one AsyncExitStack, one TaskGroup of named tasks; when one of them ends, all end (law 10).
 """
@@ -20,17 +20,17 @@ from watcher.daemon import database_alarm, factories, leader, lifecycle
 from watcher.metrics import Metrics
 from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
-from watcher.receivers.mqtt import commands
+from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
-from watcher.store import store
+from watcher.store.store import open as open_store
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.http import exchange
 from watcher.web import server
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 1.0  # how often a daemon that stands by looks whether it may lead
+STANDBY_SECONDS = 1.0  # how often a standby tries to become the leader
 
 
 async def run(
@@ -39,74 +39,77 @@ async def run(
     extra: Mapping[str, ports.Receiver] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Watch until SIGTERM or SIGINT, or until `stop` is set.
+    """Run the daemon until SIGTERM or SIGINT, or until `stop` is set.
 
-    `extra` receivers are told beside the configured ones. Raises model.InvalidConfigError before
-    anything is started, PermanentError or TemporaryError for what a person must see, and an
+    `extra` receivers are notified beside the configured ones. Raises model.InvalidConfigError
+    before anything is started, PermanentError or TemporaryError for what a person must see, and an
     ExceptionGroup for what nobody expected.
     """
-    stop, up = stop or asyncio.Event(), asyncio.Event()
+    stop, started = stop or asyncio.Event(), asyncio.Event()
     clock = SystemClock()
     extra = extra or {}
     rules = factories.read_rules(settings, extra)
     inbox_wakeup, jobs_wakeup, delivery_wakeup = Wakeup(), Wakeup(), Wakeup()
 
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(store.open(settings.store.url, clock=clock))
-        token = await database.lead(settings.instance)
-        present = await stack.enter_async_context(lifecycle.tasks())
-        beating = present.create_task(database.stay(), name="lease")
-        stack.push_async_callback(lifecycle.end, beating)
+        store = await stack.enter_async_context(open_store(settings.store.url, clock=clock))
+        token = await store.leadership.acquire(settings.instance)
+        lease_group = await stack.enter_async_context(lifecycle.task_group())
+        lease = lease_group.create_task(store.leadership.keep_renewing(), name="lease")
+        stack.push_async_callback(lifecycle.cancel, lease)
 
         session = await stack.enter_async_context(exchange.open_session())
-        accounts = factories.VendorAccounts(settings, session, clock, database)
+        accounts = factories.VendorAccounts(settings, session, clock, store.call_counter)
         sources = factories.build_sources(settings, accounts)
-        hub = factories.build_broker(settings, clock)
+        mqtt = factories.build_mqtt_connection(settings, clock)
         receivers = {
             **factories.build_receivers(
-                settings, session=session, clock=clock, hub=hub, reader=database
+                settings, session=session, clock=clock, mqtt=mqtt, reader=store.queries
             ),
             **extra,
         }
         metrics = Metrics(version=version("watcher"), sources=sources, receivers=receivers)
 
-        watch = leader.Leader(
-            database=database,
+        leading = leader.Leader(
+            store=store,
             retention=settings.store.retention,
             rules=rules,
             sources=sources,
-            keys=settings.sources,
+            source_settings=settings.sources,
             clock=clock,
             metrics=metrics,
             wakeup=inbox_wakeup,
-            delivery=delivery_wakeup,
-            jobs=jobs_wakeup,
-            health=hub.publish_source if hub else _tell_nobody,
+            delivery_wakeup=delivery_wakeup,
+            jobs_wakeup=jobs_wakeup,
+            on_health=mqtt.publish_source if mqtt else _ignore_health,
         )
-        worker = jobs.Jobs(
-            workshop=database,
-            inbox=database,
+        job_runner = jobs.Jobs(
+            workshop=store.jobs,
+            inbox=store.inbox,
             sources=sources,
-            examiner=factories.build_examiner(settings, accounts),
-            qualifier=factories.build_qualifier(settings, accounts, database, clock),
-            orderers=factories.build_orderers(settings, accounts),
+            examiner=factories.build_diagnostics_runner(settings, accounts),
+            qualifier=factories.build_backup_finder(
+                settings, accounts, store.unserved_addresses, clock
+            ),
+            orderers=factories.build_bandwidth_changers(settings, accounts),
             keys=settings.diagnostics or Diagnostics(),
             clock=clock,
             wakeup=jobs_wakeup,
             inbox_wakeup=inbox_wakeup,
         )
-        teller = delivery.Delivery(
-            accounts=database,
+        deliveries = delivery.Delivery(
+            outbox=store.outbox,
+            reader=store.queries,
             receivers=receivers,
-            inbox=database,
+            inbox=store.inbox,
             clock=clock,
             wakeup=delivery_wakeup,
             fallbacks=factories.build_fallbacks(settings),
         )
-        pulse = lifecycle.Watchdog(
+        watchdog = lifecycle.Watchdog(
             clock,
-            loops=ChainMap({"jobs": worker, "delivery": teller}, watch.loops),
-            pollers=watch.pollers,
+            loops=ChainMap({"jobs": job_runner, "delivery": deliveries}, leading.loops),
+            pollers=leading.pollers,
         )
 
         reporter = status.StatusReporter(
@@ -114,122 +117,129 @@ async def run(
             version=version("watcher"),
             since=clock.now(),
             sources=sources,
-            standing=database,
+            standing=store.queries,
             metrics=metrics,
-            seen=watch.seen,
-            receivers=teller.states,
-            usages=lambda: factories.usages(settings, accounts, database, clock.now()),
+            seen=leading.seen,
+            receivers=deliveries.states,
+            usages=lambda: factories.usages(settings, accounts, store.call_counter, clock.now()),
         )
 
         async def reload() -> str:
             try:
-                fresh = factories.read_rules(settings, extra)
+                new_rules = factories.read_rules(settings, extra)
             except model.InvalidConfigError as error:
-                metrics.reload.set(0)
+                metrics.last_reload_successful.set(0)
                 reporter.refused = error.problems
                 log.error("rules not read again", faults=error.problems)
                 raise
-            changed = ruleset.describe_changes(watch.rules, fresh)
-            await watch.reload(fresh)
-            metrics.reload.set(1)
+            changes = ruleset.describe_changes(leading.rules, new_rules)
+            await leading.reload(new_rules)
+            metrics.last_reload_successful.set(1)
             reporter.refused = ()
-            metrics.rules.set(len(fresh.rules))
-            log.info("rules read again", rules=len(fresh.rules), changed=changed)
-            when = "are in force" if watch.state else "will be in force when this daemon leads"
-            return f"{len(fresh.rules)} rules {when}: {changed}"
+            metrics.rules.set(len(new_rules.rules))
+            log.info("rules read again", rules=len(new_rules.rules), changed=changes)
+            when = "are in force" if leading.state else "will be in force when this daemon leads"
+            return f"{len(new_rules.rules)} rules {when}: {changes}"
 
-        async def hang_up() -> None:
-            with contextlib.suppress(model.InvalidConfigError):  # told by reload itself
+        async def reload_on_hangup() -> None:
+            with contextlib.suppress(model.InvalidConfigError):  # reload has logged it
                 await reload()
 
-        async def relieved() -> bool:
-            daemons = await database.daemons()
-            return any(one.leads and one.instance != settings.instance for one in daemons)
+        async def another_leads() -> bool:
+            daemons = await store.queries.daemons()
+            return any(daemon.leads and daemon.instance != settings.instance for daemon in daemons)
 
-        siren = database_alarm.DatabaseAlarm(
+        alarm = database_alarm.DatabaseAlarm(
             instance=settings.instance,
-            channels=[one for one in receivers.values() if isinstance(one, SlackReceiver)],
-            mark=settings.control.socket.with_name("database-failed"),
-            relieved=relieved,
+            channels=[
+                receiver for receiver in receivers.values() if isinstance(receiver, SlackReceiver)
+            ],
+            sent_marker=settings.control.socket.with_name("database-failed"),
+            another_leads=another_leads,
         )
-        stack.push_async_exit(siren)
-        group = await stack.enter_async_context(lifecycle.tasks())
+        stack.push_async_exit(alarm)
+        group = await stack.enter_async_context(lifecycle.task_group())
         stack.enter_context(
-            lifecycle.signals(stop, lambda: group.create_task(hang_up(), name="reload"))
+            lifecycle.signals(stop, lambda: group.create_task(reload_on_hangup(), name="reload"))
         )
 
         if settings.web.listen:
             await stack.enter_async_context(
                 server.serve(
                     settings.web,
-                    stuck=pulse.stuck,
-                    ready=lambda: up.is_set() and not stop.is_set(),
+                    stuck=watchdog.stuck,
+                    ready=lambda: started.is_set() and not stop.is_set(),
                     reporter=reporter,
-                    reader=database,
+                    reader=store.queries,
                     clock=clock,
                 )
             )
-        wishes = CommandService(
-            reader=database,
-            inbox=database,
+        commands = CommandService(
+            reader=store.queries,
+            inbox=store.inbox,
             ingest=inbox_wakeup,
             clock=clock,
             receivers=tuple(receivers),
         )
-        door = control_socket.ControlSocket(
-            reader=database, commands=wishes, clock=clock, status=reporter.read, reload=reload
+        control = control_socket.ControlSocket(
+            reader=store.queries,
+            commands=commands,
+            clock=clock,
+            status=reporter.read,
+            reload=reload,
         )
-        await stack.enter_async_context(door.serve(settings.control.socket))
-        telling = group.create_task(teller.run(), name="delivery")
-        actions = factories.build_actions(
-            settings, session=session, wishes=wishes, library=database, clock=clock
+        await stack.enter_async_context(control.serve(settings.control.socket))
+        delivery_task = group.create_task(deliveries.run(), name="delivery")
+        slack_actions = factories.build_slack_actions(
+            settings, session=session, commands=commands, reader=store.queries, clock=clock
         )
-        pressed = (
-            [group.create_task(actions.run(), name="slack actions")] if actions is not None else []
+        slack_tasks = (
+            [group.create_task(slack_actions.run(), name="slack actions")] if slack_actions else []
         )
-        others = [group.create_task(pulse.feed(reporter.in_one_line), name="pulse")]
-        if hub:
+        other_tasks = [group.create_task(watchdog.feed(reporter.in_one_line), name="watchdog")]
+        if mqtt:
             if settings.mqtt.commands:
-                orders = commands.CommandListener(connection=hub, commands=wishes)
-                others.append(group.create_task(orders.run(), name="commands"))
-            others.append(group.create_task(hub.run(), name="mqtt"))
-        working = group.create_task(worker.run(), name="jobs")
+                listener = CommandListener(connection=mqtt, commands=commands)
+                other_tasks.append(group.create_task(listener.run(), name="commands"))
+            other_tasks.append(group.create_task(mqtt.run(), name="mqtt"))
+        jobs_task = group.create_task(job_runner.run(), name="jobs")
 
-        async def take_over(token: int) -> None:
-            await watch.lead(token, group)
-            if hub:
-                hub.become_leader()
-            if address := settings.heartbeat.url.get_secret_value():
-                beat = lifecycle.beat(session, address, pulse.stuck)
-                others.append(group.create_task(beat, name="heartbeat"))
+        async def become_leader(token: int) -> None:
+            await leading.start(token, group)
+            if mqtt:
+                mqtt.become_leader()
+            if url := settings.heartbeat.url.get_secret_value():
+                heartbeat = lifecycle.send_heartbeats(session, url, watchdog.stuck)
+                other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
             log.info("leads", instance=settings.instance, token=token)
 
         async def stand_by() -> None:
             log.info("stands by", instance=settings.instance)
-            while (token := await database.lead(settings.instance)) is None:  # noqa: ASYNC110  # a row
-                await asyncio.sleep(LOOK_SECONDS)
-            await take_over(token)
+            while (token := await store.leadership.acquire(settings.instance)) is None:  # noqa: ASYNC110  # a row
+                await asyncio.sleep(STANDBY_SECONDS)
+            await become_leader(token)
 
         if token is None:
-            waiting = group.create_task(stand_by(), name="standing by")
+            leading_task = group.create_task(stand_by(), name="standby")
         else:
-            waiting = group.create_task(take_over(token), name="taking over")
-            await asyncio.wait([waiting])
-        siren.rest()
-        lifecycle.ready()
-        up.set()
+            leading_task = group.create_task(become_leader(token), name="become leader")
+            await asyncio.wait([leading_task])
+        alarm.reset()
+        lifecycle.notify_ready()
+        started.set()
         log.info("watching", instance=settings.instance, sources=list(sources))
         await stop.wait()
 
         log.info("stopping")
-        lifecycle.stopping()
-        await lifecycle.end(waiting, *pressed)  # who presses now reaches another daemon, or nobody
-        await watch.stop_polling()
-        await lifecycle.end(working)
-        await watch.finish()
-        await lifecycle.end(telling)  # before the broker's connection, which it may be using
-        await lifecycle.end(*others)
+        lifecycle.notify_stopping()
+        # Buttons go first: from now on Slack sends them to another daemon, or to none.
+        await lifecycle.cancel(leading_task, *slack_tasks)
+        await leading.stop_polling()
+        await lifecycle.cancel(jobs_task)
+        await leading.stop()
+        await lifecycle.cancel(delivery_task)  # before the broker's connection, which it may use
+        await lifecycle.cancel(*other_tasks)
 
 
-def _tell_nobody(_: model.SourceHealth) -> None:
-    """Without a broker the health of a source is on the metrics and in `watcher status` alone."""
+def _ignore_health(_: model.SourceHealth) -> None:
+    """Without a broker a source's health is only in the metrics and in `watcher status`."""

@@ -1,7 +1,7 @@
-"""Says through the channels that Watcher itself has lost its database.
+"""Sends a last message to the Slack channels when Watcher has lost its database.
 
-Law: it is the one message that no receipt records, so a mark beside the control socket, which goes
-with the machine's next boot, sees to it that a service that systemd restarts says it once.
+It is the one message that no receipt can record. So that a service that systemd restarts sends it
+only once, a marker file lies beside the control socket; the machine's next boot removes it.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from watcher import model
 
 log = structlog.get_logger()
 
-SECONDS = 10.0  # for all channels together; the process is ending
+TIMEOUT_SECONDS = 10.0  # for all channels together; the process is ending
 
 
 class Channel(Protocol):
-    """A receiver that can say something without a receipt."""
+    """A receiver that can send a text without a receipt."""
 
     name: str
 
     async def send(self, text: str) -> None:
-        """Say it once. Raises TemporaryError or PermanentError."""
+        """Send it once. Raises TemporaryError or PermanentError."""
 
 
 class DatabaseAlarm:
-    """Pushed onto the daemon's exit stack: cries when the database ended it."""
+    """A callback of the daemon's exit stack: sends a text when the database ended the daemon."""
 
     def __init__(
         self,
         *,
         instance: str,
         channels: Iterable[Channel],
-        mark: Path,
-        relieved: Callable[[], Awaitable[bool]],
+        sent_marker: Path,
+        another_leads: Callable[[], Awaitable[bool]],
     ) -> None:
-        """`relieved` says whether another daemon leads; it raises TemporaryError if it cannot."""
+        """`another_leads` returns whether another daemon leads; it may raise TemporaryError."""
         self._instance = instance
-        self._relieved = relieved
         self._channels = tuple(channels)
-        self._mark = mark
+        self._sent_marker = sent_marker
+        self._another_leads = another_leads
 
-    def rest(self) -> None:
-        """Take note that the database answers: a failure from now on is news again."""
-        self._mark.unlink(missing_ok=True)
+    def reset(self) -> None:
+        """Record that the database answers, so that the next failure is reported again."""
+        self._sent_marker.unlink(missing_ok=True)
 
     async def __call__(
         self,
@@ -57,11 +57,11 @@ class DatabaseAlarm:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        """Cry, if it is a failing database that ends the daemon; never swallow the error."""
+        """Send the text if the database's failure ends the daemon; never swallow the error."""
         del kind, traceback
-        if not isinstance(error, model.TemporaryError) or self._mark.exists():
+        if not isinstance(error, model.TemporaryError) or self._sent_marker.exists():
             return False
-        if await self._is_relieved():
+        if await self._is_replaced():
             log.info("another daemon leads", error=str(error))
             return False
         text = (
@@ -70,25 +70,25 @@ class DatabaseAlarm:
         )
         async with asyncio.TaskGroup() as group:
             for channel in self._channels:
-                group.create_task(self._cry(channel, text), name=f"alarm {channel.name}")
+                group.create_task(self._send(channel, text), name=f"alarm {channel.name}")
         return False
 
-    async def _is_relieved(self) -> bool:
-        """Whether nothing is lost: a daemon that was frozen finds its connections ended."""
+    async def _is_replaced(self) -> bool:
+        """Whether another daemon leads, as after this one was frozen and evicted."""
         try:
-            async with asyncio.timeout(SECONDS):
-                return await self._relieved()
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                return await self._another_leads()
         except (model.TemporaryError, TimeoutError):
             return False
 
-    async def _cry(self, channel: Channel, text: str) -> None:
+    async def _send(self, channel: Channel, text: str) -> None:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await channel.send(text)
         except (model.WatcherError, TimeoutError) as error:
             log.warning("alarm not said", receiver=channel.name, error=str(error))
             return
         try:
-            self._mark.touch()
+            self._sent_marker.touch()
         except OSError as error:
             log.warning("the alarm may be said again", error=str(error))

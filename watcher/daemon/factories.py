@@ -1,6 +1,6 @@
-"""Settings become adapters: accounts, sources, the examiner, the rules. Nothing here connects.
+"""Builds adapters from the settings: accounts, sources, receivers, rules. Nothing here connects.
 
-The daemon and `watcher check --connect` both build them here: what was checked is what runs.
+The daemon and `watcher check --connect` both build them here, so what was checked is what runs.
 """
 
 from __future__ import annotations
@@ -30,47 +30,47 @@ from watcher.vendors.preorder.client import PreorderBackupFinder, PreorderClient
 
 
 class VendorAccounts:
-    """The configured accounts, each built once, because a vendor counts its calls together."""
+    """The configured accounts, each built once, because a vendor limits an account's calls."""
 
     def __init__(
         self,
         settings: Settings,
         session: aiohttp.ClientSession,
         clock: Clock,
-        meter: ports.CallCounter,
+        call_counter: ports.CallCounter,
     ) -> None:
         self._settings = settings
         self.session = session
         self.clock = clock
-        self._meter = meter
+        self._call_counter = call_counter
         self._built: dict[str, VendorAccount] = {}
 
     def __getitem__(self, name: str) -> VendorAccount:
-        """Give an account; the empty name is one without credentials, which nobody shares."""
+        """Return an account; with an empty name a new one without credentials."""
         if not name:
             return self._build(name, None)
         if name not in self._built:
             self._built[name] = self._build(name, self._settings.accounts[name])
         return self._built[name]
 
-    def _build(self, name: str, keys: vendor_settings.Account | None) -> VendorAccount:
-        return VendorAccount(name, keys, self.session, self.clock, self._meter)
+    def _build(self, name: str, account: vendor_settings.Account | None) -> VendorAccount:
+        return VendorAccount(name, account, self.session, self.clock, self._call_counter)
 
     def trouble(self, name: str) -> str:
-        """Say why an account's vendor is not asked; empty while it is."""
+        """Return why requests of an account are held back, in words; empty if they are not."""
         return self._built[name].circuit.trouble if name in self._built else ""
 
 
 async def usages(
-    settings: Settings, accounts: VendorAccounts, meter: ports.UsageReader, now: datetime
+    settings: Settings, accounts: VendorAccounts, usage: ports.UsageReader, now: datetime
 ) -> list[status.Usage]:
-    """Read how the configured accounts do; raises TemporaryError."""
+    """Return the usage of the configured accounts this month. Raises TemporaryError."""
     month = f"{now:%Y-%m}"
     return [
         status.Usage(
             account=name,
             month=month,
-            calls=await meter.calls(name, month) if account.calls_per_month else 0,
+            calls=await usage.used(name, month) if account.calls_per_month else 0,
             calls_per_month=account.calls_per_month,
             trouble=accounts.trouble(name),
         )
@@ -79,7 +79,7 @@ async def usages(
 
 
 def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
-    """Read rules and inventory; rules may also name the `extra` receivers.
+    """Load rules and inventory; rules may also name the `extra` receivers.
 
     Raises model.InvalidConfigError with every fault of every file.
     """
@@ -90,7 +90,7 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
             name: ruleset.source_traits(name, source) for name, source in settings.sources.items()
         },
         receivers=(*settings.receivers, *extra),
-        quiet=[name for name, each in settings.receivers.items() if each.kind == "mqtt"],
+        quiet=[name for name, receiver in settings.receivers.items() if receiver.kind == "mqtt"],
     )
 
 
@@ -102,30 +102,37 @@ def build_sources(settings: Settings, accounts: VendorAccounts) -> dict[str, por
     }
 
 
-def build_examiner(settings: Settings, accounts: VendorAccounts) -> ports.DiagnosticsRunner | None:
-    """Build what runs Service Diagnostics; None when it is not configured."""
-    keys = settings.diagnostics
-    if keys is None:
+def build_diagnostics_runner(
+    settings: Settings, accounts: VendorAccounts
+) -> ports.DiagnosticsRunner | None:
+    """Build the client of Service Diagnostics; None when it is not configured."""
+    diagnostics = settings.diagnostics
+    if diagnostics is None:
         return None
-    client = DiagnosticsClient(accounts[keys.account], keys.base_url, timeout=keys.timeout)
-    return LumenDiagnostics(client, keys, PdfPreviewer())
+    client = DiagnosticsClient(
+        accounts[diagnostics.account], diagnostics.base_url, timeout=diagnostics.timeout
+    )
+    return LumenDiagnostics(client, diagnostics, PdfPreviewer())
 
 
-def build_qualifier(
-    settings: Settings, accounts: VendorAccounts, gazetteer: ports.UnservedAddresses, clock: Clock
+def build_backup_finder(
+    settings: Settings,
+    accounts: VendorAccounts,
+    unserved_addresses: ports.UnservedAddresses,
+    clock: Clock,
 ) -> ports.BackupFinder | None:
-    """Build what asks for backups; None when it is not configured."""
-    keys = settings.preorder
-    if keys is None:
+    """Build the client that looks for backup options; None when it is not configured."""
+    preorder = settings.preorder
+    if preorder is None:
         return None
-    client = PreorderClient(accounts[keys.account], keys)
-    return PreorderBackupFinder(client, gazetteer, clock)
+    client = PreorderClient(accounts[preorder.account], preorder)
+    return PreorderBackupFinder(client, unserved_addresses, clock)
 
 
-def build_orderers(
+def build_bandwidth_changers(
     settings: Settings, accounts: VendorAccounts
 ) -> dict[str, ports.BandwidthChanger]:
-    """Build what changes bandwidths, for each source whose vendor offers it."""
+    """Build a bandwidth changer for each source whose vendor offers that."""
     return {
         name: bandwidth(source, accounts[source.account])
         for name, source in settings.sources.items()
@@ -133,10 +140,10 @@ def build_orderers(
     }
 
 
-def build_broker(settings: Settings, clock: Clock) -> connection.MqttConnection | None:
-    """Build the one connection to the broker; None when nothing is told or asked there."""
-    told = any(one.kind == "mqtt" for one in settings.receivers.values())
-    if not told and not settings.mqtt.commands:
+def build_mqtt_connection(settings: Settings, clock: Clock) -> connection.MqttConnection | None:
+    """Build the one connection to the broker; None when it is not needed."""
+    has_receiver = any(receiver.kind == "mqtt" for receiver in settings.receivers.values())
+    if not has_receiver and not settings.mqtt.commands:
         return None
     return connection.MqttConnection(
         settings=settings.mqtt, instance=settings.instance, clock=clock
@@ -148,55 +155,61 @@ def build_receivers(
     *,
     session: aiohttp.ClientSession,
     clock: Clock,
-    hub: connection.MqttConnection | None,
+    mqtt: connection.MqttConnection | None,
     reader: ports.IncidentReader,
 ) -> dict[str, ports.Receiver]:
     """Build every configured receiver."""
     receivers: dict[str, ports.Receiver] = {}
-    for name, keys in settings.receivers.items():
-        match keys:
+    for name, receiver in settings.receivers.items():
+        match receiver:
             case receiver_settings.SlackReceiver():
                 receivers[name] = SlackReceiver(
-                    name=name, channel=keys, settings=settings.slack, session=session, clock=clock
+                    name=name,
+                    channel=receiver,
+                    settings=settings.slack,
+                    session=session,
+                    clock=clock,
                 )
             case receiver_settings.WebhookReceiver():
                 receivers[name] = webhook.WebhookReceiver(
-                    name=name, settings=keys, session=session, clock=clock
+                    name=name, settings=receiver, session=session, clock=clock
                 )
             case receiver_settings.MqttReceiver():
-                assert hub is not None  # noqa: S101  # build_broker looks for the same kind
+                assert mqtt is not None  # noqa: S101  # there is a connection for this kind
                 receivers[name] = MqttReceiver(
-                    name=name, connection=hub, reader=reader, clock=clock
+                    name=name, connection=mqtt, reader=reader, clock=clock
                 )
     return receivers
 
 
-def build_actions(
+def build_slack_actions(
     settings: Settings,
     *,
     session: aiohttp.ClientSession,
-    wishes: CommandService,
-    library: ports.IncidentReader,
+    commands: CommandService,
+    reader: ports.IncidentReader,
     clock: Clock,
 ) -> interactions.SlackActions | None:
-    """Build what obeys Slack's buttons; None where there are none."""
-    channels = [one.channel for one in settings.receivers.values() if one.kind == "slack"]
+    """Build what handles Slack's buttons; None where there are none."""
+    channels = [
+        receiver.channel for receiver in settings.receivers.values() if receiver.kind == "slack"
+    ]
     if not channels or not settings.slack.app_token.get_secret_value():
         return None
     return interactions.SlackActions(
         settings=settings.slack,
         channels=channels,
         session=session,
-        commands=wishes,
-        reader=library,
+        commands=commands,
+        reader=reader,
         clock=clock,
     )
 
 
 def build_fallbacks(settings: Settings) -> dict[str, delivery.Fallback]:
-    """Say who is told in the place of which receiver, and when."""
+    """Return the fallback of each receiver that has one."""
     return {
-        name: delivery.Fallback(receiver=keys.fallback, after=keys.fallback_after)
-        for name, keys in settings.receivers.items()
-        if keys.fallback
+        name: delivery.Fallback(receiver=receiver.fallback, after=receiver.fallback_after)
+        for name, receiver in settings.receivers.items()
+        if receiver.fallback
     }

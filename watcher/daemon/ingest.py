@@ -1,7 +1,7 @@
-"""The live loop: polls, the inbox and timers -> step -> commit -> wake whoever has work now.
+"""The one writer: takes polls, commands and timers, steps the engine, commits, wakes other loops.
 
-Law: one event, one transaction. Nothing leaves before its commit; a commit that fails or whose
-outcome is unknown raises out of `run`, the process ends, and the next start reloads the tables.
+Law: one event, one transaction. Nothing is sent before its commit. A commit that fails, or whose
+outcome is unknown, raises out of `run`: the process ends, and the next start reloads the tables.
 """
 
 from __future__ import annotations
@@ -24,129 +24,137 @@ INBOX_SECONDS = 1.0  # a wakeup is a hint; the inbox is read this often without 
 
 
 class Poller(Protocol):
-    """What ingest asks of a source's poller."""
+    """What ingest needs of a source's poller."""
 
     def hurry(self) -> None:
         """Poll now."""
 
-    def quicken(self, fast: bool) -> None:  # noqa: FBT001  # the one thing it says
+    def quicken(self, fast: bool) -> None:  # noqa: FBT001  # the name says it
         """Poll at the fast interval, or go back to the normal one."""
 
 
 class Ingest:
-    """The one writer. `delivery`, `jobs` and `health` are told what a commit brought for them."""
+    """The one writer.
+
+    After a commit it sets the wakeups of delivery and jobs that have work now, and calls
+    `on_health` with each source's health that changed.
+    """
 
     def __init__(
         self,
         *,
-        ledger: ports.CommitLog,
+        commits: ports.CommitLog,
+        inbox: ports.Inbox,
         token: int,
         state: engine.State,
         pollers: Mapping[str, Poller],
         clock: Clock,
         metrics: Metrics,
         wakeup: Wakeup,
-        delivery: Wakeup,
-        jobs: Wakeup,
-        health: Callable[[model.SourceHealth], None],
+        delivery_wakeup: Wakeup,
+        jobs_wakeup: Wakeup,
+        on_health: Callable[[model.SourceHealth], None],
     ) -> None:
         self.state = state
-        self.turned_at = clock.monotonic()
-        self._ledger = ledger
+        self.last_pass_at = clock.monotonic()
+        self._commits = commits
+        self._inbox = inbox
         self._token = token
         self._pollers = pollers
         self._clock = clock
         self._metrics = metrics
         self._wakeup = wakeup
-        self._delivery = delivery
-        self._jobs = jobs
-        self._health = health
-        self._waiting: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
-        self._drive = engine.Runner(state, now=clock.now())
-        self._restored = True
-        self._ending = False
+        self._delivery_wakeup = delivery_wakeup
+        self._jobs_wakeup = jobs_wakeup
+        self._on_health = on_health
+        self._submitted: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
+        self._runner = engine.Runner(state, now=clock.now())
+        self._just_started = True
+        self._stopping = False
 
     async def submit(self, event: engine.Event) -> None:
-        """Hand an event in and wait until its consequences are durable."""
+        """Submit an event and wait until its effects are durable."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, done))
+        self._submitted.append((event, done))
         self._wakeup.set()
         await done
 
-    def finish(self) -> None:
-        """Let `run` return once everything that has been handed in is durable."""
-        self._ending = True
+    def stop(self) -> None:
+        """Let `run` return once everything that was submitted is durable."""
+        self._stopping = True
         self._wakeup.set()
 
     async def run(self) -> None:
-        """Step through events as they come, until `finish`. Raises what the ledger raises."""
-        while not self._ending:
+        """Step events as they come, until `stop`. Raises what the store raises."""
+        while not self._stopping:
             await self._wakeup.wait(self._seconds_to_wait())
-            await self._turn()
+            await self._make_pass()
 
-    async def _turn(self) -> None:
-        """Take in everything that is there now, each event in a transaction of its own."""
-        self.turned_at = self._clock.monotonic()
-        while self._waiting:
-            event, done = self._waiting.popleft()
-            await self._take(self._dated(event))
+    async def _make_pass(self) -> None:
+        """Step everything that is there now, each event in a transaction of its own."""
+        self.last_pass_at = self._clock.monotonic()
+        while self._submitted:
+            event, done = self._submitted.popleft()
+            await self._step(self._with_last_success(event))
             if not done.done():
                 done.set_result(None)
-        for envelope in await self._ledger.inbox():
-            await self._take(envelope.command, inbox=envelope.number)
-        for step in self._drive.wait(self._clock.now()):
+        for envelope in await self._inbox.read():
+            await self._step(envelope.command, inbox=envelope.number)
+        for step in self._runner.wait(self._clock.now()):
             await self._commit(step)
 
     def _seconds_to_wait(self) -> float:
-        if self._waiting:
+        if self._submitted:
             return 0
         deadline = engine.next_deadline(self.state)
         if deadline is None:
             return INBOX_SECONDS
         return min(INBOX_SECONDS, max(0.0, (deadline - self._clock.now()).total_seconds()))
 
-    async def _take(self, event: engine.Event, *, inbox: int | None = None) -> None:
-        for step in self._drive.take(event, self._clock.now()):
+    async def _step(self, event: engine.Event, *, inbox: int | None = None) -> None:
+        for step in self._runner.take(event, self._clock.now()):
             await self._commit(step, inbox=inbox if step.event is event else None)
 
     async def _commit(self, step: engine.StepResult, *, inbox: int | None = None) -> None:
         if step.refusal:
             log.warning("command refused", reason=step.refusal)
-        with self._metrics.commits.time():
-            await self._ledger.commit(
+        with self._metrics.commit_seconds.time():
+            await self._commits.commit(
                 self._token,
                 ports.Commit(
                     at=step.at,
-                    event=self._recorded(step.event),
+                    event=self._to_record(step.event),
                     effects=step.effects,
                     inbox=inbox,
                     note=step.refusal,
                     matters=step.matters,
                 ),
             )
-        self._announce(step.event, step.effects)
+        self._wake_loops(step.event, step.effects)
 
-    def _dated(self, event: engine.Event) -> engine.Event:
-        """Say with the first rules, which tell of a start, until when somebody watched."""
-        if not isinstance(event, engine.Reloaded) or not self._restored:
+    def _with_last_success(self, event: engine.Event) -> engine.Event:
+        """Add to the first rules, which mark a start, until when the sources were watched."""
+        if not isinstance(event, engine.Reloaded) or not self._just_started:
             return event
-        seen = [each.last_success for each in self.state.health.values() if each.last_success]
-        return replace(event, unwatched_since=max(seen, default=None))
+        polled_at = [
+            health.last_success for health in self.state.health.values() if health.last_success
+        ]
+        return replace(event, unwatched_since=max(polled_at, default=None))
 
-    def _recorded(self, event: engine.Event) -> model.Event | ports.RulesRead:
-        """Write a change of rules down as facts; the first one tells of a start."""
+    def _to_record(self, event: engine.Event) -> model.Event | ports.RulesRead:
+        """Return the event as the journal keeps it; the first rules mark a start."""
         if not isinstance(event, engine.Reloaded):
             return event
-        started, self._restored = self._restored, False
+        started, self._just_started = self._just_started, False
         return ports.RulesRead(
             version=event.ruleset.version, started=started, last_success=event.unwatched_since
         )
 
-    def _announce(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:
+    def _wake_loops(self, event: engine.Event, effects: tuple[model.Effect, ...]) -> None:
         for effect in effects:
             match effect:
                 case model.Incident():
-                    self._delivery.set()
+                    self._delivery_wakeup.set()
                 case model.PollNeeded():
                     self._pollers[effect.source].hurry()
                 case (
@@ -156,12 +164,12 @@ class Ingest:
                     | model.AlternativesNeeded()
                     | model.BandwidthNeeded()
                 ):
-                    self._jobs.set()
+                    self._jobs_wakeup.set()
                 case model.SourceHealth():
                     self._count_health(effect)
-                    self._health(effect)
+                    self._on_health(effect)
                 case model.ExpressionFailed():
-                    self._metrics.misfires.labels(effect.rule).inc()
+                    self._metrics.expression_errors.labels(effect.rule).inc()
                     log.error(
                         "expression failed",
                         rule=effect.rule,
@@ -184,12 +192,12 @@ class Ingest:
                 self._metrics.polls.labels(event.source, "failed").inc()
             case model.HistoryRead():
                 outcome = "failed" if event.error else "ok"
-                self._metrics.records.labels(model.source_of(event.subject), outcome).inc()
+                self._metrics.history_fetches.labels(model.source_of(event.subject), outcome).inc()
             case _:
                 pass
 
     def _count_health(self, health: model.SourceHealth) -> None:
-        self._metrics.sight.labels(health.source).set(health.sight is model.Visibility.BLIND)
+        self._metrics.blind.labels(health.source).set(health.sight is model.Visibility.BLIND)
         self._metrics.subjects.labels(health.source).set(health.subjects)
         if health.last_success is not None:
             self._metrics.last_success.labels(health.source).set(health.last_success.timestamp())

@@ -1,6 +1,7 @@
-"""How the daemon knows that it lives, hears signals, and ends its tasks in order.
+"""The daemon's lifecycle: watchdog, signals, tasks, systemd's notifications and the heartbeat.
 
-Law: the watchdog is fed only while every loop turns; a stale vendor is no reason to starve it.
+Law: the watchdog is fed only while every loop makes progress; a vendor that does not answer is not
+a reason to starve it.
 """
 
 from __future__ import annotations
@@ -21,74 +22,77 @@ from watcher.clock import Clock
 
 log = structlog.get_logger()
 
-STUCK_SECONDS = 30.0  # without a turn of a loop; they turn once a second when idle
-PULSE_SECONDS = 5.0  # systemd wants a sign twice in every WatchdogSec
+STUCK_SECONDS = 30.0  # without a pass of a loop; an idle loop makes one a second
+FEED_SECONDS = 5.0  # systemd expects a notification twice in every WatchdogSec
+READY_SECONDS = 2.0  # without this message systemd ends the daemon, so it is worth a moment
+HEARTBEAT_SECONDS = 60.0
+_HEARTBEAT_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
-class Turning(Protocol):
-    """A loop that says when it last turned, on the monotonic clock."""
+class Loop(Protocol):
+    """A loop with the time of its last pass, on the monotonic clock."""
 
-    turned_at: float
+    last_pass_at: float
 
 
-class Polling(Protocol):
-    """A loop that says by when it will have turned, on the monotonic clock."""
+class PollingLoop(Protocol):
+    """A loop with the time by which its next pass is due, on the monotonic clock."""
 
     alive_until: float
 
 
 class Watchdog:
-    """Whether progress is real."""
+    """Checks that every loop makes progress, and tells systemd so."""
 
     def __init__(
         self,
         clock: Clock,
         *,
-        loops: Mapping[str, Turning],
-        pollers: Mapping[str, Polling],
+        loops: Mapping[str, Loop],
+        pollers: Mapping[str, PollingLoop],
     ) -> None:
         self._clock = clock
         self._loops = loops
         self._pollers = pollers
 
     def stuck(self) -> str:
-        """Say what stands still, or nothing."""
+        """Return which loop makes no progress, in words; empty if all do."""
         now = self._clock.monotonic()
         for name, loop in self._loops.items():
-            if now - loop.turned_at > STUCK_SECONDS:
-                return f"{name} has stood still for {now - loop.turned_at:.0f} s"
+            if now - loop.last_pass_at > STUCK_SECONDS:
+                return f"{name} has stood still for {now - loop.last_pass_at:.0f} s"
         for name, poller in self._pollers.items():
             if now > poller.alive_until:
                 return f"the poller of {name} has stood still for too long"
         return ""
 
     async def feed(self, status: Callable[[], str]) -> None:
-        """Feed systemd's watchdog and its status line, for ever, while nothing is stuck.
+        """Feed systemd's watchdog and its status line until cancelled, while nothing is stuck.
 
-        A systemd that listens no more is no reason to stop watching.
+        When systemd stops listening, watching goes on.
         """
-        complaint, deaf = "", False
+        last_logged, unreachable = "", False
         while True:
             stuck = self.stuck()
-            if stuck and stuck != complaint:
+            if stuck and stuck != last_logged:
                 log.error("no progress", reason=stuck)
-            complaint = stuck
+            last_logged = stuck
             if not stuck:
-                said = status()
+                line = status()
                 try:
-                    alive(said)
+                    notify_alive(line)
                 except OSError as error:
-                    if not deaf:
+                    if not unreachable:
                         log.warning("systemd does not listen", error=str(error))
-                    deaf = True
+                    unreachable = True
                 else:
-                    deaf = False
-            await asyncio.sleep(PULSE_SECONDS)
+                    unreachable = False
+            await asyncio.sleep(FEED_SECONDS)
 
 
 @contextmanager
 def signals(stop: asyncio.Event, hangup: Callable[[], object]) -> Iterator[None]:
-    """While the context lasts SIGTERM and SIGINT stop the daemon, and SIGHUP reads rules again."""
+    """Within the context SIGTERM and SIGINT set `stop`, and SIGHUP calls `hangup`."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
@@ -101,8 +105,8 @@ def signals(stop: asyncio.Event, hangup: Callable[[], object]) -> Iterator[None]
 
 
 @asynccontextmanager
-async def tasks() -> AsyncIterator[asyncio.TaskGroup]:
-    """Give a TaskGroup; what a person must see leaves it as itself, and not inside a group."""
+async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Open a TaskGroup that raises an expected error as itself, not inside an ExceptionGroup."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -113,12 +117,12 @@ async def tasks() -> AsyncIterator[asyncio.TaskGroup]:
         raise _first(expected) from failed
 
 
-async def end(*running: asyncio.Task[None]) -> None:
-    """Cancel tasks and wait until they have put their things away."""
-    for task in running:
+async def cancel(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait until they have cleaned up."""
+    for task in tasks:
         task.cancel()
-    if running:
-        await asyncio.wait(running)
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def _first(failed: BaseExceptionGroup) -> BaseException:
@@ -128,56 +132,53 @@ def _first(failed: BaseExceptionGroup) -> BaseException:
     return error
 
 
-READY_SECONDS = 2.0  # without this message systemd ends the daemon, so it is worth a moment
+def notify_ready() -> None:
+    """Tell systemd that start-up is over. Raises OSError, after 2 s TimeoutError."""
+    _notify("READY=1", patience=READY_SECONDS)
 
 
-def ready() -> None:
-    """Start-up is over. Raises TimeoutError, too, when systemd takes nothing for 2 s."""
-    _send("READY=1", patience=READY_SECONDS)
+def notify_stopping() -> None:
+    """Tell systemd that the shutdown has started."""
+    _notify("STOPPING=1")
 
 
-def stopping() -> None:
-    """Shut-down has begun."""
-    _send("STOPPING=1")
+def notify_alive(status: str) -> None:
+    """Tell systemd that there is progress; `systemctl status` shows the line."""
+    _notify("WATCHDOG=1\nSTATUS=" + " ".join(status.split()))
 
 
-def alive(status: str) -> None:
-    """Real progress was made, due twice in every WatchdogSec; `systemctl status` shows the line."""
-    _send("WATCHDOG=1\nSTATUS=" + " ".join(status.split()))
-
-
-def _send(message: str, *, patience: float = 0.0) -> None:
-    """Send a message, waiting `patience` seconds for room; with none a full queue loses it."""
+def _notify(message: str, *, patience: float = 0.0) -> None:
+    """Send a message, waiting `patience` seconds for room; without it a full queue drops it."""
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return
     address = "\0" + path[1:] if path.startswith("@") else path
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-        notify.settimeout(patience)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as systemd:
+        systemd.settimeout(patience)
         try:
-            notify.sendto(message.encode(), address)
+            systemd.sendto(message.encode(), address)
         except BlockingIOError:
             return
 
 
-EVERY_SECONDS = 60.0
-_TIMEOUT = aiohttp.ClientTimeout(total=10)
+async def send_heartbeats(
+    session: aiohttp.ClientSession, url: str, stuck: Callable[[], str]
+) -> None:
+    """Fetch `url` once a minute until cancelled, while `stuck` returns nothing.
 
-
-async def beat(session: aiohttp.ClientSession, url: str, stuck: Callable[[], str]) -> None:
-    """Fetch `url` once a minute, for ever, while `stuck` has nothing to say.
-
-    The address is a secret: whoever knows it can silence the alarm, so no log names it.
+    The address is a secret, because it can silence the heartbeat's alarm: no log names it.
     """
     failing = False
     while True:
         if not stuck():
             try:
-                async with session.get(url, timeout=_TIMEOUT, allow_redirects=False) as response:
+                async with session.get(
+                    url, timeout=_HEARTBEAT_TIMEOUT, allow_redirects=False
+                ) as response:
                     failed = response.status >= 400
             except (aiohttp.ClientError, TimeoutError):
                 failed = True
             if failed and not failing:
                 log.warning("the heartbeat's address does not answer; its service will raise alarm")
             failing = failed
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -1,4 +1,4 @@
-"""The live loop that tells receivers what they are owed."""
+"""The live loop that notifies receivers."""
 
 from watcher.delivery.receiver_health import Fallback
 from watcher.delivery.worker import Delivery

@@ -1,6 +1,6 @@
-"""How a receiver stands between two tellings: since when it fails, and when it is tried again.
+"""The health of one receiver between two deliveries: since when it fails, and when to try again.
 
-Law: pure. What is known here is this daemon's alone; receipts say what holds for all of them.
+Pure. It holds what this daemon has seen; the receipts hold what is true for all daemons.
 """
 
 from __future__ import annotations
@@ -10,25 +10,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.backoff import Backoff, Jitter
 
-FIRST_PAUSE = 1.0  # seconds after the first failure, doubled with each further one
-LONGEST_PAUSE = 15.0  # so that people are told soon after Slack or the broker is back
-PERMANENT_PAUSE = 60.0  # a person has to mend something; look again this often
+# Short, in seconds, so that people are notified soon after Slack or the broker is back.
+_BACKOFF = Backoff(first=1.0, longest=15.0, jitter=Jitter(least=0.5, most=1.0))
+PERMANENT_PAUSE = 60.0  # seconds; a person has to fix something, so try only this often
+_PERMANENT_JITTER = Jitter(least=0.75, most=1.25)
 
-News = tuple[str, str]  # what only a person can mend, and the fallback that is told instead
+# What the other receivers should know: an error that a person has to fix, and the fallback that is
+# notified instead; each is empty where there is none.
+News = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """Whom else to tell once a receiver has been failing for so long."""
+    """Which receiver to notify instead, once a receiver has been failing for this long."""
 
     receiver: str
     after: timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class PendingState:
-    """What could not be told: since when it waits, and when it is tried again."""
+class FailedDelivery:
+    """A delivery that failed: since when it has been pending, and when it is tried again."""
 
     since: datetime
     again_at: datetime
@@ -36,7 +40,7 @@ class PendingState:
 
 @dataclass(slots=True, kw_only=True)
 class ReceiverHealth:
-    """What is known of one receiver; `jitter` gives a number from 0 to 1."""
+    """The health of one receiver; `jitter` returns a random number from 0 to 1."""
 
     jitter: Callable[[], float]
     fallback: Fallback | None = None
@@ -44,67 +48,65 @@ class ReceiverHealth:
     failing_since: datetime | None = None
     error: str = ""
     permanent: bool = False
-    reported: News | None = None  # fault and fallback; None: nothing since the start
-    proven: bool = False  # it was told something since the start
-    pending: dict[str, PendingState] = field(default_factory=dict)  # by incident
+    reported: News | None = None  # what the others were notified of; None: nothing since the start
+    proven: bool = False  # whether a delivery has succeeded since the start
+    failed_deliveries: dict[str, FailedDelivery] = field(default_factory=dict)  # by incident
 
     @property
     def fallback_at(self) -> datetime | None:
-        """When its fallback is due, if it goes on failing; None: never."""
+        """When the fallback is due, if the receiver goes on failing; None: never."""
         if self.fallback is None or self.failing_since is None:
             return None
         return self.failing_since + self.fallback.after
 
-    def instead(self, now: datetime) -> model.Fallback | None:
-        """Say whom to tell in its place by now."""
+    def active_fallback(self, now: datetime) -> model.Fallback | None:
+        """Return which receiver to notify instead by now."""
         due, since = self.fallback_at, self.failing_since
         if self.fallback is None or since is None or due is None or now < due:
             return None
         return model.Fallback(receiver=self.fallback.receiver, since=since)
 
     def news(self, now: datetime) -> News:
-        """Say what the others should know of it."""
-        instead = self.instead(now)
-        return self.error if self.permanent else "", instead.receiver if instead else ""
+        """Return what the other receivers should know."""
+        fallback = self.active_fallback(now)
+        return self.error if self.permanent else "", fallback.receiver if fallback else ""
 
-    def succeeded(self, receipt: model.Receipt) -> None:
-        """Take in that it was told all of an incident; `receipt` is the one from before."""
-        self.pending.pop(receipt.incident, None)
+    def succeeded(self, before: model.Receipt) -> None:
+        """Record that an incident was delivered in full; `before` is the receipt from before."""
+        self.failed_deliveries.pop(before.incident, None)
         self.proven = True
-        if receipt.failures:
-            self.reported = None  # who failed may have been another daemon, which has ended
+        if before.failures:
+            self.reported = None  # another daemon, now gone, may have been the one that failed
         self.failures, self.failing_since = 0, None
         self.error, self.permanent = "", False
 
-    def failed(self, receipt: model.Receipt, error: Exception, now: datetime) -> float:
-        """Take in that it could not be told; for how many seconds it is left alone."""
-        before = None if self.proven else receipt.failing_since  # before the start
-        self.failing_since = self.failing_since or before or now
+    def failed(self, before: model.Receipt, error: Exception, now: datetime) -> float:
+        """Record a failed delivery; return for how many seconds to pause the receiver."""
+        failing_before_start = None if self.proven else before.failing_since
+        self.failing_since = self.failing_since or failing_before_start or now
         self.error, self.permanent = str(error), isinstance(error, model.PermanentError)
         if isinstance(error, model.TemporaryError) and error.narrow:
             return 0.0
         self.failures += 1
-        return max(self._backoff(self.failures), _asked_delay(error))
+        return max(_BACKOFF.delay(self.failures, self.jitter()), _requested_delay(error))
 
     def again_at(self, error: Exception, pause: float, failures: int, now: datetime) -> datetime:
-        """After the receiver's pause and one of the debt's own, so that others get their turn.
+        """Return when to try a failed delivery again.
 
-        Not later than when the fallback is due: then it shows whether it is needed.
+        That is after the receiver's pause and a delay of the delivery's own, so that other
+        deliveries come first; but not later than when the fallback is due, because the attempt
+        shows whether the fallback is needed.
         """
         if isinstance(error, model.PermanentError):
-            own = PERMANENT_PAUSE * (0.75 + 0.5 * self.jitter())
+            own = _PERMANENT_JITTER.spread(PERMANENT_PAUSE, self.jitter())
         else:
-            own = self._backoff(failures)
-        least = timedelta(seconds=max(pause, _asked_delay(error)))
+            own = _BACKOFF.delay(failures, self.jitter())
+        least = timedelta(seconds=max(pause, _requested_delay(error)))
         again_at = now + least + timedelta(seconds=own)
         if self.fallback_at is not None and self.fallback_at > now:
             return min(again_at, max(self.fallback_at, now + least))
         return again_at
 
-    def _backoff(self, failures: int) -> float:
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10))
-        return longest * (0.5 + 0.5 * self.jitter())
 
-
-def _asked_delay(error: Exception) -> float:
+def _requested_delay(error: Exception) -> float:
     return (error.delay or 0.0) if isinstance(error, model.TemporaryError) else 0.0

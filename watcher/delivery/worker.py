@@ -1,8 +1,35 @@
-"""The live loop: what is owed -> tell -> receipts.
+"""Notifies each receiver of what it has not been notified of yet, and keeps the receipts.
 
-Law: delivery reconciles, it keeps no queue. What a receiver was told is in its receipts alone, so
-nothing is lost by a crash, and an act that may have happened is never repeated unseen (law 5).
-One receiver's trouble delays no other.
+How it works
+------------
+There is no queue of notifications. An incident carries a version and a numbered timeline; a
+receipt, one for each incident and receiver, says how far that receiver has been notified. A
+delivery is pending while the two differ, and the store computes that in the transaction that
+changes either (store/outbox.py). So nothing can be lost between the two, and a crash at any point
+leaves only a receipt that lags.
+
+One worker for each receiver repeats four steps:
+
+1. Claim the oldest pending receipt. The claim has a token and a lease: another daemon leaves the
+   receipt alone until LEASE is over, and a write under an older token is refused.
+2. Read the incident as it is now and hand it to the receiver with the receipt. The receiver
+   delivers the whole difference, so changes that came quickly one after another are coalesced.
+3. The receiver splits that into acts (post a message, edit one, publish a document). Before an act
+   that must not happen twice it saves a receipt with an *intent*; after the act it saves what came
+   of it. If the process dies in between, or the answer is lost, the next delivery finds the intent
+   and looks up at the receiver whether the act happened, instead of repeating it (law 5).
+4. Release the claim with the new receipt. If the incident has changed meanwhile the receipt lags
+   again and is due at once.
+
+Failures stay with the receiver that fails. It is paused with a growing delay (receiver_health.py),
+and each failed delivery waits a little longer than that, so that one bad incident does not block
+the others. What only a person can fix, and a failure that outlasts `fallback_after`, goes into the
+inbox as ReceiverFailed: the engine then notifies the other receivers, or the fallback, and
+ReceiverRecovered ends that.
+
+Stopping: a cancelled worker lets the act in hand finish and saves its receipt, for at most
+`grace_seconds`, but starts no further act. The wakeup between the writer and this loop is a hint:
+without it the outbox is read every POLL_SECONDS.
 """
 
 from __future__ import annotations
@@ -18,32 +45,33 @@ import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
-from watcher.delivery.receiver_health import Fallback, PendingState, ReceiverHealth
+from watcher.delivery.receiver_health import FailedDelivery, Fallback, ReceiverHealth
 from watcher.operations import status
 
 log = structlog.get_logger()
 
 POLL_SECONDS = 1.0  # a wakeup is a hint; the outbox is read this often without one
-LEASE = timedelta(seconds=60)  # longer than any one act; after a crash its debts wait so long
-GRACE_SECONDS = 10.0  # at the end, for the act in hand and its receipt
+LEASE = timedelta(seconds=60)  # longer than any act; after a crash its deliveries wait so long
+GRACE_SECONDS = 10.0  # when stopping, for the act in hand and its receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Worker:
-    """One receiver, how it stands, and what wakes its worker."""
+    """One receiver, its health, and what wakes its worker."""
 
     receiver: ports.Receiver
-    standing: ReceiverHealth
+    health: ReceiverHealth
     wakeup: Wakeup = field(default_factory=Wakeup)
 
 
 class Delivery:
-    """Tells every receiver what it is owed: one worker each, one incident at a time."""
+    """Runs one worker for each receiver, which delivers one incident at a time."""
 
     def __init__(
         self,
         *,
-        accounts: ports.Outbox,
+        outbox: ports.Outbox,
+        reader: ports.IncidentReader,
         receivers: Mapping[str, ports.Receiver],
         inbox: ports.Inbox,
         clock: Clock,
@@ -52,68 +80,61 @@ class Delivery:
         grace_seconds: float = GRACE_SECONDS,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.turned_at = clock.monotonic()
-        self._accounts = accounts
+        self.last_pass_at = clock.monotonic()
+        self._outbox = outbox
+        self._reader = reader
         self._inbox = inbox
         self._workers = {
             name: _Worker(
-                receiver=one, standing=ReceiverHealth(jitter=jitter, fallback=fallbacks.get(name))
+                receiver=receiver,
+                health=ReceiverHealth(jitter=jitter, fallback=fallbacks.get(name)),
             )
-            for name, one in receivers.items()
+            for name, receiver in receivers.items()
         }
         self._clock = clock
         self._wakeup = wakeup
         self._grace_seconds = grace_seconds
 
     def states(self) -> dict[str, status.ReceiverState]:
-        """Say of each receiver how it does."""
-        return {
-            name: status.ReceiverState(
-                failing_since=standing.failing_since,
-                error=standing.error,
-                permanent=standing.permanent,
-                owed=len(standing.pending),
-                owed_since=min((one.since for one in standing.pending.values()), default=None),
-            )
-            for name, standing in ((name, one.standing) for name, one in self._workers.items())
-        }
+        """Return the state of each receiver, as this daemon knows it."""
+        return {name: _state(worker.health) for name, worker in self._workers.items()}
 
     async def run(self) -> None:
-        """Tell for ever. Raises what the accounts raise; a receiver's failures end here.
+        """Deliver until cancelled. Raises what the outbox raises; a receiver's errors end here.
 
-        When it is cancelled the acts in hand may end, for at most `grace_seconds`.
+        When cancelled, acts in hand may finish, for at most `grace_seconds`.
         """
         async with asyncio.TaskGroup() as group:
             for name, worker in self._workers.items():
                 group.create_task(self._work(name, worker), name=f"delivery {name}")
-            group.create_task(self._pass_on(), name="delivery wakeup")
+            group.create_task(self._wake_workers(), name="delivery wakeup")
 
-    async def _pass_on(self) -> None:
+    async def _wake_workers(self) -> None:
         """Wake every worker; each has a wakeup of its own, so that none takes another's."""
         while True:
             await self._wakeup.wait(POLL_SECONDS)
-            self.turned_at = self._clock.monotonic()
+            self.last_pass_at = self._clock.monotonic()
             for worker in self._workers.values():
                 worker.wakeup.set()
 
     async def _work(self, name: str, worker: _Worker) -> None:
         while True:
-            claimed = await self._accounts.claim(
+            claimed = await self._outbox.claim(
                 now=self._clock.now(), receivers=[name], lease=LEASE, limit=1
             )
             if not claimed:
-                if worker.standing.failing_since is None:
-                    await self._report(name, worker.standing)
+                if worker.health.failing_since is None:
+                    await self._report(name, worker.health)
                 await worker.wakeup.wait(POLL_SECONDS)
             for pending in claimed:
-                pause = await self._attend(worker, pending)
+                pause = await self._deliver_shielded(worker, pending)
                 await asyncio.sleep(pause)
 
-    async def _attend(self, worker: _Worker, pending: ports.PendingDelivery) -> float:
-        """Tell one debt so that a cancellation lets the act in hand end; seconds to pause."""
-        session = DeliverySession(self._accounts, pending)
+    async def _deliver_shielded(self, worker: _Worker, pending: ports.PendingDelivery) -> float:
+        """Deliver so that a cancellation lets the act in hand finish; return seconds to pause."""
+        session = DeliverySession(self._outbox, self._reader, pending)
         task = asyncio.create_task(
-            self._tell(worker, pending, session), name=f"telling {pending.receipt.incident}"
+            self._deliver(worker, pending, session), name=f"delivering {pending.receipt.incident}"
         )
         try:
             return await asyncio.shield(task)
@@ -123,134 +144,143 @@ class Delivery:
                 await asyncio.wait({task}, timeout=self._grace_seconds)
             finally:
                 task.cancel()
-            # Its outcome is of no use to a loop that ends; cut short, its intent stays durable.
+            # Its result is of no use to a loop that ends; cut short, its intent stays durable.
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def _tell(
+    async def _deliver(
         self, worker: _Worker, pending: ports.PendingDelivery, session: DeliverySession
     ) -> float:
-        view = await self._accounts.incident_view(pending.receipt.incident)
+        view = await self._reader.incident_view(pending.receipt.incident)
         again_at, pause = None, 0.0
         try:
             receipt = pending.receipt
             if view is not None:
                 receipt = await worker.receiver.deliver(view, pending.receipt, session)
             receipt = replace(receipt, failures=0, failing_since=None, error="")
-            if worker.standing.failing_since is not None:
+            if worker.health.failing_since is not None:
                 log.info("receiver is told again", receiver=receipt.receiver)
-            worker.standing.succeeded(pending.receipt)
+            worker.health.succeeded(pending.receipt)
         except ClaimLostError as error:
             log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
             return 0
         except ClosingError:
-            # Whatever is left is for the next start, also what no version shows: a file.
+            # The rest is for the next start, including what no version shows, such as a file.
             receipt, again_at = session.receipt, self._clock.now()
         except model.WatcherError as error:
             now = self._clock.now()
-            pause = self._failed(worker, pending.receipt, error)
+            pause = self._record_failure(worker, pending.receipt, error)
             receipt = replace(
                 session.receipt,
                 failures=session.receipt.failures + 1,
                 failing_since=session.receipt.failing_since or now,
                 error=str(error),
             )
-            again_at = worker.standing.again_at(error, pause, receipt.failures, now)
-            since = _owed_since(view, receipt) or now
-            worker.standing.pending[receipt.incident] = PendingState(since, again_at)
+            again_at = worker.health.again_at(error, pause, receipt.failures, now)
+            since = _pending_since(view, receipt) or now
+            worker.health.failed_deliveries[receipt.incident] = FailedDelivery(since, again_at)
         try:
-            await self._accounts.settle(receipt, pending.token, again_at=again_at or receipt.due)
+            await self._outbox.release(receipt, pending.token, again_at=again_at or receipt.due)
         except model.PermanentError as error:
             log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
-        await self._report(pending.receipt.receiver, worker.standing)
+        await self._report(pending.receipt.receiver, worker.health)
         return pause
 
-    async def _report(self, name: str, standing: ReceiverHealth) -> None:
-        """Have the other receivers told of what only a person can mend or lasts, and of its end.
+    async def _report(self, name: str, health: ReceiverHealth) -> None:
+        """Submit that a receiver failed for good or for long, or that it recovered.
 
-        Only what has just been tried is news, for another daemon may have told it meanwhile.
+        Only the result of a recent attempt counts, because another daemon may have delivered
+        meanwhile.
         """
         now = self._clock.now()
-        news, instead = standing.news(now), standing.instead(now)
-        if news == standing.reported:
+        news, fallback = health.news(now), health.active_fallback(now)
+        if news == health.reported:
             return
-        if standing.failing_since is None:
-            waiting = any(one.again_at + LEASE > now for one in standing.pending.values())
-            if waiting or not standing.proven:
+        if health.failing_since is None:
+            waiting = any(
+                failed.again_at + LEASE > now for failed in health.failed_deliveries.values()
+            )
+            if waiting or not health.proven:
                 return
-            standing.pending.clear()  # held back meanwhile, or told by another daemon
+            health.failed_deliveries.clear()  # suppressed meanwhile, or delivered by another daemon
             command: model.Command = model.ReceiverRecovered(receiver=name)
         else:
-            known = standing.reported is not None and standing.reported[1] == news[1]
-            if not standing.permanent and (known or instead is None):
+            same_fallback = health.reported is not None and health.reported[1] == news[1]
+            if not health.permanent and (same_fallback or fallback is None):
                 return
             others = tuple(other for other in self._workers if other != name)
             command = model.ReceiverFailed(
-                receiver=name, error=standing.error, others=others, fallback=instead
+                receiver=name, error=health.error, others=others, fallback=fallback
             )
         await self._inbox.submit(f"receiver/{name}/{token()}", command, now)
-        standing.reported = news
+        health.reported = news
 
-    def _failed(self, worker: _Worker, receipt: model.Receipt, error: Exception) -> float:
-        """Note a failure, and say for how many seconds the receiver is left alone."""
-        if str(error) != worker.standing.error:
+    def _record_failure(self, worker: _Worker, receipt: model.Receipt, error: Exception) -> float:
+        """Record and log a failure; return for how many seconds to pause the receiver."""
+        if str(error) != worker.health.error:
             log.warning(
                 "receiver cannot be told",
                 receiver=receipt.receiver,
                 incident=receipt.incident,
                 error=str(error),
             )
-        return worker.standing.failed(receipt, error, self._clock.now())
+        return worker.health.failed(receipt, error, self._clock.now())
 
 
-def _owed_since(view: model.IncidentView | None, receipt: model.Receipt) -> datetime | None:
-    untold = (
+def _state(health: ReceiverHealth) -> status.ReceiverState:
+    failed = health.failed_deliveries.values()
+    return status.ReceiverState(
+        failing_since=health.failing_since,
+        error=health.error,
+        permanent=health.permanent,
+        owed=len(failed),
+        owed_since=min((delivery.since for delivery in failed), default=None),
+    )
+
+
+def _pending_since(view: model.IncidentView | None, receipt: model.Receipt) -> datetime | None:
+    """Return the time of the first timeline entry that was not delivered."""
+    undelivered = (
         entry.at for entry in (view.timeline if view else ()) if entry.number > receipt.told_through
     )
-    return next(untold, None)
+    return next(undelivered, None)
 
 
 class ClosingError(Exception):
-    """The daemon is ending: no further act is begun."""
+    """The daemon is stopping: no further act is started."""
 
 
 class ClaimLostError(Exception):
-    """Another daemon tells this incident now; what it keeps is not ours to overwrite."""
+    """Another daemon delivers this incident now; its receipt must not be overwritten."""
 
 
 class DeliverySession:
-    """Keeps the receipts of one telling; `receipt` is the last one that is durable."""
+    """Implements ports.DeliverySession; `receipt` is the last one that is durable."""
 
-    def __init__(self, accounts: ports.Outbox, pending: ports.PendingDelivery) -> None:
+    def __init__(
+        self,
+        outbox: ports.Outbox,
+        reader: ports.DetailReader,
+        pending: ports.PendingDelivery,
+    ) -> None:
         self.receipt = pending.receipt
-        self._accounts = accounts
+        self.report_files = reader.report_files
+        self.all_alerts = reader.all_alerts
+        self.series = reader.series
+        self._outbox = outbox
         self._token = pending.token
         self._closing = False
 
     def close(self) -> None:
-        """Let the act in hand end, its receipt included, and no other begin."""
+        """Let the act in hand finish, including its receipt, and start no other."""
         self._closing = True
 
-    async def report_files(self, run: str) -> ports.ReportFiles | None:
-        """Read what one diagnostics run brought."""
-        return await self._accounts.report_files(run)
-
-    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
-        """Read all alerts of an incident."""
-        return await self._accounts.all_alerts(incident)
-
-    async def series(
-        self, subject: str, metric: str, start: datetime, end: datetime
-    ) -> tuple[model.Sample, ...]:
-        """Read what was measured."""
-        return await self._accounts.series(subject, metric, start, end)
-
     async def save(self, receipt: model.Receipt) -> None:
-        """Commit a receipt now."""
+        """Commit a receipt; raise ClosingError instead of starting an act while stopping."""
         if self._closing and receipt.intent:
             raise ClosingError  # before the intent is durable, so nothing has to be looked up
         try:
-            await self._accounts.save_receipt(receipt, self._token)
+            await self._outbox.save_receipt(receipt, self._token)
         except model.PermanentError as error:
             raise ClaimLostError(str(error)) from error
         self.receipt = receipt

@@ -47,7 +47,7 @@ class Jobs:
         wakeup: Wakeup,
         inbox_wakeup: Wakeup,
     ) -> None:
-        self.turned_at = clock.monotonic()
+        self.last_pass_at = clock.monotonic()
         self._workshop = workshop
         self._clock = clock
         self._wakeup = wakeup
@@ -75,7 +75,7 @@ class Jobs:
         """
         async with asyncio.TaskGroup() as group:
             while True:
-                self.turned_at = self._clock.monotonic()
+                self.last_pass_at = self._clock.monotonic()
                 for pool in self._pools:
                     await self._fill(pool, group)
                 await self._wakeup.wait(LOOK_SECONDS)
@@ -84,7 +84,7 @@ class Jobs:
         free = pool.size - len(pool.running)
         if not free:
             return
-        jobs = await self._workshop.claim_jobs(
+        jobs = await self._workshop.claim(
             kind=pool.kind, now=self._clock.now(), lease=pool.within + LEASE_MARGIN, limit=free
         )
         for job in jobs:
@@ -114,7 +114,7 @@ class Jobs:
         try:
             async with asyncio.timeout(GIVE_BACK_SECONDS):
                 if working.cancelled():
-                    await self._workshop.postpone_job(job, due=self._clock.now())
+                    await self._workshop.postpone(job, due=self._clock.now())
                 else:
                     await self._hand_in(job, working.result())
         except (TimeoutError, model.TemporaryError) as error:
@@ -124,10 +124,10 @@ class Jobs:
         now = self._clock.now()
         match outcome:
             case Done():
-                return await self._workshop.finish_job(
+                return await self._workshop.finish(
                     job, at=now, command=outcome.command, report_files=outcome.report_files
                 )
             case Again():
-                return await self._workshop.keep_change(
+                return await self._workshop.save_change(
                     job, outcome.change, now=now, due=outcome.due, news=outcome.news
                 )

@@ -67,7 +67,7 @@ class CommandService:
         """Carry out one of ACTIONS on an incident, and return the incident after it."""
         _require_person(by)
         key = f"{action}/{incident}/{idempotency_key or token()}"
-        if not await self._reader.consumed(key):
+        if not await self._inbox.consumed(key):
             self._check_allowed(await self.unresolved_view(incident), action)
         return await self._apply(incident, action, _ACTIONS[action](incident, by), key)
 
@@ -188,7 +188,7 @@ class CommandService:
         await self._inbox.submit(key, command, self._clock.now())
         self._ingest.set()
         deadline = self._clock.monotonic() + ANSWER_SECONDS
-        while not await self._reader.consumed(key):
+        while not await self._inbox.consumed(key):
             if self._clock.monotonic() > deadline:
                 raise CommandRejectedError(
                     HTTPStatus.GATEWAY_TIMEOUT,

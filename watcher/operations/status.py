@@ -148,9 +148,9 @@ class StatusReporter:
             self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(seen.acknowledged)
         for name, one in self._receivers().items():
             since = one.owed_since.timestamp() if one.owed_since else 0
-            self._metrics.owed.labels(name).set(one.owed)
-            self._metrics.oldest_owed.labels(name).set(since)
-            self._metrics.failing.labels(name).set(not one.ok)
+            self._metrics.pending_deliveries.labels(name).set(one.owed)
+            self._metrics.oldest_pending_delivery.labels(name).set(since)
+            self._metrics.receiver_failing.labels(name).set(not one.ok)
         return self._metrics.exposition()
 
     def in_one_line(self) -> str:

@@ -1,28 +1,32 @@
-"""What the loops need of sources, store, responses and receivers, said as Protocols.
+"""What the loops need of the store, of vendors and of receivers, as Protocols.
 
 Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
 """
 
-from watcher.ports.receivers import DeliverySession, Outbox, PendingDelivery, Receiver
+from watcher.ports.receivers import DeliverySession, Receiver
 from watcher.ports.store import (
     Backlog,
     BandwidthChange,
     CallCounter,
-    ChangeCounter,
     ChangeStart,
     Commit,
     CommitLog,
     Daemon,
+    DetailReader,
     Envelope,
     Inbox,
     IncidentReader,
     Job,
     JobQueue,
     Loaded,
+    Outbox,
+    PendingDelivery,
     Recorded,
     ReportFiles,
     RulesRead,
+    SourceReader,
     StatusReader,
+    UnservedAddresses,
     UsageReader,
 )
 from watcher.ports.vendors import (
@@ -35,7 +39,6 @@ from watcher.ports.vendors import (
     Provision,
     Source,
     Submit,
-    UnservedAddresses,
 )
 
 __all__ = [
@@ -45,12 +48,12 @@ __all__ = [
     "BandwidthChange",
     "BandwidthChanger",
     "CallCounter",
-    "ChangeCounter",
     "ChangeStart",
     "Commit",
     "CommitLog",
     "Daemon",
     "DeliverySession",
+    "DetailReader",
     "DiagnosticsResult",
     "DiagnosticsRunner",
     "Envelope",
@@ -68,6 +71,7 @@ __all__ = [
     "ReportFiles",
     "RulesRead",
     "Source",
+    "SourceReader",
     "StatusReader",
     "Submit",
     "UnservedAddresses",

@@ -1,10 +1,14 @@
-"""What the one writer needs of the store: to load, to commit, and the way in for everybody else."""
+"""What the loops need of the store, and the records that they exchange with it.
+
+Every verb raises TemporaryError when the database fails. The classes of watcher/store implement
+these ports; what a verb does is described here, and how there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -13,7 +17,7 @@ from watcher import model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What the last commit left behind: everything that `step()` needs to go on."""
+    """The state that the last commit left: everything that `step()` needs to go on."""
 
     subjects: tuple[model.Subject, ...] = ()
     samples: tuple[model.Sample, ...] = ()
@@ -36,9 +40,9 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesRead:
-    """Rules and inventory of this version are in force; `started`: since a start of the daemon.
+    """Rules and inventory of this version came into force; `started`: at a start of the daemon.
 
-    `last_success` is when, before then, a source was last seen.
+    `last_success` is when a source was last polled before then.
     """
 
     version: str
@@ -48,10 +52,10 @@ class RulesRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One event with all of its consequences: all of it is written, or nothing (law 4).
+    """One event with all of its effects: all of it is written, or nothing (law 4).
 
     `note` says why a command was refused. An event that `matters` goes into the journal even if it
-    changed nothing, because a replay under other rules has to know of it.
+    changed nothing, because a replay under other rules needs it.
     """
 
     at: datetime
@@ -64,37 +68,15 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A row of the journal; a checkpoint is everything that was known at that time."""
+    """A row of the journal; a checkpoint is the whole state at that time."""
 
     at: datetime
     what: model.Event | RulesRead | Loaded
 
 
-class CommitLog(Protocol):
-    """What ingest needs of the store; every verb raises TemporaryError when the database fails."""
-
-    async def load(
-        self, *, now: datetime, reopen_within: timedelta, keep_samples: timedelta
-    ) -> Loaded:
-        """Read everything back that `step()` needs."""
-
-    async def commit(self, token: int, commit: Commit) -> None:
-        """Write one event's consequences in one transaction, if `token` still holds the lease."""
-
-    async def inbox(self, limit: int = 100) -> list[Envelope]:
-        """Read the oldest commands that have not been consumed."""
-
-
-class Inbox(Protocol):
-    """The one way in for everything that ingest does not observe by itself."""
-
-    async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
-        """Put a command in, once for each key; False when the key was there before."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """One that uses the database now."""
+    """A daemon that uses the database now."""
 
     instance: str
     since: datetime
@@ -103,9 +85,9 @@ class Daemon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """How many incidents a receiver has not been told everything of, and since when.
+    """How many deliveries to a receiver are pending, and since when.
 
-    `failing_since` and `error` are those of the oldest one that could not be told, by any daemon.
+    `failing_since` and `error` are those of the oldest delivery that failed, on any daemon.
     """
 
     owed: int = 0
@@ -114,93 +96,12 @@ class Backlog:
     error: str = ""
 
 
-class IncidentReader(Protocol):
-    """What those who only read need of the store."""
-
-    async def incidents(
-        self, *, statuses: Sequence[model.IncidentStatus] | None = None, limit: int = 100
-    ) -> list[model.Incident]:
-        """Read incidents, newest first; None: of every status."""
-
-    async def incident_view(self, incident: str) -> model.IncidentView | None:
-        """Read an incident with its alerts, timeline and subjects; None when there is no such."""
-
-    async def receipts(self, incident: str) -> list[model.Receipt]:
-        """Read what each receiver has been told of one incident, by receiver."""
-
-    async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
-        """Read incidents that were resolved since then, the last one first."""
-
-    async def incidents_of(self, subject: str, *, limit: int = 100) -> list[model.Incident]:
-        """Read the incidents that one subject had an alert in, newest first."""
-
-    async def subject(self, key: str) -> model.Subject | None:
-        """Read one subject; None when there is no such."""
-
-    async def subjects(
-        self, *, source: str = "", after: str = "", limit: int = 100
-    ) -> list[model.Subject]:
-        """Read subjects by key, those that come after a key, of one source if it is named."""
-
-    async def report_files(self, run: str) -> ReportFiles | None:
-        """Read what one diagnostics run brought."""
-
-    async def alerts(self, subject: str) -> list[model.Alert]:
-        """Read every alert on one subject, by rule."""
-
-    async def sources(self) -> list[model.SourceHealth]:
-        """Read the health of every source, by name."""
-
-    async def silences(self, now: datetime) -> list[model.Silence]:
-        """Read the silences that are not over, the next to end first."""
-
-    async def consumed(self, key: str) -> bool:
-        """Tell whether the command that was put in under this key has been stepped."""
-
-
-class StatusReader(Protocol):
-    """What is written down of how all daemons do; every verb raises TemporaryError."""
-
-    async def daemons(self) -> list[Daemon]:
-        """Read who is there, the one that leads first."""
-
-    async def sources(self) -> list[model.SourceHealth]:
-        """Read the health of every source, by name."""
-
-    async def counts(self) -> Mapping[model.IncidentStatus, int]:
-        """Count the incidents that are not over, by status; one of no incident is left out."""
-
-    async def backlog(self) -> Mapping[str, Backlog]:
-        """Count what is owed, by receiver; one that is owed nothing is left out."""
-
-
-class CallCounter(Protocol):
-    """Counts the calls that an account has made, across restarts."""
-
-    async def spend(self, account: str, month: str, budget: int) -> bool:
-        """Count one call in `month` (YYYY-MM, UTC); False when the budget (0: none) is used up."""
-
-
-class ChangeCounter(Protocol):
-    """Counts the changes that a customer of Internet On-Demand has asked for."""
-
-    async def spend_change(self, customer: str, day: date, per_day: int) -> bool:
-        """Count one change on `day` (UTC); False when the day's are used up."""
-
-
-class UsageReader(Protocol):
-    """Tells what a Meter has counted."""
-
-    async def calls(self, account: str, month: str) -> int:
-        """Tell how many calls were counted in `month` (YYYY-MM, UTC)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandwidthChange:
-    """A change of bandwidth and how far it is: durable, so that it is ordered once (law 5).
+    """A change of bandwidth and its progress: durable, so that it is ordered once (law 5).
 
-    `sent_at` is the intent: from then on it may have been ordered. `taken`: the vendor said so.
-    `tries` counts the times that it was put off, `told` is what people know of it.
+    `sent_at` is the intent: from then on it may have been ordered. `taken`: the vendor confirmed
+    it. `tries` counts postponements; `told` holds what the timeline reports already.
     """
 
     wanted: model.BandwidthNeeded
@@ -214,9 +115,9 @@ class BandwidthChange:
 class Job:
     """Work beside the writer that one daemon at a time may do.
 
-    `kind` is details (`key`: the subject), history (the subject; `record` is what is to be read),
-    diagnose (the run), alternatives (INCIDENT/ADDRESS), or bandwidth (the order; `change` is what
-    is to be done).
+    `kind` is details (`key`: the subject), history (the subject; `record` says what to fetch),
+    diagnose (the run), alternatives (INCIDENT/ADDRESS), or bandwidth (the order; `change` says
+    what to do).
     """
 
     kind: str
@@ -231,12 +132,12 @@ class Job:
 
 
 class ChangeStart(StrEnum):
-    """Whether a change of bandwidth may leave now."""
+    """Whether a change of bandwidth may be ordered now."""
 
     BEGUN = "begun"
-    LOST = "lost"  # somebody else has taken the job over
-    OVER = "over"  # the incident is
-    USED_UP = "used up"  # the vendor takes no more changes today
+    LOST = "lost"  # another daemon has claimed the job
+    OVER = "over"  # the incident is resolved
+    USED_UP = "used up"  # the vendor accepts no more changes today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,19 +150,139 @@ class ReportFiles:
     raw: bytes = b""
 
 
-class JobQueue(Protocol):
-    """What jobs need of the store."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingDelivery:
+    """A claimed receipt of a receiver that has not been notified of everything."""
 
-    async def claim_jobs(
-        self, *, kind: str, now: datetime, lease: timedelta, limit: int
-    ) -> list[Job]:
-        """Take jobs of one kind that are due and that nobody holds, oldest first.
+    receipt: model.Receipt
+    token: int
 
-        The kinds are claimed apart so that details never wait behind others. `attempts` of what
-        comes back counts this claim.
+
+class CommitLog(Protocol):
+    """The state, and the one way to change it."""
+
+    async def load(
+        self, *, now: datetime, reopen_within: timedelta, keep_samples: timedelta
+    ) -> Loaded:
+        """Return everything that `step()` needs to go on."""
+
+    async def commit(self, token: int, commit: Commit) -> None:
+        """Write one event's effects in one transaction.
+
+        Raises PermanentError when `token` is not the leader's any more.
         """
 
-    async def finish_job(
+
+class Inbox(Protocol):
+    """The one way in for everything that the writer does not observe by itself."""
+
+    async def read(self, limit: int = 100) -> list[Envelope]:
+        """Return the oldest commands that have not been consumed."""
+
+    async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
+        """Put a command in, once for each key; return False when the key was there before."""
+
+    async def consumed(self, key: str) -> bool:
+        """Return whether the command with this key has been stepped and committed."""
+
+
+class DetailReader(Protocol):
+    """What a receiver may show beside an incident view."""
+
+    async def report_files(self, run: str) -> ReportFiles | None:
+        """Return what one diagnostics run brought."""
+
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        """Return all alerts of an incident, however many."""
+
+    async def series(
+        self, subject: str, metric: str, start: datetime, end: datetime
+    ) -> tuple[model.Sample, ...]:
+        """Return what was measured from `start` to `end`, both included."""
+
+
+class SourceReader(Protocol):
+    """The health of the sources."""
+
+    async def sources(self) -> list[model.SourceHealth]:
+        """Return the health of every source, by name."""
+
+
+class IncidentReader(DetailReader, SourceReader, Protocol):
+    """What people and receivers read of incidents and subjects."""
+
+    async def incidents(
+        self, *, statuses: Collection[model.IncidentStatus] | None = None, limit: int = 100
+    ) -> list[model.Incident]:
+        """Return incidents, newest first; None: of every status."""
+
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
+        """Return an incident with its alerts, timeline and subjects; None if there is none."""
+
+    async def receipts(self, incident: str) -> list[model.Receipt]:
+        """Return what each receiver has been notified of, by receiver."""
+
+    async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
+        """Return incidents that were resolved since then, the last one first."""
+
+    async def incidents_of(self, subject: str, *, limit: int = 100) -> list[model.Incident]:
+        """Return the incidents that one subject had an alert in, newest first."""
+
+    async def subject(self, key: str) -> model.Subject | None:
+        """Return one subject; None if there is none."""
+
+    async def subjects(
+        self, *, source: str = "", after: str = "", limit: int = 100
+    ) -> list[model.Subject]:
+        """Return the subjects whose keys come after `after`, of one source if it is named."""
+
+    async def alerts(self, subject: str) -> list[model.Alert]:
+        """Return every alert on one subject, by rule."""
+
+    async def silences(self, now: datetime) -> list[model.Silence]:
+        """Return the silences that are not over at `now`."""
+
+
+class StatusReader(SourceReader, Protocol):
+    """How all daemons, sources and receivers are."""
+
+    async def daemons(self) -> list[Daemon]:
+        """Return the daemons that use the database now, the leader first."""
+
+    async def counts(self) -> Mapping[model.IncidentStatus, int]:
+        """Return how many incidents are not over, by status."""
+
+    async def backlog(self) -> Mapping[str, Backlog]:
+        """Return the pending deliveries, by receiver."""
+
+
+class Outbox(Protocol):
+    """The pending deliveries. A claim that was lost raises PermanentError."""
+
+    async def claim(
+        self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
+    ) -> list[PendingDelivery]:
+        """Claim receipts that lag behind their incident and are due, oldest first."""
+
+    async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
+        """Write down what the receiver has been notified of so far, under this claim."""
+
+    async def release(
+        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+    ) -> None:
+        """Write the receipt and end the claim; try again at `again_at` if it is given."""
+
+
+class JobQueue(Protocol):
+    """Work beside the writer."""
+
+    async def claim(self, *, kind: str, now: datetime, lease: timedelta, limit: int) -> list[Job]:
+        """Claim jobs of one kind that are due; `attempts` counts this claim.
+
+        The kinds are claimed separately, so that details never wait behind others.
+        """
+
+    async def finish(
         self,
         job: Job,
         *,
@@ -269,28 +290,28 @@ class JobQueue(Protocol):
         command: model.Command,
         report_files: ReportFiles | None = None,
     ) -> bool:
-        """Put the result into the inbox, keep the paper and drop the job, in one transaction.
+        """Put the result into the inbox, keep the report files and drop the job.
 
-        False when the job's lease was lost to somebody else: nothing was written.
+        False when another daemon has claimed the job: nothing was written.
         """
 
-    async def postpone_job(self, job: Job, *, due: datetime) -> None:
-        """Give a job back, to be done later."""
+    async def postpone(self, job: Job, *, due: datetime) -> None:
+        """End the claim of a job, so that it is done later."""
 
     async def start_run(
         self, job: Job, *, now: datetime, cooldown: timedelta, per_incident: int, per_hour: int
     ) -> str:
         """Reserve one diagnostics run; empty when it may start.
 
-        Otherwise say in words which budget, cooldown or run in flight forbids it (law 7).
+        Otherwise return the budget, cooldown or run in flight that forbids it, in words (law 7).
         """
 
     async def start_change(
         self, job: Job, change: BandwidthChange, *, now: datetime, customer: str, per_day: int
     ) -> ChangeStart:
-        """Write the intent of a change down, and count it, if it may leave now."""
+        """Write down the intent of a change, and count it, if it may be ordered now."""
 
-    async def keep_change(
+    async def save_change(
         self,
         job: Job,
         change: BandwidthChange,
@@ -299,7 +320,31 @@ class JobQueue(Protocol):
         due: datetime,
         news: model.Command | None,
     ) -> bool:
-        """Keep how far a change is, hand in its news, and give the job back until `due`.
+        """Save the progress of a change, submit its news, and end the claim until `due`.
 
-        False when the job's lease was lost to somebody else: nothing was written.
+        False when another daemon has claimed the job: nothing was written.
         """
+
+
+class CallCounter(Protocol):
+    """Counts the calls of an account by month (YYYY-MM, UTC), across restarts."""
+
+    async def spend(self, account: str, month: str, budget: int) -> bool:
+        """Count one call; return False when the budget (0: none) is used up."""
+
+
+class UsageReader(Protocol):
+    """What a CallCounter has counted."""
+
+    async def used(self, account: str, month: str) -> int:
+        """Return how many calls were counted."""
+
+
+class UnservedAddresses(Protocol):
+    """Which addresses a vendor does not serve, across restarts."""
+
+    async def last_reported(self, address: str, *, since: datetime) -> datetime | None:
+        """Return when the vendor said so, unless that was before `since`."""
+
+    async def record(self, address: str, at: datetime, *, since: datetime) -> None:
+        """Record that the vendor said so at `at`, and forget what it said before `since`."""

@@ -1,4 +1,7 @@
-"""What the loops need of a source."""
+"""What the loops need of vendors: sources, diagnostics, backup options, bandwidth changes.
+
+Every verb that asks a vendor raises TemporaryError or PermanentError.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,18 @@ class Source(Protocol):
     name: str
 
     async def poll(self) -> model.Snapshot:
-        """Ask the vendor for everything once. Raises TemporaryError or PermanentError."""
+        """Fetch everything once."""
 
-    def resume(self, known: Iterable[model.Subject]) -> None:
-        """Go on after what is known of these subjects; called before the first poll."""
+    def resume(self, subjects: Iterable[model.Subject]) -> None:
+        """Go on from the last state of these subjects; called before the first poll."""
 
     async def details(self, subject: str) -> model.Details:
-        """Ask for one subject (its key) alone. Raises TemporaryError or PermanentError."""
+        """Fetch the details of one subject, by its key."""
 
     async def history(
         self, subject: str, start: datetime, end: datetime
     ) -> tuple[model.AlarmRecord, ...]:
-        """Ask what the vendor recorded of one subject. Raises TemporaryError or PermanentError."""
+        """Fetch the alarms that the vendor recorded of one subject."""
 
 
 Submit = Callable[[model.Event], Awaitable[None]]
@@ -36,7 +39,7 @@ Submit = Callable[[model.Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagnosticsResult:
-    """What Service Diagnostics said of one service, read and checked."""
+    """What Service Diagnostics found for one service, parsed and checked."""
 
     status: model.DiagnosisStatus
     disposition: str = ""
@@ -51,37 +54,27 @@ class DiagnosticsRunner(Protocol):
     """Runs the vendor's own triage for one service."""
 
     async def examine(self, *, run: str, service_id: str) -> DiagnosticsResult:
-        """Run it once, without retries. Raises TemporaryError or PermanentError."""
+        """Run it once, without retries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupOptions:
-    """What could be ordered at an address, each in words; `why` says why nothing."""
+    """What could be ordered at an address, each in words; `why` explains an empty list."""
 
     offers: tuple[str, ...] = ()
     why: str = ""
 
 
-class UnservedAddresses(Protocol):
-    """Remembers, across restarts, which addresses a vendor does not serve."""
-
-    async def unserved(self, address: str, *, since: datetime) -> datetime | None:
-        """Tell when the vendor said so, unless it never did `since` then."""
-
-    async def keep_unserved(self, address: str, at: datetime, *, since: datetime) -> None:
-        """Keep that the vendor said so; what it said before `since` is forgotten."""
-
-
 class BackupFinder(Protocol):
-    """Asks what could be ordered, and orders nothing."""
+    """Finds out what could be ordered; never orders anything."""
 
     async def qualify(self, address: str) -> BackupOptions:
-        """Ask about one address. Raises TemporaryError or PermanentError."""
+        """Return the options at one address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provision:
-    """What the vendor shows of a connection; `mbps` is None where it cannot be known."""
+    """A connection's bandwidth at the vendor; `mbps` is None where it is unknown."""
 
     mbps: float | None
     pending: bool = False  # a change of it is under way
@@ -89,23 +82,23 @@ class Provision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedOrder:
-    """What the vendor took; its own number and price, empty where it gives none."""
+    """An order that the vendor accepted; its number and price, empty where it gives none."""
 
     number: str = ""
     price: str = ""
 
 
 class BandwidthChanger(Protocol):
-    """Looks at connections and has their bandwidth changed; raises what the vendor's client does.
+    """Reads the bandwidth of connections and orders changes of it.
 
-    The vendor takes `per_day` changes a day (UTC) of a `customer`.
+    The vendor accepts `per_day` changes a day (UTC) from a `customer`.
     """
 
     customer: str
     per_day: int
 
     async def look(self, connection: str) -> Provision:
-        """Read one connection, by the vendor's id. Raises TemporaryError or PermanentError."""
+        """Fetch one connection, by the vendor's id."""
 
     async def order(
         self, connection: str, *, mbps: float, at_most: float, reference: str

@@ -1,1 +1,1 @@
-"""Tables and the store's verbs."""
+"""The database: its tables, and one class for each group of them."""

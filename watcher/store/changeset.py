@@ -1,4 +1,4 @@
-"""One event's effects, sorted into what each table must hold afterwards. Pure."""
+"""One event's effects, sorted by table. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from watcher import model
 
 @dataclass(slots=True, kw_only=True)
 class Changeset:
-    """The last word of an event on everything that it touched."""
+    """What each row that an event touched must hold afterwards."""
 
     forgotten: dict[str, None] = field(default_factory=dict)  # deleted before the rest is written
     subjects: dict[str, model.Subject] = field(default_factory=dict)
@@ -29,12 +29,15 @@ class Changeset:
 
     @property
     def only_health(self) -> bool:
-        """Whether nothing but the health of a source is told."""
+        """Whether nothing changed but the health of a source."""
         return self.only_subjects and not self.subjects
 
     @property
     def only_subjects(self) -> bool:
-        """Whether nothing but that, and what subjects are, is told; what is to be read is none."""
+        """Whether nothing changed but subjects and the health of a source.
+
+        `history` is not looked at: what was asked for changes nothing.
+        """
         return not (
             self.forgotten
             or self.samples
@@ -51,7 +54,7 @@ class Changeset:
 
 
 def gather(effects: Iterable[model.Effect]) -> Changeset:  # noqa: C901, PLR0912  # one case for each noun
-    """Keep the last of the effects on each row, in order."""
+    """Return the effects by table; of several on one row the last one."""
     changes = Changeset()
     for effect in effects:
         match effect:
@@ -85,7 +88,7 @@ def gather(effects: Iterable[model.Effect]) -> Changeset:  # noqa: C901, PLR0912
             case model.Forgotten():
                 _forget(changes, effect.key)
             case model.PollNeeded() | model.ExpressionFailed():
-                pass  # for the loops alone: nothing of them has to outlive the process
+                pass  # only for the loops: they need not outlive the process
     return changes
 
 

@@ -1,4 +1,4 @@
-"""The nouns as the JSON text that the tables keep, and back.
+"""Encodes nouns as the JSON text that the tables keep, and decodes it.
 
 Law: what is stored outlives the code that stored it. A field may be added with a default and a
 field may be dropped; a kind in the tables below is never renamed.
@@ -20,7 +20,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def encode(noun: object) -> str:
-    """Write a noun as JSON. Raises PermanentError for text that is no UTF-8."""
+    """Return a noun as JSON. Raises PermanentError for text that is not valid Unicode."""
     try:
         return _ENCODER.encode(noun).decode()
     except UnicodeEncodeError as error:
@@ -37,7 +37,7 @@ class Document(Generic[Noun]):
         self._decoder: msgspec.json.Decoder[Noun] = msgspec.json.Decoder(noun)
 
     def decode(self, data: str) -> Noun:
-        """Read it back. Raises PermanentError where it is no such document."""
+        """Return the noun. Raises PermanentError for text that is not such a document."""
         try:
             return self._decoder.decode(data)
         except msgspec.DecodeError as error:
@@ -47,7 +47,7 @@ class Document(Generic[Noun]):
             ) from error
 
     def decode_all(self, rows: Iterable[str]) -> tuple[Noun, ...]:
-        """Read many."""
+        """Return the nouns of many rows. Raises PermanentError as `decode` does."""
         return tuple(self.decode(data) for data in rows)
 
 
@@ -100,33 +100,33 @@ _JOURNAL: dict[str, Document[Any]] = {
 
 
 def kind_of(event: model.Event | ports.RulesRead) -> str:
-    """Name an event's type as the tables do."""
+    """Return the name of an event's type in the tables."""
     return "rules" if isinstance(event, ports.RulesRead) else _KINDS[type(event)]
 
 
 def decode_record(kind: str, data: str) -> model.Event | ports.RulesRead | ports.Loaded:
-    """Read what a row of the journal tells. Raises PermanentError for an unknown kind."""
+    """Return the noun of a row of the journal. Raises PermanentError for an unknown kind."""
     document = _JOURNAL.get(kind)
     if document is None:
         raise model.PermanentError(
             f"the journal holds a record of kind {kind!r}, which this version of Watcher does not"
             " know: run the version that wrote it"
         )
-    what: model.Event | ports.RulesRead | ports.Loaded = document.decode(data)
-    return what
+    record: model.Event | ports.RulesRead | ports.Loaded = document.decode(data)
+    return record
 
 
 def decode_command(kind: str, data: str) -> model.Command:
-    """Read a command of the inbox, of one of COMMAND_KINDS."""
+    """Return a command of the inbox; `kind` is one of COMMAND_KINDS."""
     command: model.Command = _COMMAND_DOCUMENTS[kind].decode(data)
     return command
 
 
 def share_fields(subjects: Iterable[model.Subject]) -> Iterator[model.Subject]:
-    """Let subjects with equal fields hold the same mapping: most of 100,000 are alike."""
+    """Yield subjects, those with equal fields sharing one mapping: most of 100,000 are equal."""
     shared: dict[tuple[tuple[str, tuple[type, model.Scalar]], ...], model.Subject] = {}
     for subject in subjects:
-        # The type is part of it: 1, 1.0 and True are equal, and not the same vendor's word.
+        # The type is part of the key: 1, 1.0 and True are equal, but differ to a rule.
         key = tuple((name, (type(value), value)) for name, value in subject.fields.items())
         first = shared.setdefault(key, subject)
         yield subject if first is subject else replace(subject, fields=first.fields)

@@ -1,4 +1,4 @@
-"""What ingest asks of the store: to load, to commit one event, to read the inbox.
+"""The commit log and the inbox: what the one writer loads, commits and reads.
 
 Law: one transaction for each event, which first checks that its daemon still leads (law 4).
 """
@@ -20,19 +20,19 @@ from watcher.store.effect_writer import EffectWriter
 
 
 class CommitLog:
-    """Loads, commits, and reads and fills the inbox."""
+    """Loads the state and commits events. Implements ports.CommitLog."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def load(
         self, *, now: datetime, reopen_within: timedelta, keep_samples: timedelta
     ) -> ports.Loaded:
-        """Read everything back that `step()` needs.
+        """Return what the last commit left, decoded, with `keep_samples` of measurements.
 
-        Raises TemporaryError when the database fails, PermanentError for a row that no version
-        of Watcher wrote.
+        Raises PermanentError for a row that no version of Watcher wrote.
         """
-        incidents, alive = tables.incidents, live(now - reopen_within)
+        incidents, is_live = tables.incidents, live(now - reopen_within)
         async with self._database.read() as connection:
             return ports.Loaded(
                 subjects=tuple(
@@ -46,7 +46,7 @@ class CommitLog:
                 incidents=codec.INCIDENT.decode_all(
                     await connection.scalars(
                         select(incidents.c.data)
-                        .where(alive)
+                        .where(is_live)
                         .order_by(incidents.c.opened_at, incidents.c.id)
                     )
                 ),
@@ -54,7 +54,7 @@ class CommitLog:
                     await connection.scalars(
                         select(tables.incident_alerts.c.data)
                         .join(incidents, incidents.c.id == tables.incident_alerts.c.incident)
-                        .where(alive)
+                        .where(is_live)
                         .order_by(*tables.incident_alerts.primary_key)
                     )
                 ),
@@ -68,14 +68,13 @@ class CommitLog:
             )
 
     async def commit(self, token: int, commit: ports.Commit) -> None:
-        """Write one event's consequences, all or nothing.
+        """Write all of it or nothing.
 
-        Raises PermanentError when another daemon leads by now, and TemporaryError when the
-        database fails: then it may or may not have been written, and only a new load() tells.
+        After a TemporaryError it may or may not have been written: only a new load() shows.
         """
         changes = changeset.gather(commit.effects)
         async with self._database.write() as connection:
-            await leadership.check(connection, token)
+            await leadership.require(connection, token)
             if await _is_news(connection, commit, changes):
                 await connection.execute(insert(tables.journal), _journal_rows(commit))
             await EffectWriter(self._database, connection).write(changes, commit.at)
@@ -86,10 +85,17 @@ class CommitLog:
                     .values(consumed_at=commit.at)
                 )
 
-    async def inbox(self, limit: int = 100) -> list[ports.Envelope]:
-        """Read the oldest commands that have not been consumed.
 
-        What a newer version has put in and this one does not know is left for that version to step.
+class Inbox:
+    """The commands that wait for the one writer. Implements ports.Inbox."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, limit: int = 100) -> list[ports.Envelope]:
+        """Return up to `limit` commands, leaving those of a kind that this version does not know.
+
+        A newer version has put them in, and will step them.
         """
         table = tables.inbox
         async with self._database.read() as connection:
@@ -110,7 +116,7 @@ class CommitLog:
             ]
 
     async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
-        """Put a command in, once for each key; False when the key was there before."""
+        """Insert a row; the unique key makes it one for each command."""
         async with self._database.write() as connection:
             written = await connection.execute(
                 self._database.insert_new(tables.inbox), inbox_row(key, command, at)
@@ -118,7 +124,7 @@ class CommitLog:
             return written.rowcount == 1
 
     async def consumed(self, key: str) -> bool:
-        """Tell whether the command that was put in under this key has been stepped."""
+        """Return whether the row with this key has been consumed."""
         table = tables.inbox
         async with self._database.read() as connection:
             query = select(table.c.number).where(
@@ -128,7 +134,7 @@ class CommitLog:
 
 
 def live(resolved_since: datetime) -> ColumnElement[bool]:
-    """Choose the incidents that are not over for good: open, just resolved, or being remedied."""
+    """Match incidents that are not over for good: open, just resolved, or being remedied."""
     return or_(
         tables.incidents.c.remedying,
         tables.incidents.c.status != model.IncidentStatus.RESOLVED.value,
@@ -137,13 +143,13 @@ def live(resolved_since: datetime) -> ColumnElement[bool]:
 
 
 async def read_samples(
-    connection: AsyncConnection, *wanted: ColumnElement[bool]
+    connection: AsyncConnection, *conditions: ColumnElement[bool]
 ) -> tuple[model.Sample, ...]:
-    """Read samples, each series in its order."""
+    """Return the samples that match, each series in the order of time."""
     samples = tables.samples
     rows = await connection.execute(
         select(samples)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(samples.c.subject, samples.c.metric, samples.c.direction, samples.c.at)
     )
     return tuple(
@@ -159,7 +165,7 @@ async def read_samples(
 
 
 def inbox_row(key: str, command: model.Command, at: datetime) -> dict[str, Any]:
-    """Write a command as its row of the inbox."""
+    """Return a command as its row of the inbox."""
     return {
         "key": key,
         "at": at,
@@ -175,9 +181,9 @@ async def _documents(connection: AsyncConnection, table: Table) -> Iterable[str]
 async def _is_news(
     connection: AsyncConnection, commit: ports.Commit, changes: changeset.Changeset
 ) -> bool:
-    """Tell whether a replay could miss this event: a poll that changed nothing it cannot."""
+    """Return whether a replay needs this event; one that changed nothing it does not."""
     if isinstance(commit.event, model.HistoryRead) and changes.only_subjects:
-        return bool(commit.event.alarms)  # that there was nothing decides nothing later either
+        return bool(commit.event.alarms)  # an empty answer decides nothing later either
     if (
         not changes.only_health
         or commit.note
@@ -198,8 +204,8 @@ async def _is_news(
 
 
 def _journal_rows(commit: ports.Commit) -> list[dict[str, Any]]:
-    """Write an event, and why it was refused, as rows of the journal."""
-    said: list[tuple[str, object]] = [(codec.kind_of(commit.event), commit.event)]
+    """Return an event, and why it was refused, as rows of the journal."""
+    records: list[tuple[str, object]] = [(codec.kind_of(commit.event), commit.event)]
     if commit.note:
-        said.append(("note", commit.note))
-    return [{"at": commit.at, "kind": kind, "data": codec.encode(data)} for kind, data in said]
+        records.append(("note", commit.note))
+    return [{"at": commit.at, "kind": kind, "data": codec.encode(data)} for kind, data in records]

@@ -1,4 +1,4 @@
-"""Counts the calls that an account has made, and a customer's changes, across restarts."""
+"""What outlives a restart about vendors: counted calls and changes, and unserved addresses."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from watcher.store.database import Database
 
 
 class CallCounter:
-    """Spends the budgets of accounts."""
+    """Counts an account's calls by month, and a customer's changes by day.
 
-    _database: Database
+    Implements ports.CallCounter and ports.UsageReader.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def spend(self, account: str, month: str, budget: int) -> bool:
-        """Count one call in `month` (YYYY-MM, UTC); False when the budget (0: none) is used up."""
+        """Count one call unless that would exceed the budget."""
         async with self._database.write() as connection:
             return await _spend(self._database, connection, account, month, budget)
 
     async def spend_change(self, customer: str, day: date, per_day: int) -> bool:
-        """Count one change on `day` (UTC); False when the day's are used up."""
+        """Count one change on `day` (UTC); return False when the day's are used up."""
         async with self._database.write() as connection:
             return await spend_change(self._database, connection, customer, day, per_day)
 
-    async def calls(self, account: str, month: str) -> int:
-        """Tell how many calls were counted in `month`."""
+    async def used(self, account: str, month: str) -> int:
+        """Return the month's count, 0 where there was no call."""
         calls = tables.calls
         async with self._database.read() as connection:
             count: int | None = await connection.scalar(
@@ -39,7 +43,7 @@ class CallCounter:
 async def spend_change(
     database: Database, connection: AsyncConnection, customer: str, day: date, per_day: int
 ) -> bool:
-    """Count one change of a customer in a transaction; False when the day's are used up."""
+    """Count one change in the transaction of `connection`; return False when none is left."""
     return await _spend(database, connection, f"changes/{customer}", day.isoformat(), per_day)
 
 
@@ -62,21 +66,22 @@ async def _spend(
 
 
 class UnservedAddresses:
-    """Keeps what was told of addresses."""
+    """The addresses that a vendor said it does not serve. Implements ports.UnservedAddresses."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def unserved(self, address: str, *, since: datetime) -> datetime | None:
-        """Tell when the vendor said so, unless it never did `since` then."""
+    async def last_reported(self, address: str, *, since: datetime) -> datetime | None:
+        """Return the time of the row, if it is later than `since`."""
         table = tables.unserved
         async with self._database.read() as connection:
-            told_at: datetime | None = await connection.scalar(
+            reported_at: datetime | None = await connection.scalar(
                 select(table.c.told_at).where(table.c.address == address, table.c.told_at > since)
             )
-            return told_at
+            return reported_at
 
-    async def keep_unserved(self, address: str, at: datetime, *, since: datetime) -> None:
-        """Keep that the vendor said so; what it said before `since` is forgotten."""
+    async def record(self, address: str, at: datetime, *, since: datetime) -> None:
+        """Write one row, and delete those of all addresses from before `since`."""
         table = tables.unserved
         async with self._database.write() as connection:
             await connection.execute(delete(table).where(table.c.told_at <= since))

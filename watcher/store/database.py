@@ -1,4 +1,4 @@
-"""Transactions on the one database, and its errors as ours."""
+"""Transactions on the one database, its errors as ours, and how a row is claimed."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Executable, Table
+from sqlalchemy import ColumnElement, Executable, Table, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from watcher import model
+from watcher import clock, model
 
-_CHUNK = 500  # rows that are prepared before the event loop gets its turn again
+_CHUNK = 500  # rows that are prepared before the event loop runs again
 
 
 class Dialect(Protocol):
-    """What the databases do differently; sqlite.py and postgresql.py say the rest."""
+    """What differs between the databases; sqlite.py and postgresql.py implement it."""
 
     name: str  # as errors and people call the database; no secret in it
     shared: bool  # whether several daemons may use it
     errors: tuple[type[Exception], ...]
     reader: AsyncEngine
     writer: AsyncEngine
-    turn: AbstractAsyncContextManager[Any]
+    write_lock: AbstractAsyncContextManager[Any]
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """Begin an INSERT that may say what to do on a conflict."""
+        """Return an INSERT that accepts a clause for conflicts."""
 
     def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
-        """Tell the time that leases are measured on, so much ahead."""
+        """Return `ahead` from now, on the clock that leases are measured on."""
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
-        """Say in words what an error meant, and whether waiting may cure it."""
+        """Return what an error means in words, and whether waiting may help."""
 
-    def hold(self, owner: str) -> bool:
-        """Keep every other daemon off, where only one may be there; True when that is new."""
+    def lock(self, owner: str) -> bool:
+        """Keep other daemons out, where only one may be there; return True when that is new."""
 
     async def prepare(self, connection: AsyncConnection) -> None:
-        """Be alone with the tables until the transaction ends, or raise PermanentError."""
+        """Lock the tables until the transaction ends. Raises PermanentError."""
 
-    async def cut_off(self, connection: AsyncConnection, session: str) -> None:
-        """End the connections of a daemon that was given up, with the locks that they hold."""
+    async def disconnect(self, connection: AsyncConnection, session: str) -> None:
+        """Close the connections of an evicted daemon, with the locks that they hold."""
 
     async def close(self) -> None:
         """Close every connection."""
 
 
 class Database:
-    """One database. `session` is this process among those that use it."""
+    """One database; `session` identifies this process among those that use it."""
 
     def __init__(self, dialect: Dialect, session: str) -> None:
         self.name = dialect.name
@@ -61,7 +61,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self, *, opening: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Read one consistent state. Raises as `write` does."""
+        """Open a transaction that reads one consistent state. Raises what `write` raises."""
         try:
             async with self.dialect.reader.connect() as connection:
                 yield connection
@@ -70,14 +70,14 @@ class Database:
 
     @asynccontextmanager
     async def write(self, *, opening: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Write all or nothing.
+        """Open a transaction that writes all or nothing.
 
-        Raises TemporaryError when the database fails; only while `opening` PermanentError where a
-        person must help, because later that one means a lost claim. An error at the very end
-        leaves open whether it was written.
+        Raises TemporaryError when the database fails. PermanentError, where a person has to help,
+        only while `opening`, because later it means a lost claim. After an error at the very end
+        it is unknown whether anything was written.
         """
         try:
-            async with self.dialect.turn, self.dialect.writer.begin() as connection:
+            async with self.dialect.write_lock, self.dialect.writer.begin() as connection:
                 yield connection
         except self.dialect.errors as error:
             raise self._translate(error, opening=opening) from error
@@ -91,8 +91,8 @@ class Database:
         return model.TemporaryError(words)
 
     def upsert(self, table: Table) -> Executable:
-        """Insert rows, or replace those with the same primary key."""
-        # Building this one takes longer than running it.
+        """Return a statement that inserts rows, or replaces those with the same primary key."""
+        # Kept, because building it takes longer than running it.
         if table not in self._upserts:
             statement = self.dialect.insert(table)
             self._upserts[table] = statement.on_conflict_do_update(
@@ -106,7 +106,7 @@ class Database:
         return self._upserts[table]
 
     def insert_new(self, table: Table) -> Executable:
-        """Insert rows, and leave those that are there already."""
+        """Return a statement that inserts rows, and leaves those that exist as they are."""
         if table not in self._inserts:
             self._inserts[table] = self.dialect.insert(table).on_conflict_do_nothing()
         return self._inserts[table]
@@ -115,7 +115,19 @@ class Database:
 async def write_rows(
     connection: AsyncConnection, statement: Executable, rows: Iterable[dict[str, Any]]
 ) -> None:
-    """Run a statement for many rows, in chunks, so that 10,000 do not hold the event loop up."""
+    """Run a statement for many rows, in chunks, so that 10,000 do not block the event loop."""
     rest = iter(rows)
     while chunk := list(islice(rest, _CHUNK)):
         await connection.execute(statement, chunk)
+
+
+def new_claim() -> int:
+    """Return a claim's token: never used before, so that it fences even a row that was replaced."""
+    return int(clock.token(), 16) >> 1  # 63 bits, a signed column's width
+
+
+def is_free(
+    lease_until: ColumnElement[datetime], now: ColumnElement[datetime]
+) -> ColumnElement[bool]:
+    """Match rows that nobody has claimed, or whose claim has expired."""
+    return or_(lease_until.is_(None), lease_until <= now)

@@ -1,4 +1,4 @@
-"""Writes what one event changed into the tables, many rows at a time."""
+"""Writes a changeset into the tables, many rows at a time."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _DELETE_ALERT = delete(tables.alerts).where(
     tables.alerts.c.rule == bindparam("of_rule"),
     tables.alerts.c.subject == bindparam("of_subject"),
 )
-_FLAG_OWED = (
+_MARK_PENDING = (
     update(tables.receipts)
     .where(
         tables.receipts.c.incident == bindparam("of_incident"),
         or_(
             tables.receipts.c.receiver == bindparam("of_receiver"),
-            bindparam("everybody", type_=Boolean()),
+            bindparam("all_receivers", type_=Boolean()),
         ),
         ~tables.receipts.c.owed,
         or_(
@@ -50,7 +50,7 @@ _FLAG_OWED = (
     .values(
         owed=true(),
         owed_since=bindparam("now", type_=tables.Moment()),
-        # A receiver that fails is not asked sooner because there is more to tell.
+        # A failing receiver is not tried sooner because there is more to deliver.
         due=case(
             (
                 and_(tables.receipts.c.failures > 0, tables.receipts.c.due.is_not(None)),
@@ -60,7 +60,7 @@ _FLAG_OWED = (
         ),
     )
 )
-_HOLD_BACK = (
+_MARK_NOT_PENDING = (
     update(tables.receipts)
     .where(
         tables.receipts.c.incident == bindparam("of_incident"),
@@ -69,7 +69,7 @@ _HOLD_BACK = (
     )
     .values(owed=false(), owed_since=None, due=None)
 )
-_DROP_STARTED = delete(tables.jobs).where(
+_DROP_STARTED_RUNS = delete(tables.jobs).where(
     tables.jobs.c.kind == "diagnose",
     tables.jobs.c.attempts == 0,
     tables.jobs.c.key.in_(select(tables.runs.c.run)),
@@ -77,16 +77,16 @@ _DROP_STARTED = delete(tables.jobs).where(
 
 
 class EffectWriter:
-    """One event's writing, inside the transaction of `connection`."""
+    """Writes the effects of one event, in the transaction of `connection`."""
 
     def __init__(self, database: Database, connection: AsyncConnection) -> None:
         self._database = database
         self._connection = connection
 
     async def write(self, changes: changeset.Changeset, at: datetime) -> None:
-        """Write all of it; receipts and jobs become due at `at`."""
+        """Write the whole changeset; receipts and jobs become due at `at`."""
         await self._forget(changes)
-        await self._write_sight(changes)
+        await self._write_sources(changes)
         await self._write_alerts(changes)
         await self._write_incidents(changes)
         await self._write_receipts(changes, at)
@@ -100,7 +100,7 @@ class EffectWriter:
                 ({"of_subject": subject} for subject in changes.forgotten),
             )
 
-    async def _write_sight(self, changes: changeset.Changeset) -> None:
+    async def _write_sources(self, changes: changeset.Changeset) -> None:
         await write_rows(
             self._connection,
             self._database.upsert(tables.sources),
@@ -140,7 +140,7 @@ class EffectWriter:
             (
                 {"of_rule": alert.rule, "of_subject": alert.subject}
                 for alert in alerts
-                if _is_spent(alert)
+                if _is_superfluous(alert)
             ),
         )
         await write_rows(
@@ -149,7 +149,7 @@ class EffectWriter:
             (
                 {"rule": alert.rule, "subject": alert.subject, "data": codec.encode(alert)}
                 for alert in alerts
-                if not _is_spent(alert)
+                if not _is_superfluous(alert)
             ),
         )
 
@@ -212,10 +212,10 @@ class EffectWriter:
         )
 
     async def _write_receipts(self, changes: changeset.Changeset, at: datetime) -> None:
-        """See to a receipt for each receiver to tell now, and flag those that lag behind as owed.
+        """Add a receipt for each receiver to notify now, and mark those that lag as pending.
 
-        Who is not to be told now is owed nothing, until the incident is over: who was told of its
-        beginning is told of its end.
+        For a receiver that is not to be notified now nothing is pending until the incident is
+        resolved: one that was notified of its start is notified of its end.
         """
         await write_rows(
             self._connection,
@@ -239,90 +239,100 @@ class EffectWriter:
         )
         await write_rows(
             self._connection,
-            _FLAG_OWED,
+            _MARK_PENDING,
             (
                 {
                     "of_incident": incident.id,
                     "of_receiver": receiver,
-                    "everybody": _is_over(incident),
+                    "all_receivers": _is_resolved(incident),
                     "now_version": incident.version,
                     "now_entries": incident.entries,
                     "now": at,
                 }
                 for incident in changes.incidents.values()
-                for receiver in (("",) if _is_over(incident) else incident.notify)
+                for receiver in (("",) if _is_resolved(incident) else incident.notify)
             ),
         )
         await write_rows(
             self._connection,
-            _HOLD_BACK,
+            _MARK_NOT_PENDING,
             (
                 {"of_incident": incident.id, "of_receiver": receiver}
                 for incident in changes.incidents.values()
-                if not _is_over(incident)
+                if not _is_resolved(incident)
                 for receiver in (*incident.receivers, *incident.fallbacks)
                 if receiver not in incident.notify
             ),
         )
 
     async def _write_jobs(self, changes: changeset.Changeset, at: datetime) -> None:
-        new = {"attempts": 0, "due": at, "token": 0, "data": None}
-        rows: list[dict[str, Any]] = [
-            {"kind": "details", "key": subject, "incident": "", "service_id": "", **new}
-            for subject in changes.details
-        ]
-        rows += [
-            {
-                "kind": "history",
-                "key": wanted.subject,
-                "incident": "",
-                "service_id": "",
-                **new,
-                "data": codec.encode(wanted),
-            }
-            for wanted in changes.history.values()
-        ]
-        rows += [
-            {
-                "kind": "diagnose",
-                "key": wanted.run,
-                "incident": wanted.incident,
-                "service_id": wanted.service_id,
-                **new,
-            }
-            for wanted in changes.diagnoses.values()
-        ]
-        rows += [
-            {
-                "kind": "alternatives",
-                "key": f"{wanted.incident}/{wanted.address}",
-                "incident": wanted.incident,
-                "service_id": "",
-                **new,
-            }
-            for wanted in changes.alternatives
-        ]
-        rows += [
-            {
-                "kind": "bandwidth",
-                "key": wanted.order,
-                "incident": wanted.incident,
-                "service_id": "",
-                **new,
-                "data": codec.encode(ports.BandwidthChange(wanted=wanted)),
-            }
-            for wanted in changes.bandwidths
+        rows = [
+            *(_job("details", subject, at) for subject in changes.details),
+            *(
+                _job("history", needed.subject, at, data=codec.encode(needed))
+                for needed in changes.history.values()
+            ),
+            *(
+                _job(
+                    "diagnose",
+                    needed.run,
+                    at,
+                    incident=needed.incident,
+                    service_id=needed.service_id,
+                )
+                for needed in changes.diagnoses.values()
+            ),
+            *(
+                _job(
+                    "alternatives",
+                    f"{needed.incident}/{needed.address}",
+                    at,
+                    incident=needed.incident,
+                )
+                for needed in changes.alternatives
+            ),
+            *(
+                _job(
+                    "bandwidth",
+                    needed.order,
+                    at,
+                    incident=needed.incident,
+                    data=codec.encode(ports.BandwidthChange(wanted=needed)),
+                )
+                for needed in changes.bandwidths
+            ),
         ]
         await write_rows(self._connection, self._database.insert_new(tables.jobs), rows)
         if changes.diagnoses:
-            # Asking twice is one run, also when the first has been started or is over.
-            await self._connection.execute(_DROP_STARTED)
+            # Two requests are one run, even when the first has been started or is over.
+            await self._connection.execute(_DROP_STARTED_RUNS)
 
 
-def _is_over(incident: model.Incident) -> bool:
+def _job(
+    kind: str,
+    key: str,
+    due: datetime,
+    *,
+    incident: str = "",
+    service_id: str = "",
+    data: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "key": key,
+        "incident": incident,
+        "service_id": service_id,
+        "attempts": 0,
+        "due": due,
+        "token": 0,
+        "data": data,
+    }
+
+
+def _is_resolved(incident: model.Incident) -> bool:
     return incident.status is model.IncidentStatus.RESOLVED
 
 
-def _is_spent(alert: model.Alert) -> bool:
-    """Whether an alert says no more than its absence would."""
+def _is_superfluous(alert: model.Alert) -> bool:
+    """Whether an alert says no more than a missing row would."""
     return alert.state is model.AlertState.INACTIVE and alert.entered_from is None

@@ -1,6 +1,6 @@
-"""What jobs ask of the store: to claim work, to finish it, to reserve a diagnostics run.
+"""The job queue: work that one daemon at a time claims, and what it is allowed to start.
 
-Law: a job belongs to the token of its last claim; whoever holds an older one writes nothing.
+Law: a job belongs to its last claim; an older claim's token writes nothing.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
-from watcher.clock import token
 from watcher.store import codec, commits, counters, tables
-from watcher.store.database import Database
+from watcher.store.database import Database, is_free, new_claim
 
 Noun = TypeVar("Noun")
 
@@ -22,19 +21,17 @@ _HOUR = timedelta(hours=1)
 
 
 class JobQueue:
-    """Claims and finishes jobs."""
+    """Jobs, diagnostics runs and report files. Implements ports.JobQueue."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    async def claim_jobs(
+    async def claim(
         self, *, kind: str, now: datetime, lease: timedelta, limit: int
     ) -> list[ports.Job]:
-        """Take jobs of one kind that are due and that nobody holds, the longest due first.
-
-        `attempts` counts the claims of a job, this one among them.
-        """
+        """Claim the jobs that have been due the longest."""
         jobs, dialect = tables.jobs, self._database.dialect
-        token = new_token()
+        token = new_claim()
         free = is_free(jobs.c.lease_until, dialect.moment(now))
         async with self._database.write() as connection:
             rows = (
@@ -66,13 +63,13 @@ class JobQueue:
                 attempts=row.attempts + 1,
                 token=token,
                 due=row.due,
-                change=_data(row, "bandwidth", codec.CHANGE),
-                record=_data(row, "history", codec.HISTORY_NEEDED),
+                change=_decode(row, "bandwidth", codec.CHANGE),
+                record=_decode(row, "history", codec.HISTORY_NEEDED),
             )
             for row in rows
         ]
 
-    async def finish_job(
+    async def finish(
         self,
         job: ports.Job,
         *,
@@ -80,17 +77,14 @@ class JobQueue:
         command: model.Command,
         report_files: ports.ReportFiles | None = None,
     ) -> bool:
-        """Put the result into the inbox, keep the paper and drop the job, in one transaction.
-
-        False when the job's lease was lost to somebody else: nothing was written.
-        """
+        """Write the result and delete the job in one transaction."""
         async with self._database.write() as connection:
             dropped = await connection.execute(delete(tables.jobs).where(is_held(job)))
             if dropped.rowcount == 0:
                 return False
             await connection.execute(
                 self._database.insert_new(tables.inbox),
-                # The token makes the key new when the same details are needed another time.
+                # The token makes the key a new one when the same details are needed again.
                 commits.inbox_row(f"{job.kind}/{job.key}/{job.token}", command, at),
             )
             if report_files is not None:
@@ -108,13 +102,13 @@ class JobQueue:
                 await _end_run(connection, job, finished_at=at)
         return True
 
-    async def postpone_job(self, job: ports.Job, *, due: datetime) -> None:
-        """Give a job back, to be done later; one that was lost meanwhile is left alone."""
+    async def postpone(self, job: ports.Job, *, due: datetime) -> None:
+        """End the claim; a job that another daemon claimed meanwhile stays as it is."""
         async with self._database.write() as connection:
-            given = await connection.execute(
+            released = await connection.execute(
                 update(tables.jobs).where(is_held(job)).values(due=due, lease_until=None, token=0)
             )
-            if given.rowcount and job.kind == "diagnose":
+            if released.rowcount and job.kind == "diagnose":
                 await _end_run(connection, job, finished_at=None)
 
     async def start_run(
@@ -126,15 +120,14 @@ class JobQueue:
         per_incident: int,
         per_hour: int,
     ) -> str:
-        """Reserve one diagnostics run; empty when it may start.
+        """Count one start of a run, or return why it may not start.
 
-        Otherwise say in words which budget, cooldown or run in flight forbids it (law 7). A run
-        that its daemon did not finish may start again, and counts again; it holds its service
-        back until the job's lease ends, not for ever.
+        A run that its daemon did not finish may start again, and counts again. Until the job's
+        lease ends, no other run may start for its service.
         """
         runs = tables.runs
         async with self._database.write() as connection:
-            await self._one_at_a_time(connection)
+            await self._lock_runs(connection)
             held = (
                 await connection.execute(select(tables.jobs.c.lease_until).where(is_held(job)))
             ).first()
@@ -175,35 +168,78 @@ class JobQueue:
                 await connection.execute(runs.insert(), row)
         return ""
 
-    async def _one_at_a_time(self, connection: AsyncConnection) -> None:
-        """Let no other daemon count the same runs until this transaction ends."""
+    async def start_change(
+        self,
+        job: ports.Job,
+        change: ports.BandwidthChange,
+        *,
+        now: datetime,
+        customer: str,
+        per_day: int,
+    ) -> ports.ChangeStart:
+        """Write the intent and count the change, in one transaction.
+
+        Once its incident is resolved a change may not start, unless it reverts an earlier one.
+        """
+        jobs, incidents = tables.jobs, tables.incidents
+        async with self._database.write() as connection:
+            held = select(jobs.c.key).where(is_held(job)).with_for_update()
+            if await connection.scalar(held) is None:
+                return ports.ChangeStart.LOST
+            status = await connection.scalar(
+                select(incidents.c.status).where(incidents.c.id == job.incident)
+            )
+            if not change.wanted.reverting and status == model.IncidentStatus.RESOLVED.value:
+                return ports.ChangeStart.OVER
+            day = now.astimezone(UTC).date()
+            if not await counters.spend_change(self._database, connection, customer, day, per_day):
+                return ports.ChangeStart.USED_UP
+            await connection.execute(
+                update(jobs).where(is_held(job)).values(data=codec.encode(change))
+            )
+        return ports.ChangeStart.BEGUN
+
+    async def save_change(
+        self,
+        job: ports.Job,
+        change: ports.BandwidthChange,
+        *,
+        now: datetime,
+        due: datetime,
+        news: model.Command | None,
+    ) -> bool:
+        """Write all three in one transaction."""
+        values = {"data": codec.encode(change), "due": due, "lease_until": None, "token": 0}
+        async with self._database.write() as connection:
+            saved = await connection.execute(
+                update(tables.jobs).where(is_held(job)).values(**values)
+            )
+            if saved.rowcount == 0:
+                return False
+            if news is not None:
+                await connection.execute(
+                    self._database.insert_new(tables.inbox),
+                    commits.inbox_row(f"{job.kind}/{job.key}/{job.token}", news, now),
+                )
+        return True
+
+    async def _lock_runs(self, connection: AsyncConnection) -> None:
+        """Keep other daemons from counting the same runs until this transaction ends."""
         lease = tables.lease
-        turn = {"name": "runs", "owner": "", "token": 0, "taken_at": tables.EPOCH}
-        await connection.execute(self._database.insert_new(lease), turn)
+        row = {"name": "runs", "owner": "", "token": 0, "taken_at": tables.EPOCH}
+        await connection.execute(self._database.insert_new(lease), row)
         await connection.execute(
-            select(lease.c.name).where(lease.c.name == turn["name"]).with_for_update()
+            select(lease.c.name).where(lease.c.name == row["name"]).with_for_update()
         )
 
 
-def _data(row: Row[Any], kind: str, document: codec.Document[Noun]) -> Noun | None:
-    """Read what a job of one kind has to know beside its key."""
+def _decode(row: Row[Any], kind: str, document: codec.Document[Noun]) -> Noun | None:
+    """Return what a job of this kind needs beside its key; None for other kinds."""
     return document.decode(row.data) if row.kind == kind and row.data is not None else None
 
 
-def new_token() -> int:
-    """Make a claim's token: never used before, so that it fences even a row made anew."""
-    return int(token(), 16) >> 1  # 63 bits, a signed column's width
-
-
-def is_free(
-    lease_until: ColumnElement[datetime], now: ColumnElement[datetime]
-) -> ColumnElement[bool]:
-    """Whether nobody holds a row, or its holder died."""
-    return or_(lease_until.is_(None), lease_until <= now)
-
-
 def is_held(job: ports.Job) -> ColumnElement[bool]:
-    """Choose the job's row while its claim is the last one."""
+    """Match the job's row while its claim is the last one."""
     jobs = tables.jobs
     return and_(jobs.c.kind == job.kind, jobs.c.key == job.key, jobs.c.token == job.token)
 
@@ -262,65 +298,3 @@ async def _refuse_for_hour(connection: AsyncConnection, now: datetime, per_hour:
         select(func.sum(runs.c.starts)).where(runs.c.started_at > now - _HOUR)
     )
     return f"all {per_hour} runs of this hour are used up" if (used or 0) >= per_hour else ""
-
-
-class BandwidthChanges:
-    """Begins and keeps them."""
-
-    _database: Database
-
-    async def start_change(
-        self,
-        job: ports.Job,
-        change: ports.BandwidthChange,
-        *,
-        now: datetime,
-        customer: str,
-        per_day: int,
-    ) -> ports.ChangeStart:
-        """Write the intent of a change down, and count it, if it may leave now.
-
-        It may not once its incident is over, unless it takes a change back.
-        """
-        jobs, incidents = tables.jobs, tables.incidents
-        async with self._database.write() as connection:
-            held = select(jobs.c.key).where(is_held(job)).with_for_update()
-            if await connection.scalar(held) is None:
-                return ports.ChangeStart.LOST
-            status = await connection.scalar(
-                select(incidents.c.status).where(incidents.c.id == job.incident)
-            )
-            if not change.wanted.reverting and status == model.IncidentStatus.RESOLVED.value:
-                return ports.ChangeStart.OVER
-            day = now.astimezone(UTC).date()
-            if not await counters.spend_change(self._database, connection, customer, day, per_day):
-                return ports.ChangeStart.USED_UP
-            await connection.execute(
-                update(jobs).where(is_held(job)).values(data=codec.encode(change))
-            )
-        return ports.ChangeStart.BEGUN
-
-    async def keep_change(
-        self,
-        job: ports.Job,
-        change: ports.BandwidthChange,
-        *,
-        now: datetime,
-        due: datetime,
-        news: model.Command | None,
-    ) -> bool:
-        """Keep how far a change is, hand in its news, and give the job back until `due`.
-
-        False when the job's lease was lost to somebody else: nothing was written.
-        """
-        given = {"data": codec.encode(change), "due": due, "lease_until": None, "token": 0}
-        async with self._database.write() as connection:
-            kept = await connection.execute(update(tables.jobs).where(is_held(job)).values(**given))
-            if kept.rowcount == 0:
-                return False
-            if news is not None:
-                await connection.execute(
-                    self._database.insert_new(tables.inbox),
-                    commits.inbox_row(f"{job.kind}/{job.key}/{job.token}", news, now),
-                )
-        return True

@@ -1,6 +1,7 @@
-"""The journal as a replay reads it: in order, from a state that was true (docs/decisions/0003).
+"""The journal of events, which a replay reads (docs/decisions/0003), and what deletes old rows.
 
-Law: what is read here is enough to repeat every incident; who reads it changes nothing.
+The journal is enough to repeat every incident: a checkpoint, which is the whole state at one
+moment, and each event since then.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from watcher.store.commits import live, read_samples
 from watcher.store.database import Database
 
 CHECKPOINT = "checkpoint"
-_UNREAD = ("note",)  # said beside an event: why a command was refused
+_UNREAD = ("note",)  # beside an event: why a command was refused
 _CHUNK = 1_000  # rows; between two chunks no transaction is open, so that the log file stays small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """What a replay will read: so many rows, from `start` to `end`; None: there are none."""
+    """How many rows a replay will read, and from when to when; None where there are none."""
 
     rows: int
     start: datetime | None
@@ -36,12 +37,13 @@ class Extent:
 
 
 class Journal:
-    """Reads the journal, and writes its checkpoints."""
+    """Reads records for a replay, and writes checkpoints."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def extent(self, since: datetime) -> Extent:
-        """Tell what `records(since)` will read."""
+        """Return what `records(since)` will read."""
         journal = tables.journal
         first = await first_needed(self._database, since)
         async with self._database.read() as connection:
@@ -55,14 +57,14 @@ class Journal:
         return Extent(rows=row[0], start=row[1], end=row[2])
 
     async def records(self, since: datetime) -> AsyncIterator[ports.Recorded]:
-        """Read from the last checkpoint at or before `since`, else from the beginning.
+        """Yield records from the last checkpoint at or before `since`, else from the first.
 
         Raises PermanentError for a row that this version cannot read, TemporaryError when the
         database fails.
         """
         journal = tables.journal
         after = await first_needed(self._database, since) - 1
-        begun = False
+        started = False
         while True:
             async with self._database.read() as connection:
                 rows = (
@@ -74,33 +76,33 @@ class Journal:
                     )
                 ).all()
             for row in rows:
-                if row.kind != CHECKPOINT or not begun:  # a later one says nothing new
-                    data = _unpacked(row.data) if row.kind == CHECKPOINT else row.data
+                if row.kind != CHECKPOINT or not started:  # a later one adds nothing
+                    data = _unpack(row.data) if row.kind == CHECKPOINT else row.data
                     yield ports.Recorded(at=row.at, what=codec.decode_record(row.kind, data))
-                begun, after = True, row.number
+                started, after = True, row.number
             if len(rows) < _CHUNK:
                 return
 
     async def checkpoint(
         self, now: datetime, *, reopen_within: timedelta, keep_samples: timedelta
     ) -> None:
-        """Write down everything that is known, so that a replay can begin here.
+        """Write the whole state as one record, from which a replay can start.
 
         Raises TemporaryError when the database fails; then nothing is written.
         """
         lease = tables.lease
         async with self._database.write() as connection:
-            # Whoever commits an event waits: it stands wholly before the checkpoint or after it.
+            # Commits wait for this lock, so each is wholly before the checkpoint or after it.
             await connection.execute(select(lease.c.token).with_for_update())
-            known = await _known(connection, now, reopen_within, now - keep_samples)
-            packed = await asyncio.to_thread(_packed, known)
+            state = await _read_state(connection, now, reopen_within, now - keep_samples)
+            packed = await asyncio.to_thread(_pack, state)
             await connection.execute(
                 insert(tables.journal), {"at": now, "kind": CHECKPOINT, "data": packed}
             )
 
 
 async def first_needed(database: Database, since: datetime) -> int:
-    """Find the number of the row that a replay since then begins with."""
+    """Return the number of the row that a replay since then starts with."""
     journal = tables.journal
     async with database.read() as connection:
         number = await connection.scalar(
@@ -111,53 +113,53 @@ async def first_needed(database: Database, since: datetime) -> int:
     return number or 0
 
 
-async def _known(
+async def _read_state(
     connection: AsyncConnection, now: datetime, reopen_within: timedelta, since: datetime
 ) -> dict[str, object]:
-    """Gather ports.Loaded as the tables hold it, without decoding it."""
+    """Return the fields of ports.Loaded as the tables hold them, without decoding them."""
     incidents, members = tables.incidents, tables.incident_alerts
-    alive = live(now - reopen_within)
+    is_live = live(now - reopen_within)
     queries = {
         "subjects": select(tables.subjects.c.data),
         "sources": select(tables.sources.c.data),
         "alerts": select(tables.alerts.c.data),
-        "incidents": select(incidents.c.data).where(alive),
+        "incidents": select(incidents.c.data).where(is_live),
         "incident_alerts": select(members.c.data)
         .join(incidents, incidents.c.id == members.c.incident)
-        .where(alive),
+        .where(is_live),
         "silences": select(tables.silences.c.data).where(tables.silences.c.end > now),
     }
-    known: dict[str, object] = {
+    state: dict[str, object] = {
         name: [msgspec.Raw(data.encode()) for data in await connection.scalars(query)]
         for name, query in queries.items()
     }
-    return {**known, "samples": await read_samples(connection, tables.samples.c.at >= since)}
+    return {**state, "samples": await read_samples(connection, tables.samples.c.at >= since)}
 
 
-def _packed(known: object) -> str:
-    return base64.b85encode(zlib.compress(msgspec.json.encode(known), 1)).decode()
+def _pack(state: object) -> str:
+    return base64.b85encode(zlib.compress(msgspec.json.encode(state), 1)).decode()
 
 
-def _unpacked(data: str) -> str:
+def _unpack(data: str) -> str:
     return zlib.decompress(base64.b85decode(data)).decode()
 
 
-_PRUNE_CHUNK = 500  # rows of one transaction: a commit that waits behind it waits some milliseconds
+_PRUNE_CHUNK = 500  # rows of one transaction, so that a commit waits only milliseconds behind it
 
 
 class Retention:
-    """Prunes."""
+    """Deletes what is older than the retention time."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def prune(self, before: datetime, *, samples_before: datetime | None = None) -> int:
-        """Delete what is older than `before`, and say how many rows that were.
+        """Delete what is older than `before`, and return how many rows were deleted.
 
-        It takes resolved incidents with all that belongs to them, reports, runs, consumed
-        commands, the journal up to its last checkpoint before then, and samples (those older than
-        `samples_before` where it is given).
-        Open incidents and unconsumed commands stay, however old. Raises TemporaryError when the
-        database fails; what was deleted until then stays deleted.
+        That is resolved incidents with everything of theirs, reports, runs, consumed commands,
+        the journal up to its last checkpoint before then, and samples (older than
+        `samples_before` where it is given). Open incidents and unconsumed commands stay, however
+        old. Raises TemporaryError when the database fails; what was deleted by then stays deleted.
         """
         total = await self._prune_incidents(before)
         old: dict[Table, ColumnElement[bool]] = {
@@ -170,31 +172,31 @@ class Retention:
         }
         for table, is_old in old.items():
             key = tuple_(*table.primary_key)
-            some = select(*table.primary_key).where(is_old).limit(_PRUNE_CHUNK)
+            chunk = select(*table.primary_key).where(is_old).limit(_PRUNE_CHUNK)
             deleted = _PRUNE_CHUNK
             while deleted == _PRUNE_CHUNK:
                 async with self._database.write() as connection:
-                    result = await connection.execute(delete(table).where(key.in_(some)))
+                    result = await connection.execute(delete(table).where(key.in_(chunk)))
                     deleted = result.rowcount
                 total += deleted
         return total
 
     async def _prune_incidents(self, before: datetime) -> int:
         incidents = tables.incidents
-        some = (
+        chunk = (
             select(incidents.c.id)
             .where(
                 incidents.c.status == model.IncidentStatus.RESOLVED.value,
                 incidents.c.resolved_at < before,
             )
             .limit(_PRUNE_CHUNK)
-            .with_for_update()  # an incident before its receipts, as everybody locks them
+            .with_for_update()  # an incident before its receipts: the locking order of all writers
         )
-        total, found = 0, _PRUNE_CHUNK
-        while found == _PRUNE_CHUNK:
+        total, pruned = 0, _PRUNE_CHUNK
+        while pruned == _PRUNE_CHUNK:
             async with self._database.write() as connection:
-                ids = list(await connection.scalars(some))
-                found = len(ids)
+                ids = list(await connection.scalars(chunk))
+                pruned = len(ids)
                 for column in (
                     tables.incident_alerts.c.incident,
                     tables.entries.c.incident,

@@ -1,8 +1,9 @@
-"""Which daemons are there, and who leads: the one that steps and writes the timeline.
+"""Which daemons use the database, and which one leads: steps events and writes the timeline.
 
-Law: each `lead` grows the fencing token, and a commit under an older one is refused. The lease
-lasts for as long as its holder is there; who has not said so for LEASE, on the database's clock,
-is given up: its connections end, its claims are free, and another may lead.
+Law: each `acquire` raises the fencing token, and a commit under an older one is refused. A leader
+leads for as long as it renews its presence. A daemon that has not done so for LEASE, on the
+database's clock, is evicted: its connections are closed, its claims are freed, and another one may
+lead.
 """
 
 from __future__ import annotations
@@ -13,61 +14,62 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from watcher import model, ports
+from watcher import model
 from watcher.clock import Clock
 from watcher.store import tables
 from watcher.store.database import Database
 
 LEASE = timedelta(seconds=6)
-BEAT_SECONDS = 2.0  # how often a daemon says that it is there
-_FOR_EVER = timedelta(days=36_500)
-_INGEST = "ingest"
+RENEW_SECONDS = 2.0  # how often a daemon renews its presence
+_FOREVER = timedelta(days=36_500)
+INGEST = "ingest"  # the lease of the one that leads
 
 
 class Leadership:
-    """Joins, beats, and takes the ingest lease."""
+    """This daemon's presence, and the lease of the leader."""
 
-    _database: Database
-    _clock: Clock
-    _joined = False
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._joined = False
 
     @property
     def shared(self) -> bool:
-        """Whether other daemons may use the database at the same time; then `beat` is due."""
+        """Whether other daemons may use the database at the same time; then `renew` is due."""
         return self._database.dialect.shared
 
-    async def lead(self, owner: str) -> int | None:
-        """Become the one daemon that steps, and get the fencing token for its commits.
+    async def acquire(self, owner: str) -> int | None:
+        """Become the leader, and return the fencing token for its commits.
 
-        None while another one leads. The first call also makes this daemon known as `owner`; from
-        then on `beat` is due. Raises PermanentError where the database is for one daemon and
-        another has it, and when this one was given up.
+        None while another daemon leads. The first call registers this daemon as `owner`; from then
+        on `renew` is due. Raises PermanentError where the database is for one daemon and another
+        has it, and when this one was evicted.
         """
-        alone = self._database.dialect.hold(owner)
+        exclusive = self._database.dialect.lock(owner)
         lease = tables.lease
         async with self._database.write() as connection:
             if not self._joined:
                 await self._join(connection, owner)
-            if alone:
-                await self._give_up_others(connection)
-            # Before who is present: a holder that is seen here has joined, so it is seen there.
-            held = (await connection.execute(select(lease).where(lease.c.name == _INGEST))).first()
-            await self._bury(connection)
+            if exclusive:
+                await self._expire_others(connection)
+            # Read before the daemons: a holder that is seen here has joined, so it is seen there.
+            held = (await connection.execute(select(lease).where(lease.c.name == INGEST))).first()
+            await self._evict_expired(connection)
             present = set(await connection.scalars(select(tables.daemons.c.session)))
             if self._joined and self._database.session not in present:
-                raise _given_up()
+                raise _evicted()
             self._joined = True
             if held is None:
                 await connection.execute(
                     self._database.insert_new(lease),
-                    {"name": _INGEST, "owner": "", "token": 0, "taken_at": self._clock.now()},
+                    {"name": INGEST, "owner": "", "token": 0, "taken_at": self._clock.now()},
                 )
             elif held.session in present - {self._database.session}:
                 return None
-            # Who read the same token and was faster has changed it.
+            # Another daemon that read the same token and was faster has changed it.
             token: int | None = await connection.scalar(
                 update(lease)
-                .where(lease.c.name == _INGEST, lease.c.token == (held.token if held else 0))
+                .where(lease.c.name == INGEST, lease.c.token == (held.token if held else 0))
                 .values(
                     owner=owner,
                     session=self._database.session,
@@ -78,31 +80,34 @@ class Leadership:
             )
             return token
 
-    async def beat(self) -> None:
-        """Say that this daemon is there, every BEAT_SECONDS where the database is shared.
+    async def renew(self) -> None:
+        """Renew this daemon's presence, due every RENEW_SECONDS where the database is shared.
 
-        Raises PermanentError when it was given up: it must end and start anew.
+        Raises PermanentError when it was evicted: it must end and start again.
         """
         daemons = tables.daemons
         async with self._database.write() as connection:
-            kept = await connection.execute(
+            renewed = await connection.execute(
                 update(daemons)
                 .where(daemons.c.session == self._database.session)
                 .values(until=self._until())
             )
-            if kept.rowcount == 0:
-                raise _given_up()
+            if renewed.rowcount == 0:
+                raise _evicted()
         async with self._database.write() as connection:
-            await self._bury(connection)
+            await self._evict_expired(connection)
 
-    async def stay(self) -> None:
-        """Beat for ever, where the database is shared. Raises as `beat` does, or TemporaryError."""
-        patience = LEASE.total_seconds() - BEAT_SECONDS
+    async def keep_renewing(self) -> None:
+        """Renew until cancelled, where the database is shared.
+
+        Raises what `renew` raises, and TemporaryError when the database does not answer in time.
+        """
+        patience = LEASE.total_seconds() - RENEW_SECONDS
         while self.shared:
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(RENEW_SECONDS)
             try:
                 async with asyncio.timeout(patience):
-                    await self.beat()
+                    await self.renew()
             except TimeoutError as error:
                 raise model.TemporaryError(
                     f"database {self._database.name} has not answered for {patience:g} s: another"
@@ -110,28 +115,13 @@ class Leadership:
                 ) from error
 
     async def leave(self) -> None:
-        """Go, so that another may lead at once; a daemon that never came just goes."""
+        """End this daemon's presence, so that another one may lead at once."""
         if self._joined:
             async with self._database.write() as connection:
                 await connection.execute(
                     delete(tables.daemons).where(tables.daemons.c.session == self._database.session)
                 )
                 await _free_claims(connection)
-
-    async def daemons(self) -> list[ports.Daemon]:
-        """Read who is there, the one that leads first."""
-        daemons, lease = tables.daemons, tables.lease
-        async with self._database.read() as connection:
-            leader = await connection.scalar(select(lease.c.session).where(lease.c.name == _INGEST))
-            rows = await connection.execute(
-                select(daemons)
-                .where(daemons.c.until > self._database.dialect.moment(self._clock.now()))
-                .order_by(daemons.c.session != leader, daemons.c.instance, daemons.c.since)
-            )
-            return [
-                ports.Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
-                for row in rows
-            ]
 
     async def _join(self, connection: AsyncConnection, instance: str) -> None:
         await connection.execute(
@@ -143,8 +133,8 @@ class Leadership:
             )
         )
 
-    async def _give_up_others(self, connection: AsyncConnection) -> None:
-        """Where only one daemon can be, the others that are written down are no more."""
+    async def _expire_others(self, connection: AsyncConnection) -> None:
+        """Expire all other daemons; whoever holds the file's lock is alone."""
         daemons = tables.daemons
         await connection.execute(
             update(daemons)
@@ -152,22 +142,24 @@ class Leadership:
             .values(until=tables.EPOCH)
         )
 
-    async def _bury(self, connection: AsyncConnection) -> None:
-        """Give up who has not been heard of, and free what it had claimed."""
+    async def _evict_expired(self, connection: AsyncConnection) -> None:
+        """Evict daemons that have not renewed in time, and free their claims."""
         daemons, dialect = tables.daemons, self._database.dialect
-        silent = daemons.c.until <= dialect.moment(self._clock.now())
-        for session in (await connection.scalars(select(daemons.c.session).where(silent))).all():
-            await dialect.cut_off(connection, session)  # before anything here waits for its locks
-        gone = await connection.execute(delete(daemons).where(silent))
-        if gone.rowcount:
+        expired = daemons.c.until <= dialect.moment(self._clock.now())
+        for session in (await connection.scalars(select(daemons.c.session).where(expired))).all():
+            await dialect.disconnect(
+                connection, session
+            )  # before anything here waits for its locks
+        evicted = await connection.execute(delete(daemons).where(expired))
+        if evicted.rowcount:
             await _free_claims(connection)
 
     def _until(self) -> ColumnElement[datetime]:
-        ahead = LEASE if self.shared else _FOR_EVER
+        ahead = LEASE if self.shared else _FOREVER
         return self._database.dialect.moment(self._clock.now(), ahead)
 
 
-def _given_up() -> model.PermanentError:
+def _evicted() -> model.PermanentError:
     return model.PermanentError(
         f"this daemon was not heard of for {LEASE.total_seconds():g} s and was given up: another"
         " one leads by now, and this one has to start anew"
@@ -175,7 +167,7 @@ def _given_up() -> model.PermanentError:
 
 
 async def _free_claims(connection: AsyncConnection) -> None:
-    """Give back what daemons that are gone had claimed, so that nothing waits for its leases."""
+    """Free what daemons had claimed that are gone, so that nothing waits for those leases."""
     present = select(tables.daemons.c.session)
     jobs, runs = tables.jobs, tables.runs
     for table in (tables.receipts, jobs):
@@ -195,16 +187,16 @@ async def _free_claims(connection: AsyncConnection) -> None:
     )
 
 
-async def check(connection: AsyncConnection, token: int) -> None:
-    """See that `token` still leads, and keep it so until this transaction ends.
+async def require(connection: AsyncConnection, token: int) -> None:
+    """Require that `token` is the leader's, and keep it so until this transaction ends.
 
-    Raises PermanentError when it does not.
+    Raises PermanentError when it is not.
     """
     lease = tables.lease
     holder = (
         await connection.execute(
             select(lease.c.token, lease.c.owner)
-            .where(lease.c.name == _INGEST)
+            .where(lease.c.name == INGEST)
             .with_for_update(read=True)
         )
     ).first()

@@ -1,7 +1,7 @@
-"""Brings the tables to the shape that this version knows; forward only.
+"""Migrates the tables to the newest revision that this version knows; forward only.
 
-Law: all steps are one transaction; a database that is not ours, or a newer one, is left untouched.
-Alembic is loaded when there is a step to take, as most starts take none.
+All steps are one transaction. A database of another program, or of a newer Watcher, is left as it
+is. Alembic is imported only when there is a step to take, because most starts take none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _VERSION = table("alembic_version", column("version_num"))
 
 
 async def to_newest(database: Database) -> None:
-    """Make the tables or migrate them, if need be.
+    """Create the tables or migrate them, if need be.
 
     Raises PermanentError for a database of a newer Watcher or of another program.
     """
@@ -44,8 +44,8 @@ async def to_newest(database: Database) -> None:
         await connection.run_sync(_upgrade)
 
 
-async def see_newest(database: Database) -> None:
-    """See that the tables are as this version knows them. Raises PermanentError."""
+async def require_newest(database: Database) -> None:
+    """Require that the tables are at this version's newest revision. Raises PermanentError."""
     newest = max(_revisions())
     async with database.read(opening=True) as connection:
         revision = await connection.run_sync(_revision)
@@ -57,7 +57,7 @@ async def see_newest(database: Database) -> None:
 
 
 def _revisions() -> set[str]:
-    """Find the steps by their files, which are named by their numbers: r0001_first_tables.py."""
+    """Return the revisions; their files are named by their numbers: r0001_first_tables.py."""
     return {path.name[1:5] for path in _SCRIPTS.glob("versions/r*.py")}
 
 

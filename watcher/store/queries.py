@@ -1,27 +1,71 @@
-"""What people ask: the command line, the board and the JSON API read, and change nothing."""
+"""What people and receivers read: incidents, subjects, health, the backlog. Changes nothing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, bindparam, case, func, select
 
 from watcher import model, ports
+from watcher.clock import Clock
 from watcher.store import codec, tables
+from watcher.store.commits import read_samples
 from watcher.store.database import Database
+from watcher.store.leadership import INGEST
+
+_MOST_ALERTS = 100  # in an incident view: as many as are notified
+_RANKED = (model.AlertState.FIRING, model.AlertState.PENDING, model.AlertState.RESOLVED)
+
+# Built once, because building them takes longer than running them, and people wait for a view.
+_ID: BindParameter[str] = bindparam("incident")
+_ALERT = tables.incident_alerts.c
+_INCIDENT = select(tables.incidents.c.data).where(tables.incidents.c.id == _ID)
+_FIRST_ALERTS = (
+    select(_ALERT.data)
+    .where(_ALERT.incident == _ID)
+    .order_by(
+        case(
+            {state.value: rank for rank, state in enumerate(_RANKED)},
+            value=_ALERT.state,
+            else_=len(_RANKED),
+        ),
+        _ALERT.subject,
+        _ALERT.rule,
+    )
+    .limit(_MOST_ALERTS)
+)
+_COUNTS = (
+    select(_ALERT.state, func.count().label("alerts"))
+    .where(_ALERT.incident == _ID)
+    .group_by(_ALERT.state)
+)
+_TIMELINE = (
+    select(tables.entries.c.data)
+    .where(tables.entries.c.incident == _ID)
+    .order_by(tables.entries.c.number)
+)
+_SUBJECTS = select(tables.subjects.c.data).where(
+    tables.subjects.c.key.in_(bindparam("keys", expanding=True))
+)
+_ALL_ALERTS = (
+    select(_ALERT.data).where(_ALERT.incident == _ID).order_by(_ALERT.subject, _ALERT.rule)
+)
 
 
 class Queries:
-    """Reads for people."""
+    """Reads what is stored. Implements ports.IncidentReader and ports.StatusReader."""
 
-    _database: Database
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
 
     async def incidents(
         self, *, statuses: Collection[model.IncidentStatus] | None = None, limit: int = 100
     ) -> list[model.Incident]:
-        """Read the newest incidents, of all statuses where none is named."""
+        """Return the newest incidents first."""
         table = tables.incidents
         query = select(table.c.data).order_by(table.c.opened_at.desc(), table.c.id).limit(limit)
         if statuses is not None:
@@ -29,8 +73,62 @@ class Queries:
         async with self._database.read() as connection:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
+    async def incident_view(self, incident: str) -> model.IncidentView | None:
+        """Return at most 100 alerts, firing ones first; `alert_counts` counts all, by state."""
+        parameters = {"incident": incident}
+        async with self._database.read() as connection:
+            data = await connection.scalar(_INCIDENT, parameters)
+            if data is None:
+                return None
+            alerts = codec.INCIDENT_ALERT.decode_all(
+                await connection.scalars(_FIRST_ALERTS, parameters)
+            )
+            counts: Mapping[str, int] = Counter(alert.state.value for alert in alerts)
+            if len(alerts) == _MOST_ALERTS:  # there may be more
+                counts = {
+                    row.state: row.alerts for row in await connection.execute(_COUNTS, parameters)
+                }
+            timeline = await connection.scalars(_TIMELINE, parameters)
+            keys = list({alert.subject for alert in alerts})
+            subjects = await connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
+            return model.IncidentView(
+                incident=codec.INCIDENT.decode(data),
+                alerts=alerts,
+                alert_counts=dict(counts),
+                timeline=codec.ENTRY.decode_all(timeline),
+                subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(subjects)},
+            )
+
+    async def report_files(self, run: str) -> ports.ReportFiles | None:
+        """Return the files of one run; None when they were never kept, or are pruned."""
+        table = tables.papers
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(table).where(table.c.run == run))).first()
+            if row is None:
+                return None
+            return ports.ReportFiles(run=row.run, pdf=row.pdf, preview=row.preview, raw=row.raw)
+
+    async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
+        """Return all of them, by subject and rule."""
+        async with self._database.read() as connection:
+            rows = await connection.scalars(_ALL_ALERTS, {"incident": incident})
+            return codec.INCIDENT_ALERT.decode_all(rows)
+
+    async def series(
+        self, subject: str, metric: str, start: datetime, end: datetime
+    ) -> tuple[model.Sample, ...]:
+        """Return what was measured, ordered by direction and time."""
+        samples = tables.samples.c
+        async with self._database.read() as connection:
+            return await read_samples(
+                connection,
+                samples.subject == subject,
+                samples.metric == metric,
+                samples.at.between(start, end),
+            )
+
     async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
-        """Read incidents that were resolved since then, the last one first."""
+        """Return them by the time of their resolution, the newest first."""
         table = tables.incidents
         query = (
             select(table.c.data)
@@ -44,7 +142,7 @@ class Queries:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
     async def incidents_of(self, subject: str, *, limit: int = 100) -> list[model.Incident]:
-        """Read the incidents that one subject had an alert in, newest first."""
+        """Return incidents with an alert on the subject, the newest first."""
         table, alerts = tables.incidents, tables.incident_alerts
         query = (
             select(table.c.data)
@@ -55,17 +153,8 @@ class Queries:
         async with self._database.read() as connection:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
-    async def incident_timeline(self, incident: str) -> list[model.Entry]:
-        """Read the whole timeline of one incident, in order; empty when there is no such."""
-        table = tables.entries
-        async with self._database.read() as connection:
-            rows = await connection.scalars(
-                select(table.c.data).where(table.c.incident == incident).order_by(table.c.number)
-            )
-            return list(codec.ENTRY.decode_all(rows))
-
     async def receipts(self, incident: str) -> list[model.Receipt]:
-        """Read what each receiver has been told of one incident, by receiver."""
+        """Return the receipts of one incident, by receiver."""
         table = tables.receipts
         async with self._database.read() as connection:
             rows = await connection.scalars(
@@ -74,14 +163,14 @@ class Queries:
             return list(codec.RECEIPT.decode_all(rows))
 
     async def subject(self, key: str) -> model.Subject | None:
-        """Read one subject; None when there is no such."""
+        """Return the subject, or None."""
         table = tables.subjects
         async with self._database.read() as connection:
             data = await connection.scalar(select(table.c.data).where(table.c.key == key))
             return None if data is None else codec.SUBJECT.decode(data)
 
     async def alerts(self, subject: str) -> list[model.Alert]:
-        """Read every alert on one subject, by rule."""
+        """Return the alerts on one subject, by rule."""
         table = tables.alerts
         async with self._database.read() as connection:
             rows = await connection.scalars(
@@ -92,7 +181,7 @@ class Queries:
     async def subjects(
         self, *, source: str = "", after: str = "", limit: int = 100
     ) -> list[model.Subject]:
-        """Read subjects by key, those that come after a key, of one source if it is named."""
+        """Return a page of subjects, ordered by key."""
         table = tables.subjects
         query = select(table.c.data).where(table.c.key > after).order_by(table.c.key).limit(limit)
         if source:
@@ -101,14 +190,14 @@ class Queries:
             return list(codec.SUBJECT.decode_all(await connection.scalars(query)))
 
     async def sources(self) -> list[model.SourceHealth]:
-        """Read the health of every source, by name."""
+        """Return the health of each source, by name."""
         table = tables.sources
         async with self._database.read() as connection:
             rows = await connection.scalars(select(table.c.data).order_by(table.c.name))
             return list(codec.SOURCE.decode_all(rows))
 
     async def silences(self, now: datetime) -> list[model.Silence]:
-        """Read the silences that are not over, the next to end first."""
+        """Return the silences that are not over, the next to end first."""
         table = tables.silences
         async with self._database.read() as connection:
             rows = await connection.scalars(
@@ -117,7 +206,7 @@ class Queries:
             return list(codec.SILENCE.decode_all(rows))
 
     async def counts(self) -> Mapping[model.IncidentStatus, int]:
-        """Count the incidents that are not over, by status; one of no incident is left out."""
+        """Return the number of incidents by status; a status without one is left out."""
         table = tables.incidents
         async with self._database.read() as connection:
             rows = await connection.execute(
@@ -128,9 +217,9 @@ class Queries:
             return {model.IncidentStatus(row.status): row.incidents for row in rows}
 
     async def backlog(self) -> Mapping[str, ports.Backlog]:
-        """Count what is owed, by receiver; one that is owed nothing is left out."""
+        """Return the pending deliveries by receiver; a receiver without one is left out."""
         table = tables.receipts
-        owed = (
+        pending = (
             select(
                 table.c.receiver,
                 func.count().label("owed"),
@@ -147,8 +236,8 @@ class Queries:
             .limit(1)
         )
         async with self._database.read() as connection:
-            found = {}
-            for row in await connection.execute(owed):
+            backlogs = {}
+            for row in await connection.execute(pending):
                 backlog = ports.Backlog(owed=row.owed, oldest=row.oldest)
                 if row.failures:
                     oldest = failed.where(table.c.receiver == row.receiver)
@@ -156,14 +245,20 @@ class Queries:
                     backlog = replace(
                         backlog, failing_since=receipt.failing_since, error=receipt.error
                     )
-                found[row.receiver] = backlog
-            return found
+                backlogs[row.receiver] = backlog
+            return backlogs
 
-    async def healthy(self) -> bool:
-        """Tell whether the database answers."""
-        try:
-            async with self._database.read() as connection:
-                await connection.execute(select(tables.lease.c.token))
-        except model.TemporaryError:
-            return False
-        return True
+    async def daemons(self) -> list[ports.Daemon]:
+        """Return the daemons that have renewed in time, the leader first."""
+        daemons, lease = tables.daemons, tables.lease
+        async with self._database.read() as connection:
+            leader = await connection.scalar(select(lease.c.session).where(lease.c.name == INGEST))
+            rows = await connection.execute(
+                select(daemons)
+                .where(daemons.c.until > self._database.dialect.moment(self._clock.now()))
+                .order_by(daemons.c.session != leader, daemons.c.instance, daemons.c.since)
+            )
+            return [
+                ports.Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
+                for row in rows
+            ]

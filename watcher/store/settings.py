@@ -1,4 +1,4 @@
-"""The keys of `[store]`: where what Watcher knows is kept."""
+"""The settings of `[store]`: where Watcher keeps its records."""
 
 from __future__ import annotations
 

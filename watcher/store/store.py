@@ -1,4 +1,4 @@
-"""The store: one object that satisfies every port of ports/ that asks for one."""
+"""Opens the database, and composes the store of one class for each group of tables."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from watcher import model
 from watcher.clock import Clock, token
 from watcher.store import migrate
-from watcher.store.commits import CommitLog
+from watcher.store.commits import CommitLog, Inbox
 from watcher.store.counters import CallCounter, UnservedAddresses
 from watcher.store.database import Database, Dialect
 from watcher.store.dialects import sqlite, sqlite_backup
-from watcher.store.jobs import BandwidthChanges, JobQueue
+from watcher.store.jobs import JobQueue
 from watcher.store.journal import Journal, Retention
 from watcher.store.leadership import Leadership
 from watcher.store.outbox import Outbox
@@ -25,30 +25,28 @@ _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 
 
-class Store(
-    Leadership,
-    CommitLog,
-    Journal,
-    JobQueue,
-    BandwidthChanges,
-    Outbox,
-    CallCounter,
-    UnservedAddresses,
-    Queries,
-    Retention,
-):
-    """Everything that outlives the process. Made by `open`."""
+class Store:
+    """Everything that outlives the process, by part; `open` makes it."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+        self.database = database
+        self.leadership = Leadership(database, clock)
+        self.commits = CommitLog(database)
+        self.inbox = Inbox(database)
+        self.journal = Journal(database)
+        self.retention = Retention(database)
+        self.outbox = Outbox(database)
+        self.jobs = JobQueue(database)
+        self.call_counter = CallCounter(database)
+        self.unserved_addresses = UnservedAddresses(database)
+        self.queries = Queries(database, clock)
 
 
 @asynccontextmanager
 async def open(  # noqa: A001  # callers say store.open
     url: str, *, clock: Clock, busy_timeout: float = 5.0
 ) -> AsyncIterator[Store]:
-    """Open the database at `url`, made or migrated where it has to be.
+    """Open the database at `url`; create or migrate it if need be.
 
     `url` is sqlite:///FILE, or postgresql://... as libpq reads it. `busy_timeout`, in seconds, is
     how long another process may hold a lock. Raises PermanentError in words where a person has to
@@ -64,8 +62,8 @@ async def open(  # noqa: A001  # callers say store.open
         try:
             yield opened
         finally:
-            with contextlib.suppress(model.TemporaryError):  # then the others wait for its lease
-                await opened.leave()
+            with contextlib.suppress(model.TemporaryError):  # then others wait for its lease to end
+                await opened.leadership.leave()
     finally:
         await dialect.close()
 
@@ -74,27 +72,27 @@ async def open(  # noqa: A001  # callers say store.open
 async def open_to_read(
     url: str, *, clock: Clock, busy_timeout: float = 5.0
 ) -> AsyncIterator[Store]:
-    """Open a database that is there, beside a daemon that may be running, to read from it.
+    """Open an existing database for reading, while a daemon may be running on it.
 
-    Raises PermanentError where there is none, or where this version did not write it.
+    Raises PermanentError where there is none, or where another version wrote it.
     """
     if url.startswith(_SQLITE):
-        sqlite.see_file(Path(url.removeprefix(_SQLITE)))
+        sqlite.require_file(Path(url.removeprefix(_SQLITE)))
     session = token()
     dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
         database = Database(dialect, session)
-        await migrate.see_newest(database)
+        await migrate.require_newest(database)
         yield Store(database, clock)
     finally:
         await dialect.close()
 
 
 def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
-    """Copy the database to a file, beside a daemon that may be running; the bytes of the copy.
+    """Copy the database to a file while a daemon may be running on it; return its size in bytes.
 
-    Raises InvalidConfigError for a database on a server, which has a tool of its own; else as
-    `backup.copy` does.
+    Raises InvalidConfigError for a database on a server, which has a tool of its own, and what
+    sqlite_backup.copy raises.
     """
     if not url.startswith(_SQLITE):
         words = (

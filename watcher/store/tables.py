@@ -30,7 +30,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Moment(TypeDecorator[datetime]):
-    """An instant as whole microseconds since 1970 UTC: exact, and sorted alike on every database.
+    """An instant as whole microseconds since 1970 UTC: exact, and sorted the same everywhere.
 
     Raises TypeError for a datetime without a time zone.
     """
@@ -39,18 +39,18 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Count the microseconds."""
+        """Return the microseconds."""
         del dialect
         return None if value is None else (value - EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """Make it a time in UTC again."""
+        """Return the time in UTC."""
         del dialect
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
-# Bytes decide the order on every database: the same load order, and no index that a new version of
-# the system's collations breaks.
+# Sorted by bytes on every database: the same load order, and no index that a new version of the
+# system's collations breaks.
 Text = AnyText().with_variant(AnyText(collation="C"), "postgresql")
 
 # SQLite numbers rows by itself only where the type is exactly INTEGER, which has 64 bits there.
@@ -68,7 +68,7 @@ lease = Table(
     Column("session", Text, nullable=False, server_default=""),
 )
 
-# The daemons that use this database; one that is not here has been given up.
+# The daemons that use this database; one that has no row has been evicted.
 daemons = Table(
     "daemons",
     metadata,
@@ -127,7 +127,7 @@ incidents = Table(
     Column("source", Text, nullable=False),
     Column("group", Text, nullable=False),
     Column("data", Text, nullable=False),
-    # Whether news of its remedy will come, although it may be over.
+    # Whether its remedy is still under way, although the incident may be over.
     Column("remedying", Boolean, nullable=False, server_default=false()),
     Index("ix_incidents_opened", "opened_at"),
     Index("ix_incidents_status", "status", "resolved_at"),
@@ -171,7 +171,7 @@ inbox = Table(
     Column("data", Text, nullable=False),
     Column("consumed_at", Moment),
     Index("ix_inbox_waiting", "consumed_at", "number"),
-    sqlite_autoincrement=True,  # a number is never given twice
+    sqlite_autoincrement=True,  # a number is never used twice
 )
 
 jobs = Table(
@@ -186,7 +186,7 @@ jobs = Table(
     Column("token", BigInteger, nullable=False),
     Column("lease_until", Moment),
     Column("holder", Text),  # the daemon's session
-    Column("data", Text),  # what is to be read, or a change of bandwidth and how far it is
+    Column("data", Text),  # what to fetch, or a change of bandwidth and its progress
     Index("ix_jobs_due", "kind", "due"),
 )
 
@@ -217,7 +217,7 @@ papers = Table(
     Index("ix_papers_at", "at"),
 )
 
-# `due` is when to look next: EPOCH is at once whatever the clock says, NULL is never.
+# `due` is when to try next: EPOCH is at once whatever the clock says, NULL is never.
 receipts = Table(
     "receipts",
     metadata,
@@ -254,7 +254,7 @@ unserved = Table(
     Column("told_at", Moment, nullable=False),
 )
 
-# `month` is a day where an `account` is changes/CUSTOMER: what the vendor counts so.
+# `month` is a day where `account` is changes/CUSTOMER: the vendor counts changes by day.
 calls = Table(
     "calls",
     metadata,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from watcher import model, ports
 from watcher.clock import Clock
@@ -22,13 +21,6 @@ EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is
 MOST_TRIES = 3  # of a PDF during which the connection was lost: it may be too large
 _JSON, _PDF = "application/json", "application/pdf"
 _PUBLISHED, _WITHHELD = "published", "withheld"
-
-
-class ReportReader(Protocol):
-    """Reads the bytes of a report; both readers of this file can."""
-
-    async def report_files(self, run: str) -> ports.ReportFiles | None:
-        """Read what one diagnostics run brought."""
 
 
 class MqttReceiver:
@@ -73,7 +65,7 @@ class MqttReceiver:
         return replace(receipt, parent_version=incident.version, due=expires_at)
 
     async def _publish_report(
-        self, incident: model.Incident, report: model.Report, reports: ReportReader
+        self, incident: model.Incident, report: model.Report, reports: ports.DetailReader
     ) -> str:
         """Publish a PDF unless it is lost or too large for the broker; return its new state."""
         report_files = await reports.report_files(report.run)

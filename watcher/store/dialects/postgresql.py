@@ -1,4 +1,4 @@
-"""Everything that is PostgreSQL's own: its address, clock, transactions, upsert and error words.
+"""What is specific to PostgreSQL: its address, clock, transactions, upsert and error texts.
 
 Law: no other file of the store asks which database it is on.
 """
@@ -53,7 +53,7 @@ class Postgresql:
     )
 
     def __init__(self, url: str, *, busy_timeout: float, session: str) -> None:
-        """Connect to nothing yet. Raises PermanentError for an address that cannot be read."""
+        """Build the engine; nothing connects yet. Raises PermanentError for an invalid address."""
         self.name = _without_secrets(url)
         engine = create_async_engine(
             "postgresql+asyncpg://",
@@ -71,26 +71,26 @@ class Postgresql:
             max_overflow=_CONNECTIONS[1],
             hide_parameters=True,  # an error must not carry what was to be written
         )
-        # A dossier is read by several statements and has to be of one moment.
+        # An incident view is read by several statements and has to be of one moment.
         self.reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        # What a writer waited for it has to see.
+        # A writer that waited for a lock has to see what the lock's holder wrote.
         self.writer = engine.execution_options(isolation_level="READ COMMITTED")
-        self.turn: AbstractAsyncContextManager[Any] = contextlib.nullcontext()
+        self.write_lock: AbstractAsyncContextManager[Any] = contextlib.nullcontext()
 
     def insert(self, table: Table) -> postgresql.Insert:
-        """Begin an INSERT that may say what to do on a conflict."""
+        """Return an INSERT that accepts a clause for conflicts."""
         return postgresql.insert(table)
 
     def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
-        """Tell the time that leases are measured on: the server's, because hosts' clocks differ."""
+        """Return `ahead` from now on the server's clock, because hosts' clocks differ."""
         del now
         clock = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
         return type_coerce(clock + ahead // timedelta(microseconds=1), tables.Moment())
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
-        """Say in words what PostgreSQL meant, and whether waiting may cure it."""
+        """Return what an error means in words, and whether waiting may help."""
         cause = error.orig if isinstance(error, DBAPIError) else error
         state = getattr(cause, "sqlstate", None) or ""
         # What follows the first line may quote the row.
@@ -99,18 +99,18 @@ class Postgresql:
             advice = "cannot be reached: is it running, are host and port in [store] url right?"
             return f"database {self.name} {advice} ({words or type(cause).__name__})", True
         advice = next(
-            (said for code, said in _ADVICE.items() if state.startswith(code)),
+            (advice for code, advice in _ADVICE.items() if state.startswith(code)),
             "refused a statement" if state else "hung up",
         )
         return f"database {self.name} {advice} ({words})", not state.startswith(_FOR_A_PERSON)
 
-    def hold(self, owner: str) -> bool:
-        """Let the other daemons in: who leads is a row of the lease."""
+    def lock(self, owner: str) -> bool:
+        """Let other daemons in: the row of the lease says which one leads."""
         del owner
         return False
 
     async def prepare(self, connection: AsyncConnection) -> None:
-        """Be alone with the tables until the transaction ends.
+        """Lock the tables until the transaction ends.
 
         Raises PermanentError for a database that cannot hold every text.
         """
@@ -122,10 +122,10 @@ class Postgresql:
             )
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('watcher'))"))
 
-    async def cut_off(self, connection: AsyncConnection, session: str) -> None:
-        """End the connections of a daemon that was given up, with the locks that they hold.
+    async def disconnect(self, connection: AsyncConnection, session: str) -> None:
+        """Close the connections of an evicted daemon, with the locks that they hold.
 
-        It may be stopped inside a transaction, and then its locks would stand in the way.
+        It may be stopped inside a transaction, and then others would wait for its locks.
         """
         await connection.execute(
             text(
@@ -141,12 +141,12 @@ class Postgresql:
 
 
 def _application(session: str) -> str:
-    """Name a daemon's connections, for cut_off and for pg_stat_activity."""
+    """Return the name of a daemon's connections, for `disconnect` and for pg_stat_activity."""
     return f"watcher {session}"
 
 
 def _without_secrets(url: str) -> str:
-    """Name it for people. Raises PermanentError when it cannot be read."""
+    """Return the database's name for people. Raises PermanentError for an invalid address."""
     try:
         parts = urlsplit(url)
     except ValueError as error:

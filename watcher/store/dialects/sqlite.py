@@ -1,4 +1,4 @@
-"""Everything that is SQLite's own: its file, lock, pragmas, transactions, upsert and error words.
+"""What is specific to SQLite: its file, lock, pragmas, transactions, upsert and error texts.
 
 Law: no other file of the store asks which database it is on.
 """
@@ -50,40 +50,40 @@ class Sqlite:
     errors: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
 
     def __init__(self, path: Path, *, busy_timeout: float) -> None:
-        """Make the file if need be. Raises PermanentError or TemporaryError in words."""
+        """Create the file if need be. Raises PermanentError or TemporaryError in words."""
         _prepare_file(path)
         self.name = str(path)
         self.reader = _make_engine(path, busy_timeout=busy_timeout)
         self.writer = self.reader.execution_options(**{_WRITES: True})
         # Our own writers queue here; SQLite's queue is not fair.
-        self.turn: AbstractAsyncContextManager[Any] = asyncio.Lock()
+        self.write_lock: AbstractAsyncContextManager[Any] = asyncio.Lock()
         self._path = path
         self._lock = FileLock(path)
 
     def insert(self, table: Table) -> sqlite.Insert:
-        """Begin an INSERT that may say what to do on a conflict."""
+        """Return an INSERT that accepts a clause for conflicts."""
         return sqlite.insert(table)
 
     def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
-        """Tell the time that leases are measured on: one host, so its own."""
+        """Return `ahead` from now on this host's clock: there is no other host."""
         return literal(now + ahead, tables.Moment())
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
-        """Say in words what SQLite meant, and whether waiting may cure it."""
+        """Return what an error means in words, and whether waiting may help."""
         return explain(self._path, error)
 
-    def hold(self, owner: str) -> bool:
-        """Keep every other daemon off; True when this made us the only one.
+    def lock(self, owner: str) -> bool:
+        """Lock the file for this daemon; return False when it had the lock already.
 
-        Raises PermanentError when another one is there.
+        Raises PermanentError when another daemon has it.
         """
         return self._lock.acquire(owner)
 
     async def prepare(self, connection: AsyncConnection) -> None:
-        """Be alone with the tables: BEGIN IMMEDIATE has seen to it."""
+        """Do nothing: BEGIN IMMEDIATE has locked the tables."""
 
-    async def cut_off(self, connection: AsyncConnection, session: str) -> None:
-        """End a dead daemon's connections: they ended with its process."""
+    async def disconnect(self, connection: AsyncConnection, session: str) -> None:
+        """Do nothing: a dead daemon's connections ended with its process."""
 
     async def close(self) -> None:
         """Close every connection, and let the next daemon in."""
@@ -92,21 +92,21 @@ class Sqlite:
 
 
 def explain(path: Path, error: BaseException) -> tuple[str, bool]:
-    """Say in words what SQLite meant, and whether waiting may cure it."""
+    """Return what an error means in words, and whether waiting may help."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
     advice = ADVICE.get(code, "refused a statement")
     return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
 
 
-def see_file(path: Path) -> None:
-    """See that there is a database file. Raises PermanentError."""
+def require_file(path: Path) -> None:
+    """Require that there is a database file. Raises PermanentError."""
     if not path.is_file():
         raise model.PermanentError(f"there is no database {path}: see url in [store]")
 
 
 def _prepare_file(path: Path) -> None:
-    """Make a new database file that only its owner can read, or check the one there is.
+    """Create a database file that only its owner can read, or check the existing one.
 
     SQLite gives its -wal and -shm files the permissions of the file itself.
     Raises PermanentError or TemporaryError in words.
@@ -141,7 +141,7 @@ def _translate(error: OSError, path: Path) -> model.TemporaryError | model.Perma
 
 
 def _make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
-    """Make the engine; `busy_timeout` in seconds is how long another process may hold the lock."""
+    """Return the engine; `busy_timeout` in seconds is how long another process may hold a lock."""
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args={"timeout": busy_timeout},
@@ -149,21 +149,21 @@ def _make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, record: object) -> None:
+    def configure(connection: Any, record: object) -> None:
         del record
         connection.isolation_level = None  # BEGIN is ours; the driver's own comes too late
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
-            "synchronous=FULL",  # a power cut takes nothing back that was committed
-            "journal_size_limit=67108864",  # a large commit does not keep the disk it needed
+            "synchronous=FULL",  # a power cut loses nothing that was committed
+            "journal_size_limit=67108864",  # the log shrinks again after a large commit
             "cache_size=-16000",  # KiB; 10,000 incidents at once fit
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
+    def begin(connection: Connection) -> None:
         # A transaction that reads and then wants to write may find that it cannot be upgraded;
         # one that takes the write lock at once waits for it instead.
         writes = connection.get_execution_options().get(_WRITES, False)
@@ -185,7 +185,7 @@ class FileLock:
         self._file: int | None = None
 
     def acquire(self, owner: str) -> bool:
-        """Take it at once; False when it was ours. Raises PermanentError, naming the holder."""
+        """Take the lock at once; return False when it was ours. Raises PermanentError."""
         if self._file is not None:
             return False
         try:
@@ -210,7 +210,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give it back; the file stays, because removing it would let two hold it."""
+        """Release the lock; the file stays, because removing it would let two daemons lock it."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

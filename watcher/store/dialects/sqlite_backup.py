@@ -1,7 +1,7 @@
-"""A copy of SQLite's file, taken while a daemon goes on writing to it.
+"""Backs up SQLite's file while a daemon goes on writing to it.
 
-Law: a copy gets its name when it is whole, has been read back and is on the disk; it replaces
-nothing that is there.
+A copy gets its name once it is complete, has been read back and is on the disk; it never replaces
+a file.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from watcher.store.dialects import sqlite
 
 
 def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
-    """Copy a database as it is at one moment; the bytes of the copy.
+    """Copy a database as it is at one moment, and return the size of the copy in bytes.
 
-    Only its owner can read it. Raises PermanentError or TemporaryError in words; then there is no
-    copy. One that is killed leaves a file beside `file` that begins with a dot and ends in
+    Only its owner can read the copy. Raises PermanentError or TemporaryError in words; then there
+    is no copy. A killed process leaves a file beside `file` that starts with a dot and ends in
     `.partial`.
     """
-    sqlite.see_file(database)
+    sqlite.require_file(database)
     try:
-        _see_free(file)
+        _require_absent(file)
         handle, name = tempfile.mkstemp(
             prefix=f".{file.name}.", suffix=".partial", dir=file.absolute().parent
         )
@@ -39,7 +39,7 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
     try:
         _fill(database, part, busy_timeout=busy_timeout)
         os.fsync(handle)
-        _see_free(file)
+        _require_absent(file)
         part.rename(file)
         _sync_folder(file.absolute().parent)
         return file.stat().st_size
@@ -50,7 +50,7 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
         os.close(handle)  # not before: it would take SQLite's locks on the copy away
 
 
-def _see_free(file: Path) -> None:
+def _require_absent(file: Path) -> None:
     if file.exists() or file.is_symlink():
         raise model.PermanentError(
             f"{file} is there already, and a backup replaces nothing: name another file"
@@ -58,32 +58,32 @@ def _see_free(file: Path) -> None:
 
 
 def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
-    """Write one consistent state into `part`, as one file without a log, and examine it."""
+    """Write one consistent state into `part`, as one file without a log, and check it."""
     try:
         with (
             contextlib.closing(_connect(f"{database.absolute().as_uri()}?mode=ro")) as source,
             contextlib.closing(_connect(part.as_uri())) as target,
         ):
             source.execute(f"PRAGMA busy_timeout = {busy_timeout * 1000:.0f}")
-            # One state for all that follows. In WAL mode a reader holds no writer up, and one who
-            # reads in one go need not begin again when something is written.
+            # One state for all that follows. In WAL mode a reader blocks no writer, and a backup
+            # in one step need not start again when something is written.
             source.execute("BEGIN")
-            _see_ours(source, database)
-            _see_room(source, part)
+            _require_ours(source, database)
+            _require_space(source, part)
             target.execute("PRAGMA journal_mode = OFF")
             target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
-            (found,) = target.execute("PRAGMA integrity_check(1)").fetchone()
+            (verdict,) = target.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
         full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
         words, temporary = sqlite.explain(part if full else database, error)
         kind = model.TemporaryError if temporary else model.PermanentError
         raise kind(f"no copy was made: {words}") from error
-    if found != "ok":
+    if verdict != "ok":
         raise model.PermanentError(
             f"no copy was made: database {database} {sqlite.ADVICE[sqlite3.SQLITE_CORRUPT]}"
-            f" ({found})"
+            f" ({verdict})"
         )
 
 
@@ -91,13 +91,13 @@ def _connect(address: str) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, isolation_level=None)
 
 
-def _see_ours(source: sqlite3.Connection, database: Path) -> None:
+def _require_ours(source: sqlite3.Connection, database: Path) -> None:
     tables = source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     if ("alembic_version",) not in tables:
         raise model.PermanentError(f"database {database} is none of Watcher's: see url in [store]")
 
 
-def _see_room(source: sqlite3.Connection, part: Path) -> None:
+def _require_space(source: sqlite3.Connection, part: Path) -> None:
     (pages,) = source.execute("PRAGMA page_count").fetchone()
     (size,) = source.execute("PRAGMA page_size").fetchone()
     free = shutil.disk_usage(part.parent).free

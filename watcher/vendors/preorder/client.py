@@ -294,10 +294,10 @@ class PreorderBackupFinder:
     """Asks pxQualify about an address of the inventory."""
 
     def __init__(
-        self, client: PreorderClient, gazetteer: ports.UnservedAddresses, clock: Clock
+        self, client: PreorderClient, unserved_addresses: ports.UnservedAddresses, clock: Clock
     ) -> None:
         self._client = client
-        self._gazetteer = gazetteer
+        self._unserved_addresses = unserved_addresses
         self._clock = clock
 
     async def qualify(self, address: str) -> ports.BackupOptions:
@@ -307,7 +307,7 @@ class PreorderBackupFinder:
         """
         asked = parse_address(address)
         now = self._clock.now()
-        told_at = await self._gazetteer.unserved(asked.key, since=now - REMEMBER)
+        told_at = await self._unserved_addresses.last_reported(asked.key, since=now - REMEMBER)
         if told_at is not None:
             span = model.format_duration(REMEMBER)
             return ports.BackupOptions(
@@ -316,7 +316,7 @@ class PreorderBackupFinder:
             )
         found = await self._client.qualify(asked)
         if found.outcome is Outcome.OUTSIDE:
-            await self._gazetteer.keep_unserved(asked.key, now, since=now - REMEMBER)
+            await self._unserved_addresses.record(asked.key, now, since=now - REMEMBER)
         return backups(found)
 
 
