@@ -1,5 +1,6 @@
-"""The frozen nouns that every room shares; they import nothing of ours and do nothing."""
+"""The frozen nouns that every package shares; they import nothing else of Watcher."""
 
+from watcher.model.diagnoses import Diagnosis, DiagnosisStatus, Report
 from watcher.model.errors import (
     AmbiguousError,
     HeldBackError,
@@ -59,8 +60,6 @@ from watcher.model.incidents import (
     Alert,
     AlertState,
     Contact,
-    Diagnosis,
-    DiagnosisStatus,
     Entry,
     EntryKind,
     Fallback,
@@ -70,7 +69,6 @@ from watcher.model.incidents import (
     IncidentView,
     Matcher,
     Receipt,
-    Report,
     Resolution,
     Severity,
     Silence,

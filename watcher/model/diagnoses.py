@@ -1,22 +1,62 @@
-"""What changed between two diagnoses of one service: before and after a change, or a repair.
+"""Runs of Service Diagnostics, and what changed between two of them for one service.
 
-Law: only runs that said something are compared; one that failed or was skipped is no news of the
-service.
+Only runs that found something out are compared: one that failed or was skipped says nothing about
+the service.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
-from watcher.model.incidents import Diagnosis, DiagnosisStatus
 
-_TELLING = {DiagnosisStatus.DONE, DiagnosisStatus.NO_REPORT}
+class DiagnosisStatus(StrEnum):
+    """How a run of Service Diagnostics ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    NO_REPORT = "no_report"  # findings, but no PDF or a broken one: `message` says which
+    FAILED = "failed"
+    SKIPPED = "skipped"  # a budget or a cooldown said no: `message` says which
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The decoded PDF of one run: `size` in bytes, `sha256` in hex; its bytes are in the store."""
+
+    run: str
+    filename: str
+    size: int
+    sha256: str
+    pages: int = 0
+    preview: bool = False  # whether a PNG of the first page could be drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One run of Lumen Service Diagnostics for one service id."""
+
+    run: str
+    incident: str
+    service_id: str
+    status: DiagnosisStatus
+    disposition: str = ""
+    findings: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    message: str = ""
+    report: Report | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+_CONCLUSIVE = {DiagnosisStatus.DONE, DiagnosisStatus.NO_REPORT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """From one run to a later one. Every pair is what was said before, and after."""
+    """What changed from one run to a later one; of each pair, the earlier value comes first."""
 
     disposition: tuple[str, str] | None = None  # None while it is the same
     changed: tuple[tuple[str, str], ...] = ()  # one test with another result
@@ -35,7 +75,7 @@ def compare(before: Diagnosis, after: Diagnosis) -> Comparison | None:
     A finding is `NAME: RESULT` where its test has a name; it changed when the name stands once in
     each run, with another result.
     """
-    if before.service_id != after.service_id or not {before.status, after.status} <= _TELLING:
+    if before.service_id != after.service_id or not {before.status, after.status} <= _CONCLUSIVE:
         return None
     old = [line for line in before.findings if line not in after.findings]
     new = [line for line in after.findings if line not in before.findings]

@@ -1,6 +1,7 @@
-"""The two ways in which the outside world can fail, as every door reports them.
+"""The two ways in which the outside world can fail, as every adapter reports them.
 
-Law: a foreign exception never passes a door; it is raised again as one of these, `from` its cause.
+Law: a foreign exception never leaves an adapter; it is raised again as one of these, `from` its
+cause.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ class WatcherError(Exception):
 class TemporaryError(WatcherError):
     """It may work later: a timeout, a 5xx, a rate limit, a broker that is restarting.
 
-    `delay` is what the other side asked for, in seconds, or None when it did not say. `narrow`:
-    it is asked for this one kind of act, so that others at the same place need not wait.
+    `delay` is what the other side asked for, in seconds, or None when it did not say. `narrow`: it
+    applies to this kind of request alone, so that others to the same host need not wait.
     """
 
     def __init__(self, message: str, *, delay: float | None = None, narrow: bool = False) -> None:
@@ -28,13 +29,13 @@ class PermanentError(WatcherError):
 
 
 class HeldBackError(TemporaryError):
-    """Nothing was asked: it would be too soon, and `delay` says by how much."""
+    """Nothing was sent: it would be too soon, and `delay` says by how much."""
 
 
 class AmbiguousError(TemporaryError):
     """The request left and no answer came: it may or may not have been carried out.
 
-    Whoever catches it looks the act up before repeating it.
+    Check whether it was carried out before repeating it.
     """
 
 

@@ -1,7 +1,7 @@
 """What goes into `step()` and what comes out of it: events and effects.
 
-Law: an event holds facts, never objects with behaviour, so that the journal can keep it and
-`watcher replay` can feed it again. Times of observation are the `now` that accompanies it.
+An event holds facts, never objects with behaviour, so that the journal can keep it and `watcher
+replay` can feed it again. The time of observation is the `now` that accompanies it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from watcher.model.diagnoses import Diagnosis
 from watcher.model.incidents import (
     Alert,
-    Diagnosis,
     Entry,
     Fallback,
     Incident,
@@ -42,7 +42,7 @@ class Polled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollFailed:
-    """A poll was not answered usefully. `permanent` says that waiting will not cure it."""
+    """A poll was not answered usefully. `permanent` says that waiting will not help."""
 
     source: str
     error: str
@@ -56,7 +56,7 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailsRead:
-    """A subject's details were asked for; where they could not be had, `error` says why."""
+    """The answer to a request for a subject's details; `error` says why there are none."""
 
     subject: str
     details: Details | None
@@ -65,9 +65,9 @@ class DetailsRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRead:
-    """The vendor was asked what it recorded of a subject between two times.
+    """What the vendor recorded of a subject between two times.
 
-    Where that could not be had, `error` says why; `permanent`: waiting will not cure it.
+    `error` says why it could not be read; `permanent` says that waiting will not help.
     """
 
     subject: str
@@ -80,7 +80,7 @@ class HistoryRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosed:
-    """A run of Service Diagnostics began, ended, failed or was refused by a budget."""
+    """A run of Service Diagnostics started, ended, failed or was refused by a budget."""
 
     diagnosis: Diagnosis
 
@@ -95,7 +95,7 @@ class DiagnosisWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternativesRead:
-    """What could be ordered as a backup at an address was asked for; `why` says why nothing."""
+    """What can be ordered as a backup at an address; `why` says why nothing."""
 
     incident: str
     address: str
@@ -121,10 +121,10 @@ class RemedyRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandwidthNews:
-    """How a change of bandwidth is now; `order` is BandwidthNeeded's.
+    """How a change of bandwidth is now; `order` is that of BandwidthNeeded.
 
     `message` says why, where that is needed; `mbps` is what the vendor shows, if that is known.
-    `over`: nobody looks any more. `vendor_order` and `price` are the vendor's words.
+    `over`: there will be no more news. `vendor_order` and `price` are the vendor's words.
     """
 
     incident: str
@@ -139,7 +139,7 @@ class BandwidthNews:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """A person has taken the incident."""
+    """A person has acknowledged the incident."""
 
     incident: str
     by: str
@@ -147,7 +147,7 @@ class Acknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unacknowledged:
-    """A person has given the incident back."""
+    """A person has withdrawn an acknowledgement."""
 
     incident: str
     by: str
@@ -155,7 +155,7 @@ class Unacknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedByHand:
-    """A person has declared the incident over."""
+    """A person has resolved the incident."""
 
     incident: str
     by: str
@@ -172,7 +172,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silenced:
-    """A person does not want to be told of something for a while."""
+    """A person has muted notifications for a while."""
 
     silence: Silence
 
@@ -187,9 +187,10 @@ class Unsilenced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverFailed:
-    """A receiver cannot be told until a person mends something, or for too long.
+    """A receiver has been failing for too long, or until a person fixes something.
 
-    `others` are to say so. `fallback` is told in its place from now on; without one, who was is.
+    `others` are notified of that. `fallback` is notified in its place from now on; None leaves the
+    fallback as it was.
     """
 
     receiver: str
@@ -200,16 +201,16 @@ class ReceiverFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverRecovered:
-    """A receiver was told something again."""
+    """A receiver was notified of something again."""
 
     receiver: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillWanted:
-    """A person wants to see that these receivers are told, by an incident of this id.
+    """A person wants to see that these receivers are notified, by an incident of this id.
 
-    `page`: as if it were critical, so that people are called, too.
+    `page`: it is critical, so that people are paged.
     """
 
     incident: str
@@ -257,7 +258,7 @@ class DetailsNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryNeeded:
-    """Read what the vendor recorded of this subject between two times, when there is time."""
+    """Fetch what the vendor recorded of this subject between two times, when there is time."""
 
     subject: str
     start: datetime
@@ -275,7 +276,7 @@ class DiagnosisNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternativesNeeded:
-    """Ask once for this incident what could be ordered as a backup at an address."""
+    """Find out once for this incident what could be ordered as a backup at an address."""
 
     incident: str
     address: str
@@ -283,7 +284,7 @@ class AlternativesNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandwidthNeeded:
-    """Have a connection's bandwidth changed, once: `order` is derived from content.
+    """Change a connection's bandwidth, once: `order` is derived from content.
 
     In Mbit/s; `connection` is a subject's key, and `from_mbps` what it must have for the change to
     be made. `reverting`: back to what it was, which is done though the incident is over.
@@ -307,14 +308,14 @@ class PollNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpressionFailed:
-    """A rule's expression failed at run time; said once for each rule and subject."""
+    """A rule's expression failed at run time; reported once for each rule and subject."""
 
     rule: str
     subject: str
     error: str
 
 
-# Subjects, samples, alerts, incidents and health are told as they now are; the store writes them.
+# Subjects, samples, alerts, incidents and health as they now are; the store writes them.
 Effect = (
     Subject
     | Sample

@@ -1,4 +1,4 @@
-"""What is told: alerts (rule x subject), incidents, their timeline, diagnostics and receipts."""
+"""What people are notified of: alerts (rule x subject), incidents, timelines and receipts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from watcher.model.diagnoses import Diagnosis
 from watcher.model.remedies import Remedy
 from watcher.model.subjects import FaultDomain, Scalar, Subject
 
@@ -25,7 +26,7 @@ class Severity(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Prometheus' terms. Resolved is told once and then is inactive again."""
+    """The terms of Prometheus. Resolved is reported once and then is inactive again."""
 
     INACTIVE = "inactive"
     PENDING = "pending"
@@ -34,7 +35,7 @@ class AlertState(StrEnum):
 
 
 class IncidentStatus(StrEnum):
-    """How an incident stands with the people who are told about it."""
+    """Whether somebody has acknowledged an incident, or it is over."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -49,14 +50,14 @@ class Resolution(StrEnum):
     VANISHED = "vanished"
     MANUAL = "manual"
     RULE_REMOVED = "rule_removed"
-    MERGED = "merged"  # into a storm, before anybody was told of it
+    MERGED = "merged"  # into a storm, before anybody was notified of it
 
 
 DRILL = "drill"  # the flag of an incident about nothing
 
 
 class EntryKind(StrEnum):
-    """What a timeline entry says happened."""
+    """What happened, according to a timeline entry."""
 
     OPENED = "opened"
     REOPENED = "reopened"
@@ -66,7 +67,7 @@ class EntryKind(StrEnum):
     DIAGNOSING = "diagnosing"
     DIAGNOSED = "diagnosed"
     ALTERNATIVES = "alternatives"  # what could be ordered as a backup, or why nothing
-    REMEDY_PROPOSED = "remedy_proposed"  # each of these tells how a change of bandwidth is now
+    REMEDY_PROPOSED = "remedy_proposed"  # these say how a change of bandwidth is now
     REMEDY_APPROVED = "remedy_approved"
     REMEDY_WAITING = "remedy_waiting"
     REMEDY_REQUESTED = "remedy_requested"
@@ -85,13 +86,13 @@ class EntryKind(StrEnum):
     BLIND = "blind"  # its source cannot be seen: what follows is last known
     SIGHTED = "sighted"
     VANISHED = "vanished"
-    FLAPPING = "flapping"  # it comes and goes: told once, and open until it is quiet
-    STEADY = "steady"  # it flaps no longer
+    FLAPPING = "flapping"  # reported once; the incident stays open until it is steady
+    STEADY = "steady"  # no longer flapping
     REMINDED = "reminded"
     ESCALATED = "escalated"
-    FALLBACK = "fallback"  # a receiver is told in the place of one that has been failing
-    SUPPRESSED = "suppressed"  # silence, maintenance or inhibition: people are not told meanwhile
-    RELEASED = "released"  # they are again
+    FALLBACK = "fallback"  # a receiver is notified in the place of one that is failing
+    SUPPRESSED = "suppressed"  # by a silence, maintenance or inhibition
+    RELEASED = "released"  # people are notified again
     LATE = "late"  # a fact that was learned after it was over
     CLEARED = "cleared"  # one of several alerts is over
     RESOLVED = "resolved"
@@ -143,45 +144,6 @@ class IncidentAlert:
     flapping: bool = False
 
 
-class DiagnosisStatus(StrEnum):
-    """How a run of Service Diagnostics ended."""
-
-    RUNNING = "running"
-    DONE = "done"
-    NO_REPORT = "no_report"  # findings, but no PDF or a broken one: `message` says which
-    FAILED = "failed"
-    SKIPPED = "skipped"  # a budget or a cooldown said no: `message` says which
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The decoded PDF of one run: `size` in bytes, `sha256` in hex; its bytes are in the store."""
-
-    run: str
-    filename: str
-    size: int
-    sha256: str
-    pages: int = 0
-    preview: bool = False  # whether a PNG of the first page could be drawn
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """One run of Lumen Service Diagnostics for one service id."""
-
-    run: str
-    incident: str
-    service_id: str
-    status: DiagnosisStatus
-    disposition: str = ""
-    findings: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-    message: str = ""
-    report: Report | None = None
-    started_at: datetime
-    finished_at: datetime | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """Whom to call when the fault is on one side, as the inventory says."""
@@ -192,7 +154,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """The receiver that is told in the place of one that has been failing `since` then."""
+    """The receiver that is notified in the place of one that has been failing `since` then."""
 
     receiver: str
     since: datetime
@@ -200,14 +162,14 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """The alerts that people are told about together: one Slack thread, one MQTT document.
+    """The alerts that people are notified of together: one Slack thread, one MQTT document.
 
     `version` grows with each change of what its readers see; `entries` is the number of its last
-    timeline entry. `receivers` is for whom it is, `notify` who is to be told of it now: nobody
-    before `tell_at`, and only who never minds while it is `suppressed_by` something. `told_at` is
-    when people were first told. `accepts_until` makes it a storm that takes in what breaks until
-    then. `fallbacks` are, or were, told in the place of one of the `receivers`; `fallback` belongs
-    to an incident about a receiver.
+    timeline entry. `receivers` is whom it is for, `notify` who is notified of it now: nobody before
+    `tell_at`, and only the quiet receivers while it is `suppressed_by` something. `told_at` is when
+    people were first notified. `accepts_until` makes it a storm that alerts join until then.
+    `fallbacks` are, or were, notified in the place of one of the `receivers`; `fallback` belongs to
+    an incident about a receiver.
     """
 
     id: str
@@ -245,7 +207,7 @@ class Incident:
 
     @property
     def is_drill(self) -> bool:
-        """Whether nothing is wrong: somebody wanted to see who is told."""
+        """Whether nothing is wrong: somebody wanted to see who is notified."""
         return DRILL in self.flags
 
 
@@ -274,12 +236,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What one receiver has been told of one incident.
+    """What one receiver has been notified of about one incident.
 
     `handle` finds the message again (Slack: channel, ts). `files` maps RUN/PART to how far its
     upload is. `intent` names an act that may have happened: it is written before the act and
-    cleared with its result (law 5). `due` asks for another look at that time although nothing new
-    happened, as for the removal of a retained document.
+    cleared with its result (law 5). `due` asks for another delivery at that time although nothing
+    new happened, as for the removal of a retained document.
     """
 
     incident: str
@@ -297,7 +259,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """An incident with everything a receiver may want to tell of it; at most 100 `alerts`."""
+    """An incident with everything that a receiver may show of it; at most 100 `alerts`."""
 
     incident: Incident
     alerts: tuple[IncidentAlert, ...]
@@ -308,9 +270,9 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """One thing that must be so: `rule`, `subject`, `source`, `severity` or `labels.NAME`.
+    """What an alert must have: a `rule`, `subject`, `source`, `severity` or `labels.NAME`.
 
-    `value` may hold `*` for any text; `negative` turns it round.
+    `value` may contain `*` for any text; `negative` negates it.
     """
 
     name: str
@@ -318,12 +280,12 @@ class Matcher:
     negative: bool = False
 
     def __str__(self) -> str:
-        """Write it as people do: `labels.site=NYC`, `rule!=vyvx-*`."""
+        """Return it as people write it: `labels.site=NYC`, `rule!=vyvx-*`."""
         return f"{self.name}{'!=' if self.negative else '='}{self.value}"
 
 
 def parse_matcher(text: str) -> Matcher:
-    """Read `labels.site=NYC` or `rule!=vyvx-*`. Raises ValueError for anything else."""
+    """Parse `labels.site=NYC` or `rule!=vyvx-*`. Raises ValueError for anything else."""
     name, sign, value = text.partition("=")
     if not sign or not name.removesuffix("!"):
         raise ValueError(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
@@ -332,7 +294,7 @@ def parse_matcher(text: str) -> Matcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Holds back alerts that all `matchers` fit, from `begin` until `end`."""
+    """Suppresses alerts that all `matchers` match, from `begin` until `end`."""
 
     id: str
     matchers: tuple[Matcher, ...]

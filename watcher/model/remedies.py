@@ -1,4 +1,4 @@
-"""What may cure an incident: a change of an Internet On-Demand connection's bandwidth."""
+"""What may remedy an incident: a change of an Internet On-Demand connection's bandwidth."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from watcher.model.subjects import id_of
 
 
 class RemedyStatus(StrEnum):
-    """How far a remedy is; while it is taken back the same words tell of the way back."""
+    """How far a remedy is; while it is being reverted, how far that is."""
 
     PROPOSED = "proposed"  # it waits for a person
     APPROVED = "approved"  # it is going to be requested
-    WAITING = "waiting"  # the vendor cannot take it now: it is requested again later
-    REQUESTED = "requested"  # the vendor has taken the order
+    WAITING = "waiting"  # the vendor cannot accept it now: it is requested again later
+    REQUESTED = "requested"  # the vendor has accepted the order
     PENDING = "pending"  # the vendor shows a change under way
-    UNKNOWN = "unknown"  # it may have been ordered: it is looked for, and never sent again
-    STUCK = "stuck"  # it is late, and looked at more slowly
+    UNKNOWN = "unknown"  # it may have been ordered: it is searched for, and never sent again
+    STUCK = "stuck"  # it is late, and checked less often
     APPLIED = "applied"  # the vendor shows the bandwidth
     REVERTED = "reverted"  # the vendor shows the bandwidth from before again
     REFUSED = "refused"  # by a person
@@ -44,9 +44,9 @@ class Remedy:
     """One incident's change of bandwidth, in Mbit/s.
 
     `connection` is a subject's key, empty where none is known. `from_mbps` is what it had when the
-    change was proposed. `order` names the change that was asked for last, ours and not the
-    vendor's. `reverting`: it is on its way back, or was. `message` says why in words.
-    `ended_at` is when nothing more was to come of it.
+    change was proposed. `order` is our name of the change that was requested last, not the
+    vendor's. `reverting`: the change is being reverted, or was. `message` says why. `ended_at` is when the
+    remedy reached its final status.
     """
 
     connection: str
@@ -78,12 +78,12 @@ class Remedy:
         return id_of(self.connection)
 
     def approval(self, incident: str) -> str:
-        """Write the command that approves it; empty unless it waits for that."""
+        """Return the command that approves it; empty unless it waits for that."""
         waits = self.status is RemedyStatus.PROPOSED
         return f"watcher remedy approve {incident}" if waits else ""
 
     def objection(self) -> str:
-        """Say why it cannot be approved or refused; empty while it waits for that."""
+        """Return why it cannot be approved or refused; empty while it waits for that."""
         match self.status:
             case RemedyStatus.PROPOSED:
                 return ""

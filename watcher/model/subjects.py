@@ -82,9 +82,9 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmRecord:
-    """One stretch of the vendor's own alarm record, on the vendor's time. E.g. offline, "TS Loss".
+    """One alarm of the vendor's own record, on the vendor's clock. E.g. offline, "TS Loss".
 
-    `end` is None while it lasts.
+    `end` is None while it is ongoing.
     """
 
     state: str
@@ -95,9 +95,9 @@ class AlarmRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedOutage:
-    """A stretch of time in which a rule's alert fired, or of which people were told late.
+    """A time in which a rule's alert fired, or of which people were notified late.
 
-    `end` is None while it lasts. `seen`: at its start a poll said so, hence the vendor recorded it.
+    `end` is None while it is ongoing. `seen`: a poll showed its start, so the vendor recorded it.
     """
 
     rule: str
@@ -113,8 +113,8 @@ class Subject:
     `key` is SOURCE/ID. `fields` is what the vendor says now, `previous` the last known (not
     unknown) value that each changed field had before. `since` is when `fields` last changed, on
     the time of observation. Equal `fields` mappings are shared between subjects. The vendor's own
-    record of it, where there is one, has been judged up to `judged_until`; `told` is what people
-    know of the time after that.
+    record of it, where there is one, has been evaluated up to `judged_until`; `told` is what was
+    reported of the time after that.
     """
 
     key: str
