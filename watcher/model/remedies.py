@@ -45,8 +45,8 @@ class Remedy:
 
     `connection` is a subject's key, empty where none is known. `from_mbps` is what it had when the
     change was proposed. `order` is our name of the change that was requested last, not the
-    vendor's. `reverting`: the change is being reverted, or was. `message` says why. `ended_at` is when the
-    remedy reached its final status.
+    vendor's. `reverting`: the change is being reverted, or was. `message` says why.
+    `ended_at` is when the remedy reached its final status.
     """
 
     connection: str
