@@ -1,6 +1,6 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test quick chaos check fmt bench lock upgrade dist pictures clean
+.PHONY: help demo run test quick coverage chaos check fmt bench lock upgrade dist pictures clean
 
 PYTHON ?= python3
 FOR ?=
@@ -41,6 +41,12 @@ test: $(READY)  ## the whole suite (WORKERS=4)
 quick: $(READY)  ## unit tests: no process, no broker, no browser
 	@$(BIN)/python -m pytest tests/unit --numprocesses $$(nproc) --dist loadgroup
 
+coverage: $(READY)  ## what unit and integration tests reach; it may not fall
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest tests/unit tests/integration --numprocesses $(WORKERS) --dist loadgroup
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
 chaos: $(READY)  ## violence at random instants, judged afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))
 
@@ -74,4 +80,4 @@ dist: $(READY)  ## the wheel and the source archive, in dist/
 	@$(BIN)/python -m hatchling build
 
 clean:  ## forget the environment and caches
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
