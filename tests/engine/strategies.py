@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.engine.worlds import START, Book, World, minutes, rule, ruleset, sample, seconds
+from tests.engine.worlds import START, FakeInventory, World, minutes, rule, ruleset, sample, seconds
 from watcher import engine, model
 
 STATES = ("online", "impaired", "degraded", "offline", "unknown", None)  # None: not listed
@@ -48,7 +48,7 @@ def rules():
         ),
         rule(name="silent", condition=engine.NoData(after=minutes(45))),
         detailed=True,
-        inventory=Book(vyvx_a=NYC, vyvx_b=NYC),
+        inventory=FakeInventory(vyvx_a=NYC, vyvx_b=NYC),
     )
 
 

@@ -14,7 +14,7 @@ def test_a_transition_fires_at_once_when_nothing_asks_to_wait():
     w.poll(seconds(10), a="offline")
     assert w.alert() == "firing"
     assert w.incident.title == "a is offline"
-    assert w.last_words == "offline since 03:00:10 UTC, was online"
+    assert w.last_text == "offline since 03:00:10 UTC, was online"
     assert w.tables.entries[-1].notify
 
 
@@ -71,7 +71,7 @@ def test_for_is_decided_by_the_poll_at_or_after_its_end():
     assert engine.next_deadline(w.state) is None
     w.poll(seconds(31))
     assert w.alert() == "firing"
-    assert w.last_words == "offline since 03:00:10 UTC, was online"
+    assert w.last_text == "offline since 03:00:10 UTC, was online"
 
 
 def test_a_poll_before_the_end_of_for_decides_nothing():
@@ -130,13 +130,13 @@ def test_keep_firing_for_resolves_by_itself():
     assert w.incident.resolved_at == w.now
 
 
-def test_after_keep_firing_for_people_are_told_what_it_is_now():
+def test_after_keep_firing_for_the_notification_has_the_latest_value():
     w = world(rule(keep_firing_for=minutes(1)))
     w.poll(a="online")
     w.poll(seconds(10), a="offline")
     w.poll(seconds(20), a="online")
     w.wait_until(w.now + minutes(1))
-    assert w.last_words == "recovered at 03:01:20 UTC after 1 min 10 s: online"
+    assert w.last_text == "recovered at 03:01:20 UTC after 1 min 10 s: online"
 
 
 def test_coming_back_within_keep_firing_for_is_not_news():
@@ -146,20 +146,20 @@ def test_coming_back_within_keep_firing_for_is_not_news():
     w.poll(seconds(40), a="offline")
     w.wait_until(w.now + minutes(10))
     assert w.alert() == "firing"
-    assert w.story == ["opened"]
+    assert w.timeline == ["opened"]
 
 
 @pytest.mark.parametrize(
     ("moves", "notified"),
     [(("degraded", "offline"), True), (("offline", "degraded"), False)],
 )
-def test_a_move_inside_is_told_loudly_only_when_it_got_worse(moves, notified):
+def test_a_move_inside_notifies_only_when_it_got_worse(moves, notified):
     before, after = moves
     w = world(rule())
     w.poll(a=before)
     w.poll(seconds(10), a=after)
-    assert w.story == ["opened", "changed"]
-    assert w.last_words == f"{before} -> {after}"
+    assert w.timeline == ["opened", "changed"]
+    assert w.last_text == f"{before} -> {after}"
     assert w.tables.entries[-1].notify is notified
     assert w.incident.title == f"a is {after}"
     assert w.incident.version == 2

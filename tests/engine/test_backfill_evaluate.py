@@ -53,7 +53,7 @@ def test_reading_a_record_again_reports_nothing_again():
     read(w, alarm(70, 90))
     w.restart()
     read(w, alarm(70, 90), at=minutes(17))
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
 
 
 def test_an_outage_that_an_alert_reported_is_not_reported_late():
@@ -61,7 +61,7 @@ def test_an_outage_that_an_alert_reported_is_not_reported_late():
     w.poll(minutes(1), a="offline")
     w.poll(minutes(2), a="online")
     read(w, alarm(50, 115))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_an_outage_that_lasts_or_fires_now_is_left_to_its_alert():
@@ -72,7 +72,7 @@ def test_an_outage_that_lasts_or_fires_now_is_left_to_its_alert():
     read(w, alarm(50, 70), at=seconds(75))
     w.poll(minutes(2), a="online")
     read(w, alarm(50, 70))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_a_pending_alert_is_waited_for():
@@ -82,9 +82,9 @@ def test_a_pending_alert_is_waited_for():
     read(w, alarm(45, 70), at=seconds(72))
     assert w.alert() == "pending"
     w.poll(seconds(80), a="online")
-    assert w.story == []
+    assert w.timeline == []
     read(w, alarm(45, 70))
-    assert w.story == ["late"], "it lasted for longer than `for`, whatever the polls saw"
+    assert w.timeline == ["late"], "it lasted for longer than `for`, whatever the polls saw"
 
 
 def test_an_outage_shorter_than_for_is_not_reported():
@@ -105,7 +105,7 @@ def test_overlapping_unordered_and_touching_alarms_are_one_outage(order):
         alarm(300, 290),
     ]
     read(w, *alarms[::order])
-    assert w.last_words == "learned late: a: offline (TS Loss), 03:01:10 UTC to 03:02:30 UTC"
+    assert w.last_text == "learned late: a: offline (TS Loss), 03:01:10 UTC to 03:02:30 UTC"
     assert len(w.incidents) == 1
 
 
@@ -130,7 +130,7 @@ def test_clocks_that_differ_by_a_little_do_not_make_two_outages_of_one():
     w.poll(minutes(1), a="offline")
     w.poll(minutes(2), a="online")
     read(w, alarm(140, 190))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_of_two_outages_the_nearer_one_is_the_reported_one():
@@ -139,13 +139,13 @@ def test_of_two_outages_the_nearer_one_is_the_reported_one():
     w.poll(minutes(2), a="online")
     read(w, alarm(130, 140), alarm(200, 210))
     assert w.incidents[-1].opened_at == START + seconds(200)
-    assert w.story == ["opened", "resolved", "late"]
+    assert w.timeline == ["opened", "resolved", "late"]
 
 
 def test_many_outages_of_one_reservation_are_one_late_fact():
     w = watched()
     read(w, *(alarm(60 * n, 60 * n + 20) for n in range(1, 8)))
-    assert w.last_words == (
+    assert w.last_text == (
         "learned late: a: 7 times offline (TS Loss), 2 min 20 s in all, 03:01:00 UTC to"
         " 03:07:20 UTC"
     )
@@ -167,7 +167,7 @@ def test_a_where_about_what_the_record_does_not_tell_keeps_nothing_back():
     w = watched(rule(where=good_ingress))
     w.poll(a={"state": "online", "ingress_state": "offline"})
     read(w, alarm(70, 90))
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
 
 
 def test_such_a_where_was_evaluated_live_if_another_rule_has_reported():
@@ -198,7 +198,7 @@ def test_an_alert_that_fires_soon_after_reopens_the_incident():
     read(w, alarm(70, 90), at=minutes(2))
     w.poll(minutes(3), a="offline")
     assert w.incident.status == "open"
-    assert w.story == ["late", "reopened"]
+    assert w.timeline == ["late", "reopened"]
 
 
 @pytest.mark.covers("vyvx/blind-history")
@@ -212,8 +212,8 @@ def test_outages_while_the_source_was_blind_stand_on_its_own_incident():
     ]
     read(w, alarm(600, 660), alarm(1800, 1900, message=""), at=minutes(61))
     assert [each.rule for each in w.incidents] == ["blind"]
-    assert w.story == ["opened", "resolved", "late"]
-    assert w.last_words == (
+    assert w.timeline == ["opened", "resolved", "late"]
+    assert w.last_text == (
         "2 late facts: meanwhile, a: offline (TS Loss), 03:10:00 UTC to 03:11:00 UTC;"
         " meanwhile, a: offline, 03:30:00 UTC to 03:31:40 UTC"
     )
@@ -239,7 +239,7 @@ def test_a_firing_alert_has_reported_what_was_before_and_after_a_gap_but_not_ins
     assert w.incidents[-1].opened_at == START + minutes(10)
     w.poll(minutes(32), a="online")
     read(w, alarm(50, 300), alarm(600, 660), alarm(1700, 1910), at=minutes(33))
-    assert w.story == ["opened", "blind", "sighted", "late", "resolved"]
+    assert w.timeline == ["opened", "blind", "sighted", "late", "resolved"]
 
 
 def test_an_outage_resolved_by_hand_is_known():
@@ -249,4 +249,4 @@ def test_an_outage_resolved_by_hand_is_known():
     read(w, alarm(50, 175), at=minutes(3))
     w.poll(minutes(4), a="online")
     read(w, alarm(50, 175))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.worlds import START, Tables, minutes, rule, ruleset, seconds
+from tests.engine.worlds import START, InMemoryTables, minutes, rule, ruleset, seconds
 from watcher import engine, model
 
 LAW = settings(max_examples=40, deadline=None)
@@ -130,7 +130,7 @@ def run_through(vendor, polls, end):
 
 
 def _see_that_all_is_durable(rules, runner, steps):
-    tables = Tables()
+    tables = InMemoryTables()
     for step in steps:
         tables.commit(step.effects)
     again = engine.restore(rules, tables.loaded())

@@ -75,14 +75,14 @@ def test_the_record_of_a_reservation_is_read_when_it_ends():
     read(w)
     assert wait(w, minutes(21)) == ["vyvx/a"]
     read(w, alarm(19 * 60, 19 * 60 + 20), at=minutes(22))
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
 
 
 def test_an_outage_that_lasts_beyond_the_end_counts_up_to_it():
     w = watched()
     book(w, minutes(-60), minutes(20), terminal=True)
     read(w, alarm(19 * 60, 25 * 60), at=minutes(26))
-    assert w.last_words.endswith("03:19:00 UTC to 03:20:00 UTC")
+    assert w.last_text.endswith("03:19:00 UTC to 03:20:00 UTC")
 
 
 def test_an_outage_outside_the_reservation_is_not_reported():
@@ -100,7 +100,7 @@ def test_a_schedule_that_was_never_read_is_requested_before_an_outage_is_reporte
     book(w, minutes(-60), minutes(60))
     assert wait(w, minutes(18)) == ["vyvx/a"]
     read(w, alarm(70, 90), at=minutes(18))
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
 
 
 def test_an_outage_is_reported_if_the_schedule_cannot_be_read():
@@ -109,7 +109,7 @@ def test_an_outage_is_reported_if_the_schedule_cannot_be_read():
     w.step(model.DetailsRead(subject="vyvx/a", details=None, error="HTTP 404"))
     wait(w, minutes(18))
     read(w, alarm(70, 90), at=minutes(18))
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
 
 
 def test_a_reservation_that_vanishes_is_kept_until_its_record_was_read():
@@ -118,7 +118,7 @@ def test_a_reservation_that_vanishes_is_kept_until_its_record_was_read():
     assert requested(w.poll(minutes(2))) == ["vyvx/a"]
     assert "vyvx/a" in w.state.subjects
     read(w, alarm(30, 50), at=minutes(3))
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
     assert w.state.subjects == {}
 
 
@@ -173,7 +173,7 @@ def test_failed_reads_are_repeated_with_backoff():
         at += waited
     assert times == [1, 2, 4, 8, 15]
     read(w, alarm(70, 90), at=at)
-    assert w.story == ["late"], "and nothing was lost"
+    assert w.timeline == ["late"], "and nothing was lost"
 
 
 def test_the_number_of_open_requests_is_limited():

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.engine.worlds import Book, minutes, of_kind, rule, ruleset, seconds, world
+from tests.engine.worlds import FakeInventory, minutes, of_kind, rule, ruleset, seconds, world
 from watcher import engine, model
 
-S1 = Book(vyvx_a=engine.InventoryEntry(service_ids=("S1",)))
+S1 = FakeInventory(vyvx_a=engine.InventoryEntry(service_ids=("S1",)))
 
 
 def offline(*rules, **keys):
@@ -27,7 +27,7 @@ def test_acknowledging_names_the_person():
     assert w.incident.acknowledged_by == "bob"
     w.step(model.Unacknowledged(incident=w.incident.id, by="bob"))
     assert w.incident.status is model.IncidentStatus.OPEN
-    assert w.story == ["opened", "acknowledged", "acknowledged", "unacknowledged"]
+    assert w.timeline == ["opened", "acknowledged", "acknowledged", "unacknowledged"]
 
 
 def test_resolving_by_hand_waits_for_the_condition_to_clear_once():
@@ -54,7 +54,7 @@ def test_one_that_fires_again_within_ten_minutes_reopens_its_incident():
     w.poll(minutes(11), a="offline")
     assert w.incident.status is model.IncidentStatus.OPEN
     assert (w.incident.resolution, w.incident.acknowledged_by) == (None, None)
-    assert w.story[-2:] == ["resolved", "reopened"]
+    assert w.timeline[-2:] == ["resolved", "reopened"]
 
 
 def test_after_ten_minutes_it_is_another_incident():
@@ -68,7 +68,7 @@ def test_a_note_lands_on_the_timeline_also_after_the_end():
     w = offline()
     w.poll(minutes(1), a="online")
     w.step(model.Noted(incident=w.incident.id, by="ana", text="truck rebooted"), minutes(2))
-    assert (w.last_words, w.tables.entries[-1].by) == ("truck rebooted", "ana")
+    assert (w.last_text, w.tables.entries[-1].by) == ("truck rebooted", "ana")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_findings_join_the_incident_once():
     assert w.step(done) == ()
     assert w.step(run(w, model.DiagnosisStatus.RUNNING)) == ()
     assert [each.status for each in w.incident.diagnostics] == [model.DiagnosisStatus.DONE]
-    assert w.story == ["opened", "diagnosing", "diagnosed"]
-    assert w.last_words == "Service Diagnostics for S1: Fault isolated to customer side"
+    assert w.timeline == ["opened", "diagnosing", "diagnosed"]
+    assert w.last_text == "Service Diagnostics for S1: Fault isolated to customer side"
 
 
 def test_a_person_may_ask_for_another_run():
@@ -142,7 +142,7 @@ def test_a_person_may_ask_for_another_run():
 def test_asking_for_a_run_of_nothing_says_so():
     w = offline()
     w.step(model.DiagnosisWanted(incident=w.incident.id, by="ana"))
-    assert w.last_words == "no diagnostics: the inventory has no service_ids for a"
+    assert w.last_text == "no diagnostics: the inventory has no service_ids for a"
 
 
 def test_a_removed_rule_resolves_what_it_fired():
@@ -157,9 +157,9 @@ def test_a_reload_lets_timers_and_incidents_live_on():
     w.poll(a="offline")
     w.poll(seconds(10), a="online")
     w.step(engine.Reloaded(ruleset=ruleset(rule(keep_firing_for=minutes(1)))), seconds(30))
-    assert w.story == ["opened"]
+    assert w.timeline == ["opened"]
     w.wait_until(w.now + seconds(40))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_a_new_rule_sees_what_is_wrong_already():
@@ -169,10 +169,10 @@ def test_a_new_rule_sees_what_is_wrong_already():
     w.step(engine.Reloaded(ruleset=ruleset(rule())), seconds(10))
     assert w.alert() == "pending"  # until a poll has confirmed it
     w.poll(seconds(60))
-    assert w.last_words == "offline since 03:00:10 UTC, was online"
+    assert w.last_text == "offline since 03:00:10 UTC, was online"
 
 
-def test_a_new_rule_judges_a_failing_source_when_it_is_seen_again():
+def test_a_new_rule_evaluates_a_failing_source_when_it_is_seen_again():
     w = world()
     w.poll(a="offline")
     w.fail(minutes(1))
@@ -193,14 +193,14 @@ def test_the_side_at_fault_decides_whom_to_call():
         model.Contact(domain="lumen", text="NOC"),
         model.Contact(domain="source", text="truck 4"),
     )
-    w = world(rule(), inventory=Book(vyvx_a=engine.InventoryEntry(contacts=contacts)))
+    w = world(rule(), inventory=FakeInventory(vyvx_a=engine.InventoryEntry(contacts=contacts)))
     w.poll(a={"state": "offline", "ingress_state": "online"})
     assert w.incident.fault_domain is model.FaultDomain.LUMEN
     assert w.incident.contacts == contacts[:1]
     w.poll(seconds(10), a={"state": "offline", "ingress_state": "offline"})
     assert w.incident.fault_domain is model.FaultDomain.SOURCE
     assert w.incident.contacts == contacts[1:]
-    assert w.last_words == "the fault is now likely on this side: source"
+    assert w.last_text == "the fault is now likely on this side: source"
     w.poll(seconds(20), a={"state": "offline", "ingress_state": "unknown"})
     assert w.incident.contacts == contacts
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
+from tests.engine.worlds import START, FakeInventory, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
 NAMED = model.Details(labels={"name": "Cup final", "po_number": "4711"})
@@ -29,7 +29,7 @@ def test_paging_waits_for_the_first_details():
     assert w.incidents == ()
     w.step(read(), seconds(12))
     assert w.incident.title == "Cup final is offline"
-    assert w.last_words == "offline since 03:00:10 UTC, was online"
+    assert w.last_text == "offline since 03:00:10 UTC, was online"
 
 
 @pytest.mark.covers("vyvx/details-when")
@@ -42,7 +42,9 @@ def test_paging_waits_for_five_seconds_and_no_longer():
 
 
 def test_an_alert_that_begins_after_a_restart_waits_for_the_details_asked_for_before_it():
-    w = world(rule(title=title), detailed=True, inventory=Book(vyvx_a=engine.InventoryEntry()))
+    w = world(
+        rule(title=title), detailed=True, inventory=FakeInventory(vyvx_a=engine.InventoryEntry())
+    )
     w.poll(a="online")
     w.restart()
     w.poll(seconds(1), a="online")
@@ -67,8 +69,8 @@ def test_late_details_update_the_incident():
     w.step(read(), seconds(60))
     assert w.incident.title == "Cup final is offline"
     assert w.incident.version == before.version + 1
-    assert w.story[-1] == "detailed"
-    assert w.last_words == "details read: name Cup final, po_number 4711"
+    assert w.timeline[-1] == "detailed"
+    assert w.last_text == "details read: name Cup final, po_number 4711"
 
 
 def test_fresh_details_are_not_asked_for_again():
@@ -83,7 +85,7 @@ def test_fresh_details_are_not_asked_for_again():
     assert w.alert() == "firing"  # old details are refreshed, but nothing waits for that
 
 
-def test_recovering_while_details_are_awaited_tells_nobody():
+def test_recovering_while_details_are_awaited_notifies_nobody():
     w = detailed()
     w.poll(a="online")
     w.poll(seconds(10), a="offline")
@@ -92,7 +94,7 @@ def test_recovering_while_details_are_awaited_tells_nobody():
     assert w.incidents == ()
 
 
-def test_details_that_the_rule_leaves_out_tell_nobody():
+def test_details_that_the_rule_leaves_out_notify_nobody():
     where = lambda context: context["labels"].get("customer") != "acme"  # noqa: E731 -- a table's cell
     w = detailed(where=where)
     w.poll(a="offline")
@@ -111,7 +113,7 @@ def test_details_read_before_for_is_over_do_not_shorten_it():
 
 
 def test_the_services_of_the_inventory_are_diagnosed_once():
-    book = Book(vyvx_a=engine.InventoryEntry(service_ids=("S1", "S2", "S3", "S4")))
+    book = FakeInventory(vyvx_a=engine.InventoryEntry(service_ids=("S1", "S2", "S3", "S4")))
     w = world(rule(diagnose=True), inventory=book)
     effects = w.poll(a="offline")
     wanted = of_kind(effects, model.DiagnosisNeeded)
@@ -120,7 +122,7 @@ def test_the_services_of_the_inventory_are_diagnosed_once():
     assert of_kind(w.poll(seconds(10), a="degraded"), model.DiagnosisNeeded) == []
 
 
-def test_no_service_id_is_said_once():
+def test_a_missing_service_id_is_reported_once():
     w = world(rule(diagnose=True))
     w.poll(a="offline")
     w.poll(seconds(10), a="degraded")
@@ -132,7 +134,7 @@ def test_late_details_may_bring_the_service_id():
     w = world(rule(diagnose=True), detailed=True)
     w.poll(a="offline")
     w.wait_until(w.now + seconds(5))
-    assert w.story == ["opened"]
+    assert w.timeline == ["opened"]
     effects = w.step(read(), seconds(8))
     assert [each.service_id for each in of_kind(effects, model.DiagnosisNeeded)] == ["SVC-PO"]
 
@@ -199,4 +201,4 @@ def test_details_that_know_better_than_the_status_are_settled_by_the_next_poll()
     w.step(read(), seconds(11))  # asked for a moment later: the reservation is online again
     assert w.incident.status == "open", "the state is read from the status alone"
     w.poll(seconds(20), a="online")
-    assert (w.incident.status, w.story[-1]) == ("resolved", "resolved")
+    assert (w.incident.status, w.timeline[-1]) == ("resolved", "resolved")

@@ -23,9 +23,9 @@ def told(*second):
     w.poll(a="online")
     w.poll(seconds(10), a="offline")
     w.step(run(1, w.incident.id, "Transport fault", "Power: Passed", "Link: Failed"), seconds(20))
-    assert "run before" not in w.last_words
+    assert "run before" not in w.last_text
     w.step(run(2, w.incident.id, *second), seconds(30))
-    return w.last_words.partition(". Since the run before: ")[2]
+    return w.last_text.partition(". Since the run before: ")[2]
 
 
 def test_what_changed_appeared_and_went_is_named():

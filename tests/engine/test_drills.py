@@ -11,13 +11,13 @@ from watcher.model import IncidentStatus
 WANTED = model.DrillWanted(incident="w-drill", receivers=("noc", "mqtt"), by="ada")
 
 
-def test_a_drill_is_told_at_once_to_whom_it_names_and_says_what_it_is():
+def test_a_drill_notifies_at_once_whom_it_names_and_says_what_it_is():
     w = world(rule())
     w.step(WANTED, seconds(10))
     assert w.incident.notify == w.incident.receivers == ("noc", "mqtt")
     assert w.incident.title == "DRILL: nothing is wrong"
     assert w.incident.is_drill
-    assert w.last_words == "a drill for ada: nothing is wrong"
+    assert w.last_text == "a drill for ada: nothing is wrong"
     (entry,) = w.tables.entries
     assert (entry.notify, entry.by, entry.data) == (True, "ada", {"drill": True})
 
@@ -38,10 +38,10 @@ def test_a_drill_is_over_after_a_minute_and_not_before():
     assert w.incident.status is IncidentStatus.OPEN
     w.wait_until(w.now + seconds(1))
     assert w.incident.resolution is model.Resolution.ENDED
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
     assert w.tables.entries[-1].data == {"drill": True}
     w.wait_until(w.now + minutes(30))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_a_drill_ends_though_the_daemon_was_started_again_meanwhile():
@@ -53,7 +53,7 @@ def test_a_drill_ends_though_the_daemon_was_started_again_meanwhile():
     assert w.state.incident_index.latest == before.incident_index.latest
     w.wait_until(w.now + minutes(2))
     assert w.incident.resolution is model.Resolution.ENDED
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_a_person_may_acknowledge_note_and_resolve_a_drill():
@@ -63,7 +63,7 @@ def test_a_person_may_acknowledge_note_and_resolve_a_drill():
     w.step(model.Noted(incident="w-drill", by="bob", text="seen"), seconds(30))
     w.step(model.ResolvedByHand(incident="w-drill", by="bob"), seconds(40))
     w.wait_until(w.now + minutes(5))
-    assert w.story == ["opened", "acknowledged", "noted", "resolved"]
+    assert w.timeline == ["opened", "acknowledged", "noted", "resolved"]
     assert w.tables.entries[-1].by == "bob"
 
 
@@ -72,7 +72,7 @@ def test_a_drill_that_was_acknowledged_ends_by_itself_too():
     w.step(WANTED, seconds(10))
     w.step(model.Acknowledged(incident="w-drill", by="bob"), seconds(20))
     w.wait_until(w.now + minutes(1))
-    assert w.story == ["opened", "acknowledged", "resolved"]
+    assert w.timeline == ["opened", "acknowledged", "resolved"]
 
 
 def test_nothing_is_examined_for_a_drill_and_nothing_can_be():

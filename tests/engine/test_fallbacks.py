@@ -27,7 +27,7 @@ def words(w, subject="vyvx/a"):
     return [one.text for one in w.tables.entries if one.incident == of(w, subject).id]
 
 
-def test_what_is_open_is_told_to_the_fallback_as_well_and_says_why():
+def test_the_fallback_is_notified_of_open_incidents_with_the_reason():
     w = down()
     w.step(FAILED, minutes(15))
     assert of(w).notify == ("noc", "mqtt", "duty")
@@ -39,7 +39,7 @@ def test_what_is_open_is_told_to_the_fallback_as_well_and_says_why():
     assert words(w, "noc") == ["Slack answered 503; duty is told in its place"]
 
 
-def test_it_is_said_once_however_often_it_is_reported():
+def test_the_fallback_is_announced_once_however_often_the_failure_is_reported():
     w = down()
     w.step(FAILED, minutes(15))
     assert w.step(FAILED, minutes(16)) == ()
@@ -88,7 +88,7 @@ def test_it_survives_a_restart():
     assert of(w).notify == of(w, "vyvx/b").notify == ("noc", "mqtt")
 
 
-def test_when_the_receiver_is_told_again_nothing_more_goes_to_the_fallback():
+def test_when_the_receiver_recovers_nothing_more_goes_to_the_fallback():
     w = down()
     w.step(FAILED, minutes(15))
     w.step(RECOVERED, minutes(20))
@@ -139,7 +139,7 @@ def test_a_silence_holds_the_fallback_back_too():
     assert of(w).notify == ("noc", "mqtt", "duty")
 
 
-def test_nobody_is_called_before_an_incident_is_told_at_all():
+def test_no_fallback_is_notified_before_the_incident_is_due():
     w = down(group_wait=minutes(20))
     w.step(FAILED, minutes(15))
     assert of(w).notify == ()

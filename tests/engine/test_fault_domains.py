@@ -24,7 +24,7 @@ LUMEN, SOURCE, NONE, OPEN = (
         ("unknown", OPEN, SOURCE, OPEN),
     ],
 )
-def test_state_and_ingress_tell_the_likely_side(state, good, bad, unknown):
+def test_state_and_ingress_together_show_the_likely_side(state, good, bad, unknown):
     def domain(ingress):
         return traits("vyvx").likely_domain({"state": state, "ingress_state": ingress})
 
@@ -46,5 +46,5 @@ def test_a_full_line_is_nobodys_fault():
         ("active", "suspended", True),  # words without an order are told
     ],
 )
-def test_only_what_got_worse_is_told_loudly(before, value, worse):
+def test_only_what_got_worse_notifies(before, value, worse):
     assert traits("vyvx").is_worse(value, before) is worse

@@ -37,8 +37,8 @@ def test_a_breach_while_the_source_was_blind_stands_on_its_own_incident():
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])
     (source,) = w.incidents
     assert source.rule == "blind"
-    assert w.story == ["opened", "resolved", "late"]
-    assert w.last_words == (
+    assert w.timeline == ["opened", "resolved", "late"]
+    assert w.last_text == (
         "meanwhile, a: load was at or above 90, up to 97, 03:10:00 UTC to 03:20:00 UTC"
     )
     assert not w.tables.entries[-1].notify
@@ -52,7 +52,7 @@ def test_without_such_an_incident_the_breach_is_a_resolved_incident():
     assert w.incident.opened_at == START + minutes(10)
     assert w.incident.resolved_at == START + minutes(20)
     assert w.incident.notify == ("noc",)
-    assert w.story == ["late"]
+    assert w.timeline == ["late"]
     assert w.state.incidents == {}
 
 
@@ -63,19 +63,19 @@ def test_a_breach_that_lasts_opens_an_incident():
         "blind": "resolved",
         "full": "open",
     }
-    assert "late" not in w.story
+    assert "late" not in w.timeline
 
 
 def test_a_breach_shorter_than_for_is_not_reported():
     w = lines(BLIND, hold=minutes(15))
     blind(w, 180, [10, 95, 97, 70, *QUIET[:31]])
-    assert "late" not in w.story
+    assert "late" not in w.timeline
 
 
 def test_a_breach_whose_end_is_not_known_says_so():
     w = lines(BLIND)
     blind(w, 180, [10, 95, 97])
-    assert w.last_words.endswith("03:10:00 UTC at least to 03:15:00 UTC")
+    assert w.last_text.endswith("03:10:00 UTC at least to 03:15:00 UTC")
 
 
 def test_a_breach_whose_alert_fires_all_the_time_is_not_reported_late():
@@ -86,7 +86,7 @@ def test_a_breach_whose_alert_fires_all_the_time_is_not_reported_late():
     w.wait_until(START + minutes(170))
     samples = [at(10 + 5 * number, 95) for number in range(33)]
     w.poll(minutes(175), source="evpl", samples=samples)
-    assert "late" not in w.story
+    assert "late" not in w.timeline
 
 
 def test_a_silenced_late_fact_notifies_nobody():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
+from tests.engine.worlds import START, FakeInventory, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
 NOC = ("noc", "mqtt")
@@ -13,7 +13,7 @@ def at(site):
 
 
 def sites(*rules, **keys):
-    book = Book(vyvx_a=at("NYC"), vyvx_b=at("NYC"), vyvx_c=at("LON"))
+    book = FakeInventory(vyvx_a=at("NYC"), vyvx_b=at("NYC"), vyvx_c=at("LON"))
     keys.setdefault("group_by", ("site",))
     return world(*(rules or [rule(notify=NOC, **keys)]), inventory=book)
 
@@ -30,7 +30,7 @@ def test_who_joins_later_is_posted():
     w.poll(a="offline", b="online")
     w.poll(minutes(1), b="offline")
     assert w.incident.title == "a is offline and 1 more"
-    assert w.story == ["opened", "joined"]
+    assert w.timeline == ["opened", "joined"]
     assert w.tables.entries[-1].notify
 
 
@@ -40,7 +40,7 @@ def test_one_that_clears_leaves_the_others():
     w.poll(minutes(1), a="online")
     assert w.incident.status == "open"
     assert w.incident.title == "b is offline"
-    assert w.story == ["opened", "joined", "cleared"]
+    assert w.timeline == ["opened", "joined", "cleared"]
     w.poll(minutes(2), b="online")
     assert w.incident.resolution == "recovered"
 
@@ -62,7 +62,7 @@ def test_joining_keeps_an_acknowledgement():
     assert w.incident.acknowledged_by == "ana"
 
 
-def test_an_incident_is_durable_at_once_and_told_after_its_wait():
+def test_an_incident_is_durable_at_once_and_notified_after_its_wait():
     w = sites(group_wait=seconds(30))
     w.poll(a="offline", b="online")
     assert w.incident.notify == ()
@@ -73,7 +73,7 @@ def test_an_incident_is_durable_at_once_and_told_after_its_wait():
     assert w.incident.told_at == START + seconds(30)
 
 
-def test_what_is_over_before_its_wait_is_never_told():
+def test_what_is_over_before_its_wait_notifies_nobody():
     w = sites(group_wait=seconds(30))
     w.poll(a="offline")
     w.poll(seconds(10), a="online")
@@ -94,14 +94,14 @@ def test_people_are_reminded_until_somebody_acknowledges():
     w = world(rule(repeat=minutes(30), notify=NOC))
     w.poll(a="offline")
     w.wait_until(START + minutes(65))
-    assert w.story == ["opened", "reminded", "reminded"]
-    assert w.last_words == "still open after 1 h, and not acknowledged"
+    assert w.timeline == ["opened", "reminded", "reminded"]
+    assert w.last_text == "still open after 1 h, and not acknowledged"
     w.step(model.Acknowledged(incident=w.incident.id, by="ana"), minutes(70))
     w.wait_until(START + minutes(300))
-    assert w.story[-1] == "acknowledged"
+    assert w.timeline[-1] == "acknowledged"
     w.step(model.Unacknowledged(incident=w.incident.id, by="ana"), minutes(300))
     w.wait_until(START + minutes(330))
-    assert w.story[-1] == "reminded"
+    assert w.timeline[-1] == "reminded"
 
 
 def test_reminders_end_with_the_incident():
@@ -109,7 +109,7 @@ def test_reminders_end_with_the_incident():
     w.poll(a="offline")
     w.poll(minutes(1), a="online")
     w.wait_until(START + minutes(300))
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 LADDER = (
@@ -118,17 +118,17 @@ LADDER = (
 )
 
 
-def test_more_people_are_told_while_nobody_acknowledges():
+def test_more_people_are_notified_while_nobody_acknowledges():
     w = world(rule(escalate=LADDER, notify=NOC))
     w.poll(a="offline")
     w.wait_until(START + minutes(15))
     assert w.incident.notify == (*NOC, "duty")
-    assert w.last_words == "not acknowledged for 15 min: duty told too"
+    assert w.last_text == "not acknowledged for 15 min: duty told too"
     w.restart()
     w.poll(minutes(20))
     w.wait_until(START + minutes(30))
     assert w.incident.notify == (*NOC, "duty", "boss")
-    assert w.story == ["opened", "escalated", "escalated"]
+    assert w.timeline == ["opened", "escalated", "escalated"]
 
 
 def test_an_acknowledgement_stops_the_escalation():
@@ -146,11 +146,11 @@ def test_after_a_start_nobody_is_called_before_the_source_was_seen():
     w.wait_until(START + minutes(20))
     assert w.incident.notify == NOC
     w.poll(minutes(20), a="online")
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_diagnostics_keep_within_the_budget_of_a_group():
-    book = Book(
+    book = FakeInventory(
         vyvx_a=engine.InventoryEntry(labels={"site": "NYC"}, service_ids=("S1", "S2")),
         vyvx_b=engine.InventoryEntry(labels={"site": "NYC"}, service_ids=("S3", "S4")),
     )
@@ -161,11 +161,11 @@ def test_diagnostics_keep_within_the_budget_of_a_group():
 
 
 @pytest.mark.covers("vyvx/flapping")
-def test_what_comes_and_goes_is_told_once():
+def test_a_flapping_alert_notifies_once():
     w = world(rule(flapping=engine.Flapping(flips=4, within=minutes(10))))
     for minute in range(8):
         w.poll(minutes(minute), a="offline" if minute % 2 == 0 else "online")
-    assert w.story == [
+    assert w.timeline == [
         "opened",
         "resolved",
         "reopened",
@@ -191,4 +191,4 @@ def test_flapping_ends_when_it_stays_bad():
     w.poll(minutes(9))
     w.wait_until(START + minutes(14))
     assert w.incident.flags == ()
-    assert w.story[-1] == "steady"
+    assert w.timeline[-1] == "steady"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from tests.engine import strategies
 from tests.engine.strategies import HISTORIES, happen
-from tests.engine.worlds import Tables, World
+from tests.engine.worlds import InMemoryTables, World
 from watcher import engine, model
 from watcher.engine.incidents import internal
 
@@ -201,4 +201,4 @@ def test_every_deadline_lies_ahead_once_time_has_come_to_it(history):
         check(w)
 
     w, _ = replay(history, after=tick)
-    assert isinstance(w.tables, Tables)
+    assert isinstance(w.tables, InMemoryTables)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.test_remedy import KEY, RAISE, connect, lines
+from tests.engine.test_remedies import KEY, RAISE, connect, lines
 from tests.engine.worlds import minutes, of_kind
 from watcher import engine, model
 from watcher.model import RemedyStatus

@@ -2,7 +2,7 @@
 
 import time
 
-from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
+from tests.engine.worlds import START, FakeInventory, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
 NOC = ("noc", "mqtt")
@@ -35,11 +35,11 @@ def test_twenty_one_at_once_are_one():
     assert w.incident.summary == "s00000, s00001, s00002, s00003, s00004 and 16 more"
     assert w.incident.rule == "storm"
     assert w.incident.notify == NOC
-    assert w.story == ["opened"]
-    assert w.last_words == "21 alerts of vyvx at once: 21 down"
+    assert w.timeline == ["opened"]
+    assert w.last_text == "21 alerts of vyvx at once: 21 down"
 
 
-def test_what_was_told_stays_and_the_rest_is_a_storm():
+def test_notified_incidents_stay_and_the_rest_is_a_storm():
     w = world(rule(notify=NOC))
     poll(w, down=15)
     poll(w, seconds(10), down=30)
@@ -51,7 +51,7 @@ def test_what_was_told_stays_and_the_rest_is_a_storm():
     assert all(each.resolution == "recovered" for each in w.incidents)
 
 
-def test_what_waits_to_be_told_is_merged():
+def test_incidents_that_wait_for_their_notification_are_merged():
     w = world(rule(notify=NOC, group_wait=seconds(30)))
     poll(w, down=15)
     assert not any(incident.notify for incident in w.incidents)
@@ -78,7 +78,7 @@ def test_who_was_in_a_storm_belongs_to_it():
     poll(w, minutes(5), down=20)
     poll(w, minutes(6), down=21)
     assert w.incident.rule == "storm"
-    assert w.story == ["opened", "cleared", "joined"]
+    assert w.timeline == ["opened", "cleared", "joined"]
 
 
 def test_a_storm_is_over_when_all_is():
@@ -87,7 +87,7 @@ def test_a_storm_is_over_when_all_is():
     w.restart()
     poll(w, minutes(5), down=0)
     assert w.incident.resolution == "recovered"
-    assert w.story == ["opened", "cleared", "resolved"]
+    assert w.timeline == ["opened", "cleared", "resolved"]
     assert w.tables.entries[1].text.startswith("24 alerts: s00000: recovered")
 
 
@@ -117,7 +117,7 @@ def test_diagnostics_of_a_storm_keep_within_their_budget():
     inventory_entries = {
         f"vyvx_{name}": engine.InventoryEntry(service_ids=(name,)) for name in names(30)
     }
-    w = world(rule(diagnose=True), inventory=Book(**inventory_entries))
+    w = world(rule(diagnose=True), inventory=FakeInventory(**inventory_entries))
     effects = poll(w, down=25)
     wanted = of_kind(effects, model.DiagnosisNeeded)
     assert [each.service_id for each in wanted] == names(3)

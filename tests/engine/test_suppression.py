@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.engine import strategies
-from tests.engine.worlds import START, Book, World, minutes, rule, ruleset
+from tests.engine.worlds import START, FakeInventory, World, minutes, rule, ruleset
 from watcher import engine, model
 from watcher.engine.incidents import suppression
 
@@ -43,7 +43,7 @@ def quiet(*rules, **keys):
     )
 
 
-def test_a_silenced_incident_is_told_when_the_silence_ends():
+def test_a_silenced_incident_notifies_when_the_silence_ends():
     w = quiet(rule(notify=NOC))
     w.step(silence())
     w.poll(minutes(1), a="offline")
@@ -53,10 +53,10 @@ def test_a_silenced_incident_is_told_when_the_silence_ends():
     w.wait_until(START + minutes(60))
     assert w.incident.notify == NOC
     assert w.incident.flags == ()
-    assert w.story == ["opened", "suppressed", "released"]
+    assert w.timeline == ["opened", "suppressed", "released"]
 
 
-def test_what_opens_and_ends_in_a_silence_is_not_told():
+def test_what_opens_and_ends_in_a_silence_notifies_nobody():
     w = quiet(rule(notify=NOC))
     w.step(silence())
     w.poll(minutes(1), a="offline")
@@ -71,9 +71,9 @@ def test_a_silence_holds_back_reminders_and_escalations():
     w.poll(a="offline")
     w.step(silence(), minutes(1))
     w.wait_until(START + minutes(59))
-    assert w.story == ["opened", "suppressed"]
+    assert w.timeline == ["opened", "suppressed"]
     w.wait_until(START + minutes(60))
-    assert w.story[2:] == ["released", "escalated", "reminded"]
+    assert w.timeline[2:] == ["released", "escalated", "reminded"]
     assert w.incident.notify == (*NOC, "boss")
 
 
@@ -122,7 +122,9 @@ def test_a_silence_that_makes_no_sense_is_refused(command, words):
 
 
 def test_an_incident_is_free_while_one_of_its_alerts_is():
-    book = Book(**{f"vyvx_{name}": engine.InventoryEntry(labels={"site": "NYC"}) for name in "ab"})
+    book = FakeInventory(
+        **{f"vyvx_{name}": engine.InventoryEntry(labels={"site": "NYC"}) for name in "ab"}
+    )
     w = quiet(rule(notify=NOC, group_by=("site",)), inventory=book)
     w.step(silence())
     w.poll(minutes(1), a="offline", b="online")
@@ -155,7 +157,7 @@ def test_maintenance_begins_and_ends_by_itself():
 
 
 def inhibited(**keys):
-    book = Book(
+    book = FakeInventory(
         vyvx_a=engine.InventoryEntry(labels={"site": "NYC"}),
         vyvx_b=engine.InventoryEntry(labels={"site": "NYC"}),
         vyvx_c=engine.InventoryEntry(labels={"site": "LON"}),

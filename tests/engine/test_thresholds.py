@@ -76,7 +76,7 @@ def test_the_aggregate_of_the_window_decides(aggregate, values, fires):
 def test_the_window_is_open_at_its_start():
     w = line(threshold(aggregate="max", over=minutes(10), min_samples=2))
     feed(w, [99, 10, 10])
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 @pytest.mark.covers("evpl/gap")
@@ -91,7 +91,7 @@ def test_too_few_samples_decide_nothing():
 def test_an_alert_fires_until_its_value_is_back_beyond_clear():
     w = line(threshold(clear=75.0))
     feed(w, [79, 80, 76, 75, 74.9, 79])
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
     assert state(w) is None
 
 
@@ -198,7 +198,7 @@ def test_samples_that_are_old_on_arrival_do_not_fire_an_alert():
     w = line(threshold())
     w.poll(minutes(120), source="evpl", samples=[sample(5, 99)])
     assert w.state.incidents == {}
-    assert w.story == ["late"]  # what they say of then is told, and over
+    assert w.timeline == ["late"]  # what they say of then is told, and over
 
 
 def test_samples_that_no_window_reaches_are_dropped():
@@ -209,15 +209,15 @@ def test_samples_that_no_window_reaches_are_dropped():
 
 
 def test_a_restart_continues_a_window():
-    def story(restarts):
+    def timeline(restarts):
         w = line(threshold(aggregate="avg", over=minutes(20), min_samples=4, clear=60.0))
         for number, value in enumerate([90, 85, 80, 99, 70, 50, 40, 30, 20]):
             measure(w, sample(5 + 5 * number, value))
             if number in restarts:
                 w.restart()
-        return w.story, w.incident
+        return w.timeline, w.incident
 
-    assert story(set(range(9))) == story(set())
+    assert timeline(set(range(9))) == timeline(set())
 
 
 def test_an_expression_reads_the_worse_newest_sample():

@@ -35,7 +35,7 @@ def test_a_firing_subject_that_vanishes_is_kept_for_a_day():
     for minute in range(1, 4):
         w.poll(minutes(minute), gone=["a"])
     assert w.alert() == "firing"
-    assert w.story == ["opened", "vanished"]
+    assert w.timeline == ["opened", "vanished"]
     effects = w.wait_until(w.now + timedelta(days=1))
     assert w.incident.resolution is model.Resolution.VANISHED
     assert of_kind(effects, model.Forgotten) == [model.Forgotten(key="vyvx/a")]
@@ -47,7 +47,7 @@ def test_one_that_comes_back_goes_on_where_it_was():
     w.poll(minutes(1), gone=["a"])
     w.poll(minutes(2))
     w.poll(minutes(3), a="offline")
-    assert w.story == ["opened", "vanished", "sighted"]
+    assert w.timeline == ["opened", "vanished", "sighted"]
     w.wait_until(w.now + timedelta(days=2))
     assert w.alert() == "firing"
     w.poll(w.now - w.now + timedelta(days=3), a="online")

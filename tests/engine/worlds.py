@@ -14,7 +14,7 @@ DOWN = engine.Transition(
 )
 
 
-class Book:
+class FakeInventory:
     """An inventory of what is written into it."""
 
     def __init__(self, **inventory_entries: engine.InventoryEntry) -> None:
@@ -59,12 +59,12 @@ def ruleset(*rules, detailed=False, inventory=None, history=timedelta(0)):
             "vyvx": traits("vyvx", detailed=detailed, history=history),
             "evpl": traits("evpl", blind_after=timedelta(minutes=45)),
         },
-        inventory=inventory or Book(),
+        inventory=inventory or FakeInventory(),
         context=dict,
     )
 
 
-class Tables:
+class InMemoryTables:
     """What a store would hold after the effects that were committed."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class World:
         self.ruleset = rules
         self.state = engine.restore(rules)
         self.now = START
-        self.tables = Tables()
+        self.tables = InMemoryTables()
         self.fields: dict[str, dict[str, model.Scalar]] = {}
 
     def step(self, event, at=None):
@@ -196,12 +196,12 @@ class World:
         return only
 
     @property
-    def story(self):
+    def timeline(self):
         """The timeline's kinds, in order."""
         return [entry.kind.value for entry in self.tables.entries]
 
     @property
-    def last_words(self):
+    def last_text(self):
         return self.tables.entries[-1].text
 
 

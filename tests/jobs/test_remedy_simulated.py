@@ -150,7 +150,7 @@ class Desk:
         (only,) = self.writer.state.incidents.values()
         return only
 
-    async def story(self):
+    async def timeline(self):
         """The remedy's entries on the timeline, as kind and text."""
         (known,) = await self.opened.queries.incidents()
         view = await self.opened.queries.incident_view(known.id)
@@ -164,7 +164,7 @@ class Desk:
         """Wait until it is told so often; give the last one's words."""
         async with asyncio.timeout(20):
             while True:
-                found = [text for each, text in await self.story() if each == kind]
+                found = [text for each, text in await self.timeline() if each == kind]
                 if len(found) >= count:
                     return found[-1]
                 await self.wakeups["delivery"].wait(0.5)
@@ -266,7 +266,7 @@ async def test_what_is_approved_is_ordered_applied_and_put_back(desk, sim):
     await desk.until("pending", 2)
     await desk.later(minutes=7)
     assert await desk.until("reverted") == "c1 has 500 Mbps again, 7 min after it was requested"
-    assert [kind for kind, _ in await desk.story()] == [
+    assert [kind for kind, _ in await desk.timeline()] == [
         "proposed", "approved", "requested", "pending", "applied",
         "approved", "requested", "pending", "reverted",
     ]  # fmt: skip  # as they are read
@@ -279,7 +279,7 @@ async def test_where_the_rule_asks_nobody_it_is_ordered_at_once(desks):
     desk.work()
     await desk.sees("offline")
     await desk.until("pending")
-    assert [kind for kind, _ in await desk.story()] == ["approved", "requested", "pending"]
+    assert [kind for kind, _ in await desk.timeline()] == ["approved", "requested", "pending"]
 
 
 async def test_what_the_vendor_refuses_is_told_in_its_words(desk, sim, dialect):
@@ -329,7 +329,7 @@ async def test_an_hour_of_422_is_waited_out_and_ordered_once(desk, sim, dialect)
             await asyncio.sleep(0.05)  # until its answer is kept
     await desk.until("pending")
     assert desk.orders == 1
-    assert [kind for kind, _ in await desk.story()].count("waiting") == 1
+    assert [kind for kind, _ in await desk.timeline()].count("waiting") == 1
 
 
 @pytest.mark.covers("iod/remedy-once", "iod/never-repeated")
@@ -491,7 +491,7 @@ async def test_a_stop_hears_the_answer_to_the_order_in_hand(desk):
     assert (await desk.until("requested")).startswith("requested: c1 to 2 Gbps; the vendor took it")
     desk.work()
     await desk.until("pending")
-    assert [kind for kind, _ in await desk.story()][-2:] == ["requested", "pending"]
+    assert [kind for kind, _ in await desk.timeline()][-2:] == ["requested", "pending"]
     assert desk.orders == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.engine import strategies, test_drive
+from tests.engine import strategies, test_runner
 from tests.engine.worlds import START, minutes, rule, ruleset, seconds
 from watcher import engine, model, ports
 from watcher.replay.replay import Replay
@@ -15,7 +15,7 @@ LAW = settings(max_examples=80, deadline=None)
 JUST_AFTER = timedelta(microseconds=1)
 
 
-class PollsAtOnce(test_drive.Live):
+class PollsAtOnce(test_runner.Live):
     """A plain loop that polls at once when the engine wants it."""
 
     def _step(self, event):
@@ -29,7 +29,7 @@ class PollsAtOnce(test_drive.Live):
 def recorded(w):
     """Yield the journal of a plain loop, as the store would."""
     for at, what in w.journal():
-        if what is test_drive.RESTART:
+        if what is test_runner.RESTART:
             yield ports.Recorded(at=at, what=ports.RulesRead(version="1", started=True))
         else:
             yield ports.Recorded(at=at, what=what)
@@ -63,7 +63,7 @@ def not_held_back(w, entries):
 @LAW
 @given(strategies.HISTORIES, st.sets(st.integers(0, 19), max_size=3))
 def test_a_replay_under_the_same_rules_equals_the_live_run(history, restarts):
-    w = test_drive.live(history, restarts, kind=PollsAtOnce)
+    w = test_runner.live(history, restarts, kind=PollsAtOnce)
     replayed = replay(w.ruleset, recorded(w), w.now - JUST_AFTER)
     live = {incident.id: incident for incident in w.incidents}
     assert {each.incident.id for each in replayed} >= live.keys() - held_back(w)

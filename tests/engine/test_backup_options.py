@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.engine.worlds import Book, of_kind, rule, seconds, world
+from tests.engine.worlds import FakeInventory, of_kind, rule, seconds, world
 from watcher import engine, model
 
 HERE = "1 Main St, Denver, CO 80202"
-PLACED = Book(vyvx_a=engine.InventoryEntry(address=HERE))
+PLACED = FakeInventory(vyvx_a=engine.InventoryEntry(address=HERE))
 
 
 def told(w):
@@ -52,7 +52,7 @@ def test_the_answer_is_on_the_timeline_and_calls_nobody(offers, why, text):
 
 
 def test_details_that_are_late_may_bring_the_address():
-    class ByPurchase(Book):
+    class ByPurchase(FakeInventory):
         def entry(self, key, labels):
             return engine.InventoryEntry(address=HERE if labels.get("po_number") else "")
 

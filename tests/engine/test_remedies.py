@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.worlds import (
-    Book,
+    FakeInventory,
     World,
     minutes,
     of_kind,
@@ -114,11 +114,11 @@ def test_where_the_rule_asks_nobody_it_is_ordered_at_once():
     (wanted,) = of_kind(break_down(w), model.BandwidthNeeded)
     assert wanted.to_mbps == 2000.0
     assert kinds(w) == ["approved"]
-    assert w.last_words.endswith("; the rule asks nobody")
+    assert w.last_text.endswith("; the rule asks nobody")
     assert w.tables.entries[-1].notify
 
 
-def test_every_step_is_told_and_what_is_over_is_put_back(w):
+def test_every_step_is_on_the_timeline_and_the_change_is_reverted_at_the_end(w):
     break_down(w)
     wanted = approve(w)
     news(w, wanted, RemedyStatus.REQUESTED, vendor_order="ORD-1", price="$331.20")
@@ -206,14 +206,15 @@ def test_where_there_is_nothing_to_raise_it_says_so(mbps, told):
 
 def test_the_inventory_names_the_connection_where_the_rule_does_not():
     w = lines(
-        replace(RAISE, connection=""), inventory=Book(vyvx_a=engine.InventoryEntry(connection=KEY))
+        replace(RAISE, connection=""),
+        inventory=FakeInventory(vyvx_a=engine.InventoryEntry(connection=KEY)),
     )
     connect(w)
     break_down(w)
     assert w.incident.remedy.connection == KEY
 
 
-def test_a_connection_that_nobody_names_is_said():
+def test_a_missing_connection_is_reported():
     w = lines(replace(RAISE, connection=""))
     break_down(w)
     assert remedies(w) == [
@@ -239,7 +240,7 @@ def test_but_not_for_ever():
     ]
 
 
-def test_nothing_is_proposed_before_people_are_told():
+def test_nothing_is_proposed_before_people_are_notified():
     w = lines(group_wait=seconds(30))
     connect(w)
     break_down(w)
@@ -266,9 +267,7 @@ def test_two_incidents_do_not_change_one_connection(w):
     first, second = w.incidents
     assert first.remedy.status is RemedyStatus.PROPOSED
     assert second.remedy.status is RemedyStatus.UNTOUCHED
-    assert w.last_words.endswith(
-        f"incident {first.id} sees to the bandwidth of 77133831778 already"
-    )
+    assert w.last_text.endswith(f"incident {first.id} sees to the bandwidth of 77133831778 already")
 
 
 def test_it_is_put_back_though_it_was_made_after_the_incident_was_over(w):
@@ -280,7 +279,7 @@ def test_it_is_put_back_though_it_was_made_after_the_incident_was_over(w):
     assert back.reverting
 
 
-def test_news_that_come_after_hours_are_told_and_survive_a_restart(w):
+def test_news_after_hours_are_reported_and_survive_a_restart(w):
     break_down(w)
     wanted = approve(w)
     news(w, wanted, RemedyStatus.REQUESTED)
@@ -343,7 +342,7 @@ def test_one_that_opens_again_after_a_withdrawal_proposes_again(w):
         ),
     ],
 )
-def test_what_goes_wrong_is_told_so_that_people_notice(w, status, message, told):
+def test_what_goes_wrong_notifies_people(w, status, message, told):
     break_down(w)
     news(w, approve(w), status, message=message)
     assert remedies(w)[-1] == (status.value, told)
@@ -354,18 +353,18 @@ def test_a_way_back_that_fails_says_how_to_do_it_by_hand(w):
     applied(w)
     (back,) = of_kind(w.poll(a="online"), model.BandwidthNeeded)
     news(w, back, RemedyStatus.FAILED, message="all 24 changes of today are used up")
-    assert w.last_words == (
+    assert w.last_text == (
         "77133831778 was not put back to 500 Mbps: all 24 changes of today are used up;"
         " put it back with: watcher iod set-bandwidth 77133831778 '500 Mbps'"
     )
     assert w.tables.entries[-1].notify
 
 
-def test_a_change_by_somebody_else_is_not_put_back_and_said(w):
+def test_a_change_by_somebody_else_is_reported_and_not_reverted(w):
     applied(w)
     (back,) = of_kind(w.poll(a="online"), model.BandwidthNeeded)
     news(w, back, RemedyStatus.UNTOUCHED, message="it has 5 Gbps now")
-    assert w.last_words == "77133831778 is not put back to 500 Mbps: it has 5 Gbps now"
+    assert w.last_text == "77133831778 is not put back to 500 Mbps: it has 5 Gbps now"
     assert w.tables.entries[-1].notify
 
 
@@ -395,7 +394,9 @@ def test_a_rule_that_is_taken_away_withdraws_its_proposal(w):
 
 def bought(remedy=RAISE):
     """A world in which it is an alert to have another bandwidth than the one bought."""
-    w = lines(remedy, inventory=Book(iod_77133831778=engine.InventoryEntry(expected_mbps=500.0)))
+    w = lines(
+        remedy, inventory=FakeInventory(iod_77133831778=engine.InventoryEntry(expected_mbps=500.0))
+    )
     differs = engine.Expression(holds=lambda seen: seen["bandwidth_mbps"] != seen["expected_mbps"])
     rules = (*w.ruleset.rules, rule("iod-bandwidth", differs, ("iod",), hold=minutes(5)))
     w = World(replace(w.ruleset, rules=rules))
@@ -433,7 +434,7 @@ def test_one_that_is_raised_for_good_is_another_than_was_bought():
     assert complains(w) == "pending"
 
 
-def test_it_is_judged_again_although_its_bandwidth_does_not_change_any_more():
+def test_a_subject_is_evaluated_again_although_its_bandwidth_does_not_change_any_more():
     w = bought(replace(RAISE, revert=False))
     break_down(w)
     wanted = approve(w)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.worlds import START, Book, minutes, of_kind, rule, seconds, world
+from tests.engine.worlds import START, FakeInventory, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 from watcher.engine.rules import reservation
 
@@ -89,21 +89,21 @@ def read(*bookings, subject="vyvx/a"):
 
 
 def booked(*bookings, **keys):
-    w = world(rule(**keys), detailed=True, inventory=Book(vyvx_a=engine.InventoryEntry()))
+    w = world(rule(**keys), detailed=True, inventory=FakeInventory(vyvx_a=engine.InventoryEntry()))
     w.poll(a="online")
     w.step(read(*bookings), seconds(1))
     return w
 
 
 @pytest.mark.covers("vyvx/details-when")
-def test_a_subject_of_the_inventory_is_detailed_at_first_sight():
-    w = world(rule(), detailed=True, inventory=Book(vyvx_a=engine.InventoryEntry()))
+def test_the_details_of_a_subject_in_the_inventory_are_read_when_it_is_first_seen():
+    w = world(rule(), detailed=True, inventory=FakeInventory(vyvx_a=engine.InventoryEntry()))
     effects = w.poll(a="online", b="online")
     assert of_kind(effects, model.DetailsNeeded) == [model.DetailsNeeded(subject="vyvx/a")]
 
 
 @pytest.mark.covers("vyvx/phases")
-def test_nobody_is_told_of_an_outage_before_the_booked_time():
+def test_an_outage_before_the_booked_time_notifies_nobody():
     w = booked(booking())
     w.poll(minutes(1), a="offline")
     w.poll(minutes(44))
@@ -111,7 +111,7 @@ def test_nobody_is_told_of_an_outage_before_the_booked_time():
 
 
 @pytest.mark.covers("vyvx/phases", "vyvx/details-when")
-def test_an_outage_that_lasts_into_the_pre_roll_is_told():
+def test_an_outage_that_is_ongoing_in_the_pre_roll_notifies():
     w = booked(booking())
     w.poll(minutes(1), a="offline")
     effects = w.wait_until(START + minutes(45))
@@ -131,8 +131,7 @@ def test_the_end_of_a_reservation_is_no_recovery():
     w.step(read(booking(activated=[(60, 119)])), minutes(120) + seconds(1))
     assert w.incident.resolution == "ended"
     assert (
-        w.last_words == "over with its window at 04:00:01 UTC.".rstrip(".")
-        or "over" in w.last_words
+        w.last_text == "over with its window at 04:00:01 UTC.".rstrip(".") or "over" in w.last_text
     )
 
 
@@ -161,7 +160,7 @@ def test_without_an_answer_the_known_schedule_stands_after_five_seconds():
 
 
 @pytest.mark.covers("vyvx/overrun")
-def test_an_overrun_pages_and_is_looked_at_again():
+def test_an_overrun_pages_and_is_checked_again():
     w = booked(booking(activated=[(60, None)]))
     w.poll(minutes(121), a="offline")
     assert w.incident.status == "open"
@@ -215,7 +214,7 @@ GONE = engine.Expression(holds=lambda it: it["vanished"], of_vanishing=True)
 
 
 @pytest.mark.covers("vyvx/disappears")
-def test_a_reservation_that_disappears_on_air_is_told():
+def test_a_reservation_that_disappears_on_air_notifies():
     w = booked(booking(), condition=GONE, during=frozenset({model.Phase.ON_AIR}))
     effects = w.poll(minutes(70), gone=["a"])
     assert model.DetailsNeeded(subject="vyvx/a") in effects

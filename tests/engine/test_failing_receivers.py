@@ -8,35 +8,35 @@ from watcher import engine, model
 FAILED = model.ReceiverFailed(receiver="noc", error="channel_not_found", others=("mqtt", "duty"))
 
 
-def test_a_failing_receiver_is_told_to_the_others():
+def test_the_others_are_notified_of_a_failing_receiver():
     w = world(rule())
     w.step(FAILED, seconds(10))
     assert w.incident.title == "noc cannot be told"
     assert w.incident.notify == ("mqtt", "duty")
-    assert w.last_words == "channel_not_found"
+    assert w.last_text == "channel_not_found"
 
 
-def test_the_same_fault_is_told_once_and_another_one_is_news():
+def test_the_same_error_notifies_once_and_another_one_again():
     w = world(rule())
     w.step(FAILED, seconds(10))
     assert w.step(FAILED, seconds(20)) == ()
     w.step(
         model.ReceiverFailed(receiver="noc", error="invalid_auth", others=("mqtt",)), seconds(30)
     )
-    assert w.story == ["opened", "changed"]
+    assert w.timeline == ["opened", "changed"]
 
 
-def test_it_ends_when_the_receiver_is_told_again():
+def test_the_incident_ends_with_the_receivers_next_delivery():
     w = world(rule())
     w.step(FAILED, seconds(10))
     w.step(model.ReceiverRecovered(receiver="noc"), seconds(20))
     assert w.incident.resolution is model.Resolution.RECOVERED
-    assert w.last_words == "noc is told again"
+    assert w.last_text == "noc is told again"
     w.step(FAILED, seconds(30))
     assert len(w.state.incidents) == 2
 
 
-def test_with_nobody_else_to_tell_there_is_no_incident():
+def test_without_another_receiver_there_is_no_incident():
     w = world(rule())
     w.step(model.ReceiverFailed(receiver="noc", error="invalid_auth", others=()), seconds(10))
     assert not w.state.incidents

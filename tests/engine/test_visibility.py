@@ -33,7 +33,7 @@ def test_a_permanent_failure_blinds_at_once_and_is_called_a_config_fault():
     w.fail(minutes(1), error="401: the key was revoked", permanent=True)
     assert w.state.health["vyvx"].sight is model.Visibility.BLIND
     said = "vyvx cannot be seen since 03:01:00 UTC: config fault: 401: the key was revoked"
-    assert w.last_words == said
+    assert w.last_text == said
 
 
 def test_a_blind_source_has_one_incident_until_it_is_seen_again():
@@ -46,7 +46,7 @@ def test_a_blind_source_has_one_incident_until_it_is_seen_again():
     assert w.incident.opened_at == w.now - minutes(1)
     w.poll(minutes(10))
     assert w.incident.resolution is model.Resolution.RECOVERED
-    assert w.story == ["opened", "resolved"]
+    assert w.timeline == ["opened", "resolved"]
 
 
 def test_a_failed_poll_says_nothing_new_twice():
@@ -65,11 +65,11 @@ def test_blindness_neither_opens_nor_resolves_what_it_hides():
     w.wait_until(w.now + timedelta(days=2))
     assert w.alert() == "firing"
     assert w.incident.flags == ("blind",)
-    assert w.story == ["opened", "blind"]
-    assert w.last_words == "vyvx cannot be seen (timed out); last known offline, 3 min ago"
+    assert w.timeline == ["opened", "blind"]
+    assert w.last_text == "vyvx cannot be seen (timed out); last known offline, 3 min ago"
 
 
-def test_sight_regained_starts_keep_firing_for_anew():
+def test_keep_firing_for_starts_again_after_blindness():
     w = world(rule(keep_firing_for=minutes(1)))
     w.poll(a="offline")
     w.poll(seconds(10), a="online")
@@ -77,13 +77,13 @@ def test_sight_regained_starts_keep_firing_for_anew():
     w.poll(minutes(20))
     assert w.alert() == "firing"
     assert w.incident.flags == ()
-    assert w.story == ["opened", "blind", "sighted"]
-    assert w.last_words == "vyvx can be seen again after 19 min"
+    assert w.timeline == ["opened", "blind", "sighted"]
+    assert w.last_text == "vyvx can be seen again after 19 min"
     w.wait_until(w.now + minutes(1))
     assert w.alert() is None
 
 
-def test_sight_regained_starts_for_anew():
+def test_for_starts_again_after_blindness():
     w = world(rule(hold=seconds(20)))
     w.poll(a="online")
     w.poll(seconds(10), a="offline")
