@@ -47,7 +47,7 @@ coverage: $(READY)  ## what unit and integration tests reach; it may not fall
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-chaos: $(READY)  ## violence at random instants, judged afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
+chaos: $(READY)  ## disruptions at random instants, checked afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## format, lint, types, import contract

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import postgresql
-from tests.chaos import plan, run, stage
+from tests.chaos import plan, run
+from tests.chaos.environment import Database
 from tests.ports import free_port
 
 
@@ -38,7 +39,7 @@ def main() -> int:
     sys.stdout.write(f"seed {seed}, about {drawn.ends:.0f} s; logs in {folder}\n")
     sys.stdout.flush()
     with shared() if arguments.daemons > 1 else contextlib.nullcontext() as database:
-        outcome = asyncio.run(run.play(drawn, folder, database=database))
+        outcome = asyncio.run(run.run_plan(drawn, folder, database=database))
     (folder / "evidence.pickle").write_bytes(pickle.dumps(outcome.evidence))
     for complaint in outcome.complaints:
         sys.stdout.write(f"{complaint}\n")
@@ -47,7 +48,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def shared() -> Iterator[stage.Database]:
+def shared() -> Iterator[Database]:
     """Run a PostgreSQL of our own, with an empty database."""
     with postgresql.running(free_port()) as server:
 
@@ -55,7 +56,7 @@ def shared() -> Iterator[stage.Database]:
             server.stop(signal.SIGQUIT)
             server.start()
 
-        yield stage.Database(url=server.url, restart=restart)
+        yield Database(url=server.url, restart=restart)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.chaos import slack_judge, vendor_judge
-from tests.chaos.evidence import Evidence, Examined
+from tests.chaos import slack_checks, vendor_checks
+from tests.chaos.evidence import DiagnosticsCall, Evidence
 
 PREFIX = "watcher/"
 COMMIT_SECONDS = 1.0  # from a message to the receipt that it was sent, on a busy machine
@@ -26,7 +26,7 @@ def check(evidence: Evidence) -> list[str]:
     """Say everything that is wrong, in words; nothing when every promise was kept."""
     documents = _documents(evidence)
     events = _events(evidence)
-    threads = slack_judge.threads_of(evidence.threads)
+    threads = slack_checks.threads_of(evidence.threads)
     found = list(evidence.faults)
     found += _presence(evidence)
     found += _alarms(evidence, threads.pop("", []))
@@ -40,7 +40,7 @@ def check(evidence: Evidence) -> list[str]:
         found += (
             f"{identity} ({document['rule']}) {fault}"
             for fault in (
-                *slack_judge.judge(document, kinds, threads.get(identity, []), evidence.files),
+                *slack_checks.check(document, kinds, threads.get(identity, []), evidence.files),
                 *_reports(evidence, document),
                 *_runs(document),
             )
@@ -50,7 +50,7 @@ def check(evidence: Evidence) -> list[str]:
     found += _gaps(evidence, events, threads)
     found += _transitions(evidence, documents, events, threads)
     found += _final(evidence, documents)
-    found += _examined(evidence)
+    found += _check_diagnostics_calls(evidence)
     return found
 
 
@@ -89,10 +89,10 @@ def _presence(evidence: Evidence) -> Iterator[str]:
 
 def _alarms(evidence: Evidence, threads: Sequence[Sequence[Json]]) -> Iterator[str]:
     """A message that tells no incident says that the database is gone, and it was."""
-    gone = [one for one in evidence.violence if one.kind == "database"]
+    gone = [one for one in evidence.disruptions if one.kind == "database"]
     for parent, *_ in threads:
         at = float(parent["ts"])
-        if not any(one.began <= at for one in gone):
+        if not any(one.started_at <= at for one in gone):
             yield f"a message tells no incident: {parent['text']}"
 
 
@@ -117,14 +117,14 @@ def _runs(document: Json) -> Iterator[str]:
 def _copies(evidence: Evidence) -> Iterator[str]:
     """QoS 1 may repeat a message, but only where something went wrong in between."""
     newest: dict[str, int] = {}
-    heard: dict[str, tuple[float, Json]] = {}
+    received: dict[str, tuple[float, Json]] = {}
     for message in evidence.messages:
         if message.topic != f"{PREFIX}events":
             continue
         event = json.loads(message.payload)
         identity, number = event["event_id"], event["number"]
-        if identity in heard:
-            before, first = heard[identity]
+        if identity in received:
+            before, first = received[identity]
             if not evidence.disturbed(before - COMMIT_SECONDS, message.at):
                 yield f"event {identity} came twice, and nothing had happened in between"
             if (first["kind"], first["at"], first["text"]) != (
@@ -137,7 +137,7 @@ def _copies(evidence: Evidence) -> Iterator[str]:
             yield f"event {identity} came after number {newest[event['incident']]}"
         else:
             newest[event["incident"]] = number
-        heard[identity] = (message.at, event)
+        received[identity] = (message.at, event)
 
 
 def _versions(evidence: Evidence) -> Iterator[str]:
@@ -158,7 +158,7 @@ def _versions(evidence: Evidence) -> Iterator[str]:
 
 def _known_numbers(events: Mapping[int, Json], threads: Any) -> dict[int, Json | None]:
     """Every entry that anybody saw: from MQTT as it is, from Slack by its number."""
-    told = {number for thread in threads for one in thread for number in slack_judge.span(one)}
+    told = {number for thread in threads for one in thread for number in slack_checks.span(one)}
     last = max({*told, *events}, default=0)
     return {number: events.get(number) for number in range(1, last + 1)}
 
@@ -173,14 +173,16 @@ def _gaps(evidence: Evidence, events: Any, threads: Any) -> Iterator[str]:
                 continue
             before = max((own[n]["heard"] for n in own if n < number), default=0.0)
             after = min((own[n]["heard"] for n in own if n > number), default=float("inf"))
-            if not any(began <= after and ended >= before for began, ended in evidence.deaf):
+            if not any(
+                started_at <= after and ended_at >= before for started_at, ended_at in evidence.gaps
+            ):
                 yield f"event {identity}-{number} never came"
 
 
 def _transitions(
     evidence: Evidence, documents: Mapping[str, Json], events: Any, threads: Any
 ) -> Iterator[str]:
-    for subject, rule in itertools.product(evidence.final, vendor_judge.RULES):
+    for subject, rule in itertools.product(evidence.final, vendor_checks.RULES):
         own = sorted(
             (
                 one
@@ -195,10 +197,10 @@ def _transitions(
             known = _known_numbers(events.get(identity, {}), threads.get(identity, []))
             for event in known.values():
                 if event is None:
-                    tokens.append(vendor_judge.UNKNOWN)
-                elif event["kind"] in vendor_judge.TOKENS:
-                    tokens.append(vendor_judge.TOKENS[event["kind"]])
-        why = vendor_judge.judge(rule, vendor_judge.sights(evidence, subject), tokens)
+                    tokens.append(vendor_checks.UNKNOWN)
+                elif event["kind"] in vendor_checks.TOKENS:
+                    tokens.append(vendor_checks.TOKENS[event["kind"]])
+        why = vendor_checks.check(rule, vendor_checks.observations(evidence, subject), tokens)
         if why:
             yield f"{rule.name} of {subject} ({', '.join(d['id'] for d in own)}): {why}"
 
@@ -209,7 +211,7 @@ def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
         for one in documents.values()
         if one["status"] != "resolved"
     }
-    for subject, rule in itertools.product(evidence.final, vendor_judge.RULES):
+    for subject, rule in itertools.product(evidence.final, vendor_checks.RULES):
         state = evidence.final[subject]
         document = live.pop((rule.name, f"vyvx/{subject}"), None)
         if (document is not None) != (state in rule.to):
@@ -221,7 +223,7 @@ def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
         yield f"{rule} of {subject} is still open"
 
 
-def _examined(evidence: Evidence) -> Iterator[str]:
+def _check_diagnostics_calls(evidence: Evidence) -> Iterator[str]:
     """One run for each service (the cooldown forbids more), and another only if it was cut off.
 
     Once readers were told what a run found, it was not cut off.
@@ -233,16 +235,21 @@ def _examined(evidence: Evidence) -> Iterator[str]:
                 rest = event["text"].removeprefix("Service Diagnostics for ")
                 service = rest.split(maxsplit=1)[0].rstrip(":;")
                 told[service] = min(event["heard"], told.get(service, float("inf")))
-    by_service: dict[str, list[Examined]] = {}
-    for one in evidence.examined:
+    by_service: dict[str, list[DiagnosticsCall]] = {}
+    for one in evidence.diagnostics_calls:
         by_service.setdefault(one.service, []).append(one)
     for service, runs in by_service.items():
         for run, after in itertools.pairwise(runs):
             cut_off = any(
-                one.kind in INTERRUPTING and one.began <= after.began and one.ended >= run.began
-                for one in evidence.violence
+                one.kind in INTERRUPTING
+                and one.started_at <= after.started_at
+                and one.ended_at >= run.started_at
+                for one in evidence.disruptions
             )
-            if not cut_off or told.get(service, float("inf")) < after.began:
-                yield f"{service} was examined at {run.began:.3f} and again at {after.began:.3f}"
-            if after.began < run.ended:
-                yield f"{service} was examined twice at the same time, at {after.began:.3f}"
+            if not cut_off or told.get(service, float("inf")) < after.started_at:
+                yield (
+                    f"{service} was examined at {run.started_at:.3f}"
+                    f" and again at {after.started_at:.3f}"
+                )
+            if after.started_at < run.ended_at:
+                yield f"{service} was examined twice at the same time, at {after.started_at:.3f}"

@@ -22,28 +22,28 @@ class Poll:
     """One request for the states of all reservations; `states` is None without a whole answer."""
 
     daemon: int
-    began: float
-    ended: float
+    started_at: float
+    ended_at: float
     states: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class DiagnosticsCall:
     """One request for diagnostics."""
 
     service: str
-    began: float
-    ended: float
+    started_at: float
+    ended_at: float
     whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Violence:
-    """`kind`: as a deed's, or start; `daemon` is -1 where it hit none."""
+class Disruption:
+    """`kind`: as an action's, or start; `daemon` is -1 where it hit none."""
 
     kind: str
-    began: float
-    ended: float
+    started_at: float
+    ended_at: float
     daemon: int = -1
 
 
@@ -69,26 +69,26 @@ class Evidence:
     """
 
     polls: Sequence[Poll]
-    examined: Sequence[Examined]
-    violence: Sequence[Violence]
+    diagnostics_calls: Sequence[DiagnosticsCall]
+    disruptions: Sequence[Disruption]
     messages: Sequence[Published]
     retained: Mapping[str, bytes]
-    deaf: Sequence[tuple[float, float]]
+    gaps: Sequence[tuple[float, float]]
     threads: Sequence[Sequence[Mapping[str, Any]]]
     files: Mapping[str, str]
     final: Mapping[str, str]
     faults: Sequence[str] = field(default=())  # what the daemons' keeper has to complain about
 
     @property
-    def told(self) -> int:
+    def seen(self) -> int:
         """How much readers have seen so far."""
         events = sum(one.topic.endswith("/events") for one in self.messages)
         return events + sum(len(thread) for thread in self.threads)
 
-    def disturbed(self, began: float, ended: float, daemon: int | None = None) -> bool:
+    def disturbed(self, started_at: float, ended_at: float, daemon: int | None = None) -> bool:
         """Whether something was cut off between the two in this daemon; None: in anything."""
         return any(
-            one.began <= ended and one.ended >= began and one.kind not in HARMLESS
-            for one in self.violence
+            one.started_at <= ended_at and one.ended_at >= started_at and one.kind not in HARMLESS
+            for one in self.disruptions
             if daemon is None or one.daemon == daemon
         )

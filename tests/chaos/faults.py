@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-Cards = tuple[dict[str, Any], ...]
+Faults = tuple[dict[str, Any], ...]
 
 
 def _slack(kind: str, endpoint: str = "chat.postMessage", **more: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ _NO_LOOKUPS = (  # for so long that a post is repeated unseen
     _slack("http_500", "conversations.history", times=6),
     _slack("http_503", "conversations.replies", times=6),
 )
-SLACK: tuple[Cards, ...] = (
+SLACK: tuple[Faults, ...] = (
     (_slack("drop"),),
     (_slack("drop", times=2),),
     (_slack("drop", "files.completeUploadExternal"),),
@@ -55,7 +55,7 @@ def _vyvx(kind: str, span: str = "", **more: Any) -> dict[str, Any]:
     return {"vendor": "vyvx", "kind": kind, **({"for": span} if span else {}), **more}
 
 
-VYVX: tuple[Cards, ...] = (
+VYVX: tuple[Faults, ...] = (
     (_vyvx("http_503", "500ms"),),
     (_vyvx("http_503", "2s"),),
     (_vyvx("http_503", "6s"),),  # long enough to make the source blind
@@ -68,7 +68,7 @@ VYVX: tuple[Cards, ...] = (
     (_vyvx("html", "1s"),),
     (_vyvx("http_429", times=1, retry_after="1"),),
 )
-LUMEN: tuple[Cards, ...] = (
+LUMEN: tuple[Faults, ...] = (
     ({"vendor": "lumen", "kind": "http_503", "endpoint": "diagnostics", "times": 1},),
     ({"vendor": "lumen", "kind": "drop", "endpoint": "diagnostics", "times": 1},),
     ({"vendor": "lumen", "kind": "slow", "endpoint": "diagnostics", "times": 1},),

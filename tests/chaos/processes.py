@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.chaos.evidence import Violence, now
+from tests.chaos.evidence import Disruption, now
 
 Result = TypeVar("Result")
 
@@ -163,7 +163,7 @@ class Daemon:
     home: Path
     launcher: tuple[str, ...] = ("-m", "watcher")
     may_die: bool = False  # by itself: one that lost its lease has to
-    violence: list[Violence] = field(default_factory=list)
+    disruptions: list[Disruption] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     kills: int = 0
     _process: asyncio.subprocess.Process | None = None
@@ -189,9 +189,9 @@ class Daemon:
 
     def jump(self, to: float) -> None:
         """Set its clock off by so many seconds, now and after every start."""
-        began = now()
+        started_at = now()
         self._write_offset(to)
-        self._note("clock", began)
+        self._note("clock", started_at)
 
     async def keep(self) -> None:
         """Start it again whenever it has ended by itself, for ever."""
@@ -201,7 +201,7 @@ class Daemon:
                 await self._present()
 
     async def start(self) -> None:
-        self._started_at = began = now()
+        self._started_at = started_at = now()
         with self.log.open("ab") as output:
             self._log_from = output.deliver()
             self._process = await asyncio.create_subprocess_exec(
@@ -212,23 +212,23 @@ class Daemon:
                 cwd=ROOT,
                 env=self._environment(),
             )
-        self._note("start", began)
+        self._note("start", started_at)
 
     async def kill(self) -> None:
         async with self._turn:
             process = await self._present()
-            began = now()
+            started_at = now()
             process.kill()
             await process.wait()
             self.kills += 1
-            self._note("kill", began)
+            self._note("kill", started_at)
             await self.start()
 
     async def stop(self) -> None:
         """End it as systemd does; it has to go in time and without a complaint."""
         async with self._turn:
             process = await self._present()
-            began = now()
+            started_at = now()
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             try:
@@ -242,21 +242,21 @@ class Daemon:
             # Before its handlers are there, SIGTERM ends Python itself.
             if code not in {0, -signal.SIGTERM} and not self.may_die:
                 self.faults.append(f"daemon {self.number} ended with {code} after SIGTERM")
-            self._note("stop", began)
+            self._note("stop", started_at)
             await self.start()
 
     async def freeze(self, meanwhile: Awaitable[Result]) -> Result:
         """Freeze it until something is over; what that gives."""
         async with self._turn:
             process = await self._present()
-            began = now()
+            started_at = now()
             process.send_signal(signal.SIGSTOP)
             try:
                 return await meanwhile
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(signal.SIGCONT)
-                self._note("freeze", began)
+                self._note("freeze", started_at)
 
     async def end(self) -> None:
         """Leave nothing behind."""
@@ -305,9 +305,11 @@ class Daemon:
             await self.start()
         return self._process
 
-    def _note(self, kind: str, began: float) -> None:
-        ended = now()
-        self.violence.append(Violence(kind=kind, began=began, ended=ended, daemon=self.number))
+    def _note(self, kind: str, started_at: float) -> None:
+        ended_at = now()
+        self.disruptions.append(
+            Disruption(kind=kind, started_at=started_at, ended_at=ended_at, daemon=self.number)
+        )
 
 
 def install(

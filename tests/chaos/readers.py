@@ -32,7 +32,7 @@ class Subscriber:
 
     port: int
     messages: list[Published] = field(default_factory=list)
-    deaf: list[tuple[float, float]] = field(default_factory=list)
+    gaps: list[tuple[float, float]] = field(default_factory=list)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     _lost_at: float | None = None
 
@@ -69,7 +69,7 @@ class Subscriber:
 
     def _hears(self) -> None:
         if self._lost_at is not None:
-            self.deaf.append((self._lost_at, now()))
+            self.gaps.append((self._lost_at, now()))
             self._lost_at = None
         self.connected.set()
 

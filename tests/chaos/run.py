@@ -1,4 +1,4 @@
-"""Plays a plan against real processes, waits until all is told, and gives the checker's verdict."""
+"""Runs a plan against real processes, waits until all is delivered, and runs the checker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import checker
+from tests.chaos.environment import TICK_SECONDS, Database, Environment, set_up
 from tests.chaos.evidence import Evidence, now
 from tests.chaos.plan import Plan
-from tests.chaos.stage import TICK_SECONDS, Database, Stage, stage
 
-Story = Callable[[Stage], Awaitable[None]]
+Scenario = Callable[[Environment], Awaitable[None]]
 
 
 @dataclass(kw_only=True)
@@ -29,7 +29,7 @@ class Outcome:
     def figures(self, plan: Plan) -> dict[str, Any]:
         """Say in figures what was tried and seen."""
         events = [one for one in self.evidence.messages if one.topic == "watcher/events"]
-        kinds = [one.kind for one in self.evidence.violence]
+        kinds = [one.kind for one in self.evidence.disruptions]
         marked = sum(
             "possible duplicate" in json.dumps(message)
             for thread in self.evidence.threads
@@ -48,10 +48,14 @@ class Outcome:
             "database_restarts": kinds.count("database"),
             "database_locks": kinds.count("lock"),
             "clock_jumps": kinds.count("clock"),
-            "faults": sum(bool(deed.what and "fault" in deed.what) for deed in plan.deeds),
-            "transitions": sum(bool(deed.what and "vyvx" in deed.what) for deed in plan.deeds),
+            "faults": sum(
+                bool(action.change and "fault" in action.change) for action in plan.actions
+            ),
+            "transitions": sum(
+                bool(action.change and "vyvx" in action.change) for action in plan.actions
+            ),
             "polls": len(self.evidence.polls),
-            "diagnostics": len(self.evidence.examined),
+            "diagnostics": len(self.evidence.diagnostics_calls),
             "threads": len(self.evidence.threads),
             "messages": sum(len(thread) for thread in self.evidence.threads),
             "events": len({json.loads(one.payload)["event_id"] for one in events}),
@@ -61,52 +65,52 @@ class Outcome:
 
     def _kills_at_work(self) -> int:
         """Count the kills of a daemon that had polled since its start."""
-        starts = [one for one in self.evidence.violence if one.kind == "start"]
+        starts = [one for one in self.evidence.disruptions if one.kind == "start"]
         found = 0
-        for kill in self.evidence.violence:
+        for kill in self.evidence.disruptions:
             if kill.kind == "kill":
-                began = max(
-                    one.began
+                started_at = max(
+                    one.started_at
                     for one in starts
-                    if one.daemon == kill.daemon and one.began < kill.began
+                    if one.daemon == kill.daemon and one.started_at < kill.started_at
                 )
                 found += any(
-                    began < poll.began < kill.began and poll.daemon == kill.daemon
+                    started_at < poll.started_at < kill.started_at and poll.daemon == kill.daemon
                     for poll in self.evidence.polls
                 )
         return found
 
 
-async def play(
+async def run_plan(
     plan: Plan,
     folder: Path,
     *,
     patience: float = 90.0,
     database: Database | None = None,
     launcher: tuple[str, ...] = ("-m", "watcher"),
-    story: Story | None = None,
+    scenario: Scenario | None = None,
     expected: tuple[str, ...] = (),
 ) -> Outcome:
     """Play a plan to its end; `patience` in seconds is how long nothing may be told before it ends.
 
-    A `story` is played instead of the plan's deeds. With `expected` a complaint that has one of
+    A `scenario` replaces the plan's actions. With `expected` a complaint that has one of
     these in it is waited for.
     """
-    began = now()
-    async with stage(plan, folder, database=database, launcher=launcher) as world:
-        await (story(world) if story else _act(plan, world))
-        await world.change(clear="all")
-        evidence, complaints = await _settle(world, patience, expected)
+    started_at = now()
+    async with set_up(plan, folder, database=database, launcher=launcher) as environment:
+        await (scenario(environment) if scenario else _carry_out(plan, environment))
+        await environment.change(clear="all")
+        evidence, complaints = await _wait_for_quiet(environment, patience, expected)
         return Outcome(
             complaints=complaints,
             evidence=evidence,
-            kills=sum(daemon.kills for daemon in world.daemons),
-            seconds=now() - began,
+            kills=sum(daemon.kills for daemon in environment.daemons),
+            seconds=now() - started_at,
         )
 
 
-async def _act(plan: Plan, world: Stage) -> None:
-    """Do every deed in its time; what lasts goes on beside the next.
+async def _carry_out(plan: Plan, environment: Environment) -> None:
+    """Do every action in its time; one that lasts goes on beside the next.
 
     The plan's time stands still while every daemon takes longer to start than it should: else a
     busy machine would see them die before they have done anything.
@@ -116,32 +120,32 @@ async def _act(plan: Plan, world: Stage) -> None:
     async def wait(until: float) -> None:
         nonlocal at
         while at < until:
-            began = now()
+            started_at = now()
             await asyncio.sleep(min(TICK_SECONDS, until - at))
-            if not all(daemon.lingers for daemon in world.daemons):
-                at += now() - began
+            if not all(daemon.lingers for daemon in environment.daemons):
+                at += now() - started_at
 
     async with asyncio.TaskGroup() as group:
-        for deed in plan.deeds:
-            await wait(deed.at)
-            if deed.kind == "change":
-                await world.do(deed)
+        for action in plan.actions:
+            await wait(action.at)
+            if action.kind == "change":
+                await environment.do(action)
             else:
-                group.create_task(world.do(deed), name=f"{deed.kind} at {deed.at:.1f}")
+                group.create_task(environment.do(action), name=f"{action.kind} at {action.at:.1f}")
         await wait(plan.ends)
 
 
-async def _settle(
-    world: Stage, patience: float, expected: tuple[str, ...]
+async def _wait_for_quiet(
+    environment: Environment, patience: float, expected: tuple[str, ...]
 ) -> tuple[Evidence, list[str]]:
     """Wait until the checker has nothing to say, twice in a row with quiet in between."""
     loop = asyncio.get_running_loop()
     clean, told, deadline = False, -1, 0.0
     while True:
-        evidence = await world.collect()
+        evidence = await environment.collect()
         complaints = checker.check(evidence)
-        if evidence.told > told:  # on a busy machine the rest may take minutes, as long as it comes
-            told, deadline = evidence.told, loop.time() + patience
+        if evidence.seen > told:  # on a busy machine the rest may take minutes, as long as it comes
+            told, deadline = evidence.seen, loop.time() + patience
         found = any(sign in complaint for complaint in complaints for sign in expected)
         # What the keeper complains of does not go away; the rest may still be told.
         quiet = not expected and len(complaints) == len(evidence.faults)

@@ -16,13 +16,13 @@ KILLS = 3
 PACE = 3.0
 
 
-async def test_nothing_is_lost_and_nothing_told_twice_under_violence(tmp_path):
+async def test_nothing_is_lost_or_delivered_twice_under_disruptions(tmp_path):
     seeds = (FIXED, secrets.randbelow(1_000_000))
     plans = [plan.make(seed, kills=KILLS, pace=PACE) for seed in seeds]
     for seed in seeds:
         (tmp_path / str(seed)).mkdir()
 
-    outcomes = await asyncio.gather(*(run.play(one, tmp_path / str(one.seed)) for one in plans))
+    outcomes = await asyncio.gather(*(run.run_plan(one, tmp_path / str(one.seed)) for one in plans))
 
     for one, outcome in zip(plans, outcomes, strict=True):
         again = f"python -m tests.chaos --kills {KILLS} --pace {PACE:g} --seed {one.seed}"

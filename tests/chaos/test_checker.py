@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos import checker, vendor_judge
-from tests.chaos.evidence import Evidence, Examined, Poll, Published, Violence
+from tests.chaos import checker, vendor_checks
+from tests.chaos.evidence import DiagnosticsCall, Disruption, Evidence, Poll, Published
 
 SUBJECT = "7000001"
 ID = "w-aaaaaaaa"
 PDF = b"%PDF-1.7"
 DIGEST = hashlib.sha256(PDF).hexdigest()
 REPORTS = f"watcher/incidents/{ID}/reports/r-1.pdf"
-KILLED = Violence(kind="kill", began=3.05, ended=3.06, daemon=0)
+KILLED = Disruption(kind="kill", started_at=3.05, ended_at=3.06, daemon=0)
 
 
 def poll(at, state):
-    return Poll(daemon=0, began=at, ended=at + 0.01, states=state and {SUBJECT: state})
+    return Poll(daemon=0, started_at=at, ended_at=at + 0.01, states=state and {SUBJECT: state})
 
 
 def event(number, kind, at, *, notify=True):
@@ -79,8 +79,8 @@ def retained(doc, **more):
 
 TRUE = Evidence(
     polls=[poll(1.0, "online"), poll(2.0, "offline"), poll(3.0, "online"), poll(4.0, "online")],
-    examined=[Examined(service="S", began=2.1, ended=2.2, whole=True)],
-    violence=[],
+    diagnostics_calls=[DiagnosticsCall(service="S", started_at=2.1, ended_at=2.2, whole=True)],
+    disruptions=[],
     messages=[
         event(1, "opened", 2.0),
         event(2, "diagnosing", 2.1, notify=False),
@@ -88,7 +88,7 @@ TRUE = Evidence(
         event(4, "resolved", 3.0),
     ],
     retained=retained(document()),
-    deaf=[],
+    gaps=[],
     threads=[THREAD],
     files={"a.pdf": DIGEST, "a.png": "picture"},
     final={SUBJECT: "online"},
@@ -135,7 +135,10 @@ FALSE = {
         ]
     },
     "and again at": {
-        "examined": [*TRUE.examined, Examined(service="S", began=4, ended=5, whole=True)]
+        "diagnostics_calls": [
+            *TRUE.diagnostics_calls,
+            DiagnosticsCall(service="S", started_at=4, ended_at=5, whole=True),
+        ]
     },
     "entries that no poll explains": {"polls": [poll(at, "online") for at in (1.0, 2.0, 3.0)]},
     "no entry fits the poll at 5.000": {
@@ -162,28 +165,33 @@ def test_a_repetition_that_says_so_is_accepted():
 
 
 def test_an_event_may_come_twice_around_a_kill_and_be_missed_while_the_broker_was_gone():
-    story = replace(
+    scenario = replace(
         TRUE,
-        violence=[KILLED],
+        disruptions=[KILLED],
         messages=[*TRUE.messages[:2], *TRUE.messages[3:], event(4, "resolved", 3.0)],
-        deaf=[(2.2, 2.4)],
+        gaps=[(2.2, 2.4)],
     )
-    later = replace(story.messages[-1], at=3.2)
-    assert checker.check(replace(story, messages=[*story.messages[:-1], later])) == []
+    later = replace(scenario.messages[-1], at=3.2)
+    assert checker.check(replace(scenario, messages=[*scenario.messages[:-1], later])) == []
 
 
 def test_a_lock_on_the_database_and_a_jump_of_the_clock_excuse_nothing():
     again = replace(event(4, "resolved", 3.0), at=3.2)
     twice = replace(TRUE, messages=[*TRUE.messages, again])
     for kind in ("lock", "clock"):
-        story = replace(twice, violence=[Violence(kind=kind, began=3.05, ended=3.1)])
-        assert any("came twice" in one for one in checker.check(story))
-    assert checker.check(replace(twice, violence=[KILLED])) == []
+        scenario = replace(
+            twice, disruptions=[Disruption(kind=kind, started_at=3.05, ended_at=3.1)]
+        )
+        assert any("came twice" in one for one in checker.check(scenario))
+    assert checker.check(replace(twice, disruptions=[KILLED])) == []
 
 
 def test_a_run_may_be_repeated_when_a_kill_cut_it_off_and_not_when_its_findings_were_told():
-    runs = [Examined(service="S", began=at, ended=at + 0.1, whole=True) for at in (2.1, 4.0)]
-    cut_off = replace(TRUE, examined=runs, violence=[KILLED])
+    runs = [
+        DiagnosticsCall(service="S", started_at=at, ended_at=at + 0.1, whole=True)
+        for at in (2.1, 4.0)
+    ]
+    cut_off = replace(TRUE, diagnostics_calls=runs, disruptions=[KILLED])
     findings = json.loads(TRUE.messages[2].payload) | {"text": "Service Diagnostics for S: fine"}
     told = replace(TRUE.messages[2], payload=json.dumps(findings).encode())
     assert checker.check(cut_off) == []
@@ -195,41 +203,43 @@ def test_the_last_poll_before_a_kill_may_have_been_seen_or_not():
     unsure = replace(
         TRUE,
         polls=[*seen, poll(6.0, "online"), poll(7.0, "online")],
-        violence=[Violence(kind="kill", began=5.1, ended=5.2, daemon=0)],
+        disruptions=[Disruption(kind="kill", started_at=5.1, ended_at=5.2, daemon=0)],
     )
     assert checker.check(unsure) == []
-    assert checker.check(replace(unsure, violence=[]))
+    assert checker.check(replace(unsure, disruptions=[]))
 
 
 def test_a_for_goes_on_over_a_kill_and_is_not_started_anew():
-    (poor,) = (rule for rule in vendor_judge.RULES if rule.name == "poor")
+    (poor,) = (rule for rule in vendor_checks.RULES if rule.name == "poor")
     bad = [poll(at, "degraded") for at in (2.0, 2.25, 3.0, 3.2, 3.4, 3.6)]
-    kill = Violence(kind="kill", began=2.5, ended=2.6, daemon=0)
-    story = replace(TRUE, polls=[poll(1.0, "online"), *bad], violence=[kill])
-    seen = vendor_judge.sights(story, SUBJECT)
+    kill = Disruption(kind="kill", started_at=2.5, ended_at=2.6, daemon=0)
+    scenario = replace(TRUE, polls=[poll(1.0, "online"), *bad], disruptions=[kill])
+    seen = vendor_checks.observations(scenario, SUBJECT)
 
     assert not any(one.unwatched for one in seen)
-    assert vendor_judge.judge(poor, seen, ["begin"]) == ""
-    assert "no entry fits" in vendor_judge.judge(poor, seen, [])
+    assert vendor_checks.check(poor, seen, ["begin"]) == ""
+    assert "no entry fits" in vendor_checks.check(poor, seen, [])
     short = [one for one in seen if one.at < 3.1]
-    assert vendor_judge.judge(poor, short[:3], []) == ""
-    assert "no poll explains" in vendor_judge.judge(poor, short[:3], ["begin"])
+    assert vendor_checks.check(poor, short[:3], []) == ""
+    assert "no poll explains" in vendor_checks.check(poor, short[:3], ["begin"])
 
 
 def test_a_for_may_start_anew_when_a_start_found_that_nobody_had_looked_for_long():
-    (poor,) = (rule for rule in vendor_judge.RULES if rule.name == "poor")
+    (poor,) = (rule for rule in vendor_checks.RULES if rule.name == "poor")
     before = [poll(1.0, "online"), poll(2.0, "degraded"), poll(2.25, "degraded")]
     after = [poll(at, "degraded") for at in (6.0, 6.2, 6.4)]
     over = [poll(at, "online") for at in (6.6, 6.8)]
     started = [
-        Violence(kind="kill", began=2.5, ended=2.6, daemon=0),
-        Violence(kind="start", began=2.6, ended=2.7, daemon=0),
+        Disruption(kind="kill", started_at=2.5, ended_at=2.6, daemon=0),
+        Disruption(kind="start", started_at=2.6, ended_at=2.7, daemon=0),
     ]
-    story = replace(TRUE, polls=[*before, *after, *over], violence=started)
+    scenario = replace(TRUE, polls=[*before, *after, *over], disruptions=started)
 
     for entries in ([], ["begin", "resolved"]):
-        assert vendor_judge.judge(poor, vendor_judge.sights(story, SUBJECT), entries) == ""
-    froze = [Violence(kind="freeze", began=2.5, ended=5.9, daemon=0)]
-    watched = vendor_judge.sights(replace(story, violence=froze), SUBJECT)
-    assert vendor_judge.judge(poor, watched, ["begin", "resolved"]) == ""
-    assert "no entry fits" in vendor_judge.judge(poor, watched, [])
+        assert (
+            vendor_checks.check(poor, vendor_checks.observations(scenario, SUBJECT), entries) == ""
+        )
+    froze = [Disruption(kind="freeze", started_at=2.5, ended_at=5.9, daemon=0)]
+    watched = vendor_checks.observations(replace(scenario, disruptions=froze), SUBJECT)
+    assert vendor_checks.check(poor, watched, ["begin", "resolved"]) == ""
+    assert "no entry fits" in vendor_checks.check(poor, watched, [])

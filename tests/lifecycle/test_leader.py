@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from tests.engine import worlds
-from tests.store import making
+from tests.store import factories
 from watcher import engine, model
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import leader
@@ -41,7 +41,7 @@ async def leading(folder, *rules, kept=()):
         asyncio.TaskGroup() as group,
     ):
         token = await database.leadership.acquire("ops1")
-        await database.commits.commit(token, making.commit(*kept))
+        await database.commits.commit(token, factories.commit(*kept))
         watch = leader.Leader(
             store=database,
             retention=timedelta(days=1),
@@ -61,7 +61,7 @@ async def leading(folder, *rules, kept=()):
 
 
 async def test_a_source_goes_on_after_what_is_known_of_its_own_subjects(tmp_path):
-    kept = making.subject("vyvx/1"), making.subject("evpl/LD1")
+    kept = factories.subject("vyvx/1"), factories.subject("evpl/LD1")
     async with leading(tmp_path, kept=kept) as watch:
         await watch.stop_polling()
         await watch.stop()

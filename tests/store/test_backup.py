@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import making
+from tests.store import factories
 from tests.store.test_opening import as_nobody, opening, public, raw  # noqa: F401  # a fixture
 from watcher import model
 from watcher.store import store
@@ -40,12 +40,12 @@ def untouched(tmp_path):
 async def test_a_copy_beside_an_open_store_holds_what_was_committed(tmp_path):
     async with opening(tmp_path / "watcher.db") as opened:
         token = await opened.leadership.acquire("first")
-        await opened.commits.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
         size = back_up(tmp_path / "watcher.db", tmp_path / "copy.db")
-        await opened.commits.commit(token, making.commit(*making.outage("i2")))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects("i2")))
     assert size == (tmp_path / "copy.db").stat().st_size
     async with opening(tmp_path / "copy.db") as restored:
-        assert [each.id for each in (await making.load(restored)).incidents] == ["i1"]
+        assert [each.id for each in (await factories.load(restored)).incidents] == ["i1"]
 
 
 async def test_a_copy_is_one_file_that_only_its_owner_can_read(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.store import codec, tables
 
@@ -24,7 +24,7 @@ INSTANTS = st.datetimes(timezones=st.just(UTC))
 
 @given(fields=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), SCALARS))
 def test_every_readable_field_survives_with_its_type(fields):
-    subject = making.subject(fields=fields)
+    subject = factories.subject(fields=fields)
     read = codec.SUBJECT.decode(codec.encode(subject))
     assert read == subject
     assert [type(value) for value in read.fields.values()] == [
@@ -64,8 +64,10 @@ def test_every_command_and_event_has_a_kind():
 
 
 def test_a_document_of_an_older_version_gets_the_defaults_of_new_fields():
-    old = codec.encode(making.entry()).replace(',"by":""', "").replace('"text"', '"gone":1,"text"')
-    assert codec.ENTRY.decode(old) == making.entry()
+    old = (
+        codec.encode(factories.entry()).replace(',"by":""', "").replace('"text"', '"gone":1,"text"')
+    )
+    assert codec.ENTRY.decode(old) == factories.entry()
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", '{"key": 1}', '{"key": "vyvx/1"}'])
@@ -75,7 +77,7 @@ def test_a_broken_document_is_said_in_words(data):
 
 
 def test_sharing_fields_changes_no_subject():
-    subjects = [making.subject(fields={"a": value}) for value in (1, True, 1.0, 1, "1")]
+    subjects = [factories.subject(fields={"a": value}) for value in (1, True, 1.0, 1, "1")]
     shared = list(codec.share_fields(subjects))
     assert shared == subjects
     assert [type(subject.fields["a"]) for subject in shared] == [int, bool, float, int, str]

@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import insert
 
-from tests.store import making
-from tests.store.making import HOUR, MINUTE, NOW
+from tests.store import factories
+from tests.store.factories import HOUR, MINUTE, NOW
 from watcher import model, ports
 from watcher.clock import SystemClock
 from watcher.store import store, tables
@@ -19,12 +19,12 @@ async def records(opened, since=NOW):
 async def test_a_journal_is_read_in_order_without_the_reasons_of_refusals(opened, token):
     poll = model.Polled(source="vyvx", seen=(), total=1)
     refused = model.Acknowledged(incident="nobody", by="ann")
-    await opened.commits.commit(token, making.commit(*making.outage(), event=poll))
+    await opened.commits.commit(token, factories.commit(*factories.outage_effects(), event=poll))
     await opened.commits.commit(
-        token, making.commit(event=refused, note="no such", at=NOW + MINUTE)
+        token, factories.commit(event=refused, note="no such", at=NOW + MINUTE)
     )
     read = ports.RulesRead(version="3f9a")
-    await opened.commits.commit(token, making.commit(event=read, at=NOW + HOUR))
+    await opened.commits.commit(token, factories.commit(event=read, at=NOW + HOUR))
     assert await records(opened) == [
         ports.Recorded(at=NOW, what=poll),
         ports.Recorded(at=NOW + MINUTE, what=refused),
@@ -33,13 +33,15 @@ async def test_a_journal_is_read_in_order_without_the_reasons_of_refusals(opened
 
 
 async def test_reading_begins_with_what_a_restart_would_have_loaded_before(opened, token):
-    await opened.commits.commit(token, making.commit(*making.outage(), making.sample()))
-    loaded = await making.load(opened)
+    await opened.commits.commit(
+        token, factories.commit(*factories.outage_effects(), factories.sample())
+    )
+    loaded = await factories.load(opened)
     for minutes in (1, 2, 9):
         at = NOW + minutes * MINUTE
         await opened.journal.checkpoint(at, **KEYS)
         note = model.Noted(incident="i1", by="ann", text=str(minutes))
-        await opened.commits.commit(token, making.commit(event=note, at=at))
+        await opened.commits.commit(token, factories.commit(event=note, at=at))
     found = await records(opened, NOW + 3 * MINUTE)
     assert found[0] == ports.Recorded(at=NOW + 2 * MINUTE, what=loaded)
     assert [record.what.text for record in found[1:]] == ["2", "9"]
@@ -56,7 +58,7 @@ async def test_a_long_journal_is_read_in_pieces_and_whole(opened):
 
 
 async def test_an_unknown_record_is_a_sentence(opened, token):
-    await opened.commits.commit(token, making.commit(making.alert()))
+    await opened.commits.commit(token, factories.commit(factories.alert()))
     async with opened.database.write() as connection:
         await connection.exec_driver_sql("UPDATE journal SET kind = 'dreamt'")
     with pytest.raises(model.PermanentError, match="a record of kind 'dreamt'"):
@@ -64,10 +66,10 @@ async def test_an_unknown_record_is_a_sentence(opened, token):
 
 
 async def test_a_journal_is_read_beside_the_daemon_that_writes_it(url, opened, token):
-    await opened.commits.commit(token, making.commit(making.alert()))
+    await opened.commits.commit(token, factories.commit(factories.alert()))
     async with store.open_to_read(url, clock=SystemClock()) as reader:
         assert len(await records(reader)) == 1
-        await opened.commits.commit(token, making.commit(making.alert(), at=NOW + MINUTE))
+        await opened.commits.commit(token, factories.commit(factories.alert(), at=NOW + MINUTE))
         assert len(await records(reader)) == 2
 
 

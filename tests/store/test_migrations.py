@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import database, migrate, store, tables
@@ -66,7 +66,7 @@ async def test_an_earlier_database_is_brought_forward(empty_url, revision):
     await make_earlier(empty_url, revision)
     async with store.open(empty_url, clock=SystemClock()) as opened:
         assert await opened.leadership.acquire("new") == 42
-        await opened.commits.commit(42, making.commit(*making.outage()))
+        await opened.commits.commit(42, factories.commit(*factories.outage_effects()))
         async with opened.database.read() as connection:
             assert await connection.run_sync(differences) == []
 
@@ -98,19 +98,19 @@ async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
         connection.executescript(written.read_text())
     async with store.open(f"sqlite:///{tmp_path / 'watcher.db'}", clock=SystemClock()) as opened:
         assert await opened.leadership.acquire("new") == 2
-        state = await making.load(opened)
-        assert list(state.incidents) == [making.incident()]
-        assert list(state.alerts) == [making.alert()]
-        assert list(state.subjects) == [making.subject()]
+        state = await factories.load(opened)
+        assert list(state.incidents) == [factories.incident()]
+        assert list(state.alerts) == [factories.alert()]
+        assert list(state.subjects) == [factories.subject()]
         view = await opened.queries.incident_view("i1")
-        assert view.timeline == (making.entry(),)
-        assert view.alerts == (making.incident_alert(),)
+        assert view.timeline == (factories.entry(),)
+        assert view.alerts == (factories.incident_alert(),)
         now = SystemClock().now()
-        both = {"now": now, "receivers": ["noc", "mqtt"], "lease": making.MINUTE}
+        both = {"now": now, "receivers": ["noc", "mqtt"], "lease": factories.MINUTE}
         assert [
             pending.receipt.receiver for pending in await opened.outbox.claim(**both, limit=9)
         ] == ["mqtt"]
-        (job,) = await opened.jobs.claim(kind="diagnose", now=now, lease=making.MINUTE, limit=9)
+        (job,) = await opened.jobs.claim(kind="diagnose", now=now, lease=factories.MINUTE, limit=9)
         assert (job.key, job.service_id) == ("r2", "SVC2")
         (letter,) = await opened.inbox.read()
         assert letter.command == model.Acknowledged(incident="i1", by="ada")

@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import store, tables
@@ -69,10 +69,10 @@ async def test_opening_again_migrates_nothing_and_keeps_everything(tmp_path):
     path = tmp_path / "watcher.db"
     async with opening(path) as opened:
         await opened.commits.commit(
-            await opened.leadership.acquire("first"), making.commit(*making.outage())
+            await opened.leadership.acquire("first"), factories.commit(*factories.outage_effects())
         )
     async with opening(path) as opened:
-        assert len((await making.load(opened)).incidents) == 1
+        assert len((await factories.load(opened)).incidents) == 1
 
 
 async def test_two_who_open_a_new_file_at_once_both_succeed(tmp_path):
@@ -85,7 +85,8 @@ async def test_the_files_are_for_their_owner_alone(tmp_path):
     try:
         async with opening(tmp_path / "watcher.db") as opened:
             await opened.commits.commit(
-                await opened.leadership.acquire("first"), making.commit(*making.outage())
+                await opened.leadership.acquire("first"),
+                factories.commit(*factories.outage_effects()),
             )
             files = sorted(tmp_path.iterdir())
             assert [file.name for file in files] == [
@@ -216,10 +217,10 @@ async def test_a_database_locked_by_another_is_temporary_and_named(tmp_path):
         with raw(path) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(model.TemporaryError, match=r"watcher\.db is locked"):
-                await opened.commits.commit(token, making.commit(*making.outage()))
+                await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
             await opened.queries.incidents()  # reading goes on
             other.execute("ROLLBACK")
-        await opened.commits.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
 
 
 async def test_a_new_file_locked_by_another_is_temporary(tmp_path):
@@ -233,17 +234,17 @@ async def test_a_new_file_locked_by_another_is_temporary(tmp_path):
 async def test_a_full_disk_is_temporary_and_loses_nothing_that_was_committed(tmp_path):
     async with opening(tmp_path / "watcher.db") as opened:
         token = await opened.leadership.acquire("first")
-        await opened.commits.commit(token, making.commit(*making.outage()))
-        before = await making.load(opened)
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
+        before = await factories.load(opened)
         for _ in range(5):  # every connection of the pool
             async with opened.database.read() as connection:
                 await connection.exec_driver_sql("PRAGMA max_page_count = 60")
-        many = [making.subject(f"vyvx/{number}") for number in range(2000)]
+        many = [factories.subject(f"vyvx/{number}") for number in range(2000)]
         with pytest.raises(model.TemporaryError, match="disk is full: free some space"):
-            await opened.commits.commit(token, making.commit(*many))
-        assert await making.load(opened) == before
+            await opened.commits.commit(token, factories.commit(*many))
+        assert await factories.load(opened) == before
         await opened.commits.commit(
-            token, making.commit(making.subject(missed=1))
+            token, factories.commit(factories.subject(missed=1))
         )  # room for a small one
 
 
@@ -258,8 +259,8 @@ async def test_a_missing_table_is_an_error_when_it_is_read(tmp_path):
 
 
 async def test_an_error_never_shows_what_was_to_be_written(opened, token):
-    secret = making.entry(text="hunter2")
+    secret = factories.entry(text="hunter2")
     with pytest.raises(model.TemporaryError) as caught:
-        await opened.commits.commit(token, making.commit(secret, secret))
+        await opened.commits.commit(token, factories.commit(secret, secret))
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in str(caught.value.__cause__)

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import store, tables
@@ -110,7 +110,7 @@ async def test_connections_that_the_server_ended_are_replaced(postgresql_url):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
-        await opened.commits.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
 
 
 async def test_a_server_that_ends_a_transaction_is_temporary(postgresql_url):
@@ -132,17 +132,17 @@ async def test_a_lock_that_lasts_is_temporary_and_says_whom_to_ask(postgresql_ur
             stack.push_async_callback(other.close)
             await other.execute("BEGIN; LOCK TABLE incidents")
             with pytest.raises(model.TemporaryError, match="locked by another session"):
-                await opened.commits.commit(token, making.commit(*making.outage()))
-        await opened.commits.commit(token, making.commit(*making.outage()))
+                await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
 
 
 async def test_reading_is_of_one_moment(postgresql_url):
     """A dossier takes several statements; between two of them the incident must not move on."""
     async with opening(postgresql_url) as opened:
         token = await opened.leadership.acquire("ops1")
-        await opened.commits.commit(token, making.commit(*making.outage()))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
         async with opened.database.read() as connection:
             before = await connection.scalar(select(func.count()).select_from(tables.entries))
-            await opened.commits.commit(token, making.commit(making.entry(2)))
+            await opened.commits.commit(token, factories.commit(factories.entry(2)))
             after = await connection.scalar(select(func.count()).select_from(tables.entries))
         assert before == after == 1

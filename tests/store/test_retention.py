@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.store import making
-from tests.store.making import HOUR, MINUTE, NOW
+from tests.store import factories
+from tests.store.factories import HOUR, MINUTE, NOW
 from watcher import model, ports
 from watcher.store import journal, tables
 
@@ -13,21 +13,21 @@ OLD = BEFORE - MINUTE
 
 async def everything(opened):
     return {
-        table.name: len(await making.rows(opened, table))
+        table.name: len(await factories.rows(opened, table))
         for table in tables.metadata.sorted_tables
         if table is not tables.journal
     }
 
 
 async def grow_old(opened, token, name, at):
-    resolved = making.incident(name, status=model.IncidentStatus.RESOLVED, resolved_at=at)
+    resolved = factories.incident(name, status=model.IncidentStatus.RESOLVED, resolved_at=at)
     await opened.commits.commit(
         token,
-        making.commit(
+        factories.commit(
             resolved,
-            making.incident_alert(name),
-            making.entry(1, name),
-            making.sample(at),
+            factories.incident_alert(name),
+            factories.entry(1, name),
+            factories.sample(at),
             model.DiagnosisNeeded(run=name, incident=name, service_id=name),
             at=at,
         ),
@@ -37,7 +37,7 @@ async def grow_old(opened, token, name, at):
     noted = model.Noted(incident=name, by="ann", text="")
     await opened.jobs.finish(job, at=at, command=noted, report_files=ports.ReportFiles(run=name))
     (envelope,) = await opened.inbox.read()
-    await opened.commits.commit(token, making.commit(event=noted, inbox=envelope.number, at=at))
+    await opened.commits.commit(token, factories.commit(event=noted, inbox=envelope.number, at=at))
 
 
 async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
@@ -55,7 +55,9 @@ async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
 
 
 async def test_what_is_open_or_waiting_is_kept_however_old(opened, token):
-    await opened.commits.commit(token, making.commit(*making.outage(), at=OLD - 1000 * HOUR))
+    await opened.commits.commit(
+        token, factories.commit(*factories.outage_effects(), at=OLD - 1000 * HOUR)
+    )
     await opened.inbox.submit("a", model.Noted(incident="i1", by="ann", text=""), OLD)
     assert await opened.retention.prune(NOW) == 0
     assert len(await opened.inbox.read()) == 1
@@ -64,10 +66,10 @@ async def test_what_is_open_or_waiting_is_kept_however_old(opened, token):
 
 async def test_samples_may_be_kept_for_a_shorter_time(opened, token):
     await opened.commits.commit(
-        token, making.commit(*(making.sample(NOW - hours * HOUR) for hours in range(5)))
+        token, factories.commit(*(factories.sample(NOW - hours * HOUR) for hours in range(5)))
     )
     await opened.retention.prune(NOW - 1000 * HOUR, samples_before=NOW - 2 * HOUR)
-    assert len(await making.rows(opened, tables.samples)) == 3
+    assert len(await factories.rows(opened, tables.samples)) == 3
 
 
 @pytest.mark.parametrize("extra", [0, 1])
@@ -76,9 +78,9 @@ async def test_any_number_of_rows_is_pruned(opened, token, extra):
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": OLD, "notify": ()}
     await opened.commits.commit(
         token,
-        making.commit(
-            *(making.incident(f"i{one}", **over) for one in range(number)),
-            *(making.sample(OLD, subject=f"evpl/{one}") for one in range(number)),
+        factories.commit(
+            *(factories.incident(f"i{one}", **over) for one in range(number)),
+            *(factories.sample(OLD, subject=f"evpl/{one}") for one in range(number)),
         ),
     )
     assert await opened.retention.prune(BEFORE) == 2 * number
@@ -88,10 +90,12 @@ async def test_any_number_of_rows_is_pruned(opened, token, extra):
 async def test_incidents_come_newest_first_by_status(opened, token):
     await opened.commits.commit(
         token,
-        making.commit(
-            making.incident("a", opened_at=NOW),
-            making.incident("b", opened_at=NOW + MINUTE, status=model.IncidentStatus.ACKNOWLEDGED),
-            making.incident(
+        factories.commit(
+            factories.incident("a", opened_at=NOW),
+            factories.incident(
+                "b", opened_at=NOW + MINUTE, status=model.IncidentStatus.ACKNOWLEDGED
+            ),
+            factories.incident(
                 "c",
                 opened_at=NOW - MINUTE,
                 status=model.IncidentStatus.RESOLVED,
@@ -113,11 +117,11 @@ async def test_incidents_come_newest_first_by_status(opened, token):
 async def test_subjects_and_sources_are_read_by_name(opened, token):
     await opened.commits.commit(
         token,
-        making.commit(
-            making.subject("vyvx/2"),
-            making.subject("evpl/1"),
-            making.health("vyvx"),
-            making.health("evpl"),
+        factories.commit(
+            factories.subject("vyvx/2"),
+            factories.subject("evpl/1"),
+            factories.health("vyvx"),
+            factories.health("evpl"),
         ),
     )
     assert [subject.key for subject in await opened.queries.subjects()] == ["evpl/1", "vyvx/2"]
@@ -127,8 +131,8 @@ async def test_subjects_and_sources_are_read_by_name(opened, token):
 async def test_the_journal_goes_up_to_the_last_checkpoint_that_is_old(opened, token):
     keys = {"reopen_within": MINUTE, "keep_samples": HOUR}
     for at in (OLD, BEFORE, NOW):
-        await opened.commits.commit(token, making.commit(making.alert(), at=at))
+        await opened.commits.commit(token, factories.commit(factories.alert(), at=at))
         await opened.journal.checkpoint(at, **keys)
     assert await opened.retention.prune(BEFORE) == 3
-    kinds = [(row.at, row.kind) for row in await making.rows(opened, tables.journal)]
+    kinds = [(row.at, row.kind) for row in await factories.rows(opened, tables.journal)]
     assert kinds == [(BEFORE, "checkpoint"), (NOW, "ticked"), (NOW, "checkpoint")]

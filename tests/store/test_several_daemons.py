@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import changeset, effect_writer, leadership, store, tables
 
-CLAIM = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
+CLAIM = {"now": factories.NOW, "lease": factories.HOUR, "limit": 9}
 DIAGNOSIS = model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1")
 
 
@@ -99,13 +99,13 @@ async def test_a_beat_keeps_the_lease_and_silence_loses_it(two):
 async def test_late_writes_of_a_leader_that_was_given_up_are_refused(two):
     first, second = two
     token = await first.leadership.acquire("ops1")
-    await first.commits.commit(token, making.commit(*making.outage("i1")))
+    await first.commits.commit(token, factories.commit(*factories.outage_effects("i1")))
     await second.leadership.acquire("ops2")
     await silence(first)
     newer = await second.leadership.acquire("ops2")
     with pytest.raises(model.PermanentError, match=r"another daemon leads \(ops2\)"):
-        await first.commits.commit(token, making.commit(*making.outage("late")))
-    await second.commits.commit(newer, making.commit(*making.outage("i2")))
+        await first.commits.commit(token, factories.commit(*factories.outage_effects("late")))
+    await second.commits.commit(newer, factories.commit(*factories.outage_effects("i2")))
     assert {one.id for one in await second.queries.incidents()} == {"i1", "i2"}
 
 
@@ -138,11 +138,11 @@ async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two)
     first, second = two
     token = await first.leadership.acquire("ops1")
     await second.leadership.acquire("ops2")
-    await first.commits.commit(token, making.commit(making.incident(), DIAGNOSIS))
+    await first.commits.commit(token, factories.commit(factories.incident(), DIAGNOSIS))
     assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
     (job,) = await second.jobs.claim(kind="diagnose", **CLAIM)
-    budgets = {"cooldown": making.MINUTE, "per_incident": 9, "per_hour": 9}
-    assert await second.jobs.start_run(job, now=making.NOW, **budgets) == ""
+    budgets = {"cooldown": factories.MINUTE, "per_incident": 9, "per_hour": 9}
+    assert await second.jobs.start_run(job, now=factories.NOW, **budgets) == ""
     assert len(await first.outbox.claim(receivers=["mqtt"], **CLAIM)) == 1
     await first.leadership.renew()
     assert await first.outbox.claim(receivers=["noc", "mqtt"], **CLAIM) == []
@@ -152,7 +152,7 @@ async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two)
     (pending,) = await first.outbox.claim(receivers=["noc", "mqtt"], **CLAIM)
     assert pending.receipt.receiver == "noc"
     assert len(await first.jobs.claim(kind="diagnose", **CLAIM)) == 1
-    (run,) = await making.rows(first, tables.runs)
+    (run,) = await factories.rows(first, tables.runs)
     assert run.lease_until is None
 
 
@@ -160,15 +160,16 @@ async def test_a_claim_ends_on_the_clock_of_the_database(two):
     """The second host's clock is two days behind; it must not make a claim last longer."""
     first, second = two
     await first.commits.commit(
-        await first.leadership.acquire("ops1"), making.commit(making.incident(notify=("noc",)))
+        await first.leadership.acquire("ops1"),
+        factories.commit(factories.incident(notify=("noc",))),
     )
     await second.leadership.acquire("ops2")
     soon = {"lease": timedelta(milliseconds=300), "limit": 9, "receivers": ["noc"]}
-    assert len(await second.outbox.claim(now=making.NOW, **soon)) == 1
-    assert await first.outbox.claim(now=making.NOW + 48 * making.HOUR, **soon) == []
+    assert len(await second.outbox.claim(now=factories.NOW, **soon)) == 1
+    assert await first.outbox.claim(now=factories.NOW + 48 * factories.HOUR, **soon) == []
 
     await asyncio.sleep(0.4)  # no test turns the clock of the database
-    assert len(await first.outbox.claim(now=making.NOW - 48 * making.HOUR, **soon)) == 1
+    assert len(await first.outbox.claim(now=factories.NOW - 48 * factories.HOUR, **soon)) == 1
 
 
 async def test_two_hosts_never_start_more_runs_than_the_budget(two):
@@ -176,13 +177,13 @@ async def test_two_hosts_never_start_more_runs_than_the_budget(two):
     needed = [
         model.DiagnosisNeeded(run=f"r{n}", incident="i1", service_id="SVC1") for n in range(8)
     ]
-    await two[0].commits.commit(token, making.commit(making.incident(), *needed))
+    await two[0].commits.commit(token, factories.commit(factories.incident(), *needed))
     claim = {**CLAIM, "limit": 4}
     jobs = [(one, job) for one in two for job in await one.jobs.claim(kind="diagnose", **claim)]
     answers = await asyncio.gather(
         *(
             one.jobs.start_run(
-                job, now=making.NOW, cooldown=making.MINUTE, per_incident=9, per_hour=9
+                job, now=factories.NOW, cooldown=factories.MINUTE, per_incident=9, per_hour=9
             )
             for one, job in jobs
         )
@@ -195,15 +196,18 @@ async def test_a_change_while_another_daemon_settles_is_never_lost(two):
     """The change is not committed yet when the receipt is kept, and must be owed afterwards."""
     first, second = two
     await first.commits.commit(
-        await first.leadership.acquire("ops1"), making.commit(*making.outage(notify=("noc",)))
+        await first.leadership.acquire("ops1"),
+        factories.commit(*factories.outage_effects(notify=("noc",))),
     )
     await second.leadership.acquire("ops2")
     (pending,) = await second.outbox.claim(receivers=["noc"], **CLAIM)
-    told = replace(pending.receipt, parent_version=1, told_through=1)
-    change = changeset.gather([making.incident(version=2, entries=2), making.entry(2)])
+    delivered = replace(pending.receipt, parent_version=1, told_through=1)
+    change = changeset.gather([factories.incident(version=2, entries=2), factories.entry(2)])
     async with first.database.write() as connection:
-        await effect_writer.EffectWriter(first.database, connection).write(change, making.NOW)
-        settling = asyncio.create_task(second.outbox.release(told, pending.token, again_at=None))
+        await effect_writer.EffectWriter(first.database, connection).write(change, factories.NOW)
+        settling = asyncio.create_task(
+            second.outbox.release(delivered, pending.token, again_at=None)
+        )
         await asyncio.sleep(0.2)
     await settling
     assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
@@ -212,13 +216,17 @@ async def test_a_change_while_another_daemon_settles_is_never_lost(two):
 async def test_a_deadlock_with_pruning_does_not_happen(two):
     first, second = two
     token = await first.leadership.acquire("ops1")
-    old = {"status": model.IncidentStatus.RESOLVED, "resolved_at": making.NOW, "notify": ("noc",)}
+    old = {
+        "status": model.IncidentStatus.RESOLVED,
+        "resolved_at": factories.NOW,
+        "notify": ("noc",),
+    }
     names = [f"i{number}" for number in range(30)]
     await first.commits.commit(
-        token, making.commit(*(making.incident(name, **old) for name in names))
+        token, factories.commit(*(factories.incident(name, **old) for name in names))
     )
     pending = await second.outbox.claim(
-        now=making.NOW, receivers=["noc"], lease=making.HOUR, limit=30
+        now=factories.NOW, receivers=["noc"], lease=factories.HOUR, limit=30
     )
 
     async def settle(pending):
@@ -226,6 +234,7 @@ async def test_a_deadlock_with_pruning_does_not_happen(two):
             await second.outbox.release(pending.receipt, pending.token, again_at=None)
 
     await asyncio.gather(
-        first.retention.prune(making.NOW + making.HOUR), *(settle(pending) for pending in pending)
+        first.retention.prune(factories.NOW + factories.HOUR),
+        *(settle(pending) for pending in pending),
     )
-    assert await making.rows(first, tables.receipts) == []
+    assert await factories.rows(first, tables.receipts) == []

@@ -1,4 +1,4 @@
-"""`python -m tests.store.written FILE.sql`: what this version leaves for later ones to read.
+"""`python -m tests.store.write_old_database FILE.sql`: a database for later versions.
 
 Done once for each version of the tables, before the next step is added: an outage that one receiver
 was told of, with a diagnosis to run and an acknowledgement that waits.
@@ -15,25 +15,27 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.store import store
 
 
 async def write(file: Path) -> None:
-    clock = SimpleNamespace(now=lambda: making.NOW, monotonic=lambda: 0.0)
+    clock = SimpleNamespace(now=lambda: factories.NOW, monotonic=lambda: 0.0)
     async with store.open(f"sqlite:///{file}", clock=clock) as opened:
         token = await opened.leadership.acquire("old")
         assert token is not None
         diagnosis = model.DiagnosisNeeded(run="r2", incident="i1", service_id="SVC2")
-        await opened.commits.commit(token, making.commit(*making.outage(), diagnosis))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects(), diagnosis))
         (pending,) = await opened.outbox.claim(
-            now=making.NOW, receivers=["noc"], lease=making.MINUTE, limit=1
+            now=factories.NOW, receivers=["noc"], lease=factories.MINUTE, limit=1
         )
         handle = {"channel": "C1", "ts": "1.0"}
-        told = replace(pending.receipt, parent_version=1, told_through=1, handle=handle)
-        await opened.outbox.release(told, pending.token, again_at=None)
-        await opened.inbox.submit("cli/1", model.Acknowledged(incident="i1", by="ada"), making.NOW)
+        delivered = replace(pending.receipt, parent_version=1, told_through=1, handle=handle)
+        await opened.outbox.release(delivered, pending.token, again_at=None)
+        await opened.inbox.submit(
+            "cli/1", model.Acknowledged(incident="i1", by="ada"), factories.NOW
+        )
 
 
 def main(target: Path) -> None:

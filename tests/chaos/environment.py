@@ -1,4 +1,4 @@
-"""The world of one chaos run: its processes, what is done to them, and what they leave behind."""
+"""The environment of one chaos run: its processes, what is done to them, and what they leave."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 
 from tests.chaos import processes, readers
-from tests.chaos.evidence import Evidence, Examined, Poll, Violence, now
-from tests.chaos.plan import Deed, Plan
+from tests.chaos.evidence import DiagnosticsCall, Disruption, Evidence, Poll, now
+from tests.chaos.plan import Action, Plan
 from tests.receivers.mosquitto import Mosquitto
 
 TICK_SECONDS = 0.05
@@ -33,8 +33,8 @@ class Database:
 
 
 @dataclass(kw_only=True)
-class Stage:
-    """The world of one run."""
+class Environment:
+    """The environment of one run."""
 
     plan: Plan
     addresses: dict[str, Any]
@@ -43,48 +43,50 @@ class Stage:
     subscriber: readers.Subscriber
     channel: readers.Channel
     daemons: list[processes.Daemon]
-    violence: list[Violence] = field(default_factory=list)
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    disruptions: list[Disruption] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
     database: Database | None = None
 
-    async def change(self, **what: Any) -> None:
+    async def change(self, **change: Any) -> None:
         """Let one thing happen at the vendors."""
         url = f"{self.addresses['control_url']}/change"
-        async with self.session.post(url, json=what) as answer:
+        async with self.session.post(url, json=change) as answer:
             assert answer.status == 200, await answer.text()
 
-    async def do(self, deed: Deed) -> None:
-        daemon = self.daemons[deed.daemon]
-        match deed.kind:
+    async def do(self, action: Action) -> None:
+        daemon = self.daemons[action.daemon]
+        match action.kind:
             case "change":
-                await self.change(**(deed.what or {}))
+                await self.change(**(action.change or {}))
             case "kill":
                 await daemon.kill()
             case "stop":
                 await daemon.stop()
             case "freeze":
-                await daemon.freeze(asyncio.sleep(deed.lasts))
+                await daemon.freeze(asyncio.sleep(action.seconds))
             case "clock":
                 if processes.FAKETIME:
-                    daemon.jump(deed.lasts)
+                    daemon.jump(action.seconds)
             case _:
-                began = now()
-                await self._strike(deed)
-                self.violence.append(Violence(kind=deed.kind, began=began, ended=now()))
+                started_at = now()
+                await self._disrupt(action)
+                self.disruptions.append(
+                    Disruption(kind=action.kind, started_at=started_at, ended_at=now())
+                )
 
-    async def _strike(self, deed: Deed) -> None:
-        """Strike what the daemons depend on."""
-        match deed.kind:
+    async def _disrupt(self, action: Action) -> None:
+        """Disrupt what the daemons depend on."""
+        match action.kind:
             case "broker":
                 await self.broker.stop()
-                await asyncio.sleep(deed.lasts)
+                await asyncio.sleep(action.seconds)
                 await self.broker.start()
             case "session":
-                name = f"watcher-chaos{deed.daemon}"
-                await readers.take_session(self.broker.port, name, deed.lasts)
+                name = f"watcher-chaos{action.daemon}"
+                await readers.take_session(self.broker.port, name, action.seconds)
             case "lock":
                 file = self.daemons[0].home / "watcher.db"
-                await asyncio.to_thread(_hold_lock, file, deed.lasts)
+                await asyncio.to_thread(_hold_lock, file, action.seconds)
             case "database" if self.database:
                 await asyncio.to_thread(self.database.restart)
 
@@ -97,22 +99,26 @@ class Stage:
     async def polls(self) -> list[Poll]:
         """Read what the vendor was asked and answered."""
         url = f"{self.addresses['control_url']}/record"
-        async with self.session.get(url, params={"after": len(self.heard)}) as answer:
-            self.heard += (await answer.json())["heard"]
-        return sorted(map(_poll, _of(self.heard, "vyvx.active")), key=lambda one: one.began)
+        async with self.session.get(url, params={"after": len(self.calls)}) as answer:
+            self.calls += (await answer.json())["heard"]
+        return sorted(map(_poll, _of(self.calls, "vyvx.active")), key=lambda one: one.started_at)
 
     async def collect(self) -> Evidence:
         polls = await self.polls()
         threads = await self.channel.threads()
         return Evidence(
             polls=polls,
-            examined=sorted(
-                map(_examined, _of(self.heard, "lumen.diagnostics")), key=lambda one: one.began
+            diagnostics_calls=sorted(
+                map(_diagnostics_call, _of(self.calls, "lumen.diagnostics")),
+                key=lambda one: one.started_at,
             ),
-            violence=[*self.violence, *(one for each in self.daemons for one in each.violence)],
+            disruptions=[
+                *self.disruptions,
+                *(one for each in self.daemons for one in each.disruptions),
+            ],
             messages=list(self.subscriber.messages),
             retained=await readers.retained(self.broker.port),
-            deaf=list(self.subscriber.deaf),
+            gaps=list(self.subscriber.gaps),
             threads=threads,
             files=await self.channel.files(threads),
             final=self.plan.final,
@@ -121,13 +127,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
+async def set_up(
     plan: Plan,
     folder: Path,
     *,
     database: Database | None = None,
     launcher: tuple[str, ...] = ("-m", "watcher"),
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Environment]:
     """Set everything up, and leave no process behind."""
     async with AsyncExitStack() as stack:
         addresses = await stack.enter_async_context(processes.vendors(folder, plan.subjects))
@@ -155,10 +161,10 @@ async def stage(
             stack.push_async_callback(daemon.end)
             await daemon.start()
             keeper = asyncio.create_task(daemon.keep(), name=f"keeper {number}")
-            stack.push_async_callback(_end, keeper)
+            stack.push_async_callback(_cancel, keeper)
             daemons.append(daemon)
             await _working(daemon)  # one after another, so that everybody knows who leads
-        yield Stage(
+        yield Environment(
             plan=plan,
             addresses=addresses,
             session=session,
@@ -170,7 +176,7 @@ async def stage(
         )
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
 
@@ -190,27 +196,27 @@ def _hold_lock(file: Path, seconds: float) -> None:
         connection.execute("ROLLBACK")
 
 
-def _of(heard: list[dict[str, Any]], call: str) -> list[dict[str, Any]]:
-    return [one for one in heard if one["call"] == call]
+def _of(calls: list[dict[str, Any]], call: str) -> list[dict[str, Any]]:
+    return [one for one in calls if one["call"] == call]
 
 
-def _poll(heard: dict[str, Any]) -> Poll:
+def _poll(call: dict[str, Any]) -> Poll:
     states = None
-    if heard["whole"]:
-        services = json.loads(heard["body"])["data"]["services"]
+    if call["whole"]:
+        services = json.loads(call["body"])["data"]["services"]
         states = {key: service["state"] for key, service in services.items()}
     return Poll(
-        daemon=0 if heard["host"].startswith("127.") else 1,
-        began=heard["began"],
-        ended=heard["ended"],
+        daemon=0 if call["host"].startswith("127.") else 1,
+        started_at=call["began"],
+        ended_at=call["ended"],
         states=states,
     )
 
 
-def _examined(heard: dict[str, Any]) -> Examined:
-    return Examined(
-        service=heard["query"].get("serviceId", ""),
-        began=heard["began"],
-        ended=heard["ended"],
-        whole=heard["whole"],
+def _diagnostics_call(call: dict[str, Any]) -> DiagnosticsCall:
+    return DiagnosticsCall(
+        service=call["query"].get("serviceId", ""),
+        started_at=call["began"],
+        ended_at=call["ended"],
+        whole=call["whole"],
     )

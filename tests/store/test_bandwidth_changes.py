@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.store import making
-from tests.store.making import HOUR, MINUTE, NOW
+from tests.store import factories
+from tests.store.factories import HOUR, MINUTE, NOW
 from watcher import model, ports
 
 WANTED = model.BandwidthNeeded(
@@ -28,7 +28,7 @@ REMEDY = model.Remedy(
 
 
 async def want(opened, token, wanted=WANTED, **incident):
-    await opened.commits.commit(token, making.commit(making.incident(**incident), wanted))
+    await opened.commits.commit(token, factories.commit(factories.incident(**incident), wanted))
 
 
 async def claim(opened, now=NOW):
@@ -98,8 +98,8 @@ async def test_how_far_it_is_and_its_news_are_kept_together_until_it_is_due(open
 
 async def test_an_incident_is_loaded_as_long_as_news_of_its_remedy_may_come(opened, token):
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": NOW}
-    known = making.incident(remedy=REMEDY, **over)
-    await opened.commits.commit(token, making.commit(known))
+    known = factories.incident(remedy=REMEDY, **over)
+    await opened.commits.commit(token, factories.commit(known))
 
     async def load():
         loaded = await opened.commits.load(
@@ -109,5 +109,5 @@ async def test_an_incident_is_loaded_as_long_as_news_of_its_remedy_may_come(open
 
     assert await load() == (known,)
     ended = replace(REMEDY, status=model.RemedyStatus.REVERTED, ended_at=NOW)
-    await opened.commits.commit(token, making.commit(replace(known, remedy=ended, version=2)))
+    await opened.commits.commit(token, factories.commit(replace(known, remedy=ended, version=2)))
     assert await load() == ()

@@ -40,7 +40,7 @@ def threads_of(threads: Sequence[Sequence[Message]]) -> dict[str, list[Sequence[
     return found
 
 
-def judge(
+def check(
     document: Mapping[str, Any],
     kinds: Mapping[int, tuple[str, bool]],
     threads: Sequence[Sequence[Message]],

@@ -1,4 +1,4 @@
-"""Nouns with defaults, and a look behind the store's door."""
+"""Nouns with defaults, and direct access to the tables."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 
 def subject(key: str = "vyvx/1", **changes: Any) -> model.Subject:
-    made = model.Subject(
+    defaults = model.Subject(
         key=key,
         source=model.source_of(key),
         fields={"state": "offline", "utilization": 81.5, "missing": None, "on": True, "count": 3},
@@ -26,12 +26,14 @@ def subject(key: str = "vyvx/1", **changes: Any) -> model.Subject:
         since=NOW,
         vendor_time=NOW - SECOND,
     )
-    return replace(made, **changes)
+    return replace(defaults, **changes)
 
 
 def sample(at: datetime = NOW, value: float = 81.25, **changes: Any) -> model.Sample:
-    made = model.Sample(subject="evpl/L1", metric="utilization", direction="in", at=at, value=value)
-    return replace(made, **changes)
+    defaults = model.Sample(
+        subject="evpl/L1", metric="utilization", direction="in", at=at, value=value
+    )
+    return replace(defaults, **changes)
 
 
 def health(source: str = "vyvx", **changes: Any) -> model.SourceHealth:
@@ -39,7 +41,7 @@ def health(source: str = "vyvx", **changes: Any) -> model.SourceHealth:
 
 
 def alert(subject: str = "vyvx/1", **changes: Any) -> model.Alert:
-    made = model.Alert(
+    defaults = model.Alert(
         rule="down",
         subject=subject,
         state=model.AlertState.FIRING,
@@ -48,11 +50,11 @@ def alert(subject: str = "vyvx/1", **changes: Any) -> model.Alert:
         entered_from="online",
         incident="i1",
     )
-    return replace(made, **changes)
+    return replace(defaults, **changes)
 
 
 def incident(id: str = "i1", **changes: Any) -> model.Incident:  # noqa: A002  # the noun's own word
-    made = model.Incident(
+    defaults = model.Incident(
         id=id,
         version=1,
         entries=1,
@@ -78,11 +80,11 @@ def incident(id: str = "i1", **changes: Any) -> model.Incident:  # noqa: A002  #
             ),
         ),
     )
-    return replace(made, **changes)
+    return replace(defaults, **changes)
 
 
 def incident_alert(incident: str = "i1", **changes: Any) -> model.IncidentAlert:
-    made = model.IncidentAlert(
+    defaults = model.IncidentAlert(
         incident=incident,
         subject="vyvx/1",
         rule="down",
@@ -94,11 +96,11 @@ def incident_alert(incident: str = "i1", **changes: Any) -> model.IncidentAlert:
         since=NOW,
         fields={"state": "offline"},
     )
-    return replace(made, **changes)
+    return replace(defaults, **changes)
 
 
 def entry(number: int = 1, incident: str = "i1", **changes: Any) -> model.Entry:
-    made = model.Entry(
+    defaults = model.Entry(
         incident=incident,
         number=number,
         kind=model.EntryKind.OPENED,
@@ -107,10 +109,10 @@ def entry(number: int = 1, incident: str = "i1", **changes: Any) -> model.Entry:
         notify=True,
         data={"from": "online", "minutes": 3},
     )
-    return replace(made, **changes)
+    return replace(defaults, **changes)
 
 
-def outage(incident_id: str = "i1", **changes: Any) -> list[model.Effect]:
+def outage_effects(incident_id: str = "i1", **changes: Any) -> list[model.Effect]:
     """One subject goes down and opens one incident."""
     return [
         subject(),

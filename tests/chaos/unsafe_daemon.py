@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.sabotage WHAT run ...`: the daemon with one of its safeties taken out.
+"""`python -m tests.chaos.unsafe_daemon WHAT run ...`: the daemon without one of its safeguards.
 
 For the tests of the checker: a checker that accepts this daemon is worth nothing.
 """
@@ -17,7 +17,7 @@ from watcher.store.dialects import postgresql
 
 
 def receipts() -> None:
-    """Keep no receipt before the telling is over."""
+    """Keep no receipt before the delivery is over."""
 
     async def save_receipt(self, receipt, token):
         pass
@@ -26,7 +26,7 @@ def receipts() -> None:
 
 
 def lookup() -> None:
-    """Repeat an act whose outcome is unknown without looking."""
+    """Repeat an act whose outcome is unknown without looking it up."""
 
     async def settle_intent(self):
         pass
@@ -54,12 +54,12 @@ def fencing() -> None:
     postgresql.Postgresql.disconnect = disconnect
 
 
-SABOTAGES: dict[str, Callable[[], None]] = {
+REMOVALS: dict[str, Callable[[], None]] = {
     "receipts": receipts,
     "lookup": lookup,
     "fencing": fencing,
 }
 
 if __name__ == "__main__":
-    SABOTAGES[sys.argv.pop(1)]()
+    REMOVALS[sys.argv.pop(1)]()
     cli.main()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import store, tables
@@ -101,7 +101,7 @@ async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(
     acknowledged: set[str] = set()
     for round_ in range(3):
         async with store.open(url, clock=SystemClock()) as opened:
-            await making.silence(opened)
+            await factories.silence(opened)
         process = await start(url)
         assert await process.stdout.readline() == b"leads\n"
         for _ in range(5 + 3 * round_):
@@ -118,9 +118,9 @@ async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(
                 if subject.source != "vyvx":
                     per_incident[subject.source] += 1
             assert set(per_incident.values()) == {30}
-            entries = await making.rows(opened, tables.entries)
+            entries = await factories.rows(opened, tables.entries)
             assert {row.incident for row in entries} == incidents
-            receipts = await making.rows(opened, tables.receipts)
+            receipts = await factories.rows(opened, tables.receipts)
             assert len(receipts) == 2 * len(incidents)
 
 
@@ -129,9 +129,11 @@ async def test_a_commit_that_is_cancelled_is_whole_or_absent(url):
         token = await opened.leadership.acquire("first")
         for number in range(8):
             name = f"i{number}"
-            subjects = [making.subject(f"{name}/{one}") for one in range(700)]
+            subjects = [factories.subject(f"{name}/{one}") for one in range(700)]
             task = asyncio.create_task(
-                opened.commits.commit(token, making.commit(*subjects, *making.outage(name)))
+                opened.commits.commit(
+                    token, factories.commit(*subjects, *factories.outage_effects(name))
+                )
             )
             for _ in range(4 * number):
                 await asyncio.sleep(0)
@@ -142,7 +144,7 @@ async def test_a_commit_that_is_cancelled_is_whole_or_absent(url):
         assert {s.source for s in await opened.queries.subjects(limit=1_000_000)} - {
             "vyvx"
         } == names
-        await opened.commits.commit(token, making.commit(*making.outage("after")))
+        await opened.commits.commit(token, factories.commit(*factories.outage_effects("after")))
 
 
 async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
@@ -150,11 +152,11 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
         effect
         for number in range(10_000)
         for effect in (
-            making.subject(f"vyvx/{number}"),
-            making.alert(f"vyvx/{number}"),
-            making.incident(f"i{number}"),
-            making.incident_alert(f"i{number}"),
-            making.entry(1, f"i{number}"),
+            factories.subject(f"vyvx/{number}"),
+            factories.alert(f"vyvx/{number}"),
+            factories.incident(f"i{number}"),
+            factories.incident_alert(f"i{number}"),
+            factories.entry(1, f"i{number}"),
         )
     ]
     async with store.open(url, clock=SystemClock()) as opened:
@@ -169,13 +171,13 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
 
         turning = asyncio.create_task(turn())
         started = time.perf_counter()
-        await opened.commits.commit(token, making.commit(*effects))
+        await opened.commits.commit(token, factories.commit(*effects))
         took = time.perf_counter() - started
         turning.cancel()
         assert turns > 50
         # The budget of 1.5 s is the benchmark's. By squares it would take minutes on any machine.
         assert took < 60
-        assert len((await making.load(opened)).subjects) == 10_000
+        assert len((await factories.load(opened)).subjects) == 10_000
 
 
 async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
@@ -184,12 +186,12 @@ async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
         token = await first.leadership.acquire("first")
         await first.commits.commit(
             token,
-            making.commit(
-                making.incident(),
+            factories.commit(
+                factories.incident(),
                 model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1"),
             ),
         )
-        claim = {"now": making.NOW, "lease": making.HOUR, "limit": 9}
+        claim = {"now": factories.NOW, "lease": factories.HOUR, "limit": 9}
         owed = await first.outbox.claim(receivers=["noc", "mqtt"], **claim)
         jobs = await first.jobs.claim(kind="diagnose", **claim)
         assert owed

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.store import making
-from tests.store.making import MINUTE, NOW, incident
+from tests.store import factories
+from tests.store.factories import MINUTE, NOW, incident
 from watcher import model
 
 
 @pytest.fixture
 def ledger(opened, token):
     async def commit(told, minute):
-        await opened.commits.commit(token, making.commit(told, at=NOW + minute * MINUTE))
+        await opened.commits.commit(token, factories.commit(told, at=NOW + minute * MINUTE))
 
     return commit
 

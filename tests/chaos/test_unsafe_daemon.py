@@ -1,4 +1,4 @@
-"""The checker is worth something: a daemon without one of its safeties does not pass.
+"""The checker is worth something: a daemon without one of its safeguards does not pass.
 
 Each story strikes when something is seen, not at a time, so that it strikes on a busy machine too.
 The sound daemon passes in the same story.
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from tests.chaos import plan, run, stage
+from tests.chaos import plan, run
+from tests.chaos.environment import Database, Environment
 from tests.chaos.evidence import now
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
@@ -29,68 +30,73 @@ def setting(final: str, daemons: int = 1) -> plan.Plan:
     return plan.Plan(
         seed=0,
         subjects=subjects,
-        deeds=(),
+        actions=(),
         ends=0,
         final=dict.fromkeys(subjects, final),
         daemons=daemons,
     )
 
 
-async def killed_between_post_and_receipt(world: stage.Stage) -> None:
+async def killed_between_post_and_receipt(environment: Environment) -> None:
     """Slack shows the parent and holds its answer back: the daemon dies without having it."""
     held = {"vendor": "slack", "endpoint": "chat.postMessage", "kind": "slow", "takes": "1h"}
-    await world.change(fault={**held, "times": 1})
-    await world.change(vyvx={"id": SUBJECTS[0], "state": "offline"})
-    await world.until(world.channel.threads)
-    await world.daemons[0].kill()
+    await environment.change(fault={**held, "times": 1})
+    await environment.change(vyvx={"id": SUBJECTS[0], "state": "offline"})
+    await environment.until(environment.channel.threads)
+    await environment.daemons[0].kill()
 
 
-async def frozen_past_the_lease(world: stage.Stage) -> None:
+async def frozen_past_the_lease(environment: Environment) -> None:
     """The other daemon leads and tells an outage, of which the one that wakes knows nothing."""
-    await leader_frozen(world, SUBJECTS[0])
+    await leader_frozen(environment, SUBJECTS[0])
     for subject in SUBJECTS:
-        await world.change(vyvx={"id": subject, "state": "online"})
+        await environment.change(vyvx={"id": subject, "state": "online"})
 
 
-async def frozen_until_it_errs(world: stage.Stage) -> None:
+async def frozen_until_it_errs(environment: Environment) -> None:
     """The same for a leader that minds no fence, which may still end by chance.
 
     Whoever is frozen in the middle of a transaction wakes without its connection, and ends.
     """
     for subject in SUBJECTS:
-        if await leader_frozen(world, subject):
+        if await leader_frozen(environment, subject):
             break
     for subject in SUBJECTS:
-        await world.change(vyvx={"id": subject, "state": "online"})
+        await environment.change(vyvx={"id": subject, "state": "online"})
 
 
-async def leader_frozen(world: stage.Stage, subject: str) -> bool:
+async def leader_frozen(environment: Environment, subject: str) -> bool:
     """Whether it goes on polling when it wakes, as it must not; else it was started again."""
-    leader = world.daemons[await ask(world, LEADER)]
+    leader = environment.daemons[await ask(environment, LEADER)]
 
-    async def told() -> bool:
-        return any(subject in thread[0]["text"] for thread in await world.channel.threads())
+    async def seen() -> bool:
+        return any(subject in thread[0]["text"] for thread in await environment.channel.threads())
 
-    async def relieved() -> bool:
-        if await ask(world, AT_WORK, f"chaos{leader.number}"):
+    async def replaced() -> bool:
+        if await ask(environment, AT_WORK, f"chaos{leader.number}"):
             return False
-        await world.change(vyvx={"id": subject, "state": "offline"})
-        await world.until(told)
+        await environment.change(vyvx={"id": subject, "state": "offline"})
+        await environment.until(seen)
         return True
 
-    while not await leader.freeze(relieved()):
+    while not await leader.freeze(replaced()):
         pass
     woke = now()
 
     async def polls() -> bool:
-        return sum(p.daemon == leader.number and p.began > woke for p in await world.polls()) > 1
+        return (
+            sum(
+                p.daemon == leader.number and p.started_at > woke for p in await environment.polls()
+            )
+            > 1
+        )
 
     async def polls_or_ended() -> bool:
         return await polls() or any(
-            one.kind == "start" and one.began > woke for one in leader.violence
+            one.kind == "start" and one.started_at > woke for one in leader.disruptions
         )
 
-    await world.until(polls_or_ended)
+    await environment.until(polls_or_ended)
     return await polls()
 
 
@@ -101,10 +107,10 @@ AT_WORK = (
 )
 
 
-async def ask(world: stage.Stage, question: str, *arguments: str) -> int:
+async def ask(environment: Environment, question: str, *arguments: str) -> int:
     """Ask the database that the daemons share."""
-    assert world.database is not None
-    connection = await asyncpg.connect(world.database.url)
+    assert environment.database is not None
+    connection = await asyncpg.connect(environment.database.url)
     try:
         return await connection.fetchval(question, *arguments)
     finally:
@@ -119,15 +125,19 @@ def nothing() -> None:
 def complaints(databases, template, tmp_path_factory) -> Iterator[dict[str, list[str]]]:
     """What the checker says of each; all are played at once, as they mostly wait."""
 
-    async def play(
-        what: str, story: run.Story, there: plan.Plan, expected: tuple[str, ...], url: str = ""
+    async def run_plan(
+        what: str,
+        scenario: run.Scenario,
+        there: plan.Plan,
+        expected: tuple[str, ...],
+        url: str = "",
     ):
-        outcome = await run.play(
+        outcome = await run.run_plan(
             there,
             tmp_path_factory.mktemp(what),
-            database=stage.Database(url=url, restart=nothing) if url else None,
-            launcher=("-m", "tests.chaos.sabotage", what) if expected else ("-m", "watcher"),
-            story=story,
+            database=Database(url=url, restart=nothing) if url else None,
+            launcher=("-m", "tests.chaos.unsafe_daemon", what) if expected else ("-m", "watcher"),
+            scenario=scenario,
             expected=expected,
         )
         return what, outcome.complaints
@@ -140,11 +150,11 @@ def complaints(databases, template, tmp_path_factory) -> Iterator[dict[str, list
         )
         return dict(
             await asyncio.gather(
-                play("sound", killed, alone, ()),
-                play("receipts", killed, alone, TWO_PARENTS),
-                play("lookup", killed, alone, TWO_PARENTS),
-                play("two sound", frozen_past_the_lease, two, (), one),
-                play("fencing", frozen_until_it_errs, two, TWO_LEADERS, other),
+                run_plan("sound", killed, alone, ()),
+                run_plan("receipts", killed, alone, TWO_PARENTS),
+                run_plan("lookup", killed, alone, TWO_PARENTS),
+                run_plan("two sound", frozen_past_the_lease, two, (), one),
+                run_plan("fencing", frozen_until_it_errs, two, TWO_LEADERS, other),
             )
         )
 
@@ -161,6 +171,6 @@ def test_a_sound_daemon_passes(complaints, what):
     ("what", "expected"),
     [("receipts", TWO_PARENTS), ("lookup", TWO_PARENTS), ("fencing", TWO_LEADERS)],
 )
-def test_a_daemon_without_one_of_its_safeties_is_found(complaints, what, expected):
+def test_a_daemon_without_one_of_its_safeguards_is_found(complaints, what, expected):
     found = [one for one in complaints[what] if any(sign in one for sign in expected)]
     assert found, complaints[what]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event
 
-from tests.store import making
-from tests.store.making import HOUR, MINUTE, NOW, SECOND
+from tests.store import factories
+from tests.store.factories import HOUR, MINUTE, NOW, SECOND
 from watcher import model, ports
 
 BOTH = ("noc", "mqtt")
@@ -17,7 +17,7 @@ def claim(opened, *, now=NOW, receivers=BOTH, limit=10):
     return opened.outbox.claim(now=now, receivers=receivers, lease=MINUTE, limit=limit)
 
 
-def told(pending, view=None, **changes):
+def delivered(pending, view=None, **changes):
     version, entries = (1, 1) if view is None else (view.incident.version, view.incident.entries)
     return replace(pending.receipt, parent_version=version, told_through=entries, **changes)
 
@@ -26,27 +26,27 @@ async def grow(opened, token, version, *, at=NOW, **changes):
     """Let the incident move on by one version and one entry."""
     await opened.commits.commit(
         token,
-        making.commit(
-            making.incident(version=version, entries=version, **changes),
-            making.entry(version, kind=model.EntryKind.CHANGED),
+        factories.commit(
+            factories.incident(version=version, entries=version, **changes),
+            factories.entry(version, kind=model.EntryKind.CHANGED),
             at=at,
         ),
     )
 
 
 @pytest.fixture
-async def outage(opened, token):
-    await opened.commits.commit(token, making.commit(*making.outage()))
+async def outage_effects(opened, token):
+    await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
 
 
-async def test_a_new_incident_is_owed_to_each_of_its_receivers(opened, outage):
+async def test_a_new_incident_is_owed_to_each_of_its_receivers(opened, outage_effects):
     pending = await claim(opened)
     assert [pending.receipt for pending in pending] == [
         model.Receipt(incident="i1", receiver=receiver) for receiver in ("mqtt", "noc")
     ]
 
 
-async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outage):
+async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outage_effects):
     first = await claim(opened)
     assert await claim(opened, now=NOW + MINUTE - SECOND) == []
     second = await claim(opened, now=NOW + MINUTE)
@@ -61,14 +61,14 @@ async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outa
 async def test_two_who_claim_at_once_never_get_the_same(opened, token):
     names = [f"i{number}" for number in range(20)]
     await opened.commits.commit(
-        token, making.commit(*(making.incident(name, notify=("noc",)) for name in names))
+        token, factories.commit(*(factories.incident(name, notify=("noc",)) for name in names))
     )
     claims = await asyncio.gather(*(claim(opened, limit=7) for _ in range(4)))
     assert sorted(len(pending) for pending in claims) == [0, 6, 7, 7]
     assert {pending.receipt.incident for pending in claims for pending in pending} == set(names)
 
 
-async def test_receivers_that_are_not_configured_are_not_claimed(opened, outage):
+async def test_receivers_that_are_not_configured_are_not_claimed(opened, outage_effects):
     assert [pending.receipt.receiver for pending in await claim(opened, receivers=("noc",))] == [
         "noc"
     ]
@@ -79,24 +79,26 @@ async def test_the_longest_owed_comes_first(opened, token):
     for name, minutes in (("b", 0), ("a", 2), ("c", 1)):
         await opened.commits.commit(
             token,
-            making.commit(making.incident(name, notify=("noc",)), at=NOW + minutes * MINUTE),
+            factories.commit(factories.incident(name, notify=("noc",)), at=NOW + minutes * MINUTE),
         )
     pending = await claim(opened, now=NOW + HOUR, limit=2)
     assert [pending.receipt.incident for pending in pending] == ["b", "c"]
 
 
-async def test_what_was_told_is_owed_no_more(opened, outage):
+async def test_what_was_told_is_owed_no_more(opened, outage_effects):
     for pending in await claim(opened):
-        await opened.outbox.release(told(pending), pending.token, again_at=None)
+        await opened.outbox.release(delivered(pending), pending.token, again_at=None)
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
     assert await opened.queries.backlog() == {}
 
 
 @pytest.mark.parametrize("news", [{"version": 2}, {"entries": 2}])
-async def test_what_is_new_is_owed_again(opened, token, outage, news):
+async def test_what_is_new_is_owed_again(opened, token, outage_effects, news):
     for pending in await claim(opened):
-        await opened.outbox.release(told(pending), pending.token, again_at=None)
-    await opened.commits.commit(token, making.commit(making.incident(**news), at=NOW + MINUTE))
+        await opened.outbox.release(delivered(pending), pending.token, again_at=None)
+    await opened.commits.commit(
+        token, factories.commit(factories.incident(**news), at=NOW + MINUTE)
+    )
     assert await opened.queries.backlog() == {
         receiver: ports.Backlog(owed=1, oldest=NOW + MINUTE) for receiver in BOTH
     }
@@ -106,31 +108,31 @@ async def test_what_is_new_is_owed_again(opened, token, outage, news):
     ]
 
 
-async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, outage):
+async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, outage_effects):
     claimed = await claim(opened)
     await grow(opened, token, 2)
     for pending in claimed:
-        await opened.outbox.release(told(pending), pending.token, again_at=NOW + HOUR)
+        await opened.outbox.release(delivered(pending), pending.token, again_at=NOW + HOUR)
     again = await claim(opened)  # at once, although another look was asked for later
     assert [pending.receipt.told_through for pending in again] == [1, 1]
 
 
-async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, token, outage):
+async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, token, outage_effects):
     for pending in await claim(opened):
-        await opened.outbox.release(told(pending), pending.token, again_at=None)
+        await opened.outbox.release(delivered(pending), pending.token, again_at=None)
     await grow(opened, token, 2, notify=("mqtt",), status=model.IncidentStatus.RESOLVED)
     assert [pending.receipt.receiver for pending in await claim(opened)] == ["mqtt", "noc"]
 
 
-async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, outage):
+async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, outage_effects):
     for pending in await claim(opened):
-        await opened.outbox.release(told(pending), pending.token, again_at=None)
-    await opened.commits.commit(token, making.commit(making.incident(notify=(*BOTH, "duty"))))
+        await opened.outbox.release(delivered(pending), pending.token, again_at=None)
+    await opened.commits.commit(token, factories.commit(factories.incident(notify=(*BOTH, "duty"))))
     (pending,) = await claim(opened, receivers=(*BOTH, "duty"))
     assert pending.receipt == model.Receipt(incident="i1", receiver="duty")
 
 
-async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token, outage):
+async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token, outage_effects):
     (pending,) = await claim(opened, receivers=("noc",))
     failed = replace(pending.receipt, failures=1, failing_since=NOW, error="channel_not_found")
     await opened.outbox.release(failed, pending.token, again_at=NOW + MINUTE)
@@ -138,13 +140,15 @@ async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token
     assert await claim(opened, now=NOW + MINUTE - SECOND, receivers=("noc",)) == []
     (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))
     assert pending.receipt == failed
-    await opened.outbox.release(told(pending, failures=0), pending.token, again_at=None)
+    await opened.outbox.release(delivered(pending, failures=0), pending.token, again_at=None)
     (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))  # the second version
 
 
 async def test_one_that_fails_does_not_stand_in_the_way_of_the_others(opened, token):
     for name in ("a", "b"):
-        await opened.commits.commit(token, making.commit(making.incident(name, notify=("noc",))))
+        await opened.commits.commit(
+            token, factories.commit(factories.incident(name, notify=("noc",)))
+        )
     (pending,) = await claim(opened, limit=1)
     await opened.outbox.release(
         replace(pending.receipt, failures=1), pending.token, again_at=NOW + SECOND
@@ -153,9 +157,9 @@ async def test_one_that_fails_does_not_stand_in_the_way_of_the_others(opened, to
     assert (pending.receipt.incident, other.receipt.incident) == ("a", "b")
 
 
-async def test_another_look_comes_when_it_was_asked_for(opened, outage):
+async def test_another_look_comes_when_it_was_asked_for(opened, outage_effects):
     (pending,) = await claim(opened, receivers=("mqtt",))
-    await opened.outbox.release(told(pending), pending.token, again_at=NOW + 24 * HOUR)
+    await opened.outbox.release(delivered(pending), pending.token, again_at=NOW + 24 * HOUR)
     assert await claim(opened, now=NOW + 24 * HOUR - SECOND, receivers=("mqtt",)) == []
     (pending,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
     assert pending.receipt.told_through == 1
@@ -163,29 +167,29 @@ async def test_another_look_comes_when_it_was_asked_for(opened, outage):
     assert await claim(opened, now=NOW + 1000 * HOUR, receivers=("mqtt",)) == []
 
 
-async def test_the_receipts_own_due_is_another_look_too(opened, outage):
+async def test_the_receipts_own_due_is_another_look_too(opened, outage_effects):
     (pending,) = await claim(opened, receivers=("mqtt",))
-    removal = told(pending, due=NOW + 24 * HOUR)
+    removal = delivered(pending, due=NOW + 24 * HOUR)
     await opened.outbox.release(removal, pending.token, again_at=None)
     assert await claim(opened, now=NOW + HOUR, receivers=("mqtt",)) == []
     (pending,) = await claim(opened, now=NOW + 24 * HOUR, receivers=("mqtt",))
     assert pending.receipt == removal
 
 
-async def test_news_do_not_wait_for_another_look(opened, token, outage):
+async def test_news_do_not_wait_for_another_look(opened, token, outage_effects):
     (pending,) = await claim(opened, receivers=("mqtt",))
     await opened.outbox.release(
-        told(pending, due=NOW + 24 * HOUR), pending.token, again_at=NOW + 24 * HOUR
+        delivered(pending, due=NOW + 24 * HOUR), pending.token, again_at=NOW + 24 * HOUR
     )
     await grow(opened, token, 2)
     assert len(await claim(opened, receivers=("mqtt",))) == 1
 
 
-async def test_a_clock_that_stepped_back_does_not_hold_news_up(opened, outage):
+async def test_a_clock_that_stepped_back_does_not_hold_news_up(opened, outage_effects):
     assert len(await claim(opened, now=NOW - HOUR)) == 2
 
 
-async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage):
+async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage_effects):
     (pending,) = await claim(opened, receivers=("noc",))
     intended = replace(pending.receipt, intent="post parent", handle={"channel": "C1"})
     await opened.outbox.save_receipt(intended, pending.token)
@@ -193,9 +197,9 @@ async def test_an_intent_survives_a_crash_between_act_and_receipt(opened, outage
     assert again.receipt == intended
 
 
-async def test_the_backlog_counts_by_receiver(opened, token, outage):
+async def test_the_backlog_counts_by_receiver(opened, token, outage_effects):
     await opened.commits.commit(
-        token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR)
+        token, factories.commit(factories.incident("i2", notify=("noc",)), at=NOW + HOUR)
     )
     assert await opened.queries.backlog() == {
         "noc": ports.Backlog(owed=2, oldest=NOW),
@@ -203,9 +207,9 @@ async def test_the_backlog_counts_by_receiver(opened, token, outage):
     }
 
 
-async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, outage):
+async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, outage_effects):
     await opened.commits.commit(
-        token, making.commit(making.incident("i2", notify=("noc",)), at=NOW + HOUR)
+        token, factories.commit(factories.incident("i2", notify=("noc",)), at=NOW + HOUR)
     )
     for number, pending in enumerate(await claim(opened, now=NOW + HOUR, receivers=("noc",))):
         failed = replace(
@@ -217,55 +221,55 @@ async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, 
     assert backlog["mqtt"].error == ""
 
 
-async def test_incidents_that_are_not_over_are_counted(opened, token, outage):
+async def test_incidents_that_are_not_over_are_counted(opened, token, outage_effects):
     acknowledged = model.IncidentStatus.ACKNOWLEDGED
     for name in ("i2", "i3"):
         await opened.commits.commit(
-            token, making.commit(making.incident(name, status=acknowledged))
+            token, factories.commit(factories.incident(name, status=acknowledged))
         )
-    over = making.incident("i4", status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
-    await opened.commits.commit(token, making.commit(over))
+    over = factories.incident("i4", status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
+    await opened.commits.commit(token, factories.commit(over))
     assert await opened.queries.counts() == {model.IncidentStatus.OPEN: 1, acknowledged: 2}
 
 
-async def test_more_to_tell_makes_an_old_debt_no_younger(opened, token, outage):
+async def test_more_to_tell_makes_an_old_debt_no_younger(opened, token, outage_effects):
     await grow(opened, token, 2, at=NOW + HOUR)
     assert (await opened.queries.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)
 
 
-async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage):
+async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage_effects):
     await opened.commits.commit(
         token,
-        making.commit(
-            making.incident(version=2, entries=2),
-            making.incident_alert(subject="vyvx/gone", state=model.AlertState.RESOLVED),
-            making.entry(2),
-            making.outage("other")[3],
-            making.incident_alert("other"),
-            making.entry(1, "other"),
+        factories.commit(
+            factories.incident(version=2, entries=2),
+            factories.incident_alert(subject="vyvx/gone", state=model.AlertState.RESOLVED),
+            factories.entry(2),
+            factories.outage_effects("other")[3],
+            factories.incident_alert("other"),
+            factories.entry(1, "other"),
         ),
     )
     assert await opened.queries.incident_view("i1") == model.IncidentView(
-        incident=making.incident(version=2, entries=2),
+        incident=factories.incident(version=2, entries=2),
         alerts=(
-            making.incident_alert(),
-            making.incident_alert(subject="vyvx/gone", state=model.AlertState.RESOLVED),
+            factories.incident_alert(),
+            factories.incident_alert(subject="vyvx/gone", state=model.AlertState.RESOLVED),
         ),
         alert_counts={"firing": 1, "resolved": 1},
-        timeline=(making.entry(1), making.entry(2)),
-        subjects={"vyvx/1": making.subject()},
+        timeline=(factories.entry(1), factories.entry(2)),
+        subjects={"vyvx/1": factories.subject()},
     )
 
 
 async def test_what_was_measured_around_a_breach_is_read(opened, token):
-    times = [making.NOW + number * making.MINUTE for number in range(5)]
-    wanted = [making.sample(at, float(n)) for n, at in enumerate(times)]
+    times = [factories.NOW + number * factories.MINUTE for number in range(5)]
+    wanted = [factories.sample(at, float(n)) for n, at in enumerate(times)]
     others = [
-        making.sample(times[2], subject="evpl/L2"),
-        making.sample(times[2], metric="errors"),
+        factories.sample(times[2], subject="evpl/L2"),
+        factories.sample(times[2], metric="errors"),
     ]
-    out = making.sample(times[2], direction="out")
-    await opened.commits.commit(token, making.commit(*wanted, *others, out))
+    out = factories.sample(times[2], direction="out")
+    await opened.commits.commit(token, factories.commit(*wanted, *others, out))
     read = await opened.queries.series("evpl/L1", "utilization", times[1], times[3])
     assert read == (*wanted[1:4], out)
 
@@ -278,10 +282,10 @@ async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, to
     states = [*[model.AlertState.RESOLVED] * 150, *[model.AlertState.FIRING] * 60]
     await opened.commits.commit(
         token,
-        making.commit(
-            making.incident(),
+        factories.commit(
+            factories.incident(),
             *(
-                making.incident_alert(subject=f"vyvx/{number:03}", state=state)
+                factories.incident_alert(subject=f"vyvx/{number:03}", state=state)
                 for number, state in enumerate(states)
             ),
         ),
@@ -296,11 +300,11 @@ async def test_a_large_incident_takes_no_more_queries_than_a_small_one(opened, t
     for name, size in (("small", 1), ("large", 90)):
         await opened.commits.commit(
             token,
-            making.commit(
-                making.incident(name, notify=("noc",)),
-                *(making.subject(f"vyvx/{number}") for number in range(size)),
-                *(making.incident_alert(name, subject=f"vyvx/{n}") for n in range(size)),
-                *(making.entry(number + 1, name) for number in range(size)),
+            factories.commit(
+                factories.incident(name, notify=("noc",)),
+                *(factories.subject(f"vyvx/{number}") for number in range(size)),
+                *(factories.incident_alert(name, subject=f"vyvx/{n}") for n in range(size)),
+                *(factories.entry(number + 1, name) for number in range(size)),
             ),
         )
     statements: list[str] = []

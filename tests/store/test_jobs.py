@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.store import making
-from tests.store.making import HOUR, MINUTE, NOW, SECOND
+from tests.store import factories
+from tests.store.factories import HOUR, MINUTE, NOW, SECOND
 from watcher import model, ports
 from watcher.store import tables
 
@@ -24,14 +24,14 @@ def start(opened, job, *, now=NOW, per_incident=6, per_hour=30):
 
 
 def done(run="r1"):
-    diagnosis = replace(making.incident().diagnostics[0], run=run)
+    diagnosis = replace(factories.incident().diagnostics[0], run=run)
     return model.Diagnosed(diagnosis=diagnosis)
 
 
 async def want(opened, token, *runs, service="SVC1", incident="i1", at=NOW):
     await opened.commits.commit(
         token,
-        making.commit(
+        factories.commit(
             *(
                 model.DiagnosisNeeded(run=run, incident=incident, service_id=service)
                 for run in runs
@@ -63,7 +63,7 @@ async def test_a_job_is_one_daemons_until_its_lease_ends(opened, token):
 async def test_the_longest_due_job_comes_first(opened, token):
     for name, minutes in (("b", 0), ("a", 2), ("c", 1)):
         await opened.commits.commit(
-            token, making.commit(model.DetailsNeeded(subject=name), at=NOW + minutes * MINUTE)
+            token, factories.commit(model.DetailsNeeded(subject=name), at=NOW + minutes * MINUTE)
         )
     assert [job.key for job in await claim(opened, "details", now=NOW + MINUTE)] == ["b", "c"]
     assert [job.key for job in await claim(opened, "details", now=NOW + HOUR, limit=1)] == ["b"]
@@ -86,7 +86,7 @@ async def test_a_paper_that_nobody_wrote_is_none(opened):
 
 async def test_details_can_be_needed_a_second_time(opened, token):
     for round_ in range(2):
-        await opened.commits.commit(token, making.commit(model.DetailsNeeded(subject="vyvx/1")))
+        await opened.commits.commit(token, factories.commit(model.DetailsNeeded(subject="vyvx/1")))
         (job,) = await claim(opened, "details")
         read = model.DetailsRead(subject="vyvx/1", details=None, error=f"{round_}")
         assert await opened.jobs.finish(job, at=NOW, command=read)
@@ -94,7 +94,7 @@ async def test_details_can_be_needed_a_second_time(opened, token):
 
 
 async def test_the_token_of_an_earlier_job_does_not_fit_a_new_one_of_the_same_key(opened, token):
-    needed = making.commit(model.DetailsNeeded(subject="vyvx/1"))
+    needed = factories.commit(model.DetailsNeeded(subject="vyvx/1"))
     await opened.commits.commit(token, needed)
     (slow,) = await claim(opened, "details")
     (quick,) = await claim(opened, "details", now=NOW + HOUR)
@@ -156,7 +156,7 @@ async def test_a_run_is_not_started_under_a_lost_claim(opened, token):
     lost = await take(opened, token, "r1")
     await claim(opened, now=NOW + HOUR)
     assert await start(opened, lost) == "somebody else has taken this job over"
-    assert await making.rows(opened, tables.runs) == []
+    assert await factories.rows(opened, tables.runs) == []
 
 
 async def test_an_incident_has_a_budget_of_runs(opened, token):
@@ -211,7 +211,7 @@ async def test_an_account_without_a_budget_is_counted_all_the_same(opened):
 async def test_details_never_wait_behind_diagnoses(opened, token):
     await want(opened, token, "r1", "r2")
     await opened.commits.commit(
-        token, making.commit(model.DetailsNeeded(subject="vyvx/1"), at=NOW + SECOND)
+        token, factories.commit(model.DetailsNeeded(subject="vyvx/1"), at=NOW + SECOND)
     )
     (job,) = await claim(opened, "details", now=NOW + SECOND, limit=1)
     assert (job.kind, job.key) == ("details", "vyvx/1")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.store.making import HOUR, NOW
+from tests.store.factories import HOUR, NOW
 from watcher.clock import SystemClock
 from watcher.store import store
 

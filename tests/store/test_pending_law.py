@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.store import making
+from tests.store import factories
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.store import store, tables
@@ -40,7 +40,7 @@ class World:
     def __init__(self, opened, token):
         self.opened = opened
         self.token = token
-        self.now = making.NOW
+        self.now = factories.NOW
         self.truth = {}
         self.claims = []
 
@@ -48,11 +48,11 @@ class World:
         version, entries = self.truth.get(name, (0, 0))
         # Sometimes the document changes without a word on the timeline.
         self.truth[name] = version + 1, entries + (both or not entries)
-        incident = making.incident(
+        incident = factories.incident(
             name, version=self.truth[name][0], entries=self.truth[name][1], notify=RECEIVERS
         )
-        new = [making.entry(self.truth[name][1], name)] if self.truth[name][1] > entries else []
-        await self.opened.commits.commit(self.token, making.commit(incident, *new, at=self.now))
+        new = [factories.entry(self.truth[name][1], name)] if self.truth[name][1] > entries else []
+        await self.opened.commits.commit(self.token, factories.commit(incident, *new, at=self.now))
 
     async def claim(self, receivers, limit):
         claimed = await self.opened.outbox.claim(
@@ -83,7 +83,7 @@ class World:
             pass  # the lease ended and somebody else has it
 
     async def receipts(self):
-        return await making.rows(self.opened, tables.receipts)
+        return await factories.rows(self.opened, tables.receipts)
 
     async def check_that_what_lags_is_owed(self):
         for row in await self.receipts():
