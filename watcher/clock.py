@@ -14,24 +14,24 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the loops need to know of time."""
+    """What the loops need of a clock."""
 
     def now(self) -> datetime:
-        """Tell the time of day, aware and in UTC."""
+        """Return the time of day, aware and in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed instant; never goes back."""
+        """Return the seconds since some fixed instant; it never goes back."""
 
 
 class SystemClock:
     """The machine's own clock."""
 
     def now(self) -> datetime:
-        """Tell the time of day, aware and in UTC."""
+        """Return the time of day, aware and in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds since the machine's boot."""
+        """Return the seconds since the machine's boot."""
         return time.monotonic()
 
 
@@ -60,5 +60,5 @@ class Wakeup:
 
 
 def token() -> str:
-    """16 hex digits that nobody else has: for leases, never for ids that a replay must repeat."""
+    """Return 16 random hex digits: for leases, never for ids that a replay must repeat."""
     return secrets.token_hex(8)

@@ -1,6 +1,6 @@
 """How Watcher logs: JSON lines on stdout for journald, readable lines on a terminal.
 
-Law: a log line carries no secret; what libraries log below WARNING is left out.
+Law: no log line contains a secret. What libraries log below WARNING is left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ERROR = logging.ERROR
 def configure(level: int = logging.INFO) -> None:
     """Set up structlog from `level` on, and send the libraries' own warnings the same way.
 
-    Retries within one call are not logged: whoever called says one line when all of them failed.
+    Retries within one call are not logged; the caller logs one line when all of them failed.
     """
     stamina.instrumentation.set_on_retry_hooks([])
     terminal = sys.stdout.isatty()

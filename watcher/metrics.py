@@ -127,5 +127,5 @@ class Metrics:
             self.incidents.labels(status)
 
     def exposition(self) -> bytes:
-        """Write all of it in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -134,7 +134,7 @@ class Leadership:
         )
 
     async def _expire_others(self, connection: AsyncConnection) -> None:
-        """Expire all other daemons; whoever holds the file's lock is alone."""
+        """Expire all other daemons; this one holds the file's lock, so it is alone."""
         daemons = tables.daemons
         await connection.execute(
             update(daemons)

@@ -22,8 +22,8 @@ async def to_newest(database: Database) -> None:
 
     Raises PermanentError for a database of a newer Watcher or of another program.
     """
-    known = _revisions()
-    newest = max(known)
+    revisions = _revisions()
+    newest = max(revisions)
     async with database.read(opening=True) as connection:
         if await connection.run_sync(_revision) == newest:
             return
@@ -35,7 +35,7 @@ async def to_newest(database: Database) -> None:
                 f"database {database.name} belongs to another program: name one of its own in"
                 " [store] url"
             )
-        if revision is not None and revision not in known:
+        if revision is not None and revision not in revisions:
             raise model.PermanentError(
                 f"database {database.name} was written by a newer Watcher (its tables are at"
                 f" {revision}, this version knows {newest}): install that version again, or"
