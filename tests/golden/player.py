@@ -232,9 +232,9 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
             version="1.2.3",
             since=installation.clock.now() - timedelta(hours=1),
             sources=installation.settings.sources,
-            standing=installation.database.queries,
+            reader=installation.database.queries,
             metrics=Metrics(version="1.2.3", sources=[], receivers=[]),
-            seen=lambda: None,
+            overview=lambda: None,
             receivers=lambda: dict.fromkeys(played.receivers, status.ReceiverState()),
             usages=lambda: _usages(installation),
         )

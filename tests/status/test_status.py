@@ -40,7 +40,7 @@ class Standing:
 def reporter(
     standing: Standing | None = None,
     *,
-    seen: status.Seen | None = None,
+    seen: status.Overview | None = None,
     noc: status.ReceiverState = status.ReceiverState(),  # noqa: B008  # frozen
 ) -> status.StatusReporter:
     async def usages():
@@ -51,9 +51,9 @@ def reporter(
         version="1",
         since=NOW,
         sources=["vyvx"],
-        standing=standing or Standing(),
+        reader=standing or Standing(),
         metrics=Metrics(version="1", sources=["vyvx"], receivers=["noc"]),
-        seen=lambda: seen,
+        overview=lambda: seen,
         receivers=lambda: {"noc": noc},
         usages=usages,
     )
@@ -67,7 +67,7 @@ async def test_who_stands_by_says_what_the_leader_wrote_down():
 
 async def test_who_leads_says_what_it_has_in_memory():
     fine = model.SourceHealth(source="vyvx")
-    said = await reporter(seen=status.Seen(sources=(fine,), open=2)).read()
+    said = await reporter(seen=status.Overview(sources=(fine,), open=2)).read()
     assert (said.sources, said.open, said.acknowledged) == ((fine,), 2, 0)
 
 
@@ -88,16 +88,16 @@ async def test_a_fault_that_a_person_has_to_mend_is_said_although_nothing_is_owe
 async def test_without_the_store_the_rest_is_remembered():
     standing = Standing()
     standing.broken = True
-    broken = reporter(standing, seen=status.Seen(sources=(BLIND,), open=1), noc=FAILS)
+    broken = reporter(standing, seen=status.Overview(sources=(BLIND,), open=1), noc=FAILS)
     with pytest.raises(model.TemporaryError):
         await broken.read()
-    said = broken.remember()
+    said = broken.from_memory()
     assert (said.sources, said.open) == ((BLIND,), 1)
     assert said.receivers[0].error == "channel_not_found"
 
 
 async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
-    text = (await reporter(seen=status.Seen(open=2), noc=FAILS).exposition()).decode()
+    text = (await reporter(seen=status.Overview(open=2), noc=FAILS).exposition()).decode()
     assert 'watcher_incidents{status="open"} 2.0' in text
     assert 'watcher_delivery_failing{receiver="noc"} 1.0' in text
     assert 'watcher_account_calls{account="orange"} 5.0' in text
@@ -108,10 +108,10 @@ async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
     [
         (None, "stands by: another daemon leads, cannot tell noc"),
         (
-            status.Seen(sources=(BLIND,), open=2, acknowledged=1),
+            status.Overview(sources=(BLIND,), open=2, acknowledged=1),
             "0 of 1 sources seen, 2 incidents open, 1 acknowledged, cannot tell noc",
         ),
     ],
 )
-def test_it_is_said_in_one_line(seen, line):
-    assert reporter(seen=seen, noc=FAILS).in_one_line() == line
+def test_it_is_said_one_line(seen, line):
+    assert reporter(seen=seen, noc=FAILS).one_line() == line

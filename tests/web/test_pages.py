@@ -89,7 +89,7 @@ async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, shelf):
 
 async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(serve, shelf):
     worlds.bad_night(shelf)
-    seen = status.Seen(sources=tuple(shelf.health), open=3, acknowledged=1)
+    seen = status.Overview(sources=tuple(shelf.health), open=3, acknowledged=1)
     failing = {
         "noc": status.ReceiverState(failing_since=BEGIN, error="Slack answered 503"),
         "mqtt": status.ReceiverState(),

@@ -234,9 +234,9 @@ def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.
         version="1",
         since=BEGIN,
         sources=[one.source for one in shelf.health],
-        standing=shelf,
+        reader=shelf,
         metrics=Metrics(version="1", sources=["vyvx"], receivers=receivers),
-        seen=lambda: seen,
+        overview=lambda: seen,
         receivers=lambda: receivers,
         usages=usages,
     )

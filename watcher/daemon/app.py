@@ -117,9 +117,9 @@ async def run(
             version=version("watcher"),
             since=clock.now(),
             sources=sources,
-            standing=store.queries,
+            reader=store.queries,
             metrics=metrics,
-            seen=leading.seen,
+            overview=leading.overview,
             receivers=deliveries.states,
             usages=lambda: factories.usages(settings, accounts, store.call_counter, clock.now()),
         )
@@ -196,7 +196,7 @@ async def run(
         slack_tasks = (
             [group.create_task(slack_actions.run(), name="slack actions")] if slack_actions else []
         )
-        other_tasks = [group.create_task(watchdog.feed(reporter.in_one_line), name="watchdog")]
+        other_tasks = [group.create_task(watchdog.feed(reporter.one_line), name="watchdog")]
         if mqtt:
             if settings.mqtt.commands:
                 listener = CommandListener(connection=mqtt, commands=commands)

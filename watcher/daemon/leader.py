@@ -111,12 +111,12 @@ class Leader:
         ]
         self._scheduler.start()
 
-    def seen(self) -> status.Seen | None:
+    def overview(self) -> status.Overview | None:
         """Return source health and incident counts from memory; None on a standby."""
         if self.state is None:
             return None
         statuses = [incident.status for incident in self.state.incidents.values()]
-        return status.Seen(
+        return status.Overview(
             sources=tuple(self.state.health.values()),
             open=statuses.count(model.IncidentStatus.OPEN),
             acknowledged=statuses.count(model.IncidentStatus.ACKNOWLEDGED),

@@ -1,6 +1,6 @@
-"""How Watcher itself does: what it sees, what it cannot tell and why, who leads, what was spent.
+"""The health of Watcher itself: sources, receivers, accounts, daemons, and which one leads.
 
-`watcher status`, the board, the metrics and systemd's status line are said from here.
+`watcher status`, the board, the gauges of the metrics and systemd's status line come from here.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from datetime import datetime
 from watcher import model, ports
 from watcher.metrics import Metrics
 
-_NOTHING = ports.Backlog()
+_NO_BACKLOG = ports.Backlog()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverState:
-    """How a receiver does; `owed_since` is the oldest entry that it could not be told.
+    """A receiver's health in this daemon; `owed_since` is the time of the oldest pending entry.
 
-    `permanent` says that it stays so until a person mends something.
+    `permanent` means that it fails until a person fixes something.
     """
 
     failing_since: datetime | None = None
@@ -31,15 +31,15 @@ class ReceiverState:
 
     @property
     def ok(self) -> bool:
-        """Whether the last telling succeeded."""
+        """Whether the last delivery succeeded."""
         return self.failing_since is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """A receiver by name, as all daemons together know it; `failing` as soon as one of them does.
+    """A receiver's health across all daemons: it is `failing` as soon as one of them fails.
 
-    `owed` counts the incidents of which it has not been told everything.
+    `owed` counts the incidents with pending deliveries.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How an account does: the calls of a calendar month (UTC) that it has used of its budget.
+    """The calls of an account in a calendar month (UTC), and its budget for the month.
 
-    Without a budget (0) they are not counted. `trouble` is why its vendor is hardly asked now, as
-    this daemon knows it.
+    Without a budget (0) they are not counted. `trouble` is why this daemon hardly calls the vendor
+    now, as while its circuit breaker is open.
     """
 
     account: str
@@ -67,8 +67,8 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """How well the sources are seen, and how many incidents are not over."""
+class Overview:
+    """The health of the sources, and how many incidents are open."""
 
     sources: tuple[model.SourceHealth, ...] = ()
     open: int = 0
@@ -77,7 +77,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything at one time. `refused` are the faults of rules that were not read again."""
+    """The whole status at one time. `refused` are the problems of rules that were not reloaded."""
 
     instance: str
     version: str
@@ -92,11 +92,10 @@ class Status:
 
 
 class StatusReporter:
-    """Says how this daemon does, and what all of them have written down.
+    """Reports the status from this daemon's memory, and from what all daemons have stored.
 
-    A source that was not polled yet has no `last_success`. `seen` is what the daemon that leads
-    has in memory, None on one that stands by. Set `refused` to the faults of rules that were not
-    read again.
+    A source that was not polled yet has no `last_success`. `overview` is what the leader has in
+    memory, None on a standby. Set `refused` to the problems of rules that were not reloaded.
     """
 
     def __init__(
@@ -106,9 +105,9 @@ class StatusReporter:
         version: str,
         since: datetime,
         sources: Iterable[str],
-        standing: ports.StatusReader,
+        reader: ports.StatusReader,
         metrics: Metrics,
-        seen: Callable[[], Seen | None],
+        overview: Callable[[], Overview | None],
         receivers: Callable[[], Mapping[str, ReceiverState]],
         usages: Callable[[], Awaitable[list[Usage]]],
     ) -> None:
@@ -117,95 +116,101 @@ class StatusReporter:
         self._version = version
         self._since = since
         self._sources = tuple(sources)
-        self._standing = standing
+        self._reader = reader
         self._metrics = metrics
-        self._seen = seen
+        self._overview = overview
         self._receivers = receivers
         self._usages = usages
 
-    def remember(self) -> Status:
-        """Say what this process knows without asking the store."""
-        return self._compose(self._seen() or Seen())
+    def from_memory(self) -> Status:
+        """Return what this process knows without reading the store."""
+        return self._compose(self._overview() or Overview())
 
     async def read(self) -> Status:
-        """Say everything. Raises TemporaryError when the store cannot be read."""
-        known = self._compose(self._seen() or await self._written(), await self._standing.backlog())
+        """Return the whole status. Raises TemporaryError when the store cannot be read."""
+        current = self._compose(
+            self._overview() or await self._read_overview(), await self._reader.backlog()
+        )
         return replace(
-            known,
-            daemons=tuple(await self._standing.daemons()),
+            current,
+            daemons=tuple(await self._reader.daemons()),
             accounts=tuple(await self._usages()),
         )
 
     async def exposition(self) -> bytes:
-        """Bring the gauges of what is open, owed and spent up to date, and write all metrics."""
-        with contextlib.suppress(model.TemporaryError):  # then as it was last read
+        """Update the gauges of incidents, deliveries and budgets; return all metrics as text."""
+        with contextlib.suppress(model.TemporaryError):  # then the last value stays
             for usage in await self._usages():
                 self._metrics.account_failing.labels(usage.account).set(bool(usage.trouble))
                 if usage.calls_per_month:
                     self._metrics.calls.labels(usage.account).set(usage.calls)
-        if (seen := self._seen()) is not None:
-            self._metrics.incidents.labels(model.IncidentStatus.OPEN).set(seen.open)
-            self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(seen.acknowledged)
-        for name, one in self._receivers().items():
-            since = one.owed_since.timestamp() if one.owed_since else 0
-            self._metrics.pending_deliveries.labels(name).set(one.owed)
+        if (overview := self._overview()) is not None:
+            self._metrics.incidents.labels(model.IncidentStatus.OPEN).set(overview.open)
+            self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(
+                overview.acknowledged
+            )
+        for name, state in self._receivers().items():
+            since = state.owed_since.timestamp() if state.owed_since else 0
+            self._metrics.pending_deliveries.labels(name).set(state.owed)
             self._metrics.oldest_pending_delivery.labels(name).set(since)
-            self._metrics.receiver_failing.labels(name).set(not one.ok)
+            self._metrics.receiver_failing.labels(name).set(not state.ok)
         return self._metrics.exposition()
 
-    def in_one_line(self) -> str:
-        """Write what `systemctl status` shows."""
-        seen = self._seen()
-        failing = [name for name, one in self._receivers().items() if not one.ok]
-        told = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
-        if seen is None:
-            return f"stands by: another daemon leads, {told}"
+    def one_line(self) -> str:
+        """Return the line that `systemctl status` shows."""
+        overview = self._overview()
+        failing = [name for name, state in self._receivers().items() if not state.ok]
+        receivers_line = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
+        if overview is None:
+            return f"stands by: another daemon leads, {receivers_line}"
         visible = [
             health.sight is model.Visibility.SEEN and health.last_success is not None
-            for health in self._configured(seen.sources)
+            for health in self._configured(overview.sources)
         ]
         return (
-            f"{sum(visible)} of {len(visible)} sources seen, {seen.open} incidents open,"
-            f" {seen.acknowledged} acknowledged, {told}"
+            f"{sum(visible)} of {len(visible)} sources seen, {overview.open} incidents open,"
+            f" {overview.acknowledged} acknowledged, {receivers_line}"
         )
 
-    def _configured(self, known: Iterable[model.SourceHealth]) -> tuple[model.SourceHealth, ...]:
-        """Take the sources in the order of the settings; one that was taken out is forgotten."""
-        by_name = {health.source: health for health in known}
+    def _configured(self, current: Iterable[model.SourceHealth]) -> tuple[model.SourceHealth, ...]:
+        """Return the sources in the order of the settings, without those that were removed."""
+        by_name = {health.source: health for health in current}
         return tuple(by_name.get(name, model.SourceHealth(source=name)) for name in self._sources)
 
-    def _compose(self, seen: Seen, backlog: Mapping[str, ports.Backlog] | None = None) -> Status:
+    def _compose(
+        self, overview: Overview, backlog: Mapping[str, ports.Backlog] | None = None
+    ) -> Status:
         return Status(
             instance=self.instance,
             version=self._version,
             since=self._since,
             receivers=tuple(
-                _receiver(name, one, None if backlog is None else backlog.get(name, _NOTHING))
-                for name, one in self._receivers().items()
+                _receiver(name, state, None if backlog is None else backlog.get(name, _NO_BACKLOG))
+                for name, state in self._receivers().items()
             ),
             refused=self.refused,
-            sources=self._configured(seen.sources),
-            open=seen.open,
-            acknowledged=seen.acknowledged,
+            sources=self._configured(overview.sources),
+            open=overview.open,
+            acknowledged=overview.acknowledged,
         )
 
-    async def _written(self) -> Seen:
-        """Read what the daemon that leads last wrote."""
-        counts = await self._standing.counts()
-        return Seen(
-            sources=tuple(await self._standing.sources()),
+    async def _read_overview(self) -> Overview:
+        """Read what the leader last stored."""
+        counts = await self._reader.counts()
+        return Overview(
+            sources=tuple(await self._reader.sources()),
             open=counts.get(model.IncidentStatus.OPEN, 0),
             acknowledged=counts.get(model.IncidentStatus.ACKNOWLEDGED, 0),
         )
 
 
 def _receiver(name: str, state: ReceiverState, backlog: ports.Backlog | None) -> Receiver:
-    """Put together what this daemon has met with, and what is written down of all of them."""
-    begun = [at for at in (state.failing_since, backlog and backlog.failing_since) if at]
+    """Combine what this daemon knows with what all daemons have stored."""
+    starts = [at for at in (state.failing_since, backlog and backlog.failing_since) if at]
     return Receiver(
         name=name,
-        failing=bool(begun),
-        failing_since=min(begun, default=None),
+        failing=bool(starts),
+        failing_since=min(starts, default=None),
         error=state.error or (backlog.error if backlog else ""),
         permanent=state.permanent,
         owed=backlog.owed if backlog else state.owed,

@@ -69,7 +69,7 @@ class Pages:
                 resolved = await self._reader.resolved(since=now - board.RECENT, limit=_LATEST)
                 silences = await self._reader.silences(now)
         except model.WatcherError as error:
-            current, unreadable = self._reporter.remember(), str(error)
+            current, unreadable = self._reporter.from_memory(), str(error)
         shown = board.compose(
             current,
             live=live,
