@@ -33,7 +33,7 @@ def incident(id_: str, status: model.IncidentStatus) -> model.Incident:
     )
 
 
-class Shelf:
+class InMemoryStore:
     """A library and an inbox in memory; a command counts as stepped once it is rung for."""
 
     def __init__(self) -> None:
@@ -99,12 +99,12 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf():
-    return Shelf()
+def store():
+    return InMemoryStore()
 
 
 @pytest.fixture
-async def socket(shelf, tmp_path):
+async def socket(store, tmp_path):
     async def status():
         return {"instance": "ops1"}
 
@@ -112,10 +112,10 @@ async def socket(shelf, tmp_path):
         raise model.InvalidConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
 
     door = control_socket.ControlSocket(
-        reader=shelf,
+        reader=store,
         commands=CommandService(
-            reader=shelf,
-            inbox=shelf,
+            reader=store,
+            inbox=store,
             ingest=Wakeup(),
             clock=SystemClock(),
             receivers=("noc", "mqtt"),
@@ -138,16 +138,16 @@ async def test_open_incidents_are_listed_and_resolved_ones_only_when_asked_for(s
 
 
 async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that_are_named(
-    socket, shelf
+    socket, store
 ):
     answer = await control_socket.ask(socket, "POST", "/drills", {"by": "ada"})
-    (wanted,) = shelf.commands.values()
+    (wanted,) = store.commands.values()
     assert answer["incident"]["id"] == wanted.incident
     assert (wanted.receivers, wanted.by, wanted.page) == (("noc", "mqtt"), "ada", False)
-    shelf.commands.clear()
+    store.commands.clear()
     body = {"by": "ada", "receivers": ["mqtt", "mqtt"], "page": True}
     await control_socket.ask(socket, "POST", "/drills", body)
-    (wanted,) = shelf.commands.values()
+    (wanted,) = store.commands.values()
     assert (wanted.receivers, wanted.page) == (("mqtt",), True)
 
 
@@ -160,16 +160,16 @@ async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that
         ({"by": "ada", "receivers": ["nco"]}, "there is no receiver nco; there is noc, mqtt"),
     ],
 )
-async def test_a_drill_that_cannot_be_is_refused_in_words(socket, shelf, body, sentence):
+async def test_a_drill_that_cannot_be_is_refused_in_words(socket, store, body, sentence):
     with pytest.raises(model.PermanentError, match=sentence):
         await control_socket.ask(socket, "POST", "/drills", body)
-    assert not shelf.commands
+    assert not store.commands
 
 
-async def test_a_drill_without_a_receiver_is_refused(shelf):
-    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
+async def test_a_drill_without_a_receiver_is_refused(store):
+    service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock())
     with pytest.raises(CommandRejectedError, match="there is no receiver to drill"):
-        await wishes.start_drill((), by="ada")
+        await service.start_drill((), by="ada")
 
 
 async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
@@ -187,9 +187,9 @@ async def test_the_carrier_packet_is_written_over_or_not(socket):
         await control_socket.ask(socket, "GET", "/incidents/w-none/packet")
 
 
-async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, shelf):
+async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, store):
     await control_socket.ask(socket, "POST", "/incidents/w-open/ack", {"by": "ada"})
-    assert list(shelf.commands.values()) == [model.Acknowledged(incident="w-open", by="ada")]
+    assert list(store.commands.values()) == [model.Acknowledged(incident="w-open", by="ada")]
 
 
 @pytest.mark.parametrize(
@@ -199,10 +199,10 @@ async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, sh
         ("/incidents/w-over/resolve", "w-over is over already"),
     ],
 )
-async def test_what_cannot_be_done_is_said_in_words(socket, shelf, resource, sentence):
+async def test_what_cannot_be_done_is_said_in_words(socket, store, resource, sentence):
     with pytest.raises(model.PermanentError, match=sentence):
         await control_socket.ask(socket, "POST", resource, {"by": "ada"})
-    assert not shelf.commands
+    assert not store.commands
 
 
 def proposed(**changes):
@@ -220,10 +220,10 @@ def proposed(**changes):
 @pytest.mark.parametrize(
     ("act", "command"), [("approve", model.RemedyApproved), ("refuse", model.RemedyRefused)]
 )
-async def test_a_remedy_is_approved_or_refused_with_the_name(socket, shelf, act, command):
-    shelf.kept["w-open"] = replace(shelf.kept["w-open"], remedy=proposed())
+async def test_a_remedy_is_approved_or_refused_with_the_name(socket, store, act, command):
+    store.kept["w-open"] = replace(store.kept["w-open"], remedy=proposed())
     await control_socket.ask(socket, "POST", f"/incidents/w-open/{act}", {"by": "ada"})
-    assert list(shelf.commands.values()) == [command(incident="w-open", by="ada")]
+    assert list(store.commands.values()) == [command(incident="w-open", by="ada")]
 
 
 @pytest.mark.parametrize(
@@ -241,17 +241,17 @@ async def test_a_remedy_is_approved_or_refused_with_the_name(socket, shelf, act,
         ),
     ],
 )
-async def test_a_remedy_that_does_not_wait_is_said_in_words(socket, shelf, remedy, sentence):
-    shelf.kept["w-open"] = replace(shelf.kept["w-open"], remedy=remedy)
+async def test_a_remedy_that_does_not_wait_is_said_in_words(socket, store, remedy, sentence):
+    store.kept["w-open"] = replace(store.kept["w-open"], remedy=remedy)
     with pytest.raises(model.PermanentError, match=sentence):
         await control_socket.ask(socket, "POST", "/incidents/w-open/approve", {"by": "ada"})
-    assert not shelf.commands
+    assert not store.commands
 
 
-async def test_a_change_by_nobody_is_refused(socket, shelf):
+async def test_a_change_by_nobody_is_refused(socket, store):
     with pytest.raises(model.PermanentError, match="who does it"):
         await control_socket.ask(socket, "POST", "/incidents/w-open/ack", {})
-    assert not shelf.commands
+    assert not store.commands
 
 
 async def test_a_failed_reload_tells_every_fault(socket):
@@ -272,7 +272,7 @@ async def test_no_daemon_is_said_in_words(tmp_path):
         await control_socket.ask(tmp_path / "none.sock", "GET", "/status")
 
 
-async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
+async def test_a_stale_socket_of_a_killed_daemon_is_replaced(store, tmp_path):
     path = tmp_path / "control.sock"
     with sockets.socket(sockets.AF_UNIX) as killed:  # asyncio's would be cleaned up
         killed.bind(str(path))
@@ -282,8 +282,8 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(shelf, tmp_path):
         return {}
 
     door = control_socket.ControlSocket(
-        reader=shelf,
-        commands=CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock()),
+        reader=store,
+        commands=CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock()),
         clock=SystemClock(),
         status=nothing,
         reload=nothing,
@@ -317,10 +317,10 @@ async def test_why_nothing_is_known_is_said_in_words(socket):
         await control_socket.ask(socket, "GET", "/why/w-none")
 
 
-async def test_a_note_is_written_even_on_what_is_over(socket, shelf):
+async def test_a_note_is_written_even_on_what_is_over(socket, store):
     body = {"by": "ada", "text": "fibre cut at mile 12"}
     await control_socket.ask(socket, "POST", "/incidents/w-over/note", body)
-    (command,) = shelf.commands.values()
+    (command,) = store.commands.values()
     assert command == model.Noted(incident="w-over", by="ada", text="fibre cut at mile 12")
 
 
@@ -329,31 +329,31 @@ async def test_an_empty_note_is_refused(socket):
         await control_socket.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})
 
 
-async def test_a_wish_that_comes_in_twice_is_obeyed_once(shelf):
-    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=SystemClock())
-    await wishes.act("w-open", "ack", "ann", idempotency_key="envelope-1")
-    shelf.kept["w-open"] = replace(
-        shelf.kept["w-open"], status=model.IncidentStatus.RESOLVED, resolved_at=NOW
+async def test_a_wish_that_comes_in_twice_is_obeyed_once(store):
+    service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock())
+    await service.act("w-open", "ack", "ann", idempotency_key="envelope-1")
+    store.kept["w-open"] = replace(
+        store.kept["w-open"], status=model.IncidentStatus.RESOLVED, resolved_at=NOW
     )
-    again = await wishes.act("w-open", "ack", "ann", idempotency_key="envelope-1")
+    again = await service.act("w-open", "ack", "ann", idempotency_key="envelope-1")
     assert again.status is model.IncidentStatus.RESOLVED
-    assert len(shelf.commands) == 1
+    assert len(store.commands) == 1
     with pytest.raises(CommandRejectedError, match="w-open is over already"):
-        await wishes.act("w-open", "ack", "bob", idempotency_key="envelope-2")
+        await service.act("w-open", "ack", "bob", idempotency_key="envelope-2")
 
 
-async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_recorded(shelf):
-    wishes = CommandService(
-        reader=shelf,
-        inbox=shelf,
+async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_recorded(store):
+    service = CommandService(
+        reader=store,
+        inbox=store,
         ingest=Wakeup(),
         clock=SystemClock(),
         receivers=("noc",),
     )
     with pytest.raises(CommandRejectedError, match="w-open is not acknowledged"):
-        await wishes.act("w-open", "unack", "ann")
+        await service.act("w-open", "unack", "ann")
     with pytest.raises(
         CommandRejectedError, match="w-open is about no subject: nothing to examine"
     ):
-        await wishes.act("w-open", "diagnose", "ann")
-    assert shelf.commands == {}
+        await service.act("w-open", "diagnose", "ann")
+    assert store.commands == {}

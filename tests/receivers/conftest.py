@@ -2,19 +2,19 @@
 
 import pytest
 
-from tests.receivers.story import Drawer, StillClock, Story
+from tests.receivers.incident_builder import FakeClock, IncidentBuilder, InMemoryDelivery
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def story() -> Story:
-    return Story()
+def builder() -> IncidentBuilder:
+    return IncidentBuilder()
 
 
 @pytest.fixture
-def drawer(story) -> Drawer:
-    return Drawer(story, "noc")
+def delivery(builder) -> InMemoryDelivery:
+    return InMemoryDelivery(builder, "noc")

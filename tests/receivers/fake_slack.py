@@ -33,7 +33,7 @@ class FakeSlack:
         app.router.add_post("/upload/{id}", self._upload)
         return app
 
-    def plan(self, method: str, *faults: Any) -> None:
+    def fail_next(self, method: str, *faults: Any) -> None:
         self._faults.setdefault(method, deque()).extend(faults)
 
     @property

@@ -3,19 +3,19 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.receivers.story import BEGIN
+from tests.receivers.incident_builder import BEGIN
 from watcher import model
 from watcher.operations import carrier_packet
 
 NOW = BEGIN + timedelta(minutes=29, seconds=30)
 
 
-def test_a_packet_is_ready_for_the_carriers_ticket(story):
-    story.diagnose()
-    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", after=60, by="Ana")
-    story.grow(model.EntryKind.NOTED, "the truck is on its way", after=90, by="Ana")
-    story.grow(model.EntryKind.CHANGED, "degraded, was offline", after=120)
-    assert carrier_packet.render_packet(story.incident_view(), NOW) == [
+def test_a_packet_is_ready_for_the_carriers_ticket(builder):
+    builder.diagnose()
+    builder.add_entry(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", after=60, by="Ana")
+    builder.add_entry(model.EntryKind.NOTED, "the truck is on its way", after=90, by="Ana")
+    builder.add_entry(model.EntryKind.CHANGED, "degraded, was offline", after=120)
+    assert carrier_packet.render_packet(builder.incident_view(), NOW) == [
         "NYC Arena uplink is offline: likely lumen side",
         "Our reference: w-7k3m. All times are UTC; written at 2026-11-21 03:39:52.",
         "Downtime: 29.5 minutes (so far), 2026-11-21 03:10:22",
@@ -47,26 +47,26 @@ def test_a_packet_is_ready_for_the_carriers_ticket(story):
     ]
 
 
-def test_a_run_that_came_too_soon_hides_nothing_and_is_our_own_business(story):
-    story.diagnose()
-    story.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
-    text = "\n".join(carrier_packet.render_packet(story.incident_view(), NOW))
+def test_a_run_that_came_too_soon_hides_nothing_and_is_our_own_business(builder):
+    builder.diagnose()
+    builder.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
+    text = "\n".join(carrier_packet.render_packet(builder.incident_view(), NOW))
     assert "found: Loss of light at NYCMNY54" in text
     assert "too soon" not in text
     assert text.count("Service Diagnostics for SVC1") == 1
 
 
-def test_when_it_is_over_the_downtime_is_final(story):
-    story.resolve(after=1_800)
-    lines = carrier_packet.render_packet(story.incident_view(), NOW + timedelta(hours=9))
+def test_when_it_is_over_the_downtime_is_final(builder):
+    builder.resolve(after=1_800)
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW + timedelta(hours=9))
     assert lines[2] == (
         "Downtime: 30.0 minutes (recovered), 2026-11-21 03:10:22 to 2026-11-21 03:40:22"
     )
 
 
-def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(story):
+def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(builder):
     well = replace(
-        story.alert,
+        builder.alert,
         state=model.AlertState.RESOLVED,
         from_="offline",
         to="online",
@@ -74,7 +74,7 @@ def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(story):
     )
     (line,) = [
         one
-        for one in carrier_packet.render_packet(story.incident_view(well), NOW)
+        for one in carrier_packet.render_packet(builder.incident_view(well), NOW)
         if one.startswith("- vyvx")
     ]
     assert line == (
@@ -83,31 +83,31 @@ def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(story):
     )
 
 
-def test_what_came_back_in_between_is_said(story):
-    story.grow(model.EntryKind.REOPENED, "offline again", after=300)
-    assert carrier_packet.render_packet(story.incident_view(), NOW)[2].endswith(
+def test_what_came_back_in_between_is_said(builder):
+    builder.add_entry(model.EntryKind.REOPENED, "offline again", after=300)
+    assert carrier_packet.render_packet(builder.incident_view(), NOW)[2].endswith(
         "; it came back in between, see the timeline"
     )
 
 
-def test_who_of_us_resolved_it_is_not_told(story):
-    story.grow(model.EntryKind.RESOLVED, "resolved by Ana", after=60, by="Ana")
-    text = "\n".join(carrier_packet.render_packet(story.incident_view(), NOW))
+def test_who_of_us_resolved_it_is_not_told(builder):
+    builder.add_entry(model.EntryKind.RESOLVED, "resolved by Ana", after=60, by="Ana")
+    text = "\n".join(carrier_packet.render_packet(builder.incident_view(), NOW))
     assert "Ana" not in text
     assert "resolved by hand" in text
 
 
-def test_a_busy_line_is_not_called_down(story):
-    busy = replace(story.alert, value=93.5, from_=None, to=None)
-    lines = carrier_packet.render_packet(story.incident_view(busy), NOW)
+def test_a_busy_line_is_not_called_down(builder):
+    busy = replace(builder.alert, value=93.5, from_=None, to=None)
+    lines = carrier_packet.render_packet(builder.incident_view(busy), NOW)
     assert lines[2].startswith("Duration: ")
     assert "93.5 since" in "\n".join(lines)
 
 
-def test_a_long_timeline_keeps_its_beginning_and_its_end(story):
+def test_a_long_timeline_keeps_its_beginning_and_its_end(builder):
     for number in range(100):
-        story.grow(model.EntryKind.CHANGED, f"change {number}", after=number + 1)
-    lines = carrier_packet.render_packet(story.incident_view(), NOW)
+        builder.add_entry(model.EntryKind.CHANGED, f"change {number}", after=number + 1)
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW)
     lines = lines[lines.index("Timeline:") + 1 :]
     assert len(lines) == carrier_packet.MOST_ENTRIES + 1
     assert lines[carrier_packet.MOST_ENTRIES // 2] == "(61 entries are left out here)"

@@ -16,8 +16,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from tests.ports import free_port
+from tests.receivers.incident_builder import BEGIN, InMemoryDelivery
 from tests.receivers.mosquitto import Mosquitto, certificates
-from tests.receivers.story import BEGIN, Drawer
 from watcher import model
 from watcher.backoff import Backoff
 from watcher.receivers import settings as receiver_settings
@@ -31,8 +31,8 @@ PDF = f"{DOCUMENT}/reports/r-1.pdf"
 
 
 @pytest.fixture
-def drawer(story):
-    return Drawer(story, "mqtt")
+def delivery(builder):
+    return InMemoryDelivery(builder, "mqtt")
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ async def mosquitto(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def connected(drawer, clock, port, **keys):
+async def connected(delivery, clock, port, **keys):
     """The daemon's side: the broker's task and a receiver."""
     keys = receiver_settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
     broker = MqttConnection(
         settings=keys, instance="ops1", clock=clock, backoff=Backoff(first=0.02, longest=30.0)
     )
-    receiver = MqttReceiver(name="mqtt", connection=broker, reader=drawer, clock=clock)
+    receiver = MqttReceiver(name="mqtt", connection=broker, reader=delivery, clock=clock)
     broker.become_leader()
     task = asyncio.create_task(broker.run())
     try:
@@ -102,13 +102,13 @@ async def retained(port, topic, **more):
 
 
 @pytest.mark.broker
-async def test_pdf_then_events_then_the_document_that_names_it(drawer, story, clock, mosquitto):
-    story.diagnose()
+async def test_pdf_then_events_then_the_document_that_names_it(delivery, builder, clock, mosquitto):
+    builder.diagnose()
     async with (
         subscribed(mosquitto.port) as reader,
-        connected(drawer, clock, mosquitto.port) as (receiver, _),
+        connected(delivery, clock, mosquitto.port) as (receiver, _),
     ):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
         document = json.loads((await reader.until(DOCUMENT)).payload)
         # On connect the document is brought as it is; the telling then adds the events.
         first = reader.topics.index(PDF)
@@ -118,22 +118,22 @@ async def test_pdf_then_events_then_the_document_that_names_it(drawer, story, cl
         assert pdf.properties.ContentType == "application/pdf"
         [diagnosis] = document["diagnostics"]
         assert diagnosis["report"]["topic"] == PDF
-    assert drawer.receipt.told_through == 2
-    assert drawer.receipt.parent_version == story.incident.version
-    assert drawer.receipt.due is None
+    assert delivery.receipt.told_through == 2
+    assert delivery.receipt.parent_version == builder.incident.version
+    assert delivery.receipt.due is None
 
 
 @pytest.mark.broker
-async def test_each_entry_is_one_event_that_is_never_retained(drawer, story, clock, mosquitto):
-    story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana", notify=False)
+async def test_each_entry_is_one_event_that_is_never_retained(delivery, builder, clock, mosquitto):
+    builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana", notify=False)
     async with (
         subscribed(mosquitto.port, "watcher/events") as reader,
-        connected(drawer, clock, mosquitto.port) as (receiver, _),
+        connected(delivery, clock, mosquitto.port) as (receiver, _),
     ):
-        await drawer.deliver(receiver)
-        await drawer.deliver(receiver)
-        story.grow(model.EntryKind.NOTED, "truck is there", by="Ana")
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
+        await delivery.deliver(receiver)
+        builder.add_entry(model.EntryKind.NOTED, "truck is there", by="Ana")
+        await delivery.deliver(receiver)
         while len(reader.seen) < 3:
             await reader.until("watcher/events")
     events = [json.loads(one.payload) for one in reader.seen]
@@ -144,40 +144,40 @@ async def test_each_entry_is_one_event_that_is_never_retained(drawer, story, clo
 
 
 @pytest.mark.broker
-async def test_a_resolved_document_goes_after_a_day(drawer, story, clock, mosquitto):
-    story.diagnose()
-    async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-        await drawer.deliver(receiver)
+async def test_a_resolved_document_goes_after_a_day(delivery, builder, clock, mosquitto):
+    builder.diagnose()
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        await delivery.deliver(receiver)
         assert (await retained(mosquitto.port, DOCUMENT)).payload
         clock.at = BEGIN + timedelta(minutes=31)
-        story.resolve()
-        await drawer.deliver(receiver)
-        assert drawer.receipt.due == story.incident.resolved_at + timedelta(hours=24)
+        builder.resolve()
+        await delivery.deliver(receiver)
+        assert delivery.receipt.due == builder.incident.resolved_at + timedelta(hours=24)
         left = await retained(mosquitto.port, DOCUMENT)
         assert json.loads(left.payload)["status"] == "resolved"
         assert 86_300 < left.properties.MessageExpiryInterval <= 86_340
 
-        clock.at = drawer.receipt.due
-        await drawer.deliver(receiver)
-        assert drawer.receipt.due is None
+        clock.at = delivery.receipt.due
+        await delivery.deliver(receiver)
+        assert delivery.receipt.due is None
         assert await retained(mosquitto.port, DOCUMENT) is None
         assert await retained(mosquitto.port, PDF) is None
 
 
 @pytest.mark.broker
-async def test_presence_follows_the_daemon(drawer, clock, mosquitto):
+async def test_presence_follows_the_daemon(delivery, clock, mosquitto):
     status = "watcher/status/ops1"
-    async with connected(drawer, clock, mosquitto.port), subscribed(mosquitto.port) as reader:
+    async with connected(delivery, clock, mosquitto.port), subscribed(mosquitto.port) as reader:
         await reader.until(status, b"online")
         await reader.until("watcher/status", b"online")
     assert (await retained(mosquitto.port, status)).payload == b"offline"  # it said good-bye
 
 
 @pytest.mark.broker
-async def test_the_last_will_speaks_for_a_daemon_that_cannot(drawer, clock, mosquitto):
+async def test_the_last_will_speaks_for_a_daemon_that_cannot(delivery, clock, mosquitto):
     async with (
         subscribed(mosquitto.port) as reader,
-        connected(drawer, clock, mosquitto.port) as (_, broker),
+        connected(delivery, clock, mosquitto.port) as (_, broker),
     ):
         await reader.until("watcher/status/ops1", b"online")
         await reader.until("watcher/status", b"online")
@@ -188,57 +188,57 @@ async def test_the_last_will_speaks_for_a_daemon_that_cannot(drawer, clock, mosq
 
 @pytest.mark.broker
 async def test_after_a_restart_of_the_broker_everything_retained_is_back(
-    drawer, story, clock, mosquitto
+    delivery, builder, clock, mosquitto
 ):
-    story.diagnose()
+    builder.diagnose()
     health = model.SourceHealth(source="vyvx", last_success=BEGIN, subjects=3)
-    async with connected(drawer, clock, mosquitto.port) as (receiver, broker):
+    async with connected(delivery, clock, mosquitto.port) as (receiver, broker):
         broker.publish_source(health)
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
         await mosquitto.stop()
-        story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
+        builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana")
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
         await mosquitto.start()
         async with subscribed(mosquitto.port) as reader:
             everything = {"watcher/status/ops1", "watcher/status", "watcher/sources/vyvx"}
             everything |= {DOCUMENT, PDF}
             while not everything <= set(reader.topics):
                 await reader.until(reader.ANY)
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
             event = json.loads((await reader.until("watcher/events")).payload)
             assert event["text"] == "truck rolls"
     assert reader.topics.count("watcher/events") == 1
 
 
 @pytest.mark.broker
-async def test_an_older_document_never_replaces_a_newer_one(drawer, story, clock, mosquitto):
-    async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-        await drawer.deliver(receiver)
-        older = story.incident_view()
-        story.change(severity=model.Severity.WARNING)
+async def test_an_older_document_never_replaces_a_newer_one(delivery, builder, clock, mosquitto):
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        await delivery.deliver(receiver)
+        older = builder.incident_view()
+        builder.change(severity=model.Severity.WARNING)
         await receiver._publish_again()
-        await receiver.deliver(older, replace(drawer.receipt, parent_version=0), drawer)
+        await receiver.deliver(older, replace(delivery.receipt, parent_version=0), delivery)
         left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
-    assert left["version"] == story.incident.version
+    assert left["version"] == builder.incident.version
 
 
 @pytest.mark.broker
 async def test_an_incident_that_is_not_for_this_receiver_is_not_brought_back(
-    drawer, story, clock, mosquitto
+    delivery, builder, clock, mosquitto
 ):
-    story.change(notify=("noc",))
-    async with connected(drawer, clock, mosquitto.port) as (receiver, broker):
+    builder.change(notify=("noc",))
+    async with connected(delivery, clock, mosquitto.port) as (receiver, broker):
         await broker.publish("watcher/x", b"", retain=False)  # connected
         await receiver._publish_again()
     assert await retained(mosquitto.port, DOCUMENT) is None
 
 
 @pytest.mark.broker
-async def test_a_sources_newest_health_is_retained(drawer, clock, mosquitto):
+async def test_a_sources_newest_health_is_retained(delivery, clock, mosquitto):
     async with (
         subscribed(mosquitto.port, "watcher/sources/#") as reader,
-        connected(drawer, clock, mosquitto.port) as (_, broker),
+        connected(delivery, clock, mosquitto.port) as (_, broker),
     ):
         broker.publish_source(model.SourceHealth(source="vyvx"))
         blind = model.SourceHealth(
@@ -253,7 +253,7 @@ async def test_a_sources_newest_health_is_retained(drawer, clock, mosquitto):
 
 
 @pytest.mark.broker
-async def test_two_daemons_with_one_client_id_are_a_clear_error(drawer, clock, mosquitto):
+async def test_two_daemons_with_one_client_id_are_a_clear_error(delivery, clock, mosquitto):
     async def rival():
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
@@ -263,20 +263,20 @@ async def test_two_daemons_with_one_client_id_are_a_clear_error(drawer, clock, m
                     async for _ in client.messages:
                         pass
 
-    async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-        await drawer.deliver(receiver)
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        await delivery.deliver(receiver)
         task = asyncio.create_task(rival())
-        said = ""
+        logged = ""
         async with asyncio.timeout(10):
-            while "two daemons" not in said:
-                drawer.story.grow(model.EntryKind.NOTED, "x")
+            while "two daemons" not in logged:
+                delivery.builder.add_entry(model.EntryKind.NOTED, "x")
                 with contextlib.suppress(model.WatcherError):
-                    await drawer.deliver(receiver)
-                said = drawer.receipt.error
+                    await delivery.deliver(receiver)
+                logged = delivery.receipt.error
                 await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert "use the client id watcher-ops1; give each its own mqtt.client_id" in said
+    assert "use the client id watcher-ops1; give each its own mqtt.client_id" in logged
 
 
 def test_a_broker_that_names_the_reason_of_a_take_over_is_believed_at_once():
@@ -299,14 +299,14 @@ async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(c
 
 @pytest.mark.broker
 async def test_a_pdf_too_large_for_the_broker_is_left_out_of_the_document(
-    drawer, story, clock, tmp_path
+    delivery, builder, clock, tmp_path
 ):
     mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
     await mosquitto.start()
     try:
-        story.diagnose(pdf=b"%PDF-" + bytes(30_000))
-        async with connected(drawer, clock, mosquitto.port) as (receiver, _):
-            await drawer.deliver(receiver)
+        builder.diagnose(pdf=b"%PDF-" + bytes(30_000))
+        async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+            await delivery.deliver(receiver)
             left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
             assert left["diagnostics"][0]["report"]["topic"] is None
             assert left["diagnostics"][0]["report"]["size"] == 30_005
@@ -317,18 +317,18 @@ async def test_a_pdf_too_large_for_the_broker_is_left_out_of_the_document(
 
 @pytest.mark.broker
 async def test_a_broker_that_hangs_up_on_a_pdf_gets_the_rest_without_it(
-    drawer, story, clock, tmp_path
+    delivery, builder, clock, tmp_path
 ):
     # MQTT 3.1.1 has no way to say how much is too much.
     mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
     await mosquitto.start()
     try:
-        story.diagnose(pdf=b"%PDF-" + bytes(30_000))
-        async with connected(drawer, clock, mosquitto.port, protocol="3.1.1") as (receiver, _):
+        builder.diagnose(pdf=b"%PDF-" + bytes(30_000))
+        async with connected(delivery, clock, mosquitto.port, protocol="3.1.1") as (receiver, _):
             async with asyncio.timeout(10):
-                while drawer.receipt.parent_version != story.incident.version:
+                while delivery.receipt.parent_version != builder.incident.version:
                     with contextlib.suppress(model.TemporaryError):
-                        await drawer.deliver(receiver)
+                        await delivery.deliver(receiver)
                     await asyncio.sleep(0)
             left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
             assert left["diagnostics"][0]["report"]["topic"] is None
@@ -338,66 +338,68 @@ async def test_a_broker_that_hangs_up_on_a_pdf_gets_the_rest_without_it(
 
 @pytest.mark.broker
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-async def test_a_wrong_password_is_said_and_the_right_one_works(drawer, clock, tmp_path, protocol):
+async def test_a_wrong_password_is_said_and_the_right_one_works(
+    delivery, clock, tmp_path, protocol
+):
     mosquitto = Mosquitto(tmp_path, users={"watcher": "right"})
     await mosquitto.start()
     keys = {"protocol": protocol, "username": "watcher"}
     try:
-        async with connected(drawer, clock, mosquitto.port, password="wrong", **keys) as (one, _):
+        async with connected(delivery, clock, mosquitto.port, password="wrong", **keys) as (one, _):
             with pytest.raises(model.PermanentError, match=r"set mqtt\.username and mqtt\.pass"):
-                await drawer.deliver(one)
-        async with connected(drawer, clock, mosquitto.port, password="right", **keys) as (one, _):
-            await drawer.deliver(one)
+                await delivery.deliver(one)
+        async with connected(delivery, clock, mosquitto.port, password="right", **keys) as (one, _):
+            await delivery.deliver(one)
     finally:
         await mosquitto.stop()
-    assert drawer.receipt.told_through == 1
+    assert delivery.receipt.told_through == 1
 
 
 @pytest.mark.broker
-async def test_a_topic_that_is_not_allowed_is_said(drawer, clock, tmp_path):
+async def test_a_topic_that_is_not_allowed_is_said(delivery, clock, tmp_path):
     (tmp_path / "acl").write_text("user watcher\ntopic write watcher/status/#\n")
     mosquitto = Mosquitto(tmp_path, f"acl_file {tmp_path / 'acl'}", users={"watcher": "right"})
     await mosquitto.start()
     keys = {"username": "watcher", "password": "right"}
     try:
-        async with connected(drawer, clock, mosquitto.port, **keys) as (receiver, _):
+        async with connected(delivery, clock, mosquitto.port, **keys) as (receiver, _):
             with pytest.raises(model.PermanentError, match="allow watcher to publish it"):
-                await drawer.deliver(receiver)
+                await delivery.deliver(receiver)
     finally:
         await mosquitto.stop()
-    assert drawer.receipt.told_through == 0
+    assert delivery.receipt.told_through == 0
 
 
 @pytest.mark.broker
-async def test_tls_with_an_authority_of_ones_own(drawer, clock, tmp_path):
+async def test_tls_with_an_authority_of_ones_own(delivery, clock, tmp_path):
     ca = certificates(tmp_path)
     lines = [f"certfile {tmp_path / 'server.pem'}", f"keyfile {tmp_path / 'server.key'}"]
     mosquitto = Mosquitto(tmp_path, f"cafile {ca}", *lines)
     await mosquitto.start()
     try:
-        async with connected(drawer, clock, mosquitto.port, tls={"ca_file": ca}) as (receiver, _):
-            await drawer.deliver(receiver)
-        drawer.story.grow(model.EntryKind.NOTED, "x")
-        async with connected(drawer, clock, mosquitto.port, tls=True) as (receiver, _):
+        async with connected(delivery, clock, mosquitto.port, tls={"ca_file": ca}) as (receiver, _):
+            await delivery.deliver(receiver)
+        delivery.builder.add_entry(model.EntryKind.NOTED, "x")
+        async with connected(delivery, clock, mosquitto.port, tls=True) as (receiver, _):
             with pytest.raises(model.PermanentError, match=r"mqtt\.tls\.ca_file"):
-                await drawer.deliver(receiver)
+                await delivery.deliver(receiver)
     finally:
         await mosquitto.stop()
-    assert drawer.receipt.told_through == 1
+    assert delivery.receipt.told_through == 1
 
 
-async def test_a_certificate_file_that_is_missing_is_said(drawer, clock, tmp_path):
+async def test_a_certificate_file_that_is_missing_is_said(delivery, clock, tmp_path):
     tls = {"ca_file": tmp_path / "none.pem"}
-    async with connected(drawer, clock, free_port(), tls=tls) as (receiver, _):
+    async with connected(delivery, clock, free_port(), tls=tls) as (receiver, _):
         with pytest.raises(model.PermanentError, match=r"mqtt\.tls"):
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
 
 
-async def test_without_a_broker_nothing_is_told_and_nothing_is_lost(drawer, clock):
-    async with connected(drawer, clock, free_port()) as (receiver, _):
+async def test_without_a_broker_nothing_is_told_and_nothing_is_lost(delivery, clock):
+    async with connected(delivery, clock, free_port()) as (receiver, _):
         with pytest.raises(model.TemporaryError, match="MQTT broker"):
-            await drawer.deliver(receiver)
-    assert drawer.receipt.told_through == 0
+            await delivery.deliver(receiver)
+    assert delivery.receipt.told_through == 0
 
 
 @pytest.fixture
@@ -415,47 +417,49 @@ async def amqtt():
     await broker.shutdown()
 
 
-async def test_mqtt_3_1_1_carries_the_same(drawer, story, clock, amqtt):
-    story.diagnose()
+async def test_mqtt_3_1_1_carries_the_same(delivery, builder, clock, amqtt):
+    builder.diagnose()
     async with (
         subscribed(amqtt, protocol=V311) as reader,
-        connected(drawer, clock, amqtt, protocol="3.1.1") as (receiver, _),
+        connected(delivery, clock, amqtt, protocol="3.1.1") as (receiver, _),
     ):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
         await reader.until(DOCUMENT)
         assert reader.seen[reader.topics.index(PDF)].payload == b"%PDF-1.7 one"
         clock.at = BEGIN + timedelta(days=2)
-        story.resolve()
-        await drawer.deliver(receiver)
+        builder.resolve()
+        await delivery.deliver(receiver)
         await reader.until(DOCUMENT, b"")
         await reader.until(PDF, b"")
         assert await retained(amqtt, DOCUMENT, protocol=V311) is None
 
 
 async def test_what_another_daemon_told_during_a_connect_is_not_undone(
-    story, drawer, clock, mosquitto
+    builder, delivery, clock, mosquitto
 ):
     """Theirs is newer than what was read before it, and must not be replaced by that."""
-    kept = drawer.incident_view
+    kept = delivery.incident_view
     reads = []
 
     async def read(incident):
         view = await kept(incident)
         reads.append(view.incident.version)
         if len(reads) == 1:
-            story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
+            builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana")
         return view
 
-    drawer.incident_view = read
+    delivery.incident_view = read
     async with (
         subscribed(mosquitto.port) as reader,
-        connected(drawer, clock, mosquitto.port),
+        connected(delivery, clock, mosquitto.port),
     ):
         first = json.loads((await reader.until(DOCUMENT)).payload)
     assert first["version"] == max(reads) > reads[0]
 
 
-async def test_who_stands_by_says_that_it_is_there_and_not_that_it_leads(drawer, clock, mosquitto):
+async def test_who_stands_by_says_that_it_is_there_and_not_that_it_leads(
+    delivery, clock, mosquitto
+):
     keys = receiver_settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
     broker = MqttConnection(settings=keys, instance="ops2", clock=clock)
     async with subscribed(mosquitto.port) as reader:

@@ -12,7 +12,7 @@ from aiohttp import test_utils
 
 from tests.ports import free_port
 from tests.receivers.fake_slack import CHANNEL, FakeSlack
-from tests.receivers.story import BEGIN, PowerCutError
+from tests.receivers.incident_builder import BEGIN, PowerCutError
 from watcher import model
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.receiver import SlackReceiver
@@ -50,8 +50,8 @@ def texts(messages):
     return [message["text"] for message in messages]
 
 
-async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, drawer, clock):
-    await drawer.deliver(receiver)
+async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, builder, delivery, clock):
+    await delivery.deliver(receiver)
     [parent] = slack.parents
     assert parent["text"].startswith("<!here> \N{LARGE RED CIRCLE} NYC Arena uplink is offline")
     assert parent["metadata"] == {
@@ -60,92 +60,92 @@ async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, story, 
     }
     assert slack.replies == []
 
-    story.diagnose()
-    await drawer.deliver(receiver)
+    builder.diagnose()
+    await delivery.deliver(receiver)
     assert [reply["metadata"]["event_payload"]["event_id"] for reply in slack.replies] == [
         "w-7k3m-2"
     ]
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
     clock.at = BEGIN + timedelta(seconds=1_801)
-    story.resolve()
-    await drawer.deliver(receiver)
+    builder.resolve()
+    await delivery.deliver(receiver)
     assert slack.parents[0]["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved: ")
     assert slack.parents[0]["ts"] == parent["ts"]
     assert slack.replies[-1]["reply_broadcast"] is True
     assert slack.replies[-1]["text"].startswith("<!here> \N{LARGE GREEN CIRCLE} recovered")
 
 
-async def test_what_was_told_is_not_told_again(slack, receiver, story, drawer):
-    story.diagnose()
-    await drawer.deliver(receiver)
+async def test_what_was_told_is_not_told_again(slack, receiver, builder, delivery):
+    builder.diagnose()
+    await delivery.deliver(receiver)
     calls = list(slack.calls)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert slack.calls == calls
 
 
-async def test_a_warning_calls_and_broadcasts_nothing(slack, receiver, story, drawer):
-    story.change(severity=model.Severity.WARNING)
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
-    await drawer.deliver(receiver)
+async def test_a_warning_calls_and_broadcasts_nothing(slack, receiver, builder, delivery):
+    builder.change(severity=model.Severity.WARNING)
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
+    await delivery.deliver(receiver)
     assert not any("<!here>" in text for text in texts(slack.messages.values()))
     assert "reply_broadcast" not in slack.replies[0]
 
 
-async def test_details_only_edit_the_parent(slack, receiver, story, drawer):
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
-    story.grow(model.EntryKind.DIAGNOSING, "Service Diagnostics is running for SVC1")
-    await drawer.deliver(receiver)
+async def test_details_only_edit_the_parent(slack, receiver, builder, delivery):
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
+    builder.add_entry(model.EntryKind.DIAGNOSING, "Service Diagnostics is running for SVC1")
+    await delivery.deliver(receiver)
     assert slack.replies == []
-    assert drawer.receipt.told_through == 3
+    assert delivery.receipt.told_through == 3
     assert slack.calls == ["chat.postMessage", "chat.update"]
 
 
 LIMIT = {"status": 429, "Retry-After": "30"}
 
 
-async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver, drawer, clock):
-    slack.plan("chat.postMessage", LIMIT)
+async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver, delivery, clock):
+    slack.fail_next("chat.postMessage", LIMIT)
     with pytest.raises(model.TemporaryError, match="Slack was rate-limited") as caught:
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert (caught.value.delay, caught.value.narrow) == (30, True)
-    assert drawer.receipt.intent == ""  # Slack said no, so nothing has to be looked up
+    assert delivery.receipt.intent == ""  # Slack said no, so nothing has to be looked up
 
     clock.at += timedelta(seconds=10)
     with pytest.raises(model.TemporaryError, match="again in 20 s") as caught:
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert caught.value.delay == 20
     assert slack.calls == ["chat.postMessage"]  # nothing was asked that Slack would refuse
 
     clock.at += timedelta(seconds=20)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert len(slack.parents) == 1
     assert "conversations.history" not in slack.calls
 
 
-async def test_while_no_post_is_taken_the_parent_stays_true(slack, receiver, story, drawer):
-    await drawer.deliver(receiver)
-    slack.plan("chat.postMessage", LIMIT)
+async def test_while_no_post_is_taken_the_parent_stays_true(slack, receiver, builder, delivery):
+    await delivery.deliver(receiver)
+    slack.fail_next("chat.postMessage", LIMIT)
     for version in ("first", "second"):
-        story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
-        story.change(title=f"NYC Arena uplink is down, {version}")
+        builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
+        builder.change(title=f"NYC Arena uplink is down, {version}")
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
         assert version in slack.parents[0]["text"]
     assert slack.calls.count("chat.postMessage") == 2
 
 
-async def test_while_no_file_is_taken_messages_are_told(slack, receiver, story, drawer):
-    story.diagnose()
-    slack.plan("files.completeUploadExternal", LIMIT)
+async def test_while_no_file_is_taken_messages_are_told(slack, receiver, builder, delivery):
+    builder.diagnose()
+    slack.fail_next("files.completeUploadExternal", LIMIT)
     with pytest.raises(model.TemporaryError) as caught:
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert caught.value.narrow
-    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana")
+    builder.add_entry(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana")
     with pytest.raises(model.TemporaryError):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert slack.calls.count("files.completeUploadExternal") == 1
     assert "acknowledged by Ana" in slack.replies[-1]["text"]
 
@@ -165,12 +165,12 @@ async def test_while_no_file_is_taken_messages_are_told(slack, receiver, story, 
     ],
 )
 async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
-    slack, receiver, drawer, fault
+    slack, receiver, delivery, fault
 ):
-    slack.plan("chat.postMessage", fault)
+    slack.fail_next("chat.postMessage", fault)
     with pytest.raises(model.AmbiguousError, match="Slack"):
-        await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert len(slack.parents) == 1
     assert "conversations.history" in slack.calls
     assert "possible duplicate" not in slack.parents[0]["text"]
@@ -178,92 +178,96 @@ async def test_a_parent_of_unknown_fate_is_looked_up_before_it_is_repeated(
 
 @pytest.mark.parametrize("fault", ["drop", "hang up"])
 async def test_a_reply_of_unknown_fate_is_looked_up_before_it_is_repeated(
-    slack, receiver, story, drawer, fault
+    slack, receiver, builder, delivery, fault
 ):
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.NOTED, "truck rolls", by="Ana")
-    slack.plan("chat.postMessage", fault)
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana")
+    slack.fail_next("chat.postMessage", fault)
     with pytest.raises(model.AmbiguousError):
-        await drawer.deliver(receiver)
-    story.grow(model.EntryKind.NOTED, "truck is there", by="Ana")
-    await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.NOTED, "truck is there", by="Ana")
+    await delivery.deliver(receiver)
     assert texts(slack.replies) == [
         "\N{MEMO} truck rolls (by Ana)",
         "\N{MEMO} truck is there (by Ana)",
     ]
 
 
-async def test_a_repetition_unseen_says_so(slack, receiver, drawer):
-    slack.plan("chat.postMessage", "drop")
-    slack.plan("conversations.history", "missing_scope")
+async def test_a_repetition_unseen_says_so(slack, receiver, delivery):
+    slack.fail_next("chat.postMessage", "drop")
+    slack.fail_next("conversations.history", "missing_scope")
     with pytest.raises(model.AmbiguousError):
-        await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
 async def test_a_parent_that_may_be_there_twice_goes_on_saying_so_when_it_is_edited(
-    slack, receiver, story, drawer
+    slack, receiver, builder, delivery
 ):
-    slack.plan("chat.postMessage", "drop")
-    slack.plan("conversations.history", "missing_scope")
+    slack.fail_next("chat.postMessage", "drop")
+    slack.fail_next("conversations.history", "missing_scope")
     with pytest.raises(model.AmbiguousError):
-        await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
-    story.resolve()
-    await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
+    builder.resolve()
+    await delivery.deliver(receiver)
     assert "Resolved" in slack.parents[1]["text"]
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
 async def test_what_may_have_happened_is_not_forgotten_when_its_repetition_is_refused(
-    slack, receiver, drawer
+    slack, receiver, delivery
 ):
-    slack.plan("chat.postMessage", "drop", "ratelimited")
-    slack.plan("conversations.history", "missing_scope", "missing_scope")
+    slack.fail_next("chat.postMessage", "drop", "ratelimited")
+    slack.fail_next("conversations.history", "missing_scope", "missing_scope")
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
-async def test_a_look_up_that_fails_for_a_while_is_tried_again_first(slack, receiver, drawer):
-    slack.plan("chat.postMessage", "drop")
-    slack.plan("conversations.history", *[{"status": 503}] * 2)
+async def test_a_look_up_that_fails_for_a_while_is_tried_again_first(slack, receiver, delivery):
+    slack.fail_next("chat.postMessage", "drop")
+    slack.fail_next("conversations.history", *[{"status": 503}] * 2)
     for _ in range(3):
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert len(slack.parents) == 1
 
 
 async def test_a_look_up_that_goes_on_failing_does_not_silence_the_incident(
-    slack, receiver, drawer
+    slack, receiver, delivery
 ):
-    slack.plan("chat.postMessage", "hang up")
-    slack.plan("conversations.history", *[{"status": 503}] * 9)
+    slack.fail_next("chat.postMessage", "hang up")
+    slack.fail_next("conversations.history", *[{"status": 503}] * 9)
     for _ in range(3):
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert "(possible duplicate)" in slack.parents[0]["text"]
 
 
-async def test_a_power_cut_at_any_instant_repeats_nothing(slack, receiver, story, drawer):
-    story.grow(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana", after=20)
-    story.diagnose()
+async def test_a_power_cut_at_any_instant_repeats_nothing(slack, receiver, builder, delivery):
+    builder.add_entry(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", by="Ana", after=20)
+    builder.diagnose()
     cut = 0
     while True:
         cut += 1
-        drawer.receipt = model.Receipt(incident="w-7k3m", receiver="noc")
-        drawer.saved, drawer.cut_at, drawer.cut_before = [], (cut + 1) // 2, bool(cut % 2)
+        delivery.receipt = model.Receipt(incident="w-7k3m", receiver="noc")
+        delivery.saved, delivery.fails_at, delivery.fails_before_saving = (
+            [],
+            (cut + 1) // 2,
+            bool(cut % 2),
+        )
         slack.messages.clear()
         slack.files.clear()
         try:
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
         except PowerCutError:
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
         else:
             break
         assert len(slack.parents) == 1, cut
@@ -274,24 +278,24 @@ async def test_a_power_cut_at_any_instant_repeats_nothing(slack, receiver, story
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_fails_everything_is_in_the_thread_once(
-    slack, receiver, story, drawer, seed
+    slack, receiver, builder, delivery, seed
 ):
     chance = random.Random(seed)  # noqa: S311  not for secrets
     faults = ["drop", "hang up", "ratelimited", "internal_error", {"status": 503}, {"status": 429}]
-    story.diagnose("r-1")
+    builder.diagnose("r-1")
     for method in ("chat.postMessage", "files.completeUploadExternal", "conversations.replies"):
         usable = faults if method != "conversations.replies" else faults[2:]
-        slack.plan(method, *(chance.choice([None, *usable]) for _ in range(12)))
+        slack.fail_next(method, *(chance.choice([None, *usable]) for _ in range(12)))
     for turn in range(60):
         if turn in {5, 10}:
-            story.grow(model.EntryKind.NOTED, f"note {turn}")
-        drawer.saved = []
-        drawer.cut_at = chance.choice([None, None, 1, 2, 3])
-        drawer.cut_before = chance.random() < 0.5
+            builder.add_entry(model.EntryKind.NOTED, f"note {turn}")
+        delivery.saved = []
+        delivery.fails_at = chance.choice([None, None, 1, 2, 3])
+        delivery.fails_before_saving = chance.random() < 0.5
         # Repeating unseen is for a Slack that cannot be searched for long; here it recovers.
-        drawer.receipt = replace(drawer.receipt, failures=0)
+        delivery.receipt = replace(delivery.receipt, failures=0)
         with contextlib.suppress(model.WatcherError, PowerCutError):
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
     assert len(slack.parents) == 1
     assert [reply["text"].split(" ", 1)[1][:7] for reply in slack.replies] == [
         "Service",
@@ -314,58 +318,58 @@ async def test_whatever_fails_everything_is_in_the_thread_once(
         ("files.completeUploadExternal", "file_not_found"),
     ],
 )
-async def test_an_upload_goes_on_where_it_stopped(slack, receiver, story, drawer, outage):
-    story.diagnose()
-    slack.plan(*outage)
+async def test_an_upload_goes_on_where_it_stopped(slack, receiver, builder, delivery, outage):
+    builder.diagnose()
+    slack.fail_next(*outage)
     with pytest.raises(model.WatcherError):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert len(slack.replies) == 1  # what people must read came before the file
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
     assert len(slack.parents) == 1
 
 
-async def test_a_file_that_slack_lost_is_sent_anew(slack, receiver, story, drawer):
-    story.diagnose()
-    slack.plan("files.completeUploadExternal", {"status": 429})
+async def test_a_file_that_slack_lost_is_sent_anew(slack, receiver, builder, delivery):
+    builder.diagnose()
+    slack.fail_next("files.completeUploadExternal", {"status": 429})
     with pytest.raises(model.TemporaryError):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     slack.files = dict.fromkeys(slack.files)
     with pytest.raises(model.PermanentError, match="file_not_found"):
-        await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
 
-async def test_a_report_that_is_no_longer_kept_is_passed_over(slack, receiver, story, drawer):
-    story.diagnose()
-    story.papers.clear()
-    await drawer.deliver(receiver)
+async def test_a_report_that_is_no_longer_kept_is_passed_over(slack, receiver, builder, delivery):
+    builder.diagnose()
+    builder.report_files.clear()
+    await delivery.deliver(receiver)
     assert slack.shared == []
-    assert drawer.receipt.files == {"r-1/pdf": "missing", "r-1/preview": "missing"}
+    assert delivery.receipt.files == {"r-1/pdf": "missing", "r-1/preview": "missing"}
 
 
-async def test_a_deleted_message_gets_a_new_one_with_its_files(slack, receiver, story, drawer):
-    story.diagnose()
-    await drawer.deliver(receiver)
+async def test_a_deleted_message_gets_a_new_one_with_its_files(slack, receiver, builder, delivery):
+    builder.diagnose()
+    await delivery.deliver(receiver)
     slack.messages.clear()
-    story.grow(model.EntryKind.NOTED, "still down", by="Ana")
-    await drawer.deliver(receiver)
+    builder.add_entry(model.EntryKind.NOTED, "still down", by="Ana")
+    await delivery.deliver(receiver)
     assert len(slack.parents) == 1
     assert texts(slack.replies) == ["\N{MEMO} still down (by Ana)"]
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
 
 async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
-    slack, receiver, story, drawer
+    slack, receiver, builder, delivery
 ):
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.NOTED, "still down", by="Ana")
-    slack.plan("chat.postMessage", "drop")
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.NOTED, "still down", by="Ana")
+    slack.fail_next("chat.postMessage", "drop")
     with pytest.raises(model.AmbiguousError):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     slack.messages.clear()
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert len(slack.parents) == 1
     assert len(slack.replies) == 1
 
@@ -382,22 +386,22 @@ async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
         ("some_new_code", "Slack's page"),
     ],
 )
-async def test_a_permanent_refusal_says_what_to_do(slack, receiver, drawer, code, advice):
-    slack.plan("chat.postMessage", code)
+async def test_a_permanent_refusal_says_what_to_do(slack, receiver, delivery, code, advice):
+    slack.fail_next("chat.postMessage", code)
     with pytest.raises(model.PermanentError, match=advice) as caught:
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert code in str(caught.value)
     assert CHANNEL in str(caught.value)
     assert "xoxb-test" not in repr(caught.value)
-    assert drawer.receipt.intent == ""
+    assert delivery.receipt.intent == ""
 
 
-async def test_many_owed_entries_become_one_digest(slack, receiver, story, drawer, clock):
-    await drawer.deliver(receiver)
+async def test_many_owed_entries_become_one_digest(slack, receiver, builder, delivery, clock):
+    await delivery.deliver(receiver)
     for minute in range(1, 31):
-        story.grow(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute, notify=True)
+        builder.add_entry(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute, notify=True)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     [digest] = slack.replies
     payload = digest["metadata"]["event_payload"]
     assert (payload["entries"], payload["event_id"]) == ("2-31", "w-7k3m-31")
@@ -406,18 +410,18 @@ async def test_many_owed_entries_become_one_digest(slack, receiver, story, drawe
 
 
 async def test_after_an_outage_people_get_one_true_message_and_one_digest(
-    slack, receiver, story, drawer, clock
+    slack, receiver, builder, delivery, clock
 ):
-    slack.plan("chat.postMessage", *[{"status": 503}] * 2)
-    slack.plan("conversations.history", *[{"status": 503}] * 1)
+    slack.fail_next("chat.postMessage", *[{"status": 503}] * 2)
+    slack.fail_next("conversations.history", *[{"status": 503}] * 1)
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
     slack._faults.clear()
-    story.diagnose()
-    story.resolve()
+    builder.diagnose()
+    builder.resolve()
     clock.at = BEGIN + timedelta(hours=2)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     [parent], [digest] = slack.parents, slack.replies
     assert parent["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved")
     assert "2 entries" in digest["text"]
@@ -434,66 +438,70 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
     ],
 )
 async def test_what_is_told_late_says_when_it_happened_and_what_kept_it_back(
-    slack, receiver, drawer, fault, why
+    slack, receiver, delivery, fault, why
 ):
-    await drawer.deliver(receiver)
-    drawer.story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=10, notify=True)
-    slack.plan("chat.postMessage", fault)
+    await delivery.deliver(receiver)
+    delivery.builder.add_entry(
+        model.EntryKind.CHANGED, "degraded -> offline", after=10, notify=True
+    )
+    slack.fail_next("chat.postMessage", fault)
     with pytest.raises(model.WatcherError):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     if fault == "drop":
         del slack.messages[slack.replies[0]["ts"]]  # it was never there
     receiver._clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert slack.replies[0]["text"].endswith(f"_(occurred 03:10:32 UTC, told 03:41 UTC: {why})_")
-    drawer.story.grow(model.EntryKind.NOTED, "still down", after=31 * 60)
-    await drawer.deliver(receiver)
+    delivery.builder.add_entry(model.EntryKind.NOTED, "still down", after=31 * 60)
+    await delivery.deliver(receiver)
     assert "told" not in slack.replies[1]["text"]
 
 
-async def test_a_restarted_daemon_knows_what_kept_it_back(slack, receiver, story, drawer, clock):
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
+async def test_a_restarted_daemon_knows_what_kept_it_back(
+    slack, receiver, builder, delivery, clock
+):
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", notify=True)
     failed = {"failures": 3, "failing_since": BEGIN, "error": "Slack was rate-limited: somewhere"}
-    drawer.receipt = replace(drawer.receipt, **failed)
+    delivery.receipt = replace(delivery.receipt, **failed)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert slack.replies[0]["text"].endswith("told 03:41 UTC: Slack was rate-limited)_")
 
 
 async def test_a_silence_before_the_trouble_is_not_blamed_on_slack(
-    slack, receiver, story, drawer, clock
+    slack, receiver, builder, delivery, clock
 ):
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.CHANGED, "online -> degraded", notify=True)
-    slack.plan("chat.postMessage", {"status": 503})
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.CHANGED, "online -> degraded", notify=True)
+    slack.fail_next("chat.postMessage", {"status": 503})
     with pytest.raises(model.TemporaryError):
-        await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=600, notify=True)
+        await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", after=600, notify=True)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     assert slack.replies[-1]["text"].endswith("told 03:41 UTC)_")
 
 
 async def test_an_incident_that_is_told_late_says_so_for_good(
-    slack, receiver, story, drawer, clock
+    slack, receiver, builder, delivery, clock
 ):
-    slack.plan("chat.postMessage", {"status": 503})
-    slack.plan("conversations.history", {"status": 503})
+    slack.fail_next("chat.postMessage", {"status": 503})
+    slack.fail_next("conversations.history", {"status": 503})
     for _ in range(2):
         with pytest.raises(model.TemporaryError):
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
     clock.at = BEGIN + timedelta(minutes=31)
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.DETAILED, "details read: name NYC Arena uplink")
     clock.at = BEGIN + timedelta(minutes=50)
-    await drawer.deliver(receiver)
+    await delivery.deliver(receiver)
     small_print = slack.parents[0]["blocks"][-1]["elements"][0]["text"]
     assert small_print.endswith("told 03:41 UTC: Slack failed")
 
 
-async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clock):
+async def test_slack_down_is_temporary_and_nothing_is_unknown(builder, delivery, clock):
     async with aiohttp.ClientSession() as session:
         port = free_port()
         receiver = SlackReceiver(
@@ -506,57 +514,57 @@ async def test_slack_down_is_temporary_and_nothing_is_unknown(story, drawer, clo
             clock=clock,
         )
         with pytest.raises(model.TemporaryError, match="Slack could not be reached") as caught:
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
     assert not isinstance(caught.value, model.AmbiguousError)
-    assert drawer.receipt.intent == ""
+    assert delivery.receipt.intent == ""
 
 
 async def test_a_daemon_that_was_frozen_before_a_post_makes_sure_that_it_may_still_post(
-    slack, receiver, drawer, clock, monkeypatch
+    slack, receiver, delivery, clock, monkeypatch
 ):
-    keep = drawer.save
+    keep = delivery.save
 
     async def freeze(receipt):
         await keep(receipt)
-        if len(drawer.saved) == 1:
+        if len(delivery.saved) == 1:
             clock.at += timedelta(seconds=7)  # another daemon has the claim by now
         else:
             raise model.PermanentError("the claim was lost")
 
-    monkeypatch.setattr(drawer, "save", freeze)
+    monkeypatch.setattr(delivery, "save", freeze)
     with pytest.raises(model.PermanentError, match="claim was lost"):
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert slack.parents == []
 
 
 async def test_a_threshold_brings_a_chart_when_it_is_told_and_one_when_it_is_over(
-    slack, receiver, drawer, story
+    slack, receiver, delivery, builder
 ):
-    story.measure()
-    await drawer.deliver(receiver)
-    story.grow(model.EntryKind.NOTED, "looking into it")
-    await drawer.deliver(receiver)
+    builder.measure()
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.NOTED, "looking into it")
+    await delivery.deliver(receiver)
     assert [one[:4] for one in slack.shared] == [b"\x89PNG"]
-    story.resolve(after=7_200)
-    await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
+    builder.resolve(after=7_200)
+    await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
     assert [one[:4] for one in slack.shared] == [b"\x89PNG", b"\x89PNG"]
     assert slack.shared[0] != slack.shared[1]
 
 
-async def test_a_storm_brings_no_charts(slack, receiver, drawer, story):
-    story.measure()
-    story.change(accepts_until=story.begin)
-    await drawer.deliver(receiver)
+async def test_a_storm_brings_no_charts(slack, receiver, delivery, builder):
+    builder.measure()
+    builder.change(accepts_until=builder.begin)
+    await delivery.deliver(receiver)
     assert all(not one.startswith(b"\x89PNG") for one in slack.shared)
 
 
-async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, drawer):
+async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, delivery):
     receiver._rate_limit.max_rate = 1
     await receiver._rate_limit.acquire()  # Slack's pace is used up
-    delivery = asyncio.create_task(drawer.deliver(receiver))
+    delivering = asyncio.create_task(delivery.deliver(receiver))
     for _ in range(20):  # turns of the loop: far more than it takes to come to the post
         await asyncio.sleep(0)
-    assert drawer.saved == []
-    delivery.cancel()
-    await asyncio.gather(delivery, return_exceptions=True)
+    assert delivery.saved == []
+    delivering.cancel()
+    await asyncio.gather(delivering, return_exceptions=True)

@@ -9,15 +9,15 @@ import pytest
 from aiohttp import test_utils, web
 
 from tests.ports import free_port
-from tests.receivers.story import Drawer
+from tests.receivers.incident_builder import InMemoryDelivery
 from watcher import model
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.webhook import WebhookReceiver
 
 
 @pytest.fixture
-def drawer(story):
-    return Drawer(story, "bridge")
+def delivery(builder):
+    return InMemoryDelivery(builder, "bridge")
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ async def receiver(posts, answers, clock):
         )
 
 
-async def test_each_version_is_posted_once_and_signed(receiver, posts, story, drawer, clock):
-    await drawer.deliver(receiver)
-    await drawer.deliver(receiver)
-    story.diagnose()
-    await drawer.deliver(receiver)
+async def test_each_version_is_posted_once_and_signed(receiver, posts, builder, delivery, clock):
+    await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
+    builder.diagnose()
+    await delivery.deliver(receiver)
     assert [headers["X-Watcher-Version"] for headers, _ in posts] == ["2", "4"]
     headers, body = posts[0]
     assert json.loads(body)["id"] == headers["X-Watcher-Incident"] == "w-7k3m"
@@ -66,27 +66,27 @@ async def test_each_version_is_posted_once_and_signed(receiver, posts, story, dr
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
-async def test_what_may_pass_is_temporary_and_its_wait_is_kept(receiver, answers, drawer, status):
+async def test_what_may_pass_is_temporary_and_its_wait_is_kept(receiver, answers, delivery, status):
     answers.append((status, {"Retry-After": "17"}))
     with pytest.raises(model.TemporaryError) as caught:
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert caught.value.delay == 17
-    await drawer.deliver(receiver)
-    assert drawer.receipt.parent_version == 2
+    await delivery.deliver(receiver)
+    assert delivery.receipt.parent_version == 2
 
 
 @pytest.mark.parametrize(("status", "headers"), [(401, {}), (404, {}), (302, {"Location": "/x"})])
 async def test_a_refusal_is_said_without_the_secret_path(
-    receiver, answers, drawer, status, headers
+    receiver, answers, delivery, status, headers
 ):
     answers.append((status, headers))
     with pytest.raises(model.PermanentError, match=r"receivers\.bridge\.url") as caught:
-        await drawer.deliver(receiver)
+        await delivery.deliver(receiver)
     assert str(status) in str(caught.value)
     assert "token-in-the-path" not in str(caught.value)
 
 
-async def test_nobody_there_is_temporary(drawer, clock):
+async def test_nobody_there_is_temporary(delivery, clock):
     url = f"http://127.0.0.1:{free_port()}/secret"
     async with aiohttp.ClientSession() as session:
         receiver = WebhookReceiver(
@@ -96,5 +96,5 @@ async def test_nobody_there_is_temporary(drawer, clock):
             clock=clock,
         )
         with pytest.raises(model.TemporaryError) as caught:
-            await drawer.deliver(receiver)
+            await delivery.deliver(receiver)
     assert "/secret" not in str(caught.value)

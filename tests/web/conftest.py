@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.web import worlds
+from tests.web import sample_data
 from watcher.web import server
 from watcher.web.settings import Web
 
@@ -59,17 +59,17 @@ class Site:
 
 
 @pytest.fixture
-def shelf():
-    return worlds.Shelf()
+def reader():
+    return sample_data.InMemoryReader()
 
 
 @pytest.fixture
 def clock():
-    return worlds.StillClock()
+    return sample_data.FakeClock()
 
 
 @pytest.fixture
-def serve(shelf, clock):
+def serve(reader, clock):
     """Serve what is on the shelf: `async with serve() as site`."""
 
     @asynccontextmanager
@@ -80,8 +80,8 @@ def serve(shelf, clock):
             Web(listen="127.0.0.1:0", token=token),
             stuck=stuck,
             ready=ready,
-            reporter=reporter or worlds.reporter(shelf),
-            reader=shelf,
+            reporter=reporter or sample_data.reporter(reader),
+            reader=reader,
             clock=clock,
         ) as port:
             yield Site(port=port)

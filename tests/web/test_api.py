@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web import worlds
+from tests.web import sample_data
 from watcher import model
 from watcher.operations import documents
 from watcher.web import middleware
@@ -19,8 +19,8 @@ RUN = "/api/v1/incidents/w-7k3mq2xd/reports/r-4c0vw1zn.pdf"
 
 
 @pytest.fixture
-def outage(shelf):
-    return shelf.open(worlds.incident(diagnostics=(worlds.diagnosis(),)))
+def outage(reader):
+    return reader.open(sample_data.incident(diagnostics=(sample_data.diagnosis(),)))
 
 
 @pytest.mark.parametrize("address", EXAMPLES)
@@ -34,15 +34,15 @@ def test_the_page_names_every_status_and_every_address():
         assert f"`{word}`" in PAGE
 
 
-async def test_an_incident_is_the_document_of_mqtt(site, shelf, outage):
+async def test_an_incident_is_the_document_of_mqtt(site, reader, outage):
     answer = (await site.get("/api/v1/incidents/w-7k3mq2xd")).json
-    published = json.loads(documents.incident(await shelf.incident_view(outage.id)).encode())
+    published = json.loads(documents.incident(await reader.incident_view(outage.id)).encode())
     del answer["links"], published["links"]
     assert answer == published
 
 
-async def test_incidents_are_listed_by_status_and_the_newest_first(site, shelf):
-    worlds.bad_night(shelf)
+async def test_incidents_are_listed_by_status_and_the_newest_first(site, reader):
+    sample_data.bad_night(reader)
 
     async def ids(query: str) -> list[str]:
         listed = (await site.get(f"/api/v1/incidents{query}")).json["incidents"]
@@ -53,19 +53,19 @@ async def test_incidents_are_listed_by_status_and_the_newest_first(site, shelf):
     assert len(await ids("")) == 5
 
 
-async def test_a_list_is_bounded_and_says_when_there_is_more(site, shelf):
-    worlds.bad_night(shelf)
+async def test_a_list_is_bounded_and_says_when_there_is_more(site, reader):
+    sample_data.bad_night(reader)
     answer = (await site.get("/api/v1/incidents?limit=2")).json
     assert len(answer["incidents"]) == 2
     assert answer["more"] is True
     assert (await site.get("/api/v1/incidents?limit=5")).json["more"] is False
 
 
-async def test_subjects_are_read_page_by_page(site, shelf):
+async def test_subjects_are_read_page_by_page(site, reader):
     for number in range(5):
         key = f"evpl/L{number}"
-        shelf.known[key] = model.Subject(
-            key=key, source="evpl", fields={"utilization": 81.5}, since=worlds.NOW
+        reader.known[key] = model.Subject(
+            key=key, source="evpl", fields={"utilization": 81.5}, since=sample_data.NOW
         )
     found: list[str] = []
     more, after = True, ""
@@ -73,20 +73,20 @@ async def test_subjects_are_read_page_by_page(site, shelf):
         answer = (await site.get(f"/api/v1/subjects?limit=2&after={after}")).json
         found += [one["key"] for one in answer["subjects"]]
         more, after = answer["more"], found[-1]
-    assert found == sorted(shelf.known)
+    assert found == sorted(reader.known)
     only = (await site.get("/api/v1/subjects?source=vyvx")).json["subjects"]
     assert [one["key"] for one in only] == ["vyvx/1234567"]
 
 
 async def test_the_pdf_is_given_as_it_was_decoded(site, outage):
     answer = await site.get(RUN)
-    assert answer.body == worlds.PDF
+    assert answer.body == sample_data.PDF
     assert answer.headers["Content-Type"] == "application/pdf"
     assert answer.headers["Content-Disposition"] == 'inline; filename="SVC1.pdf"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_a_hostile_file_name_stays_a_file_name(site, shelf):
+async def test_a_hostile_file_name_stays_a_file_name(site, reader):
     named = model.Report(
         run="r-1", filename='a"\r\nSet-Cookie: b=c; é/../x.pdf', size=1, sha256="0"
     )
@@ -96,10 +96,10 @@ async def test_a_hostile_file_name_stays_a_file_name(site, shelf):
         service_id="SVC1",
         status=model.DiagnosisStatus.DONE,
         report=named,
-        started_at=worlds.BEGIN,
+        started_at=sample_data.BEGIN,
     )
-    shelf.open(worlds.incident(diagnostics=(run,)))
-    shelf.papers["r-1"] = shelf.papers["r-4c0vw1zn"]
+    reader.open(sample_data.incident(diagnostics=(run,)))
+    reader.papers["r-1"] = reader.papers["r-4c0vw1zn"]
     answer = await site.get("/api/v1/incidents/w-7k3mq2xd/reports/r-1.pdf")
     assert (
         answer.headers["Content-Disposition"]
@@ -107,15 +107,15 @@ async def test_a_hostile_file_name_stays_a_file_name(site, shelf):
     )
 
 
-async def test_a_report_of_another_incident_is_not_given(site, shelf, outage):
-    shelf.open(worlds.incident("w-2"))
+async def test_a_report_of_another_incident_is_not_given(site, reader, outage):
+    reader.open(sample_data.incident("w-2"))
     answer = await site.get(RUN.replace("w-7k3mq2xd", "w-2"))
     assert answer.status == 404
     assert answer.json == {"error": "w-2 has no report of a run r-4c0vw1zn"}
 
 
-async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, shelf, outage):
-    shelf.papers.clear()
+async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outage):
+    reader.papers.clear()
     answer = await site.get(RUN)
     assert answer.status == 404
     assert answer.json == {"error": "the report of run r-4c0vw1zn is no longer kept"}
@@ -142,17 +142,17 @@ async def test_a_wrong_parameter_is_refused_in_words(site, query, sentence):
 
 
 @pytest.mark.parametrize("path", ["incidents", "incidents/w-1", "subjects", "sources"])
-async def test_a_database_that_does_not_answer_is_said_in_words(serve, shelf, path):
-    shelf.broken = "database watcher.db is locked by another process"
+async def test_a_database_that_does_not_answer_is_said_in_words(serve, reader, path):
+    reader.broken = "database watcher.db is locked by another process"
     async with serve() as site:
         answer = await site.get(f"/api/v1/{path}")
     assert answer.status == 503
-    assert answer.json == {"error": shelf.broken}
+    assert answer.json == {"error": reader.broken}
 
 
-async def test_a_reader_does_not_wait_for_ever(site, shelf, monkeypatch):
+async def test_a_reader_does_not_wait_for_ever(site, reader, monkeypatch):
     monkeypatch.setattr(middleware, "READ_TIMEOUT_SECONDS", 0.05)
-    shelf.hangs = True
+    reader.hangs = True
     answer = await site.get("/api/v1/subjects")
     assert answer.status == 503
     assert "the database has not answered for 0.05 s" in answer.json["error"]

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.web import worlds
-from tests.web.worlds import BEGIN, NOW, minutes
+from tests.web import sample_data
+from tests.web.sample_data import BEGIN, NOW, minutes
 from watcher import model, ports
 from watcher.operations import status
 from watcher.web import board
@@ -114,18 +114,18 @@ def test_without_the_store_nothing_is_said_to_be_fine():
 def test_what_nobody_has_taken_comes_first_then_the_worst_then_the_newest():
     warning, acknowledged = model.Severity.WARNING, model.IncidentStatus.ACKNOWLEDGED
     live = [
-        worlds.incident("taken", status=acknowledged),
-        worlds.incident("silenced", suppressed_by=("s-1",)),
-        worlds.incident("lesser", severity=warning, opened_at=BEGIN + minutes(9)),
-        worlds.incident("older", opened_at=BEGIN - minutes(9)),
-        worlds.incident("newer"),
+        sample_data.incident("taken", status=acknowledged),
+        sample_data.incident("silenced", suppressed_by=("s-1",)),
+        sample_data.incident("lesser", severity=warning, opened_at=BEGIN + minutes(9)),
+        sample_data.incident("older", opened_at=BEGIN - minutes(9)),
+        sample_data.incident("newer"),
     ]
     order = [one.id for one in compose(live=live).incidents]
     assert order == ["newer", "older", "lesser", "silenced", "taken"]
 
 
 def test_a_board_is_bounded_and_says_how_many_more_there_are():
-    live = [worlds.incident(f"w-{number}") for number in range(250)]
+    live = [sample_data.incident(f"w-{number}") for number in range(250)]
     shown = compose(replace(KNOWN, open=250), live=live)
     assert len(shown.incidents) == board.MOST_INCIDENTS
     assert shown.more == 150
@@ -133,7 +133,7 @@ def test_a_board_is_bounded_and_says_how_many_more_there_are():
 
 def test_what_merged_into_a_storm_is_not_listed_as_resolved():
     over = [
-        worlds.incident(name, resolution=resolution, resolved_at=NOW)
+        sample_data.incident(name, resolution=resolution, resolved_at=NOW)
         for name, resolution in (
             ("merged", model.Resolution.MERGED),
             ("back", model.Resolution.RECOVERED),

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.web import worlds
-from tests.web.worlds import BEGIN, NOW, minutes
+from tests.web import sample_data
+from tests.web.sample_data import BEGIN, NOW, minutes
 from watcher import model, ports
 from watcher.operations import status
 from watcher.web import middleware
@@ -39,8 +39,8 @@ def words(text: str) -> str:
 
 
 @pytest.fixture
-async def night(serve, shelf):
-    reporter = worlds.bad_night(shelf)
+async def night(serve, reader):
+    reporter = sample_data.bad_night(reader)
     async with serve(reporter=reporter) as site:
         yield site
 
@@ -78,8 +78,8 @@ async def test_the_board_says_how_well_watcher_sees_and_tells(night):
     assert "Chicago feed 3 is offline Recovered 2 h 4 min ago" in board
 
 
-async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, shelf):
-    reporter = worlds.reporter(shelf)
+async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, reader):
+    reporter = sample_data.reporter(reader)
     reporter.refused = ("rules/a.yaml:3: severity: is missing",)
     async with serve(reporter=reporter) as site:
         board = words((await site.get("/")).text)
@@ -87,15 +87,15 @@ async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, shelf):
     assert "rules/a.yaml:3: severity: is missing" in board
 
 
-async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(serve, shelf):
-    worlds.bad_night(shelf)
-    seen = status.Overview(sources=tuple(shelf.health), open=3, acknowledged=1)
+async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(serve, reader):
+    sample_data.bad_night(reader)
+    seen = status.Overview(sources=tuple(reader.health), open=3, acknowledged=1)
     failing = {
         "noc": status.ReceiverState(failing_since=BEGIN, error="Slack answered 503"),
         "mqtt": status.ReceiverState(),
     }
-    reporter = worlds.reporter(shelf, seen=seen, receivers=failing)
-    shelf.broken = "database watcher.db is locked by another process"
+    reporter = sample_data.reporter(reader, seen=seen, receivers=failing)
+    reader.broken = "database watcher.db is locked by another process"
     async with serve(reporter=reporter) as site:
         answer = await site.get("/")
         assert answer.status == 503
@@ -111,8 +111,8 @@ async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(se
         assert "database watcher.db is locked by another process" in words(page.text)
 
 
-async def test_one_who_stands_by_and_reads_nothing_knows_nothing(serve, shelf):
-    shelf.broken = "database is locked"
+async def test_one_who_stands_by_and_reads_nothing_knows_nothing(serve, reader):
+    reader.broken = "database is locked"
     async with serve() as site:
         board = words((await site.get("/")).text)
     assert "Nothing is known" in board
@@ -148,7 +148,7 @@ async def test_an_incident_has_everything_that_an_engineer_needs(night):
             assert (await night.get(address)).status == 200, address
 
 
-async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approves_it(site, shelf):
+async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approves_it(site, reader):
     remedy = model.Remedy(
         connection="iod/771338",
         status=model.RemedyStatus.PROPOSED,
@@ -157,7 +157,7 @@ async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approve
         max_mbps=2_000,
         proposed_at=BEGIN,
     )
-    told = shelf.open(worlds.incident(remedy=remedy))
+    told = reader.open(sample_data.incident(remedy=remedy))
     page = words((await site.get(f"/incidents/{told.id}")).text)
     assert "Bandwidth of 771338 from 500 Mbps to 2 Gbps: proposed" in page
     assert "watcher remedy approve w-7k3mq2xd" in page
@@ -179,10 +179,10 @@ async def test_a_subject_has_its_fields_bookings_alerts_and_incidents(night):
         assert text in page, text
 
 
-async def test_a_key_may_hold_anything_that_a_vendor_calls_its_things(site, shelf):
+async def test_a_key_may_hold_anything_that_a_vendor_calls_its_things(site, reader):
     key = "iod/Paris #1/50% ü?&x=<y>"
-    shelf.known[key] = replace(worlds.SUBJECT, key=key, source="iod")
-    shelf.open(worlds.incident(), subject=key)
+    reader.known[key] = replace(sample_data.SUBJECT, key=key, source="iod")
+    reader.open(sample_data.incident(), subject=key)
     page = (await site.get("/incidents/w-7k3mq2xd")).text
     (address,) = {
         names["href"] for _, names in Tags(page).seen if "/subjects/" in (names.get("href") or "")
@@ -207,17 +207,17 @@ async def test_what_is_not_there_is_said_on_a_page(site, path, sentence):
     assert sentence in words(answer.text)
 
 
-async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
+async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
     run = replace(
-        worlds.diagnosis(),
+        sample_data.diagnosis(),
         service_id=HOSTILE,
         disposition=HOSTILE,
         findings=(HOSTILE,),
         actions=(HOSTILE,),
         message=HOSTILE,
-        report=replace(worlds.diagnosis().report, filename=HOSTILE),
+        report=replace(sample_data.diagnosis().report, filename=HOSTILE),
     )
-    told = worlds.incident(
+    told = sample_data.incident(
         title=HOSTILE,
         summary=HOSTILE,
         acknowledged_by=HOSTILE,
@@ -235,32 +235,34 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
         flags=(HOSTILE,),
         diagnostics=(run,),
     )
-    shelf.open(told)
-    shelf.open(worlds.incident("w-2", title=HOSTILE, resolution=None, resolved_at=NOW))
-    shelf.alerts_of[told.id] = (
+    reader.open(told)
+    reader.open(sample_data.incident("w-2", title=HOSTILE, resolution=None, resolved_at=NOW))
+    reader.alerts_of[told.id] = (
         replace(
-            shelf.alerts_of[told.id][0],
+            reader.alerts_of[told.id][0],
             name=HOSTILE,
             labels={HOSTILE: HOSTILE},
             fields={HOSTILE: HOSTILE},
             to=HOSTILE,
         ),
     )
-    shelf.entries[told.id] = (replace(shelf.entries[told.id][0], text=HOSTILE, by=HOSTILE),)
-    shelf.known["vyvx/1234567"] = replace(
-        worlds.SUBJECT,
+    reader.entries[told.id] = (replace(reader.entries[told.id][0], text=HOSTILE, by=HOSTILE),)
+    reader.known["vyvx/1234567"] = replace(
+        sample_data.SUBJECT,
         fields={HOSTILE: HOSTILE},
         labels={HOSTILE: HOSTILE, "name": HOSTILE},
         notes=(HOSTILE,),
     )
-    shelf.health = [model.SourceHealth(source=HOSTILE, sight=model.Visibility.BLIND, error=HOSTILE)]
-    shelf.present = [ports.Daemon(instance=HOSTILE, since=NOW, leads=True)]
-    shelf.kept_receipts = [
+    reader.health = [
+        model.SourceHealth(source=HOSTILE, sight=model.Visibility.BLIND, error=HOSTILE)
+    ]
+    reader.present = [ports.Daemon(instance=HOSTILE, since=NOW, leads=True)]
+    reader.kept_receipts = [
         model.Receipt(
             incident=told.id, receiver=HOSTILE, failing_since=NOW, error=HOSTILE, intent=HOSTILE
         )
     ]
-    shelf.quiet = [
+    reader.quiet = [
         model.Silence(
             id="s-1",
             matchers=(model.Matcher(name=HOSTILE, value=HOSTILE),),
@@ -270,7 +272,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
             comment=HOSTILE,
         )
     ]
-    async with serve(reporter=worlds.reporter(shelf)) as site:
+    async with serve(reporter=sample_data.reporter(reader)) as site:
         for path in ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567"):
             page = (await site.get(path)).text
             assert "&lt;script&gt;alert(1)" in page
@@ -287,25 +289,25 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, shelf):
                 assert not (names.get("href") or "").startswith("javascript")
 
 
-async def test_endless_text_is_cut(site, shelf):
-    shelf.open(worlds.incident(title="x" * 10_000_000, summary="y" * 10_000_000))
+async def test_endless_text_is_cut(site, reader):
+    reader.open(sample_data.incident(title="x" * 10_000_000, summary="y" * 10_000_000))
     assert len((await site.get("/incidents/w-7k3mq2xd")).body) < 50_000
     assert len((await site.get("/")).body) < 50_000
 
 
-async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, shelf):
-    worlds.bad_night(shelf)
+async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, reader):
+    sample_data.bad_night(reader)
     paths = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/api/v1/incidents")
     found = await asyncio.gather(*(site.get(path) for path in paths * 10))
     assert {answer.status for answer in found} == {200}
-    assert 1 <= shelf.most_reading <= middleware.READERS
+    assert 1 <= reader.most_reading <= middleware.READERS
 
 
-async def test_a_storm_is_a_page_of_bounded_size(site, shelf):
-    told = shelf.open(worlds.incident())
-    one, entry = shelf.alerts_of[told.id][0], shelf.entries[told.id][0]
-    shelf.alerts_of[told.id] = tuple(replace(one, subject=f"vyvx/{n}") for n in range(100))
-    shelf.entries[told.id] = tuple(replace(entry, number=n + 1) for n in range(20_000))
+async def test_a_storm_is_a_page_of_bounded_size(site, reader):
+    told = reader.open(sample_data.incident())
+    one, entry = reader.alerts_of[told.id][0], reader.entries[told.id][0]
+    reader.alerts_of[told.id] = tuple(replace(one, subject=f"vyvx/{n}") for n in range(100))
+    reader.entries[told.id] = tuple(replace(entry, number=n + 1) for n in range(20_000))
     answer = await site.get(f"/incidents/{told.id}")
     assert "the last 500 of 20000 entries" in words(answer.text)
     assert len(answer.body) < 200_000

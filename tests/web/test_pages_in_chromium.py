@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from tests.web import worlds
+from tests.web import sample_data
 from watcher import model
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -87,16 +87,16 @@ def look(browser):
 
 
 @pytest.fixture
-async def night(serve, shelf):
-    async with serve(reporter=worlds.bad_night(shelf)) as site:
+async def night(serve, reader):
+    async with serve(reporter=sample_data.bad_night(reader)) as site:
         yield site
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_every_page_can_be_read_and_nothing_sticks_out(night, shelf, look, width, scheme):
+async def test_every_page_can_be_read_and_nothing_sticks_out(night, reader, look, width, scheme):
     long = "W" * 300
-    shelf.open(worlds.incident("w-long", title=long, source=long))
+    reader.open(sample_data.incident("w-long", title=long, source=long))
     page = await look(width, scheme)
     for path in PATHS:
         await page.goto(night.url + path)
@@ -138,33 +138,33 @@ async def test_a_reader_who_does_not_see_finds_everything_by_name(night, look):
             assert (await link.inner_text()).strip()
 
 
-async def test_the_board_goes_on_by_itself(night, shelf, clock, look):
+async def test_the_board_goes_on_by_itself(night, reader, clock, look):
     page = await look()
     await page.clock.install()
     await page.goto(night.url)
     await page.get_by_role("link", name="NYC Arena uplink is offline").focus()
-    shelf.open(worlds.incident("w-new", title="Boston return is offline"))
-    clock.at += worlds.minutes(1)
+    reader.open(sample_data.incident("w-new", title="Boston return is offline"))
+    clock.at += sample_data.minutes(1)
     await page.clock.run_for(6_000)
     await expect(page.get_by_role("heading", name="Boston return is offline")).to_be_visible()
     await expect(page.locator("header time")).to_have_text("03:25:12 UTC")
     await expect(page.get_by_role("link", name="NYC Arena uplink is offline")).to_be_focused()
 
 
-async def test_somebody_who_copies_something_is_not_disturbed(night, shelf, look):
+async def test_somebody_who_copies_something_is_not_disturbed(night, reader, look):
     page = await look()
     await page.clock.install()
     await page.goto(f"{night.url}/incidents/w-7k3mq2xd")
     await page.locator("code").select_text()
-    shelf.open(worlds.incident(title="Another title"))
+    reader.open(sample_data.incident(title="Another title"))
     await page.clock.run_for(11_000)
     await expect(page.get_by_role("heading", level=1)).to_contain_text("NYC Arena uplink")
     assert await page.evaluate("String(getSelection())") == "watcher ack w-7k3mq2xd"
 
 
-async def test_a_frozen_board_says_how_old_it_is(browser, serve, shelf):
+async def test_a_frozen_board_says_how_old_it_is(browser, serve, reader):
     page = await browser.new_page()  # whose console complains of the server that is gone
-    async with serve(reporter=worlds.bad_night(shelf)) as site:
+    async with serve(reporter=sample_data.bad_night(reader)) as site:
         await page.clock.install()
         await page.goto(site.url)
     old = page.get_by_text("This page is old: it shows what was known at 03:24:12 UTC.")
@@ -179,12 +179,12 @@ async def test_a_frozen_board_says_how_old_it_is(browser, serve, shelf):
     await expect(page.get_by_role("heading", name="NYC Arena uplink is offline")).to_be_visible()
 
 
-async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serve, shelf):
+async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serve, reader):
     page = await browser.new_page()  # whose console complains of the status 503
-    async with serve(reporter=worlds.bad_night(shelf)) as site:
+    async with serve(reporter=sample_data.bad_night(reader)) as site:
         await page.clock.install()
         await page.goto(f"{site.url}/incidents/w-7k3mq2xd")
-        shelf.broken = "database watcher.db is locked"
+        reader.broken = "database watcher.db is locked"
         await page.clock.run_for(6_000)
         await expect(page.locator("#trouble")).to_have_text(
             "It could not be refreshed: database watcher.db is locked."
@@ -192,7 +192,7 @@ async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serv
         await expect(page.get_by_role("heading", level=1)).to_contain_text("NYC Arena uplink")
         await page.goto(site.url)
         await expect(page.get_by_text("The store cannot be read")).to_be_visible()
-        shelf.broken = ""
+        reader.broken = ""
         await page.clock.run_for(6_000)
         await expect(page.get_by_role("heading", name="NYC Arena uplink")).to_be_visible()
 
@@ -206,25 +206,25 @@ async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night
     await expect(page.get_by_text("This page is old")).to_be_hidden()
 
 
-async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, shelf, look):
-    async with serve(token="open-sesame", reporter=worlds.bad_night(shelf)) as site:
+async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, reader, look):
+    async with serve(token="open-sesame", reporter=sample_data.bad_night(reader)) as site:
         page = await look(http_credentials={"username": "noc", "password": "open-sesame"})
         await page.clock.install()
         await page.goto(site.url)
         await expect(page.get_by_role("heading", level=1)).to_have_text("3 open, 1 acknowledged")
-        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
+        reader.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         await page.clock.run_for(6_000)
         await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
 
 
 async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_address(
-    serve, shelf, look
+    serve, reader, look
 ):
-    async with serve(token="open-sesame", reporter=worlds.bad_night(shelf)) as site:
+    async with serve(token="open-sesame", reporter=sample_data.bad_night(reader)) as site:
         page = await look()
         await page.clock.install()
         await page.goto(site.url.replace("http://", "http://wall:open-sesame@"))
-        shelf.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
+        reader.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         await page.clock.run_for(6_000)
         await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
 
@@ -232,8 +232,8 @@ async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_addre
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
-async def test_hostile_text_does_nothing_in_a_browser_either(serve, shelf, look):
-    shelf.open(worlds.incident(title=HOSTILE, runbook="javascript:alert(1)"))
+async def test_hostile_text_does_nothing_in_a_browser_either(serve, reader, look):
+    reader.open(sample_data.incident(title=HOSTILE, runbook="javascript:alert(1)"))
     async with serve() as site:
         page = await look()
         await page.clock.install()

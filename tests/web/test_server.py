@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from tests.web import worlds
+from tests.web import sample_data
 from watcher import model
 from watcher.web import server
 from watcher.web.settings import Web
@@ -35,8 +35,8 @@ async def test_it_is_ready_once_the_state_is_loaded(serve):
         assert (await site.get("/readyz")).status == 200
 
 
-async def test_a_database_that_fails_is_no_reason_to_restart(site, shelf):
-    shelf.broken = "database watcher.db is locked"
+async def test_a_database_that_fails_is_no_reason_to_restart(site, reader):
+    reader.broken = "database watcher.db is locked"
     assert (await site.get("/healthz")).status == 200
 
 
@@ -154,14 +154,14 @@ async def test_tricks_with_paths_find_nothing(site, path):
         assert list(answer.json) == ["error"]
 
 
-async def test_an_address_in_use_is_said_in_words(site, serve, shelf, clock):
+async def test_an_address_in_use_is_said_in_words(site, serve, reader, clock):
     with pytest.raises(model.PermanentError, match="cannot listen on"):
         async with server.serve(
             Web(listen=f"127.0.0.1:{site.port}"),
             stuck=lambda: "",
             ready=lambda: True,
-            reporter=worlds.reporter(shelf),
-            reader=shelf,
+            reporter=sample_data.reporter(reader),
+            reader=reader,
             clock=clock,
         ):
             pass

@@ -1,7 +1,7 @@
 """What programs read over MQTT and HTTP: incidents, entries, sources and subjects as documents.
 
-Law: pure. The keys are public surface (mqtt.md and api.md in docs/reference): one may be added,
-none renamed or dropped.
+Pure. Law: the keys are public surface (mqtt.md and api.md in docs/reference): one may be added,
+none renamed or removed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """What every document has: it can be written as JSON."""
 
     def encode(self) -> bytes:
-        """Write it as JSON in UTF-8; text that is no valid Unicode loses what is broken."""
+        """Return it as JSON in UTF-8; characters that are not valid Unicode are replaced."""
         try:
             return msgspec.json.encode(self)
         except UnicodeEncodeError:
-            return msgspec.json.encode(_sound(msgspec.to_builtins(self)))
+            return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(self)))
 
 
 class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +175,7 @@ def incident(
     topic: Topic = lambda _: None,
     links: dict[str, str] | None = None,
 ) -> IncidentDocument:
-    """Describe an incident. `topic` says where a report's PDF is published, or None."""
+    """Return an incident's document. `topic` returns where a report's PDF is published, or None."""
     incident = view.incident
     return IncidentDocument(
         id=incident.id,
@@ -199,8 +199,8 @@ def incident(
     )
 
 
-def event(about: model.Incident, entry: model.Entry) -> EventDocument:
-    """Describe one timeline entry, with what a reader needs to know of its incident."""
+def event(incident: model.Incident, entry: model.Entry) -> EventDocument:
+    """Return an entry's document, with what a reader needs to know of its incident."""
     return EventDocument(
         event_id=entry.event_id,
         incident=entry.incident,
@@ -210,15 +210,15 @@ def event(about: model.Incident, entry: model.Entry) -> EventDocument:
         text=entry.text,
         by=entry.by,
         notify=entry.notify,
-        rule=about.rule,
-        severity=about.severity,
-        title=about.title,
+        rule=incident.rule,
+        severity=incident.severity,
+        title=incident.title,
         data=dict(entry.data),
     )
 
 
 def source(health: model.SourceHealth) -> SourceDocument:
-    """Describe a source's health."""
+    """Return the document of a source's health."""
     return SourceDocument(
         source=health.source,
         sight=health.sight,
@@ -230,14 +230,14 @@ def source(health: model.SourceHealth) -> SourceDocument:
     )
 
 
-def subject(about: model.Subject) -> SubjectDocument:
-    """Describe a subject."""
+def subject(subject: model.Subject) -> SubjectDocument:
+    """Return a subject's document."""
     return SubjectDocument(
-        key=about.key,
-        source=about.source,
-        fields=dict(about.fields),
-        previous=dict(about.previous),
-        labels=dict(about.labels),
+        key=subject.key,
+        source=subject.source,
+        fields=dict(subject.fields),
+        previous=dict(subject.previous),
+        labels=dict(subject.labels),
         bookings=[
             BookingDocument(
                 id=booking.id,
@@ -247,12 +247,12 @@ def subject(about: model.Subject) -> SubjectDocument:
                 activated=[_window(window) for window in booking.activated],
                 terminal=booking.terminal,
             )
-            for booking in about.bookings
+            for booking in subject.bookings
         ],
-        notes=list(about.notes),
-        since=model.format_timestamp(about.since),
-        vendor_time=_stamp_or_none(about.vendor_time),
-        missed=about.missed,
+        notes=list(subject.notes),
+        since=model.format_timestamp(subject.since),
+        vendor_time=_stamp_or_none(subject.vendor_time),
+        missed=subject.missed,
     )
 
 
@@ -264,7 +264,7 @@ PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
 
 
 def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
-    """JSON Schema (2020-12) of what goes over MQTT, `others` included, by topic."""
+    """Return the JSON Schema (2020-12) of everything on MQTT, `others` included, by topic."""
     forms = {**PUBLISHED, **others}
     references, components = msgspec.json.schema_components(
         forms.values(), ref_template="#/$defs/{name}"
@@ -272,7 +272,11 @@ def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What Watcher publishes and accepts over MQTT",
-        "anyOf": [one for at, one in enumerate(references) if one not in references[:at]],
+        "anyOf": [
+            reference
+            for position, reference in enumerate(references)
+            if reference not in references[:position]
+        ],
         "topics": dict(zip(forms, references, strict=True)),
         "$defs": components,
     }
@@ -332,14 +336,16 @@ def _stamp_or_none(at: datetime | None) -> str | None:
     return model.format_timestamp(at) if at else None
 
 
-def _sound(value: Any) -> Any:
-    """Replace lone surrogates, which JSON text cannot carry."""
+def _without_surrogates(value: Any) -> Any:
+    """Replace lone surrogates, which JSON cannot contain."""
     match value:
         case str():
             return value.encode("utf-8", "replace").decode()
         case list():
-            return [_sound(item) for item in value]
+            return [_without_surrogates(item) for item in value]
         case dict():
-            return {_sound(key): _sound(item) for key, item in value.items()}
+            return {
+                _without_surrogates(key): _without_surrogates(item) for key, item in value.items()
+            }
         case _:
             return value

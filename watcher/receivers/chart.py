@@ -1,6 +1,6 @@
-"""A breach of a threshold as a picture: what was measured before it and during it.
+"""Draws a chart of a breached threshold: what was measured before the breach and during it.
 
-Law: pure. Times are UTC, and where nothing was measured there is no line.
+Pure. Times are UTC, and the line has a gap where nothing was measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from watcher import model
 
 LEAD = timedelta(hours=6)  # shown before the breach
 LONGEST = timedelta(hours=48)
-FEWEST = 3  # samples; less is no picture of anything
+FEWEST = 3  # samples; fewer show nothing
 
 _SIZE = (1000, 400)  # pixels
 _LEFT, _TOP, _RIGHT, _BOTTOM = 64, 62, 976, 356
@@ -46,8 +46,8 @@ class Breach:
     end: datetime
 
 
-def of(alert: model.IncidentAlert, incident: model.Incident) -> Breach | None:
-    """Say what to draw of an alert, up to when the incident opened, or ended; None: no figure."""
+def breach_of(alert: model.IncidentAlert, incident: model.Incident) -> Breach | None:
+    """Return what to draw of an alert, up to the incident's start or end; None without a value."""
     if not alert.metric or alert.limit is None:
         return None
     end = incident.resolved_at or incident.opened_at
@@ -62,11 +62,11 @@ def of(alert: model.IncidentAlert, incident: model.Incident) -> Breach | None:
 
 
 def draw(breach: Breach, samples: Sequence[model.Sample]) -> bytes:
-    """Draw a PNG; empty where too little was measured."""
+    """Return a PNG; empty if there are too few samples."""
     if len(samples) < FEWEST:
         return b""
     begin = min(sample.at for sample in samples)
-    breach = replace(breach, start=max(breach.start, begin))  # before that nobody looked
+    breach = replace(breach, start=max(breach.start, begin))  # nothing was measured before
     image = Image.new("RGB", _SIZE, "white")
     pen = ImageDraw.Draw(image)
     frame = _Frame(breach, samples)
@@ -75,11 +75,11 @@ def draw(breach: Breach, samples: Sequence[model.Sample]) -> bytes:
     series = _series(samples)
     for colour, points in zip(_LINES, series.values(), strict=False):
         for run in _runs(points):
-            drawn = [(frame.x(one.at), frame.y(one.value)) for one in run]
-            if len(drawn) == 1:
-                pen.circle(drawn[0], 2, fill=colour)
+            points_xy = [(frame.x(sample.at), frame.y(sample.value)) for sample in run]
+            if len(points_xy) == 1:
+                pen.circle(points_xy[0], 2, fill=colour)
             else:
-                pen.line(drawn, fill=colour, width=2, joint="curve")
+                pen.line(points_xy, fill=colour, width=2, joint="curve")
     _draw_words(pen, frame, breach, list(series))
     png = io.BytesIO()
     image.save(png, format="PNG", optimize=True)
@@ -87,7 +87,7 @@ def draw(breach: Breach, samples: Sequence[model.Sample]) -> bytes:
 
 
 class _Frame:
-    """Where times and values stand in the picture."""
+    """Maps times and values to pixels."""
 
     def __init__(self, breach: Breach, samples: Sequence[model.Sample]) -> None:
         values = [breach.limit, *(sample.value for sample in samples)]
@@ -141,20 +141,20 @@ def _clock(at: datetime) -> str:
 
 
 def _series(samples: Sequence[model.Sample]) -> Mapping[str, list[model.Sample]]:
-    """Group samples by direction, each in the order of time."""
-    found: dict[str, list[model.Sample]] = {}
-    for sample in sorted(samples, key=lambda one: (one.direction, one.at)):
-        found.setdefault(sample.direction, []).append(sample)
-    return found
+    """Return samples by direction, each in chronological order."""
+    by_direction: dict[str, list[model.Sample]] = {}
+    for sample in sorted(samples, key=lambda sample: (sample.direction, sample.at)):
+        by_direction.setdefault(sample.direction, []).append(sample)
+    return by_direction
 
 
 def _runs(points: Sequence[model.Sample]) -> Iterator[list[model.Sample]]:
-    """Cut a series where samples are missing."""
-    spaces = [(after.at - before.at).total_seconds() for before, after in pairwise(points)]
-    usual = statistics.median(spaces) if spaces else 0.0
+    """Split a series where samples are missing."""
+    gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(points)]
+    usual_gap = statistics.median(gaps) if gaps else 0.0
     run = [points[0]]
-    for space, point in zip(spaces, points[1:], strict=True):
-        if space > _GAP * usual:
+    for gap, point in zip(gaps, points[1:], strict=True):
+        if gap > _GAP * usual_gap:
             yield run
             run = []
         run.append(point)
@@ -162,7 +162,7 @@ def _runs(points: Sequence[model.Sample]) -> Iterator[list[model.Sample]]:
 
 
 def _marks(least: float, most: float) -> Iterator[float]:
-    """Choose the values that are written at the side: round ones, at most seven."""
+    """Yield the values of the y axis: round ones, at most seven."""
     size = 10.0 ** math.floor(math.log10((most - least) / 6))
     step = next(size * factor for factor in (1, 2, 5, 10) if (most - least) / (size * factor) <= 6)
     for number in range(math.ceil(least / step), math.floor(most / step) + 1):
@@ -170,7 +170,7 @@ def _marks(least: float, most: float) -> Iterator[float]:
 
 
 def _ticks(start: datetime, end: datetime) -> Iterator[datetime]:
-    """Choose the times that are written below, at whole steps of the clock."""
+    """Yield the times of the x axis, at whole steps of the clock."""
     fitting = (step for step in _STEPS if (end - start) / step <= _MOST_TICKS)
     step = next(fitting, _STEPS[-1])
     midnight = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

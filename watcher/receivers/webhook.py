@@ -1,7 +1,7 @@
-"""Posts the incident document to an address, signed, whenever the incident has changed.
+"""Posts the incident document to a URL, signed, whenever the incident has changed.
 
-Law: a repetition is harmless, as it carries the same version; so nothing is looked up here. The
-address may hold a secret in its path: errors name its host alone.
+A repetition is harmless, as it carries the same version, so nothing is looked up here. The URL may
+contain a secret in its path: errors name its host only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TEMPORARY = {408, 425, 429}
 
 
 class WebhookReceiver:
-    """One address, told as `name`."""
+    """One URL; `name` is the receiver's name in the settings."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class WebhookReceiver:
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
-        """Post the document if it is a new version. Raises TemporaryError or PermanentError."""
-        del delivery  # one act, and a harmless one to repeat
+        """Post the document if its version is new. Raises TemporaryError or PermanentError."""
+        del delivery  # one request, which is harmless to repeat
         incident = view.incident
         if receipt.parent_version != incident.version:
             await self._post(
@@ -69,7 +69,7 @@ class WebhookReceiver:
                 data=body,
                 headers={**headers, **signed},
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-                allow_redirects=False,  # a signed document goes where it was meant to go
+                allow_redirects=False,  # a signed document must not be sent elsewhere
             ) as response:
                 self._check(response)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -89,6 +89,6 @@ class WebhookReceiver:
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
-    """Sign `TIMESTAMP.BODY`; a reader compares in constant time and refuses old timestamps."""
+    """Return the signature of `TIMESTAMP.BODY`; readers compare it in constant time."""
     digest = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"

@@ -122,11 +122,14 @@ class MqttReceiver:
 
     async def _publish_again(self) -> None:
         """Publish the retained documents again, for a broker that may have lost them."""
-        alive = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
-        incidents = await self._reader.incidents(statuses=alive, limit=10_000)
-        over = await self._reader.incidents(statuses=(model.IncidentStatus.RESOLVED,), limit=1_000)
+        unresolved = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+        live = await self._reader.incidents(statuses=unresolved, limit=10_000)
+        resolved = await self._reader.incidents(
+            statuses=(model.IncidentStatus.RESOLVED,), limit=1_000
+        )
         now = self._clock.now()
-        for incident in (*incidents, *(one for one in over if (_expires_at(one) or now) > now)):
+        retained = [incident for incident in resolved if (_expires_at(incident) or now) > now]
+        for incident in (*live, *retained):
             if self.name in incident.notify:
                 await self._publish_one_again(incident.id)
 

@@ -54,7 +54,7 @@ def _files(session: SlackSession) -> Iterator[_File]:
         yield _File(key="alerts/csv", name=f"{incident.id}.csv", comment=comment, content=list_all)
     else:
         for alert in session.view.alerts[:MOST_CHARTS]:
-            breach = chart.of(alert, incident)
+            breach = chart.breach_of(alert, incident)
             if breach is not None:
                 yield _chart_file(session, alert, breach)
     for run in incident.diagnostics:

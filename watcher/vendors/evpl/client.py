@@ -184,7 +184,7 @@ def parse_value(value: object) -> float | None:
 def _texts(entry: object) -> dict[str, str]:
     if not isinstance(entry, dict):
         return {}
-    return {key: text.clean(text.written(value), 100) for key, value in entry.items()}
+    return {key: text.clean(text.as_text(value), 100) for key, value in entry.items()}
 
 
 def _samples(samples: object) -> list[tuple[datetime | None, float | None]]:

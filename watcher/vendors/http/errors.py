@@ -87,7 +87,7 @@ def parse_error(reply: exchange.Reply, now: datetime, redact: Callable[[str], st
     headers = reply.headers
     moved = 300 <= reply.status < 400
     envelope = {} if moved else _envelope(reply.body)
-    texts = {name: redact(text.written(value)) for name, value in envelope.items()}
+    texts = {name: redact(text.as_text(value)) for name, value in envelope.items()}
     request = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
     location = headers.get("Location", "") if moved else ""
     return ErrorReply(
@@ -171,4 +171,4 @@ def _fields(data: dict[str, Any]) -> dict[str, object]:
 
 
 def _first(data: dict[str, Any], *names: str) -> object:
-    return next((data[name] for name in names if text.written(data.get(name))), None)
+    return next((data[name] for name in names if text.as_text(data.get(name))), None)

@@ -125,7 +125,7 @@ class ConnectionsClient:
             content["description"] = description
         reply = await self._api.send("POST", _PATH, content, headers=_HEADERS)
         answer = accepted(self._api, reply)
-        return Order(id=text.clean(text.written(answer.get("id")), 100))
+        return Order(id=text.clean(text.as_text(answer.get("id")), 100))
 
     async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
         """`PUT /internet-on-demand/connections/{id}/bandwidth`; it has no room for `reference`."""
@@ -188,14 +188,14 @@ def connection_of(
     identity: object, status: object, mbps: float | None, location: object
 ) -> Connection | None:
     """Make a connection of what was read; None without an id."""
-    known = text.clean(text.written(identity), 100)
+    known = text.clean(text.as_text(identity), 100)
     if not known:
         return None
     return Connection(
         id=known,
-        status=text.clean(text.written(status), 60),
+        status=text.clean(text.as_text(status), 60),
         bandwidth_mbps=mbps,
-        location=text.clean(text.written(location)),
+        location=text.clean(text.as_text(location)),
     )
 
 

@@ -98,7 +98,7 @@ class NaasClient:
         if reply.status >= 500:
             raise self._api.error_from(reply)  # a price that was not heard has changed nothing
         quote = accepted(self._api, reply)
-        number = text.written(quote.get("id")) or text.written(quote.get("quoteId"))
+        number = text.as_text(quote.get("id")) or text.as_text(quote.get("quoteId"))
         if not number:
             raise model.TemporaryError(f"{reply.place} answered {reply.status} without a quote id")
         order = order_request(item, quote=number, reference=reference, contact=self._contact)
@@ -106,7 +106,7 @@ class NaasClient:
             "POST", "/Customer/v3/Ordering/orderRequest", order, headers=self._headers
         )
         answer = accepted(self._api, reply)
-        return Order(id=text.clean(text.written(answer.get("id")), 100), price=price(quote))
+        return Order(id=text.clean(text.as_text(answer.get("id")), 100), price=price(quote))
 
     async def _item(self, connection: str) -> dict[str, Any]:
         """Look one up by its id, which may fail while a change is pending; then in the list."""
@@ -188,7 +188,7 @@ def characteristics(item: dict[str, Any]) -> dict[str, object]:
     """Collect a service's characteristics, their names in lower case."""
     listed = part(item, "product").get("productCharacteristic") or item.get("productCharacteristic")
     return {
-        texts.written(trait.get("name")).strip().casefold(): trait.get("value")
+        texts.as_text(trait.get("name")).strip().casefold(): trait.get("value")
         for trait in (listed if isinstance(listed, list) else [])
         if isinstance(trait, dict)
     }
@@ -197,7 +197,7 @@ def characteristics(item: dict[str, Any]) -> dict[str, object]:
 def site_of(item: dict[str, Any]) -> str:
     """Find the site: `masterSiteid` in the inventory, `masterSiteId` elsewhere."""
     place = part(item, "location")
-    return texts.written(place.get("masterSiteid") or place.get("masterSiteId"))
+    return texts.as_text(place.get("masterSiteid") or place.get("masterSiteId"))
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,9 +232,9 @@ def price_request(item: dict[str, Any], *, customer: str, speed: str) -> dict[st
     """
     profile = part(item, "locationProfile")
     if profile.get("dataCenter") is True:
-        key, value = "partnerId", texts.written(part(profile, "relatedParty").get("id"))
+        key, value = "partnerId", texts.as_text(part(profile, "relatedParty").get("id"))
     else:
-        key, value = "serviceId", texts.written(characteristics(item).get("uni service id"))
+        key, value = "serviceId", texts.as_text(characteristics(item).get("uni service id"))
     site = site_of(item)
     for name, found in (("masterSiteid", site), (key, value)):
         if not found:
@@ -262,8 +262,8 @@ def order_request(
     order: dict[str, Any] = {
         "externalId": reference[:LONGEST_REFERENCE],
         "billingAccount": {
-            "id": texts.written(billing.get("id")),
-            "name": texts.written(billing.get("name")),
+            "id": texts.as_text(billing.get("id")),
+            "name": texts.as_text(billing.get("name")),
         },
         "channel": [{"id": "99", "name": _CHANNEL}],
         "note": [{"text": f"Watcher {reference}"}],
@@ -315,7 +315,7 @@ def by_id(items: list[Any], connection: str) -> dict[str, Any] | None:
 def id_of(item: object) -> str:
     """Read a service's id; empty where it has none."""
     found = item.get("serviceId") if isinstance(item, dict) else None
-    return texts.written(found).strip()
+    return texts.as_text(found).strip()
 
 
 def part(item: dict[str, Any], key: str) -> dict[str, Any]:
@@ -325,5 +325,5 @@ def part(item: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _figure(value: object) -> int:
-    text = texts.written(value)
+    text = texts.as_text(value)
     return int(text) if text.isascii() and text.isdigit() else 0

@@ -113,9 +113,9 @@ def read(body: object, *, transaction_key: str, choice_key: str) -> Content:
     ]
     told = any(_OFFERS.search(key) and isinstance(entry, list) for key, entry in entries)
     near = {
-        texts.written(entry[choice_key]): entry
+        texts.as_text(entry[choice_key]): entry
         for entry in objects
-        if texts.written(entry.get(choice_key))
+        if texts.as_text(entry.get(choice_key))
     }
     return Content(
         code=next((code for code in _figures(objects, _CODE_KEYS) if code in CODES), 0),
@@ -146,7 +146,7 @@ def _entries(body: object) -> Iterator[tuple[str, object]]:
 def _figures(objects: list[dict[str, Any]], keys: set[str]) -> Iterator[int]:
     for entry in objects:
         for key, value in entry.items():
-            text = texts.written(value).strip()
+            text = texts.as_text(value).strip()
             if key.replace("_", "").casefold() in keys and text.isascii() and text.isdigit():
                 yield int(text)
 
@@ -154,8 +154,8 @@ def _figures(objects: list[dict[str, Any]], keys: set[str]) -> Iterator[int]:
 def _text(objects: list[dict[str, Any]], name: str) -> str:
     for entry in objects:
         for key, value in entry.items():
-            if key.casefold().endswith(name.casefold()) and texts.written(value):
-                return texts.clean(texts.written(value))
+            if key.casefold().endswith(name.casefold()) and texts.as_text(value):
+                return texts.clean(texts.as_text(value))
     return ""
 
 
@@ -166,7 +166,7 @@ def _offer(entry: dict[str, Any]) -> Offer | None:
 
 def _first(entry: dict[str, Any], pattern: re.Pattern[str]) -> str:
     for key, value in entry.items():
-        said = str(value) if isinstance(value, float) else texts.written(value)
+        said = str(value) if isinstance(value, float) else texts.as_text(value)
         if pattern.search(key) and said:
             return texts.clean(said)
     return ""
@@ -174,7 +174,7 @@ def _first(entry: dict[str, Any], pattern: re.Pattern[str]) -> str:
 
 def _address(entry: dict[str, Any], choice_key: str) -> str:
     parts = [
-        texts.written(value)
+        texts.as_text(value)
         for key, value in entry.items()
         if key != choice_key and _ADDRESS.search(key)
     ]

@@ -176,12 +176,12 @@ def read_details(reply: exchange.Reply, service: str) -> model.Details:
     when the reply has no name, as a status reply has none.
     """
     entry = _entry(reply, service)
-    name = text.clean(text.written(entry.get("name")))
+    name = text.clean(text.as_text(entry.get("name")))
     if not name:
         raise model.TemporaryError(f"{reply.place}: details unavailable: the reply has no name")
     labels = {
         "name": name,
-        "po_number": text.clean(text.written(entry.get("po_number"))),
+        "po_number": text.clean(text.as_text(entry.get("po_number"))),
         **_ends("origin", entry.get("origins")),
         **_ends("destination", entry.get("destinations")),
     }
@@ -199,12 +199,12 @@ def read_history(reply: exchange.Reply, service: str) -> tuple[model.AlarmRecord
     alarms = [
         model.AlarmRecord(
             state=state.casefold(),
-            message=text.clean(text.written(event.get("message"))),
+            message=text.clean(text.as_text(event.get("message"))),
             start=(window := _window(event.get("interval"))).start,
             end=window.end,
         )
         for event in _dicts(events)
-        if (state := text.clean(text.written(event.get("state"))))
+        if (state := text.clean(text.as_text(event.get("state"))))
     ]
     return tuple(sorted(alarms, key=lambda alarm: alarm.start or _FIRST))
 
@@ -233,14 +233,14 @@ def _ends(side: str, places: object) -> dict[str, str]:
 
 
 def _joined(values: Any) -> str:
-    words = [text.clean(text.written(value)) for value in values]
+    words = [text.clean(text.as_text(value)) for value in values]
     return text.clean(", ".join(dict.fromkeys(word for word in words if word)))
 
 
 def _notes(notes: object) -> tuple[str, ...]:
     dated = []
     for note in _dicts(notes):
-        message = text.clean(text.written(note.get("message")), 1_000)
+        message = text.clean(text.as_text(note.get("message")), 1_000)
         if message:
             at = exchange.parse_time(note.get("date"))
             dated.append(
@@ -259,7 +259,7 @@ def _booking(reservation: dict[str, Any], service: str) -> model.Booking:
     schedule = reservation.get("schedule")
     times = schedule if isinstance(schedule, dict) else {}
     return model.Booking(
-        id=text.clean(text.written(reservation.get("id"))) or service,
+        id=text.clean(text.as_text(reservation.get("id"))) or service,
         scheduled=_window(times.get("scheduled")),
         reserved=_window(times.get("reserved")),
         actual=_window(times.get("actual")),

@@ -59,10 +59,10 @@ def test_the_page_names_every_topic_kind_and_status():
         assert f"`{word}`" in PAGE, word
 
 
-def test_an_incident_and_its_events_keep_to_the_schema(story):
-    story.diagnose()
-    story.resolve()
-    view = story.incident_view()
+def test_an_incident_and_its_events_keep_to_the_schema(builder):
+    builder.diagnose()
+    builder.resolve()
+    view = builder.incident_view()
     written = json.loads(documents.incident(view).encode())
     check(written, "incident")
     assert written["alerts"][0]["from"] == "offline"
@@ -79,10 +79,11 @@ def test_a_sources_health_keeps_to_the_schema():
     assert set(written) | {"seen_since"} == {one.name for one in fields(model.SourceHealth)}
 
 
-def test_text_that_is_no_unicode_does_not_stop_a_document(story):
-    story.change(title="half a pair: \ud83d")
+def test_text_that_is_no_unicode_does_not_stop_a_document(builder):
+    builder.change(title="half a pair: \ud83d")
     assert (
-        json.loads(documents.incident(story.incident_view()).encode())["title"] == "half a pair: ?"
+        json.loads(documents.incident(builder.incident_view()).encode())["title"]
+        == "half a pair: ?"
     )
 
 

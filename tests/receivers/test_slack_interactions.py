@@ -18,7 +18,7 @@ from watcher.receivers.slack.message import render_parent
 from watcher.receivers.slack.socket import SlackSocket
 
 
-class Shelf:
+class InMemoryStore:
     """A library and an inbox in memory; a command counts as stepped once it is in."""
 
     def __init__(self, view):
@@ -59,41 +59,41 @@ async def session():
 
 
 @pytest.fixture
-def shelf(story):
-    return Shelf(story.incident_view())
+def store(builder):
+    return InMemoryStore(builder.incident_view())
 
 
 @asynccontextmanager
-async def listening(slack, session, shelf, **keys):
+async def running(slack, session, store, **keys):
     """Run the actions; a message with buttons stands in the channel."""
     clock, known = SystemClock(), slack.credentials
-    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
+    service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=clock)
     token = keys.pop("app_token", known.slack_app_token)
     actions = interactions.SlackActions(
         settings=receiver_settings.Slack(app_token=token, api_url=slack.slack_api_url, **keys),
         channels=[known.slack_channel],
         session=session,
-        commands=wishes,
-        reader=shelf,
+        commands=service,
+        reader=store,
         clock=clock,
     )
     actions._socket._backoff = Backoff(first=0.01, longest=60.0)
     running = asyncio.create_task(actions.run())
     try:
-        yield Person(slack, session, shelf)
+        yield SlackUser(slack, session, store)
         assert not running.done()
     finally:
         running.cancel()
         await asyncio.wait([running])
 
 
-class Person:
+class SlackUser:
     """Who looks at Slack and presses."""
 
-    def __init__(self, slack, session, shelf):
+    def __init__(self, slack, session, store):
         self.slack = slack
         self.session = session
-        message = render_parent(shelf.known, now=SystemClock().now(), buttons=True)
+        message = render_parent(store.known, now=SystemClock().now(), buttons=True)
         self.channel = slack.credentials.slack_channel
         posted = slack.workspace.post(
             self.channel, {"text": message.text, "blocks": message.blocks}
@@ -134,44 +134,44 @@ async def until(look):
             await asyncio.sleep(0.01)
 
 
-async def stepped(shelf, count=1):
-    await until(lambda: len(shelf.commands) >= count)
-    return list(shelf.commands.values())
+async def stepped(store, count=1):
+    await until(lambda: len(store.commands) >= count)
+    return list(store.commands.values())
 
 
-async def test_a_press_goes_to_the_desk_with_the_persons_name(slack, session, shelf):
-    async with listening(slack, session, shelf) as person:
+async def test_a_press_goes_to_the_desk_with_the_persons_name(slack, session, store):
+    async with running(slack, session, store) as person:
         assert await person.press("acknowledge", name="ann") == {"acknowledged": True}
-        assert await stepped(shelf) == [model.Acknowledged(incident="w-7k3m", by="ann")]
+        assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
         assert not slack.workspace.whispers  # the thread tells it
 
 
-async def test_an_envelope_that_comes_twice_is_obeyed_once(slack, session, shelf):
-    async with listening(slack, session, shelf) as person:
+async def test_an_envelope_that_comes_twice_is_obeyed_once(slack, session, store):
+    async with running(slack, session, store) as person:
         await person.press("acknowledge", times=3)
         await person.press("diagnose")
-        first, second = await stepped(shelf, 2)
+        first, second = await stepped(store, 2)
         assert isinstance(first, model.Acknowledged)
         assert isinstance(second, model.DiagnosisWanted)
 
 
-async def test_who_is_not_allowed_is_told_so_and_nothing_changes(slack, session, shelf):
-    async with listening(slack, session, shelf, allowed_users=("U0ANN",)) as person:
+async def test_who_is_not_allowed_is_told_so_and_nothing_changes(slack, session, store):
+    async with running(slack, session, store, allowed_users=("U0ANN",)) as person:
         await person.press("acknowledge", user="U0BOB")
         assert await person.hears() == (
             "You may not do this: your member id is not in `allowed_users` of `[slack]`"
             " (it is U0BOB)."
         )
         assert slack.workspace.whispers[0]["to"] == "U0BOB"
-        assert not shelf.commands
+        assert not store.commands
         await person.press("acknowledge", user="U0ANN", name="ann")
-        assert await stepped(shelf) == [model.Acknowledged(incident="w-7k3m", by="ann")]
+        assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
 
 
-async def test_without_allowed_users_only_the_channels_of_receivers_count(slack, session, shelf):
+async def test_without_allowed_users_only_the_channels_of_receivers_count(slack, session, store):
     channels = slack.workspace.scene.channels
     other = next((key for key in channels if key != slack.credentials.slack_channel), None)
-    async with listening(slack, session, shelf) as person:
+    async with running(slack, session, store) as person:
         assert other
         person.ts = slack.workspace.post(other, slack.workspace.find(person.channel, person.ts))[
             "ts"
@@ -179,44 +179,44 @@ async def test_without_allowed_users_only_the_channels_of_receivers_count(slack,
         person.channel = other
         await person.press("acknowledge")
         assert "only in a channel that Watcher tells incidents in" in await person.hears()
-        assert not shelf.commands
+        assert not store.commands
 
 
 @pytest.mark.parametrize("button", ["acknowledge", "silence", "diagnose"])
-async def test_an_incident_that_is_over_is_said_to_be_over(slack, session, shelf, story, button):
-    async with listening(slack, session, shelf) as person:
-        story.resolve()
-        shelf.known = story.incident_view()
+async def test_an_incident_that_is_over_is_said_to_be_over(slack, session, store, builder, button):
+    async with running(slack, session, store) as person:
+        builder.resolve()
+        store.known = builder.incident_view()
         await person.press(button)
         assert await person.hears() == "w-7k3m is over already"
-        assert not shelf.commands
+        assert not store.commands
 
 
-async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, session, shelf):
-    async with listening(slack, session, shelf) as person:
+async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, session, store):
+    async with running(slack, session, store) as person:
         await person.press("silence", name="ann", times=2)
-        (command,) = await stepped(shelf)
-        said = command.silence
-        assert " ".join(map(str, said.matchers)) == "rule=vyvx-service-down subject=vyvx/1234567"
-        assert (said.end - said.begin, said.by) == (interactions.SILENCE, "ann")
+        (command,) = await stepped(store)
+        logged = command.silence
+        assert " ".join(map(str, logged.matchers)) == "rule=vyvx-service-down subject=vyvx/1234567"
+        assert (logged.end - logged.begin, logged.by) == (interactions.SILENCE, "ann")
         _, reply = await until(
             lambda: len(found := slack.workspace.thread(person.channel, person.ts)) > 1 and found
         )
         assert "*Silenced for 1 h* (by ann)" in reply["text"]
         await person.press("diagnose")
-        await stepped(shelf, 2)
+        await stepped(store, 2)
         assert len(slack.workspace.thread(person.channel, person.ts)) == 2  # said once
 
 
 async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
-    slack, session, shelf, story
+    slack, session, store, builder
 ):
-    story.diagnose(findings=("<!channel> & ```",))
-    shelf.known = story.incident_view()
-    async with listening(slack, session, shelf) as person:
+    builder.diagnose(findings=("<!channel> & ```",))
+    store.known = builder.incident_view()
+    async with running(slack, session, store) as person:
         await person.press("packet", name="ann", user="U0ANN")
         assert await person.hears() == "*Carrier packet*, to paste into the ticket:"
-        assert await stepped(shelf) == [
+        assert await stepped(store) == [
             model.Noted(incident="w-7k3m", by="ann", text="took the carrier packet")
         ]
     (whisper,) = slack.workspace.whispers
@@ -227,8 +227,8 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
     assert text.count("```") == 2
 
 
-async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, session, shelf):
-    async with listening(slack, session, shelf) as person:
+async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, session, store):
+    async with running(slack, session, store) as person:
         assert await person.types(user="U0ANN") == {"acknowledged": True}
         assert await person.hears() == "*1 incident is open*"
     (whisper,) = slack.workspace.whispers
@@ -236,46 +236,46 @@ async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, sessi
     (block,) = whisper["blocks"]
     assert "NYC Arena uplink is offline" in block["text"]["text"]
     assert "*evpl* cannot be seen" in block["text"]["text"]
-    assert not shelf.commands
+    assert not store.commands
 
 
-async def test_the_slash_command_tells_a_stranger_nothing(slack, session, shelf):
-    async with listening(slack, session, shelf, allowed_users=("U0ANN",)) as person:
+async def test_the_slash_command_tells_a_stranger_nothing(slack, session, store):
+    async with running(slack, session, store, allowed_users=("U0ANN",)) as person:
         await person.types(user="U0BOB")
         assert (await person.hears()).startswith("You may not do this")
         assert "NYC" not in str(slack.workspace.whispers)
 
 
-async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, shelf):
+async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, store):
     counts = {model.AlertState.FIRING: 400}
-    shelf.known = replace(shelf.known, alert_counts=counts)
-    async with listening(slack, session, shelf) as person:
+    store.known = replace(store.known, alert_counts=counts)
+    async with running(slack, session, store) as person:
         await person.press("silence")
         assert "w-7k3m is about 400 subjects, so nothing is silenced" in await person.hears()
-        assert not shelf.commands
+        assert not store.commands
 
 
-async def test_a_silence_of_what_is_silenced_is_on_the_timeline_too(slack, session, shelf):
-    silenced = replace(shelf.known.incident, suppressed_by=("silence s-1 by bob",))
-    shelf.known = replace(shelf.known, incident=silenced)
-    async with listening(slack, session, shelf) as person:
+async def test_a_silence_of_what_is_silenced_is_on_the_timeline_too(slack, session, store):
+    silenced = replace(store.known.incident, suppressed_by=("silence s-1 by bob",))
+    store.known = replace(store.known, incident=silenced)
+    async with running(slack, session, store) as person:
         await person.press("silence", name="ann")
-        note, _ = await stepped(shelf, 2)
+        note, _ = await stepped(store, 2)
         assert note == model.Noted(incident="w-7k3m", by="ann", text="silenced for 1 h more")
 
 
 @pytest.mark.parametrize("warn", [True, False])
-async def test_a_socket_that_ends_is_replaced(slack, session, shelf, warn):
-    async with listening(slack, session, shelf) as person:
+async def test_a_socket_that_ends_is_replaced(slack, session, store, warn):
+    async with running(slack, session, store) as person:
         await person.press("acknowledge", name="ann")
         await person.pull("disconnect", warn=warn)
         answer = await person.press("acknowledge", name="bob")
         assert answer == {"acknowledged": True}
-        assert [one.by for one in await stepped(shelf, 2)] == ["ann", "bob"]
+        assert [one.by for one in await stepped(store, 2)] == ["ann", "bob"]
 
 
-async def test_before_a_socket_ends_there_is_another(slack, session, shelf):
-    async with listening(slack, session, shelf) as person:
+async def test_before_a_socket_ends_there_is_another(slack, session, store):
+    async with running(slack, session, store) as person:
         await person.press("acknowledge")
         (old,) = slack.socket_mode.sockets
         await person.pull("disconnect", warn=True)
@@ -284,16 +284,16 @@ async def test_before_a_socket_ends_there_is_another(slack, session, shelf):
         assert not old.closed
 
 
-async def test_what_slack_should_not_send_harms_nothing(slack, session, shelf):
-    async with listening(slack, session, shelf) as person:
+async def test_what_slack_should_not_send_harms_nothing(slack, session, store):
+    async with running(slack, session, store) as person:
         await person.press("acknowledge", user=7)  # an id that is no text
         await person.press("acknowledge", name="ann")
-        assert await stepped(shelf) == [model.Acknowledged(incident="w-7k3m", by="ann")]
+        assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
 
 
-async def test_a_wrong_token_is_said_once(slack, session, shelf):
+async def test_a_wrong_token_is_said_once(slack, session, store):
     with structlog.testing.capture_logs() as logs:
-        async with listening(slack, session, shelf, app_token="xapp-wrong"):
+        async with running(slack, session, store, app_token="xapp-wrong"):
             await until(lambda: logs)
     (line,) = logs
     assert line["event"] == "no buttons in Slack"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.receivers.story import BEGIN, Story
+from tests.receivers.incident_builder import BEGIN, IncidentBuilder
 from watcher import model
 from watcher.operations import documents
 from watcher.receivers.slack import blocks, thread
@@ -25,8 +25,8 @@ def shown(message):
     ]
 
 
-def test_a_new_incident_reads_in_the_order_of_need(story):
-    message = render_parent(story.incident_view(), now=NOW, mention="<!here>")
+def test_a_new_incident_reads_in_the_order_of_need(builder):
+    message = render_parent(builder.incident_view(), now=NOW, mention="<!here>")
     assert shown(message) == [
         ("header", f"{RED} NYC Arena uplink is offline: likely lumen side"),
         (
@@ -67,29 +67,29 @@ def buttons(message):
     ]
 
 
-def test_buttons_are_there_when_they_work_and_until_it_is_over(story):
-    assert buttons(render_parent(story.incident_view(), now=NOW)) == []
-    assert buttons(render_parent(story.incident_view(), now=NOW, buttons=True)) == [
+def test_buttons_are_there_when_they_work_and_until_it_is_over(builder):
+    assert buttons(render_parent(builder.incident_view(), now=NOW)) == []
+    assert buttons(render_parent(builder.incident_view(), now=NOW, buttons=True)) == [
         ("Acknowledge", "acknowledge", "w-7k3m"),
         ("Silence 1 h", "silence", "w-7k3m"),
         ("Run diagnostics", "diagnose", "w-7k3m"),
         ("Carrier packet", "packet", "w-7k3m"),
     ]
-    story.diagnose()
-    story.change(status=model.IncidentStatus.ACKNOWLEDGED)
-    again = buttons(render_parent(story.incident_view(), now=NOW, buttons=True))
+    builder.diagnose()
+    builder.change(status=model.IncidentStatus.ACKNOWLEDGED)
+    again = buttons(render_parent(builder.incident_view(), now=NOW, buttons=True))
     assert [words for words, _, _ in again] == [
         "Take over",
         "Silence 1 h",
         "Run diagnostics again",
         "Carrier packet",
     ]
-    story.resolve()
-    assert buttons(render_parent(story.incident_view(), now=NOW, buttons=True)) == []
+    builder.resolve()
+    assert buttons(render_parent(builder.incident_view(), now=NOW, buttons=True)) == []
 
 
-def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
-    story.change(
+def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(builder):
+    builder.change(
         remedy=model.Remedy(
             connection="iod/77",
             status=model.RemedyStatus.PROPOSED,
@@ -99,7 +99,7 @@ def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
             proposed_at=BEGIN,
         )
     )
-    message = render_parent(story.incident_view(), now=NOW, buttons=True)
+    message = render_parent(builder.incident_view(), now=NOW, buttons=True)
     assert buttons(message)[-2:] == [
         ("Approve 2 Gbps", "approve", "w-7k3m"),
         ("Refuse", "refuse", "w-7k3m"),
@@ -108,32 +108,32 @@ def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(story):
     assert confirm["text"]["text"] == (
         "77 is raised from 500 Mbps to 2 Gbps. The carrier charges for it."
     )
-    story.change(remedy=replace(story.incident.remedy, status=model.RemedyStatus.PENDING))
-    assert len(buttons(render_parent(story.incident_view(), now=NOW, buttons=True))) == 4
+    builder.change(remedy=replace(builder.incident.remedy, status=model.RemedyStatus.PENDING))
+    assert len(buttons(render_parent(builder.incident_view(), now=NOW, buttons=True))) == 4
 
 
-def test_an_incident_about_no_subject_can_only_be_taken(story):
-    nothing = replace(story.incident_view(), alerts=())
+def test_an_incident_about_no_subject_can_only_be_taken(builder):
+    nothing = replace(builder.incident_view(), alerts=())
     (button,) = buttons(render_parent(nothing, now=NOW, buttons=True))
     assert button == ("Acknowledge", "acknowledge", "w-7k3m")
 
 
-def test_a_run_that_came_too_soon_does_not_hide_what_was_found(story):
-    story.diagnose()
-    story.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
-    text = shown(render_parent(story.incident_view(), now=NOW))[2][1]
+def test_a_run_that_came_too_soon_does_not_hide_what_was_found(builder):
+    builder.diagnose()
+    builder.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
+    text = shown(render_parent(builder.incident_view(), now=NOW))[2][1]
     assert "Loss of light at NYCMNY54" in text
     assert "too soon" not in text
 
 
-def test_triage_and_the_person_who_took_it_are_added(story):
-    story.diagnose()
-    story.change(
+def test_triage_and_the_person_who_took_it_are_added(builder):
+    builder.diagnose()
+    builder.change(
         acknowledged_by="Ana",
         acknowledged_at=BEGIN + timedelta(minutes=1),
         status=model.IncidentStatus.ACKNOWLEDGED,
     )
-    blocks = shown(render_parent(story.incident_view(), now=NOW))
+    blocks = shown(render_parent(builder.incident_view(), now=NOW))
     assert blocks[1][1].endswith("\nAcknowledged by *Ana* at 03:11:22 UTC")
     assert blocks[2] == (
         "section",
@@ -148,10 +148,10 @@ def test_triage_and_the_person_who_took_it_are_added(story):
     )
 
 
-def test_when_it_is_over_it_is_green_and_calls_nobody(story):
-    story.resolve()
+def test_when_it_is_over_it_is_green_and_calls_nobody(builder):
+    builder.resolve()
     message = render_parent(
-        story.incident_view(), now=BEGIN + timedelta(hours=1), mention="<!here>"
+        builder.incident_view(), now=BEGIN + timedelta(hours=1), mention="<!here>"
     )
     blocks = shown(message)
     assert blocks[0] == (
@@ -179,40 +179,40 @@ def test_when_it_is_over_it_is_green_and_calls_nobody(story):
         (65, "*overrun by 15 min* at 04:15 UTC"),
     ],
 )
-def test_the_booked_window_says_how_much_is_left(story, minutes, left):
+def test_the_booked_window_says_how_much_is_left(builder, minutes, left):
     now = BEGIN.replace(second=50) + timedelta(minutes=minutes)
-    text = shown(render_parent(story.incident_view(), now=now))[1][1]
+    text = shown(render_parent(builder.incident_view(), now=now))[1][1]
     assert left in text
 
 
-def test_a_figure_is_told_with_its_metric_and_limit(story):
-    story.alert = replace(story.alert, to=None, from_=None, value=92.5, fields={})
-    story.timeline[0] = replace(
-        story.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
+def test_a_figure_is_told_with_its_metric_and_limit(builder):
+    builder.alert = replace(builder.alert, to=None, from_=None, value=92.5, fields={})
+    builder.timeline[0] = replace(
+        builder.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
     )
-    text = shown(render_parent(story.incident_view(), now=NOW))[1][1]
+    text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
     assert "*utilization (p95 over 24 h) is 92.5, at or above 80*\n" in text
-    story.alert = replace(story.alert, value=95.25)
-    text = shown(render_parent(story.incident_view(), now=NOW))[1][1]
+    builder.alert = replace(builder.alert, value=95.25)
+    text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
     assert "is 92.5, at or above 80*, now *95.25*\n" in text
 
 
-def test_several_subjects_are_counted_and_the_first_are_listed(story):
+def test_several_subjects_are_counted_and_the_first_are_listed(builder):
     alerts = [
-        replace(story.alert, subject=f"vyvx/{number}", name=f"Feed {number}")
+        replace(builder.alert, subject=f"vyvx/{number}", name=f"Feed {number}")
         for number in range(25)
     ]
-    blocks = shown(render_parent(story.incident_view(*alerts), now=NOW))
+    blocks = shown(render_parent(builder.incident_view(*alerts), now=NOW))
     assert blocks[1][1].startswith("*25 subjects* of vyvx: 25 firing")
     lines = blocks[2][1].splitlines()
     assert lines[0] == "\N{BULLET} Feed 0: *offline* since 03:10:22 UTC"
     assert lines[10] == "and 15 more"
 
 
-def test_a_blind_source_is_said_first_hand(story):
-    story.change(flags=("blind",))
+def test_a_blind_source_is_said_first_hand(builder):
+    builder.change(flags=("blind",))
     assert "cannot be seen now: this is last known" in str(
-        render_parent(story.incident_view(), now=NOW).blocks
+        render_parent(builder.incident_view(), now=NOW).blocks
     )
 
 
@@ -225,23 +225,23 @@ def test_a_blind_source_is_said_first_hand(story):
         (model.DiagnosisStatus.NO_REPORT, "(no PDF: no answer)"),
     ],
 )
-def test_how_a_diagnosis_ended_is_said(story, status, words_):
-    story.diagnose(status=status, message="no answer", report=None, findings=(), actions=())
-    assert words_ in shown(render_parent(story.incident_view(), now=NOW))[2][1]
+def test_how_a_diagnosis_ended_is_said(builder, status, words_):
+    builder.diagnose(status=status, message="no answer", report=None, findings=(), actions=())
+    assert words_ in shown(render_parent(builder.incident_view(), now=NOW))[2][1]
 
 
-def test_an_entry_is_one_line_and_a_late_one_says_both_times(story):
-    story.grow(model.EntryKind.CHANGED, "degraded -> offline", after=60, notify=True)
-    entry = story.timeline[-1]
-    soon = thread.render_reply(story.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
+def test_an_entry_is_one_line_and_a_late_one_says_both_times(builder):
+    builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", after=60, notify=True)
+    entry = builder.timeline[-1]
+    soon = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
     assert soon.text.endswith("degraded -&gt; offline")
-    late = thread.render_reply(story.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
+    late = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
     assert late.text.endswith("offline _(occurred 03:11:22 UTC, told 03:40 UTC)_")
 
 
-def test_findings_are_told_whole_in_the_thread(story):
-    story.diagnose()
-    [block] = shown(thread.render_reply(story.incident_view(), [story.timeline[-1]], now=NOW))
+def test_findings_are_told_whole_in_the_thread(builder):
+    builder.diagnose()
+    [block] = shown(thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW))
     assert block[1].splitlines()[1:] == [
         "\N{BULLET} Loss of light at NYCMNY54",
         "\N{BULLET} Power: ok",
@@ -251,13 +251,13 @@ def test_findings_are_told_whole_in_the_thread(story):
     ]
 
 
-def test_hostile_text_is_inert(story):
+def test_hostile_text_is_inert(builder):
     hostile = "<!channel> & <https://evil.example|click>\u202e\x00\x1b[31m\nnew line"
-    story.alert = replace(story.alert, name=hostile, to=hostile, from_=hostile)
-    story.change(title=hostile, summary=hostile, runbook="javascript:alert(1)|x>")
-    story.grow(model.EntryKind.NOTED, hostile, by=hostile)
-    parent = render_parent(story.incident_view(), now=NOW)
-    reply = thread.render_reply(story.incident_view(), [story.timeline[-1]], now=NOW)
+    builder.alert = replace(builder.alert, name=hostile, to=hostile, from_=hostile)
+    builder.change(title=hostile, summary=hostile, runbook="javascript:alert(1)|x>")
+    builder.add_entry(model.EntryKind.NOTED, hostile, by=hostile)
+    parent = render_parent(builder.incident_view(), now=NOW)
+    reply = thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW)
     for text in (parent.text, reply.text, *(t for kind, t in shown(parent) if kind != "header")):
         assert "<!channel>" not in text
         assert "<https://evil" not in text
@@ -265,18 +265,18 @@ def test_hostile_text_is_inert(story):
     assert parent.blocks[0]["text"]["type"] == "plain_text"
 
 
-def test_what_may_have_been_posted_before_says_so_even_behind_a_long_title(story):
-    story.change(title="x" * 500)
-    message = render_parent(story.incident_view(), now=NOW, duplicate=True)
+def test_what_may_have_been_posted_before_says_so_even_behind_a_long_title(builder):
+    builder.change(title="x" * 500)
+    message = render_parent(builder.incident_view(), now=NOW, duplicate=True)
     assert message.blocks[0]["text"]["text"].endswith(" (possible duplicate)")
     assert len(message.blocks[0]["text"]["text"]) <= blocks.HEADER
 
 
-def test_many_entries_are_one_digest_of_the_newest(story):
+def test_many_entries_are_one_digest_of_the_newest(builder):
     for minute in range(100):
-        story.grow(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute)
+        builder.add_entry(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute)
     message = thread.render_reply(
-        story.incident_view(), story.timeline[1:], now=BEGIN + timedelta(hours=2)
+        builder.incident_view(), builder.timeline[1:], now=BEGIN + timedelta(hours=2)
     )
     text = "\n".join(text for _, text in shown(message))
     assert "*100 entries*, occurred 03:10:22 UTC to 04:49:22 UTC, told 05:10 UTC" in text
@@ -294,12 +294,12 @@ def total(message):
     text=st.text(min_size=1, max_size=40), times=st.sampled_from([1, 30, 400]), many=st.booleans()
 )
 def test_slacks_limits_are_never_met(text, times, many):
-    story = Story()
+    builder = IncidentBuilder()
     long = (text + "<&>") * times
     labels = dict.fromkeys(("po_number", "origin", "origin_city", "destination"), long)
-    story.alert = replace(story.alert, name=long, to=long, from_=long, labels=labels)
-    story.subject = replace(story.subject, notes=(long,))
-    story.change(
+    builder.alert = replace(builder.alert, name=long, to=long, from_=long, labels=labels)
+    builder.subject = replace(builder.subject, notes=(long,))
+    builder.change(
         title=long,
         summary=long,
         acknowledged_by=long,
@@ -309,15 +309,15 @@ def test_slacks_limits_are_never_met(text, times, many):
     )
     for run in range(5):
         findings = {"findings": (long,) * 40, "actions": (long,) * 40, "disposition": long}
-        story.diagnose(f"r-{run}", service_id=f"{run}{long}", **findings)
+        builder.diagnose(f"r-{run}", service_id=f"{run}{long}", **findings)
     for _ in range(60):
-        story.grow(model.EntryKind.NOTED, long, by=long)
-    alerts = [replace(story.alert, subject=f"vyvx/{n}") for n in range(200)] if many else []
-    view = story.incident_view(*alerts)
+        builder.add_entry(model.EntryKind.NOTED, long, by=long)
+    alerts = [replace(builder.alert, subject=f"vyvx/{n}") for n in range(200)] if many else []
+    view = builder.incident_view(*alerts)
     messages = [
         render_parent(view, now=NOW, mention="<!here>", duplicate=True),
-        thread.render_reply(view, [story.timeline[1]], now=NOW, mention="<!here>"),
-        thread.render_reply(view, story.timeline, now=NOW, mention="<!here>", duplicate=True),
+        thread.render_reply(view, [builder.timeline[1]], now=NOW, mention="<!here>"),
+        thread.render_reply(view, builder.timeline, now=NOW, mention="<!here>", duplicate=True),
     ]
     for message in messages:
         assert 0 < len(message.text) <= 4_000
@@ -329,12 +329,14 @@ def test_slacks_limits_are_never_met(text, times, many):
 
 @pytest.mark.covers("px/alternatives")
 def test_what_could_be_ordered_is_a_reply_and_an_event():
-    story = Story()
-    story.grow(model.EntryKind.ALTERNATIVES, "could be ordered as a backup at 1 Main St: Fiber")
-    view, entry = story.incident_view(), story.timeline[-1]
+    builder = IncidentBuilder()
+    builder.add_entry(
+        model.EntryKind.ALTERNATIVES, "could be ordered as a backup at 1 Main St: Fiber"
+    )
+    view, entry = builder.incident_view(), builder.timeline[-1]
     assert thread.is_posted(entry)
     assert "a backup at 1 Main St: Fiber" in thread.render_reply(view, [entry], now=BEGIN).text
-    event = documents.event(story.incident, entry)
+    event = documents.event(builder.incident, entry)
     assert (event.kind, event.text) == ("alternatives", entry.text)
 
 
@@ -350,10 +352,10 @@ RAISING = "raise 77133831778 from 500 Mbps to 2 Gbps"
 APPROVE = "watcher remedy approve w-7k3m"
 
 
-def test_a_proposal_is_told_with_the_command_to_copy(story):
+def test_a_proposal_is_told_with_the_command_to_copy(builder):
     told = f"proposed: {RAISING}; approve with {APPROVE}"
-    story.grow(model.EntryKind.REMEDY_PROPOSED, told, notify=True, approve=APPROVE)
-    reply = thread.render_reply(story.incident_view(), [story.timeline[-1]], now=NOW)
+    builder.add_entry(model.EntryKind.REMEDY_PROPOSED, told, notify=True, approve=APPROVE)
+    reply = thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW)
     assert reply.text == f"\N{UPWARDS BLACK ARROW} proposed: {RAISING}; approve with `{APPROVE}`"
 
 
@@ -390,16 +392,16 @@ def test_a_proposal_is_told_with_the_command_to_copy(story):
         ),
     ],
 )
-def test_the_parent_says_how_the_bandwidth_is(story, changes, line):
-    story.change(remedy=replace(REMEDY, **changes))
-    message = render_parent(story.incident_view(), now=NOW)
+def test_the_parent_says_how_the_bandwidth_is(builder, changes, line):
+    builder.change(remedy=replace(REMEDY, **changes))
+    message = render_parent(builder.incident_view(), now=NOW)
     assert ("section", line) in shown(message)
 
 
-def test_programs_read_how_the_bandwidth_is(story):
-    story.change(remedy=REMEDY)
-    told = documents.incident(story.incident_view()).remedy
+def test_programs_read_how_the_bandwidth_is(builder):
+    builder.change(remedy=REMEDY)
+    told = documents.incident(builder.incident_view()).remedy
     assert (told.connection, told.status, told.approve) == ("iod/77133831778", "proposed", APPROVE)
-    story.change(remedy=replace(REMEDY, status=model.RemedyStatus.APPLIED, approved_by="ann"))
-    told = documents.incident(story.incident_view()).remedy
+    builder.change(remedy=replace(REMEDY, status=model.RemedyStatus.APPLIED, approved_by="ann"))
+    told = documents.incident(builder.incident_view()).remedy
     assert (told.status, told.approve, told.approved_by) == ("applied", None, "ann")

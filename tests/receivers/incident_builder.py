@@ -9,7 +9,7 @@ from watcher import model, ports
 BEGIN = datetime(2026, 11, 21, 3, 10, 22, 125000, tzinfo=UTC)
 
 
-class StillClock:
+class FakeClock:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class StillClock:
         return self.at.timestamp()
 
 
-class Story:
+class IncidentBuilder:
     """Builds dossiers of one reservation; `grow` adds timeline entries."""
 
     begin = BEGIN
@@ -83,11 +83,13 @@ class Story:
             runbook="https://wiki.example/vyvx?a=1&b=2",
         )
         self.timeline: list[model.Entry] = []
-        self.papers: dict[str, ports.ReportFiles] = {}
+        self.report_files: dict[str, ports.ReportFiles] = {}
         self.samples: list[model.Sample] = []
-        self.grow(model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online", notify=True)
+        self.add_entry(
+            model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online", notify=True
+        )
 
-    def grow(
+    def add_entry(
         self,
         kind: model.EntryKind,
         text: str,
@@ -126,7 +128,7 @@ class Story:
             pages=2,
             preview=True,
         )
-        self.papers[run] = ports.ReportFiles(run=run, pdf=pdf, preview=b"\x89PNG preview")
+        self.report_files[run] = ports.ReportFiles(run=run, pdf=pdf, preview=b"\x89PNG preview")
         done = {
             "run": run,
             "incident": self.incident.id,
@@ -140,7 +142,7 @@ class Story:
             **more,
         }
         self.change(diagnostics=(*self.incident.diagnostics, model.Diagnosis(**done)))
-        self.grow(
+        self.add_entry(
             model.EntryKind.DIAGNOSED,
             "Service Diagnostics for SVC1: Trouble found in the Lumen network",
             after=40,
@@ -184,7 +186,7 @@ class Story:
             resolution=model.Resolution.RECOVERED,
             resolved_at=at,
         )
-        self.grow(
+        self.add_entry(
             model.EntryKind.RESOLVED,
             "recovered at 03:40:22 UTC after 30 min: online",
             after=after,
@@ -209,32 +211,32 @@ class PowerCutError(Exception):
     """The power is cut: nothing after this instant happens."""
 
 
-class Drawer:
+class InMemoryDelivery:
     """Keeps one receipt as the store would; `cut_at` counts down to a power cut in `save`."""
 
-    def __init__(self, story: Story, receiver: str) -> None:
-        self.story = story
-        self.receipt = model.Receipt(incident=story.incident.id, receiver=receiver)
+    def __init__(self, builder: IncidentBuilder, receiver: str) -> None:
+        self.builder = builder
+        self.receipt = model.Receipt(incident=builder.incident.id, receiver=receiver)
         self.saved: list[model.Receipt] = []
-        self.cut_at: int | None = None  # the number of the save that does not come back
-        self.cut_before = False  # whether that save is lost with it
+        self.fails_at: int | None = None  # the number of the save that does not come back
+        self.fails_before_saving = False  # whether that save is lost with it
 
     async def all_alerts(self, incident: str) -> tuple[model.IncidentAlert, ...]:
-        return self.story.all_alerts or (self.story.alert,)
+        return self.builder.all_alerts or (self.builder.alert,)
 
     async def series(self, subject, metric, start, end) -> tuple[model.Sample, ...]:
         return tuple(
             one
-            for one in self.story.samples
+            for one in self.builder.samples
             if (one.subject, one.metric) == (subject, metric) and start <= one.at <= end
         )
 
     async def report_files(self, run: str) -> ports.ReportFiles | None:
-        return self.story.papers.get(run)
+        return self.builder.report_files.get(run)
 
     async def save(self, receipt: model.Receipt) -> None:
-        cut = self.cut_at is not None and len(self.saved) + 1 == self.cut_at
-        if not (cut and self.cut_before):
+        cut = self.fails_at is not None and len(self.saved) + 1 == self.fails_at
+        if not (cut and self.fails_before_saving):
             self.receipt = receipt
         self.saved.append(receipt)
         if cut:
@@ -243,7 +245,7 @@ class Drawer:
     async def deliver(self, receiver: ports.Receiver) -> None:
         """Tell as delivery does, and settle as it does."""
         try:
-            receipt = await receiver.deliver(self.story.incident_view(), self.receipt, self)
+            receipt = await receiver.deliver(self.builder.incident_view(), self.receipt, self)
         except model.WatcherError as error:
             self.receipt = replace(
                 self.receipt, failures=self.receipt.failures + 1, error=str(error)
@@ -252,7 +254,9 @@ class Drawer:
         self.receipt = replace(receipt, failures=0, error="")
 
     async def incidents(self, *, statuses: Any = None, limit: int = 100) -> list[model.Incident]:
-        return [one for one in [self.story.incident] if statuses is None or one.status in statuses]
+        return [
+            one for one in [self.builder.incident] if statuses is None or one.status in statuses
+        ]
 
     async def incident_view(self, incident: str) -> model.IncidentView | None:
-        return self.story.incident_view()
+        return self.builder.incident_view()

@@ -18,7 +18,7 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-class StillClock:
+class FakeClock:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ SUBJECT = model.Subject(
 )
 
 
-class Shelf:
+class InMemoryReader:
     """A library, and what is written down of the daemons.
 
     `broken` says why nothing can be read; while it `hangs`, nothing is answered.
@@ -223,7 +223,9 @@ class Shelf:
         return self.owed
 
 
-def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.StatusReporter:
+def reporter(
+    reader: InMemoryReader, *, receivers=None, seen=None, accounts=()
+) -> status.StatusReporter:
     receivers = receivers or {"noc": status.ReceiverState(), "mqtt": status.ReceiverState()}
 
     async def usages():
@@ -233,8 +235,8 @@ def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.
         instance="ops1",
         version="1",
         since=BEGIN,
-        sources=[one.source for one in shelf.health],
-        reader=shelf,
+        sources=[one.source for one in reader.health],
+        reader=reader,
         metrics=Metrics(version="1", sources=["vyvx"], receivers=receivers),
         overview=lambda: seen,
         receivers=lambda: receivers,
@@ -242,10 +244,10 @@ def reporter(shelf: Shelf, *, receivers=None, seen=None, accounts=()) -> status.
     )
 
 
-def bad_night(shelf: Shelf) -> status.StatusReporter:
+def bad_night(reader: InMemoryReader) -> status.StatusReporter:
     """Fill a shelf with everything at once."""
-    shelf.open(incident(diagnostics=(diagnosis(),)))
-    shelf.open(
+    reader.open(incident(diagnostics=(diagnosis(),)))
+    reader.open(
         incident(
             "w-2b8fz0aa",
             title="Paris to London is over 80 % (in), p95 over 24 h",
@@ -261,7 +263,7 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             flags=("blind", "flapping"),
         )
     )
-    shelf.open(
+    reader.open(
         incident(
             "w-0c2j7t11",
             title="evpl cannot be seen",
@@ -273,7 +275,7 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             contacts=(),
         )
     )
-    shelf.open(
+    reader.open(
         incident(
             "w-9q4r5s66",
             title="Denver studio return is degraded",
@@ -288,7 +290,7 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             ),
         )
     )
-    shelf.open(
+    reader.open(
         incident(
             "w-1a1a1a1a",
             title="Chicago feed 3 is offline",
@@ -298,7 +300,7 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             resolved_at=BEGIN - minutes(111),
         )
     )
-    shelf.health += [
+    reader.health += [
         model.SourceHealth(
             source="evpl",
             sight=model.Visibility.BLIND,
@@ -317,8 +319,8 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             subjects=3,
         ),
     ]
-    shelf.owed = {"noc": ports.Backlog(owed=3, oldest=BEGIN)}
-    shelf.kept_receipts = [
+    reader.owed = {"noc": ports.Backlog(owed=3, oldest=BEGIN)}
+    reader.kept_receipts = [
         model.Receipt(incident="w-7k3mq2xd", receiver="mqtt", parent_version=7, told_through=3),
         model.Receipt(
             incident="w-7k3mq2xd",
@@ -331,7 +333,7 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             error="Slack: there is no channel C0123456789 for this app (channel_not_found)",
         ),
     ]
-    shelf.quiet = [
+    reader.quiet = [
         model.Silence(
             id="s-1",
             matchers=(model.Matcher(name="subject", value="vyvx/7654321"),),
@@ -341,9 +343,9 @@ def bad_night(shelf: Shelf) -> status.StatusReporter:
             comment="planned fibre work, ticket 991",
         )
     ]
-    shelf.present.append(ports.Daemon(instance="ops2", since=BEGIN - minutes(600), leads=False))
+    reader.present.append(ports.Daemon(instance="ops2", since=BEGIN - minutes(600), leads=False))
     return reporter(
-        shelf,
+        reader,
         receivers={
             "noc": status.ReceiverState(
                 failing_since=BEGIN + minutes(1),

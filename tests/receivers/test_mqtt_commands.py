@@ -32,16 +32,16 @@ PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "mqtt.md").read_text(
 ACK = {"incident": "w-7k3m", "by": "ada"}
 
 
-class Shelf:
+class InMemoryStore:
     """A library and an inbox in memory; a command counts as stepped once it is put in."""
 
-    def __init__(self, story) -> None:
-        self.story = story
+    def __init__(self, builder) -> None:
+        self.builder = builder
         self.commands: dict[str, model.Command] = {}
         self.down = False
 
     async def incident_view(self, incident):
-        return self.story.incident_view() if incident == self.story.incident.id else None
+        return self.builder.incident_view() if incident == self.builder.incident.id else None
 
     async def consumed(self, key):
         return key in self.commands
@@ -50,7 +50,7 @@ class Shelf:
         if self.down:
             raise model.TemporaryError("the database does not answer")
         if isinstance(command, model.Acknowledged):
-            self.story.change(status=model.IncidentStatus.ACKNOWLEDGED)
+            self.builder.change(status=model.IncidentStatus.ACKNOWLEDGED)
         return self.commands.setdefault(key, command) is command
 
     async def silences(self, now):
@@ -59,8 +59,8 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(story):
-    return Shelf(story)
+def store(builder):
+    return InMemoryStore(builder)
 
 
 @pytest.fixture
@@ -72,17 +72,17 @@ async def mosquitto(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def obeying(shelf, port, *, instance="ops1", leads=True, per_minute=1_000, **keys):
+async def obeying(store, port, *, instance="ops1", leads=True, per_minute=1_000, **keys):
     """A daemon's side, as app builds it."""
     clock = SystemClock()
     keys = receiver_settings.Mqtt(host="127.0.0.1", port=port, **{"commands": True, **keys})
     broker = MqttConnection(
         settings=keys, instance=instance, clock=clock, backoff=Backoff(first=0.02, longest=30.0)
     )
-    wishes = CommandService(reader=shelf, inbox=shelf, ingest=Wakeup(), clock=clock)
+    service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=clock)
     tasks = []
     if keys.commands:
-        orders = CommandListener(connection=broker, commands=wishes, per_minute=per_minute)
+        orders = CommandListener(connection=broker, commands=service, per_minute=per_minute)
         tasks.append(asyncio.create_task(orders.run()))
     if leads:
         broker.become_leader()
@@ -95,7 +95,7 @@ async def obeying(shelf, port, *, instance="ops1", leads=True, per_minute=1_000,
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Person:
+class SlackUser:
     """Publishes commands, and reads what is answered."""
 
     def __init__(self, reader) -> None:
@@ -126,7 +126,7 @@ async def person(port, protocol=V5):
     """Is there when somebody obeys: `PREFIX/status` comes before the subscription, a pause less."""
     async with subscribed(port, "watcher/answers/#", protocol) as reader:
         await reader.client.subscribe("desk/#", qos=1)
-        someone = Person(reader)
+        someone = SlackUser(reader)
         async with asyncio.timeout(10):
             while True:  # until the subscription is there; the broker does not say when
                 await someone.send("hello", {})
@@ -146,9 +146,9 @@ def wished(topic, correlation):
 
 @pytest.mark.broker
 async def test_a_command_is_answered_on_its_response_topic_with_its_correlation_data(
-    shelf, mosquitto
+    store, mosquitto
 ):
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         await ada.send("ack", ACK | {"id": "1"}, properties=wished("desk/ada", b"\x00\x07"))
         answer, message = await ada.read("desk/ada")
     assert answer == {
@@ -162,31 +162,31 @@ async def test_a_command_is_answered_on_its_response_topic_with_its_correlation_
     assert message.properties.CorrelationData == b"\x00\x07"
     assert message.properties.ContentType == "application/json"
     assert not message.retain
-    assert list(shelf.commands.values()) == [model.Acknowledged(incident="w-7k3m", by="ada")]
+    assert list(store.commands.values()) == [model.Acknowledged(incident="w-7k3m", by="ada")]
 
 
 @pytest.mark.broker
 async def test_mqtt_3_has_the_response_topic_in_the_payload_or_reads_the_common_one(
-    shelf, mosquitto
+    store, mosquitto
 ):
     async with (
-        obeying(shelf, mosquitto.port, protocol="3.1.1"),
+        obeying(store, mosquitto.port, protocol="3.1.1"),
         person(mosquitto.port, V311) as ada,
     ):
         await ada.send("ack", ACK | {"response_topic": "watcher/answers/ada", "id": "7"})
         answer, _ = await ada.read("watcher/answers/ada")
         assert (answer["ok"], answer["id"]) == (True, "7")
         assert (await ada.ask("diagnose", ACK | {"id": "8"}))["id"] == "8"
-    kinds = [type(one) for one in shelf.commands.values()]
+    kinds = [type(one) for one in store.commands.values()]
     assert kinds == [model.Acknowledged, model.DiagnosisWanted]
 
 
 @pytest.mark.broker
-async def test_a_silence_says_its_id_and_its_end(shelf, mosquitto):
+async def test_a_silence_says_its_id_and_its_end(store, mosquitto):
     body = {"matchers": ["labels.site=NYC", "rule!=vyvx-*"], "for": "90m", "by": "ada"}
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         answer = await ada.ask("silence", body)
-    [command] = shelf.commands.values()
+    [command] = store.commands.values()
     silence = command.silence
     assert answer["silence"] == silence.id
     assert answer["message"].startswith(f"{silence.id} until 20")
@@ -218,64 +218,64 @@ async def test_a_silence_says_its_id_and_its_end(shelf, mosquitto):
         ("ack", ACK | {"response_topic": "$SYS/x"}, "is no response topic"),
     ],
 )
-async def test_what_cannot_be_obeyed_is_refused_in_words(shelf, mosquitto, command, body, words):
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+async def test_what_cannot_be_obeyed_is_refused_in_words(store, mosquitto, command, body, words):
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         answer = await ada.ask(command, body)
     assert not answer["ok"]
     assert words in answer["message"]
-    assert shelf.commands == {}
+    assert store.commands == {}
 
 
 @pytest.mark.broker
 async def test_an_incident_that_is_over_is_refused_and_a_database_that_is_down_too(
-    shelf, mosquitto
+    store, mosquitto
 ):
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
-        shelf.down = True
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
+        store.down = True
         assert (await ada.ask("ack", ACK))["message"] == "the database does not answer"
-        shelf.down = False
-        shelf.story.resolve()
+        store.down = False
+        store.builder.resolve()
         assert (await ada.ask("ack", ACK))["message"] == "w-7k3m is over already"
 
 
 @pytest.mark.broker
-async def test_a_command_that_comes_in_twice_is_obeyed_once_and_answered_twice(shelf, mosquitto):
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+async def test_a_command_that_comes_in_twice_is_obeyed_once_and_answered_twice(store, mosquitto):
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         again = ACK | {"id": "0b9f"}
         first = await ada.ask("diagnose", again)
-        shelf.story.resolve()  # meanwhile: the wish was granted all the same
+        store.builder.resolve()  # meanwhile: the wish was granted all the same
         assert await ada.ask("diagnose", again) == first
         silence = {"matchers": ["rule=x"], "by": "ada", "id": "0ba0"}
         first = await ada.ask("silence", silence)
         assert (await ada.ask("silence", silence))["silence"] == first["silence"]
-    assert len(shelf.commands) == 2
+    assert len(store.commands) == 2
 
 
 @pytest.mark.broker
-async def test_retained_commands_are_ignored_when_they_wait_and_when_they_come(shelf, mosquitto):
+async def test_retained_commands_are_ignored_when_they_wait_and_when_they_come(store, mosquitto):
     async with subscribed(mosquitto.port, "desk/#") as early:
-        await Person(early).send("ack", ACK, retain=True)
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+        await SlackUser(early).send("ack", ACK, retain=True)
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         await ada.send("ack", ACK, retain=True)
         assert (await ada.ask("ack", ACK | {"incident": "w-none"}))["ok"] is False
-    assert shelf.commands == {}
+    assert store.commands == {}
 
 
 @pytest.mark.broker
-async def test_mqtt_3_ignores_the_retained_command_that_waits(shelf, mosquitto):
+async def test_mqtt_3_ignores_the_retained_command_that_waits(store, mosquitto):
     async with subscribed(mosquitto.port, "desk/#") as early:
-        await Person(early).send("ack", ACK, retain=True)
+        await SlackUser(early).send("ack", ACK, retain=True)
     async with (
-        obeying(shelf, mosquitto.port, protocol="3.1.1"),
+        obeying(store, mosquitto.port, protocol="3.1.1"),
         person(mosquitto.port, V311) as ada,
     ):
         assert (await ada.ask("ack", ACK | {"incident": "w-none"}))["ok"] is False
-    assert shelf.commands == {}
+    assert store.commands == {}
 
 
 @pytest.mark.broker
-async def test_the_subscription_is_back_after_a_reconnect(shelf, mosquitto):
-    async with obeying(shelf, mosquitto.port) as broker:
+async def test_the_subscription_is_back_after_a_reconnect(store, mosquitto):
+    async with obeying(store, mosquitto.port) as broker:
         async with person(mosquitto.port) as ada:
             broker._client._client.socket().shutdown(socket.SHUT_RDWR)  # as when a line breaks
             while (await ada.ask("ack", ACK))["ok"] is False:
@@ -287,9 +287,9 @@ async def test_the_subscription_is_back_after_a_reconnect(shelf, mosquitto):
 
 
 @pytest.mark.broker
-async def test_of_two_daemons_the_one_that_leads_obeys_and_then_its_follower(shelf, mosquitto):
-    async with obeying(shelf, mosquitto.port, instance="ops2", leads=False) as other:
-        async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+async def test_of_two_daemons_the_one_that_leads_obeys_and_then_its_follower(store, mosquitto):
+    async with obeying(store, mosquitto.port, instance="ops2", leads=False) as other:
+        async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
             await ada.ask("ack", ACK)
             await ada.ask("diagnose", ACK)
             heard = [json.loads(one.payload)["command"] for one in ada.reader.seen]
@@ -300,15 +300,15 @@ async def test_of_two_daemons_the_one_that_leads_obeys_and_then_its_follower(she
 
 
 @pytest.mark.broker
-async def test_without_the_setting_nothing_is_subscribed_to(shelf, tmp_path):
+async def test_without_the_setting_nothing_is_subscribed_to(store, tmp_path):
     log = tmp_path / "broker.log"
     mosquitto = Mosquitto(tmp_path, f"log_dest file {log}", "log_type subscribe")
     await mosquitto.start()
     try:
-        async with obeying(shelf, mosquitto.port, commands=False) as broker:
+        async with obeying(store, mosquitto.port, commands=False) as broker:
             await broker.publish("watcher/x", b"", retain=False)  # connected
             async with subscribed(mosquitto.port, "desk/#") as ada:
-                await Person(ada).send("ack", ACK)
+                await SlackUser(ada).send("ack", ACK)
                 await broker.publish("desk/x", b"", retain=False)
                 await ada.until("desk/x")
         subscriptions = re.findall(r"(watcher-ops1|auto-\S+) \d (\S+)", log.read_text())
@@ -316,13 +316,13 @@ async def test_without_the_setting_nothing_is_subscribed_to(shelf, tmp_path):
         assert [what for _, what in subscriptions] == ["desk/#"]
     finally:
         await mosquitto.stop()
-    assert shelf.commands == {}
+    assert store.commands == {}
 
 
 @pytest.mark.broker
-async def test_a_flood_is_bounded_and_what_watcher_tells_goes_on(shelf, mosquitto):
+async def test_a_flood_is_bounded_and_what_watcher_tells_goes_on(store, mosquitto):
     async with (
-        obeying(shelf, mosquitto.port, per_minute=20) as broker,
+        obeying(store, mosquitto.port, per_minute=20) as broker,
         person(mosquitto.port) as ada,
     ):
         for number in range(400):
@@ -330,12 +330,12 @@ async def test_a_flood_is_bounded_and_what_watcher_tells_goes_on(shelf, mosquitt
         async with asyncio.timeout(5):
             await broker.publish("desk/incident", b"told", retain=False)
             await ada.reader.until("desk/incident")
-    assert 0 < len(shelf.commands) <= 25
+    assert 0 < len(store.commands) <= 25
 
 
 @pytest.mark.broker
-async def test_a_large_message_is_no_burden_and_does_not_end_the_connection(shelf, mosquitto):
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+async def test_a_large_message_is_no_burden_and_does_not_end_the_connection(store, mosquitto):
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         await ada.send("ack", b" " * 1_000_000)
         assert (await ada.ask("ack", ACK))["ok"]
 
@@ -350,9 +350,9 @@ async def test_a_broker_that_forbids_the_subscription_is_said_with_what_to_do(cl
         settings=receiver_settings.Mqtt(commands=True), instance="ops1", clock=clock
     )
     broker.on_command(print)
-    with structlog.testing.capture_logs() as said:
+    with structlog.testing.capture_logs() as logged:
         await broker._subscribe(Client())
-    assert "Not authorized: allow anonymous clients to subscribe to it" in said[0]["error"]
+    assert "Not authorized: allow anonymous clients to subscribe to it" in logged[0]["error"]
 
 
 def test_where_only_watcher_speaks_nobody_has_an_answer():
@@ -375,14 +375,14 @@ def test_the_answer_of_the_page_is_what_is_published():
 
 
 @pytest.mark.broker
-async def test_the_command_lines_of_the_page_work(shelf, mosquitto):
+async def test_the_command_lines_of_the_page_work(store, mosquitto):
     for name in ("mosquitto_pub", "mosquitto_rr"):
         program(name, "mosquitto-clients")
-    shelf.story.change(id="w-7k3mq2xd")
+    store.builder.change(id="w-7k3mq2xd")
     block = PAGE[PAGE.index("## Commands") :]
     lines = re.findall(r"^mosquitto_(?:pub|rr) .*?'$", block, re.MULTILINE | re.DOTALL)
     assert len(lines) == 3
-    async with obeying(shelf, mosquitto.port), person(mosquitto.port) as ada:
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         for line in lines:
             words = shlex.split(line.replace("\\\n", ""))
             words[words.index("localhost") : words.index("localhost") + 1] = [
@@ -392,9 +392,9 @@ async def test_the_command_lines_of_the_page_work(shelf, mosquitto):
             ]
             process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
             async with asyncio.timeout(10):
-                said, _ = await process.communicate()
+                logged, _ = await process.communicate()
             assert process.returncode == 0
-            answer = json.loads(said) if words[0] == "mosquitto_rr" else (await ada.read())[0]
+            answer = json.loads(logged) if words[0] == "mosquitto_rr" else (await ada.read())[0]
             assert answer["ok"], answer
-    kinds = [type(one) for one in shelf.commands.values()]
+    kinds = [type(one) for one in store.commands.values()]
     assert kinds == [model.Acknowledged, model.Silenced, model.DiagnosisWanted]

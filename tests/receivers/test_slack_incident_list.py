@@ -3,23 +3,23 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.receivers.story import BEGIN
+from tests.receivers.incident_builder import BEGIN
 from watcher import model
 from watcher.receivers.slack import interactions
 
 NOW = BEGIN + timedelta(minutes=29)
 
 
-def test_the_worst_comes_first_with_who_has_taken_it(story):
+def test_the_worst_comes_first_with_who_has_taken_it(builder):
     minor = replace(
-        story.incident,
+        builder.incident,
         id="w-2",
         severity=model.Severity.WARNING,
         title="LD1 <!channel> is busy",
         acknowledged_by="Ana",
         flags=("silenced",),
     )
-    assert interactions.incident_list([minor, story.incident], [], NOW) == [
+    assert interactions.incident_list([minor, builder.incident], [], NOW) == [
         "*2 incidents are open*",
         (
             "*\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side*"
@@ -44,8 +44,8 @@ def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
     ]
 
 
-def test_a_long_list_is_cut(story):
-    many = [replace(story.incident, id=f"w-{number}") for number in range(30)]
+def test_a_long_list_is_cut(builder):
+    many = [replace(builder.incident, id=f"w-{number}") for number in range(30)]
     lines = interactions.incident_list(many, [], NOW)
     assert lines[0] == "*30 incidents are open*"
     assert lines[-1] == "and 10 more"
