@@ -13,8 +13,8 @@ from watcher.vendors.diagnostics.settings import Diagnostics
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
-class StoppedClock:
-    """A clock that moves when it is told to."""
+class FakeClock:
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.time = NOW
@@ -27,13 +27,13 @@ class StoppedClock:
 
 
 @dataclass
-class Shelf:
-    """A workshop and an inbox in memory; `budget` is what `start_run` answers."""
+class InMemoryJobs:
+    """A job queue and an inbox in memory; `budget` is what `start_run` answers."""
 
     jobs: dict[tuple[str, str], ports.Job] = field(default_factory=dict)
     leases: dict[tuple[str, str], datetime] = field(default_factory=dict)
     commands: dict[str, model.Command] = field(default_factory=dict)
-    papers: dict[str, ports.ReportFiles] = field(default_factory=dict)
+    report_files: dict[str, ports.ReportFiles] = field(default_factory=dict)
     budget: str = ""
     starts: list[tuple[str, timedelta, int, int]] = field(default_factory=list)
     fault: Exception | None = None
@@ -70,7 +70,7 @@ class Shelf:
             return False
         del self.jobs[job.kind, job.key], self.leases[job.kind, job.key]
         if report_files:
-            self.papers[report_files.run] = report_files
+            self.report_files[report_files.run] = report_files
         return await self.submit(f"{job.kind}/{job.key}", command, at)
 
     async def postpone(self, job: ports.Job, *, due: datetime) -> None:
@@ -109,7 +109,7 @@ class Shelf:
         return kept is not None and kept.token == job.token
 
 
-class Feed:
+class FakeSource:
     """A source whose details are what `answer` returns or raises."""
 
     name = "vyvx"
@@ -144,8 +144,8 @@ class Feed:
         raise self.record or AssertionError
 
 
-class Triage:
-    """An examiner that says `answer`, once `gate` is open."""
+class FakeDiagnosticsRunner:
+    """Returns a result or raises `answer`, once `gate` is open."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -154,7 +154,7 @@ class Triage:
         self.at_once = self.most_at_once = 0
         self.answer: Exception | None = None
 
-    async def examine(self, *, run: str, service_id: str) -> ports.DiagnosticsResult:
+    async def diagnose(self, *, run: str, service_id: str) -> ports.DiagnosticsResult:
         self.runs.append(run)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -175,25 +175,25 @@ class Triage:
 
 
 @dataclass
-class Scene:
+class JobsWorld:
     """The loop with everything around it in memory; jobs that it starts end with the test."""
 
-    shelf: Shelf = field(default_factory=Shelf)
-    feed: Feed = field(default_factory=Feed)
-    triage: Triage = field(default_factory=Triage)
-    clock: StoppedClock = field(default_factory=StoppedClock)
+    store: InMemoryJobs = field(default_factory=InMemoryJobs)
+    source: FakeSource = field(default_factory=FakeSource)
+    diagnostics_runner: FakeDiagnosticsRunner = field(default_factory=FakeDiagnosticsRunner)
+    clock: FakeClock = field(default_factory=FakeClock)
     inbox_wakeup: Wakeup = field(default_factory=Wakeup)
     started: list[asyncio.Task[None]] = field(default_factory=list)
 
     def details(self, key: str = "vyvx/1") -> None:
-        self.shelf.add(ports.Job(kind="details", key=key, due=NOW))
+        self.store.add(ports.Job(kind="details", key=key, due=NOW))
 
     def history(self, key: str = "vyvx/1") -> None:
         needed = model.HistoryNeeded(subject=key, start=NOW - timedelta(minutes=15), end=NOW)
-        self.shelf.add(ports.Job(kind="history", key=key, due=NOW, record=needed))
+        self.store.add(ports.Job(kind="history", key=key, due=NOW, record=needed))
 
     def diagnose(self, run: str = "run-1", attempts: int = 0) -> None:
-        self.shelf.add(
+        self.store.add(
             ports.Job(
                 kind="diagnose",
                 key=run,
@@ -206,13 +206,13 @@ class Scene:
 
     def loop(self, **changes: object) -> jobs.Jobs:
         given: dict[str, object] = {
-            "workshop": self.shelf,
-            "inbox": self.shelf,
-            "sources": {"vyvx": self.feed},
-            "examiner": self.triage,
-            "qualifier": None,
-            "orderers": {},
-            "keys": Diagnostics(),
+            "queue": self.store,
+            "inbox": self.store,
+            "sources": {"vyvx": self.source},
+            "diagnostics_runner": self.diagnostics_runner,
+            "backup_finder": None,
+            "bandwidth_changers": {},
+            "diagnostics": Diagnostics(),
             "clock": self.clock,
             "wakeup": Wakeup(),
             "inbox_wakeup": self.inbox_wakeup,
@@ -225,8 +225,8 @@ class Scene:
 
 
 @pytest.fixture
-async def scene():
-    built = Scene()
+async def world():
+    built = JobsWorld()
     yield built
     for task in built.started:
         task.cancel()

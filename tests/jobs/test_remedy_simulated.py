@@ -60,16 +60,16 @@ class Poller:
         pass
 
 
-class NoMeter:
+class NoCallCounter:
     async def spend(self, account: str, month: str, budget: int) -> bool:
         raise AssertionError("nothing has a budget here")
 
 
-class Desk:
-    """One daemon's loops; `work` begins the jobs, `stop` ends everything."""
+class Daemon:
+    """One daemon's loops; `work` starts the jobs, `stop` ends everything."""
 
-    def __init__(self, *, opened, account, sim, hand, dialect, remedy=RAISE, per_day=24):
-        self.opened, self.hand, self.sim = opened, hand, sim
+    def __init__(self, *, opened, account, sim, clock, dialect, remedy=RAISE, per_day=24):
+        self.opened, self.clock, self.sim = opened, clock, sim
         keys = InternetOnDemandSource(
             kind="internet_on_demand",
             base_url=sim.lumen_url,
@@ -80,7 +80,7 @@ class Desk:
         self.source = catalog.build("iod", keys, account)
         self.differ = poller.Differ("iod")
         client = build_client(keys, account)
-        self.orderer = InternetOnDemandBandwidth(client, customer=keys.customer, per_day=per_day)
+        self.changer = InternetOnDemandBandwidth(client, customer=keys.customer, per_day=per_day)
         plain = ruleset(rule(bandwidth=remedy, condition=DOWN))
         iod = traits("internet_on_demand", name="iod")
         self.rules = replace(plain, sources={**plain.sources, "iod": iod})
@@ -92,7 +92,7 @@ class Desk:
         """Load what is stored, and step from there on."""
         token = await self.opened.leadership.acquire("tests")
         loaded = await self.opened.commits.load(
-            now=self.hand.now(),
+            now=self.clock.now(),
             reopen_within=engine.REOPEN_WITHIN,
             keep_samples=engine.keep_samples(self.rules),
         )
@@ -102,7 +102,7 @@ class Desk:
             token=token,
             state=engine.restore(self.rules, loaded),
             pollers={"vyvx": Poller(), "iod": Poller(), "evpl": Poller()},
-            clock=self.hand,
+            clock=self.clock,
             metrics=Metrics(version="1", sources=["vyvx", "iod"], receivers=[]),
             wakeup=self.wakeups["inbox"],
             delivery_wakeup=self.wakeups["delivery"],
@@ -113,17 +113,17 @@ class Desk:
         await self.writer.submit(engine.Reloaded(ruleset=self.rules))
         await self.poll()
 
-    def work(self, orderer=None):
+    def work(self, changer=None):
         """Begin to do jobs."""
         loop = jobs.Jobs(
-            workshop=self.opened.jobs,
+            queue=self.opened.jobs,
             inbox=self.opened.inbox,
             sources={},
-            examiner=None,
-            qualifier=None,
-            orderers={"iod": orderer or self.orderer},
-            keys=Diagnostics(),
-            clock=self.hand,
+            diagnostics_runner=None,
+            backup_finder=None,
+            bandwidth_changers={"iod": changer or self.changer},
+            diagnostics=Diagnostics(),
+            clock=self.clock,
             wakeup=self.wakeups["jobs"],
             inbox_wakeup=self.wakeups["inbox"],
         )
@@ -141,7 +141,7 @@ class Desk:
     async def approve(self, by="ann"):
         command = model.RemedyApproved(incident=self.incident.id, by=by)
         await self.opened.inbox.submit(
-            f"approve/{self.hand.seconds}/{by}", command, self.hand.now()
+            f"approve/{self.clock.seconds}/{by}", command, self.clock.now()
         )
         self.wakeups["inbox"].set()
 
@@ -170,7 +170,7 @@ class Desk:
                 await self.wakeups["delivery"].wait(0.5)
 
     async def later(self, **span):
-        self.hand.seconds += timedelta(**span).total_seconds()
+        self.clock.seconds += timedelta(**span).total_seconds()
         for wakeup in self.wakeups.values():
             wakeup.set()
 
@@ -185,19 +185,19 @@ class Desk:
 
 
 @pytest.fixture
-def hand():
+def clock():
     return HandClock()
 
 
 @pytest.fixture
-async def sim(hand):
+async def sim(clock):
     scenario = script.parse(WORLD, name="iod.yaml")
-    async with simulator.Simulator(scenario, hand, with_broker=False) as running:
+    async with simulator.Simulator(scenario, clock, with_broker=False) as running:
         yield running
 
 
 @pytest.fixture
-async def account(sim, hand):
+async def account(sim, clock):
     keys = vendor_settings.OAuth2Account(
         kind="oauth2",
         token_url=sim.lumen_token_url,
@@ -207,12 +207,12 @@ async def account(sim, hand):
     )
     with stamina.set_testing(testing=True, attempts=1, cap=True):
         async with exchange.open_session() as session:
-            yield VendorAccount("lumen", keys, session, hand, NoMeter())
+            yield VendorAccount("lumen", keys, session, clock, NoCallCounter())
 
 
 @pytest.fixture
-async def opened(tmp_path, hand):
-    async with store.open(f"sqlite:///{tmp_path / 'watcher.db'}", clock=hand) as database:
+async def opened(tmp_path, clock):
+    async with store.open(f"sqlite:///{tmp_path / 'watcher.db'}", clock=clock) as database:
         yield database
 
 
@@ -222,67 +222,69 @@ def dialect(request):
 
 
 @pytest.fixture
-async def desks(opened, account, sim, hand, dialect):
+async def daemons(opened, account, sim, clock, dialect):
     built = []
 
     async def build(**changes):
-        desk = Desk(opened=opened, account=account, sim=sim, hand=hand, dialect=dialect, **changes)
-        built.append(desk)
-        await desk.lead()
-        return desk
+        daemon = Daemon(
+            opened=opened, account=account, sim=sim, clock=clock, dialect=dialect, **changes
+        )
+        built.append(daemon)
+        await daemon.lead()
+        return daemon
 
     yield build
-    for desk in built:
-        await desk.stop()
+    for daemon in built:
+        await daemon.stop()
 
 
 @pytest.fixture
-async def desk(desks):
-    return await desks()
+async def daemon(daemons):
+    return await daemons()
 
 
 def order_endpoint(dialect):
     return "order" if dialect == "naas" else "bandwidth"
 
 
-async def ask(desk):
+async def ask(daemon):
     """Break down, and have the proposal approved."""
-    await desk.sees("online")
-    await desk.sees("offline")
-    await desk.until("proposed")
-    await desk.approve()
-    await desk.until("approved")
+    await daemon.sees("online")
+    await daemon.sees("offline")
+    await daemon.until("proposed")
+    await daemon.approve()
+    await daemon.until("approved")
 
 
 @pytest.mark.covers("iod/remedy", "iod/accepted")
-async def test_what_is_approved_is_ordered_applied_and_put_back(desk, sim):
-    desk.work()
-    await ask(desk)
-    await desk.until("pending")
-    assert desk.orders == 1
-    await desk.later(minutes=7)
-    assert await desk.until("applied") == "c1 has 2 Gbps now, 7 min after it was requested"
-    await desk.sees("online")
-    await desk.until("pending", 2)
-    await desk.later(minutes=7)
-    assert await desk.until("reverted") == "c1 has 500 Mbps again, 7 min after it was requested"
-    assert [kind for kind, _ in await desk.timeline()] == [
+async def test_what_is_approved_is_ordered_applied_and_put_back(daemon, sim):
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")
+    assert daemon.orders == 1
+    await daemon.later(minutes=7)
+    assert await daemon.until("applied") == "c1 has 2 Gbps now, 7 min after it was requested"
+    await daemon.sees("online")
+    await daemon.until("pending", 2)
+    await daemon.later(minutes=7)
+    assert await daemon.until("reverted") == "c1 has 500 Mbps again, 7 min after it was requested"
+    assert [kind for kind, _ in await daemon.timeline()] == [
         "proposed", "approved", "requested", "pending", "applied",
         "approved", "requested", "pending", "reverted",
     ]  # fmt: skip  # as they are read
-    assert desk.orders == 2
+    assert daemon.orders == 2
     assert sim.world.on_demand.connections["c1"].bandwidth == "500 Mbps"
 
 
-async def test_where_the_rule_asks_nobody_it_is_ordered_at_once(desks):
-    desk = await desks(remedy=replace(RAISE, approved=True))
-    desk.work()
-    await desk.sees("offline")
-    await desk.until("pending")
-    assert [kind for kind, _ in await desk.timeline()] == ["approved", "requested", "pending"]
+async def test_where_the_rule_asks_nobody_it_is_ordered_at_once(daemons):
+    daemon = await daemons(remedy=replace(RAISE, approved=True))
+    daemon.work()
+    await daemon.sees("offline")
+    await daemon.until("pending")
+    assert [kind for kind, _ in await daemon.timeline()] == ["approved", "requested", "pending"]
 
 
-async def test_what_the_vendor_refuses_is_told_in_its_words(desk, sim, dialect):
+async def test_what_the_vendor_refuses_is_reported_in_its_words(daemon, sim, dialect):
     body = {"reason": "Bandwidth is not offered here", "code": "INVALIDVALUE"}
     sim.change(
         fault={
@@ -293,16 +295,16 @@ async def test_what_the_vendor_refuses_is_told_in_its_words(desk, sim, dialect):
             "endpoint": order_endpoint(dialect),
         }
     )
-    desk.work()
-    await ask(desk)
-    told = await desk.until("failed")
+    daemon.work()
+    await ask(daemon)
+    told = await daemon.until("failed")
     assert told.startswith("c1 was not raised to 2 Gbps: ")
     assert "Bandwidth is not offered here" in told
-    assert desk.incident.remedy.ended_at is not None
+    assert daemon.incident.remedy.ended_at is not None
 
 
 @pytest.mark.covers("iod/422-blip")
-async def test_an_hour_of_422_is_waited_out_and_ordered_once(desk, sim, dialect):
+async def test_an_hour_of_422_is_waited_out_and_ordered_once(daemon, sim, dialect):
     endpoint = "price" if dialect == "naas" else "bandwidth"
     sim.change(
         fault={
@@ -314,85 +316,85 @@ async def test_an_hour_of_422_is_waited_out_and_ordered_once(desk, sim, dialect)
             "for": "20m",
         }
     )
-    desk.work()
-    await ask(desk)
-    told = await desk.until("waiting")
+    daemon.work()
+    await ask(daemon)
+    told = await daemon.until("waiting")
     assert "Not a NaaS Enabled Location" in told
     assert told.endswith("it is tried again in 1 min")
     for wait in (1, 5, 15):
-        assert desk.orders == 0
+        assert daemon.orders == 0
         calls = sim.world.calls[f"lumen.{endpoint}"]
-        await desk.later(minutes=wait, seconds=1)
+        await daemon.later(minutes=wait, seconds=1)
         async with asyncio.timeout(20):
             while sim.world.calls[f"lumen.{endpoint}"] == calls:
-                await desk.wakeups["delivery"].wait(0.05)
+                await daemon.wakeups["delivery"].wait(0.05)
             await asyncio.sleep(0.05)  # until its answer is kept
-    await desk.until("pending")
-    assert desk.orders == 1
-    assert [kind for kind, _ in await desk.timeline()].count("waiting") == 1
+    await daemon.until("pending")
+    assert daemon.orders == 1
+    assert [kind for kind, _ in await daemon.timeline()].count("waiting") == 1
 
 
 @pytest.mark.covers("iod/remedy-once", "iod/never-repeated")
-async def test_an_order_whose_answer_is_lost_is_looked_for_and_not_repeated(desk, sim, dialect):
+async def test_an_order_whose_answer_is_lost_is_looked_for_and_not_repeated(daemon, sim, dialect):
     sim.change(fault={"vendor": "lumen", "kind": "drop", "endpoint": order_endpoint(dialect)})
-    desk.work()
-    await ask(desk)
-    await desk.until("pending")  # the vendor shows it, so it was taken
-    await desk.later(minutes=7)
-    await desk.until("applied")
-    assert desk.orders == 1
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")  # the vendor shows it, so it was taken
+    await daemon.later(minutes=7)
+    await daemon.until("applied")
+    assert daemon.orders == 1
     assert sim.world.calls[f"lumen.{order_endpoint(dialect)}"] == 1
 
 
 @pytest.mark.covers("iod/remedy-once", "iod/never-repeated")
-async def test_an_order_that_may_have_been_lost_is_said_and_not_repeated(desk, sim, dialect):
+async def test_an_order_that_may_have_been_lost_is_reported_and_not_repeated(daemon, sim, dialect):
     sim.change(fault={"vendor": "lumen", "kind": "reset", "endpoint": order_endpoint(dialect)})
-    desk.work()
-    await ask(desk)
-    told = await desk.until("unknown")
+    daemon.work()
+    await ask(daemon)
+    told = await daemon.until("unknown")
     assert told.startswith("it is not known whether 2 Gbps was ordered for c1: ")
     assert told.endswith("It is not ordered again; the inventory shows 500 Mbps")
-    await desk.later(minutes=16)
-    told = await desk.until("stuck")
+    await daemon.later(minutes=16)
+    told = await daemon.until("stuck")
     assert told == (
         "c1 does not have 2 Gbps yet: after 15 min the inventory shows 500 Mbps;"
         " it is looked at every 5 min from now on"
     )
-    await desk.later(hours=25)
-    told = await desk.until("unknown", 2)
+    await daemon.later(hours=25)
+    told = await daemon.until("unknown", 2)
     assert told.endswith("after 1 d the inventory shows 500 Mbps, and nobody looks any more")
-    assert desk.orders == 0
+    assert daemon.orders == 0
     assert sim.world.calls[f"lumen.{order_endpoint(dialect)}"] == 1
 
 
-async def test_a_change_that_is_late_is_said_and_looked_at_until_it_is_done(desk, sim):
-    desk.work()
-    await ask(desk)
-    await desk.until("pending")
+async def test_a_change_that_is_late_is_reported_and_watched_until_it_is_done(daemon, sim):
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")
     pending = sim.world.on_demand.pending
-    pending["c1"] = replace(pending["c1"], at=desk.hand.now() + timedelta(minutes=40))
-    await desk.later(minutes=16)
-    told = await desk.until("stuck")
+    pending["c1"] = replace(pending["c1"], at=daemon.clock.now() + timedelta(minutes=40))
+    await daemon.later(minutes=16)
+    told = await daemon.until("stuck")
     assert "after 15 min the inventory shows 500 Mbps, with a change pending" in told
-    await desk.later(minutes=30)
-    await desk.until("applied")
+    await daemon.later(minutes=30)
+    await daemon.until("applied")
 
 
-async def die_at(desk, moment):
+async def die_at(daemon, moment):
     """Do what a daemon had done when it was killed: claimed the job, and no more than `moment`."""
-    (job,) = await claim(desk)
+    (job,) = await claim(daemon)
     if moment == "claimed":
         return
-    sent = replace(job.change, sent_at=desk.hand.now())
+    sent = replace(job.change, sent_at=daemon.clock.now())
     assert (
-        await desk.opened.jobs.start_change(
-            job, sent, now=desk.hand.now(), customer="c", per_day=24
+        await daemon.opened.jobs.start_change(
+            job, sent, now=daemon.clock.now(), customer="c", per_day=24
         )
         == "begun"
     )
     if moment == "sent":
         wanted = job.change.wanted
-        await desk.orderer.order(
+        await daemon.changer.order(
             "c1", mbps=wanted.to_mbps, at_most=wanted.max_mbps, reference=wanted.order
         )
 
@@ -403,173 +405,174 @@ async def die_at(desk, moment):
     [("claimed", ("requested", 1)), ("intended", ("unknown", 0)), ("sent", ("pending", 1))],
 )
 async def test_a_daemon_that_is_killed_orders_once_at_most_and_the_next_tells_the_truth(
-    desk, desks, moment, outcome
+    daemon, daemons, moment, outcome
 ):
     told, orders = outcome
-    await ask(desk)
-    await die_at(desk, moment)
-    await desk.stop()
-    heir = await desks()
-    heir.work()
-    await heir.later(minutes=4)
-    words = await heir.until(told)
-    assert heir.orders == orders
+    await ask(daemon)
+    await die_at(daemon, moment)
+    await daemon.stop()
+    successor = await daemons()
+    successor.work()
+    await successor.later(minutes=4)
+    words = await successor.until(told)
+    assert successor.orders == orders
     if moment == "intended":
         assert "Watcher was interrupted while it ordered" in words
-        await heir.later(minutes=20)
-        await heir.until("stuck")
-        assert heir.orders == 0
+        await successor.later(minutes=20)
+        await successor.until("stuck")
+        assert successor.orders == 0
 
 
-class Frozen:
-    """The orderer of a daemon that freezes while it looks, until another one has its job."""
+class FrozenChanger:
+    """The changer of a daemon that freezes while it looks, until another one has its job."""
 
-    def __init__(self, desk):
-        self.desk = desk
-        self.customer, self.per_day = desk.orderer.customer, desk.orderer.per_day
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.customer, self.per_day = daemon.changer.customer, daemon.changer.per_day
 
-    async def look(self, connection):
-        await self.desk.later(minutes=4)
-        assert await claim(self.desk)
-        return await self.desk.orderer.look(connection)
+    async def fetch(self, connection):
+        await self.daemon.later(minutes=4)
+        assert await claim(self.daemon)
+        return await self.daemon.changer.fetch(connection)
 
     async def order(self, connection, **what):
         raise AssertionError("it was ordered by a daemon that had lost the job")
 
 
-def claim(desk):
-    return desk.opened.jobs.claim(
-        kind="bandwidth", now=desk.hand.now(), lease=timedelta(minutes=3), limit=1
+def claim(daemon):
+    return daemon.opened.jobs.claim(
+        kind="bandwidth", now=daemon.clock.now(), lease=timedelta(minutes=3), limit=1
     )
 
 
 @pytest.mark.covers("iod/remedy-once")
-async def test_a_frozen_daemon_that_was_relieved_orders_nothing(desk):
-    await ask(desk)
-    (job,) = await claim(desk)
-    frozen = bandwidth.Bandwidths(
-        workshop=desk.opened.jobs, orderers={"iod": Frozen(desk)}, clock=desk.hand
+async def test_a_frozen_daemon_that_was_relieved_orders_nothing(daemon):
+    await ask(daemon)
+    (job,) = await claim(daemon)
+    frozen = bandwidth.BandwidthJobs(
+        queue=daemon.opened.jobs, changers={"iod": FrozenChanger(daemon)}, clock=daemon.clock
     )
-    await frozen.pool().work(job)
-    desk.work()
-    await desk.later(minutes=4)
-    await desk.until("pending")
-    assert desk.orders == 1
+    await frozen.pool().run(job)
+    daemon.work()
+    await daemon.later(minutes=4)
+    await daemon.until("pending")
+    assert daemon.orders == 1
 
 
 @pytest.mark.covers("iod/remedy-once")
-async def test_two_daemons_order_once(desk):
-    desk.work()
-    desk.work()
-    await ask(desk)
-    await desk.until("pending")
-    assert desk.orders == 1
+async def test_two_daemons_order_once(daemon):
+    daemon.work()
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")
+    assert daemon.orders == 1
 
 
-class Slow:
-    """An orderer whose order is answered when `answers` is set."""
+class SlowChanger:
+    """A changer whose order is answered when `answers` is set."""
 
-    def __init__(self, orderer):
-        self.orderer, self.customer, self.per_day = orderer, orderer.customer, orderer.per_day
-        self.look = orderer.look
+    def __init__(self, changer):
+        self.changer, self.customer, self.per_day = changer, changer.customer, changer.per_day
+        self.fetch = changer.fetch
         self.asked, self.answers = asyncio.Event(), asyncio.Event()
 
     async def order(self, connection, **what):
         self.asked.set()
         await self.answers.wait()
-        return await self.orderer.order(connection, **what)
+        return await self.changer.order(connection, **what)
 
 
-async def test_a_stop_hears_the_answer_to_the_order_in_hand(desk):
-    await ask(desk)
-    slow = Slow(desk.orderer)
-    working = desk.work(slow)
+async def test_a_stop_waits_for_the_answer_to_an_order_under_way(daemon):
+    await ask(daemon)
+    slow = SlowChanger(daemon.changer)
+    running = daemon.work(slow)
     await slow.asked.wait()
-    working.cancel()
+    running.cancel()
     slow.answers.set()
-    await asyncio.wait([working])
-    assert (await desk.until("requested")).startswith("requested: c1 to 2 Gbps; the vendor took it")
-    desk.work()
-    await desk.until("pending")
-    assert [kind for kind, _ in await desk.timeline()][-2:] == ["requested", "pending"]
-    assert desk.orders == 1
+    await asyncio.wait([running])
+    text = await daemon.until("requested")
+    assert text.startswith("requested: c1 to 2 Gbps; the vendor took it")
+    daemon.work()
+    await daemon.until("pending")
+    assert [kind for kind, _ in await daemon.timeline()][-2:] == ["requested", "pending"]
+    assert daemon.orders == 1
 
 
-async def test_a_stop_does_not_wait_for_an_answer_for_ever(desk, monkeypatch):
-    monkeypatch.setattr(bandwidth, "STOP_WITHIN", timedelta(milliseconds=20))
-    await ask(desk)
-    slow = Slow(desk.orderer)
-    working = desk.work(slow)
+async def test_a_stop_does_not_wait_forever_for_an_answer(daemon, monkeypatch):
+    monkeypatch.setattr(bandwidth, "STOP_GRACE", timedelta(milliseconds=20))
+    await ask(daemon)
+    slow = SlowChanger(daemon.changer)
+    running = daemon.work(slow)
     await slow.asked.wait()
-    working.cancel()
-    await asyncio.wait([working])
-    desk.work()
-    assert "Watcher was interrupted while it ordered" in await desk.until("unknown")
-    assert desk.orders == 0
+    running.cancel()
+    await asyncio.wait([running])
+    daemon.work()
+    assert "Watcher was interrupted while it ordered" in await daemon.until("unknown")
+    assert daemon.orders == 0
 
 
 @pytest.mark.covers("iod/changes-per-day")
-async def test_the_days_changes_are_counted_and_refused_in_words(desks, sim, hand):
-    desk = await desks(per_day=1)
-    desk.work()
-    await ask(desk)
-    await desk.until("pending")
-    await desk.later(minutes=7)
-    await desk.until("applied")
-    await desk.sees("online")
-    told = await desk.until("failed")
+async def test_the_days_changes_are_counted_and_refused_in_words(daemons, sim, clock):
+    daemon = await daemons(per_day=1)
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")
+    await daemon.later(minutes=7)
+    await daemon.until("applied")
+    await daemon.sees("online")
+    told = await daemon.until("failed")
     assert "all 1 changes of today are used up; the vendor counts anew from 00:00 UTC" in told
     assert "watcher iod set-bandwidth c1 '500 Mbps'" in told
-    assert desk.orders == 1
-    assert not await desk.opened.call_counter.spend_change(
-        sim.credentials.lumen_customer_number, hand.now().date(), 1
+    assert daemon.orders == 1
+    assert not await daemon.opened.call_counter.spend_change(
+        sim.credentials.lumen_customer_number, clock.now().date(), 1
     )
 
 
-async def test_what_somebody_else_has_changed_is_not_put_back(desk, sim):
-    desk.work()
-    await ask(desk)
-    await desk.until("pending")
-    await desk.later(minutes=7)
-    await desk.until("applied")
+async def test_what_somebody_else_has_changed_is_not_put_back(daemon, sim):
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")
+    await daemon.later(minutes=7)
+    await daemon.until("applied")
     sim.change(iod={"id": "c1", "bandwidth": "5 Gbps"})
-    await desk.sees("online")
-    told = await desk.until("untouched")
+    await daemon.sees("online")
+    told = await daemon.until("untouched")
     assert told == (
         "c1 is not put back to 500 Mbps: somebody has changed it meanwhile: it has 5 Gbps now"
     )
-    assert desk.orders == 1
+    assert daemon.orders == 1
 
 
-async def test_what_has_the_bandwidth_by_now_is_not_ordered(desk, sim):
-    await ask(desk)
+async def test_what_has_the_bandwidth_by_now_is_not_ordered(daemon, sim):
+    await ask(daemon)
     sim.change(iod={"id": "c1", "bandwidth": "2 Gbps"})
-    desk.work()
-    told = await desk.until("untouched")
+    daemon.work()
+    told = await daemon.until("untouched")
     assert told == "no change of bandwidth was requested: it has 2 Gbps already"
-    assert desk.orders == 0
+    assert daemon.orders == 0
 
 
-async def test_what_was_approved_and_is_over_before_it_leaves_is_not_ordered(desk):
-    await ask(desk)
-    await desk.sees("online")
-    desk.work()
-    told = await desk.until("withdrawn")
+async def test_what_was_approved_and_is_over_before_it_leaves_is_not_ordered(daemon):
+    await ask(daemon)
+    await daemon.sees("online")
+    daemon.work()
+    told = await daemon.until("withdrawn")
     assert told == "not requested, the incident is over: c1 stays at 500 Mbps"
-    assert desk.orders == 0
+    assert daemon.orders == 0
 
 
-async def test_nothing_above_the_limit_passes_the_door(desks):
-    desk = await desks(remedy=replace(RAISE, max=1000.0))
-    desk.work()
-    await ask(desk)
-    told = await desk.until("failed")
+async def test_nothing_above_the_limit_is_ordered(daemons):
+    daemon = await daemons(remedy=replace(RAISE, max=1000.0))
+    daemon.work()
+    await ask(daemon)
+    told = await daemon.until("failed")
     assert told.endswith("2 Gbps is above the limit of 1 Gbps: nothing was requested")
-    assert desk.orders == 0
+    assert daemon.orders == 0
 
 
 @pytest.mark.covers("iod/change-pending")
-async def test_a_change_that_the_inventory_did_not_show_yet_is_waited_for(desk, sim, dialect):
+async def test_a_change_that_the_inventory_did_not_show_yet_is_waited_for(daemon, sim, dialect):
     said = "The Service Id cannot be modified since the current status is - Change pending"
     sim.change(
         fault={
@@ -581,21 +584,21 @@ async def test_a_change_that_the_inventory_did_not_show_yet_is_waited_for(desk, 
             "times": 1,
         }
     )
-    desk.work()
-    await ask(desk)
-    assert said in await desk.until("waiting")
-    await desk.later(minutes=1)
-    await desk.until("pending")
-    assert desk.orders == 1
+    daemon.work()
+    await ask(daemon)
+    assert said in await daemon.until("waiting")
+    await daemon.later(minutes=1)
+    await daemon.until("pending")
+    assert daemon.orders == 1
 
 
 @pytest.mark.covers("iod/change-pending")
-async def test_another_change_under_way_is_waited_for(desk, sim, hand):
-    await ask(desk)
-    sim.world.on_demand.order("c1", "500 Mbps", hand.now())
-    desk.work()
-    told = await desk.until("waiting")
+async def test_another_change_under_way_is_waited_for(daemon, sim, clock):
+    await ask(daemon)
+    sim.world.on_demand.order("c1", "500 Mbps", clock.now())
+    daemon.work()
+    told = await daemon.until("waiting")
     assert told.endswith("another change of it is under way; it is tried again in 1 min")
-    await desk.later(minutes=7)
-    await desk.until("pending")
-    assert desk.orders == 2
+    await daemon.later(minutes=7)
+    await daemon.until("pending")
+    assert daemon.orders == 2

@@ -14,7 +14,7 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 
-from watcher.vendors.diagnostics.preview import Drawing, PdfPreviewer, _end
+from watcher.vendors.diagnostics.preview import PdfPreviewer, Preview, _stop
 
 
 def worker(code: str) -> tuple[str, ...]:
@@ -22,8 +22,8 @@ def worker(code: str) -> tuple[str, ...]:
 
 
 async def test_the_first_page_is_drawn_and_the_pages_are_counted(make_pdf):
-    page = await PdfPreviewer().draw(make_pdf(pages=3))
-    assert (page.pages, page.fault) == (3, "")
+    page = await PdfPreviewer().render(make_pdf(pages=3))
+    assert (page.pages, page.error) == (3, "")
     image = Image.open(io.BytesIO(page.png))
     assert image.size == (1200, 1553)
     assert image.convert("L").getextrema()[0] < 128, "something is written on it"
@@ -39,7 +39,7 @@ async def test_the_first_page_is_drawn_and_the_pages_are_counted(make_pdf):
     ],
 )
 async def test_a_page_of_absurd_size_gives_a_picture_of_bounded_size(make_pdf, size, drawn):
-    page = await PdfPreviewer().draw(make_pdf(size=size))
+    page = await PdfPreviewer().render(make_pdf(size=size))
     assert Image.open(io.BytesIO(page.png)).size == drawn
 
 
@@ -53,24 +53,24 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
 async def test_a_broken_pdf_gives_a_sentence(content):
-    page = await PdfPreviewer().draw(content)
-    assert page == Drawing(fault="the PDF cannot be opened")
+    page = await PdfPreviewer().render(content)
+    assert page == Preview(error="the PDF cannot be opened")
 
 
 async def test_a_truncated_pdf_gives_a_sentence(make_pdf):
     whole = make_pdf()
-    page = await PdfPreviewer().draw(whole[: len(whole) // 4])
-    assert page == Drawing(fault="the PDF cannot be opened")
+    page = await PdfPreviewer().render(whole[: len(whole) // 4])
+    assert page == Preview(error="the PDF cannot be opened")
 
 
 async def test_a_pdf_whose_pages_are_missing_gives_a_sentence(make_pdf):
-    page = await PdfPreviewer().draw(make_pdf().replace(b"/Type /Page\n", b"/Type /Pig\n"))
-    assert page == Drawing(fault="the PDF cannot be opened")
+    page = await PdfPreviewer().render(make_pdf().replace(b"/Type /Page\n", b"/Type /Pig\n"))
+    assert page == Preview(error="the PDF cannot be opened")
 
 
 async def test_a_pdf_that_claims_ten_thousand_pages_costs_one(make_pdf):
     whole = make_pdf().replace(b"/Count 1", b"/Count 10000")
-    page = await PdfPreviewer().draw(whole)
+    page = await PdfPreviewer().render(whole)
     assert Image.open(io.BytesIO(page.png)).width == 1200
 
 
@@ -78,21 +78,21 @@ async def test_javascript_in_a_pdf_is_not_run(make_pdf):
     trap = b"/OpenAction << /S /JavaScript /JS (while \\(true\\) {}) >> /Type /Catalog"
     whole = make_pdf().replace(b"/Type /Catalog", trap)
     assert trap in whole
-    page = await PdfPreviewer(timeout=timedelta(seconds=20)).draw(whole)
+    page = await PdfPreviewer(timeout=timedelta(seconds=20)).render(whole)
     assert page.png
 
 
 async def test_a_worker_that_hangs_is_killed_and_the_next_one_draws(make_pdf, tmp_path):
     pid_file = tmp_path / "pid"
     code = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    easel = PdfPreviewer(worker=worker(code), timeout=timedelta(seconds=0.5))
+    previewer = PdfPreviewer(worker=worker(code), timeout=timedelta(seconds=0.5))
     began = time.perf_counter()
-    page = await easel.draw(make_pdf())
-    assert page.fault == "drawing the PDF took more than 0.5 s"
+    page = await previewer.render(make_pdf())
+    assert page.error == "drawing the PDF took more than 0.5 s"
     assert time.perf_counter() - began < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
-    assert (await PdfPreviewer().draw(make_pdf())).png
+    assert (await PdfPreviewer().render(make_pdf())).png
 
 
 async def test_what_a_flooding_worker_still_had_to_say_does_not_keep_it_from_ending():
@@ -104,19 +104,19 @@ async def test_what_a_flooding_worker_still_had_to_say_does_not_keep_it_from_end
     async with asyncio.timeout(10):
         while not process.stdout._paused:  # noqa: ASYNC110  # a flag of asyncio's own
             await asyncio.sleep(0.01)
-        await _end(process)
+        await _stop(process)
     assert process.returncode == -signal.SIGKILL
 
 
 async def test_a_worker_that_floods_is_stopped(make_pdf):
     code = "import sys\nwhile True: sys.stdout.buffer.write(b'x' * 65536)"
-    easel = PdfPreviewer(worker=worker(code), timeout=timedelta(seconds=90))  # a busy machine
-    page = await easel.draw(make_pdf())
-    assert page.fault == "the picture of the PDF is too large"
+    previewer = PdfPreviewer(worker=worker(code), timeout=timedelta(seconds=90))  # a busy machine
+    page = await previewer.render(make_pdf())
+    assert page.error == "the picture of the PDF is too large"
 
 
 @pytest.mark.parametrize(
-    ("code", "fault"),
+    ("code", "error"),
     [
         ("import os; os.kill(os.getpid(), 11)", "the PDF cannot be opened"),
         ("raise SystemExit(3)", "the PDF cannot be opened"),
@@ -125,10 +125,10 @@ async def test_a_worker_that_floods_is_stopped(make_pdf):
     ],
     ids=["crash", "exit", "babble", "no picture"],
 )
-async def test_a_worker_that_fails_costs_a_sentence(make_pdf, code, fault):
+async def test_a_worker_that_fails_costs_a_sentence(make_pdf, code, error):
     big = make_pdf() + b"\n%" + b"0" * 1_000_000  # more than a pipe holds
-    page = await PdfPreviewer(worker=worker(code)).draw(big)
-    assert page.fault == fault
+    page = await PdfPreviewer(worker=worker(code)).render(big)
+    assert page.error == error
 
 
 async def test_two_pdfs_are_drawn_one_after_the_other(make_pdf, tmp_path):
@@ -140,9 +140,9 @@ async def test_two_pdfs_are_drawn_one_after_the_other(make_pdf, tmp_path):
         "lock.unlink()\n"
         r"sys.stdout.buffer.write(b'1\n\x89PNG\r\n')"
     )
-    easel = PdfPreviewer(worker=worker(code))
-    pages = await asyncio.gather(*(easel.draw(make_pdf()) for _ in range(3)))
-    assert [page.fault for page in pages] == ["", "", ""]
+    previewer = PdfPreviewer(worker=worker(code))
+    pages = await asyncio.gather(*(previewer.render(make_pdf()) for _ in range(3)))
+    assert [page.error for page in pages] == ["", "", ""]
 
 
 async def test_the_worker_sees_no_environment(make_pdf, monkeypatch):
@@ -152,7 +152,7 @@ async def test_the_worker_sees_no_environment(make_pdf, monkeypatch):
         "secret = any('WATCHER' in name for name in os.environ)\n"
         r"sys.stdout.buffer.write(b'%d\n\x89PNG\r\n' % (2 if secret else 1))"
     )
-    assert (await PdfPreviewer(worker=worker(code)).draw(make_pdf())).pages == 1
+    assert (await PdfPreviewer(worker=worker(code)).render(make_pdf())).pages == 1
 
 
 @pytest.mark.parametrize(

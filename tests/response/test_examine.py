@@ -50,7 +50,7 @@ async def vendor():
 
 
 @pytest.fixture
-async def make_examiner(vendor):
+async def make_runner(vendor):
     async with AsyncExitStack() as stack:
 
         async def make(*, within=timedelta(seconds=10)):
@@ -66,11 +66,11 @@ async def make_examiner(vendor):
         yield make
 
 
-async def test_findings_pdf_and_preview_come_back(make_examiner, vendor, make_pdf, encode):
+async def test_findings_pdf_and_preview_come_back(make_runner, vendor, make_pdf, encode):
     content = make_pdf(pages=2)
     vendor.reply = {"data": [{"disposition": "Power failure", "pdf": encode(content)}]}
-    examiner = await make_examiner()
-    found = await examiner.examine(run="r1", service_id="SVC 1/Ä")
+    runner = await make_runner()
+    found = await runner.diagnose(run="r1", service_id="SVC 1/Ä")
     assert vendor.asked == ["SVC 1/Ä"]
     assert (found.status, found.disposition) == (model.DiagnosisStatus.DONE, "Power failure")
     assert found.message == ""
@@ -100,9 +100,9 @@ async def test_findings_pdf_and_preview_come_back(make_examiner, vendor, make_pd
     ],
     ids=["absent", "empty", "null", "no base64", "html", "huge"],
 )
-async def test_findings_are_told_without_a_usable_pdf(make_examiner, vendor, pdf, sentence):
+async def test_findings_are_told_without_a_usable_pdf(make_runner, vendor, pdf, sentence):
     vendor.reply = {"data": {"disposition": "Interface down", "actions": ["Call"], **pdf}}
-    found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    found = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
     assert found.status is model.DiagnosisStatus.NO_REPORT
     assert sentence in found.message
     assert (found.disposition, found.actions) == ("Interface down", ("Call",))
@@ -112,19 +112,17 @@ async def test_findings_are_told_without_a_usable_pdf(make_examiner, vendor, pdf
 
 
 @pytest.mark.covers("diag/huge")
-async def test_a_reply_beyond_reason_is_read_but_not_kept(make_examiner, vendor):
+async def test_a_reply_beyond_reason_is_read_but_not_kept(make_runner, vendor):
     vendor.reply = {"data": {"summary": "No trouble found", "pdf": "A" * 21_000_000}}
-    found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    found = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
     assert found.findings == ("No trouble found",)
     assert found.report_files.raw == b""
 
 
-async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
-    make_examiner, vendor, make_pdf, encode
-):
+async def test_a_pdf_that_cannot_be_drawn_is_still_reported(make_runner, vendor, make_pdf, encode):
     broken = make_pdf()[:300]
     vendor.reply = {"data": [{"summary": "No trouble found", "pdf": encode(broken)}]}
-    found = await (await make_examiner()).examine(run="r1", service_id="SVC1")
+    found = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
     assert found.status is model.DiagnosisStatus.DONE
     assert found.message == "no preview: the PDF cannot be opened"
     assert found.report_files.pdf == broken
@@ -134,28 +132,28 @@ async def test_a_pdf_that_cannot_be_drawn_is_still_reported(
 
 
 @pytest.mark.covers("diag/slow")
-async def test_silence_ends_with_the_timeout(make_examiner, vendor):
+async def test_silence_ends_with_the_timeout(make_runner, vendor):
     vendor.hangs = True
-    examiner = await make_examiner(within=timedelta(milliseconds=50))
+    runner = await make_runner(within=timedelta(milliseconds=50))
     with pytest.raises(model.TemporaryError, match=r"no answer about SVC1 within 0.05 s"):
-        await examiner.examine(run="r1", service_id="SVC1")
+        await runner.diagnose(run="r1", service_id="SVC1")
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(404, model.PermanentError), (403, model.PermanentError), (503, model.TemporaryError)],
 )
-async def test_a_refusal_is_raised_and_not_repeated(make_examiner, vendor, status, kind):
+async def test_a_refusal_is_raised_and_not_repeated(make_runner, vendor, status, kind):
     vendor.status = status
     with pytest.raises(kind, match=str(status)):
-        await (await make_examiner()).examine(run="r1", service_id="SVC1")
+        await (await make_runner()).diagnose(run="r1", service_id="SVC1")
     assert len(vendor.asked) == 1
 
 
-async def test_a_body_that_is_no_json_is_a_fault_of_the_api(make_examiner, vendor):
+async def test_a_body_that_is_no_json_is_a_fault_of_the_api(make_runner, vendor):
     vendor.reply = b"<html>gateway</html>"
     with pytest.raises(model.TemporaryError, match="HTML"):
-        await (await make_examiner()).examine(run="r1", service_id="SVC1")
+        await (await make_runner()).diagnose(run="r1", service_id="SVC1")
 
 
 class HeldBack:
@@ -174,14 +172,14 @@ class HeldBack:
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
     client = HeldBack(2, delay=0.01)
-    examiner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
-    found = await examiner.examine(run="r1", service_id="SVC1")
+    runner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
+    found = await runner.diagnose(run="r1", service_id="SVC1")
     assert (found.disposition, client.left) == ("fine", 0)
 
 
 @pytest.mark.covers("http/circuit-one")
 async def test_a_diagnosis_whose_turn_comes_too_late_says_why():
     client = HeldBack(1, delay=3600)
-    examiner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
+    runner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
     with pytest.raises(model.HeldBackError, match="not asked"):
-        await examiner.examine(run="r1", service_id="SVC1")
+        await runner.diagnose(run="r1", service_id="SVC1")

@@ -28,7 +28,7 @@ class Unmetered:
 
 @asynccontextmanager
 async def lumen(**service):
-    """Yield an examiner on the simulated vendor, whose SVC1 is as `service` says."""
+    """Yield a diagnostics runner on the simulated vendor, whose SVC1 is as `service` says."""
     whole = simulator.load("outage").model_dump(by_alias=True, exclude_unset=True)
     whole["world"]["diagnostics"]["services"]["SVC1"].update(takes="0s", **service)
     scenario = simulator.Scenario.model_validate(whole)
@@ -50,8 +50,8 @@ async def lumen(**service):
 
 @pytest.mark.covers("diag/detail")
 async def test_a_report_is_read_as_the_vendor_wrote_it():
-    async with lumen() as (sim, examiner):
-        found = await examiner.examine(run="r1", service_id="SVC1")
+    async with lumen() as (sim, runner):
+        found = await runner.diagnose(run="r1", service_id="SVC1")
         service = sim.world.diagnosables["SVC1"]
         assert found.status is DONE
         assert found.disposition == service.disposition
@@ -76,8 +76,8 @@ async def test_a_report_is_read_as_the_vendor_wrote_it():
     ],
 )
 async def test_whatever_the_pdf_is_the_findings_are_told(pdf, status, sentence):
-    async with lumen(pdf=pdf) as (_, examiner):
-        found = await examiner.examine(run="r1", service_id="SVC1")
+    async with lumen(pdf=pdf) as (_, runner):
+        found = await runner.diagnose(run="r1", service_id="SVC1")
     assert (found.status, found.disposition != "") == (status, True)
     assert sentence in found.message
 
@@ -87,12 +87,12 @@ async def test_whatever_the_pdf_is_the_findings_are_told(pdf, status, sentence):
     ("shape", "status"), [("object", DONE), ("list", DONE), ("empty", NO_REPORT)]
 )
 async def test_each_shape_of_the_data_is_read(shape, status):
-    async with lumen(shape=shape) as (_, examiner):
-        found = await examiner.examine(run="r1", service_id="SVC1")
+    async with lumen(shape=shape) as (_, runner):
+        found = await runner.diagnose(run="r1", service_id="SVC1")
     assert found.status is status
 
 
 async def test_a_service_that_lumen_does_not_know_is_a_permanent_error():
-    async with lumen() as (_, examiner):
+    async with lumen() as (_, runner):
         with pytest.raises(model.PermanentError, match="404"):
-            await examiner.examine(run="r1", service_id="SVC404")
+            await runner.diagnose(run="r1", service_id="SVC404")

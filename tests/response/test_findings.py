@@ -9,7 +9,7 @@ from watcher.vendors.diagnostics.report import (
     MAX_LINES,
     Findings,
     find_pdf,
-    read_findings,
+    parse_findings,
 )
 
 REPORT = {
@@ -27,7 +27,7 @@ REPORT = {
 @pytest.mark.covers("diag/findings", "diag/shapes")
 @pytest.mark.parametrize("reply", [{"data": [REPORT]}, {"data": REPORT}, REPORT, [REPORT]])
 def test_a_report_is_read_whatever_wraps_it(reply):
-    found = read_findings(reply)
+    found = parse_findings(reply)
     assert found.disposition == "Power failure at site"
     assert found.findings == ("Power at site: Failed, no AC", "Interface: Passed")
     assert found.actions == ("Call the site", "Check the UPS")
@@ -38,23 +38,23 @@ def test_a_report_is_read_whatever_wraps_it(reply):
     "reply", [{}, {"data": []}, {"data": {}}, {"data": None}, {"data": "down"}, [], None, 7, "x"]
 )
 def test_a_reply_that_says_nothing_has_no_findings(reply):
-    assert read_findings(reply) == Findings()
+    assert parse_findings(reply) == Findings()
     assert find_pdf(reply) is None
 
 
 def test_the_envelope_beside_the_data_is_not_a_finding():
     reply = {"status": "success", "data": {"summary": "No trouble found"}}
-    assert read_findings(reply).findings == ("No trouble found",)
+    assert parse_findings(reply).findings == ("No trouble found",)
 
 
 def test_the_name_of_a_test_is_told_with_results_that_lie_deeper():
     reply = {"data": {"test": "Transport", "result": {"status": "Failed", "code": 4}}}
-    assert read_findings(reply).findings == ("Transport: Failed",)
+    assert parse_findings(reply).findings == ("Transport: Failed",)
 
 
 def test_an_action_that_has_only_a_name_is_its_name():
     actions = [{"title": "Reboot"}, {"title": "Swap", "description": "the CPE"}]
-    assert read_findings({"recommendations": actions}).actions == ("Reboot", "Swap: the CPE")
+    assert parse_findings({"recommendations": actions}).actions == ("Reboot", "Swap: the CPE")
 
 
 def test_further_dispositions_are_findings_and_repetitions_are_dropped():
@@ -64,7 +64,7 @@ def test_further_dispositions_are_findings_and_repetitions_are_dropped():
             {"disposition": "Power failure", "resultText": ["port 1", "port 1", "Power failure"]},
         ]
     }
-    found = read_findings(reply)
+    found = parse_findings(reply)
     assert found.disposition == "Interface down"
     assert found.findings == ("Power failure", "port 1")
 
@@ -72,26 +72,26 @@ def test_further_dispositions_are_findings_and_repetitions_are_dropped():
 @pytest.mark.covers("diag/findings")
 def test_the_pdf_is_never_told_as_a_finding():
     reply = {"data": [{"result": {"pdf": "JVBERi0x", "statusImage": "data:image/png;base64,AA"}}]}
-    assert read_findings(reply) == Findings()
+    assert parse_findings(reply) == Findings()
 
 
 def test_control_and_invisible_characters_do_not_reach_people():
     reply = {"summary": "a\x00b\x1b[31m\u202ec\r\n  d\u200b"}
-    (line,) = read_findings(reply).findings
+    (line,) = parse_findings(reply).findings
     assert line.isprintable()
     assert "\u202e" not in line
     assert "\n" not in line
 
 
 def test_a_huge_text_is_cut_and_its_cut_shows():
-    (line,) = read_findings({"result": "x" * 10_000_000}).findings
+    (line,) = parse_findings({"result": "x" * 10_000_000}).findings
     assert len(line) == MAX_LENGTH
     assert line.endswith("…")
 
 
 def test_a_flood_of_lines_is_bounded():
     many = [f"line {number}" for number in range(100_000)]
-    found = read_findings({"results": many, "actions": many})
+    found = parse_findings({"results": many, "actions": many})
     assert len(found.findings) == len(found.actions) == MAX_LINES
 
 
@@ -100,7 +100,7 @@ def test_a_reply_nested_beyond_reason_is_read_as_far_as_the_bounds_allow():
     for _ in range(100_000):
         reply = {"result": [reply]}
     try:
-        assert read_findings({"result": "first", "then": reply}).findings == ("first",)
+        assert parse_findings({"result": "first", "then": reply}).findings == ("first",)
     finally:
         while isinstance(reply, dict):  # freed by hand: Python's own teardown would recurse
             reply = reply["result"].pop()
@@ -124,7 +124,7 @@ JSON = st.recursive(
 @pytest.mark.covers("diag/findings")
 @given(JSON)
 def test_any_json_gives_bounded_printable_distinct_lines(reply):
-    found = read_findings(reply)
+    found = parse_findings(reply)
     lines = [*found.findings, *found.actions]
     assert len(found.findings) <= MAX_LINES
     assert len(found.actions) <= MAX_LINES

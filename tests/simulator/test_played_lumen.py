@@ -78,8 +78,8 @@ async def test_a_disposition_and_its_actions_are_told(clock, session, dispositio
     async with playing(f"world: {{diagnostics: {{services: {{SVC1: {found}}}}}}}", clock) as sim:
         account = make_account(sim, "lumen", session, clock)
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=5))
-        examiner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
-        told = await examiner.examine(run="r1", service_id="SVC1")
+        runner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
+        told = await runner.diagnose(run="r1", service_id="SVC1")
     assert (told.disposition, list(told.actions)) == (disposition, actions)
     assert b'"nextSuggestedActions"' in told.report_files.raw
 

@@ -147,8 +147,8 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
     ],
 )
 async def test_an_address_of_the_inventory_becomes_words(make, clock, number, offers, why):
-    qualifier = PreorderBackupFinder(make(), Remembered(), clock)
-    found = await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
+    finder = PreorderBackupFinder(make(), Remembered(), clock)
+    found = await finder.find(f"{number} Main St, Denver, CO 80202")
     assert found.offers == offers
     assert why in found.why
 
@@ -158,22 +158,22 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
     memory = Remembered()
     asked = []
     for text in ("6 Main St, Denver, CO 80202", "6  MAIN ST ,denver, co 80202-1234"):
-        qualifier = PreorderBackupFinder(make(), memory, clock)  # a restart forgets nothing
-        asked.append((await qualifier.qualify(text)).why)
+        finder = PreorderBackupFinder(make(), memory, clock)  # a restart forgets nothing
+        asked.append((await finder.find(text)).why)
         clock.advance(86_400)
     first, again = asked
     assert first == "the address is outside the area served"
     assert again == f"{first}, as Lumen said on 2026-05-14; it is asked again 30 d later"
     assert sim.world.calls["lumen.pxqualify"] == 1
     clock.advance(29 * 86_400)
-    await qualifier.qualify("6 Main St, Denver, CO 80202")
+    await finder.find("6 Main St, Denver, CO 80202")
     assert sim.world.calls["lumen.pxqualify"] == 2
 
 
 @pytest.mark.covers("px/outside-30-days")
 async def test_no_other_answer_is_remembered(sim, make, clock):
     memory = Remembered()
-    qualifier = PreorderBackupFinder(make(), memory, clock)
+    finder = PreorderBackupFinder(make(), memory, clock)
     for number in (1, 2, 3, 4, 5):
-        await qualifier.qualify(f"{number} Main St, Denver, CO 80202")
+        await finder.find(f"{number} Main St, Denver, CO 80202")
     assert memory == {}

@@ -96,7 +96,7 @@ async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResu
         runner = factories.build_diagnostics_runner(settings, accounts)
         if runner is None:
             raise model.InvalidConfigError(("diagnostics: there is no [diagnostics] section",))
-        return await runner.examine(run=f"by-hand-{token()}", service_id=service_id)
+        return await runner.diagnose(run=f"by-hand-{token()}", service_id=service_id)
 
 
 @asynccontextmanager

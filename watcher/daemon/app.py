@@ -84,15 +84,15 @@ async def run(
             on_health=mqtt.publish_source if mqtt else _ignore_health,
         )
         job_runner = jobs.Jobs(
-            workshop=store.jobs,
+            queue=store.jobs,
             inbox=store.inbox,
             sources=sources,
-            examiner=factories.build_diagnostics_runner(settings, accounts),
-            qualifier=factories.build_backup_finder(
+            diagnostics_runner=factories.build_diagnostics_runner(settings, accounts),
+            backup_finder=factories.build_backup_finder(
                 settings, accounts, store.unserved_addresses, clock
             ),
-            orderers=factories.build_bandwidth_changers(settings, accounts),
-            keys=settings.diagnostics or Diagnostics(),
+            bandwidth_changers=factories.build_bandwidth_changers(settings, accounts),
+            diagnostics=settings.diagnostics or Diagnostics(),
             clock=clock,
             wakeup=jobs_wakeup,
             inbox_wakeup=inbox_wakeup,

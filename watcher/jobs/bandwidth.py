@@ -1,7 +1,7 @@
-"""Changes of bandwidth to order, and to watch until the vendor's inventory shows them.
+"""Jobs that order a change of bandwidth and watch it until the vendor's inventory shows it.
 
-Law: what is going to be sent is durable before it leaves (law 5). From then on it is not sent again
-unless the vendor's answer says that it did nothing; all else is looked up, and said.
+Law: an order is durable before it leaves. From then on it is not sent again unless the vendor's
+answer says that it did nothing; otherwise its outcome is looked up in the inventory.
 """
 
 from __future__ import annotations
@@ -13,107 +13,107 @@ from datetime import datetime, timedelta
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.jobs.work import Again, Done, Outcome, Pool
+from watcher.jobs.work import Continue, Done, Outcome, Pool
 from watcher.model import RemedyStatus
 
 AT_ONCE = 4
-LOOK_WITHIN = timedelta(seconds=30)
-ORDER_WITHIN = timedelta(seconds=90)
-STOP_WITHIN = timedelta(seconds=10)  # an answer that comes in this time is still heard
+FETCH_TIMEOUT = timedelta(seconds=30)
+ORDER_TIMEOUT = timedelta(seconds=90)
+STOP_GRACE = timedelta(seconds=10)  # an answer that comes in this time still counts
 
 
-class Bandwidths:
-    """Orders and watches, with the orderer of each Internet On-Demand source."""
+class BandwidthJobs:
+    """Orders and watches; `changers` are by source."""
 
     def __init__(
         self,
         *,
-        workshop: ports.JobQueue,
-        orderers: Mapping[str, ports.BandwidthChanger],
+        queue: ports.JobQueue,
+        changers: Mapping[str, ports.BandwidthChanger],
         clock: Clock,
     ) -> None:
-        self._workshop = workshop
-        self._orderers = orderers
+        self._queue = queue
+        self._changers = changers
         self._clock = clock
 
     def pool(self) -> Pool:
-        """Say how the loop is to run this kind."""
-        within = ORDER_WITHIN + 2 * LOOK_WITHIN
+        """Return how the loop runs this kind."""
+        timeout = ORDER_TIMEOUT + 2 * FETCH_TIMEOUT
         return Pool(
-            kind="bandwidth", within=within, size=AT_ONCE, work=self._work, patience=STOP_WITHIN
+            kind="bandwidth", timeout=timeout, size=AT_ONCE, run=self._run, grace=STOP_GRACE
         )
 
-    async def _work(self, job: ports.Job) -> Outcome:
+    async def _run(self, job: ports.Job) -> Outcome:
         change = job.change
         assert change is not None  # noqa: S101  # it is written with the job
         source = model.source_of(change.wanted.connection)
-        orderer = self._orderers.get(source)
-        if orderer is None:
-            lost = RemedyStatus.FAILED if change.sent_at is None else RemedyStatus.UNKNOWN
-            gone = f"there is no source {source!r} in the config any more"
-            return ended(change, lost, gone)
+        changer = self._changers.get(source)
+        if changer is None:
+            status = RemedyStatus.FAILED if change.sent_at is None else RemedyStatus.UNKNOWN
+            why = f"there is no source {source!r} in the config any more"
+            return ended(change, status, why)
         if change.sent_at is not None:
-            return await self._watch(change, orderer, "Watcher was interrupted while it ordered")
-        return await self._begin(job, change, orderer)
+            return await self._watch(change, changer, "Watcher was interrupted while it ordered")
+        return await self._start(job, change, changer)
 
-    async def _begin(
-        self, job: ports.Job, change: ports.BandwidthChange, orderer: ports.BandwidthChanger
+    async def _start(
+        self, job: ports.Job, change: ports.BandwidthChange, changer: ports.BandwidthChanger
     ) -> Outcome:
-        """Order it, if that makes sense by what the inventory shows now."""
+        """Order it, unless what the inventory shows now speaks against it."""
         try:
-            seen = await self._look(change.wanted, orderer)
+            provision = await self._fetch(change.wanted, changer)
         except model.TemporaryError as error:
-            return put_off(change, error, self._clock.now())
+            return postpone(change, error, self._clock.now())
         except model.PermanentError as error:
             return ended(change, RemedyStatus.FAILED, str(error))
-        if seen.pending:
+        if provision.pending:
             busy = model.TemporaryError("another change of it is under way")
-            return put_off(change, busy, self._clock.now())
-        why_not = objection(change.wanted, seen.mbps)
+            return postpone(change, busy, self._clock.now())
+        why_not = objection(change.wanted, provision.mbps)
         if why_not:
-            return ended(change, RemedyStatus.UNTOUCHED, why_not, seen.mbps)
-        return await self._order(job, change, orderer)
+            return ended(change, RemedyStatus.UNTOUCHED, why_not, provision.mbps)
+        return await self._order(job, change, changer)
 
     async def _order(
-        self, job: ports.Job, change: ports.BandwidthChange, orderer: ports.BandwidthChanger
+        self, job: ports.Job, change: ports.BandwidthChange, changer: ports.BandwidthChanger
     ) -> Outcome:
-        """Write down that it is going to be sent, and send it."""
+        """Record that it is going to be sent, and send it."""
         now = self._clock.now()
         sent = replace(change, sent_at=now)
-        start = await self._workshop.start_change(
-            job, sent, now=now, customer=orderer.customer, per_day=orderer.per_day
+        start = await self._queue.start_change(
+            job, sent, now=now, customer=changer.customer, per_day=changer.per_day
         )
         match start:
             case ports.ChangeStart.LOST:
-                return Again(change=change, due=now)
+                return Continue(change=change, due=now)
             case ports.ChangeStart.OVER:
                 return ended(change, RemedyStatus.WITHDRAWN, "the incident is over")
             case ports.ChangeStart.USED_UP:
                 why = (
-                    f"all {orderer.per_day} changes of today are used up;"
+                    f"all {changer.per_day} changes of today are used up;"
                     " the vendor counts anew from 00:00 UTC"
                 )
                 return ended(change, RemedyStatus.FAILED, why)
             case ports.ChangeStart.BEGUN:
-                return await self._send(sent, orderer)
+                return await self._send(sent, changer)
 
-    async def _send(self, sent: ports.BandwidthChange, orderer: ports.BandwidthChanger) -> Outcome:
+    async def _send(self, sent: ports.BandwidthChange, changer: ports.BandwidthChanger) -> Outcome:
         wanted = sent.wanted
         try:
-            async with asyncio.timeout(ORDER_WITHIN.total_seconds()):
-                ordered = await orderer.order(
+            async with asyncio.timeout(ORDER_TIMEOUT.total_seconds()):
+                ordered = await changer.order(
                     model.id_of(wanted.connection),
                     mbps=wanted.to_mbps,
                     at_most=wanted.max_mbps,
                     reference=wanted.order,
                 )
         except TimeoutError:
-            within = model.format_duration(ORDER_WITHIN)
-            return await self._watch(sent, orderer, f"there was no answer within {within}")
+            within = model.format_duration(ORDER_TIMEOUT)
+            return await self._watch(sent, changer, f"there was no answer within {within}")
         except model.AmbiguousError as error:
-            return await self._watch(sent, orderer, str(error.__cause__ or error))
+            return await self._watch(sent, changer, str(error.__cause__ or error))
         except model.TemporaryError as error:
-            return put_off(sent, error, self._clock.now())
+            return postpone(sent, error, self._clock.now())
         except model.PermanentError as error:
             return ended(sent, RemedyStatus.FAILED, str(error))
         news = replace(
@@ -121,28 +121,30 @@ class Bandwidths:
             vendor_order=ordered.number,
             price=ordered.price,
         )
-        return told(replace(sent, taken=True), news, due=self._clock.now())
+        return reported(replace(sent, taken=True), news, due=self._clock.now())
 
     async def _watch(
-        self, change: ports.BandwidthChange, orderer: ports.BandwidthChanger, doubt: str
+        self, change: ports.BandwidthChange, changer: ports.BandwidthChanger, doubt: str
     ) -> Outcome:
-        """See how far it is; `doubt` is why it is not known whether it was ordered."""
-        seen, unseen = None, ""
+        """Look up how far it is; `doubt` is why it is not known whether it was ordered."""
+        provision, error_text = None, ""
         try:
-            seen = await self._look(change.wanted, orderer)
+            provision = await self._fetch(change.wanted, changer)
         except model.WatcherError as error:
-            unseen = str(error)
-        return judge(change, seen, now=self._clock.now(), doubt=doubt, unseen=unseen)
+            error_text = str(error)
+        return evaluate(
+            change, provision, now=self._clock.now(), doubt=doubt, inventory_error=error_text
+        )
 
-    async def _look(
-        self, wanted: model.BandwidthNeeded, orderer: ports.BandwidthChanger
+    async def _fetch(
+        self, wanted: model.BandwidthNeeded, changer: ports.BandwidthChanger
     ) -> ports.Provision:
-        """Read the connection. Raises TemporaryError or PermanentError."""
+        """Fetch what the connection has. Raises TemporaryError or PermanentError."""
         try:
-            async with asyncio.timeout(LOOK_WITHIN.total_seconds()):
-                return await orderer.look(model.id_of(wanted.connection))
+            async with asyncio.timeout(FETCH_TIMEOUT.total_seconds()):
+                return await changer.fetch(model.id_of(wanted.connection))
         except TimeoutError as error:
-            within = model.format_duration(LOOK_WITHIN)
+            within = model.format_duration(FETCH_TIMEOUT)
             raise model.TemporaryError(f"the inventory gave no answer within {within}") from error
 
 
@@ -152,11 +154,11 @@ LOOK_EVERY = timedelta(seconds=30)
 LATE_AFTER = timedelta(minutes=15)
 LATE_EVERY = timedelta(minutes=5)
 WATCHED_FOR = timedelta(hours=24)
-TRY_AGAIN = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 
 
 def objection(wanted: model.BandwidthNeeded, mbps: float | None) -> str:
-    """Say why a change is not to be ordered, by what the connection has now; empty if it is."""
+    """Return why a change must not be ordered, by what the connection has now; empty if it may."""
     if mbps is None:
         return "the inventory does not tell its bandwidth"
     enough = mbps > wanted.to_mbps and not wanted.reverting
@@ -165,49 +167,53 @@ def objection(wanted: model.BandwidthNeeded, mbps: float | None) -> str:
     return "" if _is_same(mbps, wanted.from_mbps) else _by_another(mbps)
 
 
-def put_off(change: ports.BandwidthChange, error: model.TemporaryError, now: datetime) -> Outcome:
-    """Order it later, a few times: nothing has happened."""
-    if change.tries == len(TRY_AGAIN):
+def postpone(change: ports.BandwidthChange, error: model.TemporaryError, now: datetime) -> Outcome:
+    """Retry the order later, a few times: nothing has happened."""
+    if change.tries == len(RETRY_DELAYS):
         why = f"{error}; it was tried {change.tries + 1} times"
         return ended(change, RemedyStatus.FAILED, why)
-    wait = max(TRY_AGAIN[change.tries], timedelta(seconds=error.delay or 0))
+    wait = max(RETRY_DELAYS[change.tries], timedelta(seconds=error.delay or 0))
     later = replace(change, sent_at=None, tries=change.tries + 1)
     if RemedyStatus.WAITING in change.told:
-        return Again(change=later, due=now + wait)
+        return Continue(change=later, due=now + wait)
     message = f"{error}; it is tried again in {model.format_duration(wait)}"
-    return told(later, bandwidth_news(change, RemedyStatus.WAITING, message), due=now + wait)
+    return reported(later, bandwidth_news(change, RemedyStatus.WAITING, message), due=now + wait)
 
 
-def judge(
+def evaluate(
     change: ports.BandwidthChange,
-    seen: ports.Provision | None,
+    provision: ports.Provision | None,
     *,
     now: datetime,
     doubt: str,
-    unseen: str = "",
+    inventory_error: str = "",
 ) -> Outcome:
-    """Say how far a change is that was sent.
+    """Return how far a change is that was sent.
 
-    `doubt` is why nobody can tell whether it was ordered, for one that was not taken. `unseen` is
-    why the inventory shows nothing.
+    `doubt` is why it is not known whether it was ordered, for one that was not taken.
+    `inventory_error` is why the inventory shows nothing.
     """
     age = now - (change.sent_at or now)
-    if seen is not None and seen.mbps is not None and not seen.pending:
-        if _is_same(seen.mbps, change.wanted.to_mbps):
+    if provision is not None and provision.mbps is not None and not provision.pending:
+        if _is_same(provision.mbps, change.wanted.to_mbps):
             lasted = f"{model.format_duration(age)} after it was requested"
-            return ended(change, RemedyStatus.APPLIED, lasted, seen.mbps)
-        if not _is_same(seen.mbps, change.wanted.from_mbps):
-            return ended(change, RemedyStatus.FAILED, _by_another(seen.mbps), seen.mbps)
-    shown = f"the inventory cannot be read now ({unseen})" if seen is None else _shown(seen)
+            return ended(change, RemedyStatus.APPLIED, lasted, provision.mbps)
+        if not _is_same(provision.mbps, change.wanted.from_mbps):
+            return ended(change, RemedyStatus.FAILED, _by_another(provision.mbps), provision.mbps)
+    shown = (
+        f"the inventory cannot be read now ({inventory_error})"
+        if provision is None
+        else _shown(provision)
+    )
     if age >= WATCHED_FOR:
-        lost = RemedyStatus.STUCK if change.taken else RemedyStatus.UNKNOWN
+        status = RemedyStatus.STUCK if change.taken else RemedyStatus.UNKNOWN
         day = model.format_duration(WATCHED_FOR)
-        return ended(change, lost, f"after {day} {shown}, and nobody looks any more")
+        return ended(change, status, f"after {day} {shown}, and nobody looks any more")
     due = now + _pause(age)
-    if seen is not None and seen.pending:
-        change = replace(change, taken=True)  # whether or not its answer was heard
-    tell = _to_tell(change, seen, shown, age=age, doubt=doubt)
-    return Again(change=change, due=due) if tell is None else told(change, tell, due=due)
+    if provision is not None and provision.pending:
+        change = replace(change, taken=True)  # whether or not its answer arrived
+    news = _unreported(change, provision, shown, age=age, doubt=doubt)
+    return Continue(change=change, due=due) if news is None else reported(change, news, due=due)
 
 
 def bandwidth_news(
@@ -216,7 +222,7 @@ def bandwidth_news(
     message: str = "",
     mbps: float | None = None,
 ) -> model.BandwidthNews:
-    """Write how a change is now."""
+    """Return how a change is now."""
     return model.BandwidthNews(
         incident=change.wanted.incident,
         order=change.wanted.order,
@@ -226,29 +232,31 @@ def bandwidth_news(
     )
 
 
-def told(change: ports.BandwidthChange, tell: model.BandwidthNews, *, due: datetime) -> Again:
-    """Go on later, with something to tell."""
-    return Again(change=replace(change, told=(*change.told, tell.status)), due=due, news=tell)
+def reported(
+    change: ports.BandwidthChange, news: model.BandwidthNews, *, due: datetime
+) -> Continue:
+    """Continue later, with something to report."""
+    return Continue(change=replace(change, told=(*change.told, news.status)), due=due, news=news)
 
 
 def ended(
     change: ports.BandwidthChange, status: RemedyStatus, message: str, mbps: float | None = None
 ) -> Done:
-    """Say that nothing more will come of it."""
+    """Return that nothing more will come of it."""
     return Done(command=replace(bandwidth_news(change, status, message, mbps), over=True))
 
 
-def _to_tell(
+def _unreported(
     change: ports.BandwidthChange,
-    seen: ports.Provision | None,
+    provision: ports.Provision | None,
     shown: str,
     *,
     age: timedelta,
     doubt: str,
 ) -> model.BandwidthNews | None:
-    """Find what people do not know yet of a change that is not done."""
-    mbps = None if seen is None else seen.mbps
-    if seen is not None and seen.pending and RemedyStatus.PENDING not in change.told:
+    """Return what people do not know yet of a change that is not done."""
+    mbps = None if provision is None else provision.mbps
+    if provision is not None and provision.pending and RemedyStatus.PENDING not in change.told:
         return bandwidth_news(change, RemedyStatus.PENDING, mbps=mbps)
     if not change.taken and RemedyStatus.UNKNOWN not in change.told:
         message = f"{doubt}. It is not ordered again; {shown}"
@@ -266,14 +274,14 @@ def _pause(age: timedelta) -> timedelta:
     return LOOK_EVERY if age < LATE_AFTER else LATE_EVERY
 
 
-def _shown(seen: ports.Provision) -> str:
-    pending = ", with a change pending" if seen.pending else ""
-    return f"the inventory shows {model.format_mbps(seen.mbps)}{pending}"
+def _shown(provision: ports.Provision) -> str:
+    pending = ", with a change pending" if provision.pending else ""
+    return f"the inventory shows {model.format_mbps(provision.mbps)}{pending}"
 
 
 def _by_another(mbps: float) -> str:
     return f"somebody has changed it meanwhile: it has {model.format_mbps(mbps)} now"
 
 
-def _is_same(one: float, other: float) -> bool:
-    return abs(one - other) < 0.5  # what was read as kbps does not come out even
+def _is_same(mbps: float, other: float) -> bool:
+    return abs(mbps - other) < 0.5  # what was given in kbps does not come out even

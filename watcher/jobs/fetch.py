@@ -1,6 +1,6 @@
-"""Details to fetch: what the vendor says of one subject when it is asked for it alone.
+"""Jobs that fetch something about one subject: details, the vendor's own record, backup options.
 
-Law: whatever fails is said in the answer, because paging waits for it (law 6).
+A failure is part of the result, because notifications wait for it.
 """
 
 from __future__ import annotations
@@ -15,60 +15,59 @@ import structlog
 from watcher import model, ports
 from watcher.jobs.work import MAX_ATTEMPTS, Done, Pool
 
-DETAILS_WITHIN = timedelta(seconds=5)  # a reservation's details gate paging for no longer
+DETAILS_TIMEOUT = timedelta(seconds=5)  # a reservation's details delay notifications no longer
 DETAILS_AT_ONCE = 8
+HISTORY_TIMEOUT = timedelta(seconds=60)
+HISTORY_AT_ONCE = 2  # details are fetched with the same account, and people wait for those
+BACKUP_TIMEOUT = timedelta(minutes=3)  # the vendor's own systems may have to be asked three times
+
+log = structlog.get_logger()
 
 
-class Details:
-    """Fetches them."""
+class DetailsJobs:
+    """Fetches the details of subjects."""
 
     def __init__(self, sources: Mapping[str, ports.Source]) -> None:
         self._sources = sources
 
     def pool(self) -> Pool:
-        """Say how the loop is to run this kind."""
-        return Pool(kind="details", within=DETAILS_WITHIN, size=DETAILS_AT_ONCE, work=self._fetch)
+        """Return how the loop runs this kind."""
+        return Pool(kind="details", timeout=DETAILS_TIMEOUT, size=DETAILS_AT_ONCE, run=self._fetch)
 
     async def _fetch(self, job: ports.Job) -> Done:
         """Fetch one subject's details."""
         name = model.source_of(job.key)
         source = self._sources.get(name)
         if source is None:
-            return _none(job, f"there is no source {name!r} in the config any more")
+            return _failed(job, f"there is no source {name!r} in the config any more")
         try:
-            async with asyncio.timeout(DETAILS_WITHIN.total_seconds()):
+            async with asyncio.timeout(DETAILS_TIMEOUT.total_seconds()):
                 details = await source.details(job.key)
         except TimeoutError:
-            seconds = f"{DETAILS_WITHIN.total_seconds():g}"
-            return _none(job, f"{name} gave no details within {seconds} s")
+            seconds = f"{DETAILS_TIMEOUT.total_seconds():g}"
+            return _failed(job, f"{name} gave no details within {seconds} s")
         except model.WatcherError as error:
-            return _none(job, str(error))
+            return _failed(job, str(error))
         return Done(command=model.DetailsRead(subject=job.key, details=details))
 
 
-def _none(job: ports.Job, error: str) -> Done:
+def _failed(job: ports.Job, error: str) -> Done:
     return Done(command=model.DetailsRead(subject=job.key, details=None, error=error))
 
 
-WITHIN = timedelta(seconds=60)
-AT_ONCE = 2  # details are asked for with the same account, and people wait for those
-
-log = structlog.get_logger()
-
-
-class Histories:
-    """Reads records from the sources."""
+class HistoryJobs:
+    """Fetches what the vendors recorded of subjects."""
 
     def __init__(self, sources: Mapping[str, ports.Source]) -> None:
         self._sources = sources
-        self._unread: set[str] = set()  # sources whose last record could not be read
+        self._failing: set[str] = set()  # sources whose last record could not be fetched
 
     def pool(self) -> Pool:
-        """Say how the loop is to run this kind."""
-        return Pool(kind="history", within=WITHIN, size=AT_ONCE, work=self._work)
+        """Return how the loop runs this kind."""
+        return Pool(kind="history", timeout=HISTORY_TIMEOUT, size=HISTORY_AT_ONCE, run=self._fetch)
 
-    async def _work(self, job: ports.Job) -> Done:
-        """Read one record; whatever fails is said in the answer."""
+    async def _fetch(self, job: ports.Job) -> Done:
+        """Fetch one record; a failure is part of the result."""
         assert job.record is not None  # noqa: S101  # every job of this kind has one
         read = model.HistoryRead(subject=job.key, start=job.record.start, end=job.record.end)
         name = model.source_of(job.key)
@@ -77,60 +76,59 @@ class Histories:
             why = f"there is no source {name!r} in the config any more"
             return Done(command=replace(read, error=why, permanent=True))
         try:
-            async with asyncio.timeout(WITHIN.total_seconds()):
+            async with asyncio.timeout(HISTORY_TIMEOUT.total_seconds()):
                 read = replace(read, alarms=await source.history(job.key, read.start, read.end))
         except TimeoutError:
-            read = replace(read, error=f"{name} gave no record within {WITHIN.total_seconds():g} s")
+            read = replace(
+                read, error=f"{name} gave no record within {HISTORY_TIMEOUT.total_seconds():g} s"
+            )
         except model.TemporaryError as error:
             read = replace(read, error=str(error))
         except model.PermanentError as error:
             read = replace(read, error=str(error), permanent=True)
-        self._say(name, read)
+        self._log_change(name, read)
         return Done(command=read)
 
-    def _say(self, source: str, read: model.HistoryRead) -> None:
+    def _log_change(self, source: str, read: model.HistoryRead) -> None:
         """Log the first failure, and the first success after it."""
-        if read.error and source not in self._unread:
+        if read.error and source not in self._failing:
             log.warning("record not read", source=source, subject=read.subject, error=read.error)
-            self._unread.add(source)
-        elif not read.error and source in self._unread:
+            self._failing.add(source)
+        elif not read.error and source in self._failing:
             log.info("records are read again", source=source)
-            self._unread.remove(source)
+            self._failing.remove(source)
 
 
-QUALIFY_WITHIN = timedelta(minutes=3)  # the vendor's own systems may have to be asked thrice
+class BackupJobs:
+    """Finds what could be ordered as a backup; `finder` is None without a [preorder] section."""
 
-
-class Alternatives:
-    """Asks; `qualifier` is None where there is none."""
-
-    def __init__(self, qualifier: ports.BackupFinder | None) -> None:
-        self._qualifier = qualifier
+    def __init__(self, finder: ports.BackupFinder | None) -> None:
+        self._finder = finder
 
     def pool(self) -> Pool:
-        """Say how the loop is to run this kind."""
-        return Pool(kind="alternatives", within=QUALIFY_WITHIN, size=1, work=self._qualify)
+        """Return how the loop runs this kind."""
+        return Pool(kind="alternatives", timeout=BACKUP_TIMEOUT, size=1, run=self._find)
 
-    async def _qualify(self, job: ports.Job) -> Done:
+    async def _find(self, job: ports.Job) -> Done:
         address = model.id_of(job.key)
-        found = await self._backups(job, address)
+        options = await self._options(job, address)
         return Done(
             command=model.AlternativesRead(
-                incident=job.incident, address=address, offers=found.offers, why=found.why
+                incident=job.incident, address=address, offers=options.offers, why=options.why
             )
         )
 
-    async def _backups(self, job: ports.Job, address: str) -> ports.BackupOptions:
-        if self._qualifier is None:
+    async def _options(self, job: ports.Job, address: str) -> ports.BackupOptions:
+        if self._finder is None:
             return ports.BackupOptions(why="there is no [preorder] section in the config")
         if job.attempts > MAX_ATTEMPTS:
             why = f"it was interrupted {MAX_ATTEMPTS} times and is not asked again"
             return ports.BackupOptions(why=why)
         try:
-            async with asyncio.timeout(QUALIFY_WITHIN.total_seconds()):
-                return await self._qualifier.qualify(address)
+            async with asyncio.timeout(BACKUP_TIMEOUT.total_seconds()):
+                return await self._finder.find(address)
         except TimeoutError:
-            within = model.format_duration(QUALIFY_WITHIN)
+            within = model.format_duration(BACKUP_TIMEOUT)
             return ports.BackupOptions(why=f"PX PreOrder gave no answer within {within}")
         except model.WatcherError as error:
             return ports.BackupOptions(why=str(error))

@@ -1,7 +1,7 @@
-"""The loop itself: claims jobs, has them done, and hands their results in.
+"""The loop itself: claims jobs, runs them and submits their results.
 
-Law: what a job brings goes into the inbox in the transaction that drops the job, or keeps it. The
-kinds are claimed apart, so that details never wait behind diagnoses.
+A result goes into the inbox in the transaction that drops the job, or keeps it. The kinds are
+claimed separately, so that details never wait behind diagnoses.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup
-from watcher.jobs.bandwidth import Bandwidths
-from watcher.jobs.diagnostics import Diagnoses
-from watcher.jobs.fetch import Alternatives, Details, Histories
-from watcher.jobs.work import Again, Done, Outcome, Pool
+from watcher.jobs.bandwidth import BandwidthJobs
+from watcher.jobs.diagnostics import DiagnosisJobs
+from watcher.jobs.fetch import BackupJobs, DetailsJobs, HistoryJobs
+from watcher.jobs.work import Continue, Done, Outcome, Pool
 from watcher.vendors.diagnostics import settings
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 1.0  # a wakeup is a hint; the store is read this often without one
+POLL_SECONDS = 1.0  # a wakeup is a hint; the store is read this often without one
 LEASE_MARGIN = timedelta(seconds=10)  # for the commit of the result
-GIVE_BACK_SECONDS = 3.0  # a stop does not wait longer for the store
+RELEASE_SECONDS = 3.0  # a stop does not wait longer for the store
 
 
 class Jobs:
-    """Claims jobs and does them.
+    """Claims jobs and runs them.
 
     `wakeup` says that there may be some; `inbox_wakeup` is set when a result is in the inbox.
     """
@@ -36,40 +36,40 @@ class Jobs:
     def __init__(
         self,
         *,
-        workshop: ports.JobQueue,
+        queue: ports.JobQueue,
         inbox: ports.Inbox,
         sources: Mapping[str, ports.Source],
-        examiner: ports.DiagnosticsRunner | None,
-        qualifier: ports.BackupFinder | None,
-        orderers: Mapping[str, ports.BandwidthChanger],
-        keys: settings.Diagnostics,
+        diagnostics_runner: ports.DiagnosticsRunner | None,
+        backup_finder: ports.BackupFinder | None,
+        bandwidth_changers: Mapping[str, ports.BandwidthChanger],
+        diagnostics: settings.Diagnostics,
         clock: Clock,
         wakeup: Wakeup,
         inbox_wakeup: Wakeup,
     ) -> None:
         self.last_pass_at = clock.monotonic()
-        self._workshop = workshop
+        self._queue = queue
         self._clock = clock
         self._wakeup = wakeup
         self._inbox_wakeup = inbox_wakeup
-        diagnoses = Diagnoses(
-            workshop=workshop,
+        diagnoses = DiagnosisJobs(
+            queue=queue,
             inbox=inbox,
-            examiner=examiner,
-            keys=keys,
+            runner=diagnostics_runner,
+            config=diagnostics,
             clock=clock,
             inbox_wakeup=inbox_wakeup,
         )
         self._pools = (
-            Details(sources).pool(),
-            Histories(sources).pool(),
+            DetailsJobs(sources).pool(),
+            HistoryJobs(sources).pool(),
             diagnoses.pool(),
-            Alternatives(qualifier).pool(),
-            Bandwidths(workshop=workshop, orderers=orderers, clock=clock).pool(),
+            BackupJobs(backup_finder).pool(),
+            BandwidthJobs(queue=queue, changers=bandwidth_changers, clock=clock).pool(),
         )
 
     async def run(self) -> None:
-        """Do jobs for ever; when cancelled, give back what is unfinished.
+        """Run jobs until cancelled; then release what is unfinished.
 
         Raises what the store raises.
         """
@@ -78,56 +78,56 @@ class Jobs:
                 self.last_pass_at = self._clock.monotonic()
                 for pool in self._pools:
                     await self._fill(pool, group)
-                await self._wakeup.wait(LOOK_SECONDS)
+                await self._wakeup.wait(POLL_SECONDS)
 
     async def _fill(self, pool: Pool, group: asyncio.TaskGroup) -> None:
         free = pool.size - len(pool.running)
         if not free:
             return
-        jobs = await self._workshop.claim(
-            kind=pool.kind, now=self._clock.now(), lease=pool.within + LEASE_MARGIN, limit=free
+        jobs = await self._queue.claim(
+            kind=pool.kind, now=self._clock.now(), lease=pool.timeout + LEASE_MARGIN, limit=free
         )
         for job in jobs:
-            task = group.create_task(self._do(pool, job), name=f"{job.kind} {job.key}")
+            task = group.create_task(self._run_job(pool, job), name=f"{job.kind} {job.key}")
             pool.running.add(task)
             task.add_done_callback(pool.running.discard)
             task.add_done_callback(lambda _: self._wakeup.set())
 
-    async def _do(self, pool: Pool, job: ports.Job) -> None:
-        working = asyncio.ensure_future(pool.work(job))
+    async def _run_job(self, pool: Pool, job: ports.Job) -> None:
+        running = asyncio.ensure_future(pool.run(job))
         try:
-            kept = await self._hand_in(job, await asyncio.shield(working))
+            kept = await self._submit(job, await asyncio.shield(running))
         except asyncio.CancelledError:
-            await self._stop(pool, job, working)
+            await self._stop(pool, job, running)
             raise
         if kept:
             self._inbox_wakeup.set()
         else:
             log.warning("job was taken over by another daemon", kind=job.kind, key=job.key)
 
-    async def _stop(self, pool: Pool, job: ports.Job, working: asyncio.Future[Outcome]) -> None:
-        """Keep what an act in hand has come to, or give back what is unfinished."""
-        await asyncio.wait([working], timeout=pool.patience.total_seconds())
-        if not working.done():
-            working.cancel()
-            await asyncio.wait([working])
+    async def _stop(self, pool: Pool, job: ports.Job, running: asyncio.Future[Outcome]) -> None:
+        """Keep the result of a job that ends in time, or release what is unfinished."""
+        await asyncio.wait([running], timeout=pool.grace.total_seconds())
+        if not running.done():
+            running.cancel()
+            await asyncio.wait([running])
         try:
-            async with asyncio.timeout(GIVE_BACK_SECONDS):
-                if working.cancelled():
-                    await self._workshop.postpone(job, due=self._clock.now())
+            async with asyncio.timeout(RELEASE_SECONDS):
+                if running.cancelled():
+                    await self._queue.postpone(job, due=self._clock.now())
                 else:
-                    await self._hand_in(job, working.result())
+                    await self._submit(job, running.result())
         except (TimeoutError, model.TemporaryError) as error:
             log.warning("job waits until its lease ends", key=job.key, error=str(error))
 
-    async def _hand_in(self, job: ports.Job, outcome: Outcome) -> bool:
+    async def _submit(self, job: ports.Job, outcome: Outcome) -> bool:
         now = self._clock.now()
         match outcome:
             case Done():
-                return await self._workshop.finish(
+                return await self._queue.finish(
                     job, at=now, command=outcome.command, report_files=outcome.report_files
                 )
-            case Again():
-                return await self._workshop.save_change(
+            case Continue():
+                return await self._queue.save_change(
                     job, outcome.change, now=now, due=outcome.due, news=outcome.news
                 )

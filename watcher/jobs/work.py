@@ -1,4 +1,4 @@
-"""What a kind of work is to the loop: how much of it at once, for how long, and how it ended."""
+"""What the loop has to know of a kind of job: how many at once, for how long, and the outcome."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ MAX_ATTEMPTS = 2  # of work that a daemon died of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A job has ended: its result, and the paper that it brought."""
+    """A job has ended: its result, and the report files that it brought."""
 
     command: model.Command
     report_files: ports.ReportFiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
-    """A change of bandwidth goes on at `due`: how far it is, and what there is to tell of it."""
+class Continue:
+    """A change of bandwidth continues at `due`; `news` is what there is to report of it."""
 
     change: ports.BandwidthChange
     due: datetime
     news: model.Command | None = None
 
 
-Outcome = Done | Again
-Work = Callable[[ports.Job], Awaitable[Outcome]]
+Outcome = Done | Continue
+Run = Callable[[ports.Job], Awaitable[Outcome]]
 
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """So many jobs of one kind at once, each for at most `within`.
+    """At most `size` jobs of one kind at once, each for at most `timeout`.
 
-    A stop waits for `patience` until what is being done has ended by itself.
+    A stop waits for `grace` until a job under way has ended by itself.
     """
 
     kind: str
-    within: timedelta
+    timeout: timedelta
     size: int
-    work: Work
-    patience: timedelta = timedelta(0)
+    run: Run
+    grace: timedelta = timedelta(0)
     running: set[asyncio.Task[None]] = field(default_factory=set)

@@ -53,7 +53,7 @@ class DiagnosticsResult:
 class DiagnosticsRunner(Protocol):
     """Runs the vendor's own triage for one service."""
 
-    async def examine(self, *, run: str, service_id: str) -> DiagnosticsResult:
+    async def diagnose(self, *, run: str, service_id: str) -> DiagnosticsResult:
         """Run it once, without retries."""
 
 
@@ -68,7 +68,7 @@ class BackupOptions:
 class BackupFinder(Protocol):
     """Finds out what could be ordered; never orders anything."""
 
-    async def qualify(self, address: str) -> BackupOptions:
+    async def find(self, address: str) -> BackupOptions:
         """Return the options at one address."""
 
 
@@ -97,7 +97,7 @@ class BandwidthChanger(Protocol):
     customer: str
     per_day: int
 
-    async def look(self, connection: str) -> Provision:
+    async def fetch(self, connection: str) -> Provision:
         """Fetch one connection, by the vendor's id."""
 
     async def order(

@@ -35,7 +35,7 @@ from watcher.vendors.diagnostics.report import (
     decode_pdf,
     describe_pdf,
     find_pdf,
-    read_findings,
+    parse_findings,
 )
 from watcher.vendors.http import exchange
 from watcher.vendors.http.account import CallPriority, VendorAccount
@@ -79,54 +79,53 @@ MAX_RAW = 2 * MAX_BYTES  # bytes of a reply that are kept; a larger one is not w
 
 
 class LumenDiagnostics:
-    """The vendor's triage of one service; implements ports.Examiner."""
+    """The vendor's triage of one service; implements ports.DiagnosticsRunner."""
 
     def __init__(
-        self, client: DiagnosticsClient, keys: settings.Diagnostics, easel: PdfPreviewer
+        self, client: DiagnosticsClient, config: settings.Diagnostics, previewer: PdfPreviewer
     ) -> None:
         self._client = client
-        self._timeout = keys.timeout.total_seconds()
-        self._easel = easel
+        self._timeout = config.timeout.total_seconds()
+        self._previewer = previewer
 
-    async def examine(self, *, run: str, service_id: str) -> ports.DiagnosticsResult:
+    async def diagnose(self, *, run: str, service_id: str) -> ports.DiagnosticsResult:
         """Run it once, without retries. Raises TemporaryError or PermanentError.
 
-        While its account is held back it waits for its turn: nobody will ask again. The timeout is
-        the vendor's; drawing the PDF has one of its own, so that a report that came late is not
-        lost for its picture.
+        While its account is held back it waits for its turn: nobody will retry. The timeout is the
+        vendor's; rendering the PDF has its own, so that a late report is not lost for its picture.
         """
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._ask(service_id)
+                answer = await self._fetch(service_id)
         except TimeoutError as error:
             raise model.TemporaryError(
                 f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
             ) from error
-        found = read_findings(answer.content)
+        parsed = parse_findings(answer.content)
         raw = answer.raw if len(answer.raw) <= MAX_RAW else b""
-        without = ports.DiagnosticsResult(
+        without_report = ports.DiagnosticsResult(
             status=model.DiagnosisStatus.NO_REPORT,
-            disposition=found.disposition,
-            findings=found.findings,
-            actions=found.actions,
+            disposition=parsed.disposition,
+            findings=parsed.findings,
+            actions=parsed.actions,
             report_files=ports.ReportFiles(run=run, raw=raw),
         )
         try:
-            content = _report(answer.content)
+            content = _decode_report(answer.content)
         except UnusableError as error:
-            return replace(without, message=str(error))
-        page = await self._easel.draw(content)
+            return replace(without_report, message=str(error))
+        page = await self._previewer.render(content)
         return replace(
-            without,
+            without_report,
             status=model.DiagnosisStatus.DONE,
-            message=f"no preview: {page.fault}" if page.fault else "",
+            message=f"no preview: {page.error}" if page.error else "",
             report=describe_pdf(
                 content, run=run, service_id=service_id, pages=page.pages, preview=bool(page.png)
             ),
             report_files=ports.ReportFiles(run=run, pdf=content, preview=page.png, raw=raw),
         )
 
-    async def _ask(self, service_id: str) -> Answer:
+    async def _fetch(self, service_id: str) -> Answer:
         while True:
             try:
                 return await self._client.detail(service_id)
@@ -136,7 +135,7 @@ class LumenDiagnostics:
                 await asyncio.sleep(error.delay)
 
 
-def _report(reply: object) -> bytes:
+def _decode_report(reply: object) -> bytes:
     encoded = find_pdf(reply)
     if encoded is None:
         raise UnusableError("the vendor's reply holds no PDF")

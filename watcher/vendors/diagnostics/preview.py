@@ -1,7 +1,7 @@
-"""Has a PDF's first page drawn by the worker process of preview.py, one at a time.
+"""Has a PDF's first page rendered by the process of preview_worker.py, one at a time.
 
 Law: a preview never fails a report. Whatever the worker does (crash, hang, flood), the outcome is
-a drawing or a sentence, within the timeout and within bounds.
+a picture or a reason, within the timeout and within bounds.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ WORKER = (sys.executable, "-I", "-m", "watcher.vendors.diagnostics.preview_worke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
-    """The PDF's pages and a PNG of the first; `fault` says why there is none."""
+class Preview:
+    """The PDF's number of pages and a PNG of the first; `error` says why there is none."""
 
     pages: int = 0
     png: bytes = b""
-    fault: str = ""
+    error: str = ""
 
 
 class PdfPreviewer:
-    """Draws one PDF at a time, so that no flood of reports can fill the memory."""
+    """Renders one PDF at a time, so that no flood of reports can fill the memory."""
 
     def __init__(self, *, worker: Sequence[str] = WORKER, timeout: timedelta = TIMEOUT) -> None:
         self._worker = worker
         self._timeout = timeout.total_seconds()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def draw(self, pdf: bytes) -> Drawing:
-        """Draw the first page; the timeout includes the wait for its turn."""
+    async def render(self, pdf: bytes) -> Preview:
+        """Return the preview; the timeout includes the wait for its turn."""
         try:
-            async with asyncio.timeout(self._timeout), self._turn:
-                return await self._draw(pdf)
+            async with asyncio.timeout(self._timeout), self._lock:
+                return await self._render(pdf)
         except TimeoutError:
-            return Drawing(fault=f"drawing the PDF took more than {self._timeout:g} s")
+            return Preview(error=f"drawing the PDF took more than {self._timeout:g} s")
 
-    async def _draw(self, pdf: bytes) -> Drawing:
+    async def _render(self, pdf: bytes) -> Preview:
         # No environment: what a hostile PDF might take over must not hold any secret.
         process = await asyncio.create_subprocess_exec(
             *self._worker, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
         )
         try:
-            answer = await _converse(process, pdf)
+            answer = await _exchange(process, pdf)
             if len(answer) == MAX_OUTPUT:
-                return Drawing(fault="the picture of the PDF is too large")
+                return Preview(error="the picture of the PDF is too large")
             exit_code = await process.wait()
         finally:
-            await _end(process)
-        return _read(answer) if exit_code == 0 else Drawing(fault="the PDF cannot be opened")
+            await _stop(process)
+        return _parse(answer) if exit_code == 0 else Preview(error="the PDF cannot be opened")
 
 
-async def _converse(process: Process, pdf: bytes) -> bytes:
+async def _exchange(process: Process, pdf: bytes) -> bytes:
     stdin, stdout = process.stdin, process.stdout
     if stdin is None or stdout is None:
         raise AssertionError("both were asked for as pipes")
@@ -73,15 +73,15 @@ async def _converse(process: Process, pdf: bytes) -> bytes:
         return whole.partial
 
 
-async def _end(process: Process) -> None:
+async def _stop(process: Process) -> None:
     if process.returncode is None:
         process.kill()
         # wait() alone would never return while asyncio has stopped reading a full pipe.
         await process.communicate()
 
 
-def _read(answer: bytes) -> Drawing:
+def _parse(answer: bytes) -> Preview:
     pages, _, png = answer.partition(b"\n")
     if not pages.isdigit() or len(pages) > 9 or not png.startswith(b"\x89PNG\r\n"):
-        return Drawing(fault="the PDF cannot be drawn")
-    return Drawing(pages=int(pages), png=png)
+        return Preview(error="the PDF cannot be drawn")
+    return Preview(pages=int(pages), png=png)

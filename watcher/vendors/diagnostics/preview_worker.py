@@ -1,4 +1,4 @@
-"""The worker process that draws the first page of a PDF, in a sandbox of its own.
+"""The worker process that renders the first page of a PDF, in a sandbox of its own.
 
 Law: PDFium is C++ on hostile input and not thread-safe, so it runs here alone, once, in a process
 that may use little memory and time and open neither file nor socket. It reads the PDF on stdin and
@@ -20,8 +20,8 @@ MEMORY = 512 * 1024 * 1024  # bytes of address space, libraries included
 CPU_SECONDS = 15
 
 
-def draw(pdf: bytes) -> tuple[int, bytes]:
-    """Count the pages and draw the first as a PNG. Raises pypdfium2.PdfiumError."""
+def render(pdf: bytes) -> tuple[int, bytes]:
+    """Return the number of pages and the first as a PNG. Raises pypdfium2.PdfiumError."""
     with pypdfium2.PdfDocument(pdf) as document:
         page = document[0]
         width, height = page.get_size()
@@ -32,7 +32,7 @@ def draw(pdf: bytes) -> tuple[int, bytes]:
 
 
 def confine() -> None:
-    """Give up what drawing does not need; nothing in this process can take it back."""
+    """Give up what rendering does not need; nothing in this process can take it back."""
     for limit, value in (
         (resource.RLIMIT_AS, MEMORY),
         (resource.RLIMIT_CPU, CPU_SECONDS),
@@ -45,10 +45,10 @@ def confine() -> None:
 
 
 def main() -> None:
-    """Draw what stands on stdin. Whatever goes wrong ends the process with exit code 1."""
+    """Render the PDF on stdin. Whatever goes wrong ends the process with exit code 1."""
     Image.preinit()  # loads Pillow's plug-ins while files can still be opened
     confine()
-    pages, png = draw(sys.stdin.buffer.read())
+    pages, png = render(sys.stdin.buffer.read())
     sys.stdout.buffer.write(b"%d\n" % pages + png)
 
 

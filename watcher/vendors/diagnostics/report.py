@@ -1,4 +1,4 @@
-"""Reads what Service Diagnostics found out of a reply whose field names nobody has published.
+"""Parses what Service Diagnostics found out of a reply whose field names nobody has published.
 
 Law: hostile or strange text costs a bounded number of short, printable lines and never an error.
 The API's page names "dispositions" and "next suggested actions" without their fields, so strings
@@ -50,7 +50,7 @@ class _Entry:
     depth: int = 0
 
     def fields(self) -> Iterator[tuple[str, object]]:
-        """Name the values; those of a list are named as the list is."""
+        """Yield the values with their names; those of a list are named as the list is."""
         if isinstance(self.value, dict):
             named = ((str(key), value) for key, value in self.value.items())
         else:
@@ -58,11 +58,11 @@ class _Entry:
         return islice(named, _MAX_FIELDS)
 
 
-def read_findings(reply: object) -> Findings:
+def parse_findings(reply: object) -> Findings:
     """Collect the lines of a decoded reply, in its order and each once.
 
-    The first disposition is the verdict; further ones are findings. Results that stand beside the
-    name of their test are told with it: `Power at site: Failed, no AC input`.
+    The first disposition is the verdict; further ones are findings. Results beside the name of
+    their test are given with it: `Power at site: Failed, no AC input`.
     """
     disposition = ""
     findings: dict[str, None] = {}
@@ -79,7 +79,7 @@ def read_findings(reply: object) -> Findings:
 
 
 def find_pdf(reply: object) -> str | None:
-    """Find the text of the encoded PDF: the first string under a key that says pdf."""
+    """Return the text of the encoded PDF: the first string under a key that says pdf."""
     for entry in _entries(reply):
         for key, value in entry.fields():
             if _PDF.search(key) and isinstance(value, str) and value.strip():
@@ -114,16 +114,16 @@ def _inside(entry: _Entry) -> Iterator[_Entry]:
 
 def _lines(entry: _Entry) -> Iterator[tuple[re.Pattern[str], str]]:
     name = _name(entry)
-    told: dict[re.Pattern[str], list[str]] = {}
+    by_kind: dict[re.Pattern[str], list[str]] = {}
     for key, value in entry.fields():
         kind = _kind(key) or entry.kind
         if kind and isinstance(value, str) and value != name and not _is_pdf(key, value):
             line = text.clean(value, MAX_LENGTH)
             if line:
-                told.setdefault(kind, []).append(line)
-    if not told and entry.kind and name != entry.name:
+                by_kind.setdefault(kind, []).append(line)
+    if not by_kind and entry.kind and name != entry.name:
         yield entry.kind, text.clean(name, MAX_LENGTH)
-    for kind, lines in told.items():
+    for kind, lines in by_kind.items():
         if name and kind is not _DISPOSITION:
             yield kind, text.clean(f"{name}: {', '.join(lines)}", MAX_LENGTH)
         else:
@@ -131,7 +131,7 @@ def _lines(entry: _Entry) -> Iterator[tuple[re.Pattern[str], str]]:
 
 
 def _name(entry: _Entry) -> str:
-    """Read what an entry calls itself, or else what it lies under."""
+    """Return what an entry calls itself, or else what it lies under."""
     names = (v for k, v in entry.fields() if isinstance(v, str) and _NAME.fullmatch(k))
     return next(names, "") or entry.name
 
@@ -179,7 +179,7 @@ def decode_pdf(text: str) -> bytes:
 def describe_pdf(
     content: bytes, *, run: str, service_id: str, pages: int, preview: bool
 ) -> model.Report:
-    """Name and measure a decoded PDF."""
+    """Return the name and size of a decoded PDF."""
     return model.Report(
         run=run,
         filename=pdf_filename(service_id, run),
@@ -191,7 +191,7 @@ def describe_pdf(
 
 
 def pdf_filename(service_id: str, run: str) -> str:
-    """Name the file in characters that are safe in every file system, header and topic."""
+    """Return a file name that is safe in every file system, header and topic."""
     parts = ("diagnostics", _UNSAFE.sub("-", service_id)[:60], _UNSAFE.sub("-", run)[:60])
     return "-".join(part.strip("-") for part in parts if part.strip("-")) + ".pdf"
 

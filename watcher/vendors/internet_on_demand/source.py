@@ -97,8 +97,8 @@ class InternetOnDemandBandwidth:
         self.per_day = per_day
         self._client = client
 
-    async def look(self, connection: str) -> ports.Provision:
-        """Read one connection; whatever is not done yet counts as pending."""
+    async def fetch(self, connection: str) -> ports.Provision:
+        """Fetch one connection; whatever is not done yet counts as pending."""
         found = await self._client.one(connection)
         pending = found.status.casefold().replace("_", " ") in _PENDING
         return ports.Provision(mbps=found.bandwidth_mbps, pending=pending)

@@ -300,7 +300,7 @@ class PreorderBackupFinder:
         self._unserved_addresses = unserved_addresses
         self._clock = clock
 
-    async def qualify(self, address: str) -> ports.BackupOptions:
+    async def find(self, address: str) -> ports.BackupOptions:
         """Ask about one address, unless Lumen has said lately that it does not serve it.
 
         Raises TemporaryError or PermanentError.
