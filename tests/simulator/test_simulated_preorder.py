@@ -41,18 +41,18 @@ def scenario() -> simulator.Scenario:
     return script.parse(WORLD, name="preorder.yaml")
 
 
-class Remembered(dict[str, datetime]):
+class InMemoryUnservedAddresses(dict[str, datetime]):
     """Remembers addresses while a test lasts."""
 
-    async def unserved(self, address: str, *, since: datetime) -> datetime | None:
-        told_at = self.get(address)
-        return told_at if told_at is not None and told_at > since else None
+    async def last_reported(self, address: str, *, since: datetime) -> datetime | None:
+        reported_at = self.get(address)
+        return reported_at if told_at is not None and told_at > since else None
 
-    async def keep_unserved(self, address: str, at: datetime, *, since: datetime) -> None:
+    async def record(self, address: str, at: datetime, *, since: datetime) -> None:
         self[address] = at
 
 
-class NoMeter:
+class NoCallCounter:
     async def spend(self, account: str, month: str, budget: int) -> bool:
         raise AssertionError("nothing has a budget here")
 
@@ -68,7 +68,7 @@ async def make(sim, clock):
         calls_per_second=10_000,
     )
     async with exchange.open_session() as session:
-        opened = VendorAccount("lumen", account, session, clock, NoMeter())
+        opened = VendorAccount("lumen", account, session, clock, NoCallCounter())
 
         def build(**changed: str) -> PreorderClient:
             known = {
@@ -147,7 +147,7 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
     ],
 )
 async def test_an_address_of_the_inventory_becomes_words(make, clock, number, offers, why):
-    finder = PreorderBackupFinder(make(), Remembered(), clock)
+    finder = PreorderBackupFinder(make(), InMemoryUnservedAddresses(), clock)
     found = await finder.find(f"{number} Main St, Denver, CO 80202")
     assert found.offers == offers
     assert why in found.why
@@ -155,7 +155,7 @@ async def test_an_address_of_the_inventory_becomes_words(make, clock, number, of
 
 @pytest.mark.covers("px/outside-30-days")
 async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(sim, make, clock):
-    memory = Remembered()
+    memory = InMemoryUnservedAddresses()
     asked = []
     for text in ("6 Main St, Denver, CO 80202", "6  MAIN ST ,denver, co 80202-1234"):
         finder = PreorderBackupFinder(make(), memory, clock)  # a restart forgets nothing
@@ -172,7 +172,7 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
 
 @pytest.mark.covers("px/outside-30-days")
 async def test_no_other_answer_is_remembered(sim, make, clock):
-    memory = Remembered()
+    memory = InMemoryUnservedAddresses()
     finder = PreorderBackupFinder(make(), memory, clock)
     for number in (1, 2, 3, 4, 5):
         await finder.find(f"{number} Main St, Denver, CO 80202")
