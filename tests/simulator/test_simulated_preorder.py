@@ -46,7 +46,7 @@ class InMemoryUnservedAddresses(dict[str, datetime]):
 
     async def last_reported(self, address: str, *, since: datetime) -> datetime | None:
         reported_at = self.get(address)
-        return reported_at if told_at is not None and told_at > since else None
+        return reported_at if reported_at is not None and reported_at > since else None
 
     async def record(self, address: str, at: datetime, *, since: datetime) -> None:
         self[address] = at
