@@ -53,7 +53,7 @@ def made(tmp_path, *channels: Channel, another_leads=nobody_else) -> database_al
 FULL = model.TemporaryError("database watcher.db cannot grow, its disk is full: free some space")
 
 
-async def test_a_full_disk_is_said_on_every_channel(tmp_path):
+async def test_a_full_disk_is_reported_on_every_channel(tmp_path):
     channels = Channel(), Channel()
     await end_with(FULL, made(tmp_path, *channels))
     for channel in channels:
@@ -62,13 +62,13 @@ async def test_a_full_disk_is_said_on_every_channel(tmp_path):
         assert "free some space" in text
 
 
-async def test_a_daemon_that_woke_up_relieved_of_its_lead_says_nothing(tmp_path):
+async def test_a_daemon_that_was_replaced_while_frozen_sends_nothing(tmp_path):
     channel = Channel()
     await end_with(FULL, made(tmp_path, channel, another_leads=another))
     assert channel.said == []
 
 
-async def test_a_database_that_cannot_say_who_leads_is_said(tmp_path):
+async def test_a_database_that_cannot_name_the_leader_is_reported(tmp_path):
     channel = Channel()
     await end_with(FULL, made(tmp_path, channel, another_leads=unknown))
     assert len(channel.said) == 1
@@ -90,13 +90,13 @@ async def test_after_it_was_well_again_it_is_news_again(tmp_path):
     assert len(channel.said) == 2
 
 
-async def test_a_channel_that_fails_keeps_no_other_from_being_told(tmp_path):
+async def test_a_failing_channel_does_not_keep_others_from_the_alarm(tmp_path):
     broken, fine = Channel(model.PermanentError("channel_not_found")), Channel()
     await end_with(FULL, made(tmp_path, broken, fine))
     assert len(fine.said) == 1
 
 
-async def test_what_was_never_said_is_tried_again_at_the_next_end(tmp_path):
+async def test_an_alarm_that_was_not_sent_is_tried_again_at_the_next_failure(tmp_path):
     broken = Channel(model.TemporaryError("Slack is down"))
     await end_with(FULL, made(tmp_path, broken))
     broken.fault = None
@@ -104,7 +104,7 @@ async def test_what_was_never_said_is_tried_again_at_the_next_end(tmp_path):
     assert len(broken.said) == 1
 
 
-async def test_any_other_end_is_no_alarm_about_the_database(tmp_path):
+async def test_any_other_end_sends_no_alarm(tmp_path):
     channel = Channel()
     await end_with(ZeroDivisionError(), made(tmp_path, channel))
     await end_with(model.PermanentError("another daemon leads"), made(tmp_path, channel))

@@ -73,7 +73,9 @@ async def test_a_daemon_that_starts_from_a_backup_goes_on_in_the_same_thread(
     assert [each["ts"] for each in after[1:-1]] == [each["ts"] for each in before[1:]]
 
 
-async def test_what_an_old_backup_does_not_know_is_told_again(world, home, daemon, tmp_path):
+async def test_incidents_missing_from_an_old_backup_are_delivered_again(
+    world, home, daemon, tmp_path
+):
     file = tmp_path / "before.db"
 
     async def threads(*open_: bool) -> list[dict]:
@@ -96,7 +98,7 @@ async def test_what_an_old_backup_does_not_know_is_told_again(world, home, daemo
         await eventually(lambda: threads(True, False))
 
 
-async def test_an_end_that_an_old_backup_does_not_know_is_told_again_in_the_same_thread(
+async def test_an_end_missing_from_an_old_backup_is_delivered_again_in_the_same_thread(
     world, home, daemon, tmp_path
 ):
     file = tmp_path / "during.db"

@@ -104,9 +104,7 @@ async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons
     assert "xapp-simulated" not in first.log.read_text()
 
 
-async def test_a_silence_is_said_in_the_thread_and_names_what_it_holds_back(
-    pressable, world, daemon
-):
+async def test_a_silence_is_shown_in_the_thread_with_what_it_mutes(pressable, world, daemon):
     async with daemon():
         parent = await down(world)
         await press(world, parent, "silence", name="ann")
@@ -165,7 +163,7 @@ async def test_without_an_app_token_there_are_no_buttons_and_no_connection(home,
         assert "slack.apps.connections.open" not in await world.calls()
 
 
-async def test_a_wrong_app_token_is_said_once_and_alerts_are_told(pressable, world, daemon):
+async def test_a_wrong_app_token_is_logged_once_and_alerts_are_delivered(pressable, world, daemon):
     config = pressable / "config.toml"
     config.write_text(config.read_text().replace("xapp-simulated", "xapp-wrong"))
     async with daemon() as running:

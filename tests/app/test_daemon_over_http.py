@@ -82,9 +82,7 @@ async def test_an_outage_is_on_the_board_and_in_the_api_with_its_pdf(
         assert incident == document
 
 
-async def test_a_channel_that_is_not_there_is_said_on_the_board_and_as_a_metric(
-    world, home, daemon, site
-):
+async def test_a_missing_channel_is_on_the_board_and_in_the_metrics(world, home, daemon, site):
     config = home / "config.toml"
     channel = world.addresses["credentials"]["slack_channel"]
     config.write_text(config.read_text().replace(channel, "C0000000000"))

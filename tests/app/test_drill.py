@@ -22,7 +22,7 @@ async def drill(home, *words: str) -> tuple[int, str]:
     return done.exit_code, done.stdout
 
 
-async def test_everybody_is_told_of_a_drill_and_nothing_takes_it_for_an_incident(
+async def test_every_receiver_is_notified_of_a_drill_and_it_counts_as_no_incident(
     world, daemon, home, subscribed
 ):
     async with subscribed() as seen, daemon():
@@ -62,7 +62,7 @@ async def test_a_drill_that_pages_calls_people_and_only_whom_it_names(world, dae
         assert "<!here>" in json.dumps(parent)
 
 
-async def test_a_receiver_that_cannot_be_told_is_a_finding_with_its_reason(world, daemon, home):
+async def test_a_failing_receiver_is_a_finding_with_its_reason(world, daemon, home):
     config = home / "config.toml"
     bridge = '\n[receivers.bridge]\nkind = "webhook"\nurl = "http://127.0.0.1:9/hook"\n'
     config.write_text(config.read_text() + bridge)

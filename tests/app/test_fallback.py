@@ -54,7 +54,7 @@ async def bridge(home) -> AsyncIterator[Bridge]:
     await runner.cleanup()
 
 
-async def test_the_fallback_is_told_until_slack_is_told_again(world, daemon, bridge):
+async def test_the_fallback_is_notified_until_slack_recovers(world, daemon, bridge):
     await world.change(fault={"vendor": "slack", "kind": "http_503"})
     async with daemon() as running:
         await world.change(vyvx=OFFLINE)
@@ -83,7 +83,7 @@ async def test_the_fallback_is_told_until_slack_is_told_again(world, daemon, bri
         assert await running.stop() == 0
 
 
-async def test_another_daemon_goes_on_with_the_fallback_and_says_that_it_is_over(
+async def test_another_daemon_goes_on_with_the_fallback_and_reports_its_end(
     world, home, bridge, postgresql_url
 ):
     await world.change(fault={"vendor": "slack", "kind": "http_503"})

@@ -95,7 +95,7 @@ async def test_an_outage_becomes_a_thread_with_findings_and_pdf_and_recovers(
     assert (await world.calls())["lumen.diagnostics"] == 1
 
 
-async def test_a_killed_daemon_goes_on_where_it_was_and_tells_nothing_twice(world, daemon):
+async def test_a_killed_daemon_goes_on_where_it_was_and_repeats_nothing(world, daemon):
     async with daemon() as running:
         await world.change(vyvx=OFFLINE)
 
@@ -127,7 +127,9 @@ async def test_a_killed_daemon_goes_on_where_it_was_and_tells_nothing_twice(worl
     assert (await world.calls())["lumen.diagnostics"] == 1
 
 
-async def test_a_vendor_outage_blinds_the_source_and_judges_no_service(world, daemon, subscribed):
+async def test_a_vendor_outage_makes_the_source_blind_and_no_service_down(
+    world, daemon, subscribed
+):
     async with subscribed() as seen, daemon() as running:
         await world.change(vyvx=OFFLINE)
 
@@ -158,7 +160,7 @@ async def test_a_vendor_outage_blinds_the_source_and_judges_no_service(world, da
         assert await eventually(seen_again)
 
 
-async def test_what_slack_could_not_be_told_in_its_outage_is_told_after_it(world, daemon):
+async def test_what_slack_missed_in_its_outage_is_delivered_after_it(world, daemon):
     async with daemon():
         await world.change(fault={"vendor": "slack", "kind": "http_503"})
         await world.change(vyvx=OFFLINE)
@@ -190,7 +192,7 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world, dae
         assert (await world.calls())["slack.chat.postMessage"] >= 2
 
 
-async def test_a_stop_in_the_middle_of_telling_loses_and_repeats_nothing(world, daemon):
+async def test_a_stop_in_the_middle_of_a_delivery_loses_and_repeats_nothing(world, daemon):
     async with daemon() as running:
         hang = {"vendor": "slack", "kind": "hang", "endpoint": "chat.postMessage", "times": 1}
         await world.change(fault=hang)
@@ -213,9 +215,7 @@ async def test_a_stop_in_the_middle_of_telling_loses_and_repeats_nothing(world, 
         assert await eventually(told)
 
 
-async def test_a_channel_that_slack_does_not_know_is_said_over_mqtt(
-    world, daemon, subscribed, home
-):
+async def test_a_channel_unknown_to_slack_is_reported_over_mqtt(world, daemon, subscribed, home):
     config = home / "config.toml"
     config.write_text(config.read_text().replace("C0123456789", "C0000000000"))
     async with subscribed() as seen, daemon() as running:
@@ -233,9 +233,7 @@ async def test_a_channel_that_slack_does_not_know_is_said_over_mqtt(
         assert "channel_not_found" in noc["error"]
 
 
-async def test_a_database_that_another_process_locks_is_said_once_and_loses_nothing(
-    world, daemon, home
-):
+async def test_a_locked_database_is_reported_once_and_loses_nothing(world, daemon, home):
     async with daemon() as running:
         other = sqlite3.connect(home / "watcher.db")
         other.execute("BEGIN IMMEDIATE")

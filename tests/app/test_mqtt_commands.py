@@ -53,7 +53,7 @@ async def opened(daemon) -> str:
     return await eventually(one)
 
 
-async def test_an_acknowledgement_over_mqtt_is_told_in_slack_with_the_name(
+async def test_an_acknowledgement_over_mqtt_is_shown_in_slack_with_the_name(
     world, daemon, mosquitto
 ):
     async with daemon() as running, asking(mosquitto.port) as ask:

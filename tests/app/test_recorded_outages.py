@@ -63,7 +63,7 @@ async def told(world, title: str, *facts: str) -> None:
     assert MENTION not in await eventually(look, within=60)
 
 
-async def test_an_outage_between_two_polls_is_told_and_calls_nobody(world, daemon, configured):
+async def test_an_outage_between_two_polls_is_reported_and_pages_no_one(world, daemon, configured):
     configured(interval="1h", history="1s")
     async with daemon():
         await eventually(lambda: detailed(world))
@@ -91,7 +91,7 @@ async def test_outages_while_the_vendor_does_not_answer_are_in_its_own_thread(
         await told(world, "vyvx cannot be seen", *FACTS)
 
 
-async def test_outages_while_watcher_is_killed_are_told_when_it_is_back(
+async def test_outages_while_watcher_is_down_are_reported_when_it_is_back(
     world, daemon, configured, home
 ):
     configured(blind_after="300ms")
@@ -108,7 +108,7 @@ async def test_outages_while_watcher_is_killed_are_told_when_it_is_back(
         await told(world, "vyvx was not watched (learned late)", *FACTS)
 
 
-async def test_a_blip_in_the_last_moments_of_a_reservation_is_told(world, daemon, configured):
+async def test_a_blip_in_the_last_moments_of_a_reservation_is_reported(world, daemon, configured):
     configured(interval="2s", history="1h")
     async with daemon():
         await eventually(lambda: detailed(world))

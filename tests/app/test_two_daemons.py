@@ -103,7 +103,7 @@ async def nothing_twice(world: World) -> None:
     assert sum(len(reply.get("files", [])) for reply in replies) == 2
 
 
-async def test_who_stands_by_is_healthy_and_shows_the_same_board(pair, world, session):
+async def test_a_standby_is_healthy_and_shows_the_same_board(pair, world, session):
     await world.change(vyvx=OFFLINE)
 
     async def shown() -> bool:
@@ -122,7 +122,7 @@ async def test_who_stands_by_is_healthy_and_shows_the_same_board(pair, world, se
     await eventually(shown)
 
 
-async def test_one_leads_and_the_status_of_both_says_who(pair):
+async def test_one_leads_and_the_status_of_both_names_it(pair):
     for asked in (pair.ops1, pair.ops2):
         answer = await control_socket.ask(asked.home / "c.sock", "GET", "/status")
         assert [(one["instance"], one["leads"]) for one in answer["daemons"]] == [
@@ -143,7 +143,7 @@ async def test_the_leader_is_killed_and_the_other_steps_within_ten_seconds(world
     assert (await world.calls())["lumen.diagnostics"] == 1
 
 
-async def test_a_leader_killed_while_it_tells_leaves_nothing_untold_and_nothing_twice(world, pair):
+async def test_a_leader_killed_during_a_delivery_loses_and_repeats_nothing(world, pair):
     hang = {"vendor": "slack", "kind": "hang", "endpoint": "chat.postMessage", "times": 1}
     await world.change(fault=hang)
     await world.change(vyvx=OFFLINE)
@@ -186,7 +186,7 @@ async def test_a_leader_that_is_stopped_hands_over_at_once(world, pair):
     await nothing_twice(world)
 
 
-async def test_an_acknowledgement_on_the_daemon_that_stands_by_counts(world, pair):
+async def test_an_acknowledgement_on_the_standby_counts(world, pair):
     await world.change(vyvx=OFFLINE)
     await eventually(lambda: told(world))
     socket = pair.ops2.home / "c.sock"
@@ -197,7 +197,7 @@ async def test_an_acknowledgement_on_the_daemon_that_stands_by_counts(world, pai
     assert answer["incident"]["status"] == "acknowledged"
 
 
-async def test_a_drill_on_the_daemon_that_stands_by_tells_everybody_once(world, pair):
+async def test_a_drill_on_the_standby_notifies_every_receiver_once(world, pair):
     code, said = await drill(pair.ops2.home)
     assert code == 0, said
     assert len(said.splitlines()) == 3

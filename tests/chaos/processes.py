@@ -203,7 +203,7 @@ class Daemon:
     async def start(self) -> None:
         self._started_at = started_at = now()
         with self.log.open("ab") as output:
-            self._log_from = output.deliver()
+            self._log_from = output.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *self.launcher, "run"),
                 *("--config", str(self.home / f"config{self.number}.toml")),

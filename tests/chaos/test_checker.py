@@ -186,7 +186,7 @@ def test_a_lock_on_the_database_and_a_jump_of_the_clock_excuse_nothing():
     assert checker.check(replace(twice, disruptions=[KILLED])) == []
 
 
-def test_a_run_may_be_repeated_when_a_kill_cut_it_off_and_not_when_its_findings_were_told():
+def test_a_run_may_be_repeated_when_a_kill_cut_it_off_but_not_after_its_findings():
     runs = [
         DiagnosticsCall(service="S", started_at=at, ended_at=at + 0.1, whole=True)
         for at in (2.1, 4.0)
@@ -209,7 +209,7 @@ def test_the_last_poll_before_a_kill_may_have_been_seen_or_not():
     assert checker.check(replace(unsure, disruptions=[]))
 
 
-def test_a_for_goes_on_over_a_kill_and_is_not_started_anew():
+def test_a_for_goes_on_over_a_kill_and_does_not_start_again():
     (poor,) = (rule for rule in vendor_checks.RULES if rule.name == "poor")
     bad = [poll(at, "degraded") for at in (2.0, 2.25, 3.0, 3.2, 3.4, 3.6)]
     kill = Disruption(kind="kill", started_at=2.5, ended_at=2.6, daemon=0)
@@ -224,7 +224,7 @@ def test_a_for_goes_on_over_a_kill_and_is_not_started_anew():
     assert "no poll explains" in vendor_checks.check(poor, short[:3], ["begin"])
 
 
-def test_a_for_may_start_anew_when_a_start_found_that_nobody_had_looked_for_long():
+def test_a_for_may_start_again_after_a_long_time_without_polls():
     (poor,) = (rule for rule in vendor_checks.RULES if rule.name == "poor")
     before = [poll(1.0, "online"), poll(2.0, "degraded"), poll(2.25, "degraded")]
     after = [poll(at, "degraded") for at in (6.0, 6.2, 6.4)]

@@ -62,7 +62,7 @@ def in_turn(*faults):
     return lambda: waiting.popleft() if waiting else None
 
 
-def test_what_is_owed_is_told_in_order_and_once():
+def test_pending_entries_are_delivered_once_and_in_order():
     async def scenario():
         harness = DeliveryHarness("noc")
         for _ in range(3):
@@ -77,7 +77,7 @@ def test_what_is_owed_is_told_in_order_and_once():
     run(scenario())
 
 
-def test_without_a_ring_it_is_found_within_about_a_second():
+def test_without_a_wakeup_a_delivery_starts_within_about_a_second():
     async def scenario():
         harness = DeliveryHarness("noc")
         async with harness.running():
@@ -102,7 +102,7 @@ def test_a_slow_receiver_delays_no_other():
     run(scenario())
 
 
-def test_a_ring_reaches_every_worker():
+def test_a_wakeup_reaches_every_worker():
     async def scenario():
         harness = DeliveryHarness("noc", "mqtt")
         async with harness.running():
@@ -145,7 +145,7 @@ def test_a_delay_for_one_kind_of_act_delays_no_other_incident():
     run(scenario())
 
 
-def test_failures_back_off_and_are_said_once_for_each_text():
+def test_failures_back_off_and_are_logged_once_for_each_text():
     async def scenario():
         harness = DeliveryHarness("noc")
         harness.outbox.happen("a")
@@ -230,7 +230,7 @@ def test_a_receiver_is_called_again_when_its_receipt_is_due():
     run(scenario())
 
 
-def test_sigterm_lets_the_act_in_hand_end_with_its_receipt_and_begins_no_other():
+def test_sigterm_lets_the_act_in_hand_finish_with_its_receipt_and_starts_no_other():
     async def scenario():
         harness = DeliveryHarness("noc")
         harness.receivers["noc"].seconds = 3
@@ -252,7 +252,7 @@ def test_sigterm_lets_the_act_in_hand_end_with_its_receipt_and_begins_no_other()
     run(scenario())
 
 
-def test_what_sigterm_leaves_of_a_telling_is_brought_after_the_start():
+def test_the_rest_of_a_delivery_is_made_after_the_next_start():
     """Nothing of the incident lags when its last file is missing: the receiver alone knows."""
     brought = []
 
@@ -284,7 +284,7 @@ def test_what_sigterm_leaves_of_a_telling_is_brought_after_the_start():
     run(scenario())
 
 
-def test_sigterm_before_an_act_begins_none():
+def test_sigterm_before_an_act_starts_none():
     async def scenario():
         harness = DeliveryHarness("noc")
         diary = harness.receivers["noc"]
@@ -318,7 +318,7 @@ def test_an_act_that_does_not_end_is_cut_short_and_stays_an_intent():
     run(scenario())
 
 
-def test_a_lost_claim_is_no_failure_of_the_receiver():
+def test_a_lost_claim_is_not_a_failure_of_the_receiver():
     async def scenario():
         harness = DeliveryHarness("noc")
         harness.receivers["noc"].seconds = 5
@@ -379,7 +379,7 @@ async def live(harness, ends):
     story=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), min_size=1, max_size=15),
     stops=st.lists(st.floats(0.1, 60), max_size=3),
 )
-def test_whatever_happens_everything_is_told_once_and_in_order(faults, story, stops):
+def test_whatever_happens_everything_is_delivered_once_and_in_order(faults, story, stops):
     async def scenario():
         harness = DeliveryHarness("noc", "mqtt")
         queue = deque(faults)
@@ -489,7 +489,7 @@ def test_what_only_a_person_can_mend_is_reported_at_once_and_its_fallback_when_d
     run(scenario())
 
 
-def test_a_success_in_between_begins_the_count_anew():
+def test_a_success_in_between_resets_the_count():
     async def scenario():
         harness = DeliveryHarness("noc", "duty")
         harness.build(fallbacks=DUTY)
@@ -548,7 +548,7 @@ def test_a_debt_that_is_held_back_does_not_keep_the_fallback_called():
     run(scenario())
 
 
-def test_a_daemon_that_tells_what_another_could_not_says_that_it_is_over():
+def test_a_daemon_that_delivers_what_another_could_not_reports_the_recovery():
     async def scenario():
         harness = DeliveryHarness("noc", "duty")
         other = harness.build(fallbacks=DUTY)

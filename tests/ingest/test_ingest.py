@@ -133,7 +133,7 @@ async def test_delivery_is_woken_by_an_incident_and_not_by_a_quiet_poll():
         assert await harness.delivery.wait(1)
 
 
-async def test_a_commit_that_fails_ends_the_loop_and_wakes_nobody():
+async def test_a_commit_that_fails_ends_the_loop_and_wakes_no_other():
     harness = IngestHarness(worlds.rule())
     harness.commits.fault = model.TemporaryError("disk full")
     with pytest.raises(ExceptionGroup) as caught:

@@ -69,7 +69,7 @@ async def test_a_source_goes_on_after_what_is_known_of_its_own_subjects(tmp_path
     assert watch._sources["vyvx"].known == ["vyvx/1"]
 
 
-async def test_a_stop_at_the_instant_of_a_ring_is_no_error_in_the_log(tmp_path, caplog):
+async def test_a_stop_at_the_instant_of_a_scheduled_poll_logs_no_error(tmp_path, caplog):
     async with leading(tmp_path) as watch:
         watch._scheduler.get_job("poll vyvx").modify(next_run_time=LONG_AGO)  # rings at once
         await watch.stop_polling()

@@ -24,11 +24,11 @@ def watchdog(
     )
 
 
-def test_nothing_is_stuck_while_every_loop_turns():
+def test_nothing_is_stuck_while_every_loop_makes_progress():
     assert watchdog(30).stuck() == ""
 
 
-def test_a_loop_that_stands_still_is_named():
+def test_a_stuck_loop_is_named():
     assert watchdog(31).stuck() == "ingest has stood still for 31 s"
 
 
@@ -47,7 +47,7 @@ async def test_the_watchdog_is_fed_only_while_nothing_is_stuck(monkeypatch):
         assert sent == expected
 
 
-async def test_a_systemd_that_does_not_listen_is_said_once_and_stops_nothing(monkeypatch, tmp_path):
+async def test_an_unreachable_systemd_is_logged_once_and_stops_nothing(monkeypatch, tmp_path):
     sleeps = 0
 
     async def next_sleep(_: float) -> None:
@@ -64,14 +64,14 @@ async def test_a_systemd_that_does_not_listen_is_said_once_and_stops_nothing(mon
     assert [line["event"] for line in logs] == ["systemd does not listen"]
 
 
-async def test_what_a_person_must_see_leaves_the_group_as_itself():
+async def test_an_expected_error_leaves_the_group_as_itself():
     with pytest.raises(model.PermanentError, match="another daemon leads"):
         async with lifecycle.task_group() as group:
             group.create_task(failing(model.PermanentError("another daemon leads")))
             await asyncio.Event().wait()
 
 
-async def test_what_nobody_expected_stays_a_group():
+async def test_an_unexpected_error_stays_in_its_group():
     with pytest.raises(ExceptionGroup) as caught:
         async with lifecycle.task_group() as group:
             group.create_task(failing(ZeroDivisionError()))
@@ -98,7 +98,7 @@ async def test_one_task_that_ends_by_a_failure_ends_all():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_asks_for_the_stop(number):
+async def test_a_signal_sets_the_stop(number):
     stop = asyncio.Event()
     with lifecycle.signals(stop, lambda: None):
         os.kill(os.getpid(), number)

@@ -160,7 +160,7 @@ def test_a_directory_that_may_not_be_written_is_named(tmp_path, database, public
 
 
 @pytest.mark.usefixtures("untouched")
-def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path, database, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_written(tmp_path, database, monkeypatch):
     monkeypatch.setattr(
         sqlite_backup.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 5)
     )
@@ -169,7 +169,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path, databa
 
 
 @pytest.mark.usefixtures("untouched")
-def test_a_disk_that_fills_up_meanwhile_is_said_of_the_copy(tmp_path, database, monkeypatch):
+def test_a_disk_that_fills_up_meanwhile_is_reported_for_the_copy(tmp_path, database, monkeypatch):
     connect = sqlite_backup._connect
 
     def small(address: str) -> sqlite3.Connection:
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said_of_the_copy(tmp_path, database, 
 
 
 @pytest.mark.usefixtures("untouched")
-def test_a_database_that_is_locked_is_said_and_not_waited_for(tmp_path, database):
+def test_a_locked_database_is_reported_without_waiting(tmp_path, database):
     with raw(database) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")

@@ -49,7 +49,7 @@ async def test_what_is_to_be_sent_is_durable_before_it_leaves(opened, token):
     assert again.change.sent_at == NOW
 
 
-async def test_who_has_lost_the_job_may_not_send_and_writes_nothing(opened, token):
+async def test_a_daemon_that_lost_the_job_may_not_order_and_writes_nothing(opened, token):
     await want(opened, token)
     (lost,) = await claim(opened)
     (held,) = await claim(opened, NOW + 3 * MINUTE)
@@ -61,7 +61,7 @@ async def test_who_has_lost_the_job_may_not_send_and_writes_nothing(opened, toke
     )  # the other was not counted
 
 
-async def test_it_does_not_begin_once_its_incident_is_over_but_is_taken_back(opened, token):
+async def test_a_change_does_not_start_after_its_incident_but_a_revert_does(opened, token):
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": NOW}
     await want(opened, token, **over)
     await want(opened, token, replace(WANTED, order="b-2", reverting=True), **over)
@@ -70,7 +70,7 @@ async def test_it_does_not_begin_once_its_incident_is_over_but_is_taken_back(ope
     assert await start(opened, back) is ports.ChangeStart.BEGUN
 
 
-async def test_the_days_changes_are_counted_together_and_anew_each_day(opened, token):
+async def test_changes_are_counted_by_day(opened, token):
     for number in range(3):
         await want(opened, token, replace(WANTED, order=f"b-{number}"))
     jobs = await claim(opened)

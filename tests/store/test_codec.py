@@ -71,7 +71,7 @@ def test_a_document_of_an_older_version_gets_the_defaults_of_new_fields():
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", '{"key": 1}', '{"key": "vyvx/1"}'])
-def test_a_broken_document_is_said_in_words(data):
+def test_a_broken_document_is_reported_in_words(data):
     with pytest.raises(model.PermanentError, match="a stored Subject cannot be read"):
         codec.SUBJECT.decode(data)
 

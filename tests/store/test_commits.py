@@ -100,7 +100,7 @@ async def test_samples_older_than_asked_for_are_not_loaded(opened, token):
     assert (await factories.load(opened)).samples == (at_the_edge, factories.sample())
 
 
-async def test_a_sample_told_again_replaces_its_value(opened, token):
+async def test_a_sample_that_comes_again_replaces_its_value(opened, token):
     await opened.commits.commit(token, factories.commit(factories.sample(value=1.0)))
     await opened.commits.commit(token, factories.commit(factories.sample(value=2.0)))
     assert (await factories.load(opened)).samples == (factories.sample(value=2.0),)
@@ -141,7 +141,7 @@ async def test_a_stale_token_is_refused_and_writes_nothing(opened, token):
     await opened.commits.commit(newer, factories.commit(*factories.outage_effects()))
 
 
-async def test_nobody_commits_without_having_led(opened):
+async def test_nothing_is_committed_without_leadership(opened):
     with pytest.raises(model.PermanentError, match="nobody yet"):
         await opened.commits.commit(1, factories.commit())
 
@@ -201,7 +201,7 @@ async def test_a_refused_command_is_journalled_with_the_reason(opened, token):
     assert rows[1].data == '"no such incident"'
 
 
-async def test_a_record_is_journalled_only_for_what_it_tells(opened, token):
+async def test_an_alarm_history_is_journalled_only_if_it_has_alarms(opened, token):
     alarm = model.AlarmRecord(state="offline", start=NOW, end=NOW + MINUTE)
     read = model.HistoryRead(subject="vyvx/1", start=NOW, end=NOW + MINUTE)
     moved = factories.subject(

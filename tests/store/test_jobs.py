@@ -80,7 +80,7 @@ async def test_a_finished_job_leaves_its_result_and_its_paper(opened, token):
     assert not await opened.jobs.finish(job, at=NOW, command=done())  # it is gone
 
 
-async def test_a_paper_that_nobody_wrote_is_none(opened):
+async def test_report_files_that_were_never_written_are_none(opened):
     assert await opened.queries.report_files("r1") is None
 
 
@@ -135,7 +135,7 @@ async def test_a_service_is_left_alone_for_the_cooldown(opened, token):
     assert await start(opened, second, now=NOW + COOLDOWN) == ""
 
 
-async def test_a_run_whose_daemon_died_does_not_block_its_service_for_ever(opened, token):
+async def test_a_run_whose_daemon_died_does_not_block_its_service_forever(opened, token):
     died = await take(opened, token, "r1")
     assert await start(opened, died) == ""
     (again,) = await claim(opened, now=NOW + 2 * MINUTE)
@@ -194,7 +194,7 @@ async def test_asking_for_a_run_that_was_made_makes_no_second_one(opened, token)
     assert await claim(opened, now=NOW + HOUR) == []
 
 
-async def test_a_budget_of_calls_is_spent_and_starts_anew_each_month(opened):
+async def test_a_budget_of_calls_starts_again_each_month(opened):
     spent = [await opened.call_counter.spend("orange", "2026-11", 2) for _ in range(4)]
     assert spent == [True, True, False, False]
     assert await opened.call_counter.spend("orange", "2026-12", 2)

@@ -32,7 +32,7 @@ async def test_a_journal_is_read_in_order_without_the_reasons_of_refusals(opened
     ]
 
 
-async def test_reading_begins_with_what_a_restart_would_have_loaded_before(opened, token):
+async def test_reading_starts_with_what_a_restart_would_have_loaded_before(opened, token):
     await opened.commits.commit(
         token, factories.commit(*factories.outage_effects(), factories.sample())
     )

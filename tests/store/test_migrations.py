@@ -71,7 +71,7 @@ async def test_an_earlier_database_is_brought_forward(empty_url, revision):
             assert await connection.run_sync(differences) == []
 
 
-async def test_daemons_that_start_at_once_on_an_earlier_database_bring_it_forward_once(empty_url):
+async def test_daemons_that_start_together_migrate_an_earlier_database_once(empty_url):
     async def start():
         async with (
             store.open(empty_url, clock=SystemClock()) as opened,

@@ -75,7 +75,7 @@ async def test_opening_again_migrates_nothing_and_keeps_everything(tmp_path):
         assert len((await factories.load(opened)).incidents) == 1
 
 
-async def test_two_who_open_a_new_file_at_once_both_succeed(tmp_path):
+async def test_two_daemons_that_open_a_new_file_together_both_succeed(tmp_path):
     path = tmp_path / "watcher.db"
     await asyncio.gather(*(open_and_close(path) for _ in range(4)))
 
@@ -113,7 +113,7 @@ async def test_any_file_name_will_do(tmp_path, name):
     assert (tmp_path / name).is_file()
 
 
-async def test_an_address_of_neither_database_is_said():
+async def test_a_url_of_neither_database_is_reported():
     with pytest.raises(model.PermanentError, match="neither sqlite:///FILE nor postgresql://"):
         async with store.open("mysql://host/watcher", clock=SystemClock()):
             pass
@@ -157,7 +157,7 @@ async def test_a_missing_directory_is_named(tmp_path):
         await open_and_close(tmp_path / "nowhere" / "watcher.db")
 
 
-async def test_a_directory_is_no_database(tmp_path):
+async def test_a_directory_is_not_a_database(tmp_path):
     with pytest.raises(model.PermanentError, match="is no file"):
         await open_and_close(tmp_path)
 
@@ -193,7 +193,7 @@ async def test_a_lock_that_may_not_be_made_is_named(public):
         (b"SQLite format 3\x00" + b"\xff" * 4096, "is no SQLite database|is damaged"),
     ],
 )
-async def test_a_file_that_is_something_else_is_said_in_words(tmp_path, content, words):
+async def test_a_file_of_another_kind_is_reported_in_words(tmp_path, content, words):
     path = tmp_path / "watcher.db"
     path.write_bytes(content)
     with pytest.raises(model.PermanentError, match=words):
@@ -201,7 +201,7 @@ async def test_a_file_that_is_something_else_is_said_in_words(tmp_path, content,
     assert path.read_bytes() == content
 
 
-async def test_a_damaged_file_is_said_in_words(tmp_path):
+async def test_a_damaged_file_is_reported_in_words(tmp_path):
     path = tmp_path / "watcher.db"
     await open_and_close(path)
     size = path.stat().st_size

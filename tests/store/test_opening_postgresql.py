@@ -76,7 +76,7 @@ async def test_a_missing_database_is_named(databases):
         await open_and_close(url)
 
 
-async def test_a_user_that_may_make_no_tables_is_told_what_to_do(empty_url):
+async def test_a_user_without_the_right_to_create_tables_gets_advice(empty_url):
     netloc = urlsplit(empty_url).netloc.rpartition("@")[2]
     await sql(
         empty_url,
@@ -124,7 +124,7 @@ async def test_a_server_that_ends_a_transaction_is_temporary(postgresql_url):
         assert len(await opened.queries.daemons()) == 1
 
 
-async def test_a_lock_that_lasts_is_temporary_and_says_whom_to_ask(postgresql_url):
+async def test_a_lock_held_for_long_is_temporary_and_names_where_to_look(postgresql_url):
     async with opening(postgresql_url, busy_timeout=0.1) as opened:
         token = await opened.leadership.acquire("ops1")
         other = await asyncpg.connect(postgresql_url)

@@ -39,14 +39,14 @@ async def outage_effects(opened, token):
     await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
 
 
-async def test_a_new_incident_is_owed_to_each_of_its_receivers(opened, outage_effects):
+async def test_a_new_incident_is_pending_for_each_of_its_receivers(opened, outage_effects):
     pending = await claim(opened)
     assert [pending.receipt for pending in pending] == [
         model.Receipt(incident="i1", receiver=receiver) for receiver in ("mqtt", "noc")
     ]
 
 
-async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outage_effects):
+async def test_a_claim_is_exclusive_until_its_lease_ends(opened, outage_effects):
     first = await claim(opened)
     assert await claim(opened, now=NOW + MINUTE - SECOND) == []
     second = await claim(opened, now=NOW + MINUTE)
@@ -58,7 +58,7 @@ async def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(opened, outa
     await opened.outbox.save_receipt(second[0].receipt, second[0].token)
 
 
-async def test_two_who_claim_at_once_never_get_the_same(opened, token):
+async def test_two_concurrent_claims_never_get_the_same_delivery(opened, token):
     names = [f"i{number}" for number in range(20)]
     await opened.commits.commit(
         token, factories.commit(*(factories.incident(name, notify=("noc",)) for name in names))
@@ -75,7 +75,7 @@ async def test_receivers_that_are_not_configured_are_not_claimed(opened, outage_
     assert await claim(opened, receivers=()) == []
 
 
-async def test_the_longest_owed_comes_first(opened, token):
+async def test_the_delivery_that_is_pending_longest_comes_first(opened, token):
     for name, minutes in (("b", 0), ("a", 2), ("c", 1)):
         await opened.commits.commit(
             token,
@@ -85,7 +85,7 @@ async def test_the_longest_owed_comes_first(opened, token):
     assert [pending.receipt.incident for pending in pending] == ["b", "c"]
 
 
-async def test_what_was_told_is_owed_no_more(opened, outage_effects):
+async def test_a_delivered_incident_is_not_pending(opened, outage_effects):
     for pending in await claim(opened):
         await opened.outbox.release(delivered(pending), pending.token, again_at=None)
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
@@ -93,7 +93,7 @@ async def test_what_was_told_is_owed_no_more(opened, outage_effects):
 
 
 @pytest.mark.parametrize("news", [{"version": 2}, {"entries": 2}])
-async def test_what_is_new_is_owed_again(opened, token, outage_effects, news):
+async def test_a_change_makes_an_incident_pending_again(opened, token, outage_effects, news):
     for pending in await claim(opened):
         await opened.outbox.release(delivered(pending), pending.token, again_at=None)
     await opened.commits.commit(
@@ -108,7 +108,7 @@ async def test_what_is_new_is_owed_again(opened, token, outage_effects, news):
     ]
 
 
-async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, outage_effects):
+async def test_a_change_during_a_delivery_is_not_lost(opened, token, outage_effects):
     claimed = await claim(opened)
     await grow(opened, token, 2)
     for pending in claimed:
@@ -117,14 +117,16 @@ async def test_a_change_that_comes_in_while_telling_is_not_lost(opened, token, o
     assert [pending.receipt.told_through for pending in again] == [1, 1]
 
 
-async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, token, outage_effects):
+async def test_a_receiver_that_was_notified_of_the_start_is_notified_of_the_end(
+    opened, token, outage_effects
+):
     for pending in await claim(opened):
         await opened.outbox.release(delivered(pending), pending.token, again_at=None)
     await grow(opened, token, 2, notify=("mqtt",), status=model.IncidentStatus.RESOLVED)
     assert [pending.receipt.receiver for pending in await claim(opened)] == ["mqtt", "noc"]
 
 
-async def test_a_receiver_that_comes_in_later_is_told_everything(opened, token, outage_effects):
+async def test_a_receiver_that_is_added_later_gets_everything(opened, token, outage_effects):
     for pending in await claim(opened):
         await opened.outbox.release(delivered(pending), pending.token, again_at=None)
     await opened.commits.commit(token, factories.commit(factories.incident(notify=(*BOTH, "duty"))))
@@ -144,7 +146,7 @@ async def test_a_receiver_that_fails_is_left_alone_until_it_is_due(opened, token
     (pending,) = await claim(opened, now=NOW + MINUTE, receivers=("noc",))  # the second version
 
 
-async def test_one_that_fails_does_not_stand_in_the_way_of_the_others(opened, token):
+async def test_a_failed_delivery_does_not_block_the_others(opened, token):
     for name in ("a", "b"):
         await opened.commits.commit(
             token, factories.commit(factories.incident(name, notify=("noc",)))
@@ -207,7 +209,9 @@ async def test_the_backlog_counts_by_receiver(opened, token, outage_effects):
     }
 
 
-async def test_the_backlog_says_why_the_oldest_could_not_be_told(opened, token, outage_effects):
+async def test_the_backlog_has_the_error_of_the_oldest_failed_delivery(
+    opened, token, outage_effects
+):
     await opened.commits.commit(
         token, factories.commit(factories.incident("i2", notify=("noc",)), at=NOW + HOUR)
     )
@@ -232,7 +236,7 @@ async def test_incidents_that_are_not_over_are_counted(opened, token, outage_eff
     assert await opened.queries.counts() == {model.IncidentStatus.OPEN: 1, acknowledged: 2}
 
 
-async def test_more_to_tell_makes_an_old_debt_no_younger(opened, token, outage_effects):
+async def test_more_changes_do_not_make_a_pending_delivery_younger(opened, token, outage_effects):
     await grow(opened, token, 2, at=NOW + HOUR)
     assert (await opened.queries.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)
 

@@ -35,14 +35,14 @@ HELD = replace(OPEN, version=2, notify=("mqtt",), flags=("silenced",))
 OVER = replace(HELD, version=3, status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
 
 
-async def test_nobody_is_owed_before_it_is_told(opened, ledger):
+async def test_nothing_is_pending_for_a_receiver_that_is_not_notified_yet(opened, ledger):
     await ledger(replace(OPEN, notify=()), 0)
     assert await claim(opened, 1) == {}
     await ledger(replace(OPEN, version=2), 1)
     assert set(await claim(opened, 2)) == {"noc", "mqtt"}
 
 
-async def test_a_silence_holds_back_who_was_told_before(opened, ledger):
+async def test_a_silence_mutes_a_receiver_that_was_notified_before(opened, ledger):
     await ledger(OPEN, 0)
     await deliver(opened, OPEN, await claim(opened, 1))
     await ledger(HELD, 2)
@@ -57,7 +57,7 @@ async def test_a_debt_from_before_a_silence_waits_for_its_end(opened, ledger):
     assert "noc" in await claim(opened, 31)
 
 
-async def test_settling_in_a_silence_owes_nothing_more(opened, ledger):
+async def test_a_delivery_that_ends_during_a_silence_leaves_nothing_pending(opened, ledger):
     await ledger(OPEN, 0)
     pending = await claim(opened, 1)
     await ledger(HELD, 2)
@@ -65,7 +65,7 @@ async def test_settling_in_a_silence_owes_nothing_more(opened, ledger):
     assert set(await claim(opened, 3)) == {"mqtt"}
 
 
-async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, ledger):
+async def test_a_receiver_that_was_notified_of_the_start_is_notified_of_the_end(opened, ledger):
     await ledger(OPEN, 0)
     await deliver(opened, OPEN, await claim(opened, 1))
     await ledger(HELD, 2)
@@ -74,7 +74,7 @@ async def test_who_was_told_of_the_beginning_is_told_of_the_end(opened, ledger):
     assert set(await claim(opened, 5)) == {"noc", "mqtt"}
 
 
-async def test_a_fallback_is_told_no_more_than_the_end_once_it_is_not_needed(opened, ledger):
+async def test_a_fallback_that_is_no_longer_needed_is_notified_only_of_the_end(opened, ledger):
     called = replace(OPEN, receivers=("noc",), fallbacks=("mqtt",))
     await ledger(called, 0)
     await deliver(opened, called, await claim(opened, 1))
@@ -87,7 +87,7 @@ async def test_a_fallback_is_told_no_more_than_the_end_once_it_is_not_needed(ope
     assert "mqtt" in await claim(opened, 6)
 
 
-async def test_who_was_told_nothing_is_not_told_of_the_end(opened, ledger):
+async def test_a_receiver_that_was_never_notified_is_not_notified_of_the_end(opened, ledger):
     await ledger(HELD, 0)
     await ledger(OVER, 1)
     assert set(await claim(opened, 2)) == {"mqtt"}

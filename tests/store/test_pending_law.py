@@ -105,7 +105,7 @@ class World:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
-def test_any_order_of_changes_and_tellings_ends_with_everything_told(migrated, steps):
+def test_any_order_of_changes_and_deliveries_ends_with_everything_delivered(migrated, steps):
     with tempfile.TemporaryDirectory() as folder:
         path = shutil.copy(migrated, Path(folder) / "watcher.db")
         asyncio.run(play(f"sqlite:///{path}", steps))

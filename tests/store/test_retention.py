@@ -54,7 +54,7 @@ async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
     assert await opened.retention.prune(BEFORE) == 0
 
 
-async def test_what_is_open_or_waiting_is_kept_however_old(opened, token):
+async def test_open_incidents_and_waiting_commands_are_kept_however_old(opened, token):
     await opened.commits.commit(
         token, factories.commit(*factories.outage_effects(), at=OLD - 1000 * HOUR)
     )

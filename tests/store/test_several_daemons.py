@@ -49,7 +49,7 @@ async def silence(opened):
         )
 
 
-async def test_the_second_stands_by_whatever_its_clock_says(two):
+async def test_the_second_daemon_is_a_standby_whatever_its_clock_says(two):
     first, second = two
     assert await first.leadership.acquire("ops1") == 1
     for _ in range(2):
@@ -60,14 +60,14 @@ async def test_the_second_stands_by_whatever_its_clock_says(two):
     ]
 
 
-async def test_who_comes_later_with_a_clock_ahead_does_not_take_over(two):
+async def test_a_later_daemon_with_a_clock_ahead_does_not_take_over(two):
     ahead, behind = two
     assert await behind.leadership.acquire("ops2") == 1
     assert await ahead.leadership.acquire("ops1") is None
     await behind.leadership.renew()
 
 
-async def test_of_many_who_try_at_once_one_leads(postgresql_url):
+async def test_of_many_concurrent_attempts_one_leads(postgresql_url):
     async with AsyncExitStack() as stack:
         daemons = [await stack.enter_async_context(daemon(postgresql_url)) for _ in range(6)]
         tokens = await asyncio.gather(
@@ -109,7 +109,7 @@ async def test_late_writes_of_a_leader_that_was_given_up_are_refused(two):
     assert {one.id for one in await second.queries.incidents()} == {"i1", "i2"}
 
 
-async def test_a_leader_stopped_inside_a_transaction_keeps_nobody_waiting(two):
+async def test_a_leader_stopped_inside_a_transaction_blocks_no_other(two):
     """It holds the lease's row and its own; both go with its connections."""
     first, second = two
     token = await first.leadership.acquire("ops1")
@@ -126,7 +126,7 @@ async def test_a_leader_stopped_inside_a_transaction_keeps_nobody_waiting(two):
         await stopped.close()
 
 
-async def test_who_leaves_lets_the_next_lead_at_once(postgresql_url):
+async def test_a_leader_that_leaves_is_replaced_at_once(postgresql_url):
     async with daemon(postgresql_url) as second:
         async with daemon(postgresql_url) as first:
             await first.leadership.acquire("ops1")

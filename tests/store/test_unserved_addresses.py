@@ -15,7 +15,7 @@ async def test_an_unserved_address_is_known_until_it_is_too_old(opened):
     assert await opened.unserved_addresses.last_reported("2 main st", since=NOW - HOUR) is None
 
 
-async def test_an_address_that_is_told_again_is_known_from_then_on(opened):
+async def test_an_address_that_is_reported_again_counts_from_then_on(opened):
     for at in (NOW, NOW + HOUR):
         await opened.unserved_addresses.record("1 main st", at, since=NOW - HOUR)
     assert await opened.unserved_addresses.last_reported("1 main st", since=NOW) == NOW + HOUR

@@ -44,7 +44,7 @@ def full(listener):
     return listener
 
 
-def test_a_systemd_that_reads_nothing_holds_nobody_up(full):
+def test_a_systemd_that_reads_nothing_blocks_nothing(full):
     lifecycle.notify_alive("2 sources")
     lifecycle.notify_stopping()
     assert full.recv(1_000) == b"STATUS=another unit"
@@ -61,7 +61,7 @@ def test_without_systemd_nothing_happens(monkeypatch):
     lifecycle.notify_ready()
 
 
-def test_a_socket_on_which_nobody_listens_is_an_error(monkeypatch, tmp_path):
+def test_a_socket_without_a_listener_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
     with pytest.raises(OSError, match="No such file"):
         lifecycle.notify_ready()
