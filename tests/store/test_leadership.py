@@ -17,7 +17,7 @@ from watcher.store import store, tables
 # Leads, then commits incident after incident, each of two rows that belong together.
 WRITER = """
 import asyncio, sys
-from tests.store import making
+from tests.store import factories
 from watcher import clock
 from watcher.store import store
 
@@ -29,8 +29,9 @@ async def main():
         print("leads", flush=True)
         while True:
             name = f"i{number}"
-            subjects = [making.subject(f"{name}/{one}") for one in range(30)]
-            await opened.commits.commit(token, making.commit(*subjects, *making.outage(name)))
+            subjects = [factories.subject(f"{name}/{one}") for one in range(30)]
+            effects = (*subjects, *factories.outage_effects(name))
+            await opened.commits.commit(token, factories.commit(*effects))
             print(name, flush=True)
             number += 1
 

@@ -85,7 +85,7 @@ async def test_daemons_that_start_together_migrate_an_earlier_database_once(empt
 
 
 def test_every_version_of_the_tables_has_left_something_to_read():
-    """One that is missing is made with written.py, by the code of that version."""
+    """One that is missing is made with write_old_database.py, by the code of that version."""
     for file in sorted(WRITTEN.glob("*.sql")):
         assert f"VALUES('{file.stem}')" in file.read_text()
     assert [file.stem for file in sorted(WRITTEN.glob("*.sql"))] == REVISIONS
@@ -93,7 +93,7 @@ def test_every_version_of_the_tables_has_left_something_to_read():
 
 @pytest.mark.parametrize("written", sorted(WRITTEN.glob("*.sql")), ids=lambda file: file.stem)
 async def test_what_an_earlier_version_wrote_is_gone_on_with(tmp_path, written):
-    """The files are of the code of that time (written.py)."""
+    """The files are of the code of that time (write_old_database.py)."""
     with contextlib.closing(sqlite3.connect(tmp_path / "watcher.db")) as connection:
         connection.executescript(written.read_text())
     async with store.open(f"sqlite:///{tmp_path / 'watcher.db'}", clock=SystemClock()) as opened:
