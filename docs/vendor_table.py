@@ -1,8 +1,8 @@
 """Fills the last column of the tables in reference/vendors.md with the tests that cover each row.
 
 A test says what it covers, by the first cell of a row: `@pytest.mark.covers("vyvx/open-end")`.
-Run this with `python docs/vendor_table.py`. tests/docs/test_vendor_table.py checks that it was run,
-that every row has a test and that every mark has a row.
+Run this with `python docs/vendor_table.py`. tests/unit/docs/test_vendor_table.py checks that it was
+run, that every row has a test and that every mark has a row.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.ports import free_port
-from tests.postgresql import databases, postgresql_url, template
+from tests.servers.ports import free_port
+from tests.servers.postgresql import databases, postgresql_url, template
 
 __all__ = ["databases", "postgresql_url", "template"]  # fixtures for everybody
 

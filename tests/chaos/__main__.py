@@ -18,10 +18,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests import postgresql
 from tests.chaos import plan, run
 from tests.chaos.environment import Database
-from tests.ports import free_port
+from tests.servers import postgresql
+from tests.servers.ports import free_port
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ import aiohttp
 from tests.chaos import processes, readers
 from tests.chaos.evidence import DiagnosticsCall, Disruption, Evidence, Poll, now
 from tests.chaos.plan import Action, Plan
-from tests.receivers.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto
 
 TICK_SECONDS = 0.05
 RECORDED = ("vyvx.active", "lumen.diagnostics")

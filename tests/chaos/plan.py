@@ -196,7 +196,7 @@ def _clocks(rng: Rng, ends: float) -> Iterator[Action]:
 def _locks(rng: Rng, ends: float) -> Iterator[Action]:
     at = WARM_UP + rng.uniform(5.0, 30.0)
     while at < ends:
-        # For longer than 5 s a daemon does not wait: it ends, and says so (tests/alarm/).
+        # For longer than 5 s a daemon does not wait: it ends, and says so (test_database_alarm.py).
         yield Action(at=at, kind="lock", seconds=rng.uniform(0.2, 2.5))
         at += rng.uniform(20.0, 80.0)
 

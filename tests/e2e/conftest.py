@@ -1,0 +1,295 @@
+"""Watcher as a process, in a world of simulated vendors that is a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import aiomqtt
+import pytest
+
+from tests.unit.cli.conftest import logs_as_before
+
+__all__ = ["logs_as_before"]  # a command sets up the logging of its process
+
+CHANNEL_HEADERS = {"Authorization": "Bearer xoxb-simulated"}
+WHOLE = {"include_all_metadata": "true", "limit": "999"}
+
+CONFIG = """
+instance = "e2e"
+rules = ["rules.yaml"]
+inventory = "inventory.yaml"
+
+[accounts.vyvx]
+kind = "mpa"
+key_id = "{vyvx_key_id}"
+secret = "{vyvx_secret}"
+
+[accounts.lumen]
+kind = "oauth2"
+token_url = "{lumen_token_url}"
+client_id = "{lumen_client_id}"
+client_secret = "{lumen_client_secret}"
+
+[sources.vyvx]
+kind = "vyvx"
+account = "vyvx"
+base_url = "{vyvx_url}"
+interval = "200ms"
+fast_interval = "100ms"
+blind_after = "2s"
+
+[diagnostics]
+account = "lumen"
+base_url = "{lumen_url}"
+
+[receivers.noc]
+kind = "slack"
+channel = "{slack_channel}"
+
+[receivers.mqtt]
+kind = "mqtt"
+
+[slack]
+bot_token = "{slack_bot_token}"
+api_url = "{slack_api_url}"
+
+[mqtt]
+host = "127.0.0.1"
+port = {mqtt_port}
+
+[web]
+listen = ""
+
+[control]
+socket = "c.sock"
+"""
+
+RULES = """
+rules:
+  - name: vyvx-service-down
+    source: vyvx
+    transition: {field: state, to: [offline]}
+    severity: critical
+    title: "{{ name }} is {{ state }}: likely {{ fault_domain }} side"
+    diagnose: true
+  - name: vyvx-blind
+    source: vyvx
+    blind: 2s
+    severity: warning
+    title: "{{ source }} cannot be seen"
+"""
+
+INVENTORY = """
+subjects:
+  vyvx/1234567: {service_ids: [SVC1], contacts: {lumen: "Lumen NOC, +1 555 0100"}}
+"""
+
+
+@dataclass(kw_only=True)
+class World:
+    """The simulator's process, spoken to as a test may."""
+
+    addresses: dict[str, Any]
+    session: aiohttp.ClientSession
+
+    async def change(self, **what: Any) -> None:
+        address = f"{self.addresses['control_url']}/change"
+        async with self.session.post(address, json=what) as response:
+            assert response.status == 200, await response.text()
+
+    async def calls(self) -> dict[str, int]:
+        async with self.session.get(f"{self.addresses['control_url']}/calls") as response:
+            return (await response.json())["calls"]
+
+    async def report(self, service_id: str) -> bytes:
+        address = f"{self.addresses['control_url']}/reports/{service_id}.pdf"
+        async with self.session.get(address) as response:
+            assert response.status == 200
+            return await response.read()
+
+    async def slack(self, method: str, **arguments: Any) -> dict[str, Any]:
+        address = f"{self.addresses['slack_api_url']}{method}"
+        arguments.setdefault("channel", self.addresses["credentials"]["slack_channel"])
+        async with self.session.get(address, params=arguments, headers=CHANNEL_HEADERS) as response:
+            answer = await response.json()
+        assert answer["ok"], answer
+        return answer
+
+    async def parents(self) -> list[dict[str, Any]]:
+        """What stands in the channel, oldest first, without what a thread sent there as well."""
+        messages = (await self.slack("conversations.history", **WHOLE))["messages"][::-1]
+        return [one for one in messages if one.get("thread_ts", one["ts"]) == one["ts"]]
+
+    async def thread(self, parent: dict[str, Any]) -> list[dict[str, Any]]:
+        """The replies of a thread, in order."""
+        return (await self.slack("conversations.replies", ts=parent["ts"], **WHOLE))["messages"][1:]
+
+    async def download(self, file: dict[str, Any]) -> bytes:
+        async with self.session.get(
+            file["url_private_download"], headers=CHANNEL_HEADERS
+        ) as response:
+            assert response.status == 200
+            return await response.read()
+
+
+@dataclass(kw_only=True)
+class Daemon:
+    """One `watcher run`; `log` is where it writes."""
+
+    process: asyncio.subprocess.Process
+    log: Path
+    home: Path
+
+    async def stop(self, *, within: float = 25) -> int:
+        self.process.terminate()
+        async with asyncio.timeout(within):
+            return await self.process.wait()
+
+
+async def eventually(look, *, within: float = 45):
+    """Look again and again until something is there; the last look's failure is the test's."""
+    async with asyncio.timeout(within + 1):
+        deadline = asyncio.get_running_loop().time() + within
+        while True:
+            try:
+                found = await look()
+                assert found
+            except (AssertionError, LookupError, ValueError):
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            else:
+                return found
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def program(*arguments: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *arguments, stdout=asyncio.subprocess.PIPE, stderr=errors
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture
+async def world(session, tmp_path) -> AsyncIterator[World]:
+    log = tmp_path / "simulator.log"
+    async with program("watcher.simulator", "--no-broker", log=log) as process:
+        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        assert line, log.read_text()
+        yield World(addresses=json.loads(line), session=session)
+
+
+@dataclass
+class Subscriber:
+    """What a program sees that subscribed before anything happened."""
+
+    messages: list[tuple[str, bytes, bool]] = field(default_factory=list)
+
+    def last(self, prefix: str) -> bytes:
+        return [payload for topic, payload, _ in self.messages if topic.startswith(prefix)][-1]
+
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """The newest document of each incident, by its rule."""
+        documents = [
+            json.loads(payload)
+            for topic, payload, _ in self.messages
+            if topic.startswith("watcher/incidents/") and topic.count("/") == 2
+        ]
+        return {document["rule"]: document for document in documents}
+
+    def document(self) -> dict:
+        return self.documents()["vyvx-service-down"]
+
+    def events(self) -> list[dict]:
+        return [json.loads(p) for topic, p, _ in self.messages if topic == "watcher/events"]
+
+
+@pytest.fixture
+def subscribed(mosquitto):
+    @asynccontextmanager
+    async def subscribe() -> AsyncIterator[Subscriber]:
+        seen = Subscriber()
+        async with aiomqtt.Client(
+            "127.0.0.1", mosquitto.port, protocol=aiomqtt.ProtocolVersion.V5
+        ) as client:
+            await client.subscribe("watcher/#", qos=1)
+
+            async def listen() -> None:
+                async for message in client.messages:
+                    seen.messages.append(
+                        (str(message.topic), bytes(message.payload), message.retain)
+                    )
+
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(listen(), name="subscriber")
+                yield seen
+                task.cancel()
+
+    return subscribe
+
+
+@pytest.fixture
+def home(world, mosquitto, tmp_path) -> Path:
+    """A configured installation, not started."""
+    place = tmp_path / "h"
+    place.mkdir()
+    known = {**world.addresses, **world.addresses["credentials"], "mqtt_port": mosquitto.port}
+    (place / "config.toml").write_text(CONFIG.format(**known))
+    (place / "rules.yaml").write_text(RULES)
+    (place / "inventory.yaml").write_text(INVENTORY)
+    return place
+
+
+@asynccontextmanager
+async def started(home: Path, module: str = "watcher") -> AsyncIterator[Daemon]:
+    """Run `watcher run`; it counts as started when its control socket is there."""
+    log = home / "daemon.log"
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            "run",
+            "--config",
+            str(home / "config.toml"),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+
+        async def listening() -> bool:
+            assert process.returncode is None, log.read_text()
+            return (home / "c.sock").exists()
+
+        await eventually(listening)
+        yield Daemon(process=process, log=log, home=home)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.fixture
+def daemon(home):
+    """Start `watcher run` on one installation, any number of times."""
+    return lambda: started(home)

@@ -1,0 +1,472 @@
+"""The MQTT receiver against Mosquitto 2 (MQTT 5 and 3.1.1) and against amqtt (3.1.1)."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import aiomqtt
+import pytest
+from amqtt.broker import Broker as AmqttBroker
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
+
+from tests.fakes.incident_builder import BEGIN, InMemoryDelivery
+from tests.servers.mosquitto import Mosquitto, certificates
+from tests.servers.ports import free_port
+from watcher import model
+from watcher.backoff import Backoff
+from watcher.receivers import settings as receiver_settings
+from watcher.receivers.mqtt.client import Client, is_taken_over
+from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.receiver import MqttReceiver
+
+V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
+DOCUMENT = "watcher/incidents/w-7k3m"
+PDF = f"{DOCUMENT}/reports/r-1.pdf"
+
+
+@pytest.fixture
+def delivery(builder):
+    return InMemoryDelivery(builder, "mqtt")
+
+
+@pytest.fixture
+async def mosquitto(tmp_path):
+    broker = Mosquitto(tmp_path)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@contextlib.asynccontextmanager
+async def connected(delivery, clock, port, **keys):
+    """The daemon's side: the broker's task and a receiver."""
+    keys = receiver_settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
+    broker = MqttConnection(
+        settings=keys, instance="ops1", clock=clock, backoff=Backoff(first=0.02, longest=30.0)
+    )
+    receiver = MqttReceiver(name="mqtt", connection=broker, reader=delivery, clock=clock)
+    broker.become_leader()
+    task = asyncio.create_task(broker.run())
+    try:
+        yield receiver, broker
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Subscriber:
+    """Everything under a filter, in the order of its arrival."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self.client = client
+        self.seen: list[aiomqtt.Message] = []
+
+    ANY = "any topic"
+
+    async def until(self, topic: str, payload: bytes | None = None) -> aiomqtt.Message:
+        async with asyncio.timeout(10):
+            async for message in self.client.messages:
+                self.seen.append(message)
+                matches = topic in (self.ANY, message.topic.value)
+                if matches and payload in (None, message.payload):
+                    return message
+        raise AssertionError(topic)
+
+    @property
+    def topics(self) -> list[str]:
+        return [message.topic.value for message in self.seen]
+
+
+@contextlib.asynccontextmanager
+async def subscribed(port, what="watcher/#", protocol=V5, **more):
+    more = {"hostname": "127.0.0.1", **more}
+    async with aiomqtt.Client(port=port, protocol=protocol, **more) as client:
+        await client.subscribe(what, qos=1)
+        yield Subscriber(client)
+
+
+async def retained(port, topic, **more):
+    """What a new subscriber finds; None when there is nothing."""
+    async with subscribed(port, topic, **more) as reader:
+        await reader.client.subscribe("fence")
+        await reader.client.publish("fence", b"x")
+        await reader.until("fence")
+        found = [one for one in reader.seen if one.topic.value == topic]
+        return found[0] if found else None
+
+
+@pytest.mark.broker
+async def test_pdf_then_events_then_the_document_that_names_it(delivery, builder, clock, mosquitto):
+    builder.diagnose()
+    async with (
+        subscribed(mosquitto.port) as reader,
+        connected(delivery, clock, mosquitto.port) as (receiver, _),
+    ):
+        await delivery.deliver(receiver)
+        document = json.loads((await reader.until(DOCUMENT)).payload)
+        # On connect the document is brought as it is; the telling then adds the events.
+        first = reader.topics.index(PDF)
+        assert first < reader.topics.index(DOCUMENT)
+        pdf = reader.seen[first]
+        assert pdf.payload == b"%PDF-1.7 one"
+        assert pdf.properties.ContentType == "application/pdf"
+        [diagnosis] = document["diagnostics"]
+        assert diagnosis["report"]["topic"] == PDF
+    assert delivery.receipt.told_through == 2
+    assert delivery.receipt.parent_version == builder.incident.version
+    assert delivery.receipt.due is None
+
+
+@pytest.mark.broker
+async def test_each_entry_is_one_event_that_is_never_retained(delivery, builder, clock, mosquitto):
+    builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana", notify=False)
+    async with (
+        subscribed(mosquitto.port, "watcher/events") as reader,
+        connected(delivery, clock, mosquitto.port) as (receiver, _),
+    ):
+        await delivery.deliver(receiver)
+        await delivery.deliver(receiver)
+        builder.add_entry(model.EntryKind.NOTED, "truck is there", by="Ana")
+        await delivery.deliver(receiver)
+        while len(reader.seen) < 3:
+            await reader.until("watcher/events")
+    events = [json.loads(one.payload) for one in reader.seen]
+    assert [event["event_id"] for event in events] == ["w-7k3m-1", "w-7k3m-2", "w-7k3m-3"]
+    assert events[1] | {"by": "Ana", "text": "truck rolls", "kind": "noted"} == events[1]
+    assert reader.seen[0].properties.MessageExpiryInterval == 3600
+    assert await retained(mosquitto.port, "watcher/events") is None
+
+
+@pytest.mark.broker
+async def test_a_resolved_document_goes_after_a_day(delivery, builder, clock, mosquitto):
+    builder.diagnose()
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        await delivery.deliver(receiver)
+        assert (await retained(mosquitto.port, DOCUMENT)).payload
+        clock.at = BEGIN + timedelta(minutes=31)
+        builder.resolve()
+        await delivery.deliver(receiver)
+        assert delivery.receipt.due == builder.incident.resolved_at + timedelta(hours=24)
+        left = await retained(mosquitto.port, DOCUMENT)
+        assert json.loads(left.payload)["status"] == "resolved"
+        assert 86_300 < left.properties.MessageExpiryInterval <= 86_340
+
+        clock.at = delivery.receipt.due
+        await delivery.deliver(receiver)
+        assert delivery.receipt.due is None
+        assert await retained(mosquitto.port, DOCUMENT) is None
+        assert await retained(mosquitto.port, PDF) is None
+
+
+@pytest.mark.broker
+async def test_presence_follows_the_daemon(delivery, clock, mosquitto):
+    status = "watcher/status/ops1"
+    async with connected(delivery, clock, mosquitto.port), subscribed(mosquitto.port) as reader:
+        await reader.until(status, b"online")
+        await reader.until("watcher/status", b"online")
+    assert (await retained(mosquitto.port, status)).payload == b"offline"  # it said good-bye
+
+
+@pytest.mark.broker
+async def test_the_last_will_speaks_for_a_daemon_that_cannot(delivery, clock, mosquitto):
+    async with (
+        subscribed(mosquitto.port) as reader,
+        connected(delivery, clock, mosquitto.port) as (_, broker),
+    ):
+        await reader.until("watcher/status/ops1", b"online")
+        await reader.until("watcher/status", b"online")
+        broker._client._client.socket().shutdown(socket.SHUT_RDWR)  # as when a line breaks
+        await reader.until("watcher/status/ops1", b"offline")
+        await reader.until("watcher/status/ops1", b"online")
+
+
+@pytest.mark.broker
+async def test_after_a_restart_of_the_broker_everything_retained_is_back(
+    delivery, builder, clock, mosquitto
+):
+    builder.diagnose()
+    health = model.SourceHealth(source="vyvx", last_success=BEGIN, subjects=3)
+    async with connected(delivery, clock, mosquitto.port) as (receiver, broker):
+        broker.publish_source(health)
+        await delivery.deliver(receiver)
+        await mosquitto.stop()
+        builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana")
+        with pytest.raises(model.TemporaryError):
+            await delivery.deliver(receiver)
+        await mosquitto.start()
+        async with subscribed(mosquitto.port) as reader:
+            everything = {"watcher/status/ops1", "watcher/status", "watcher/sources/vyvx"}
+            everything |= {DOCUMENT, PDF}
+            while not everything <= set(reader.topics):
+                await reader.until(reader.ANY)
+            await delivery.deliver(receiver)
+            event = json.loads((await reader.until("watcher/events")).payload)
+            assert event["text"] == "truck rolls"
+    assert reader.topics.count("watcher/events") == 1
+
+
+@pytest.mark.broker
+async def test_an_older_document_never_replaces_a_newer_one(delivery, builder, clock, mosquitto):
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        await delivery.deliver(receiver)
+        older = builder.incident_view()
+        builder.change(severity=model.Severity.WARNING)
+        await receiver._publish_again()
+        await receiver.deliver(older, replace(delivery.receipt, parent_version=0), delivery)
+        left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
+    assert left["version"] == builder.incident.version
+
+
+@pytest.mark.broker
+async def test_an_incident_that_is_not_for_this_receiver_is_not_brought_back(
+    delivery, builder, clock, mosquitto
+):
+    builder.change(notify=("noc",))
+    async with connected(delivery, clock, mosquitto.port) as (receiver, broker):
+        await broker.publish("watcher/x", b"", retain=False)  # connected
+        await receiver._publish_again()
+    assert await retained(mosquitto.port, DOCUMENT) is None
+
+
+@pytest.mark.broker
+async def test_a_sources_newest_health_is_retained(delivery, clock, mosquitto):
+    async with (
+        subscribed(mosquitto.port, "watcher/sources/#") as reader,
+        connected(delivery, clock, mosquitto.port) as (_, broker),
+    ):
+        broker.publish_source(model.SourceHealth(source="vyvx"))
+        blind = model.SourceHealth(
+            source="vyvx", sight=model.Visibility.BLIND, failing_since=BEGIN, error="timeout"
+        )
+        broker.publish_source(blind)
+        while True:
+            seen = json.loads((await reader.until("watcher/sources/vyvx")).payload)
+            if seen["sight"] == "blind":
+                break
+        assert seen["failing_since"] == "2026-11-21T03:10:22.125Z"
+
+
+@pytest.mark.broker
+async def test_two_daemons_with_one_client_id_are_a_clear_error(delivery, clock, mosquitto):
+    async def rival():
+        while True:
+            with contextlib.suppress(aiomqtt.MqttError):
+                async with aiomqtt.Client(
+                    "127.0.0.1", mosquitto.port, identifier="watcher-ops1"
+                ) as client:
+                    async for _ in client.messages:
+                        pass
+
+    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+        await delivery.deliver(receiver)
+        task = asyncio.create_task(rival())
+        logged = ""
+        async with asyncio.timeout(10):
+            while "two daemons" not in logged:
+                delivery.builder.add_entry(model.EntryKind.NOTED, "x")
+                with contextlib.suppress(model.WatcherError):
+                    await delivery.deliver(receiver)
+                logged = delivery.receipt.error
+                await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert "use the client id watcher-ops1; give each its own mqtt.client_id" in logged
+
+
+def test_a_broker_that_names_the_reason_of_a_take_over_is_believed_at_once():
+    reason = ReasonCode(PacketTypes.DISCONNECT, identifier=142)
+    assert is_taken_over(aiomqtt.MqttCodeError(reason))
+    assert not is_taken_over(aiomqtt.MqttError("lost"))
+
+
+async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(caplog):
+    client = Client("127.0.0.1", 1)
+    ours, theirs = socket.socketpair()
+    paho = SimpleNamespace(want_write=lambda: True, loop_write=lambda: None)
+    client._on_socket_register_write(paho, None, ours)
+    ours.close()
+    theirs.close()
+    for _ in range(3):  # turns of the loop: the request comes one turn later
+        await asyncio.sleep(0)
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+@pytest.mark.broker
+async def test_a_pdf_too_large_for_the_broker_is_left_out_of_the_document(
+    delivery, builder, clock, tmp_path
+):
+    mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
+    await mosquitto.start()
+    try:
+        builder.diagnose(pdf=b"%PDF-" + bytes(30_000))
+        async with connected(delivery, clock, mosquitto.port) as (receiver, _):
+            await delivery.deliver(receiver)
+            left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
+            assert left["diagnostics"][0]["report"]["topic"] is None
+            assert left["diagnostics"][0]["report"]["size"] == 30_005
+            assert await retained(mosquitto.port, PDF) is None
+    finally:
+        await mosquitto.stop()
+
+
+@pytest.mark.broker
+async def test_a_broker_that_hangs_up_on_a_pdf_gets_the_rest_without_it(
+    delivery, builder, clock, tmp_path
+):
+    # MQTT 3.1.1 has no way to say how much is too much.
+    mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
+    await mosquitto.start()
+    try:
+        builder.diagnose(pdf=b"%PDF-" + bytes(30_000))
+        async with connected(delivery, clock, mosquitto.port, protocol="3.1.1") as (receiver, _):
+            async with asyncio.timeout(10):
+                while delivery.receipt.parent_version != builder.incident.version:
+                    with contextlib.suppress(model.TemporaryError):
+                        await delivery.deliver(receiver)
+                    await asyncio.sleep(0)
+            left = json.loads((await retained(mosquitto.port, DOCUMENT)).payload)
+            assert left["diagnostics"][0]["report"]["topic"] is None
+    finally:
+        await mosquitto.stop()
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_a_wrong_password_is_said_and_the_right_one_works(
+    delivery, clock, tmp_path, protocol
+):
+    mosquitto = Mosquitto(tmp_path, users={"watcher": "right"})
+    await mosquitto.start()
+    keys = {"protocol": protocol, "username": "watcher"}
+    try:
+        async with connected(delivery, clock, mosquitto.port, password="wrong", **keys) as (one, _):
+            with pytest.raises(model.PermanentError, match=r"set mqtt\.username and mqtt\.pass"):
+                await delivery.deliver(one)
+        async with connected(delivery, clock, mosquitto.port, password="right", **keys) as (one, _):
+            await delivery.deliver(one)
+    finally:
+        await mosquitto.stop()
+    assert delivery.receipt.told_through == 1
+
+
+@pytest.mark.broker
+async def test_a_topic_that_is_not_allowed_is_said(delivery, clock, tmp_path):
+    (tmp_path / "acl").write_text("user watcher\ntopic write watcher/status/#\n")
+    mosquitto = Mosquitto(tmp_path, f"acl_file {tmp_path / 'acl'}", users={"watcher": "right"})
+    await mosquitto.start()
+    keys = {"username": "watcher", "password": "right"}
+    try:
+        async with connected(delivery, clock, mosquitto.port, **keys) as (receiver, _):
+            with pytest.raises(model.PermanentError, match="allow watcher to publish it"):
+                await delivery.deliver(receiver)
+    finally:
+        await mosquitto.stop()
+    assert delivery.receipt.told_through == 0
+
+
+@pytest.mark.broker
+async def test_tls_with_an_authority_of_ones_own(delivery, clock, tmp_path):
+    ca = certificates(tmp_path)
+    lines = [f"certfile {tmp_path / 'server.pem'}", f"keyfile {tmp_path / 'server.key'}"]
+    mosquitto = Mosquitto(tmp_path, f"cafile {ca}", *lines)
+    await mosquitto.start()
+    try:
+        async with connected(delivery, clock, mosquitto.port, tls={"ca_file": ca}) as (receiver, _):
+            await delivery.deliver(receiver)
+        delivery.builder.add_entry(model.EntryKind.NOTED, "x")
+        async with connected(delivery, clock, mosquitto.port, tls=True) as (receiver, _):
+            with pytest.raises(model.PermanentError, match=r"mqtt\.tls\.ca_file"):
+                await delivery.deliver(receiver)
+    finally:
+        await mosquitto.stop()
+    assert delivery.receipt.told_through == 1
+
+
+async def test_a_certificate_file_that_is_missing_is_said(delivery, clock, tmp_path):
+    tls = {"ca_file": tmp_path / "none.pem"}
+    async with connected(delivery, clock, free_port(), tls=tls) as (receiver, _):
+        with pytest.raises(model.PermanentError, match=r"mqtt\.tls"):
+            await delivery.deliver(receiver)
+
+
+async def test_without_a_broker_nothing_is_told_and_nothing_is_lost(delivery, clock):
+    async with connected(delivery, clock, free_port()) as (receiver, _):
+        with pytest.raises(model.TemporaryError, match="MQTT broker"):
+            await delivery.deliver(receiver)
+    assert delivery.receipt.told_through == 0
+
+
+@pytest.fixture
+async def amqtt():
+    logging.getLogger("transitions").setLevel(logging.WARNING)
+    port = free_port()
+    broker = AmqttBroker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {}},
+        }
+    )
+    await broker.start()
+    yield port
+    await broker.shutdown()
+
+
+async def test_mqtt_3_1_1_carries_the_same(delivery, builder, clock, amqtt):
+    builder.diagnose()
+    async with (
+        subscribed(amqtt, protocol=V311) as reader,
+        connected(delivery, clock, amqtt, protocol="3.1.1") as (receiver, _),
+    ):
+        await delivery.deliver(receiver)
+        await reader.until(DOCUMENT)
+        assert reader.seen[reader.topics.index(PDF)].payload == b"%PDF-1.7 one"
+        clock.at = BEGIN + timedelta(days=2)
+        builder.resolve()
+        await delivery.deliver(receiver)
+        await reader.until(DOCUMENT, b"")
+        await reader.until(PDF, b"")
+        assert await retained(amqtt, DOCUMENT, protocol=V311) is None
+
+
+async def test_what_another_daemon_told_during_a_connect_is_not_undone(
+    builder, delivery, clock, mosquitto
+):
+    """Theirs is newer than what was read before it, and must not be replaced by that."""
+    kept = delivery.incident_view
+    reads = []
+
+    async def read(incident):
+        view = await kept(incident)
+        reads.append(view.incident.version)
+        if len(reads) == 1:
+            builder.add_entry(model.EntryKind.NOTED, "truck rolls", by="Ana")
+        return view
+
+    delivery.incident_view = read
+    async with (
+        subscribed(mosquitto.port) as reader,
+        connected(delivery, clock, mosquitto.port),
+    ):
+        first = json.loads((await reader.until(DOCUMENT)).payload)
+    assert first["version"] == max(reads) > reads[0]
+
+
+async def test_who_stands_by_says_that_it_is_there_and_not_that_it_leads(
+    delivery, clock, mosquitto
+):
+    keys = receiver_settings.Mqtt(host="127.0.0.1", port=mosquitto.port)
+    broker = MqttConnection(settings=keys, instance="ops2", clock=clock)
+    async with subscribed(mosquitto.port) as reader:
+        task = asyncio.create_task(broker.run())
+        await reader.until("watcher/status/ops2", b"online")
+        assert await retained(mosquitto.port, "watcher/status") is None
+        broker.become_leader()
+        await reader.until("watcher/status", b"online")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

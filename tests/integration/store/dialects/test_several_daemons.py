@@ -1,0 +1,240 @@
+"""Several daemons on one PostgreSQL: who leads, who is given up, whose clock counts."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.fakes import factories
+from watcher import model
+from watcher.clock import SystemClock
+from watcher.store import changeset, effect_writer, leadership, store, tables
+
+CLAIM = {"now": factories.NOW, "lease": factories.HOUR, "limit": 9}
+DIAGNOSIS = model.DiagnosisNeeded(run="r1", incident="i1", service_id="SVC1")
+
+
+class WrongClock(SystemClock):
+    """A host whose clock is a day ahead or behind."""
+
+    def __init__(self, days: int) -> None:
+        self.days = timedelta(days=days)
+
+    def now(self):
+        return super().now() + self.days
+
+
+@asynccontextmanager
+async def daemon(url, days=0):
+    async with store.open(url, clock=WrongClock(days), busy_timeout=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def two(postgresql_url):
+    async with daemon(postgresql_url, 1) as first, daemon(postgresql_url, -1) as second:
+        yield first, second
+
+
+async def silence(opened):
+    """Let the lease of this daemon alone end."""
+    async with opened.database.write() as connection:
+        await connection.execute(
+            update(tables.daemons)
+            .where(tables.daemons.c.session == opened.database.session)
+            .values(until=tables.EPOCH)
+        )
+
+
+async def test_the_second_daemon_is_a_standby_whatever_its_clock_says(two):
+    first, second = two
+    assert await first.leadership.acquire("ops1") == 1
+    for _ in range(2):
+        assert await second.leadership.acquire("ops2") is None
+    assert [(one.instance, one.leads) for one in await second.queries.daemons()] == [
+        ("ops1", True),
+        ("ops2", False),
+    ]
+
+
+async def test_a_later_daemon_with_a_clock_ahead_does_not_take_over(two):
+    ahead, behind = two
+    assert await behind.leadership.acquire("ops2") == 1
+    assert await ahead.leadership.acquire("ops1") is None
+    await behind.leadership.renew()
+
+
+async def test_of_many_concurrent_attempts_one_leads(postgresql_url):
+    async with AsyncExitStack() as stack:
+        daemons = [await stack.enter_async_context(daemon(postgresql_url)) for _ in range(6)]
+        tokens = await asyncio.gather(
+            *(one.leadership.acquire(f"ops{n}") for n, one in enumerate(daemons))
+        )
+        assert sorted(tokens, key=lambda token: token or 0) == [None] * 5 + [1]
+        leader = daemons[tokens.index(1)]
+        await silence(leader)
+        others = [one for one in daemons if one is not leader]
+        tokens = await asyncio.gather(*(one.leadership.acquire("x") for one in others))
+        assert sorted(tokens, key=lambda token: token or 0) == [None] * 4 + [2]
+
+
+async def test_a_beat_keeps_the_lease_and_silence_loses_it(two):
+    first, second = two
+    token = await first.leadership.acquire("ops1")
+    await second.leadership.acquire("ops2")
+    await silence(first)
+    await first.leadership.renew()  # late, but before anybody minded
+    assert await second.leadership.acquire("ops2") is None
+    await silence(first)
+    assert await second.leadership.acquire("ops2") == token + 1
+    with pytest.raises(model.PermanentError, match=r"given up: another one leads by now"):
+        await first.leadership.renew()
+    with pytest.raises(model.PermanentError, match="given up"):
+        await first.leadership.acquire("ops1")
+
+
+async def test_late_writes_of_a_leader_that_was_given_up_are_refused(two):
+    first, second = two
+    token = await first.leadership.acquire("ops1")
+    await first.commits.commit(token, factories.commit(*factories.outage_effects("i1")))
+    await second.leadership.acquire("ops2")
+    await silence(first)
+    newer = await second.leadership.acquire("ops2")
+    with pytest.raises(model.PermanentError, match=r"another daemon leads \(ops2\)"):
+        await first.commits.commit(token, factories.commit(*factories.outage_effects("late")))
+    await second.commits.commit(newer, factories.commit(*factories.outage_effects("i2")))
+    assert {one.id for one in await second.queries.incidents()} == {"i1", "i2"}
+
+
+async def test_a_leader_stopped_inside_a_transaction_blocks_no_other(two):
+    """It holds the lease's row and its own; both go with its connections."""
+    first, second = two
+    token = await first.leadership.acquire("ops1")
+    await second.leadership.acquire("ops2")
+    await silence(first)
+    stopped = await first.database.dialect.writer.connect()
+    await leadership.require(stopped, token)
+    await stopped.execute(select(tables.daemons).with_for_update())
+    try:
+        async with asyncio.timeout(1):  # and not until the server ends the idle transaction
+            assert await second.leadership.acquire("ops2") == token + 1
+    finally:
+        await stopped.invalidate()
+        await stopped.close()
+
+
+async def test_a_leader_that_leaves_is_replaced_at_once(postgresql_url):
+    async with daemon(postgresql_url) as second:
+        async with daemon(postgresql_url) as first:
+            await first.leadership.acquire("ops1")
+            assert await second.leadership.acquire("ops2") is None
+        assert await second.leadership.acquire("ops2") == 2
+
+
+async def test_what_a_silent_daemon_had_claimed_is_free_and_nothing_else_is(two):
+    first, second = two
+    token = await first.leadership.acquire("ops1")
+    await second.leadership.acquire("ops2")
+    await first.commits.commit(token, factories.commit(factories.incident(), DIAGNOSIS))
+    assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
+    (job,) = await second.jobs.claim(kind="diagnose", **CLAIM)
+    budgets = {"cooldown": factories.MINUTE, "per_incident": 9, "per_hour": 9}
+    assert await second.jobs.start_run(job, now=factories.NOW, **budgets) == ""
+    assert len(await first.outbox.claim(receivers=["mqtt"], **CLAIM)) == 1
+    await first.leadership.renew()
+    assert await first.outbox.claim(receivers=["noc", "mqtt"], **CLAIM) == []
+    assert await first.jobs.claim(kind="diagnose", **CLAIM) == []
+    await silence(second)
+    await first.leadership.renew()
+    (pending,) = await first.outbox.claim(receivers=["noc", "mqtt"], **CLAIM)
+    assert pending.receipt.receiver == "noc"
+    assert len(await first.jobs.claim(kind="diagnose", **CLAIM)) == 1
+    (run,) = await factories.rows(first, tables.runs)
+    assert run.lease_until is None
+
+
+async def test_a_claim_ends_on_the_clock_of_the_database(two):
+    """The second host's clock is two days behind; it must not make a claim last longer."""
+    first, second = two
+    await first.commits.commit(
+        await first.leadership.acquire("ops1"),
+        factories.commit(factories.incident(notify=("noc",))),
+    )
+    await second.leadership.acquire("ops2")
+    soon = {"lease": timedelta(milliseconds=300), "limit": 9, "receivers": ["noc"]}
+    assert len(await second.outbox.claim(now=factories.NOW, **soon)) == 1
+    assert await first.outbox.claim(now=factories.NOW + 48 * factories.HOUR, **soon) == []
+
+    await asyncio.sleep(0.4)  # no test turns the clock of the database
+    assert len(await first.outbox.claim(now=factories.NOW - 48 * factories.HOUR, **soon)) == 1
+
+
+async def test_two_hosts_never_start_more_runs_than_the_budget(two):
+    token = await two[0].leadership.acquire("ops1")
+    needed = [
+        model.DiagnosisNeeded(run=f"r{n}", incident="i1", service_id="SVC1") for n in range(8)
+    ]
+    await two[0].commits.commit(token, factories.commit(factories.incident(), *needed))
+    claim = {**CLAIM, "limit": 4}
+    jobs = [(one, job) for one in two for job in await one.jobs.claim(kind="diagnose", **claim)]
+    answers = await asyncio.gather(
+        *(
+            one.jobs.start_run(
+                job, now=factories.NOW, cooldown=factories.MINUTE, per_incident=9, per_hour=9
+            )
+            for one, job in jobs
+        )
+    )
+    assert len(answers) == 8
+    assert answers.count("") == 1  # single flight for a service, whoever asks
+
+
+async def test_a_change_while_another_daemon_settles_is_never_lost(two):
+    """The change is not committed yet when the receipt is kept, and must be owed afterwards."""
+    first, second = two
+    await first.commits.commit(
+        await first.leadership.acquire("ops1"),
+        factories.commit(*factories.outage_effects(notify=("noc",))),
+    )
+    await second.leadership.acquire("ops2")
+    (pending,) = await second.outbox.claim(receivers=["noc"], **CLAIM)
+    delivered = replace(pending.receipt, parent_version=1, told_through=1)
+    change = changeset.gather([factories.incident(version=2, entries=2), factories.entry(2)])
+    async with first.database.write() as connection:
+        await effect_writer.EffectWriter(first.database, connection).write(change, factories.NOW)
+        settling = asyncio.create_task(
+            second.outbox.release(delivered, pending.token, again_at=None)
+        )
+        await asyncio.sleep(0.2)
+    await settling
+    assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
+
+
+async def test_a_deadlock_with_pruning_does_not_happen(two):
+    first, second = two
+    token = await first.leadership.acquire("ops1")
+    old = {
+        "status": model.IncidentStatus.RESOLVED,
+        "resolved_at": factories.NOW,
+        "notify": ("noc",),
+    }
+    names = [f"i{number}" for number in range(30)]
+    await first.commits.commit(
+        token, factories.commit(*(factories.incident(name, **old) for name in names))
+    )
+    pending = await second.outbox.claim(
+        now=factories.NOW, receivers=["noc"], lease=factories.HOUR, limit=30
+    )
+
+    async def settle(pending):
+        with suppress(model.PermanentError):  # pruned meanwhile
+            await second.outbox.release(pending.receipt, pending.token, again_at=None)
+
+    await asyncio.gather(
+        first.retention.prune(factories.NOW + factories.HOUR),
+        *(settle(pending) for pending in pending),
+    )
+    assert await factories.rows(first, tables.receipts) == []

@@ -1,0 +1,85 @@
+"""The stored form of the nouns."""
+
+import typing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes import factories
+from watcher import model
+from watcher.store import codec, tables
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"])),
+)
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+
+
+@given(fields=st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), SCALARS))
+def test_every_readable_field_survives_with_its_type(fields):
+    subject = factories.subject(fields=fields)
+    read = codec.SUBJECT.decode(codec.encode(subject))
+    assert read == subject
+    assert [type(value) for value in read.fields.values()] == [
+        type(value) for value in fields.values()
+    ]
+
+
+@given(at=INSTANTS)
+def test_an_instant_survives_to_the_microsecond(at):
+    moment = tables.Moment()
+    stored = moment.process_bind_param(at, None)
+    assert moment.process_result_value(stored, None) == at
+
+
+@given(one=INSTANTS, other=INSTANTS)
+def test_instants_sort_in_the_database_as_they_do_in_time(one, other):
+    moment = tables.Moment()
+    assert (one < other) == (
+        moment.process_bind_param(one, None) < moment.process_bind_param(other, None)
+    )
+
+
+def test_another_zone_is_the_same_instant():
+    there = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    stored = tables.Moment().process_bind_param(there, None)
+    assert stored == tables.Moment().process_bind_param(datetime(2026, 1, 1, tzinfo=UTC), None)
+
+
+def test_an_instant_without_a_zone_is_refused():
+    with pytest.raises(TypeError):
+        tables.Moment().process_bind_param(datetime(2026, 1, 1), None)  # noqa: DTZ001  # the point
+
+
+def test_every_command_and_event_has_a_kind():
+    assert set(codec._COMMANDS.values()) == set(typing.get_args(model.Command))
+    assert set(codec._EVENTS.values()) == set(typing.get_args(model.Event))
+
+
+def test_a_document_of_an_older_version_gets_the_defaults_of_new_fields():
+    old = (
+        codec.encode(factories.entry()).replace(',"by":""', "").replace('"text"', '"gone":1,"text"')
+    )
+    assert codec.ENTRY.decode(old) == factories.entry()
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", '{"key": 1}', '{"key": "vyvx/1"}'])
+def test_a_broken_document_is_reported_in_words(data):
+    with pytest.raises(model.PermanentError, match="a stored Subject cannot be read"):
+        codec.SUBJECT.decode(data)
+
+
+def test_sharing_fields_changes_no_subject():
+    subjects = [factories.subject(fields={"a": value}) for value in (1, True, 1.0, 1, "1")]
+    shared = list(codec.share_fields(subjects))
+    assert shared == subjects
+    assert [type(subject.fields["a"]) for subject in shared] == [int, bool, float, int, str]
+    assert shared[0].fields is shared[3].fields
+    assert shared[3] == replace(subjects[3])

@@ -1,0 +1,52 @@
+"""What the pages and the API ask of the store."""
+
+from tests.fakes import factories
+from tests.fakes.factories import HOUR, MINUTE, NOW
+from watcher import model
+
+RESOLVED = model.IncidentStatus.RESOLVED
+
+
+async def test_what_was_resolved_lately_comes_with_the_last_one_first(opened, token):
+    for name, hours in (("old", 30), ("first", 3), ("last", 1)):
+        over = factories.incident(
+            name, status=RESOLVED, opened_at=NOW - 40 * HOUR, resolved_at=NOW - hours * HOUR
+        )
+        await opened.commits.commit(token, factories.commit(over))
+    await opened.commits.commit(token, factories.commit(factories.incident("open")))
+    found = await opened.queries.resolved(since=NOW - 24 * HOUR)
+    assert [one.id for one in found] == ["last", "first"]
+    assert [one.id for one in await opened.queries.resolved(since=NOW - 24 * HOUR, limit=1)] == [
+        "last"
+    ]
+
+
+async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
+    for number in range(3):
+        name = f"i{number}"
+        await opened.commits.commit(
+            token,
+            factories.commit(
+                factories.incident(name, opened_at=NOW + number * MINUTE),
+                factories.incident_alert(name, subject="vyvx/1"),
+                factories.incident_alert(name, subject="vyvx/1", rule="another"),
+                factories.incident_alert(name, subject=f"vyvx/2{number}"),
+            ),
+        )
+    assert [one.id for one in await opened.queries.incidents_of("vyvx/1")] == ["i2", "i1", "i0"]
+    assert [one.id for one in await opened.queries.incidents_of("vyvx/1", limit=2)] == ["i2", "i1"]
+    assert [one.id for one in await opened.queries.incidents_of("vyvx/21")] == ["i1"]
+    assert await opened.queries.incidents_of("vyvx/none") == []
+
+
+async def test_subjects_are_read_a_part_at_a_time(opened, token):
+    keys = [f"evpl/{number}" for number in range(3)] + ["vyvx/1", "vyvx/2"]
+    await opened.commits.commit(token, factories.commit(*map(factories.subject, keys)))
+
+    async def read(**which) -> list[str]:
+        return [one.key for one in await opened.queries.subjects(**which)]
+
+    assert await read() == keys
+    assert await read(limit=2) == keys[:2]
+    assert await read(after="evpl/1", limit=2) == ["evpl/2", "vyvx/1"]
+    assert await read(source="vyvx", after="vyvx/1") == ["vyvx/2"]

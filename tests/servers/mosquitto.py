@@ -1,0 +1,96 @@
+"""Mosquitto 2 with a configuration of its own on a free port."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers.ports import free_port
+
+_FOUND = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+_OPENSSL = shutil.which("openssl")
+_PASSWD = shutil.which("mosquitto_passwd")
+
+
+def program() -> str:
+    """Mosquitto's path; without it the test is skipped, or fails where it must not be missing."""
+    if _FOUND is None:
+        if os.environ.get("WATCHER_CI") == "1":
+            pytest.fail("mosquitto is not installed")
+        pytest.skip("needs Mosquitto 2 (Debian package mosquitto)")
+    return _FOUND
+
+
+class Mosquitto:
+    """`start` and `stop` may alternate; nothing is kept in between, as after a lost disk."""
+
+    def __init__(self, folder: Path, *lines: str, users: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self._config = folder / "mosquitto.conf"
+        self._process: asyncio.subprocess.Process | None = None
+        settings = [f"listener {self.port} 127.0.0.1", "persistence false", "user root", *lines]
+        if users:
+            passwords = folder / "passwords"
+            for number, (user, password) in enumerate(users.items()):
+                flags = ["-b"] if number else ["-b", "-c"]
+                subprocess.run([_PASSWD, *flags, passwords, user, password], check=True)
+            settings += [f"password_file {passwords}", "allow_anonymous false"]
+        else:
+            settings += ["allow_anonymous true"]
+        self._config.write_text("\n".join(settings) + "\n")
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            program(),
+            "-c",
+            str(self._config),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except OSError:
+                    await asyncio.sleep(0.01)  # until it listens; it does not say when
+                else:
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+
+    async def stop(self) -> None:
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+def certificates(folder: Path) -> Path:
+    """An authority and a certificate for localhost; the authority's file."""
+    ca, ca_key = folder / "ca.pem", folder / "ca.key"
+    key, request, cert = folder / "server.key", folder / "server.csr", folder / "server.pem"
+    names = folder / "names.ext"
+    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    signed = ["-CA", ca, "-CAkey", ca_key, "-CAcreateserial"]
+    for command in (
+        [
+            "req",
+            "-x509",
+            *new_key,
+            "-keyout",
+            ca_key,
+            "-out",
+            ca,
+            "-subj",
+            "/CN=test",
+            "-days",
+            "2",
+        ],
+        ["req", *new_key, "-keyout", key, "-out", request, "-subj", "/CN=localhost"],
+        ["x509", "-req", "-in", request, "-out", cert, "-days", "2", "-extfile", names, *signed],
+    ):
+        subprocess.run([_OPENSSL, *map(str, command)], check=True, capture_output=True)
+    return ca

@@ -1,0 +1,209 @@
+"""The one writer: one event, one commit, and only then are other loops woken."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fakes import engine_world
+from watcher import engine, model, ports
+from watcher.clock import Wakeup
+from watcher.daemon import ingest
+from watcher.metrics import Metrics
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - START).total_seconds()
+
+
+class InMemoryCommits:
+    """The commit log and the inbox in memory; `fault` is raised instead of the next commit."""
+
+    def __init__(self) -> None:
+        self.log: list[ports.Commit] = []
+        self.envelopes: list[ports.Envelope] = []
+        self.fault: Exception | None = None
+
+    async def commit(self, token, commit):
+        assert token == 7
+        if self.fault:
+            raise self.fault
+        self.log.append(commit)
+        self.envelopes = [
+            envelope for envelope in self.envelopes if envelope.number != commit.inbox
+        ]
+
+    async def read(self, limit=100):
+        return list(self.envelopes)
+
+    def put(self, command: model.Command) -> None:
+        number = len(self.log) + len(self.envelopes) + 1
+        self.envelopes.append(
+            ports.Envelope(number=number, key=str(number), at=START, command=command)
+        )
+
+    @property
+    def events(self) -> list[type]:
+        return [type(commit.event) for commit in self.log]
+
+
+class Poller:
+    """Records what it is asked for."""
+
+    def __init__(self) -> None:
+        self.hurried = 0
+        self.fast = False
+
+    def hurry(self) -> None:
+        self.hurried += 1
+
+    def quicken(self, fast: bool) -> None:  # noqa: FBT001
+        self.fast = fast
+
+
+class IngestHarness:
+    """An ingest loop with everything around it."""
+
+    def __init__(self, *rules: engine.Rule) -> None:
+        self.clock = FakeClock()
+        self.commits = InMemoryCommits()
+        self.poller = Poller()
+        self.wakeup, self.delivery, self.jobs = Wakeup(), Wakeup(), Wakeup()
+        self.health: list[model.SourceHealth] = []
+        self.metrics = Metrics(version="1", sources=["vyvx", "evpl"], receivers=["noc"])
+        ruleset = engine_world.ruleset(*rules)
+        self.loop = ingest.Ingest(
+            commits=self.commits,
+            inbox=self.commits,
+            token=7,
+            state=engine.restore(ruleset),
+            pollers={"vyvx": self.poller},
+            clock=self.clock,
+            metrics=self.metrics,
+            wakeup=self.wakeup,
+            delivery_wakeup=self.delivery,
+            jobs_wakeup=self.jobs,
+            on_health=self.health.append,
+        )
+
+    @asynccontextmanager
+    async def running(self):
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self.loop.run(), name="ingest")
+            yield self
+            self.loop.stop()
+            await task
+
+    async def poll(self, state: str, *, seconds: float = 0) -> None:
+        self.clock.at = START + timedelta(seconds=seconds)
+        seen = model.Observed(key="vyvx/1", fields={"state": state, "ingress_state": "online"})
+        await self.loop.submit(model.Polled(source="vyvx", seen=(seen,), total=1))
+
+
+async def test_a_submitted_event_is_durable_when_submit_returns():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await harness.poll("online")
+        assert harness.commits.events == [model.Polled]
+        await harness.poll("offline", seconds=10)
+        incidents = [e for e in harness.commits.log[-1].effects if isinstance(e, model.Incident)]
+        assert len(incidents) == 1
+
+
+async def test_delivery_is_woken_by_an_incident_and_not_by_a_quiet_poll():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await harness.poll("online")
+        assert not await harness.delivery.wait(0)
+        await harness.poll("offline", seconds=10)
+        assert await harness.delivery.wait(1)
+
+
+async def test_a_commit_that_fails_ends_the_loop_and_wakes_no_other():
+    harness = IngestHarness(engine_world.rule())
+    harness.commits.fault = model.TemporaryError("disk full")
+    with pytest.raises(ExceptionGroup) as caught:
+        async with harness.running():
+            await harness.poll("offline")
+    assert caught.group_contains(model.TemporaryError, match="disk full")
+    assert not await harness.delivery.wait(0)
+
+
+async def test_a_command_is_consumed_in_the_commit_of_its_consequences():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await harness.poll("online")
+        await harness.poll("offline", seconds=10)
+        (incident,) = harness.loop.state.incidents
+        harness.commits.put(model.Acknowledged(incident=incident, by="ada"))
+        harness.wakeup.set()
+        await harness.poll("offline", seconds=20)
+    (commit,) = [commit for commit in harness.commits.log if commit.inbox is not None]
+    assert commit.event == model.Acknowledged(incident=incident, by="ada")
+    assert harness.loop.state.incidents[incident].acknowledged_by == "ada"
+    assert harness.commits.envelopes == []
+
+
+async def test_a_command_that_cannot_be_obeyed_is_consumed_with_its_reason():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        harness.commits.put(model.Acknowledged(incident="w-none", by="ada"))
+        await harness.poll("online")
+    (commit,) = [commit for commit in harness.commits.log if commit.inbox is not None]
+    assert "w-none" in commit.note
+    assert not commit.effects
+    assert harness.commits.envelopes == []
+
+
+async def test_a_due_hold_hurries_the_poller_and_that_poll_decides():
+    harness = IngestHarness(engine_world.rule(hold=timedelta(seconds=20)))
+    async with harness.running():
+        await harness.poll("online")
+        await harness.poll("offline", seconds=10)
+        assert harness.poller.fast
+        await harness.poll("offline", seconds=31)
+    assert harness.poller.hurried
+    assert not harness.poller.fast
+    assert [incident.status for incident in harness.loop.state.incidents.values()] == ["open"]
+
+
+async def test_time_of_observation_never_goes_back():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await harness.poll("online", seconds=60)
+        await harness.poll("offline", seconds=5)
+    times = [commit.at for commit in harness.commits.log]
+    assert times == sorted(times)
+    assert times[-1] >= START + timedelta(seconds=60)
+
+
+async def test_stopping_first_steps_what_was_submitted_before():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        waiting = asyncio.ensure_future(harness.poll("offline"))
+        await asyncio.sleep(0)
+    await waiting
+    assert harness.commits.events == [model.Polled]
+
+
+async def test_the_health_of_a_source_is_passed_on():
+    harness = IngestHarness()
+    async with harness.running():
+        await harness.loop.submit(model.PollFailed(source="vyvx", error="HTTP 503"))
+    assert harness.health[-1].error == "HTTP 503"
+    exposed = harness.metrics.exposition().decode()
+    assert 'watcher_source_polls_total{outcome="failed",source="vyvx"} 1.0' in exposed

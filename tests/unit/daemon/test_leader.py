@@ -1,0 +1,88 @@
+"""How the daemon that leads begins to poll, and stops."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from tests.fakes import engine_world, factories
+from watcher import engine, model
+from watcher.clock import SystemClock, Wakeup
+from watcher.daemon import leader
+from watcher.metrics import Metrics
+from watcher.store import store
+from watcher.vendors.vyvx.settings import VyvxSource
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class Vendor:
+    """A source that takes its time."""
+
+    name = "vyvx"
+
+    def __init__(self) -> None:
+        self.known: list[str] = []
+
+    def resume(self, subjects) -> None:
+        self.known += [subject.key for subject in subjects]
+
+    async def poll(self) -> model.Snapshot:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets this event")
+
+
+@asynccontextmanager
+async def leading(folder, *rules, kept=()):
+    async with (
+        store.open(f"sqlite:///{folder / 'w.db'}", clock=SystemClock()) as database,
+        asyncio.TaskGroup() as group,
+    ):
+        token = await database.leadership.acquire("ops1")
+        await database.commits.commit(token, factories.commit(*kept))
+        watch = leader.Leader(
+            store=database,
+            retention=timedelta(days=1),
+            rules=engine_world.ruleset(*rules),
+            sources={"vyvx": Vendor()},
+            source_settings={"vyvx": VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
+            clock=SystemClock(),
+            metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
+            wakeup=Wakeup(),
+            delivery_wakeup=Wakeup(),
+            jobs_wakeup=Wakeup(),
+            on_health=lambda _: None,
+        )
+        assert token is not None
+        await watch.start(token, group)
+        yield watch
+
+
+async def test_a_source_goes_on_after_what_is_known_of_its_own_subjects(tmp_path):
+    kept = factories.subject("vyvx/1"), factories.subject("evpl/LD1")
+    async with leading(tmp_path, kept=kept) as watch:
+        await watch.stop_polling()
+        await watch.stop()
+
+    assert watch._sources["vyvx"].known == ["vyvx/1"]
+
+
+async def test_a_stop_at_the_instant_of_a_scheduled_poll_logs_no_error(tmp_path, caplog):
+    async with leading(tmp_path) as watch:
+        watch._scheduler.get_job("poll vyvx").modify(next_run_time=LONG_AGO)  # rings at once
+        await watch.stop_polling()
+        await watch.stop()
+
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+async def test_the_last_step_before_the_end_may_ask_for_faster_polls(tmp_path):
+    held = engine_world.rule(hold=timedelta(minutes=1))
+    async with leading(tmp_path, held) as watch:
+        await watch.stop_polling()
+        seen = model.Observed(key="vyvx/1", fields={"state": "offline", "ingress_state": "online"})
+        await watch._ingest.submit(model.Polled(source="vyvx", seen=(seen,), total=1))
+        await watch.stop()
+
+    assert engine.pending_sources(watch.state) == {"vyvx"}

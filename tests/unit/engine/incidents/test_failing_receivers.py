@@ -1,0 +1,58 @@
+"""A receiver that cannot be told is an incident for all the others."""
+
+import pytest
+
+from tests.fakes.engine_world import rule, seconds, world
+from watcher import engine, model
+
+FAILED = model.ReceiverFailed(receiver="noc", error="channel_not_found", others=("mqtt", "duty"))
+
+
+def test_the_others_are_notified_of_a_failing_receiver():
+    w = world(rule())
+    w.step(FAILED, seconds(10))
+    assert w.incident.title == "noc cannot be told"
+    assert w.incident.notify == ("mqtt", "duty")
+    assert w.last_text == "channel_not_found"
+
+
+def test_the_same_error_notifies_once_and_another_one_again():
+    w = world(rule())
+    w.step(FAILED, seconds(10))
+    assert w.step(FAILED, seconds(20)) == ()
+    w.step(
+        model.ReceiverFailed(receiver="noc", error="invalid_auth", others=("mqtt",)), seconds(30)
+    )
+    assert w.timeline == ["opened", "changed"]
+
+
+def test_the_incident_ends_with_the_receivers_next_delivery():
+    w = world(rule())
+    w.step(FAILED, seconds(10))
+    w.step(model.ReceiverRecovered(receiver="noc"), seconds(20))
+    assert w.incident.resolution is model.Resolution.RECOVERED
+    assert w.last_text == "noc is told again"
+    w.step(FAILED, seconds(30))
+    assert len(w.state.incidents) == 2
+
+
+def test_without_another_receiver_there_is_no_incident():
+    w = world(rule())
+    w.step(model.ReceiverFailed(receiver="noc", error="invalid_auth", others=()), seconds(10))
+    assert not w.state.incidents
+
+
+def test_a_person_may_acknowledge_and_resolve_it():
+    w = world(rule())
+    w.step(FAILED, seconds(10))
+    identity = w.incident.id
+    w.step(model.Acknowledged(incident=identity, by="ada"), seconds(20))
+    w.step(model.ResolvedByHand(incident=identity, by="ada"), seconds(30))
+    assert w.incident.resolution is model.Resolution.MANUAL
+
+
+def test_there_is_nothing_to_diagnose_about_it():
+    w = world(rule())
+    w.step(FAILED, seconds(10))
+    with pytest.raises(engine.IllegalCommand, match="about no subject"):
+        w.step(model.DiagnosisWanted(incident=w.incident.id, by="ada"), seconds(20))

@@ -1,0 +1,164 @@
+"""Random histories of a world: polls, failures, waiting, people and jobs."""
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from tests.fakes.engine_world import (
+    START,
+    FakeInventory,
+    World,
+    minutes,
+    rule,
+    ruleset,
+    sample,
+    seconds,
+)
+from watcher import engine, model
+
+STATES = ("online", "impaired", "degraded", "offline", "unknown", None)  # None: not listed
+NAMES = ("a", "b", "c")
+
+
+def rules():
+    """Build rules of every kind of condition, with and without waiting."""
+    return ruleset(
+        rule(),
+        rule(name="held", hold=seconds(20), keep_firing_for=seconds(60), diagnose=True),
+        rule(
+            name="words",
+            condition=engine.Expression(holds=lambda context: context["state"] == "impaired"),
+            keep_firing_for=seconds(30),
+        ),
+        rule(
+            name="full",
+            condition=engine.Threshold(
+                metric="load", limit=80.0, clear=60.0, over=minutes(30), aggregate="avg"
+            ),
+            hold=minutes(5),
+            keep_firing_for=minutes(5),
+        ),
+        rule(name="blind", condition=engine.Blind(after=minutes(2))),
+        rule(
+            name="grouped",
+            group_by=("site",),
+            group_wait=seconds(30),
+            repeat=minutes(10),
+            escalate=(engine.Escalation(after=minutes(5), notify=("boss",)),),
+            flapping=engine.Flapping(flips=2, within=minutes(10)),
+            notify=("noc",),
+        ),
+        rule(
+            name="weak",
+            condition=engine.Transition(field="state", to=frozenset({"impaired"})),
+            inhibited_by=("down",),
+            equal=("labels.site",),
+            notify=("noc",),
+        ),
+        rule(name="silent", condition=engine.NoData(after=minutes(45))),
+        detailed=True,
+        inventory=FakeInventory(vyvx_a=NYC, vyvx_b=NYC),
+    )
+
+
+NYC = engine.InventoryEntry(labels={"site": "NYC"})
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that happens so many seconds after the one before."""
+
+    kind: str
+    after: int
+    states: tuple[str | None, ...] = ()
+    value: float = 0.0
+    subject: str = "a"
+    permanent: bool = False
+
+
+AFTER = st.sampled_from([0, 1, 5, 20, 30, 60, 180, 601, 3600, 90_000])
+POLLS = st.builds(
+    Happening,
+    kind=st.sampled_from(["poll", "poll", "poll", "incomplete"]),
+    after=AFTER,
+    states=st.tuples(*[st.sampled_from(STATES)] * len(NAMES)),
+    value=st.sampled_from([10.0, 70.0, 90.0]),
+)
+FAILURES = st.builds(Happening, kind=st.just("fail"), after=AFTER, permanent=st.booleans())
+COMMANDS = st.builds(
+    Happening,
+    kind=st.sampled_from(["details", "no details", "resolve", "wait"]),
+    after=AFTER,
+    subject=st.sampled_from(NAMES),
+)
+RECEIVERS = st.builds(
+    Happening,
+    kind=st.sampled_from(["untold", "told again"]),
+    after=AFTER,
+    subject=st.sampled_from(["noc", "duty"]),
+    permanent=st.booleans(),
+)
+HISTORIES = st.lists(
+    st.one_of(POLLS, POLLS, FAILURES, COMMANDS, RECEIVERS), min_size=1, max_size=20
+)
+
+
+def happen(w: World, happening: Happening, *, before=lambda _: None):
+    """Let it happen; `before` is called when its time has come. Give its effects."""
+    effects = list(w.wait_until(w.now + seconds(happening.after)))
+    before(w)
+    at = w.now - START
+    match happening.kind:
+        case "poll" | "incomplete":
+            effects += _poll(w, happening, at)
+        case "fail":
+            effects += w.fail(at, permanent=happening.permanent)
+        case "details" | "no details":
+            details = None if happening.kind == "no details" else _details(w)
+            event = model.DetailsRead(subject=f"vyvx/{happening.subject}", details=details)
+            effects += w.step(event, at)
+        case "untold":
+            effects += w.step(_untold(w, happening), at)
+        case "told again":
+            effects += w.step(model.ReceiverRecovered(receiver=happening.subject), at)
+        case "resolve":
+            effects += _resolve(w, happening, at)
+    return effects
+
+
+def _untold(w, happening):
+    """A receiver that fails; at first, perhaps, nobody is told in its place."""
+    instead = {"noc": "duty", "duty": "boss"}[happening.subject]
+    fallback = model.Fallback(receiver=instead, since=w.now - minutes(5))
+    return model.ReceiverFailed(
+        receiver=happening.subject,
+        error="503",
+        others=("boss",),
+        fallback=None if happening.permanent else fallback,
+    )
+
+
+def _details(w):
+    """A reservation that began a while ago and ends soon."""
+    scheduled = model.Window(start=w.now - minutes(10), end=w.now + minutes(20))
+    booking = model.Booking(id="1", scheduled=scheduled)
+    return model.Details(labels={"name": "Cup"}, bookings=(booking,))
+
+
+def _poll(w, happening, at):
+    said = dict(zip(NAMES, happening.states, strict=True))
+    return w.poll(
+        at,
+        gone=[name for name, state in said.items() if state is None],
+        complete=happening.kind == "poll",
+        samples=[sample("vyvx/a", "load", w.now, happening.value)],
+        **{name: state for name, state in said.items() if state is not None},
+    )
+
+
+def _resolve(w, happening, at):
+    effects = []
+    for incident in sorted(w.state.incidents.values(), key=lambda each: each.id):
+        if incident.group.endswith(happening.subject) and incident.resolved_at is None:
+            effects += w.step(model.ResolvedByHand(incident=incident.id, by="ana"), at)
+    return effects

@@ -1,0 +1,115 @@
+"""The carrier packet, word for word, and what it keeps to ourselves."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.fakes.incident_builder import BEGIN
+from watcher import model
+from watcher.operations import carrier_packet
+
+NOW = BEGIN + timedelta(minutes=29, seconds=30)
+
+
+def test_a_packet_is_ready_for_the_carriers_ticket(builder):
+    builder.diagnose()
+    builder.add_entry(model.EntryKind.ACKNOWLEDGED, "acknowledged by Ana", after=60, by="Ana")
+    builder.add_entry(model.EntryKind.NOTED, "the truck is on its way", after=90, by="Ana")
+    builder.add_entry(model.EntryKind.CHANGED, "degraded, was offline", after=120)
+    assert carrier_packet.render_packet(builder.incident_view(), NOW) == [
+        "NYC Arena uplink is offline: likely lumen side",
+        "Our reference: w-7k3m. All times are UTC; written at 2026-11-21 03:39:52.",
+        "Downtime: 29.5 minutes (so far), 2026-11-21 03:10:22",
+        "",
+        "Service ids: SVC1",
+        "Circuits:",
+        (
+            "- vyvx/1234567 (NYC Arena uplink): offline since 2026-11-21 03:10:22, was online;"
+            " ingress_state online; state offline"
+        ),
+        "  destination: LA Broadcast Center, Denver TOC",
+        "  destination_city: Los Angeles, Denver",
+        "  origin: Madison Square Garden",
+        "  origin_city: New York",
+        "  po_number: 4711",
+        "Service Diagnostics:",
+        "- SVC1 at 2026-11-21 03:10:22: Trouble found in the Lumen network",
+        "  found: Loss of light at NYCMNY54",
+        "  found: Power: ok",
+        "  found: Port: down",
+        "  found: CRC: 0",
+        "  suggested: Open a ticket with Lumen repair",
+        f"  report: SVC1-r-1.pdf, sha256 {'ab' * 32}",
+        "",
+        "Timeline:",
+        "2026-11-21 03:10:22  offline since 03:10:22 UTC, was online",
+        "2026-11-21 03:11:02  Service Diagnostics for SVC1: Trouble found in the Lumen network",
+        "2026-11-21 03:12:22  degraded, was offline",
+    ]
+
+
+def test_a_run_that_came_too_soon_hides_nothing_and_is_our_own_business(builder):
+    builder.diagnose()
+    builder.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
+    text = "\n".join(carrier_packet.render_packet(builder.incident_view(), NOW))
+    assert "found: Loss of light at NYCMNY54" in text
+    assert "too soon" not in text
+    assert text.count("Service Diagnostics for SVC1") == 1
+
+
+def test_when_it_is_over_the_downtime_is_final(builder):
+    builder.resolve(after=1_800)
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW + timedelta(hours=9))
+    assert lines[2] == (
+        "Downtime: 30.0 minutes (recovered), 2026-11-21 03:10:22 to 2026-11-21 03:40:22"
+    )
+
+
+def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(builder):
+    well = replace(
+        builder.alert,
+        state=model.AlertState.RESOLVED,
+        from_="offline",
+        to="online",
+        fields={"state": "online", "ingress_state": "online"},
+    )
+    (line,) = [
+        one
+        for one in carrier_packet.render_packet(builder.incident_view(well), NOW)
+        if one.startswith("- vyvx")
+    ]
+    assert line == (
+        "- vyvx/1234567 (NYC Arena uplink): in trouble from 2026-11-21 03:10:22,"
+        " in the end online, was offline; ingress_state online; state online"
+    )
+
+
+def test_what_came_back_in_between_is_said(builder):
+    builder.add_entry(model.EntryKind.REOPENED, "offline again", after=300)
+    assert carrier_packet.render_packet(builder.incident_view(), NOW)[2].endswith(
+        "; it came back in between, see the timeline"
+    )
+
+
+def test_who_of_us_resolved_it_is_not_told(builder):
+    builder.add_entry(model.EntryKind.RESOLVED, "resolved by Ana", after=60, by="Ana")
+    text = "\n".join(carrier_packet.render_packet(builder.incident_view(), NOW))
+    assert "Ana" not in text
+    assert "resolved by hand" in text
+
+
+def test_a_busy_line_is_not_called_down(builder):
+    busy = replace(builder.alert, value=93.5, from_=None, to=None)
+    lines = carrier_packet.render_packet(builder.incident_view(busy), NOW)
+    assert lines[2].startswith("Duration: ")
+    assert "93.5 since" in "\n".join(lines)
+
+
+def test_a_long_timeline_keeps_its_beginning_and_its_end(builder):
+    for number in range(100):
+        builder.add_entry(model.EntryKind.CHANGED, f"change {number}", after=number + 1)
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW)
+    lines = lines[lines.index("Timeline:") + 1 :]
+    assert len(lines) == carrier_packet.MOST_ENTRIES + 1
+    assert lines[carrier_packet.MOST_ENTRIES // 2] == "(61 entries are left out here)"
+    assert lines[-1].endswith("change 99")
+    assert lines[0].endswith("offline since 03:10:22 UTC, was online")

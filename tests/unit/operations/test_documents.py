@@ -1,0 +1,91 @@
+"""The documents that programs read, and docs/reference/mqtt.md, whose examples must be true."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from watcher import model
+from watcher.operations import documents
+from watcher.receivers.mqtt import commands, topics
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "mqtt.md").read_text()
+EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))
+TYPES = {
+    "incident": documents.IncidentDocument,
+    "event": documents.EventDocument,
+    "source": documents.SourceDocument,
+}
+
+
+def check(instance, kind):
+    schema = documents.schema(commands.TOPICS)
+    topic = {
+        "incident": "PREFIX/incidents/ID",
+        "event": "PREFIX/events",
+        "source": "PREFIX/sources/NAME",
+    }[kind]
+    jsonschema.validate(
+        instance,
+        {**schema["topics"][topic], "$defs": schema["$defs"]},
+        cls=jsonschema.Draft202012Validator,
+    )
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_examples_of_the_page_are_what_is_published(kind):
+    example = json.loads(EXAMPLES[kind])
+    check(example, kind)
+    read = msgspec.convert(example, TYPES[kind])
+    assert json.loads(read.encode()) == example  # no key is missing and none is invented
+
+
+def test_the_page_names_every_topic_kind_and_status():
+    for topic in (
+        topics.leader("PREFIX"),
+        "PREFIX/status/INSTANCE",
+        "PREFIX/incidents/ID",
+        topics.events("PREFIX"),
+        "PREFIX/incidents/ID/reports/RUN.pdf",
+        *commands.TOPICS,
+        "PREFIX/sources/NAME",
+    ):
+        assert f"`{topic}`" in PAGE
+    for word in (*model.EntryKind, *model.IncidentStatus, *model.Resolution, *model.FaultDomain):
+        assert f"`{word}`" in PAGE, word
+
+
+def test_an_incident_and_its_events_keep_to_the_schema(builder):
+    builder.diagnose()
+    builder.resolve()
+    view = builder.incident_view()
+    written = json.loads(documents.incident(view).encode())
+    check(written, "incident")
+    assert written["alerts"][0]["from"] == "offline"
+    assert written["resolved_at"] == "2026-11-21T03:40:22.125Z"
+    for entry in view.timeline:
+        check(json.loads(documents.event(view.incident, entry).encode()), "event")
+
+
+def test_a_sources_health_keeps_to_the_schema():
+    health = model.SourceHealth(source="vyvx")
+    written = json.loads(documents.source(health).encode())
+    check(written, "source")
+    # Since when it is seen again matters to the engine alone.
+    assert set(written) | {"seen_since"} == {one.name for one in fields(model.SourceHealth)}
+
+
+def test_text_that_is_no_unicode_does_not_stop_a_document(builder):
+    builder.change(title="half a pair: \ud83d")
+    assert (
+        json.loads(documents.incident(builder.incident_view()).encode())["title"]
+        == "half a pair: ?"
+    )
+
+
+def test_a_topics_part_has_only_what_every_subscriber_takes():
+    assert topics.report("watcher", "a/+#b\u00fc", "") == "watcher/incidents/a___b_/reports/_.pdf"

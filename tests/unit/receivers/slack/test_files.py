@@ -1,0 +1,83 @@
+"""The full list of a storm: a CSV in the thread, once."""
+
+import csv
+import io
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import test_utils
+
+from tests.fakes.incident_builder import BEGIN, PowerCutError
+from tests.fakes.slack import CHANNEL, FakeSlack
+from watcher import model
+from watcher.receivers import settings as receiver_settings
+from watcher.receivers.slack import files
+from watcher.receivers.slack.receiver import SlackReceiver
+
+
+@pytest.fixture
+async def slack():
+    fake = FakeSlack()
+    async with test_utils.TestServer(fake.app()) as server:
+        fake.url = str(server.make_url("")).rstrip("/")
+        yield fake
+
+
+@pytest.fixture
+async def receiver(slack, clock):
+    async with aiohttp.ClientSession() as session:
+        yield SlackReceiver(
+            name="noc",
+            channel=receiver_settings.SlackReceiver(kind="slack", channel=CHANNEL),
+            settings=receiver_settings.Slack(bot_token="xoxb-test", api_url=f"{slack.url}/api"),
+            session=session,
+            clock=clock,
+        )
+
+
+def read(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode())))
+
+
+async def test_a_storm_brings_its_list_once(slack, receiver, builder, delivery):
+    builder.change(rule="storm", accepts_until=BEGIN)
+    builder.all_alerts = tuple(
+        replace(builder.alert, subject=f"vyvx/{n:05}") for n in range(10_000)
+    )
+    await delivery.deliver(receiver)
+    (content,) = slack.shared
+    head, *rows = read(content)
+    assert head == ["subject", "name", "rule", "state", "from", "to", "value", "since"]
+    assert len(rows) == 10_000
+    assert rows[0][0] == "vyvx/00000"
+    builder.add_entry(model.EntryKind.JOINED, "one more")
+    await delivery.deliver(receiver)
+    assert len(slack.shared) == 1
+
+
+async def test_a_list_that_grew_between_two_steps_is_sent_anew(slack, receiver, builder, delivery):
+    builder.change(rule="storm", accepts_until=BEGIN)
+    slack.fail_next("upload", 503)
+    with pytest.raises(model.TemporaryError):
+        await delivery.deliver(receiver)
+    builder.all_alerts = (builder.alert, replace(builder.alert, subject="vyvx/2"))
+    for _ in range(3):
+        try:
+            await delivery.deliver(receiver)
+        except (model.TemporaryError, PowerCutError):
+            continue
+    (content,) = slack.shared
+    assert len(read(content)) == 3
+
+
+async def test_other_incidents_bring_no_list(slack, receiver, delivery):
+    await delivery.deliver(receiver)
+    assert slack.shared == []
+
+
+def test_a_cell_is_never_a_formula(builder):
+    hostile = replace(builder.alert, name="=cmd()", to="@x", from_="+1")
+    _, row = read(files.alerts_csv([hostile]))
+    assert row[1] == "'=cmd()"
+    assert row[4:6] == ["'+1", "'@x"]

@@ -1,0 +1,407 @@
+"""What people read in Slack, word for word, and what hostile text comes to."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.incident_builder import BEGIN, IncidentBuilder
+from watcher import model
+from watcher.operations import documents
+from watcher.receivers.slack import blocks, thread
+from watcher.receivers.slack.message import render_parent
+
+NOW = BEGIN + timedelta(seconds=3)
+RED, GREEN = "\N{LARGE RED CIRCLE}", "\N{LARGE GREEN CIRCLE}"
+
+
+def shown(message):
+    """Each block as its type and text."""
+    return [
+        (block["type"], (block.get("text") or block["elements"][0])["text"])
+        for block in message.blocks
+    ]
+
+
+def test_a_new_incident_reads_in_the_order_of_need(builder):
+    message = render_parent(builder.incident_view(), now=NOW, mention="<!here>")
+    assert shown(message) == [
+        ("header", f"{RED} NYC Arena uplink is offline: likely lumen side"),
+        (
+            "section",
+            (
+                "<!here> *NYC Arena uplink* · vyvx 1234567 · PO 4711\n"
+                "*offline*, was online, since 03:10:22 UTC\n"
+                "Likely *Lumen side* (ingress online) · call Lumen NOC, +1 800 555 0100\n"
+                "Madison Square Garden (New York) \N{RIGHTWARDS ARROW} "
+                "LA Broadcast Center, Denver TOC (Los Angeles, Denver)\n"
+                "Booked 02:00 to 04:00 UTC (your time <!date^1795226400^{time}|02:00 UTC> to"
+                " <!date^1795233600^{time}|04:00 UTC>), *49 min left* at 03:10 UTC\n"
+                "Note: Backup feed on channel 4"
+            ),
+        ),
+        (
+            "context",
+            (
+                "w-7k3m · vyvx-service-down · critical · vendor's data of 03:10:18 UTC ·"
+                " <https://wiki.example/vyvx?a=1&amp;b=2|Runbook>"
+            ),
+        ),
+    ]
+    assert message.text == (
+        f"<!here> {RED} NYC Arena uplink is offline: likely lumen side · since 03:10 UTC"
+        " · call Lumen NOC, +1 800 555 0100"
+    )
+    assert message.blocks[1]["text"]["verbatim"] is True
+
+
+def buttons(message):
+    """Each button's words, what it does, and for which incident."""
+    return [
+        (one["text"]["text"], one["action_id"], one["value"])
+        for block in message.blocks
+        if block["type"] == "actions"
+        for one in block["elements"]
+    ]
+
+
+def test_buttons_are_there_when_they_work_and_until_it_is_over(builder):
+    assert buttons(render_parent(builder.incident_view(), now=NOW)) == []
+    assert buttons(render_parent(builder.incident_view(), now=NOW, buttons=True)) == [
+        ("Acknowledge", "acknowledge", "w-7k3m"),
+        ("Silence 1 h", "silence", "w-7k3m"),
+        ("Run diagnostics", "diagnose", "w-7k3m"),
+        ("Carrier packet", "packet", "w-7k3m"),
+    ]
+    builder.diagnose()
+    builder.change(status=model.IncidentStatus.ACKNOWLEDGED)
+    again = buttons(render_parent(builder.incident_view(), now=NOW, buttons=True))
+    assert [words for words, _, _ in again] == [
+        "Take over",
+        "Silence 1 h",
+        "Run diagnostics again",
+        "Carrier packet",
+    ]
+    builder.resolve()
+    assert buttons(render_parent(builder.incident_view(), now=NOW, buttons=True)) == []
+
+
+def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(builder):
+    builder.change(
+        remedy=model.Remedy(
+            connection="iod/77",
+            status=model.RemedyStatus.PROPOSED,
+            from_mbps=500.0,
+            to_mbps=2000.0,
+            max_mbps=2000.0,
+            proposed_at=BEGIN,
+        )
+    )
+    message = render_parent(builder.incident_view(), now=NOW, buttons=True)
+    assert buttons(message)[-2:] == [
+        ("Approve 2 Gbps", "approve", "w-7k3m"),
+        ("Refuse", "refuse", "w-7k3m"),
+    ]
+    confirm = message.blocks[-1]["elements"][-2]["confirm"]
+    assert confirm["text"]["text"] == (
+        "77 is raised from 500 Mbps to 2 Gbps. The carrier charges for it."
+    )
+    builder.change(remedy=replace(builder.incident.remedy, status=model.RemedyStatus.PENDING))
+    assert len(buttons(render_parent(builder.incident_view(), now=NOW, buttons=True))) == 4
+
+
+def test_an_incident_about_no_subject_can_only_be_taken(builder):
+    nothing = replace(builder.incident_view(), alerts=())
+    (button,) = buttons(render_parent(nothing, now=NOW, buttons=True))
+    assert button == ("Acknowledge", "acknowledge", "w-7k3m")
+
+
+def test_a_run_that_came_too_soon_does_not_hide_what_was_found(builder):
+    builder.diagnose()
+    builder.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)
+    text = shown(render_parent(builder.incident_view(), now=NOW))[2][1]
+    assert "Loss of light at NYCMNY54" in text
+    assert "too soon" not in text
+
+
+def test_triage_and_the_person_who_took_it_are_added(builder):
+    builder.diagnose()
+    builder.change(
+        acknowledged_by="Ana",
+        acknowledged_at=BEGIN + timedelta(minutes=1),
+        status=model.IncidentStatus.ACKNOWLEDGED,
+    )
+    blocks = shown(render_parent(builder.incident_view(), now=NOW))
+    assert blocks[1][1].endswith("\nAcknowledged by *Ana* at 03:11:22 UTC")
+    assert blocks[2] == (
+        "section",
+        (
+            "*Vendor triage* of SVC1: *Trouble found in the Lumen network*\n"
+            "\N{BULLET} Loss of light at NYCMNY54\n"
+            "\N{BULLET} Power: ok\n"
+            "\N{BULLET} Port: down\n"
+            "\N{BULLET} CRC: 0\n"
+            "Next: Open a ticket with Lumen repair"
+        ),
+    )
+
+
+def test_when_it_is_over_it_is_green_and_calls_nobody(builder):
+    builder.resolve()
+    message = render_parent(
+        builder.incident_view(), now=BEGIN + timedelta(hours=1), mention="<!here>"
+    )
+    blocks = shown(message)
+    assert blocks[0] == (
+        "header",
+        f"{GREEN} Resolved: NYC Arena uplink is offline: likely lumen side",
+    )
+    assert blocks[1][1].splitlines()[:3] == [
+        "*NYC Arena uplink* · vyvx 1234567 · PO 4711",
+        "Recovered at 03:40:22 UTC after 30 min: *online*, was offline",
+        (
+            "Madison Square Garden (New York) \N{RIGHTWARDS ARROW} LA Broadcast Center, Denver TOC"
+            " (Los Angeles, Denver)"
+        ),
+    ]
+    assert message.text == (
+        f"{GREEN} Resolved: NYC Arena uplink is offline: likely lumen side · Recovered after 30 min"
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "left"),
+    [
+        (-90, "starts in 19 min at 01:40 UTC"),
+        (0, "*49 min left* at 03:10 UTC"),
+        (65, "*overrun by 15 min* at 04:15 UTC"),
+    ],
+)
+def test_the_booked_window_says_how_much_is_left(builder, minutes, left):
+    now = BEGIN.replace(second=50) + timedelta(minutes=minutes)
+    text = shown(render_parent(builder.incident_view(), now=now))[1][1]
+    assert left in text
+
+
+def test_a_figure_is_told_with_its_metric_and_limit(builder):
+    builder.alert = replace(builder.alert, to=None, from_=None, value=92.5, fields={})
+    builder.timeline[0] = replace(
+        builder.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
+    )
+    text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
+    assert "*utilization (p95 over 24 h) is 92.5, at or above 80*\n" in text
+    builder.alert = replace(builder.alert, value=95.25)
+    text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
+    assert "is 92.5, at or above 80*, now *95.25*\n" in text
+
+
+def test_several_subjects_are_counted_and_the_first_are_listed(builder):
+    alerts = [
+        replace(builder.alert, subject=f"vyvx/{number}", name=f"Feed {number}")
+        for number in range(25)
+    ]
+    blocks = shown(render_parent(builder.incident_view(*alerts), now=NOW))
+    assert blocks[1][1].startswith("*25 subjects* of vyvx: 25 firing")
+    lines = blocks[2][1].splitlines()
+    assert lines[0] == "\N{BULLET} Feed 0: *offline* since 03:10:22 UTC"
+    assert lines[10] == "and 15 more"
+
+
+def test_a_blind_source_is_said_first_hand(builder):
+    builder.change(flags=("blind",))
+    assert "cannot be seen now: this is last known" in str(
+        render_parent(builder.incident_view(), now=NOW).blocks
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "words_"),
+    [
+        (model.DiagnosisStatus.RUNNING, "of SVC1: running"),
+        (model.DiagnosisStatus.FAILED, "of SVC1 failed: no answer"),
+        (model.DiagnosisStatus.SKIPPED, "of SVC1 was not run: no answer"),
+        (model.DiagnosisStatus.NO_REPORT, "(no PDF: no answer)"),
+    ],
+)
+def test_how_a_diagnosis_ended_is_said(builder, status, words_):
+    builder.diagnose(status=status, message="no answer", report=None, findings=(), actions=())
+    assert words_ in shown(render_parent(builder.incident_view(), now=NOW))[2][1]
+
+
+def test_an_entry_is_one_line_and_a_late_one_says_both_times(builder):
+    builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", after=60, notify=True)
+    entry = builder.timeline[-1]
+    soon = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
+    assert soon.text.endswith("degraded -&gt; offline")
+    late = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
+    assert late.text.endswith("offline _(occurred 03:11:22 UTC, told 03:40 UTC)_")
+
+
+def test_findings_are_told_whole_in_the_thread(builder):
+    builder.diagnose()
+    [block] = shown(thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW))
+    assert block[1].splitlines()[1:] == [
+        "\N{BULLET} Loss of light at NYCMNY54",
+        "\N{BULLET} Power: ok",
+        "\N{BULLET} Port: down",
+        "\N{BULLET} CRC: 0",
+        "Next: Open a ticket with Lumen repair",
+    ]
+
+
+def test_hostile_text_is_inert(builder):
+    hostile = "<!channel> & <https://evil.example|click>\u202e\x00\x1b[31m\nnew line"
+    builder.alert = replace(builder.alert, name=hostile, to=hostile, from_=hostile)
+    builder.change(title=hostile, summary=hostile, runbook="javascript:alert(1)|x>")
+    builder.add_entry(model.EntryKind.NOTED, hostile, by=hostile)
+    parent = render_parent(builder.incident_view(), now=NOW)
+    reply = thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW)
+    for text in (parent.text, reply.text, *(t for kind, t in shown(parent) if kind != "header")):
+        assert "<!channel>" not in text
+        assert "<https://evil" not in text
+        assert not any(c in text for c in "\u202e\x00\x1b")
+    assert parent.blocks[0]["text"]["type"] == "plain_text"
+
+
+def test_what_may_have_been_posted_before_says_so_even_behind_a_long_title(builder):
+    builder.change(title="x" * 500)
+    message = render_parent(builder.incident_view(), now=NOW, duplicate=True)
+    assert message.blocks[0]["text"]["text"].endswith(" (possible duplicate)")
+    assert len(message.blocks[0]["text"]["text"]) <= blocks.HEADER
+
+
+def test_many_entries_are_one_digest_of_the_newest(builder):
+    for minute in range(100):
+        builder.add_entry(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute)
+    message = thread.render_reply(
+        builder.incident_view(), builder.timeline[1:], now=BEGIN + timedelta(hours=2)
+    )
+    text = "\n".join(text for _, text in shown(message))
+    assert "*100 entries*, occurred 03:10:22 UTC to 04:49:22 UTC, told 05:10 UTC" in text
+    assert "_the 60 earliest are left out_" in text
+    assert "turn 60\n" in text
+    assert "turn 59\n" not in text
+
+
+def total(message):
+    return sum(len(text) for _, text in shown(message))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    text=st.text(min_size=1, max_size=40), times=st.sampled_from([1, 30, 400]), many=st.booleans()
+)
+def test_slacks_limits_are_never_met(text, times, many):
+    builder = IncidentBuilder()
+    long = (text + "<&>") * times
+    labels = dict.fromkeys(("po_number", "origin", "origin_city", "destination"), long)
+    builder.alert = replace(builder.alert, name=long, to=long, from_=long, labels=labels)
+    builder.subject = replace(builder.subject, notes=(long,))
+    builder.change(
+        title=long,
+        summary=long,
+        acknowledged_by=long,
+        runbook="https://x.example/" + long,
+        contacts=tuple(model.Contact(domain=long, text=long) for _ in range(30)),
+        flags=("blind", "flapping", "silenced"),
+    )
+    for run in range(5):
+        findings = {"findings": (long,) * 40, "actions": (long,) * 40, "disposition": long}
+        builder.diagnose(f"r-{run}", service_id=f"{run}{long}", **findings)
+    for _ in range(60):
+        builder.add_entry(model.EntryKind.NOTED, long, by=long)
+    alerts = [replace(builder.alert, subject=f"vyvx/{n}") for n in range(200)] if many else []
+    view = builder.incident_view(*alerts)
+    messages = [
+        render_parent(view, now=NOW, mention="<!here>", duplicate=True),
+        thread.render_reply(view, [builder.timeline[1]], now=NOW, mention="<!here>"),
+        thread.render_reply(view, builder.timeline, now=NOW, mention="<!here>", duplicate=True),
+    ]
+    for message in messages:
+        assert 0 < len(message.text) <= 4_000
+        assert len(message.blocks) <= 50
+        assert total(message) <= 12_000
+        for kind, shown_text in shown(message):
+            assert 0 < len(shown_text) <= (150 if kind == "header" else 3_000)
+
+
+@pytest.mark.covers("px/alternatives")
+def test_what_could_be_ordered_is_a_reply_and_an_event():
+    builder = IncidentBuilder()
+    builder.add_entry(
+        model.EntryKind.ALTERNATIVES, "could be ordered as a backup at 1 Main St: Fiber"
+    )
+    view, entry = builder.incident_view(), builder.timeline[-1]
+    assert thread.is_posted(entry)
+    assert "a backup at 1 Main St: Fiber" in thread.render_reply(view, [entry], now=BEGIN).text
+    event = documents.event(builder.incident, entry)
+    assert (event.kind, event.text) == ("alternatives", entry.text)
+
+
+REMEDY = model.Remedy(
+    connection="iod/77133831778",
+    status=model.RemedyStatus.PROPOSED,
+    from_mbps=500.0,
+    to_mbps=2000.0,
+    max_mbps=2000.0,
+    proposed_at=BEGIN,
+)
+RAISING = "raise 77133831778 from 500 Mbps to 2 Gbps"
+APPROVE = "watcher remedy approve w-7k3m"
+
+
+def test_a_proposal_is_told_with_the_command_to_copy(builder):
+    told = f"proposed: {RAISING}; approve with {APPROVE}"
+    builder.add_entry(model.EntryKind.REMEDY_PROPOSED, told, notify=True, approve=APPROVE)
+    reply = thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW)
+    assert reply.text == f"\N{UPWARDS BLACK ARROW} proposed: {RAISING}; approve with `{APPROVE}`"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {},
+            f"\N{UPWARDS BLACK ARROW} *Proposed*: {RAISING}; approve with `{APPROVE}`",
+        ),
+        (
+            {"status": model.RemedyStatus.PENDING, "approved_by": "ann"},
+            "Bandwidth of 77133831778 from 500 Mbps to 2 Gbps: *pending*",
+        ),
+        (
+            {"status": model.RemedyStatus.APPROVED, "reverting": True},
+            "Bandwidth of 77133831778 back to 500 Mbps: *being ordered*",
+        ),
+        (
+            {"status": model.RemedyStatus.REVERTED, "reverting": True},
+            "Bandwidth of 77133831778 back to 500 Mbps: *reverted*",
+        ),
+        (
+            {"status": model.RemedyStatus.FAILED, "message": "<!channel> no"},
+            "Bandwidth of 77133831778 from 500 Mbps to 2 Gbps: *failed* (&lt;!channel&gt; no)",
+        ),
+        (
+            {
+                "connection": "",
+                "status": model.RemedyStatus.UNTOUCHED,
+                "message": "the inventory has no connection for a",
+            },
+            "Bandwidth: the inventory has no connection for a",
+        ),
+    ],
+)
+def test_the_parent_says_how_the_bandwidth_is(builder, changes, line):
+    builder.change(remedy=replace(REMEDY, **changes))
+    message = render_parent(builder.incident_view(), now=NOW)
+    assert ("section", line) in shown(message)
+
+
+def test_programs_read_how_the_bandwidth_is(builder):
+    builder.change(remedy=REMEDY)
+    told = documents.incident(builder.incident_view()).remedy
+    assert (told.connection, told.status, told.approve) == ("iod/77133831778", "proposed", APPROVE)
+    builder.change(remedy=replace(REMEDY, status=model.RemedyStatus.APPLIED, approved_by="ann"))
+    told = documents.incident(builder.incident_view()).remedy
+    assert (told.status, told.approve, told.approved_by) == ("applied", None, "ann")

@@ -1,0 +1,100 @@
+"""The webhook receiver against a real HTTP server."""
+
+import hashlib
+import hmac
+import json
+
+import aiohttp
+import pytest
+from aiohttp import test_utils, web
+
+from tests.fakes.incident_builder import InMemoryDelivery
+from tests.servers.ports import free_port
+from watcher import model
+from watcher.receivers import settings as receiver_settings
+from watcher.receivers.webhook import WebhookReceiver
+
+
+@pytest.fixture
+def delivery(builder):
+    return InMemoryDelivery(builder, "bridge")
+
+
+@pytest.fixture
+def posts():
+    return []
+
+
+@pytest.fixture
+def answers():
+    return []
+
+
+@pytest.fixture
+async def receiver(posts, answers, clock):
+    async def take(request):
+        posts.append((dict(request.headers), await request.read()))
+        status, headers = answers.pop(0) if answers else (204, {})
+        return web.Response(status=status, headers=headers)
+
+    app = web.Application()
+    app.router.add_post("/hook/token-in-the-path", take)
+    async with test_utils.TestServer(app) as server, aiohttp.ClientSession() as session:
+        yield WebhookReceiver(
+            name="bridge",
+            settings=receiver_settings.WebhookReceiver(
+                kind="webhook", url=str(server.make_url("/hook/token-in-the-path")), secret="s3cret"
+            ),
+            session=session,
+            clock=clock,
+        )
+
+
+async def test_each_version_is_posted_once_and_signed(receiver, posts, builder, delivery, clock):
+    await delivery.deliver(receiver)
+    await delivery.deliver(receiver)
+    builder.diagnose()
+    await delivery.deliver(receiver)
+    assert [headers["X-Watcher-Version"] for headers, _ in posts] == ["2", "4"]
+    headers, body = posts[0]
+    assert json.loads(body)["id"] == headers["X-Watcher-Incident"] == "w-7k3m"
+    assert headers["X-Watcher-Event-Id"] == "w-7k3m-1"
+    assert headers["X-Watcher-Timestamp"] == str(int(clock.at.timestamp()))
+    signed = headers["X-Watcher-Timestamp"].encode() + b"." + body
+    digest = hmac.new(b"s3cret", signed, hashlib.sha256).hexdigest()
+    assert headers["X-Watcher-Signature"] == f"sha256={digest}"
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 408])
+async def test_what_may_pass_is_temporary_and_its_wait_is_kept(receiver, answers, delivery, status):
+    answers.append((status, {"Retry-After": "17"}))
+    with pytest.raises(model.TemporaryError) as caught:
+        await delivery.deliver(receiver)
+    assert caught.value.delay == 17
+    await delivery.deliver(receiver)
+    assert delivery.receipt.parent_version == 2
+
+
+@pytest.mark.parametrize(("status", "headers"), [(401, {}), (404, {}), (302, {"Location": "/x"})])
+async def test_a_refusal_is_said_without_the_secret_path(
+    receiver, answers, delivery, status, headers
+):
+    answers.append((status, headers))
+    with pytest.raises(model.PermanentError, match=r"receivers\.bridge\.url") as caught:
+        await delivery.deliver(receiver)
+    assert str(status) in str(caught.value)
+    assert "token-in-the-path" not in str(caught.value)
+
+
+async def test_nobody_there_is_temporary(delivery, clock):
+    url = f"http://127.0.0.1:{free_port()}/secret"
+    async with aiohttp.ClientSession() as session:
+        receiver = WebhookReceiver(
+            name="bridge",
+            settings=receiver_settings.WebhookReceiver(kind="webhook", url=url),
+            session=session,
+            clock=clock,
+        )
+        with pytest.raises(model.TemporaryError) as caught:
+            await delivery.deliver(receiver)
+    assert "/secret" not in str(caught.value)

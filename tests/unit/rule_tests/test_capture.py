@@ -1,0 +1,119 @@
+"""`watcher capture`: a real incident becomes a test that passes."""
+
+from datetime import timedelta
+
+import pytest
+import yaml
+
+from tests.unit.replay.installation import START, Installation
+from watcher import cli, model
+
+
+@pytest.fixture
+def installation(tmp_path):
+    return Installation(tmp_path)
+
+
+@pytest.fixture
+def watcher(installation, monkeypatch, capsys):
+    monkeypatch.chdir(installation.directory)
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["watcher", *arguments])
+        with pytest.raises(SystemExit) as exited:
+            cli.main()
+        printed = capsys.readouterr()
+        return exited.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+def details(key, **labels):
+    window = model.Window(start=START - timedelta(hours=1), end=START + timedelta(hours=1))
+    return model.DetailsRead(
+        subject=key,
+        details=model.Details(
+            labels=labels, bookings=(model.Booking(id="9", scheduled=window, actual=window),)
+        ),
+    )
+
+
+HISTORIES = {
+    "an outage": [
+        (0, {"a": "online", "b": "online"}),
+        (60.7, {"a": "offline"}),
+        (61.1, details("vyvx/a", name="Cup final")),
+        (300, "ack"),
+        (600, {"a": "online"}),
+        (900, {"b": "online"}),
+    ],
+    "polls that fail meanwhile": [
+        (0, {"a": "online"}),
+        (60, {"a": "offline"}),
+        (200, model.PollFailed(source="vyvx", error="timed out")),
+        (500, {}),
+        (900, {"a": "online"}),
+        (1200, {}),
+    ],
+    "ended by hand": [
+        (0, {"a": "online"}),
+        (60, {"a": "offline"}),
+        (300, "resolve"),
+        (900, {"a": "online"}),
+    ],
+    "still open": [(0, {"a": "online"}), (60, {"a": "offline"}), (500, {"a": "degraded"})],
+}
+
+
+@pytest.mark.parametrize("events", HISTORIES.values(), ids=HISTORIES)
+def test_a_captured_incident_is_a_test_that_passes(installation, watcher, events):
+    incident = installation.run(*events)[-1]
+    assert watcher("capture", incident.id, "--output", "captured.yaml")[0] == 0
+    assert watcher("test", "captured.yaml") == (0, "1 passed, 0 failed\n", "")
+    written = yaml.safe_load((installation.directory / "captured.yaml").read_text())["tests"][0]
+    shown = [(each["rule"], each["title"]) for each in written["expect"][-1]["incidents"]]
+    assert (incident.rule, incident.title) in shown
+
+
+def test_a_captured_test_notices_when_the_rule_changes(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
+    watcher("capture", incident.id, "-o", "captured.yaml")
+    file = installation.directory / "rules.yaml"
+    file.write_text(file.read_text().replace("for: 20s", "for: 40s"))
+    code, out, _ = watcher("test", "captured.yaml")
+    assert code == 1
+    assert "opened: expected 1m20s, is 1m40s" in out
+
+
+def test_without_a_file_the_test_is_printed(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
+    code, out, _ = watcher("capture", incident.id)
+    assert code == 0
+    (test,) = yaml.safe_load(out)["tests"]
+    assert test["subjects"]["vyvx/a"]["series"]["state"] == "online*60 offline*540 online"
+    assert test["subjects"]["vyvx/a"]["details"]["labels"] == {"name": "Cup final"}
+
+
+def test_what_cannot_be_captured_is_reported_in_a_sentence(installation, watcher):
+    (incident,) = installation.run(*HISTORIES["an outage"])
+    assert watcher("capture", "w-nobody") == (1, "", "there is no incident w-nobody\n")
+    file = installation.directory / "rules.yaml"
+    rules = file.read_text()
+    file.write_text(rules.replace("for: 20s", "for: 10m"))
+    code, out, err = watcher("capture", incident.id)
+    assert (code, out, "does not come out" in err) == (1, "", True)
+    file.write_text(rules.replace("name: down", "name: up"))
+    code, out, err = watcher("capture", incident.id)
+    assert (code, out, "cannot be captured" in err) == (1, "", True)
+
+
+def test_an_incident_learned_late_is_not_captured_from_polls(installation, watcher):
+    alarm = model.AlarmRecord(
+        state="offline", start=START + timedelta(seconds=70), end=START + timedelta(seconds=95)
+    )
+    read = model.HistoryRead(
+        subject="vyvx/a", start=START, end=START + timedelta(seconds=600), alarms=(alarm,)
+    )
+    (incident,) = installation.run((0, {"a": "online"}), (61, details("vyvx/a")), (600, read))
+    code, out, err = watcher("capture", incident.id)
+    assert (code, out, "`history`" in err) == (1, "", True)

@@ -1,0 +1,260 @@
+"""EVPL lines as subjects, and their samples."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.unit.vendors.poller.conftest import VirtualClock
+from watcher import model
+from watcher.vendors import poller
+from watcher.vendors.evpl import settings
+from watcher.vendors.evpl.client import Line, Utilization
+from watcher.vendors.evpl.source import FARTHEST, EvplSource, direction
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # where the virtual clock starts
+
+
+class Client:
+    """Hands out what a test gives it, and keeps what it was asked for."""
+
+    def __init__(self, *answers: Utilization) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    async def utilization(self, start: datetime, end: datetime) -> Utilization:
+        self.asked.append((start, end))
+        return self.answers.pop(0)
+
+
+def keys(**given: object) -> settings.EvplSource:
+    return settings.EvplSource(kind="evpl", operator_code="O", application_id="A", **given)
+
+
+def ago(minutes: float) -> datetime:
+    return NOON - timedelta(minutes=minutes)
+
+
+def line(values: dict[float, float], *, name: str = "LD1", metric: str = "U") -> Line:
+    """Make a line with values by minutes before noon."""
+    return Line(
+        instance=name,
+        metric=metric,
+        pop_country="FR",
+        pop_name="PAR",
+        values={ago(minutes): value for minutes, value in values.items()},
+    )
+
+
+def answer(*lines: Line, **given: object) -> Utilization:
+    return Utilization(lines=lines, **given)
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+@pytest.fixture
+def feed(clock):
+    def build(*answers: Utilization, **given: object) -> EvplSource:
+        return EvplSource("evpl", keys(**given), Client(*answers), clock)
+
+    return build
+
+
+@pytest.mark.covers("evpl/direction")
+async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
+    one = feed(
+        answer(
+            line({10: 95, 5: 30}, metric="UtilizationIn"),
+            line({10: 20, 5: 40}, metric="UtilizationOut"),
+        )
+    )
+    snapshot = await one.poll()
+    assert poller.Differ("evpl").compare(snapshot).seen == (
+        model.Observed(
+            key="evpl/LD1",
+            fields={"utilization": 40},
+            labels={"pop_country": "FR", "pop_name": "PAR"},
+            vendor_time=ago(5),
+        ),
+    )
+    assert snapshot.vendor_time == ago(5)
+    assert [(s.direction, s.at, s.value) for s in snapshot.samples] == [
+        ("in", ago(10), 95),
+        ("out", ago(10), 20),
+        ("in", ago(5), 30),
+        ("out", ago(5), 40),
+    ]
+    assert {(s.subject, s.metric) for s in snapshot.samples} == {("evpl/LD1", "utilization")}
+
+
+@pytest.mark.covers("evpl/late", "evpl/duplicates")
+async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
+    one = feed(
+        answer(line({10: 1, 5: 2})),
+        answer(line({10: 1, 5: 2})),
+        answer(line({15: 7, 10: 1.5, 5: 2, 0: 3})),
+    )
+    counts = [[(s.at, s.value) for s in (await one.poll()).samples] for _ in range(3)]
+    assert counts == [
+        [(ago(10), 1), (ago(5), 2)],
+        [],
+        [(ago(15), 7), (ago(10), 1.5), (ago(0), 3)],
+    ]
+
+
+@pytest.mark.covers("evpl/late")
+async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed, clock):
+    one = feed(answer(line({5: 1})), answer(), answer(line({5: 1})))
+    await one.poll()
+    clock.selector.seconds = 5 * 3_600
+    await one.poll()
+    clock.selector.seconds = 30 * 86_400
+    await one.poll()
+    assert one._client.asked == [
+        (NOON - timedelta(hours=1), NOON),
+        (ago(5) - timedelta(minutes=15), NOON + timedelta(hours=5)),
+        (NOON + timedelta(days=30) - FARTHEST, NOON + timedelta(days=30)),
+    ]
+
+
+@pytest.mark.covers("evpl/watermark")
+async def test_it_asks_from_the_newest_sample_of_the_line_that_is_furthest_behind(feed, clock):
+    three_hours = 180
+    both = answer(line({0: 1}), line({three_hours: 1}, name="LD2"))
+    long_silent = answer(line({0: 1}), line({2 * 24 * 60: 1}, name="LD3"))
+    one = feed(both, answer(line({0: 1})), long_silent, answer())
+    for _ in range(4):
+        await one.poll()
+    starts = [NOON - start for start, _ in one._client.asked]
+    hour = timedelta(hours=1)
+    assert starts == [
+        hour,
+        3 * hour + timedelta(minutes=15),
+        hour,  # LD2 is gone
+        hour,  # LD3 has been silent for longer than a day
+    ]
+
+
+@pytest.mark.covers("evpl/watermark")
+async def test_after_a_restart_it_goes_on_where_the_last_one_was(feed):
+    one = feed(answer())
+    times = {"evpl/LD1": ago(300), "evpl/LD2": None}
+    one.resume(
+        model.Subject(key=key, source="evpl", fields={}, since=NOON, vendor_time=at)
+        for key, at in times.items()
+    )
+    await one.poll()
+    assert one._client.asked == [(ago(300) - timedelta(minutes=15), NOON)]
+
+
+@pytest.mark.covers("evpl/gap")
+async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
+    one = feed(answer(line({5: 40})), answer(line({})))
+    differ = poller.Differ("evpl")
+    differ.compare(await one.poll())
+    assert differ.compare(await one.poll()).seen == ()
+
+
+@pytest.mark.covers("evpl/gap")
+async def test_a_line_without_any_value_has_none_and_not_zero(feed):
+    snapshot = await feed(answer(line({}))).poll()
+    (seen,) = poller.Differ("evpl").compare(snapshot).seen
+    assert (seen.fields, seen.vendor_time, snapshot.samples) == ({"utilization": None}, None, ())
+
+
+@pytest.mark.covers("evpl/ratio")
+async def test_a_ratio_becomes_percent(feed):
+    snapshot = await feed(answer(line({5: 0.5})), unit="ratio").poll()
+    assert [s.value for s in snapshot.samples] == [50]
+
+
+@pytest.mark.covers("evpl/unit-off")
+@pytest.mark.parametrize(("unit", "wrong"), [("percent", 4_700.0), ("ratio", 47.0)])
+async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wrong):
+    one = feed(answer(line({5: wrong})), answer(line({5: wrong})), unit=unit)
+    with capture_logs() as logs:
+        assert (await one.poll()).samples == ()
+        assert (await one.poll()).samples == ()
+    assert [entry["event"] for entry in logs] == ["evpl unit wrong"]
+
+
+@pytest.mark.covers("evpl/unit-off")
+async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
+    one = feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.4))))
+    with capture_logs() as logs:
+        assert len((await one.poll()).samples) == 20
+    assert "ratio" in logs[0]["said"]
+
+
+@pytest.mark.covers("evpl/granularity-m")
+@pytest.mark.parametrize(
+    ("spacing", "said"),
+    [(5, []), (4, []), (60, ["evpl granularity differs"]), (1, ["evpl granularity differs"])],
+)
+async def test_a_granularity_other_than_asked_for_is_said(feed, spacing, said):
+    with capture_logs() as logs:
+        await feed(answer(line({n * spacing: 50.0 for n in range(10)}))).poll()
+    assert [entry["event"] for entry in logs] == said
+
+
+async def test_idle_lines_are_not_said_to_look_like_a_ratio(feed):
+    with capture_logs() as logs:
+        await feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.0)))).poll()
+    assert logs == []
+
+
+@pytest.mark.covers("evpl/repeated-page")
+async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed):
+    one = feed(
+        answer(line({5: 1}), line({5: 1}, name="LD2")),
+        answer(line({0: 2}), complete=False),
+    )
+    differ = poller.Differ("evpl")
+    with capture_logs() as logs:
+        differ.compare(await one.poll())
+        polled = differ.compare(await one.poll())
+    assert (polled.complete, polled.absent) == (False, ())
+    assert [s.value for s in polled.samples] == [2]
+    assert [entry["event"] for entry in logs] == ["evpl pages repeat"]
+
+
+@pytest.mark.covers("evpl/lines-change")
+async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):
+    one = feed(answer(line({5: 1})), answer(line({5: 1}, name="LD2")))
+    differ = poller.Differ("evpl")
+    differ.compare(await one.poll())
+    polled = differ.compare(await one.poll())
+    assert (polled.absent, [each.key for each in polled.seen]) == (("evpl/LD1",), ["evpl/LD2"])
+
+
+@pytest.mark.covers("evpl/direction")
+async def test_two_metrics_without_a_direction_give_the_worse_value(feed):
+    one = feed(answer(line({5: 80}, metric="A"), line({5: 20}, metric="B")))
+    assert [s.value for s in (await one.poll()).samples] == [80]
+
+
+@pytest.mark.parametrize(
+    ("metric", "way"),
+    [
+        ("UtilizationIn", "in"),
+        ("utilization_out", "out"),
+        ("INGRESS_UTILIZATION", "in"),
+        ("TxUtilization", "out"),
+        ("rxUtil", "in"),
+        ("Utilization", ""),
+        ("maintenance", ""),
+        ("", ""),
+    ],
+)
+def test_the_direction_is_read_off_whole_words_alone(metric, way):
+    assert direction(metric) == way
+
+
+async def test_an_evpl_line_has_no_details(feed):
+    with pytest.raises(model.PermanentError, match="no details"):
+        await feed().details("evpl/LD1")

@@ -1,0 +1,158 @@
+"""The JSON API, and docs/reference/api.md, whose examples must be true."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import sample_data
+from watcher import model
+from watcher.operations import documents
+from watcher.web import middleware
+
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "api.md").read_text()
+EXAMPLES = dict(re.findall(r"```json (\S+)\n(.*?)```", PAGE, re.DOTALL))
+RUN = "/api/v1/incidents/w-7k3mq2xd/reports/r-4c0vw1zn.pdf"
+
+
+@pytest.fixture
+def outage(reader):
+    return reader.open(sample_data.incident(diagnostics=(sample_data.diagnosis(),)))
+
+
+@pytest.mark.parametrize("address", EXAMPLES)
+async def test_the_examples_of_the_page_are_what_is_answered(site, outage, address):
+    assert (await site.get(address)).json == json.loads(EXAMPLES[address])
+
+
+def test_the_page_names_every_status_and_every_address():
+    assert len(EXAMPLES) == 5
+    for word in (*model.IncidentStatus, "/healthz", "/readyz", "/metrics", "/", "/subjects/KEY"):
+        assert f"`{word}`" in PAGE
+
+
+async def test_an_incident_is_the_document_of_mqtt(site, reader, outage):
+    answer = (await site.get("/api/v1/incidents/w-7k3mq2xd")).json
+    published = json.loads(documents.incident(await reader.incident_view(outage.id)).encode())
+    del answer["links"], published["links"]
+    assert answer == published
+
+
+async def test_incidents_are_listed_by_status_and_the_newest_first(site, reader):
+    sample_data.bad_night(reader)
+
+    async def ids(query: str) -> list[str]:
+        listed = (await site.get(f"/api/v1/incidents{query}")).json["incidents"]
+        return [one["id"] for one in listed]
+
+    assert await ids("?status=acknowledged") == ["w-2b8fz0aa"]
+    assert await ids("?status=resolved&status=acknowledged") == ["w-1a1a1a1a", "w-2b8fz0aa"]
+    assert len(await ids("")) == 5
+
+
+async def test_a_list_is_bounded_and_says_when_there_is_more(site, reader):
+    sample_data.bad_night(reader)
+    answer = (await site.get("/api/v1/incidents?limit=2")).json
+    assert len(answer["incidents"]) == 2
+    assert answer["more"] is True
+    assert (await site.get("/api/v1/incidents?limit=5")).json["more"] is False
+
+
+async def test_subjects_are_read_page_by_page(site, reader):
+    for number in range(5):
+        key = f"evpl/L{number}"
+        reader.known[key] = model.Subject(
+            key=key, source="evpl", fields={"utilization": 81.5}, since=sample_data.NOW
+        )
+    found: list[str] = []
+    more, after = True, ""
+    while more:
+        answer = (await site.get(f"/api/v1/subjects?limit=2&after={after}")).json
+        found += [one["key"] for one in answer["subjects"]]
+        more, after = answer["more"], found[-1]
+    assert found == sorted(reader.known)
+    only = (await site.get("/api/v1/subjects?source=vyvx")).json["subjects"]
+    assert [one["key"] for one in only] == ["vyvx/1234567"]
+
+
+async def test_the_pdf_is_given_as_it_was_decoded(site, outage):
+    answer = await site.get(RUN)
+    assert answer.body == sample_data.PDF
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"] == 'inline; filename="SVC1.pdf"'
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_a_hostile_file_name_stays_a_file_name(site, reader):
+    named = model.Report(
+        run="r-1", filename='a"\r\nSet-Cookie: b=c; é/../x.pdf', size=1, sha256="0"
+    )
+    run = model.Diagnosis(
+        run="r-1",
+        incident="w-7k3mq2xd",
+        service_id="SVC1",
+        status=model.DiagnosisStatus.DONE,
+        report=named,
+        started_at=sample_data.BEGIN,
+    )
+    reader.open(sample_data.incident(diagnostics=(run,)))
+    reader.papers["r-1"] = reader.papers["r-4c0vw1zn"]
+    answer = await site.get("/api/v1/incidents/w-7k3mq2xd/reports/r-1.pdf")
+    assert (
+        answer.headers["Content-Disposition"]
+        == 'inline; filename="a___Set-Cookie__b_c____.._x.pdf"'
+    )
+
+
+async def test_a_report_of_another_incident_is_not_given(site, reader, outage):
+    reader.open(sample_data.incident("w-2"))
+    answer = await site.get(RUN.replace("w-7k3mq2xd", "w-2"))
+    assert answer.status == 404
+    assert answer.json == {"error": "w-2 has no report of a run r-4c0vw1zn"}
+
+
+async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outage):
+    reader.papers.clear()
+    answer = await site.get(RUN)
+    assert answer.status == 404
+    assert answer.json == {"error": "the report of run r-4c0vw1zn is no longer kept"}
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("incidents?limit=0", "limit is a whole number from 1 to 100"),
+        ("incidents?limit=101", "limit is a whole number from 1 to 100"),
+        ("incidents?limit=-1", "limit is a whole number from 1 to 100"),
+        ("incidents?limit=%D9%A1", "limit is a whole number from 1 to 100"),
+        ("incidents?limit=99999999999999999999", "limit is a whole number from 1 to 100"),
+        ("incidents?status=gone", "status is one of open, acknowledged, resolved"),
+        ("subjects?limit=1001", "limit is a whole number from 1 to 1000"),
+        ("subjects?after=%00", "after has characters that no name has"),
+        ("sources?limit=1", "there is no such parameter: there is none here"),
+    ],
+)
+async def test_a_wrong_parameter_is_refused_in_words(site, query, sentence):
+    answer = await site.get(f"/api/v1/{query}")
+    assert answer.status == 400
+    assert sentence in answer.json["error"]
+
+
+@pytest.mark.parametrize("path", ["incidents", "incidents/w-1", "subjects", "sources"])
+async def test_a_database_that_does_not_answer_is_said_in_words(serve, reader, path):
+    reader.broken = "database watcher.db is locked by another process"
+    async with serve() as site:
+        answer = await site.get(f"/api/v1/{path}")
+    assert answer.status == 503
+    assert answer.json == {"error": reader.broken}
+
+
+async def test_a_reader_does_not_wait_for_ever(site, reader, monkeypatch):
+    monkeypatch.setattr(middleware, "READ_TIMEOUT_SECONDS", 0.05)
+    reader.hangs = True
+    answer = await site.get("/api/v1/subjects")
+    assert answer.status == 503
+    assert "the database has not answered for 0.05 s" in answer.json["error"]

@@ -1,0 +1,178 @@
+"""What the board says, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes import sample_data
+from tests.fakes.sample_data import BEGIN, NOW, minutes
+from watcher import model, ports
+from watcher.operations import status
+from watcher.web import board
+
+SEEN = model.SourceHealth(source="vyvx", last_success=NOW, subjects=212)
+TOLD = status.Receiver(
+    name="noc",
+    failing=False,
+    failing_since=None,
+    error="",
+    permanent=False,
+    owed=0,
+    owed_since=None,
+)
+FAILS = replace(TOLD, failing=True, failing_since=NOW - minutes(14), error="channel_not_found")
+USED = status.Usage(account="orange", month="2026-11", calls=7, calls_per_month=7)
+KNOWN = status.Status(
+    instance="ops1",
+    version="1",
+    since=BEGIN,
+    daemons=(ports.Daemon(instance="ops1", since=BEGIN, leads=True),),
+    sources=(SEEN,),
+    receivers=(TOLD,),
+)
+
+
+def compose(known=KNOWN, **changes) -> board.Board:
+    usual = {"live": (), "resolved": (), "stuck": "", "unreadable": "", "now": NOW}
+    return board.compose(known, **{**usual, **changes})
+
+
+def blind(**changes) -> model.SourceHealth:
+    made = model.SourceHealth(
+        source="evpl",
+        sight=model.Visibility.BLIND,
+        last_success=NOW - minutes(14),
+        failing_since=NOW - minutes(13),
+        error="no answer in 30 s",
+        subjects=18,
+    )
+    return replace(made, **changes)
+
+
+def test_all_is_calm_only_when_everything_is_seen_and_told():
+    assert compose().calm
+    assert compose().headline == "Nothing is open"
+
+
+@pytest.mark.parametrize(
+    ("known", "trouble"),
+    [
+        (replace(KNOWN, sources=(SEEN, blind())), "evpl is blind: last known, 14 min ago"),
+        (
+            replace(KNOWN, sources=(blind(last_success=None),)),
+            "evpl is blind: not seen yet",
+        ),
+        (
+            replace(KNOWN, sources=(blind(sight=model.Visibility.FAILING),)),
+            "polls of evpl fail",
+        ),
+        (replace(KNOWN, receivers=(FAILS,)), "noc cannot be told"),
+        (replace(KNOWN, accounts=(USED,)), "account orange has used its calls of 2026-11"),
+        (
+            replace(KNOWN, accounts=(replace(USED, calls=1, trouble="no answer"),)),
+            "account orange is not answered",
+        ),
+        (replace(KNOWN, receivers=(replace(FAILS, owed=3),)), "noc cannot be told: 3 owed"),
+        (
+            replace(KNOWN, daemons=(replace(KNOWN.daemons[0], leads=False),)),
+            "No daemon leads: nothing is watched",
+        ),
+        (
+            replace(KNOWN, refused=("rules/a.yaml:3: no such key",)),
+            "The rules were not read again, those from before are in force",
+        ),
+    ],
+)
+def test_whatever_is_wrong_with_watcher_is_beside_the_headline(known, trouble):
+    shown = compose(known)
+    assert shown.problems == (trouble,)
+    assert not shown.calm
+
+
+def test_a_loop_that_stands_still_is_said():
+    shown = compose(stuck="ingest has stood still for 31 s")
+    assert shown.problems == ("Watcher itself stands still: ingest has stood still for 31 s",)
+    assert not shown.calm
+
+
+def test_a_source_that_was_not_polled_yet_is_no_reason_to_be_calm():
+    assert not compose(replace(KNOWN, sources=(model.SourceHealth(source="vyvx"),))).calm
+
+
+def test_without_the_store_nothing_is_said_to_be_fine():
+    waiting = replace(KNOWN, daemons=(), sources=(model.SourceHealth(source="vyvx"),))
+    shown = compose(waiting, unreadable="database is locked")
+    assert shown.headline == "Nothing is known"
+    assert not shown.calm
+    assert "database is locked" in shown.problems[0]
+    remembered = compose(replace(KNOWN, open=2), unreadable="database is locked")
+    assert remembered.headline == "2 open"
+
+
+def test_what_nobody_has_taken_comes_first_then_the_worst_then_the_newest():
+    warning, acknowledged = model.Severity.WARNING, model.IncidentStatus.ACKNOWLEDGED
+    live = [
+        sample_data.incident("taken", status=acknowledged),
+        sample_data.incident("silenced", suppressed_by=("s-1",)),
+        sample_data.incident("lesser", severity=warning, opened_at=BEGIN + minutes(9)),
+        sample_data.incident("older", opened_at=BEGIN - minutes(9)),
+        sample_data.incident("newer"),
+    ]
+    order = [one.id for one in compose(live=live).incidents]
+    assert order == ["newer", "older", "lesser", "silenced", "taken"]
+
+
+def test_a_board_is_bounded_and_says_how_many_more_there_are():
+    live = [sample_data.incident(f"w-{number}") for number in range(250)]
+    shown = compose(replace(KNOWN, open=250), live=live)
+    assert len(shown.incidents) == board.MOST_INCIDENTS
+    assert shown.more == 150
+
+
+def test_what_merged_into_a_storm_is_not_listed_as_resolved():
+    over = [
+        sample_data.incident(name, resolution=resolution, resolved_at=NOW)
+        for name, resolution in (
+            ("merged", model.Resolution.MERGED),
+            ("back", model.Resolution.RECOVERED),
+        )
+    ]
+    assert [one.id for one in compose(resolved=over).resolved] == ["back"]
+
+
+@pytest.mark.parametrize(
+    ("health", "sentence"),
+    [
+        (SEEN, "212 subjects, seen 0 s ago"),
+        (model.SourceHealth(source="vyvx"), "0 subjects, not seen yet"),
+        (
+            blind(),
+            "cannot be seen since 03:11:12 UTC: 18 subjects as last known, 14 min ago",
+        ),
+        (
+            blind(sight=model.Visibility.FAILING),
+            "polls fail since 03:11:12 UTC, last seen 14 min ago",
+        ),
+    ],
+)
+def test_a_source_in_words(health, sentence):
+    assert board.describe_visibility(health, NOW) == sentence
+
+
+@pytest.mark.parametrize(
+    ("receiver", "sentence"),
+    [
+        (TOLD, "nothing is owed"),
+        (replace(TOLD, owed=1, owed_since=NOW), "nothing is owed"),  # it is being told
+        (replace(TOLD, owed=1, owed_since=BEGIN), "1 incident owed since 03:10:22 UTC"),
+        (FAILS, "cannot be told since 03:10:12 UTC, for 14 min; nothing is owed"),
+        (
+            replace(FAILS, owed=3, owed_since=BEGIN),
+            "cannot be told since 03:10:12 UTC, for 14 min; 3 incidents owed since 03:10:22 UTC",
+        ),
+    ],
+)
+def test_a_receiver_in_words(receiver, sentence):
+    assert board.describe_delivery(receiver, NOW) == sentence

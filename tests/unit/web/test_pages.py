@@ -1,0 +1,313 @@
+"""The pages for people, read as text; how they look is in test_pages_in_chromium.py."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.fakes import sample_data
+from tests.fakes.sample_data import BEGIN, NOW, minutes
+from watcher import model, ports
+from watcher.operations import status
+from watcher.web import middleware
+
+HOSTILE = (
+    '<img src=x onerror="alert(1)"><script>alert(1)</script>\'"`{{ 7*7 }}<!channel>\u202e\x07\n'
+)
+
+
+class Tags(HTMLParser):
+    """Counts tags, and keeps their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+
+def words(text: str) -> str:
+    """What a reader reads: no tags, one space between words."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+@pytest.fixture
+async def night(serve, reader):
+    reporter = sample_data.bad_night(reader)
+    async with serve(reporter=reporter) as site:
+        yield site
+
+
+async def test_the_board_says_what_is_open_whose_side_and_who_has_taken_it(night):
+    answer = await night.get("/")
+    assert answer.status == 200
+    board = words(answer.text)
+    assert "3 open, 1 acknowledged" in board
+    assert "critical since 03:10:22 UTC 13 min NYC Arena uplink is offline" in board
+    assert "call Lumen video NOC, +1 555 0100 nobody has acknowledged it" in board
+    assert "likely Orange side" in board
+    assert "✓ acknowledged by ada at 2026-11-20 15:40 UTC" in board
+    assert "⊘ silenced" in board
+    assert "blind: last known, 14 min ago" in board
+    assert "⇅ flapping" in board
+
+
+async def test_the_board_says_how_well_watcher_sees_and_tells(night):
+    board = words((await night.get("/")).text)
+    assert (
+        "evpl ◌ blind cannot be seen since 03:11:12 UTC: 18 subjects as last known, 14 min ago"
+        in (board)
+    )
+    assert "api.orange.com/api-monitoring-live/v1: no answer in 30 s" in board
+    assert "api.lumen.com: 401, the client secret was refused (a person has to mend this)" in board
+    assert "noc ▲ failing cannot be told since 03:11:22 UTC, for 12 min; 3 incidents owed" in board
+    assert "(channel_not_found) (a person has to mend this)" in board
+    assert "19400 of 20000 calls used in 2026-11" in board
+    assert "◆ nearly used" in board
+    assert "vyvx ▲ failing ws.lumen.com has not answered 5 times" in board
+    assert "ops1 ● leads" in board
+    assert "ops2 ○ stands by" in board
+    assert "subject=vyvx/7654321 until 05:00 UTC, by grace: planned fibre work" in board
+    assert "Chicago feed 3 is offline Recovered 2 h 4 min ago" in board
+
+
+async def test_what_was_refused_at_a_reload_stays_on_the_board(serve, reader):
+    reporter = sample_data.reporter(reader)
+    reporter.refused = ("rules/a.yaml:3: severity: is missing",)
+    async with serve(reporter=reporter) as site:
+        board = words((await site.get("/")).text)
+    assert "The rules were not read again" in board
+    assert "rules/a.yaml:3: severity: is missing" in board
+
+
+async def test_a_store_that_cannot_be_read_is_said_and_the_rest_is_remembered(serve, reader):
+    sample_data.bad_night(reader)
+    seen = status.Overview(sources=tuple(reader.health), open=3, acknowledged=1)
+    failing = {
+        "noc": status.ReceiverState(failing_since=BEGIN, error="Slack answered 503"),
+        "mqtt": status.ReceiverState(),
+    }
+    reporter = sample_data.reporter(reader, seen=seen, receivers=failing)
+    reader.broken = "database watcher.db is locked by another process"
+    async with serve(reporter=reporter) as site:
+        answer = await site.get("/")
+        assert answer.status == 503
+        board = words(answer.text)
+        assert "3 open, 1 acknowledged" in board
+        assert "The store cannot be read: database watcher.db is locked by another process" in board
+        assert "evpl ◌ blind" in board
+        assert "Slack answered 503" in board
+        assert "mqtt ○ unknown what it is owed cannot be read" in board
+        assert "Resolved in the last 24 h" not in board
+        page = await site.get("/incidents/w-7k3mq2xd")
+        assert page.status == 503
+        assert "database watcher.db is locked by another process" in words(page.text)
+
+
+async def test_one_who_stands_by_and_reads_nothing_knows_nothing(serve, reader):
+    reader.broken = "database is locked"
+    async with serve() as site:
+        board = words((await site.get("/")).text)
+    assert "Nothing is known" in board
+    assert "Nothing is open" not in board
+
+
+async def test_an_incident_has_everything_that_an_engineer_needs(night):
+    answer = await night.get("/incidents/w-7k3mq2xd")
+    page = words(answer.text)
+    for text in (
+        "NYC Arena uplink is offline: likely Lumen side",
+        "call Lumen video NOC, +1 555 0100",
+        "vyvx-service-down",
+        "https://wiki.example/vyvx",
+        "po_number 4711",
+        "booked 02:00 UTC to 04:00 UTC",
+        "SVC1: Trouble found in Lumen's network",
+        "Loss of light at NYCMNY54",
+        "Next: Open a repair ticket with Lumen",
+        "online → offline",
+        "receiver mqtt: told everything",
+        "receiver noc: told 1 of 3 entries (channel C0123456789, ts 1763694622.125)",
+        "(9 times): Slack: there is no channel C0123456789",
+        "03:10:24 UTC noted fibre cut at mile 12 (ada)",
+        "watcher ack w-7k3mq2xd",
+    ):
+        assert text in page, text
+    addresses = [names.get("href") for tag, names in Tags(answer.text).seen if tag == "a"]
+    assert "/api/v1/incidents/w-7k3mq2xd/reports/r-4c0vw1zn.pdf" in addresses
+    assert "/subjects/vyvx/1234567" in addresses
+    for address in addresses:
+        if address.startswith("/"):
+            assert (await night.get(address)).status == 200, address
+
+
+async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approves_it(site, reader):
+    remedy = model.Remedy(
+        connection="iod/771338",
+        status=model.RemedyStatus.PROPOSED,
+        from_mbps=500,
+        to_mbps=2_000,
+        max_mbps=2_000,
+        proposed_at=BEGIN,
+    )
+    told = reader.open(sample_data.incident(remedy=remedy))
+    page = words((await site.get(f"/incidents/{told.id}")).text)
+    assert "Bandwidth of 771338 from 500 Mbps to 2 Gbps: proposed" in page
+    assert "watcher remedy approve w-7k3mq2xd" in page
+
+
+async def test_a_subject_has_its_fields_bookings_alerts_and_incidents(night):
+    answer = await night.get("/subjects/vyvx/1234567")
+    page = words(answer.text)
+    for text in (
+        "NYC Arena uplink",
+        "vyvx/1234567, so since 03:10:22 UTC, 13 min",
+        "state offline , before: online",
+        "origin Madison Square Garden",
+        "Booking 1234567 booked 02:00 UTC to 04:00 UTC activated 02:01 UTC to open",
+        "Note: Backup feed on channel 4",
+        "rule vyvx-service-down: firing since 2026-11-21 03:10:22 UTC, entered from online",
+        "Chicago feed 3 is offline Recovered",
+    ):
+        assert text in page, text
+
+
+async def test_a_key_may_hold_anything_that_a_vendor_calls_its_things(site, reader):
+    key = "iod/Paris #1/50% ü?&x=<y>"
+    reader.known[key] = replace(sample_data.SUBJECT, key=key, source="iod")
+    reader.open(sample_data.incident(), subject=key)
+    page = (await site.get("/incidents/w-7k3mq2xd")).text
+    (address,) = {
+        names["href"] for _, names in Tags(page).seen if "/subjects/" in (names.get("href") or "")
+    }
+    answer = await site.get(address)
+    assert answer.status == 200
+    assert key in words(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/incidents/w-none", "there is no incident w-none"),
+        ("/subjects/vyvx/none", "there is no subject vyvx/none"),
+        ("/nowhere", "there is nothing at this address"),
+    ],
+)
+async def test_what_is_not_there_is_said_on_a_page(site, path, sentence):
+    answer = await site.get(path)
+    assert answer.status == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert sentence in words(answer.text)
+
+
+async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
+    run = replace(
+        sample_data.diagnosis(),
+        service_id=HOSTILE,
+        disposition=HOSTILE,
+        findings=(HOSTILE,),
+        actions=(HOSTILE,),
+        message=HOSTILE,
+        report=replace(sample_data.diagnosis().report, filename=HOSTILE),
+    )
+    told = sample_data.incident(
+        title=HOSTILE,
+        summary=HOSTILE,
+        acknowledged_by=HOSTILE,
+        remedy=model.Remedy(
+            connection=f"iod/{HOSTILE}",
+            status=model.RemedyStatus.FAILED,
+            to_mbps=1,
+            max_mbps=1,
+            message=HOSTILE,
+            proposed_at=NOW,
+        ),
+        contacts=(model.Contact(domain=HOSTILE, text=HOSTILE),),
+        runbook=f"javascript:alert(1){HOSTILE}",
+        suppressed_by=(HOSTILE,),
+        flags=(HOSTILE,),
+        diagnostics=(run,),
+    )
+    reader.open(told)
+    reader.open(sample_data.incident("w-2", title=HOSTILE, resolution=None, resolved_at=NOW))
+    reader.alerts_of[told.id] = (
+        replace(
+            reader.alerts_of[told.id][0],
+            name=HOSTILE,
+            labels={HOSTILE: HOSTILE},
+            fields={HOSTILE: HOSTILE},
+            to=HOSTILE,
+        ),
+    )
+    reader.entries[told.id] = (replace(reader.entries[told.id][0], text=HOSTILE, by=HOSTILE),)
+    reader.known["vyvx/1234567"] = replace(
+        sample_data.SUBJECT,
+        fields={HOSTILE: HOSTILE},
+        labels={HOSTILE: HOSTILE, "name": HOSTILE},
+        notes=(HOSTILE,),
+    )
+    reader.health = [
+        model.SourceHealth(source=HOSTILE, sight=model.Visibility.BLIND, error=HOSTILE)
+    ]
+    reader.present = [ports.Daemon(instance=HOSTILE, since=NOW, leads=True)]
+    reader.kept_receipts = [
+        model.Receipt(
+            incident=told.id, receiver=HOSTILE, failing_since=NOW, error=HOSTILE, intent=HOSTILE
+        )
+    ]
+    reader.quiet = [
+        model.Silence(
+            id="s-1",
+            matchers=(model.Matcher(name=HOSTILE, value=HOSTILE),),
+            begin=NOW,
+            end=NOW + minutes(5),
+            by=HOSTILE,
+            comment=HOSTILE,
+        )
+    ]
+    async with serve(reporter=sample_data.reporter(reader)) as site:
+        for path in ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567"):
+            page = (await site.get(path)).text
+            assert "&lt;script&gt;alert(1)" in page
+            assert "{{ 7*7 }}" in page
+            assert "\u202e" not in page
+            assert "\x07" not in page
+            tags = Tags(page).seen
+            assert [names for tag, names in tags if tag == "script"] == [
+                {"src": "/static/refresh.js", "defer": None}
+            ]
+            assert not any(tag in {"img", "iframe", "style"} for tag, _ in tags)
+            for _, names in tags:
+                assert not any(name.startswith("on") or name == "style" for name in names)
+                assert not (names.get("href") or "").startswith("javascript")
+
+
+async def test_endless_text_is_cut(site, reader):
+    reader.open(sample_data.incident(title="x" * 10_000_000, summary="y" * 10_000_000))
+    assert len((await site.get("/incidents/w-7k3mq2xd")).body) < 50_000
+    assert len((await site.get("/")).body) < 50_000
+
+
+async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, reader):
+    sample_data.bad_night(reader)
+    paths = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/api/v1/incidents")
+    found = await asyncio.gather(*(site.get(path) for path in paths * 10))
+    assert {answer.status for answer in found} == {200}
+    assert 1 <= reader.most_reading <= middleware.READERS
+
+
+async def test_a_storm_is_a_page_of_bounded_size(site, reader):
+    told = reader.open(sample_data.incident())
+    one, entry = reader.alerts_of[told.id][0], reader.entries[told.id][0]
+    reader.alerts_of[told.id] = tuple(replace(one, subject=f"vyvx/{n}") for n in range(100))
+    reader.entries[told.id] = tuple(replace(entry, number=n + 1) for n in range(20_000))
+    answer = await site.get(f"/incidents/{told.id}")
+    assert "the last 500 of 20000 entries" in words(answer.text)
+    assert len(answer.body) < 200_000
