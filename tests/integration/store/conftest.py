@@ -37,9 +37,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def hosts_time(monkeypatch) -> None:
-    """Let claims on PostgreSQL end on the time that a test hands in; test_postgresql.py does not.
+    """Let claims on PostgreSQL end on the time that a test hands in.
 
-    PostgreSQL measures them on its own clock, which no test can turn.
+    PostgreSQL measures them on its own clock, which no test can turn. Tests of that clock are in
+    dialects/test_several_daemons.py, which does without this.
     """
 
     def moment(self, now, ahead=tables.EPOCH - tables.EPOCH):
