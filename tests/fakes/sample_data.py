@@ -99,7 +99,7 @@ class InMemoryReader:
         self.kept: dict[str, model.Incident] = {}
         self.alerts_of: dict[str, tuple[model.IncidentAlert, ...]] = {}
         self.entries: dict[str, tuple[model.Entry, ...]] = {}
-        self.known = {SUBJECT.key: SUBJECT}
+        self.kept_subjects = {SUBJECT.key: SUBJECT}
         self.health = [
             model.SourceHealth(source="vyvx", last_success=NOW - timedelta(seconds=4), subjects=212)
         ]
@@ -107,7 +107,7 @@ class InMemoryReader:
         self.kept_receipts: list[model.Receipt] = []
         self.quiet: list[model.Silence] = []
         self.present = [ports.Daemon(instance="ops1", since=BEGIN - minutes(900), leads=True)]
-        self.papers = {"r-4c0vw1zn": ports.ReportFiles(run="r-4c0vw1zn", pdf=PDF)}
+        self.kept_files = {"r-4c0vw1zn": ports.ReportFiles(run="r-4c0vw1zn", pdf=PDF)}
 
     def open(self, told: model.Incident, *, subject: str = "vyvx/1234567") -> model.Incident:
         """Keep an incident of one alert and two entries."""
@@ -173,7 +173,9 @@ class InMemoryReader:
             alert_counts={"firing": len(alerts)},
             timeline=self.entries.get(incident, ()),
             subjects={
-                one.subject: self.known[one.subject] for one in alerts if one.subject in self.known
+                one.subject: self.kept_subjects[one.subject]
+                for one in alerts
+                if one.subject in self.kept_subjects
             },
         )
 
@@ -182,11 +184,11 @@ class InMemoryReader:
 
     async def subject(self, key):
         await self._see()
-        return self.known.get(key)
+        return self.kept_subjects.get(key)
 
     async def subjects(self, *, source="", after="", limit=100):
         await self._see()
-        found = [one for one in self.known.values() if one.source == (source or one.source)]
+        found = [one for one in self.kept_subjects.values() if one.source == (source or one.source)]
         return [one for one in sorted(found, key=lambda one: one.key) if one.key > after][:limit]
 
     async def alerts(self, subject):
@@ -209,7 +211,7 @@ class InMemoryReader:
         return self.quiet
 
     async def report_files(self, run):
-        return self.papers.get(run)
+        return self.kept_files.get(run)
 
     async def daemons(self):
         await self._see()

@@ -64,7 +64,7 @@ async def test_a_list_is_bounded_and_says_when_there_is_more(site, reader):
 async def test_subjects_are_read_page_by_page(site, reader):
     for number in range(5):
         key = f"evpl/L{number}"
-        reader.known[key] = model.Subject(
+        reader.kept_subjects[key] = model.Subject(
             key=key, source="evpl", fields={"utilization": 81.5}, since=sample_data.NOW
         )
     found: list[str] = []
@@ -73,7 +73,7 @@ async def test_subjects_are_read_page_by_page(site, reader):
         answer = (await site.get(f"/api/v1/subjects?limit=2&after={after}")).json
         found += [one["key"] for one in answer["subjects"]]
         more, after = answer["more"], found[-1]
-    assert found == sorted(reader.known)
+    assert found == sorted(reader.kept_subjects)
     only = (await site.get("/api/v1/subjects?source=vyvx")).json["subjects"]
     assert [one["key"] for one in only] == ["vyvx/1234567"]
 
@@ -99,7 +99,7 @@ async def test_a_hostile_file_name_stays_a_file_name(site, reader):
         started_at=sample_data.BEGIN,
     )
     reader.open(sample_data.incident(diagnostics=(run,)))
-    reader.papers["r-1"] = reader.papers["r-4c0vw1zn"]
+    reader.kept_files["r-1"] = reader.kept_files["r-4c0vw1zn"]
     answer = await site.get("/api/v1/incidents/w-7k3mq2xd/reports/r-1.pdf")
     assert (
         answer.headers["Content-Disposition"]
@@ -115,7 +115,7 @@ async def test_a_report_of_another_incident_is_not_given(site, reader, outage):
 
 
 async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outage):
-    reader.papers.clear()
+    reader.kept_files.clear()
     answer = await site.get(RUN)
     assert answer.status == 404
     assert answer.json == {"error": "the report of run r-4c0vw1zn is no longer kept"}

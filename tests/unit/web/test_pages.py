@@ -181,7 +181,7 @@ async def test_a_subject_has_its_fields_bookings_alerts_and_incidents(night):
 
 async def test_a_key_may_hold_anything_that_a_vendor_calls_its_things(site, reader):
     key = "iod/Paris #1/50% ü?&x=<y>"
-    reader.known[key] = replace(sample_data.SUBJECT, key=key, source="iod")
+    reader.kept_subjects[key] = replace(sample_data.SUBJECT, key=key, source="iod")
     reader.open(sample_data.incident(), subject=key)
     page = (await site.get("/incidents/w-7k3mq2xd")).text
     (address,) = {
@@ -247,7 +247,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
         ),
     )
     reader.entries[told.id] = (replace(reader.entries[told.id][0], text=HOSTILE, by=HOSTILE),)
-    reader.known["vyvx/1234567"] = replace(
+    reader.kept_subjects["vyvx/1234567"] = replace(
         sample_data.SUBJECT,
         fields={HOSTILE: HOSTILE},
         labels={HOSTILE: HOSTILE, "name": HOSTILE},
