@@ -147,7 +147,7 @@ async def vendors(folder: Path, subjects: tuple[str, ...]) -> AsyncIterator[dict
             cwd=ROOT,
         )
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), 90)
         yield json.loads(line)
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -22,16 +22,16 @@ def receipts() -> None:
     async def save_receipt(self, receipt, token):
         pass
 
-    outbox.Outbox.save_receipt = save_receipt
+    _replace(outbox.Outbox, "save_receipt", save_receipt)
 
 
 def lookup() -> None:
     """Repeat an act whose outcome is unknown without looking it up."""
 
-    async def settle_intent(self):
+    async def resolve_intent(self):
         pass
 
-    session.SlackSession.settle_intent = settle_intent
+    _replace(session.SlackSession, "resolve_intent", resolve_intent)
 
 
 def fencing() -> None:
@@ -49,9 +49,14 @@ def fencing() -> None:
     async def disconnect(self, connection, session):
         pass
 
-    leadership.require = require
-    leadership.Leadership.keep_renewing = keep_renewing
-    postgresql.Postgresql.disconnect = disconnect
+    _replace(leadership, "require", require)
+    _replace(leadership.Leadership, "keep_renewing", keep_renewing)
+    _replace(postgresql.Postgresql, "disconnect", disconnect)
+
+
+def _replace(owner: object, name: str, substitute: Callable[..., object]) -> None:
+    assert hasattr(owner, name), f"the safeguard {name} has another name by now"
+    setattr(owner, name, substitute)
 
 
 REMOVALS: dict[str, Callable[[], None]] = {
