@@ -13,13 +13,13 @@ from watcher.daemon import database_alarm
 class Channel:
     def __init__(self, fault: Exception | None = None) -> None:
         self.name = "noc"
-        self.said: list[str] = []
+        self.sent: list[str] = []
         self.fault = fault
 
     async def send(self, text: str) -> None:
         if self.fault:
             raise self.fault
-        self.said.append(text)
+        self.sent.append(text)
 
 
 async def end_with(error: Exception, alarm: database_alarm.DatabaseAlarm) -> None:
@@ -57,7 +57,7 @@ async def test_a_full_disk_is_reported_on_every_channel(tmp_path):
     channels = Channel(), Channel()
     await end_with(FULL, made(tmp_path, *channels))
     for channel in channels:
-        (text,) = channel.said
+        (text,) = channel.sent
         assert "Watcher on ops1 cannot keep its records" in text
         assert "free some space" in text
 
@@ -65,20 +65,20 @@ async def test_a_full_disk_is_reported_on_every_channel(tmp_path):
 async def test_a_daemon_that_was_replaced_while_frozen_sends_nothing(tmp_path):
     channel = Channel()
     await end_with(FULL, made(tmp_path, channel, another_leads=another))
-    assert channel.said == []
+    assert channel.sent == []
 
 
 async def test_a_database_that_cannot_name_the_leader_is_reported(tmp_path):
     channel = Channel()
     await end_with(FULL, made(tmp_path, channel, another_leads=unknown))
-    assert len(channel.said) == 1
+    assert len(channel.sent) == 1
 
 
 async def test_a_restarted_service_does_not_say_it_again(tmp_path):
     channel = Channel()
     for _ in range(3):
         await end_with(FULL, made(tmp_path, channel))
-    assert len(channel.said) == 1
+    assert len(channel.sent) == 1
 
 
 async def test_after_it_was_well_again_it_is_news_again(tmp_path):
@@ -87,13 +87,13 @@ async def test_after_it_was_well_again_it_is_news_again(tmp_path):
     await end_with(FULL, alarm)
     alarm.reset()
     await end_with(FULL, alarm)
-    assert len(channel.said) == 2
+    assert len(channel.sent) == 2
 
 
 async def test_a_failing_channel_does_not_keep_others_from_the_alarm(tmp_path):
     broken, fine = Channel(model.PermanentError("channel_not_found")), Channel()
     await end_with(FULL, made(tmp_path, broken, fine))
-    assert len(fine.said) == 1
+    assert len(fine.sent) == 1
 
 
 async def test_an_alarm_that_was_not_sent_is_tried_again_at_the_next_failure(tmp_path):
@@ -101,11 +101,11 @@ async def test_an_alarm_that_was_not_sent_is_tried_again_at_the_next_failure(tmp
     await end_with(FULL, made(tmp_path, broken))
     broken.fault = None
     await end_with(FULL, made(tmp_path, broken))
-    assert len(broken.said) == 1
+    assert len(broken.sent) == 1
 
 
 async def test_any_other_end_sends_no_alarm(tmp_path):
     channel = Channel()
     await end_with(ZeroDivisionError(), made(tmp_path, channel))
     await end_with(model.PermanentError("another daemon leads"), made(tmp_path, channel))
-    assert not channel.said
+    assert not channel.sent

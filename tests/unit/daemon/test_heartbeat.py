@@ -16,11 +16,11 @@ from watcher.daemon import lifecycle
 async def elsewhere(monkeypatch):
     """A service that counts pings; beats follow each other without a minute between."""
     monkeypatch.setattr(lifecycle, "HEARTBEAT_SECONDS", 0)
-    heard = asyncio.Queue()
+    pings = asyncio.Queue()
     status = [200]
 
     async def ping(request):
-        heard.put_nowait(request.path)
+        pings.put_nowait(request.path)
         return web.Response(status=status[0])
 
     app = web.Application()
@@ -28,7 +28,7 @@ async def elsewhere(monkeypatch):
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/ping/secret", heard, status
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/ping/secret", pings, status
     await runner.cleanup()
 
 
@@ -44,12 +44,12 @@ async def beating(url, stuck, until):
 
 
 async def test_progress_is_pinged(elsewhere):
-    url, heard, _ = elsewhere
-    await beating(url, lambda: "", heard.get)
+    url, pings, _ = elsewhere
+    await beating(url, lambda: "", pings.get)
 
 
 async def test_no_ping_while_something_is_stuck(elsewhere):
-    url, heard, _ = elsewhere
+    url, pings, _ = elsewhere
     looks = []
     asked = asyncio.Event()
 
@@ -60,17 +60,17 @@ async def test_no_ping_while_something_is_stuck(elsewhere):
         return "ingest has stood still"
 
     await beating(url, stuck, asked.wait)
-    assert heard.empty()
+    assert pings.empty()
 
 
 async def test_a_failing_service_is_logged_once_and_its_address_never(elsewhere):
-    url, heard, status = elsewhere
+    url, pings, status = elsewhere
     status[0] = 500
     with structlog.testing.capture_logs() as logs:
 
         async def thrice():
             for _ in range(3):
-                await heard.get()
+                await pings.get()
 
         await beating(url, lambda: "", thrice)
     assert len(logs) == 1

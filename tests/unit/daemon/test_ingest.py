@@ -143,7 +143,7 @@ async def test_a_commit_that_fails_ends_the_loop_and_wakes_no_other():
     assert not await harness.delivery.wait(0)
 
 
-async def test_a_command_is_consumed_in_the_commit_of_its_consequences():
+async def test_a_command_is_consumed_in_the_commit_of_its_effects():
     harness = IngestHarness(engine_world.rule())
     async with harness.running():
         await harness.poll("online")

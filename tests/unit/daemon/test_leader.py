@@ -23,10 +23,10 @@ class Vendor:
     name = "vyvx"
 
     def __init__(self) -> None:
-        self.known: list[str] = []
+        self.resumed: list[str] = []
 
     def resume(self, subjects) -> None:
-        self.known += [subject.key for subject in subjects]
+        self.resumed += [subject.key for subject in subjects]
 
     async def poll(self) -> model.Snapshot:
         await asyncio.Event().wait()
@@ -65,7 +65,7 @@ async def test_a_source_goes_on_after_what_is_known_of_its_own_subjects(tmp_path
         await watch.stop_polling()
         await watch.stop()
 
-    assert watch._sources["vyvx"].known == ["vyvx/1"]
+    assert watch._sources["vyvx"].resumed == ["vyvx/1"]
 
 
 async def test_a_stop_at_the_instant_of_a_scheduled_poll_logs_no_error(tmp_path, caplog):
@@ -74,7 +74,7 @@ async def test_a_stop_at_the_instant_of_a_scheduled_poll_logs_no_error(tmp_path,
         await watch.stop_polling()
         await watch.stop()
 
-    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_last_step_before_the_end_may_ask_for_faster_polls(tmp_path):

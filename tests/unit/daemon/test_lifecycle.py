@@ -107,11 +107,11 @@ async def test_a_signal_sets_the_stop(number):
 
 
 async def test_a_hangup_does_not_stop():
-    stop, heard = asyncio.Event(), asyncio.Event()
-    with lifecycle.signals(stop, heard.set):
+    stop, notified = asyncio.Event(), asyncio.Event()
+    with lifecycle.signals(stop, notified.set):
         os.kill(os.getpid(), signal.SIGHUP)
         async with asyncio.timeout(5):
-            await heard.wait()
+            await notified.wait()
     assert not stop.is_set()
 
 

@@ -25,8 +25,8 @@ def test_systemd_hears_every_message(listener):
     lifecycle.notify_ready()
     lifecycle.notify_alive("2 sources,\n 1 incident: Zürich")
     lifecycle.notify_stopping()
-    heard = [listener.recv(1_000).decode() for _ in range(3)]
-    assert heard == [
+    messages = [listener.recv(1_000).decode() for _ in range(3)]
+    assert messages == [
         "READY=1",
         "WATCHDOG=1\nSTATUS=2 sources, 1 incident: Zürich",
         "STOPPING=1",

@@ -190,21 +190,21 @@ def test_a_permanent_fault_is_looked_at_about_once_a_minute():
 def test_one_poisoned_incident_holds_up_no_other(fault):
     async def scenario():
         harness = DeliveryHarness("noc")
-        diary = harness.receivers["noc"]
-        tell = diary.deliver
+        receiver = harness.receivers["noc"]
+        deliver = receiver.deliver
 
         async def poisoned(view, receipt, session):
             if view.incident.id == "poison":
                 raise fault
-            return await tell(view, receipt, session)
+            return await deliver(view, receipt, session)
 
-        diary.deliver = poisoned
+        receiver.deliver = poisoned
         harness.outbox.happen("poison")
         for incident in "bcd":
             harness.outbox.happen(incident)
         async with harness.running():
             await asyncio.sleep(10)
-        assert {incident for incident, _ in diary.delivered} == set("bcd")
+        assert {incident for incident, _ in receiver.delivered} == set("bcd")
 
     run(scenario())
 
@@ -212,16 +212,16 @@ def test_one_poisoned_incident_holds_up_no_other(fault):
 def test_a_receiver_is_called_again_when_its_receipt_is_due():
     async def scenario():
         harness = DeliveryHarness("mqtt")
-        diary = harness.receivers["mqtt"]
-        tell = diary.deliver
+        receiver = harness.receivers["mqtt"]
+        deliver = receiver.deliver
         at = []
 
         async def with_due(view, receipt, session):
             at.append(harness.clock.monotonic())
-            receipt = await tell(view, receipt, session)
+            receipt = await deliver(view, receipt, session)
             return replace(receipt, due=START + timedelta(hours=1) if len(at) == 1 else None)
 
-        diary.deliver = with_due
+        receiver.deliver = with_due
         harness.outbox.happen("a")
         async with harness.running():
             await asyncio.sleep(3_700)
@@ -287,18 +287,18 @@ def test_the_rest_of_a_delivery_is_made_after_the_next_start():
 def test_sigterm_before_an_act_starts_none():
     async def scenario():
         harness = DeliveryHarness("noc")
-        diary = harness.receivers["noc"]
-        tell = diary.deliver
+        receiver = harness.receivers["noc"]
+        deliver = receiver.deliver
 
-        async def after_a_look(view, receipt, session):
+        async def after_reading(view, receipt, session):
             await asyncio.sleep(3)
-            return await tell(view, receipt, session)
+            return await deliver(view, receipt, session)
 
-        diary.deliver = after_a_look
+        receiver.deliver = after_reading
         harness.outbox.happen("a")
         async with harness.running():
             await asyncio.sleep(1)
-        assert diary.delivered == []
+        assert receiver.delivered == []
         row = harness.outbox.rows["a", "noc"]
         assert (row.receipt.intent, row.lease_until) == ("", None)
 
@@ -376,10 +376,12 @@ async def live(harness, ends):
 @settings(max_examples=60, deadline=None)
 @given(
     faults=st.lists(FAULTS, max_size=25),
-    story=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), min_size=1, max_size=15),
+    happenings=st.lists(
+        st.tuples(st.sampled_from("abc"), st.floats(0, 30)), min_size=1, max_size=15
+    ),
     stops=st.lists(st.floats(0.1, 60), max_size=3),
 )
-def test_whatever_happens_everything_is_delivered_once_and_in_order(faults, story, stops):
+def test_whatever_happens_everything_is_delivered_once_and_in_order(faults, happenings, stops):
     async def scenario():
         harness = DeliveryHarness("noc", "mqtt")
         queue = deque(faults)
@@ -388,27 +390,27 @@ def test_whatever_happens_everything_is_delivered_once_and_in_order(faults, stor
             kind = queue.popleft() if queue else ""
             return EXCEPTIONS[kind]() if kind else None
 
-        for diary in harness.receivers.values():
-            diary.faults, diary.seconds = fault, 0.3
-        living = asyncio.create_task(live(harness, deque(stops)))
-        for incident, pause in story:
+        for receiver in harness.receivers.values():
+            receiver.faults, receiver.seconds = fault, 0.3
+        daemon = asyncio.create_task(live(harness, deque(stops)))
+        for incident, pause in happenings:
             harness.outbox.happen(incident)
             harness.wakeup.set()
             await asyncio.sleep(pause)
         await harness.settled(within=7_200)
-        living.cancel()
+        daemon.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await living
+            await daemon
         return harness.receivers.values()
 
-    for diary in run(scenario()):
-        assert len(diary.delivered) == len(set(diary.delivered)) == len(story)
+    for receiver in run(scenario()):
+        assert len(receiver.delivered) == len(set(receiver.delivered)) == len(happenings)
         for incident in "abc":
-            numbers = [number for delivered, number in diary.delivered if delivered == incident]
+            numbers = [number for delivered, number in receiver.delivered if delivered == incident]
             assert numbers == sorted(numbers)
 
 
-def test_what_only_a_person_can_mend_is_reported_once_and_so_is_its_mending():
+def test_what_only_a_person_can_fix_is_reported_once_and_so_is_its_fix():
     async def scenario():
         harness = DeliveryHarness("noc", "mqtt")
         fault = model.PermanentError("channel_not_found: invite the app")
@@ -416,7 +418,7 @@ def test_what_only_a_person_can_mend_is_reported_once_and_so_is_its_mending():
         harness.outbox.happen("a")
         async with harness.running():
             await harness.settled(within=400)
-        about = [one for one in harness.outbox.commands if one.receiver == "noc"]
+        about = [command for command in harness.outbox.commands if command.receiver == "noc"]
         assert about == [
             model.ReceiverFailed(receiver="noc", error=str(fault), others=("mqtt",)),
             model.ReceiverRecovered(receiver="noc"),
@@ -432,7 +434,11 @@ def test_what_may_pass_by_itself_is_not_reported():
         harness.outbox.happen("a")
         async with harness.running():
             await harness.settled(within=200)
-        assert not [one for one in harness.outbox.commands if isinstance(one, model.ReceiverFailed)]
+        assert not [
+            command
+            for command in harness.outbox.commands
+            if isinstance(command, model.ReceiverFailed)
+        ]
 
     run(scenario())
 
@@ -442,7 +448,7 @@ DOWN, UP = model.TemporaryError("503"), None
 
 
 def about(harness, name="noc"):
-    return [one for one in harness.outbox.commands if one.receiver == name]
+    return [command for command in harness.outbox.commands if command.receiver == name]
 
 
 def failed(error, since, fallback="duty"):
@@ -472,7 +478,7 @@ def test_a_receiver_that_fails_for_too_long_is_reported_with_its_fallback_in_tim
     run(scenario())
 
 
-def test_what_only_a_person_can_mend_is_reported_at_once_and_its_fallback_when_due():
+def test_what_only_a_person_can_fix_is_reported_at_once_and_its_fallback_when_due():
     async def scenario():
         harness = DeliveryHarness("noc", "duty")
         harness.build(fallbacks=DUTY)
@@ -482,7 +488,7 @@ def test_what_only_a_person_can_mend_is_reported_at_once_and_its_fallback_when_d
             await asyncio.sleep(1)
             assert about(harness) == [failed("channel_not_found", 0, fallback="")]
             await asyncio.sleep(320)
-            harness.receivers["noc"].faults = lambda: DOWN  # another trouble is no news
+            harness.receivers["noc"].faults = lambda: DOWN  # another fault is not news
             await asyncio.sleep(3_600)
         assert about(harness)[1:] == [failed("channel_not_found", 0)]
 
@@ -502,7 +508,9 @@ def test_a_success_in_between_resets_the_count():
             harness.receivers["noc"].faults = lambda: DOWN
             harness.outbox.happen("a")
             await asyncio.sleep(290)
-        assert not [one for one in about(harness) if isinstance(one, model.ReceiverFailed)]
+        assert not [
+            command for command in about(harness) if isinstance(command, model.ReceiverFailed)
+        ]
 
     run(scenario())
 
@@ -528,7 +536,7 @@ def test_a_restart_forgets_neither_since_when_it_fails_nor_to_say_that_it_is_ove
     run(scenario())
 
 
-def test_a_debt_that_is_held_back_does_not_keep_the_fallback_called():
+def test_a_delivery_that_is_held_back_does_not_keep_the_fallback_called():
     async def scenario():
         harness = DeliveryHarness("noc", "duty")
         harness.build(fallbacks=DUTY)
@@ -553,13 +561,13 @@ def test_a_daemon_that_delivers_what_another_could_not_reports_the_recovery():
         harness = DeliveryHarness("noc", "duty")
         other = harness.build(fallbacks=DUTY)
         harness.outbox.happen("a")
-        async with harness.running() as living:
+        async with harness.running() as running:
             await harness.settled(within=10)  # and so it has said that all is well
             row = harness.outbox.rows["a", "noc"]
             row.receipt = replace(row.receipt, failures=9, failing_since=START, error="503")
             harness.outbox.happen("a")
             await harness.settled(within=10)
-            assert not living.done()
+            assert not running.done()
         assert about(harness) == [model.ReceiverRecovered(receiver="noc")] * 2
         assert other.states()["noc"].failing_since is None
 

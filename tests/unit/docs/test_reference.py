@@ -34,21 +34,23 @@ def sections_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield from sections_in(argument)
 
 
-def settings_keys(section: type[BaseModel] = settings.Settings, prefix: str = "") -> Iterator[str]:
+def keys_of_settings(
+    section: type[BaseModel] = settings.Settings, prefix: str = ""
+) -> Iterator[str]:
     for name, field in section.model_fields.items():
         yield prefix + name
         for inner in sections_in(field.annotation):
-            yield from settings_keys(inner, f"{prefix}{name}.")
+            yield from keys_of_settings(inner, f"{prefix}{name}.")
 
 
 def verbs(group: click.Group = PROGRAM, prefix: str = "watcher ") -> dict[str, click.Command]:
-    found = {}
+    commands = {}
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
-            found |= verbs(command, f"{prefix}{name} ")
+            commands |= verbs(command, f"{prefix}{name} ")
         else:
-            found[prefix + name] = command
-    return found
+            commands[prefix + name] = command
+    return commands
 
 
 def used() -> Iterator[tuple[str, str]]:
@@ -61,7 +63,7 @@ def used() -> Iterator[tuple[str, str]]:
                     yield str(page.relative_to(REPO)), call[1]
 
 
-@pytest.mark.parametrize("key", dict.fromkeys(settings_keys()))
+@pytest.mark.parametrize("key", dict.fromkeys(keys_of_settings()))
 def test_every_key_of_the_settings_is_in_the_reference(key):
     word = key.rpartition(".")[2]
     code = " ".join(re.findall(r"`([^`\n]+)`", CONFIGURATION))

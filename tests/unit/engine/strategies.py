@@ -93,7 +93,7 @@ COMMANDS = st.builds(
 )
 RECEIVERS = st.builds(
     Happening,
-    kind=st.sampled_from(["untold", "told again"]),
+    kind=st.sampled_from(["receiver failed", "receiver recovered"]),
     after=AFTER,
     subject=st.sampled_from(["noc", "duty"]),
     permanent=st.booleans(),
@@ -117,17 +117,17 @@ def happen(w: World, happening: Happening, *, before=lambda _: None):
             details = None if happening.kind == "no details" else _details(w)
             event = model.DetailsRead(subject=f"vyvx/{happening.subject}", details=details)
             effects += w.step(event, at)
-        case "untold":
-            effects += w.step(_untold(w, happening), at)
-        case "told again":
+        case "receiver failed":
+            effects += w.step(_receiver_failed(w, happening), at)
+        case "receiver recovered":
             effects += w.step(model.ReceiverRecovered(receiver=happening.subject), at)
         case "resolve":
             effects += _resolve(w, happening, at)
     return effects
 
 
-def _untold(w, happening):
-    """A receiver that fails; at first, perhaps, nobody is told in its place."""
+def _receiver_failed(w, happening):
+    """Return the failure of a receiver; at first, perhaps, without a fallback."""
     instead = {"noc": "duty", "duty": "boss"}[happening.subject]
     fallback = model.Fallback(receiver=instead, since=w.now - minutes(5))
     return model.ReceiverFailed(
@@ -146,19 +146,19 @@ def _details(w):
 
 
 def _poll(w, happening, at):
-    said = dict(zip(NAMES, happening.states, strict=True))
+    states = dict(zip(NAMES, happening.states, strict=True))
     return w.poll(
         at,
-        gone=[name for name, state in said.items() if state is None],
+        gone=[name for name, state in states.items() if state is None],
         complete=happening.kind == "poll",
         samples=[sample("vyvx/a", "load", w.now, happening.value)],
-        **{name: state for name, state in said.items() if state is not None},
+        **{name: state for name, state in states.items() if state is not None},
     )
 
 
 def _resolve(w, happening, at):
     effects = []
-    for incident in sorted(w.state.incidents.values(), key=lambda each: each.id):
+    for incident in sorted(w.state.incidents.values(), key=lambda incident: incident.id):
         if incident.group.endswith(happening.subject) and incident.resolved_at is None:
             effects += w.step(model.ResolvedByHand(incident=incident.id, by="ana"), at)
     return effects

@@ -195,7 +195,7 @@ def test_a_failing_expression_counts_as_false():
     assert w.alert() is None
 
 
-def test_an_expression_that_cannot_tell_freezes_and_breaks():
+def test_an_expression_without_an_answer_freezes_and_breaks():
     answers = {"yes": True, "no": False, "perhaps": None}
     condition = engine.Expression(holds=lambda context: answers[context["state"]])
     w = world(rule(condition=condition))
@@ -223,7 +223,7 @@ def test_equal_content_gives_equal_ids():
 
     assert ids() == ids()
     assert len(set(ids())) == 2
-    assert all(len(each) == 10 and each.startswith("w-") for each in ids())
+    assert all(len(identity) == 10 and identity.startswith("w-") for identity in ids())
 
 
 def test_an_unchanged_poll_says_only_that_the_source_was_seen():

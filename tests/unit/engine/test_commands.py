@@ -125,7 +125,7 @@ def test_findings_join_the_incident_once():
     w.step(done, seconds(30))
     assert w.step(done) == ()
     assert w.step(run(w, model.DiagnosisStatus.RUNNING)) == ()
-    assert [each.status for each in w.incident.diagnostics] == [model.DiagnosisStatus.DONE]
+    assert [run.status for run in w.incident.diagnostics] == [model.DiagnosisStatus.DONE]
     assert w.timeline == ["opened", "diagnosing", "diagnosed"]
     assert w.last_text == "Service Diagnostics for S1: Fault isolated to customer side"
 

@@ -117,8 +117,8 @@ def test_the_services_of_the_inventory_are_diagnosed_once():
     w = world(rule(diagnose=True), inventory=book)
     effects = w.poll(a="offline")
     wanted = of_kind(effects, model.DiagnosisNeeded)
-    assert [each.service_id for each in wanted] == ["S1", "S2", "S3"]
-    assert len({each.run for each in wanted}) == 3
+    assert [run.service_id for run in wanted] == ["S1", "S2", "S3"]
+    assert len({run.run for run in wanted}) == 3
     assert of_kind(w.poll(seconds(10), a="degraded"), model.DiagnosisNeeded) == []
 
 
@@ -126,8 +126,8 @@ def test_a_missing_service_id_is_reported_once():
     w = world(rule(diagnose=True))
     w.poll(a="offline")
     w.poll(seconds(10), a="degraded")
-    said = [entry.text for entry in w.tables.entries if entry.kind is model.EntryKind.DIAGNOSED]
-    assert said == ["no diagnostics: the inventory has no service_ids for a"]
+    texts = [entry.text for entry in w.tables.entries if entry.kind is model.EntryKind.DIAGNOSED]
+    assert texts == ["no diagnostics: the inventory has no service_ids for a"]
 
 
 def test_late_details_may_bring_the_service_id():
@@ -136,7 +136,7 @@ def test_late_details_may_bring_the_service_id():
     w.wait_until(w.now + seconds(5))
     assert w.timeline == ["opened"]
     effects = w.step(read(), seconds(8))
-    assert [each.service_id for each in of_kind(effects, model.DiagnosisNeeded)] == ["SVC-PO"]
+    assert [run.service_id for run in of_kind(effects, model.DiagnosisNeeded)] == ["SVC-PO"]
 
 
 def test_details_of_a_forgotten_subject_change_nothing():

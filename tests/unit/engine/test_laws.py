@@ -17,11 +17,11 @@ LAW = settings(max_examples=60, deadline=None)
 
 def replay(history, before=lambda _: None, after=lambda _: None):
     w = World(strategies.rules())
-    told = []
+    effects = []
     for happening in history:
-        told.append(tuple(happen(w, happening, before=lambda w, h=happening: before((w, h)))))
+        effects.append(tuple(happen(w, happening, before=lambda w, h=happening: before((w, h)))))
         after(w)
-    return w, told
+    return w, effects
 
 
 @LAW
@@ -95,8 +95,8 @@ def test_at_most_one_incident_is_open_for_each_rule_and_group(history):
             for alert in w.tables.of(model.Alert)
             if alert.state is model.AlertState.FIRING
         }
-        watched = [each for each in w.incidents if each.rule != internal.RULE]
-        assert {each.id for each in watched if each.resolved_at is None} == firing
+        watched = [incident for incident in w.incidents if incident.rule != internal.RULE]
+        assert {incident.id for incident in watched if incident.resolved_at is None} == firing
 
     replay(history, after=check)
 
@@ -105,7 +105,7 @@ def test_at_most_one_incident_is_open_for_each_rule_and_group(history):
 @given(HISTORIES)
 def test_acknowledging_never_opens_or_closes_anything(history):
     def acknowledge(w):
-        for incident in sorted(w.state.incidents.values(), key=lambda each: each.id):
+        for incident in sorted(w.state.incidents.values(), key=lambda incident: incident.id):
             if incident.resolved_at is None:
                 w.step(model.Acknowledged(incident=incident.id, by="ana"))
                 w.step(model.Noted(incident=incident.id, by="ana", text="on it"))
@@ -141,13 +141,13 @@ def test_a_drill_changes_nothing_else(history):
 
     def others(w):
         w.wait_until(w.now + timedelta(days=2))
-        drills = {each.id for each in w.incidents if each.is_drill}
-        assert all(each.resolved_at for each in w.incidents if each.is_drill)
-        nouns = {kind: known.copy() for kind, known in w.tables.nouns.items()}
+        drills = {incident.id for incident in w.incidents if incident.is_drill}
+        assert all(incident.resolved_at for incident in w.incidents if incident.is_drill)
+        nouns = {kind: by_key.copy() for kind, by_key in w.tables.nouns.items()}
         nouns[model.Incident] = {
             key: noun for key, noun in nouns.get(model.Incident, {}).items() if key not in drills
         }
-        return nouns, [each for each in w.tables.entries if each.incident not in drills]
+        return nouns, [entry for entry in w.tables.entries if entry.incident not in drills]
 
     drilled, _ = replay(history, after=drill)
     assert others(drilled) == others(replay(history)[0])
@@ -165,15 +165,15 @@ COMMANDS = [
 def test_what_people_and_jobs_put_in_at_one_instant_commutes(history, order):
     def play(commands):
         w, _ = replay(history)
-        open_ones = sorted(each.id for each in w.incidents if each.resolved_at is None)
+        open_ones = sorted(incident.id for incident in w.incidents if incident.resolved_at is None)
         for command in commands:
             for identity in open_ones[:1]:
                 w.step(command(identity))
         nouns = {
-            kind: {key: replace(noun, version=0) for key, noun in known.items()}
+            kind: {key: replace(noun, version=0) for key, noun in by_key.items()}
             if kind is model.Incident
-            else known
-            for kind, known in w.tables.nouns.items()
+            else by_key
+            for kind, by_key in w.tables.nouns.items()
         }
         return nouns, sorted((e.incident, e.kind, e.text) for e in w.tables.entries)
 

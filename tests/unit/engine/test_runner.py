@@ -55,7 +55,9 @@ class Live(World):
                 if not isinstance(effect, model.PollNeeded | model.ExpressionFailed)
                 and not _same(health, effect)
             ]
-            health.update((each.source, each) for each in of_kind(effects, model.SourceHealth))
+            health.update(
+                (source.source, source) for source in of_kind(effects, model.SourceHealth)
+            )
             if (
                 changed
                 or matters
@@ -64,8 +66,8 @@ class Live(World):
                 yield at, event
 
 
-def _same(known, effect):
-    before = isinstance(effect, model.SourceHealth) and known.get(effect.source)
+def _same(health, effect):
+    before = isinstance(effect, model.SourceHealth) and health.get(effect.source)
     return before and replace(before, last_success=effect.last_success) == effect
 
 
@@ -79,7 +81,7 @@ def live(history, restarts=(), kind=Live):
     return w
 
 
-def drive(rules, events, until):
+def run(rules, events, until):
     driven = engine.Runner(engine.restore(rules), now=START)
     steps = []
     for at, event in events:
@@ -89,7 +91,7 @@ def drive(rules, events, until):
 
 
 def _stepped(steps):
-    return [(each.at, each.event, each.effects) for each in steps]
+    return [(step.at, step.event, step.effects) for step in steps]
 
 
 @LAW
@@ -98,16 +100,16 @@ def test_driving_the_events_equals_a_plain_loop(history):
     w = live(history)
     events = [(at, event) for at, event, *_ in w.steps if not isinstance(event, model.Ticked)]
     plain = [(at, event, tuple(effects)) for at, event, effects, _ in w.steps]
-    assert _stepped(drive(w.ruleset, events, w.now)) == plain
+    assert _stepped(run(w.ruleset, events, w.now)) == plain
 
 
 @LAW
 @given(HISTORIES, st.sets(st.integers(0, 19), max_size=3))
 def test_what_the_journal_keeps_repeats_every_timeline(history, restarts):
     w = live(history, restarts)
-    steps = drive(w.ruleset, w.journal(), w.now)
-    told = [effect for step in steps for effect in of_kind(step.effects, model.Entry)]
-    assert told == w.tables.entries
+    steps = run(w.ruleset, w.journal(), w.now)
+    entries = [effect for step in steps for effect in of_kind(step.effects, model.Entry)]
+    assert entries == w.tables.entries
 
 
 def test_a_deadline_at_an_events_own_time_comes_after_it():
@@ -136,7 +138,7 @@ def test_the_worlds_answers_are_taken_in_when_they_come():
     seen = model.Observed(key="vyvx/a", fields={"state": "offline"})
     list(driven.take(model.Polled(source="vyvx", seen=(seen,), total=1), START))
     steps = list(driven.wait(START + minutes(1)))
-    assert [type(each.event) for each in steps] == [model.Ticked, model.Polled]
+    assert [type(step.event) for step in steps] == [model.Ticked, model.Polled]
     (incident,) = of_kind(steps[-1].effects, model.Incident)
     assert incident.opened_at == START + seconds(21)
     assert driven.now == START + minutes(1)

@@ -24,7 +24,7 @@ BEFORE = model.Diagnosis(
 
 
 @pytest.mark.covers("diag/compare")
-def test_what_changed_appeared_and_went_is_told():
+def test_what_changed_appeared_and_went_is_shown():
     after = replace(
         BEFORE,
         run="2",
@@ -42,16 +42,16 @@ def test_what_changed_appeared_and_went_is_told():
 @pytest.mark.covers("diag/compare")
 def test_the_same_findings_in_another_order_are_the_same():
     after = replace(BEFORE, run="2", findings=BEFORE.findings[::-1], message="no preview")
-    found = diagnoses.compare(BEFORE, after)
-    assert found is not None
-    assert found.is_same
+    comparison = diagnoses.compare(BEFORE, after)
+    assert comparison is not None
+    assert comparison.is_same
 
 
 def test_a_run_without_a_pdf_is_compared_too():
     after = replace(BEFORE, status=model.DiagnosisStatus.NO_REPORT, findings=())
-    found = diagnoses.compare(BEFORE, after)
-    assert found is not None
-    assert found.gone == BEFORE.findings
+    comparison = diagnoses.compare(BEFORE, after)
+    assert comparison is not None
+    assert comparison.gone == BEFORE.findings
 
 
 @pytest.mark.covers("diag/compare")
@@ -76,9 +76,9 @@ def test_two_services_are_not_compared():
 def test_a_name_that_stands_twice_is_not_paired():
     before = replace(BEFORE, findings=("Interface: Up", "Interface: Down"))
     after = replace(BEFORE, findings=("Interface: Up", "Interface: Flapping"))
-    found = diagnoses.compare(before, after)
-    assert found is not None
-    assert (found.changed, found.appeared, found.gone) == (
+    comparison = diagnoses.compare(before, after)
+    assert comparison is not None
+    assert (comparison.changed, comparison.appeared, comparison.gone) == (
         (),
         ("Interface: Flapping",),
         ("Interface: Down",),
@@ -91,11 +91,11 @@ LINES = st.lists(
 
 
 @given(LINES, LINES)
-def test_what_is_told_leads_from_one_run_to_the_other(old, new):
-    found = diagnoses.compare(replace(BEFORE, findings=old), replace(BEFORE, findings=new))
-    assert found is not None
-    lost = set(found.gone) | {before for before, _ in found.changed}
-    won = set(found.appeared) | {after for _, after in found.changed}
+def test_what_is_shown_leads_from_one_run_to_the_other(old, new):
+    comparison = diagnoses.compare(replace(BEFORE, findings=old), replace(BEFORE, findings=new))
+    assert comparison is not None
+    lost = set(comparison.gone) | {before for before, _ in comparison.changed}
+    won = set(comparison.appeared) | {after for _, after in comparison.changed}
     assert (set(old) - lost) | won == set(new)
     assert lost <= set(old)
     assert not won & set(old)

@@ -73,9 +73,9 @@ def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(builder)
         fields={"state": "online", "ingress_state": "online"},
     )
     (line,) = [
-        one
-        for one in carrier_packet.render_packet(builder.incident_view(well), NOW)
-        if one.startswith("- vyvx")
+        line
+        for line in carrier_packet.render_packet(builder.incident_view(well), NOW)
+        if line.startswith("- vyvx")
     ]
     assert line == (
         "- vyvx/1234567 (NYC Arena uplink): in trouble from 2026-11-21 03:10:22,"
@@ -90,7 +90,7 @@ def test_what_came_back_in_between_is_said(builder):
     )
 
 
-def test_who_of_us_resolved_it_is_not_told(builder):
+def test_who_of_us_resolved_it_is_not_shown(builder):
     builder.add_entry(model.EntryKind.RESOLVED, "resolved by Ana", after=60, by="Ana")
     text = "\n".join(carrier_packet.render_packet(builder.incident_view(), NOW))
     assert "Ana" not in text

@@ -34,7 +34,7 @@ def incident(id_: str, status: model.IncidentStatus) -> model.Incident:
 
 
 class InMemoryStore:
-    """A library and an inbox in memory; a command counts as stepped once it is rung for."""
+    """A reader and an inbox in memory; a command counts as stepped once ingest is woken up."""
 
     def __init__(self) -> None:
         self.kept = {
@@ -44,7 +44,11 @@ class InMemoryStore:
         self.commands: dict[str, model.Command] = {}
 
     async def incidents(self, *, statuses=None, limit=100):
-        return [one for one in self.kept.values() if statuses is None or one.status in statuses]
+        return [
+            incident
+            for incident in self.kept.values()
+            if statuses is None or incident.status in statuses
+        ]
 
     async def incident_view(self, incident):
         if incident not in self.kept:
@@ -111,7 +115,7 @@ async def socket(store, tmp_path):
     async def reload():
         raise model.InvalidConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
 
-    door = control_socket.ControlSocket(
+    server = control_socket.ControlSocket(
         reader=store,
         commands=CommandService(
             reader=store,
@@ -125,16 +129,16 @@ async def socket(store, tmp_path):
         reload=reload,
     )
     path = tmp_path / "control.sock"
-    async with door.serve(path):
+    async with server.serve(path):
         yield path
     assert not path.exists()
 
 
 async def test_open_incidents_are_listed_and_resolved_ones_only_when_asked_for(socket):
     answer = await control_socket.ask(socket, "GET", "/incidents")
-    assert [one["id"] for one in answer["incidents"]] == ["w-open"]
+    assert [incident["id"] for incident in answer["incidents"]] == ["w-open"]
     answer = await control_socket.ask(socket, "GET", "/incidents?all=1")
-    assert [one["id"] for one in answer["incidents"]] == ["w-open", "w-over"]
+    assert [incident["id"] for incident in answer["incidents"]] == ["w-open", "w-over"]
 
 
 async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that_are_named(
@@ -172,7 +176,7 @@ async def test_a_drill_without_a_receiver_is_refused(store):
         await service.start_drill((), by="ada")
 
 
-async def test_what_each_receiver_has_been_told_can_be_asked_for(socket):
+async def test_what_each_receiver_has_received_can_be_asked_for(socket):
     answer = await control_socket.ask(socket, "GET", "/incidents/w-open/receipts")
     (receipt,) = answer["receipts"]
     assert (receipt["receiver"], receipt["told_through"]) == ("noc", 0)
@@ -254,7 +258,7 @@ async def test_a_change_by_nobody_is_refused(socket, store):
     assert not store.commands
 
 
-async def test_a_failed_reload_tells_every_fault(socket):
+async def test_a_failed_reload_names_every_fault(socket):
     with pytest.raises(model.PermanentError) as caught:
         await control_socket.ask(socket, "POST", "/reload")
     assert str(caught.value).splitlines() == [
@@ -281,25 +285,25 @@ async def test_a_stale_socket_of_a_killed_daemon_is_replaced(store, tmp_path):
     async def nothing():
         return {}
 
-    door = control_socket.ControlSocket(
+    server = control_socket.ControlSocket(
         reader=store,
         commands=CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock()),
         clock=SystemClock(),
         status=nothing,
         reload=nothing,
     )
-    async with door.serve(path):
+    async with server.serve(path):
         assert await control_socket.ask(path, "GET", "/status") == {}
 
 
-async def test_why_an_incident_says_what_was_seen_and_who_was_told(socket):
+async def test_why_an_incident_says_what_was_seen_and_who_was_notified(socket):
     answer = await control_socket.ask(socket, "GET", "/why/w-open")
-    told = "\n".join(answer["why"])
-    assert told.startswith("w-open: USA East is offline\ncritical, open since 2026-11-21 03:10:00")
-    assert "by rule vyvx-service-down" in told
-    assert "source vyvx is seen, last seen" in told
+    why = "\n".join(answer["why"])
+    assert why.startswith("w-open: USA East is offline\ncritical, open since 2026-11-21 03:10:00")
+    assert "by rule vyvx-service-down" in why
+    assert "source vyvx is seen, last seen" in why
     assert (
-        "receiver noc: told 0 of 1 entries; failing since 2026-11-21 03:10:00 UTC (3 times)" in told
+        "receiver noc: told 0 of 1 entries; failing since 2026-11-21 03:10:00 UTC (3 times)" in why
     )
 
 
@@ -329,7 +333,7 @@ async def test_an_empty_note_is_refused(socket):
         await control_socket.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})
 
 
-async def test_a_wish_that_comes_in_twice_is_obeyed_once(store):
+async def test_a_request_that_comes_in_twice_is_obeyed_once(store):
     service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock())
     await service.act("w-open", "ack", "ann", idempotency_key="envelope-1")
     store.kept["w-open"] = replace(

@@ -76,7 +76,7 @@ def test_a_sources_health_keeps_to_the_schema():
     written = json.loads(documents.source(health).encode())
     check(written, "source")
     # Since when it is seen again matters to the engine alone.
-    assert set(written) | {"seen_since"} == {one.name for one in fields(model.SourceHealth)}
+    assert set(written) | {"seen_since"} == {field.name for field in fields(model.SourceHealth)}
 
 
 def test_text_that_is_no_unicode_does_not_stop_a_document(builder):

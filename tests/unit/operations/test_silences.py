@@ -58,7 +58,7 @@ async def watcher(tmp_path):
         stepping = asyncio.create_task(
             step_for_ever(opened, await opened.leadership.acquire("ops1"), engine.restore(rules))
         )
-        door = control_socket.ControlSocket(
+        server = control_socket.ControlSocket(
             reader=opened.queries,
             commands=CommandService(
                 reader=opened.queries, inbox=opened.inbox, ingest=Wakeup(), clock=SystemClock()
@@ -73,30 +73,30 @@ async def watcher(tmp_path):
             result = await asyncio.to_thread(CliRunner().invoke, silence_group, words)
             return result.exit_code, result.output or str(result.exception)
 
-        async with door.serve(path):
+        async with server.serve(path):
             yield run
         stepping.cancel()
         await asyncio.gather(stepping, return_exceptions=True)
 
 
 async def test_a_silence_is_added_listed_and_ended(watcher):
-    code, told = await watcher(
+    code, output = await watcher(
         "add", "rule=vyvx-*", "labels.site!=NYC", "--for", "2h", "--by", "ana", "--comment", "works"
     )
     assert code == 0
-    identity, _, until = told.partition(" until ")
+    identity, _, until = output.partition(" until ")
     assert until.endswith("Z\n")
-    code, told = await watcher("list")
-    assert told.startswith(f"{identity}  until ")
-    assert told.endswith("by ana  rule=vyvx-* labels.site!=NYC  works\n")
+    code, output = await watcher("list")
+    assert output.startswith(f"{identity}  until ")
+    assert output.endswith("by ana  rule=vyvx-* labels.site!=NYC  works\n")
     assert await watcher("expire", identity, "--by", "bob") == (0, f"{identity} is over\n")
     assert await watcher("list") == (0, "nothing is silenced\n")
 
 
 async def test_what_cannot_be_matched_is_said(watcher):
-    code, told = await watcher("add", "colour=red")
+    code, output = await watcher("add", "colour=red")
     assert code == 1
-    assert told.startswith("colour=red cannot be silenced: expected rule, subject")
+    assert output.startswith("colour=red cannot be silenced: expected rule, subject")
     assert await watcher("list") == (0, "nothing is silenced\n")
 
 
@@ -107,5 +107,5 @@ async def test_a_malformed_request_is_a_usage_error(watcher, arguments):
 
 
 async def test_a_silence_that_is_not_there(watcher):
-    code, told = await watcher("expire", "s-none")
-    assert (code, told) == (1, "there is no silence s-none that is not over")
+    code, output = await watcher("expire", "s-none")
+    assert (code, output) == (1, "there is no silence s-none that is not over")

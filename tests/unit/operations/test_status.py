@@ -15,12 +15,12 @@ BLIND = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND, error="n
 FAILS = status.ReceiverState(failing_since=NOW, error="channel_not_found", permanent=True)
 
 
-class Standing:
+class InMemoryReader:
     """What is written down, in memory; `broken` makes every read fail."""
 
-    def __init__(self, *, owed: ports.Backlog | None = None) -> None:
+    def __init__(self, *, pending: ports.Backlog | None = None) -> None:
         self.broken = False
-        self.owed = owed
+        self.pending = pending
 
     async def daemons(self):
         if self.broken:
@@ -34,11 +34,11 @@ class Standing:
         return {model.IncidentStatus.ACKNOWLEDGED: 3}
 
     async def backlog(self):
-        return {"noc": self.owed} if self.owed else {}
+        return {"noc": self.pending} if self.pending else {}
 
 
 def reporter(
-    standing: Standing | None = None,
+    reader: InMemoryReader | None = None,
     *,
     seen: status.Overview | None = None,
     noc: status.ReceiverState = status.ReceiverState(),  # noqa: B008  # frozen
@@ -51,7 +51,7 @@ def reporter(
         version="1",
         since=NOW,
         sources=["vyvx"],
-        reader=standing or Standing(),
+        reader=reader or InMemoryReader(),
         metrics=Metrics(version="1", sources=["vyvx"], receivers=["noc"]),
         overview=lambda: seen,
         receivers=lambda: {"noc": noc},
@@ -60,40 +60,42 @@ def reporter(
 
 
 async def test_who_stands_by_says_what_the_leader_wrote_down():
-    said = await reporter().read()
-    assert (said.sources, said.open, said.acknowledged) == ((BLIND,), 0, 3)
-    assert [daemon.instance for daemon in said.daemons] == ["ops1"]
+    current = await reporter().read()
+    assert (current.sources, current.open, current.acknowledged) == ((BLIND,), 0, 3)
+    assert [daemon.instance for daemon in current.daemons] == ["ops1"]
 
 
 async def test_who_leads_says_what_it_has_in_memory():
     fine = model.SourceHealth(source="vyvx")
-    said = await reporter(seen=status.Overview(sources=(fine,), open=2)).read()
-    assert (said.sources, said.open, said.acknowledged) == ((fine,), 2, 0)
+    current = await reporter(seen=status.Overview(sources=(fine,), open=2)).read()
+    assert (current.sources, current.open, current.acknowledged) == ((fine,), 2, 0)
 
 
-async def test_a_receiver_fails_as_soon_as_any_daemon_cannot_tell_it():
+async def test_a_receiver_fails_as_soon_as_any_daemon_cannot_notify_it():
     earlier = NOW - timedelta(minutes=14)
-    owed = ports.Backlog(owed=4, oldest=earlier, failing_since=earlier, error="Slack answered 503")
-    (noc,) = (await reporter(Standing(owed=owed)).read()).receivers
+    pending = ports.Backlog(
+        owed=4, oldest=earlier, failing_since=earlier, error="Slack answered 503"
+    )
+    (noc,) = (await reporter(InMemoryReader(pending=pending)).read()).receivers
     assert (noc.failing, noc.failing_since) == (True, earlier)
     assert (noc.owed, noc.error) == (4, "Slack answered 503")
 
 
-async def test_a_fault_that_a_person_has_to_mend_is_said_although_nothing_is_owed():
+async def test_a_fault_that_a_person_has_to_fix_is_shown_although_nothing_is_pending():
     (noc,) = (await reporter(noc=FAILS).read()).receivers
     assert (noc.failing, noc.permanent, noc.error) == (True, True, "channel_not_found")
     assert noc.owed == 0
 
 
 async def test_without_the_store_the_rest_is_remembered():
-    standing = Standing()
-    standing.broken = True
-    broken = reporter(standing, seen=status.Overview(sources=(BLIND,), open=1), noc=FAILS)
+    reader = InMemoryReader()
+    reader.broken = True
+    broken = reporter(reader, seen=status.Overview(sources=(BLIND,), open=1), noc=FAILS)
     with pytest.raises(model.TemporaryError):
         await broken.read()
-    said = broken.from_memory()
-    assert (said.sources, said.open) == ((BLIND,), 1)
-    assert said.receivers[0].error == "channel_not_found"
+    current = broken.from_memory()
+    assert (current.sources, current.open) == ((BLIND,), 1)
+    assert current.receivers[0].error == "channel_not_found"
 
 
 async def test_the_metrics_are_brought_up_to_date_when_they_are_read():

@@ -25,7 +25,7 @@ def builder():
 def drawn(builder, samples=None):
     breach = chart.breach_of(builder.alert, builder.incident)
     given = builder.samples if samples is None else samples
-    shown = [one for one in given if breach.start <= one.at <= breach.end]
+    shown = [sample for sample in given if breach.start <= sample.at <= breach.end]
     return Image.open(io.BytesIO(chart.draw(breach, shown))).convert("RGB")
 
 
@@ -45,7 +45,7 @@ def test_an_alert_that_is_no_figure_has_no_chart():
     assert chart.breach_of(builder.alert, builder.incident) is None
 
 
-def test_six_hours_before_the_breach_are_shown_up_to_when_it_was_told(builder):
+def test_six_hours_before_the_breach_are_shown_up_to_its_notification(builder):
     breach = chart.breach_of(builder.alert, builder.incident)
     assert (breach.start, breach.end) == (builder.begin - timedelta(hours=6), builder.begin)
 
@@ -96,16 +96,19 @@ def test_too_few_samples_are_no_picture(builder):
 
 def test_one_value_all_the_time_and_a_limit_of_nothing_can_be_drawn(builder):
     builder.alert = replace(builder.alert, limit=0.0)
-    assert drawn(builder, [replace(one, value=0.0) for one in builder.samples]).size == (1000, 400)
+    assert drawn(builder, [replace(sample, value=0.0) for sample in builder.samples]).size == (
+        1000,
+        400,
+    )
 
 
 def test_a_sample_that_stands_alone_is_a_point(builder):
-    alone = [one for one in builder.samples if one.direction == "in"]
+    alone = [sample for sample in builder.samples if sample.direction == "in"]
     sparse = [*alone[40:60], alone[0]]
     assert min(columns(drawn(builder, sparse), BLUE)) < 100
 
 
-def test_a_breach_told_in_the_moment_it_began_can_be_drawn(builder):
+def test_a_breach_notified_in_the_moment_it_began_can_be_drawn(builder):
     breach = chart.breach_of(builder.alert, builder.incident)
     still = replace(breach, start=breach.end)
     assert chart.draw(still, builder.samples[-4:]).startswith(b"\x89PNG")

@@ -71,8 +71,8 @@ def test_a_service_is_named_with_or_without_its_source(name):
         replay.find_key("evpl/1", ruleset())
 
 
-@pytest.mark.parametrize("known", [True, False])
-async def test_the_command_asks_the_vendor(tmp_path, monkeypatch, capsys, known):
+@pytest.mark.parametrize("has_details", [True, False])
+async def test_the_command_asks_the_vendor(tmp_path, monkeypatch, capsys, has_details):
     installation, now = Installation(tmp_path), SystemClock().now().replace(microsecond=0)
     interval = {"start": (now - DAY).isoformat(), "end": (now - DAY + minutes(5)).isoformat()}
     events = [{"interval": interval, "state": "offline", "message": "TS Loss"}]
@@ -82,7 +82,7 @@ async def test_the_command_asks_the_vendor(tmp_path, monkeypatch, capsys, known)
         return web.json_response({"data": {"services": {"77": {"history": {"events": events}}}}})
 
     async def answer_details(_):
-        if not known:
+        if not has_details:
             raise web.HTTPNotFound
         return web.json_response({"data": {"services": {"77": {"name": "Cup final"}}}})
 
@@ -102,5 +102,5 @@ async def test_the_command_asks_the_vendor(tmp_path, monkeypatch, capsys, known)
     assert not left.value.code
     lines = capsys.readouterr().out.splitlines()
     assert "the vendor's history of 77" in lines[0]
-    assert f"{'Cup final' if known else '77'} is offline: offline since" in lines[1]
+    assert f"{'Cup final' if has_details else '77'} is offline: offline since" in lines[1]
     assert "recovered at" in lines[2]

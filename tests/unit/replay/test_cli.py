@@ -65,8 +65,8 @@ def test_other_rules_are_compared_with_those_in_force(installation, replay):
     )
     code, lines, _ = replay(*SINCE, "--rules", "new.yaml")
     assert code == 0
-    found = [line.split("  ")[1].split(":")[0] for line in lines[1:-3]]
-    assert found == [
+    names = [line.split("  ")[1].split(":")[0] for line in lines[1:-3]]
+    assert names == [
         "gained",
         "later by 4 min 40 s",
         "gained",

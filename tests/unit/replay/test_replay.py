@@ -66,9 +66,9 @@ def test_a_replay_under_the_same_rules_equals_the_live_run(history, restarts):
     w = test_runner.live(history, restarts, kind=PollsAtOnce)
     replayed = replay(w.ruleset, recorded(w), w.now - JUST_AFTER)
     live = {incident.id: incident for incident in w.incidents}
-    assert {each.incident.id for each in replayed} >= live.keys() - held_back(w)
-    assert all(live[each.incident.id] == each.incident for each in replayed)
-    entries = [page.entry for each in replayed for page in each.notifications]
+    assert {outcome.incident.id for outcome in replayed} >= live.keys() - held_back(w)
+    assert all(live[outcome.incident.id] == outcome.incident for outcome in replayed)
+    entries = [page.entry for outcome in replayed for page in outcome.notifications]
     assert not_held_back(w, entries) == not_held_back(w, w.tables.entries)
     assert {entry.event_id for entry in entries} <= {entry.event_id for entry in w.tables.entries}
 
@@ -114,7 +114,7 @@ def test_a_replay_from_a_checkpoint_opens_and_resolves_what_the_live_run_did(his
         strategies.happen(w, happening)
     w.wait_until(w.now + JUST_AFTER)
     replayed = replay(w.ruleset, [checkpoint, *recorded(w)], w.now - JUST_AFTER)
-    entries = [page.entry for each in replayed for page in each.notifications]
+    entries = [page.entry for outcome in replayed for page in outcome.notifications]
     assert not_held_back(w, entries) == not_held_back(w, w.tables.entries[before:])
 
 
@@ -157,7 +157,7 @@ def test_notifications_from_before_the_time_asked_for_are_left_out():
         poll(minutes(60), ("vyvx/b", "offline")),
     ]
     replayed = replay(rules(), journal, START + minutes(90), since=START + minutes(20))
-    kinds = [[page.entry.kind for page in each.notifications] for each in replayed]
+    kinds = [[page.entry.kind for page in outcome.notifications] for outcome in replayed]
     assert kinds == [[model.EntryKind.RESOLVED], [model.EntryKind.OPENED]]
 
 

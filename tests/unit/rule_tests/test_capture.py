@@ -71,7 +71,9 @@ def test_a_captured_incident_is_a_test_that_passes(installation, watcher, events
     assert watcher("capture", incident.id, "--output", "captured.yaml")[0] == 0
     assert watcher("test", "captured.yaml") == (0, "1 passed, 0 failed\n", "")
     written = yaml.safe_load((installation.directory / "captured.yaml").read_text())["tests"][0]
-    shown = [(each["rule"], each["title"]) for each in written["expect"][-1]["incidents"]]
+    shown = [
+        (incident["rule"], incident["title"]) for incident in written["expect"][-1]["incidents"]
+    ]
     assert (incident.rule, incident.title) in shown
 
 

@@ -46,7 +46,7 @@ async def test_incidents_are_listed_by_status_and_the_newest_first(site, reader)
 
     async def ids(query: str) -> list[str]:
         listed = (await site.get(f"/api/v1/incidents{query}")).json["incidents"]
-        return [one["id"] for one in listed]
+        return [item["id"] for item in listed]
 
     assert await ids("?status=acknowledged") == ["w-2b8fz0aa"]
     assert await ids("?status=resolved&status=acknowledged") == ["w-1a1a1a1a", "w-2b8fz0aa"]
@@ -67,15 +67,15 @@ async def test_subjects_are_read_page_by_page(site, reader):
         reader.kept_subjects[key] = model.Subject(
             key=key, source="evpl", fields={"utilization": 81.5}, since=sample_data.NOW
         )
-    found: list[str] = []
+    keys: list[str] = []
     more, after = True, ""
     while more:
         answer = (await site.get(f"/api/v1/subjects?limit=2&after={after}")).json
-        found += [one["key"] for one in answer["subjects"]]
-        more, after = answer["more"], found[-1]
-    assert found == sorted(reader.kept_subjects)
+        keys += [item["key"] for item in answer["subjects"]]
+        more, after = answer["more"], keys[-1]
+    assert keys == sorted(reader.kept_subjects)
     only = (await site.get("/api/v1/subjects?source=vyvx")).json["subjects"]
-    assert [one["key"] for one in only] == ["vyvx/1234567"]
+    assert [item["key"] for item in only] == ["vyvx/1234567"]
 
 
 async def test_the_pdf_is_given_as_it_was_decoded(site, outage):

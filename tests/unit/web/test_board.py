@@ -13,7 +13,7 @@ from watcher.operations import status
 from watcher.web import board
 
 SEEN = model.SourceHealth(source="vyvx", last_success=NOW, subjects=212)
-TOLD = status.Receiver(
+HEALTHY = status.Receiver(
     name="noc",
     failing=False,
     failing_since=None,
@@ -22,21 +22,21 @@ TOLD = status.Receiver(
     owed=0,
     owed_since=None,
 )
-FAILS = replace(TOLD, failing=True, failing_since=NOW - minutes(14), error="channel_not_found")
+FAILS = replace(HEALTHY, failing=True, failing_since=NOW - minutes(14), error="channel_not_found")
 USED = status.Usage(account="orange", month="2026-11", calls=7, calls_per_month=7)
-KNOWN = status.Status(
+STATUS = status.Status(
     instance="ops1",
     version="1",
     since=BEGIN,
     daemons=(ports.Daemon(instance="ops1", since=BEGIN, leads=True),),
     sources=(SEEN,),
-    receivers=(TOLD,),
+    receivers=(HEALTHY,),
 )
 
 
-def compose(known=KNOWN, **changes) -> board.Board:
+def compose(current=STATUS, **changes) -> board.Board:
     usual = {"live": (), "resolved": (), "stuck": "", "unreadable": "", "now": NOW}
-    return board.compose(known, **{**usual, **changes})
+    return board.compose(current, **{**usual, **changes})
 
 
 def blind(**changes) -> model.SourceHealth:
@@ -51,42 +51,42 @@ def blind(**changes) -> model.SourceHealth:
     return replace(made, **changes)
 
 
-def test_all_is_calm_only_when_everything_is_seen_and_told():
+def test_all_is_calm_only_when_every_source_is_seen_and_every_receiver_notified():
     assert compose().calm
     assert compose().headline == "Nothing is open"
 
 
 @pytest.mark.parametrize(
-    ("known", "trouble"),
+    ("current", "trouble"),
     [
-        (replace(KNOWN, sources=(SEEN, blind())), "evpl is blind: last known, 14 min ago"),
+        (replace(STATUS, sources=(SEEN, blind())), "evpl is blind: last known, 14 min ago"),
         (
-            replace(KNOWN, sources=(blind(last_success=None),)),
+            replace(STATUS, sources=(blind(last_success=None),)),
             "evpl is blind: not seen yet",
         ),
         (
-            replace(KNOWN, sources=(blind(sight=model.Visibility.FAILING),)),
+            replace(STATUS, sources=(blind(sight=model.Visibility.FAILING),)),
             "polls of evpl fail",
         ),
-        (replace(KNOWN, receivers=(FAILS,)), "noc cannot be told"),
-        (replace(KNOWN, accounts=(USED,)), "account orange has used its calls of 2026-11"),
+        (replace(STATUS, receivers=(FAILS,)), "noc cannot be told"),
+        (replace(STATUS, accounts=(USED,)), "account orange has used its calls of 2026-11"),
         (
-            replace(KNOWN, accounts=(replace(USED, calls=1, trouble="no answer"),)),
+            replace(STATUS, accounts=(replace(USED, calls=1, trouble="no answer"),)),
             "account orange is not answered",
         ),
-        (replace(KNOWN, receivers=(replace(FAILS, owed=3),)), "noc cannot be told: 3 owed"),
+        (replace(STATUS, receivers=(replace(FAILS, owed=3),)), "noc cannot be told: 3 owed"),
         (
-            replace(KNOWN, daemons=(replace(KNOWN.daemons[0], leads=False),)),
+            replace(STATUS, daemons=(replace(STATUS.daemons[0], leads=False),)),
             "No daemon leads: nothing is watched",
         ),
         (
-            replace(KNOWN, refused=("rules/a.yaml:3: no such key",)),
+            replace(STATUS, refused=("rules/a.yaml:3: no such key",)),
             "The rules were not read again, those from before are in force",
         ),
     ],
 )
-def test_whatever_is_wrong_with_watcher_is_beside_the_headline(known, trouble):
-    shown = compose(known)
+def test_whatever_is_wrong_with_watcher_is_beside_the_headline(current, trouble):
+    shown = compose(current)
     assert shown.problems == (trouble,)
     assert not shown.calm
 
@@ -98,16 +98,16 @@ def test_a_loop_that_stands_still_is_said():
 
 
 def test_a_source_that_was_not_polled_yet_is_no_reason_to_be_calm():
-    assert not compose(replace(KNOWN, sources=(model.SourceHealth(source="vyvx"),))).calm
+    assert not compose(replace(STATUS, sources=(model.SourceHealth(source="vyvx"),))).calm
 
 
 def test_without_the_store_nothing_is_said_to_be_fine():
-    waiting = replace(KNOWN, daemons=(), sources=(model.SourceHealth(source="vyvx"),))
+    waiting = replace(STATUS, daemons=(), sources=(model.SourceHealth(source="vyvx"),))
     shown = compose(waiting, unreadable="database is locked")
     assert shown.headline == "Nothing is known"
     assert not shown.calm
     assert "database is locked" in shown.problems[0]
-    remembered = compose(replace(KNOWN, open=2), unreadable="database is locked")
+    remembered = compose(replace(STATUS, open=2), unreadable="database is locked")
     assert remembered.headline == "2 open"
 
 
@@ -120,13 +120,13 @@ def test_what_nobody_has_taken_comes_first_then_the_worst_then_the_newest():
         sample_data.incident("older", opened_at=BEGIN - minutes(9)),
         sample_data.incident("newer"),
     ]
-    order = [one.id for one in compose(live=live).incidents]
+    order = [incident.id for incident in compose(live=live).incidents]
     assert order == ["newer", "older", "lesser", "silenced", "taken"]
 
 
 def test_a_board_is_bounded_and_says_how_many_more_there_are():
     live = [sample_data.incident(f"w-{number}") for number in range(250)]
-    shown = compose(replace(KNOWN, open=250), live=live)
+    shown = compose(replace(STATUS, open=250), live=live)
     assert len(shown.incidents) == board.MOST_INCIDENTS
     assert shown.more == 150
 
@@ -139,7 +139,7 @@ def test_what_merged_into_a_storm_is_not_listed_as_resolved():
             ("back", model.Resolution.RECOVERED),
         )
     ]
-    assert [one.id for one in compose(resolved=over).resolved] == ["back"]
+    assert [incident.id for incident in compose(resolved=over).resolved] == ["back"]
 
 
 @pytest.mark.parametrize(
@@ -164,9 +164,9 @@ def test_a_source_in_words(health, sentence):
 @pytest.mark.parametrize(
     ("receiver", "sentence"),
     [
-        (TOLD, "nothing is owed"),
-        (replace(TOLD, owed=1, owed_since=NOW), "nothing is owed"),  # it is being told
-        (replace(TOLD, owed=1, owed_since=BEGIN), "1 incident owed since 03:10:22 UTC"),
+        (HEALTHY, "nothing is owed"),
+        (replace(HEALTHY, owed=1, owed_since=NOW), "nothing is owed"),  # a delivery is under way
+        (replace(HEALTHY, owed=1, owed_since=BEGIN), "1 incident owed since 03:10:22 UTC"),
         (FAILS, "cannot be told since 03:10:12 UTC, for 14 min; nothing is owed"),
         (
             replace(FAILS, owed=3, owed_since=BEGIN),

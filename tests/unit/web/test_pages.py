@@ -59,7 +59,7 @@ async def test_the_board_says_what_is_open_whose_side_and_who_has_taken_it(night
     assert "⇅ flapping" in board
 
 
-async def test_the_board_says_how_well_watcher_sees_and_tells(night):
+async def test_the_board_shows_the_health_of_sources_and_receivers(night):
     board = words((await night.get("/")).text)
     assert (
         "evpl ◌ blind cannot be seen since 03:11:12 UTC: 18 subjects as last known, 14 min ago"
@@ -157,8 +157,8 @@ async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approve
         max_mbps=2_000,
         proposed_at=BEGIN,
     )
-    told = reader.open(sample_data.incident(remedy=remedy))
-    page = words((await site.get(f"/incidents/{told.id}")).text)
+    incident = reader.open(sample_data.incident(remedy=remedy))
+    page = words((await site.get(f"/incidents/{incident.id}")).text)
     assert "Bandwidth of 771338 from 500 Mbps to 2 Gbps: proposed" in page
     assert "watcher remedy approve w-7k3mq2xd" in page
 
@@ -217,7 +217,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
         message=HOSTILE,
         report=replace(sample_data.diagnosis().report, filename=HOSTILE),
     )
-    told = sample_data.incident(
+    incident = sample_data.incident(
         title=HOSTILE,
         summary=HOSTILE,
         acknowledged_by=HOSTILE,
@@ -235,18 +235,20 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
         flags=(HOSTILE,),
         diagnostics=(run,),
     )
-    reader.open(told)
+    reader.open(incident)
     reader.open(sample_data.incident("w-2", title=HOSTILE, resolution=None, resolved_at=NOW))
-    reader.alerts_of[told.id] = (
+    reader.alerts_of[incident.id] = (
         replace(
-            reader.alerts_of[told.id][0],
+            reader.alerts_of[incident.id][0],
             name=HOSTILE,
             labels={HOSTILE: HOSTILE},
             fields={HOSTILE: HOSTILE},
             to=HOSTILE,
         ),
     )
-    reader.entries[told.id] = (replace(reader.entries[told.id][0], text=HOSTILE, by=HOSTILE),)
+    reader.entries[incident.id] = (
+        replace(reader.entries[incident.id][0], text=HOSTILE, by=HOSTILE),
+    )
     reader.kept_subjects["vyvx/1234567"] = replace(
         sample_data.SUBJECT,
         fields={HOSTILE: HOSTILE},
@@ -259,7 +261,7 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
     reader.present = [ports.Daemon(instance=HOSTILE, since=NOW, leads=True)]
     reader.kept_receipts = [
         model.Receipt(
-            incident=told.id, receiver=HOSTILE, failing_since=NOW, error=HOSTILE, intent=HOSTILE
+            incident=incident.id, receiver=HOSTILE, failing_since=NOW, error=HOSTILE, intent=HOSTILE
         )
     ]
     reader.quiet = [
@@ -298,16 +300,16 @@ async def test_endless_text_is_cut(site, reader):
 async def test_many_readers_at_once_are_all_answered_a_few_at_a_time(site, reader):
     sample_data.bad_night(reader)
     paths = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/api/v1/incidents")
-    found = await asyncio.gather(*(site.get(path) for path in paths * 10))
-    assert {answer.status for answer in found} == {200}
+    answers = await asyncio.gather(*(site.get(path) for path in paths * 10))
+    assert {answer.status for answer in answers} == {200}
     assert 1 <= reader.most_reading <= middleware.READERS
 
 
 async def test_a_storm_is_a_page_of_bounded_size(site, reader):
-    told = reader.open(sample_data.incident())
-    one, entry = reader.alerts_of[told.id][0], reader.entries[told.id][0]
-    reader.alerts_of[told.id] = tuple(replace(one, subject=f"vyvx/{n}") for n in range(100))
-    reader.entries[told.id] = tuple(replace(entry, number=n + 1) for n in range(20_000))
-    answer = await site.get(f"/incidents/{told.id}")
+    incident = reader.open(sample_data.incident())
+    alert, entry = reader.alerts_of[incident.id][0], reader.entries[incident.id][0]
+    reader.alerts_of[incident.id] = tuple(replace(alert, subject=f"vyvx/{n}") for n in range(100))
+    reader.entries[incident.id] = tuple(replace(entry, number=n + 1) for n in range(20_000))
+    answer = await site.get(f"/incidents/{incident.id}")
     assert "the last 500 of 20000 entries" in words(answer.text)
     assert len(answer.body) < 200_000

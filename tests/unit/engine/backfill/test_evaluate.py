@@ -160,7 +160,7 @@ def test_a_where_that_could_not_have_held_keeps_it_back():
     assert w.incidents == ()
 
 
-def test_a_where_about_what_the_record_does_not_tell_keeps_nothing_back():
+def test_a_where_about_what_the_record_does_not_hold_keeps_nothing_back():
     def good_ingress(facts):
         return facts["ingress_state"] == "online"
 
@@ -179,7 +179,7 @@ def test_such_a_where_was_evaluated_live_if_another_rule_has_reported():
     w.poll(minutes(1), a={"state": "offline", "ingress_state": "offline"})
     w.poll(minutes(2), a={"state": "online", "ingress_state": "offline"})
     read(w, alarm(50, 115))
-    assert [each.rule for each in w.incidents] == ["down"]
+    assert [incident.rule for incident in w.incidents] == ["down"]
 
 
 def test_a_silenced_outage_notifies_nobody():
@@ -211,7 +211,7 @@ def test_outages_while_the_source_was_blind_stand_on_its_own_incident():
         model.HistoryNeeded(subject="vyvx/a", start=START, end=START + minutes(60))
     ]
     read(w, alarm(600, 660), alarm(1800, 1900, message=""), at=minutes(61))
-    assert [each.rule for each in w.incidents] == ["blind"]
+    assert [incident.rule for incident in w.incidents] == ["blind"]
     assert w.timeline == ["opened", "resolved", "late"]
     assert w.last_text == (
         "2 late facts: meanwhile, a: offline (TS Loss), 03:10:00 UTC to 03:11:00 UTC;"
@@ -226,7 +226,7 @@ def test_an_outage_of_another_time_does_not_stand_on_that_incident():
         w.fail(minutes(minute))
     w.poll(minutes(40), a="online")
     read(w, alarm(600, 660), at=minutes(41))
-    assert {each.rule for each in w.incidents} == {"blind", "down"}
+    assert {incident.rule for incident in w.incidents} == {"blind", "down"}
 
 
 def test_a_firing_alert_has_reported_what_was_before_and_after_a_gap_but_not_inside_it():

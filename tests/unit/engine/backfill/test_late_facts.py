@@ -59,7 +59,7 @@ def test_without_such_an_incident_the_breach_is_a_resolved_incident():
 def test_a_breach_that_lasts_opens_an_incident():
     w = lines(BLIND)
     blind(w, 180, [10] * 5 + [95] * 30)
-    assert {each.rule: each.status for each in w.incidents} == {
+    assert {incident.rule: incident.status for incident in w.incidents} == {
         "blind": "resolved",
         "full": "open",
     }

@@ -150,20 +150,20 @@ def fired(steps, name):
                 case model.IncidentAlert(rule=of, state=model.AlertState.FIRING) if of == name:
                     since.setdefault(effect.incident, effect.since)
                 case model.Alert(rule=of, state=state) if of == name and state != "firing":
-                    spans += [(begun, step.at) for begun in since.values()]
+                    spans += [(start, step.at) for start in since.values()]
                     since.clear()
-    return spans + [(begun, None) for begun in since.values()]
+    return spans + [(start, None) for start in since.values()]
 
 
 def runs(outages, wanted, hold, window):
     """Return the unbroken runs of what a rule looks for, cut to its window."""
-    found = []
+    joined = []
     for outage in outages:
-        if found and found[-1][1] == outage.start:
-            found[-1] = (found[-1][0], outage.end)
+        if joined and joined[-1][1] == outage.start:
+            joined[-1] = (joined[-1][0], outage.end)
         else:
-            found.append((outage.start, outage.end))
-    cut = [(max(s, window[0]), min(e, window[1])) if window else (s, e) for s, e in found]
+            joined.append((outage.start, outage.end))
+    cut = [(max(s, window[0]), min(e, window[1])) if window else (s, e) for s, e in joined]
     return [(s, e) for s, e in cut if e - s >= hold and e > s]
 
 
@@ -176,34 +176,34 @@ def test_each_outage_on_record_is_reported_once_live_or_late(history):
     for effect in (effect for step in steps for effect in step.effects):
         if isinstance(effect, model.Incident):
             incidents.setdefault(effect.id, effect)  # as it was first: it may be reopened
-    for each in RULES:
+    for tested_rule in RULES:
         late = [
             (i.opened_at, i.resolved_at)
             for i in incidents.values()
-            if i.rule == each.name and "learned late" in i.title and " times " not in i.title
+            if i.rule == tested_rule.name and "learned late" in i.title and " times " not in i.title
         ]
         many = [
             (i.opened_at, i.resolved_at, int(i.title.split(" times ")[0].rpartition(" ")[2]))
             for i in incidents.values()
-            if i.rule == each.name and " times " in i.title
+            if i.rule == tested_rule.name and " times " in i.title
         ]
-        window = BOOKED if vendor.booked and each.name == "booked" else None
-        if vendor.booked and each.name != "booked":
+        window = BOOKED if vendor.booked and tested_rule.name == "booked" else None
+        if vendor.booked and tested_rule.name != "booked":
             window = (BOOKED[0] - engine.PRE_ROLL, BOOKED[1])
-        if not vendor.booked and each.name == "booked":
+        if not vendor.booked and tested_rule.name == "booked":
             window = (START, START)
         expected = []
-        for start, stop in runs(vendor.outages, BAD, each.hold, window):
+        for start, stop in runs(vendor.outages, BAD, tested_rule.hold, window):
             seen_live = any(
                 since < stop and (until is None or start < until or start <= since)
-                for since, until in seen(fired(steps, each.name), unseen)
+                for since, until in seen(fired(steps, tested_rule.name), unseen)
             )
             if not seen_live:
                 expected.append((start, stop))
         covered = [[e for e in expected if a <= e[0] and e[1] <= b] for a, b, _ in many]
-        assert [len(c) for c in covered] == [count for _, _, count in many], each.name
+        assert [len(c) for c in covered] == [count for _, _, count in many], tested_rule.name
         rest = [e for e in expected if not any(e in c for c in covered)]
-        assert sorted(late) == rest, (each.name, late, rest)
+        assert sorted(late) == rest, (tested_rule.name, late, rest)
 
 
 def seen(spans, unseen):

@@ -244,7 +244,7 @@ def test_very_many_late_outages_are_not_as_many_incidents():
         read(w, alarm(70, 90), at=minutes(16) + seconds(number), subject=f"vyvx/{name}")
     storm = w.ruleset.storm.incidents
     assert len(w.incidents) == storm + 1
-    titles = [each.title for each in w.incidents]
+    titles = [incident.title for incident in w.incidents]
     assert titles[-1] == "vyvx: many outages (learned late)"
     rest = [entry.text for entry in w.tables.entries if entry.incident == w.incidents[-1].id]
     assert len(rest) == 1 + 50 - storm, "none is lost"

@@ -1,4 +1,4 @@
-"""What could be ordered as a backup: asked once for an incident, and told on its timeline."""
+"""What could be ordered as a backup: asked once for an incident, and shown on its timeline."""
 
 import pytest
 
@@ -9,7 +9,7 @@ HERE = "1 Main St, Denver, CO 80202"
 PLACED = FakeInventory(vyvx_a=engine.InventoryEntry(address=HERE))
 
 
-def told(w):
+def shown_on_timeline(w):
     return [e.text for e in w.tables.entries if e.kind is model.EntryKind.ALTERNATIVES]
 
 
@@ -26,13 +26,13 @@ def test_a_backup_is_asked_for_once_for_an_incident():
 def test_a_rule_that_does_not_ask_asks_for_none():
     w = world(rule(), inventory=PLACED)
     assert of_kind(w.poll(a="offline"), model.AlternativesNeeded) == []
-    assert told(w) == []
+    assert shown_on_timeline(w) == []
 
 
 def test_without_an_address_it_says_so():
     w = world(rule(alternatives=True))
     w.poll(a="offline")
-    assert told(w) == ["no backup was looked for: the inventory has no address for a"]
+    assert shown_on_timeline(w) == ["no backup was looked for: the inventory has no address for a"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_answer_is_on_the_timeline_and_calls_nobody(offers, why, text):
     w.poll(a="offline")
     answer = model.AlternativesRead(incident=w.incident.id, address=HERE, offers=offers, why=why)
     w.step(answer, seconds(5))
-    assert told(w) == [text.format("; ".join(offers))]
+    assert shown_on_timeline(w) == [text.format("; ".join(offers))]
     assert not w.tables.entries[-1].notify
 
 
@@ -59,7 +59,7 @@ def test_details_that_are_late_may_bring_the_address():
     w = world(rule(alternatives=True), detailed=True, inventory=ByPurchase())
     w.poll(a="offline")
     w.wait_until(w.now + seconds(5))
-    assert told(w) == []
+    assert shown_on_timeline(w) == []
     read = model.DetailsRead(subject="vyvx/a", details=model.Details(labels={"po_number": "4711"}))
     (wanted,) = of_kind(w.step(read, seconds(8)), model.AlternativesNeeded)
     assert wanted.address == HERE
@@ -70,7 +70,7 @@ def test_details_that_bring_no_address_end_the_waiting():
     w.poll(a="offline")
     w.wait_until(w.now + seconds(5))
     w.step(model.DetailsRead(subject="vyvx/a", details=None, error="gone"), seconds(8))
-    assert told(w) == ["no backup was looked for: the inventory has no address for a"]
+    assert shown_on_timeline(w) == ["no backup was looked for: the inventory has no address for a"]
 
 
 def test_an_answer_about_nothing_is_refused():

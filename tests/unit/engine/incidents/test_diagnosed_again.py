@@ -18,7 +18,7 @@ def run(number, incident, disposition, *findings):
     )
 
 
-def told(*second):
+def difference(*second):
     w = world(rule())
     w.poll(a="online")
     w.poll(seconds(10), a="offline")
@@ -29,10 +29,10 @@ def told(*second):
 
 
 def test_what_changed_appeared_and_went_is_named():
-    assert told("No trouble found", "Link: Passed", "CRC: 0") == (
+    assert difference("No trouble found", "Link: Passed", "CRC: 0") == (
         "was Transport fault; Link: Failed -> Passed; new: CRC: 0; gone: Power: Passed"
     )
 
 
 def test_a_run_that_found_the_same_says_so():
-    assert told("Transport fault", "Power: Passed", "Link: Failed") == "nothing changed"
+    assert difference("Transport fault", "Power: Passed", "Link: Failed") == "nothing changed"

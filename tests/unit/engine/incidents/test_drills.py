@@ -1,4 +1,4 @@
-"""A drill: an incident about nothing, told like any other, that ends by itself."""
+"""A drill: an incident about nothing, notified like any other, that ends by itself."""
 
 from datetime import timedelta
 
@@ -78,7 +78,7 @@ def test_a_drill_that_was_acknowledged_ends_by_itself_too():
 def test_nothing_is_examined_for_a_drill_and_nothing_can_be():
     w = world(rule(diagnose=True))
     effects = w.step(WANTED, seconds(10))
-    assert not [each for each in effects if isinstance(each, model.DiagnosisNeeded)]
+    assert not [effect for effect in effects if isinstance(effect, model.DiagnosisNeeded)]
     with pytest.raises(engine.IllegalCommand, match="about no subject"):
         w.step(model.DiagnosisWanted(incident="w-drill", by="ada"), seconds(20))
 
@@ -101,5 +101,5 @@ def test_two_drills_at_once_stand_beside_each_other():
     w.step(WANTED, seconds(10))
     w.step(model.DrillWanted(incident="w-other", receivers=("noc",), by="ada"), seconds(10))
     w.wait_until(w.now + timedelta(minutes=2))
-    assert {each.resolution for each in w.incidents} == {model.Resolution.ENDED}
+    assert {incident.resolution for incident in w.incidents} == {model.Resolution.ENDED}
     assert len(w.incidents) == 2

@@ -1,4 +1,4 @@
-"""A receiver that cannot be told is an incident for all the others."""
+"""A receiver that cannot be notified is an incident for all the others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Alerts that people are told of together: groups, joins, waiting for more, reminders."""
+"""Alerts that are notified together: groups, joins, waiting for more, reminders."""
 
 import pytest
 
@@ -156,7 +156,7 @@ def test_diagnostics_keep_within_the_budget_of_a_group():
     )
     w = world(rule(group_by=("site",), diagnose=True), inventory=book)
     effects = w.poll(a="offline", b="offline")
-    wanted = [each.service_id for each in of_kind(effects, model.DiagnosisNeeded)]
+    wanted = [run.service_id for run in of_kind(effects, model.DiagnosisNeeded)]
     assert wanted == ["S1", "S2", "S3"]
 
 

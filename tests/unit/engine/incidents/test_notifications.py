@@ -1,4 +1,4 @@
-"""A receiver that has been failing for long: another is told in its place meanwhile."""
+"""A receiver that has been failing for long: another is notified in its place."""
 
 from tests.fakes.engine_world import START, minutes, rule, world
 from watcher import model
@@ -19,12 +19,12 @@ def down(**keys):
 
 
 def of(w, subject="vyvx/a"):
-    (found,) = [one for one in w.incidents if one.group == subject]
-    return found
+    (incident,) = [incident for incident in w.incidents if incident.group == subject]
+    return incident
 
 
 def words(w, subject="vyvx/a"):
-    return [one.text for one in w.tables.entries if one.incident == of(w, subject).id]
+    return [entry.text for entry in w.tables.entries if entry.incident == of(w, subject).id]
 
 
 def test_the_fallback_is_notified_of_open_incidents_with_the_reason():
@@ -93,7 +93,7 @@ def test_when_the_receiver_recovers_nothing_more_goes_to_the_fallback():
     w.step(FAILED, minutes(15))
     w.step(RECOVERED, minutes(20))
     assert of(w).notify == ("noc", "mqtt")
-    assert of(w).fallbacks == ("duty",)  # which are told of the end
+    assert of(w).fallbacks == ("duty",)  # which are notified of the end
     w.poll(minutes(21), a="offline", b="offline")
     assert of(w, "vyvx/b").notify == ("noc", "mqtt")
 

@@ -69,10 +69,10 @@ def approve(w, at=None, by="ann"):
 
 def news(w, wanted, status, at=None, **more):
     over = status in {RemedyStatus.APPLIED, RemedyStatus.FAILED, RemedyStatus.UNTOUCHED}
-    told = model.BandwidthNews(
+    event = model.BandwidthNews(
         incident=wanted.incident, order=wanted.order, status=status, **{"over": over, **more}
     )
-    return w.step(told, at)
+    return w.step(event, at)
 
 
 def applied(w):
@@ -189,18 +189,18 @@ def test_an_incident_that_is_over_before_the_approval_withdraws_it(w):
 
 
 @pytest.mark.parametrize(
-    ("mbps", "told"),
+    ("mbps", "reason"),
     [
         (2000.0, "77133831778 has 2 Gbps already"),
         (5000.0, "77133831778 has 5 Gbps already"),
         (None, "the bandwidth of 77133831778 is not known"),
     ],
 )
-def test_where_there_is_nothing_to_raise_it_says_so(mbps, told):
+def test_where_there_is_nothing_to_raise_it_says_so(mbps, reason):
     w = lines()
     connect(w, mbps)
     break_down(w)
-    assert remedies(w) == [("untouched", f"no change of bandwidth is proposed: {told}")]
+    assert remedies(w) == [("untouched", f"no change of bandwidth is proposed: {reason}")]
     assert not w.tables.entries[-1].notify
 
 
@@ -255,7 +255,7 @@ def test_a_storm_proposes_nothing():
     names = [f"s{number}" for number in range(25)]
     w.poll(**dict.fromkeys(names, "online"))
     effects = w.poll(**dict.fromkeys(names, "offline"))
-    assert [each.rule for each in w.incidents] == ["storm"]
+    assert [incident.rule for incident in w.incidents] == ["storm"]
     assert of_kind(effects, model.BandwidthNeeded) == []
     assert kinds(w) == []
 
@@ -323,7 +323,7 @@ def test_one_that_opens_again_after_a_withdrawal_proposes_again(w):
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "told"),
+    ("status", "message", "text"),
     [
         (
             RemedyStatus.FAILED,
@@ -342,10 +342,10 @@ def test_one_that_opens_again_after_a_withdrawal_proposes_again(w):
         ),
     ],
 )
-def test_what_goes_wrong_notifies_people(w, status, message, told):
+def test_what_goes_wrong_notifies_people(w, status, message, text):
     break_down(w)
     news(w, approve(w), status, message=message)
-    assert remedies(w)[-1] == (status.value, told)
+    assert remedies(w)[-1] == (status.value, text)
     assert w.tables.entries[-1].notify
 
 

@@ -13,8 +13,8 @@ def names(count, first=0):
 
 
 def poll(w, at=None, *, down=0, first=0, of=30, state="offline"):
-    said = dict.fromkeys(names(of), "online") | dict.fromkeys(names(down, first), state)
-    return w.poll(at, **said)
+    states = dict.fromkeys(names(of), "online") | dict.fromkeys(names(down, first), state)
+    return w.poll(at, **states)
 
 
 def opened(w):
@@ -44,11 +44,11 @@ def test_notified_incidents_stay_and_the_rest_is_a_storm():
     poll(w, down=15)
     poll(w, seconds(10), down=30)
     assert len(opened(w)) == 16
-    storm = next(each for each in w.incidents if each.rule == "storm")
+    storm = next(incident for incident in w.incidents if incident.rule == "storm")
     assert "15 alerts" in storm.title
     w.restart()
     poll(w, minutes(3), down=0)
-    assert all(each.resolution == "recovered" for each in w.incidents)
+    assert all(incident.resolution == "recovered" for incident in w.incidents)
 
 
 def test_incidents_that_wait_for_their_notification_are_merged():
@@ -59,7 +59,7 @@ def test_incidents_that_wait_for_their_notification_are_merged():
     (storm,) = opened(w)
     assert "30 alerts" in storm.title
     w.wait_until(START + minutes(5))
-    assert [each for each in w.incidents if each.notify] == [storm]
+    assert [incident for incident in w.incidents if incident.notify] == [storm]
 
 
 def test_a_storm_takes_in_what_breaks_within_half_a_minute():
@@ -120,8 +120,8 @@ def test_diagnostics_of_a_storm_keep_within_their_budget():
     w = world(rule(diagnose=True), inventory=FakeInventory(**inventory_entries))
     effects = poll(w, down=25)
     wanted = of_kind(effects, model.DiagnosisNeeded)
-    assert [each.service_id for each in wanted] == names(3)
-    assert {each.incident for each in wanted} == {w.incident.id}
+    assert [run.service_id for run in wanted] == names(3)
+    assert {run.incident for run in wanted} == {w.incident.id}
 
 
 def storm_and_recovery(count):

@@ -1,4 +1,4 @@
-"""Silences, maintenance and inhibition: people are told later, and nothing is lost."""
+"""Silences, maintenance and inhibition: people are notified later, and nothing is lost."""
 
 from datetime import timedelta
 
@@ -171,7 +171,7 @@ def inhibited(**keys):
 
 
 def of_rule(w, name="weak"):
-    return {each.group: each for each in w.incidents if each.rule == name}
+    return {incident.group: incident for incident in w.incidents if incident.rule == name}
 
 
 def test_a_rule_is_held_back_by_another_at_the_same_site():
@@ -240,7 +240,10 @@ def test_a_silence_delays_and_never_loses(history):
         return w
 
     def truth(w):
-        return {(each.id, each.status, each.resolution, each.opened_at) for each in w.incidents}
+        return {
+            (incident.id, incident.status, incident.resolution, incident.opened_at)
+            for incident in w.incidents
+        }
 
     silent, loud = play(silenced=True), play(silenced=False)
     assert truth(silent) == truth(loud)

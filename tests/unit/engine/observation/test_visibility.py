@@ -32,8 +32,8 @@ def test_a_permanent_failure_blinds_at_once_and_is_called_a_config_fault():
     w.poll(a="online")
     w.fail(minutes(1), error="401: the key was revoked", permanent=True)
     assert w.state.health["vyvx"].sight is model.Visibility.BLIND
-    said = "vyvx cannot be seen since 03:01:00 UTC: config fault: 401: the key was revoked"
-    assert w.last_text == said
+    text = "vyvx cannot be seen since 03:01:00 UTC: config fault: 401: the key was revoked"
+    assert w.last_text == text
 
 
 def test_a_blind_source_has_one_incident_until_it_is_seen_again():

@@ -1,4 +1,4 @@
-"""Reservations: the phase of a schedule, and what it lets people be told of."""
+"""Reservations: the phase of a schedule, and what people are notified of in it."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def booking(scheduled=(60, 120), *, actual=(None, None), activated=(), terminal=
         id="1",
         scheduled=window(*scheduled),
         actual=window(*actual),
-        activated=tuple(window(*each) for each in activated),
+        activated=tuple(window(*interval) for interval in activated),
         terminal=terminal,
     )
 

@@ -33,7 +33,7 @@ def sample(minute, value, direction="in"):
 
 def measure(w, *samples):
     """Poll two minutes after the newest sample."""
-    newest = max(each.at for each in samples) - START
+    newest = max(sample.at for sample in samples) - START
     at = max(newest + minutes(2), w.now - START)
     return w.poll(at, source="evpl", samples=samples)
 
@@ -198,7 +198,7 @@ def test_samples_that_are_old_on_arrival_do_not_fire_an_alert():
     w = line(threshold())
     w.poll(minutes(120), source="evpl", samples=[sample(5, 99)])
     assert w.state.incidents == {}
-    assert w.timeline == ["late"]  # what they say of then is told, and over
+    assert w.timeline == ["late"]  # they show it only now, when it is over
 
 
 def test_samples_that_no_window_reaches_are_dropped():

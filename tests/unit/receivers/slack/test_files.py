@@ -56,7 +56,7 @@ async def test_a_storm_brings_its_list_once(slack, receiver, builder, delivery):
     assert len(slack.shared) == 1
 
 
-async def test_a_list_that_grew_between_two_steps_is_sent_anew(slack, receiver, builder, delivery):
+async def test_a_list_that_grew_between_two_steps_is_sent_again(slack, receiver, builder, delivery):
     builder.change(rule="storm", accepts_until=BEGIN)
     slack.fail_next("upload", 503)
     with pytest.raises(model.TemporaryError):

@@ -1,4 +1,4 @@
-"""Presses in the simulated Slack, through Socket Mode to the desk and back in words."""
+"""Presses in the simulated Slack, through Socket Mode to a command and back in words."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -19,17 +19,17 @@ from watcher.receivers.slack.socket import SlackSocket
 
 
 class InMemoryStore:
-    """A library and an inbox in memory; a command counts as stepped once it is in."""
+    """A reader and an inbox in memory; a command counts as stepped once it is in."""
 
     def __init__(self, view):
-        self.known = view
+        self.view = view
         self.commands = {}
 
     async def incident_view(self, incident):
-        return self.known if incident == self.known.incident.id else None
+        return self.view if incident == self.view.incident.id else None
 
     async def incidents(self, *, statuses, limit):
-        return [self.known.incident] if self.known.incident.status in statuses else []
+        return [self.view.incident] if self.view.incident.status in statuses else []
 
     async def sources(self):
         return [model.SourceHealth(source="evpl", sight=model.Visibility.BLIND)]
@@ -43,7 +43,7 @@ class InMemoryStore:
 
     async def silences(self, now):
         wanted = self.commands.values()
-        return [one.silence for one in wanted if isinstance(one, model.Silenced)]
+        return [command.silence for command in wanted if isinstance(command, model.Silenced)]
 
 
 @pytest.fixture
@@ -66,12 +66,12 @@ def store(builder):
 @asynccontextmanager
 async def running(slack, session, store, **keys):
     """Run the actions; a message with buttons stands in the channel."""
-    clock, known = SystemClock(), slack.credentials
+    clock, credentials = SystemClock(), slack.credentials
     service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=clock)
-    token = keys.pop("app_token", known.slack_app_token)
+    token = keys.pop("app_token", credentials.slack_app_token)
     actions = interactions.SlackActions(
         settings=receiver_settings.Slack(app_token=token, api_url=slack.slack_api_url, **keys),
-        channels=[known.slack_channel],
+        channels=[credentials.slack_channel],
         session=session,
         commands=service,
         reader=store,
@@ -93,7 +93,7 @@ class SlackUser:
     def __init__(self, slack, session, store):
         self.slack = slack
         self.session = session
-        message = render_parent(store.known, now=SystemClock().now(), buttons=True)
+        message = render_parent(store.view, now=SystemClock().now(), buttons=True)
         self.channel = slack.credentials.slack_channel
         posted = slack.workspace.post(
             self.channel, {"text": message.text, "blocks": message.blocks}
@@ -121,16 +121,16 @@ class SlackUser:
         return await self.pull("command", command="/watcher", **who)
 
     async def hears(self):
-        """What this person alone was told last."""
+        """Return the last message that this person alone saw."""
         return (await until(lambda: self.slack.workspace.whispers))[-1]["text"]
 
 
-async def until(look):
-    """Wait until `look()` gives something, and give it."""
+async def until(read):
+    """Wait until `read()` returns something, and return it."""
     async with asyncio.timeout(10):
         while True:
-            if found := look():
-                return found
+            if result := read():
+                return result
             await asyncio.sleep(0.01)
 
 
@@ -139,11 +139,11 @@ async def stepped(store, count=1):
     return list(store.commands.values())
 
 
-async def test_a_press_goes_to_the_desk_with_the_persons_name(slack, session, store):
+async def test_a_press_becomes_a_command_with_the_persons_name(slack, session, store):
     async with running(slack, session, store) as person:
         assert await person.press("acknowledge", name="ann") == {"acknowledged": True}
         assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
-        assert not slack.workspace.whispers  # the thread tells it
+        assert not slack.workspace.whispers  # the thread shows it
 
 
 async def test_an_envelope_that_comes_twice_is_obeyed_once(slack, session, store):
@@ -155,7 +155,7 @@ async def test_an_envelope_that_comes_twice_is_obeyed_once(slack, session, store
         assert isinstance(second, model.DiagnosisWanted)
 
 
-async def test_who_is_not_allowed_is_told_so_and_nothing_changes(slack, session, store):
+async def test_a_person_who_is_not_allowed_is_refused_and_nothing_changes(slack, session, store):
     async with running(slack, session, store, allowed_users=("U0ANN",)) as person:
         await person.press("acknowledge", user="U0BOB")
         assert await person.hears() == (
@@ -186,7 +186,7 @@ async def test_without_allowed_users_only_the_channels_of_receivers_count(slack,
 async def test_an_incident_that_is_over_is_said_to_be_over(slack, session, store, builder, button):
     async with running(slack, session, store) as person:
         builder.resolve()
-        store.known = builder.incident_view()
+        store.view = builder.incident_view()
         await person.press(button)
         assert await person.hears() == "w-7k3m is over already"
         assert not store.commands
@@ -200,7 +200,9 @@ async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, 
         assert " ".join(map(str, logged.matchers)) == "rule=vyvx-service-down subject=vyvx/1234567"
         assert (logged.end - logged.begin, logged.by) == (interactions.SILENCE, "ann")
         _, reply = await until(
-            lambda: len(found := slack.workspace.thread(person.channel, person.ts)) > 1 and found
+            lambda: (
+                len(replies := slack.workspace.thread(person.channel, person.ts)) > 1 and replies
+            )
         )
         assert "*Silenced for 1 h* (by ann)" in reply["text"]
         await person.press("diagnose")
@@ -212,16 +214,16 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
     slack, session, store, builder
 ):
     builder.diagnose(findings=("<!channel> & ```",))
-    store.known = builder.incident_view()
+    store.view = builder.incident_view()
     async with running(slack, session, store) as person:
         await person.press("packet", name="ann", user="U0ANN")
         assert await person.hears() == "*Carrier packet*, to paste into the ticket:"
         assert await stepped(store) == [
             model.Noted(incident="w-7k3m", by="ann", text="took the carrier packet")
         ]
-    (whisper,) = slack.workspace.whispers
-    assert whisper["to"] == "U0ANN"
-    text = whisper["blocks"][1]["text"]["text"]
+    (message,) = slack.workspace.whispers
+    assert message["to"] == "U0ANN"
+    text = message["blocks"][1]["text"]["text"]
     assert text.startswith("```\nNYC Arena uplink is offline")
     assert "found: &lt;!channel&gt; &amp; '''\n" in text
     assert text.count("```") == 2
@@ -231,15 +233,15 @@ async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, sessi
     async with running(slack, session, store) as person:
         assert await person.types(user="U0ANN") == {"acknowledged": True}
         assert await person.hears() == "*1 incident is open*"
-    (whisper,) = slack.workspace.whispers
-    assert whisper["to"] == "U0ANN"
-    (block,) = whisper["blocks"]
+    (message,) = slack.workspace.whispers
+    assert message["to"] == "U0ANN"
+    (block,) = message["blocks"]
     assert "NYC Arena uplink is offline" in block["text"]["text"]
     assert "*evpl* cannot be seen" in block["text"]["text"]
     assert not store.commands
 
 
-async def test_the_slash_command_tells_a_stranger_nothing(slack, session, store):
+async def test_the_slash_command_shows_a_stranger_nothing(slack, session, store):
     async with running(slack, session, store, allowed_users=("U0ANN",)) as person:
         await person.types(user="U0BOB")
         assert (await person.hears()).startswith("You may not do this")
@@ -248,7 +250,7 @@ async def test_the_slash_command_tells_a_stranger_nothing(slack, session, store)
 
 async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, store):
     counts = {model.AlertState.FIRING: 400}
-    store.known = replace(store.known, alert_counts=counts)
+    store.view = replace(store.view, alert_counts=counts)
     async with running(slack, session, store) as person:
         await person.press("silence")
         assert "w-7k3m is about 400 subjects, so nothing is silenced" in await person.hears()
@@ -256,8 +258,8 @@ async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, store)
 
 
 async def test_a_silence_of_what_is_silenced_is_on_the_timeline_too(slack, session, store):
-    silenced = replace(store.known.incident, suppressed_by=("silence s-1 by bob",))
-    store.known = replace(store.known, incident=silenced)
+    silenced = replace(store.view.incident, suppressed_by=("silence s-1 by bob",))
+    store.view = replace(store.view, incident=silenced)
     async with running(slack, session, store) as person:
         await person.press("silence", name="ann")
         note, _ = await stepped(store, 2)
@@ -271,7 +273,7 @@ async def test_a_socket_that_ends_is_replaced(slack, session, store, warn):
         await person.pull("disconnect", warn=warn)
         answer = await person.press("acknowledge", name="bob")
         assert answer == {"acknowledged": True}
-        assert [one.by for one in await stepped(store, 2)] == ["ann", "bob"]
+        assert [command.by for command in await stepped(store, 2)] == ["ann", "bob"]
 
 
 async def test_before_a_socket_ends_there_is_another(slack, session, store):
@@ -286,7 +288,7 @@ async def test_before_a_socket_ends_there_is_another(slack, session, store):
 
 async def test_what_slack_should_not_send_harms_nothing(slack, session, store):
     async with running(slack, session, store) as person:
-        await person.press("acknowledge", user=7)  # an id that is no text
+        await person.press("acknowledge", user=7)  # an id that is not text
         await person.press("acknowledge", name="ann")
         assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
 

@@ -60,10 +60,10 @@ def test_a_new_incident_reads_in_the_order_of_need(builder):
 def buttons(message):
     """Each button's words, what it does, and for which incident."""
     return [
-        (one["text"]["text"], one["action_id"], one["value"])
+        (element["text"]["text"], element["action_id"], element["value"])
         for block in message.blocks
         if block["type"] == "actions"
-        for one in block["elements"]
+        for element in block["elements"]
     ]
 
 
@@ -185,7 +185,7 @@ def test_the_booked_window_says_how_much_is_left(builder, minutes, left):
     assert left in text
 
 
-def test_a_figure_is_told_with_its_metric_and_limit(builder):
+def test_a_figure_is_shown_with_its_metric_and_limit(builder):
     builder.alert = replace(builder.alert, to=None, from_=None, value=92.5, fields={})
     builder.timeline[0] = replace(
         builder.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
@@ -239,7 +239,7 @@ def test_an_entry_is_one_line_and_a_late_one_says_both_times(builder):
     assert late.text.endswith("offline _(occurred 03:11:22 UTC, told 03:40 UTC)_")
 
 
-def test_findings_are_told_whole_in_the_thread(builder):
+def test_findings_are_posted_whole_in_the_thread(builder):
     builder.diagnose()
     [block] = shown(thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW))
     assert block[1].splitlines()[1:] == [
@@ -352,9 +352,9 @@ RAISING = "raise 77133831778 from 500 Mbps to 2 Gbps"
 APPROVE = "watcher remedy approve w-7k3m"
 
 
-def test_a_proposal_is_told_with_the_command_to_copy(builder):
-    told = f"proposed: {RAISING}; approve with {APPROVE}"
-    builder.add_entry(model.EntryKind.REMEDY_PROPOSED, told, notify=True, approve=APPROVE)
+def test_a_proposal_is_posted_with_the_command_to_copy(builder):
+    text = f"proposed: {RAISING}; approve with {APPROVE}"
+    builder.add_entry(model.EntryKind.REMEDY_PROPOSED, text, notify=True, approve=APPROVE)
     reply = thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW)
     assert reply.text == f"\N{UPWARDS BLACK ARROW} proposed: {RAISING}; approve with `{APPROVE}`"
 
@@ -400,8 +400,12 @@ def test_the_parent_says_how_the_bandwidth_is(builder, changes, line):
 
 def test_programs_read_how_the_bandwidth_is(builder):
     builder.change(remedy=REMEDY)
-    told = documents.incident(builder.incident_view()).remedy
-    assert (told.connection, told.status, told.approve) == ("iod/77133831778", "proposed", APPROVE)
+    remedy = documents.incident(builder.incident_view()).remedy
+    assert (remedy.connection, remedy.status, remedy.approve) == (
+        "iod/77133831778",
+        "proposed",
+        APPROVE,
+    )
     builder.change(remedy=replace(REMEDY, status=model.RemedyStatus.APPLIED, approved_by="ann"))
-    told = documents.incident(builder.incident_view()).remedy
-    assert (told.status, told.approve, told.approved_by) == ("applied", None, "ann")
+    remedy = documents.incident(builder.incident_view()).remedy
+    assert (remedy.status, remedy.approve, remedy.approved_by) == ("applied", None, "ann")

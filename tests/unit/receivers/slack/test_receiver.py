@@ -76,7 +76,7 @@ async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, builder
     assert slack.replies[-1]["text"].startswith("<!here> \N{LARGE GREEN CIRCLE} recovered")
 
 
-async def test_what_was_told_is_not_told_again(slack, receiver, builder, delivery):
+async def test_what_was_posted_is_not_posted_again(slack, receiver, builder, delivery):
     builder.diagnose()
     await delivery.deliver(receiver)
     calls = list(slack.calls)
@@ -137,7 +137,7 @@ async def test_while_no_post_is_taken_the_parent_stays_true(slack, receiver, bui
     assert slack.calls.count("chat.postMessage") == 2
 
 
-async def test_while_no_file_is_taken_messages_are_told(slack, receiver, builder, delivery):
+async def test_while_no_file_is_taken_messages_are_posted(slack, receiver, builder, delivery):
     builder.diagnose()
     slack.fail_next("files.completeUploadExternal", LIMIT)
     with pytest.raises(model.TemporaryError) as caught:
@@ -329,7 +329,7 @@ async def test_an_upload_goes_on_where_it_stopped(slack, receiver, builder, deli
     assert len(slack.parents) == 1
 
 
-async def test_a_file_that_slack_lost_is_sent_anew(slack, receiver, builder, delivery):
+async def test_a_file_that_slack_lost_is_sent_again(slack, receiver, builder, delivery):
     builder.diagnose()
     slack.fail_next("files.completeUploadExternal", {"status": 429})
     with pytest.raises(model.TemporaryError):
@@ -396,7 +396,7 @@ async def test_a_permanent_refusal_says_what_to_do(slack, receiver, delivery, co
     assert delivery.receipt.intent == ""
 
 
-async def test_many_owed_entries_become_one_digest(slack, receiver, builder, delivery, clock):
+async def test_many_pending_entries_become_one_digest(slack, receiver, builder, delivery, clock):
     await delivery.deliver(receiver)
     for minute in range(1, 31):
         builder.add_entry(model.EntryKind.CHANGED, f"turn {minute}", after=60 * minute, notify=True)
@@ -437,7 +437,7 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
         ("not_in_channel", "Slack refused it (not_in_channel)"),
     ],
 )
-async def test_what_is_told_late_says_when_it_happened_and_what_kept_it_back(
+async def test_what_is_posted_late_says_when_it_happened_and_what_kept_it_back(
     slack, receiver, delivery, fault, why
 ):
     await delivery.deliver(receiver)
@@ -469,7 +469,7 @@ async def test_a_restarted_daemon_knows_what_kept_it_back(
     assert slack.replies[0]["text"].endswith("told 03:41 UTC: Slack was rate-limited)_")
 
 
-async def test_a_silence_before_the_trouble_is_not_blamed_on_slack(
+async def test_a_silence_before_the_failure_is_not_blamed_on_slack(
     slack, receiver, builder, delivery, clock
 ):
     await delivery.deliver(receiver)
@@ -484,7 +484,7 @@ async def test_a_silence_before_the_trouble_is_not_blamed_on_slack(
     assert slack.replies[-1]["text"].endswith("told 03:41 UTC)_")
 
 
-async def test_an_incident_that_is_told_late_says_so_for_good(
+async def test_an_incident_that_is_posted_late_says_so_for_good(
     slack, receiver, builder, delivery, clock
 ):
     slack.fail_next("chat.postMessage", {"status": 503})
@@ -537,18 +537,18 @@ async def test_a_daemon_that_was_frozen_before_a_post_makes_sure_that_it_may_sti
     assert slack.parents == []
 
 
-async def test_a_threshold_brings_a_chart_when_it_is_told_and_one_when_it_is_over(
+async def test_a_threshold_brings_a_chart_when_it_is_posted_and_one_when_it_is_over(
     slack, receiver, delivery, builder
 ):
     builder.measure()
     await delivery.deliver(receiver)
     builder.add_entry(model.EntryKind.NOTED, "looking into it")
     await delivery.deliver(receiver)
-    assert [one[:4] for one in slack.shared] == [b"\x89PNG"]
+    assert [file[:4] for file in slack.shared] == [b"\x89PNG"]
     builder.resolve(after=7_200)
     await delivery.deliver(receiver)
     await delivery.deliver(receiver)
-    assert [one[:4] for one in slack.shared] == [b"\x89PNG", b"\x89PNG"]
+    assert [file[:4] for file in slack.shared] == [b"\x89PNG", b"\x89PNG"]
     assert slack.shared[0] != slack.shared[1]
 
 
@@ -556,7 +556,7 @@ async def test_a_storm_brings_no_charts(slack, receiver, delivery, builder):
     builder.measure()
     builder.change(accepts_until=builder.begin)
     await delivery.deliver(receiver)
-    assert all(not one.startswith(b"\x89PNG") for one in slack.shared)
+    assert all(not file.startswith(b"\x89PNG") for file in slack.shared)
 
 
 async def test_an_intent_is_written_when_its_post_may_leave(slack, receiver, delivery):
