@@ -20,7 +20,7 @@ __all__ = ["databases", "postgresql_url", "template"]  # fixtures for everybody
 
 
 # The gate judges a change, so it draws the same examples for the same tests; at a maintainer's desk
-# they are drawn anew each time, which is where a law finds what nobody thought of.
+# they are drawn again each time, which is where a law finds what nobody thought of.
 hypothesis.settings.register_profile("gate", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("desk", deadline=None)
 hypothesis.settings.load_profile("gate" if os.environ.get("WATCHER_CI") else "desk")
@@ -34,11 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def program(name: str, package: str) -> str:
     """Find a program; without it the test is skipped, or fails where CI has to have it."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if found is None:
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if path is None:
         reason = f"{name} is missing: apt install {package}"
         (pytest.fail if os.environ.get("WATCHER_CI") else pytest.skip)(reason)
-    return found
+    return path
 
 
 @dataclass(kw_only=True)

@@ -30,11 +30,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--daemons", type=int, choices=(1, 2), default=1, help="two: on PostgreSQL")
-    parser.add_argument("--pace", type=float, default=6.0, help="seconds between two outages")
+    parser.add_argument("--interval", type=float, default=6.0, help="seconds between two outages")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no process stays behind
     seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
-    drawn = plan.make(seed, kills=arguments.kills, daemons=arguments.daemons, pace=arguments.pace)
+    drawn = plan.make(
+        seed, kills=arguments.kills, daemons=arguments.daemons, interval=arguments.interval
+    )
     folder = Path(tempfile.mkdtemp(prefix="watcher-chaos-"))
     sys.stdout.write(f"seed {seed}, about {drawn.ends:.0f} s; logs in {folder}\n")
     sys.stdout.flush()

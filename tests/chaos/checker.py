@@ -27,17 +27,17 @@ def check(evidence: Evidence) -> list[str]:
     documents = _documents(evidence)
     events = _events(evidence)
     threads = slack_checks.threads_of(evidence.threads)
-    found = list(evidence.faults)
-    found += _presence(evidence)
-    found += _alarms(evidence, threads.pop("", []))
+    complaints = list(evidence.faults)
+    complaints += _presence(evidence)
+    complaints += _alarms(evidence, threads.pop("", []))
     for identity in sorted({*documents, *events, *threads}):
         document = documents.get(identity)
         if document is None:
-            found.append(f"{identity} has no document")
+            complaints.append(f"{identity} has no document")
             continue
         own = events.get(identity, {})
-        kinds = {number: (one["kind"], one["notify"]) for number, one in own.items()}
-        found += (
+        kinds = {number: (event["kind"], event["notify"]) for number, event in own.items()}
+        complaints += (
             f"{identity} ({document['rule']}) {fault}"
             for fault in (
                 *slack_checks.check(document, kinds, threads.get(identity, []), evidence.files),
@@ -45,34 +45,34 @@ def check(evidence: Evidence) -> list[str]:
                 *_runs(document),
             )
         )
-    found += _copies(evidence)
-    found += _versions(evidence)
-    found += _gaps(evidence, events, threads)
-    found += _transitions(evidence, documents, events, threads)
-    found += _final(evidence, documents)
-    found += _check_diagnostics_calls(evidence)
-    return found
+    complaints += _copies(evidence)
+    complaints += _versions(evidence)
+    complaints += _gaps(evidence, events, threads)
+    complaints += _transitions(evidence, documents, events, threads)
+    complaints += _final(evidence, documents)
+    complaints += _check_diagnostics_calls(evidence)
+    return complaints
 
 
 def _documents(evidence: Evidence) -> dict[str, Json]:
-    found = {}
+    documents = {}
     for topic, payload in evidence.retained.items():
         if topic.startswith(f"{PREFIX}incidents/") and topic.count("/") == 2:
             document = json.loads(payload)
-            found[document["id"]] = document
-    return found
+            documents[document["id"]] = document
+    return documents
 
 
 def _events(evidence: Evidence) -> dict[str, dict[int, Json]]:
     """Every timeline entry that came, by incident and number."""
-    found: dict[str, dict[int, Json]] = {}
+    events: dict[str, dict[int, Json]] = {}
     for message in evidence.messages:
         if message.topic == f"{PREFIX}events":
             event = json.loads(message.payload)
-            found.setdefault(event["incident"], {}).setdefault(
+            events.setdefault(event["incident"], {}).setdefault(
                 event["number"], {**event, "heard": message.at}
             )
-    return found
+    return events
 
 
 def _presence(evidence: Evidence) -> Iterator[str]:
@@ -88,12 +88,12 @@ def _presence(evidence: Evidence) -> Iterator[str]:
 
 
 def _alarms(evidence: Evidence, threads: Sequence[Sequence[Json]]) -> Iterator[str]:
-    """A message that tells no incident says that the database is gone, and it was."""
-    gone = [one for one in evidence.disruptions if one.kind == "database"]
+    """A message of no incident says that the database is gone, and it was."""
+    gone = [disruption for disruption in evidence.disruptions if disruption.kind == "database"]
     for parent, *_ in threads:
         at = float(parent["ts"])
-        if not any(one.started_at <= at for one in gone):
-            yield f"a message tells no incident: {parent['text']}"
+        if not any(disruption.started_at <= at for disruption in gone):
+            yield f"a message belongs to no incident: {parent['text']}"
 
 
 def _reports(evidence: Evidence, document: Json) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _runs(document: Json) -> Iterator[str]:
         yield "has no diagnostics"
     for run in document["diagnostics"]:
         if run["status"] not in DONE:
-            yield f"has a run for {run['service_id']} that is {run['status']} for ever"
+            yield f"has a run for {run['service_id']} that is {run['status']} forever"
 
 
 def _copies(evidence: Evidence) -> Iterator[str]:
@@ -156,10 +156,12 @@ def _versions(evidence: Evidence) -> Iterator[str]:
             yield f"{topic} is retained with version {last}, and {version} had been published"
 
 
-def _known_numbers(events: Mapping[int, Json], threads: Any) -> dict[int, Json | None]:
+def _seen_numbers(events: Mapping[int, Json], threads: Any) -> dict[int, Json | None]:
     """Every entry that anybody saw: from MQTT as it is, from Slack by its number."""
-    told = {number for thread in threads for one in thread for number in slack_checks.span(one)}
-    last = max({*told, *events}, default=0)
+    numbers = {
+        number for thread in threads for message in thread for number in slack_checks.span(message)
+    }
+    last = max({*numbers, *events}, default=0)
     return {number: events.get(number) for number in range(1, last + 1)}
 
 
@@ -167,8 +169,8 @@ def _gaps(evidence: Evidence, events: Any, threads: Any) -> Iterator[str]:
     """No event is missing, but where the broker forgot it or our subscription."""
     for identity in events.keys() | threads.keys():
         own = events.get(identity, {})
-        known = _known_numbers(own, threads.get(identity, []))
-        for number, event in known.items():
+        seen = _seen_numbers(own, threads.get(identity, []))
+        for number, event in seen.items():
             if event is not None:
                 continue
             before = max((own[n]["heard"] for n in own if n < number), default=0.0)
@@ -185,17 +187,18 @@ def _transitions(
     for subject, rule in itertools.product(evidence.final, vendor_checks.RULES):
         own = sorted(
             (
-                one
-                for one in documents.values()
-                if one["rule"] == rule.name and one["alerts"][0]["subject"] == f"vyvx/{subject}"
+                document
+                for document in documents.values()
+                if document["rule"] == rule.name
+                and document["alerts"][0]["subject"] == f"vyvx/{subject}"
             ),
-            key=lambda one: one["opened_at"],
+            key=lambda document: document["opened_at"],
         )
         tokens = []
         for document in own:
             identity = document["id"]
-            known = _known_numbers(events.get(identity, {}), threads.get(identity, []))
-            for event in known.values():
+            seen = _seen_numbers(events.get(identity, {}), threads.get(identity, []))
+            for event in seen.values():
                 if event is None:
                     tokens.append(vendor_checks.UNKNOWN)
                 elif event["kind"] in vendor_checks.TOKENS:
@@ -207,9 +210,9 @@ def _transitions(
 
 def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
     live = {
-        (one["rule"], one["alerts"][0]["subject"]): one
-        for one in documents.values()
-        if one["status"] != "resolved"
+        (document["rule"], document["alerts"][0]["subject"]): document
+        for document in documents.values()
+        if document["status"] != "resolved"
     }
     for subject, rule in itertools.product(evidence.final, vendor_checks.RULES):
         state = evidence.final[subject]
@@ -226,27 +229,27 @@ def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
 def _check_diagnostics_calls(evidence: Evidence) -> Iterator[str]:
     """One run for each service (the cooldown forbids more), and another only if it was cut off.
 
-    Once readers were told what a run found, it was not cut off.
+    Once readers were notified of what a run found, it was not cut off.
     """
-    told: dict[str, float] = {}
+    reported: dict[str, float] = {}
     for events in _events(evidence).values():
         for event in events.values():
             if event["kind"] == "diagnosed" and " was not run" not in event["text"]:
                 rest = event["text"].removeprefix("Service Diagnostics for ")
                 service = rest.split(maxsplit=1)[0].rstrip(":;")
-                told[service] = min(event["heard"], told.get(service, float("inf")))
+                reported[service] = min(event["heard"], reported.get(service, float("inf")))
     by_service: dict[str, list[DiagnosticsCall]] = {}
-    for one in evidence.diagnostics_calls:
-        by_service.setdefault(one.service, []).append(one)
+    for call in evidence.diagnostics_calls:
+        by_service.setdefault(call.service, []).append(call)
     for service, runs in by_service.items():
         for run, after in itertools.pairwise(runs):
             cut_off = any(
-                one.kind in INTERRUPTING
-                and one.started_at <= after.started_at
-                and one.ended_at >= run.started_at
-                for one in evidence.disruptions
+                disruption.kind in INTERRUPTING
+                and disruption.started_at <= after.started_at
+                and disruption.ended_at >= run.started_at
+                for disruption in evidence.disruptions
             )
-            if not cut_off or told.get(service, float("inf")) < after.started_at:
+            if not cut_off or reported.get(service, float("inf")) < after.started_at:
                 yield (
                     f"{service} was examined at {run.started_at:.3f}"
                     f" and again at {after.started_at:.3f}"

@@ -90,10 +90,10 @@ class Environment:
             case "database" if self.database:
                 await asyncio.to_thread(self.database.restart)
 
-    async def until(self, look: Callable[[], Awaitable[object]], *, within: float = 120.0) -> None:
+    async def until(self, check: Callable[[], Awaitable[object]], *, within: float = 120.0) -> None:
         """Wait until something can be seen. Raises TimeoutError after so many seconds."""
         async with asyncio.timeout(within):
-            while not await look():  # noqa: ASYNC110  # in another process
+            while not await check():  # noqa: ASYNC110  # in another process
                 await asyncio.sleep(TICK_SECONDS)
 
     async def polls(self) -> list[Poll]:
@@ -101,7 +101,7 @@ class Environment:
         url = f"{self.addresses['control_url']}/record"
         async with self.session.get(url, params={"after": len(self.calls)}) as answer:
             self.calls += (await answer.json())["heard"]
-        return sorted(map(_poll, _of(self.calls, "vyvx.active")), key=lambda one: one.started_at)
+        return sorted(map(_poll, _of(self.calls, "vyvx.active")), key=lambda poll: poll.started_at)
 
     async def collect(self) -> Evidence:
         polls = await self.polls()
@@ -110,11 +110,11 @@ class Environment:
             polls=polls,
             diagnostics_calls=sorted(
                 map(_diagnostics_call, _of(self.calls, "lumen.diagnostics")),
-                key=lambda one: one.started_at,
+                key=lambda run: run.started_at,
             ),
             disruptions=[
                 *self.disruptions,
-                *(one for each in self.daemons for one in each.disruptions),
+                *(disruption for daemon in self.daemons for disruption in daemon.disruptions),
             ],
             messages=list(self.subscriber.messages),
             retained=await readers.retained(self.broker.port),
@@ -122,7 +122,7 @@ class Environment:
             threads=threads,
             files=await self.channel.files(threads),
             final=self.plan.final,
-            faults=[fault for each in self.daemons for fault in each.complaints()],
+            faults=[fault for daemon in self.daemons for fault in daemon.complaints()],
         )
 
 
@@ -197,7 +197,7 @@ def _hold_lock(file: Path, seconds: float) -> None:
 
 
 def _of(calls: list[dict[str, Any]], call: str) -> list[dict[str, Any]]:
-    return [one for one in calls if one["call"] == call]
+    return [record for record in calls if record["call"] == call]
 
 
 def _poll(call: dict[str, Any]) -> Poll:

@@ -13,7 +13,7 @@ from watcher.clock import SystemClock
 
 
 def now() -> float:
-    """Tell the time as everything here is timed."""
+    """Return the time by which everything here is timed."""
     return SystemClock().now().timestamp()
 
 
@@ -82,13 +82,15 @@ class Evidence:
     @property
     def seen(self) -> int:
         """How much readers have seen so far."""
-        events = sum(one.topic.endswith("/events") for one in self.messages)
+        events = sum(message.topic.endswith("/events") for message in self.messages)
         return events + sum(len(thread) for thread in self.threads)
 
     def disturbed(self, started_at: float, ended_at: float, daemon: int | None = None) -> bool:
         """Whether something was cut off between the two in this daemon; None: in anything."""
         return any(
-            one.started_at <= ended_at and one.ended_at >= started_at and one.kind not in HARMLESS
-            for one in self.disruptions
-            if daemon is None or one.daemon == daemon
+            disruption.started_at <= ended_at
+            and disruption.ended_at >= started_at
+            and disruption.kind not in HARMLESS
+            for disruption in self.disruptions
+            if daemon is None or disruption.daemon == daemon
         )

@@ -56,8 +56,8 @@ class Plan:
     daemons: int = 1
 
 
-def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
-    """Draw a plan with so many kills; on average every `pace` seconds an outage begins.
+def make(seed: int, *, kills: int, daemons: int = 1, interval: float = 6.0) -> Plan:
+    """Draw a plan with so many kills; on average every `interval` seconds an outage begins.
 
     It is a month that was pressed together: evenings in which more breaks than by night, and now
     and then a cable with several reservations on it. At the end one more breaks and stays so.
@@ -66,7 +66,7 @@ def make(seed: int, *, kills: int, daemons: int = 1, pace: float = 6.0) -> Plan:
     subjects = tuple(str(7_000_001 + number) for number in range(max(4, kills // 5)))
     actions = list(_disruptions(rng, kills, daemons))
     ends = actions[-1].at + 2.0
-    outages, final = _outages(rng, subjects[:-1], ends, pace)
+    outages, final = _outages(rng, subjects[:-1], ends, interval)
     actions = [_moved(rng, action, outages) for action in actions]
     actions += outages
     actions.append(_change(ends - 1.0, subjects[-1], "offline"))
@@ -102,13 +102,13 @@ def _disruptions(rng: Rng, kills: int, daemons: int) -> Iterator[Action]:
         elif chance < 0.8:
             yield Action(at=at, kind="stop", daemon=daemon)
         else:
-            seconds = rng.uniform(0.2, 3.0 if daemons == 1 else 10.0)  # past the lease, too
+            seconds = rng.uniform(0.2, 3.0 if daemons == 1 else 10.0)  # longer than the lease
             yield Action(at=at, kind="freeze", seconds=seconds, daemon=daemon)
 
 
 def _moved(rng: Rng, action: Action, outages: list[Action]) -> Action:
     """Move half of the disruptions to where a transition is being delivered."""
-    near = [one.at for one in outages if action.at - 2.0 < one.at < action.at]
+    near = [outage.at for outage in outages if action.at - 2.0 < outage.at < action.at]
     if not near or rng.random() < 0.5:
         return action
     return Action(
@@ -120,7 +120,7 @@ def _moved(rng: Rng, action: Action, outages: list[Action]) -> Action:
 
 
 def _outages(
-    rng: Rng, subjects: tuple[str, ...], ends: float, pace: float
+    rng: Rng, subjects: tuple[str, ...], ends: float, interval: float
 ) -> tuple[list[Action], dict[str, str]]:
     """Every reservation is well, then in trouble of some kind for a while, then well again."""
     actions: list[Action] = []
@@ -143,7 +143,7 @@ def _outages(
                 )
             busy[key] = now + 0.5
         busier = 2.0 if (at - WARM_UP) / DAY % 1 < EVENING else 0.6
-        at += rng.expovariate(busier / pace)
+        at += rng.expovariate(busier / interval)
     return actions, final
 
 
@@ -170,7 +170,7 @@ def _faults(rng: Rng, ends: float) -> Iterator[Action]:
 def _brokers(rng: Rng, ends: float, daemons: int) -> Iterator[Action]:
     """It goes away, or lets somebody else take a daemon's session.
 
-    Three times within seconds of a connect would be for a person to mend, and take minutes.
+    Three times within seconds of a connect would need a person to fix it, and take minutes.
     """
     at = WARM_UP + rng.uniform(3.0, 12.0)
     while at < ends:

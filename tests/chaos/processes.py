@@ -194,7 +194,7 @@ class Daemon:
         self._note("clock", started_at)
 
     async def keep(self) -> None:
-        """Start it again whenever it has ended by itself, for ever."""
+        """Start it again whenever it has ended by itself."""
         while True:
             await asyncio.sleep(RESTART_SECONDS)
             async with self._turn:
@@ -271,8 +271,8 @@ class Daemon:
         if "Traceback" not in text:
             return self.faults
         where = text.index("Traceback")
-        said = text[max(0, where - 300) : where + 2500]
-        return [*self.faults, f"daemon {self.number} crashed: ...{said}"]
+        traceback = text[max(0, where - 300) : where + 2500]
+        return [*self.faults, f"daemon {self.number} crashed: ...{traceback}"]
 
     def _environment(self) -> dict[str, str]:
         if FAKETIME is None:
@@ -322,10 +322,10 @@ def install(
     database: str,
 ) -> None:
     """Write the files of one daemon. Each knows the vendor by another name, so that it shows."""
-    known = {**addresses, **addresses["credentials"], "mqtt_port": mqtt_port}
+    values = {**addresses, **addresses["credentials"], "mqtt_port": mqtt_port}
     if number:
-        known["vyvx_url"] = known["vyvx_url"].replace("127.0.0.1", "localhost")
-    text = CONFIG.format(**known, number=number, database=database, blind_after=BLIND_AFTER)
+        values["vyvx_url"] = values["vyvx_url"].replace("127.0.0.1", "localhost")
+    text = CONFIG.format(**values, number=number, database=database, blind_after=BLIND_AFTER)
     (home / f"config{number}.toml").write_text(text)
     (home / "rules.yaml").write_text(RULES)
     (home / "inventory.yaml").write_text(json.dumps(inventory(subjects)))

@@ -37,7 +37,7 @@ class Subscriber:
     _lost_at: float | None = None
 
     async def listen(self) -> None:
-        """Be subscribed, for ever."""
+        """Stay subscribed until cancelled."""
         kept = Properties(PacketTypes.CONNECT)
         kept.SessionExpiryInterval = 3_600
         while True:
@@ -89,16 +89,16 @@ async def subscribed(port: int) -> AsyncIterator[Subscriber]:
 
 async def retained(port: int) -> dict[str, bytes]:
     """Read what a new subscriber is given: the newest of each topic."""
-    found: dict[str, bytes] = {}
+    payloads: dict[str, bytes] = {}
     async with aiomqtt.Client("127.0.0.1", port, protocol=V5) as client:
         await client.subscribe("watcher/#", qos=1)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0) as patience:
                 async for message in client.messages:
                     if message.retain:  # what is published meanwhile is not
-                        found[str(message.topic)] = bytes(message.payload)
+                        payloads[str(message.topic)] = bytes(message.payload)
                         patience.reschedule(asyncio.get_running_loop().time() + 0.5)
-    return {topic: payload for topic, payload in found.items() if payload}
+    return {topic: payload for topic, payload in payloads.items() if payload}
 
 
 async def take_session(port: int, identifier: str, seconds: float) -> None:
@@ -118,25 +118,29 @@ class Channel:
 
     addresses: dict[str, Any]
     session: aiohttp.ClientSession
-    _known: dict[str, str] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
 
     async def threads(self) -> list[list[dict[str, Any]]]:
         """Read every thread, its parent first, oldest first."""
-        top = [one async for one in self._pages("conversations.history")]
-        parents = [one for one in top[::-1] if one.get("thread_ts", one["ts"]) == one["ts"]]
+        top = [message async for message in self._pages("conversations.history")]
+        parents = [
+            message
+            for message in top[::-1]
+            if message.get("thread_ts", message["ts"]) == message["ts"]
+        ]
         return [
-            [one async for one in self._pages("conversations.replies", ts=parent["ts"])]
+            [message async for message in self._pages("conversations.replies", ts=parent["ts"])]
             for parent in parents
         ]
 
     async def files(self, threads: list[list[dict[str, Any]]]) -> dict[str, str]:
         """Download every file; the SHA-256 of each, by its id."""
-        for message in (one for thread in threads for one in thread):
+        for message in (message for thread in threads for message in thread):
             for file in message.get("files", ()):
-                if file["id"] not in self._known:
+                if file["id"] not in self._digests:
                     content = await self._download(file["url_private_download"])
-                    self._known[file["id"]] = hashlib.sha256(content).hexdigest()
-        return dict(self._known)
+                    self._digests[file["id"]] = hashlib.sha256(content).hexdigest()
+        return dict(self._digests)
 
     async def _pages(self, method: str, **arguments: str) -> AsyncIterator[dict[str, Any]]:
         channel = self.addresses["credentials"]["slack_channel"]

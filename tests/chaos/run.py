@@ -28,8 +28,10 @@ class Outcome:
 
     def figures(self, plan: Plan) -> dict[str, Any]:
         """Say in figures what was tried and seen."""
-        events = [one for one in self.evidence.messages if one.topic == "watcher/events"]
-        kinds = [one.kind for one in self.evidence.disruptions]
+        events = [
+            message for message in self.evidence.messages if message.topic == "watcher/events"
+        ]
+        kinds = [disruption.kind for disruption in self.evidence.disruptions]
         marked = sum(
             "possible duplicate" in json.dumps(message)
             for thread in self.evidence.threads
@@ -58,27 +60,27 @@ class Outcome:
             "diagnostics": len(self.evidence.diagnostics_calls),
             "threads": len(self.evidence.threads),
             "messages": sum(len(thread) for thread in self.evidence.threads),
-            "events": len({json.loads(one.payload)["event_id"] for one in events}),
+            "events": len({json.loads(event.payload)["event_id"] for event in events}),
             "marked_as_possible_duplicates": marked,
             "complaints": len(self.complaints),
         }
 
     def _kills_at_work(self) -> int:
         """Count the kills of a daemon that had polled since its start."""
-        starts = [one for one in self.evidence.disruptions if one.kind == "start"]
-        found = 0
+        starts = [start for start in self.evidence.disruptions if start.kind == "start"]
+        at_work = 0
         for kill in self.evidence.disruptions:
             if kill.kind == "kill":
                 started_at = max(
-                    one.started_at
-                    for one in starts
-                    if one.daemon == kill.daemon and one.started_at < kill.started_at
+                    start.started_at
+                    for start in starts
+                    if start.daemon == kill.daemon and start.started_at < kill.started_at
                 )
-                found += any(
+                at_work += any(
                     started_at < poll.started_at < kill.started_at and poll.daemon == kill.daemon
                     for poll in self.evidence.polls
                 )
-        return found
+        return at_work
 
 
 async def run_plan(
@@ -91,7 +93,7 @@ async def run_plan(
     scenario: Scenario | None = None,
     expected: tuple[str, ...] = (),
 ) -> Outcome:
-    """Play a plan to its end; `patience` in seconds is how long nothing may be told before it ends.
+    """Play a plan to its end; it ends when nothing new has come for `patience` seconds.
 
     A `scenario` replaces the plan's actions. With `expected` a complaint that has one of
     these in it is waited for.
@@ -140,16 +142,18 @@ async def _wait_for_quiet(
 ) -> tuple[Evidence, list[str]]:
     """Wait until the checker has nothing to say, twice in a row with quiet in between."""
     loop = asyncio.get_running_loop()
-    clean, told, deadline = False, -1, 0.0
+    clean, last_seen, deadline = False, -1, 0.0
     while True:
         evidence = await environment.collect()
         complaints = checker.check(evidence)
-        if evidence.seen > told:  # on a busy machine the rest may take minutes, as long as it comes
-            told, deadline = evidence.seen, loop.time() + patience
-        found = any(sign in complaint for complaint in complaints for sign in expected)
-        # What the keeper complains of does not go away; the rest may still be told.
+        if (
+            evidence.seen > last_seen
+        ):  # on a busy machine the rest may take minutes, as long as it comes
+            last_seen, deadline = evidence.seen, loop.time() + patience
+        as_expected = any(sign in complaint for complaint in complaints for sign in expected)
+        # What the keeper complains of does not go away; the rest may still come.
         quiet = not expected and len(complaints) == len(evidence.faults)
-        if (quiet and clean) or found or loop.time() > deadline:
+        if (quiet and clean) or as_expected or loop.time() > deadline:
             return evidence, complaints
         clean = quiet
         await asyncio.sleep(2.0)

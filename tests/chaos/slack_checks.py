@@ -1,4 +1,4 @@
-"""What a Slack reader must find: one parent for each incident, each entry told once and in order.
+"""What a Slack reader must find: one parent for each incident, each entry once and in order.
 
 A repetition that says "possible duplicate" is allowed; anything else that is there twice is not.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Message = Mapping[str, Any]
-NOT_POSTED = {"opened", "detailed", "diagnosing"}  # told by the parent itself
+NOT_POSTED = {"opened", "detailed", "diagnosing"}  # the parent itself shows them
 
 
 def about(message: Message) -> Mapping[str, Any]:
@@ -24,7 +24,7 @@ def is_marked(message: Message) -> bool:
 
 
 def span(message: Message) -> range:
-    """Name the entries that a reply tells; none for a file."""
+    """Name the entries that a reply shows; none for a file."""
     entries = str(about(message).get("entries", ""))
     if not entries:
         return range(0)
@@ -34,10 +34,10 @@ def span(message: Message) -> range:
 
 def threads_of(threads: Sequence[Sequence[Message]]) -> dict[str, list[Sequence[Message]]]:
     """Sort the threads by their incident."""
-    found: dict[str, list[Sequence[Message]]] = {}
+    by_incident: dict[str, list[Sequence[Message]]] = {}
     for thread in threads:
-        found.setdefault(about(thread[0]).get("incident", ""), []).append(thread)
-    return found
+        by_incident.setdefault(about(thread[0]).get("incident", ""), []).append(thread)
+    return by_incident
 
 
 def check(
@@ -56,7 +56,7 @@ def check(
     if len(unmarked) > 1:
         yield f"has {len(unmarked)} parents that are not marked as possible duplicates"
     yield from _parent(document, threads[-1][0])
-    replies = [one for thread in threads for one in thread[1:]]
+    replies = [reply for thread in threads for reply in thread[1:]]
     yield from _replies(document, kinds, replies)
     yield from _order(threads)
     yield from _files(document, replies, files)
@@ -75,36 +75,36 @@ def _replies(
     replies: Sequence[Message],
 ) -> Iterator[str]:
     strangers = [
-        one for one in replies if about(one).get("incident", document["id"]) != document["id"]
+        reply for reply in replies if about(reply).get("incident", document["id"]) != document["id"]
     ]
-    for one in strangers:
-        yield f"another incident's reply stands in its thread: {one['text']}"
-    told = Counter(number for one in replies if not is_marked(one) for number in span(one))
-    marked = {number for one in replies if is_marked(one) for number in span(one)}
+    for reply in strangers:
+        yield f"another incident's reply stands in its thread: {reply['text']}"
+    times = Counter(number for reply in replies if not is_marked(reply) for number in span(reply))
+    marked = {number for reply in replies if is_marked(reply) for number in span(reply)}
     for number, (kind, notify) in kinds.items():
         if kind == "opened" or (kind in NOT_POSTED and not notify):
             continue
-        if not told[number] and number not in marked:
-            yield f"entry {number} ({kind}) is told by no reply"
-        if told[number] > 1:
-            yield f"entry {number} ({kind}) is told by {told[number]} replies"
+        if not times[number] and number not in marked:
+            yield f"entry {number} ({kind}) has no reply"
+        if times[number] > 1:
+            yield f"entry {number} ({kind}) has {times[number]} replies"
 
 
 def _order(threads: Sequence[Sequence[Message]]) -> Iterator[str]:
     for thread in threads:
         last = 0
-        for one in thread[1:]:
-            entries = span(one)
-            if entries and not is_marked(one):
+        for reply in thread[1:]:
+            entries = span(reply)
+            if entries and not is_marked(reply):
                 if entries[0] <= last:
-                    yield f"entry {entries[0]} is told after entry {last}"
+                    yield f"entry {entries[0]} comes after entry {last}"
                 last = entries[-1]
 
 
 def _files(
     document: Mapping[str, Any], replies: Sequence[Message], files: Mapping[str, str]
 ) -> Iterator[str]:
-    shown = [(file, is_marked(one)) for one in replies for file in one.get("files") or ()]
+    shown = [(file, is_marked(reply)) for reply in replies for file in reply.get("files") or ()]
     wanted = {
         run["report"]["sha256"]: run["report"]["filename"]
         for run in document["diagnostics"]

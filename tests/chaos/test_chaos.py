@@ -13,19 +13,21 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(900), pytest.mark.xdist_gr
 
 FIXED = 11
 KILLS = 3
-PACE = 3.0
+INTERVAL = 3.0
 
 
 async def test_nothing_is_lost_or_delivered_twice_under_disruptions(tmp_path):
     seeds = (FIXED, secrets.randbelow(1_000_000))
-    plans = [plan.make(seed, kills=KILLS, pace=PACE) for seed in seeds]
+    plans = [plan.make(seed, kills=KILLS, interval=INTERVAL) for seed in seeds]
     for seed in seeds:
         (tmp_path / str(seed)).mkdir()
 
-    outcomes = await asyncio.gather(*(run.run_plan(one, tmp_path / str(one.seed)) for one in plans))
+    outcomes = await asyncio.gather(
+        *(run.run_plan(drawn, tmp_path / str(drawn.seed)) for drawn in plans)
+    )
 
-    for one, outcome in zip(plans, outcomes, strict=True):
-        again = f"python -m tests.chaos --kills {KILLS} --pace {PACE:g} --seed {one.seed}"
+    for drawn, outcome in zip(plans, outcomes, strict=True):
+        again = f"python -m tests.chaos --kills {KILLS} --interval {INTERVAL:g} --seed {drawn.seed}"
         assert not outcome.complaints, "\n".join((*outcome.complaints, f"again: {again}"))
         assert outcome.kills == KILLS
         assert outcome.evidence.threads

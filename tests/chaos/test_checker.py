@@ -1,4 +1,4 @@
-"""The checker alone: it accepts a true story, and each false one is named."""
+"""The checker alone: it accepts true evidence, and names what is wrong with false evidence."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def test_a_true_story_is_accepted():
 
 
 FALSE = {
-    "is told by no reply": {"threads": [(PARENT, DIAGNOSED, FILES)]},
-    "is told by 2 replies": {"threads": [(*THREAD, OVER)]},
+    "has no reply": {"threads": [(PARENT, DIAGNOSED, FILES)]},
+    "has 2 replies": {"threads": [(*THREAD, OVER)]},
     "has 2 parents": {"threads": [THREAD, (PARENT,)]},
     "has no thread": {"threads": []},
-    "is told after entry 4": {"threads": [(PARENT, OVER, FILES, DIAGNOSED)]},
+    "comes after entry 4": {"threads": [(PARENT, OVER, FILES, DIAGNOSED)]},
     "another incident's reply": {
         "threads": [(*THREAD, message("4.0", "x", incident="w-b"))],
     },
@@ -145,7 +145,7 @@ FALSE = {
         "polls": [*TRUE.polls, poll(5.0, "offline"), poll(6.0, "offline"), poll(7.0, "offline")],
         "final": {SUBJECT: "offline"},
     },
-    "a message tells no incident": {
+    "a message belongs to no incident": {
         "threads": [THREAD, ({"ts": "9.0", "text": "hello"},)],
     },
 }
@@ -155,7 +155,7 @@ FALSE = {
 def test_a_false_story_is_named(fault, lie):
     complaints = checker.check(replace(TRUE, **lie))
 
-    assert any(fault in one for one in complaints), complaints
+    assert any(fault in complaint for complaint in complaints), complaints
 
 
 def test_a_repetition_that_says_so_is_accepted():
@@ -182,7 +182,7 @@ def test_a_lock_on_the_database_and_a_jump_of_the_clock_excuse_nothing():
         scenario = replace(
             twice, disruptions=[Disruption(kind=kind, started_at=3.05, ended_at=3.1)]
         )
-        assert any("came twice" in one for one in checker.check(scenario))
+        assert any("came twice" in complaint for complaint in checker.check(scenario))
     assert checker.check(replace(twice, disruptions=[KILLED])) == []
 
 
@@ -193,9 +193,11 @@ def test_a_run_may_be_repeated_when_a_kill_cut_it_off_but_not_after_its_findings
     ]
     cut_off = replace(TRUE, diagnostics_calls=runs, disruptions=[KILLED])
     findings = json.loads(TRUE.messages[2].payload) | {"text": "Service Diagnostics for S: fine"}
-    told = replace(TRUE.messages[2], payload=json.dumps(findings).encode())
+    reported = replace(TRUE.messages[2], payload=json.dumps(findings).encode())
     assert checker.check(cut_off) == []
-    assert checker.check(replace(cut_off, messages=[*TRUE.messages[:2], told, *TRUE.messages[3:]]))
+    assert checker.check(
+        replace(cut_off, messages=[*TRUE.messages[:2], reported, *TRUE.messages[3:]])
+    )
 
 
 def test_the_last_poll_before_a_kill_may_have_been_seen_or_not():
@@ -216,10 +218,10 @@ def test_a_for_goes_on_over_a_kill_and_does_not_start_again():
     scenario = replace(TRUE, polls=[poll(1.0, "online"), *bad], disruptions=[kill])
     seen = vendor_checks.observations(scenario, SUBJECT)
 
-    assert not any(one.unwatched for one in seen)
+    assert not any(observation.unwatched for observation in seen)
     assert vendor_checks.check(poor, seen, ["begin"]) == ""
     assert "no entry fits" in vendor_checks.check(poor, seen, [])
-    short = [one for one in seen if one.at < 3.1]
+    short = [observation for observation in seen if observation.at < 3.1]
     assert vendor_checks.check(poor, short[:3], []) == ""
     assert "no poll explains" in vendor_checks.check(poor, short[:3], ["begin"])
 

@@ -1,7 +1,7 @@
 """The checker is worth something: a daemon without one of its safeguards does not pass.
 
-Each story strikes when something is seen, not at a time, so that it strikes on a busy machine too.
-The sound daemon passes in the same story.
+Each scenario strikes when something is seen, not at a time, which also works on a busy machine.
+The sound daemon passes in the same scenario.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from tests.chaos.evidence import now
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600), pytest.mark.xdist_group("chaos")]
 
 SUBJECTS = ("7000001", "7000002", "7000003")
-# What the checker says of them, and never of what is only not told yet.
+# What the checker says of them, and never of what is merely not delivered yet.
 TWO_PARENTS = ("has 2 parents",)
-TWO_LEADERS = ("entries that no poll explains", "and again at", "a message tells no incident")
+TWO_LEADERS = ("entries that no poll explains", "and again at", "a message belongs to no incident")
 
 
 def setting(final: str, daemons: int = 1) -> plan.Plan:
-    """What there is; what happens is told by the story."""
+    """What there is; what happens is up to the scenario."""
     subjects = SUBJECTS[:daemons] if daemons == 1 else SUBJECTS
     return plan.Plan(
         seed=0,
@@ -47,7 +47,7 @@ async def killed_between_post_and_receipt(environment: Environment) -> None:
 
 
 async def frozen_past_the_lease(environment: Environment) -> None:
-    """The other daemon leads and tells an outage, of which the one that wakes knows nothing."""
+    """The other daemon leads and reports an outage, of which the one that wakes knows nothing."""
     await leader_frozen(environment, SUBJECTS[0])
     for subject in SUBJECTS:
         await environment.change(vyvx={"id": subject, "state": "online"})
@@ -56,7 +56,7 @@ async def frozen_past_the_lease(environment: Environment) -> None:
 async def frozen_until_it_errs(environment: Environment) -> None:
     """The same for a leader that minds no fence, which may still end by chance.
 
-    Whoever is frozen in the middle of a transaction wakes without its connection, and ends.
+    A daemon that is frozen in the middle of a transaction wakes without its connection, and ends.
     """
     for subject in SUBJECTS:
         if await leader_frozen(environment, subject):
@@ -93,7 +93,8 @@ async def leader_frozen(environment: Environment, subject: str) -> bool:
 
     async def polls_or_ended() -> bool:
         return await polls() or any(
-            one.kind == "start" and one.started_at > woke for one in leader.disruptions
+            disruption.kind == "start" and disruption.started_at > woke
+            for disruption in leader.disruptions
         )
 
     await environment.until(polls_or_ended)
@@ -118,7 +119,7 @@ async def ask(environment: Environment, question: str, *arguments: str) -> int:
 
 
 def nothing() -> None:
-    """These stories leave the database server alone."""
+    """These scenarios leave the database server alone."""
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def complaints(databases, template, tmp_path_factory) -> Iterator[dict[str, list
         )
         return what, outcome.complaints
 
-    async def all_at_once(one: str, other: str) -> dict[str, list[str]]:
+    async def all_at_once(first: str, second: str) -> dict[str, list[str]]:
         killed, alone, two = (
             killed_between_post_and_receipt,
             setting("offline"),
@@ -153,13 +154,13 @@ def complaints(databases, template, tmp_path_factory) -> Iterator[dict[str, list
                 run_plan("sound", killed, alone, ()),
                 run_plan("receipts", killed, alone, TWO_PARENTS),
                 run_plan("lookup", killed, alone, TWO_PARENTS),
-                run_plan("two sound", frozen_past_the_lease, two, (), one),
-                run_plan("fencing", frozen_until_it_errs, two, TWO_LEADERS, other),
+                run_plan("two sound", frozen_past_the_lease, two, (), first),
+                run_plan("fencing", frozen_until_it_errs, two, TWO_LEADERS, second),
             )
         )
 
-    with databases.new(template) as one, databases.new(template) as other:
-        yield asyncio.run(all_at_once(one, other))
+    with databases.new(template) as first, databases.new(template) as second:
+        yield asyncio.run(all_at_once(first, second))
 
 
 @pytest.mark.parametrize("what", ["sound", "two sound"])
@@ -172,5 +173,7 @@ def test_a_sound_daemon_passes(complaints, what):
     [("receipts", TWO_PARENTS), ("lookup", TWO_PARENTS), ("fencing", TWO_LEADERS)],
 )
 def test_a_daemon_without_one_of_its_safeguards_is_found(complaints, what, expected):
-    found = [one for one in complaints[what] if any(sign in one for sign in expected)]
-    assert found, complaints[what]
+    expected_complaints = [
+        complaint for complaint in complaints[what] if any(sign in complaint for sign in expected)
+    ]
+    assert expected_complaints, complaints[what]

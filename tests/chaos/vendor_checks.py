@@ -50,7 +50,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """One possible course of things: so many entries told, the alert's state, pending since."""
+    """One possible course of things: so many entries seen, the alert's state, pending since."""
 
     matched: int = 0
     phase: str = "idle"
@@ -63,9 +63,9 @@ class Course:
 def observations(evidence: Evidence, subject: str) -> list[Observation]:
     """Say of each poll what it showed of a subject, and how sure it is that it was taken in."""
     polls = evidence.polls
-    jumps = [one for one in evidence.disruptions if one.kind == "clock"]
+    jumps = [disruption for disruption in evidence.disruptions if disruption.kind == "clock"]
     following: dict[int, Poll] = {}
-    found: list[Observation] = []
+    observations: list[Observation] = []
     for number in range(len(polls) - 1, -1, -1):
         poll = polls[number]
         after = following.get(poll.daemon)
@@ -74,7 +74,7 @@ def observations(evidence: Evidence, subject: str) -> list[Observation]:
             poll.started_at, after.started_at, poll.daemon
         )
         later = polls[number + 1].started_at if number + 1 < len(polls) else poll.ended_at
-        found.append(
+        observations.append(
             Observation(
                 at=poll.started_at,
                 earliest=poll.ended_at,
@@ -91,7 +91,7 @@ def observations(evidence: Evidence, subject: str) -> list[Observation]:
                 unwatched=_unwatched(evidence, number, later),
             )
         )
-    return found[::-1]
+    return observations[::-1]
 
 
 def _unwatched(evidence: Evidence, number: int, taken_in_by: float) -> bool:
@@ -100,13 +100,14 @@ def _unwatched(evidence: Evidence, number: int, taken_in_by: float) -> bool:
     The last poll before a kill may not have been taken in, so there are two of them.
     """
     poll = evidence.polls[number]
-    seen = [one for one in evidence.polls[:number] if one.states is not None][-2:]
+    seen = [earlier for earlier in evidence.polls[:number] if earlier.states is not None][-2:]
     if not seen or taken_in_by - seen[0].ended_at < BLIND_AFTER:
         return False
     return any(
-        one.kind == "start" and seen[0].started_at <= one.started_at <= poll.started_at
-        for one in evidence.disruptions
-    ) or any(one.daemon != poll.daemon for one in seen)
+        disruption.kind == "start"
+        and seen[0].started_at <= disruption.started_at <= poll.started_at
+        for disruption in evidence.disruptions
+    ) or any(earlier.daemon != poll.daemon for earlier in seen)
 
 
 def check(rule: Rule, seen: Sequence[Observation], entries: Sequence[str]) -> str:
@@ -153,12 +154,12 @@ def _taken(
         case "pending", False:
             yield replace(course, phase="idle", earliest=0.0, latest=0.0, shifted=False)
         case _, False:
-            yield from _tell(replace(course, phase="idle", value=""), RESOLVED, entries)
+            yield from _expect_entry(replace(course, phase="idle", value=""), RESOLVED, entries)
         case _, True:
             if observation.state == course.value:
                 yield course
             else:
-                yield from _tell(replace(course, value=observation.state), CHANGED, entries)
+                yield from _expect_entry(replace(course, value=observation.state), CHANGED, entries)
 
 
 def _waited(
@@ -166,7 +167,7 @@ def _waited(
 ) -> Iterator[Course]:
     shifted = course.shifted or observation.shifted
     yield from _held(rule, replace(course, shifted=shifted), observation, entries)
-    if observation.unwatched:  # then `for` starts anew
+    if observation.unwatched:  # then `for` starts again
         yield from _held(rule, _pending(course, observation), observation, entries)
 
 
@@ -186,12 +187,12 @@ def _held(
     """Fire when it has been pending for long enough, as far as that can be known from here."""
     if course.shifted or observation.latest - course.earliest >= rule.hold:
         fired = Course(matched=course.matched, phase="firing", value=observation.state or "")
-        yield from _tell(fired, BEGIN, entries)
+        yield from _expect_entry(fired, BEGIN, entries)
     if rule.hold and (course.shifted or observation.earliest - course.latest < rule.hold):
         yield course
 
 
-def _tell(course: Course, token: str, entries: Sequence[str]) -> Iterator[Course]:
+def _expect_entry(course: Course, token: str, entries: Sequence[str]) -> Iterator[Course]:
     if course.matched < len(entries) and entries[course.matched] in {token, UNKNOWN}:
         yield replace(course, matched=course.matched + 1)
 
@@ -209,4 +210,7 @@ def _around(
     seen: Sequence[Observation], observation: Observation
 ) -> list[tuple[float, str | None, bool]]:
     at = seen.index(observation)
-    return [(round(one.at, 3), one.state, one.certain) for one in seen[max(0, at - 6) : at + 3]]
+    return [
+        (round(observation.at, 3), observation.state, observation.certain)
+        for observation in seen[max(0, at - 6) : at + 3]
+    ]

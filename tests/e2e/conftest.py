@@ -126,7 +126,11 @@ class World:
     async def parents(self) -> list[dict[str, Any]]:
         """What stands in the channel, oldest first, without what a thread sent there as well."""
         messages = (await self.slack("conversations.history", **WHOLE))["messages"][::-1]
-        return [one for one in messages if one.get("thread_ts", one["ts"]) == one["ts"]]
+        return [
+            message
+            for message in messages
+            if message.get("thread_ts", message["ts"]) == message["ts"]
+        ]
 
     async def thread(self, parent: dict[str, Any]) -> list[dict[str, Any]]:
         """The replies of a thread, in order."""
@@ -154,19 +158,19 @@ class Daemon:
             return await self.process.wait()
 
 
-async def eventually(look, *, within: float = 45):
+async def eventually(check, *, within: float = 45):
     """Look again and again until something is there; the last look's failure is the test's."""
     async with asyncio.timeout(within + 1):
         deadline = asyncio.get_running_loop().time() + within
         while True:
             try:
-                found = await look()
-                assert found
+                result = await check()
+                assert result
             except (AssertionError, LookupError, ValueError):
                 if asyncio.get_running_loop().time() > deadline:
                     raise
             else:
-                return found
+                return result
             await asyncio.sleep(0.05)
 
 
@@ -253,8 +257,8 @@ def home(world, mosquitto, tmp_path) -> Path:
     """A configured installation, not started."""
     place = tmp_path / "h"
     place.mkdir()
-    known = {**world.addresses, **world.addresses["credentials"], "mqtt_port": mosquitto.port}
-    (place / "config.toml").write_text(CONFIG.format(**known))
+    values = {**world.addresses, **world.addresses["credentials"], "mqtt_port": mosquitto.port}
+    (place / "config.toml").write_text(CONFIG.format(**values))
     (place / "rules.yaml").write_text(RULES)
     (place / "inventory.yaml").write_text(INVENTORY)
     return place

@@ -27,7 +27,7 @@ async def run(*words: str) -> str:
 
 
 def restored(file: Path, home: Path) -> Path:
-    """Install the same configuration anew, with a backup for its database."""
+    """Install the same configuration again, with a backup for its database."""
     fresh = home.with_name("fresh")
     fresh.mkdir()
     for name in FILES:
@@ -43,16 +43,16 @@ async def test_a_daemon_that_starts_from_a_backup_goes_on_in_the_same_thread(
     async with daemon() as first:
         await world.change(vyvx=OFFLINE)
 
-        async def told() -> list[dict]:
+        async def thread() -> list[dict]:
             (parent,) = await world.parents()
             replies = await world.thread(parent)
-            assert len([each for reply in replies for each in reply.get("files", [])]) == 2
-            assert await all_told(home)
+            assert len([file for reply in replies for file in reply.get("files", [])]) == 2
+            assert await all_delivered(home)
             return [parent, *replies]
 
-        before = await eventually(told)
-        said = await run("backup", str(file), "--config", str(home / "config.toml"))
-        assert said == f"{file}: {file.stat().st_size} bytes, examined\n"
+        before = await eventually(thread)
+        output = await run("backup", str(file), "--config", str(home / "config.toml"))
+        assert output == f"{file}: {file.stat().st_size} bytes, examined\n"
         assert await first.stop() == 0
 
     fresh = restored(file, home)
@@ -70,7 +70,7 @@ async def test_a_daemon_that_starts_from_a_backup_goes_on_in_the_same_thread(
 
         after = await eventually(over)
     assert after[0]["ts"] == before[0]["ts"]
-    assert [each["ts"] for each in after[1:-1]] == [each["ts"] for each in before[1:]]
+    assert [message["ts"] for message in after[1:-1]] == [message["ts"] for message in before[1:]]
 
 
 async def test_incidents_missing_from_an_old_backup_are_delivered_again(
@@ -81,19 +81,19 @@ async def test_incidents_missing_from_an_old_backup_are_delivered_again(
     async def threads(*open_: bool) -> list[dict]:
         parents = await world.parents()
         assert tuple("Resolved" not in parent["text"] for parent in parents) == open_
-        assert await all_told(home)
+        assert await all_delivered(home)
         return parents
 
     async with daemon() as first:
         await run("backup", str(file), "--config", str(home / "config.toml"))
         await world.change(vyvx=OFFLINE)
-        (told,) = await eventually(lambda: threads(True))
+        (parent,) = await eventually(lambda: threads(True))
         assert await first.stop() == 0
 
     home = restored(file, home)
     async with started(home):
         forgotten, _ = await eventually(lambda: threads(True, True))
-        assert forgotten["ts"] == told["ts"]
+        assert forgotten["ts"] == parent["ts"]
         await world.change(vyvx=ONLINE)
         await eventually(lambda: threads(True, False))
 
@@ -111,7 +111,7 @@ async def test_an_end_missing_from_an_old_backup_is_delivered_again_in_the_same_
     async with daemon() as first:
         await world.change(vyvx=OFFLINE)
         await eventually(world.parents)
-        await eventually(lambda: all_told(home))
+        await eventually(lambda: all_delivered(home))
         await run("backup", str(file), "--config", str(home / "config.toml"))
         await world.change(vyvx=ONLINE)
         await eventually(lambda: ended(1))
@@ -121,7 +121,7 @@ async def test_an_end_missing_from_an_old_backup_is_delivered_again_in_the_same_
         await eventually(lambda: ended(2))
 
 
-async def all_told(home: Path) -> bool:
-    """Whether no receiver is owed anything."""
-    said = await run("status", "--config", str(home / "config.toml"))
-    return re.findall(r"(\d+) owed", said) == ["0", "0"]
+async def all_delivered(home: Path) -> bool:
+    """Return whether nothing is pending for any receiver."""
+    output = await run("status", "--config", str(home / "config.toml"))
+    return re.findall(r"(\d+) owed", output) == ["0", "0"]

@@ -73,7 +73,7 @@ async def test_calls_used_and_a_vendor_that_does_not_answer_are_in_status_and_me
         raise LookupError(metric)
 
     async def failing() -> str:
-        (line,) = [one for one in (await status()).splitlines() if "failing  GET" in one]
+        (line,) = [line for line in (await status()).splitlines() if "failing  GET" in line]
         return line
 
     async with asyncio.TaskGroup() as group:

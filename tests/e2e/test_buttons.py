@@ -37,7 +37,7 @@ async def down(world):
 
 
 def actions(message):
-    blocks = [one for one in message["blocks"] if one["type"] == "actions"]
+    blocks = [block for block in message["blocks"] if block["type"] == "actions"]
     return [button["action_id"] for block in blocks for button in block["elements"]]
 
 
@@ -54,12 +54,12 @@ async def press(world, message, action, **who):
     await eventually(acknowledged, within=20)
 
 
-async def told(world, words):
-    async def look():
+async def replies(world, words):
+    async def matching():
         (parent,) = await world.parents()
-        return [one for one in await world.thread(parent) if words in one["text"]]
+        return [reply for reply in await world.thread(parent) if words in reply["text"]]
 
-    return await eventually(look, within=20)
+    return await eventually(matching, within=20)
 
 
 async def incidents(world, home):
@@ -73,7 +73,7 @@ async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons
         parent = await down(world)
         assert actions(parent) == ["acknowledge", "silence", "diagnose", "packet"]
         await press(world, parent, "acknowledge", name="ann", times=2)
-        (reply,) = await told(world, "acknowledged by ann")
+        (reply,) = await replies(world, "acknowledged by ann")
         assert "ann" in reply["text"]
 
         async def edited():
@@ -82,18 +82,18 @@ async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons
 
         await eventually(edited)
         await press(world, parent, "diagnose", name="bob")
-        await told(world, "asks for Service Diagnostics (by bob)")
-        assert len(await told(world, "acknowledged by ann")) == 1
+        await replies(world, "asks for Service Diagnostics (by bob)")
+        assert len(await replies(world, "acknowledged by ann")) == 1
         first.process.kill()
         await first.process.wait()
     (pressable / "c.sock").unlink()
     async with daemon():
 
-        async def known():
+        async def acknowledged():
             (incident,) = await incidents(world, pressable)
             return incident["acknowledged_by"] == "ann"
 
-        await eventually(known)
+        await eventually(acknowledged)
         await world.change(vyvx={"id": "1234567", "state": "online"})
 
         async def green():
@@ -108,8 +108,8 @@ async def test_a_silence_is_shown_in_the_thread_with_what_it_mutes(pressable, wo
     async with daemon():
         parent = await down(world)
         await press(world, parent, "silence", name="ann")
-        (said,) = await told(world, "Silenced for 1 h")
-        assert "rule=vyvx-service-down subject=vyvx/1234567" in json.dumps(said)
+        (reply,) = await replies(world, "Silenced for 1 h")
+        assert "rule=vyvx-service-down subject=vyvx/1234567" in json.dumps(reply)
         (incident,) = await incidents(world, pressable)
         assert incident["flags"] == ["silenced"]
 
@@ -119,9 +119,9 @@ async def test_the_carrier_packet_is_for_who_presses_and_the_thread_says_who_has
 ):
     async with daemon():
         parent = await down(world)
-        await told(world, "SVC1")  # Service Diagnostics
+        await replies(world, "SVC1")  # Service Diagnostics
         await press(world, parent, "packet", name="ann")
-        await told(world, "took the carrier packet (by ann)")
+        await replies(world, "took the carrier packet (by ann)")
 
         async def whispered():
             address = f"{world.addresses['control_url']}/whispers"
@@ -153,7 +153,7 @@ async def test_a_socket_that_drops_is_replaced(pressable, world, daemon):
         await press(world, parent, "acknowledge", name="ann")
         await post(world, "disconnect", warn=False)
         await press(world, parent, "acknowledge", name="bob")
-        await told(world, "acknowledged by bob")
+        await replies(world, "acknowledged by bob")
 
 
 async def test_without_an_app_token_there_are_no_buttons_and_no_connection(home, world, daemon):

@@ -47,7 +47,7 @@ async def test_an_outage_is_on_the_board_and_in_the_api_with_its_pdf(
         async def diagnosed() -> dict:
             _, body = await site("/api/v1/incidents?status=open")
             (incident,) = json.loads(body)["incidents"]
-            assert [one["status"] for one in incident["diagnostics"]] == ["done"]
+            assert [diagnosis["status"] for diagnosis in incident["diagnostics"]] == ["done"]
             return incident
 
         incident = await eventually(diagnosed)
@@ -76,9 +76,9 @@ async def test_an_outage_is_on_the_board_and_in_the_api_with_its_pdf(
             return document
 
         document = await eventually(published)
-        for one in (document, incident):
-            del one["links"]
-            del one["diagnostics"][0]["report"]["topic"]
+        for shown in (document, incident):
+            del shown["links"]
+            del shown["diagnostics"][0]["report"]["topic"]
         assert incident == document
 
 
@@ -89,11 +89,11 @@ async def test_a_missing_channel_is_on_the_board_and_in_the_metrics(world, home,
     async with daemon():
         await world.change(vyvx=OFFLINE)
 
-        async def said() -> bool:
+        async def shown() -> bool:
             board = (await site("/"))[1].decode()
             assert "noc cannot be told" in board
             assert "channel_not_found" in board
             assert "a person has to mend this" in board
             return b'watcher_delivery_failing{receiver="noc"} 1.0' in (await site("/metrics"))[1]
 
-        await eventually(said)
+        await eventually(shown)

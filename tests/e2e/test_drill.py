@@ -26,9 +26,9 @@ async def test_every_receiver_is_notified_of_a_drill_and_it_counts_as_no_inciden
     world, daemon, home, subscribed
 ):
     async with subscribed() as seen, daemon():
-        code, told = await drill(home)
-        assert code == 0, told
-        title, *lines = told.splitlines()
+        code, output = await drill(home)
+        assert code == 0, output
+        title, *lines = output.splitlines()
         incident = title.partition(":")[0]
         assert title == f"{incident}: DRILL: nothing is wrong"
         assert sorted(re.sub(r"\d+\.\d s", "T", line) for line in lines) == [
@@ -55,9 +55,9 @@ async def test_every_receiver_is_notified_of_a_drill_and_it_counts_as_no_inciden
 
 async def test_a_drill_that_pages_calls_people_and_only_whom_it_names(world, daemon, home):
     async with daemon():
-        code, told = await drill(home, "--receiver", "noc", "--page")
-        assert code == 0, told
-        assert len(told.splitlines()) == 2
+        code, output = await drill(home, "--receiver", "noc", "--page")
+        assert code == 0, output
+        assert len(output.splitlines()) == 2
         (parent,) = await world.parents()
         assert "<!here>" in json.dumps(parent)
 
@@ -67,9 +67,9 @@ async def test_a_failing_receiver_is_a_finding_with_its_reason(world, daemon, ho
     bridge = '\n[receivers.bridge]\nkind = "webhook"\nurl = "http://127.0.0.1:9/hook"\n'
     config.write_text(config.read_text() + bridge)
     async with daemon():
-        code, told = await drill(home, "--within", "1s")
+        code, output = await drill(home, "--within", "1s")
         assert code == 1
-        assert "FAIL  bridge: not told within 1 s: webhook bridge (127.0.0.1): Client" in told
-        assert "ok    noc: told after" in told
+        assert "FAIL  bridge: not told within 1 s: webhook bridge (127.0.0.1): Client" in output
+        assert "ok    noc: told after" in output
         code, _ = await drill(home, "--receiver", "nobody")
         assert code == 1

@@ -1,4 +1,4 @@
-"""Slack is down for good: a webhook is told in its place, across a kill, until Slack is back."""
+"""Slack is down for good: a webhook is notified instead, across a kill, until Slack is back."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Bridge:
         return web.Response()
 
     def of(self, rule: str) -> list[str]:
-        return [one["status"] for one in self.posts if one["rule"] == rule]
+        return [post["status"] for post in self.posts if post["rule"] == rule]
 
     def has(self, rule: str, *statuses: str):
-        async def look() -> bool:
+        async def posted() -> bool:
             return list(dict.fromkeys(self.of(rule))) == list(statuses)
 
-        return look
+        return posted
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ async def test_the_fallback_is_notified_until_slack_recovers(world, daemon, brid
         assert bridge.of("vyvx-service-down").count("resolved") == 0
         await world.change(vyvx=ONLINE)
         await eventually(bridge.has("vyvx-service-down", "open", "resolved"))
-        told = len(bridge.posts)
+        posted = len(bridge.posts)
         await world.change(vyvx=OFFLINE)
 
         async def again() -> bool:
             return "again: " in json.dumps(await world.thread(parent))
 
         await eventually(again)
-        assert len(bridge.posts) == told
+        assert len(bridge.posts) == posted
         assert await running.stop() == 0
 
 

@@ -37,13 +37,13 @@ async def test_an_outage_becomes_a_thread_with_findings_and_pdf_and_recovers(
     async with subscribed() as seen, daemon() as running:
         await world.change(vyvx=OFFLINE)
 
-        async def told() -> list[dict]:
+        async def thread() -> list[dict]:
             (parent,) = await world.parents()
             replies = await world.thread(parent)
             assert set(files_of(replies)) == {"pdf", "png"}
             return [parent, *replies]
 
-        parent, *replies = await eventually(told)
+        parent, *replies = await eventually(thread)
         assert "USA East is offline: likely lumen side" in words_of(parent)
         assert "Lumen NOC, +1 555 0100" in words_of(parent)
         assert "Kings Mountain" in words_of(parent)
@@ -99,11 +99,11 @@ async def test_a_killed_daemon_goes_on_where_it_was_and_repeats_nothing(world, d
     async with daemon() as running:
         await world.change(vyvx=OFFLINE)
 
-        async def told() -> bool:
+        async def reported() -> bool:
             (parent,) = await world.parents()
             return set(files_of(await world.thread(parent))) == {"pdf", "png"}
 
-        await eventually(told)
+        await eventually(reported)
         running.process.kill()
         await running.process.wait()
     async with daemon():
@@ -171,11 +171,11 @@ async def test_what_slack_missed_in_its_outage_is_delivered_after_it(world, daem
         await eventually(diagnosed)
         await world.change(clear="slack")
 
-        async def told() -> bool:
+        async def reported() -> bool:
             (parent,) = await world.parents()
             return set(files_of(await world.thread(parent))) == {"pdf", "png"}
 
-        assert await eventually(told, within=40)
+        assert await eventually(reported, within=40)
 
 
 async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world, daemon):
@@ -184,11 +184,11 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_repeated(world, dae
         await world.change(fault=drop)
         await world.change(vyvx=OFFLINE)
 
-        async def told() -> bool:
+        async def reported() -> bool:
             (parent,) = await world.parents()
             return set(files_of(await world.thread(parent))) == {"pdf", "png"}
 
-        assert await eventually(told)
+        assert await eventually(reported)
         assert (await world.calls())["slack.chat.postMessage"] >= 2
 
 
@@ -198,21 +198,21 @@ async def test_a_stop_in_the_middle_of_a_delivery_loses_and_repeats_nothing(worl
         await world.change(fault=hang)
         await world.change(vyvx=OFFLINE)
 
-        async def telling() -> bool:
+        async def posting() -> bool:
             return (await world.calls())["slack.chat.postMessage"] == 1
 
-        await eventually(telling)
+        await eventually(posting)
         assert await running.stop() == 0
         assert "Traceback" not in running.log.read_text()
     await world.change(clear="slack")
     async with daemon():
 
-        async def told() -> bool:
+        async def reported() -> bool:
             parents = await world.parents()
             assert len(parents) == 1
             return set(files_of(await world.thread(parents[0]))) == {"pdf", "png"}
 
-        assert await eventually(told)
+        assert await eventually(reported)
 
 
 async def test_a_channel_unknown_to_slack_is_reported_over_mqtt(world, daemon, subscribed, home):
@@ -221,14 +221,14 @@ async def test_a_channel_unknown_to_slack_is_reported_over_mqtt(world, daemon, s
     async with subscribed() as seen, daemon() as running:
         await world.change(vyvx=OFFLINE)
 
-        async def said() -> bool:
+        async def shown() -> bool:
             about = seen.documents()["receiver-failing"]
             assert about["title"] == "noc cannot be told"
             return seen.document()["status"] == "open"
 
-        assert await eventually(said)
+        assert await eventually(shown)
         status = await control_socket.ask(running.home / "c.sock", "GET", "/status")
-        (noc,) = [one for one in status["receivers"] if one["name"] == "noc"]
+        (noc,) = [receiver for receiver in status["receivers"] if receiver["name"] == "noc"]
         assert noc["failing"]
         assert "channel_not_found" in noc["error"]
 
@@ -241,17 +241,17 @@ async def test_a_locked_database_is_reported_once_and_loses_nothing(world, daemo
         assert await asyncio.wait_for(running.process.wait(), 30) == 1
         assert "is locked by another process" in running.log.read_text()
         assert "Traceback" not in running.log.read_text()
-        (cry,) = await world.parents()
-        assert "cannot keep its records" in words_of(cry)
+        (message,) = await world.parents()
+        assert "cannot keep its records" in words_of(message)
     other.rollback()
     other.close()
     async with daemon():
 
-        async def told() -> bool:
+        async def notified() -> bool:
             _, parent = await world.parents()
             return "USA East is offline" in words_of(parent)
 
-        assert await eventually(told)
+        assert await eventually(notified)
 
 
 async def test_a_person_acknowledges_and_the_channel_sees_the_name(world, daemon):
@@ -286,7 +286,7 @@ async def test_a_hangup_reads_the_rules_again_and_a_bad_file_changes_nothing(wor
         await eventually(refused)
         await world.change(vyvx=OFFLINE)
 
-        async def told() -> list[dict]:
+        async def notified() -> list[dict]:
             return await world.parents()
 
-        assert await eventually(told)
+        assert await eventually(notified)

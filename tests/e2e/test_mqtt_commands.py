@@ -46,11 +46,11 @@ async def asking(port):
 
 
 async def opened(daemon) -> str:
-    async def one() -> str:
+    async def incident() -> str:
         answer = await control_socket.ask(daemon.home / "c.sock", "GET", "/incidents")
         return answer["incidents"][0]["id"]
 
-    return await eventually(one)
+    return await eventually(incident)
 
 
 async def test_an_acknowledgement_over_mqtt_is_shown_in_slack_with_the_name(
@@ -62,14 +62,14 @@ async def test_an_acknowledgement_over_mqtt_is_shown_in_slack_with_the_name(
         [answer] = await ask("ack", incident=incident, by="ada", id="1")
         assert answer["message"] == f"{incident} is acknowledged"
 
-        async def told() -> bool:
+        async def acknowledged() -> bool:
             [parent] = await world.parents()
             return "acknowledged by ada" in json.dumps(await world.thread(parent))
 
-        await eventually(told)
+        await eventually(acknowledged)
         [answer] = await ask("silence", matchers=["source=vyvx"], by="ada")
         listed = (await control_socket.ask(running.home / "c.sock", "GET", "/silences"))["silences"]
-        assert [one["id"] for one in listed] == [answer["silence"]]
+        assert [silence["id"] for silence in listed] == [answer["silence"]]
         [answer] = await ask("silence", matchers=["colour=red"], by="ada")
         assert answer["message"].startswith("colour=red cannot be silenced: expected rule")
         assert await running.stop() == 0
@@ -85,11 +85,11 @@ async def test_of_two_daemons_one_obeys_before_and_after_a_takeover(
     ):
         await world.change(vyvx=OFFLINE)
         incident = await opened(ops1)
-        wish = {"incident": incident, "by": "ada", "id": "1"}
-        [first] = await ask("ack", **wish)
+        request = {"incident": incident, "by": "ada", "id": "1"}
+        [first] = await ask("ack", **request)
         assert first["ok"]
         ops1.process.kill()
         await eventually(lambda: ask("hello", within=1), within=TAKEOVER)
-        assert await ask("ack", **wish) == [first]
+        assert await ask("ack", **request) == [first]
         answer = await control_socket.ask(ops2.home / "c.sock", "GET", f"/why/{incident}")
         assert json.dumps(answer).count("acknowledged: acknowledged by ada") == 1

@@ -1,4 +1,4 @@
-"""What Lumen recorded and nobody saw, as a user is told of it by `watcher run`."""
+"""What Lumen recorded and nobody saw, as `watcher run` reports it to a user."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ async def detailed(world) -> bool:
     return (await world.calls()).get("vyvx.details", 0) > 0 and await polls(world) > 0
 
 
-async def told(world, title: str, *facts: str) -> None:
+async def reported(world, title: str, *facts: str) -> None:
     """Wait for the one parent and its thread, in which nobody is called."""
 
-    async def look() -> str:
+    async def matching() -> str:
         (parent,) = await world.parents()
         assert title in json.dumps(parent)
         words = json.dumps([parent, *await world.thread(parent)])
         assert all(fact in words for fact in facts), words
         return words
 
-    assert MENTION not in await eventually(look, within=60)
+    assert MENTION not in await eventually(matching, within=60)
 
 
 async def test_an_outage_between_two_polls_is_reported_and_pages_no_one(world, daemon, configured):
@@ -68,7 +68,7 @@ async def test_an_outage_between_two_polls_is_reported_and_pages_no_one(world, d
     async with daemon():
         await eventually(lambda: detailed(world))
         await blip(world)
-        await told(world, "USA East: offline (TS Loss) (learned late)")
+        await reported(world, "USA East: offline (TS Loss) (learned late)")
         assert await polls(world) == 1
 
 
@@ -88,7 +88,7 @@ async def test_outages_while_the_vendor_does_not_answer_are_in_its_own_thread(
         await blip(world)
         await blip(world, "CC errors")
         await world.change(clear="vyvx")
-        await told(world, "vyvx cannot be seen", *FACTS)
+        await reported(world, "vyvx cannot be seen", *FACTS)
 
 
 async def test_outages_while_watcher_is_down_are_reported_when_it_is_back(
@@ -105,7 +105,7 @@ async def test_outages_while_watcher_is_down_are_reported_when_it_is_back(
     await blip(world)
     await blip(world, "CC errors")
     async with daemon():
-        await told(world, "vyvx was not watched (learned late)", *FACTS)
+        await reported(world, "vyvx was not watched (learned late)", *FACTS)
 
 
 async def test_a_blip_in_the_last_moments_of_a_reservation_is_reported(world, daemon, configured):
@@ -120,4 +120,4 @@ async def test_a_blip_in_the_last_moments_of_a_reservation_is_reported(world, da
         await eventually(just_polled)
         await blip(world)
         await world.change(vyvx={"id": "1234567", "active": False})
-        await told(world, "USA East: offline (TS Loss) (learned late)")
+        await reported(world, "USA East: offline (TS Loss) (learned late)")

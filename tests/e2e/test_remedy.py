@@ -36,9 +36,9 @@ subjects:
 @pytest.fixture
 async def line(home, world):
     """An installation whose rule proposes to raise a connection of the simulated vendor."""
-    known = {**world.addresses, **world.addresses["credentials"]}
+    values = {**world.addresses, **world.addresses["credentials"]}
     config = home / "config.toml"
-    config.write_text(config.read_text() + SOURCE.format(**known))
+    config.write_text(config.read_text() + SOURCE.format(**values))
     (home / "rules.yaml").write_text(RULES)
     (home / "inventory.yaml").write_text(INVENTORY)
     await world.change(iod={"id": "c1", "bandwidth": "500 Mbps"})
@@ -68,18 +68,18 @@ async def proposed(world, home):
 
     async def command():
         (parent,) = await world.parents()
-        told = " ".join(one["text"] for one in await world.thread(parent))
-        return told.partition("approve with `watcher remedy approve ")[2].partition("`")[0]
+        text = " ".join(message["text"] for message in await world.thread(parent))
+        return text.partition("approve with `watcher remedy approve ")[2].partition("`")[0]
 
     return await eventually(command)
 
 
-async def told(world, words):
-    async def look():
+async def posted(world, words):
+    async def matching():
         (parent,) = await world.parents()
-        return any(words in one["text"] for one in await world.thread(parent))
+        return any(words in reply["text"] for reply in await world.thread(parent))
 
-    await eventually(look, within=40)
+    await eventually(matching, within=40)
 
 
 async def orders(world):
@@ -93,22 +93,22 @@ async def test_a_person_approves_it_and_it_is_put_back(line, world, daemon):
         assert (code, out) == (0, f"{incident}: the change is approved, and is being ordered\n")
         code, _, err = await watcher(line, "remedy", "approve", incident, "--by", "bob")
         assert (code, err) == (1, f"{incident}: it was approved by ann already\n")
-        await told(world, "c1 has 2 Gbps now")
+        await posted(world, "c1 has 2 Gbps now")
         await world.change(vyvx={"id": "1234567", "state": "online"})
-        await told(world, "c1 has 500 Mbps again")
+        await posted(world, "c1 has 500 Mbps again")
     assert await orders(world) == 2
 
 
 async def test_a_person_approves_it_by_a_button(line, world, daemon):
-    config, known = line / "config.toml", world.addresses["credentials"]
-    token = f'app_token = "{known["slack_app_token"]}"'
+    config, credentials = line / "config.toml", world.addresses["credentials"]
+    token = f'app_token = "{credentials["slack_app_token"]}"'
     config.write_text(config.read_text().replace("[slack]", f"[slack]\n{token}"))
     async with daemon():
         await proposed(world, line)
 
         async def pressed():
             (parent,) = await world.parents()
-            press = {"channel": known["slack_channel"], "ts": parent["ts"], "name": "ann"}
+            press = {"channel": credentials["slack_channel"], "ts": parent["ts"], "name": "ann"}
             address = f"{world.addresses['control_url']}/press"
             async with world.session.post(
                 address, json=press | {"action_id": "approve"}
@@ -116,7 +116,7 @@ async def test_a_person_approves_it_by_a_button(line, world, daemon):
                 return (await response.json()).get("acknowledged")
 
         await eventually(pressed)
-        await told(world, "c1 has 2 Gbps now")
+        await posted(world, "c1 has 2 Gbps now")
     assert await orders(world) == 1
 
 
@@ -125,7 +125,7 @@ async def test_a_person_refuses_it(line, world, daemon):
         incident = await proposed(world, line)
         code, out, _ = await watcher(line, "remedy", "refuse", incident, "--by", "bob")
         assert (code, out) == (0, f"{incident}: the change is refused, and nothing is ordered\n")
-        await told(world, "bob has refused it: c1 stays at 500 Mbps")
+        await posted(world, "bob has refused it: c1 stays at 500 Mbps")
     assert await orders(world) == 0
 
 
@@ -144,5 +144,5 @@ async def test_a_daemon_that_is_killed_while_it_orders_does_not_order_again(line
     await world.change(clear="lumen")
     (line / "c.sock").unlink()
     async with daemon():
-        await told(world, "Watcher was interrupted while it ordered. It is not ordered again")
+        await posted(world, "Watcher was interrupted while it ordered. It is not ordered again")
     assert await orders(world) == 1

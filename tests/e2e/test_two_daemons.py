@@ -27,14 +27,14 @@ TAKEOVER = 10  # seconds, the budget
 
 @dataclass(kw_only=True)
 class Pair:
-    """`ops1` leads at first, `ops2` stands by."""
+    """`ops1` leads at first, `ops2` is the standby."""
 
     ops1: Daemon
     ops2: Daemon
 
     async def leader(self, asked: Daemon) -> list[str]:
         answer = await control_socket.ask(asked.home / "c.sock", "GET", "/status")
-        return [one["instance"] for one in answer["daemons"] if one["leads"]]
+        return [daemon["instance"] for daemon in answer["daemons"] if daemon["leads"]]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def get(session, asked: Daemon, path: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def told(world: World) -> bool:
+async def reported(world: World) -> bool:
     """One thread with its findings, PDF and preview."""
     (parent,) = await world.parents()
     files = [
@@ -81,10 +81,10 @@ async def told(world: World) -> bool:
 
 
 async def recovered(world: World) -> bool:
-    return await last_told(world, "recovered")
+    return await last_reply_says(world, "recovered")
 
 
-async def last_told(world: World, word: str) -> bool:
+async def last_reply_says(world: World, word: str) -> bool:
     (parent,) = await world.parents()
     replies = await world.thread(parent)
     return word in json.dumps(replies[-1]).lower()
@@ -125,7 +125,7 @@ async def test_a_standby_is_healthy_and_shows_the_same_board(pair, world, sessio
 async def test_one_leads_and_the_status_of_both_names_it(pair):
     for asked in (pair.ops1, pair.ops2):
         answer = await control_socket.ask(asked.home / "c.sock", "GET", "/status")
-        assert [(one["instance"], one["leads"]) for one in answer["daemons"]] == [
+        assert [(daemon["instance"], daemon["leads"]) for daemon in answer["daemons"]] == [
             ("ops1", True),
             ("ops2", False),
         ]
@@ -134,7 +134,7 @@ async def test_one_leads_and_the_status_of_both_names_it(pair):
 
 async def test_the_leader_is_killed_and_the_other_steps_within_ten_seconds(world, pair):
     await world.change(vyvx=OFFLINE)
-    await eventually(lambda: told(world))
+    await eventually(lambda: reported(world))
     pair.ops1.process.kill()
     await world.change(vyvx=ONLINE)
     await eventually(lambda: recovered(world), within=TAKEOVER)
@@ -148,13 +148,13 @@ async def test_a_leader_killed_during_a_delivery_loses_and_repeats_nothing(world
     await world.change(fault=hang)
     await world.change(vyvx=OFFLINE)
 
-    async def telling() -> bool:
+    async def posting() -> bool:
         return (await world.calls())["slack.chat.postMessage"] >= 1
 
-    await eventually(telling)
+    await eventually(posting)
     pair.ops1.process.kill()
     await world.change(clear="slack")
-    await eventually(lambda: told(world), within=30)
+    await eventually(lambda: reported(world), within=30)
     await world.change(vyvx=ONLINE)
     await eventually(lambda: recovered(world), within=TAKEOVER)
     await nothing_twice(world)
@@ -162,7 +162,7 @@ async def test_a_leader_killed_during_a_delivery_loses_and_repeats_nothing(world
 
 async def test_a_frozen_leader_is_replaced_and_ends_when_it_wakes(world, pair):
     await world.change(vyvx=OFFLINE)
-    await eventually(lambda: told(world))
+    await eventually(lambda: reported(world))
     pair.ops1.process.send_signal(signal.SIGSTOP)
     await world.change(vyvx=ONLINE)
     await eventually(lambda: recovered(world), within=TAKEOVER)
@@ -179,7 +179,7 @@ async def test_a_frozen_leader_is_replaced_and_ends_when_it_wakes(world, pair):
 
 async def test_a_leader_that_is_stopped_hands_over_at_once(world, pair):
     await world.change(vyvx=OFFLINE)
-    await eventually(lambda: told(world))
+    await eventually(lambda: reported(world))
     assert await pair.ops1.stop() == 0
     await world.change(vyvx=ONLINE)
     await eventually(lambda: recovered(world), within=4)
@@ -188,7 +188,7 @@ async def test_a_leader_that_is_stopped_hands_over_at_once(world, pair):
 
 async def test_an_acknowledgement_on_the_standby_counts(world, pair):
     await world.change(vyvx=OFFLINE)
-    await eventually(lambda: told(world))
+    await eventually(lambda: reported(world))
     socket = pair.ops2.home / "c.sock"
     (incident,) = (await control_socket.ask(socket, "GET", "/incidents"))["incidents"]
     answer = await control_socket.ask(
@@ -198,9 +198,9 @@ async def test_an_acknowledgement_on_the_standby_counts(world, pair):
 
 
 async def test_a_drill_on_the_standby_notifies_every_receiver_once(world, pair):
-    code, said = await drill(pair.ops2.home)
-    assert code == 0, said
-    assert len(said.splitlines()) == 3
+    code, output = await drill(pair.ops2.home)
+    assert code == 0, output
+    assert len(output.splitlines()) == 3
     assert len(await world.parents()) == 1
 
 
@@ -209,7 +209,7 @@ async def test_an_old_version_goes_on_beside_a_newer_one_and_is_refused_when_it_
 ):
     newer = "tests.e2e.newer"
     await world.change(vyvx=OFFLINE)
-    await eventually(lambda: told(world))
+    await eventually(lambda: reported(world))
 
     async with instance(home, "ops3", postgresql_url, module=newer) as ops3:
         assert await revision(postgresql_url) == "9999"
@@ -220,13 +220,13 @@ async def test_an_old_version_goes_on_beside_a_newer_one_and_is_refused_when_it_
 
     pair.ops1.process.kill()
     await world.change(vyvx=OFFLINE)
-    await eventually(lambda: last_told(world, "again: "), within=TAKEOVER)
+    await eventually(lambda: last_reply_says(world, "again: "), within=TAKEOVER)
     assert await pair.leader(pair.ops2) == ["ops2"]
 
-    code, said = await refused(pair.ops1)
+    code, output = await refused(pair.ops1)
     assert code == 1
-    assert "was written by a newer Watcher (its tables are at 9999, this version knows" in said
-    assert said.endswith("install that version again, or restore a backup")
+    assert "was written by a newer Watcher (its tables are at 9999, this version knows" in output
+    assert output.endswith("install that version again, or restore a backup")
 
     async with instance(home, "ops3", postgresql_url, module=newer):
         assert await pair.ops2.stop() == 0

@@ -112,12 +112,12 @@ KEYS = {
     model.Incident: lambda incident: incident.id,
     model.IncidentAlert: lambda member: (member.incident, member.rule, member.subject),
     model.Entry: lambda entry: entry.event_id,
-    model.Sample: lambda each: (each.subject, each.metric, each.direction, each.at),
+    model.Sample: lambda sample: (sample.subject, sample.metric, sample.direction, sample.at),
 }
 
 
 def key_of(noun):
-    return KEYS.get(type(noun), lambda each: each)(noun)
+    return KEYS.get(type(noun), lambda noun: noun)(noun)
 
 
 class World:
@@ -146,24 +146,24 @@ class World:
 
     def _step(self, event):
         effects = engine.step(self.state, event, self.now)
-        told = [(type(effect), key_of(effect)) for effect in effects]
-        assert len(told) == len(set(told)), "each noun is told once in a step"
+        keys = [(type(effect), key_of(effect)) for effect in effects]
+        assert len(keys) == len(set(keys)), "each noun changes once in a step"
         self.tables.commit(effects)
         return effects
 
     def poll(self, at=None, *, source="vyvx", samples=(), gone=(), complete=True, **subjects):
         """Poll: `a="offline"`, or `a={"state": ..., "ingress_state": ...}`, for vyvx/a."""
-        for name, said in subjects.items():
-            fields = {"state": said} if isinstance(said, str) else dict(said)
+        for name, given in subjects.items():
+            fields = {"state": given} if isinstance(given, str) else dict(given)
             self.fields[f"{source}/{name}"] = fields
         for name in gone:
             self.fields.pop(f"{source}/{name}", None)
-        mine = {key: said for key, said in self.fields.items() if key.startswith(source + "/")}
-        known = {key for key in self.state.subjects if key.startswith(source + "/")}
+        mine = {key: fields for key, fields in self.fields.items() if key.startswith(source + "/")}
+        present = {key for key in self.state.subjects if key.startswith(source + "/")}
         event = model.Polled(
             source=source,
-            seen=tuple(model.Observed(key=key, fields=said) for key, said in mine.items()),
-            absent=tuple(sorted(known - set(mine))),
+            seen=tuple(model.Observed(key=key, fields=fields) for key, fields in mine.items()),
+            absent=tuple(sorted(present - set(mine))),
             samples=tuple(samples),
             complete=complete,
             total=len(mine),

@@ -23,7 +23,7 @@ class FakeClock:
 
 
 class IncidentBuilder:
-    """Builds dossiers of one reservation; `grow` adds timeline entries."""
+    """Builds views of an incident of one reservation; `grow` adds timeline entries."""
 
     begin = BEGIN
 
@@ -226,9 +226,9 @@ class InMemoryDelivery:
 
     async def series(self, subject, metric, start, end) -> tuple[model.Sample, ...]:
         return tuple(
-            one
-            for one in self.builder.samples
-            if (one.subject, one.metric) == (subject, metric) and start <= one.at <= end
+            sample
+            for sample in self.builder.samples
+            if (sample.subject, sample.metric) == (subject, metric) and start <= sample.at <= end
         )
 
     async def report_files(self, run: str) -> ports.ReportFiles | None:
@@ -243,7 +243,7 @@ class InMemoryDelivery:
             raise PowerCutError
 
     async def deliver(self, receiver: ports.Receiver) -> None:
-        """Tell as delivery does, and settle as it does."""
+        """Deliver as the delivery worker does, and settle as it does."""
         try:
             receipt = await receiver.deliver(self.builder.incident_view(), self.receipt, self)
         except model.WatcherError as error:
@@ -255,7 +255,9 @@ class InMemoryDelivery:
 
     async def incidents(self, *, statuses: Any = None, limit: int = 100) -> list[model.Incident]:
         return [
-            one for one in [self.builder.incident] if statuses is None or one.status in statuses
+            incident
+            for incident in [self.builder.incident]
+            if statuses is None or incident.status in statuses
         ]
 
     async def incident_view(self, incident: str) -> model.IncidentView | None:

@@ -32,7 +32,7 @@ class FakeClock:
 
 
 def incident(id: str = "w-7k3mq2xd", **changes) -> model.Incident:  # noqa: A002  # the noun's own word
-    known = {
+    values = {
         "version": 7,
         "entries": 3,
         "rule": "vyvx-service-down",
@@ -46,7 +46,7 @@ def incident(id: str = "w-7k3mq2xd", **changes) -> model.Incident:  # noqa: A002
         "contacts": (model.Contact(domain="lumen", text="Lumen video NOC, +1 555 0100"),),
         "runbook": "https://wiki.example/vyvx",
     }
-    return model.Incident(id=id, **{**known, **changes})
+    return model.Incident(id=id, **{**values, **changes})
 
 
 def diagnosis() -> model.Diagnosis:
@@ -103,39 +103,43 @@ class InMemoryReader:
         self.health = [
             model.SourceHealth(source="vyvx", last_success=NOW - timedelta(seconds=4), subjects=212)
         ]
-        self.owed: dict[str, ports.Backlog] = {}
+        self.backlogs: dict[str, ports.Backlog] = {}
         self.kept_receipts: list[model.Receipt] = []
         self.quiet: list[model.Silence] = []
         self.present = [ports.Daemon(instance="ops1", since=BEGIN - minutes(900), leads=True)]
         self.kept_files = {"r-4c0vw1zn": ports.ReportFiles(run="r-4c0vw1zn", pdf=PDF)}
 
-    def open(self, told: model.Incident, *, subject: str = "vyvx/1234567") -> model.Incident:
+    def open(self, incident: model.Incident, *, subject: str = "vyvx/1234567") -> model.Incident:
         """Keep an incident of one alert and two entries."""
-        self.kept[told.id] = told
-        self.alerts_of[told.id] = (
+        self.kept[incident.id] = incident
+        self.alerts_of[incident.id] = (
             model.IncidentAlert(
-                incident=told.id,
+                incident=incident.id,
                 subject=subject,
-                rule=told.rule,
+                rule=incident.rule,
                 name="NYC Arena uplink",
                 labels={"name": "NYC Arena uplink", "po_number": "4711"},
                 state=model.AlertState.FIRING,
                 from_="online",
                 to="offline",
-                since=told.opened_at,
+                since=incident.opened_at,
                 fields={"state": "offline", "ingress_state": "online"},
             ),
         )
-        self.entries[told.id] = (
-            self._entry(told, 1, model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online"),
-            self._entry(told, 2, model.EntryKind.DIAGNOSING, "asks Service Diagnostics about SVC1"),
-            self._entry(told, 3, model.EntryKind.NOTED, "fibre cut at mile 12", by="ada"),
+        self.entries[incident.id] = (
+            self._entry(
+                incident, 1, model.EntryKind.OPENED, "offline since 03:10:22 UTC, was online"
+            ),
+            self._entry(
+                incident, 2, model.EntryKind.DIAGNOSING, "asks Service Diagnostics about SVC1"
+            ),
+            self._entry(incident, 3, model.EntryKind.NOTED, "fibre cut at mile 12", by="ada"),
         )
-        return told
+        return incident
 
-    def _entry(self, told, number, kind, text, by=""):
-        at = told.opened_at + timedelta(seconds=number - 1)
-        return model.Entry(incident=told.id, number=number, kind=kind, at=at, text=text, by=by)
+    def _entry(self, incident, number, kind, text, by=""):
+        at = incident.opened_at + timedelta(seconds=number - 1)
+        return model.Entry(incident=incident.id, number=number, kind=kind, at=at, text=text, by=by)
 
     async def _see(self) -> None:
         self.reading += 1
@@ -149,12 +153,20 @@ class InMemoryReader:
 
     async def incidents(self, *, statuses=None, limit=100):
         await self._see()
-        found = [one for one in self.kept.values() if statuses is None or one.status in statuses]
-        return sorted(found, key=lambda one: one.opened_at, reverse=True)[:limit]
+        incidents = [
+            incident
+            for incident in self.kept.values()
+            if statuses is None or incident.status in statuses
+        ]
+        return sorted(incidents, key=lambda incident: incident.opened_at, reverse=True)[:limit]
 
     async def resolved(self, *, since, limit=100):
-        found = [one for one in self.kept.values() if one.resolved_at and one.resolved_at >= since]
-        return sorted(found, key=lambda one: one.resolved_at, reverse=True)[:limit]
+        incidents = [
+            incident
+            for incident in self.kept.values()
+            if incident.resolved_at and incident.resolved_at >= since
+        ]
+        return sorted(incidents, key=lambda incident: incident.resolved_at, reverse=True)[:limit]
 
     async def incidents_of(self, subject, *, limit=100):
         held = [
@@ -173,14 +185,14 @@ class InMemoryReader:
             alert_counts={"firing": len(alerts)},
             timeline=self.entries.get(incident, ()),
             subjects={
-                one.subject: self.kept_subjects[one.subject]
-                for one in alerts
-                if one.subject in self.kept_subjects
+                alert.subject: self.kept_subjects[alert.subject]
+                for alert in alerts
+                if alert.subject in self.kept_subjects
             },
         )
 
     async def receipts(self, incident):
-        return [one for one in self.kept_receipts if one.incident == incident]
+        return [receipt for receipt in self.kept_receipts if receipt.incident == incident]
 
     async def subject(self, key):
         await self._see()
@@ -188,8 +200,16 @@ class InMemoryReader:
 
     async def subjects(self, *, source="", after="", limit=100):
         await self._see()
-        found = [one for one in self.kept_subjects.values() if one.source == (source or one.source)]
-        return [one for one in sorted(found, key=lambda one: one.key) if one.key > after][:limit]
+        subjects = [
+            subject
+            for subject in self.kept_subjects.values()
+            if subject.source == (source or subject.source)
+        ]
+        return [
+            subject
+            for subject in sorted(subjects, key=lambda subject: subject.key)
+            if subject.key > after
+        ][:limit]
 
     async def alerts(self, subject):
         return [
@@ -218,11 +238,11 @@ class InMemoryReader:
         return self.present
 
     async def counts(self):
-        found = [one.status for one in self.kept.values()]
-        return {each: found.count(each) for each in model.IncidentStatus}
+        statuses = [incident.status for incident in self.kept.values()]
+        return {status: statuses.count(status) for status in model.IncidentStatus}
 
     async def backlog(self):
-        return self.owed
+        return self.backlogs
 
 
 def reporter(
@@ -237,7 +257,7 @@ def reporter(
         instance="ops1",
         version="1",
         since=BEGIN,
-        sources=[one.source for one in reader.health],
+        sources=[health.source for health in reader.health],
         reader=reader,
         metrics=Metrics(version="1", sources=["vyvx"], receivers=receivers),
         overview=lambda: seen,
@@ -321,7 +341,7 @@ def bad_night(reader: InMemoryReader) -> status.StatusReporter:
             subjects=3,
         ),
     ]
-    reader.owed = {"noc": ports.Backlog(owed=3, oldest=BEGIN)}
+    reader.backlogs = {"noc": ports.Backlog(owed=3, oldest=BEGIN)}
     reader.kept_receipts = [
         model.Receipt(incident="w-7k3mq2xd", receiver="mqtt", parent_version=7, told_through=3),
         model.Receipt(

@@ -1,4 +1,4 @@
-"""A small Slack that keeps messages and files, and fails when it is told to."""
+"""A small Slack that keeps messages and files, and fails when a test asks it to."""
 
 import json
 from collections import deque
@@ -38,18 +38,22 @@ class FakeSlack:
 
     @property
     def parents(self) -> list[dict[str, Any]]:
-        return [one for one in self.messages.values() if "thread_ts" not in one]
+        return [message for message in self.messages.values() if "thread_ts" not in message]
 
     @property
     def replies(self) -> list[dict[str, Any]]:
-        return [one for one in self.messages.values() if "thread_ts" in one and "files" not in one]
+        return [
+            message
+            for message in self.messages.values()
+            if "thread_ts" in message and "files" not in message
+        ]
 
     @property
     def shared(self) -> list[bytes]:
         return [
             self.files[file["id"]]
-            for one in self.messages.values()
-            for file in one.get("files", ())
+            for message in self.messages.values()
+            for file in message.get("files", ())
         ]
 
     def delete(self, ts: str) -> None:
@@ -102,13 +106,13 @@ class FakeSlack:
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         assert arguments["include_all_metadata"] == "1"
         oldest = float(arguments["oldest"])
-        return {"messages": [one for one in self.parents if float(one["ts"]) >= oldest]}
+        return {"messages": [message for message in self.parents if float(message["ts"]) >= oldest]}
 
     def _replies_of(self, arguments: dict[str, Any]) -> dict[str, Any]:
         ts = arguments["ts"]
         if ts not in self.messages:
             return {"ok": False, "error": "thread_not_found"}
-        thread = [one for one in self.messages.values() if one.get("thread_ts") == ts]
+        thread = [message for message in self.messages.values() if message.get("thread_ts") == ts]
         first = int(arguments.get("cursor") or 0)  # one message a page, to have pages
         page = [self.messages[ts], *thread][first : first + 1]
         cursor = str(first + 1) if first < len(thread) else ""

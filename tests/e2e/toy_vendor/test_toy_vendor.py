@@ -92,11 +92,11 @@ async def sim():
 
 @pytest.fixture
 def home(copy, vendor, sim) -> Path:
-    known = sim.credentials
+    credentials = sim.credentials
     config = CONFIG.format(
         vendor=vendor.url,
-        slack_channel=known.slack_channel,
-        slack_bot_token=known.slack_bot_token,
+        slack_channel=credentials.slack_channel,
+        slack_bot_token=credentials.slack_bot_token,
         slack_api=sim.slack_api_url,
     )
     (copy / "config.toml").write_text(config)

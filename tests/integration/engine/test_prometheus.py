@@ -172,7 +172,7 @@ def make_groups(seed, *, gaps=True):
 @pytest.mark.prometheus
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_for_and_keep_firing_for_are_prometheus_own(tmp_path, condition):
-    # A missing sample is no gap for a threshold until three granularities have passed.
+    # A missing sample is not a gap for a threshold until three granularities have passed.
     groups = make_groups(condition, gaps=condition != "threshold")
     for group in groups:
         play(group, rules(condition))

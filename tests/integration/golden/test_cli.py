@@ -264,7 +264,7 @@ def _logs_as_before() -> Iterator[None]:
 def watcher(monkeypatch, capsys, tmp_path) -> Callable[..., str]:
     """Run a verb in the test's own directory; give its exit code and what it printed, as text."""
     monkeypatch.chdir(tmp_path)
-    # Else a usage line tells how pytest was started.
+    # Else a usage line shows how pytest was started.
     monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")

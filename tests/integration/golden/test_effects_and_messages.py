@@ -1,4 +1,4 @@
-"""What the engine decides and what people and programs are told, over two nights, word for word."""
+"""What the engine decides and what people and programs receive, over two nights, word for word."""
 
 from __future__ import annotations
 

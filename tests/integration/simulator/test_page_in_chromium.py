@@ -109,7 +109,7 @@ async def test_reading_further_up_is_not_disturbed_by_what_arrives(sim, slack, p
     assert await first.evaluate("element => element.isConnected")
 
 
-async def test_whoever_reads_the_end_follows_what_arrives(sim, slack, page):
+async def test_a_reader_at_the_end_follows_what_arrives(sim, slack, page):
     for number in range(60):
         await slack.chat_postMessage(channel=NOC, text=f"message {number}")
     await page.goto(sim.page_url)
@@ -219,8 +219,8 @@ async def test_buttons_and_the_command_reach_the_app_and_its_answer_is_seen(sim,
             await socket.send_json({"envelope_id": envelope["envelope_id"]})
             body = {"response_type": "ephemeral", "text": words}
             await http.post(envelope["payload"]["response_url"], json=body)
-            whisper = page.locator("#messages .message", has_text=words)
-            await expect(whisper.locator(".whispered")).to_have_text("Only visible to you")
+            message = page.locator("#messages .message", has_text=words)
+            await expect(message.locator(".whispered")).to_have_text("Only visible to you")
             return envelope
 
         await page.get_by_role("button", name="Acknowledge").click()

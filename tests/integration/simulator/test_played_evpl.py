@@ -39,7 +39,7 @@ LINES = "world: {evpl: {page_size: 2, lines: {A: {utilization: 30}, B: {}, C: {}
 
 def newest(snapshot: model.Snapshot) -> dict[str, float]:
     fields = {i: snapshot.translate(i, r).fields for i, r in snapshot.readings.items()}
-    return {i: one["utilization"] for i, one in fields.items()}
+    return {i: fields_of_line["utilization"] for i, fields_of_line in fields.items()}
 
 
 def near(value: float):
@@ -63,16 +63,16 @@ LOADS = {
 @pytest.mark.covers("evpl/loads")
 @pytest.mark.parametrize("load", LOADS)
 async def test_a_load_is_seen_poll_by_poll(play, clock, load):
-    events, told = LOADS[load]
+    events, expected = LOADS[load]
     async with play("\n".join([LINES + "}}", *(["events:"] if events else []), *events])) as (
         _,
         source,
     ):
         polls = []
-        for _ in told:
+        for _ in expected:
             polls.append(newest(await source.poll())["A"])
             clock.advance(300)
-    assert polls == [near(value) for value in told]
+    assert polls == [near(value) for value in expected]
 
 
 @pytest.mark.covers("evpl/loads")
@@ -80,9 +80,9 @@ async def test_a_load_may_rise_and_fall_over_the_day(play):
     text = "world: {evpl: {lines: {A: {utilization: 50, swing: 30, wobble: 0}}}}"
     async with play(text, window=timedelta(days=1)) as (_, source):
         samples = (await source.poll()).samples
-    assert max(one.value for one in samples) == pytest.approx(80, abs=0.1)
-    assert min(one.value for one in samples) == pytest.approx(20, abs=0.1)
-    at = {one.at: one.value for one in samples}
+    assert max(sample.value for sample in samples) == pytest.approx(80, abs=0.1)
+    assert min(sample.value for sample in samples) == pytest.approx(20, abs=0.1)
+    at = {sample.at: sample.value for sample in samples}
     assert at[NOON - timedelta(hours=6)] == pytest.approx(50 + 30 * math.sin(math.tau / 4), abs=0.1)
 
 
@@ -90,11 +90,11 @@ async def test_a_load_may_rise_and_fall_over_the_day(play):
 async def test_gaps_and_samples_that_come_late(play, clock):
     text = "world: {evpl: {lines: {A: {gaps: [{start: -30m, end: -10m}]}, B: {lag: 20m}}}}"
     async with play(text) as (_, source):
-        first = Counter(one.subject for one in (await source.poll()).samples)
+        first = Counter(sample.subject for sample in (await source.poll()).samples)
         assert first == {"evpl/A": 9, "evpl/B": 9}
         clock.advance(600)
-        late = [one for one in (await source.poll()).samples if one.subject == "evpl/B"]
-        assert [one.at for one in late] == [
+        late = [sample for sample in (await source.poll()).samples if sample.subject == "evpl/B"]
+        assert [sample.at for sample in late] == [
             NOON - timedelta(minutes=15),
             NOON - timedelta(minutes=10),
         ]
@@ -106,7 +106,7 @@ async def test_samples_that_are_doubled_or_unordered_are_passed_on_once_and_in_o
     async with play(f"{LINES}, samples: {samples}}}}}") as (_, source):
         snapshot = await source.poll()
         again = await source.poll()
-    times = [one.at for one in snapshot.samples if one.subject == "evpl/A"]
+    times = [sample.at for sample in snapshot.samples if sample.subject == "evpl/A"]
     assert (len(times), times, again.samples) == (13, sorted(set(times)), ())
 
 
@@ -159,7 +159,7 @@ async def test_values_that_are_none_are_not_zero(play, junk):
         sim.change(evpl={"id": "A", "raw": junk if junk is not None else {}})
         snapshot = await source.poll()
     assert newest(snapshot)["A"] is None
-    assert not [one for one in snapshot.samples if one.subject == "evpl/A"]
+    assert not [sample for sample in snapshot.samples if sample.subject == "evpl/A"]
 
 
 @pytest.mark.covers("evpl/ratio", "evpl/unit-off")
@@ -184,10 +184,10 @@ events:
 """
     async with play(text) as (_, source):
         differ = poller.Differ("evpl")
-        assert [one.key for one in differ.compare(await source.poll()).seen] == ["evpl/A"]
+        assert [subject.key for subject in differ.compare(await source.poll()).seen] == ["evpl/A"]
         clock.advance(300)
         polled = differ.compare(await source.poll())
-    assert ([one.key for one in polled.seen], polled.absent) == (["evpl/B"], ("evpl/A",))
+    assert ([subject.key for subject in polled.seen], polled.absent) == (["evpl/B"], ("evpl/A",))
 
 
 @pytest.mark.covers("evpl/403-53", "evpl/quota-gone")

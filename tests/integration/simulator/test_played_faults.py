@@ -47,7 +47,7 @@ def vyvx_fault(sim, **fault: object) -> None:
     "http/hang", "http/reset", "http/no-json", "http/trouble", "http/huge-body", "http/redirect"
 )
 @pytest.mark.parametrize(
-    ("kind", "told", "asked"),
+    ("kind", "message", "asked"),
     [
         ("stall", "no whole answer within", 1),
         ("hang", "no whole answer within", 1),
@@ -62,11 +62,11 @@ def vyvx_fault(sim, **fault: object) -> None:
         ("redirect", "a redirect to https://elsewhere.example/login; redirects are not", 3),
     ],
 )
-async def test_a_fault_of_the_api_is_temporary_and_in_words(sim, account_of, kind, told, asked):
+async def test_a_fault_of_the_api_is_temporary_and_in_words(sim, account_of, kind, message, asked):
     slow = timedelta(seconds=0.2 if kind in {"stall", "hang"} else 5)
     api = VendorApi(account_of("vyvx"), sim.vyvx_url, timeout=slow, cap=exchange.MEGABYTE)
     vyvx_fault(sim, kind=kind)
-    with pytest.raises(model.TemporaryError, match=told):
+    with pytest.raises(model.TemporaryError, match=message):
         await VyvxClient(api).statuses()
     assert sim.world.calls["vyvx.active"] == asked
 
@@ -120,12 +120,12 @@ async def test_a_vendor_whose_clock_is_another_refuses_the_signature(sim, status
 @pytest.mark.covers("http/latency")
 def test_latency_has_its_median_and_its_tail_and_is_repeatable():
     latency = quotas.Latency(p50="200ms", p99="2s")
-    one, same = (quotas.Pace(seed=7, latencies={"vyvx": latency}) for _ in range(2))
-    drawn = sorted(one.delay("vyvx") for _ in range(20_000))
+    quota, same = (quotas.Pace(seed=7, latencies={"vyvx": latency}) for _ in range(2))
+    drawn = sorted(quota.delay("vyvx") for _ in range(20_000))
     assert drawn[10_000] == pytest.approx(0.2, rel=0.05)
     assert drawn[19_800] == pytest.approx(2.0, rel=0.15)
     assert sorted(same.delay("vyvx") for _ in range(20_000)) == drawn
-    assert one.delay("orange") == 0
+    assert quota.delay("orange") == 0
 
 
 @pytest.mark.covers("http/latency")
@@ -159,7 +159,7 @@ async def test_a_quota_a_minute_is_waited_out(sim, statuses, clock):
 
 
 @pytest.mark.covers("http/latency", "http/quota")
-def test_latency_and_quotas_stand_in_the_scenario_too(clock):
+def test_latency_and_quotas_come_from_the_scenario(clock):
     text = "{latency: {vyvx: {p50: 1s, p99: 1s}}, quotas: {orange: {per_month: 9, used: 9}}}"
     played = world.World(scenario=simulator.parse(f"world: {text}", name="w.yaml"), clock=clock)
     assert played.pace.delay("vyvx") == 1
@@ -170,11 +170,11 @@ def test_latency_and_quotas_stand_in_the_scenario_too(clock):
 
 @pytest.mark.covers("token/lifetime-text")
 @pytest.mark.parametrize(
-    ("told", "tokens"), [("own", 1), ("text", 1), ("number", 1), ("missing", 3)]
+    ("form", "tokens"), [("own", 1), ("text", 1), ("number", 1), ("missing", 3)]
 )
 @pytest.mark.parametrize("vendor", ["orange", "lumen"])
-async def test_a_lifetime_is_read_however_it_is_told(clock, session, vendor, told, tokens):
-    async with playing(f"world: {{tokens: {{told: {told}}}}}", clock) as sim:
+async def test_a_lifetime_is_read_however_it_is_written(clock, session, vendor, form, tokens):
+    async with playing(f"world: {{tokens: {{told: {form}}}}}", clock) as sim:
         account = make_account(sim, vendor, session, clock)
         for _ in range(3):
             await account.auth.headers("GET", URL("https://x"))
@@ -229,30 +229,30 @@ OURS = {"client_id": "{id}", "client_secret": "{secret}"}
 
 @pytest.mark.covers("token/wrong-url", "token/refused-as-500")
 @pytest.mark.parametrize(
-    ("path", "form", "told"),
+    ("path", "form", "expected"),
     [
         ("oauth/token", {"grant_type": "client_credentials"}, (404, "404")),
         ("oauth/v1/token", {"grant_type": "client_credentials"}, (401, "invalid_client")),
         ("oauth/v1/token", OURS, (500, "invalid_grant_type")),
     ],
 )
-async def test_the_token_urls_of_old_refuse_in_their_own_way(sim, http, path, form, told):
-    known = sim.credentials
+async def test_the_token_urls_of_old_refuse_in_their_own_way(sim, http, path, form, expected):
+    credentials = sim.credentials
     filled = {
-        name: value.format(id=known.lumen_client_id, secret=known.lumen_client_secret)
+        name: value.format(id=credentials.lumen_client_id, secret=credentials.lumen_client_secret)
         for name, value in form.items()
     }
     async with http.post(f"{sim.lumen_url}/{path}", data=filled) as answer:
         body = await answer.json()
-    assert (answer.status, body.get("code") or body["ErrorCode"]) == told
+    assert (answer.status, body.get("code") or body["ErrorCode"]) == expected
 
 
-async def test_the_legacy_url_gives_tokens_too(sim, http):
-    known = sim.credentials
+async def test_the_legacy_url_gives_tokens(sim, http):
+    credentials = sim.credentials
     form = {
         "grant_type": "client_credentials",
-        "client_id": known.lumen_client_id,
-        "client_secret": known.lumen_client_secret,
+        "client_id": credentials.lumen_client_id,
+        "client_secret": credentials.lumen_client_secret,
     }
     async with http.post(f"{sim.lumen_url}/oauth/v1/token", data=form) as answer:
         assert "access_token" in await answer.json()

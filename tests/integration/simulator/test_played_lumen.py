@@ -45,8 +45,10 @@ async def test_every_state_of_a_connection_is_seen_in_both_dialects(clock, sessi
         )
         source = catalog.build("iod", config, make_account(sim, "lumen", session, clock))
         differ = poller.Differ("iod")
-        first = {one.key[4:]: one.fields for one in differ.compare(await source.poll()).seen}
-        assert {key: one["status"] for key, one in first.items()} == {
+        first = {
+            subject.key[4:]: subject.fields for subject in differ.compare(await source.poll()).seen
+        }
+        assert {key: subject["status"] for key, subject in first.items()} == {
             "a": "active",
             "b": "provisioning",
             "c": "suspended",
@@ -57,7 +59,9 @@ async def test_every_state_of_a_connection_is_seen_in_both_dialects(clock, sessi
         clock.advance(20 * 60)
         polled = differ.compare(await source.poll())
     # What is stuck in provisioning stays so; for how long is the rules' matter.
-    assert [(one.key, one.fields["bandwidth_mbps"]) for one in polled.seen] == [("iod/a", 200)]
+    assert [(subject.key, subject.fields["bandwidth_mbps"]) for subject in polled.seen] == [
+        ("iod/a", 200)
+    ]
     assert polled.absent == ("iod/e",)
 
 
@@ -72,20 +76,20 @@ DISPOSITIONS = {
 
 @pytest.mark.covers("diag/dispositions")
 @pytest.mark.parametrize("disposition", DISPOSITIONS)
-async def test_a_disposition_and_its_actions_are_told(clock, session, disposition):
+async def test_a_disposition_and_its_actions_are_reported(clock, session, disposition):
     actions = DISPOSITIONS[disposition]
-    found = {"disposition": disposition, "actions": actions, "takes": "0s"}
-    async with playing(f"world: {{diagnostics: {{services: {{SVC1: {found}}}}}}}", clock) as sim:
+    answer = {"disposition": disposition, "actions": actions, "takes": "0s"}
+    async with playing(f"world: {{diagnostics: {{services: {{SVC1: {answer}}}}}}}", clock) as sim:
         account = make_account(sim, "lumen", session, clock)
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=5))
         runner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
-        told = await runner.diagnose(run="r1", service_id="SVC1")
-    assert (told.disposition, list(told.actions)) == (disposition, actions)
-    assert b'"nextSuggestedActions"' in told.report_files.raw
+        diagnosis = await runner.diagnose(run="r1", service_id="SVC1")
+    assert (diagnosis.disposition, list(diagnosis.actions)) == (disposition, actions)
+    assert b'"nextSuggestedActions"' in diagnosis.report_files.raw
 
 
 @pytest.mark.covers("diag/slow", "diag/403-404")
-async def test_a_triage_that_is_slow_not_entitled_or_unknown_is_told_apart(clock, session):
+async def test_a_triage_that_is_slow_not_entitled_or_unknown_is_distinguished(clock, session):
     text = "world: {diagnostics: {services: {SVC1: {takes: 60s}}}}"
     async with playing(text, clock) as sim:
         account = make_account(sim, "lumen", session, clock)

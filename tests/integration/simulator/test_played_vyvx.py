@@ -30,15 +30,15 @@ def play(clock, session):
     return play
 
 
-ONE = "world: {vyvx: {services: {'1': {name: Cup final}}}}\nevents:\n"
+ONE_SERVICE = "world: {vyvx: {services: {'1': {name: Cup final}}}}\nevents:\n"
 
 
 def seen(snapshot: model.Snapshot) -> dict[str, str]:
     fields = {i: snapshot.translate(i, r).fields for i, r in snapshot.readings.items()}
-    return {i: f"{one['state']}/{one['ingress_state']}" for i, one in fields.items()}
+    return {i: f"{service['state']}/{service['ingress_state']}" for i, service in fields.items()}
 
 
-STORIES = {
+SCENARIOS = {
     "an outage on Lumen's side and its end": (
         """
 - {at: 10s, vyvx: {id: "1", state: offline}}
@@ -79,20 +79,20 @@ STORIES = {
 
 
 @pytest.mark.covers("vyvx/stories")
-@pytest.mark.parametrize("story", STORIES)
-async def test_a_story_of_vyvx_is_seen_poll_by_poll(play, clock, story):
-    events, told = STORIES[story]
-    async with play(ONE + events) as (_, source):
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_scenario_of_vyvx_is_seen_poll_by_poll(play, clock, scenario):
+    events, expected = SCENARIOS[scenario]
+    async with play(ONE_SERVICE + events) as (_, source):
         polls = []
-        for _ in told:
+        for _ in expected:
             polls.append(seen(await source.poll())["1"])
             clock.advance(10)
-    assert polls == told
+    assert polls == expected
 
 
 @pytest.mark.covers("vyvx/vanishes", "vyvx/empty")
 async def test_a_reservation_that_leaves_the_list_is_absent_and_an_empty_list_is_one(play, clock):
-    async with play(ONE + '- {at: 10s, vyvx: {id: "1", active: false}}') as (_, source):
+    async with play(ONE_SERVICE + '- {at: 10s, vyvx: {id: "1", active: false}}') as (_, source):
         differ = poller.Differ("vyvx")
         differ.compare(await source.poll())
         clock.advance(10)
@@ -172,8 +172,8 @@ async def test_details_that_contradict_the_status_do_not_change_it(play):
 
 
 @pytest.mark.covers("vyvx/stale-time")
-async def test_a_time_that_stands_still_is_told_as_it_is(play, clock):
-    async with play(ONE + "- {at: 10s, stale: 10m}") as (_, source):
+async def test_a_time_that_stands_still_is_reported_as_it_is(play, clock):
+    async with play(ONE_SERVICE + "- {at: 10s, stale: 10m}") as (_, source):
         assert (await source.poll()).vendor_time == NOON
         clock.advance(10)
         assert (await source.poll()).vendor_time == NOON + timedelta(seconds=10, minutes=-10)
@@ -187,6 +187,8 @@ async def test_history_that_is_unordered_overlaps_and_is_open_is_read_oldest_fir
         api = VendorApi(make_account(sim, "vyvx", session, clock), sim.vyvx_url, timeout=FIVE)
         client = VyvxClient(api)
         alarms = await client.history("1", NOON - timedelta(hours=3), NOON)
-    minutes = [(one.state, (NOON - one.start) / timedelta(minutes=1), one.end) for one in alarms]
-    assert [one[:2] for one in minutes] == [("offline", 120), ("degraded", 60), ("offline", 20)]
+    minutes = [
+        (alarm.state, (NOON - alarm.start) / timedelta(minutes=1), alarm.end) for alarm in alarms
+    ]
+    assert [alarm[:2] for alarm in minutes] == [("offline", 120), ("degraded", 60), ("offline", 20)]
     assert minutes[-1][2] is None

@@ -21,7 +21,7 @@ async def run(*arguments):
     )
 
 
-async def test_it_says_where_it_is_and_stops_when_told(http):
+async def test_it_says_where_it_is_and_stops_on_a_signal(http):
     process = await run("--scenario", "outage", "--wait")
     async with asyncio.timeout(30):
         addresses = json.loads(await process.stdout.readline())

@@ -98,8 +98,8 @@ async def test_how_far_it_is_and_its_news_are_kept_together_until_it_is_due(open
 
 async def test_an_incident_is_loaded_as_long_as_news_of_its_remedy_may_come(opened, token):
     over = {"status": model.IncidentStatus.RESOLVED, "resolved_at": NOW}
-    known = factories.incident(remedy=REMEDY, **over)
-    await opened.commits.commit(token, factories.commit(known))
+    proposed = factories.incident(remedy=REMEDY, **over)
+    await opened.commits.commit(token, factories.commit(proposed))
 
     async def load():
         loaded = await opened.commits.load(
@@ -107,7 +107,7 @@ async def test_an_incident_is_loaded_as_long_as_news_of_its_remedy_may_come(open
         )
         return loaded.incidents
 
-    assert await load() == (known,)
+    assert await load() == (proposed,)
     ended = replace(REMEDY, status=model.RemedyStatus.REVERTED, ended_at=NOW)
-    await opened.commits.commit(token, factories.commit(replace(known, remedy=ended, version=2)))
+    await opened.commits.commit(token, factories.commit(replace(proposed, remedy=ended, version=2)))
     assert await load() == ()

@@ -39,11 +39,11 @@ def test_an_instant_survives_to_the_microsecond(at):
     assert moment.process_result_value(stored, None) == at
 
 
-@given(one=INSTANTS, other=INSTANTS)
-def test_instants_sort_in_the_database_as_they_do_in_time(one, other):
+@given(first=INSTANTS, second=INSTANTS)
+def test_instants_sort_in_the_database_as_they_do_in_time(first, second):
     moment = tables.Moment()
-    assert (one < other) == (
-        moment.process_bind_param(one, None) < moment.process_bind_param(other, None)
+    assert (first < second) == (
+        moment.process_bind_param(first, None) < moment.process_bind_param(second, None)
     )
 
 

@@ -43,9 +43,9 @@ async def test_the_last_effect_on_a_subject_counts(opened, token):
 
 
 async def test_equal_fields_share_one_mapping_after_loading(opened, token):
-    alike = [factories.subject(f"vyvx/{number}") for number in range(3)]
-    other = factories.subject("vyvx/9", fields={**alike[0].fields, "count": 3.0})
-    await opened.commits.commit(token, factories.commit(*alike, other))
+    similar = [factories.subject(f"vyvx/{number}") for number in range(3)]
+    other = factories.subject("vyvx/9", fields={**similar[0].fields, "count": 3.0})
+    await opened.commits.commit(token, factories.commit(*similar, other))
     first, second, third, fourth = (await factories.load(opened)).subjects
     assert first.fields is second.fields is third.fields
     assert type(fourth.fields["count"]) is float

@@ -10,7 +10,7 @@ from watcher import model, ports
 from watcher.store import tables
 
 COOLDOWN = 15 * MINUTE
-PAPER = ports.ReportFiles(run="r1", pdf=b"%PDF-\x00\xff", preview=b"\x89PNG", raw=b"{}")
+REPORT = ports.ReportFiles(run="r1", pdf=b"%PDF-\x00\xff", preview=b"\x89PNG", raw=b"{}")
 
 
 def claim(opened, kind="diagnose", *, now=NOW, limit=10):
@@ -54,10 +54,10 @@ async def test_a_job_is_one_daemons_until_its_lease_ends(opened, token):
     (second,) = await claim(opened, now=NOW + 2 * MINUTE)
     assert (first.attempts, second.attempts) == (1, 2)
     assert first.token != second.token
-    assert not await opened.jobs.finish(first, at=NOW, command=done(), report_files=PAPER)
+    assert not await opened.jobs.finish(first, at=NOW, command=done(), report_files=REPORT)
     assert await opened.inbox.read() == []
     assert await opened.queries.report_files("r1") is None
-    assert await opened.jobs.finish(second, at=NOW, command=done(), report_files=PAPER)
+    assert await opened.jobs.finish(second, at=NOW, command=done(), report_files=REPORT)
 
 
 async def test_the_longest_due_job_comes_first(opened, token):
@@ -69,13 +69,13 @@ async def test_the_longest_due_job_comes_first(opened, token):
     assert [job.key for job in await claim(opened, "details", now=NOW + HOUR, limit=1)] == ["b"]
 
 
-async def test_a_finished_job_leaves_its_result_and_its_paper(opened, token):
+async def test_a_finished_job_leaves_its_result_and_its_report(opened, token):
     await want(opened, token, "r1")
     (job,) = await claim(opened)
-    assert await opened.jobs.finish(job, at=NOW + SECOND, command=done(), report_files=PAPER)
+    assert await opened.jobs.finish(job, at=NOW + SECOND, command=done(), report_files=REPORT)
     (envelope,) = await opened.inbox.read()
     assert (envelope.command, envelope.at) == (done(), NOW + SECOND)
-    assert await opened.queries.report_files("r1") == PAPER
+    assert await opened.queries.report_files("r1") == REPORT
     assert await claim(opened, now=NOW + 1000 * HOUR) == []
     assert not await opened.jobs.finish(job, at=NOW, command=done())  # it is gone
 

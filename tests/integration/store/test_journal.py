@@ -42,9 +42,9 @@ async def test_reading_starts_with_what_a_restart_would_have_loaded_before(opene
         await opened.journal.checkpoint(at, **KEYS)
         note = model.Noted(incident="i1", by="ann", text=str(minutes))
         await opened.commits.commit(token, factories.commit(event=note, at=at))
-    found = await records(opened, NOW + 3 * MINUTE)
-    assert found[0] == ports.Recorded(at=NOW + 2 * MINUTE, what=loaded)
-    assert [record.what.text for record in found[1:]] == ["2", "9"]
+    recorded = await records(opened, NOW + 3 * MINUTE)
+    assert recorded[0] == ports.Recorded(at=NOW + 2 * MINUTE, what=loaded)
+    assert [record.what.text for record in recorded[1:]] == ["2", "9"]
     extent = await opened.journal.extent(NOW + 3 * MINUTE)
     assert (extent.start, extent.end) == (NOW + 2 * MINUTE, NOW + 9 * MINUTE)
 

@@ -80,7 +80,7 @@ async def test_a_second_daemon_is_refused_at_once_and_readers_are_not(url):
 
 
 @on_sqlite
-async def test_a_second_store_in_the_same_process_is_refused_too(url):
+async def test_a_second_store_in_the_same_process_is_refused(url):
     async with (
         store.open(url, clock=SystemClock()) as first,
         store.open(url, clock=SystemClock()) as second,
@@ -130,7 +130,7 @@ async def test_a_commit_that_is_cancelled_is_whole_or_absent(url):
         token = await opened.leadership.acquire("first")
         for number in range(8):
             name = f"i{number}"
-            subjects = [factories.subject(f"{name}/{one}") for one in range(700)]
+            subjects = [factories.subject(f"{name}/{number}") for number in range(700)]
             task = asyncio.create_task(
                 opened.commits.commit(
                     token, factories.commit(*subjects, *factories.outage_effects(name))
@@ -182,7 +182,7 @@ async def test_ten_thousand_subjects_at_once_do_not_hold_the_loop_up(url):
 
 
 async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
-    """Otherwise a restarted daemon would tell nobody anything until the old leases end."""
+    """Otherwise a restarted daemon would not notify anybody until the old leases end."""
     async with store.open(url, clock=SystemClock()) as first:
         token = await first.leadership.acquire("first")
         await first.commits.commit(
@@ -193,12 +193,12 @@ async def test_what_a_dead_daemon_had_claimed_is_free_at_once(url):
             ),
         )
         claim = {"now": factories.NOW, "lease": factories.HOUR, "limit": 9}
-        owed = await first.outbox.claim(receivers=["noc", "mqtt"], **claim)
+        claimed = await first.outbox.claim(receivers=["noc", "mqtt"], **claim)
         jobs = await first.jobs.claim(kind="diagnose", **claim)
-        assert owed
+        assert claimed
         assert jobs
         assert not await first.outbox.claim(receivers=["noc", "mqtt"], **claim)
     async with store.open(url, clock=SystemClock()) as second:
         await second.leadership.acquire("second")
-        assert len(await second.outbox.claim(receivers=["noc", "mqtt"], **claim)) == len(owed)
+        assert len(await second.outbox.claim(receivers=["noc", "mqtt"], **claim)) == len(claimed)
         assert len(await second.jobs.claim(kind="diagnose", **claim)) == len(jobs)

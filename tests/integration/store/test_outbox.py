@@ -1,4 +1,4 @@
-"""What is owed, the claims on it, and the receipts."""
+"""What is pending, the claims on it, and the receipts."""
 
 import asyncio
 from dataclasses import replace
@@ -169,7 +169,7 @@ async def test_another_look_comes_when_it_was_asked_for(opened, outage_effects):
     assert await claim(opened, now=NOW + 1000 * HOUR, receivers=("mqtt",)) == []
 
 
-async def test_the_receipts_own_due_is_another_look_too(opened, outage_effects):
+async def test_the_receipts_own_due_is_another_time_to_deliver(opened, outage_effects):
     (pending,) = await claim(opened, receivers=("mqtt",))
     removal = delivered(pending, due=NOW + 24 * HOUR)
     await opened.outbox.release(removal, pending.token, again_at=None)
@@ -241,7 +241,7 @@ async def test_more_changes_do_not_make_a_pending_delivery_younger(opened, token
     assert (await opened.queries.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)
 
 
-async def test_a_dossier_holds_everything_about_an_incident(opened, token, outage_effects):
+async def test_an_incident_view_holds_everything_about_an_incident(opened, token, outage_effects):
     await opened.commits.commit(
         token,
         factories.commit(
@@ -278,11 +278,11 @@ async def test_what_was_measured_around_a_breach_is_read(opened, token):
     assert read == (*wanted[1:4], out)
 
 
-async def test_a_dossier_of_nothing_is_none(opened):
+async def test_the_view_of_an_unknown_incident_is_none(opened):
     assert await opened.queries.incident_view("nobody") is None
 
 
-async def test_a_dossier_shows_a_hundred_alerts_those_that_fire_first(opened, token):
+async def test_an_incident_view_shows_a_hundred_alerts_those_that_fire_first(opened, token):
     states = [*[model.AlertState.RESOLVED] * 150, *[model.AlertState.FIRING] * 60]
     await opened.commits.commit(
         token,

@@ -1,4 +1,4 @@
-"""Who is owed what: those whom the incident names now, and at its end who was told of it."""
+"""What is pending: for receivers an incident names now, and at its end for those notified of it."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ from watcher import model
 
 
 @pytest.fixture
-def ledger(opened, token):
-    async def commit(told, minute):
-        await opened.commits.commit(token, factories.commit(told, at=NOW + minute * MINUTE))
+def record(opened, token):
+    async def commit(changed, minute):
+        await opened.commits.commit(token, factories.commit(changed, at=NOW + minute * MINUTE))
 
     return commit
 
@@ -24,9 +24,9 @@ async def claim(opened, minute):
     return {pending.receipt.receiver: pending for pending in claimed}
 
 
-async def deliver(opened, told, claimed):
+async def deliver(opened, seen, claimed):
     for pending in claimed.values():
-        receipt = replace(pending.receipt, parent_version=told.version, told_through=told.entries)
+        receipt = replace(pending.receipt, parent_version=seen.version, told_through=seen.entries)
         await opened.outbox.release(receipt, pending.token, again_at=None)
 
 
@@ -35,59 +35,59 @@ HELD = replace(OPEN, version=2, notify=("mqtt",), flags=("silenced",))
 OVER = replace(HELD, version=3, status=model.IncidentStatus.RESOLVED, resolved_at=NOW)
 
 
-async def test_nothing_is_pending_for_a_receiver_that_is_not_notified_yet(opened, ledger):
-    await ledger(replace(OPEN, notify=()), 0)
+async def test_nothing_is_pending_for_a_receiver_that_is_not_notified_yet(opened, record):
+    await record(replace(OPEN, notify=()), 0)
     assert await claim(opened, 1) == {}
-    await ledger(replace(OPEN, version=2), 1)
+    await record(replace(OPEN, version=2), 1)
     assert set(await claim(opened, 2)) == {"noc", "mqtt"}
 
 
-async def test_a_silence_mutes_a_receiver_that_was_notified_before(opened, ledger):
-    await ledger(OPEN, 0)
+async def test_a_silence_mutes_a_receiver_that_was_notified_before(opened, record):
+    await record(OPEN, 0)
     await deliver(opened, OPEN, await claim(opened, 1))
-    await ledger(HELD, 2)
+    await record(HELD, 2)
     assert set(await claim(opened, 3)) == {"mqtt"}
 
 
-async def test_a_debt_from_before_a_silence_waits_for_its_end(opened, ledger):
-    await ledger(OPEN, 0)
-    await ledger(HELD, 1)
+async def test_a_delivery_pending_before_a_silence_waits_for_its_end(opened, record):
+    await record(OPEN, 0)
+    await record(HELD, 1)
     assert set(await claim(opened, 2)) == {"mqtt"}
-    await ledger(replace(OPEN, version=3), 30)
+    await record(replace(OPEN, version=3), 30)
     assert "noc" in await claim(opened, 31)
 
 
-async def test_a_delivery_that_ends_during_a_silence_leaves_nothing_pending(opened, ledger):
-    await ledger(OPEN, 0)
+async def test_a_delivery_that_ends_during_a_silence_leaves_nothing_pending(opened, record):
+    await record(OPEN, 0)
     pending = await claim(opened, 1)
-    await ledger(HELD, 2)
+    await record(HELD, 2)
     await deliver(opened, OPEN, pending)
     assert set(await claim(opened, 3)) == {"mqtt"}
 
 
-async def test_a_receiver_that_was_notified_of_the_start_is_notified_of_the_end(opened, ledger):
-    await ledger(OPEN, 0)
+async def test_a_receiver_that_was_notified_of_the_start_is_notified_of_the_end(opened, record):
+    await record(OPEN, 0)
     await deliver(opened, OPEN, await claim(opened, 1))
-    await ledger(HELD, 2)
+    await record(HELD, 2)
     await deliver(opened, HELD, await claim(opened, 3))
-    await ledger(OVER, 4)
+    await record(OVER, 4)
     assert set(await claim(opened, 5)) == {"noc", "mqtt"}
 
 
-async def test_a_fallback_that_is_no_longer_needed_is_notified_only_of_the_end(opened, ledger):
+async def test_a_fallback_that_is_no_longer_needed_is_notified_only_of_the_end(opened, record):
     called = replace(OPEN, receivers=("noc",), fallbacks=("mqtt",))
-    await ledger(called, 0)
+    await record(called, 0)
     await deliver(opened, called, await claim(opened, 1))
-    await ledger(replace(called, version=2), 2)  # news that it has not been told yet
-    await ledger(replace(called, version=3, notify=("noc",)), 3)
+    await record(replace(called, version=2), 2)  # news that it has not received yet
+    await record(replace(called, version=3, notify=("noc",)), 3)
     assert set(await claim(opened, 4)) == {"noc"}
-    await ledger(
+    await record(
         replace(called, version=4, notify=("noc",), status=OVER.status, resolved_at=NOW), 5
     )
     assert "mqtt" in await claim(opened, 6)
 
 
-async def test_a_receiver_that_was_never_notified_is_not_notified_of_the_end(opened, ledger):
-    await ledger(HELD, 0)
-    await ledger(OVER, 1)
+async def test_a_receiver_that_was_never_notified_is_not_notified_of_the_end(opened, record):
+    await record(HELD, 0)
+    await record(OVER, 1)
     assert set(await claim(opened, 2)) == {"mqtt"}

@@ -1,4 +1,4 @@
-"""Delivery is reconciliation: whatever happens in whatever order, everything true is told."""
+"""Delivery is reconciliation: whatever happens in whatever order, everything true is delivered."""
 
 import asyncio
 import shutil
@@ -26,7 +26,7 @@ STEPS = st.lists(
         st.tuples(st.just("change"), st.sampled_from(INCIDENTS), st.booleans()),
         st.tuples(st.just("claim"), st.sampled_from([(*RECEIVERS,), ("noc",)]), st.integers(1, 4)),
         st.tuples(
-            st.sampled_from(["tell", "fail", "save", "die"]), st.integers(0, 3), st.booleans()
+            st.sampled_from(["deliver", "fail", "save", "die"]), st.integers(0, 3), st.booleans()
         ),
         st.tuples(st.just("wait"), st.sampled_from([1, 20, 31, 60]), st.booleans()),
     ),
@@ -35,7 +35,7 @@ STEPS = st.lists(
 
 
 class World:
-    """A writer that changes incidents and tellers that claim, tell, fail and die."""
+    """A writer that changes incidents and delivery workers that claim, deliver, fail and die."""
 
     def __init__(self, opened, token):
         self.opened = opened
@@ -70,13 +70,13 @@ class World:
             pending.receipt, parent_version=seen.version, told_through=seen.entries, failures=0
         )
         try:
-            if what == "tell":
+            if what == "deliver":
                 again = self.now + timedelta(days=1) if later else None
                 await self.opened.outbox.release(receipt, pending.token, again_at=again)
             elif what == "fail":
                 failed = replace(pending.receipt, failures=pending.receipt.failures + 1)
                 await self.opened.outbox.release(failed, pending.token, again_at=self.now + BACKOFF)
-            elif what == "save":  # half of it is told, then the teller dies
+            elif what == "save":  # half of it is delivered, then the worker dies
                 half = replace(pending.receipt, told_through=seen.entries)
                 await self.opened.outbox.save_receipt(half, pending.token)
         except model.PermanentError:
@@ -85,22 +85,22 @@ class World:
     async def receipts(self):
         return await factories.rows(self.opened, tables.receipts)
 
-    async def check_that_what_lags_is_owed(self):
+    async def check_that_what_lags_is_pending(self):
         for row in await self.receipts():
             version, entries = self.truth[row.incident]
             if row.parent_version < version or row.told_through < entries:
                 assert row.owed
                 assert row.due is not None
 
-    async def tell_everything(self):
+    async def deliver_everything(self):
         for _ in range(100):
             self.now += timedelta(minutes=5)
             await self.claim(RECEIVERS, 10)
             if not self.claims and not await self.opened.queries.backlog():
                 return
             while self.claims:
-                await self.act("tell", 0, later=False)
-        pytest.fail("something stays owed for ever")
+                await self.act("deliver", 0, later=False)
+        pytest.fail("something stays pending forever")
 
 
 @settings(max_examples=60, deadline=None)
@@ -134,9 +134,9 @@ async def play(url, steps):
                 world.now += timedelta(seconds=first)
             else:
                 await world.act(what, first, second)
-            await world.check_that_what_lags_is_owed()
+            await world.check_that_what_lags_is_pending()
         world.claims.clear()
-        await world.tell_everything()
+        await world.deliver_everything()
         for row in await world.receipts():
             assert (row.parent_version, row.told_through) == world.truth[row.incident]
             assert not row.owed

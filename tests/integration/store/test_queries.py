@@ -14,11 +14,11 @@ async def test_what_was_resolved_lately_comes_with_the_last_one_first(opened, to
         )
         await opened.commits.commit(token, factories.commit(over))
     await opened.commits.commit(token, factories.commit(factories.incident("open")))
-    found = await opened.queries.resolved(since=NOW - 24 * HOUR)
-    assert [one.id for one in found] == ["last", "first"]
-    assert [one.id for one in await opened.queries.resolved(since=NOW - 24 * HOUR, limit=1)] == [
-        "last"
-    ]
+    resolved = await opened.queries.resolved(since=NOW - 24 * HOUR)
+    assert [incident.id for incident in resolved] == ["last", "first"]
+    assert [
+        incident.id for incident in await opened.queries.resolved(since=NOW - 24 * HOUR, limit=1)
+    ] == ["last"]
 
 
 async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
@@ -33,9 +33,16 @@ async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
                 factories.incident_alert(name, subject=f"vyvx/2{number}"),
             ),
         )
-    assert [one.id for one in await opened.queries.incidents_of("vyvx/1")] == ["i2", "i1", "i0"]
-    assert [one.id for one in await opened.queries.incidents_of("vyvx/1", limit=2)] == ["i2", "i1"]
-    assert [one.id for one in await opened.queries.incidents_of("vyvx/21")] == ["i1"]
+    assert [incident.id for incident in await opened.queries.incidents_of("vyvx/1")] == [
+        "i2",
+        "i1",
+        "i0",
+    ]
+    assert [incident.id for incident in await opened.queries.incidents_of("vyvx/1", limit=2)] == [
+        "i2",
+        "i1",
+    ]
+    assert [incident.id for incident in await opened.queries.incidents_of("vyvx/21")] == ["i1"]
     assert await opened.queries.incidents_of("vyvx/none") == []
 
 
@@ -44,7 +51,7 @@ async def test_subjects_are_read_a_part_at_a_time(opened, token):
     await opened.commits.commit(token, factories.commit(*map(factories.subject, keys)))
 
     async def read(**which) -> list[str]:
-        return [one.key for one in await opened.queries.subjects(**which)]
+        return [subject.key for subject in await opened.queries.subjects(**which)]
 
     assert await read() == keys
     assert await read(limit=2) == keys[:2]

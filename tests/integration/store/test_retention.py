@@ -79,8 +79,8 @@ async def test_any_number_of_rows_is_pruned(opened, token, extra):
     await opened.commits.commit(
         token,
         factories.commit(
-            *(factories.incident(f"i{one}", **over) for one in range(number)),
-            *(factories.sample(OLD, subject=f"evpl/{one}") for one in range(number)),
+            *(factories.incident(f"i{n}", **over) for n in range(number)),
+            *(factories.sample(OLD, subject=f"evpl/{n}") for n in range(number)),
         ),
     )
     assert await opened.retention.prune(BEFORE) == 2 * number

@@ -1,7 +1,7 @@
 """`python -m tests.integration.store.write_old_database FILE.sql`: a database for later versions.
 
 Done once for each version of the tables, before the next step is added: an outage that one receiver
-was told of, with a diagnosis to run and an acknowledgement that waits.
+was notified of, with a diagnosis to run and an acknowledgement that waits.
 """
 
 from __future__ import annotations

@@ -98,8 +98,8 @@ def test_a_broken_unit_would_be_found(analyze, tmp_path):
 
 @pytest.mark.systemd
 def test_the_exposure_is_at_most_two(analyze):
-    code, said = analyze("security", "--offline=true", "--threshold=20", "--no-pager", UNIT)
-    assert code == 0, said
+    code, output = analyze("security", "--offline=true", "--threshold=20", "--no-pager", UNIT)
+    assert code == 0, output
 
 
 def test_every_secret_of_the_settings_is_loaded_and_listed():
@@ -161,8 +161,8 @@ def test_the_readme_uses_only_verbs_and_options_that_exist():
     assert len(used) >= 3
     for words in [*used, values("ExecStart")[0].split()]:
         verb, *rest = words[words.index("/opt/watcher/bin/watcher") + 1 :]
-        known = {option for p in program.commands[verb].params for option in p.opts}
-        assert {word for word in rest if word.startswith("--")} <= known
+        options = {option for p in program.commands[verb].params for option in p.opts}
+        assert {word for word in rest if word.startswith("--")} <= options
 
 
 def test_the_readmes_edit_of_the_example_moves_the_database_to_the_state_directory(tmp_path):

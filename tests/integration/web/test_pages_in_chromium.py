@@ -70,7 +70,7 @@ async def browser():
 
 
 @pytest.fixture
-def look(browser):
+def open_page(browser):
     """Open a page that fails the test when the browser has anything to complain about."""
     complaints: list[str] = []
 
@@ -94,10 +94,12 @@ async def night(serve, reader):
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_every_page_can_be_read_and_nothing_sticks_out(night, reader, look, width, scheme):
+async def test_every_page_can_be_read_and_nothing_sticks_out(
+    night, reader, open_page, width, scheme
+):
     long = "W" * 300
     reader.open(sample_data.incident("w-long", title=long, source=long))
-    page = await look(width, scheme)
+    page = await open_page(width, scheme)
     for path in PATHS:
         await page.goto(night.url + path)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -105,24 +107,24 @@ async def test_every_page_can_be_read_and_nothing_sticks_out(night, reader, look
         assert await page.evaluate(FAINT) == [], path
 
 
-async def test_dark_is_dark_and_light_is_light(night, look):
+async def test_dark_is_dark_and_light_is_light(night, open_page):
     for scheme, colour in (("dark", "rgb(13, 19, 23)"), ("light", "rgb(242, 244, 246)")):
-        page = await look(scheme=scheme)
+        page = await open_page(scheme=scheme)
         await page.goto(night.url)
         ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == colour
 
 
-async def test_what_is_open_is_on_the_first_screen_and_large(night, look):
-    page = await look()
+async def test_what_is_open_is_on_the_first_screen_and_large(night, open_page):
+    page = await open_page()
     await page.goto(night.url)
     title = page.get_by_role("heading", name="NYC Arena uplink is offline")
     await expect(title).to_be_in_viewport()
     assert await title.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") >= 28
 
 
-async def test_a_reader_who_does_not_see_finds_everything_by_name(night, look):
-    page = await look()
+async def test_a_reader_who_does_not_see_finds_everything_by_name(night, open_page):
+    page = await open_page()
     await page.goto(night.url)
     for landmark in ("banner", "main", "navigation"):
         await expect(page.get_by_role(landmark)).to_have_count(1)
@@ -138,8 +140,8 @@ async def test_a_reader_who_does_not_see_finds_everything_by_name(night, look):
             assert (await link.inner_text()).strip()
 
 
-async def test_the_board_goes_on_by_itself(night, reader, clock, look):
-    page = await look()
+async def test_the_board_goes_on_by_itself(night, reader, clock, open_page):
+    page = await open_page()
     await page.clock.install()
     await page.goto(night.url)
     await page.get_by_role("link", name="NYC Arena uplink is offline").focus()
@@ -151,8 +153,8 @@ async def test_the_board_goes_on_by_itself(night, reader, clock, look):
     await expect(page.get_by_role("link", name="NYC Arena uplink is offline")).to_be_focused()
 
 
-async def test_somebody_who_copies_something_is_not_disturbed(night, reader, look):
-    page = await look()
+async def test_somebody_who_copies_something_is_not_disturbed(night, reader, open_page):
+    page = await open_page()
     await page.clock.install()
     await page.goto(f"{night.url}/incidents/w-7k3mq2xd")
     await page.locator("code").select_text()
@@ -197,8 +199,8 @@ async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serv
         await expect(page.get_by_role("heading", name="NYC Arena uplink")).to_be_visible()
 
 
-async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night, look):
-    page = await look(java_script_enabled=False)
+async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night, open_page):
+    page = await open_page(java_script_enabled=False)
     await page.goto(night.url)
     refresh = page.locator("meta[http-equiv=refresh]")
     await expect(refresh).to_have_attribute("content", "10")
@@ -206,9 +208,9 @@ async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night
     await expect(page.get_by_text("This page is old")).to_be_hidden()
 
 
-async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, reader, look):
+async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, reader, open_page):
     async with serve(token="open-sesame", reporter=sample_data.bad_night(reader)) as site:
-        page = await look(http_credentials={"username": "noc", "password": "open-sesame"})
+        page = await open_page(http_credentials={"username": "noc", "password": "open-sesame"})
         await page.clock.install()
         await page.goto(site.url)
         await expect(page.get_by_role("heading", level=1)).to_have_text("3 open, 1 acknowledged")
@@ -218,10 +220,10 @@ async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, reade
 
 
 async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_address(
-    serve, reader, look
+    serve, reader, open_page
 ):
     async with serve(token="open-sesame", reporter=sample_data.bad_night(reader)) as site:
-        page = await look()
+        page = await open_page()
         await page.clock.install()
         await page.goto(site.url.replace("http://", "http://wall:open-sesame@"))
         reader.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
@@ -232,10 +234,10 @@ async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_addre
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
-async def test_hostile_text_does_nothing_in_a_browser_either(serve, reader, look):
+async def test_hostile_text_does_nothing_in_a_browser_either(serve, reader, open_page):
     reader.open(sample_data.incident(title=HOSTILE, runbook="javascript:alert(1)"))
     async with serve() as site:
-        page = await look()
+        page = await open_page()
         await page.clock.install()
         for path in PATHS[:2]:
             await page.goto(site.url + path)

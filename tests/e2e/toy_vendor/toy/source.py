@@ -28,7 +28,7 @@ class ToySource:
         state = reading if reading in STATES else model.UNKNOWN
         return model.Observed(key=f"{self.name}/{lamp}", fields={"state": state})
 
-    def resume(self, known: Iterable[model.Subject]) -> None:
+    def resume(self, subjects: Iterable[model.Subject]) -> None:
         """Do nothing: each poll returns all lamps."""
 
     async def details(self, subject: str) -> model.Details:

@@ -55,7 +55,7 @@ class InMemoryStore:
 
     async def silences(self, now):
         kept = self.commands.values()
-        return [one.silence for one in kept if isinstance(one, model.Silenced)]
+        return [entry.silence for entry in kept if isinstance(entry, model.Silenced)]
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ async def test_mqtt_3_has_the_response_topic_in_the_payload_or_reads_the_common_
         answer, _ = await ada.read("watcher/answers/ada")
         assert (answer["ok"], answer["id"]) == (True, "7")
         assert (await ada.ask("diagnose", ACK | {"id": "8"}))["id"] == "8"
-    kinds = [type(one) for one in store.commands.values()]
+    kinds = [type(command) for command in store.commands.values()]
     assert kinds == [model.Acknowledged, model.DiagnosisWanted]
 
 
@@ -227,7 +227,7 @@ async def test_what_cannot_be_obeyed_is_refused_in_words(store, mosquitto, comma
 
 
 @pytest.mark.broker
-async def test_an_incident_that_is_over_is_refused_and_a_database_that_is_down_too(
+async def test_an_incident_that_is_over_is_refused_and_so_is_a_database_that_is_down(
     store, mosquitto
 ):
     async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
@@ -292,8 +292,8 @@ async def test_of_two_daemons_the_one_that_leads_obeys_and_then_its_follower(sto
         async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
             await ada.ask("ack", ACK)
             await ada.ask("diagnose", ACK)
-            heard = [json.loads(one.payload)["command"] for one in ada.reader.seen]
-            assert [one for one in heard if one != "hello"] == ["ack", "diagnose"]
+            asked = [json.loads(message.payload)["command"] for message in ada.reader.seen]
+            assert [command for command in asked if command != "hello"] == ["ack", "diagnose"]
         other.become_leader()
         async with person(mosquitto.port) as ada:
             assert (await ada.ask("ack", ACK))["ok"]
@@ -320,7 +320,7 @@ async def test_without_the_setting_nothing_is_subscribed_to(store, tmp_path):
 
 
 @pytest.mark.broker
-async def test_a_flood_is_bounded_and_what_watcher_tells_goes_on(store, mosquitto):
+async def test_a_flood_is_bounded_and_notifications_go_on(store, mosquitto):
     async with (
         obeying(store, mosquitto.port, per_minute=20) as broker,
         person(mosquitto.port) as ada,
@@ -328,7 +328,7 @@ async def test_a_flood_is_bounded_and_what_watcher_tells_goes_on(store, mosquitt
         for number in range(400):
             await ada.send("diagnose", ACK | {"id": str(number)})
         async with asyncio.timeout(5):
-            await broker.publish("desk/incident", b"told", retain=False)
+            await broker.publish("desk/incident", b"delivered", retain=False)
             await ada.reader.until("desk/incident")
     assert 0 < len(store.commands) <= 25
 
@@ -396,5 +396,5 @@ async def test_the_command_lines_of_the_page_work(store, mosquitto):
             assert process.returncode == 0
             answer = json.loads(logged) if words[0] == "mosquitto_rr" else (await ada.read())[0]
             assert answer["ok"], answer
-    kinds = [type(one) for one in store.commands.values()]
+    kinds = [type(command) for command in store.commands.values()]
     assert kinds == [model.Acknowledged, model.Silenced, model.DiagnosisWanted]

@@ -97,8 +97,8 @@ async def retained(port, topic, **more):
         await reader.client.subscribe("fence")
         await reader.client.publish("fence", b"x")
         await reader.until("fence")
-        found = [one for one in reader.seen if one.topic.value == topic]
-        return found[0] if found else None
+        messages = [message for message in reader.seen if message.topic.value == topic]
+        return messages[0] if messages else None
 
 
 @pytest.mark.broker
@@ -136,7 +136,7 @@ async def test_each_entry_is_one_event_that_is_never_retained(delivery, builder,
         await delivery.deliver(receiver)
         while len(reader.seen) < 3:
             await reader.until("watcher/events")
-    events = [json.loads(one.payload) for one in reader.seen]
+    events = [json.loads(message.payload) for message in reader.seen]
     assert [event["event_id"] for event in events] == ["w-7k3m-1", "w-7k3m-2", "w-7k3m-3"]
     assert events[1] | {"by": "Ana", "text": "truck rolls", "kind": "noted"} == events[1]
     assert reader.seen[0].properties.MessageExpiryInterval == 3600
@@ -294,7 +294,7 @@ async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(c
     theirs.close()
     for _ in range(3):  # turns of the loop: the request comes one turn later
         await asyncio.sleep(0)
-    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.broker
@@ -319,7 +319,7 @@ async def test_a_pdf_too_large_for_the_broker_is_left_out_of_the_document(
 async def test_a_broker_that_hangs_up_on_a_pdf_gets_the_rest_without_it(
     delivery, builder, clock, tmp_path
 ):
-    # MQTT 3.1.1 has no way to say how much is too much.
+    # MQTT 3.1.1 cannot say what its limit is.
     mosquitto = Mosquitto(tmp_path, "max_packet_size 20000")
     await mosquitto.start()
     try:
@@ -345,11 +345,17 @@ async def test_a_wrong_password_is_said_and_the_right_one_works(
     await mosquitto.start()
     keys = {"protocol": protocol, "username": "watcher"}
     try:
-        async with connected(delivery, clock, mosquitto.port, password="wrong", **keys) as (one, _):
+        async with connected(delivery, clock, mosquitto.port, password="wrong", **keys) as (
+            receiver,
+            _,
+        ):
             with pytest.raises(model.PermanentError, match=r"set mqtt\.username and mqtt\.pass"):
-                await delivery.deliver(one)
-        async with connected(delivery, clock, mosquitto.port, password="right", **keys) as (one, _):
-            await delivery.deliver(one)
+                await delivery.deliver(receiver)
+        async with connected(delivery, clock, mosquitto.port, password="right", **keys) as (
+            receiver,
+            _,
+        ):
+            await delivery.deliver(receiver)
     finally:
         await mosquitto.stop()
     assert delivery.receipt.told_through == 1
@@ -395,7 +401,7 @@ async def test_a_certificate_file_that_is_missing_is_said(delivery, clock, tmp_p
             await delivery.deliver(receiver)
 
 
-async def test_without_a_broker_nothing_is_told_and_nothing_is_lost(delivery, clock):
+async def test_without_a_broker_nothing_is_delivered_and_nothing_is_lost(delivery, clock):
     async with connected(delivery, clock, free_port()) as (receiver, _):
         with pytest.raises(model.TemporaryError, match="MQTT broker"):
             await delivery.deliver(receiver)
@@ -434,7 +440,7 @@ async def test_mqtt_3_1_1_carries_the_same(delivery, builder, clock, amqtt):
         assert await retained(amqtt, DOCUMENT, protocol=V311) is None
 
 
-async def test_what_another_daemon_told_during_a_connect_is_not_undone(
+async def test_what_another_daemon_published_during_a_connect_is_not_undone(
     builder, delivery, clock, mosquitto
 ):
     """Theirs is newer than what was read before it, and must not be replaced by that."""

@@ -137,7 +137,7 @@ async def test_a_lock_held_for_long_is_temporary_and_names_where_to_look(postgre
 
 
 async def test_reading_is_of_one_moment(postgresql_url):
-    """A dossier takes several statements; between two of them the incident must not move on."""
+    """An incident view takes several statements; the incident must not move on between them."""
     async with opening(postgresql_url) as opened:
         token = await opened.leadership.acquire("ops1")
         await opened.commits.commit(token, factories.commit(*factories.outage_effects()))

@@ -54,7 +54,7 @@ async def test_the_second_daemon_is_a_standby_whatever_its_clock_says(two):
     assert await first.leadership.acquire("ops1") == 1
     for _ in range(2):
         assert await second.leadership.acquire("ops2") is None
-    assert [(one.instance, one.leads) for one in await second.queries.daemons()] == [
+    assert [(state.instance, state.leads) for state in await second.queries.daemons()] == [
         ("ops1", True),
         ("ops2", False),
     ]
@@ -71,13 +71,13 @@ async def test_of_many_concurrent_attempts_one_leads(postgresql_url):
     async with AsyncExitStack() as stack:
         daemons = [await stack.enter_async_context(daemon(postgresql_url)) for _ in range(6)]
         tokens = await asyncio.gather(
-            *(one.leadership.acquire(f"ops{n}") for n, one in enumerate(daemons))
+            *(member.leadership.acquire(f"ops{n}") for n, member in enumerate(daemons))
         )
         assert sorted(tokens, key=lambda token: token or 0) == [None] * 5 + [1]
         leader = daemons[tokens.index(1)]
         await silence(leader)
-        others = [one for one in daemons if one is not leader]
-        tokens = await asyncio.gather(*(one.leadership.acquire("x") for one in others))
+        others = [member for member in daemons if member is not leader]
+        tokens = await asyncio.gather(*(member.leadership.acquire("x") for member in others))
         assert sorted(tokens, key=lambda token: token or 0) == [None] * 4 + [2]
 
 
@@ -106,7 +106,7 @@ async def test_late_writes_of_a_leader_that_was_given_up_are_refused(two):
     with pytest.raises(model.PermanentError, match=r"another daemon leads \(ops2\)"):
         await first.commits.commit(token, factories.commit(*factories.outage_effects("late")))
     await second.commits.commit(newer, factories.commit(*factories.outage_effects("i2")))
-    assert {one.id for one in await second.queries.incidents()} == {"i1", "i2"}
+    assert {incident.id for incident in await second.queries.incidents()} == {"i1", "i2"}
 
 
 async def test_a_leader_stopped_inside_a_transaction_blocks_no_other(two):
@@ -179,21 +179,23 @@ async def test_two_hosts_never_start_more_runs_than_the_budget(two):
     ]
     await two[0].commits.commit(token, factories.commit(factories.incident(), *needed))
     claim = {**CLAIM, "limit": 4}
-    jobs = [(one, job) for one in two for job in await one.jobs.claim(kind="diagnose", **claim)]
+    jobs = [
+        (opened, job) for opened in two for job in await opened.jobs.claim(kind="diagnose", **claim)
+    ]
     answers = await asyncio.gather(
         *(
-            one.jobs.start_run(
+            opened.jobs.start_run(
                 job, now=factories.NOW, cooldown=factories.MINUTE, per_incident=9, per_hour=9
             )
-            for one, job in jobs
+            for opened, job in jobs
         )
     )
     assert len(answers) == 8
-    assert answers.count("") == 1  # single flight for a service, whoever asks
+    assert answers.count("") == 1  # single flight for a service, no matter who asks
 
 
 async def test_a_change_while_another_daemon_settles_is_never_lost(two):
-    """The change is not committed yet when the receipt is kept, and must be owed afterwards."""
+    """The change is not committed yet when the receipt is kept, and must be pending afterwards."""
     first, second = two
     await first.commits.commit(
         await first.leadership.acquire("ops1"),

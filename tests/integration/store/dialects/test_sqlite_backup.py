@@ -37,7 +37,7 @@ def database(tmp_path, migrated) -> Path:
 def untouched(tmp_path):
     """See that what was refused left nothing behind."""
     yield
-    left = {each.name for each in tmp_path.iterdir()}
+    left = {path.name for path in tmp_path.iterdir()}
     assert not [name for name in left if name.endswith(".partial")]
     assert "copy.db" not in left
 
@@ -50,7 +50,7 @@ async def test_a_copy_beside_an_open_store_holds_what_was_committed(tmp_path):
         await opened.commits.commit(token, factories.commit(*factories.outage_effects("i2")))
     assert size == (tmp_path / "copy.db").stat().st_size
     async with opening(tmp_path / "copy.db") as restored:
-        assert [each.id for each in (await factories.load(restored)).incidents] == ["i1"]
+        assert [incident.id for incident in (await factories.load(restored)).incidents] == ["i1"]
 
 
 async def test_a_copy_is_one_file_that_only_its_owner_can_read(tmp_path):
@@ -62,7 +62,7 @@ async def test_a_copy_is_one_file_that_only_its_owner_can_read(tmp_path):
             back_up(tmp_path / "watcher.db", file)
     finally:
         os.umask(old)
-    assert [each.name for each in file.parent.iterdir()] == ["copy.db"]
+    assert [path.name for path in file.parent.iterdir()] == ["copy.db"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -74,7 +74,7 @@ def test_a_copy_is_of_one_moment_and_holds_no_writer_up(tmp_path, database):
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
             " INSERT INTO bulk SELECT hex(randomblob(500)) FROM n"
         )
-    begun, stop = threading.Event(), threading.Event()
+    started, stop = threading.Event(), threading.Event()
     faults: list[sqlite3.Error] = []
 
     def write() -> None:
@@ -92,12 +92,12 @@ def test_a_copy_is_of_one_moment_and_holds_no_writer_up(tmp_path, database):
                     faults.append(error)
                     return
                 number += 1
-                begun.set()
+                started.set()
 
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        assert begun.wait(10)
+        assert started.wait(10)
         back_up(database, tmp_path / "copy.db")
     finally:
         stop.set()
@@ -133,10 +133,10 @@ def test_what_is_there_is_not_replaced(tmp_path, database, there):
             file.symlink_to("nowhere")
         case _:
             file = database
-    before = {each: each.lstat() for each in tmp_path.iterdir()}
+    before = {path: path.lstat() for path in tmp_path.iterdir()}
     with pytest.raises(model.PermanentError, match="is there already"):
         back_up(database, file)
-    assert {each: each.lstat() for each in tmp_path.iterdir()} == before
+    assert {path: path.lstat() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.usefixtures("untouched")
@@ -184,8 +184,8 @@ def test_a_disk_that_fills_up_meanwhile_is_reported_for_the_copy(tmp_path, datab
         return connection
 
     monkeypatch.setattr(sqlite_backup, "_connect", small)
-    said = r"no copy was made: database .*/\.copy\.db\..* cannot grow, its disk is full"
-    with pytest.raises(model.TemporaryError, match=said):
+    message = r"no copy was made: database .*/\.copy\.db\..* cannot grow, its disk is full"
+    with pytest.raises(model.TemporaryError, match=message):
         back_up(database, tmp_path / "copy.db")
 
 
