@@ -116,12 +116,12 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
     try:
         loaded = simulator.load(scenario)
     except simulator.ScenarioError as error:
-        raise model.InvalidConfigError(error.faults) from error
+        raise model.InvalidConfigError(error.problems) from error
     logs.configure(logs.WARNING)
     stop = asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="watcher-demo-") as directory:
         home = Path(directory)
-        async with simulator.Simulator(loaded, begin=False) as world:
+        async with simulator.Simulator(loaded, start=False) as world:
             config = home / "config.toml"
             port = _free_port()
             config.write_text(
@@ -137,7 +137,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
                 f"From another terminal:       {sys.argv[0]} incidents --socket {home}/control.sock"
             )
             typer.echo("Ctrl-C ends it.\n")
-            world.begin()
+            world.start()
             if span is not None:
                 asyncio.get_running_loop().call_later(span.total_seconds(), stop.set)
             await app.run(

@@ -38,7 +38,7 @@ async def _serve(scenario: Scenario, arguments: argparse.Namespace) -> None:
         scenario,
         port=arguments.port,
         with_broker=not arguments.no_broker,
-        begin=not arguments.wait,
+        start=not arguments.wait,
     ) as simulator:
         sys.stdout.write(json.dumps(simulator.addresses()) + "\n")
         sys.stdout.flush()

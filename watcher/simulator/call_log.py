@@ -1,6 +1,6 @@
-"""What was asked of the simulated vendors and what they answered, for whoever judges afterwards.
+"""What the simulated vendors were asked and answered, for tests that check it afterwards.
 
-Nothing is kept before `POST /_sim/record` names the calls that count.
+Nothing is logged before `POST /_sim/record` names the calls that count.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from watcher.clock import Clock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
-    """One request; times in seconds since 1970. `whole`: the answer left, and was not spoiled.
+class LoggedCall:
+    """One request; times in seconds since 1970. `whole`: the answer left intact.
 
     `host` is the name by which the caller knows us, so that two callers can be told apart.
     """
@@ -28,13 +28,13 @@ class Heard:
 
 
 @dataclass(kw_only=True, slots=True)
-class Record:
+class CallLog:
     """Requests in the order in which they ended."""
 
     clock: Clock
     calls: Collection[str] = ()
-    heard: list[Heard] = field(default_factory=list)
+    entries: list[LoggedCall] = field(default_factory=list)
 
     def now(self) -> float:
-        """Tell the time of day in seconds since 1970."""
+        """Return the time of day in seconds since 1970."""
         return self.clock.now().timestamp()

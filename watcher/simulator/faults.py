@@ -1,4 +1,4 @@
-"""How a fault spoils an answer: instead of it, in the middle of it, or in its bytes."""
+"""How a fault replaces an answer, breaks it off, or changes its bytes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MAINTENANCE = (
     "<body><h1>{title}</h1><p>Please try again later.</p></body></html>"
 )
 _SLACK_ERRORS = {429: "ratelimited", 503: "service_unavailable"}
-_BY_ID = {"services"}  # objects whose keys are no fields
+_BY_ID = {"services"}  # objects whose keys are ids, not fields
 
 
-async def spoil(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
-    """Answer as the fault has it."""
+async def apply(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
+    """Answer as the fault says."""
     match fault.kind:
         case "hang":
             await asyncio.Event().wait()
@@ -42,10 +42,10 @@ async def spoil(request: web.Request, handler: Handler, fault: Fault) -> web.Str
         case "huge":
             await _flood(request)
         case "stall" | "torn" | "truncated":
-            return await _begin(request, await handler(request), fault.kind)
+            return await _send_half(request, await handler(request), fault.kind)
         case "gzip" | "mistyped" | "doubled" | "extra":
             return _altered(await handler(request), fault.kind)
-    return _instead(fault)
+    return _replacement(fault)
 
 
 def limited(vendor: str, wait: float) -> web.Response:
@@ -55,8 +55,8 @@ def limited(vendor: str, wait: float) -> web.Response:
     return _refuse(vendor, 429, {"Retry-After": str(math.ceil(wait))})
 
 
-def _instead(fault: Fault) -> web.Response:
-    """Answer something else than what was asked for."""
+def _replacement(fault: Fault) -> web.Response:
+    """Return something other than what was asked for."""
     headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
     match fault.kind:
         case "empty":
@@ -76,7 +76,7 @@ def _instead(fault: Fault) -> web.Response:
 
 
 def _refuse(vendor: str, status: int, headers: dict[str, str]) -> web.Response:
-    """Answer with an error status in the way of the vendor."""
+    """Return an error status in the vendor's own way."""
     match vendor:
         case "orange":
             return orange.refusal(status, headers)
@@ -102,7 +102,9 @@ def _cut(request: web.Request, answer: web.StreamResponse) -> web.StreamResponse
     return answer
 
 
-async def _begin(request: web.Request, whole: web.StreamResponse, how: str) -> web.StreamResponse:
+async def _send_half(
+    request: web.Request, whole: web.StreamResponse, how: str
+) -> web.StreamResponse:
     """Promise the whole body, send half of it, and stall, reset or close."""
     body = _body(whole)
     half = web.StreamResponse(status=whole.status, headers={"Content-Type": "application/json"})
@@ -127,7 +129,7 @@ async def _flood(request: web.Request) -> None:
 
 
 def _altered(whole: web.StreamResponse, how: str) -> web.Response:
-    """Say the same in other bytes."""
+    """Return the same in other bytes."""
     body, headers, content_type = _body(whole), {}, "application/json"
     match how:
         case "gzip":
@@ -137,7 +139,7 @@ def _altered(whole: web.StreamResponse, how: str) -> web.Response:
         case "doubled":
             body = _doubled(json.loads(body)).encode()
         case "extra":
-            body = json.dumps(_grown(json.loads(body))).encode()
+            body = json.dumps(_extended(json.loads(body))).encode()
     return web.Response(status=whole.status, body=body, headers=headers, content_type=content_type)
 
 
@@ -151,14 +153,14 @@ def _doubled(value: Any) -> str:
     return json.dumps(value)
 
 
-def _grown(value: Any, name: str = "") -> Any:
+def _extended(value: Any, name: str = "") -> Any:
     """Add fields that nobody knows to every object."""
     if isinstance(value, list):
-        return [_grown(each) for each in value]
+        return [_extended(item) for item in value]
     if not isinstance(value, dict):
         return value
-    known = {key: _grown(each, key) for key, each in value.items()}
-    return known if name in _BY_ID else {**known, "addedLater": {"nested": [1, None]}}
+    extended = {key: _extended(item, key) for key, item in value.items()}
+    return extended if name in _BY_ID else {**extended, "addedLater": {"nested": [1, None]}}
 
 
 def _body(whole: web.StreamResponse) -> bytes:

@@ -1,6 +1,6 @@
 """An MQTT broker in this process (3.1.1, loopback), and a tap that sees what passes through it.
 
-Law: quiet. The broker's own log is held down while it runs; nothing of it is left behind after.
+The broker's own log is silenced while it runs, and restored afterwards.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONFIG = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Passed:
+class TappedMessage:
     """One message that passed through the broker."""
 
     number: int
@@ -46,32 +46,32 @@ class Tap:
     """The latest messages, and the latest of each topic."""
 
     clock: Clock
-    latest: deque[Passed] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
-    topics: dict[str, Passed] = field(default_factory=dict)
+    latest: deque[TappedMessage] = field(default_factory=lambda: deque(maxlen=_MOST_MESSAGES))
+    topics: dict[str, TappedMessage] = field(default_factory=dict)
     count: int = 0
 
     @contextlib.asynccontextmanager
     async def listen(self, port: int) -> AsyncIterator[None]:
-        """Note every message that passes from entry to exit."""
+        """Record every message that passes from entry to exit."""
         async with aiomqtt.Client(
             "127.0.0.1", port, identifier="simulator-tap", protocol=aiomqtt.ProtocolVersion.V311
         ) as client:
             await client.subscribe("#", qos=1)
-            noting = asyncio.create_task(self._note_all(client), name="simulator tap")
+            recording = asyncio.create_task(self._record_all(client), name="simulator tap")
             try:
                 yield
             finally:
-                noting.cancel()
-                await asyncio.gather(noting, return_exceptions=True)
+                recording.cancel()
+                await asyncio.gather(recording, return_exceptions=True)
 
-    async def _note_all(self, client: aiomqtt.Client) -> None:
+    async def _record_all(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
-            self._note(str(message.topic), message.payload, retain=message.retain)
+            self._record(str(message.topic), message.payload, retain=message.retain)
 
-    def _note(self, topic: str, payload: object, *, retain: bool) -> None:
+    def _record(self, topic: str, payload: object, *, retain: bool) -> None:
         content = payload if isinstance(payload, bytes) else b""
         self.count += 1
-        passed = Passed(
+        passed = TappedMessage(
             number=self.count, at=self.clock.now(), topic=topic, payload=content, retain=retain
         )
         self.latest.append(passed)
@@ -80,13 +80,13 @@ class Tap:
 
 @contextlib.asynccontextmanager
 async def serve(port: int = 0) -> AsyncIterator[int]:
-    """Run a broker on loopback; gives its port, a free one when asked for 0."""
-    with _hushed("amqtt", "transitions"):
+    """Run a broker on loopback; yields its port, a free one when asked for 0."""
+    with _silenced("amqtt", "transitions"):
         broker = Broker(_CONFIG)
         await broker.start()
         sessions: set[asyncio.Task[None]] = set()
 
-        async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 await broker.stream_connected(reader, writer, listener_name=_LISTENER)
             finally:
@@ -94,7 +94,9 @@ async def serve(port: int = 0) -> AsyncIterator[int]:
                 writer.close()
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            session = asyncio.create_task(converse(reader, writer), name="simulator mqtt session")
+            session = asyncio.create_task(
+                serve_client(reader, writer), name="simulator mqtt session"
+            )
             sessions.add(session)
             session.add_done_callback(sessions.discard)
 
@@ -111,7 +113,7 @@ async def serve(port: int = 0) -> AsyncIterator[int]:
 
 
 @contextlib.contextmanager
-def _hushed(*names: str) -> Iterator[None]:
+def _silenced(*names: str) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""How fast a simulated vendor answers, and how much of it one may ask: latency and quotas.
+"""How fast a simulated vendor answers, and how many calls it allows: latency and quotas.
 
 Chance comes from the scenario's seed: the same requests in the same order take the same time.
 """
@@ -42,39 +42,39 @@ class Quota(Strict):
     used: int = Field(0, ge=0, description="Calls of this month that were made before")
 
 
-class Pace:
+class Quotas:
     """Every vendor's latency and quota."""
 
     def __init__(self, *, seed: int, latencies: Mapping[Vendor, Latency]) -> None:
         self._seed = seed
         self._latencies: dict[str, Latency] = {}
-        self._chances: dict[str, random.Random] = {}
+        self._randoms: dict[str, random.Random] = {}
         self._quotas: dict[str, Quota] = {}
         self._made: Counter[tuple[str, str]] = Counter()  # by vendor and period
         for vendor, latency in latencies.items():
-            self.slow_down(vendor, latency)
+            self.set_latency(vendor, latency)
 
-    def slow_down(self, vendor: str, latency: Latency) -> None:
-        """Let a vendor take another time."""
+    def set_latency(self, vendor: str, latency: Latency) -> None:
+        """Set how long a vendor takes to answer."""
         self._latencies[vendor] = latency
 
-    def limit(self, vendor: str, quota: Quota, now: datetime) -> None:
-        """Give a vendor's account a quota in place of the one it had."""
+    def set_quota(self, vendor: str, quota: Quota, now: datetime) -> None:
+        """Replace the quota of a vendor's account."""
         self._quotas[vendor] = quota
         self._made[vendor, _month(now)] = quota.used
 
     def delay(self, vendor: str) -> float:
-        """Draw how many seconds the next answer takes: a log-normal one, as real ones are."""
+        """Return how many seconds the next answer takes: log-normal, as real ones are."""
         latency = self._latencies.get(vendor)
         if latency is None:
             return 0.0
         seeded = random.Random(f"{self._seed}/{vendor}")  # noqa: S311  # repeatable, no secret
-        chance = self._chances.setdefault(vendor, seeded)
+        chance = self._randoms.setdefault(vendor, seeded)
         spread = math.log(latency.p99 / latency.p50) / _P99
         return latency.p50.total_seconds() * math.exp(chance.gauss(0, spread))
 
     def spend(self, vendor: str, now: datetime) -> float | None:
-        """Count a call; where the quota forbids it, give the seconds until it is new."""
+        """Count a call; return the seconds to wait where the quota forbids it."""
         quota = self._quotas.get(vendor)
         if quota is None:
             return None

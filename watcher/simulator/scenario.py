@@ -1,6 +1,6 @@
-"""Scenario files: which services the simulated world holds, and what happens to them when.
+"""Scenario files: which services the simulated world has, and what happens to them when.
 
-Law: a scenario is checked whole before anything starts; every fault names its file and key.
+A scenario is validated completely before anything starts; every problem names its file and key.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from watcher.simulator.scenario_schema import (
 
 
 class ScenarioError(Exception):
-    """A scenario cannot be played; `faults` holds one line for each reason."""
+    """A scenario cannot be played; `problems` has one line for each reason."""
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class VyvxChange(Strict):
@@ -69,7 +69,7 @@ class EvplChange(Strict):
 
 
 class DiagnosticsChange(Strict):
-    """Service Diagnostics will say something else about a service; absent keys stay."""
+    """Service Diagnostics will answer differently about a service; absent keys stay."""
 
     id: str
     takes: Span | None = None
@@ -97,7 +97,7 @@ class IodChange(Strict):
 
 
 class PreorderChange(Premises):
-    """PX will say something else about an address."""
+    """PX will answer differently about an address."""
 
     address: str
 
@@ -110,7 +110,7 @@ class Fault(Strict):
     middle; `drop` does what was asked and then cuts it; `slow` does it and holds the answer back;
     `redirect` leads elsewhere; `truncated`, `html`, `empty` and `huge` spoil the body of a good
     answer; `gzip`, `mistyped` (another content type), `doubled` (each key twice) and `extra`
-    (unknown fields) say the same in other bytes.
+    (unknown fields) send the same in other bytes.
     """
 
     vendor: Vendor
@@ -129,19 +129,19 @@ class Fault(Strict):
 
 
 class LatencyChange(Latency):
-    """A vendor takes another time to answer."""
+    """A vendor answers faster or slower."""
 
     vendor: Vendor
 
 
 class QuotaChange(Quota):
-    """A vendor's account has another quota, counted from `used` on."""
+    """A vendor's account gets another quota, counted from `used` on."""
 
     vendor: Vendor
 
 
 class Change(Strict):
-    """What can happen to the world: exactly one thing."""
+    """One change of the world: exactly one key."""
 
     vyvx: VyvxChange | None = None
     evpl: EvplChange | None = None
@@ -166,13 +166,13 @@ class Change(Strict):
         return self
 
 
-class Happening(Change):
-    """A change at its time after the start."""
+class Event(Change):
+    """A change, `at` so long after the start."""
 
     at: Span
 
 
-class Beginning(Strict):
+class InitialWorld(Strict):
     """The world before anything happens."""
 
     vyvx: Vyvx = Vyvx()
@@ -192,8 +192,8 @@ class Scenario(Strict):
     """A whole scenario file."""
 
     about: str = ""
-    world: Beginning = Beginning()
-    events: tuple[Happening, ...] = ()
+    world: InitialWorld = InitialWorld()
+    events: tuple[Event, ...] = ()
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
@@ -208,13 +208,13 @@ class Scenario(Strict):
 
 
 def shipped() -> tuple[str, ...]:
-    """Names of the scenarios that come with Watcher."""
+    """Return the names of the scenarios that come with Watcher."""
     folder = resources.files("watcher.simulator") / "scenarios"
-    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir()))
 
 
 def load(file: str | Path) -> Scenario:
-    """Read a scenario: a path, or the name of a shipped one. Raises ScenarioError."""
+    """Load a scenario: a path, or the name of a shipped one. Raises ScenarioError."""
     if str(file) in shipped():
         text = (resources.files("watcher.simulator") / "scenarios" / f"{file}.yaml").read_text(
             encoding="utf-8"
@@ -230,7 +230,7 @@ def load(file: str | Path) -> Scenario:
 
 
 def parse(text: str, *, name: str) -> Scenario:
-    """Check a scenario's text; `name` stands in the faults. Raises ScenarioError."""
+    """Parse a scenario; `name` is its name in the problems. Raises ScenarioError."""
     try:
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
@@ -241,28 +241,28 @@ def parse(text: str, *, name: str) -> Scenario:
     try:
         return Scenario.model_validate(data or {})
     except ValidationError as error:
-        raise ScenarioError(_faults(name, error)) from error
+        raise ScenarioError(_problems(name, error)) from error
 
 
 def parse_change(data: object) -> Change:
-    """Check one change that came through the control endpoint. Raises ScenarioError."""
+    """Validate one change that came through the control endpoint. Raises ScenarioError."""
     try:
         return Change.model_validate(data)
     except ValidationError as error:
-        raise ScenarioError(_faults("change", error)) from error
+        raise ScenarioError(_problems("change", error)) from error
 
 
-def _faults(name: str, error: ValidationError) -> tuple[str, ...]:
+def _problems(name: str, error: ValidationError) -> tuple[str, ...]:
     lines = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        match fault["type"]:
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        match problem["type"]:
             case "extra_forbidden":
                 message = "there is no such key"
             case "missing":
                 message = "is missing"
             case "string_type":
-                message = f"must be text: write {str(fault['input'])!r} in quotes"
+                message = f"must be text: write {str(problem['input'])!r} in quotes"
         lines.append(f"{name}: {key}: {message}" if key else f"{name}: {message}")
     return tuple(lines)

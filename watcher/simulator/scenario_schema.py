@@ -1,4 +1,4 @@
-"""What a scenario's world holds before anything happens: the keys under `world:`."""
+"""The keys under `world:` of a scenario: the world before anything happens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watcher.model.formatting import parse_duration
 VyvxState = Literal["online", "impaired", "degraded", "offline", "unknown"]
 
 
-def _read_span(value: object) -> timedelta:
+def _parse_span(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
@@ -20,20 +20,20 @@ def _read_span(value: object) -> timedelta:
     return parse_duration(value)
 
 
-def _read_offset(value: object) -> timedelta | None:
+def _parse_offset(value: object) -> timedelta | None:
     if value == "":
         return None
     if isinstance(value, str) and value.startswith("-"):
         return -parse_duration(value[1:])
-    return _read_span(value)
+    return _parse_span(value)
 
 
-Span = Annotated[timedelta, BeforeValidator(_read_span)]
-Offset = Annotated[timedelta | None, BeforeValidator(_read_offset)]
+Span = Annotated[timedelta, BeforeValidator(_parse_span)]
+Offset = Annotated[timedelta | None, BeforeValidator(_parse_offset)]
 
 
 class Strict(BaseModel):
-    """Unknown keys are faults; values do not change, a change makes a new one."""
+    """Unknown keys are errors; values do not change, a change makes a new one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -73,8 +73,8 @@ class Note(Strict):
     message: str
 
 
-class Spell(Strict):
-    """A stretch of time in a state other than online, as the alarm history tells it."""
+class PastAlarm(Strict):
+    """A time in a state other than online, as the alarm history has it."""
 
     start: Offset
     end: Offset = None
@@ -93,9 +93,9 @@ class Service(Strict):
     origins: tuple[Place, ...] = ()
     destinations: tuple[Place, ...] = ()
     reservations: tuple[Reservation, ...] = ()
-    history: tuple[Spell, ...] = ()
+    history: tuple[PastAlarm, ...] = ()
     active: bool = Field(True, description="Whether _active lists it")
-    raw: Any = Field(None, description="JSON that _active gives for it, whatever its state")
+    raw: Any = Field(None, description="JSON that _active returns for it, whatever its state")
     details_state: VyvxState | None = Field(None, description="Its state in details, if another")
     gone: Literal[0, 400, 404] = Field(0, description="What is answered to all about it alone")
 
@@ -157,7 +157,7 @@ class Test(Strict):
 
 
 class Diagnosable(Strict):
-    """What Service Diagnostics says about one service, and how long it takes to say so."""
+    """What Service Diagnostics answers about one service, and how long it takes."""
 
     takes: Span = timedelta(seconds=3)
     disposition: str = "No trouble found"
@@ -176,7 +176,7 @@ class Diagnostics(Strict):
 
 
 class Tokens(Strict):
-    """How long the OAuth tokens live, and how `expires_in` says so."""
+    """How long the OAuth tokens live, and how `expires_in` is written."""
 
     orange: Span = timedelta(hours=1)
     lumen: Span = timedelta(hours=1)
@@ -245,7 +245,7 @@ class Offer(Strict):
 
 
 class Premises(Strict):
-    """What PX says about one address; a code other than 0 is one of its own table."""
+    """What PX answers about one address; a code other than 0 is from its own table."""
 
     offers: tuple[Offer, ...] = ()
     near: dict[str, str] = Field({}, description="Near matches: addressDetailId to address")

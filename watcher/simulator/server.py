@@ -1,4 +1,4 @@
-"""Everything simulated, on loopback: build it, serve it, say where it is."""
+"""Everything simulated, on loopback: built, served, and its addresses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp import web
 from watcher.clock import Clock, SystemClock
 from watcher.simulator import mqtt_broker, scenario
 from watcher.simulator.control import Control
-from watcher.simulator.middleware import gate
+from watcher.simulator.middleware import vendor_middleware
 from watcher.simulator.slack import api
 from watcher.simulator.slack.api import Slack
 from watcher.simulator.slack.page import Page
@@ -68,7 +68,7 @@ class Simulator:
         *,
         port: int = 0,
         with_broker: bool = True,
-        begin: bool = True,
+        start: bool = True,
     ) -> None:
         self.credentials = Credentials()
         clock = clock or SystemClock()
@@ -79,7 +79,7 @@ class Simulator:
         self.mqtt_port = 0
         self._port = port
         self._with_broker = with_broker
-        self._begin = begin
+        self._start = start
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -96,8 +96,8 @@ class Simulator:
             if self._with_broker:
                 self.mqtt_port = await stack.enter_async_context(mqtt_broker.serve())
                 await stack.enter_async_context(self.tap.listen(self.mqtt_port))
-            if self._begin:
-                self.world.begin()
+            if self._start:
+                self.world.start()
             self._stack = stack.pop_all()
         return self
 
@@ -105,20 +105,20 @@ class Simulator:
         """Stop serving."""
         await self._stack.aclose()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start the scenario's clock, unless it runs."""
-        self.world.begin()
+        self.world.start()
 
     def change(self, **what: Any) -> None:
-        """Let one thing happen now, as in `change(vyvx={"id": "1", "state": "offline"})`.
+        """Apply one change now, as in `change(vyvx={"id": "1", "state": "offline"})`.
 
         Raises ScenarioError.
         """
-        self.world.settle()
+        self.world.catch_up()
         self.world.apply(scenario.parse_change(what), at=self.world.now())
 
     def addresses(self) -> dict[str, Any]:
-        """Where everything is and what opens it, for another process."""
+        """Return every address and its credentials, for another process."""
         return {
             "vyvx_url": self.vyvx_url,
             "orange_url": self.orange_url,
@@ -135,7 +135,9 @@ class Simulator:
     def _app(self) -> web.Application:
         known = self.credentials
         tokens = self.world.scenario.world.tokens
-        app = web.Application(middlewares=[gate(self.world)], client_max_size=_LARGEST_UPLOAD)
+        app = web.Application(
+            middlewares=[vendor_middleware(self.world)], client_max_size=_LARGEST_UPLOAD
+        )
         diagnostics = Lumen(
             self.world,
             Issuer(

@@ -1,7 +1,7 @@
-"""The simulated world: what every vendor would say now, as a scenario's events change it.
+"""The simulated world: what every vendor would answer now, as a scenario's events change it.
 
-Law: time comes from the clock that was handed in. The world is brought up to date by `settle()`
-whenever somebody looks, so an event takes effect at its own time without a task that waits for it.
+Time comes from the clock that was handed in. `catch_up()` applies the events that are due whenever
+somebody asks, so an event takes effect at its own time without a task that waits for it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,18 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from watcher.clock import Clock
-from watcher.simulator import scenario as script
 from watcher.simulator import scenario_schema
-from watcher.simulator.active_faults import Trouble
-from watcher.simulator.call_log import Record
-from watcher.simulator.quotas import Pace
+from watcher.simulator.active_faults import ActiveFaults
+from watcher.simulator.call_log import CallLog
+from watcher.simulator.quotas import Quotas
+from watcher.simulator.scenario import (
+    Change,
+    Event,
+    EvplChange,
+    Scenario,
+    ScenarioError,
+    VyvxChange,
+)
 from watcher.simulator.vendors.iod_inventory import OnDemand
 
 T = TypeVar("T")
@@ -53,9 +60,9 @@ class Run:
 
 @dataclass(kw_only=True)
 class World:
-    """Everything that the vendors know; see the law above."""
+    """Everything that the vendors know."""
 
-    scenario: script.Scenario
+    scenario: Scenario
     clock: Clock
     origin: datetime = field(init=False)
     services: dict[str, scenario_schema.Service] = field(init=False)
@@ -66,76 +73,76 @@ class World:
     premises: dict[str, scenario_schema.Premises] = field(init=False)
     stale: timedelta = field(init=False)
     skew: timedelta = field(init=False)
-    record: Record = field(init=False)
-    pace: Pace = field(init=False)
-    trouble: Trouble = field(default_factory=Trouble)
+    call_log: CallLog = field(init=False)
+    quotas: Quotas = field(init=False)
+    active_faults: ActiveFaults = field(default_factory=ActiveFaults)
     runs: list[Run] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     revoked: dict[str, datetime] = field(default_factory=dict)
     rotated: dict[str, datetime] = field(default_factory=dict)
     _ramps: dict[str, list[Ramp]] = field(default_factory=dict)
-    _begun: tuple[datetime, float] | None = None
-    _ahead: deque[script.Happening] = field(init=False)
+    _started: tuple[datetime, float] | None = None
+    _upcoming: deque[Event] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Set the scene; nothing happens before `begin()`."""
-        start = self.scenario.world
+        """Build the world as it is at first; nothing happens before `start()`."""
+        initial = self.scenario.world
         self.origin = self.clock.now()
-        self.record = Record(clock=self.clock)
-        first = start.vyvx.crowd.first_id
-        crowd = range(first, first + start.vyvx.crowd.count)
+        self.call_log = CallLog(clock=self.clock)
+        first = initial.vyvx.crowd.first_id
+        crowd = range(first, first + initial.vyvx.crowd.count)
         self.services = {str(n): scenario_schema.Service(name=f"Feed {n}") for n in crowd}
-        self.services |= start.vyvx.services
-        self.alarms = {key: self._recorded(service) for key, service in self.services.items()}
-        self.lines = dict(start.evpl.lines)
-        self.stale = start.vyvx.stale
-        self.skew = start.skew or timedelta(0)
-        self.pace = Pace(seed=start.seed, latencies=start.latency)
-        for vendor, quota in start.quotas.items():
-            self.pace.limit(vendor, quota, self.origin)
-        self.diagnosables = dict(start.diagnostics.services)
-        self.on_demand = OnDemand(scene=start.iod)
-        self.premises = dict(start.preorder.addresses)
-        self._ahead = deque(sorted(self.scenario.events, key=lambda event: event.at))
+        self.services |= initial.vyvx.services
+        self.alarms = {key: self._past_alarms(service) for key, service in self.services.items()}
+        self.lines = dict(initial.evpl.lines)
+        self.stale = initial.vyvx.stale
+        self.skew = initial.skew or timedelta(0)
+        self.quotas = Quotas(seed=initial.seed, latencies=initial.latency)
+        for vendor, quota in initial.quotas.items():
+            self.quotas.set_quota(vendor, quota, self.origin)
+        self.diagnosables = dict(initial.diagnostics.services)
+        self.on_demand = OnDemand(config=initial.iod)
+        self.premises = dict(initial.preorder.addresses)
+        self._upcoming = deque(sorted(self.scenario.events, key=lambda event: event.at))
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Start the scenario's clock; a second call changes nothing."""
-        if self._begun is None:
-            self._begun = (self.clock.now(), self.clock.monotonic())
+        if self._started is None:
+            self._started = (self.clock.now(), self.clock.monotonic())
 
     @property
     def elapsed(self) -> timedelta:
-        """Time since `begin()`; zero before it."""
-        if self._begun is None:
+        """Time since `start()`; zero before it."""
+        if self._started is None:
             return timedelta(0)
-        return timedelta(seconds=self.clock.monotonic() - self._begun[1])
+        return timedelta(seconds=self.clock.monotonic() - self._started[1])
 
     def now(self) -> datetime:
-        """Tell the time of day in the simulated world."""
+        """Return the time of day in the simulated world."""
         return self.clock.now()
 
-    def vendors_now(self) -> datetime:
-        """Tell what the vendors take for the time of day."""
+    def vendor_now(self) -> datetime:
+        """Return the time of day by the vendors' clocks."""
         return self.clock.now() + self.skew
 
-    def settle(self) -> None:
-        """Let everything happen that is due by now."""
-        if self._begun is None:
+    def catch_up(self) -> None:
+        """Apply every event that is due by now."""
+        if self._started is None:
             return
-        while self._ahead and self._ahead[0].at <= self.elapsed:
-            event = self._ahead.popleft()
-            self.apply(event, at=self._begun[0] + event.at)
+        while self._upcoming and self._upcoming[0].at <= self.elapsed:
+            event = self._upcoming.popleft()
+            self.apply(event, at=self._started[0] + event.at)
 
-    def apply(self, change: script.Change, *, at: datetime) -> None:
-        """Let one thing happen. Raises ScenarioError when it is about something unknown."""
+    def apply(self, change: Change, *, at: datetime) -> None:
+        """Apply one change. Raises ScenarioError when it is about something unknown."""
         if change.vyvx:
             self._change_service(change.vyvx, at)
         if change.evpl:
             self._change_line(change.evpl, at)
         if change.diagnostics:
-            wanted = change.diagnostics.model_dump(exclude={"id"}, exclude_none=True)
-            known = _known(self.diagnosables, change.diagnostics.id, "diagnosable service")
-            merged = known.model_dump() | wanted
+            changed = change.diagnostics.model_dump(exclude={"id"}, exclude_none=True)
+            service = _require(self.diagnosables, change.diagnostics.id, "diagnosable service")
+            merged = service.model_dump() | changed
             self.diagnosables[change.diagnostics.id] = scenario_schema.Diagnosable.model_validate(
                 merged
             )
@@ -144,34 +151,36 @@ class World:
                 change.iod.id, change.iod.model_dump(exclude={"id"}, exclude_unset=True)
             )
         if change.preorder:
-            said = change.preorder.model_dump(exclude={"address"})
-            self.premises[change.preorder.address] = scenario_schema.Premises.model_validate(said)
+            premises = change.preorder.model_dump(exclude={"address"})
+            self.premises[change.preorder.address] = scenario_schema.Premises.model_validate(
+                premises
+            )
         if change.stale is not None:
             self.stale = change.stale
         if change.skew is not None:
             self.skew = change.skew
-        self._trouble(change, at)
+        self._disturb(change, at)
 
-    def _trouble(self, change: script.Change, at: datetime) -> None:
+    def _disturb(self, change: Change, at: datetime) -> None:
         if change.fault:
-            self.trouble.begin(change.fault, at)
+            self.active_faults.start(change.fault, at)
         if change.clear:
-            self.trouble.clear(change.clear)
+            self.active_faults.clear(change.clear)
         if change.latency:
-            self.pace.slow_down(change.latency.vendor, change.latency)
+            self.quotas.set_latency(change.latency.vendor, change.latency)
         if change.quota:
-            self.pace.limit(change.quota.vendor, change.quota, at)
+            self.quotas.set_quota(change.quota.vendor, change.quota, at)
         if change.revoke:
             self.revoked[change.revoke] = at
         if change.rotate:
             self.rotated[change.rotate] = at
 
     def when(self, offset: timedelta | None) -> datetime | None:
-        """Find the instant of a scenario's offset; None is open."""
+        """Return the instant of a scenario's offset; None is open."""
         return None if offset is None else self.origin + offset
 
     def utilization(self, line_id: str, at: datetime) -> float:
-        """Give a line's load in percent at an instant: the same whoever asks, and whenever."""
+        """Return a line's load in percent at an instant: the same however often it is asked for."""
         line = self.lines[line_id]
         level = line.utilization
         for ramp in self._ramps.get(line_id, ()):
@@ -192,11 +201,11 @@ class World:
         return False
 
     def state(self) -> dict[str, Any]:
-        """Tell what a test or a person wants to see of the world."""
+        """Return what a test or a person may want to see of the world."""
         return {
             "elapsed": self.elapsed.total_seconds(),
-            "begun": self._begun is not None,
-            "events_ahead": len(self._ahead),
+            "begun": self._started is not None,
+            "events_ahead": len(self._upcoming),
             "vyvx": {
                 key: {
                     "state": service.state,
@@ -207,32 +216,32 @@ class World:
             },
             "evpl": {key: round(self.utilization(key, self.now()), 2) for key in self.lines},
             "iod": {
-                key: {"status": one.status, "bandwidth": one.bandwidth}
-                for key, one in self.on_demand.at(self.now()).items()
+                key: {"status": connection.status, "bandwidth": connection.bandwidth}
+                for key, connection in self.on_demand.at(self.now()).items()
             },
             "diagnostics_runs": Counter(run.service_id for run in self.runs),
-            "faults": self.trouble.told(),
+            "faults": self.active_faults.describe(),
         }
 
-    def _recorded(self, service: scenario_schema.Service) -> list[SimulatedAlarm]:
+    def _past_alarms(self, service: scenario_schema.Service) -> list[SimulatedAlarm]:
         return [
             SimulatedAlarm(
-                start=self.origin + (spell.start or timedelta(0)),
-                end=self.when(spell.end),
-                state=spell.state,
-                message=spell.message,
+                start=self.origin + (alarm.start or timedelta(0)),
+                end=self.when(alarm.end),
+                state=alarm.state,
+                message=alarm.message,
             )
-            for spell in service.history
+            for alarm in service.history
         ]
 
-    def _change_service(self, change: script.VyvxChange, at: datetime) -> None:
+    def _change_service(self, change: VyvxChange, at: datetime) -> None:
         before = self.services.get(change.id, scenario_schema.Service())
-        wanted = {
+        changed = {
             key: getattr(change, key)
             for key in change.model_fields_set - {"id", "message"}
             if key == "raw" or getattr(change, key) is not None
         }
-        after = before.model_copy(update=wanted)
+        after = before.model_copy(update=changed)
         self.services[change.id] = after
         alarms = self.alarms.setdefault(change.id, [])
         if after.state == before.state:
@@ -244,19 +253,19 @@ class World:
                 SimulatedAlarm(start=at, end=None, state=after.state, message=change.message)
             )
 
-    def _change_line(self, change: script.EvplChange, at: datetime) -> None:
-        line = _known(self.lines, change.id, "EVPL line")
+    def _change_line(self, change: EvplChange, at: datetime) -> None:
+        line = _require(self.lines, change.id, "EVPL line")
         if change.to is not None:
             ramp = Ramp(start=at, end=at + change.over, to=change.to)
             self._ramps.setdefault(change.id, []).append(ramp)
-        wanted: dict[str, Any] = {} if change.active is None else {"active": change.active}
+        changed: dict[str, Any] = {} if change.active is None else {"active": change.active}
         if "raw" in change.model_fields_set:
-            wanted["raw"] = change.raw
-        self.lines[change.id] = line.model_copy(update=wanted)
+            changed["raw"] = change.raw
+        self.lines[change.id] = line.model_copy(update=changed)
 
 
-def _known(things: dict[str, T], key: str, what: str) -> T:
+def _require(things: dict[str, T], key: str, what: str) -> T:
     try:
         return things[key]
     except KeyError:
-        raise script.ScenarioError((f"there is no {what} {key} in this world",)) from None
+        raise ScenarioError((f"there is no {what} {key} in this world",)) from None

@@ -181,7 +181,7 @@ async def playing(night: str, home: Path) -> AsyncIterator[Playing]:
     recorder = Recorder()
     async with (
         test_utils.TestServer(recorder.app()) as server,
-        simulator.Simulator(simulator.load("quiet"), begin=False) as world,
+        simulator.Simulator(simulator.load("quiet"), start=False) as world,
     ):
         recorder.url = str(server.make_url("")).rstrip("/")
         config = furnish(night, home, {"URL": recorder.url, "MQTT_PORT": str(world.mqtt_port)})

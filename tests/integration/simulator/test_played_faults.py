@@ -120,7 +120,7 @@ async def test_a_vendor_whose_clock_is_another_refuses_the_signature(sim, status
 @pytest.mark.covers("http/latency")
 def test_latency_has_its_median_and_its_tail_and_is_repeatable():
     latency = quotas.Latency(p50="200ms", p99="2s")
-    quota, same = (quotas.Pace(seed=7, latencies={"vyvx": latency}) for _ in range(2))
+    quota, same = (quotas.Quotas(seed=7, latencies={"vyvx": latency}) for _ in range(2))
     drawn = sorted(quota.delay("vyvx") for _ in range(20_000))
     assert drawn[10_000] == pytest.approx(0.2, rel=0.05)
     assert drawn[19_800] == pytest.approx(2.0, rel=0.15)
@@ -162,10 +162,10 @@ async def test_a_quota_a_minute_is_waited_out(sim, statuses, clock):
 def test_latency_and_quotas_come_from_the_scenario(clock):
     text = "{latency: {vyvx: {p50: 1s, p99: 1s}}, quotas: {orange: {per_month: 9, used: 9}}}"
     played = world.World(scenario=simulator.parse(f"world: {text}", name="w.yaml"), clock=clock)
-    assert played.pace.delay("vyvx") == 1
+    assert played.quotas.delay("vyvx") == 1
     month = datetime(2026, 6, 1, tzinfo=UTC) - played.now()
-    assert played.pace.spend("orange", played.now()) == month.total_seconds()
-    assert played.pace.spend("vyvx", played.now()) is None
+    assert played.quotas.spend("orange", played.now()) == month.total_seconds()
+    assert played.quotas.spend("vyvx", played.now()) is None
 
 
 @pytest.mark.covers("token/lifetime-text")

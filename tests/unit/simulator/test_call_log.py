@@ -24,7 +24,7 @@ async def test_what_a_named_call_was_answered_is_kept_and_nothing_else(sim, http
     assert await ask("/record", after="1") == []
 
 
-async def test_a_spoiled_answer_is_kept_as_such(sim, http, ask):
+async def test_a_disturbed_answer_is_logged_as_such(sim, http, ask):
     await http.post(f"{sim.control_url}/record", json={"calls": ["lumen.token"]})
     sim.change(fault={"vendor": "lumen", "kind": "truncated"})
     with pytest.raises(aiohttp.ClientPayloadError):

@@ -127,14 +127,14 @@ async def test_a_fault_hits_its_vendor_and_endpoint_alone(sim, call):
 def test_a_fault_of_a_scenario_runs_from_its_own_time(clock):
     text = "events: [{at: 5s, fault: {vendor: vyvx, kind: http_503, for: 10s}}]"
     world = World(scenario=simulator.parse(text, name="fault.yaml"), clock=clock)
-    world.begin()
+    world.start()
     clock.advance(14)
-    world.settle()
-    during = world.trouble.strike("vyvx.active", world.now())
+    world.catch_up()
+    during = world.active_faults.take("vyvx.active", world.now())
     clock.advance(1)
 
     assert during is not None
-    assert world.trouble.strike("vyvx.active", world.now()) is None
+    assert world.active_faults.take("vyvx.active", world.now()) is None
 
 
 async def test_faults_do_not_stand_in_the_way_of_the_control_endpoint(sim, http):
@@ -160,7 +160,7 @@ async def test_a_change_that_makes_no_sense_is_refused_with_its_reasons(sim, htt
 
 async def test_the_control_endpoint_begins_the_story_and_tells_the_state(clock, http):
     scenario = simulator.load("outage")
-    async with simulator.Simulator(scenario, clock, with_broker=False, begin=False) as sim:
+    async with simulator.Simulator(scenario, clock, with_broker=False, start=False) as sim:
         clock.advance(10)
         async with http.post(f"{sim.control_url}/begin"):
             pass

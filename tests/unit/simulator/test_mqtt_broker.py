@@ -40,7 +40,7 @@ async def test_a_retained_message_waits_for_who_comes_later():
             assert await take(second, 1) == [("watcher/incidents/I1/reports/R1.pdf", report, True)]
 
 
-async def test_the_last_will_of_a_client_that_is_cut_off_is_told():
+async def test_the_last_will_of_a_client_that_is_cut_off_is_published():
     async with mqtt_broker.serve() as port, aiomqtt.Client("127.0.0.1", port) as watcher:
         await watcher.subscribe("watcher/status", qos=1)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

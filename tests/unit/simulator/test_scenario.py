@@ -41,26 +41,26 @@ def test_the_demo_story_is_over_within_45_seconds():
 
 def test_nothing_happens_before_the_scenario_begins(world, clock):
     clock.advance(60)
-    world.settle()
+    world.catch_up()
 
     assert world.services["1"].state == "online"
 
 
 def test_an_event_takes_effect_at_its_time_and_not_before(world, clock):
-    world.begin()
+    world.start()
     clock.advance(7.9)
-    world.settle()
+    world.catch_up()
     before = world.services["1"].state
     clock.advance(0.1)
-    world.settle()
+    world.catch_up()
 
     assert (before, world.services["1"].state) == ("online", "offline")
 
 
 def test_a_late_look_sees_events_at_their_own_times(world, clock):
-    world.begin()
+    world.start()
     clock.advance(300)
-    world.settle()
+    world.catch_up()
 
     (alarm,) = world.alarms["1"]
     assert (alarm.end - alarm.start, alarm.message) == (timedelta(seconds=12), "TS Loss")
@@ -68,9 +68,9 @@ def test_a_late_look_sees_events_at_their_own_times(world, clock):
 
 
 def test_a_ramp_rises_evenly_and_stays(world, clock):
-    world.begin()
+    world.start()
     clock.advance(100)
-    world.settle()
+    world.catch_up()
 
     def load_after(seconds):
         return world.utilization("L1", world.origin + timedelta(seconds=seconds))
@@ -129,14 +129,14 @@ def test_a_fault_in_a_scenario_names_its_file_and_key(text, fault):
     with pytest.raises(simulator.ScenarioError) as caught:
         simulator.parse(text, name="bad.yaml")
 
-    assert any(line.startswith(fault) for line in caught.value.faults), caught.value.faults
+    assert any(line.startswith(fault) for line in caught.value.problems), caught.value.problems
 
 
-def test_all_faults_of_a_scenario_are_told_at_once():
+def test_all_problems_of_a_scenario_are_reported_at_once():
     with pytest.raises(simulator.ScenarioError) as caught:
         simulator.parse("{a: 1, b: 2, events: [{at: soon, clear: all}]}", name="bad.yaml")
 
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.problems) == 3
 
 
 def test_a_missing_scenario_says_which_are_shipped(tmp_path):

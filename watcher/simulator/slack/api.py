@@ -12,7 +12,13 @@ from typing import Any
 from aiohttp import web
 
 from watcher.simulator.slack import workspace
-from watcher.simulator.slack.arguments import Arguments, SlackError, content_of, decoded, read
+from watcher.simulator.slack.arguments import (
+    Arguments,
+    SlackError,
+    parse_argument,
+    parse_arguments,
+    parse_content,
+)
 from watcher.simulator.slack.socket_mode import SocketMode
 from watcher.simulator.slack.workspace import File, Message, Workspace
 
@@ -51,7 +57,7 @@ class Slack:
 
     async def call(self, request: web.Request) -> web.Response:
         """Answer one method."""
-        arguments = await read(request)
+        arguments = await parse_arguments(request)
         try:
             self._admit(request, arguments)
             method = self._methods.get(request.match_info["method"], _unknown_method)
@@ -66,7 +72,7 @@ class Slack:
             return web.json_response(body)
 
     async def upload(self, request: web.Request) -> web.Response:
-        """Take a file's bytes; this address needs no token."""
+        """Accept a file's bytes; this address needs no token."""
         file = self._space.files.get(request.match_info["id"])
         content = await request.read()
         if file is None or len(content) != file.length:
@@ -75,7 +81,7 @@ class Slack:
         return web.Response(text=f"OK - {len(content)}")
 
     async def download(self, request: web.Request) -> web.Response:
-        """Give a file's bytes to whoever has the token."""
+        """Return a file's bytes to a caller with the token."""
         file = self._space.files.get(request.match_info["id"])
         if request.headers.get("Authorization") != f"Bearer {self._bot_token}":
             return web.Response(status=403, text="not allowed")
@@ -100,7 +106,7 @@ class Slack:
     def _auth_test(self, _: Arguments, request: web.Request) -> dict[str, Any]:
         return {
             "url": str(request.url.origin()),
-            "team": self._space.scene.team,
+            "team": self._space.config.team,
             "team_id": workspace.TEAM,
             "user": workspace.BOT_NAME.lower(),
             "user_id": workspace.BOT_USER,
@@ -109,7 +115,7 @@ class Slack:
 
     def _post_message(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._channel(arguments, "channel")
-        content = content_of(arguments)
+        content = parse_content(arguments)
         wait = self._space.seconds_to_wait(channel)
         if wait:
             raise SlackError("ratelimited", wait=wait)
@@ -138,7 +144,7 @@ class Slack:
         before = self._space.find(channel, ts)
         if before is None or before.get("subtype") == "tombstone":
             raise SlackError("message_not_found")
-        content = content_of(arguments)
+        content = parse_content(arguments)
         if not any(content.get(key) for key in ("text", "blocks", "attachments")):
             raise SlackError("no_text")
         edited = "blocks" not in content and "attachments" not in content
@@ -159,7 +165,9 @@ class Slack:
 
     def _history(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._channel(arguments, "channel")
-        newest_first = sorted(self._space.top(channel), key=lambda one: one["ts"], reverse=True)
+        newest_first = sorted(
+            self._space.top(channel), key=lambda message: message["ts"], reverse=True
+        )
         return _paged(_within(newest_first, arguments), arguments)
 
     def _replies(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
@@ -173,7 +181,7 @@ class Slack:
 
     def _info(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         key = self._channel(arguments, "channel", member=False)
-        channel = self._space.scene.channels[key]
+        channel = self._space.config.channels[key]
         topic = {"value": channel.topic}
         shown = {"id": key, "name": channel.name, "is_member": channel.member, "topic": topic}
         return {"channel": shown}
@@ -187,19 +195,19 @@ class Slack:
         return {"upload_url": address, "file_id": file.id}
 
     def _complete_upload(self, arguments: Arguments, request: web.Request) -> dict[str, Any]:
-        wanted = decoded(arguments, "files")
-        if not isinstance(wanted, list) or not wanted:
+        uploads = parse_argument(arguments, "files")
+        if not isinstance(uploads, list) or not uploads:
             raise SlackError("missing_argument")
         files = []
-        for one in wanted:
-            file = self._space.files.get(one.get("id", ""))
+        for upload in uploads:
+            file = self._space.files.get(upload.get("id", ""))
             if file is None or file.content is None:
                 raise SlackError("file_not_found")
-            file.title = one.get("title") or file.name
+            file.title = upload.get("title") or file.name
             files.append(file)
         if arguments.get("channel_id"):
             self._share(files, arguments, request)
-        # Slack goes on with its work after this answer, so it does not yet know the shares.
+        # Slack processes the files after this answer, so it does not yet know the shares.
         shown = [_file(file, request) | {"shares": {}, "mimetype": ""} for file in files]
         return {"files": shown}
 
@@ -223,9 +231,9 @@ class Slack:
 
     def _channel(self, arguments: Arguments, key: str, *, member: bool = True) -> str:
         channel: str = arguments.get(key, "")
-        if channel not in self._space.scene.channels:
+        if channel not in self._space.config.channels:
             raise SlackError("channel_not_found")
-        if member and not self._space.scene.channels[channel].member:
+        if member and not self._space.config.channels[channel].member:
             raise SlackError("not_in_channel")
         return channel
 
@@ -243,16 +251,17 @@ def _within(messages: list[Message], arguments: Arguments) -> list[Message]:
     oldest = float(arguments.get("oldest") or 0)
     latest = float(arguments.get("latest") or "inf")
     if arguments.get("inclusive") in {True, "true", "1"}:
-        return [one for one in messages if oldest <= float(one["ts"]) <= latest]
-    return [one for one in messages if oldest < float(one["ts"]) < latest]
+        return [message for message in messages if oldest <= float(message["ts"]) <= latest]
+    return [message for message in messages if oldest < float(message["ts"]) < latest]
 
 
 def _paged(messages: list[Message], arguments: Arguments) -> dict[str, Any]:
-    """One page; the cursor is the number of messages before the next."""
+    """Return one page; the cursor is the number of messages before the next."""
     limit = int(arguments.get("limit") or 100)
     first = int(arguments.get("cursor") or 0)
     metadata = arguments.get("include_all_metadata") in {True, "true", "1"}
-    shown = [_shown(one, metadata=metadata) for one in messages[first : first + limit]]
+    page = messages[first : first + limit]
+    shown = [_shown(message, metadata=metadata) for message in page]
     more = first + limit < len(messages)
     return {
         "messages": shown,

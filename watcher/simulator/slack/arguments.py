@@ -25,8 +25,8 @@ class SlackError(Exception):
         self.wait = wait
 
 
-async def read(request: web.Request) -> Arguments:
-    """Read arguments from the query, then from the body, be it JSON or a form."""
+async def parse_arguments(request: web.Request) -> Arguments:
+    """Return the arguments of the query, then those of the body, be it JSON or a form."""
     arguments: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         try:
@@ -37,40 +37,40 @@ async def read(request: web.Request) -> Arguments:
     return arguments | dict(await request.post())
 
 
-def decoded(arguments: Arguments, key: str) -> Any:
-    """Give a structured argument, which a form or a query carries as JSON text."""
+def parse_argument(arguments: Arguments, key: str) -> Any:
+    """Return a structured argument, which a form or a query carries as JSON text."""
     value = arguments.get(key)
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value)
     except json.JSONDecodeError:
-        raise SlackError("invalid_arguments", [f"{key} is no JSON"]) from None
+        raise SlackError("invalid_arguments", [f"{key} is not JSON"]) from None
 
 
-def content_of(arguments: Arguments) -> Message:
-    """Read what a message says, checked against Slack's limits."""
+def parse_content(arguments: Arguments) -> Message:
+    """Return the content of a message, checked against Slack's limits."""
     content: Message = {}
     if "text" in arguments:
         content["text"] = str(arguments["text"])[:_LONGEST_TEXT]
     for key in ("blocks", "attachments"):
-        value = decoded(arguments, key)
+        value = parse_argument(arguments, key)
         if value is None:
             continue
-        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise SlackError(f"invalid_{key}", [f"[ERROR] must be a list of objects: {key}"])
         content[key] = value
-    everything = list(content.get("blocks", []))
-    faults = list(limits.faults_of(content.get("blocks", [])))
+    blocks_in_all = list(content.get("blocks", []))
+    problems = list(limits.problems_in(content.get("blocks", [])))
     for number, attachment in enumerate(content.get("attachments", [])):
         blocks = attachment.get("blocks", [])
-        everything += blocks
-        faults += limits.faults_of(blocks, f"/attachments/{number}/blocks")
-    if faults:
-        raise SlackError("invalid_blocks", [f"[ERROR] {fault}" for fault in faults])
-    if len(everything) > limits.MOST_BLOCKS or limits.too_much(everything):
+        blocks_in_all += blocks
+        problems += limits.problems_in(blocks, f"/attachments/{number}/blocks")
+    if problems:
+        raise SlackError("invalid_blocks", [f"[ERROR] {problem}" for problem in problems])
+    if len(blocks_in_all) > limits.MOST_BLOCKS or limits.too_much(blocks_in_all):
         raise SlackError("msg_blocks_too_long")
-    metadata = decoded(arguments, "metadata")
+    metadata = parse_argument(arguments, "metadata")
     if metadata is not None:
         content["metadata"] = _metadata(metadata)
     return content
@@ -79,7 +79,7 @@ def content_of(arguments: Arguments) -> Message:
 def _metadata(metadata: Any) -> Any:
     if metadata == {}:
         return None
-    good = isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict)
-    if not good or not isinstance(metadata.get("event_type"), str):
+    has_payload = isinstance(metadata, dict) and isinstance(metadata.get("event_payload"), dict)
+    if not has_payload or not isinstance(metadata.get("event_type"), str):
         raise SlackError("invalid_metadata_format")
     return metadata

@@ -16,8 +16,8 @@ _TYPES = {
 }  # fmt: skip
 
 
-def faults_of(blocks: Any, pointer: str = "/blocks") -> Iterator[str]:
-    """Every fault in a list of blocks, in the words of Slack's `response_metadata.messages`."""
+def problems_in(blocks: Any, pointer: str = "/blocks") -> Iterator[str]:
+    """Yield every problem in a list of blocks, in the words of Slack's `response_metadata`."""
     if not isinstance(blocks, list):
         yield f"must be an array [json-pointer:{pointer}]"
         return
@@ -37,7 +37,7 @@ def faults_of(blocks: Any, pointer: str = "/blocks") -> Iterator[str]:
 
 
 def too_much(blocks: Any) -> bool:
-    """Whether the text of all blocks together is more than Slack takes."""
+    """Return whether the text of all blocks together is more than Slack accepts."""
     return sum(len(text) for text in _texts(blocks)) > MOST_CHARACTERS
 
 
@@ -138,8 +138,8 @@ def _count(things: Any, most: int, here: str) -> Iterator[str]:
 
 def _texts(thing: Any) -> Iterator[str]:
     if isinstance(thing, list):
-        for one in thing:
-            yield from _texts(one)
+        for item in thing:
+            yield from _texts(item)
     elif isinstance(thing, dict):
         for key, value in thing.items():
             if key == "text" and isinstance(value, str):

@@ -12,67 +12,27 @@ from html import escape
 
 from markupsafe import Markup
 
-# What people write between colons, and the character for it. Where the page has a drawing of its
-# own (assets/emoji.svg, an id `e-NAME`) that is shown, for machines without an emoji font.
+# The signs that Watcher sends: what people write between colons, and the character for it. The page
+# has a drawing of each (assets/emoji.svg, an id `e-NAME`), for machines without an emoji font.
 EMOJI: Mapping[str, str] = {
-    "arrow_down": "⬇",
-    "arrow_right": "➡",
     "arrow_up": "⬆",
     "arrows_counterclockwise": "🔄",
-    "bar_chart": "📊",
-    "bell": "🔔",
-    "black_circle": "⚫",
-    "book": "📖",
-    "chart_with_upwards_trend": "📈",
-    "checkered_flag": "🏁",
-    "clock3": "🕒",
-    "exclamation": "❗",
     "eyes": "👀",
-    "fire": "🔥",
-    "heavy_check_mark": "✔",
     "hourglass_flowing_sand": "⏳",
-    "information_source": "\u2139",
     "large_blue_circle": "🔵",
     "large_green_circle": "🟢",
     "large_orange_circle": "🟠",
-    "large_purple_circle": "🟣",
-    "large_yellow_circle": "🟡",
-    "link": "🔗",
     "mag": "🔍",
     "memo": "📝",
-    "no_bell": "🔕",
-    "no_entry": "⛔",
-    "page_facing_up": "📄",
     "question": "❓",
     "red_circle": "🔴",
-    "rotating_light": "🚨",
-    "satellite_antenna": "📡",
-    "speech_balloon": "💬",
-    "stethoscope": "🩺",
     "telephone_receiver": "📞",
-    "tv": "📺",
-    "warning": "⚠",
     "white_check_mark": "✅",
     "white_circle": "⚪",
-    "wrench": "🔧",
     "x": "❌",
-    "zap": "⚡",
 }
-_NAMES = {character: name for name, character in EMOJI.items()} | {
-    "🔎": "mag",
-    "☎": "telephone_receiver",
-}
-_ALIASES = {
-    "green_circle": "large_green_circle",
-    "orange_circle": "large_orange_circle",
-    "yellow_circle": "large_yellow_circle",
-    "blue_circle": "large_blue_circle",
-    "large_red_circle": "red_circle",
-    "phone": "telephone_receiver",
-    "hourglass": "hourglass_flowing_sand",
-    "mag_right": "mag",
-    "check": "white_check_mark",
-}
+_NAMES = {character: name for name, character in EMOJI.items()}
+_ALIASES = {"large_red_circle": "red_circle"}
 _LITERAL = re.compile(r"```(.+?)```|`([^`\n]+)`", re.DOTALL)
 _TOKEN = re.compile(r"<([^<>\n]+)>")
 _HIDDEN = re.compile("\ue000(\\d+)\ue001")
@@ -98,7 +58,7 @@ _DATE_FORMATS = {
 
 
 def render(text: str, channels: Mapping[str, str] | None = None) -> Markup:
-    """Write mrkdwn as HTML; `channels` gives the names of channel ids."""
+    """Return mrkdwn as HTML; `channels` has the names of channel ids."""
     hidden: list[str] = []
 
     def hide(html: str) -> str:
@@ -123,7 +83,7 @@ def render(text: str, channels: Mapping[str, str] | None = None) -> Markup:
 
 
 def plain(text: str) -> Markup:
-    """Write a plain_text object as HTML: no marks, but emoji."""
+    """Return a plain_text object as HTML: no marks, but emoji."""
     return Markup(_with_emoji(_safe(text)).replace("\n", "<br>"))  # noqa: S704 - escaped just here
 
 
@@ -155,7 +115,7 @@ def _emoji(name: str) -> str | None:
 
 
 def _quoted(html: str) -> str:
-    """Lines that begin with `>` become one quotation; other line ends become breaks."""
+    """Turn lines that start with `>` into one quotation, other line ends into breaks."""
     parts: list[str] = []
     quote: list[str] = []
     for line in html.split("\n"):
@@ -172,7 +132,7 @@ def _quoted(html: str) -> str:
 
 
 def _token(inside: str, channels: Mapping[str, str]) -> str:
-    """Read what stands between angle brackets: a mention, a date, a link; else it is text."""
+    """Return what is between angle brackets as HTML: a mention, a date, a link, or plain text."""
     target, _, label = inside.partition("|")
     if target.startswith(("http://", "https://", "mailto:", "tel:")):
         shown = _decorated(_safe(label or target))

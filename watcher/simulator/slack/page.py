@@ -1,6 +1,6 @@
 """The simulated Slack as a person would see it, and the MQTT topics beside it.
 
-Law: whatever was posted is inert here. Templates escape, scripts come from this server alone
+Whatever was posted is inert here. Templates escape, scripts come from this server alone
 (Content-Security-Policy), and files open as what their name says or not at all.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
-from watcher.simulator.mqtt_broker import Passed, Tap
+from watcher.simulator.mqtt_broker import Tap, TappedMessage
 from watcher.simulator.slack import mrkdwn, workspace
 from watcher.simulator.slack.workspace import Message, Workspace
 
@@ -56,7 +56,7 @@ class Page:
         self._templates.tests["reply"] = workspace.is_reply
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve the pages, what they are made of, and what they ask for every second."""
+        """Serve the pages, what they are made of, and what they poll every second."""
         app.router.add_get("/", self.slack)
         app.router.add_get("/mqtt", self.mqtt)
         app.router.add_get("/page/channel", self.channel)
@@ -66,14 +66,14 @@ class Page:
 
     async def slack(self, _: web.Request) -> web.Response:
         """Serve the frame; its script fills it."""
-        return self._frame("slack.html", team=self._space.scene.team)
+        return self._frame("slack.html", team=self._space.config.team)
 
     async def mqtt(self, _: web.Request) -> web.Response:
         """Serve the frame; its script fills it."""
-        return self._frame("mqtt.html", team=self._space.scene.team)
+        return self._frame("mqtt.html", team=self._space.config.team)
 
     async def asset(self, request: web.Request) -> web.Response:
-        """Give a style sheet or a script."""
+        """Return a style sheet or a script."""
         name = request.match_info["asset"]
         if name not in _ASSETS:
             raise web.HTTPNotFound
@@ -81,38 +81,46 @@ class Page:
         return web.Response(text=text, content_type=_ASSETS[name], headers=_HEADERS)
 
     async def channel(self, request: web.Request) -> web.Response:
-        """Everything that one reader sees now; 204 while it is what the reader has already."""
+        """Return everything that one reader sees now; 204 while it is unchanged."""
         channel, thread = request.query.get("channel", ""), request.query.get("thread", "")
-        if channel not in self._space.scene.channels:
-            channel = next(iter(self._space.scene.channels))
+        if channel not in self._space.config.channels:
+            channel = next(iter(self._space.config.channels))
         version = f"{self._space.version}/{channel}/{thread}"
         if request.query.get("version") == version:
             return web.Response(status=204)
         body = {
             "version": version,
             "channel": channel,
-            "channels": [self._listed(key) for key in self._space.scene.channels],
-            "messages": [self._drawn(one, "channel") for one in self._seen(channel)],
-            "thread": [self._drawn(one, "thread") for one in self._space.thread(channel, thread)],
+            "channels": [self._channel_entry(key) for key in self._space.config.channels],
+            "messages": [self._rendered(message, "channel") for message in self._visible(channel)],
+            "thread": [
+                self._rendered(message, "thread") for message in self._space.thread(channel, thread)
+            ],
         }
         return web.json_response(body, headers=_HEADERS)
 
     async def topics(self, request: web.Request) -> web.Response:
-        """Messages that passed the broker after the number that the reader has."""
+        """Return the messages that passed the broker after the number that the reader has."""
         after = int(request.query.get("after", "0"))
         body = {
             "count": self._tap.count,
-            "messages": [_passed(one) for one in self._tap.latest if one.number > after],
+            "messages": [
+                _tapped(message) for message in self._tap.latest if message.number > after
+            ],
             "topics": [
-                {"topic": one.topic, "number": one.number, "size": _size(len(one.payload))}
-                for one in sorted(self._tap.topics.values(), key=lambda one: one.topic)
-                if one.payload
+                {
+                    "topic": message.topic,
+                    "number": message.number,
+                    "size": _size(len(message.payload)),
+                }
+                for message in sorted(self._tap.topics.values(), key=lambda latest: latest.topic)
+                if message.payload
             ],
         }
         return web.json_response(body, headers=_HEADERS)
 
     async def file(self, request: web.Request) -> web.Response:
-        """Show or download a file that somebody shared."""
+        """Return a shared file, to show or to download."""
         file = self._space.files.get(request.match_info["id"])
         if file is None or file.content is None:
             raise web.HTTPNotFound
@@ -132,17 +140,20 @@ class Page:
         )
         return web.Response(text=html, content_type="text/html", headers=_HEADERS)
 
-    def _seen(self, channel: str) -> list[Message]:
-        """Give what stands in the channel, and what was said to one person there."""
-        whispers = [one for one in self._space.whispers if one["channel"] == channel]
-        return sorted([*self._space.top(channel), *whispers], key=lambda one: str(one["ts"]))
+    def _visible(self, channel: str) -> list[Message]:
+        """Return the messages of a channel, and what one person alone sees there."""
+        ephemeral = [
+            message for message in self._space.ephemeral_messages if message["channel"] == channel
+        ]
+        messages = [*self._space.top(channel), *ephemeral]
+        return sorted(messages, key=lambda message: str(message["ts"]))
 
-    def _listed(self, key: str) -> dict[str, Any]:
-        channel = self._space.scene.channels[key]
+    def _channel_entry(self, key: str) -> dict[str, Any]:
+        channel = self._space.config.channels[key]
         count = sum(1 for _ in self._space.top(key))
         return {"id": key, "name": channel.name, "topic": channel.topic, "count": count}
 
-    def _drawn(self, message: Message, place: str) -> dict[str, str]:
+    def _rendered(self, message: Message, place: str) -> dict[str, str]:
         template = self._templates.get_template("message.html")
         html = template.render(
             message=message,
@@ -153,7 +164,7 @@ class Page:
         return {"ts": message["ts"], "html": html, "day": _day(message["ts"])}
 
     def _mrkdwn(self, text: str) -> str:
-        names = {key: channel.name for key, channel in self._space.scene.channels.items()}
+        names = {key: channel.name for key, channel in self._space.config.channels.items()}
         return mrkdwn.render(text, names)
 
 
@@ -173,8 +184,8 @@ def _size(length: int) -> str:
     return f"{length / 1_000_000:.1f} MB"
 
 
-def _passed(message: Passed) -> dict[str, Any]:
-    """One message as the page lists it: text where it is text, JSON indented."""
+def _tapped(message: TappedMessage) -> dict[str, Any]:
+    """Return one message as the page lists it: text where it is text, JSON indented."""
     kind, text = "text", ""
     try:
         text = message.payload.decode()

@@ -3,8 +3,8 @@
 POST /_sim/press presses a button of a message as a person would (`channel`, `ts`, `action_id`, and
 perhaps `user`, `name`, `times`); POST /_sim/command types a slash command (`command`, `text`);
 POST /_sim/disconnect ends the sockets, after a warning unless `warn` is false;
-GET /_sim/whispers lists what only one person was told.
-Source: docs.slack.dev, Socket Mode, block_actions payloads and slash commands. What is not said
+GET /_sim/whispers lists what only one person was shown.
+Source: docs.slack.dev, Socket Mode, block_actions payloads and slash commands. Not documented
 there: an envelope goes to the newest socket.
 """
 
@@ -22,7 +22,7 @@ from watcher.simulator.slack.workspace import Message, Workspace
 
 LINK, RESPOND = "/slack/link", "/slack/respond"
 ACKNOWLEDGED_WITHIN = 3.0  # seconds; then people see that it failed
-_MOST_ANSWERS = 5  # by one response_url
+_MOST_REPLIES = 5  # by one response_url
 
 
 class SocketMode:
@@ -34,25 +34,25 @@ class SocketMode:
         self._count = 0
         self._tickets: set[str] = set()
         self._unacknowledged: dict[str, asyncio.Event] = {}
-        self._answers: dict[str, dict[str, Any]] = {}  # by the last part of a response_url
+        self._response_urls: dict[str, dict[str, Any]] = {}  # by the last part of a response_url
 
     def add_routes(self, app: web.Application) -> None:
-        """Serve sockets, response_urls, and the levers."""
+        """Serve sockets, response_urls, and the endpoints under /_sim."""
         app.router.add_get(f"{LINK}/{{ticket}}", self.link)
         app.router.add_post(f"{RESPOND}/{{id}}", self.respond, name="slack.respond")
         app.router.add_post("/_sim/press", self.press)
         app.router.add_post("/_sim/command", self.command)
         app.router.add_post("/_sim/disconnect", self.disconnect)
-        app.router.add_get("/_sim/whispers", self.whispers)
+        app.router.add_get("/_sim/whispers", self.ephemeral_messages)
 
     def address(self, request: web.Request) -> str:
-        """Make the address of one socket; it opens once."""
+        """Return the address of a new socket; it opens once."""
         ticket = self._name("ticket")
         self._tickets.add(ticket)
         return f"ws://{request.host}{LINK}/{ticket}"
 
     async def link(self, request: web.Request) -> web.StreamResponse:
-        """Be one socket until either side ends it."""
+        """Serve one socket until either side closes it."""
         ticket = request.match_info["ticket"]
         if ticket not in self._tickets:
             return web.Response(status=403)
@@ -73,12 +73,12 @@ class SocketMode:
 
     async def press(self, request: web.Request) -> web.Response:
         """Press a button of a message; 404 when there is no such button."""
-        wanted = await request.json()
-        user, name = _who(wanted)
-        channel = wanted.get("channel", "")
-        message = self._space.find(channel, wanted.get("ts", ""))
+        body = await request.json()
+        user, name = _who(body)
+        channel = body.get("channel", "")
+        message = self._space.find(channel, body.get("ts", ""))
         button = next(
-            (one for one in _buttons(message or {}) if one["action_id"] == wanted["action_id"]),
+            (item for item in _buttons(message or {}) if item["action_id"] == body["action_id"]),
             None,
         )
         if message is None or button is None:
@@ -93,7 +93,7 @@ class SocketMode:
                 "is_ephemeral": False,
             },
             "team": {"id": workspace.TEAM},
-            "channel": {"id": channel, "name": self._space.scene.channels[channel].name},
+            "channel": {"id": channel, "name": self._space.config.channels[channel].name},
             "message": {key: value for key, value in message.items() if key != "root"},
             "actions": [
                 {
@@ -104,16 +104,16 @@ class SocketMode:
             ],
             "response_url": self._response_url(request, channel, user),
         }
-        return await self._deliver("interactive", payload, times=wanted.get("times", 1))
+        return await self._deliver("interactive", payload, times=body.get("times", 1))
 
     async def command(self, request: web.Request) -> web.Response:
         """Type a slash command."""
-        wanted = await request.json()
-        user, name = _who(wanted)
-        channel = wanted.get("channel") or next(iter(self._space.scene.channels))
+        body = await request.json()
+        user, name = _who(body)
+        channel = body.get("channel") or next(iter(self._space.config.channels))
         payload = {
-            "command": wanted["command"],
-            "text": wanted.get("text", ""),
+            "command": body["command"],
+            "text": body.get("text", ""),
             "user_id": user,
             "user_name": name,
             "channel_id": channel,
@@ -123,7 +123,7 @@ class SocketMode:
         return await self._deliver("slash_commands", payload, times=1)
 
     async def disconnect(self, request: web.Request) -> web.Response:
-        """End every socket: with Slack's warning, or cut off."""
+        """Close every socket: with Slack's warning, or without."""
         warn = (await request.json()).get("warn", True)
         for socket in list(self.sockets):
             if warn:
@@ -132,41 +132,41 @@ class SocketMode:
                 await socket.close()
         return web.json_response({"sockets": len(self.sockets)})
 
-    async def whispers(self, _: web.Request) -> web.Response:
-        """List what only one person was told, oldest first."""
-        return web.json_response({"whispers": self._space.whispers})
+    async def ephemeral_messages(self, _: web.Request) -> web.Response:
+        """Return what only one person was shown, oldest first."""
+        return web.json_response({"whispers": self._space.ephemeral_messages})
 
     async def respond(self, request: web.Request) -> web.Response:
-        """Take what the app answers to a press or a command."""
-        known = self._answers.get(request.match_info["id"])
-        if known is None:
+        """Accept what the app answers to a press or a command."""
+        target = self._response_urls.get(request.match_info["id"])
+        if target is None:
             return web.Response(status=404, text="no_url")
-        known["used"] += 1
-        if known["used"] > _MOST_ANSWERS:
+        target["used"] += 1
+        if target["used"] > _MOST_REPLIES:
             return web.Response(status=404, text="used_url")
-        asked = await arguments.read(request)
+        parsed = await arguments.parse_arguments(request)
         try:
-            content = arguments.content_of(asked)
+            content = arguments.parse_content(parsed)
         except arguments.SlackError as error:
             return web.Response(status=400, text=error.error)
-        if asked.get("thread_ts"):
-            content["thread_ts"] = asked["thread_ts"]
-        if asked.get("response_type") == "in_channel":
-            self._space.post(known["channel"], content)
+        if parsed.get("thread_ts"):
+            content["thread_ts"] = parsed["thread_ts"]
+        if parsed.get("response_type") == "in_channel":
+            self._space.post(target["channel"], content)
         else:
-            self._space.whisper(known["channel"], known["user"], content)
+            self._space.post_ephemeral(target["channel"], target["user"], content)
         return web.Response(text="ok")
 
     async def _deliver(self, kind: str, payload: dict[str, Any], *, times: int) -> web.Response:
-        """Send an envelope, more than once if asked; tell whether it was acknowledged in time."""
+        """Send an envelope, `times` times; return whether it was acknowledged in time."""
         if not self.sockets:
             return web.json_response({"acknowledged": False, "error": "no socket is open"})
         envelope = self._name("envelope")
         acknowledged = self._unacknowledged[envelope] = asyncio.Event()
-        body = {"envelope_id": envelope, "type": kind, "payload": payload}
+        message = {"envelope_id": envelope, "type": kind, "payload": payload}
         try:
             for _ in range(times):
-                await self.sockets[-1].send_json(body | {"accepts_response_payload": True})
+                await self.sockets[-1].send_json(message | {"accepts_response_payload": True})
             await asyncio.wait_for(acknowledged.wait(), ACKNOWLEDGED_WITHIN)
         except (TimeoutError, ConnectionError):
             return web.json_response({"acknowledged": False, "error": "no answer within 3 s"})
@@ -176,7 +176,7 @@ class SocketMode:
 
     def _response_url(self, request: web.Request, channel: str, user: str) -> str:
         name = self._name("answer")
-        self._answers[name] = {"channel": channel, "user": user, "used": 0}
+        self._response_urls[name] = {"channel": channel, "user": user, "used": 0}
         return f"{request.url.origin()}{RESPOND}/{name}"
 
     def _name(self, kind: str) -> str:
@@ -184,11 +184,11 @@ class SocketMode:
         return hashlib.sha256(f"{kind}/{self._count}".encode()).hexdigest()[:16]
 
 
-def _who(wanted: dict[str, Any]) -> tuple[str, str]:
-    return wanted.get("user", "U0SOMEBODY"), wanted.get("name", "somebody")
+def _who(body: dict[str, Any]) -> tuple[str, str]:
+    return body.get("user", "U0SOMEBODY"), body.get("name", "somebody")
 
 
 def _buttons(message: Message) -> Iterator[dict[str, Any]]:
     for block in message.get("blocks") or ():
         if block.get("type") == "actions":
-            yield from (one for one in block["elements"] if one.get("type") == "button")
+            yield from (item for item in block["elements"] if item.get("type") == "button")

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from watcher.simulator import scenario_schema
-from watcher.simulator.vendors.iod_inventory import RefusedError
+from watcher.simulator.vendors.iod_inventory import OrderRejectedError
 from watcher.simulator.vendors.lumen import PREFIX, Lumen, refusal
 from watcher.simulator.world import World
 
@@ -49,7 +49,7 @@ class Iod:
         """List the connections."""
         if denied := self._lumen.deny(request):
             return denied
-        shown = [self._shown(key, one) for key, one in self._now().items()]
+        shown = [self._shown(*item) for item in self._now().items()]
         return web.json_response({"connections": shown})
 
     async def one(self, request: web.Request) -> web.Response:
@@ -57,35 +57,35 @@ class Iod:
         if denied := self._lumen.deny(request):
             return denied
         key = request.match_info["id"]
-        found = self._now().get(key)
-        if found is None:
+        connection = self._now().get(key)
+        if connection is None:
             return refusal(404, "NOTFOUND", "Connection not found")
-        return web.json_response(self._shown(key, found))
+        return web.json_response(self._shown(key, connection))
 
     async def create(self, request: web.Request) -> web.Response:
-        """Take an order of a new connection."""
+        """Accept an order of a new connection."""
         if denied := self._lumen.deny(request):
             return denied
-        body = await _read(request)
+        body = await _json_body(request)
         bandwidth, location = body.get("bandwidth"), body.get("locationId")
         if not isinstance(bandwidth, str) or not isinstance(location, str):
             return refusal(400, "INVALIDVALUE", "bandwidth and locationId are required")
         try:
             key = self._world.on_demand.create(bandwidth, location, self._world.now())
-        except RefusedError as error:
+        except OrderRejectedError as error:
             return refusal(error.status, error.code, error.reason)
         return web.json_response(self._shown(key, self._now()[key]), status=201)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Take another bandwidth for a connection."""
+        """Accept another bandwidth for a connection."""
         if denied := self._lumen.deny(request):
             return denied
-        bandwidth = (await _read(request)).get("bandwidth")
+        bandwidth = (await _json_body(request)).get("bandwidth")
         if not isinstance(bandwidth, str):
             return refusal(400, "INVALIDVALUE", "bandwidth is required")
         try:
             self._world.on_demand.order(request.match_info["id"], bandwidth, self._world.now())
-        except RefusedError as error:
+        except OrderRejectedError as error:
             return refusal(error.status, error.code, error.reason)
         return web.Response(status=200)
 
@@ -93,17 +93,17 @@ class Iod:
         """List services by type, or look one up by its id."""
         if denied := self._deny(request):
             return denied
-        scene = self._world.on_demand.scene
-        wanted = request.query.get("serviceId")
-        if wanted is not None:
-            found = [item for key, item in self._items() if key == wanted]
-            if wanted in self._world.on_demand.pending and scene.lookup == "empty":
-                found = []
-            return web.json_response({"serviceInventory": found})
+        config = self._world.on_demand.config
+        service_id = request.query.get("serviceId")
+        if service_id is not None:
+            matches = [item for key, item in self._items() if key == service_id]
+            if service_id in self._world.on_demand.pending and config.lookup == "empty":
+                matches = []
+            return web.json_response({"serviceInventory": matches})
         if "serviceType" not in request.query:
             return refusal(400, "INVALIDVALUE", "serviceId or serviceType is required")
-        size = min(_figure(request, "pageSize", scene.page_size), scene.page_size)
-        number = _figure(request, "pageNumber", 1) if scene.paging == "obeyed" else 1
+        size = min(_number(request, "pageSize", config.page_size), config.page_size)
+        number = _number(request, "pageNumber", 1) if config.paging == "obeyed" else 1
         items = [item for _, item in self._items()]
         page = items[(number - 1) * size : number * size]
         return web.json_response(
@@ -119,9 +119,9 @@ class Iod:
         """Quote a price that holds for a quarter of an hour."""
         if denied := self._deny(request):
             return denied
-        body = await _read(request)
+        body = await _json_body(request)
         site = body.get("masterSiteId")
-        if site not in {one.site for one in self._now().values()}:
+        if site not in {connection.site for connection in self._now().values()}:
             return refusal(422, "INVALIDVALUE", "Not a NaaS Enabled Location")
         if not isinstance(body.get("speed"), str) or not body.keys() & {"partnerId", "serviceId"}:
             return refusal(400, "INVALIDVALUE", "speed, and partnerId or serviceId, are required")
@@ -131,10 +131,10 @@ class Iod:
         return web.json_response({"id": quote, "price": price})
 
     async def order(self, request: web.Request) -> web.Response:
-        """Take a change at a quoted price."""
+        """Accept a change at a quoted price."""
         if denied := self._deny(request):
             return denied
-        body = await _read(request)
+        body = await _json_body(request)
         try:
             quote, service = body["quote"][0]["id"], body["productOrderItem"][0]["product"]["id"]
             speed, until = self._quotes[quote]
@@ -144,13 +144,13 @@ class Iod:
             return refusal(422, "QUOTEEXPIRED", "The quote has expired")
         try:
             self._world.on_demand.order(service, speed, self._world.now())
-        except RefusedError as error:
-            said = {
+        except OrderRejectedError as error:
+            exception = {
                 "httpStatusCode": str(error.status),
                 "code": f"{error.status}001",
                 "message": error.reason,
             }
-            return web.json_response({"exception": said}, status=error.status)
+            return web.json_response({"exception": exception}, status=error.status)
         self.orders.append(body)
         return web.json_response({"id": f"ORD-{len(self.orders)}"}, status=201)
 
@@ -163,50 +163,52 @@ class Iod:
     def _now(self) -> dict[str, scenario_schema.Connection]:
         return self._world.on_demand.at(self._world.now())
 
-    def _shown(self, key: str, one: scenario_schema.Connection) -> Any:
-        if one.raw is not None:
-            return one.raw
+    def _shown(self, key: str, connection: scenario_schema.Connection) -> Any:
+        if connection.raw is not None:
+            return connection.raw
         pending = key in self._world.on_demand.pending
-        created = self._world.when(one.created)
+        created = self._world.when(connection.created)
         shown = {
             "id": key,
-            "status": "provisioning" if pending else one.status,
-            "bandwidth": one.bandwidth,
-            "location": one.location,
+            "status": "provisioning" if pending else connection.status,
+            "bandwidth": connection.bandwidth,
+            "location": connection.location,
             "createdAt": created.isoformat() if created else None,
         }
-        return {name: value for name, value in shown.items() if name != "id" or not one.nameless}
+        return {
+            name: value for name, value in shown.items() if name != "id" or not connection.nameless
+        }
 
     def _items(self) -> Iterator[tuple[str, Any]]:
-        """Describe each connection as a service of the inventory."""
-        for number, (key, one) in enumerate(self._now().items()):
-            if one.raw is not None:
-                yield key, one.raw
+        """Yield each connection as a service of the inventory."""
+        for number, (key, connection) in enumerate(self._now().items()):
+            if connection.raw is not None:
+                yield key, connection.raw
                 continue
             pending = key in self._world.on_demand.pending
             product = {
-                "status": "Change pending" if pending else one.status.capitalize(),
+                "status": "Change pending" if pending else connection.status.capitalize(),
                 "productCharacteristic": [
-                    {"name": "Bandwidth", "value": one.bandwidth},
+                    {"name": "Bandwidth", "value": connection.bandwidth},
                     {"name": "UNI Service ID", "value": f"BBDX{number:05}"},
                 ],
             }
-            profile: dict[str, Any] = {"dataCenter": one.data_center}
-            if one.data_center:
+            profile: dict[str, Any] = {"dataCenter": connection.data_center}
+            if connection.data_center:
                 profile["relatedParty"] = {"id": "PARTNER-9"}
             item: dict[str, Any] = {
                 "serviceId": key,
                 "billingAccount": {"id": "5-ABCDE", "name": "Example Broadcasting"},
-                "location": {one.site_key: one.site},
+                "location": {connection.site_key: connection.site},
                 "locationProfile": profile,
             }
-            item |= product if one.flat else {"product": product}
-            if one.nameless:
+            item |= product if connection.flat else {"product": product}
+            if connection.nameless:
                 del item["serviceId"]
             yield key, item
 
 
-async def _read(request: web.Request) -> dict[str, Any]:
+async def _json_body(request: web.Request) -> dict[str, Any]:
     try:
         body = await request.json()
     except json.JSONDecodeError:
@@ -214,6 +216,6 @@ async def _read(request: web.Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _figure(request: web.Request, name: str, otherwise: int) -> int:
+def _number(request: web.Request, name: str, otherwise: int) -> int:
     text = request.query.get(name, "")
     return max(1, int(text)) if text.isdigit() else otherwise

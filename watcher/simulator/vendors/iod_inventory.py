@@ -1,4 +1,4 @@
-"""Internet On-Demand as the vendor keeps it: connections, and changes that take their time."""
+"""The vendor's inventory of Internet On-Demand: connections, and changes that take time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import date, datetime
 from watcher.simulator import scenario_schema
 
 
-class RefusedError(Exception):
-    """The vendor does not take a change: HTTP status, code and reason."""
+class OrderRejectedError(Exception):
+    """The vendor does not accept a change: HTTP status, code and reason."""
 
     def __init__(self, status: int, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """A change that was taken: what will be true `at` an instant."""
+    """A change that was accepted: what will be true `at` an instant."""
 
     bandwidth: str
     at: datetime
@@ -30,53 +30,57 @@ class Change:
 
 @dataclass(kw_only=True)
 class OnDemand:
-    """Every connection; a change under way is settled whenever somebody looks."""
+    """Every connection; a pending change is applied whenever somebody asks after its time."""
 
-    scene: scenario_schema.Iod
+    config: scenario_schema.Iod
     connections: dict[str, scenario_schema.Connection] = field(init=False)
     pending: dict[str, Change] = field(default_factory=dict)
     taken: Counter[date] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        """Begin with the scenario's connections."""
-        self.connections = dict(self.scene.connections)
+        """Start with the scenario's connections."""
+        self.connections = dict(self.config.connections)
 
     def at(self, now: datetime) -> dict[str, scenario_schema.Connection]:
-        """Give what there is at an instant."""
+        """Return what there is at an instant."""
         for key, change in list(self.pending.items()):
             if now >= change.at:
                 done = {"status": "active", "bandwidth": change.bandwidth}
                 self.connections[key] = self.connections[key].model_copy(update=done)
                 del self.pending[key]
-        return {key: one for key, one in self.connections.items() if one.active}
+        return {
+            key: connection for key, connection in self.connections.items() if connection.active
+        }
 
     def change(self, key: str, values: Mapping[str, object]) -> None:
-        """Let a connection change by itself, or come into being."""
+        """Change a connection, or add one, as the scenario says."""
         before = self.connections.get(key, scenario_schema.Connection())
         self.connections[key] = before.model_copy(update=dict(values))
 
     def order(self, key: str, bandwidth: str, now: datetime) -> None:
-        """Take a change of bandwidth. Raises RefusedError."""
+        """Accept a change of bandwidth. Raises RefusedError."""
         if key not in self.at(now):
-            raise RefusedError(404, "NOTFOUND", "Connection not found")
+            raise OrderRejectedError(404, "NOTFOUND", "Connection not found")
         if key in self.pending:
-            said = "The Service Id cannot be modified since the current status is - Change pending"
-            raise RefusedError(422, "INVALIDSTATE", said)
+            reason = (
+                "The Service Id cannot be modified since the current status is - Change pending"
+            )
+            raise OrderRejectedError(422, "INVALIDSTATE", reason)
         self._count(now)
-        self.pending[key] = Change(bandwidth=bandwidth, at=now + self.scene.takes)
+        self.pending[key] = Change(bandwidth=bandwidth, at=now + self.config.takes)
 
     def create(self, bandwidth: str, location: str, now: datetime) -> str:
-        """Take an order of a new connection and give its id. Raises RefusedError."""
+        """Accept an order of a new connection and return its id. Raises RefusedError."""
         self._count(now)
         key = f"conn-{2001 + len(self.connections)}"
         self.connections[key] = scenario_schema.Connection(
             status="provisioning", bandwidth=bandwidth, location=location
         )
-        self.pending[key] = Change(bandwidth=bandwidth, at=now + self.scene.takes)
+        self.pending[key] = Change(bandwidth=bandwidth, at=now + self.config.takes)
         return key
 
     def _count(self, now: datetime) -> None:
         day = now.date()
-        if self.taken[day] >= self.scene.changes_per_day:
-            raise RefusedError(429, "LIMITREACHED", "The limit of changes a day is reached")
+        if self.taken[day] >= self.config.changes_per_day:
+            raise OrderRejectedError(429, "LIMITREACHED", "The limit of changes a day is reached")
         self.taken[day] += 1

@@ -40,7 +40,7 @@ class Lumen:
         app.router.add_get(path, self.diagnostics, name="lumen.diagnostics")
 
     async def token(self, request: web.Request) -> web.Response:
-        """Client credentials; the numbers of the answer are strings, as this gateway has them."""
+        """Issue a token for client credentials; its numbers are strings, as on the live gateway."""
         try:
             credentials, grant = await credentials_of(request)
         except ValueError:
@@ -64,30 +64,30 @@ class Lumen:
         return web.json_response(body)
 
     async def legacy(self, request: web.Request) -> web.Response:
-        """Refuse as the endpoint of old does: with a client's fault as a 500."""
+        """Refuse as the old endpoint does: a client's error is a 500."""
         credentials, grant = await credentials_of(request)
         if credentials is None or not self._issuer.knows(credentials):
-            return _of_old(401, "invalid_client", "Client identifier is required")
+            return _old_error(401, "invalid_client", "Client identifier is required")
         if not grant:
-            return _of_old(500, "invalid_grant_type", "grant_type is required")
+            return _old_error(500, "invalid_grant_type", "grant_type is required")
         return await self.token(request)
 
     async def gone(self, _: web.Request) -> web.Response:
-        """Answer where the printed address points: there is nothing."""
+        """Answer 404 where the documented address points."""
         body = {"code": "404", "message": "Not Found", "info": "Requested resource not found"}
         return web.json_response(body, status=404)
 
     def deny(self, request: web.Request) -> web.Response | None:
-        """Answer 401 to a request without a good token; None to one that has it."""
-        verdict = self._issuer.judge(request)
+        """Return a 401 for a request without a valid token; None for one that has it."""
+        verdict = self._issuer.verify(request)
         if verdict == "missing":
             return refusal(401, "missingCredentials", "Missing or no credentials provided")
         if verdict != "fine":
-            return web.json_response(_fault("Invalid Access Token"), status=401)
+            return web.json_response(_apigee_fault("Invalid Access Token"), status=401)
         return None
 
     async def diagnostics(self, request: web.Request) -> web.Response:
-        """Run the tests of a service and report; this takes its time."""
+        """Run the tests of a service and report; this takes as long as the scenario says."""
         if denied := self.deny(request):
             return denied
         service_id = request.query.get("serviceId", "")
@@ -102,11 +102,11 @@ class Lumen:
             await asyncio.sleep(service.takes.total_seconds())
         finally:
             self._running[service_id] -= 1
-        self._world.settle()
+        self._world.catch_up()
         return web.json_response(self._report(service_id))
 
     def _report(self, service_id: str) -> dict[str, Any]:
-        """Report what is true when the tests end."""
+        """Return the report, as the world is when the tests end."""
         service = self._world.diagnosables[service_id]
         whole = pdf.summary(service_id, service, self._world.now())
         self._world.runs.append(Run(service_id=service_id, pdf=whole))
@@ -136,33 +136,33 @@ class Lumen:
                 return {"data": []}
 
 
-def _encoded(how: str, whole: bytes) -> str | None:
+def _encoded(how: str, report: bytes) -> str | None:
     match how:
         case "missing":
             return None
         case "not_a_pdf":
-            whole = b"<!DOCTYPE html><title>Error</title><p>The report could not be made.</p>"
+            report = b"<!DOCTYPE html><title>Error</title><p>The report could not be made.</p>"
         case "truncated":
-            whole = whole[: len(whole) // 2]
+            report = report[: len(report) // 2]
         case "huge":
-            whole = whole + b"\n%" + b"0" * _HUGE
-    text = base64.b64encode(whole).decode()
+            report = report + b"\n%" + b"0" * _HUGE
+    text = base64.b64encode(report).decode()
     if how == "bad_base64":
         text = "%%%" + text[3:]
     return text if how == "no_prefix" else f"data:application/pdf;base64,{text}"
 
 
 def refusal(status: int, code: str, reason: str) -> web.Response:
-    """Refuse in the envelope that most of Lumen's APIs have."""
+    """Return an error in the envelope that most of Lumen's APIs have."""
     body = {"reason": reason, "message": f"{reason} -- sim", "referenceError": "", "code": code}
     return web.json_response(body, status=status)
 
 
-def _of_old(status: int, code: str, text: str) -> web.Response:
+def _old_error(status: int, code: str, text: str) -> web.Response:
     body = {"ErrorCode": code, "Error": text}
     return web.json_response(body, status=status, headers={"TrackingId": "sim-0001"})
 
 
-def _fault(text: str) -> dict[str, Any]:
+def _apigee_fault(text: str) -> dict[str, Any]:
     detail = {"errorcode": "keymanagement.service.invalid_access_token"}
     return {"fault": {"faultstring": text, "detail": detail}}

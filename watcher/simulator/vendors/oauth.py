@@ -1,6 +1,6 @@
 """OAuth 2.0 client credentials, the server's side: who may have a token, and for how long.
 
-Source: RFC 6749 sections 2.3.1 and 4.4. Each vendor words its own refusals.
+Source: RFC 6749 sections 2.3.1 and 4.4. Each vendor has its own error replies.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Issuer:
     _issued: dict[str, Issued] = field(default_factory=dict, repr=False)
 
     def issue(self) -> Issued:
-        """Make another token."""
+        """Issue another token."""
         seed = f"{self.vendor}/{self.client_secret}/{len(self._issued)}"
         text = hashlib.sha256(seed.encode()).hexdigest()[:40]
         seconds = int(self.life.total_seconds())
@@ -48,8 +48,8 @@ class Issuer:
         self._issued[text] = issued
         return issued
 
-    def judge(self, request: web.Request) -> Verdict:
-        """Say whether a request carries a good token."""
+    def verify(self, request: web.Request) -> Verdict:
+        """Return whether a request has a valid token, or what is wrong with it."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not text:
             return "missing"
@@ -70,7 +70,7 @@ class Issuer:
         return not rotated and credentials == (self.client_id, self.client_secret)
 
     def lifetime(self, issued: Issued, own: object) -> dict[str, object]:
-        """Write `expires_in` as the scenario has it; `own` is the vendor's way."""
+        """Return `expires_in` as the scenario has it; `own` is the vendor's way."""
         match self.world.scenario.world.tokens.told:
             case "missing":
                 return {}
@@ -83,7 +83,7 @@ class Issuer:
 
 
 async def credentials_of(request: web.Request) -> tuple[tuple[str, str] | None, str]:
-    """Client id and secret from the Basic header or the form, and the grant type asked for.
+    """Return client id and secret from the Basic header or the form, and the grant type asked for.
 
     Raises ValueError when the Basic header cannot be decoded.
     """

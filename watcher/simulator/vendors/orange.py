@@ -65,7 +65,7 @@ class Orange:
         app.router.add_get(path, self.report, name="orange.report")
 
     async def token(self, request: web.Request) -> web.Response:
-        """Client credentials, in the Basic header or in the form."""
+        """Issue a token for client credentials, in the Basic header or in the form."""
         try:
             credentials, grant = await credentials_of(request)
         except ValueError:
@@ -85,35 +85,35 @@ class Orange:
         return web.Response(text="\n" + json.dumps(body), content_type="application/json")
 
     async def report(self, request: web.Request) -> web.Response:
-        """Give samples of every line between two instants, one page of entries."""
+        """Return samples of every line between two instants, one page of entries."""
         self._admit(request)
         first = _pagination(request)
         _check_query(request, self._operator_code)
-        start, end = _asked_time(request, "startTime"), _asked_time(request, "endTime")
-        step = _asked_granularity(request)
+        start, end = _requested_time(request, "startTime"), _requested_time(request, "endTime")
+        step = _requested_granularity(request)
         if (request.match_info["job"], request.match_info["report"]) != ("JOBV", "UTILIZATION"):
             raise _error(404, 60, "Resource not found", "There is no such job or report.")
         if end < start or (end - start) / step > _MOST_SAMPLES:
             raise _error(422, 422, "Unprocessable entity", "The interval cannot be served.")
-        scene = self._world.scenario.world.evpl
-        match scene.paging:
+        config = self._world.scenario.world.evpl
+        match config.paging:
             case "repeating":
                 first = 1
             case "shifting":
                 first = max(1, first - 1)
         lines = [key for key, line in sorted(self._world.lines.items()) if line.active]
-        shown = lines[first - 1 : first - 1 + scene.page_size]
+        shown = lines[first - 1 : first - 1 + config.page_size]
         more = first - 1 + len(shown) < len(lines)
         body = {
-            "currentPage": (first - 1) // scene.page_size + 1,
-            "totalPages": -(-len(lines) // scene.page_size),
-            "hasNext": more or scene.paging in {"endless", "repeating"},
-            "entries": [self._entry(key, start, end, scene.spacing or step) for key in shown],
+            "currentPage": (first - 1) // config.page_size + 1,
+            "totalPages": -(-len(lines) // config.page_size),
+            "hasNext": more or config.paging in {"endless", "repeating"},
+            "entries": [self._entry(key, start, end, config.spacing or step) for key in shown],
         }
         return web.json_response(body)
 
     def _admit(self, request: web.Request) -> None:
-        verdict = self._issuer.judge(request)
+        verdict = self._issuer.verify(request)
         if verdict != "fine":
             raise _unauthorised(verdict)
         accepted = request.headers.get("Accept", "")
@@ -159,7 +159,7 @@ class Orange:
 
 
 def refusal(status: int, headers: dict[str, str]) -> web.Response:
-    """Answer out of the catalogue; the first entry of its class where the status has none."""
+    """Return an error of the catalogue; the first of its class where the status has none."""
     nearest = status if status in _CATALOGUE else status // 100 * 100
     code, message, description = _CATALOGUE[nearest]
     return web.Response(
@@ -192,11 +192,11 @@ def _unauthorised(verdict: Verdict) -> web.HTTPException:
         case "missing":
             return _error(401, 40, "Missing credentials", text + "but none were provided.")
         case "expired":
-            said = text + "and the ones provided were out-of-date."
-            return _error(401, 42, "Expired credentials", said)
+            description = text + "and the ones provided were out-of-date."
+            return _error(401, 42, "Expired credentials", description)
         case _:
-            said = text + "but the ones provided were invalid."
-            return _error(401, 41, "Invalid credentials", said)
+            description = text + "but the ones provided were invalid."
+            return _error(401, 41, "Invalid credentials", description)
 
 
 def _no_token(status: int, error: str, description: str) -> web.Response:
@@ -226,16 +226,16 @@ def _check_query(request: web.Request, operator_code: str) -> None:
         raise _error(422, 422, "Unprocessable entity", "The operator code is not known.")
 
 
-def _asked_time(request: web.Request, key: str) -> datetime:
+def _requested_time(request: web.Request, key: str) -> datetime:
     text = request.query[key]
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError:
-        said = f"{key} must look like 2023-08-28T14:40:38.041Z."
-        raise _error(400, 28, "Invalid query-string parameter", said) from None
+        description = f"{key} must look like 2023-08-28T14:40:38.041Z."
+        raise _error(400, 28, "Invalid query-string parameter", description) from None
 
 
-def _asked_granularity(request: web.Request) -> timedelta:
+def _requested_granularity(request: web.Request) -> timedelta:
     match = _GRANULARITY.fullmatch(request.query["granularity"])
     if match is None or match[1] == "0":
         raise _error(400, 28, "Invalid query-string parameter", "granularity must look like 300s.")

@@ -26,7 +26,7 @@ _LEFT, _RIGHT = 0.8 * inch, LETTER[0] - 0.8 * inch
 
 
 def summary(service_id: str, service: Diagnosable, at: datetime) -> bytes:
-    """Draw the report of one run."""
+    """Return the report of one run."""
     file = io.BytesIO()
     # invariant: no creation time and no random id in the file.
     canvas = Canvas(file, pagesize=LETTER, invariant=1, pageCompression=0)

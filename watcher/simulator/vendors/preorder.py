@@ -38,7 +38,7 @@ class Preorder:
         app.router.add_post(PATH, self.qualify, name="lumen.pxqualify")
 
     async def qualify(self, request: web.Request) -> web.Response:
-        """Say what can be ordered at an address."""
+        """Answer what can be ordered at an address."""
         if denied := self._lumen.deny(request):
             return denied
         try:
@@ -47,48 +47,51 @@ class Preorder:
             body = {}
         self.asked.append(body)
         number = f"PX{len(self.asked):06}"
-        code = self._fault(body)
+        code = self._error_code(body)
         if code:
             status = 401 if code in {2000, 2010, 2020, 2030, 2040} else 410
             return _coded(status, code, number, "Missing or Invalid <B>; TxID <>")
         text = "{streetAddress}, {city}, {state} {zip}".format(**body)
-        found = self._world.premises.get(text)
-        if found is None:
-            said = "This address is within the footprint but no address matched; TxID <>"
-            return _coded(200, 2096, number, said)
-        if found.code:
-            return _coded(found.status, found.code, number, found.message or "TxID <>")
+        premises = self._world.premises.get(text)
+        if premises is None:
+            message = "This address is within the footprint but no address matched; TxID <>"
+            return _coded(200, 2096, number, message)
+        if premises.code:
+            return _coded(premises.status, premises.code, number, premises.message or "TxID <>")
         now = self._world.now()
         transaction = body.get("transactionId") or number
         self._transactions.setdefault(transaction, (text, now))
         chosen = body.get("addressDetailId")
-        if found.near and not chosen:
-            near = [{"addressDetailId": key, "address": one} for key, one in found.near.items()]
+        if premises.near and not chosen:
+            near = [
+                {"addressDetailId": key, "address": address}
+                for key, address in premises.near.items()
+            ]
             return web.json_response({"transactionId": transaction, "nearMatches": near})
-        return web.json_response(_offered(transaction, found))
+        return web.json_response(_offered(transaction, premises))
 
-    def _fault(self, body: dict[str, Any]) -> int:
-        """Find the code of what is wrong with a request; 0 when nothing is."""
-        wrong = [code for key, code in _PARTNER if not body.get(key)]
-        wrong += [2000] if body.get("salesCode") != self._sales_code else []
-        wrong += [2040] if body.get("qualForVideo") is not False else []
-        wrong += [code for key, code in _ADDRESS if not body.get(key)]
-        if not wrong and "transactionId" in body:
-            wrong += self._stale(body["transactionId"], body.get("addressDetailId"))
-        return wrong[0] if wrong else 0
+    def _error_code(self, body: dict[str, Any]) -> int:
+        """Return the code of what is wrong with a request; 0 when nothing is."""
+        codes = [code for key, code in _PARTNER if not body.get(key)]
+        codes += [2000] if body.get("salesCode") != self._sales_code else []
+        codes += [2040] if body.get("qualForVideo") is not False else []
+        codes += [code for key, code in _ADDRESS if not body.get(key)]
+        if not codes and "transactionId" in body:
+            codes += self._stale(body["transactionId"], body.get("addressDetailId"))
+        return codes[0] if codes else 0
 
     def _stale(self, transaction: str, chosen: object) -> list[int]:
         if transaction not in self._transactions:
             return [2070]
-        text, began = self._transactions[transaction]
-        if began.astimezone(_DAY).date() != self._world.now().astimezone(_DAY).date():
+        text, started_at = self._transactions[transaction]
+        if started_at.astimezone(_DAY).date() != self._world.now().astimezone(_DAY).date():
             return [2220]
-        known = self._world.premises.get(text, scenario_schema.Premises()).near
-        return [] if chosen in known else [2080]
+        near = self._world.premises.get(text, scenario_schema.Premises()).near
+        return [] if chosen in near else [2080]
 
 
-def _offered(transaction: str, found: scenario_schema.Premises) -> dict[str, Any]:
-    offers = [{"productName": one.name, "monthlyPrice": one.price} for one in found.offers]
+def _offered(transaction: str, premises: scenario_schema.Premises) -> dict[str, Any]:
+    offers = [{"productName": offer.name, "monthlyPrice": offer.price} for offer in premises.offers]
     return {"transactionId": transaction, "qualifiedProducts": offers}
 
 

@@ -40,7 +40,7 @@ class Vyvx:
         app.router.add_get(f"{path}/{{id}}/history", self.history, name="vyvx.history")
 
     async def all_status(self, request: web.Request) -> web.Response:
-        """State of every active reservation."""
+        """Return the state of every active reservation."""
         self._admit(request)
         services = {
             key: _status(service) for key, service in self._world.services.items() if service.active
@@ -48,12 +48,12 @@ class Vyvx:
         return self._reply(services)
 
     async def one_status(self, request: web.Request) -> web.Response:
-        """State of one active reservation."""
+        """Return the state of one reservation."""
         key, service = self._find(request)
         return self._reply({key: _status(service)})
 
     async def details(self, request: web.Request) -> web.Response:
-        """Who, where and when a reservation is; the time is at the root here."""
+        """Return who, where and when a reservation is; the time is at the root here."""
         key, service = self._find(request)
         state = service.details_state or service.state
         body = {"id": key, "state": state, "ingress_state": service.ingress_state}
@@ -61,10 +61,10 @@ class Vyvx:
         return web.json_response({"data": {"services": {key: whole}}, "timestamp": self._time()})
 
     async def history(self, request: web.Request) -> web.Response:
-        """Alarms of one reservation that overlap the interval asked for."""
+        """Return the alarms of one reservation that overlap the requested interval."""
         key, _ = self._find(request)
-        start = _asked_time(request, "start")
-        end = _asked_time(request, "end") or self._world.now()
+        start = _requested_time(request, "start")
+        end = _requested_time(request, "end") or self._world.now()
         if start is None:
             raise web.HTTPBadRequest(text="missing required request information: start")
         events = [
@@ -78,7 +78,7 @@ class Vyvx:
         return web.json_response({"data": {"services": services, "time": self._time()}})
 
     def _time(self) -> str:
-        return stamp(self._world.vendors_now() - self._world.stale)
+        return stamp(self._world.vendor_now() - self._world.stale)
 
     def _find(self, request: web.Request) -> tuple[str, scenario_schema.Service]:
         self._admit(request)
@@ -95,10 +95,10 @@ class Vyvx:
         key_id, _, signature = rest.partition(":")
         if scheme != "MPA" or not signature:
             raise web.HTTPUnauthorized(text="an MPA Authorization header is required")
-        sent = _read_date(request.headers.get("Date", ""))
-        if sent is None or abs(self._world.vendors_now() - sent) > _SKEW:
+        sent = _parse_date(request.headers.get("Date", ""))
+        if sent is None or abs(self._world.vendor_now() - sent) > _SKEW:
             raise web.HTTPUnauthorized(text="the Date header is missing or too far from our clock")
-        wanted = sign(
+        expected = sign(
             self._secret,
             date=request.headers["Date"],
             path=request.rel_url.raw_path,
@@ -106,7 +106,7 @@ class Vyvx:
             verb=request.method,
             content_md5=request.headers.get("Content-MD5", ""),
         )
-        if key_id != self._key_id or not hmac.compare_digest(wanted, signature):
+        if key_id != self._key_id or not hmac.compare_digest(expected, signature):
             raise web.HTTPForbidden(text="the signature does not match")
         if request.headers.get("Accept", "text/xml").casefold() != "text/xml":
             raise web.HTTPNotAcceptable(text="the only valid Accept is text/xml")
@@ -122,13 +122,13 @@ def sign(
 
 
 def stamp(at: datetime | None) -> str:
-    """Write a time as the vendor does; empty for an open end."""
+    """Return a time as the vendor writes it; empty for an open end."""
     if at is None:
         return ""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _read_date(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     try:
         at = parsedate_to_datetime(text)
     except ValueError:
@@ -136,14 +136,14 @@ def _read_date(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _asked_time(request: web.Request, key: str) -> datetime | None:
+def _requested_time(request: web.Request, key: str) -> datetime | None:
     text = request.query.get(key, "")
     if not text:
         return None
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise web.HTTPBadRequest(text=f"{key} is no time") from None
+        raise web.HTTPBadRequest(text=f"{key} is not a time") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

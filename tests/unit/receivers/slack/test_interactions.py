@@ -122,7 +122,7 @@ class SlackUser:
 
     async def hears(self):
         """Return the last message that this person alone saw."""
-        return (await until(lambda: self.slack.workspace.whispers))[-1]["text"]
+        return (await until(lambda: self.slack.workspace.ephemeral_messages))[-1]["text"]
 
 
 async def until(read):
@@ -143,7 +143,7 @@ async def test_a_press_becomes_a_command_with_the_persons_name(slack, session, s
     async with running(slack, session, store) as person:
         assert await person.press("acknowledge", name="ann") == {"acknowledged": True}
         assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
-        assert not slack.workspace.whispers  # the thread shows it
+        assert not slack.workspace.ephemeral_messages  # the thread shows it
 
 
 async def test_an_envelope_that_comes_twice_is_obeyed_once(slack, session, store):
@@ -162,14 +162,14 @@ async def test_a_person_who_is_not_allowed_is_refused_and_nothing_changes(slack,
             "You may not do this: your member id is not in `allowed_users` of `[slack]`"
             " (it is U0BOB)."
         )
-        assert slack.workspace.whispers[0]["to"] == "U0BOB"
+        assert slack.workspace.ephemeral_messages[0]["to"] == "U0BOB"
         assert not store.commands
         await person.press("acknowledge", user="U0ANN", name="ann")
         assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
 
 
 async def test_without_allowed_users_only_the_channels_of_receivers_count(slack, session, store):
-    channels = slack.workspace.scene.channels
+    channels = slack.workspace.config.channels
     other = next((key for key in channels if key != slack.credentials.slack_channel), None)
     async with running(slack, session, store) as person:
         assert other
@@ -221,7 +221,7 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
         assert await stepped(store) == [
             model.Noted(incident="w-7k3m", by="ann", text="took the carrier packet")
         ]
-    (message,) = slack.workspace.whispers
+    (message,) = slack.workspace.ephemeral_messages
     assert message["to"] == "U0ANN"
     text = message["blocks"][1]["text"]["text"]
     assert text.startswith("```\nNYC Arena uplink is offline")
@@ -233,7 +233,7 @@ async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, sessi
     async with running(slack, session, store) as person:
         assert await person.types(user="U0ANN") == {"acknowledged": True}
         assert await person.hears() == "*1 incident is open*"
-    (message,) = slack.workspace.whispers
+    (message,) = slack.workspace.ephemeral_messages
     assert message["to"] == "U0ANN"
     (block,) = message["blocks"]
     assert "NYC Arena uplink is offline" in block["text"]["text"]
@@ -245,7 +245,7 @@ async def test_the_slash_command_shows_a_stranger_nothing(slack, session, store)
     async with running(slack, session, store, allowed_users=("U0ANN",)) as person:
         await person.types(user="U0BOB")
         assert (await person.hears()).startswith("You may not do this")
-        assert "NYC" not in str(slack.workspace.whispers)
+        assert "NYC" not in str(slack.workspace.ephemeral_messages)
 
 
 async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, store):

@@ -251,7 +251,7 @@ async def test_a_file_uploaded_by_the_client_lands_in_the_thread(sim, slack, htt
         assert answer.status == 403
 
 
-async def test_an_upload_in_three_steps_is_told_to_nobody_before_the_last(slack, http):
+async def test_an_upload_in_three_steps_is_seen_by_nobody_before_the_last(slack, http):
     ts = (await slack.chat_postMessage(channel=NOC, text="parent"))["ts"]
     made = await slack.files_getUploadURLExternal(filename="r.png", length=3)
     async with http.post(made["upload_url"], data=b"abc") as answer:

@@ -147,7 +147,7 @@ async def test_a_reservation_can_leave_the_list_and_still_have_details(get, sim)
     assert (await get(f"{PATH}/1234567/details"))[0] == 200
 
 
-async def test_a_reservation_can_be_spoilt_while_the_others_are_well(get, sim):
+async def test_a_reservation_can_be_broken_while_the_others_are_intact(get, sim):
     sim.change(vyvx={"id": "1234567", "raw": {"state": 5}})
     _, body = await get(f"{PATH}/_active/status")
 
