@@ -152,8 +152,8 @@ class Daemon:
 
     async def timeline(self):
         """The remedy's entries on the timeline, as kind and text."""
-        (known,) = await self.opened.queries.incidents()
-        view = await self.opened.queries.incident_view(known.id)
+        (incident,) = await self.opened.queries.incidents()
+        view = await self.opened.queries.incident_view(incident.id)
         return [
             (entry.kind.value.removeprefix("remedy_"), entry.text)
             for entry in view.timeline
@@ -161,12 +161,12 @@ class Daemon:
         ]
 
     async def until(self, kind, count=1):
-        """Wait until it is told so often; give the last one's words."""
+        """Wait for that many entries of a kind; return the text of the last one."""
         async with asyncio.timeout(20):
             while True:
-                found = [text for each, text in await self.timeline() if each == kind]
-                if len(found) >= count:
-                    return found[-1]
+                texts = [text for entry, text in await self.timeline() if entry == kind]
+                if len(texts) >= count:
+                    return texts[-1]
                 await self.wakeups["delivery"].wait(0.5)
 
     async def later(self, **span):
@@ -297,9 +297,9 @@ async def test_what_the_vendor_refuses_is_reported_in_its_words(daemon, sim, dia
     )
     daemon.work()
     await ask(daemon)
-    told = await daemon.until("failed")
-    assert told.startswith("c1 was not raised to 2 Gbps: ")
-    assert "Bandwidth is not offered here" in told
+    message = await daemon.until("failed")
+    assert message.startswith("c1 was not raised to 2 Gbps: ")
+    assert "Bandwidth is not offered here" in message
     assert daemon.incident.remedy.ended_at is not None
 
 
@@ -318,9 +318,9 @@ async def test_an_hour_of_422_is_waited_out_and_ordered_once(daemon, sim, dialec
     )
     daemon.work()
     await ask(daemon)
-    told = await daemon.until("waiting")
-    assert "Not a NaaS Enabled Location" in told
-    assert told.endswith("it is tried again in 1 min")
+    message = await daemon.until("waiting")
+    assert "Not a NaaS Enabled Location" in message
+    assert message.endswith("it is tried again in 1 min")
     for wait in (1, 5, 15):
         assert daemon.orders == 0
         calls = sim.world.calls[f"lumen.{endpoint}"]
@@ -351,18 +351,18 @@ async def test_an_order_that_may_have_been_lost_is_reported_and_not_repeated(dae
     sim.change(fault={"vendor": "lumen", "kind": "reset", "endpoint": order_endpoint(dialect)})
     daemon.work()
     await ask(daemon)
-    told = await daemon.until("unknown")
-    assert told.startswith("it is not known whether 2 Gbps was ordered for c1: ")
-    assert told.endswith("It is not ordered again; the inventory shows 500 Mbps")
+    message = await daemon.until("unknown")
+    assert message.startswith("it is not known whether 2 Gbps was ordered for c1: ")
+    assert message.endswith("It is not ordered again; the inventory shows 500 Mbps")
     await daemon.later(minutes=16)
-    told = await daemon.until("stuck")
-    assert told == (
+    message = await daemon.until("stuck")
+    assert message == (
         "c1 does not have 2 Gbps yet: after 15 min the inventory shows 500 Mbps;"
         " it is looked at every 5 min from now on"
     )
     await daemon.later(hours=25)
-    told = await daemon.until("unknown", 2)
-    assert told.endswith("after 1 d the inventory shows 500 Mbps, and nobody looks any more")
+    message = await daemon.until("unknown", 2)
+    assert message.endswith("after 1 d the inventory shows 500 Mbps, and nobody looks any more")
     assert daemon.orders == 0
     assert sim.world.calls[f"lumen.{order_endpoint(dialect)}"] == 1
 
@@ -374,8 +374,8 @@ async def test_a_change_that_is_late_is_reported_and_watched_until_it_is_done(da
     pending = sim.world.on_demand.pending
     pending["c1"] = replace(pending["c1"], at=daemon.clock.now() + timedelta(minutes=40))
     await daemon.later(minutes=16)
-    told = await daemon.until("stuck")
-    assert "after 15 min the inventory shows 500 Mbps, with a change pending" in told
+    message = await daemon.until("stuck")
+    assert "after 15 min the inventory shows 500 Mbps, with a change pending" in message
     await daemon.later(minutes=30)
     await daemon.until("applied")
 
@@ -404,17 +404,17 @@ async def die_at(daemon, moment):
     ("moment", "outcome"),
     [("claimed", ("requested", 1)), ("intended", ("unknown", 0)), ("sent", ("pending", 1))],
 )
-async def test_a_daemon_that_is_killed_orders_once_at_most_and_the_next_tells_the_truth(
+async def test_a_daemon_that_is_killed_orders_at_most_once_and_the_next_reports_the_truth(
     daemon, daemons, moment, outcome
 ):
-    told, orders = outcome
+    kind, orders = outcome
     await ask(daemon)
     await die_at(daemon, moment)
     await daemon.stop()
     successor = await daemons()
     successor.work()
     await successor.later(minutes=4)
-    words = await successor.until(told)
+    words = await successor.until(kind)
     assert successor.orders == orders
     if moment == "intended":
         assert "Watcher was interrupted while it ordered" in words
@@ -520,9 +520,9 @@ async def test_the_days_changes_are_counted_and_refused_in_words(daemons, sim, c
     await daemon.later(minutes=7)
     await daemon.until("applied")
     await daemon.sees("online")
-    told = await daemon.until("failed")
-    assert "all 1 changes of today are used up; the vendor counts anew from 00:00 UTC" in told
-    assert "watcher iod set-bandwidth c1 '500 Mbps'" in told
+    message = await daemon.until("failed")
+    assert "all 1 changes of today are used up; the vendor counts anew from 00:00 UTC" in message
+    assert "watcher iod set-bandwidth c1 '500 Mbps'" in message
     assert daemon.orders == 1
     assert not await daemon.opened.call_counter.spend_change(
         sim.credentials.lumen_customer_number, clock.now().date(), 1
@@ -537,8 +537,8 @@ async def test_what_somebody_else_has_changed_is_not_put_back(daemon, sim):
     await daemon.until("applied")
     sim.change(iod={"id": "c1", "bandwidth": "5 Gbps"})
     await daemon.sees("online")
-    told = await daemon.until("untouched")
-    assert told == (
+    message = await daemon.until("untouched")
+    assert message == (
         "c1 is not put back to 500 Mbps: somebody has changed it meanwhile: it has 5 Gbps now"
     )
     assert daemon.orders == 1
@@ -548,8 +548,8 @@ async def test_what_has_the_bandwidth_by_now_is_not_ordered(daemon, sim):
     await ask(daemon)
     sim.change(iod={"id": "c1", "bandwidth": "2 Gbps"})
     daemon.work()
-    told = await daemon.until("untouched")
-    assert told == "no change of bandwidth was requested: it has 2 Gbps already"
+    message = await daemon.until("untouched")
+    assert message == "no change of bandwidth was requested: it has 2 Gbps already"
     assert daemon.orders == 0
 
 
@@ -557,8 +557,8 @@ async def test_what_was_approved_and_is_over_before_it_leaves_is_not_ordered(dae
     await ask(daemon)
     await daemon.sees("online")
     daemon.work()
-    told = await daemon.until("withdrawn")
-    assert told == "not requested, the incident is over: c1 stays at 500 Mbps"
+    message = await daemon.until("withdrawn")
+    assert message == "not requested, the incident is over: c1 stays at 500 Mbps"
     assert daemon.orders == 0
 
 
@@ -566,27 +566,27 @@ async def test_nothing_above_the_limit_is_ordered(daemons):
     daemon = await daemons(remedy=replace(RAISE, max=1000.0))
     daemon.work()
     await ask(daemon)
-    told = await daemon.until("failed")
-    assert told.endswith("2 Gbps is above the limit of 1 Gbps: nothing was requested")
+    message = await daemon.until("failed")
+    assert message.endswith("2 Gbps is above the limit of 1 Gbps: nothing was requested")
     assert daemon.orders == 0
 
 
 @pytest.mark.covers("iod/change-pending")
 async def test_a_change_that_the_inventory_did_not_show_yet_is_waited_for(daemon, sim, dialect):
-    said = "The Service Id cannot be modified since the current status is - Change pending"
+    reason = "The Service Id cannot be modified since the current status is - Change pending"
     sim.change(
         fault={
             "vendor": "lumen",
             "kind": "answer",
             "status": 422,
-            "body": {"reason": said, "code": "INVALIDSTATE"},
+            "body": {"reason": reason, "code": "INVALIDSTATE"},
             "endpoint": order_endpoint(dialect),
             "times": 1,
         }
     )
     daemon.work()
     await ask(daemon)
-    assert said in await daemon.until("waiting")
+    assert reason in await daemon.until("waiting")
     await daemon.later(minutes=1)
     await daemon.until("pending")
     assert daemon.orders == 1
@@ -597,8 +597,8 @@ async def test_another_change_under_way_is_waited_for(daemon, sim, clock):
     await ask(daemon)
     sim.world.on_demand.order("c1", "500 Mbps", clock.now())
     daemon.work()
-    told = await daemon.until("waiting")
-    assert told.endswith("another change of it is under way; it is tried again in 1 min")
+    message = await daemon.until("waiting")
+    assert message.endswith("another change of it is under way; it is tried again in 1 min")
     await daemon.later(minutes=7)
     await daemon.until("pending")
     assert daemon.orders == 2

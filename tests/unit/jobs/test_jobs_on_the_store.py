@@ -60,11 +60,12 @@ def commands_once(opened, world):
 async def test_details_findings_and_reports_are_durable(opened, ask, begin, commands_once):
     await ask(model.DetailsNeeded(subject="vyvx/1"), diagnosis())
     begin()
-    told = await commands_once(3)
+    commands = await commands_once(3)
     assert (
-        model.DetailsRead(subject="vyvx/1", details=model.Details(labels={"name": "Final"})) in told
+        model.DetailsRead(subject="vyvx/1", details=model.Details(labels={"name": "Final"}))
+        in commands
     )
-    runs = [command.diagnosis for command in told if isinstance(command, model.Diagnosed)]
+    runs = [command.diagnosis for command in commands if isinstance(command, model.Diagnosed)]
     assert [run.status for run in runs] == [RUNNING, DONE]
     assert runs[1].disposition == "SVC1 has lost power"
     report_files = await opened.queries.report_files("run-1")
@@ -79,8 +80,8 @@ async def test_a_second_run_for_the_same_service_is_refused_in_words(
     await ask(diagnosis("run-1"), diagnosis("run-2"), diagnosis("run-3", "SVC2"))
     world.diagnostics_runner.gate.clear()
     begin(diagnostics=Diagnostics(parallel=3))
-    told = await commands_once(3)
-    by_run = {command.diagnosis.run: command.diagnosis for command in told}
+    commands = await commands_once(3)
+    by_run = {command.diagnosis.run: command.diagnosis for command in commands}
     assert by_run["run-1"].status is RUNNING
     assert (by_run["run-2"].status, by_run["run-3"].status) == (SKIPPED, RUNNING)
     assert "SVC1" in by_run["run-2"].message
@@ -101,8 +102,8 @@ async def test_a_restart_in_the_middle_runs_it_again_at_once_and_reports_its_sta
         await task
     world.diagnostics_runner.gate.set()
     begin()
-    told = await commands_once(2)
-    assert [command.diagnosis.status for command in told] == [RUNNING, DONE]
+    commands = await commands_once(2)
+    assert [command.diagnosis.status for command in commands] == [RUNNING, DONE]
 
 
 async def test_a_run_whose_daemon_was_killed_is_taken_up_when_its_lease_ends(
@@ -116,9 +117,9 @@ async def test_a_run_whose_daemon_was_killed_is_taken_up_when_its_lease_ends(
     assert await opened.jobs.claim(now=world.clock.now(), **again) == []
     world.clock.time += timedelta(seconds=1)
     begin()
-    told = await commands_once(2)
-    assert told[-1].diagnosis.status is DONE
-    assert not await opened.jobs.finish(job, at=world.clock.now(), command=told[-1])
+    commands = await commands_once(2)
+    assert commands[-1].diagnosis.status is DONE
+    assert not await opened.jobs.finish(job, at=world.clock.now(), command=commands[-1])
 
 
 async def test_a_run_that_was_interrupted_twice_is_given_up(
@@ -161,8 +162,8 @@ async def test_an_incidents_backup_is_asked_for_once_by_its_address(
     backup_finder = FakeBackupFinder(ports.BackupOptions(offers=("Fiber 940 65.00",)))
     await ask(WANTED, WANTED)
     begin(backup_finder=backup_finder)
-    told = model.AlternativesRead(incident="inc-1", address=HERE, offers=("Fiber 940 65.00",))
-    assert await commands_once(1) == [told]
+    expected = model.AlternativesRead(incident="inc-1", address=HERE, offers=("Fiber 940 65.00",))
+    assert await commands_once(1) == [expected]
     assert backup_finder.asked == [HERE]
 
 
@@ -179,6 +180,6 @@ async def test_an_incidents_backup_is_asked_for_once_by_its_address(
 async def test_why_there_is_no_backup_is_an_answer(ask, begin, commands_once, backup_finder, why):
     await ask(WANTED)
     begin(backup_finder=backup_finder)
-    (told,) = await commands_once(1)
-    assert told.offers == ()
-    assert why in told.why
+    (command,) = await commands_once(1)
+    assert command.offers == ()
+    assert why in command.why

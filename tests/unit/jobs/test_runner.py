@@ -72,8 +72,8 @@ async def test_a_run_is_reported_when_it_starts_and_when_it_ends(world):
     world.diagnose()
     world.start()
     await world.store.until("diagnosing/run-1")
-    begun = world.store.commands["diagnosing/run-1"].diagnosis
-    assert (begun.status, begun.finished_at) == (model.DiagnosisStatus.RUNNING, None)
+    started = world.store.commands["diagnosing/run-1"].diagnosis
+    assert (started.status, started.finished_at) == (model.DiagnosisStatus.RUNNING, None)
 
     world.clock.time += timedelta(seconds=40)
     world.diagnostics_runner.gate.set()
@@ -81,7 +81,7 @@ async def test_a_run_is_reported_when_it_starts_and_when_it_ends(world):
     ended = world.store.commands["diagnose/run-1"].diagnosis
     assert (ended.status, ended.disposition) == (DONE, "SVC1 has lost power")
     assert (ended.incident, ended.service_id, ended.run) == ("inc-1", "SVC1", "run-1")
-    assert ended.started_at == begun.started_at
+    assert ended.started_at == started.started_at
     assert ended.finished_at == world.clock.now()
     assert (ended.findings, ended.actions) == (("Power: Failed",), ("Call the site",))
     assert ended.report.filename == "r.pdf"

@@ -188,8 +188,8 @@ async def playing(text: str, clock: HandClock) -> AsyncIterator[simulator.Simula
         yield sim
 
 
-class NoMeter:
-    """There is no budget to keep."""
+class NoCallCounter:
+    """Fails when asked, as no account has a budget."""
 
     async def spend(self, account: str, month: str, budget: int) -> bool:
         raise AssertionError("nothing has a budget here")
@@ -197,19 +197,21 @@ class NoMeter:
 
 def make_account(sim, vendor, session, clock) -> VendorAccount:
     """Make an account that the simulated vendor takes."""
-    known = sim.credentials
+    credentials = sim.credentials
     keys: settings.Account
     if vendor == "vyvx":
-        keys = settings.MpaAccount(kind="mpa", key_id=known.vyvx_key_id, secret=known.vyvx_secret)
+        keys = settings.MpaAccount(
+            kind="mpa", key_id=credentials.vyvx_key_id, secret=credentials.vyvx_secret
+        )
     else:
         keys = settings.OAuth2Account(
             kind="oauth2",
             token_url=getattr(sim, f"{vendor}_token_url"),
-            client_id=getattr(known, f"{vendor}_client_id"),
-            client_secret=getattr(known, f"{vendor}_client_secret"),
+            client_id=getattr(credentials, f"{vendor}_client_id"),
+            client_secret=getattr(credentials, f"{vendor}_client_secret"),
         )
     fast = keys.model_copy(update={"calls_per_second": 10_000})
-    return VendorAccount(vendor, fast, session, clock, NoMeter())
+    return VendorAccount(vendor, fast, session, clock, NoCallCounter())
 
 
 @pytest.fixture

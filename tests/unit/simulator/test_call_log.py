@@ -17,10 +17,10 @@ async def test_what_a_named_call_was_answered_is_kept_and_nothing_else(sim, http
     await http.post(sim.lumen_token_url, params={"a": "b"})
     await http.get(f"{sim.slack_api_url}auth.test")
 
-    (heard,) = await ask("/record")
-    assert (heard["call"], heard["whole"], heard["query"]) == ("lumen.token", True, {"a": "b"})
-    assert "missingCredentials" in heard["body"]
-    assert heard["host"].startswith("127.0.0.1:")
+    (call,) = await ask("/record")
+    assert (call["call"], call["whole"], call["query"]) == ("lumen.token", True, {"a": "b"})
+    assert "missingCredentials" in call["body"]
+    assert call["host"].startswith("127.0.0.1:")
     assert await ask("/record", after="1") == []
 
 
@@ -30,8 +30,8 @@ async def test_a_disturbed_answer_is_logged_as_such(sim, http, ask):
     with pytest.raises(aiohttp.ClientPayloadError):
         await (await http.post(sim.lumen_token_url)).read()
 
-    (heard,) = await ask("/record")
-    assert not heard["whole"]
+    (call,) = await ask("/record")
+    assert not call["whole"]
 
 
 async def test_a_late_answer_is_as_whole_as_any_other(sim, http, ask):
@@ -39,5 +39,5 @@ async def test_a_late_answer_is_as_whole_as_any_other(sim, http, ask):
     sim.change(fault={"vendor": "lumen", "kind": "slow", "takes": "10ms"})
     await http.post(sim.lumen_token_url)
 
-    (heard,) = await ask("/record")
-    assert heard["whole"]
+    (call,) = await ask("/record")
+    assert call["whole"]

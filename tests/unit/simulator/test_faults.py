@@ -158,7 +158,7 @@ async def test_a_change_that_makes_no_sense_is_refused_with_its_reasons(sim, htt
     assert fault.startswith("change: vyvx.state: Input should be 'online'")
 
 
-async def test_the_control_endpoint_begins_the_story_and_tells_the_state(clock, http):
+async def test_the_control_endpoint_starts_the_scenario_and_shows_the_state(clock, http):
     scenario = simulator.load("outage")
     async with simulator.Simulator(scenario, clock, with_broker=False, start=False) as sim:
         clock.advance(10)

@@ -29,7 +29,7 @@ async def test_a_subscriber_sees_what_is_published():
         assert await take(client, 1) == [("watcher/events", b"{}", False)]
 
 
-async def test_a_retained_message_waits_for_who_comes_later():
+async def test_a_retained_message_waits_for_later_subscribers():
     report = b"%PDF-" + bytes(2_000_000)
     async with mqtt_broker.serve() as port:
         async with aiomqtt.Client("127.0.0.1", port, protocol=V311) as first:

@@ -8,7 +8,7 @@ from watcher import simulator
 from watcher.simulator import scenario as script
 from watcher.simulator.world import World
 
-STORY = """
+SCENARIO = """
 world:
   vyvx:
     services:
@@ -25,7 +25,7 @@ events:
 
 @pytest.fixture
 def world(clock):
-    return World(scenario=simulator.parse(STORY, name="story.yaml"), clock=clock)
+    return World(scenario=simulator.parse(SCENARIO, name="scenario.yaml"), clock=clock)
 
 
 @pytest.mark.parametrize("name", simulator.shipped())
@@ -132,7 +132,7 @@ def test_a_fault_in_a_scenario_names_its_file_and_key(text, fault):
     assert any(line.startswith(fault) for line in caught.value.problems), caught.value.problems
 
 
-def test_all_problems_of_a_scenario_are_reported_at_once():
+def test_all_faults_of_a_scenario_are_reported_at_once():
     with pytest.raises(simulator.ScenarioError) as caught:
         simulator.parse("{a: 1, b: 2, events: [{at: soon, clear: all}]}", name="bad.yaml")
 

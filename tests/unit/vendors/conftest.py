@@ -35,7 +35,7 @@ class Clock:
         return self.seconds
 
 
-class Meter:
+class CallCounter:
     """Counts in memory what the store counts in a table."""
 
     def __init__(self) -> None:
@@ -91,15 +91,15 @@ class Vendor:
 
 @pytest.fixture
 async def vendor():
-    told = Vendor()
+    server = Vendor()
     app = web.Application(client_max_size=10**8)
-    app.router.add_route("*", "/{path:.*}", told.handle)
+    app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    told.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield told
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
     await runner.cleanup()
 
 
@@ -132,8 +132,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def meter() -> Meter:
-    return Meter()
+def call_counter() -> CallCounter:
+    return CallCounter()
 
 
 @pytest.fixture(autouse=True)
@@ -162,11 +162,11 @@ def oauth2_account(vendor) -> settings.OAuth2Account:
 
 
 @pytest.fixture
-def connect(vendor, session, clock, meter):
+def connect(vendor, session, clock, call_counter):
     """Build an Api on the vendor, with the given account."""
 
     def build(account=None, *, name="main", url="", seconds=5.0, **options) -> VendorApi:
-        opened = VendorAccount(name if account else "", account, session, clock, meter)
+        opened = VendorAccount(name if account else "", account, session, clock, call_counter)
         return VendorApi(opened, url or vendor.url, timeout=timedelta(seconds=seconds), **options)
 
     return build

@@ -32,7 +32,7 @@ MODULES = {
     "diagnostics": "diagnostics.client",
     "preorder": "preorder.client",
 }
-SAID = {
+PRINTED = {
     "vyvx": "Cup final offline online",
     "evpl": "LD1 UTILIZATION {datetime",
     "internet_on_demand": "c1 active 1000",
@@ -51,7 +51,7 @@ async def sim():
 
 def on(sim, example: str, client: str) -> str:
     """Put the simulator's addresses and credentials in place of the vendor's."""
-    known = sim.credentials
+    credentials = sim.credentials
     vendor = "orange" if client == "evpl" else "lumen"
     for old, new in {
         "https://api.orange.com/oauth/v3/token": sim.orange_token_url,
@@ -59,44 +59,44 @@ def on(sim, example: str, client: str) -> str:
         "https://ws.lumen.com/vyvx/v1.0": sim.vyvx_url,
         "https://api.orange.com/api-monitoring-live/v1": sim.orange_url,
         "https://api.lumen.com": sim.lumen_url,
-        '"K"': repr(known.vyvx_key_id),
-        '"S"': repr(known.vyvx_secret),
-        '"ID"': repr(getattr(known, f"{vendor}_client_id")),
-        '"SECRET"': repr(getattr(known, f"{vendor}_client_secret")),
-        '"OPERATOR"': repr(known.orange_operator_code),
-        '"APPLICATION"': repr(known.orange_application_id),
-        '"SALES"': repr(known.lumen_sales_code),
-        '"1-ABCDE"': repr(known.lumen_customer_number),
+        '"K"': repr(credentials.vyvx_key_id),
+        '"S"': repr(credentials.vyvx_secret),
+        '"ID"': repr(getattr(credentials, f"{vendor}_client_id")),
+        '"SECRET"': repr(getattr(credentials, f"{vendor}_client_secret")),
+        '"OPERATOR"': repr(credentials.orange_operator_code),
+        '"APPLICATION"': repr(credentials.orange_application_id),
+        '"SALES"': repr(credentials.lumen_sales_code),
+        '"1-ABCDE"': repr(credentials.lumen_customer_number),
     }.items():
         example = example.replace(old, new)
     return example
 
 
 @pytest.mark.covers("http/alone")
-@pytest.mark.parametrize("client", SAID)
+@pytest.mark.parametrize("client", PRINTED)
 async def test_a_client_is_used_alone_as_its_file_says(sim, client):
     module = importlib.import_module(f"watcher.vendors.{MODULES[client]}")
-    found = EXAMPLE.search(f"{module.__doc__}\n")
-    assert found is not None
-    code = on(sim, textwrap.dedent(found[1]), client)
-    said: list[str] = []
+    example = EXAMPLE.search(f"{module.__doc__}\n")
+    assert example is not None
+    code = on(sim, textwrap.dedent(example[1]), client)
+    printed: list[str] = []
     names = {
         **vars(module),
         "VendorApi": VendorApi,
         "UTC": UTC,
         "datetime": datetime,
         "open_account": open_account,
-        "print": lambda *words: said.append(" ".join(map(str, words))),
+        "print": lambda *words: printed.append(" ".join(map(str, words))),
         "settings": settings,
         "timedelta": timedelta,
     }
     exec(f"async def main():\n{textwrap.indent(code, '    ')}", names)  # noqa: S102  # our own text
     await names["main"]()
-    assert SAID[client] in said[0]
+    assert PRINTED[client] in printed[0]
 
 
 @pytest.mark.covers("http/alone")
-@pytest.mark.parametrize("client", SAID)
+@pytest.mark.parametrize("client", PRINTED)
 def test_a_client_says_where_its_contract_is_from_and_what_its_verbs_raise(client):
     module = importlib.import_module(f"watcher.vendors.{MODULES[client]}")
     words = pydoc.render_doc(module, renderer=pydoc.plaintext)  # what help() shows

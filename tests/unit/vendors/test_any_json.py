@@ -49,9 +49,9 @@ def reply(body: bytes, status: int = 200) -> exchange.Reply:
 
 READERS = {
     "statuses": read_statuses,
-    "details": lambda said: read_details(said, "1"),
-    "history": lambda said: read_history(said, "1"),
-    "page": lambda said: read_entries([read_page(said)[0]], complete=True),
+    "details": lambda text: read_details(text, "1"),
+    "history": lambda text: read_history(text, "1"),
+    "page": lambda text: read_entries([read_page(text)[0]], complete=True),
 }
 
 
@@ -81,10 +81,10 @@ def test_any_bytes_are_survived(name, body):
 def test_any_error_reply_gives_a_bounded_sentence(body, raw, status):
     for content in (raw, json.dumps(body).encode()):
         fault = errors.parse_error(reply(content, status), now=_FIRST, redact=lambda text: text)
-        said = str(errors.as_exception(fault, "check it"))
-        assert f"answered {status}" in said
-        assert len(said) < 800
-        assert said.isprintable()
+        text = str(errors.as_exception(fault, "check it"))
+        assert f"answered {status}" in text
+        assert len(text) < 800
+        assert text.isprintable()
 
 
 def _finite(body: object) -> bool:

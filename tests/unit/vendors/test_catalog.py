@@ -18,8 +18,8 @@ from watcher.vendors.vyvx.settings import VyvxSource
 FIXTURES = Path(__file__).parents[2] / "data"
 
 
-class NoMeter:
-    """There is no budget to keep."""
+class NoCallCounter:
+    """Fails when asked, as no account has a budget."""
 
     async def spend(self, account: str, month: str, budget: int) -> bool:
         raise AssertionError("nothing has a budget here")
@@ -50,7 +50,7 @@ async def vendor_url():
 @pytest.fixture
 async def account():
     session = exchange.open_session()
-    yield VendorAccount("", None, session, SystemClock(), NoMeter())
+    yield VendorAccount("", None, session, SystemClock(), NoCallCounter())
     await session.close()
 
 
@@ -58,7 +58,7 @@ async def test_a_vyvx_section_becomes_a_source_that_polls_and_details(vendor_url
     config = VyvxSource(kind="vyvx", base_url=vendor_url)
     source = catalog.build("vyvx", config, account)
     polled = poller.Differ(source.name).compare(await source.poll())
-    assert {each.key: each.fields["state"] for each in polled.seen} == {
+    assert {subject.key: subject.fields["state"] for subject in polled.seen} == {
         "vyvx/1234567": "offline",
         "vyvx/9999999": "online",
     }
@@ -72,7 +72,7 @@ async def test_an_evpl_section_becomes_a_source_that_polls(vendor_url, account):
     config = EvplSource(kind="evpl", base_url=vendor_url, operator_code="O", application_id="A")
     source = catalog.build("evpl", config, account)
     polled = poller.Differ(source.name).compare(await source.poll())
-    assert {each.key: each.fields["utilization"] for each in polled.seen} == {
+    assert {subject.key: subject.fields["utilization"] for subject in polled.seen} == {
         "evpl/LD100001": 80.0,
         "evpl/LD100002": 12.5,
     }

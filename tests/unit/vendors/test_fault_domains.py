@@ -43,7 +43,7 @@ def test_a_full_line_is_nobodys_fault():
         ("degraded", "offline", True),
         ("offline", "degraded", False),
         ("online", "impaired", True),
-        ("active", "suspended", True),  # words without an order are told
+        ("active", "suspended", True),  # words without an order are reported
     ],
 )
 def test_only_what_got_worse_notifies(before, value, worse):

@@ -20,12 +20,12 @@ BY_ID = {"services"}  # objects whose keys are no fields
 def grown(body: object, name: str = "") -> object:
     """Add fields that nobody knows to every object."""
     if isinstance(body, list):
-        return [grown(each, name) for each in body]
+        return [grown(value, name) for value in body]
     if not isinstance(body, dict):
         return body
-    known = {key: grown(each, key) for key, each in body.items()}
+    existing = {key: grown(value, key) for key, value in body.items()}
     more = {"addedLater": {"nested": [1, None]}, "x-new": "text", "": None}
-    return known if name in BY_ID else {**known, **more}
+    return existing if name in BY_ID else {**existing, **more}
 
 
 async def statuses(api: VendorApi) -> object:

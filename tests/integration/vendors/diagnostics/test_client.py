@@ -20,8 +20,8 @@ from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 
 
-class Unmetered:
-    """A meter that no budget ever asks."""
+class NoCallCounter:
+    """A call counter that no budget ever asks."""
 
     async def spend(self, account, month, budget):
         raise AssertionError("there is no budget")
@@ -58,7 +58,7 @@ async def make_runner(vendor):
             app.router.add_get("/ServiceAssurance/v2/Diagnostics/service/detail", vendor.detail)
             server = await stack.enter_async_context(TestServer(app))
             session = await stack.enter_async_context(exchange.open_session())
-            account = VendorAccount("", None, session, SystemClock(), Unmetered())
+            account = VendorAccount("", None, session, SystemClock(), NoCallCounter())
             keys = Diagnostics(base_url=str(server.make_url("")), timeout=within)
             client = DiagnosticsClient(account, keys.base_url, timeout=timedelta(seconds=10))
             return LumenDiagnostics(client, keys, PdfPreviewer())
@@ -70,14 +70,17 @@ async def test_findings_pdf_and_preview_come_back(make_runner, vendor, make_pdf,
     content = make_pdf(pages=2)
     vendor.reply = {"data": [{"disposition": "Power failure", "pdf": encode(content)}]}
     runner = await make_runner()
-    found = await runner.diagnose(run="r1", service_id="SVC 1/Ä")
+    diagnosis = await runner.diagnose(run="r1", service_id="SVC 1/Ä")
     assert vendor.asked == ["SVC 1/Ä"]
-    assert (found.status, found.disposition) == (model.DiagnosisStatus.DONE, "Power failure")
-    assert found.message == ""
-    assert found.report_files.pdf == content
-    assert found.report_files.preview.startswith(b"\x89PNG")
-    assert json.loads(found.report_files.raw) == vendor.reply
-    assert found.report == model.Report(
+    assert (diagnosis.status, diagnosis.disposition) == (
+        model.DiagnosisStatus.DONE,
+        "Power failure",
+    )
+    assert diagnosis.message == ""
+    assert diagnosis.report_files.pdf == content
+    assert diagnosis.report_files.preview.startswith(b"\x89PNG")
+    assert json.loads(diagnosis.report_files.raw) == vendor.reply
+    assert diagnosis.report == model.Report(
         run="r1",
         filename="diagnostics-SVC-1-r1.pdf",
         size=len(content),
@@ -100,35 +103,35 @@ async def test_findings_pdf_and_preview_come_back(make_runner, vendor, make_pdf,
     ],
     ids=["absent", "empty", "null", "no base64", "html", "huge"],
 )
-async def test_findings_are_told_without_a_usable_pdf(make_runner, vendor, pdf, sentence):
+async def test_findings_are_reported_without_a_usable_pdf(make_runner, vendor, pdf, sentence):
     vendor.reply = {"data": {"disposition": "Interface down", "actions": ["Call"], **pdf}}
-    found = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
-    assert found.status is model.DiagnosisStatus.NO_REPORT
-    assert sentence in found.message
-    assert (found.disposition, found.actions) == ("Interface down", ("Call",))
-    assert found.report is None
-    assert found.report_files.pdf == b""
-    assert found.report_files.raw
+    diagnosis = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
+    assert diagnosis.status is model.DiagnosisStatus.NO_REPORT
+    assert sentence in diagnosis.message
+    assert (diagnosis.disposition, diagnosis.actions) == ("Interface down", ("Call",))
+    assert diagnosis.report is None
+    assert diagnosis.report_files.pdf == b""
+    assert diagnosis.report_files.raw
 
 
 @pytest.mark.covers("diag/huge")
 async def test_a_reply_beyond_reason_is_read_but_not_kept(make_runner, vendor):
     vendor.reply = {"data": {"summary": "No trouble found", "pdf": "A" * 21_000_000}}
-    found = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
-    assert found.findings == ("No trouble found",)
-    assert found.report_files.raw == b""
+    diagnosis = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
+    assert diagnosis.findings == ("No trouble found",)
+    assert diagnosis.report_files.raw == b""
 
 
 async def test_a_pdf_that_cannot_be_drawn_is_still_reported(make_runner, vendor, make_pdf, encode):
     broken = make_pdf()[:300]
     vendor.reply = {"data": [{"summary": "No trouble found", "pdf": encode(broken)}]}
-    found = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
-    assert found.status is model.DiagnosisStatus.DONE
-    assert found.message == "no preview: the PDF cannot be opened"
-    assert found.report_files.pdf == broken
-    assert found.report_files.preview == b""
-    assert found.report is not None
-    assert (found.report.pages, found.report.preview) == (0, False)
+    diagnosis = await (await make_runner()).diagnose(run="r1", service_id="SVC1")
+    assert diagnosis.status is model.DiagnosisStatus.DONE
+    assert diagnosis.message == "no preview: the PDF cannot be opened"
+    assert diagnosis.report_files.pdf == broken
+    assert diagnosis.report_files.preview == b""
+    assert diagnosis.report is not None
+    assert (diagnosis.report.pages, diagnosis.report.preview) == (0, False)
 
 
 @pytest.mark.covers("diag/slow")
@@ -173,8 +176,8 @@ class HeldBack:
 async def test_a_diagnosis_that_is_held_back_waits_for_its_turn():
     client = HeldBack(2, delay=0.01)
     runner = LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
-    found = await runner.diagnose(run="r1", service_id="SVC1")
-    assert (found.disposition, client.left) == ("fine", 0)
+    diagnosis = await runner.diagnose(run="r1", service_id="SVC1")
+    assert (diagnosis.disposition, client.left) == ("fine", 0)
 
 
 @pytest.mark.covers("http/circuit-one")

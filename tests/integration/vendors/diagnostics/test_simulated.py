@@ -19,8 +19,8 @@ DONE = model.DiagnosisStatus.DONE
 NO_REPORT = model.DiagnosisStatus.NO_REPORT
 
 
-class Unmetered:
-    """A meter that no budget ever asks."""
+class NoCallCounter:
+    """A call counter that no budget ever asks."""
 
     async def spend(self, account, month, budget):
         raise AssertionError("there is no budget")
@@ -43,7 +43,7 @@ async def lumen(**service):
             client_id=sim.credentials.lumen_client_id,
             client_secret=SecretStr(sim.credentials.lumen_client_secret),
         )
-        account = VendorAccount("lumen", keys, session, system, Unmetered())
+        account = VendorAccount("lumen", keys, session, system, NoCallCounter())
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=20))
         yield sim, LumenDiagnostics(client, Diagnostics(), PdfPreviewer())
 
@@ -51,16 +51,16 @@ async def lumen(**service):
 @pytest.mark.covers("diag/detail")
 async def test_a_report_is_read_as_the_vendor_wrote_it():
     async with lumen() as (sim, runner):
-        found = await runner.diagnose(run="r1", service_id="SVC1")
+        diagnosis = await runner.diagnose(run="r1", service_id="SVC1")
         service = sim.world.diagnosables["SVC1"]
-        assert found.status is DONE
-        assert found.disposition == service.disposition
-        assert found.actions == tuple(service.actions)
-        assert [line.partition(":")[0] for line in found.findings] == [
+        assert diagnosis.status is DONE
+        assert diagnosis.disposition == service.disposition
+        assert diagnosis.actions == tuple(service.actions)
+        assert [line.partition(":")[0] for line in diagnosis.findings] == [
             test.name for test in service.tests
         ]
-        assert found.report_files.pdf == sim.world.runs[-1].pdf
-        assert found.report_files.preview.startswith(b"\x89PNG")
+        assert diagnosis.report_files.pdf == sim.world.runs[-1].pdf
+        assert diagnosis.report_files.preview.startswith(b"\x89PNG")
 
 
 @pytest.mark.covers("diag/pdf-broken", "diag/huge", "diag/prefix")
@@ -75,11 +75,11 @@ async def test_a_report_is_read_as_the_vendor_wrote_it():
         ("huge", NO_REPORT, "larger than 10 MB"),
     ],
 )
-async def test_whatever_the_pdf_is_the_findings_are_told(pdf, status, sentence):
+async def test_whatever_the_pdf_is_the_findings_are_reported(pdf, status, sentence):
     async with lumen(pdf=pdf) as (_, runner):
-        found = await runner.diagnose(run="r1", service_id="SVC1")
-    assert (found.status, found.disposition != "") == (status, True)
-    assert sentence in found.message
+        diagnosis = await runner.diagnose(run="r1", service_id="SVC1")
+    assert (diagnosis.status, diagnosis.disposition != "") == (status, True)
+    assert sentence in diagnosis.message
 
 
 @pytest.mark.covers("diag/shapes")
@@ -88,8 +88,8 @@ async def test_whatever_the_pdf_is_the_findings_are_told(pdf, status, sentence):
 )
 async def test_each_shape_of_the_data_is_read(shape, status):
     async with lumen(shape=shape) as (_, runner):
-        found = await runner.diagnose(run="r1", service_id="SVC1")
-    assert found.status is status
+        diagnosis = await runner.diagnose(run="r1", service_id="SVC1")
+    assert diagnosis.status is status
 
 
 async def test_a_service_that_lumen_does_not_know_is_a_permanent_error():

@@ -1,9 +1,9 @@
 """An account and a connection of the vendors' unit tests, for the vendor's own document."""
 
 from tests.unit.vendors.conftest import (
+    call_counter,
     clock,
     connect,
-    meter,
     no_waits,
     oauth2_account,
     session,
@@ -12,9 +12,9 @@ from tests.unit.vendors.conftest import (
 )
 
 __all__ = [
+    "call_counter",
     "clock",
     "connect",
-    "meter",
     "no_waits",
     "oauth2_account",
     "session",

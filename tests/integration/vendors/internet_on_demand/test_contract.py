@@ -1,8 +1,8 @@
-"""The Internet On-Demand client before a judge of its own: Prism, on the vendor's own document.
+"""The Internet On-Demand client against Prism, a mock server run on the vendor's own document.
 
 Prism checks every request against the document and answers with what the document allows. The
 document is Lumen's and stays out of this repository: WATCHER_VENDOR_DOCS names its folder, else it
-is looked for beside the checkout. Without it there is nothing to judge by, in CI neither.
+is looked for beside the checkout. Without it there is nothing to check against, not even in CI.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def document(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def prism(document) -> str:
-    """Prism's program; installed once, into the cache of whoever runs the tests."""
+    """Prism's program; installed once, into the cache of the user who runs the tests."""
     npm = shutil.which("npm")
     if npm is None:
         unavailable("npm is missing: apt install npm")
@@ -70,7 +70,7 @@ def _install(npm: str, folder: Path, program: Path) -> str:
 
 
 @pytest.fixture(params=["static", "dynamic"])
-async def judge(request, prism, document, unused_port):
+async def prism_url(request, prism, document, unused_port):
     """Run Prism on a free port; it answers with examples, or with anything the document allows."""
     words = ["mock", str(document), "--host", "127.0.0.1", "--port", str(unused_port), "--errors"]
     if request.param == "dynamic":
@@ -79,12 +79,12 @@ async def judge(request, prism, document, unused_port):
         prism, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     async with asyncio.timeout(60):
-        while "is listening on" not in said:
+        while "is listening on" not in output:
             line = await process.stdout.readline()
-            assert line, f"Prism ended: {said}"
-            said += line.decode()
+            assert line, f"Prism ended: {output}"
+            output += line.decode()
     drain = asyncio.create_task(process.stdout.read())
     yield f"http://127.0.0.1:{unused_port}"
     process.terminate()
@@ -93,31 +93,33 @@ async def judge(request, prism, document, unused_port):
 
 
 @pytest.fixture
-def client(judge, connect, oauth2_account) -> ConnectionsClient:
-    return ConnectionsClient(connect(oauth2_account, url=judge, seconds=20))
+def client(prism_url, connect, oauth2_account) -> ConnectionsClient:
+    return ConnectionsClient(connect(oauth2_account, url=prism_url, seconds=20))
 
 
 @pytest.mark.covers("iod/list", "iod/one", "iod/create", "iod/set-bandwidth", "iod/judged")
 async def test_every_request_and_every_answer_agree_with_the_vendors_own_document(client):
-    found = await client.all()
-    assert found.complete
-    for each in found.connections:
-        assert each.status in {"active", "provisioning", "suspended", "terminated", ""}
-    (one,) = await asyncio.gather(client.one("conn 1/2"), return_exceptions=True)
-    # Nothing is required of a connection, so the judge may well leave its id out.
-    assert isinstance(one, Connection) or "without an id" in str(one)
+    inventory = await client.all()
+    assert inventory.complete
+    for connection in inventory.connections:
+        assert connection.status in {"active", "provisioning", "suspended", "terminated", ""}
+    (connection,) = await asyncio.gather(client.one("conn 1/2"), return_exceptions=True)
+    # Nothing is required of a connection, so Prism may well leave its id out.
+    assert isinstance(connection, Connection) or "without an id" in str(connection)
     await client.create(location="LOC-1", mbps=2000, description="backup")
     assert await client.set_bandwidth("conn 1/2", 500, reference="w") == Order()
 
 
 @pytest.mark.covers("iod/judged", "iod/401-404")
-async def test_the_judge_refuses_who_brings_no_token(judge, connect):
+async def test_a_request_without_a_token_is_refused(prism_url, connect):
     with pytest.raises(model.PermanentError, match="answered 401"):
-        await ConnectionsClient(connect(url=judge, seconds=20)).all()
+        await ConnectionsClient(connect(url=prism_url, seconds=20)).all()
 
 
 @pytest.mark.covers("iod/judged")
-async def test_the_judge_refuses_what_its_document_does_not_know(judge, connect, oauth2_account):
-    api: VendorApi = connect(oauth2_account, url=judge, seconds=20)
+async def test_a_request_that_the_document_does_not_allow_is_refused(
+    prism_url, connect, oauth2_account
+):
+    api: VendorApi = connect(oauth2_account, url=prism_url, seconds=20)
     reply = await api.send("POST", "/internet-on-demand/connections", {"bandwidth": 5})
     assert 400 <= reply.status < 500

@@ -68,8 +68,8 @@ async def test_replies_are_in_the_thread_and_only_broadcasts_in_the_channel(slac
     history = await slack.conversations_history(channel=NOC)
     replies = await slack.conversations_replies(channel=NOC, ts=ts)
 
-    assert [one["text"] for one in history["messages"]] == ["loud", "parent"]
-    assert [one["text"] for one in replies["messages"]] == ["parent", "quiet", "loud"]
+    assert [message["text"] for message in history["messages"]] == ["loud", "parent"]
+    assert [message["text"] for message in replies["messages"]] == ["parent", "quiet", "loud"]
     assert replies["messages"][0]["reply_count"] == 2
 
 
@@ -87,7 +87,7 @@ async def test_history_is_bounded_by_oldest_latest_and_limit(slack, clock):
     rest = await slack.conversations_history(channel=NOC, limit=3, cursor=cursor)
 
     def texts(answer):
-        return [one["text"] for one in answer["messages"]]
+        return [message["text"] for message in answer["messages"]]
 
     assert (texts(newer), texts(between)) == (["3", "2"], ["2", "1"])
     assert (texts(page), page["has_more"]) == (["3", "2", "1"], True)
@@ -165,7 +165,10 @@ async def test_a_deleted_parent_leaves_a_tombstone_that_takes_no_reply(slack):
     update = await refused(slack.chat_update(channel=NOC, ts=ts, text="y"))
     reply = await refused(slack.chat_postMessage(channel=NOC, text="late", thread_ts=ts))
 
-    assert [one["text"] for one in thread["messages"]] == ["This message was deleted.", "reply"]
+    assert [message["text"] for message in thread["messages"]] == [
+        "This message was deleted.",
+        "reply",
+    ]
     assert (update["error"], reply["error"]) == ("message_not_found", "cannot_reply_to_message")
 
 
@@ -251,7 +254,7 @@ async def test_a_file_uploaded_by_the_client_lands_in_the_thread(sim, slack, htt
         assert answer.status == 403
 
 
-async def test_an_upload_in_three_steps_is_seen_by_nobody_before_the_last(slack, http):
+async def test_an_upload_in_three_steps_is_shown_only_after_the_last(slack, http):
     ts = (await slack.chat_postMessage(channel=NOC, text="parent"))["ts"]
     made = await slack.files_getUploadURLExternal(filename="r.png", length=3)
     async with http.post(made["upload_url"], data=b"abc") as answer:
@@ -357,4 +360,4 @@ async def test_a_post_can_be_received_and_the_connection_lost(sim, slack):
         await slack.chat_postMessage(channel=NOC, text="did it arrive?")
     history = await slack.conversations_history(channel=NOC)
 
-    assert [one["text"] for one in history["messages"]] == ["did it arrive?"]
+    assert [message["text"] for message in history["messages"]] == ["did it arrive?"]

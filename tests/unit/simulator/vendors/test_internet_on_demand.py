@@ -33,14 +33,16 @@ def scenario() -> simulator.Scenario:
 
 @pytest.fixture
 async def ask(sim, http):
-    known = sim.credentials
-    pair = f"{known.lumen_client_id}:{known.lumen_client_secret}".encode()
+    credentials = sim.credentials
+    pair = f"{credentials.lumen_client_id}:{credentials.lumen_client_secret}".encode()
     headers = {"Authorization": "Basic " + base64.b64encode(pair).decode()}
     form = {"grant_type": "client_credentials"}
     async with http.post(sim.lumen_token_url, data=form, headers=headers) as answer:
         token = (await answer.json())["access_token"]
 
-    async def request(verb, path, body=None, *, customer=known.lumen_customer_number, **query):
+    async def request(
+        verb, path, body=None, *, customer=credentials.lumen_customer_number, **query
+    ):
         headers = {"Authorization": f"Bearer {token}", "x-customer-number": customer}
         async with http.request(
             verb, sim.lumen_url + path, json=body, params=query, headers=headers
@@ -63,13 +65,16 @@ async def test_nobody_is_shown_anything_without_a_token(sim, http):
 
 async def test_the_published_dialect_lists_shows_and_changes(ask, clock):
     status, body = await ask("GET", CONNECTIONS)
-    assert (status, [one.get("id") for one in body["connections"]]) == (200, ["c1", "c2", None])
+    assert (status, [connection.get("id") for connection in body["connections"]]) == (
+        200,
+        ["c1", "c2", None],
+    )
     assert (await ask("PUT", f"{CONNECTIONS}/c1/bandwidth", {"bandwidth": "2 Gbps"}))[0] == 200
-    _, one = await ask("GET", f"{CONNECTIONS}/c1")
-    assert (one["status"], one["bandwidth"]) == ("provisioning", "500 Mbps")
+    _, connection = await ask("GET", f"{CONNECTIONS}/c1")
+    assert (connection["status"], connection["bandwidth"]) == ("provisioning", "500 Mbps")
     clock.advance(361)
-    _, one = await ask("GET", f"{CONNECTIONS}/c1")
-    assert (one["status"], one["bandwidth"]) == ("active", "2 Gbps")
+    _, connection = await ask("GET", f"{CONNECTIONS}/c1")
+    assert (connection["status"], connection["bandwidth"]) == ("active", "2 Gbps")
 
 
 async def test_a_new_connection_takes_its_time(ask, clock):
@@ -106,11 +111,11 @@ async def test_the_inventory_has_pages_and_both_spellings(ask):
     _, first = await ask("GET", INVENTORY, **query)
     _, second = await ask("GET", INVENTORY, **query, pageNumber="2")
     assert first["pageSize"] == 2
-    one, two = first["serviceInventory"]
-    assert one["location"] == {"masterSiteid": "PL0000000001"}
-    assert one["product"]["status"] == "Active"
-    assert two["location"] == {"masterSiteId": "PL0000000001"}
-    assert two["status"] == "Active"
+    first_item, second_item = first["serviceInventory"]
+    assert first_item["location"] == {"masterSiteid": "PL0000000001"}
+    assert first_item["product"]["status"] == "Active"
+    assert second_item["location"] == {"masterSiteId": "PL0000000001"}
+    assert second_item["status"] == "Active"
     assert ["serviceId" in item for item in second["serviceInventory"]] == [False]
 
 
@@ -147,7 +152,7 @@ async def test_a_scenario_changes_connections(sim, ask, clock):
     sim.change(iod={"id": "c1", "active": False})
     sim.change(iod={"id": "c9", "bandwidth": "10 Gbps"})
     _, body = await ask("GET", CONNECTIONS)
-    assert [one.get("id") for one in body["connections"]] == ["c2", None, "c9"]
+    assert [connection.get("id") for connection in body["connections"]] == ["c2", None, "c9"]
     sim.change(iod={"id": "c2", "raw": 5})
     _, body = await ask("GET", CONNECTIONS)
     assert body["connections"][0] == 5

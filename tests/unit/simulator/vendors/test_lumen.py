@@ -15,8 +15,8 @@ def basic(name, secret):
 
 @pytest.fixture
 async def token(sim, http):
-    known = sim.credentials
-    headers = {"Authorization": basic(known.lumen_client_id, known.lumen_client_secret)}
+    credentials = sim.credentials
+    headers = {"Authorization": basic(credentials.lumen_client_id, credentials.lumen_client_secret)}
     form = {"grant_type": "client_credentials"}
     async with http.post(sim.lumen_token_url, data=form, headers=headers) as answer:
         body = await answer.json()
@@ -106,11 +106,11 @@ async def test_a_pdf_can_be_missing(sim, diagnose):
 
 async def test_data_can_be_an_object_or_empty(sim, diagnose):
     sim.change(diagnostics={"id": "SVC1", "shape": "object"})
-    _, one = await diagnose()
+    _, body = await diagnose()
     sim.change(diagnostics={"id": "SVC1", "shape": "empty"})
     _, none = await diagnose()
 
-    assert one["data"]["serviceId"] == "SVC1"
+    assert body["data"]["serviceId"] == "SVC1"
     assert none["data"] == []
 
 

@@ -19,8 +19,10 @@ QUERY = [
 @pytest.fixture
 async def token(sim, http):
     form = {"grant_type": "client_credentials"}
-    known = sim.credentials
-    headers = {"Authorization": basic(known.orange_client_id, known.orange_client_secret)}
+    credentials = sim.credentials
+    headers = {
+        "Authorization": basic(credentials.orange_client_id, credentials.orange_client_secret)
+    }
     async with http.post(sim.orange_token_url, data=form, headers=headers) as answer:
         text = await answer.text()
     assert text.startswith("\n")
@@ -129,7 +131,7 @@ async def test_samples_can_be_junk_and_a_line_can_go(sim, report, junk):
 
     first, london = body["entries"]
     assert first["objectInstanceId"] == "LD-PAR-FRA-0017"
-    assert {one["value"] for one in london["performanceValues"]} == {junk}
+    assert {value["value"] for value in london["performanceValues"]} == {junk}
 
 
 @pytest.mark.covers("evpl/two-ctxtid")

@@ -71,13 +71,13 @@ async def make(sim, clock):
         opened = VendorAccount("lumen", account, session, clock, NoCallCounter())
 
         def build(**changed: str) -> PreorderClient:
-            known = {
+            defaults = {
                 "sales_code": sim.credentials.lumen_sales_code,
                 "agent_id": "A",
                 "market_segment": "SMB",
                 "partner_id": "P",
             }
-            keys = Preorder(url=f"{sim.lumen_url}/pxQualify", **(known | changed))
+            keys = Preorder(url=f"{sim.lumen_url}/pxQualify", **(defaults | changed))
             return PreorderClient(opened, keys)
 
         yield build
@@ -113,12 +113,14 @@ async def test_a_wrong_detail_costs_one_token_and_one_question(sim, make, key):
 @pytest.mark.covers("px/near-match", "px/day-rollover", "px/410-2220")
 async def test_a_choice_survives_central_midnight(sim, make, clock):
     client = make()
-    found = await client.qualify(at(2))
-    chosen = await client.choose(at(2), choice="A1", transaction=found.transaction, day=found.day)
+    options = await client.qualify(at(2))
+    chosen = await client.choose(
+        at(2), choice="A1", transaction=options.transaction, day=options.day
+    )
     assert [offer.name for offer in chosen.offers] == ["Fiber 200"]
     clock.advance(86_400)
     # a person who comes back the next day does not say of which day the transaction is
-    again = await client.choose(at(2), choice="A1", transaction=found.transaction)
+    again = await client.choose(at(2), choice="A1", transaction=options.transaction)
     assert [offer.name for offer in again.offers] == ["Fiber 200"]
     assert sim.world.calls["lumen.pxqualify"] == 5
 
@@ -126,9 +128,9 @@ async def test_a_choice_survives_central_midnight(sim, make, clock):
 @pytest.mark.parametrize(("transaction", "choice", "code"), [("?", "A1", 2070), ("", "?", 2080)])
 async def test_what_was_never_offered_is_refused(make, transaction, choice, code):
     client = make()
-    found = await client.qualify(at(2))
+    options = await client.qualify(at(2))
     with pytest.raises(model.PermanentError, match=f"code {code}"):
-        await client.choose(at(2), choice=choice, transaction=transaction or found.transaction)
+        await client.choose(at(2), choice=choice, transaction=transaction or options.transaction)
 
 
 async def test_a_scenario_changes_what_an_address_gets(sim, make):
@@ -148,9 +150,9 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
 )
 async def test_an_address_of_the_inventory_becomes_words(make, clock, number, offers, why):
     finder = PreorderBackupFinder(make(), InMemoryUnservedAddresses(), clock)
-    found = await finder.find(f"{number} Main St, Denver, CO 80202")
-    assert found.offers == offers
-    assert why in found.why
+    options = await finder.find(f"{number} Main St, Denver, CO 80202")
+    assert options.offers == offers
+    assert why in options.why
 
 
 @pytest.mark.covers("px/outside-30-days")

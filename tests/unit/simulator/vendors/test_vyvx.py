@@ -13,7 +13,7 @@ PATH = "/vyvx/v1.0/customer/service"
 
 @pytest.fixture
 def get(sim, http, clock):
-    """A signed GET, written anew here so that the simulator's own signing is judged too."""
+    """A signed GET, written again here to check the simulator's own signing."""
 
     async def ask(path, *, secret=None, late=timedelta(0), content_type="text/xml", **headers):
         secret = secret or sim.credentials.vyvx_secret

@@ -13,8 +13,8 @@ from watcher.vendors.http.account import VendorAccount
 
 
 @pytest.fixture
-def client(vendor, session, clock, meter, oauth2_account) -> DiagnosticsClient:
-    account = VendorAccount("lumen", oauth2_account, session, clock, meter)
+def client(vendor, session, clock, call_counter, oauth2_account) -> DiagnosticsClient:
+    account = VendorAccount("lumen", oauth2_account, session, clock, call_counter)
     return DiagnosticsClient(account, vendor.url, timeout=timedelta(seconds=5))
 
 
@@ -46,10 +46,10 @@ async def test_a_revoked_token_costs_a_second_request_and_no_more(vendor, client
 
 
 @pytest.mark.covers("diag/403-404")
-@pytest.mark.parametrize(("status", "told"), [(403, "not entitled"), (404, "answered 404")])
-async def test_a_service_without_diagnostics_is_permanent(vendor, client, status, told):
+@pytest.mark.parametrize(("status", "reason"), [(403, "not entitled"), (404, "answered 404")])
+async def test_a_service_without_diagnostics_is_permanent(vendor, client, status, reason):
     vendor.replies(status=status)
-    with pytest.raises(model.PermanentError, match=told):
+    with pytest.raises(model.PermanentError, match=reason):
         await client.detail("SVC1")
 
 

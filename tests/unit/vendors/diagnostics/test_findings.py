@@ -27,10 +27,10 @@ REPORT = {
 @pytest.mark.covers("diag/findings", "diag/shapes")
 @pytest.mark.parametrize("reply", [{"data": [REPORT]}, {"data": REPORT}, REPORT, [REPORT]])
 def test_a_report_is_read_whatever_wraps_it(reply):
-    found = parse_findings(reply)
-    assert found.disposition == "Power failure at site"
-    assert found.findings == ("Power at site: Failed, no AC", "Interface: Passed")
-    assert found.actions == ("Call the site", "Check the UPS")
+    result = parse_findings(reply)
+    assert result.disposition == "Power failure at site"
+    assert result.findings == ("Power at site: Failed, no AC", "Interface: Passed")
+    assert result.actions == ("Call the site", "Check the UPS")
     assert find_pdf(reply) == REPORT["pdf"]
 
 
@@ -47,7 +47,7 @@ def test_the_envelope_beside_the_data_is_not_a_finding():
     assert parse_findings(reply).findings == ("No trouble found",)
 
 
-def test_the_name_of_a_test_is_told_with_results_that_lie_deeper():
+def test_the_name_of_a_test_is_shown_with_results_that_lie_deeper():
     reply = {"data": {"test": "Transport", "result": {"status": "Failed", "code": 4}}}
     assert parse_findings(reply).findings == ("Transport: Failed",)
 
@@ -64,13 +64,13 @@ def test_further_dispositions_are_findings_and_repetitions_are_dropped():
             {"disposition": "Power failure", "resultText": ["port 1", "port 1", "Power failure"]},
         ]
     }
-    found = parse_findings(reply)
-    assert found.disposition == "Interface down"
-    assert found.findings == ("Power failure", "port 1")
+    result = parse_findings(reply)
+    assert result.disposition == "Interface down"
+    assert result.findings == ("Power failure", "port 1")
 
 
 @pytest.mark.covers("diag/findings")
-def test_the_pdf_is_never_told_as_a_finding():
+def test_the_pdf_is_never_shown_as_a_finding():
     reply = {"data": [{"result": {"pdf": "JVBERi0x", "statusImage": "data:image/png;base64,AA"}}]}
     assert parse_findings(reply) == Findings()
 
@@ -91,8 +91,8 @@ def test_a_huge_text_is_cut_and_its_cut_shows():
 
 def test_a_flood_of_lines_is_bounded():
     many = [f"line {number}" for number in range(100_000)]
-    found = parse_findings({"results": many, "actions": many})
-    assert len(found.findings) == len(found.actions) == MAX_LINES
+    result = parse_findings({"results": many, "actions": many})
+    assert len(result.findings) == len(result.actions) == MAX_LINES
 
 
 def test_a_reply_nested_beyond_reason_is_read_as_far_as_the_bounds_allow():
@@ -124,12 +124,12 @@ JSON = st.recursive(
 @pytest.mark.covers("diag/findings")
 @given(JSON)
 def test_any_json_gives_bounded_printable_distinct_lines(reply):
-    found = parse_findings(reply)
-    lines = [*found.findings, *found.actions]
-    assert len(found.findings) <= MAX_LINES
-    assert len(found.actions) <= MAX_LINES
-    assert len(set(found.findings)) == len(found.findings)
-    for line in (*lines, found.disposition):
+    result = parse_findings(reply)
+    lines = [*result.findings, *result.actions]
+    assert len(result.findings) <= MAX_LINES
+    assert len(result.actions) <= MAX_LINES
+    assert len(set(result.findings)) == len(result.findings)
+    for line in (*lines, result.disposition):
         assert line.isprintable()
         assert len(line) <= MAX_LENGTH
     assert all(lines)

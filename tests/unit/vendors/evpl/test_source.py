@@ -67,13 +67,13 @@ def feed(clock):
 
 @pytest.mark.covers("evpl/direction")
 async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
-    one = feed(
+    source = feed(
         answer(
             line({10: 95, 5: 30}, metric="UtilizationIn"),
             line({10: 20, 5: 40}, metric="UtilizationOut"),
         )
     )
-    snapshot = await one.poll()
+    snapshot = await source.poll()
     assert poller.Differ("evpl").compare(snapshot).seen == (
         model.Observed(
             key="evpl/LD1",
@@ -94,12 +94,12 @@ async def test_a_line_becomes_a_subject_with_its_worse_newest_value(feed):
 
 @pytest.mark.covers("evpl/late", "evpl/duplicates")
 async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
-    one = feed(
+    source = feed(
         answer(line({10: 1, 5: 2})),
         answer(line({10: 1, 5: 2})),
         answer(line({15: 7, 10: 1.5, 5: 2, 0: 3})),
     )
-    counts = [[(s.at, s.value) for s in (await one.poll()).samples] for _ in range(3)]
+    counts = [[(s.at, s.value) for s in (await source.poll()).samples] for _ in range(3)]
     assert counts == [
         [(ago(10), 1), (ago(5), 2)],
         [],
@@ -109,13 +109,13 @@ async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
 
 @pytest.mark.covers("evpl/late")
 async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed, clock):
-    one = feed(answer(line({5: 1})), answer(), answer(line({5: 1})))
-    await one.poll()
+    source = feed(answer(line({5: 1})), answer(), answer(line({5: 1})))
+    await source.poll()
     clock.selector.seconds = 5 * 3_600
-    await one.poll()
+    await source.poll()
     clock.selector.seconds = 30 * 86_400
-    await one.poll()
-    assert one._client.asked == [
+    await source.poll()
+    assert source._client.asked == [
         (NOON - timedelta(hours=1), NOON),
         (ago(5) - timedelta(minutes=15), NOON + timedelta(hours=5)),
         (NOON + timedelta(days=30) - FARTHEST, NOON + timedelta(days=30)),
@@ -127,10 +127,10 @@ async def test_it_asks_from_the_newest_sample_of_the_line_that_is_furthest_behin
     three_hours = 180
     both = answer(line({0: 1}), line({three_hours: 1}, name="LD2"))
     long_silent = answer(line({0: 1}), line({2 * 24 * 60: 1}, name="LD3"))
-    one = feed(both, answer(line({0: 1})), long_silent, answer())
+    source = feed(both, answer(line({0: 1})), long_silent, answer())
     for _ in range(4):
-        await one.poll()
-    starts = [NOON - start for start, _ in one._client.asked]
+        await source.poll()
+    starts = [NOON - start for start, _ in source._client.asked]
     hour = timedelta(hours=1)
     assert starts == [
         hour,
@@ -142,22 +142,22 @@ async def test_it_asks_from_the_newest_sample_of_the_line_that_is_furthest_behin
 
 @pytest.mark.covers("evpl/watermark")
 async def test_after_a_restart_it_goes_on_where_the_last_one_was(feed):
-    one = feed(answer())
+    source = feed(answer())
     times = {"evpl/LD1": ago(300), "evpl/LD2": None}
-    one.resume(
+    source.resume(
         model.Subject(key=key, source="evpl", fields={}, since=NOON, vendor_time=at)
         for key, at in times.items()
     )
-    await one.poll()
-    assert one._client.asked == [(ago(300) - timedelta(minutes=15), NOON)]
+    await source.poll()
+    assert source._client.asked == [(ago(300) - timedelta(minutes=15), NOON)]
 
 
 @pytest.mark.covers("evpl/gap")
 async def test_a_gap_keeps_the_last_value_with_its_old_time(feed):
-    one = feed(answer(line({5: 40})), answer(line({})))
+    source = feed(answer(line({5: 40})), answer(line({})))
     differ = poller.Differ("evpl")
-    differ.compare(await one.poll())
-    assert differ.compare(await one.poll()).seen == ()
+    differ.compare(await source.poll())
+    assert differ.compare(await source.poll()).seen == ()
 
 
 @pytest.mark.covers("evpl/gap")
@@ -175,34 +175,34 @@ async def test_a_ratio_becomes_percent(feed):
 
 @pytest.mark.covers("evpl/unit-off")
 @pytest.mark.parametrize(("unit", "wrong"), [("percent", 4_700.0), ("ratio", 47.0)])
-async def test_values_that_cannot_be_are_left_out_and_said_once(feed, unit, wrong):
-    one = feed(answer(line({5: wrong})), answer(line({5: wrong})), unit=unit)
+async def test_values_that_cannot_be_are_left_out_and_logged_once(feed, unit, wrong):
+    source = feed(answer(line({5: wrong})), answer(line({5: wrong})), unit=unit)
     with capture_logs() as logs:
-        assert (await one.poll()).samples == ()
-        assert (await one.poll()).samples == ()
+        assert (await source.poll()).samples == ()
+        assert (await source.poll()).samples == ()
     assert [entry["event"] for entry in logs] == ["evpl unit wrong"]
 
 
 @pytest.mark.covers("evpl/unit-off")
-async def test_percent_that_never_passes_one_is_said_to_look_like_a_ratio(feed):
-    one = feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.4))))
+async def test_percent_that_never_passes_one_is_logged_as_looking_like_a_ratio(feed):
+    source = feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.4))))
     with capture_logs() as logs:
-        assert len((await one.poll()).samples) == 20
+        assert len((await source.poll()).samples) == 20
     assert "ratio" in logs[0]["said"]
 
 
 @pytest.mark.covers("evpl/granularity-m")
 @pytest.mark.parametrize(
-    ("spacing", "said"),
+    ("spacing", "events"),
     [(5, []), (4, []), (60, ["evpl granularity differs"]), (1, ["evpl granularity differs"])],
 )
-async def test_a_granularity_other_than_asked_for_is_said(feed, spacing, said):
+async def test_a_granularity_other_than_asked_for_is_logged(feed, spacing, events):
     with capture_logs() as logs:
         await feed(answer(line({n * spacing: 50.0 for n in range(10)}))).poll()
-    assert [entry["event"] for entry in logs] == said
+    assert [entry["event"] for entry in logs] == events
 
 
-async def test_idle_lines_are_not_said_to_look_like_a_ratio(feed):
+async def test_idle_lines_are_not_logged_as_looking_like_a_ratio(feed):
     with capture_logs() as logs:
         await feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.0)))).poll()
     assert logs == []
@@ -210,14 +210,14 @@ async def test_idle_lines_are_not_said_to_look_like_a_ratio(feed):
 
 @pytest.mark.covers("evpl/repeated-page")
 async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed):
-    one = feed(
+    source = feed(
         answer(line({5: 1}), line({5: 1}, name="LD2")),
         answer(line({0: 2}), complete=False),
     )
     differ = poller.Differ("evpl")
     with capture_logs() as logs:
-        differ.compare(await one.poll())
-        polled = differ.compare(await one.poll())
+        differ.compare(await source.poll())
+        polled = differ.compare(await source.poll())
     assert (polled.complete, polled.absent) == (False, ())
     assert [s.value for s in polled.samples] == [2]
     assert [entry["event"] for entry in logs] == ["evpl pages repeat"]
@@ -225,17 +225,20 @@ async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed)
 
 @pytest.mark.covers("evpl/lines-change")
 async def test_a_removed_line_is_absent_and_a_new_one_is_seen(feed):
-    one = feed(answer(line({5: 1})), answer(line({5: 1}, name="LD2")))
+    source = feed(answer(line({5: 1})), answer(line({5: 1}, name="LD2")))
     differ = poller.Differ("evpl")
-    differ.compare(await one.poll())
-    polled = differ.compare(await one.poll())
-    assert (polled.absent, [each.key for each in polled.seen]) == (("evpl/LD1",), ["evpl/LD2"])
+    differ.compare(await source.poll())
+    polled = differ.compare(await source.poll())
+    assert (polled.absent, [subject.key for subject in polled.seen]) == (
+        ("evpl/LD1",),
+        ["evpl/LD2"],
+    )
 
 
 @pytest.mark.covers("evpl/direction")
 async def test_two_metrics_without_a_direction_give_the_worse_value(feed):
-    one = feed(answer(line({5: 80}, metric="A"), line({5: 20}, metric="B")))
-    assert [s.value for s in (await one.poll()).samples] == [80]
+    source = feed(answer(line({5: 80}, metric="A"), line({5: 20}, metric="B")))
+    assert [s.value for s in (await source.poll()).samples] == [80]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A vendor that is down is asked by one trial in each pause, whoever shares the account."""
+"""A vendor that is down is asked by one trial in each pause, however many share the account."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def rig() -> Rig:
 
 
 @pytest.mark.covers("http/circuit")
-def test_fewer_failures_hold_nobody_back(rig):
+def test_fewer_failures_hold_back_no_call(rig):
     rig.fail(4)
     assert (rig.ask(), rig.ask(is_poll=False), rig.circuit.trouble) == (0, 0, "")
 
 
 @pytest.mark.covers("http/circuit")
-def test_an_answer_between_them_begins_the_count_anew(rig):
+def test_an_answer_between_them_restarts_the_count(rig):
     rig.fail(4)
     rig.circuit.answered()
     rig.fail(4)
@@ -91,7 +91,7 @@ def test_one_answer_lets_everybody_ask(rig):
 
 
 @pytest.mark.covers("http/circuit")
-def test_who_is_held_back_is_told_why_and_for_how_long(rig):
+def test_the_error_of_a_held_back_call_says_why_and_for_how_long(rig):
     rig.fail()
     with pytest.raises(model.HeldBackError) as caught:
         rig.circuit.admit(is_poll=False)
@@ -106,7 +106,7 @@ def test_an_outage_is_logged_once_and_so_is_its_end(rig):
         rig.fail(20)
         rig.circuit.answered()
         rig.circuit.answered()
-    assert [(one["event"], one["log_level"]) for one in logs] == [
+    assert [(first["event"], first["log_level"]) for first in logs] == [
         ("vendor does not answer", "warning"),
         ("vendor answers again", "info"),
     ]
@@ -150,9 +150,9 @@ def test_trials_are_a_pause_apart_and_no_poll_waits_longer_than_one(steps):
 
 
 @pytest.fixture
-def shared(vendor, session, clock, meter, oauth2_account):
+def shared(vendor, session, clock, call_counter, oauth2_account):
     """Two APIs on one account."""
-    account = VendorAccount("main", oauth2_account, session, clock, meter)
+    account = VendorAccount("main", oauth2_account, session, clock, call_counter)
 
     def api(**options) -> VendorApi:
         return VendorApi(account, vendor.url, timeout=timedelta(seconds=5), **options)
@@ -164,24 +164,26 @@ def shared(vendor, session, clock, meter, oauth2_account):
 @pytest.mark.parametrize(
     "answer", [{"status": 503}, {"status": 500, "text": '{"code": 1, "message": "m"}'}]
 )
-async def test_whoever_shares_the_account_is_refused_at_once(vendor, shared, clock, answer):
+async def test_all_clients_that_share_the_account_are_refused_at_once(
+    vendor, shared, clock, answer
+):
     account, api = shared
-    one, other = api(attempts=1), api()
+    first, second = api(attempts=1), api()
     vendor.replies(**answer)
     for _ in range(6):  # the sixth is the first trial
         with pytest.raises(model.TemporaryError, match=f"answered {answer['status']}"):
-            await one.get("/x")
+            await first.get("/x")
     with pytest.raises(model.HeldBackError, match="does not answer"):
-        await other.get("/y")
+        await second.get("/y")
     assert (len(vendor.asked), account.circuit.trouble != "") == (6, True)
     clock.seconds += PAUSE
     vendor.replies(body=b"{}")
-    assert (await other.get("/y")).status == 200
-    assert (await one.get("/x")).status == 200
+    assert (await second.get("/y")).status == 200
+    assert (await first.get("/x")).status == 200
 
 
 @pytest.mark.covers("http/circuit")
-async def test_a_trial_is_one_request_and_its_own_failure_is_told(vendor, shared):
+async def test_a_trial_is_one_request_and_its_own_failure_is_raised(vendor, shared):
     _, api = shared
     vendor.replies(status=503)
     with pytest.raises(model.TemporaryError):
@@ -237,8 +239,10 @@ async def test_what_fails_for_one_subject_does_not_speak_against_the_vendor(vend
 
 
 @pytest.mark.covers("http/circuit-one")
-async def test_what_cannot_even_connect_does(session, clock, meter, mpa_account, unused_port):
-    account = VendorAccount("main", mpa_account, session, clock, meter)
+async def test_what_cannot_even_connect_does(
+    session, clock, call_counter, mpa_account, unused_port
+):
+    account = VendorAccount("main", mpa_account, session, clock, call_counter)
     url = f"http://127.0.0.1:{unused_port}"
     client = VyvxClient(VendorApi(account, url, timeout=timedelta(seconds=5)))
     for _ in range(2):

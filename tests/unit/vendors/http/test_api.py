@@ -66,7 +66,7 @@ async def test_a_connection_reset_amid_the_body_is_tried_again_and_then_temporar
 
 
 @pytest.mark.covers("http/no-http")
-async def test_what_is_no_http_is_temporary(raw_vendor, connect):
+async def test_an_answer_that_is_not_http_is_temporary(raw_vendor, connect):
     async def talk(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
@@ -97,7 +97,7 @@ async def test_one_attempt_is_one_request(vendor, connect):
 
 @pytest.mark.covers("http/no-json")
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "problem"),
     [
         (b"", "an empty body"),
         (b"  \n", "an empty body"),
@@ -110,10 +110,10 @@ async def test_one_attempt_is_one_request(vendor, connect):
         (b"null", "no JSON object"),
     ],
 )
-async def test_a_200_without_a_json_object_is_temporary(vendor, connect, body, told):
+async def test_a_200_without_a_json_object_is_temporary(vendor, connect, body, problem):
     vendor.replies(body=body)
     reply = await connect().get("/x")
-    with pytest.raises(model.TemporaryError, match=f"answered 200 with .*{told}"):
+    with pytest.raises(model.TemporaryError, match=f"answered 200 with .*{problem}"):
         exchange.parse_object(reply)
 
 
@@ -216,7 +216,7 @@ async def test_a_refusal_is_permanent_and_asked_once(vendor, connect, status):
 
 @pytest.mark.covers("http/trouble")
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-async def test_trouble_on_the_vendors_side_is_temporary(vendor, connect, status):
+async def test_a_failure_on_the_vendors_side_is_temporary(vendor, connect, status):
     vendor.replies(status=status, body=b"<html>Bad gateway</html>")
     with pytest.raises(model.TemporaryError, match=f"answered {status}: an HTML page"):
         await connect().get("/x")
@@ -265,8 +265,8 @@ async def test_every_envelope_becomes_one_sentence(vendor, connect, body, senten
     vendor.replies(status=418, text=body, headers={"TrackingId": "t-1"})
     with pytest.raises(model.PermanentError) as caught:
         await connect().get("/x", query=[("codeOpe", "private")])
-    told = f"answered 418: {sentence}" if sentence else "answered 418"
-    assert str(caught.value) == f"GET {vendor.url}/x {told} (request t-1)"
+    words = f"answered 418: {sentence}" if sentence else "answered 418"
+    assert str(caught.value) == f"GET {vendor.url}/x {words} (request t-1)"
 
 
 @pytest.mark.covers("http/hostile-text")
@@ -308,9 +308,9 @@ async def test_hostile_text_in_an_error_is_bounded_and_on_one_line(vendor, conne
     ],
 )
 async def test_oranges_codes_decide_what_happens(vendor, connect, case):
-    status, code, error, told = case
+    status, code, error, problem = case
     vendor.replies(status=status, text=f'{{"code": {code}, "message": "m"}}')
-    with pytest.raises(error, match=told) as caught:
+    with pytest.raises(error, match=problem) as caught:
         await connect(attempts=1).get("/x")
     if code == 53:
         assert caught.value.delay >= 1
@@ -318,7 +318,7 @@ async def test_oranges_codes_decide_what_happens(vendor, connect, case):
 
 @pytest.mark.covers("http/budget")
 async def test_a_budget_that_is_used_up_stops_calls_until_next_month(
-    vendor, connect, mpa_account, clock, meter
+    vendor, connect, mpa_account, clock, call_counter
 ):
     vendor.replies(body=b"{}")
     api = connect(mpa_account.model_copy(update={"calls_per_month": 2}), name="orange")
@@ -333,12 +333,12 @@ async def test_a_budget_that_is_used_up_stops_calls_until_next_month(
     assert len(vendor.asked) == 2
     clock.time = datetime(2026, 4, 1, tzinfo=UTC)
     await api.get("/x")
-    assert meter.spent == {("orange", "2026-03"): 2, ("orange", "2026-04"): 1}
+    assert call_counter.spent == {("orange", "2026-03"): 2, ("orange", "2026-04"): 1}
 
 
 @pytest.mark.covers("http/budget-for-polls")
 async def test_what_can_be_spared_leaves_the_budget_to_polls(
-    vendor, connect, mpa_account, clock, meter
+    vendor, connect, mpa_account, clock, call_counter
 ):
     vendor.replies(body=b"{}")
     api = connect(mpa_account.model_copy(update={"calls_per_month": 310}), name="vyvx")
@@ -353,19 +353,21 @@ async def test_what_can_be_spared_leaves_the_budget_to_polls(
     with pytest.raises(model.HeldBackError):  # polls have used what this day gave
         await api.get("/history", priority=CallPriority.BACKGROUND)
     await api.get("/details", priority=CallPriority.LOOKUP)
-    assert meter.spent == {("vyvx", "2026-03"): 29}
+    assert call_counter.spent == {("vyvx", "2026-03"): 29}
 
 
 @pytest.mark.covers("http/budget")
-async def test_the_budget_counts_each_request_that_leaves(vendor, connect, mpa_account, meter):
+async def test_the_budget_counts_each_request_that_leaves(
+    vendor, connect, mpa_account, call_counter
+):
     vendor.replies(status=502)
     with pytest.raises(model.TemporaryError):
         await connect(mpa_account.model_copy(update={"calls_per_month": 9})).get("/x")
-    assert meter.spent == {("main", "2026-03"): 3}
+    assert call_counter.spent == {("main", "2026-03"): 3}
 
 
 @pytest.mark.covers("http/pace")
-async def test_calls_are_spread_out_to_the_accounts_pace(vendor, connect, mpa_account):
+async def test_calls_are_spread_out_to_the_accounts_rate(vendor, connect, mpa_account):
     vendor.replies(body=b"{}")
     api = connect(mpa_account.model_copy(update={"calls_per_second": 100}))
     began = asyncio.get_running_loop().time()
@@ -417,31 +419,31 @@ async def test_a_change_is_sent_again_only_when_its_token_was_refused(
 
 
 async def test_what_is_sent_is_json_with_the_headers_given(vendor, connect):
-    said = []
+    sent = []
 
     async def answer(request: web.Request) -> web.Response:
-        said.append((request.method, request.headers["Content-Type"], await request.json()))
+        sent.append((request.method, request.headers["Content-Type"], await request.json()))
         return web.Response(status=418, text="no")
 
     vendor.answer = answer
     reply = await connect().send("PUT", "/x", {"a": [1]}, headers={"X-A": "b"})
-    assert said == [("PUT", "application/json", {"a": [1]})]
+    assert sent == [("PUT", "application/json", {"a": [1]})]
     assert reply.status == 418
 
 
 @pytest.mark.covers("http/quiet")
-async def test_a_rate_limit_keeps_everybody_who_shares_the_account_quiet(
-    vendor, session, clock, meter, mpa_account
+async def test_a_rate_limit_holds_back_all_clients_that_share_the_account(
+    vendor, session, clock, call_counter, mpa_account
 ):
-    shared = VendorAccount("main", mpa_account, session, clock, meter)
-    one, other = (VendorApi(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
+    shared = VendorAccount("main", mpa_account, session, clock, call_counter)
+    first, second = (VendorApi(shared, vendor.url, timeout=timedelta(seconds=5)) for _ in range(2))
     vendor.replies(status=429, headers={"Retry-After": "30"})
     with pytest.raises(model.TemporaryError, match="answered 429"):
-        await one.get("/x")
+        await first.get("/x")
     clock.seconds += 20
     with pytest.raises(model.TemporaryError, match="nothing is asked for 10 s") as caught:
-        await other.get("/y")
+        await second.get("/y")
     assert (len(vendor.asked), caught.value.delay) == (1, pytest.approx(10))
     clock.seconds += 10
     vendor.replies(text="{}")
-    assert (await other.get("/y")).status == 200
+    assert (await second.get("/y")).status == 200

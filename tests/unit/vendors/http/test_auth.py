@@ -72,10 +72,10 @@ async def test_a_refused_signature_names_key_secret_and_the_clock_that_is_off(
     vendor.replies(status=status, headers={"Date": "Sun, 01 Mar 2026 12:20:00 GMT"})
     with pytest.raises(model.PermanentError) as caught:
         await connect(mpa_account, name="vyvx").get("/x")
-    said = str(caught.value)
-    assert "clock is 20 min behind the vendor's" in said
-    assert "key_id and secret of [accounts.vyvx]" in said
-    assert "example-secret" not in said
+    message = str(caught.value)
+    assert "clock is 20 min behind the vendor's" in message
+    assert "key_id and secret of [accounts.vyvx]" in message
+    assert "example-secret" not in message
     assert len(vendor.asked) == 1
 
 
@@ -230,7 +230,7 @@ def test_a_lifetime_is_read_as_gateways_write_it(value, seconds):
 async def test_refused_client_credentials_are_permanent_and_say_what_to_check(
     vendor, connect, oauth2_account, reply
 ):
-    status, body, told = reply
+    status, body, reason = reply
 
     async def token(request: web.Request) -> web.Response:
         return web.Response(status=status, text=body)
@@ -238,9 +238,9 @@ async def test_refused_client_credentials_are_permanent_and_say_what_to_check(
     vendor.token_answer = token
     with pytest.raises(model.PermanentError) as caught:
         await connect(oauth2_account, name="lumen").get("/x")
-    said = str(caught.value)
-    assert told in said
-    assert "client_id and client_secret of [accounts.lumen]" in said
+    message = str(caught.value)
+    assert reason in message
+    assert "client_id and client_secret of [accounts.lumen]" in message
     assert (vendor.tokens, vendor.asked) == (1, [])
 
 
@@ -259,9 +259,7 @@ async def test_a_wrong_token_url_is_named(vendor, connect, oauth2_account):
 @pytest.mark.parametrize(
     ("status", "body"), [(503, ""), (429, "{}"), (200, "<html>"), (200, "{}"), (200, "")]
 )
-async def test_a_token_endpoint_in_trouble_is_temporary(
-    vendor, connect, oauth2_account, status, body
-):
+async def test_a_failing_token_endpoint_is_temporary(vendor, connect, oauth2_account, status, body):
     async def token(request: web.Request) -> web.Response:
         return web.Response(status=status, text=body)
 

@@ -43,9 +43,9 @@ def client(vendor, connect, oauth2_account) -> ConnectionsClient:
 @pytest.mark.covers("iod/list", "iod/nothing-required", "iod/bandwidth-text")
 async def test_connections_are_read_as_documented_and_as_they_come(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("internet_on_demand/connections.json"))
-    found = await client.all()
+    result = await client.all()
     assert vendor.asked[0].path == "/internet-on-demand/connections"
-    assert found.connections == (
+    assert result.connections == (
         Connection(
             id="conn-1001",
             status="active",
@@ -56,7 +56,7 @@ async def test_connections_are_read_as_documented_and_as_they_come(vendor, clien
         Connection(id="conn-1003", status="suspended", bandwidth_mbps=None),
         Connection(id="1004", status="Terminated", bandwidth_mbps=None),
     )
-    assert (found.unreadable, found.complete) == (2, True)
+    assert (result.unreadable, result.complete) == (2, True)
 
 
 async def test_no_connection_at_all_is_an_answer(vendor, client):
@@ -73,7 +73,7 @@ async def test_an_answer_of_another_kind_says_that_the_dialect_may_be_wrong(vend
 
 
 @pytest.mark.covers("iod/401-404")
-async def test_an_application_without_the_product_is_told_after_one_fresh_token(vendor, client):
+async def test_an_application_without_the_product_is_refused_after_one_fresh_token(vendor, client):
     vendor.replies(status=401)
     with pytest.raises(model.PermanentError, match="approved for this API"):
         await client.all()
@@ -194,8 +194,8 @@ async def test_an_impossible_bandwidth_is_never_sent(vendor, client, mbps):
     ],
 )
 def test_a_bandwidth_is_read_in_every_spelling_and_never_guessed(text, mbps):
-    found = parse_bandwidth(text)
-    assert found == (mbps if mbps is None else pytest.approx(mbps))
+    result = parse_bandwidth(text)
+    assert result == (mbps if mbps is None else pytest.approx(mbps))
 
 
 @pytest.mark.covers("iod/bandwidth-unit")

@@ -39,12 +39,12 @@ def pages(vendor, *answers: dict[str, object]) -> None:
 @pytest.mark.covers("naas/inventory", "naas/site-spelling", "naas/item-level", "naas/status-words")
 async def test_the_inventory_is_read_in_all_of_its_spellings(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("internet_on_demand/inventory.json"))
-    found = await client.all()
+    inventory = await client.all()
     (asked,) = vendor.asked
     assert asked.path == "/ProductInventory/v1/inventory"
     assert asked.headers["x-customer-number"] == "1-ABCDE"
     assert asked.query["serviceType"] == "Internet"
-    assert found == Inventory(connections=(FIRST, SECOND), unreadable=1)
+    assert inventory == Inventory(connections=(FIRST, SECOND), unreadable=1)
 
 
 @pytest.mark.covers("naas/paging")
@@ -55,18 +55,18 @@ async def test_every_page_is_read_and_the_vendors_page_size_counts(vendor, clien
         {"pageSize": 2, "serviceInventory": [service(3), service(4)]},
         {"pageSize": 2, "serviceInventory": [service(5)]},
     )
-    found = await client.all()
-    assert [each.id for each in found.connections] == ["1", "2", "3", "4", "5"]
-    assert found.complete
+    inventory = await client.all()
+    assert [connection.id for connection in inventory.connections] == ["1", "2", "3", "4", "5"]
+    assert inventory.complete
 
 
 @pytest.mark.covers("naas/paging")
-async def test_a_total_that_is_told_ends_the_reading(vendor, client):
-    told = [{"pageNumber": 1, "pageSize": 2, "totalRecords": 4}]
+async def test_a_total_that_is_given_ends_the_reading(vendor, client):
+    pagination = [{"pageNumber": 1, "pageSize": 2, "totalRecords": 4}]
     pages(
         vendor,
-        {"pagination": told, "serviceInventory": [service(1), service(2)]},
-        {"pagination": told, "serviceInventory": [service(3), service(4)]},
+        {"pagination": pagination, "serviceInventory": [service(1), service(2)]},
+        {"pagination": pagination, "serviceInventory": [service(3), service(4)]},
     )
     assert (await client.all()).complete
     assert len(vendor.asked) == 2
@@ -79,15 +79,21 @@ async def test_a_count_of_this_page_alone_is_not_taken_for_a_total(vendor, clien
         {"pageSize": "2", "resultCount": "2", "serviceInventory": [service(1), service(2)]},
         {"pageSize": "2", "resultCount": "1", "serviceInventory": [service(3)]},
     )
-    found = await client.all()
-    assert ([each.id for each in found.connections], found.complete) == (["1", "2", "3"], True)
+    inventory = await client.all()
+    assert ([connection.id for connection in inventory.connections], inventory.complete) == (
+        ["1", "2", "3"],
+        True,
+    )
 
 
 @pytest.mark.covers("naas/repeated-page")
 async def test_a_page_that_repeats_ends_the_reading_and_leaves_it_incomplete(vendor, client):
     pages(vendor, {"pageSize": 2, "serviceInventory": [service(1), service(2)]})
-    found = await client.all()
-    assert ([each.id for each in found.connections], found.complete) == (["1", "2"], False)
+    inventory = await client.all()
+    assert ([connection.id for connection in inventory.connections], inventory.complete) == (
+        ["1", "2"],
+        False,
+    )
     assert len(vendor.asked) == 2
 
 
@@ -104,8 +110,8 @@ async def test_an_empty_page_before_the_promised_total_leaves_it_incomplete(vend
 async def test_a_page_beyond_the_asked_size_is_all_there_is(vendor, client):
     everything = [service(number) for number in range(150)]
     pages(vendor, {"serviceInventory": everything})
-    found = await client.all()
-    assert (len(found.connections), found.complete) == (150, True)
+    inventory = await client.all()
+    assert (len(inventory.connections), inventory.complete) == (150, True)
     assert len(vendor.asked) == 1
 
 
@@ -155,9 +161,9 @@ class Shop:
 
 @pytest.fixture
 def shop(vendor, fixture_bytes) -> Shop:
-    told = Shop(fixture_bytes("internet_on_demand/inventory.json"))
-    vendor.answer = told.answer
-    return told
+    opened = Shop(fixture_bytes("internet_on_demand/inventory.json"))
+    vendor.answer = opened.answer
+    return opened
 
 
 @pytest.mark.covers("naas/quote", "naas/order", "naas/price-text")
@@ -186,8 +192,8 @@ async def test_an_order_names_whom_to_call(shop, connect, oauth2_account):
     contact = naas_forms.Contact(name="NOC", email="noc@example.com", phone="+1 555 0100")
     client = NaasClient(connect(oauth2_account), customer_number="1-A", contact=contact)
     await client.set_bandwidth("77133831778", 500, reference="r")
-    (told,) = shop.sent[1][1]["relatedContactInformation"]
-    assert (told["name"], told["emailAddress"]) == ("NOC", "noc@example.com")
+    (sent,) = shop.sent[1][1]["relatedContactInformation"]
+    assert (sent["name"], sent["emailAddress"]) == ("NOC", "noc@example.com")
 
 
 @pytest.mark.covers("naas/quote")

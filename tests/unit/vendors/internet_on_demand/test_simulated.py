@@ -41,8 +41,8 @@ class HandClock:
         return self.seconds
 
 
-class NoMeter:
-    """There is no budget to keep."""
+class NoCallCounter:
+    """Fails when asked, as no account has a budget."""
 
     async def spend(self, account: str, month: str, budget: int) -> bool:
         raise AssertionError("nothing has a budget here")
@@ -71,7 +71,7 @@ async def account(sim, hand):
     )
     with stamina.set_testing(testing=True, attempts=3, cap=True):
         async with exchange.open_session() as session:
-            yield VendorAccount("lumen", keys, session, hand, NoMeter())
+            yield VendorAccount("lumen", keys, session, hand, NoCallCounter())
 
 
 @pytest.fixture(params=["connections", "naas"])
@@ -87,7 +87,8 @@ def config(request, sim) -> InternetOnDemandSource:
 async def fields(source, differ) -> dict[str, tuple[object, object]]:
     polled = differ.compare(await source.poll())
     return {
-        each.key: (each.fields["status"], each.fields["bandwidth_mbps"]) for each in polled.seen
+        subject.key: (subject.fields["status"], subject.fields["bandwidth_mbps"])
+        for subject in polled.seen
     }
 
 
@@ -119,7 +120,9 @@ async def test_what_the_vendor_changes_by_itself_is_seen(sim, account, config):
     sim.change(iod={"id": "c1", "status": "suspended"})
     sim.change(iod={"id": "c3", "nameless": True})
     polled = differ.compare(await source.poll())
-    assert {each.key: each.fields["status"] for each in polled.seen} == {"iod/c1": "suspended"}
+    assert {subject.key: subject.fields["status"] for subject in polled.seen} == {
+        "iod/c1": "suspended"
+    }
     assert not polled.complete
 
 
@@ -136,7 +139,7 @@ async def test_an_hour_of_422_is_temporary_and_ends(sim, account, config, hand):
     assert len((await source.poll()).readings) == 3
 
 
-async def test_the_days_limit_is_told(sim, account, config):
+async def test_reaching_the_limit_of_the_day_is_reported(sim, account, config):
     client = build_client(config, account)
     sim.world.on_demand.taken[sim.world.now().date()] = 24
     with pytest.raises(model.TemporaryError, match="limit of changes a day"):

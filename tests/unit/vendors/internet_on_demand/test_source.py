@@ -21,8 +21,8 @@ class Client:
         return self.answers.pop(0)
 
 
-def inventory(*connections: Connection, **told: object) -> Inventory:
-    return Inventory(connections=connections, **told)
+def inventory(*connections: Connection, **options: object) -> Inventory:
+    return Inventory(connections=connections, **options)
 
 
 def connection(identity: str = "c1", status: str = "active", mbps: float | None = 500.0):
@@ -47,14 +47,14 @@ async def test_status_and_bandwidth_become_fields():
 
 
 @pytest.mark.covers("iod/status-change", "iod/bandwidth-change")
-async def test_a_change_of_status_or_bandwidth_is_told_and_nothing_else_is():
-    told = await observe(
+async def test_only_a_change_of_status_or_bandwidth_is_reported():
+    polls = await observe(
         inventory(connection(), connection("c2")),
         inventory(connection(), connection("c2")),
         inventory(connection(status="suspended"), connection("c2", mbps=100.0)),
     )
-    assert told[1].seen == ()
-    assert {each.key: dict(each.fields) for each in told[2].seen} == {
+    assert polls[1].seen == ()
+    assert {subject.key: dict(subject.fields) for subject in polls[2].seen} == {
         "iod/c1": {"status": "suspended", "bandwidth_mbps": 500.0},
         "iod/c2": {"status": "active", "bandwidth_mbps": 100.0},
     }
@@ -80,11 +80,11 @@ async def test_every_spelling_of_a_status_is_one_word(word, status):
 @pytest.mark.covers("iod/odd-status")
 async def test_an_odd_status_reads_as_unknown_and_is_logged_once():
     with capture_logs() as logs:
-        told = await observe(
+        polls = await observe(
             inventory(connection(status="Frozen")),
             inventory(connection("c2", status="frozen"), connection("c1", status="Frozen")),
         )
-    assert {each.fields["status"] for polled in told for each in polled.seen} == {"unknown"}
+    assert {subject.fields["status"] for polled in polls for subject in polled.seen} == {"unknown"}
     assert [line["event"] for line in logs] == ["unknown status"]
 
 
@@ -98,19 +98,21 @@ async def test_a_vendor_that_invents_words_does_not_fill_the_log():
 @pytest.mark.covers("iod/nothing-required")
 async def test_connections_without_an_id_are_logged_once_and_vanish_nothing():
     with capture_logs() as logs:
-        told = await observe(
+        polls = await observe(
             inventory(connection("c1"), connection("c2")),
             inventory(connection("c1"), unreadable=1),
             inventory(connection("c1"), unreadable=1),
         )
-    assert [polled.complete for polled in told] == [True, False, False]
+    assert [polled.complete for polled in polls] == [True, False, False]
     assert [line["event"] for line in logs] == ["connections without id"]
 
 
 @pytest.mark.covers("iod/vanished")
 async def test_a_connection_that_is_gone_from_a_whole_list_is_missed():
-    told = await observe(inventory(connection("c1"), connection("c2")), inventory(connection("c1")))
-    assert told[1].absent == ("iod/c2",)
+    polls = await observe(
+        inventory(connection("c1"), connection("c2")), inventory(connection("c1"))
+    )
+    assert polls[1].absent == ("iod/c2",)
 
 
 async def test_there_are_no_details_to_ask_for():

@@ -1,4 +1,4 @@
-"""The differ's laws: applying what it tells gives the snapshots back, and no change is silence."""
+"""The differ's laws: what it reports rebuilds the snapshots, and without a change it is silent."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def snapshot(readings=None, *, unreadable=(), complete=True, **named) -> model.S
     )
 
 
-def told(polled: model.Polled) -> dict[str, object]:
-    return {each.key: each.fields["state"] for each in polled.seen}
+def states_of(polled: model.Polled) -> dict[str, object]:
+    return {subject.key: subject.fields["state"] for subject in polled.seen}
 
 
-def test_the_first_snapshot_tells_of_every_subject():
+def test_the_first_snapshot_reports_every_subject():
     polled = poller.Differ("s").compare(snapshot(a="up", b="down"))
-    assert told(polled) == {"s/a": "up", "s/b": "down"}
+    assert states_of(polled) == {"s/a": "up", "s/b": "down"}
     assert (polled.total, polled.absent, polled.complete) == (2, (), True)
 
 
@@ -47,23 +47,23 @@ def test_only_what_changed_is_translated():
     differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1))
     changed = model.Snapshot(readings={"a": 1, "b": 2, "c": 1}, translate=counting)
-    assert told(differ.compare(changed)) == {"s/b": "2", "s/c": "1"}
+    assert states_of(differ.compare(changed)) == {"s/b": "2", "s/c": "1"}
     assert asked == ["b", "c"]
 
 
 @pytest.mark.covers("vyvx/vanishes")
-def test_an_absent_subject_is_told_three_times_and_then_forgotten():
+def test_an_absent_subject_is_reported_three_times_and_then_forgotten():
     differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1))
     assert [differ.compare(snapshot(a=1)).absent for _ in range(5)] == [("s/b",)] * 3 + [()] * 2
 
 
-def test_a_subject_that_comes_back_unchanged_is_told_again():
+def test_a_subject_that_comes_back_unchanged_is_reported_again():
     differ = poller.Differ("s")
     differ.compare(snapshot(a=1, b=1))
     differ.compare(snapshot(a=1))
     polled = differ.compare(snapshot(a=1, b=1))
-    assert (told(polled), polled.absent) == ({"s/b": "1"}, ())
+    assert (states_of(polled), polled.absent) == ({"s/b": "1"}, ())
     assert differ.compare(snapshot(a=1, b=1)).absent == ()
     assert [differ.compare(snapshot(a=1)).absent for _ in range(4)] == [("s/b",)] * 3 + [()]
 
@@ -94,7 +94,7 @@ def test_an_incomplete_snapshot_vanishes_nothing_and_forgets_nothing():
     differ.compare(snapshot(a=1, b=1, c=1))
     differ.compare(snapshot(a=1, b=1))
     polled = differ.compare(snapshot(a=2, complete=False))
-    assert (told(polled), polled.absent, polled.complete) == ({"s/a": "2"}, (), False)
+    assert (states_of(polled), polled.absent, polled.complete) == ({"s/a": "2"}, (), False)
     after = differ.compare(snapshot(a=2, b=1))
     assert (after.seen, after.absent) == ((), ("s/c",))
     assert differ.compare(snapshot(a=2)).absent == ("s/c", "s/b")
@@ -114,12 +114,12 @@ def snapshots(draw):
 
 
 @given(st.lists(snapshots(), max_size=12), st.sets(st.sampled_from(IDS)))
-def test_applying_what_is_told_gives_the_snapshots_back(polls, known):
-    differ = poller.Differ("s", known)
+def test_applying_what_is_reported_gives_the_snapshots_back(polls, existing):
+    differ = poller.Differ("s", existing)
     mirror: dict[str, object] = {}
     for poll in polls:
         polled = differ.compare(poll)
-        mirror.update(told(polled))
+        mirror.update(states_of(polled))
         for key in polled.absent:
             mirror.pop(key, None)
         named = {f"s/{i}": str(reading) for i, reading in poll.readings.items()}
@@ -131,7 +131,7 @@ def test_applying_what_is_told_gives_the_snapshots_back(polls, known):
 
 
 @given(st.lists(snapshots(), max_size=6), snapshots())
-def test_the_same_snapshot_again_tells_of_nothing_new(polls, last):
+def test_the_same_snapshot_again_reports_nothing_new(polls, last):
     differ = poller.Differ("s")
     for poll in [*polls, last]:
         differ.compare(poll)
@@ -143,13 +143,13 @@ def test_the_same_snapshot_again_tells_of_nothing_new(polls, last):
 
 
 @given(st.lists(snapshots(), max_size=12), st.sets(st.sampled_from(IDS)))
-def test_a_subject_is_told_absent_at_most_three_times_in_a_row(polls, known):
-    differ = poller.Differ("s", known)
-    told_absent: dict[str, int] = {}
+def test_a_subject_is_reported_absent_at_most_three_times_in_a_row(polls, existing):
+    differ = poller.Differ("s", existing)
+    times_absent: dict[str, int] = {}
     for poll in polls:
         polled = differ.compare(poll)
-        for each in polled.seen:
-            told_absent.pop(each.key, None)
+        for subject in polled.seen:
+            times_absent.pop(subject.key, None)
         for key in polled.absent:
-            told_absent[key] = told_absent.get(key, 0) + 1
-            assert told_absent[key] <= poller.TIMES_REPORTED
+            times_absent[key] = times_absent.get(key, 0) + 1
+            assert times_absent[key] <= poller.TIMES_REPORTED

@@ -70,15 +70,15 @@ def build(clock, submitted):
     return of
 
 
-async def run_for(one: poller.Poller, seconds: float, *, ticks: float = 60.0) -> None:
+async def run_for(started: poller.Poller, seconds: float, *, ticks: float = 60.0) -> None:
     """Run it with a scheduler that rings every `ticks` seconds."""
 
     async def tick() -> None:
         while True:
             await asyncio.sleep(ticks)
-            await one._ring()
+            await started._ring()
 
-    ringing, running = asyncio.ensure_future(tick()), asyncio.ensure_future(one.run())
+    ringing, running = asyncio.ensure_future(tick()), asyncio.ensure_future(started.run())
     done, _ = await asyncio.wait({ringing, running}, timeout=seconds)
     assert not done
     ringing.cancel()
@@ -90,7 +90,7 @@ def test_it_polls_at_once_and_then_at_each_ring(virtually, build, submitted):
     source = Source("up", "up", "down")
     virtually(run_for(build(source), 150))
     assert source.polls == [0, 60, 120]
-    assert [[each.fields for each in event.seen] for event in submitted] == [
+    assert [[subject.fields for subject in event.seen] for event in submitted] == [
         [{"state": "up"}],
         [],
         [{"state": "down"}],
@@ -119,13 +119,13 @@ def test_a_delay_that_the_vendor_asked_for_is_honoured_through_rings_and_hurries
     virtually, build, clock
 ):
     source = Source(model.TemporaryError("slow down", delay=200), "up")
-    one = build(source)
+    started = build(source)
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_for(one, 230))
+            tasks.create_task(run_for(started, 230))
             await asyncio.sleep(90)
-            one.hurry()
+            started.hurry()
 
     virtually(main())
     assert source.polls == [0, 200]
@@ -143,7 +143,7 @@ def test_a_poll_that_was_held_back_is_made_when_the_delay_is_over(virtually, bui
 def test_a_recovery_from_being_held_back_alone_is_logged(virtually, build):
     with capture_logs() as logs:
         virtually(run_for(build(Source(model.HeldBackError("not asked", delay=7), "up")), 20))
-    assert [one["event"] for one in logs] == ["poll failed", "poll recovered"]
+    assert [entry["event"] for entry in logs] == ["poll failed", "poll recovered"]
 
 
 @pytest.mark.covers("http/backoff")
@@ -154,8 +154,8 @@ def test_the_jitter_lengthens_a_backoff_and_never_shortens_it(virtually, clock):
     source = Source(model.TemporaryError("x", delay=100), "up")
 
     async def main() -> None:
-        one = poller.Poller(source, keys(), submit=submit, clock=clock, jitter=lambda: 0.5)
-        await run_for(one, 115)
+        started = poller.Poller(source, keys(), submit=submit, clock=clock, jitter=lambda: 0.5)
+        await run_for(started, 115)
 
     virtually(main())
     assert source.polls == pytest.approx([0, 110])
@@ -171,14 +171,14 @@ def test_a_permanent_failure_is_said_so_and_retried_ever_more_slowly(virtually, 
 
 def test_hurry_polls_now_and_a_crowd_of_hurries_polls_once_a_second(virtually, build):
     source = Source()
-    one = build(source)
+    started = build(source)
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_for(one, 50))
+            tasks.create_task(run_for(started, 50))
             await asyncio.sleep(30)
             for _ in range(20):
-                one.hurry()
+                started.hurry()
                 await asyncio.sleep(0.1)
 
     virtually(main())
@@ -187,13 +187,13 @@ def test_hurry_polls_now_and_a_crowd_of_hurries_polls_once_a_second(virtually, b
 
 def test_hurry_during_a_poll_asks_again_after_it_without_overlap(virtually, build):
     source = Source(takes=5)
-    one = build(source)
+    started = build(source)
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_for(one, 30))
+            tasks.create_task(run_for(started, 30))
             await asyncio.sleep(2)
-            one.hurry()
+            started.hurry()
 
     virtually(main())
     assert source.polls == [0, 6]
@@ -240,8 +240,8 @@ def test_what_was_known_before_the_start_and_is_gone_is_absent(virtually, clock,
         submitted.append(event)
 
     async def main() -> None:
-        one = poller.Poller(Source(), keys(), submit=submit, clock=clock, known=["a", "gone"])
-        await run_for(one, 1)
+        started = poller.Poller(Source(), keys(), submit=submit, clock=clock, known=["a", "gone"])
+        await run_for(started, 1)
 
     virtually(main())
     assert submitted[0].absent == ("s/gone",)
@@ -249,14 +249,14 @@ def test_what_was_known_before_the_start_and_is_gone_is_absent(virtually, clock,
 
 def test_progress_runs_out_when_the_loop_hangs_and_not_while_it_waits(virtually, build, clock):
     source = Source()
-    one = build(source, interval="15m", fast_interval="5m")
+    started = build(source, interval="15m", fast_interval="5m")
 
     async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_for(one, 3_000, ticks=900))
+            tasks.create_task(run_for(started, 3_000, ticks=900))
             while clock.monotonic() < 2_990:
                 await asyncio.sleep(7)
-                assert clock.monotonic() <= one.alive_until
+                assert clock.monotonic() <= started.alive_until
 
     virtually(main())
 
@@ -266,25 +266,25 @@ def test_progress_runs_out_when_events_are_not_taken(virtually, clock):
         await asyncio.Event().wait()
 
     async def main() -> None:
-        one = poller.Poller(Source(), keys(), submit=never, clock=clock)
-        await run_for(one, 100)
-        assert clock.monotonic() > one.alive_until
+        started = poller.Poller(Source(), keys(), submit=never, clock=clock)
+        await run_for(started, 100)
+        assert clock.monotonic() > started.alive_until
 
     virtually(main())
 
 
 async def test_the_scheduler_rings_with_the_options_that_a_poll_needs(clock, build):
     scheduler = AsyncIOScheduler(timezone=UTC)
-    one = build(Source())
-    one.schedule(scheduler)
+    started = build(Source())
+    started.schedule(scheduler)
     scheduler.start(paused=True)
     (job,) = scheduler.get_jobs()
     assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
     assert (job.trigger.interval, job.trigger.jitter) == (timedelta(seconds=60), 5.0)
-    one.quicken(fast=True)
+    started.quicken(fast=True)
     assert scheduler.get_jobs()[0].trigger.interval == timedelta(seconds=10)
     assert scheduler.get_jobs()[0].trigger.jitter == 1.0
-    one.quicken(fast=False)
+    started.quicken(fast=False)
     assert scheduler.get_jobs()[0].trigger.interval == timedelta(seconds=60)
     scheduler.shutdown()
 
@@ -298,15 +298,15 @@ async def test_a_real_scheduler_keeps_a_poller_polling():
         if len(events) == 4:
             fourth.set()
 
-    one = poller.Poller(
+    started = poller.Poller(
         Source(), keys(interval="10ms", fast_interval="5ms"), submit=submit, clock=SystemClock()
     )
     scheduler = AsyncIOScheduler(timezone=UTC)
     rung: list[JobExecutionEvent] = []
     scheduler.add_listener(rung.append, EVENT_JOB_EXECUTED)
-    one.schedule(scheduler)
+    started.schedule(scheduler)
     scheduler.start()
-    running = asyncio.ensure_future(one.run())
+    running = asyncio.ensure_future(started.run())
     await asyncio.wait_for(fourth.wait(), 10)
     running.cancel()
     scheduler.shutdown()

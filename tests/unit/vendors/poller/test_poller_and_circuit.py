@@ -1,4 +1,4 @@
-"""An account's circuit spares a vendor that is down, and is no reason to see it late again."""
+"""An account's circuit spares a vendor that is down, and does not delay seeing it again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Source:
 
 
 async def outage(clock, begins: list[float], *, shared: circuit.CircuitBreaker | None):
-    """Run a poller from each beginning on; tell when each saw again, and when it was asked."""
+    """Run a poller from each beginning on; return when each saw again, and when it was asked."""
     vendor = Outage(shared)
     sources = [Source(f"s{number}", vendor) for number in range(len(begins))]
 
@@ -76,7 +76,7 @@ async def outage(clock, begins: list[float], *, shared: circuit.CircuitBreaker |
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return [one.seen_at or 0.0 for one in sources], [at for at in vendor.asked if at < ENDS]
+    return [source.seen_at or 0.0 for source in sources], [at for at in vendor.asked if at < ENDS]
 
 
 @pytest.mark.covers("http/circuit-poll")
@@ -95,6 +95,6 @@ def test_a_vendor_that_is_back_is_seen_no_later_and_was_asked_less(virtually, cl
     assert len(asked) < len(asked_alone) * 0.6
     opened = asked[circuit.FAILURES :]
     assert all(later - at >= circuit.PAUSE for at, later in pairwise(opened))
-    told = Counter((one["source"], one["event"]) for one in logs if "source" in one)
+    counts = Counter((entry["source"], entry["event"]) for entry in logs if "source" in entry)
     # Once without the circuit and once with it, and once more by who was held back to begin with.
-    assert max(told.values()) <= 3
+    assert max(counts.values()) <= 3

@@ -37,8 +37,8 @@ NEAR = {
 
 
 @pytest.fixture
-def client(vendor, session, clock, meter, oauth2_account) -> PreorderClient:
-    account = VendorAccount("lumen", oauth2_account, session, clock, meter)
+def client(vendor, session, clock, call_counter, oauth2_account) -> PreorderClient:
+    account = VendorAccount("lumen", oauth2_account, session, clock, call_counter)
     keys = Preorder(
         account="lumen", url=f"{vendor.url}/px/qualify", sales_code="S1", partner_id="P1"
     )
@@ -63,9 +63,9 @@ def answers(vendor, *responses) -> list[dict[str, object]]:
 
 
 @pytest.mark.covers("px/qualify")
-async def test_what_can_be_ordered_is_told(vendor, client):
+async def test_what_can_be_ordered_is_listed(vendor, client):
     sent = answers(vendor, lambda: web.json_response(OFFERS))
-    found = await client.qualify(HOME)
+    result = await client.qualify(HOME)
     assert vendor.asked[0].path == "/px/qualify"
     assert sent == [
         {
@@ -78,8 +78,8 @@ async def test_what_can_be_ordered_is_told(vendor, client):
             "zip": "80202",
         }
     ]
-    assert (found.outcome, found.transaction) == (Outcome.OFFERS, "PX1")
-    assert found.offers == (Offer(name="Fiber 940", price="65.5"),)
+    assert (result.outcome, result.transaction) == (Outcome.OFFERS, "PX1")
+    assert result.offers == (Offer(name="Fiber 940", price="65.5"),)
 
 
 @pytest.mark.covers("px/answers")
@@ -95,9 +95,9 @@ async def test_what_can_be_ordered_is_told(vendor, client):
 )
 async def test_some_codes_are_answers_whatever_their_status(vendor, client, status, code, outcome):
     answers(vendor, coded(status, code, transactionId="PX9"))
-    found = await client.qualify(HOME)
-    assert (found.outcome, found.transaction, found.offers) == (outcome, "PX9", ())
-    assert found.words
+    result = await client.qualify(HOME)
+    assert (result.outcome, result.transaction, result.offers) == (outcome, "PX9", ())
+    assert result.words
     assert len(vendor.asked) == 1
 
 
@@ -170,12 +170,12 @@ async def test_the_internal_code_goes_before_both_statuses(vendor, client):
 
 @pytest.mark.covers("px/code-first")
 @pytest.mark.parametrize(
-    ("said", "error"), [(410, model.PermanentError), (500, model.TemporaryError)]
+    ("status_in_body", "error"), [(410, model.PermanentError), (500, model.TemporaryError)]
 )
-async def test_a_status_in_the_body_goes_before_that_of_http(vendor, client, said, error):
-    body = {"apiStatusCode": said, "message": "hm", "products": []}
+async def test_a_status_in_the_body_goes_before_that_of_http(vendor, client, status_in_body, error):
+    body = {"apiStatusCode": status_in_body, "message": "hm", "products": []}
     answers(vendor, lambda: web.json_response(body))
-    with pytest.raises(error, match=f"status {said}"):
+    with pytest.raises(error, match=f"status {status_in_body}"):
         await client.qualify(HOME)
 
 
@@ -189,29 +189,29 @@ async def test_a_message_decides_nothing(vendor, client, message):
 
 
 @pytest.mark.covers("px/near-match")
-async def test_near_matches_are_told_and_one_is_chosen_in_their_transaction(vendor, client):
+async def test_near_matches_are_listed_and_one_is_chosen_in_their_transaction(vendor, client):
     sent = answers(vendor, lambda: web.json_response(NEAR), lambda: web.json_response(OFFERS))
-    found = await client.qualify(HOME)
-    assert found.outcome is Outcome.NEAR_MATCHES
-    assert [(one.id, one.address) for one in found.near] == [
+    result = await client.qualify(HOME)
+    assert result.outcome is Outcome.NEAR_MATCHES
+    assert [(match.id, match.address) for match in result.near] == [
         ("A1", "1 Main St N, Denver"),
         ("A2", "1 Main St S, Denver"),
     ]
-    chosen = await client.choose(HOME, choice="A2", transaction=found.transaction, day=found.day)
+    chosen = await client.choose(HOME, choice="A2", transaction=result.transaction, day=result.day)
     assert chosen.outcome is Outcome.OFFERS
     assert (sent[1]["transactionId"], sent[1]["addressDetailId"]) == ("PX1", "A2")
 
 
 @pytest.mark.covers("px/410-2220")
-async def test_an_expired_transaction_is_dropped_and_the_choice_made_anew(vendor, client):
+async def test_an_expired_transaction_is_dropped_and_the_choice_made_again(vendor, client):
     sent = answers(
         vendor,
         coded(410, 2220),
         lambda: web.json_response(NEAR | {"transactionId": "PX2"}),
         lambda: web.json_response(OFFERS),
     )
-    found = await client.choose(HOME, choice="A1", transaction="PX1")
-    assert found.outcome is Outcome.OFFERS
+    result = await client.choose(HOME, choice="A1", transaction="PX1")
+    assert result.outcome is Outcome.OFFERS
     assert [body.get("transactionId") for body in sent] == ["PX1", None, "PX2"]
 
 
@@ -227,8 +227,8 @@ async def test_a_second_expiry_is_permanent(vendor, client):
 async def test_a_choice_that_is_gone_after_the_expiry_is_left_to_the_person(vendor, client):
     other = {"transactionId": "PX2", "nearMatches": NEAR["nearMatches"][:1]}
     answers(vendor, coded(410, 2220), lambda: web.json_response(other))
-    found = await client.choose(HOME, choice="A2", transaction="PX1")
-    assert (found.outcome, [one.id for one in found.near]) == (Outcome.NEAR_MATCHES, ["A1"])
+    result = await client.choose(HOME, choice="A2", transaction="PX1")
+    assert (result.outcome, [match.id for match in result.near]) == (Outcome.NEAR_MATCHES, ["A1"])
 
 
 @pytest.mark.covers("px/day-rollover")
@@ -248,13 +248,13 @@ async def test_a_day_ends_at_central_midnight_summer_and_winter(
 ):
     answers(vendor, lambda: web.json_response(NEAR))
     clock.time = before
-    found = await client.qualify(HOME)
+    result = await client.qualify(HOME)
     sent = answers(vendor, lambda: web.json_response(OFFERS))
-    await client.choose(HOME, choice="A1", transaction="PX1", day=found.day)
+    await client.choose(HOME, choice="A1", transaction="PX1", day=result.day)
     assert [body.get("transactionId") for body in sent] == ["PX1"]
     clock.time = after
     sent = answers(vendor, lambda: web.json_response(NEAR), lambda: web.json_response(OFFERS))
-    await client.choose(HOME, choice="A1", transaction="old", day=found.day)
+    await client.choose(HOME, choice="A1", transaction="old", day=result.day)
     assert [body.get("transactionId") for body in sent] == [None, "PX1"]
 
 
@@ -279,13 +279,15 @@ async def test_an_empty_list_of_products_is_an_answer(vendor, client):
     assert (await client.qualify(HOME)).outcome is Outcome.NO_OFFERS
 
 
-async def test_a_question_whose_answer_is_lost_is_no_riddle(raw_vendor, session, clock, meter):
+async def test_a_question_whose_answer_is_lost_is_temporary(
+    raw_vendor, session, clock, call_counter
+):
     async def talk(reader, writer) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
 
     keys = Preorder(url=await raw_vendor(talk))
-    client = PreorderClient(VendorAccount("", None, session, clock, meter), keys)
+    client = PreorderClient(VendorAccount("", None, session, clock, call_counter), keys)
     with pytest.raises(model.TemporaryError) as caught:
         await client.qualify(HOME)
     assert not isinstance(caught.value, model.AmbiguousError)
@@ -330,7 +332,7 @@ def test_an_address_is_read_from_one_line():
 @pytest.mark.parametrize(
     "text", ["", "1 Main St", "1 Main St, Denver", "1, 2, 3, 4", "a,b,CO 8020"]
 )
-def test_what_is_no_address_is_refused_with_an_example(text):
+def test_what_is_not_an_address_is_refused_with_an_example(text):
     with pytest.raises(model.PermanentError, match="write it as in"):
         parse_address(text)
 
@@ -354,6 +356,6 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_reply_whatever_its_shape_breaks_the_reader(body):
-    found = codes.read(body, transaction_key="transactionId", choice_key="addressDetailId")
-    assert found.code in {0, *codes.CODES}
-    assert len(found.near) <= codes.MOST
+    result = codes.read(body, transaction_key="transactionId", choice_key="addressDetailId")
+    assert result.code in {0, *codes.CODES}
+    assert len(result.near) <= codes.MOST

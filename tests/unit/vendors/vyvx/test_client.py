@@ -81,8 +81,8 @@ async def test_of_a_service_named_twice_the_later_counts(vendor, client):
 )
 async def test_the_vendors_time_is_found_wherever_it_stands(vendor, client, body, moment):
     vendor.replies(text=body, headers={"Date": "Wed, 02 Jan 2019 15:00:00 GMT"})
-    found = (await client.statuses()).time
-    assert found == (NOW.replace(minute=0, second=0) if moment == "header" else moment)
+    time = (await client.statuses()).time
+    assert time == (NOW.replace(minute=0, second=0) if moment == "header" else moment)
 
 
 @pytest.mark.covers("http/no-json", "vyvx/smart-quotes")

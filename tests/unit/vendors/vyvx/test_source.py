@@ -42,7 +42,7 @@ def statuses(**services: tuple[str | None, str | None]) -> Statuses:
 async def observe(*services: Statuses) -> list[model.Observed]:
     feed = VyvxSource("vyvx", Client(*services))
     differ = poller.Differ("vyvx")
-    return [each for _ in services for each in differ.compare(await feed.poll()).seen]
+    return [subject for _ in services for subject in differ.compare(await feed.poll()).seen]
 
 
 async def test_states_become_fields():
@@ -57,8 +57,8 @@ async def test_states_become_fields():
 @pytest.mark.parametrize("word", [None, "", "Flummoxed", "<!channel>", "x" * 10_000])
 async def test_an_odd_word_reads_as_unknown_and_is_logged_once(word):
     with capture_logs() as logs:
-        told = await observe(statuses(a=(word, "online"), b=("ONLINE ", word)))
-    assert [each.fields for each in told] == [
+        observed = await observe(statuses(a=(word, "online"), b=("ONLINE ", word)))
+    assert [subject.fields for subject in observed] == [
         {"state": "unknown", "ingress_state": "online"},
         {"state": "online", "ingress_state": "unknown"},
     ]
@@ -74,13 +74,13 @@ async def test_a_vendor_that_invents_words_does_not_fill_the_log():
 
 async def test_equal_fields_are_one_object():
     many = {f"i{n}": ("online", "online" if n % 2 else "Online") for n in range(50)}
-    told = await observe(statuses(**many))
-    assert len({id(each.fields) for each in told}) == 1
+    observed = await observe(statuses(**many))
+    assert len({id(subject.fields) for subject in observed}) == 1
 
 
-async def test_a_change_of_spelling_alone_is_told_and_harmless():
-    told = await observe(statuses(a=("online", "online")), statuses(a=("Online", "online")))
-    assert told[0].fields == told[1].fields
+async def test_a_change_of_spelling_alone_is_reported_and_harmless():
+    observed = await observe(statuses(a=("online", "online")), statuses(a=("Online", "online")))
+    assert observed[0].fields == observed[1].fields
 
 
 async def test_details_are_asked_by_the_vendors_own_id():
