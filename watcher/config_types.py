@@ -16,15 +16,15 @@ def _parse_duration(value: object) -> timedelta:
         return value
     if isinstance(value, str):
         return model.parse_duration(value)
-    raise ValueError(f"{value!r} is no duration: write it with its unit, as in 15s, 5m, 4h, 30d")
+    raise ValueError(f"{value!r} is not a duration: write it with its unit, as in 15s, 5m, 4h, 30d")
 
 
 def _check_address(value: str) -> str:
     address = URL(value)
     if address.scheme not in {"http", "https"} or not address.host:
-        raise ValueError(f"{value!r} is no http or https address")
+        raise ValueError(f"{value!r} is not an HTTP or HTTPS address")
     if address.user or address.password:
-        raise ValueError("an address must not carry a user or password; use the account's keys")
+        raise ValueError("an address must not carry a user or password; use the account's settings")
     return value.rstrip("/")
 
 

@@ -20,7 +20,7 @@ class Metrics:
         registry = self._registry = CollectorRegistry()
         Info("watcher_build", "Version of Watcher", registry=registry).info({"version": version})
         self.is_leader = Gauge(
-            "watcher_leads", "1 while this daemon leads, 0 while it stands by", registry=registry
+            "watcher_leads", "1 while this daemon is the leader, 0 on a standby", registry=registry
         )
         self.polls = Counter(
             "watcher_source_polls_total",
@@ -30,53 +30,53 @@ class Metrics:
         )
         self.history_fetches = Counter(
             "watcher_source_records_read_total",
-            "Alarm records of the vendor's own that were asked for, by outcome",
+            "Requests for a vendor's alarm history, by outcome",
             ["source", "outcome"],
             registry=registry,
         )
         self.last_success = Gauge(
             "watcher_source_last_success_timestamp_seconds",
-            "When a source was last seen",
+            "When a poll of a source last succeeded",
             ["source"],
             registry=registry,
         )
         self.blind = Gauge(
             "watcher_source_blind",
-            "1 while a source cannot be seen",
+            "1 while a source is blind",
             ["source"],
             registry=registry,
         )
         self.subjects = Gauge(
             "watcher_source_subjects",
-            "Subjects that the last poll named",
+            "Subjects in the last poll",
             ["source"],
             registry=registry,
         )
         self.unreadable = Counter(
             "watcher_source_unreadable_total",
-            "Subjects that a poll named and that could not be read",
+            "Subjects in polls that could not be parsed",
             ["source"],
             registry=registry,
         )
         self.calls = Gauge(
             "watcher_account_calls",
-            "Calls of this month (UTC) by an account that has calls_per_month",
+            "Calls this month (UTC) of an account with calls_per_month",
             ["account"],
             registry=registry,
         )
         self.account_failing = Gauge(
             "watcher_account_failing",
-            "1 while an account's vendor does not answer and is hardly asked",
+            "1 while an account's vendor is not responding and requests are held back",
             ["account"],
             registry=registry,
         )
         self.incidents = Gauge(
-            "watcher_incidents", "Incidents that are not over", ["status"], registry=registry
+            "watcher_incidents", "Incidents that are not resolved", ["status"], registry=registry
         )
         self.rules = Gauge("watcher_rules_loaded", "Rules in force", registry=registry)
         self.last_reload_successful = Gauge(
             "watcher_config_last_reload_successful",
-            "1 if the last reading of the rules succeeded",
+            "1 if the last reload of the rules succeeded",
             registry=registry,
         )
         self.expression_errors = Counter(
@@ -87,25 +87,25 @@ class Metrics:
         )
         self.commit_seconds = Histogram(
             "watcher_commit_duration_seconds",
-            "Time to make one event durable",
+            "Time to commit one event",
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
             registry=registry,
         )
         self.pending_deliveries = Gauge(
             "watcher_delivery_owed",
-            "Incidents of which a receiver has not been told everything",
+            "Incidents with a pending delivery to a receiver",
             ["receiver"],
             registry=registry,
         )
         self.oldest_pending_delivery = Gauge(
             "watcher_delivery_oldest_owed_timestamp_seconds",
-            "Since when the oldest of them is owed; 0 when nothing is",
+            "Since when the oldest of them has been pending; 0 if there is none",
             ["receiver"],
             registry=registry,
         )
         self.receiver_failing = Gauge(
             "watcher_delivery_failing",
-            "1 while a receiver cannot be told",
+            "1 while deliveries to a receiver fail",
             ["receiver"],
             registry=registry,
         )

@@ -44,10 +44,10 @@ class Control(Section):
 
 
 class Heartbeat(Section):
-    """A dead-man's switch elsewhere, told that Watcher itself is alive."""
+    """A dead man's switch elsewhere that expects a request while Watcher makes progress."""
 
     url: SecretStr = Field(
-        SecretStr(""), description="Address that is fetched on real progress; empty: none"
+        SecretStr(""), description="Address to request while Watcher makes progress; empty: none"
     )
 
 
@@ -71,7 +71,9 @@ class Settings(BaseSettings):
         description="This daemon's name; default: the host's name",
     )
     rules: tuple[str, ...] = Field(("rules/*.yaml",), description="Rule files, as glob patterns")
-    inventory: Path | None = Field(None, description="Who and where the subjects are")
+    inventory: Path | None = Field(
+        None, description="File with what the team knows of the subjects"
+    )
     store: store_settings.Store = store_settings.Store()
     accounts: dict[str, vendor_settings.Account] = {}
     sources: dict[str, catalog.Source] = {}
@@ -121,7 +123,7 @@ def _broken_references(settings: Settings) -> Iterator[str]:
     if settings.web.listen:
         host, port = settings.web.address
         if port > 65_535:
-            yield f"web.listen: {port} is no port"
+            yield f"web.listen: {port} is not a valid port"
         if host not in web_settings.LOOPBACK and not settings.web.token.get_secret_value():
             yield f"web.token: is empty, but web.listen is {host}, which others can reach"
 
@@ -141,7 +143,7 @@ def _broken_fallbacks(settings: Settings) -> Iterator[str]:
             chain.append(fallback)
             fallback = fallbacks.get(fallback, "")  # noqa: PLW2901  # it is followed
         if fallback == name == min(chain):  # report each circle once
-            yield f"{key}: goes round in a circle: {' -> '.join((*chain, name))}"
+            yield f"{key}: is circular: {' -> '.join((*chain, name))}"
 
 
 def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -184,14 +186,14 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
         return text, tomllib.loads(text)
     except FileNotFoundError:
         raise model.InvalidConfigError(
-            (f"{path}: there is no such file; copy config.example.toml to begin",)
+            (f"{path}: there is no such file; copy config.example.toml to start",)
         ) from None
     except OSError as error:
         raise model.InvalidConfigError((f"{path}: cannot be read: {error.strerror}",)) from None
     except UnicodeDecodeError:
         raise model.InvalidConfigError((f"{path}: is not UTF-8 text",)) from None
     except tomllib.TOMLDecodeError as error:
-        raise model.InvalidConfigError((f"{path}: is no valid TOML: {error}",)) from None
+        raise model.InvalidConfigError((f"{path}: not valid TOML: {error}",)) from None
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

@@ -52,7 +52,7 @@ async def test_a_daemon_that_starts_from_a_backup_goes_on_in_the_same_thread(
 
         before = await eventually(thread)
         output = await run("backup", str(file), "--config", str(home / "config.toml"))
-        assert output == f"{file}: {file.stat().st_size} bytes, examined\n"
+        assert output == f"{file}: {file.stat().st_size} bytes, verified\n"
         assert await first.stop() == 0
 
     fresh = restored(file, home)
@@ -122,6 +122,6 @@ async def test_an_end_missing_from_an_old_backup_is_delivered_again_in_the_same_
 
 
 async def all_delivered(home: Path) -> bool:
-    """Return whether nothing is pending for any receiver."""
+    """Whether no receiver is owed anything."""
     output = await run("status", "--config", str(home / "config.toml"))
-    return re.findall(r"(\d+) owed", output) == ["0", "0"]
+    return re.findall(r"(\d+) pending", output) == ["0", "0"]

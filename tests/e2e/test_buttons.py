@@ -82,7 +82,7 @@ async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons
 
         await eventually(edited)
         await press(world, parent, "diagnose", name="bob")
-        await replies(world, "asks for Service Diagnostics (by bob)")
+        await replies(world, "requested Service Diagnostics (by bob)")
         assert len(await replies(world, "acknowledged by ann")) == 1
         first.process.kill()
         await first.process.wait()
@@ -142,7 +142,7 @@ async def test_the_slash_command_lists_what_is_open(pressable, world, daemon):
             assert (await post(world, "command", command="/watcher"))["acknowledged"]
             address = f"{world.addresses['control_url']}/whispers"
             async with world.session.get(address) as response:
-                return "*1 incident is open*" in await response.text()
+                return "*1 open incident*" in await response.text()
 
         await eventually(answered)
 

@@ -61,7 +61,7 @@ def watcher(monkeypatch, capsys, home):
 
 
 def test_a_good_configuration_is_counted_and_exits_with_0(watcher):
-    assert watcher("check") == (0, "config.toml: fine: 1 sources, 1 rules, 1 receivers\n", "")
+    assert watcher("check") == (0, "config.toml: valid: 1 sources, 1 rules, 1 receivers\n", "")
 
 
 def test_an_invalid_configuration_exits_with_2_and_one_line_for_each_problem(watcher, home):
@@ -96,7 +96,7 @@ def test_a_bad_inventory_exits_with_2(watcher, home):
 def test_a_missing_configuration_says_how_to_start(watcher):
     code, _, err = watcher("run", "--config", "none.toml")
     assert code == 2
-    assert err == "none.toml: there is no such file; copy config.example.toml to begin\n"
+    assert err == "none.toml: there is no such file; copy config.example.toml to start\n"
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error(watcher):
@@ -115,7 +115,7 @@ def test_without_a_daemon_a_command_says_so_and_exits_with_1(watcher, home, verb
 def test_a_drill_within_an_invalid_duration_is_a_usage_error(watcher):
     code, _, err = watcher("drill", "--within", "soon")
     assert code == 2
-    assert "is no duration" in err
+    assert "is not a duration" in err
 
 
 def test_a_diagnosis_without_its_section_is_an_invalid_configuration(watcher):
@@ -127,7 +127,7 @@ def test_a_diagnosis_without_its_section_is_an_invalid_configuration(watcher):
 def test_a_backup_without_a_database_is_a_finding(watcher, home):
     code, out, err = watcher("backup", "copy.db")
     assert (code, out) == (1, "")
-    assert err == f"there is no database {home}/watcher.db: see url in [store]\n"
+    assert err == f"database {home}/watcher.db does not exist: check url in [store]\n"
 
 
 def test_a_database_server_is_not_backed_up_but_the_command_to_run_is_printed(watcher, home):

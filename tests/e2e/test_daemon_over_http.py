@@ -91,7 +91,7 @@ async def test_a_missing_channel_is_on_the_board_and_in_the_metrics(world, home,
 
         async def shown() -> bool:
             board = (await site("/"))[1].decode()
-            assert "noc cannot be told" in board
+            assert "noc is failing" in board
             assert "channel_not_found" in board
             assert "a person has to mend this" in board
             return b'watcher_delivery_failing{receiver="noc"} 1.0' in (await site("/metrics"))[1]

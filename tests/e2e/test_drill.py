@@ -32,8 +32,8 @@ async def test_every_receiver_is_notified_of_a_drill_and_it_counts_as_no_inciden
         incident = title.partition(":")[0]
         assert title == f"{incident}: DRILL: nothing is wrong"
         assert sorted(re.sub(r"\d+\.\d s", "T", line) for line in lines) == [
-            "ok    mqtt: told after T",
-            "ok    noc: told after T",
+            "ok    mqtt: notified after T",
+            "ok    noc: notified after T",
         ]
 
         (parent,) = await world.parents()
@@ -69,7 +69,7 @@ async def test_a_failing_receiver_is_a_finding_with_its_reason(world, daemon, ho
     async with daemon():
         code, output = await drill(home, "--within", "1s")
         assert code == 1
-        assert "FAIL  bridge: not told within 1 s: webhook bridge (127.0.0.1): Client" in output
-        assert "ok    noc: told after" in output
+        assert "FAIL  bridge: not notified within 1 s: webhook bridge (127.0.0.1): Client" in output
+        assert "ok    noc: notified after" in output
         code, _ = await drill(home, "--receiver", "nobody")
         assert code == 1

@@ -68,7 +68,7 @@ async def test_the_fallback_is_notified_until_slack_recovers(world, daemon, brid
         await eventually(bridge.has("receiver-failing", "open", "resolved"))
         (parent,) = await world.parents()
         thread = json.dumps(await world.thread(parent))
-        assert "told to bridge as well, because noc has failed since" in thread
+        assert "also notified bridge because noc has been failing since" in thread
         assert bridge.of("vyvx-service-down").count("resolved") == 0
         await world.change(vyvx=ONLINE)
         await eventually(bridge.has("vyvx-service-down", "open", "resolved"))
@@ -99,4 +99,4 @@ async def test_another_daemon_goes_on_with_the_fallback_and_reports_its_end(
         await world.change(clear="slack")
         await eventually(bridge.has("receiver-failing", "open", "resolved"))
         (parent,) = await world.parents()
-        assert "told to bridge as well" in json.dumps(await world.thread(parent))
+        assert "also notified bridge" in json.dumps(await world.thread(parent))

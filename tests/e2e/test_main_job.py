@@ -223,7 +223,7 @@ async def test_a_channel_unknown_to_slack_is_reported_over_mqtt(world, daemon, s
 
         async def shown() -> bool:
             about = seen.documents()["receiver-failing"]
-            assert about["title"] == "noc cannot be told"
+            assert about["title"] == "noc is failing"
             return seen.document()["status"] == "open"
 
         assert await eventually(shown)
@@ -242,7 +242,7 @@ async def test_a_locked_database_is_reported_once_and_loses_nothing(world, daemo
         assert "is locked by another process" in running.log.read_text()
         assert "Traceback" not in running.log.read_text()
         (message,) = await world.parents()
-        assert "cannot keep its records" in words_of(message)
+        assert "cannot write to its database" in words_of(message)
     other.rollback()
     other.close()
     async with daemon():
@@ -281,7 +281,7 @@ async def test_a_hangup_reads_the_rules_again_and_a_bad_file_changes_nothing(wor
         running.process.send_signal(signal.SIGHUP)
 
         async def refused() -> bool:
-            return "rules not read again" in running.log.read_text()
+            return "rules not reloaded" in running.log.read_text()
 
         await eventually(refused)
         await world.change(vyvx=OFFLINE)

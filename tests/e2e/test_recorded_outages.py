@@ -68,7 +68,7 @@ async def test_an_outage_between_two_polls_is_reported_and_pages_no_one(world, d
     async with daemon():
         await eventually(lambda: detailed(world))
         await blip(world)
-        await reported(world, "USA East: offline (TS Loss) (learned late)")
+        await reported(world, "USA East: offline (TS Loss) (reported late)")
         assert await polls(world) == 1
 
 
@@ -105,7 +105,7 @@ async def test_outages_while_watcher_is_down_are_reported_when_it_is_back(
     await blip(world)
     await blip(world, "CC errors")
     async with daemon():
-        await reported(world, "vyvx was not watched (learned late)", *FACTS)
+        await reported(world, "vyvx was not monitored (reported late)", *FACTS)
 
 
 async def test_a_blip_in_the_last_moments_of_a_reservation_is_reported(world, daemon, configured):
@@ -120,4 +120,4 @@ async def test_a_blip_in_the_last_moments_of_a_reservation_is_reported(world, da
         await eventually(just_polled)
         await blip(world)
         await world.change(vyvx={"id": "1234567", "active": False})
-        await reported(world, "USA East: offline (TS Loss) (learned late)")
+        await reported(world, "USA East: offline (TS Loss) (reported late)")

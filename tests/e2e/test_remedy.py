@@ -92,8 +92,8 @@ async def test_a_person_approves_it_and_it_is_put_back(line, world, daemon):
         code, out, _ = await watcher(line, "remedy", "approve", incident, "--by", "ann")
         assert (code, out) == (0, f"{incident}: the change is approved, and is being ordered\n")
         code, _, err = await watcher(line, "remedy", "approve", incident, "--by", "bob")
-        assert (code, err) == (1, f"{incident}: it was approved by ann already\n")
-        await posted(world, "c1 has 2 Gbps now")
+        assert (code, err) == (1, f"{incident}: already approved by ann\n")
+        await posted(world, "c1 now has 2 Gbps")
         await world.change(vyvx={"id": "1234567", "state": "online"})
         await posted(world, "c1 has 500 Mbps again")
     assert await orders(world) == 2
@@ -116,7 +116,7 @@ async def test_a_person_approves_it_by_a_button(line, world, daemon):
                 return (await response.json()).get("acknowledged")
 
         await eventually(pressed)
-        await posted(world, "c1 has 2 Gbps now")
+        await posted(world, "c1 now has 2 Gbps")
     assert await orders(world) == 1
 
 
@@ -125,7 +125,7 @@ async def test_a_person_refuses_it(line, world, daemon):
         incident = await proposed(world, line)
         code, out, _ = await watcher(line, "remedy", "refuse", incident, "--by", "bob")
         assert (code, out) == (0, f"{incident}: the change is refused, and nothing is ordered\n")
-        await posted(world, "bob has refused it: c1 stays at 500 Mbps")
+        await posted(world, "refused by bob: c1 stays at 500 Mbps")
     assert await orders(world) == 0
 
 
@@ -144,5 +144,5 @@ async def test_a_daemon_that_is_killed_while_it_orders_does_not_order_again(line
     await world.change(clear="lumen")
     (line / "c.sock").unlink()
     async with daemon():
-        await posted(world, "Watcher was interrupted while it ordered. It is not ordered again")
+        await posted(world, "interrupted while it ordered. It will not be ordered again")
     assert await orders(world) == 1

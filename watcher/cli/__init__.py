@@ -19,7 +19,7 @@ from watcher.cli import common, daemon, incidents, lumen, rules
 
 program = typer.Typer(
     name="watcher",
-    help="Watches Lumen and Orange circuits and tells people and programs what broke.",
+    help="Watch Lumen and Orange circuits, and notify people and programs of what breaks.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -50,7 +50,7 @@ def main() -> None:
 def _options(
     *,
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.")
+        bool, typer.Option("--version", help="Print the version and exit.")
     ] = False,
 ) -> None:
     if show_version:

@@ -14,14 +14,20 @@ import typer
 
 Config = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="WATCHER_CONFIG", help="The configuration file."),
+    typer.Option(
+        "--config", "-c", metavar="FILE", envvar="WATCHER_CONFIG", help="The configuration file."
+    ),
 ]
 Socket = Annotated[
     Path | None,
-    typer.Option(help="The daemon's control socket; default: the one in the configuration."),
+    typer.Option(
+        metavar="PATH", help="The daemon's control socket; default: the one in the configuration."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-By = Annotated[str, typer.Option(help="Who does it; default: who is logged in.")]
+By = Annotated[
+    str, typer.Option(metavar="NAME", help="Who makes the change; default: the logged-in user.")
+]
 
 DEFAULT_CONFIG = Path("config.toml")
 

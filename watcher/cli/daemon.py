@@ -30,7 +30,7 @@ class Schema(StrEnum):
 
 @program.command()
 def run(config: Config = DEFAULT_CONFIG) -> None:
-    """Watch, until it is told to stop. The daemon; systemd starts it."""
+    """Run the daemon in the foreground until SIGTERM."""
     from watcher import logs, settings
     from watcher.daemon import app
 
@@ -43,10 +43,16 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
 def demo(
     *,
     span: Annotated[
-        str | None, typer.Option("--for", help="End after this long, as in 60s; default: Ctrl-C.")
+        str | None,
+        typer.Option(
+            "--for", metavar="DURATION", help="Stop after this long, as in 60s; default: Ctrl-C."
+        ),
     ] = None,
     scenario: Annotated[
-        str, typer.Option(help="A scenario file, or the name of one that comes with Watcher.")
+        str,
+        typer.Option(
+            metavar="FILE", help="A scenario file, or the name of one that comes with Watcher."
+        ),
     ] = "outage",
 ) -> None:
     """Play an outage on simulated vendors: transition, findings, PDF, recovery."""
@@ -67,7 +73,7 @@ def check(
         bool, typer.Option("--connect", help="Also try every account, source and receiver.")
     ] = False,
 ) -> None:
-    """Read config, rules and inventory, and say what is wrong with them."""
+    """Validate the configuration, the rules and the inventory."""
     from watcher import logs, settings
     from watcher.cli import standalone
     from watcher.daemon import factories
@@ -76,7 +82,7 @@ def check(
     loaded = settings.load(config)
     rules = factories.read_rules(loaded)
     typer.echo(
-        f"{config}: fine: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
+        f"{config}: valid: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
     )
     typer.echo(f"{len(loaded.receivers)} receivers")
     if connect:
@@ -84,20 +90,23 @@ def check(
         for result in results:
             typer.echo(f"{'ok  ' if result.ok else 'FAIL'}  {result.name}: {result.sentence}")
             for remark in result.remarks:
-                typer.echo(f"LOOK  {result.name}: {remark}")
+                typer.echo(f"WARN  {result.name}: {remark}")
         if any(result.remarks or not result.ok for result in results):
             raise typer.Exit(1)
 
 
 @program.command()
 def diagnose(
-    service_id: Annotated[str, typer.Argument(help="Lumen's id of the service.")],
+    service_id: Annotated[
+        str, typer.Argument(metavar="SERVICE_ID", help="Lumen's id of the service.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write the PDF.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to save the PDF."),
     ] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Run Service Diagnostics once for a service, print its findings and keep its PDF."""
+    """Run Service Diagnostics once for a service; print the findings, and save the PDF."""
     from watcher import logs, settings
     from watcher.cli import standalone
 
@@ -116,19 +125,23 @@ def diagnose(
 
 @program.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where the copy goes; nothing may be there yet.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to write the copy; must not exist yet.")
+    ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Copy the database while the daemon goes on; the copy is whole, or there is none."""
+    """Back up the SQLite database while the daemon runs. Never leaves a partial file."""
     from watcher import settings
     from watcher.store import store
 
     size = store.back_up(settings.load(config).store.url, file)
-    typer.echo(f"{file}: {size} bytes, examined")
+    typer.echo(f"{file}: {size} bytes, verified")
 
 
 @program.command()
-def schema(what: Annotated[Schema, typer.Argument(help="Of what.")]) -> None:
+def schema(
+    what: Annotated[Schema, typer.Argument(metavar="SCHEMA", help="Which schema to print.")],
+) -> None:
     """Print a JSON Schema, for editors and for programs that read MQTT."""
     match what:
         case Schema.RULES:

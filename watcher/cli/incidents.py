@@ -19,7 +19,9 @@ program = typer.Typer()
 
 _RECHECK_SECONDS = 0.1  # between two looks at the receipts of a drill
 
-IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id, as Slack shows it.")]
+IncidentId = Annotated[
+    str, typer.Argument(metavar="INCIDENT", help="The incident's id, as Slack shows it.")
+]
 
 
 @program.command("incidents")
@@ -27,10 +29,10 @@ def list_incidents(
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include resolved incidents.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the incidents that are not over."""
+    """List unresolved incidents."""
     resource = "/incidents?all=1" if everything else "/incidents"
     incidents = request(config, socket, "GET", resource)["incidents"]
     if as_json:
@@ -42,14 +44,14 @@ def list_incidents(
             f"{incident['opened_at'][:19]}Z  {incident['title']}"
         )
     if not incidents:
-        typer.echo("nothing is open")
+        typer.echo("no unresolved incidents")
 
 
 @program.command()
 def ack(
     incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
-    """Take an incident: reminders and escalations stop, and its readers see your name."""
+    """Acknowledge an incident: reminders and escalations stop, and its readers see your name."""
     _change("ack", incident, by, config, socket)
     typer.echo(f"{incident} acknowledged")
 
@@ -58,16 +60,16 @@ def ack(
 def unack(
     incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
-    """Give an incident back."""
+    """Withdraw an acknowledgement."""
     _change("unack", incident, by, config, socket)
-    typer.echo(f"{incident} given back")
+    typer.echo(f"{incident}: acknowledgement withdrawn")
 
 
 @program.command()
 def resolve(
     incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
-    """Declare an incident over; it opens again only after its condition has cleared once."""
+    """Resolve an incident; it can reopen only after its condition has cleared once."""
     _change("resolve", incident, by, config, socket)
     typer.echo(f"{incident} resolved")
 
@@ -78,10 +80,10 @@ def reload(
     socket: Socket = None,
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Accepted for clarity: it always waits for the answer.")
+        bool, typer.Option("--wait", help="Accepted for clarity: it always waits for the reply.")
     ] = True,
 ) -> None:
-    """Read rules and inventory again; if anything is wrong with them, nothing changes."""
+    """Reload rules and inventory; if they have a problem, the old ones stay in force."""
     del wait
     try:
         typer.echo(request(config, socket, "POST", "/reload")["reloaded"])
@@ -93,14 +95,14 @@ def reload(
 def status(
     config: Config = DEFAULT_CONFIG, socket: Socket = None, *, as_json: AsJson = False
 ) -> None:
-    """Say how well Watcher sees and tells."""
+    """Show the health of sources, accounts, receivers and daemons."""
     report = request(config, socket, "GET", "/status")
     if as_json:
         print_json(report)
         return
     typer.echo(f"{report['instance']}: watcher {report['version']}, since {report['since'][:19]}Z")
     for daemon in report["daemons"]:
-        state = "leads" if daemon["leads"] else "stands by"
+        state = "leader" if daemon["leads"] else "standby"
         typer.echo(f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z")
     for source in report["sources"]:
         at = source["last_success"]
@@ -111,46 +113,52 @@ def status(
             f"{source['subjects']} subjects, {last}{error}"
         )
     for account in report["accounts"]:
-        state = "failing" if account["trouble"] else "fine"
+        state = "failing" if account["trouble"] else "healthy"
         details = [account["trouble"]] if account["trouble"] else []
         if budget := account["calls_per_month"]:
             details.append(f"{account['calls']} of {budget} calls used in {account['month']}")
         typer.echo(f"account   {account['account']:<12} {state:<8} {', '.join(details)}".rstrip())
     for receiver in report["receivers"]:
         error = f": {receiver['error']}" if receiver["error"] else ""
-        state = "failing" if receiver["failing"] else "fine"
-        typer.echo(f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} owed{error}")
+        state = "failing" if receiver["failing"] else "healthy"
+        typer.echo(f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}")
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
 
 
 @program.command()
 def note(
     incident: IncidentId,
-    text: Annotated[str, typer.Argument(help="What its readers should know.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What its readers should know.")],
     by: By = "",
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
-    """Write a note on an incident's timeline."""
+    """Add a note to an incident's timeline."""
     body = {"by": user(by), "text": text}
     request(config, socket, "POST", f"/incidents/{incident}/note", body)
-    typer.echo(f"{incident} noted")
+    typer.echo(f"{incident}: note added")
 
 
 @program.command()
 def packet(incident: IncidentId, config: Config = DEFAULT_CONFIG, socket: Socket = None) -> None:
-    """Write an incident for the carrier's ticket: circuits, what was seen and found, downtime."""
+    """Print an incident for the carrier's ticket: circuits, findings, timeline, downtime."""
     for line in request(config, socket, "GET", f"/incidents/{incident}/packet")["packet"]:
         typer.echo(line)
 
 
 @program.command()
 def why(
-    key: Annotated[str, typer.Argument(metavar="INCIDENT|SUBJECT", help="As w-3f9k2c7d, vyvx/1.")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="INCIDENT|SUBJECT",
+            help="An incident's id or a subject's key, as in w-3f9k2c7d or vyvx/1.",
+        ),
+    ],
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
-    """Explain an incident or a subject: what was seen, which rule, who was told what."""
+    """Explain an incident or a subject: what was seen, which rule matched, who was notified."""
     for line in request(config, socket, "GET", f"/why/{key}")["why"]:
         typer.echo(line)
 
@@ -159,18 +167,22 @@ def why(
 def drill(
     receiver: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Whom to tell, once or more often; default: all."),
+        typer.Option(
+            metavar="NAME", help="A receiver to notify; may be repeated; default: all of them."
+        ),
     ] = None,
-    within: Annotated[str, typer.Option(help="How soon all must be told, as in 30s.")] = "30s",
+    within: Annotated[
+        str, typer.Option(metavar="DURATION", help="How soon all must be notified, as in 30s.")
+    ] = "30s",
     by: By = "",
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
     *,
     page: Annotated[
-        bool, typer.Option("--page", help="As if it were critical: people are called, too.")
+        bool, typer.Option("--page", help="Make it critical, so that people are paged.")
     ] = False,
 ) -> None:
-    """Open an incident that says it is a drill, and see who is told of it, and how soon."""
+    """Open an incident that is marked as a drill; show who is notified, and how soon."""
     from watcher.clock import SystemClock
 
     try:
@@ -182,7 +194,7 @@ def drill(
     body = {"by": user(by), "receivers": receiver or [], "page": page}
     incident = request(config, socket, "POST", "/drills", body)["incident"]
     typer.echo(f"{incident['id']}: {incident['title']}")
-    pending = dict.fromkeys(incident["receivers"], "nobody has tried yet")
+    pending = dict.fromkeys(incident["receivers"], "no attempt yet")
     while True:
         reply = request(config, socket, "GET", f"/incidents/{incident['id']}/receipts")
         elapsed = monotonic() - start
@@ -192,7 +204,7 @@ def drill(
                 continue
             if receipt["told_through"] and receipt["parent_version"]:
                 del pending[name]
-                typer.echo(f"ok    {name}: told after {elapsed:.1f} s")
+                typer.echo(f"ok    {name}: notified after {elapsed:.1f} s")
             elif receipt["error"]:
                 pending[name] = receipt["error"]
         if not pending:
@@ -201,7 +213,7 @@ def drill(
             break
         time.sleep(_RECHECK_SECONDS)
     for name, why in pending.items():
-        typer.echo(f"FAIL  {name}: not told within {model.format_duration(limit)}: {why}")
+        typer.echo(f"FAIL  {name}: not notified within {model.format_duration(limit)}: {why}")
     raise typer.Exit(1)
 
 
@@ -209,9 +221,7 @@ def _change(verb: str, incident: str, by: str, config: Path, socket: Path | None
     request(config, socket, "POST", f"/incidents/{incident}/{verb}", {"by": user(by)})
 
 
-silence_group = typer.Typer(
-    help="Hold back what people do not want to be told of for a while.", no_args_is_help=True
-)
+silence_group = typer.Typer(help="Mute notifications for a while.", no_args_is_help=True)
 
 
 @silence_group.command()
@@ -219,18 +229,23 @@ def add(  # noqa: PLR0917 -- typer's options, given by name
     matchers: Annotated[
         list[str],
         typer.Argument(
-            metavar="MATCHER...",
-            help="All must fit: rule=, subject=, source=, severity= or labels.NAME=; != turns one"
-            " round, and * stands for any text, as in labels.site=NYC rule=vyvx-*.",
+            metavar="MATCHER",
+            help="rule=, subject=, source=, severity= or labels.NAME=, as in labels.site=NYC"
+            " rule=vyvx-*. Use != to negate a matcher and * as a wildcard.",
         ),
     ],
-    span: Annotated[str, typer.Option("--for", help="How long, as in 90m.")] = "1h",
-    comment: Annotated[str, typer.Option(help="Why, for its readers.")] = "",
+    span: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="How long, as in 90m.")
+    ] = "1h",
+    comment: Annotated[str, typer.Option(metavar="TEXT", help="Why, for its readers.")] = "",
     by: By = "",
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
-    """Tell nobody of what all matchers fit, from now on; MQTT goes on, with a flag."""
+    """Mute notifications for alerts that match all matchers.
+
+    MQTT keeps publishing them, flagged `silenced`.
+    """
     try:
         seconds = model.parse_duration(span).total_seconds()
         parsed = [msgspec.to_builtins(model.parse_matcher(text)) for text in matchers]
@@ -243,7 +258,7 @@ def add(  # noqa: PLR0917 -- typer's options, given by name
 
 @silence_group.command("list")
 def list_silences(config: Config = DEFAULT_CONFIG, socket: Socket = None) -> None:
-    """List the silences that are not over."""
+    """List active silences."""
     silences = request(config, socket, "GET", "/silences")["silences"]
     for silence in silences:
         matchers = " ".join(
@@ -253,23 +268,26 @@ def list_silences(config: Config = DEFAULT_CONFIG, socket: Socket = None) -> Non
         end = silence["end"][:19]
         typer.echo(f"{silence['id']}  until {end}Z  by {silence['by']}  {matchers}{comment}")
     if not silences:
-        typer.echo("nothing is silenced")
+        typer.echo("no active silences")
 
 
 @silence_group.command()
 def expire(
-    silence: Annotated[str, typer.Argument(metavar="SILENCE", help="Its id, as list shows it.")],
+    silence: Annotated[
+        str, typer.Argument(metavar="SILENCE", help="The silence's id, as list shows it.")
+    ],
     by: By = "",
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
-    """End a silence now; what is still true is told."""
+    """End a silence now; people are notified of what is still true."""
     request(config, socket, "POST", f"/silences/{silence}/expire", {"by": user(by)})
-    typer.echo(f"{silence} is over")
+    typer.echo(f"{silence} expired")
 
 
 remedy_group = typer.Typer(
-    help="Say yes or no to a change of bandwidth that an incident proposes.", no_args_is_help=True
+    help="Approve or refuse the change of bandwidth that an incident proposes.",
+    no_args_is_help=True,
 )
 
 
@@ -277,9 +295,9 @@ remedy_group = typer.Typer(
 def approve(
     incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
-    """Have the proposed change ordered. It costs money; what becomes of it is on the timeline."""
+    """Have the proposed change ordered. It costs money; the timeline shows the result."""
     _change("approve", incident, by, config, socket)
-    typer.echo(f"{incident}: the change is approved, and is being ordered")
+    typer.echo(f"{incident}: change approved, it is being ordered")
 
 
 @remedy_group.command()
@@ -288,4 +306,4 @@ def refuse(
 ) -> None:
     """Drop the proposed change; nothing is ordered."""
     _change("refuse", incident, by, config, socket)
-    typer.echo(f"{incident}: the change is refused, and nothing is ordered")
+    typer.echo(f"{incident}: change refused, nothing is ordered")

@@ -27,24 +27,31 @@ if TYPE_CHECKING:
     from watcher.vendors.preorder.client import Qualification
 
 iod_group = typer.Typer(
-    help="Lists, shows, orders and changes Internet On-Demand connections.",
+    help="List, show, order and change Internet On-Demand connections.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 Source = Annotated[
-    str, typer.Option(help="The source whose account is used; needed where there are several.")
+    str,
+    typer.Option(
+        metavar="NAME", help="The source whose account to use; required if there are several."
+    ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts.")]
-ConnectionId = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its id at Lumen.")]
-Bandwidth = Annotated[str, typer.Argument(help="With its unit, as in '500 Mbps' or 2Gbps.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+ConnectionId = Annotated[
+    str, typer.Argument(metavar="CONNECTION", help="Lumen's id of the connection.")
+]
+Bandwidth = Annotated[
+    str, typer.Argument(metavar="BANDWIDTH", help="With its unit, as in '500 Mbps' or 2Gbps.")
+]
 
 
 @iod_group.command("list")
 def list_connections(
     config: Config = DEFAULT_CONFIG, source: Source = "", *, as_json: AsJson = False
 ) -> None:
-    """List every connection."""
+    """List all connections."""
     inventory = asyncio.run(_fetch_all(config, source))
     if as_json:
         print_json(inventory.connections)
@@ -52,9 +59,9 @@ def list_connections(
         for connection in inventory.connections:
             typer.echo(_format(connection))
         if not inventory.connections:
-            typer.echo("there are no connections")
+            typer.echo("no connections")
     if inventory.unreadable:
-        typer.echo(f"{inventory.unreadable} more have no id", err=True)
+        typer.echo(f"{inventory.unreadable} more connections have no id", err=True)
     if not inventory.complete:
         typer.echo("pages are missing: there may be more", err=True)
         raise typer.Exit(1)
@@ -78,9 +85,11 @@ def show(
 
 @iod_group.command()
 def create(
-    location: Annotated[str, typer.Argument(help="Lumen's id of the location.")],
+    location: Annotated[
+        str, typer.Argument(metavar="LOCATION", help="Lumen's id of the location.")
+    ],
     bandwidth: Bandwidth,
-    description: Annotated[str, typer.Option(help="What it is for.")] = "",
+    description: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.")] = "",
     config: Config = DEFAULT_CONFIG,
     source: Source = "",
     *,
@@ -90,7 +99,7 @@ def create(
     mbps = parse_mbps(bandwidth)
     _confirm(f"Order a connection of {model.format_mbps(mbps)} at {location}?", yes=yes)
     order = asyncio.run(_create(config, source, location, mbps, description))
-    typer.echo(f"taken{_order_details(order)}: `watcher iod list` shows when it is active")
+    typer.echo(f"accepted{_order_details(order)}: `watcher iod list` shows when it is active")
 
 
 @iod_group.command()
@@ -102,7 +111,7 @@ def set_bandwidth(
     *,
     yes: Yes = False,
 ) -> None:
-    """Order another bandwidth for a connection. It costs money."""
+    """Change the bandwidth of a connection. It costs money."""
     mbps = parse_mbps(bandwidth)
     before = asyncio.run(_fetch(config, source, connection))
     if before.bandwidth_mbps == mbps:
@@ -115,7 +124,7 @@ def set_bandwidth(
     )
     order = asyncio.run(_set_bandwidth(config, source, connection, mbps))
     typer.echo(
-        f"taken{_order_details(order)}: `watcher iod show {connection}` shows when it is done"
+        f"accepted{_order_details(order)}: `watcher iod show {connection}` shows when it is done"
     )
 
 
@@ -125,10 +134,10 @@ def parse_mbps(text: str) -> int:
 
     mbps = parse_bandwidth(text)
     if mbps is None:
-        raise typer.BadParameter(f"{text!r} is no bandwidth: write it as in 500Mbps or 2Gbps")
+        raise typer.BadParameter(f"{text!r} is not a bandwidth: write it as in 500Mbps or 2Gbps")
     if mbps != int(mbps) or not LEAST_MBPS <= mbps <= MOST_MBPS:
         raise typer.BadParameter(
-            f"{text!r} cannot be ordered: whole Mbit/s from {LEAST_MBPS} to {MOST_MBPS} can"
+            f"{text!r} cannot be ordered: use whole Mbit/s from {LEAST_MBPS} to {MOST_MBPS}"
         )
     return int(mbps)
 
@@ -211,7 +220,7 @@ def _order_details(order: Order) -> str:
 
 
 preorder_group = typer.Typer(
-    help="Asks what Lumen could deliver to an address.",
+    help="Ask what Lumen can deliver to an address.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -224,19 +233,23 @@ def _group() -> None:
 
 @preorder_group.command()
 def qualify(
-    address: Annotated[str, typer.Argument(help="As in '1 Main St, Denver, CO 80202'.")],
-    choose: Annotated[str, typer.Option(help="One of the near matches, by its id.")] = "",
-    transaction: Annotated[str, typer.Option(help="The transaction that offered it.")] = "",
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="As in '1 Main St, Denver, CO 80202'.")
+    ],
+    choose: Annotated[str, typer.Option(metavar="ID", help="Choose a near match, by its id.")] = "",
+    transaction: Annotated[
+        str, typer.Option(metavar="ID", help="The transaction that offered it.")
+    ] = "",
     config: Config = DEFAULT_CONFIG,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Ask what could be ordered at an address; nothing is.
+    """Ask what can be ordered at an address. Nothing is ordered.
 
-    Asks Lumen each time, though the daemon remembers for 30 days what lies outside its area.
+    Asks Lumen each time, even where the daemon remembers that an address is not served.
     """
     if bool(choose) != bool(transaction):
-        raise typer.BadParameter("--choose and --transaction belong together")
+        raise typer.BadParameter("--choose and --transaction go together")
     qualification = asyncio.run(_qualify(config, address, choose, transaction))
     if as_json:
         print_json(qualification)

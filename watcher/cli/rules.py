@@ -31,13 +31,16 @@ DEFAULT_TESTS = (Path("rules/tests"),)
 def run_tests(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Test files, or directories of them; default: rules/tests."),
+        typer.Argument(
+            metavar="PATH", help="Test files, or directories of them; default: rules/tests."
+        ),
     ] = None,
     junit: Annotated[
-        Path | None, typer.Option(help="Also write the results there, as JUnit XML.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the results to this file as well, as JUnit XML."),
     ] = None,
 ) -> None:
-    """Play the rules' own tests."""
+    """Run the tests of the rules."""
     from watcher.rule_tests import runner
 
     results = runner.run(paths or DEFAULT_TESTS)
@@ -52,19 +55,24 @@ def run_tests(
 @program.command()
 def replay(
     since: Annotated[
-        str, typer.Option(help="How far back: 7d, or a time such as 2026-11-14T06:00Z.")
+        str,
+        typer.Option(metavar="WHEN", help="How far back: 7d, or a time such as 2026-11-14T06:00Z."),
     ] = "7d",
     rules: Annotated[
         list[Path] | None,
-        typer.Option(help="Other rules to compare with those in force; may be repeated."),
+        typer.Option(
+            metavar="FILE", help="Other rules to compare with those in force; may be repeated."
+        ),
     ] = None,
     vyvx_history: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Take the vendor's alarm history of this service instead."),
+        typer.Option(
+            metavar="ID", help="Replay the vendor's alarm history of this service instead."
+        ),
     ] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Run the journal through the rules again, and print what would have been told."""
+    """Run the journal through the rules again, and print the notifications."""
     from watcher import settings
     from watcher.clock import SystemClock
     from watcher.daemon import factories
@@ -98,9 +106,12 @@ def replay(
 
 @program.command()
 def capture(
-    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id.")],
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write it; default: print it.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write it; default: print it."
+        ),
     ] = None,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -130,7 +141,7 @@ def capture(
         typer.echo(text, nl=False)
         return
     output.write_text(text, encoding="utf-8")
-    typer.echo(f"{output}: written; play it with watcher test {output}")
+    typer.echo(f"{output}: written; run it with `watcher test {output}`")
 
 
 async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, Any]:
@@ -157,7 +168,9 @@ def _parse_start(since: str, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(since)
     except ValueError as error:
-        raise typer.BadParameter(f"{since!r} is neither a span as 7d nor a time") from error
+        raise typer.BadParameter(
+            f"{since!r} is neither a duration such as 7d nor a time"
+        ) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

@@ -123,7 +123,7 @@ async def count_change(settings: Settings, source: InternetOnDemandSource) -> st
     if not counted:
         raise model.PermanentError(
             f"all {source.changes_per_day} changes of today are used up, so nothing was ordered;"
-            " the vendor counts anew from 00:00 UTC"
+            " the limit resets at 00:00 UTC"
         )
     return ""
 
@@ -138,9 +138,9 @@ def describe(snapshot: model.Snapshot) -> str:
     if snapshot.samples:
         parts.append(f"{len(snapshot.samples)} samples")
     if snapshot.unreadable:
-        parts.append(f"{len(snapshot.unreadable)} more cannot be read")
+        parts.append(f"{len(snapshot.unreadable)} more are unreadable")
     if not snapshot.complete:
-        parts.append("something is missing")
+        parts.append("the answer is incomplete")
     return ", ".join(parts)
 
 
@@ -186,9 +186,9 @@ async def _authenticate(
 ) -> Outcome:
     """Get a token; the keys of a signature can only be tried by its sources."""
     if isinstance(settings, vendor_settings.MpaAccount):
-        return "signs each request: its sources tell whether that is accepted", remarks
+        return "signs each request: its sources show whether that is accepted", remarks
     await account.auth.headers("GET", URL(settings.token_url))
-    return "its credentials are accepted", remarks
+    return "credentials accepted", remarks
 
 
 def _budget(settings: Settings, name: str, account: vendor_settings.Account) -> Iterator[str]:
@@ -197,8 +197,8 @@ def _budget(settings: Settings, name: str, account: vendor_settings.Account) -> 
     calls = sum(int(MONTH / source.interval) for source in sources)
     if account.calls_per_month and calls > account.calls_per_month:
         yield (
-            f"its sources ask {calls} times a month or more, and calls_per_month is"
-            f" {account.calls_per_month}: they will be blind before the month is over"
+            f"polling its sources takes at least {calls} calls a month, and calls_per_month is"
+            f" {account.calls_per_month}: they will go blind before the month ends"
         )
 
 
@@ -207,8 +207,7 @@ async def _authenticate_only(
 ) -> Outcome:
     """Get a token and no more, for a service whose use costs something."""
     await account.auth.headers("GET", URL())
-    entitled = "so whether the account is entitled to it is not known"
-    return f"its account is accepted; {left_out}, {entitled}", remarks
+    return f"credentials accepted; {left_out}, so the entitlement is not verified", remarks
 
 
 async def _without_remarks(attempt: Awaitable[str]) -> Outcome:
@@ -221,6 +220,6 @@ async def _try(name: str, attempt: Awaitable[Outcome]) -> Result:
             sentence, remarks = await attempt
             return Result(name=name, ok=True, sentence=sentence, remarks=remarks)
     except TimeoutError:
-        return Result(name=name, ok=False, sentence=f"no answer within {TRY_SECONDS:g} s")
+        return Result(name=name, ok=False, sentence=f"no reply within {TRY_SECONDS:g} s")
     except model.WatcherError as error:
         return Result(name=name, ok=False, sentence=str(error))

@@ -130,15 +130,19 @@ async def run(
             except model.InvalidConfigError as error:
                 metrics.last_reload_successful.set(0)
                 reporter.refused = error.problems
-                log.error("rules not read again", faults=error.problems)
+                log.error("rules not reloaded", problems=error.problems)
                 raise
             changes = ruleset.describe_changes(leading.rules, new_rules)
             await leading.reload(new_rules)
             metrics.last_reload_successful.set(1)
             reporter.refused = ()
             metrics.rules.set(len(new_rules.rules))
-            log.info("rules read again", rules=len(new_rules.rules), changed=changes)
-            when = "are in force" if leading.state else "will be in force when this daemon leads"
+            log.info("rules reloaded", rules=len(new_rules.rules), changed=changes)
+            when = (
+                "are in force"
+                if leading.state
+                else "will be in force once this daemon is the leader"
+            )
             return f"{len(new_rules.rules)} rules {when}: {changes}"
 
         async def reload_on_hangup() -> None:
@@ -211,10 +215,10 @@ async def run(
             if url := settings.heartbeat.url.get_secret_value():
                 heartbeat = lifecycle.send_heartbeats(session, url, watchdog.stuck)
                 other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
-            log.info("leads", instance=settings.instance, token=token)
+            log.info("became leader", instance=settings.instance, token=token)
 
         async def stand_by() -> None:
-            log.info("stands by", instance=settings.instance)
+            log.info("standing by", instance=settings.instance)
             while (token := await store.leadership.acquire(settings.instance)) is None:  # noqa: ASYNC110  # a row
                 await asyncio.sleep(STANDBY_SECONDS)
             await become_leader(token)

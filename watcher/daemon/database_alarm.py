@@ -65,8 +65,8 @@ class DatabaseAlarm:
             log.info("another daemon leads", error=str(error))
             return False
         text = (
-            f"Watcher on {self._instance} cannot keep its records and stops watching until it can:"
-            f" {error}"
+            f"Watcher on {self._instance} cannot write to its database and stops monitoring until"
+            f" it can: {error}"
         )
         async with asyncio.TaskGroup() as group:
             for channel in self._channels:
@@ -86,9 +86,9 @@ class DatabaseAlarm:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 await channel.send(text)
         except (model.WatcherError, TimeoutError) as error:
-            log.warning("alarm not said", receiver=channel.name, error=str(error))
+            log.warning("database alarm not sent", receiver=channel.name, error=str(error))
             return
         try:
             self._sent_marker.touch()
         except OSError as error:
-            log.warning("the alarm may be said again", error=str(error))
+            log.warning("database alarm may be sent again", error=str(error))

@@ -117,7 +117,7 @@ class Ingest:
 
     async def _commit(self, step: engine.StepResult, *, inbox: int | None = None) -> None:
         if step.refusal:
-            log.warning("command refused", reason=step.refusal)
+            log.warning("command rejected", reason=step.refusal)
         with self._metrics.commit_seconds.time():
             await self._commits.commit(
                 self._token,

@@ -154,4 +154,4 @@ class Leader:
                 now - self._retention, samples_before=now - keep_samples
             )
         except model.TemporaryError as error:
-            log.warning("old rows stay until tomorrow", error=str(error))
+            log.warning("pruning failed, retrying tomorrow", error=str(error))

@@ -60,10 +60,10 @@ class Watchdog:
         now = self._clock.monotonic()
         for name, loop in self._loops.items():
             if now - loop.last_pass_at > STUCK_SECONDS:
-                return f"{name} has stood still for {now - loop.last_pass_at:.0f} s"
+                return f"{name} has made no progress for {now - loop.last_pass_at:.0f} s"
         for name, poller in self._pollers.items():
             if now > poller.alive_until:
-                return f"the poller of {name} has stood still for too long"
+                return f"the poller of {name} has made no progress for too long"
         return ""
 
     async def feed(self, status: Callable[[], str]) -> None:
@@ -83,7 +83,7 @@ class Watchdog:
                     notify_alive(line)
                 except OSError as error:
                     if not unreachable:
-                        log.warning("systemd does not listen", error=str(error))
+                        log.warning("systemd is not listening", error=str(error))
                     unreachable = True
                 else:
                     unreachable = False
@@ -179,6 +179,6 @@ async def send_heartbeats(
             except (aiohttp.ClientError, TimeoutError):
                 failed = True
             if failed and not failing:
-                log.warning("the heartbeat's address does not answer; its service will raise alarm")
+                log.warning("heartbeat URL not responding; its service will raise an alarm")
             failing = failed
         await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -159,7 +159,7 @@ class Delivery:
                 receipt = await worker.receiver.deliver(view, pending.receipt, session)
             receipt = replace(receipt, failures=0, failing_since=None, error="")
             if worker.health.failing_since is not None:
-                log.info("receiver is told again", receiver=receipt.receiver)
+                log.info("receiver recovered", receiver=receipt.receiver)
             worker.health.succeeded(pending.receipt)
         except ClaimLostError as error:
             log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
@@ -219,7 +219,7 @@ class Delivery:
         """Record and log a failure; return for how many seconds to pause the receiver."""
         if str(error) != worker.health.error:
             log.warning(
-                "receiver cannot be told",
+                "delivery failed",
                 receiver=receipt.receiver,
                 incident=receipt.incident,
                 error=str(error),

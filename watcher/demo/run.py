@@ -136,7 +136,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
             typer.echo(
                 f"From another terminal:       {sys.argv[0]} incidents --socket {home}/control.sock"
             )
-            typer.echo("Ctrl-C ends it.\n")
+            typer.echo("Press Ctrl-C to stop.\n")
             world.start()
             if span is not None:
                 asyncio.get_running_loop().call_later(span.total_seconds(), stop.set)
@@ -145,7 +145,7 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
                 extra={"terminal": Terminal("terminal", typer.echo)},
                 stop=stop,
             )
-    typer.echo("\nThe demo is over.")
+    typer.echo("\nThe demo has ended.")
 
 
 def _free_port() -> int:

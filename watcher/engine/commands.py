@@ -45,7 +45,11 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
         reminded_at=ctx.now,
     )
     ctx.add_entry(
-        incident.id, EntryKind.UNACKNOWLEDGED, f"given back by {event.by}", by=event.by, notify=True
+        incident.id,
+        EntryKind.UNACKNOWLEDGED,
+        f"acknowledgement withdrawn by {event.by}",
+        by=event.by,
+        notify=True,
     )
 
 
@@ -78,12 +82,12 @@ def request_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
     incident = _open_incident(ctx, event.incident)
     firing = ctx.state.firing(incident.id)
     if not firing:
-        raise IllegalCommand(f"incident {incident.id} is about no subject: nothing to examine")
+        raise IllegalCommand(f"incident {incident.id} has no subject to diagnose")
     view = ctx.subject_view(firing[0][1])
     service_ids = incident.examined or view.inventory_entry.service_ids
     rule = ctx.state.rules.get(firing[0][2])
     if service_ids:
-        ctx.add_entry(incident.id, EntryKind.NOTED, "asks for Service Diagnostics", by=event.by)
+        ctx.add_entry(incident.id, EntryKind.NOTED, "requested Service Diagnostics", by=event.by)
         ctx.request_diagnosis(incident.id, service_ids[: rule.max_services if rule else None])
     else:
         text = messages.no_service(view.name)
@@ -177,5 +181,5 @@ def _update_alert(
 def _open_incident(ctx: StepContext, identity: str) -> model.Incident:
     incident = ctx.state.incident(identity, ctx.now)
     if incident.status is IncidentStatus.RESOLVED:
-        raise IllegalCommand(f"incident {identity} is resolved already")
+        raise IllegalCommand(f"incident {identity} is already resolved")
     return incident

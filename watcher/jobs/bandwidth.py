@@ -50,7 +50,7 @@ class BandwidthJobs:
         changer = self._changers.get(source)
         if changer is None:
             status = RemedyStatus.FAILED if change.sent_at is None else RemedyStatus.UNKNOWN
-            why = f"there is no source {source!r} in the config any more"
+            why = f"source {source!r} is no longer configured"
             return ended(change, status, why)
         if change.sent_at is not None:
             return await self._watch(change, changer, "Watcher was interrupted while it ordered")
@@ -67,7 +67,7 @@ class BandwidthJobs:
         except model.PermanentError as error:
             return ended(change, RemedyStatus.FAILED, str(error))
         if provision.pending:
-            busy = model.TemporaryError("another change of it is under way")
+            busy = model.TemporaryError("another change is in progress")
             return postpone(change, busy, self._clock.now())
         why_not = objection(change.wanted, provision.mbps)
         if why_not:
@@ -91,7 +91,7 @@ class BandwidthJobs:
             case ports.ChangeStart.USED_UP:
                 why = (
                     f"all {changer.per_day} changes of today are used up;"
-                    " the vendor counts anew from 00:00 UTC"
+                    " the limit resets at 00:00 UTC"
                 )
                 return ended(change, RemedyStatus.FAILED, why)
             case ports.ChangeStart.BEGUN:
@@ -109,7 +109,7 @@ class BandwidthJobs:
                 )
         except TimeoutError:
             within = model.format_duration(ORDER_TIMEOUT)
-            return await self._watch(sent, changer, f"there was no answer within {within}")
+            return await self._watch(sent, changer, f"no answer within {within}")
         except model.AmbiguousError as error:
             return await self._watch(sent, changer, str(error.__cause__ or error))
         except model.TemporaryError as error:
@@ -145,7 +145,7 @@ class BandwidthJobs:
                 return await changer.fetch(model.id_of(wanted.connection))
         except TimeoutError as error:
             within = model.format_duration(FETCH_TIMEOUT)
-            raise model.TemporaryError(f"the inventory gave no answer within {within}") from error
+            raise model.TemporaryError(f"the inventory did not answer within {within}") from error
 
 
 SOON_EVERY = timedelta(seconds=5)  # as long as it may still be done at once
@@ -160,7 +160,7 @@ RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60
 def objection(wanted: model.BandwidthNeeded, mbps: float | None) -> str:
     """Return why a change must not be ordered, by what the connection has now; empty if it may."""
     if mbps is None:
-        return "the inventory does not tell its bandwidth"
+        return "the inventory does not show its bandwidth"
     enough = mbps > wanted.to_mbps and not wanted.reverting
     if enough or _is_same(mbps, wanted.to_mbps):
         return f"it has {model.format_mbps(mbps)} already"
@@ -170,13 +170,13 @@ def objection(wanted: model.BandwidthNeeded, mbps: float | None) -> str:
 def postpone(change: ports.BandwidthChange, error: model.TemporaryError, now: datetime) -> Outcome:
     """Retry the order later, a few times: nothing has happened."""
     if change.tries == len(RETRY_DELAYS):
-        why = f"{error}; it was tried {change.tries + 1} times"
+        why = f"{error}; tried {change.tries + 1} times"
         return ended(change, RemedyStatus.FAILED, why)
     wait = max(RETRY_DELAYS[change.tries], timedelta(seconds=error.delay or 0))
     later = replace(change, sent_at=None, tries=change.tries + 1)
     if RemedyStatus.WAITING in change.told:
         return Continue(change=later, due=now + wait)
-    message = f"{error}; it is tried again in {model.format_duration(wait)}"
+    message = f"{error}; next attempt in {model.format_duration(wait)}"
     return reported(later, bandwidth_news(change, RemedyStatus.WAITING, message), due=now + wait)
 
 
@@ -201,14 +201,14 @@ def evaluate(
         if not _is_same(provision.mbps, change.wanted.from_mbps):
             return ended(change, RemedyStatus.FAILED, _by_another(provision.mbps), provision.mbps)
     shown = (
-        f"the inventory cannot be read now ({inventory_error})"
+        f"the inventory cannot be fetched ({inventory_error})"
         if provision is None
         else _shown(provision)
     )
     if age >= WATCHED_FOR:
         status = RemedyStatus.STUCK if change.taken else RemedyStatus.UNKNOWN
         day = model.format_duration(WATCHED_FOR)
-        return ended(change, status, f"after {day} {shown}, and nobody looks any more")
+        return ended(change, status, f"after {day} {shown}; it is no longer watched")
     due = now + _pause(age)
     if provision is not None and provision.pending:
         change = replace(change, taken=True)  # whether or not its answer arrived
@@ -259,11 +259,11 @@ def _unreported(
     if provision is not None and provision.pending and RemedyStatus.PENDING not in change.told:
         return bandwidth_news(change, RemedyStatus.PENDING, mbps=mbps)
     if not change.taken and RemedyStatus.UNKNOWN not in change.told:
-        message = f"{doubt}. It is not ordered again; {shown}"
+        message = f"{doubt}. It will not be ordered again; {shown}"
         return bandwidth_news(change, RemedyStatus.UNKNOWN, message, mbps)
     if age >= LATE_AFTER and RemedyStatus.STUCK not in change.told:
         late, slow = model.format_duration(LATE_AFTER), model.format_duration(LATE_EVERY)
-        message = f"after {late} {shown}; it is looked at every {slow} from now on"
+        message = f"after {late} {shown}; checking every {slow} from now on"
         return bandwidth_news(change, RemedyStatus.STUCK, message, mbps)
     return None
 
@@ -280,7 +280,7 @@ def _shown(provision: ports.Provision) -> str:
 
 
 def _by_another(mbps: float) -> str:
-    return f"somebody has changed it meanwhile: it has {model.format_mbps(mbps)} now"
+    return f"someone else has changed it: it has {model.format_mbps(mbps)} now"
 
 
 def _is_same(mbps: float, other: float) -> bool:

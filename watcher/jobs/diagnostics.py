@@ -57,7 +57,7 @@ class DiagnosisJobs:
             why = "there is no [diagnostics] section in the config"
             return self._finished(diagnosis, model.DiagnosisStatus.SKIPPED, why)
         if job.attempts > MAX_ATTEMPTS:
-            why = f"it was interrupted {MAX_ATTEMPTS} times and is not tried again"
+            why = f"it was interrupted {MAX_ATTEMPTS} times and is not retried"
             return self._finished(diagnosis, model.DiagnosisStatus.FAILED, why)
         refusal = await self._queue.start_run(
             job,
@@ -81,7 +81,7 @@ class DiagnosisJobs:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 result = await runner.diagnose(run=diagnosis.run, service_id=diagnosis.service_id)
         except TimeoutError:
-            why = f"it did not end within {self._timeout.total_seconds():g} s"
+            why = f"it did not finish within {self._timeout.total_seconds():g} s"
             return self._finished(diagnosis, model.DiagnosisStatus.FAILED, why)
         except model.WatcherError as error:
             return self._finished(diagnosis, model.DiagnosisStatus.FAILED, str(error))

@@ -39,13 +39,13 @@ class DetailsJobs:
         name = model.source_of(job.key)
         source = self._sources.get(name)
         if source is None:
-            return _failed(job, f"there is no source {name!r} in the config any more")
+            return _failed(job, f"source {name!r} is no longer configured")
         try:
             async with asyncio.timeout(DETAILS_TIMEOUT.total_seconds()):
                 details = await source.details(job.key)
         except TimeoutError:
             seconds = f"{DETAILS_TIMEOUT.total_seconds():g}"
-            return _failed(job, f"{name} gave no details within {seconds} s")
+            return _failed(job, f"no details from {name} within {seconds} s")
         except model.WatcherError as error:
             return _failed(job, str(error))
         return Done(command=model.DetailsRead(subject=job.key, details=details))
@@ -73,14 +73,14 @@ class HistoryJobs:
         name = model.source_of(job.key)
         source = self._sources.get(name)
         if source is None:
-            why = f"there is no source {name!r} in the config any more"
+            why = f"source {name!r} is no longer configured"
             return Done(command=replace(read, error=why, permanent=True))
         try:
             async with asyncio.timeout(HISTORY_TIMEOUT.total_seconds()):
                 read = replace(read, alarms=await source.history(job.key, read.start, read.end))
         except TimeoutError:
             read = replace(
-                read, error=f"{name} gave no record within {HISTORY_TIMEOUT.total_seconds():g} s"
+                read, error=f"no record from {name} within {HISTORY_TIMEOUT.total_seconds():g} s"
             )
         except model.TemporaryError as error:
             read = replace(read, error=str(error))
@@ -92,10 +92,12 @@ class HistoryJobs:
     def _log_change(self, source: str, read: model.HistoryRead) -> None:
         """Log the first failure, and the first success after it."""
         if read.error and source not in self._failing:
-            log.warning("record not read", source=source, subject=read.subject, error=read.error)
+            log.warning(
+                "alarm record not fetched", source=source, subject=read.subject, error=read.error
+            )
             self._failing.add(source)
         elif not read.error and source in self._failing:
-            log.info("records are read again", source=source)
+            log.info("alarm records are fetched again", source=source)
             self._failing.remove(source)
 
 
@@ -122,13 +124,13 @@ class BackupJobs:
         if self._finder is None:
             return ports.BackupOptions(why="there is no [preorder] section in the config")
         if job.attempts > MAX_ATTEMPTS:
-            why = f"it was interrupted {MAX_ATTEMPTS} times and is not asked again"
+            why = f"it was interrupted {MAX_ATTEMPTS} times and is not retried"
             return ports.BackupOptions(why=why)
         try:
             async with asyncio.timeout(BACKUP_TIMEOUT.total_seconds()):
                 return await self._finder.find(address)
         except TimeoutError:
             within = model.format_duration(BACKUP_TIMEOUT)
-            return ports.BackupOptions(why=f"PX PreOrder gave no answer within {within}")
+            return ports.BackupOptions(why=f"PX PreOrder did not answer within {within}")
         except model.WatcherError as error:
             return ports.BackupOptions(why=str(error))

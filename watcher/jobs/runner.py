@@ -118,7 +118,9 @@ class Jobs:
                 else:
                     await self._submit(job, running.result())
         except (TimeoutError, model.TemporaryError) as error:
-            log.warning("job waits until its lease ends", key=job.key, error=str(error))
+            log.warning(
+                "job not released, it waits for its lease to expire", key=job.key, error=str(error)
+            )
 
     async def _submit(self, job: ports.Job, outcome: Outcome) -> bool:
         now = self._clock.now()

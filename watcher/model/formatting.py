@@ -17,11 +17,11 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 ENDINGS: Mapping[Resolution, str] = {
     Resolution.RECOVERED: "recovered",
-    Resolution.ENDED: "over with its window",
+    Resolution.ENDED: "ended with its booked window",
     Resolution.VANISHED: "no longer listed by the vendor",
     Resolution.MANUAL: "resolved by hand",
     Resolution.RULE_REMOVED: "resolved because its rule was removed",
-    Resolution.MERGED: "part of a storm",
+    Resolution.MERGED: "merged into a storm",
 }
 _SIDES: Mapping[FaultDomain, tuple[str, str]] = {
     FaultDomain.LUMEN: ("likely", "Lumen side"),
@@ -38,7 +38,7 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(0)
     parts = _PART.findall(compact)
     if not parts or "".join(number + unit for number, unit in parts) != compact:
-        raise ValueError(f"{text!r} is no duration: write 15s, 5m, 4h, 30d or 1h30m")
+        raise ValueError(f"{text!r} is not a duration: write 15s, 5m, 4h, 30d or 1h30m")
     return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
@@ -104,5 +104,5 @@ def format_side(domain: FaultDomain, mark: str = "") -> str:
 
 
 def format_ending(resolution: Resolution | None) -> str:
-    """Return how an incident ended, in lower case: `recovered`, `part of a storm`."""
+    """Return how an incident ended, in lower case: `recovered`, `merged into a storm`."""
     return ENDINGS[resolution] if resolution else "resolved"

@@ -288,7 +288,7 @@ def parse_matcher(text: str) -> Matcher:
     """Parse `labels.site=NYC` or `rule!=vyvx-*`. Raises ValueError for anything else."""
     name, sign, value = text.partition("=")
     if not sign or not name.removesuffix("!"):
-        raise ValueError(f"{text!r} is no matcher: write NAME=VALUE, as in rule=vyvx-*")
+        raise ValueError(f"{text!r} is not a matcher: write NAME=VALUE, as in rule=vyvx-*")
     return Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))
 
 

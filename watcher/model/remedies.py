@@ -88,8 +88,8 @@ class Remedy:
             case RemedyStatus.PROPOSED:
                 return ""
             case RemedyStatus.REFUSED | RemedyStatus.WITHDRAWN | RemedyStatus.UNTOUCHED:
-                return f"there is nothing to approve or refuse any more: {self.message}"
+                return f"nothing is left to approve or refuse: {self.message}"
             case _ if self.approved_by:
-                return f"it was approved by {self.approved_by} already"
+                return f"already approved by {self.approved_by}"
             case _:
-                return "the rule asks nobody for approval: it goes ahead by itself"
+                return "the rule needs no approval: the change goes ahead by itself"

@@ -59,7 +59,7 @@ def _downtime(view: model.IncidentView, now: datetime) -> str:
     how = model.format_ending(incident.resolution) if incident.resolution else "so far"
     until = f" to {format_date_time(end)}" if incident.resolved_at else ""
     interrupted = any(entry.kind in _INTERRUPTED for entry in view.timeline)
-    between = "; it came back in between, see the timeline" if interrupted else ""
+    between = "; with recoveries in between, see the timeline" if interrupted else ""
     measured = all(alert.value is not None for alert in view.alerts)
     word = "Duration" if measured else "Downtime"  # a busy line is not down
     return f"{word}: {minutes:.1f} minutes ({how}), {format_date_time(begin)}{until}{between}"
@@ -101,7 +101,7 @@ def _state(alert: model.IncidentAlert) -> str:
     if alert.state is model.AlertState.RESOLVED:  # by then it shows what it came back to
         return "; ".join(
             [
-                f"in trouble from {format_date_time(alert.since)}, in the end {value}{was}",
+                f"affected from {format_date_time(alert.since)}, finally {value}{was}",
                 *fields,
             ]
         )
@@ -128,7 +128,7 @@ def _timeline(view: model.IncidentView) -> Iterator[str]:
     if left_out > 0:
         middle = MOST_ENTRIES // 2
         yield from map(_entry, entries[:middle])
-        yield f"({left_out} entries are left out here)"
+        yield f"({left_out} entries omitted here)"
         entries = entries[middle + left_out :]
     yield from map(_entry, entries)
 

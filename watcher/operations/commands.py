@@ -76,9 +76,7 @@ class CommandService:
     ) -> model.Incident:
         """Add a note to an incident's timeline, and return the incident after it."""
         if not by or not text:
-            raise CommandRejectedError(
-                HTTPStatus.BAD_REQUEST, "a note needs its text, and who writes it"
-            )
+            raise CommandRejectedError(HTTPStatus.BAD_REQUEST, "a note needs `text` and `by`")
         noted = model.Noted(incident=incident, by=by, text=text)
         key = f"note/{incident}/{idempotency_key or token()}"
         return await self._apply(incident, "note", noted, key)
@@ -109,8 +107,8 @@ class CommandService:
             written = " ".join(map(str, silence.matchers))
             raise CommandRejectedError(
                 HTTPStatus.BAD_REQUEST,
-                f"{written or 'nothing'} cannot be silenced: expected rule, subject, source, "
-                "severity or labels.NAME before each sign, and a time that is not over",
+                f"cannot silence {written or 'nothing'}: matchers name rule, subject, source, "
+                "severity or labels.NAME, and the end must be in the future",
             )
         return active[silence.id]
 
@@ -119,7 +117,7 @@ class CommandService:
         now = self._clock.now()
         if all(active.id != silence for active in await self._reader.silences(now)):
             raise CommandRejectedError(
-                HTTPStatus.NOT_FOUND, f"there is no silence {silence} that is not over"
+                HTTPStatus.NOT_FOUND, f"there is no active silence {silence}"
             )
         key = f"unsilence/{silence}/{token()}"
         await self._submit(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
@@ -128,7 +126,7 @@ class CommandService:
         """Read an incident that is not resolved."""
         view = await self.incident_view(incident)
         if view.incident.status is model.IncidentStatus.RESOLVED:
-            raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident} is over already")
+            raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident} is already resolved")
         return view
 
     async def start_drill(
@@ -140,10 +138,12 @@ class CommandService:
         if unknown := [name for name in receivers if name not in self._receivers]:
             raise CommandRejectedError(
                 HTTPStatus.BAD_REQUEST,
-                f"there is no receiver {', '.join(unknown)}; there is {configured or 'none'}",
+                f"there is no receiver {', '.join(unknown)}; configured: {configured or 'none'}",
             )
         if not configured:
-            raise CommandRejectedError(HTTPStatus.CONFLICT, "there is no receiver to drill")
+            raise CommandRejectedError(
+                HTTPStatus.CONFLICT, "there is no receiver to send a drill to"
+            )
         idempotency_key = token()
         incident = f"w-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:8]}"
         notified = tuple(dict.fromkeys(receivers or self._receivers))
@@ -165,13 +165,13 @@ class CommandService:
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id} is not acknowledged")
         if action == "diagnose" and not view.alert_counts.get(model.AlertState.FIRING):
             raise CommandRejectedError(
-                HTTPStatus.CONFLICT, f"{incident.id} is about no subject: nothing to examine"
+                HTTPStatus.CONFLICT, f"{incident.id} has no firing subject: nothing to diagnose"
             )
         if action not in _REMEDY_ACTIONS:
             return
         if incident.remedy is None:
             raise CommandRejectedError(
-                HTTPStatus.CONFLICT, f"no change of bandwidth is proposed for {incident.id}"
+                HTTPStatus.CONFLICT, f"no bandwidth change is proposed for {incident.id}"
             )
         if why := incident.remedy.objection():
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id}: {why}")
@@ -192,7 +192,8 @@ class CommandService:
             if self._clock.monotonic() > deadline:
                 raise CommandRejectedError(
                     HTTPStatus.GATEWAY_TIMEOUT,
-                    f"{request} is recorded, but nobody has acted on it yet; see status",
+                    f"{request}: accepted, but not processed yet: is any daemon the leader?"
+                    " See `watcher status`",
                 )
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -200,5 +201,5 @@ class CommandService:
 def _require_person(by: str) -> None:
     if not by:
         raise CommandRejectedError(
-            HTTPStatus.BAD_REQUEST, "who does it? the request names nobody in `by`"
+            HTTPStatus.BAD_REQUEST, "`by` is required: who is making this change"
         )

@@ -1,6 +1,6 @@
 """The unix socket behind the command line: the one way for a person on the host to change things.
 
-Law: whoever may open the socket may use it; its file permissions are the authorisation.
+Law: access to the socket is the authorisation; its file permissions decide who has it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class ControlSocket:
         if subject is not None:
             alerts = await self._reader.alerts(key)
             return _json({"why": explain.explain_subject(subject, alerts, health, now)})
-        return _error(HTTPStatus.NOT_FOUND, f"there is no incident and no subject {key}")
+        return _error(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:
         view = await self._commands.incident_view(request.match_info["id"])
@@ -132,7 +132,7 @@ class ControlSocket:
         try:
             body = msgspec.convert(await request.json(), _Drill)
         except (ValueError, msgspec.ValidationError) as error:
-            return _error(HTTPStatus.BAD_REQUEST, f"this is no drill: {error}")
+            return _error(HTTPStatus.BAD_REQUEST, f"invalid drill request: {error}")
         incident = await self._commands.start_drill(body.receivers, by=body.by, page=body.page)
         return _json({"incident": incident})
 
@@ -144,7 +144,7 @@ class ControlSocket:
         try:
             body = msgspec.convert(await request.json(), _Silence)
         except (ValueError, msgspec.ValidationError) as error:
-            return _error(HTTPStatus.BAD_REQUEST, f"this is no silence: {error}")
+            return _error(HTTPStatus.BAD_REQUEST, f"invalid silence request: {error}")
         silence = await self._commands.add_silence(
             body.matchers,
             length=timedelta(seconds=body.seconds),
@@ -168,7 +168,7 @@ class ControlSocket:
 async def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
     """Ask the daemon behind the socket at `path`, and return its answer.
 
-    Raises model.PermanentError in the daemon's own words, or when there is no daemon.
+    Raises model.PermanentError with the daemon's own sentence, or when no daemon runs.
     """
     connector = aiohttp.UnixConnector(str(path))
     data = None if body is None else msgspec.json.encode(body)
@@ -180,12 +180,12 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
             answer = msgspec.json.decode(await response.read())
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, PermissionError):
-            sentence = f"you may not open {path}: try it as root"
+            sentence = f"no permission to open {path}: try as root"
         else:
             sentence = f"no daemon listens on {path}: is it running? (systemctl status watcher)"
         raise model.PermanentError(sentence) from error
     except (aiohttp.ClientError, msgspec.DecodeError) as error:
-        raise model.PermanentError(f"what answers on {path} is no Watcher: {error}") from error
+        raise model.PermanentError(f"{path} is not a Watcher control socket: {error}") from error
     if "error" in answer:
         raise model.PermanentError(answer["error"])
     return answer
@@ -202,7 +202,7 @@ async def _listen(app: web.Application, path: Path) -> AsyncIterator[None]:
             await web.UnixSite(runner, path).start()
         except OSError as error:
             raise model.PermanentError(
-                f"the control socket {path} cannot be made ({error.strerror}): "
+                f"cannot create the control socket {path} ({error.strerror}): "
                 "set [control] socket to a path in a directory that Watcher may write to"
             ) from error
         finally:

@@ -46,14 +46,14 @@ def explain_subject(
     fields = ", ".join(f"{name} {_value(value)}" for name, value in subject.fields.items())
     name = subject.labels.get("name")
     return [
-        f"{subject.key}{f' ({name})' if name else ''}: {fields or 'nothing is known'}",
-        f"so since {_time(subject.since)}",
+        f"{subject.key}{f' ({name})' if name else ''}: {fields or 'no fields known'}",
+        f"in this state since {_time(subject.since)}",
         *(f"{field} was {_value(value)} before" for field, value in subject.previous.items()),
         *([f"missing from the last {subject.missed} polls"] if subject.missed else []),
         describe_source(subject.source, health.get(subject.source), now),
         *(_details(subject)),
         *(describe_alert(alert) for alert in alerts),
-        *(["no rule holds on it"] if not alerts else []),
+        *(["no rule has an alert on it"] if not alerts else []),
     ]
 
 
@@ -91,9 +91,9 @@ def describe_source(source: str, health: model.SourceHealth | None, now: datetim
 
 def _details(subject: model.Subject) -> Iterator[str]:
     if subject.asked_at is not None:
-        yield f"its details were asked for at {_time(subject.asked_at)} and have not come"
+        yield f"details requested at {_time(subject.asked_at)}, no answer yet"
     elif subject.detailed_at is not None:
-        yield f"its details were read at {_time(subject.detailed_at)}"
+        yield f"details fetched at {_time(subject.detailed_at)}"
 
 
 def describe_alert(alert: model.Alert) -> str:
@@ -107,11 +107,15 @@ def describe_alert(alert: model.Alert) -> str:
 def describe_delivery(receipt: model.Receipt, incident: model.Incident) -> str:
     """Return how much of an incident a receiver has got, and why not more."""
     pending = incident.entries - receipt.told_through
-    state = "told everything" if pending <= 0 and receipt.parent_version >= incident.version else ""
-    state = state or f"told {receipt.told_through} of {incident.entries} entries"
+    state = (
+        "notified of everything"
+        if pending <= 0 and receipt.parent_version >= incident.version
+        else ""
+    )
+    state = state or f"notified of {receipt.told_through} of {incident.entries} entries"
     handle = ", ".join(f"{key} {value}" for key, value in receipt.handle.items())
     where = f" ({handle})" if handle else ""
-    doubt = f"; in doubt whether it was done: {receipt.intent}" if receipt.intent else ""
+    doubt = f"; unconfirmed: {receipt.intent}" if receipt.intent else ""
     failing = ""
     if receipt.failing_since:
         since = _time(receipt.failing_since)

@@ -160,15 +160,15 @@ class StatusReporter:
         """Return the line that `systemctl status` shows."""
         overview = self._overview()
         failing = [name for name, state in self._receivers().items() if not state.ok]
-        receivers_line = f"cannot tell {', '.join(failing)}" if failing else "all receivers fine"
+        receivers_line = f"failing: {', '.join(failing)}" if failing else "all receivers healthy"
         if overview is None:
-            return f"stands by: another daemon leads, {receivers_line}"
+            return f"standby: another daemon is the leader, {receivers_line}"
         visible = [
             health.sight is model.Visibility.SEEN and health.last_success is not None
             for health in self._configured(overview.sources)
         ]
         return (
-            f"{sum(visible)} of {len(visible)} sources seen, {overview.open} incidents open,"
+            f"{sum(visible)} of {len(visible)} sources up, {overview.open} incidents open,"
             f" {overview.acknowledged} acknowledged, {receivers_line}"
         )
 

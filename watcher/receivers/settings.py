@@ -14,9 +14,9 @@ from watcher.config_types import Address, Duration, Section
 class _Receiver(Section):
     """What every receiver has."""
 
-    fallback: str = Field("", description="The receiver that is told in its place; empty: none")
+    fallback: str = Field("", description="Receiver that is notified in its place; empty: none")
     fallback_after: Duration = Field(
-        timedelta(minutes=5), description="For how long this one must have been failing"
+        timedelta(minutes=5), description="How long this one must have been failing before that"
     )
 
 
@@ -29,7 +29,7 @@ class SlackReceiver(_Receiver):
         description="The channel's id, not its name: C0123456789",
     )
     mention: str = Field(
-        "<!here>", description="Who is called by a critical incident; empty: nobody"
+        "<!here>", description="Who is mentioned for a critical incident; empty: nobody"
     )
 
 
@@ -90,5 +90,6 @@ class Mqtt(Section):
     password: SecretStr = Field(SecretStr(""), description="With username")
     tls: bool | Tls = Field(default=False, description="true: the system's authorities; or a table")
     commands: bool = Field(
-        default=False, description="Whether whoever may publish PREFIX/commands/# may act"
+        default=False,
+        description="Whether clients that may publish to PREFIX/commands/# can send commands",
     )

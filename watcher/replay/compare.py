@@ -140,8 +140,8 @@ def comparison(
         if any(difference in pair.differences for pair in pairs)
     ]
     yield f"incidents: {', '.join(counts) or 'none'}"
-    yield f"rules in force: {_format_totals(totals(old, since, until))}"
-    yield f"new rules:      {_format_totals(totals(new, since, until))}"
+    yield f"current rules: {_format_totals(totals(old, since, until))}"
+    yield f"new rules:     {_format_totals(totals(new, since, until))}"
 
 
 def _format_pair(pair: Pair) -> str:
@@ -158,7 +158,7 @@ def _format_difference(pair: Pair, difference: Difference) -> str:
         moved = abs(pair.new.incident.opened_at - pair.old.incident.opened_at)
         return f"{difference} by {model.format_duration(moved)}"
     old, new = len(pair.old.notifications), len(pair.new.notifications)
-    return f"{difference} ({new} messages instead of {old})"
+    return f"{difference} ({new} pages instead of {old})"
 
 
 def _format_span(incident: model.Incident) -> str:
@@ -169,7 +169,4 @@ def _format_span(incident: model.Incident) -> str:
 
 
 def _format_totals(total: Totals) -> str:
-    return (
-        f"{total.incidents} incidents, {total.pages} messages that people must notice,"
-        f" {total.pages_per_day:.1f} pages per day"
-    )
+    return f"{total.incidents} incidents, {total.pages} pages ({total.pages_per_day:.1f} per day)"

@@ -169,7 +169,7 @@ def find_key(name: str, rules: engine.Ruleset) -> str:
     if not slash and len(candidates) == 1:
         return f"{candidates[0]}/{name}"
     raise model.PermanentError(
-        f"{name!r} is of no source of Vyvx: write SOURCE/ID; there is"
+        f"{name!r} does not name a Vyvx service: write SOURCE/ID with one of these sources:"
         f" {', '.join(candidates) or 'none'}"
     )
 

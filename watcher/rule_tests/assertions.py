@@ -83,7 +83,7 @@ def _alert(alert: model.Alert, test: schema.Test) -> str:
 
 def _incident(wanted: schema.Incident, actual: Mapping[str, object] | None) -> Iterator[str]:
     if actual is None:
-        yield f"expected another incident, of {wanted.rule}; there is none"
+        yield f"expected an incident of {wanted.rule}; there is none"
         return
     for name, value in wanted.model_dump(exclude_none=True).items():
         if value != actual[name]:
@@ -143,9 +143,9 @@ def _notifications(
             missing_ones.remove(matching)
             continue
         when = format_span(notification.at - test.start)
-        yield f"not expected, but told at {when}: {notification.entry.text} ({incident.title})"
+        yield f"not expected, but sent at {when}: {notification.entry.text} ({incident.title})"
     for missing in missing_ones:
-        yield f"expected, but not told: {missing.text}"
+        yield f"expected, but not sent: {missing.text}"
 
 
 def _matches(

@@ -46,11 +46,11 @@ class Capture:
         if rule is None or traits is None:
             raise model.PermanentError(
                 f"incident {incident.id} cannot be captured: rule {incident.rule} or source"
-                f" {incident.source} is not there any more"
+                f" {incident.source} no longer exists"
             )
         if view.timeline and view.timeline[0].kind is model.EntryKind.LATE:
             raise model.PermanentError(
-                f"incident {incident.id} was learned late, so no poll shows it: write a test with"
+                f"incident {incident.id} was reported late, so no poll shows it: write a test with"
                 " the vendor's `history`, as in docs/howto/rule-tests.md"
             )
         self._view = view
@@ -130,8 +130,8 @@ class Capture:
             if is_near and _outline(incident) == _outline(real):
                 return
         raise model.PermanentError(
-            f"incident {real.id} does not come out of its own journal under the rules of now: was"
-            " its rule changed since? Nothing was written"
+            f"incident {real.id} cannot be reproduced from the journal with the current rules: has"
+            " its rule changed? Nothing was written"
         )
 
     def _details(self, key: str) -> dict[str, Any]:

@@ -159,6 +159,6 @@ def _invalid_values(field: str, series: schema.Series, fields: Fields) -> Iterat
         if isinstance(value, schema.Mark):
             continue
         if words is None and not isinstance(value, float):
-            yield f"{name} is a figure; expected a number, not {value!r}"
+            yield f"{name} must be a number, not {value!r}"
         elif words is not None and value not in words:
-            yield f"{name} is never {value!r}{suggest(str(value), words)}"
+            yield f"{value!r} is not a value of {name}{suggest(str(value), words)}"

@@ -121,7 +121,7 @@ class Booking(Part):
     id: str = Field("1", description="The reservation's own id")
     scheduled: WindowPair = Field((None, None), description="As booked")
     reserved: WindowPair = Field((None, None), description="As held by the vendor")
-    actual: WindowPair = Field((None, None), description="As it really was")
+    actual: WindowPair = Field((None, None), description="As it ran")
     activated: tuple[WindowPair, ...] = Field((), description="When it was switched on")
     terminal: bool = Field(default=False, description="The vendor says that it is over")
 
@@ -150,7 +150,7 @@ class Subject(Part):
 
     labels: dict[str, str] = Field({}, description="Labels that every poll brings")
     details: Details = Details()
-    history: tuple[AlarmEntry, ...] = Field((), description="What the vendor records, seen or not")
+    history: tuple[AlarmEntry, ...] = Field((), description="The vendor's own alarm record")
     series: dict[str, Values] = Field(
         description="By field, or metric and direction (utilization in)", min_length=1
     )
@@ -210,7 +210,7 @@ class Expectation(Part):
         None, description="Every incident that was opened until then, in order"
     )
     told: tuple[Annotated[ExpectedNotification, BeforeValidator(_text_alone)], ...] | None = Field(
-        None, description="Everything told since the expectation before that says `told`"
+        None, description="Every notification since the previous expectation with `told`"
     )
 
 
@@ -228,7 +228,7 @@ class Test(Part):
     def _check(self) -> Self:
         times = [expectation.at for expectation in self.expect]
         if times != sorted(times):
-            raise ValueError("expect must be in the order of time")
+            raise ValueError("expect must be in chronological order")
         if times[-1] / self.step > MOST_STEPS:
             raise ValueError(f"has more than {MOST_STEPS:,} steps; make step longer")
         return self

@@ -176,7 +176,7 @@ def problems_in(
     try:
         program = cel.compile(source)
     except ValueError as error:
-        yield f"is no valid CEL: {_syntax_error(str(error))}"
+        yield f"not valid CEL: {_syntax_error(str(error))}"
         return
     references = analyse(source)
     if references.depth > DEEPEST:
@@ -240,7 +240,7 @@ def _failed_trials(program: cel.Program, source: str, kinds: Sequence[Fields]) -
                 yield f"fails on {_describe(fields)}: {_first_sentence(error)}"
                 return
             if not isinstance(result, bool):
-                yield f"gives {result!r} on {_describe(fields)}; expected true or false"
+                yield f"evaluates to {result!r} on {_describe(fields)}; expected true or false"
                 return
 
 
@@ -272,7 +272,7 @@ def compile_predicate(source: str, vocabulary: Vocabulary) -> engine.Predicate:
             raise engine.ExpressionError(f"{source}: {_first_sentence(error)}") from error
         if result is True or result is False:
             return result
-        raise engine.ExpressionError(f"{source}: gives {result!r}; expected true or false")
+        raise engine.ExpressionError(f"{source}: evaluates to {result!r}; expected true or false")
 
     return predicate
 

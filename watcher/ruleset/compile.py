@@ -131,7 +131,7 @@ class Compiler:
     def _check_phases(self, written: WrittenRule, kinds: Sequence[str]) -> None:
         booked = [kind for kind in kinds if VENDORS[kind].booked]
         if "during" in written.rule.model_fields_set and not booked:
-            what = f"nothing of {written.rule.source} is booked, so it has no phases"
+            what = f"{written.rule.source} has no bookings, so it has no phases"
             written.report(self._problems, "during", what)
 
     def _check_bandwidth(self, written: WrittenRule) -> None:
@@ -167,7 +167,7 @@ class Compiler:
         self, written: WrittenRule, after: timedelta, kinds: Iterable[Fields]
     ) -> engine.NoData:
         if not all(kind.metrics for kind in kinds):
-            what = f"nothing is measured on {written.rule.source}; see blind for the source itself"
+            what = f"{written.rule.source} takes no samples; use blind for the source itself"
             written.report(self._problems, "no_data", what)
         return engine.NoData(after=after)
 
@@ -186,7 +186,7 @@ class Compiler:
                         what = f"{transition.field} is never {word!r}{suggest(word, words)}"
                         written.report(self._problems, f"transition.{key}", what, number)
         if transition.from_ and model.UNKNOWN in transition.from_:
-            what = "unknown is skipped when looking back, so it cannot stand here"
+            what = "unknown is skipped when looking back, so it cannot be used here"
             written.report(self._problems, "transition.from", what)
         return engine.Transition(
             field=transition.field,
@@ -280,7 +280,7 @@ def _title(rule: schema.Rule) -> str:
     if rule.threshold is not None:
         return f"{{{{ name }}}}: {rule.threshold.metric} is {{{{ value }}}}"
     if rule.no_data is not None:
-        return "{{ name }}: nothing new is measured"
+        return "{{ name }}: no new samples"
     if rule.blind is not None:
         return "{{ source }} cannot be seen{{ ': config fault' if permanent }}"
     return "{{ name }}: {{ rule }}"
@@ -295,7 +295,9 @@ def check_inhibitions(rules: Sequence[WrittenRule], problems: Problems) -> None:
                 what = f"there is no rule {name!r}{suggest(name, inhibitors)}"
                 written.report(problems, "inhibited_by", what, number)
             elif _is_inhibited_by(name, written.rule.name, inhibitors):
-                what = f"{name} is itself held back by {written.rule.name}: nobody would be told"
+                what = (
+                    f"{name} is itself inhibited by {written.rule.name}: nobody would be notified"
+                )
                 written.report(problems, "inhibited_by", what, number)
 
 

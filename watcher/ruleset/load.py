@@ -75,14 +75,14 @@ def describe_changes(before: engine.Ruleset, after: engine.Ruleset) -> str:
         for what, names in (
             ("added", new.keys() - old.keys()),
             ("changed", {name for name in new.keys() & old.keys() if new[name] != old[name]}),
-            ("removed, what fires is resolved:", old.keys() - new.keys()),
+            ("removed, with their alerts resolved:", old.keys() - new.keys()),
         )
         if names
     ]
     if parts:
         return "; ".join(parts)
     if before.version != after.version:
-        return "no rule changed, but something beside the rules did"
+        return "no rule changed, but other parts of the files did"
     return "nothing changed"
 
 
@@ -92,7 +92,7 @@ def _files(patterns: Sequence[str], problems: Problems) -> list[Path]:
         # glob, because a pattern may be absolute, which Path.glob refuses.
         names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
         if not names:
-            problems.add(Place(Path(pattern)), "", "no file is named so; there are no rules in it")
+            problems.add(Place(Path(pattern)), "", "no file matches")
         files.update(dict.fromkeys(map(Path, names)))
     return list(files)
 
@@ -108,7 +108,7 @@ def _written_rules(documents: Sequence[Document], problems: Problems) -> Iterato
                 continue
             written = WrittenRule(rule=rule, document=document, number=number)
             if rule.name in places:
-                what = f"there is a rule of this name already, at {places[rule.name]}"
+                what = f"there is already a rule of this name, at {places[rule.name]}"
                 written.report(problems, "name", what)
             else:
                 places[rule.name] = document.place(("rules", number, "name"))
@@ -126,10 +126,10 @@ def _global_parts(
         for number, window in enumerate(file.maintenance if file else ()):
             if window.name in windows:
                 place = document.place(("maintenance", number, "name"))
-                problems.add(place, f"{window.name}.name", "there is a window of this name already")
+                problems.add(place, f"{window.name}.name", "there is already a window of this name")
             windows[window.name] = compile_window(window, document, number, problems)
         if file and file.storm:
             if storm is not None:
-                problems.add(document.place(("storm",)), "storm", "stands in another file, too")
+                problems.add(document.place(("storm",)), "storm", "is in another file already")
             storm = engine.Storm(incidents=file.storm.incidents, window=file.storm.window)
     return tuple(windows.values()), storm or engine.Storm()

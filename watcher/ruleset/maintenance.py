@@ -69,7 +69,7 @@ def compile_window(
         if name not in _MATCHED and not name.startswith("labels."):
             place = document.place(("maintenance", number, "match", name), of_key=True)
             hint = suggest(name, (*_MATCHED, "labels.NAME"))
-            problems.add(place, f"{written.name}.match.{name}", f"nothing is matched by it{hint}")
+            problems.add(place, f"{written.name}.match.{name}", f"cannot be matched{hint}")
         matchers.append(model.Matcher(name=name, value=value))
     weekly = Weekly(
         zone=ZoneInfo(written.zone),

@@ -38,31 +38,32 @@ class Part(Section):
 
 
 class Transition(Part):
-    """The field is in `to`, and the last known value before it came there was in `from`."""
+    """The field is in `to`, and its last known value before was in `from`."""
 
     field: str = Field(description="A field of the source's subjects, such as state")
     from_: Words | None = Field(None, alias="from", description="Values before; absent: any")
-    to: Words = Field(description="Values that are news")
+    to: Words = Field(description="Values for which the condition is true")
 
 
 class Threshold(Part):
     """An aggregate of samples reaches a limit."""
 
     metric: str = Field(description="What is measured, such as utilization")
-    above: Number | None = Field(None, description="Holds at or above this")
-    below: Number | None = Field(None, description="Holds at or below this")
+    above: Number | None = Field(None, description="True at or above this")
+    below: Number | None = Field(None, description="True at or below this")
     clear: Number | None = Field(
-        None, description="Once it holds, it does so until this limit is passed back"
+        None, description="Once true, it stays so until the value is back past this limit"
     )
-    over: Span | None = Field(None, description="Window, ending with the sample that is judged")
+    over: Span | None = Field(None, description="Window that ends with the sample being evaluated")
     aggregate: Literal["last", "avg", "min", "max", "p95"] = Field(
-        "last", description="What is made of the samples in the window"
+        "last", description="How the samples in the window are combined"
     )
     min_samples: Annotated[StrictInt, Field(ge=1)] | None = Field(
-        None, description="Fewer samples in the window decide nothing; default 1, for p95 20"
+        None,
+        description="With fewer samples in the window nothing is decided; default 1, for p95 20",
     )
     consecutive: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(
-        1, description="So many samples in a row must reach the limit"
+        1, description="How many samples in a row must reach the limit"
     )
 
     @model_validator(mode="after")
@@ -70,7 +71,7 @@ class Threshold(Part):
         if (self.above is None) == (self.below is None):
             raise ValueError("needs exactly one of above and below")
         if self.over is None and (self.aggregate != "last" or self.min_samples is not None):
-            raise ValueError("needs over, the window that aggregate and min_samples speak of")
+            raise ValueError("needs over, the window that aggregate and min_samples apply to")
         if self.clear is not None and (
             (self.above is not None and self.clear > self.above)
             or (self.below is not None and self.clear < self.below)
@@ -80,84 +81,91 @@ class Threshold(Part):
 
 
 class Escalation(Part):
-    """Whom else to tell when nobody has acknowledged for so long."""
+    """Whom else to notify when nobody has acknowledged for a while."""
 
-    after: Span = Field(description="How long after people were told")
+    after: Span = Field(description="How long after the first notification")
     notify: Words = Field(description="Receivers")
 
 
 class Flapping(Part):
-    """A condition that comes and goes is told once."""
+    """A condition that keeps changing is notified once, as flapping."""
 
     flips: Annotated[StrictInt, Field(ge=1, le=100)] = Field(
-        5, description="More turns than this are flapping"
+        5, description="More changes than this are flapping"
     )
     within: Span = Field(
-        timedelta(minutes=10), description="In this time; also how long it must then be quiet"
+        timedelta(minutes=10), description="Within this time; it must be stable for as long to end"
     )
 
 
 class Remedy(Part):
-    """A change of an Internet On-Demand connection's bandwidth that may cure it."""
+    """A change of an Internet On-Demand connection's bandwidth that may solve the problem."""
 
     connection: Connection | None = Field(
-        None, description="A connection's key; absent: the inventory's for the subject"
+        None,
+        description="The connection's key; absent: the one that the inventory has for the subject",
     )
-    to: Orderable = Field(description="What it is raised to, as in 2 Gbps")
-    max: Orderable = Field(description="It is never raised above this")
+    to: Orderable = Field(description="The new bandwidth, as in 2 Gbps")
+    max: Orderable = Field(description="The bandwidth is never raised above this")
     approval: Literal["cli", "none"] = Field(
-        "cli", description="cli: a person approves it; none: nobody is asked"
+        "cli", description="cli: a person has to approve it; none: no approval"
     )
     revert: Literal["on_resolve", "never"] = Field(
-        "never", description="on_resolve: it is put back once the incident is over"
+        "never", description="on_resolve: back to the old bandwidth once the incident is resolved"
     )
 
 
 class Maintenance(Part):
-    """A time of the week in which people are not told."""
+    """A time of the week in which nobody is notified."""
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)
     match: dict[str, str] = Field(
         min_length=1,
-        description="What it holds back: rule, subject, source, severity, labels.NAME; * is any",
+        description="What it mutes: rule, subject, source, severity, labels.NAME; * is a wildcard",
     )
-    zone: Zone = Field(description="Whose clocks, as in Europe/Paris")
-    days: Days = Field(WEEK, description="Days on which it begins; absent: every day")
-    from_: TimeOfDay = Field(alias="from", description="When it begins, as in 22:00")
-    to: TimeOfDay = Field(description="When it ends; not later than from: on the next day")
+    zone: Zone = Field(description="Time zone, as in Europe/Paris")
+    days: Days = Field(WEEK, description="Days on which it starts; absent: every day")
+    from_: TimeOfDay = Field(alias="from", description="When it starts, as in 22:00")
+    to: TimeOfDay = Field(description="When it ends; if not later than from, on the next day")
 
 
 class Storm(Part):
-    """When very many new incidents of one source become one."""
+    """When many new incidents of one source become one incident."""
 
     incidents: Annotated[StrictInt, Field(ge=1)] = Field(
         20, description="More new incidents than this are a storm"
     )
-    window: Span = Field(timedelta(seconds=30), description="In this time")
+    window: Span = Field(timedelta(seconds=30), description="Within this time")
 
 
 class Rule(Part):
     """What to watch for, and what to do about it."""
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)
-    source: str = Field(description="A source's name or kind; with blind also *, for all")
+    source: str = Field(description="A source's name or kind; * for all sources, with blind only")
     transition: Transition | None = None
     threshold: Threshold | None = None
-    expression: str | None = Field(None, description="CEL over fields and labels")
-    no_data: Span | None = Field(None, description="Nothing new was measured for so long")
-    blind: Span | None = Field(None, description="The source could not be seen for so long")
-    where: str | None = Field(None, description="CEL that must be true beside the condition")
-    during: Phases = Field(engine.DURING, description="Phases of a reservation in which it counts")
-    for_: Duration = Field(timedelta(0), alias="for", description="How long it holds before firing")
+    expression: str | None = Field(None, description="CEL expression over fields and labels")
+    no_data: Span | None = Field(None, description="How long there were no new samples")
+    blind: Span | None = Field(None, description="How long the source has been blind")
+    where: str | None = Field(None, description="CEL expression that must be true as well")
+    during: Phases = Field(
+        engine.DURING, description="Phases of a reservation in which the rule applies"
+    )
+    for_: Duration = Field(
+        timedelta(0),
+        alias="for",
+        description="How long the condition must be true before the alert fires",
+    )
     keep_firing_for: Duration = Field(
-        timedelta(0), description="How long it is over before resolving"
+        timedelta(0), description="How long the condition must be false before the alert resolves"
     )
     severity: model.Severity = Field(model.Severity.WARNING, description="info, warning, critical")
     title: str | None = Field(None, description="Jinja template of the incident's title")
     summary: str | None = Field(None, description="Jinja template of a sentence below the title")
     diagnose: StrictBool = Field(default=False, description="Run Service Diagnostics")
     max_services: Annotated[StrictInt, Field(ge=1, le=20)] = Field(
-        3, description="At most so many services are diagnosed for one incident"
+        3, description="How many services are diagnosed for one incident at most"
     )
     alternatives: StrictBool = Field(
         default=False, description="Ask PX PreOrder what could be ordered as a backup"
@@ -167,19 +175,23 @@ class Rule(Part):
     )
     notify: Words | None = Field(None, description="Receivers; absent: all of them")
     group_by: Labels | None = Field(
-        None, description="Labels; alerts with equal ones are told together"
+        None, description="Labels; alerts with the same values share an incident"
     )
     group_wait: Duration = Field(
-        timedelta(0), description="How long to wait for more before people are told"
+        timedelta(0), description="How long to wait for more alerts before the first notification"
     )
-    repeat: Span | None = Field(None, description="Remind people so often until one acknowledges")
-    escalate: tuple[Escalation, ...] = Field((), description="Whom else to tell, and when")
-    flapping: Flapping | None = Field(None, description="Tell what comes and goes once")
+    repeat: Span | None = Field(
+        None, description="How often to remind people until somebody acknowledges"
+    )
+    escalate: tuple[Escalation, ...] = Field((), description="Whom else to notify, and when")
+    flapping: Flapping | None = Field(
+        None, description="Notify once of a condition that keeps changing"
+    )
     inhibited_by: Words | None = Field(
-        None, description="Rules; while one of them fires, people are not told of this one"
+        None, description="Rules; while one of them fires, nobody is notified of this one"
     )
     equal: Equals | None = Field(
-        None, description="What both alerts must have alike for inhibited_by"
+        None, description="What must be the same in both alerts for inhibited_by"
     )
     labels: dict[str, str] = Field({}, description="Labels added to the rule's alerts")
     runbook: str = Field("", description="Address of the page that says what to do")
@@ -192,7 +204,9 @@ class Rule(Part):
                 "needs exactly one condition: transition, threshold, expression, no_data or blind"
             )
         if self.name == STORM:
-            raise ValueError(f"{STORM} is the name of the storm guard's incidents; take another")
+            raise ValueError(
+                f"{STORM} is reserved for the incidents of the storm guard; take another name"
+            )
         if self.equal is not None and self.inhibited_by is None:
             raise ValueError("equal needs inhibited_by, the rules that it compares with")
         if self.blind is not None:
@@ -205,9 +219,9 @@ class Rule(Part):
                 "group_by": self.group_by,
             }.items():
                 if value:
-                    raise ValueError(f"a rule about blindness has no {name}")
+                    raise ValueError(f"a rule with blind cannot have {name}")
         elif self.source == "*":
-            raise ValueError("source: * goes with blind only; fields differ between kinds")
+            raise ValueError("source: * is allowed with blind only; fields differ between kinds")
         return self
 
 
@@ -216,16 +230,18 @@ class RuleFile(Part):
 
     rules: tuple[object, ...] = ()  # validated one by one, so that all problems are reported
     maintenance: tuple[Maintenance, ...] = Field(
-        (), description="Times of the week in which people are not told"
+        (), description="Times of the week in which nobody is notified"
     )
     storm: Storm | None = Field(None, description="When many incidents become one; in one file")
 
 
 class Entry(Part):
-    """What the team knows of a subject beyond what its vendor says."""
+    """What the team knows of a subject beyond what the vendor reports."""
 
     service_ids: Words = Field((), min_length=0, description="What Service Diagnostics examines")
-    labels: dict[str, str] = Field({}, description="Added to the vendor's labels, or over them")
+    labels: dict[str, str] = Field(
+        {}, description="Added to the vendor's labels; replace those of the same name"
+    )
     contacts: dict[Literal["lumen", "orange", "source"], str] = Field(
         {}, description="Whom to call, by the side that is likely at fault"
     )
@@ -234,7 +250,7 @@ class Entry(Part):
         None, description="What was bought, as in 500 Mbps; rules read it as expected_mbps"
     )
     address: Address = Field(
-        "", description="As in 1 Main St, Denver, CO 80202: where alternatives are asked for"
+        "", description="Where backups are looked up, as in 1 Main St, Denver, CO 80202"
     )
     connection: Connection | None = Field(
         None, description="Key of the Internet On-Demand connection that a remedy may raise"
@@ -242,16 +258,16 @@ class Entry(Part):
 
 
 class Match(Entry):
-    """An entry for every subject whose labels fit."""
+    """An entry for every subject that matches."""
 
-    where: str = Field(description="CEL over labels and subject")
+    where: str = Field(description="CEL expression over labels and subject")
 
 
 class InventoryFile(Part):
     """The inventory: subjects by key, and by their labels."""
 
-    subjects: dict[str, Entry] = Field({}, description="By key: SOURCE/ID")
-    match: tuple[Match, ...] = Field((), description="By labels")
+    subjects: dict[str, Entry] = Field({}, description="Entries by key: SOURCE/ID")
+    match: tuple[Match, ...] = Field((), description="Entries by labels")
 
 
 def as_json_schema() -> dict[str, Any]:

@@ -31,14 +31,14 @@ def _as_tuple(value: object) -> object:
 def _parse_mbps(value: object) -> float:
     mbps = parse_bandwidth(value)
     if not mbps:
-        raise ValueError(f"{value!r} is no bandwidth: write it with its unit, as in 500 Mbps")
+        raise ValueError(f"{value!r} is not a bandwidth: write it with its unit, as in 500 Mbps")
     return mbps
 
 
 def _check_orderable(mbps: float) -> float:
     least, most = LEAST_MBPS, MOST_MBPS
     if mbps != int(mbps) or not least <= mbps <= most:
-        raise ValueError(f"cannot be ordered: whole Mbit/s from {least} to {most} can")
+        raise ValueError(f"cannot be ordered: use whole Mbit/s from {least} to {most}")
     return mbps
 
 
@@ -78,7 +78,9 @@ def _parse_minutes(value: object) -> object:
 
 def _check_zone(value: str) -> str:
     if value not in zoneinfo.available_timezones():
-        raise ValueError(f"there is no time zone {value!r}; expected one as Europe/Paris or UTC")
+        raise ValueError(
+            f"there is no time zone {value!r}; expected one such as Europe/Paris or UTC"
+        )
     return value
 
 

@@ -59,7 +59,7 @@ def problems_in(
     try:
         used = meta.find_undeclared_variables(environment.parse(source))
     except jinja2.TemplateSyntaxError as error:
-        yield f"is no valid template: {error.message}"
+        yield f"not a valid template: {error.message}"
         return
     unknown = sorted(used - set(words) - set(environment.globals))
     for name in unknown:

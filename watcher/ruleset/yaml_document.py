@@ -74,10 +74,10 @@ def _parse(document: Document, problems: Problems) -> bool:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        problems.add(place, "", f"is no valid YAML: {error.problem}")
+        problems.add(place, "", f"not valid YAML: {error.problem}")
         return False
     except yaml.reader.ReaderError as error:
-        problems.add(Place(file), "", f"is no valid YAML: {error.reason} at {error.position}")
+        problems.add(Place(file), "", f"not valid YAML: {error.reason} at {error.position}")
         return False
     except ValueError as error:  # a scalar such as the date 2026-02-31
         problems.add(Place(file), "", f"holds a value that YAML cannot read: {error}")
@@ -133,7 +133,7 @@ def _mapping(
         inside = (*path, key)
         if key in content:
             line = document.key_places[inside].line
-            problems.add(place, key, f"stands here a second time; the first is on line {line}")
+            problems.add(place, key, f"duplicate key; the first is on line {line}")
             continue
         document.key_places[inside] = place
         content[key] = _value(loader, value_node, inside, document, problems)

@@ -25,7 +25,7 @@ def encode(noun: object) -> str:
         return _ENCODER.encode(noun).decode()
     except UnicodeEncodeError as error:
         raise model.PermanentError(
-            f"a {type(noun).__name__} holds text that is no valid Unicode and cannot be stored"
+            f"a {type(noun).__name__} contains text that is not valid Unicode and cannot be stored"
         ) from error
 
 

@@ -132,7 +132,7 @@ class JobQueue:
                 await connection.execute(select(tables.jobs.c.lease_until).where(is_held(job)))
             ).first()
             if held is None:
-                return "somebody else has taken this job over"
+                return "another daemon has taken this job over"
             refusal = (
                 await _refuse_for_service(
                     connection,
@@ -266,13 +266,13 @@ async def _refuse_for_service(
     if await connection.scalar(
         select(runs.c.run).where(other, runs.c.lease_until > lease_now).limit(1)
     ):
-        return f"a run for service {job.service_id} is under way"
+        return f"a run for service {job.service_id} is in progress"
     last: datetime | None = await connection.scalar(
         select(func.max(runs.c.started_at)).where(other)
     )
     if last is not None and now < last + cooldown:
         return (
-            f"service {job.service_id} was examined {model.format_duration(now - last)} ago;"
+            f"service {job.service_id} was diagnosed {model.format_duration(now - last)} ago;"
             f" the next run may start {model.format_duration(cooldown)} after the last"
         )
     return ""
@@ -288,7 +288,7 @@ async def _refuse_for_incident(
         select(func.sum(runs.c.starts)).where(runs.c.incident == job.incident)
     )
     return (
-        f"this incident has used up its {per_incident} runs" if (used or 0) >= per_incident else ""
+        f"this incident has used all its {per_incident} runs" if (used or 0) >= per_incident else ""
     )
 
 

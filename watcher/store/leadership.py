@@ -111,7 +111,7 @@ class Leadership:
             except TimeoutError as error:
                 raise model.TemporaryError(
                     f"database {self._database.name} has not answered for {patience:g} s: another"
-                    " daemon may lead by now, and this one has to start anew"
+                    " daemon may lead by now, and this one must restart"
                 ) from error
 
     async def leave(self) -> None:
@@ -161,8 +161,8 @@ class Leadership:
 
 def _evicted() -> model.PermanentError:
     return model.PermanentError(
-        f"this daemon was not heard of for {LEASE.total_seconds():g} s and was given up: another"
-        " one leads by now, and this one has to start anew"
+        f"this daemon did not renew its lease for {LEASE.total_seconds():g} s and was evicted:"
+        " another one leads by now, and this one must restart"
     )
 
 
@@ -202,6 +202,6 @@ async def require(connection: AsyncConnection, token: int) -> None:
     ).first()
     if holder is None or holder.token != token:
         raise model.PermanentError(
-            f"another daemon leads ({'nobody yet' if holder is None else holder.owner}): this one"
-            " must not write any more and has to start anew"
+            f"another daemon leads ({'none yet' if holder is None else holder.owner}): this one"
+            " must stop writing and restart"
         )

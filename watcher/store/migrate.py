@@ -32,14 +32,14 @@ async def to_newest(database: Database) -> None:
         revision = await connection.run_sync(_revision)  # another process may have been faster
         if revision is None and await connection.run_sync(_has_tables):
             raise model.PermanentError(
-                f"database {database.name} belongs to another program: name one of its own in"
+                f"database {database.name} belongs to another program: name another database in"
                 " [store] url"
             )
         if revision is not None and revision not in revisions:
             raise model.PermanentError(
                 f"database {database.name} was written by a newer Watcher (its tables are at"
-                f" {revision}, this version knows {newest}): install that version again, or"
-                " restore a backup"
+                f" revision {revision}, this version knows {newest}): install that version again,"
+                " or restore a backup"
             )
         await connection.run_sync(_upgrade)
 
@@ -51,8 +51,9 @@ async def require_newest(database: Database) -> None:
         revision = await connection.run_sync(_revision)
     if revision != newest:
         raise model.PermanentError(
-            f"the tables of database {database.name} are at {revision or 'nothing'}, this version"
-            f" knows {newest}: run the Watcher that wrote it, or start this one's daemon once"
+            f"the tables of database {database.name} are at revision {revision or 'none'}, this"
+            f" version needs {newest}: run the version that wrote it, or start this version's"
+            " daemon once"
         )
 
 

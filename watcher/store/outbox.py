@@ -136,6 +136,6 @@ async def _write(
     )
     if written.rowcount == 0:
         raise model.PermanentError(
-            f"{receipt.receiver} is being told of incident {receipt.incident} by somebody else:"
+            f"another daemon is delivering incident {receipt.incident} to {receipt.receiver}:"
             " this claim took too long and was lost"
         )

@@ -96,7 +96,7 @@ def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
     """
     if not url.startswith(_SQLITE):
         words = (
-            "[store] url names a server, which is copied by its own tool: run"
+            "[store] url is a PostgreSQL server, which has its own backup tool: run"
             f" pg_dump --format=custom --file={shlex.quote(str(file))} DATABASE, as its owner"
         )
         raise model.InvalidConfigError((words,))
@@ -112,6 +112,6 @@ def _dialect(url: str, *, busy_timeout: float, session: str) -> Dialect:
         from watcher.store.dialects import postgresql  # noqa: PLC0415  # its driver is an extra
     except ModuleNotFoundError as error:
         raise model.PermanentError(
-            'the driver of PostgreSQL is not installed: pip install "watcher[postgresql]"'
+            'the PostgreSQL driver is not installed: pip install "watcher[postgresql]"'
         ) from error
     return postgresql.Postgresql(url, busy_timeout=busy_timeout, session=session)

@@ -11,13 +11,15 @@ from watcher.config_types import Address, Duration, Section
 
 
 class Budgeted(Section):
-    """What every account has, whatever its kind."""
+    """The settings of every account, whatever its kind."""
 
     calls_per_month: int = Field(
-        0, ge=0, description="Budget of calls a calendar month (UTC), kept across restarts; 0: none"
+        0,
+        ge=0,
+        description="Budget of calls per calendar month (UTC), kept across restarts; 0: none",
     )
     calls_per_second: float = Field(
-        10, gt=0, description="Requests to this account are spread out to at most so many a second"
+        10, gt=0, description="Maximum requests per second to this account"
     )
 
 
@@ -45,7 +47,7 @@ Account = Annotated[MpaAccount | OAuth2Account, Field(discriminator="kind")]
 
 
 class Polled(Section):
-    """What every source has, whatever its kind."""
+    """The settings of every source, whatever its kind."""
 
     if TYPE_CHECKING:
         kind: str  # a Literal of each product's own

@@ -74,7 +74,7 @@ class Api:
             if diagnosis.report is not None and diagnosis.report.run == run
         ]
         if not reports:
-            raise HttpError(404, f"{view.incident.id} has no report of a run {run}")
+            raise HttpError(404, f"{view.incident.id} has no report of run {run}")
         async with self._read_limit.slot():
             report_files = await self._reader.report_files(run)
         if report_files is None or not report_files.pdf:
@@ -136,8 +136,8 @@ def _document(view: model.IncidentView) -> documents.IncidentDocument:
 def _check_parameters(request: web.Request, allowed: Collection[str]) -> None:
     for name in request.query:
         if name not in allowed:
-            which = f"there are {', '.join(sorted(allowed))}" if allowed else "there is none here"
-            raise HttpError(400, f"there is no such parameter: {which}")
+            which = f"expected {', '.join(sorted(allowed))}" if allowed else "none is accepted here"
+            raise HttpError(400, f"unknown parameter: {which}")
 
 
 def _status(word: str) -> model.IncidentStatus:
@@ -145,19 +145,19 @@ def _status(word: str) -> model.IncidentStatus:
         return model.IncidentStatus(word)
     except ValueError:
         raise HttpError(
-            400, f"status is one of {', '.join(model.IncidentStatus)}; it may be given repeatedly"
+            400, f"status must be one of {', '.join(model.IncidentStatus)}; it can be repeated"
         ) from None
 
 
 def _limit(request: web.Request, usual: int, most: int) -> int:
     text = request.query.get("limit", str(usual))
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise HttpError(400, f"limit is a whole number from 1 to {most}")
+        raise HttpError(400, f"limit must be a whole number from 1 to {most}")
     return int(text)
 
 
 def _text(request: web.Request, name: str) -> str:
     text = request.query.get(name, "")
     if not text.isprintable():
-        raise HttpError(400, f"{name} has characters that no name has")
+        raise HttpError(400, f"{name} contains characters that are not allowed")
     return text

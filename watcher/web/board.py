@@ -62,10 +62,10 @@ def describe_visibility(health: model.SourceHealth, now: datetime) -> str:
         case model.Visibility.SEEN:
             return f"{health.subjects} subjects, {_last('seen', health, now)}"
         case model.Visibility.FAILING:
-            return f"polls fail{since}, {_last('last seen', health, now)}"
+            return f"polls failing{since}, {_last('last seen', health, now)}"
         case model.Visibility.BLIND:
-            last_known = _last("as last known,", health, now)
-            return f"cannot be seen{since}: {health.subjects} subjects {last_known}"
+            last_known = _last("last known", health, now)
+            return f"blind{since}: {health.subjects} subjects, {last_known}"
 
 
 def is_behind(receiver: status.Receiver, now: datetime) -> bool:
@@ -82,15 +82,15 @@ def describe_delivery(receiver: status.Receiver, now: datetime) -> str:
         oldest = (
             f" since {model.format_time(receiver.owed_since, now)}" if receiver.owed_since else ""
         )
-        pending = f"{receiver.owed} {noun} owed{oldest}"
+        pending = f"{receiver.owed} {noun} pending{oldest}"
     if not receiver.failing:
-        return pending or "nothing is owed"
+        return pending or "nothing pending"
     ago = (
         f" since {model.format_time(since, now)}, for {model.format_duration(now - since)}"
         if since
         else ""
     )
-    return f"cannot be told{ago}; {pending or 'nothing is owed'}"
+    return f"failing{ago}; {pending or 'nothing pending'}"
 
 
 def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:
@@ -105,9 +105,9 @@ def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:
 
 def _headline(current: status.Status, unreadable: str) -> str:
     if unreadable and not any(health.last_success for health in current.sources):
-        return "Nothing is known"
+        return "Status unknown"
     if not current.open and not current.acknowledged:
-        return "Nothing is open"
+        return "No open incidents"
     acknowledged = f", {current.acknowledged} acknowledged" if current.acknowledged else ""
     return f"{current.open} open{acknowledged}"
 
@@ -115,34 +115,34 @@ def _headline(current: status.Status, unreadable: str) -> str:
 def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterator[str]:
     """Yield what is wrong with Watcher itself."""
     if unreadable:
-        yield f"The store cannot be read: {unreadable}. What is below is what this daemon remembers"
+        yield f"The database cannot be read: {unreadable}. Shown is what this daemon has in memory"
     if stuck:
-        yield f"Watcher itself stands still: {stuck}"
+        yield f"Watcher is stuck: {stuck}"
     if current.daemons and not any(daemon.leads for daemon in current.daemons):
-        yield "No daemon leads: nothing is watched"
+        yield "No daemon is the leader: nothing is monitored"
     if current.refused:
-        yield "The rules were not read again, those from before are in force"
+        yield "The rules were not reloaded; the previous ones stay in force"
 
 
 def _outside_problems(current: status.Status, now: datetime) -> Iterator[str]:
     """Yield which sources, accounts and receivers fail."""
     for health in current.sources:
         if health.sight is model.Visibility.BLIND:
-            yield f"{health.source} is blind: {_last('last known,', health, now)}"
+            yield f"{health.source} is blind: {_last('last known', health, now)}"
         elif health.sight is model.Visibility.FAILING:
-            yield f"polls of {health.source} fail"
+            yield f"polls of {health.source} are failing"
     for account in current.accounts:
         if account.trouble:
-            yield f"account {account.account} is not answered"
+            yield f"account {account.account}: vendor not responding"
         if 0 < account.calls_per_month <= account.calls:
-            yield f"account {account.account} has used its calls of {account.month}"
+            yield f"account {account.account} has used its call budget for {account.month}"
     for receiver in current.receivers:
         if receiver.failing:
-            pending = f": {receiver.owed} owed" if receiver.owed else ""
-            yield f"{receiver.name} cannot be told{pending}"
+            pending = f": {receiver.owed} pending" if receiver.owed else ""
+            yield f"{receiver.name} is failing{pending}"
 
 
 def _last(words: str, health: model.SourceHealth, now: datetime) -> str:
     if health.last_success is None:
-        return "not seen yet"
+        return "not polled yet"
     return f"{words} {model.format_duration(now - health.last_success)} ago"

@@ -43,8 +43,8 @@ def require_token(token: str) -> Middleware:
         elif request.path not in PROBE_PATHS and _host_in(request.host) not in LOOPBACK:
             raise HttpError(
                 421,
-                "without [web] token this is for who asks for 127.0.0.1 or localhost:"
-                " set a token to read it by another name",
+                "without [web] token only requests for 127.0.0.1 or localhost are answered:"
+                " set a token to use another name",
             )
         return await handler(request)
 
@@ -139,7 +139,7 @@ def describe_errors(page: Callable[[int, str], str]) -> Middleware:
             error = HttpError(503, str(failure))
         except web.HTTPMethodNotAllowed as refused:
             allowed = ", ".join(sorted(refused.allowed_methods))
-            error = HttpError(405, "this can only be read", {hdrs.ALLOW: allowed})
+            error = HttpError(405, "read-only: this method is not allowed", {hdrs.ALLOW: allowed})
         except web.HTTPNotFound:
             error = HttpError(404, _NO_SUCH_ADDRESS)
         return _error_response(request.path, error, page)

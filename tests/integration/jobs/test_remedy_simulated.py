@@ -263,7 +263,7 @@ async def test_what_is_approved_is_ordered_applied_and_put_back(daemon, sim):
     await daemon.until("pending")
     assert daemon.orders == 1
     await daemon.later(minutes=7)
-    assert await daemon.until("applied") == "c1 has 2 Gbps now, 7 min after it was requested"
+    assert await daemon.until("applied") == "c1 now has 2 Gbps, 7 min after it was requested"
     await daemon.sees("online")
     await daemon.until("pending", 2)
     await daemon.later(minutes=7)
@@ -320,7 +320,7 @@ async def test_an_hour_of_422_is_waited_out_and_ordered_once(daemon, sim, dialec
     await ask(daemon)
     message = await daemon.until("waiting")
     assert "Not a NaaS Enabled Location" in message
-    assert message.endswith("it is tried again in 1 min")
+    assert message.endswith("next attempt in 1 min")
     for wait in (1, 5, 15):
         assert daemon.orders == 0
         calls = sim.world.calls[f"lumen.{endpoint}"]
@@ -352,17 +352,17 @@ async def test_an_order_that_may_have_been_lost_is_reported_and_not_repeated(dae
     daemon.work()
     await ask(daemon)
     message = await daemon.until("unknown")
-    assert message.startswith("it is not known whether 2 Gbps was ordered for c1: ")
-    assert message.endswith("It is not ordered again; the inventory shows 500 Mbps")
+    assert message.startswith("unknown whether 2 Gbps was ordered for c1: ")
+    assert message.endswith("It will not be ordered again; the inventory shows 500 Mbps")
     await daemon.later(minutes=16)
     message = await daemon.until("stuck")
     assert message == (
         "c1 does not have 2 Gbps yet: after 15 min the inventory shows 500 Mbps;"
-        " it is looked at every 5 min from now on"
+        " checking every 5 min from now on"
     )
     await daemon.later(hours=25)
     message = await daemon.until("unknown", 2)
-    assert message.endswith("after 1 d the inventory shows 500 Mbps, and nobody looks any more")
+    assert message.endswith("after 1 d the inventory shows 500 Mbps; it is no longer watched")
     assert daemon.orders == 0
     assert sim.world.calls[f"lumen.{order_endpoint(dialect)}"] == 1
 
@@ -491,7 +491,7 @@ async def test_a_stop_waits_for_the_answer_to_an_order_under_way(daemon):
     slow.answers.set()
     await asyncio.wait([running])
     text = await daemon.until("requested")
-    assert text.startswith("requested: c1 to 2 Gbps; the vendor took it")
+    assert text.startswith("requested: c1 to 2 Gbps; accepted by the vendor")
     daemon.work()
     await daemon.until("pending")
     assert [kind for kind, _ in await daemon.timeline()][-2:] == ["requested", "pending"]
@@ -521,7 +521,7 @@ async def test_the_days_changes_are_counted_and_refused_in_words(daemons, sim, c
     await daemon.until("applied")
     await daemon.sees("online")
     message = await daemon.until("failed")
-    assert "all 1 changes of today are used up; the vendor counts anew from 00:00 UTC" in message
+    assert "all 1 changes of today are used up; the limit resets at 00:00 UTC" in message
     assert "watcher iod set-bandwidth c1 '500 Mbps'" in message
     assert daemon.orders == 1
     assert not await daemon.opened.call_counter.spend_change(
@@ -539,7 +539,7 @@ async def test_what_somebody_else_has_changed_is_not_put_back(daemon, sim):
     await daemon.sees("online")
     message = await daemon.until("untouched")
     assert message == (
-        "c1 is not put back to 500 Mbps: somebody has changed it meanwhile: it has 5 Gbps now"
+        "c1 is not reverted to 500 Mbps: someone else has changed it: it has 5 Gbps now"
     )
     assert daemon.orders == 1
 
@@ -549,7 +549,7 @@ async def test_what_has_the_bandwidth_by_now_is_not_ordered(daemon, sim):
     sim.change(iod={"id": "c1", "bandwidth": "2 Gbps"})
     daemon.work()
     message = await daemon.until("untouched")
-    assert message == "no change of bandwidth was requested: it has 2 Gbps already"
+    assert message == "no bandwidth change was requested: it has 2 Gbps already"
     assert daemon.orders == 0
 
 
@@ -598,7 +598,7 @@ async def test_another_change_under_way_is_waited_for(daemon, sim, clock):
     sim.world.on_demand.order("c1", "500 Mbps", clock.now())
     daemon.work()
     message = await daemon.until("waiting")
-    assert message.endswith("another change of it is under way; it is tried again in 1 min")
+    assert message.endswith("another change is in progress; next attempt in 1 min")
     await daemon.later(minutes=7)
     await daemon.until("pending")
     assert daemon.orders == 2

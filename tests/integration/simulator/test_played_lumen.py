@@ -94,7 +94,7 @@ async def test_a_triage_that_is_slow_not_entitled_or_unknown_is_distinguished(cl
     async with playing(text, clock) as sim:
         account = make_account(sim, "lumen", session, clock)
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=0.2))
-        with pytest.raises(model.TemporaryError, match="no whole answer"):
+        with pytest.raises(model.TemporaryError, match="did not answer completely"):
             await client.detail("SVC1")
         with pytest.raises(model.PermanentError, match="answered 404"):
             await client.detail("SVC2")

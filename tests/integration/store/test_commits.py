@@ -126,7 +126,7 @@ async def test_a_commit_that_fails_half_way_leaves_nothing(opened, token):
     await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
     before = await factories.load(opened)
     twice = factories.entry()  # its number is taken: the database refuses it, after the subjects
-    with pytest.raises(model.TemporaryError, match="refused a statement"):
+    with pytest.raises(model.TemporaryError, match="rejected a statement"):
         await opened.commits.commit(token, factories.commit(factories.subject(missed=2), twice))
     assert await factories.load(opened) == before
     assert len(await factories.rows(opened, tables.journal)) == 1
@@ -142,7 +142,7 @@ async def test_a_stale_token_is_refused_and_writes_nothing(opened, token):
 
 
 async def test_nothing_is_committed_without_leadership(opened):
-    with pytest.raises(model.PermanentError, match="nobody yet"):
+    with pytest.raises(model.PermanentError, match="none yet"):
         await opened.commits.commit(1, factories.commit())
 
 
@@ -272,7 +272,7 @@ async def test_a_command_is_consumed_with_its_effects_or_not_at_all(opened, toke
 
 async def test_text_that_no_database_can_hold_is_refused_in_words(opened):
     note = model.Noted(incident="i1", by="ann", text="\ud800")
-    with pytest.raises(model.PermanentError, match="no valid Unicode"):
+    with pytest.raises(model.PermanentError, match="not valid Unicode"):
         await opened.inbox.submit("a", note, NOW)
     assert await opened.inbox.read() == []
 

@@ -120,7 +120,7 @@ async def test_one_run_at_a_time_for_a_service(opened, token):
     second = await take(opened, token, "r2")
     other = await take(opened, token, "r3", service="SVC2")
     assert await start(opened, first) == ""
-    assert await start(opened, second) == "a run for service SVC1 is under way"
+    assert await start(opened, second) == "a run for service SVC1 is in progress"
     assert await start(opened, other) == ""
 
 
@@ -130,7 +130,7 @@ async def test_a_service_is_left_alone_for_the_cooldown(opened, token):
     await opened.jobs.finish(first, at=NOW + MINUTE, command=done())
     second = await take(opened, token, "r2", now=NOW + 3 * MINUTE)
     assert await start(opened, second, now=NOW + 3 * MINUTE) == (
-        "service SVC1 was examined 3 min ago; the next run may start 15 min after the last"
+        "service SVC1 was diagnosed 3 min ago; the next run may start 15 min after the last"
     )
     assert await start(opened, second, now=NOW + COOLDOWN) == ""
 
@@ -155,7 +155,7 @@ async def test_another_run_may_start_after_the_lease_of_a_dead_one(opened, token
 async def test_a_run_is_not_started_under_a_lost_claim(opened, token):
     lost = await take(opened, token, "r1")
     await claim(opened, now=NOW + HOUR)
-    assert await start(opened, lost) == "somebody else has taken this job over"
+    assert await start(opened, lost) == "another daemon has taken this job over"
     assert await factories.rows(opened, tables.runs) == []
 
 
@@ -163,7 +163,7 @@ async def test_an_incident_has_a_budget_of_runs(opened, token):
     for number in range(3):
         job = await take(opened, token, f"r{number}", service=f"SVC{number}")
         refusal = await start(opened, job, per_incident=2)
-    assert refusal == "this incident has used up its 2 runs"
+    assert refusal == "this incident has used all its 2 runs"
     elsewhere = await take(opened, token, "r9", service="SVC9", incident="i2")
     assert await start(opened, elsewhere, per_incident=2) == ""
 
@@ -183,7 +183,7 @@ async def test_a_postponed_run_frees_its_service(opened, token):
     assert await start(opened, first) == ""
     await opened.jobs.postpone(first, due=NOW + HOUR)
     second = await take(opened, token, "r2")
-    assert "examined 0 s ago" in await start(opened, second)  # no longer: is under way
+    assert "diagnosed 0 s ago" in await start(opened, second)  # no longer: is in progress
 
 
 async def test_asking_for_a_run_that_was_made_makes_no_second_one(opened, token):

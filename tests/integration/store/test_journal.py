@@ -75,11 +75,11 @@ async def test_a_journal_is_read_beside_the_daemon_that_writes_it(url, opened, t
 
 async def test_reading_makes_no_database(tmp_path):
     file = tmp_path / "none.db"
-    with pytest.raises(model.PermanentError, match="there is no database"):
+    with pytest.raises(model.PermanentError, match="does not exist"):
         async with store.open_to_read(f"sqlite:///{file}", clock=SystemClock()):
             pass
     assert not file.exists()
     file.touch()
-    with pytest.raises(model.PermanentError, match="are at nothing"):
+    with pytest.raises(model.PermanentError, match="are at revision none"):
         async with store.open_to_read(f"sqlite:///{file}", clock=SystemClock()):
             pass

@@ -51,7 +51,9 @@ async def test_a_claim_is_exclusive_until_its_lease_ends(opened, outage_effects)
     assert await claim(opened, now=NOW + MINUTE - SECOND) == []
     second = await claim(opened, now=NOW + MINUTE)
     assert [pending.receipt for pending in second] == [pending.receipt for pending in first]
-    with pytest.raises(model.PermanentError, match=r"mqtt is being told .* this claim"):
+    with pytest.raises(
+        model.PermanentError, match=r"another daemon is delivering .* to mqtt: this claim"
+    ):
         await opened.outbox.save_receipt(first[0].receipt, first[0].token)
     with pytest.raises(model.PermanentError, match="this claim took too long"):
         await opened.outbox.release(first[0].receipt, first[0].token, again_at=None)

@@ -158,7 +158,7 @@ async def test_a_missing_directory_is_named(tmp_path):
 
 
 async def test_a_directory_is_not_a_database(tmp_path):
-    with pytest.raises(model.PermanentError, match="is no file"):
+    with pytest.raises(model.PermanentError, match="is not a file"):
         await open_and_close(tmp_path)
 
 
@@ -172,7 +172,7 @@ async def test_a_file_that_may_not_be_written_is_named(public):
     path = public / "watcher.db"
     await open_and_close(path)
     path.chmod(0o444)
-    with as_nobody(), pytest.raises(model.PermanentError, match=r"watcher\.db cannot be written"):
+    with as_nobody(), pytest.raises(model.PermanentError, match=r"watcher\.db is not writable"):
         await open_and_close(path)
 
 
@@ -189,8 +189,8 @@ async def test_a_lock_that_may_not_be_made_is_named(public):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"not a database at all " * 100, "is no SQLite database"),
-        (b"SQLite format 3\x00" + b"\xff" * 4096, "is no SQLite database|is damaged"),
+        (b"not a database at all " * 100, "is not a SQLite database"),
+        (b"SQLite format 3\x00" + b"\xff" * 4096, "is not a SQLite database|is damaged"),
     ],
 )
 async def test_a_file_of_another_kind_is_reported_in_words(tmp_path, content, words):
@@ -254,7 +254,7 @@ async def test_a_missing_table_is_an_error_when_it_is_read(tmp_path):
         assert await opened.queries.daemons() == []
         with raw(path) as other:
             other.execute("DROP TABLE lease")
-        with pytest.raises(model.TemporaryError, match="refused a statement"):
+        with pytest.raises(model.TemporaryError, match="rejected a statement"):
             await opened.queries.daemons()
 
 

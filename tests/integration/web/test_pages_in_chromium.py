@@ -169,7 +169,7 @@ async def test_a_frozen_board_says_how_old_it_is(browser, serve, reader):
     async with serve(reporter=sample_data.bad_night(reader)) as site:
         await page.clock.install()
         await page.goto(site.url)
-    old = page.get_by_text("This page is old: it shows what was known at 03:24:12 UTC.")
+    old = page.get_by_text("This page is out of date: it shows the state at 03:24:12 UTC.")
     await expect(old).to_be_hidden()
     await page.clock.run_for(40_000)
     await expect(page.locator("#age")).to_have_text(", 40 s ago")
@@ -193,7 +193,7 @@ async def test_a_page_that_cannot_be_read_again_stays_and_says_why(browser, serv
         )
         await expect(page.get_by_role("heading", level=1)).to_contain_text("NYC Arena uplink")
         await page.goto(site.url)
-        await expect(page.get_by_text("The store cannot be read")).to_be_visible()
+        await expect(page.get_by_text("The database cannot be read")).to_be_visible()
         reader.broken = ""
         await page.clock.run_for(6_000)
         await expect(page.get_by_role("heading", name="NYC Arena uplink")).to_be_visible()
@@ -205,7 +205,7 @@ async def test_without_scripts_it_refreshes_and_shows_its_age_all_the_same(night
     refresh = page.locator("meta[http-equiv=refresh]")
     await expect(refresh).to_have_attribute("content", "10")
     await expect(page.get_by_role("heading", name="NYC Arena uplink is offline")).to_be_visible()
-    await expect(page.get_by_text("This page is old")).to_be_hidden()
+    await expect(page.get_by_text("This page is out of date")).to_be_hidden()
 
 
 async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, reader, open_page):
@@ -216,7 +216,7 @@ async def test_a_browser_that_has_the_token_as_a_password_is_let_in(serve, reade
         await expect(page.get_by_role("heading", level=1)).to_have_text("3 open, 1 acknowledged")
         reader.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         await page.clock.run_for(6_000)
-        await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
+        await expect(page.get_by_text("vyvx is blind: not polled yet")).to_be_visible()
 
 
 async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_address(
@@ -228,7 +228,7 @@ async def test_a_display_without_a_keyboard_opens_it_with_the_token_in_the_addre
         await page.goto(site.url.replace("http://", "http://wall:open-sesame@"))
         reader.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         await page.clock.run_for(6_000)
-        await expect(page.get_by_text("vyvx is blind: not seen yet")).to_be_visible()
+        await expect(page.get_by_text("vyvx is blind: not polled yet")).to_be_visible()
 
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"

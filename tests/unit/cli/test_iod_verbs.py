@@ -80,8 +80,8 @@ async def test_set_bandwidth_asks_and_orders_nothing_after_a_no(sim, config, wat
 async def test_set_bandwidth_orders_once_when_it_is_confirmed(sim, config, watcher):
     done = await watcher("iod", "set-bandwidth", "c1", "2 Gbps", "-c", config, answer="y\n")
     assert done.code == 0
-    assert done.err.startswith("not counted among the changes of the day: there is no database")
-    assert "taken" in done.out
+    assert done.err.startswith("not counted among the changes of the day: database")
+    assert "accepted" in done.out
     assert "`watcher iod show c1`" in done.out
     assert sim.world.on_demand.pending["c1"].bandwidth == "2 Gbps"
     assert sum(sim.world.on_demand.taken.values()) == 1
@@ -106,7 +106,7 @@ async def test_manual_changes_are_counted_with_those_of_the_daemon(
     assert done.code == 1
     assert done.err == (
         "all 1 changes of today are used up, so nothing was ordered;"
-        " the vendor counts anew from 00:00 UTC\n"
+        " the limit resets at 00:00 UTC\n"
     )
     assert list(sim.world.on_demand.pending) == ["c1"]
 
@@ -134,7 +134,7 @@ async def test_a_lost_reply_ends_with_the_advice_to_look(sim, config, watcher):
         sim.change(fault={"vendor": "lumen", "kind": "drop", "endpoint": endpoint})
     done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
     assert done.code == 1
-    assert "look before repeating" in done.err
+    assert "check before repeating" in done.err
     assert "Traceback" not in done.err
 
 
@@ -151,7 +151,7 @@ async def test_create_orders_a_connection_in_the_published_dialect(sim, write_co
     done = await watcher("iod", "create", "LOC-1", "1 Gbps", "-c", config, answer="y\n")
     assert done.code == 0
     assert "Order a connection of 1 Gbps at LOC-1?" in done.out
-    assert "taken as conn-" in done.out
+    assert "accepted as conn-" in done.out
 
 
 @pytest.mark.covers("naas/no-create")

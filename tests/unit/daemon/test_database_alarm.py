@@ -58,7 +58,7 @@ async def test_a_full_disk_is_reported_on_every_channel(tmp_path):
     await end_with(FULL, made(tmp_path, *channels))
     for channel in channels:
         (text,) = channel.sent
-        assert "Watcher on ops1 cannot keep its records" in text
+        assert "Watcher on ops1 cannot write to its database" in text
         assert "free some space" in text
 
 

@@ -57,7 +57,7 @@ async def test_no_ping_while_something_is_stuck(elsewhere):
         looks.append(1)
         if len(looks) >= 3:
             asked.set()
-        return "ingest has stood still"
+        return "ingest has made no progress"
 
     await beating(url, stuck, asked.wait)
     assert pings.empty()

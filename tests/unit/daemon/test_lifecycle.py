@@ -29,11 +29,14 @@ def test_nothing_is_stuck_while_every_loop_makes_progress():
 
 
 def test_a_stuck_loop_is_named():
-    assert watchdog(31).stuck() == "ingest has stood still for 31 s"
+    assert watchdog(31).stuck() == "ingest has made no progress for 31 s"
 
 
 def test_a_poller_that_hangs_is_named():
-    assert watchdog(20, alive_until=19).stuck() == "the poller of vyvx has stood still for too long"
+    assert (
+        watchdog(20, alive_until=19).stuck()
+        == "the poller of vyvx has made no progress for too long"
+    )
 
 
 async def test_the_watchdog_is_fed_only_while_nothing_is_stuck(monkeypatch):
@@ -61,7 +64,7 @@ async def test_an_unreachable_systemd_is_logged_once_and_stops_nothing(monkeypat
     with structlog.testing.capture_logs() as logs, pytest.raises(asyncio.CancelledError):
         await watchdog(10).feed(lambda: "fine")
     assert sleeps == 3
-    assert [line["event"] for line in logs] == ["systemd does not listen"]
+    assert [line["event"] for line in logs] == ["systemd is not listening"]
 
 
 async def test_an_expected_error_leaves_the_group_as_itself():

@@ -163,8 +163,8 @@ def test_failures_back_off_and_are_logged_once_for_each_text():
                 await harness.settled(within=31)
                 await asyncio.sleep(1)
         assert [log["event"] for log in logs] == [
-            "receiver cannot be told",
-            "receiver is told again",
+            "delivery failed",
+            "receiver recovered",
         ]
         receipt = harness.outbox.rows["a", "noc"].receipt
         assert (receipt.failures, receipt.failing_since, receipt.error) == (0, None, "")

@@ -92,7 +92,7 @@ def test_a_resolved_incident_is_left_alone(kind):
     w = offline()
     w.poll(minutes(1), a="online")
     before = w.incident
-    with pytest.raises(engine.IllegalCommand, match="resolved already"):
+    with pytest.raises(engine.IllegalCommand, match="already resolved"):
         w.step(kind(incident=before.id, by="ana"), minutes(2))
     assert w.state.incidents[before.id] == before
 
@@ -200,7 +200,7 @@ def test_the_side_at_fault_decides_whom_to_call():
     w.poll(seconds(10), a={"state": "offline", "ingress_state": "offline"})
     assert w.incident.fault_domain is model.FaultDomain.SOURCE
     assert w.incident.contacts == contacts[1:]
-    assert w.last_text == "the fault is now likely on this side: source"
+    assert w.last_text == "the likely side of the fault is now source"
     w.poll(seconds(20), a={"state": "offline", "ingress_state": "unknown"})
     assert w.incident.contacts == contacts
 

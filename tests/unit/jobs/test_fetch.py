@@ -48,14 +48,14 @@ async def test_a_record_that_hangs_is_given_up(world, monkeypatch):
     world.history()
     world.start()
     read = await answer(world)
-    assert (read.error, read.permanent) == ("vyvx gave no record within 0.02 s", False)
+    assert (read.error, read.permanent) == ("no record from vyvx within 0.02 s", False)
 
 
 async def test_a_record_of_a_source_that_is_gone_is_answered(world):
     world.history("old/1")
     world.start()
     read = await answer(world, "old/1")
-    assert "no source 'old'" in read.error
+    assert "source 'old' is no longer configured" in read.error
     assert read.permanent
 
 
@@ -77,9 +77,9 @@ async def test_failures_are_logged_once_until_it_works_again():
             source.fails = fails
             await run(source.job)
     assert [line["event"] for line in logs] == [
-        "record not read",
-        "records are read again",
-        "record not read",
+        "alarm record not fetched",
+        "alarm records are fetched again",
+        "alarm record not fetched",
     ]
 
 

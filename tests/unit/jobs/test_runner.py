@@ -56,7 +56,7 @@ async def test_details_that_hang_are_given_up(world, monkeypatch):
     await world.store.until("details/vyvx/1")
     answer = world.store.commands["details/vyvx/1"]
     assert answer == model.DetailsRead(
-        subject="vyvx/1", details=None, error="vyvx gave no details within 0.02 s"
+        subject="vyvx/1", details=None, error="no details from vyvx within 0.02 s"
     )
 
 
@@ -64,7 +64,7 @@ async def test_a_subject_of_a_source_that_is_gone_is_answered(world):
     world.details("old/1")
     world.start()
     await world.store.until("details/old/1")
-    assert "no source 'old'" in world.store.commands["details/old/1"].error
+    assert "source 'old' is no longer configured" in world.store.commands["details/old/1"].error
 
 
 async def test_a_run_is_reported_when_it_starts_and_when_it_ends(world):
@@ -134,7 +134,7 @@ async def test_a_run_that_hangs_fails_within_its_time(world, monkeypatch):
     world.start(diagnostics=Diagnostics(timeout=timedelta(0)))
     await world.store.until("diagnose/run-1")
     failed = world.store.commands["diagnose/run-1"].diagnosis
-    assert (failed.status, failed.message) == (FAILED, "it did not end within 0.02 s")
+    assert (failed.status, failed.message) == (FAILED, "it did not finish within 0.02 s")
 
 
 async def test_diagnoses_run_side_by_side_up_to_the_limit_and_details_pass_them(world):

@@ -78,15 +78,15 @@ def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(builder)
         if line.startswith("- vyvx")
     ]
     assert line == (
-        "- vyvx/1234567 (NYC Arena uplink): in trouble from 2026-11-21 03:10:22,"
-        " in the end online, was offline; ingress_state online; state online"
+        "- vyvx/1234567 (NYC Arena uplink): affected from 2026-11-21 03:10:22,"
+        " finally online, was offline; ingress_state online; state online"
     )
 
 
 def test_what_came_back_in_between_is_said(builder):
     builder.add_entry(model.EntryKind.REOPENED, "offline again", after=300)
     assert carrier_packet.render_packet(builder.incident_view(), NOW)[2].endswith(
-        "; it came back in between, see the timeline"
+        "; with recoveries in between, see the timeline"
     )
 
 
@@ -110,6 +110,6 @@ def test_a_long_timeline_keeps_its_beginning_and_its_end(builder):
     lines = carrier_packet.render_packet(builder.incident_view(), NOW)
     lines = lines[lines.index("Timeline:") + 1 :]
     assert len(lines) == carrier_packet.MOST_ENTRIES + 1
-    assert lines[carrier_packet.MOST_ENTRIES // 2] == "(61 entries are left out here)"
+    assert lines[carrier_packet.MOST_ENTRIES // 2] == "(61 entries omitted here)"
     assert lines[-1].endswith("change 99")
     assert lines[0].endswith("offline since 03:10:22 UTC, was online")

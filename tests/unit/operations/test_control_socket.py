@@ -158,10 +158,10 @@ async def test_a_drill_is_put_into_the_inbox_for_all_receivers_or_for_those_that
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ({"by": ""}, "who does it"),
-        ({}, "this is no drill: .*`by`"),
-        ({"by": "ada", "receiver": "noc"}, "this is no drill: .*`receiver`"),
-        ({"by": "ada", "receivers": ["nco"]}, "there is no receiver nco; there is noc, mqtt"),
+        ({"by": ""}, "`by` is required"),
+        ({}, "invalid drill request: .*`by`"),
+        ({"by": "ada", "receiver": "noc"}, "invalid drill request: .*`receiver`"),
+        ({"by": "ada", "receivers": ["nco"]}, "there is no receiver nco; configured: noc, mqtt"),
     ],
 )
 async def test_a_drill_that_cannot_be_is_refused_in_words(socket, store, body, sentence):
@@ -172,7 +172,7 @@ async def test_a_drill_that_cannot_be_is_refused_in_words(socket, store, body, s
 
 async def test_a_drill_without_a_receiver_is_refused(store):
     service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock())
-    with pytest.raises(CommandRejectedError, match="there is no receiver to drill"):
+    with pytest.raises(CommandRejectedError, match="there is no receiver to send a drill to"):
         await service.start_drill((), by="ada")
 
 
@@ -200,7 +200,7 @@ async def test_an_acknowledgement_is_put_into_the_inbox_with_the_name(socket, st
     ("resource", "sentence"),
     [
         ("/incidents/w-none/ack", "there is no incident w-none"),
-        ("/incidents/w-over/resolve", "w-over is over already"),
+        ("/incidents/w-over/resolve", "w-over is already resolved"),
     ],
 )
 async def test_what_cannot_be_done_is_said_in_words(socket, store, resource, sentence):
@@ -233,15 +233,15 @@ async def test_a_remedy_is_approved_or_refused_with_the_name(socket, store, act,
 @pytest.mark.parametrize(
     ("remedy", "sentence"),
     [
-        (None, "no change of bandwidth is proposed for w-open"),
+        (None, "no bandwidth change is proposed for w-open"),
         (
             proposed(status=model.RemedyStatus.PENDING, approved_by="bob"),
-            "w-open: it was approved by bob already",
+            "w-open: already approved by bob",
         ),
-        (proposed(status=model.RemedyStatus.WAITING), "the rule asks nobody"),
+        (proposed(status=model.RemedyStatus.WAITING), "the rule needs no approval"),
         (
-            proposed(status=model.RemedyStatus.REFUSED, message="bob has refused it"),
-            "nothing to approve or refuse any more: bob has refused it",
+            proposed(status=model.RemedyStatus.REFUSED, message="refused by bob"),
+            "nothing is left to approve or refuse: refused by bob",
         ),
     ],
 )
@@ -253,7 +253,7 @@ async def test_a_remedy_that_does_not_wait_is_said_in_words(socket, store, remed
 
 
 async def test_a_change_by_nobody_is_refused(socket, store):
-    with pytest.raises(model.PermanentError, match="who does it"):
+    with pytest.raises(model.PermanentError, match="`by` is required"):
         await control_socket.ask(socket, "POST", "/incidents/w-open/ack", {})
     assert not store.commands
 
@@ -303,7 +303,8 @@ async def test_why_an_incident_says_what_was_seen_and_who_was_notified(socket):
     assert "by rule vyvx-service-down" in why
     assert "source vyvx is seen, last seen" in why
     assert (
-        "receiver noc: told 0 of 1 entries; failing since 2026-11-21 03:10:00 UTC (3 times)" in why
+        "receiver noc: notified of 0 of 1 entries; "
+        "failing since 2026-11-21 03:10:00 UTC (3 times)" in why
     )
 
 
@@ -317,7 +318,7 @@ async def test_why_a_subject_says_what_each_rule_makes_of_it(socket):
 
 
 async def test_why_nothing_is_known_is_said_in_words(socket):
-    with pytest.raises(model.PermanentError, match="there is no incident and no subject w-none"):
+    with pytest.raises(model.PermanentError, match="there is no incident or subject w-none"):
         await control_socket.ask(socket, "GET", "/why/w-none")
 
 
@@ -329,7 +330,7 @@ async def test_a_note_is_written_even_on_what_is_over(socket, store):
 
 
 async def test_an_empty_note_is_refused(socket):
-    with pytest.raises(model.PermanentError, match="a note needs its text"):
+    with pytest.raises(model.PermanentError, match="a note needs `text`"):
         await control_socket.ask(socket, "POST", "/incidents/w-open/note", {"by": "ada"})
 
 
@@ -342,7 +343,7 @@ async def test_a_request_that_comes_in_twice_is_obeyed_once(store):
     again = await service.act("w-open", "ack", "ann", idempotency_key="envelope-1")
     assert again.status is model.IncidentStatus.RESOLVED
     assert len(store.commands) == 1
-    with pytest.raises(CommandRejectedError, match="w-open is over already"):
+    with pytest.raises(CommandRejectedError, match="w-open is already resolved"):
         await service.act("w-open", "ack", "bob", idempotency_key="envelope-2")
 
 
@@ -357,7 +358,7 @@ async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_re
     with pytest.raises(CommandRejectedError, match="w-open is not acknowledged"):
         await service.act("w-open", "unack", "ann")
     with pytest.raises(
-        CommandRejectedError, match="w-open is about no subject: nothing to examine"
+        CommandRejectedError, match="w-open has no firing subject: nothing to diagnose"
     ):
         await service.act("w-open", "diagnose", "ann")
     assert store.commands == {}

@@ -89,15 +89,15 @@ async def test_a_silence_is_added_listed_and_ended(watcher):
     code, output = await watcher("list")
     assert output.startswith(f"{identity}  until ")
     assert output.endswith("by ana  rule=vyvx-* labels.site!=NYC  works\n")
-    assert await watcher("expire", identity, "--by", "bob") == (0, f"{identity} is over\n")
-    assert await watcher("list") == (0, "nothing is silenced\n")
+    assert await watcher("expire", identity, "--by", "bob") == (0, f"{identity} expired\n")
+    assert await watcher("list") == (0, "no active silences\n")
 
 
 async def test_what_cannot_be_matched_is_said(watcher):
     code, output = await watcher("add", "colour=red")
     assert code == 1
-    assert output.startswith("colour=red cannot be silenced: expected rule, subject")
-    assert await watcher("list") == (0, "nothing is silenced\n")
+    assert output.startswith("cannot silence colour=red: matchers name rule, subject")
+    assert await watcher("list") == (0, "no active silences\n")
 
 
 @pytest.mark.parametrize("arguments", [["vyvx"], ["=x"], ["rule=a", "--for", "soon"]])
@@ -108,4 +108,4 @@ async def test_a_malformed_request_is_a_usage_error(watcher, arguments):
 
 async def test_a_silence_that_is_not_there(watcher):
     code, output = await watcher("expire", "s-none")
-    assert (code, output) == (1, "there is no silence s-none that is not over")
+    assert (code, output) == (1, "there is no active silence s-none")

@@ -108,10 +108,10 @@ async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
 @pytest.mark.parametrize(
     ("seen", "line"),
     [
-        (None, "stands by: another daemon leads, cannot tell noc"),
+        (None, "standby: another daemon is the leader, failing: noc"),
         (
             status.Overview(sources=(BLIND,), open=2, acknowledged=1),
-            "0 of 1 sources seen, 2 incidents open, 1 acknowledged, cannot tell noc",
+            "0 of 1 sources up, 2 incidents open, 1 acknowledged, failing: noc",
         ),
     ],
 )

@@ -67,7 +67,9 @@ def test_a_service_that_was_bad_at_the_beginning_counts_as_come_from_good():
 @pytest.mark.parametrize("name", ["1", "vyvx/1"])
 def test_a_service_is_named_with_or_without_its_source(name):
     assert replay.find_key(name, ruleset()) == "vyvx/1"
-    with pytest.raises(model.PermanentError, match="write SOURCE/ID; there is vyvx"):
+    with pytest.raises(
+        model.PermanentError, match="write SOURCE/ID with one of these sources: vyvx"
+    ):
         replay.find_key("evpl/1", ruleset())
 
 

@@ -53,7 +53,7 @@ def test_a_replay_lists_the_notifications_that_were_sent(installation, replay):
         f"critical  {down.id}  down  a is offline: {OVER}",
         f"warning   {bad.id}  bad  b is degraded: recovered at 03:15:00 UTC after 5 min: online",
     ]
-    assert "2 incidents, 4 messages" in lines[-1]
+    assert "2 incidents, 4 pages" in lines[-1]
 
 
 def test_other_rules_are_compared_with_those_in_force(installation, replay):
@@ -93,7 +93,7 @@ def test_a_replay_changes_nothing(installation, replay):
 
 def test_bad_rules_and_a_missing_database_are_reported_in_a_sentence(installation, replay):
     code, _, err = replay(*SINCE)
-    assert (code, "there is no database" in err) == (1, True)
+    assert (code, "does not exist" in err) == (1, True)
     outage(installation)
     (installation.directory / "new.yaml").write_text("rules: [{name: x}]")
     code, lines, err = replay(*SINCE, "--rules", "new.yaml")

@@ -9,7 +9,7 @@ from watcher.replay.replay import ReplayedIncident
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 END = START + timedelta(days=7)
-NOISIER = "noisier (3 messages instead of 2)"
+NOISIER = "noisier (3 pages instead of 2)"
 
 
 def incident_at(opened, *, lasts=5, pages=2, rule="down", group="vyvx/a"):
@@ -86,8 +86,8 @@ def test_the_differences_are_lines_and_the_rest_are_figures():
         "2026-11-21 08:00:00  lost: down  vyvx/b is offline  (vyvx/b, 5 min)",
         "2026-11-21 09:40:00  gained: down  vyvx/c is offline  (vyvx/c, still open)",
         "incidents: 1 same, 1 gained, 1 lost, 1 later, 1 noisier",
-        "rules in force: 3 incidents, 6 messages that people must notice, 0.9 pages per day",
-        "new rules:      3 incidents, 7 messages that people must notice, 1.0 pages per day",
+        "current rules: 3 incidents, 6 pages (0.9 per day)",
+        "new rules:     3 incidents, 7 pages (1.0 per day)",
     ]
 
 
@@ -100,5 +100,5 @@ def test_one_ruleset_is_listed_page_by_page():
     lines = list(compare.listing([incident_at(0, pages=1)], START, END))
     assert lines == [
         "2026-11-21 03:00:00  critical  w-down-vyvx/a-0  down  vyvx/a is offline: message 0",
-        "these rules: 1 incidents, 1 messages that people must notice, 0.1 pages per day",
+        "these rules: 1 incidents, 1 pages (0.1 per day)",
     ]

@@ -56,7 +56,7 @@ def test_a_replay_reports_what_was_reported_late(tmp_path):
         read(1_000, (65, 90), (110, 235), (300, 310), (400, 460)),
     )
     live = installation.run((1_100, {"a": "online"}), read(1_200, (400, 460)))
-    late = [incident.opened_at - START for incident in live if "learned late" in incident.title]
+    late = [incident.opened_at - START for incident in live if "reported late" in incident.title]
     assert sorted(late) == [seconds(65), seconds(400)]
     replayed = replay_incidents(installation, 1_300)
     assert {incident.id: incident for incident in live} == dict(replayed)

@@ -103,7 +103,7 @@ def test_what_cannot_be_captured_is_reported_in_a_sentence(installation, watcher
     rules = file.read_text()
     file.write_text(rules.replace("for: 20s", "for: 10m"))
     code, out, err = watcher("capture", incident.id)
-    assert (code, out, "does not come out" in err) == (1, "", True)
+    assert (code, out, "cannot be reproduced" in err) == (1, "", True)
     file.write_text(rules.replace("name: down", "name: up"))
     code, out, err = watcher("capture", incident.id)
     assert (code, out, "cannot be captured" in err) == (1, "", True)

@@ -31,9 +31,9 @@ def test_a_failure_names_its_line_its_time_and_the_actual_state(workspace):
         "11: at 20s: firing: expected down on vyvx/a; it is pending since 10s, due at 30s",
         "13: at 1m: firing: not expected: down on vyvx/a, firing since 30s",
         "14: at 1m: incidents: not expected: down, opened at 30s: a is offline",
-        f"15: at 1m: told: not expected, but told at 30s: {WORDS} (a is offline)",
-        "15: at 1m: told: expected, but not told: online *",
-        "15: at 1m: told: expected, but not told: nothing of the kind",
+        f"15: at 1m: told: not expected, but sent at 30s: {WORDS} (a is offline)",
+        "15: at 1m: told: expected, but not sent: online *",
+        "15: at 1m: told: expected, but not sent: nothing of the kind",
     ]
 
 
@@ -169,11 +169,11 @@ def test_details_come_when_the_test_says(workspace):
         ),
         (
             "- {name: x, subjects: {vyvx/a: {series: {state: onlin}}}, expect: [{at: 1m}]}",
-            "state is never 'onlin'; did you mean online?",
+            "'onlin' is not a value of state; did you mean online?",
         ),
         (
             "- {name: x, subjects: {evpl/a: {series: {utilization: high}}}, expect: [{at: 1m}]}",
-            "utilization is a figure; expected a number, not 'high'",
+            "utilization must be a number, not 'high'",
         ),
         (
             "- {name: x, subjects: {vivx/a: {series: {state: online}}}, expect: [{at: 1m}]}",
@@ -193,7 +193,7 @@ def test_details_come_when_the_test_says(workspace):
         ),
         (
             f"- {{{FINE}, expect: [{{at: 2m}}, {{at: 1m}}]}}",
-            "expect must be in the order of time",
+            "expect must be in chronological order",
         ),
     ],
 )
@@ -250,7 +250,7 @@ def test_an_outage_between_two_polls_is_reported_late(workspace):
               incidents:
                 - {rule: down, opened: 3m20s, status: resolved}
                 - rule: down
-                  title: "1: offline (TS Loss) (learned late)"
+                  title: "1: offline (TS Loss) (reported late)"
                   opened: 1m10s
                   resolved: 1m35s
               told: ["*", "recovered *"]

@@ -17,12 +17,12 @@ def rules(version="1", **digests):
     ("after", "sentence"),
     [
         (rules(a="1", b="1"), "nothing changed"),
-        (rules("2", a="1", b="1"), "no rule changed, but something beside the rules did"),
+        (rules("2", a="1", b="1"), "no rule changed, but other parts of the files did"),
         (rules("2", a="1", b="2"), "changed b"),
         (rules("2", a="1", b="1", c="1"), "added c"),
         (
             rules("2", b="2", d="1", c="1"),
-            "added c, d; changed b; removed, what fires is resolved: a",
+            "added c, d; changed b; removed, with their alerts resolved: a",
         ),
     ],
 )

@@ -140,7 +140,7 @@ storm: {incidents: 5}
         ),
         (
             DOWN + "    inhibited_by: [down]\n",
-            "5:20: down.inhibited_by: down is itself held back by down: nobody would be told",
+            "5:20: down.inhibited_by: down is itself inhibited by down: nobody would be notified",
         ),
         (
             DOWN + "    escalate: [{after: 5m, notify: [bos]}]\n",
@@ -153,23 +153,26 @@ storm: {incidents: 5}
         ),
         (
             DOWN.replace("name: down", "name: storm"),
-            "2:5: storm: storm is the name of the storm guard's incidents; take another",
+            "2:5: storm: storm is reserved for the incidents of the storm guard; take another name",
         ),
         (
             "rules: [{name: r, source: vyvx, no_data: 1h}]\n",
-            "1:42: r.no_data: nothing is measured on vyvx; see blind for the source itself",
+            "1:42: r.no_data: vyvx takes no samples; use blind for the source itself",
         ),
         (
             "rules: [{name: r, source: evpl, no_data: 1h, during: [on_air]}]\n",
-            "1:54: r.during: nothing of evpl is booked, so it has no phases",
+            "1:54: r.during: evpl has no bookings, so it has no phases",
         ),
         (
             "maintenance: [{name: w, match: {sorce: x}, zone: UTC, from: 1:00, to: 2:00}]\n",
-            "1:33: w.match.sorce: nothing is matched by it; did you mean source?",
+            "1:33: w.match.sorce: cannot be matched; did you mean source?",
         ),
         (
             "maintenance: [{name: w, match: {rule: x}, zone: Paris, from: 1:00, to: 2:00}]\n",
-            ("1:49: w.zone: there is no time zone 'Paris'; expected one as Europe/Paris or UTC"),
+            (
+                "1:49: w.zone: there is no time zone 'Paris'; expected one such as "
+                "Europe/Paris or UTC"
+            ),
         ),
         (
             "maintenance: [{name: w, match: {rule: x}, zone: UTC, from: 25:00, to: 2:00}]\n",

@@ -64,7 +64,7 @@ def problems(load, tmp_path):
             "    transition: {field: state, from: [unknown], to: [offline]}\n",
             (
                 "0.yaml:4:38: r.transition.from: unknown is skipped when looking back, so it "
-                "cannot stand here"
+                "cannot be used here"
             ),
         ),
         (
@@ -73,7 +73,10 @@ def problems(load, tmp_path):
         ),
         (
             DOWN + "    for: 20\n",
-            "0.yaml:5:10: r.for: 20 is no duration: write it with its unit, as in 15s, 5m, 4h, 30d",
+            (
+                "0.yaml:5:10: r.for: 20 is not a duration: write it with its unit, as in 15s, 5m, "
+                "4h, 30d"
+            ),
         ),
         (
             DOWN + "    during: [on_aire]\n",
@@ -88,7 +91,7 @@ def problems(load, tmp_path):
         ),
         (
             DOWN + "    for: 1s\n    for: 2s\n",
-            "0.yaml:6:5: for: stands here a second time; the first is on line 5",
+            "0.yaml:6:5: for: duplicate key; the first is on line 5",
         ),
         (
             DOWN + "    expression: state == 'offline'\n",
@@ -108,7 +111,7 @@ def problems(load, tmp_path):
         (
             "    expression: state ==\n",
             (
-                "0.yaml:4:17: r.expression: is no valid CEL: at line 1, character 9: mismatched "
+                "0.yaml:4:17: r.expression: not valid CEL: at line 1, character 9: mismatched "
                 "input '<EOF>'"
             ),
         ),
@@ -126,8 +129,8 @@ def problems(load, tmp_path):
         (
             "    expression: state\n",
             (
-                "0.yaml:4:17: r.expression: gives 'online' on state online, ingress_state online; "
-                "expected true or false"
+                "0.yaml:4:17: r.expression: evaluates to 'online' on state online, ingress_state "
+                "online; expected true or false"
             ),
         ),
         (
@@ -156,7 +159,7 @@ def problems(load, tmp_path):
         (
             DOWN + "    title: '{{ name'\n",
             (
-                "0.yaml:5:12: r.title: is no valid template: unexpected end of template, expected "
+                "0.yaml:5:12: r.title: not a valid template: unexpected end of template, expected "
                 "'end of print statement'."
             ),
         ),
@@ -169,7 +172,7 @@ def problems(load, tmp_path):
         ),
         (
             "    blind: 5m\n    where: labels.x == ''\n",
-            "0.yaml:2:5: r: a rule about blindness has no where",
+            "0.yaml:2:5: r: a rule with blind cannot have where",
         ),
     ],
 )
@@ -212,23 +215,23 @@ def test_all_problems_of_all_files_are_reported_at_once(problems):
 
 def test_a_name_is_used_once_in_all_files(problems, tmp_path):
     assert problems(HEAD + DOWN, HEAD + DOWN) == [
-        f"1.yaml:2:11: r.name: there is a rule of this name already, at {tmp_path}/0.yaml:2:11"
+        f"1.yaml:2:11: r.name: there is already a rule of this name, at {tmp_path}/0.yaml:2:11"
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("rules: [", "0.yaml:1:9: is no valid YAML: expected the node content, but found '<stream"),
+        ("rules: [", "0.yaml:1:9: not valid YAML: expected the node content, but found '<stream"),
         ("rules: &a [*a]", "aliases (*a) are not supported; write it out"),
         ("[" * 40 + "]" * 40, "is nested deeper than 32 levels"),
         ("? [a]\n: b", "a key must be plain text"),
         ("rules: 2026-02-31", "holds a value that YAML cannot read"),
-        ("rules: \x07", "is no valid YAML"),
+        ("rules: \x07", "not valid YAML"),
         ("5", "expected keys and values"),
         ("rules: {}", "expected a list"),
         ("#" * 1_000_001, "is larger than 1,000,000 bytes; split it"),
-        ("rules: !!python/name:os.system x", "is no valid YAML"),
+        ("rules: !!python/name:os.system x", "not valid YAML"),
     ],
 )
 def test_a_file_that_is_not_a_rule_file_is_refused(problems, text, problem):
@@ -243,7 +246,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 def test_a_pattern_that_matches_no_file_is_a_problem(tmp_path):
-    with pytest.raises(model.InvalidConfigError, match="no file is named so"):
+    with pytest.raises(model.InvalidConfigError, match="no file matches"):
         ruleset.load([str(tmp_path / "*.yaml")], inventory=None, sources=SOURCES, receivers=())
 
 
@@ -253,9 +256,12 @@ def test_a_pattern_that_matches_no_file_is_a_problem(tmp_path):
         ("subjects: {vyvy/1: {}}", "there is no source 'vyvy'; expected SOURCE/ID; did you mean"),
         ("match: [{where: label.x == '1'}]", "'label' is not known; did you mean labels?"),
         ("match: [{where: labels.x}]", "expected true or false"),
-        ("subjects: {vyvx/1: {address: here}}", "'here' is no address: write it as in '1 Main"),
-        ("subjects: {iod/C1: {bandwidth: 500}}", "500 is no bandwidth: write it with its unit"),
-        ("subjects: {iod/C1: {bandwidth: fast}}", "'fast' is no bandwidth: write it with its unit"),
+        ("subjects: {vyvx/1: {address: here}}", "'here' is not an address: write it as in '1 Main"),
+        ("subjects: {iod/C1: {bandwidth: 500}}", "500 is not a bandwidth: write it with its unit"),
+        (
+            "subjects: {iod/C1: {bandwidth: fast}}",
+            "'fast' is not a bandwidth: write it with its unit",
+        ),
         ("subjects: {vyvx/1: {contacts: {lumne: x}}}", "expected 'lumen', 'orange' or 'source'"),
         ("subjects: {vyvx/1: {connection: 77}}", "valid string"),
         ("subjects: {vyvx/1: {connection: c77}}", "expected SOURCE/ID, as in iod/77133831778"),
@@ -283,8 +289,11 @@ def test_an_invalid_inventory_is_refused(problems, inventory, problem):
     ("remedy", "problem"),
     [
         ("{to: 2 Gbps, max: 1 Gbps}", "0.yaml:5:21: r.bandwidth.to: 2 Gbps is above max, which is"),
-        ("{to: 2, max: 1 Gbps}", "r.bandwidth.to: 2 is no bandwidth: write it with its unit"),
-        ("{to: 0.5 Mbps, max: 1 Gbps}", "r.bandwidth.to: cannot be ordered: whole Mbit/s from 1"),
+        ("{to: 2, max: 1 Gbps}", "r.bandwidth.to: 2 is not a bandwidth: write it with its unit"),
+        (
+            "{to: 0.5 Mbps, max: 1 Gbps}",
+            "r.bandwidth.to: cannot be ordered: use whole Mbit/s from 1",
+        ),
         ("{to: 2 Gbps}", "r.bandwidth.max: is missing"),
         ("{to: 2 Gbps, max: 2 Gbps, approval: slack}", "approval: expected 'cli' or 'none'"),
         ("{to: 2 Gbps, max: 2 Gbps, revert: yes}", "revert: expected 'on_resolve' or 'never'"),
@@ -302,7 +311,7 @@ def test_an_impossible_remedy_is_refused(problems, remedy, problem):
 def test_a_rule_about_blindness_changes_no_bandwidth(problems):
     text = HEAD + "    blind: 5m\n    bandwidth: {to: 2 Gbps, max: 2 Gbps}\n"
     (line,) = problems(text)
-    assert "a rule about blindness has no bandwidth" in line
+    assert "a rule with blind cannot have bandwidth" in line
 
 
 def test_a_remedy_is_read_as_it_is_written(load):

@@ -132,7 +132,7 @@ def test_a_fault_in_a_scenario_names_its_file_and_key(text, fault):
     assert any(line.startswith(fault) for line in caught.value.problems), caught.value.problems
 
 
-def test_all_faults_of_a_scenario_are_reported_at_once():
+def test_all_problems_of_a_scenario_are_reported_at_once():
     with pytest.raises(simulator.ScenarioError) as caught:
         simulator.parse("{a: 1, b: 2, events: [{at: soon, clear: all}]}", name="bad.yaml")
 

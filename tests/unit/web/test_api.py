@@ -111,7 +111,7 @@ async def test_a_report_of_another_incident_is_not_given(site, reader, outage):
     reader.open(sample_data.incident("w-2"))
     answer = await site.get(RUN.replace("w-7k3mq2xd", "w-2"))
     assert answer.status == 404
-    assert answer.json == {"error": "w-2 has no report of a run r-4c0vw1zn"}
+    assert answer.json == {"error": "w-2 has no report of run r-4c0vw1zn"}
 
 
 async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outage):
@@ -124,15 +124,15 @@ async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outag
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("incidents?limit=0", "limit is a whole number from 1 to 100"),
-        ("incidents?limit=101", "limit is a whole number from 1 to 100"),
-        ("incidents?limit=-1", "limit is a whole number from 1 to 100"),
-        ("incidents?limit=%D9%A1", "limit is a whole number from 1 to 100"),
-        ("incidents?limit=99999999999999999999", "limit is a whole number from 1 to 100"),
-        ("incidents?status=gone", "status is one of open, acknowledged, resolved"),
-        ("subjects?limit=1001", "limit is a whole number from 1 to 1000"),
-        ("subjects?after=%00", "after has characters that no name has"),
-        ("sources?limit=1", "there is no such parameter: there is none here"),
+        ("incidents?limit=0", "limit must be a whole number from 1 to 100"),
+        ("incidents?limit=101", "limit must be a whole number from 1 to 100"),
+        ("incidents?limit=-1", "limit must be a whole number from 1 to 100"),
+        ("incidents?limit=%D9%A1", "limit must be a whole number from 1 to 100"),
+        ("incidents?limit=99999999999999999999", "limit must be a whole number from 1 to 100"),
+        ("incidents?status=gone", "status must be one of open, acknowledged, resolved"),
+        ("subjects?limit=1001", "limit must be a whole number from 1 to 1000"),
+        ("subjects?after=%00", "after contains characters that are not allowed"),
+        ("sources?limit=1", "unknown parameter: none is accepted here"),
     ],
 )
 async def test_a_wrong_parameter_is_refused_in_words(site, query, sentence):

@@ -53,35 +53,35 @@ def blind(**changes) -> model.SourceHealth:
 
 def test_all_is_calm_only_when_every_source_is_seen_and_every_receiver_notified():
     assert compose().calm
-    assert compose().headline == "Nothing is open"
+    assert compose().headline == "No open incidents"
 
 
 @pytest.mark.parametrize(
     ("current", "trouble"),
     [
-        (replace(STATUS, sources=(SEEN, blind())), "evpl is blind: last known, 14 min ago"),
+        (replace(STATUS, sources=(SEEN, blind())), "evpl is blind: last known 14 min ago"),
         (
             replace(STATUS, sources=(blind(last_success=None),)),
-            "evpl is blind: not seen yet",
+            "evpl is blind: not polled yet",
         ),
         (
             replace(STATUS, sources=(blind(sight=model.Visibility.FAILING),)),
-            "polls of evpl fail",
+            "polls of evpl are failing",
         ),
-        (replace(STATUS, receivers=(FAILS,)), "noc cannot be told"),
-        (replace(STATUS, accounts=(USED,)), "account orange has used its calls of 2026-11"),
+        (replace(STATUS, receivers=(FAILS,)), "noc is failing"),
+        (replace(STATUS, accounts=(USED,)), "account orange has used its call budget for 2026-11"),
         (
             replace(STATUS, accounts=(replace(USED, calls=1, trouble="no answer"),)),
-            "account orange is not answered",
+            "account orange: vendor not responding",
         ),
-        (replace(STATUS, receivers=(replace(FAILS, owed=3),)), "noc cannot be told: 3 owed"),
+        (replace(STATUS, receivers=(replace(FAILS, owed=3),)), "noc is failing: 3 pending"),
         (
             replace(STATUS, daemons=(replace(STATUS.daemons[0], leads=False),)),
-            "No daemon leads: nothing is watched",
+            "No daemon is the leader: nothing is monitored",
         ),
         (
             replace(STATUS, refused=("rules/a.yaml:3: no such key",)),
-            "The rules were not read again, those from before are in force",
+            "The rules were not reloaded; the previous ones stay in force",
         ),
     ],
 )
@@ -92,8 +92,8 @@ def test_whatever_is_wrong_with_watcher_is_beside_the_headline(current, trouble)
 
 
 def test_a_loop_that_stands_still_is_said():
-    shown = compose(stuck="ingest has stood still for 31 s")
-    assert shown.problems == ("Watcher itself stands still: ingest has stood still for 31 s",)
+    shown = compose(stuck="ingest has made no progress for 31 s")
+    assert shown.problems == ("Watcher is stuck: ingest has made no progress for 31 s",)
     assert not shown.calm
 
 
@@ -104,7 +104,7 @@ def test_a_source_that_was_not_polled_yet_is_no_reason_to_be_calm():
 def test_without_the_store_nothing_is_said_to_be_fine():
     waiting = replace(STATUS, daemons=(), sources=(model.SourceHealth(source="vyvx"),))
     shown = compose(waiting, unreadable="database is locked")
-    assert shown.headline == "Nothing is known"
+    assert shown.headline == "Status unknown"
     assert not shown.calm
     assert "database is locked" in shown.problems[0]
     remembered = compose(replace(STATUS, open=2), unreadable="database is locked")
@@ -146,14 +146,14 @@ def test_what_merged_into_a_storm_is_not_listed_as_resolved():
     ("health", "sentence"),
     [
         (SEEN, "212 subjects, seen 0 s ago"),
-        (model.SourceHealth(source="vyvx"), "0 subjects, not seen yet"),
+        (model.SourceHealth(source="vyvx"), "0 subjects, not polled yet"),
         (
             blind(),
-            "cannot be seen since 03:11:12 UTC: 18 subjects as last known, 14 min ago",
+            "blind since 03:11:12 UTC: 18 subjects, last known 14 min ago",
         ),
         (
             blind(sight=model.Visibility.FAILING),
-            "polls fail since 03:11:12 UTC, last seen 14 min ago",
+            "polls failing since 03:11:12 UTC, last seen 14 min ago",
         ),
     ],
 )
@@ -164,13 +164,13 @@ def test_a_source_in_words(health, sentence):
 @pytest.mark.parametrize(
     ("receiver", "sentence"),
     [
-        (HEALTHY, "nothing is owed"),
-        (replace(HEALTHY, owed=1, owed_since=NOW), "nothing is owed"),  # a delivery is under way
-        (replace(HEALTHY, owed=1, owed_since=BEGIN), "1 incident owed since 03:10:22 UTC"),
-        (FAILS, "cannot be told since 03:10:12 UTC, for 14 min; nothing is owed"),
+        (HEALTHY, "nothing pending"),
+        (replace(HEALTHY, owed=1, owed_since=NOW), "nothing pending"),  # a delivery is under way
+        (replace(HEALTHY, owed=1, owed_since=BEGIN), "1 incident pending since 03:10:22 UTC"),
+        (FAILS, "failing since 03:10:12 UTC, for 14 min; nothing pending"),
         (
             replace(FAILS, owed=3, owed_since=BEGIN),
-            "cannot be told since 03:10:12 UTC, for 14 min; 3 incidents owed since 03:10:22 UTC",
+            "failing since 03:10:12 UTC, for 14 min; 3 incidents pending since 03:10:22 UTC",
         ),
     ],
 )

@@ -23,9 +23,9 @@ async def test_health_is_fine_only_while_progress_is_real(serve):
     async with serve(stuck=lambda: reasons[0]) as site:
         fine = await site.get("/healthz")
         assert (fine.status, fine.text) == (200, "ok")
-        reasons[0] = "ingest has stood still for 31 s"
+        reasons[0] = "ingest has made no progress for 31 s"
         stuck = await site.get("/healthz")
-        assert (stuck.status, stuck.text) == (503, "ingest has stood still for 31 s")
+        assert (stuck.status, stuck.text) == (503, "ingest has made no progress for 31 s")
 
 
 async def test_it_is_ready_once_the_state_is_loaded(serve):
@@ -113,7 +113,7 @@ async def test_every_answer_is_inert(site, path):
 async def test_nothing_can_be_changed(site, method, path):
     answer = await site.get(path, method=method)
     assert answer.status == 405
-    assert "this can only be read" in answer.text
+    assert "read-only: this method is not allowed" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/", "/static/watcher.css", "/api/v1/sources", "/healthz"])

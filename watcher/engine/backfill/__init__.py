@@ -94,7 +94,7 @@ An example
 A rule on `offline` with `for: 20s`, polls each minute, `history: 15m`. The vendor records offline
 from 03:01:10 to 03:01:35, which no poll saw, and from 03:02:50 to 03:04:30; the polls of 03:03 and
 03:04 saw that one, and its alert fired at 03:03:20. The pass of 03:15 reads 03:00 to 03:15. The
-first outage overlaps nothing, no alert is pending, and its dry run fires: "learned late: offline,
+first outage overlaps nothing, no alert is pending, and its dry run fires: "reported late: offline,
 03:01:10 UTC to 03:01:35 UTC". The second overlaps the reported outage from 03:03 to 03:05: known.
 `judged_until` is 03:10. The pass of 03:30 reads from there, and shows neither again.
 """

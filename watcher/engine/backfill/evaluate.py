@@ -195,7 +195,7 @@ def _report(evaluation: _Evaluation, rule: Rule, outages: Sequence[Outage]) -> N
         return
     worst = max(outages, key=lambda outage: evaluation.traits.badness(outage.run.state))
     total = sum((outage.end - outage.start for outage in outages), timedelta(0))
-    text = f"{len(outages)} times {_describe(worst)}, {model.format_duration(total)} in all"
+    text = f"{_describe(worst)}, {len(outages)} times, {model.format_duration(total)} in total"
     last = outages[-1]
     whole = replace(worst, start=outages[0].start, end=last.end, lasts=last.lasts)
     late_facts.report(evaluation.ctx, _fact(evaluation, rule, whole, text))

@@ -43,7 +43,7 @@ def report(ctx: StepContext, fact: LateFact) -> None:
     """Put a late fact where people will find it."""
     view = ctx.subject_view(fact.subject)
     lasted_until = fact.end or fact.last
-    until = f"{'to' if fact.end else 'at least to'} {model.format_time(lasted_until)}"
+    until = f"{'to' if fact.end else 'until at least'} {model.format_time(lasted_until)}"
     text = f"{view.name}: {fact.text}, {model.format_time(fact.start, ctx.now)} {until}"
     unseen = _blind_incident(ctx, view.source, fact) or _gap_incident(ctx, view.source, fact)
     if unseen is not None:
@@ -53,8 +53,8 @@ def report(ctx: StepContext, fact: LateFact) -> None:
     if overflow is not None:
         ctx.add_note(overflow, EntryKind.LATE, text, notify=False)
         return
-    title = f"{view.name}: {fact.text} (learned late)"
-    _add_resolved_incident(ctx, fact, title, f"learned late: {text}")
+    title = f"{view.name}: {fact.text} (reported late)"
+    _add_resolved_incident(ctx, fact, title, f"reported late: {text}")
 
 
 def _blind_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
@@ -85,11 +85,11 @@ def _gap_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
         start=start,
         last=ctx.now,
         end=ctx.now,
-        text=f"{source} was not watched",
+        text=f"{source} was not monitored",
     )
     span = f"{model.format_time(start, ctx.now)} to {model.format_time(end)}"
-    text = f"learned late: nobody saw {source}, {span}"
-    return _add_resolved_incident(ctx, gap, f"{source} was not watched (learned late)", text)
+    text = f"reported late: {source} was not monitored, {span}"
+    return _add_resolved_incident(ctx, gap, f"{source} was not monitored (reported late)", text)
 
 
 def _overflow_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
@@ -110,8 +110,10 @@ def _overflow_incident(ctx: StepContext, source: str, fact: LateFact) -> str | N
         text="many outages",
     )
     within = model.format_duration(REOPEN_WITHIN)
-    text = f"learned late: more than {recent - 1:,} outages within {within}; here are the rest"
-    return _add_resolved_incident(ctx, overflow, f"{source}: many outages (learned late)", text)
+    text = (
+        f"reported late: more than {recent - 1:,} outages within {within}; the rest are listed here"
+    )
+    return _add_resolved_incident(ctx, overflow, f"{source}: many outages (reported late)", text)
 
 
 def _is_within(

@@ -142,7 +142,7 @@ def _join(
                 "acknowledged_by": None,
                 "acknowledged_at": None,
             }
-            text += f" ({rule.severity}: acknowledged by {existing.acknowledged_by} no longer)"
+            text += f" ({rule.severity}: acknowledgement by {existing.acknowledged_by} cleared)"
     if existing.accepts_until is not None:
         changes |= storms.changes_on_join(ctx, existing, rule)
     if any(getattr(existing, name) != new for name, new in changes.items()):
@@ -177,7 +177,7 @@ def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         text = name + messages.changed(member, before)
         ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=worse)
     elif view.id and view.traits.likely_domain(before.fields) != view.fault_domain:
-        text = f"{name}the fault is now likely on this side: {view.fault_domain}"
+        text = f"{name}the likely side of the fault is now {view.fault_domain}"
         ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=False)
     elif member.fields.get("permanent") and not before.fields.get("permanent"):
         text = messages.finding(rule, member, ctx.now)
@@ -283,8 +283,8 @@ def count_change(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime)
         schedule_steady(ctx, rule, alert)
         if not member.flapping:
             within = model.format_duration(limits.within)
-            text = f"comes and goes: more than {limits.flips} turns within {within}; "
-            text += f"it stays open until it is quiet for {within}"
+            text = f"flapping: more than {limits.flips} changes within {within}; "
+            text += f"stays open until steady for {within}"
             ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=True)
 
 
@@ -309,7 +309,7 @@ def end_flapping(ctx: StepContext, alert: model.Alert) -> None:
     member = _flapping_member(ctx, alert)
     if member is not None and member.flapping and alert.due is None:
         ctx.put_member(replace(member, flapping=False, flips=()))
-        ctx.add_note(member.incident, EntryKind.STEADY, "comes and goes no longer", notify=False)
+        ctx.add_note(member.incident, EntryKind.STEADY, "no longer flapping", notify=False)
 
 
 def _flapping_member(ctx: StepContext, alert: model.Alert) -> model.IncidentAlert | None:

@@ -24,7 +24,7 @@ def receiver_failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
     if not event.others:
         return
     incident = _open_receiver_incident(ctx, event.receiver)
-    title = f"{event.receiver} cannot be told"
+    title = f"{event.receiver} is failing"
     if incident is not None:
         _change(ctx, incident, event)
         return
@@ -66,14 +66,14 @@ def _change(ctx: StepContext, incident: model.Incident, event: model.ReceiverFai
 
 
 def _stand_in(fallback: model.Fallback | None) -> str:
-    return f"; {fallback.receiver} is told in its place" if fallback else ""
+    return f"; {fallback.receiver} is notified in its place" if fallback else ""
 
 
 def receiver_recovered(ctx: StepContext, event: model.ReceiverRecovered) -> None:
     """Resolve the incident about a receiver, if there is one."""
     incident = _open_receiver_incident(ctx, event.receiver)
     if incident is not None:
-        resolve(ctx, incident, model.Resolution.RECOVERED, f"{event.receiver} is told again")
+        resolve(ctx, incident, model.Resolution.RECOVERED, f"{event.receiver} has recovered")
 
 
 def resolve(
@@ -106,7 +106,7 @@ _TITLE = "DRILL: nothing is wrong"
 def start_drill(ctx: StepContext, event: model.DrillWanted) -> None:
     """Open a drill's incident: the receivers that the event names are notified at once."""
     if event.incident in ctx.state.incidents:
-        raise IllegalCommand(f"incident {event.incident} is there already")
+        raise IllegalCommand(f"incident {event.incident} already exists")
     if not event.receivers:
         raise IllegalCommand("a drill needs at least one receiver")
     group = f"drill for {event.by} at {model.format_time(ctx.now)}"
@@ -121,7 +121,7 @@ def start_drill(ctx: StepContext, event: model.DrillWanted) -> None:
             status=IncidentStatus.OPEN,
             severity=model.Severity.CRITICAL if event.page else model.Severity.INFO,
             title=_TITLE,
-            summary="This shows who is told of an incident. Nobody has to do anything.",
+            summary="This shows who is notified of an incident. No action is needed.",
             opened_at=ctx.now,
             fault_domain=model.FaultDomain.NONE,
             flags=(model.DRILL,),

@@ -39,9 +39,9 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
                 f"{model.format_value(condition.limit)} since {since}"
             )
         case Expression():
-            return f"the condition of {rule.name} holds since {since}"
+            return f"the condition of {rule.name} has held since {since}"
         case NoData(after=after):
-            return f"nothing new was measured for {model.format_duration(after)}"
+            return f"no new data for {model.format_duration(after)}"
         case Blind():
             fault = "config fault: " if member.fields.get("permanent") else ""
             error = str(member.fields.get("error") or "no reason given")
@@ -57,13 +57,15 @@ def schedule(state: State, view: SubjectView) -> str:
 
 def escalated(after: timedelta, receivers: tuple[str, ...]) -> str:
     """Return who else is notified, and why."""
-    return f"not acknowledged for {model.format_duration(after)}: {', '.join(receivers)} told too"
+    return (
+        f"not acknowledged for {model.format_duration(after)}: also notified {', '.join(receivers)}"
+    )
 
 
 def reminded(incident: model.Incident, now: datetime) -> str:
     """Return a reminder of an incident that nobody has acknowledged."""
     lasted = model.format_duration(now - incident.opened_at)
-    return f"still open after {lasted}, and not acknowledged"
+    return f"still open after {lasted} and not acknowledged"
 
 
 def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
@@ -88,7 +90,7 @@ def ended(
             came = f": {member.to}" if member.to else ""
             return f"recovered at {model.format_time(now)} after {lasted}{came}"
         case model.Resolution.ENDED:
-            return f"over with its window at {model.format_time(now)}, after {lasted}"
+            return f"ended with its booked window at {model.format_time(now)}, after {lasted}"
         case model.Resolution.MANUAL:
             return f"resolved by {by}"
         case model.Resolution.VANISHED:
@@ -100,7 +102,7 @@ def ended(
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
     """Return that what follows is last known."""
     last_known = member.to or (
-        model.format_value(member.value) if member.value is not None else "as told above"
+        model.format_value(member.value) if member.value is not None else "as above"
     )
     # Since it fails, not since the last success: a replay knows nothing of polls without news.
     age = ""
@@ -153,28 +155,28 @@ def since_before(earlier: Sequence[model.Diagnosis], run: model.Diagnosis) -> st
     if comparison.disposition:
         parts.insert(0, f"was {comparison.disposition[0] or 'without a disposition'}")
     more = f"; and {len(parts) - _COMPARED} more" if len(parts) > _COMPARED else ""
-    return f". Since the run before: {'; '.join(parts[:_COMPARED]) or 'nothing changed'}{more}"
+    return f". Since the previous run: {'; '.join(parts[:_COMPARED]) or 'nothing changed'}{more}"
 
 
 def offers(answer: model.AlternativesRead) -> str:
     """Return what could be ordered as a backup, or why nothing is known."""
     if not answer.offers:
-        return f"no backup to offer at {answer.address}: {answer.why or 'no reason given'}"
+        return f"no backup available at {answer.address}: {answer.why or 'no reason given'}"
     more = len(answer.offers) - _OFFERS_IN_A_SENTENCE
     shown = "; ".join(answer.offers[:_OFFERS_IN_A_SENTENCE])
     rest = f"; and {more} more" if more > 0 else ""
-    return f"could be ordered as a backup at {answer.address}: {shown}{rest}"
+    return f"available as a backup at {answer.address}: {shown}{rest}"
 
 
 def no_address(name: str) -> str:
     """Return why nobody asks what could be ordered as a backup."""
-    return f"no backup was looked for: the inventory has no address for {name}"
+    return f"no backup search: the inventory has no address for {name}"
 
 
 def fallback(name: str, about: model.Incident, now: datetime) -> str:
     """Return which fallback is notified, and from the incident about the failing receiver why."""
     since = f" since {model.format_time(about.fallback.since, now)}" if about.fallback else ""
-    return f"told to {name} as well, because {about.group} has failed{since}: {about.summary}"
+    return f"also notified {name} because {about.group} has been failing{since}: {about.summary}"
 
 
 def no_service(name: str) -> str:
@@ -190,7 +192,7 @@ def remedy_update(incident: str, remedy: model.Remedy, news: model.BandwidthNews
     else:
         texts = _under_way(remedy, news, after) | _raised(incident, remedy, before, after)
         if remedy.status is RemedyStatus.UNTOUCHED and news is not None:
-            return f"no change of bandwidth was requested: {remedy.message}"
+            return f"no bandwidth change was requested: {remedy.message}"
     return texts[remedy.status]
 
 
@@ -201,7 +203,7 @@ def _raised(
     done = f", {why}" if why else ""
     by = f"approved by {remedy.approved_by}: " if remedy.approved_by else ""
     gone = "not requested" if remedy.order else "no longer proposed"
-    nobody = "" if remedy.approved_by else "; the rule asks nobody"
+    nobody = "" if remedy.approved_by else "; the rule needs no approval"
     return {
         RemedyStatus.PROPOSED: (
             f"proposed: raise {what} from {before} to {after};"
@@ -210,21 +212,21 @@ def _raised(
         RemedyStatus.APPROVED: f"{by}raising {what} from {before} to {after}{nobody}",
         RemedyStatus.REFUSED: f"{why}: {what} stays at {before}",
         RemedyStatus.WITHDRAWN: f"{gone}, {why}: {what} stays at {before}",
-        RemedyStatus.APPLIED: f"{what} has {after} now{done}",
+        RemedyStatus.APPLIED: f"{what} now has {after}{done}",
         RemedyStatus.FAILED: f"{what} was not raised to {after}: {why}",
-        RemedyStatus.UNTOUCHED: f"no change of bandwidth is proposed: {why}",
+        RemedyStatus.UNTOUCHED: f"no bandwidth change is proposed: {why}",
     }
 
 
 def _reverted(remedy: model.Remedy, before: str, after: str) -> dict[RemedyStatus, str]:
     what, why = remedy.id, remedy.message
     done = f", {why}" if why else ""
-    by_hand = f"put it back with: watcher iod set-bandwidth {what} '{before}'"
+    by_hand = f"revert it with: watcher iod set-bandwidth {what} '{before}'"
     return {
-        RemedyStatus.APPROVED: f"the incident is over: {what} goes back from {after} to {before}",
+        RemedyStatus.APPROVED: f"the incident is over: reverting {what} from {after} to {before}",
         RemedyStatus.REVERTED: f"{what} has {before} again{done}",
-        RemedyStatus.FAILED: f"{what} was not put back to {before}: {why}; {by_hand}",
-        RemedyStatus.UNTOUCHED: f"{what} is not put back to {before}: {why}",
+        RemedyStatus.FAILED: f"{what} was not reverted to {before}: {why}; {by_hand}",
+        RemedyStatus.UNTOUCHED: f"{what} is not reverted to {before}: {why}",
     }
 
 
@@ -235,10 +237,12 @@ def _under_way(
     taken = f" as {news.vendor_order}" if news and news.vendor_order else ""
     price = f" at {news.price}" if news and news.price else ""
     return {
-        RemedyStatus.WAITING: f"{what} to {wanted} is not requested yet: {why}",
-        RemedyStatus.REQUESTED: f"requested: {what} to {wanted}; the vendor took it{taken}{price}",
+        RemedyStatus.WAITING: f"change of {what} to {wanted} not requested yet: {why}",
+        RemedyStatus.REQUESTED: (
+            f"requested: {what} to {wanted}; accepted by the vendor{taken}{price}"
+        ),
         RemedyStatus.PENDING: f"Change pending at the vendor: {what} to {wanted}",
-        RemedyStatus.UNKNOWN: f"it is not known whether {wanted} was ordered for {what}: {why}",
-        RemedyStatus.WITHDRAWN: f"{what} to {wanted} is not requested: {why}",
+        RemedyStatus.UNKNOWN: f"unknown whether {wanted} was ordered for {what}: {why}",
+        RemedyStatus.WITHDRAWN: f"change of {what} to {wanted} not requested: {why}",
         RemedyStatus.STUCK: f"{what} does not have {wanted} yet: {why}",
     }

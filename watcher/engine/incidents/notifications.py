@@ -81,10 +81,13 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
     before = ctx.state.incidents[identity].suppressed_by
     why = suppression.reasons(ctx, identity)
     if why and not before:
-        ctx.add_entry(identity, EntryKind.SUPPRESSED, f"people are not told: {', '.join(why)}")
+        ctx.add_entry(identity, EntryKind.SUPPRESSED, f"notifications suppressed: {', '.join(why)}")
     elif before and not why:
         ctx.add_entry(
-            identity, EntryKind.RELEASED, f"told again: no {', '.join(before)}", notify=True
+            identity,
+            EntryKind.RELEASED,
+            f"notifications resumed after {', '.join(before)}",
+            notify=True,
         )
     _put(ctx, identity, suppressed_by=why)
     return why

@@ -78,7 +78,7 @@ def approve(ctx: StepContext, event: model.RemedyApproved) -> None:
 def refuse(ctx: StepContext, event: model.RemedyRefused) -> None:
     """Refuse the proposed change. Raises IllegalCommand where none waits for that."""
     remedy = _proposed(ctx, event.incident)
-    message = f"{event.by} has refused it"
+    message = f"refused by {event.by}"
     _put(ctx, event.incident, remedy, by=event.by, status=RemedyStatus.REFUSED, message=message)
 
 
@@ -87,7 +87,7 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
     incident = ctx.state.incidents.get(event.incident)
     remedy = incident.remedy if incident else None
     if incident is None or remedy is None or remedy.order != event.order or remedy.ended_at:
-        raise IllegalCommand(f"nobody waits for news of the change {event.order!r}")
+        raise IllegalCommand(f"no change {event.order!r} is in progress")
     status = event.status
     if status is RemedyStatus.APPLIED and remedy.reverting:
         status = RemedyStatus.REVERTED
@@ -155,13 +155,13 @@ def _objection(ctx: StepContext, identity: str, remedy: model.Remedy) -> str:
     if remedy.connection not in ctx.state.subjects:
         return f"there is no connection {remedy.connection}"
     if remedy.from_mbps is None:
-        return f"the bandwidth of {remedy.id} is not known"
+        return f"the bandwidth of {remedy.id} is unknown"
     if remedy.from_mbps >= remedy.to_mbps:
-        return f"{remedy.id} has {model.format_mbps(remedy.from_mbps)} already"
+        return f"{remedy.id} already has {model.format_mbps(remedy.from_mbps)}"
     for other in ctx.state.incidents.values():
         others = other.remedy
         if others and others.connection == remedy.connection and others.ended_at is None:
-            return f"incident {other.id} sees to the bandwidth of {remedy.id} already"
+            return f"incident {other.id} is already changing the bandwidth of {remedy.id}"
     return ""
 
 
@@ -180,7 +180,7 @@ def _propose(ctx: StepContext, identity: str, remedy: model.Remedy, asked: Bandw
 def _proposed(ctx: StepContext, identity: str) -> model.Remedy:
     incident = ctx.state.incident(identity, ctx.now)
     if incident.remedy is None:
-        raise IllegalCommand(f"no change of bandwidth is proposed for incident {identity}")
+        raise IllegalCommand(f"no bandwidth change is proposed for incident {identity}")
     if why := incident.remedy.objection():
         raise IllegalCommand(f"incident {identity}: {why}")
     return incident.remedy

@@ -77,7 +77,7 @@ def report(ctx: StepContext) -> None:
         incident = ctx.state.incidents[storm]
         rules = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
         text = f"{total:,} alerts of {incident.source} at once"
-        text += f"; it is {rules} now" if before else f": {rules}"
+        text += f"; now {rules}" if before else f": {rules}"
         kind = EntryKind.JOINED if incident.entries else EntryKind.OPENED
         ctx.add_entry(storm, kind, text, notify=True)
 
@@ -107,7 +107,7 @@ def _merge(ctx: StepContext, source: str, fresh: list[str], waiting: list[str]) 
 def _close_merged(ctx: StepContext, identity: str, storm: str) -> None:
     """Resolve an incident that nobody was notified of, because a storm stands for it."""
     ctx.resolve_incident(ctx.state.incidents[identity], model.Resolution.MERGED)
-    ctx.add_entry(identity, EntryKind.RESOLVED, f"part of the storm {storm}")
+    ctx.add_entry(identity, EntryKind.RESOLVED, f"merged into storm {storm}")
 
 
 def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:

@@ -31,7 +31,7 @@ def add_silence(ctx: StepContext, event: model.Silenced) -> None:
             names = ", ".join(NAMES)
             raise IllegalCommand(f"{matcher}: expected {names} or labels.NAME before the sign")
     if silence.end <= max(ctx.now, silence.begin):
-        raise IllegalCommand("the silence would be over before it begins")
+        raise IllegalCommand("the silence would end before it begins")
     ctx.put_silence(silence)
     refresh(ctx)
 
@@ -40,7 +40,7 @@ def end_silence(ctx: StepContext, event: model.Unsilenced) -> None:
     """End a silence before its time. Raises IllegalCommand where none is active."""
     silence = ctx.state.silences.get(event.silence)
     if silence is None:
-        raise IllegalCommand(f"there is no silence {event.silence!r} that is not over")
+        raise IllegalCommand(f"there is no active silence {event.silence!r}")
     ctx.put_silence(_end(silence, ctx))
     refresh(ctx)
 

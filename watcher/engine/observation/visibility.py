@@ -185,6 +185,6 @@ def _vanish(ctx: StepContext, key: str) -> None:
         ctx.put_alert(waiting)
         alerts.schedule_timer(ctx, waiting)
         if alert.incident and alert in fired_before:
-            text = "the vendor does not list it any more; resolved in 24 h unless it comes back"
+            text = "no longer listed by the vendor; resolves in 24 h unless it comes back"
             ctx.add_entry(alert.incident, EntryKind.VANISHED, text, notify=True)
     schedule.forget_if_vanished(ctx, key)

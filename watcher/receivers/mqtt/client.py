@@ -26,12 +26,12 @@ PUBLISH_SECONDS = 60.0  # enough for a PDF of some megabytes over a slow line
 _FAILED = 128  # reason codes from here on are refusals (MQTT 5, section 2.4)
 _TAKEN_OVER = 142
 _ADVICE = {
-    132: "it does not speak MQTT {protocol}: set mqtt.protocol",
+    132: "it does not support MQTT {protocol}: set mqtt.protocol",
     133: "it refuses the client id {client_id}: set mqtt.client_id",
     134: "wrong user or password: set mqtt.username and mqtt.password",
     135: "not authorised: set mqtt.username and mqtt.password, or allow this client",
     138: "this client is banned: ask the broker's administrator",
-    140: "it wants another way to log in than a password",
+    140: "it requires another authentication method than a password",
 }
 
 

@@ -31,7 +31,7 @@ ANSWER_SECONDS = 300  # how long the broker keeps an answer that nobody has read
 
 _DONE = {
     "ack": "{incident.id} is {incident.status}",
-    "diagnose": "asked for; {incident.id} will say what comes of it",
+    "diagnose": "diagnostics requested; the result will be in {incident.id}",
 }
 
 
@@ -55,7 +55,7 @@ class CommandListener:
             async with self._rate_limit:
                 await self._handle(message)
             if self._dropped and self._waiting.empty():
-                log.warning("too many commands over MQTT", dropped=self._dropped)
+                log.warning("too many MQTT commands", dropped=self._dropped)
                 self._dropped = 0
 
     def _accept(self, message: Message) -> None:
@@ -76,15 +76,15 @@ class CommandListener:
         else:
             topic, by = topic or request.response_topic, request.by
             answer = await self._answer(command, request, topic)
-        log.info("command over MQTT", command=command, by=by, ok=answer.ok, answer=answer.message)
+        log.info("MQTT command", command=command, by=by, ok=answer.ok, answer=answer.message)
         await self._publish_answer(topic, answer, message.correlation)
 
     async def _answer(self, command: str, request: OfIncident | Silence, topic: str) -> Answer:
         prefix = self._connection.prefix
         if topic and not topics.accepts_answers(prefix, topic):
             refusal = (
-                f"{topic[:100]} is no response topic: name one without wildcards, outside of"
-                f" {prefix}/ or below {topics.answers(prefix)}/"
+                f"{topic[:100]} is not a valid response topic: name one without wildcards, outside"
+                f" of {prefix}/ or below {topics.answers(prefix)}/"
             )
             return Answer(command=command, id=request.id, ok=False, message=refusal)
         try:
@@ -134,7 +134,7 @@ class CommandListener:
                 correlation=correlation,
             )
         except model.WatcherError as error:
-            log.warning("command not answered", command=answer.command, error=str(error))
+            log.warning("MQTT command not answered", command=answer.command, error=str(error))
 
 
 LONGEST = 4_096  # bytes of a payload
@@ -146,7 +146,7 @@ Sentence = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every command says: who wants it, which wish it is, where the answer goes."""
+    """What every command has: who sends it, its id, and where the answer goes."""
 
     by: Word
     id: Word = ""
@@ -160,7 +160,7 @@ class OfIncident(Request, frozen=True, kw_only=True):
 
 
 class Silence(Request, frozen=True, kw_only=True):
-    """`silence`: matchers as on the command line, all of which must fit; `for` is a span."""
+    """`silence`: matchers as on the command line, which must all match; `for` is a duration."""
 
     matchers: Annotated[tuple[Word, ...], msgspec.Meta(min_length=1, max_length=20)]
     for_: Word = msgspec.field(default="1h", name="for")
@@ -188,7 +188,7 @@ class Silence(Request, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a command: `message` is a sentence, and `id` that of the request."""
+    """The result of a command: `message` is a sentence, and `id` that of the request."""
 
     command: str
     ok: bool
@@ -213,10 +213,10 @@ def parse_request(command: str, payload: bytes) -> OfIncident | Silence:
     """Parse a command's payload. Raises ValueError with a sentence for its sender."""
     request_type = REQUESTS.get(command)
     if request_type is None:
-        raise ValueError(f"there is no command {command}, but {', '.join(REQUESTS)}")
+        raise ValueError(f"unknown command {command}: expected {', '.join(REQUESTS)}")
     if len(payload) > LONGEST:
         raise ValueError(f"a command has at most {LONGEST} bytes")
     try:
         return msgspec.json.decode(payload, type=request_type)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"this is no command {command}: {error}") from error
+        raise ValueError(f"invalid {command} command: {error}") from error

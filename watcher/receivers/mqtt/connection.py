@@ -120,7 +120,7 @@ class MqttConnection:
         client = await self._connected()
         if not client.accepts(topic, payload):
             raise model.PermanentError(
-                f"{self._place} takes no message of {len(payload)} bytes for {topic}: raise its"
+                f"{self._place} accepts no message of {len(payload)} bytes on {topic}: raise its"
                 " maximum packet size"
             )
         async with self._publish_lock:  # one at a time: a refusal belongs to the publish that waits
@@ -221,7 +221,9 @@ class MqttConnection:
                     await pending[0]()
                     del pending[0]
             except model.WatcherError as error:
-                log.warning("not published again", broker=self._place, error=str(error))
+                log.warning(
+                    "retained messages not published again", broker=self._place, error=str(error)
+                )
             again = self._backoff.longest if pending or self._unsent else None
             await client.wait_for(self._wakeup, seconds=again)
 
@@ -233,7 +235,7 @@ class MqttConnection:
         refusal = await client.subscribe_and_wait(topic)
         if refusal is not None:
             log.warning(
-                "no commands are accepted",
+                "MQTT commands are not accepted",
                 broker=self._place,
                 error=f"it refuses the subscription to {topic}: {refusal}: allow"
                 f" {self._settings.username or 'anonymous clients'} to subscribe to it",
@@ -282,7 +284,7 @@ class MqttConnection:
 
     def _report(self, error: BrokerError) -> None:
         if str(error) != str(self._error):
-            log.warning("broker lost", broker=self._place, error=str(error))
+            log.warning("broker connection lost", broker=self._place, error=str(error))
         self._error = error
         self._attempted.set()
 

@@ -50,8 +50,8 @@ _ADVICE = {
     "invalid_auth": "the token is wrong: set slack.bot_token (xoxb-...)",
     "is_archived": "the channel is archived: unarchive it, or configure another",
     "missing_scope": "the app lacks a scope: add it, and install the app again",
-    "not_authed": "there is no token: set slack.bot_token (xoxb-...)",
-    "not_in_channel": "the bot is no member of the channel: /invite it there",
+    "not_authed": "the token is missing: set slack.bot_token (xoxb-...)",
+    "not_in_channel": "the bot is not a member of the channel: /invite it there",
     "restricted_action": "a workspace rule forbids it: ask an administrator of Slack",
     "token_expired": "the token has expired: install the app again and set slack.bot_token",
     "token_revoked": "the token was revoked: install the app again and set slack.bot_token",
@@ -131,11 +131,11 @@ class SlackApi:
             ) as response:
                 if response.status != 200:
                     raise model.TemporaryError(
-                        f"Slack did not take an answer: response_url answered {response.status}"
+                        f"Slack did not accept the answer: response_url answered {response.status}"
                     )
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise model.TemporaryError(
-                f"Slack did not take an answer: response_url ({_name(error)})"
+                f"Slack did not accept the answer: response_url ({_name(error)})"
             ) from error
 
     def check_rate_limit(self, method: str) -> None:
@@ -146,7 +146,7 @@ class SlackApi:
         seconds_left = self._quiet_until.get(method, 0.0) - self._clock.monotonic()
         if seconds_left > 0:
             raise _rate_limit_error(
-                f"{method} ({self.channel}): again in {seconds_left:.0f} s", seconds_left
+                f"{method} ({self.channel}): next attempt in {seconds_left:.0f} s", seconds_left
             )
 
     async def post(
@@ -262,7 +262,7 @@ class SlackApi:
             if not cursor:
                 return
         raise model.PermanentError(
-            f"Slack has too much to look through: {method} ({self.channel}): more than"
+            f"Too many Slack messages to search: {method} ({self.channel}): more than"
             f" {_MOST_PAGES * _PAGE} messages"
         )
 
@@ -286,9 +286,9 @@ class SlackApi:
             raise unanswered(f"Slack did not answer: {place} ({_name(error)})") from error
         except (AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
             # slack-sdk trusts that an answer is a JSON object.
-            raise unanswered(f"The answer was not Slack's: {place}") from error
+            raise unanswered(f"Invalid answer from Slack: {place}") from error
         if not isinstance(reply, dict):
-            raise unanswered(f"The answer was not Slack's: {place}")
+            raise unanswered(f"Invalid answer from Slack: {place}")
         return reply
 
 
@@ -319,15 +319,14 @@ def _translate_error(
         return unanswered(f"Slack failed: {place}: {code or f'answered {status}'}")
     if not code:
         return unanswered(
-            f"The answer was not Slack's: {place}: {status} without a JSON object; see"
-            " slack.api_url"
+            f"Invalid answer from Slack: {place}: {status} without a JSON object; see slack.api_url"
         )
     advice = advices.get(code, "see Slack's page of this method")
     details = [str(body["needed"])] if body.get("needed") else []
     messages = (body.get("response_metadata") or {}).get("messages") or ()
     details += [str(message) for message in messages[:3]]
     more = f" ({'; '.join(details)[:500]})" if details else ""
-    return model.PermanentError(f"Slack refused it ({code}): {place}{more}: {advice}")
+    return model.PermanentError(f"Slack refused the call ({code}): {place}{more}: {advice}")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

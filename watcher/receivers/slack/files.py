@@ -50,7 +50,7 @@ def _files(session: SlackSession) -> Iterator[_File]:
         async def list_all() -> bytes:
             return alerts_csv(await session.delivery.all_alerts(incident.id))
 
-        comment = "Everything in this storm, as it was told"
+        comment = "All alerts of this storm"
         yield _File(key="alerts/csv", name=f"{incident.id}.csv", comment=comment, content=list_all)
     else:
         for alert in session.view.alerts[:MOST_CHARTS]:
@@ -71,7 +71,9 @@ def _chart_file(session: SlackSession, alert: model.IncidentAlert, breach: chart
         )
         return await asyncio.to_thread(chart.draw, breach, samples)
 
-    when = "until it was over" if session.view.incident.resolved_at else "before it was told"
+    when = (
+        "until it was resolved" if session.view.incident.resolved_at else "before the notification"
+    )
     return _File(
         key=f"chart/{alert.rule}/{alert.subject}/{model.format_timestamp(breach.end)}",
         name=f"{clean(alert.name, 80)}-{alert.metric}.png",
@@ -113,8 +115,8 @@ async def _send_bytes(session: SlackSession, file: _File) -> None:
     if length != str(len(content)) or not await session.api.send_bytes(url, content):
         await session.save_file(file.key, "")
         raise model.TemporaryError(
-            f"Slack ({session.api.channel}) took the bytes of {file.name} no more: asking for a new"
-            " address"
+            f"Slack ({session.api.channel}) no longer accepted the bytes of {file.name}:"
+            " requesting a new address"
         )
     await session.save_file(file.key, f"{_SENT} {identity}")
 

@@ -110,9 +110,9 @@ class SlackActions:
             try:
                 await self._handle(envelope)
             except msgspec.ValidationError as error:
-                log.warning("Slack sent what cannot be read", error=str(error)[:200])
+                log.warning("unreadable request from Slack", error=str(error)[:200])
             except model.WatcherError as error:
-                log.warning("Slack could not be answered", error=str(error))
+                log.warning("Slack request not answered", error=str(error))
 
     async def _handle(self, envelope: Envelope) -> None:
         if envelope.type == "slash_commands":
@@ -138,7 +138,9 @@ class SlackActions:
             action = self._actions.get(pressed.action_id)
             if action is None:
                 continue  # a link needs no answer
-            log.info("pressed in Slack", button=pressed.action_id, incident=pressed.value, by=by)
+            log.info(
+                "Slack button pressed", button=pressed.action_id, incident=pressed.value, by=by
+            )
             request = _Request(incident=pressed.value, by=by, key=envelope.envelope_id)
             answer = await self._attempt(
                 action, request, user=press.user.id, channel=press.channel.id
@@ -163,8 +165,8 @@ class SlackActions:
         except CommandRejectedError as error:
             return _Answer([escape(str(error), 500)])
         except model.WatcherError as error:
-            log.warning("not done for Slack", incident=request.incident, error=str(error))
-            return _Answer(["Watcher cannot do it now: its log says why. Please try again."])
+            log.warning("Slack action failed", incident=request.incident, error=str(error))
+            return _Answer(["Watcher could not do this: see its log. Please try again."])
 
     def _refusal(self, user: str, channel: str) -> str:
         """Return why this person may not do this here; empty if they may."""
@@ -177,7 +179,7 @@ class SlackActions:
             )
         if channel in self._channels:
             return ""
-        return "You may do this only in a channel that Watcher tells incidents in."
+        return "You may do this only in a channel where Watcher posts incidents."
 
     async def _overview(self, _: _Request) -> _Answer:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
@@ -195,10 +197,10 @@ class SlackActions:
         firing = [alert for alert in view.alerts if alert.state is model.AlertState.FIRING]
         total = max(len(firing), view.alert_counts.get(model.AlertState.FIRING, 0))
         if not 0 < total <= MOST_SILENCES:
-            about = "no subject" if total == 0 else f"{total} subjects"
+            firing_subjects = "no" if total == 0 else str(total)
             sentence = (
-                f"{escape(request.incident)} is about {about}, so nothing is silenced."
-                " `watcher silence add` takes what you mean, as in"
+                f"{escape(request.incident)} has {firing_subjects} firing subjects, so nothing was"
+                " silenced. Use `watcher silence add`, for example with"
                 f" `rule={escape(view.incident.rule)}`."
             )
             return _Answer([sentence])
@@ -223,7 +225,7 @@ class SlackActions:
             what = escape(" ".join(map(str, matchers)))
             lines.append(f"\N{BULLET} `{what}` until {end}: {escape(silence.id)}")
         title = f":no_bell: *Silenced for 1 h* (by {escape(request.by, 80)})"
-        rest = "Its end is told here all the same, and what is still true after the hour."
+        rest = "Its resolution is still posted here, and so is whatever still fires after the hour."
         return _Answer(list(blocks.paragraphs([title, *lines, rest])), public=True)
 
     async def _packet(self, request: _Request) -> _Answer:
@@ -288,8 +290,8 @@ def incident_list(
     worst_first = sorted(
         incidents, key=lambda incident: (-incident.severity.rank, incident.opened_at)
     )
-    are = "incident is" if len(incidents) == 1 else "incidents are"
-    lines = [f"*{len(incidents)} {are} open*" if incidents else "*Nothing is open*"]
+    noun = "incident" if len(incidents) == 1 else "incidents"
+    lines = [f"*{len(incidents)} open {noun}*" if incidents else "*No open incidents*"]
     lines += [_incident_line(incident, now) for incident in worst_first[:MOST_LINES]]
     if len(incidents) > MOST_LINES:
         lines.append(f"and {len(incidents) - MOST_LINES} more")
@@ -297,8 +299,8 @@ def incident_list(
         if source.sight is model.Visibility.BLIND:
             began = source.failing_since
             since = f" since {model.format_time(began, now)}" if began else ""
-            blind = f"*{escape(source.source, 60)}* cannot be seen{since}"
-            lines.append(f"\N{MEDIUM WHITE CIRCLE} {blind}: what fails there is not known")
+            blind = f"*{escape(source.source, 60)}* is blind{since}"
+            lines.append(f"\N{MEDIUM WHITE CIRCLE} {blind}: failures there are unknown")
     return lines
 
 
@@ -307,6 +309,6 @@ def _incident_line(incident: model.Incident, now: datetime) -> str:
     since = model.format_time(incident.opened_at, now)
     parts = [f"*{escape(headline(incident), 200)}*", f"{age}, since {since}"]
     if incident.acknowledged_by:
-        parts.append(f"taken by {escape(incident.acknowledged_by, 80)}")
+        parts.append(f"acknowledged by {escape(incident.acknowledged_by, 80)}")
     parts += [str(flag) for flag in incident.flags]
     return " · ".join([*parts, escape(incident.id, 60)])

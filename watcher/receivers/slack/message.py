@@ -24,8 +24,8 @@ _LIGHTS = {
 }
 _GREEN = "\N{LARGE GREEN CIRCLE}"
 _FLAGS = {
-    "blind": "\N{MEDIUM WHITE CIRCLE} *The source cannot be seen now: this is last known*",
-    "flapping": "*Flapping*: it comes and goes",
+    "blind": "\N{MEDIUM WHITE CIRCLE} *The source is blind: this is the last known state*",
+    "flapping": "*Flapping*: it keeps changing state",
     "inhibited": "Inhibited by another incident",
     "silenced": "Silenced",
 }
@@ -283,7 +283,7 @@ def _small_print(view: model.IncidentView, now: datetime) -> str:
     parts = [escape(incident.id, 60), escape(incident.rule, 80), str(incident.severity)]
     times = [subject.vendor_time for subject in view.subjects.values() if subject.vendor_time]
     if times:
-        parts.append(f"vendor's data of {model.format_time(max(times), now)}")
+        parts.append(f"vendor data from {model.format_time(max(times), now)}")
     if incident.runbook:
         parts.append(blocks.link(incident.runbook, "Runbook"))
     return " · ".join(parts)
@@ -324,7 +324,7 @@ def _outcome(run: model.Diagnosis) -> str:
             return f"{service} was not run: {message or 'no reason given'}"
         case model.DiagnosisStatus.NO_REPORT:
             disposition = f": *{escape(run.disposition, 300)}*" if run.disposition else ""
-            return f"{service}{disposition} (no PDF: {message or 'none came'})"
+            return f"{service}{disposition} (no PDF: {message or 'none received'})"
         case model.DiagnosisStatus.DONE:
             return f"{service}: *{escape(run.disposition, 300) or 'done'}*"
 

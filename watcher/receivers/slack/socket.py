@@ -103,7 +103,7 @@ class SlackSocket:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             # Without the original text: the address contains a ticket.
             raise model.TemporaryError(
-                f"Slack's socket cannot be opened: {type(error).__name__}"
+                f"Cannot open Slack's socket: {type(error).__name__}"
             ) from error
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse, closing: asyncio.Event) -> None:
@@ -128,13 +128,13 @@ class SlackSocket:
         try:
             envelope = msgspec.json.decode(text, type=Envelope)
         except (msgspec.DecodeError, UnicodeError) as error:
-            log.warning("Slack sent no envelope", error=str(error)[:200])
+            log.warning("invalid envelope from Slack", error=str(error)[:200])
             return False
         if envelope.type == "hello":
             self._report("")
         if envelope.type == "disconnect":
             if envelope.reason == "link_disabled":
-                self._report("Socket Mode is switched off: switch it on in the settings of the app")
+                self._report("Socket Mode is off: turn it on in the app's settings")
             return True
         if envelope.envelope_id and self._accept(envelope):
             await socket.send_json({"envelope_id": envelope.envelope_id})
@@ -143,7 +143,7 @@ class SlackSocket:
     def _report(self, problem: str) -> None:
         """Log when a problem starts, changes or is over."""
         if problem and problem != self._problem:
-            log.warning("no buttons in Slack", error=problem)
+            log.warning("Slack buttons unavailable", error=problem)
         elif self._problem and not problem:
-            log.info("buttons in Slack work again")
+            log.info("Slack buttons available again")
         self._problem = problem

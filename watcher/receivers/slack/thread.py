@@ -66,7 +66,7 @@ def late_notice(incident: model.Incident, now: datetime, last_failure: LastFailu
     pending_since = incident.told_at or incident.opened_at
     if now - pending_since <= LATE:
         return ""
-    return f"told {model.format_time(now, seconds=False)}{last_failure.reason(pending_since)}"
+    return f"posted {model.format_time(now, seconds=False)}{last_failure.reason(pending_since)}"
 
 
 def is_posted(entry: model.Entry) -> bool:
@@ -108,7 +108,7 @@ def _single_entry(entry: model.Entry, now: datetime, reason: str) -> str:
     if now - entry.at <= LATE:
         return line
     posted = model.format_time(now, seconds=False)
-    return f"{line} _(occurred {model.format_time(entry.at, now)}, told {posted}{reason})_"
+    return f"{line} _(occurred {model.format_time(entry.at, now)}, posted {posted}{reason})_"
 
 
 def _diagnosis_lines(view: model.IncidentView, entry: model.Entry) -> list[str]:
@@ -121,13 +121,13 @@ def _diagnosis_lines(view: model.IncidentView, entry: model.Entry) -> list[str]:
 def _digest_title(entries: Sequence[model.Entry], now: datetime, reason: str) -> str:
     first, last = model.format_time(entries[0].at, now), model.format_time(entries[-1].at, now)
     posted = model.format_time(now, seconds=False)
-    return f"*{len(entries)} entries*, occurred {first} to {last}, told {posted}{reason}"
+    return f"*{len(entries)} entries*, occurred {first} to {last}, posted {posted}{reason}"
 
 
 def _digest_lines(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
     left_out = len(entries) - MOST_LINES
     if left_out > 0:
-        yield f"_the {left_out} earliest are left out_"
+        yield f"_the {left_out} earliest are omitted_"
     for entry in entries[-MOST_LINES:]:
         yield f"{model.format_time(entry.at, now)} {_entry_line(entry, longest=220)}"
 
@@ -151,7 +151,7 @@ def _sections(lines: Sequence[str]) -> list[blocks.Block]:
         room -= len(text)
         if room < 0:
             left_out = len(texts) - number + 1
-            sections.append(blocks.context(f"cut here: {left_out} parts are left out"))
+            sections.append(blocks.context(f"truncated: {left_out} parts omitted"))
             break
         sections.append(blocks.section(text))
     return sections

@@ -27,16 +27,16 @@ _CONNECTIONS = 5, 15  # kept, and made beyond them while there is much to do
 _IDLE_IN_TRANSACTION = "4s"
 
 _ADVICE = {  # by SQLSTATE, or its first two characters
-    "28": "refuses the user or the password: check [store] url",
+    "28": "rejects the user or password: check [store] url",
     "3D": "does not exist: create it (CREATE DATABASE ... OWNER ...)",
-    "42501": "refuses the user: make it the owner of the database",
+    "42501": "denies permission: make the user the owner of the database",
     "25006": "is a read-only replica: name the primary in [store] url",
-    "40P01": "undid a transaction because of a deadlock",
+    "40P01": "rolled back a transaction because of a deadlock",
     "53100": "cannot grow, its disk is full: free some space",
-    "53300": "has no connection left: raise max_connections",
-    "55P03": "is locked by another session: end that one (pg_stat_activity names it)",
-    "57P": "is shut down or restarted",
-    "08": "hung up",
+    "53300": "has no free connection: raise max_connections",
+    "55P03": "is locked by another session: end it (see pg_stat_activity)",
+    "57P": "is shutting down or restarting",
+    "08": "closed the connection",
 }
 _FOR_A_PERSON = ("28", "3D", "42501")
 
@@ -100,7 +100,7 @@ class Postgresql:
             return f"database {self.name} {advice} ({words or type(cause).__name__})", True
         advice = next(
             (advice for code, advice in _ADVICE.items() if state.startswith(code)),
-            "refused a statement" if state else "hung up",
+            "rejected a statement" if state else "closed the connection",
         )
         return f"database {self.name} {advice} ({words})", not state.startswith(_FOR_A_PERSON)
 

@@ -26,12 +26,12 @@ from watcher.store import tables
 _WRITES = "watcher_writes"  # the execution option of a transaction that is going to write
 
 ADVICE = {
-    sqlite3.SQLITE_BUSY: "is locked by another process: end that one (fuser names it)",
+    sqlite3.SQLITE_BUSY: "is locked by another process: end it (fuser names it)",
     sqlite3.SQLITE_FULL: "cannot grow, its disk is full: free some space",
-    sqlite3.SQLITE_IOERR: "could not be read or written: look for disk errors and disk quotas",
-    sqlite3.SQLITE_READONLY: "cannot be written: check its owner, its permissions and its mount",
+    sqlite3.SQLITE_IOERR: "could not be read or written: check for disk errors and quotas",
+    sqlite3.SQLITE_READONLY: "is not writable: check its owner, permissions and mount",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check the permissions of it and of its directory",
-    sqlite3.SQLITE_NOTADB: "is no SQLite database: name another file in [store] url",
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database: name another file in [store] url",
     sqlite3.SQLITE_CORRUPT: "is damaged: stop the daemon, keep a copy of it, restore a backup",
 }
 _FOR_A_PERSON = {
@@ -95,14 +95,14 @@ def explain(path: Path, error: BaseException) -> tuple[str, bool]:
     """Return what an error means in words, and whether waiting may help."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
-    advice = ADVICE.get(code, "refused a statement")
+    advice = ADVICE.get(code, "rejected a statement")
     return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
 
 
 def require_file(path: Path) -> None:
     """Require that there is a database file. Raises PermanentError."""
     if not path.is_file():
-        raise model.PermanentError(f"there is no database {path}: see url in [store]")
+        raise model.PermanentError(f"database {path} does not exist: check url in [store]")
 
 
 def _prepare_file(path: Path) -> None:
@@ -121,7 +121,7 @@ def _prepare_file(path: Path) -> None:
     except FileExistsError:
         if not path.is_file():
             raise model.PermanentError(
-                f"database {path} is no file: name a file in [store] url"
+                f"database {path} is not a file: name a file in [store] url"
             ) from None
         if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             raise model.PermanentError(
@@ -201,7 +201,7 @@ class FileLock:
             os.close(file)
             raise model.PermanentError(
                 f"another daemon ({holder}) already uses database {self._database}: stop it, or"
-                " give this one a file of its own in [store] url"
+                " give this one its own file in [store] url"
             ) from error
         except OSError as error:
             os.close(file)

@@ -32,7 +32,7 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
         )
     except OSError as error:
         raise model.PermanentError(
-            f"{file} cannot be made ({error.strerror}): check that its directory is there, and its"
+            f"{file} cannot be created ({error.strerror}): check that its directory exists, and its"
             " permissions"
         ) from error
     part = Path(name)
@@ -44,7 +44,7 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
         _sync_folder(file.absolute().parent)
         return file.stat().st_size
     except OSError as error:
-        raise model.PermanentError(f"{file} cannot be kept ({error.strerror})") from error
+        raise model.PermanentError(f"{file} cannot be saved ({error.strerror})") from error
     finally:
         part.unlink(missing_ok=True)
         os.close(handle)  # not before: it would take SQLite's locks on the copy away
@@ -53,7 +53,7 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
 def _require_absent(file: Path) -> None:
     if file.exists() or file.is_symlink():
         raise model.PermanentError(
-            f"{file} is there already, and a backup replaces nothing: name another file"
+            f"{file} exists already, and a backup overwrites nothing: name another file"
         )
 
 
@@ -79,10 +79,10 @@ def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
         full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
         words, temporary = sqlite.explain(part if full else database, error)
         kind = model.TemporaryError if temporary else model.PermanentError
-        raise kind(f"no copy was made: {words}") from error
+        raise kind(f"no backup was made: {words}") from error
     if verdict != "ok":
         raise model.PermanentError(
-            f"no copy was made: database {database} {sqlite.ADVICE[sqlite3.SQLITE_CORRUPT]}"
+            f"no backup was made: database {database} {sqlite.ADVICE[sqlite3.SQLITE_CORRUPT]}"
             f" ({verdict})"
         )
 
@@ -94,7 +94,9 @@ def _connect(address: str) -> sqlite3.Connection:
 def _require_ours(source: sqlite3.Connection, database: Path) -> None:
     tables = source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     if ("alembic_version",) not in tables:
-        raise model.PermanentError(f"database {database} is none of Watcher's: see url in [store]")
+        raise model.PermanentError(
+            f"database {database} is not a Watcher database: check url in [store]"
+        )
 
 
 def _require_space(source: sqlite3.Connection, part: Path) -> None:
@@ -103,7 +105,7 @@ def _require_space(source: sqlite3.Connection, part: Path) -> None:
     free = shutil.disk_usage(part.parent).free
     if free < pages * size:
         raise model.TemporaryError(
-            f"no copy was made: it needs {pages * size} bytes, and {part.parent} has {free} left:"
+            f"no backup was made: it needs {pages * size} bytes, and {part.parent} has {free} left:"
             " free some space, or name another disk"
         )
 

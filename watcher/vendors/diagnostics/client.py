@@ -99,7 +99,7 @@ class LumenDiagnostics:
                 answer = await self._fetch(service_id)
         except TimeoutError as error:
             raise model.TemporaryError(
-                f"Service Diagnostics gave no answer about {service_id} within {self._timeout:g} s"
+                f"Service Diagnostics did not answer about {service_id} within {self._timeout:g} s"
             ) from error
         parsed = parse_findings(answer.content)
         raw = answer.raw if len(answer.raw) <= MAX_RAW else b""
@@ -138,5 +138,5 @@ class LumenDiagnostics:
 def _decode_report(reply: object) -> bytes:
     encoded = find_pdf(reply)
     if encoded is None:
-        raise UnusableError("the vendor's reply holds no PDF")
+        raise UnusableError("the vendor's reply contains no PDF")
     return decode_pdf(encoded)

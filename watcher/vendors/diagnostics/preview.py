@@ -42,7 +42,7 @@ class PdfPreviewer:
             async with asyncio.timeout(self._timeout), self._lock:
                 return await self._render(pdf)
         except TimeoutError:
-            return Preview(error=f"drawing the PDF took more than {self._timeout:g} s")
+            return Preview(error=f"rendering the PDF took more than {self._timeout:g} s")
 
     async def _render(self, pdf: bytes) -> Preview:
         # No environment: what a hostile PDF might take over must not hold any secret.
@@ -83,5 +83,5 @@ async def _stop(process: Process) -> None:
 def _parse(answer: bytes) -> Preview:
     pages, _, png = answer.partition(b"\n")
     if not pages.isdigit() or len(pages) > 9 or not png.startswith(b"\x89PNG\r\n"):
-        return Preview(error="the PDF cannot be drawn")
+        return Preview(error="the PDF cannot be rendered")
     return Preview(pages=int(pages), png=png)

@@ -172,7 +172,7 @@ def decode_pdf(text: str) -> bytes:
     except (UnicodeEncodeError, binascii.Error) as error:
         raise UnusableError("the PDF in the vendor's reply is not valid base64") from error
     if not content.startswith(b"%PDF-"):
-        raise UnusableError("what the vendor's reply holds as PDF is not one")
+        raise UnusableError("what the vendor's reply has as its PDF is not a PDF")
     return content
 
 

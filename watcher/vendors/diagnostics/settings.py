@@ -10,7 +10,7 @@ from watcher.config_types import Address, Duration, Section
 
 
 class Diagnostics(Section):
-    """Service Diagnostics is no state check: every run is budgeted (law 7)."""
+    """Service Diagnostics is not a state check: every run counts against a budget."""
 
     account: str = Field("", description="Name under [accounts]; empty: no credentials (tests)")
     base_url: Address = Field("https://api.lumen.com", description="The API's address")
@@ -18,6 +18,6 @@ class Diagnostics(Section):
     cooldown: Duration = Field(
         timedelta(minutes=15), description="Between two runs for the same service"
     )
-    runs_per_incident: int = Field(6, ge=1, description="At most so many runs for one incident")
-    runs_per_hour: int = Field(30, ge=1, description="At most so many runs an hour, over all")
-    parallel: int = Field(4, ge=1, description="At most so many runs at once, over all services")
+    runs_per_incident: int = Field(6, ge=1, description="Maximum runs for one incident")
+    runs_per_hour: int = Field(30, ge=1, description="Maximum runs per hour, in total")
+    parallel: int = Field(4, ge=1, description="Maximum concurrent runs, over all services")

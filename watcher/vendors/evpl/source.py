@@ -143,7 +143,7 @@ class EvplSource:
         if not answer.complete:
             yield "evpl pages repeat", "the pages do not end: lines may be missing"
         if answer.unreadable:
-            yield "evpl entries unreadable", f"{answer.unreadable} entries name no line"
+            yield "evpl entries unreadable", f"{answer.unreadable} entries do not name a line"
         limit = MOST / 100 if self._config.unit == "ratio" else MOST
         if any(value < 0 or value > limit for value in given):
             yield "evpl unit wrong", f"values beyond {MOST:g} % are left out: check `unit`"
@@ -186,7 +186,7 @@ class EvplSource:
 
     def _translate(self, instance: str, reading: object) -> model.Observed:
         if not isinstance(reading, Reading):
-            raise TypeError(f"{reading!r} is no reading of EVPL")
+            raise TypeError(f"{reading!r} is not a reading of EVPL")
         labels = {
             "pop_country": reading.pop_country,
             "pop_name": reading.pop_name,

@@ -63,8 +63,8 @@ class CircuitBreaker:
         left = self._tried_at + (PAUSE if is_poll else 2 * PAUSE) - now
         if left > 0:
             raise model.HeldBackError(
-                f"the vendor of account {self._account!r} does not answer ({self._last_failure}):"
-                f" nothing is asked for {math.ceil(left)} s",
+                f"account {self._account!r}: vendor not responding ({self._last_failure});"
+                f" next attempt in {math.ceil(left)} s",
                 delay=left,
             )
         self._tried_at = now
@@ -75,12 +75,12 @@ class CircuitBreaker:
         self._last_failure = str(error)
         if self._failures == FAILURES:
             self._tried_at = self._clock.monotonic() - PAUSE  # the first trial needs no pause
-            log.warning("vendor does not answer", account=self._account, error=self._last_failure)
+            log.warning("vendor is not responding", account=self._account, error=self._last_failure)
 
     def answered(self) -> None:
         """Close it: the vendor is there, whatever it answered."""
         if self.trouble:
-            log.info("vendor answers again", account=self._account, failures=self._failures)
+            log.info("vendor is responding again", account=self._account, failures=self._failures)
         self._failures = 0
 
 
@@ -118,8 +118,8 @@ class VendorAccount:
         left = self._limited_until - self.clock.monotonic()
         if left > 0:
             raise model.HeldBackError(
-                f"account {self._name!r} has reached its vendor's rate limit: nothing is asked for"
-                f" {left:.0f} s",
+                f"account {self._name!r}: the vendor's rate limit is exceeded;"
+                f" next request in {left:.0f} s",
                 delay=left,
             )
         self.circuit.admit(is_poll=priority is CallPriority.POLL)
@@ -140,16 +140,17 @@ class VendorAccount:
             if by_now and await self._counter.spend(self._name, month, by_now):
                 return
             raise model.HeldBackError(
-                f"account {self._name!r} keeps its calls of {month} for polls: see calls_per_month"
-                f" of [accounts.{self._name}]",
+                f"account {self._name!r}: the remaining calls of {month} are kept for polls;"
+                f" see calls_per_month of [accounts.{self._name}]",
                 delay=_BACKGROUND_DELAY,
             )
         if not await self._counter.spend(self._name, month, self._budget):
+            resume = _next_month(now)
             raise model.HeldBackError(
-                f"account {self._name!r} has used its {self._budget} calls of {month}:"
-                f" nothing is asked before next month; see calls_per_month of"
-                f" [accounts.{self._name}]",
-                delay=(_next_month(now) - now).total_seconds(),
+                f"account {self._name!r}: monthly budget of {self._budget} calls is used up;"
+                f" requests resume on {resume.day} {resume:%B};"
+                f" see calls_per_month of [accounts.{self._name}]",
+                delay=(resume - now).total_seconds(),
             )
 
 

@@ -168,7 +168,7 @@ class VendorApi:
             if verb == "GET":
                 raise
             raise model.AmbiguousError(
-                f"{error}: it may have been done all the same, so look before repeating it"
+                f"{error}: it may have been carried out: check before repeating it"
             ) from error
         if reply.status < 500:
             self._account.circuit.answered()

@@ -125,7 +125,7 @@ class Mpa:
             f"check key_id and secret of [accounts.{self._name}], and that the key may read this"
             " product"
         )
-        refused = f"the signature was refused: {check}"
+        refused = f"the signature was rejected: {check}"
         if reply.date is None:
             return f"{refused}, and this machine's clock"
         skew = self._clock.now() - reply.date
@@ -134,8 +134,8 @@ class Mpa:
         side = "ahead of" if skew > timedelta(0) else "behind"
         span = model.format_duration(abs(skew))
         return (
-            f"this machine's clock is {span} {side} the vendor's: set it right, and if the"
-            f" signature is refused even then, {check}"
+            f"this machine's clock is {span} {side} the vendor's: correct it; if the"
+            f" signature is still rejected, {check}"
         )
 
     def redact(self, text: str) -> str:
@@ -181,10 +181,10 @@ class OAuth2:
         """Distinguish a refused token from a missing entitlement."""
         if reply.http == 401:
             return (
-                f"a fresh token of account {self._name!r} was refused: check that its application"
+                f"a fresh token of account {self._name!r} was rejected: check that its application"
                 " is approved for this API"
             )
-        return f"account {self._name!r} is not entitled to this: ask the vendor"
+        return f"account {self._name!r} is not entitled to this: contact the vendor"
 
     def redact(self, text: str) -> str:
         """Blot out the token and the secret."""

@@ -28,18 +28,18 @@ _ORANGE_RATE_LIMIT = "53"
 # Lumen answers 422 for these with one and the same code, whether they pass by themselves or not:
 # only the words tell. The first also stands for hours in which the vendor fails for everybody.
 _PASSES = {
-    "not a naas enabled location": "the vendor also says so for hours when it is unwell",
-    "current status is - change pending": "a change is under way: wait until it is done",
+    "not a naas enabled location": "the vendor sends this for hours during its own outages as well",
+    "current status is - change pending": "a change is in progress: wait until it is done",
 }
 _ADVICE = {
     (401, "40"): "the request carried no credentials: check the account",
     (401, "41"): "the credentials are not valid for this API: check the account",
     (401, "42"): "the token had expired and a fresh one did not help: check the account",
     (403, "50"): "subscribe the application to this API at developer.orange.com",
-    (403, "51"): "Orange has blocked the application: ask Orange",
-    (403, "52"): "Orange has blocked the account: ask Orange",
+    (403, "51"): "Orange has blocked the application: contact Orange",
+    (403, "52"): "Orange has blocked the account: contact Orange",
     (400, "25"): "a header is missing: check application_id",
-    (400, "26"): "a header was refused: check application_id",
+    (400, "26"): "a header was rejected: check application_id",
     (404, "60"): "check base_url, job and report",
 }
 
@@ -108,7 +108,7 @@ def as_exception(reply: ErrorReply, hint: str = "") -> model.TemporaryError | mo
     orange = reply.code == _ORANGE_RATE_LIMIT and reply.http in {403, 429}
     if orange or reply.http == 429:
         pause = RATE_LIMIT_PAUSE if reply.retry_after is None else reply.retry_after
-        advice = "the rate limit is reached"
+        advice = "rate limit exceeded"
         if orange:
             advice += ", or the application's quota is used up"
         return RateLimitedError(reply.with_advice(advice), delay=max(1.0, pause))

@@ -87,7 +87,7 @@ async def exchange(
             body = await _read(response, place, cap)
             return Reply(place=place, status=response.status, headers=response.headers, body=body)
     except TimeoutError as error:
-        raise TimedOutError(f"{place} gave no whole answer within {within:g} s") from error
+        raise TimedOutError(f"{place} did not answer completely within {within:g} s") from error
     except aiohttp.ClientConnectorCertificateError as error:
         raise UnsentError(
             f"{place}: the server's certificate is not trusted: {error.certificate_error}"
@@ -96,10 +96,12 @@ async def exchange(
         reason = error.os_error.strerror or str(error.os_error)
         raise UnsentError(f"{place}: cannot connect: {reason}") from error
     except aiohttp.ClientResponseError as error:
-        raise model.TemporaryError(f"{place} answered no valid HTTP: {error.message}") from error
+        raise model.TemporaryError(
+            f"{place} sent an invalid HTTP response: {error.message}"
+        ) from error
     except aiohttp.ClientError as error:
         reason = str(error) or type(error).__name__
-        raise model.TemporaryError(f"{place}: the answer broke off: {reason}") from error
+        raise model.TemporaryError(f"{place}: the response broke off: {reason}") from error
 
 
 def parse_object(reply: Reply) -> dict[str, Any]:
@@ -111,7 +113,7 @@ def parse_object(reply: Reply) -> dict[str, Any]:
             f"{reply.place} answered {reply.status} with {describe_body(reply.body)}"
         ) from error
     if not isinstance(data, dict):
-        raise model.TemporaryError(f"{reply.place} answered {reply.status} with no JSON object")
+        raise model.TemporaryError(f"{reply.place} answered {reply.status} without a JSON object")
     return data
 
 
@@ -122,7 +124,7 @@ def describe_body(body: bytes) -> str:
         return "an empty body"
     if start == b"<":
         return "an HTML page instead of JSON"
-    return "broken or truncated JSON" if start in b"{[" else "no JSON"
+    return "broken or truncated JSON" if start in b"{[" else "something that is not JSON"
 
 
 async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes:
@@ -132,7 +134,7 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
         body += chunk
         if max(announced, len(body)) > cap:
             response.close()  # do not drain what is left of it
-            raise model.TemporaryError(f"{place} answered more than {cap / MEGABYTE:g} MB")
+            raise model.TemporaryError(f"{place} answered with more than {cap / MEGABYTE:g} MB")
     return bytes(body)
 
 

@@ -163,7 +163,7 @@ def format_bandwidth(mbps: int) -> str:
     """Write Mbit/s as the vendor's examples do: `500 Mbps`, `2 Gbps`. Raises PermanentError."""
     if not LEAST_MBPS <= mbps <= MOST_MBPS:
         raise model.PermanentError(
-            f"{mbps} Mbit/s cannot be ordered: from {LEAST_MBPS} to {MOST_MBPS} can"
+            f"{mbps} Mbit/s cannot be ordered: the range is {LEAST_MBPS} to {MOST_MBPS}"
         )
     return f"{mbps // 1000} Gbps" if mbps % 1000 == 0 else f"{mbps} Mbps"
 
@@ -213,6 +213,6 @@ def accepted(api: VendorApi, reply: exchange.Reply) -> dict[str, Any]:
     refusal = api.error_from(reply)
     if reply.status >= 500 and reply.status != 503:
         raise model.AmbiguousError(
-            f"{refusal}: it may have been done all the same, so look before repeating it"
+            f"{refusal}: it may have been carried out: check before repeating it"
         ) from refusal
     raise refusal

@@ -78,8 +78,8 @@ class NaasClient:
         """Refuse: it costs money, and how to order a new service is published nowhere."""
         del mbps, description
         raise model.PermanentError(
-            f"a new connection at {location} cannot be ordered in the dialect naas: nobody has"
-            " published that order's form; order it in Lumen's portal"
+            f"a new connection at {location} cannot be ordered in the dialect naas: Lumen"
+            " has not published that order's format; order it in Lumen's portal"
         )
 
     async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:

@@ -20,14 +20,14 @@ class InternetOnDemandSource(Polled):
     )
     customer_number: str = Field("", description="x-customer-number, for the dialect naas")
     bandwidth_unit: Literal["", "kbps", "Mbps", "Gbps"] = Field(
-        "", description="What a bandwidth without a unit is counted in; empty: it is not guessed"
+        "", description="Unit of a bandwidth that comes without one; empty: it is not guessed"
     )
     contact_name: str = Field("", description="Whom Lumen calls about an order (naas)")
     contact_email: str = Field("", description="The same, by mail")
     contact_phone: str = Field("", description="The same, by phone")
 
     changes_per_day: int = Field(
-        24, ge=1, description="Changes that Lumen takes of a customer in a day (UTC)"
+        24, ge=1, description="Changes that Lumen accepts from a customer per day (UTC)"
     )
 
     @property

@@ -44,7 +44,9 @@ class InternetOnDemandSource:
 
     async def details(self, subject: str) -> model.Details:
         """Refuse: the list tells everything."""
-        raise model.PermanentError(f"{subject} has no details: the list of connections tells all")
+        raise model.PermanentError(
+            f"{subject} has no details: the list of connections has everything"
+        )
 
     async def history(
         self, subject: str, start: datetime, end: datetime
@@ -54,7 +56,7 @@ class InternetOnDemandSource:
 
     def _translate(self, identity: str, reading: object) -> model.Observed:
         if not isinstance(reading, Connection):
-            raise TypeError(f"{reading!r} is no connection")
+            raise TypeError(f"{reading!r} is not a connection")
         return model.Observed(
             key=f"{self.name}/{identity}",
             fields={

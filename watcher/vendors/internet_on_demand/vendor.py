@@ -51,7 +51,7 @@ async def _other_dialect(config: settings.InternetOnDemandSource, account: Vendo
     """Return a sentence when it is the other dialect that answers, else nothing."""
     other = "naas" if config.dialect == "connections" else "connections"
     if other == "naas" and not config.customer_number:
-        return "if it is the dialect naas that was meant, set dialect and customer_number"
+        return "if you meant the dialect naas, set dialect and customer_number"
     changed = config.model_copy(update={"dialect": other})
     try:
         await build_client(changed, account).all()

@@ -274,7 +274,7 @@ def parse_address(text: str) -> Address:
     found = _ADDRESS.fullmatch(text)
     if found is None:
         raise model.PermanentError(
-            f"{text!r} is no address: write it as in '1 Main St, Denver, CO 80202'"
+            f"{text!r} is not an address: write it as in '1 Main St, Denver, CO 80202'"
         )
     return Address(
         street=found["street"], city=found["city"], state=found["state"].upper(), zip=found["zip"]
@@ -312,7 +312,7 @@ class PreorderBackupFinder:
             span = model.format_duration(REMEMBER)
             return ports.BackupOptions(
                 why=f"the address is outside the area served, as Lumen said on"
-                f" {told_at:%Y-%m-%d}; it is asked again {span} later"
+                f" {told_at:%Y-%m-%d}; it is asked again after {span}"
             )
         found = await self._client.qualify(asked)
         if found.outcome is Outcome.OUTSIDE:
@@ -324,7 +324,7 @@ def backups(found: Qualification) -> ports.BackupOptions:
     """Say what an answer means to somebody who needs a backup."""
     if found.outcome is Outcome.NEAR_MATCHES:
         near = "; ".join(each.address for each in found.near[:_NEAR])
-        why = f"Lumen knows it only as something like {near}: correct address in the inventory"
+        why = f"Lumen knows only similar addresses, like {near}: correct it in the inventory"
         return ports.BackupOptions(why=why)
     offers = tuple(f"{each.name} {each.price}".strip() for each in found.offers)
     return ports.BackupOptions(offers=offers, why="" if offers else found.words)

@@ -11,7 +11,7 @@ from watcher.config_types import Address, Duration, Section
 
 
 class PreorderFields(Section):
-    """How the request of pxQualify names its fields: the document names them without their form."""
+    """How the request of pxQualify names its fields, which Lumen has not documented."""
 
     sales_code: str = "salesCode"
     agent_id: str = "agentId"
@@ -30,22 +30,23 @@ class PreorderFields(Section):
         names = list(self.model_dump().values())
         for name in names:
             if sum(f"{one}.".startswith(f"{name}.") for one in names) > 1:
-                raise ValueError(f"{name!r} names two fields, or a field and what it lies in")
+                raise ValueError(
+                    f"{name!r} names two fields, or a field and the object that contains it"
+                )
         return self
 
 
 class Preorder(Section):
-    """PX PreOrder: what Lumen could deliver to an address as a backup. It qualifies and no more."""
+    """PX PreOrder: what Lumen could deliver to an address as a backup. It never orders."""
 
     account: str = Field("", description="Name under [accounts]; empty: no credentials (tests)")
     url: Address | Literal[""] = Field(
-        "", description="Of pxQualify, as the portal shows it; empty: /pxQualify at Lumen's host"
+        "",
+        description="As the portal shows pxQualify's; empty: /pxQualify at Lumen's host",
     )
-    sandbox: bool = Field(
-        False, description="Lumen's test system, which needs an account of its own, instead"
-    )
+    sandbox: bool = Field(False, description="Use Lumen's test system, which needs its own account")
     timeout: Duration = Field(timedelta(seconds=60), description="For one request, from end to end")
-    sales_code: str = Field("", description="As Lumen gave it to you; so with the next three")
+    sales_code: str = Field("", description="Assigned to you by Lumen, as are the next three")
     agent_id: str = ""
     market_segment: str = ""
     partner_id: str = ""

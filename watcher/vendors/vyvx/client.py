@@ -219,7 +219,7 @@ def _entry(reply: exchange.Reply, service: str) -> dict[str, Any]:
     entry = services.get(service)
     if entry is None and len(services) == 1:
         key, entry = next(iter(services.items()))
-        log.info("vyvx_key_differs", asked=service, answered=text.clean(key))
+        log.info("reply is keyed by another service", asked=service, answered=text.clean(key))
     if not isinstance(entry, dict):
         raise model.TemporaryError(f"{reply.place} answered 200 without service {service}")
     return entry

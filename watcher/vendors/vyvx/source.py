@@ -38,7 +38,7 @@ class VyvxSource:
 
         def translate(service: str, reading: object) -> model.Observed:
             if not isinstance(reading, Service):
-                raise TypeError(f"{reading!r} is no reading of Vyvx")
+                raise TypeError(f"{reading!r} is not a reading of Vyvx")
             return model.Observed(
                 key=f"{self.name}/{service}",
                 fields=self._shared_fields(reading),

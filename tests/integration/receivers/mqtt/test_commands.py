@@ -95,7 +95,7 @@ async def obeying(store, port, *, instance="ops1", leads=True, per_minute=1_000,
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class SlackUser:
+class CommandSender:
     """Publishes commands, and reads what is answered."""
 
     def __init__(self, reader) -> None:
@@ -126,7 +126,7 @@ async def person(port, protocol=V5):
     """Is there when somebody obeys: `PREFIX/status` comes before the subscription, a pause less."""
     async with subscribed(port, "watcher/answers/#", protocol) as reader:
         await reader.client.subscribe("desk/#", qos=1)
-        someone = SlackUser(reader)
+        someone = CommandSender(reader)
         async with asyncio.timeout(10):
             while True:  # until the subscription is there; the broker does not say when
                 await someone.send("hello", {})
@@ -198,24 +198,28 @@ async def test_a_silence_says_its_id_and_its_end(store, mosquitto):
 @pytest.mark.parametrize(
     ("command", "body", "words"),
     [
-        ("ack", b"off", "this is no command ack: JSON is malformed"),
-        ("ack", b"\xff", "this is no command ack"),
+        ("ack", b"off", "invalid ack command: JSON is malformed"),
+        ("ack", b"\xff", "invalid ack command"),
         ("ack", {"incident": "w-7k3m"}, "missing required field `by`"),
         ("ack", {"incident": "w-7k3m", "by": ""}, "`$.by`"),
         ("ack", ACK | {"by": "a\x00b"}, "`$.by`"),
         ("ack", ACK | {"then": "format C:"}, "unknown field `then`"),
         ("ack", ACK | {"incident": "w-none"}, "there is no incident w-none"),
         ("ack", ACK | {"by": "x" * 5_000}, "a command has at most 4096 bytes"),
-        ("resolve", ACK, "there is no command resolve, but ack, silence, diagnose"),
+        ("resolve", ACK, "unknown command resolve: expected ack, silence, diagnose"),
         ("silence", {"by": "ada", "matchers": []}, "`$.matchers`"),
-        ("silence", {"by": "ada", "matchers": ["NYC"]}, "'NYC' is no matcher"),
-        ("silence", {"by": "ada", "matchers": ["a=b"], "for": "soon"}, "'soon' is no duration"),
+        ("silence", {"by": "ada", "matchers": ["NYC"]}, "'NYC' is not a matcher"),
+        ("silence", {"by": "ada", "matchers": ["a=b"], "for": "soon"}, "'soon' is not a duration"),
         ("silence", {"by": "ada", "matchers": ["a=b"], "for": "31d"}, "lasts at most 30 days"),
         ("silence", {"by": "ada", "matchers": ["a=b"], "for": "9" * 99 + "d"}, "at most 30 days"),
-        ("ack", ACK | {"response_topic": "watcher/status"}, "is no response topic"),
-        ("ack", ACK | {"response_topic": "watcher/incidents/w-7k3m"}, "is no response topic"),
-        ("ack", ACK | {"response_topic": "desk/#"}, "is no response topic"),
-        ("ack", ACK | {"response_topic": "$SYS/x"}, "is no response topic"),
+        ("ack", ACK | {"response_topic": "watcher/status"}, "is not a valid response topic"),
+        (
+            "ack",
+            ACK | {"response_topic": "watcher/incidents/w-7k3m"},
+            "is not a valid response topic",
+        ),
+        ("ack", ACK | {"response_topic": "desk/#"}, "is not a valid response topic"),
+        ("ack", ACK | {"response_topic": "$SYS/x"}, "is not a valid response topic"),
     ],
 )
 async def test_what_cannot_be_obeyed_is_refused_in_words(store, mosquitto, command, body, words):
@@ -235,7 +239,7 @@ async def test_an_incident_that_is_over_is_refused_and_so_is_a_database_that_is_
         assert (await ada.ask("ack", ACK))["message"] == "the database does not answer"
         store.down = False
         store.builder.resolve()
-        assert (await ada.ask("ack", ACK))["message"] == "w-7k3m is over already"
+        assert (await ada.ask("ack", ACK))["message"] == "w-7k3m is already resolved"
 
 
 @pytest.mark.broker
@@ -254,7 +258,7 @@ async def test_a_command_that_comes_in_twice_is_obeyed_once_and_answered_twice(s
 @pytest.mark.broker
 async def test_retained_commands_are_ignored_when_they_wait_and_when_they_come(store, mosquitto):
     async with subscribed(mosquitto.port, "desk/#") as early:
-        await SlackUser(early).send("ack", ACK, retain=True)
+        await CommandSender(early).send("ack", ACK, retain=True)
     async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         await ada.send("ack", ACK, retain=True)
         assert (await ada.ask("ack", ACK | {"incident": "w-none"}))["ok"] is False
@@ -264,7 +268,7 @@ async def test_retained_commands_are_ignored_when_they_wait_and_when_they_come(s
 @pytest.mark.broker
 async def test_mqtt_3_ignores_the_retained_command_that_waits(store, mosquitto):
     async with subscribed(mosquitto.port, "desk/#") as early:
-        await SlackUser(early).send("ack", ACK, retain=True)
+        await CommandSender(early).send("ack", ACK, retain=True)
     async with (
         obeying(store, mosquitto.port, protocol="3.1.1"),
         person(mosquitto.port, V311) as ada,
@@ -308,7 +312,7 @@ async def test_without_the_setting_nothing_is_subscribed_to(store, tmp_path):
         async with obeying(store, mosquitto.port, commands=False) as broker:
             await broker.publish("watcher/x", b"", retain=False)  # connected
             async with subscribed(mosquitto.port, "desk/#") as ada:
-                await SlackUser(ada).send("ack", ACK)
+                await CommandSender(ada).send("ack", ACK)
                 await broker.publish("desk/x", b"", retain=False)
                 await ada.until("desk/x")
         subscriptions = re.findall(r"(watcher-ops1|auto-\S+) \d (\S+)", log.read_text())

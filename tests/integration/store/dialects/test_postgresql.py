@@ -84,7 +84,7 @@ async def test_a_user_without_the_right_to_create_tables_gets_advice(empty_url):
         "CREATE ROLE stranger LOGIN",
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
     )
-    with pytest.raises(model.PermanentError, match="make it the owner of the database"):
+    with pytest.raises(model.PermanentError, match="make the user the owner of the database"):
         await open_and_close(changed(empty_url, netloc=f"stranger@{netloc}"))
 
 
@@ -116,7 +116,9 @@ async def test_connections_that_the_server_ended_are_replaced(postgresql_url):
 async def test_a_server_that_ends_a_transaction_is_temporary(postgresql_url):
     async with opening(postgresql_url) as opened:
         await opened.leadership.acquire("ops1")
-        with pytest.raises(model.TemporaryError, match=r"shut down or restarted|hung up"):
+        with pytest.raises(
+            model.TemporaryError, match=r"shutting down or restarting|closed the connection"
+        ):
             async with opened.database.write() as connection:
                 pid = await connection.scalar(select(func.pg_backend_pid()))
                 await sql(postgresql_url, f"SELECT pg_terminate_backend({pid})")

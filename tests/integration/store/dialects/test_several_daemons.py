@@ -1,4 +1,4 @@
-"""Several daemons on one PostgreSQL: who leads, who is given up, whose clock counts."""
+"""Several daemons on one PostgreSQL: who leads, who is evicted, whose clock counts."""
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -90,9 +90,9 @@ async def test_a_beat_keeps_the_lease_and_silence_loses_it(two):
     assert await second.leadership.acquire("ops2") is None
     await silence(first)
     assert await second.leadership.acquire("ops2") == token + 1
-    with pytest.raises(model.PermanentError, match=r"given up: another one leads by now"):
+    with pytest.raises(model.PermanentError, match=r"evicted: another one leads by now"):
         await first.leadership.renew()
-    with pytest.raises(model.PermanentError, match="given up"):
+    with pytest.raises(model.PermanentError, match="evicted"):
         await first.leadership.acquire("ops1")
 
 

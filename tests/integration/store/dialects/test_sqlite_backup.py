@@ -134,7 +134,7 @@ def test_what_is_there_is_not_replaced(tmp_path, database, there):
         case _:
             file = database
     before = {path: path.lstat() for path in tmp_path.iterdir()}
-    with pytest.raises(model.PermanentError, match="is there already"):
+    with pytest.raises(model.PermanentError, match="exists already"):
         back_up(database, file)
     assert {path: path.lstat() for path in tmp_path.iterdir()} == before
 
@@ -143,15 +143,15 @@ def test_what_is_there_is_not_replaced(tmp_path, database, there):
 def test_what_came_meanwhile_is_not_replaced(tmp_path, database, monkeypatch):
     file = tmp_path / "late.db"
     monkeypatch.setattr(sqlite_backup, "_fill", lambda *_, **__: file.write_text("precious"))
-    with pytest.raises(model.PermanentError, match="is there already"):
+    with pytest.raises(model.PermanentError, match="exists already"):
         back_up(database, file)
     assert file.read_text() == "precious"
 
 
 def test_a_missing_database_and_a_missing_directory_are_named(tmp_path, database):
-    with pytest.raises(model.PermanentError, match=r"there is no database .*/none\.db"):
+    with pytest.raises(model.PermanentError, match=r"database .*/none\.db does not exist"):
         back_up(tmp_path / "none.db", tmp_path / "copy.db")
-    with pytest.raises(model.PermanentError, match=r"nowhere/copy\.db cannot be made"):
+    with pytest.raises(model.PermanentError, match=r"nowhere/copy\.db cannot be created"):
         back_up(database, tmp_path / "nowhere" / "copy.db")
     assert not (tmp_path / "none.db").exists()
 
@@ -160,7 +160,7 @@ def test_a_directory_that_may_not_be_written_is_named(tmp_path, database, public
     public.chmod(0o555)
     readable = Path(shutil.copy(database, public / "watcher.db"))
     readable.chmod(0o644)
-    with as_nobody(), pytest.raises(model.PermanentError, match=r"cannot be made .*permissions"):
+    with as_nobody(), pytest.raises(model.PermanentError, match=r"cannot be created .*permissions"):
         back_up(readable, public / "copy.db")
 
 
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_up_meanwhile_is_reported_for_the_copy(tmp_path, datab
         return connection
 
     monkeypatch.setattr(sqlite_backup, "_connect", small)
-    message = r"no copy was made: database .*/\.copy\.db\..* cannot grow, its disk is full"
+    message = r"no backup was made: database .*/\.copy\.db\..* cannot grow, its disk is full"
     with pytest.raises(model.TemporaryError, match=message):
         back_up(database, tmp_path / "copy.db")
 
@@ -194,7 +194,7 @@ def test_a_locked_database_is_reported_without_waiting(tmp_path, database):
     with raw(database) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(model.TemporaryError, match=r"no copy was made: .* is locked"):
+        with pytest.raises(model.TemporaryError, match=r"no backup was made: .* is locked"):
             back_up(database, tmp_path / "copy.db")
 
 
@@ -209,7 +209,7 @@ def test_a_damaged_database_gives_no_copy(tmp_path, database):
     with database.open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\x2a" * size)
-    with pytest.raises(model.PermanentError, match=r"no copy was made: .* is damaged"):
+    with pytest.raises(model.PermanentError, match=r"no backup was made: .* is damaged"):
         back_up(database, tmp_path / "copy.db")
 
 
@@ -222,7 +222,7 @@ def test_what_is_not_watchers_is_not_copied(tmp_path, kind):
     else:
         with raw(other) as connection:
             connection.execute("CREATE TABLE songs (title TEXT)")
-    with pytest.raises(model.PermanentError, match=r"none of Watcher's|no SQLite database"):
+    with pytest.raises(model.PermanentError, match=r"not a Watcher database|not a SQLite database"):
         back_up(other, tmp_path / "copy.db")
 
 

@@ -94,11 +94,11 @@ async def test_findings_pdf_and_preview_come_back(make_runner, vendor, make_pdf,
 @pytest.mark.parametrize(
     ("pdf", "sentence"),
     [
-        ({}, "the vendor's reply holds no PDF"),
-        ({"pdf": ""}, "the vendor's reply holds no PDF"),
-        ({"pdf": None}, "the vendor's reply holds no PDF"),
+        ({}, "the vendor's reply contains no PDF"),
+        ({"pdf": ""}, "the vendor's reply contains no PDF"),
+        ({"pdf": None}, "the vendor's reply contains no PDF"),
         ({"pdf": "%%%"}, "not valid base64"),
-        ({"pdf": base64.b64encode(b"<html>").decode()}, "holds as PDF is not one"),
+        ({"pdf": base64.b64encode(b"<html>").decode()}, "is not a PDF"),
         ({"pdf": "JVBERi0x" + "A" * 14_000_000}, "larger than 10 MB"),
     ],
     ids=["absent", "empty", "null", "no base64", "html", "huge"],
@@ -138,7 +138,7 @@ async def test_a_pdf_that_cannot_be_drawn_is_still_reported(make_runner, vendor,
 async def test_silence_ends_with_the_timeout(make_runner, vendor):
     vendor.hangs = True
     runner = await make_runner(within=timedelta(milliseconds=50))
-    with pytest.raises(model.TemporaryError, match=r"no answer about SVC1 within 0.05 s"):
+    with pytest.raises(model.TemporaryError, match=r"did not answer about SVC1 within 0.05 s"):
         await runner.diagnose(run="r1", service_id="SVC1")
 
 

@@ -88,7 +88,7 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_one_draws(make_pdf, tm
     previewer = PdfPreviewer(worker=worker(code), timeout=timedelta(seconds=0.5))
     began = time.perf_counter()
     page = await previewer.render(make_pdf())
-    assert page.error == "drawing the PDF took more than 0.5 s"
+    assert page.error == "rendering the PDF took more than 0.5 s"
     assert time.perf_counter() - began < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
@@ -120,8 +120,8 @@ async def test_a_worker_that_floods_is_stopped(make_pdf):
     [
         ("import os; os.kill(os.getpid(), 11)", "the PDF cannot be opened"),
         ("raise SystemExit(3)", "the PDF cannot be opened"),
-        ("print('no picture')", "the PDF cannot be drawn"),
-        ("print('1')", "the PDF cannot be drawn"),
+        ("print('no picture')", "the PDF cannot be rendered"),
+        ("print('1')", "the PDF cannot be rendered"),
     ],
     ids=["crash", "exit", "babble", "no picture"],
 )

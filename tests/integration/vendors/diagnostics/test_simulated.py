@@ -69,9 +69,9 @@ async def test_a_report_is_read_as_the_vendor_wrote_it():
     [
         ("no_prefix", DONE, ""),
         ("truncated", DONE, "no preview"),
-        ("missing", NO_REPORT, "holds no PDF"),
+        ("missing", NO_REPORT, "contains no PDF"),
         ("bad_base64", NO_REPORT, "not valid base64"),
-        ("not_a_pdf", NO_REPORT, "is not one"),
+        ("not_a_pdf", NO_REPORT, "is not a PDF"),
         ("huge", NO_REPORT, "larger than 10 MB"),
     ],
 )

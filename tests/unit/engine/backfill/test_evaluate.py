@@ -33,7 +33,7 @@ def test_an_outage_between_two_polls_is_a_resolved_incident_and_calls_nobody():
     w = watched()
     read(w, alarm(70, 90))
     assert (w.incident.status, w.incident.resolution) == ("resolved", "recovered")
-    assert w.incident.title == "a: offline (TS Loss) (learned late)"
+    assert w.incident.title == "a: offline (TS Loss) (reported late)"
     assert (w.incident.opened_at, w.incident.resolved_at) == (
         START + seconds(70),
         START + seconds(90),
@@ -41,7 +41,7 @@ def test_an_outage_between_two_polls_is_a_resolved_incident_and_calls_nobody():
     assert w.incident.notify == ("noc",)
     (entry,) = w.tables.entries
     assert entry.kind == "late"
-    assert entry.text == "learned late: a: offline (TS Loss), 03:01:10 UTC to 03:01:30 UTC"
+    assert entry.text == "reported late: a: offline (TS Loss), 03:01:10 UTC to 03:01:30 UTC"
     assert not entry.notify
     (member,) = w.tables.of(model.IncidentAlert)
     assert (member.state, member.from_, member.to) == ("resolved", "online", "offline")
@@ -105,7 +105,7 @@ def test_overlapping_unordered_and_touching_alarms_are_one_outage(order):
         alarm(300, 290),
     ]
     read(w, *alarms[::order])
-    assert w.last_text == "learned late: a: offline (TS Loss), 03:01:10 UTC to 03:02:30 UTC"
+    assert w.last_text == "reported late: a: offline (TS Loss), 03:01:10 UTC to 03:02:30 UTC"
     assert len(w.incidents) == 1
 
 
@@ -146,7 +146,7 @@ def test_many_outages_of_one_reservation_are_one_late_fact():
     w = watched()
     read(w, *(alarm(60 * n, 60 * n + 20) for n in range(1, 8)))
     assert w.last_text == (
-        "learned late: a: 7 times offline (TS Loss), 2 min 20 s in all, 03:01:00 UTC to"
+        "reported late: a: offline (TS Loss), 7 times, 2 min 20 s in total, 03:01:00 UTC to"
         " 03:07:20 UTC"
     )
     assert len(w.incidents) == 1

@@ -75,7 +75,7 @@ def test_a_breach_shorter_than_for_is_not_reported():
 def test_a_breach_whose_end_is_not_known_says_so():
     w = lines(BLIND)
     blind(w, 180, [10, 95, 97])
-    assert w.last_text.endswith("03:10:00 UTC at least to 03:15:00 UTC")
+    assert w.last_text.endswith("03:10:00 UTC until at least 03:15:00 UTC")
 
 
 def test_a_breach_whose_alert_fires_all_the_time_is_not_reported_late():

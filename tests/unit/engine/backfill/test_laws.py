@@ -180,12 +180,14 @@ def test_each_outage_on_record_is_reported_once_live_or_late(history):
         late = [
             (i.opened_at, i.resolved_at)
             for i in incidents.values()
-            if i.rule == tested_rule.name and "learned late" in i.title and " times " not in i.title
+            if i.rule == tested_rule.name
+            and "reported late" in i.title
+            and " times, " not in i.title
         ]
         many = [
-            (i.opened_at, i.resolved_at, int(i.title.split(" times ")[0].rpartition(" ")[2]))
+            (i.opened_at, i.resolved_at, int(i.title.split(" times, ")[0].rpartition(" ")[2]))
             for i in incidents.values()
-            if i.rule == tested_rule.name and " times " in i.title
+            if i.rule == tested_rule.name and " times, " in i.title
         ]
         window = BOOKED if vendor.booked and tested_rule.name == "booked" else None
         if vendor.booked and tested_rule.name != "booked":

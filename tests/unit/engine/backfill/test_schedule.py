@@ -203,10 +203,10 @@ def test_outages_while_watcher_was_down_stand_on_one_incident_of_the_source():
     w.poll(minutes(60), a="online", b="online")
     read(w, alarm(600, 660), at=minutes(61))
     read(w, alarm(600, 700), at=minutes(62), subject="vyvx/b")
-    assert w.incident.title == "vyvx was not watched (learned late)"
+    assert w.incident.title == "vyvx was not monitored (reported late)"
     assert (w.incident.status, w.incident.rule) == ("resolved", "blind")
     assert [entry.text for entry in w.tables.entries] == [
-        "learned late: nobody saw vyvx, 03:00:00 UTC to 04:00:00 UTC",
+        "reported late: vyvx was not monitored, 03:00:00 UTC to 04:00:00 UTC",
         "meanwhile, a: offline (TS Loss), 03:10:00 UTC to 03:11:00 UTC",
         "meanwhile, b: offline (TS Loss), 03:10:00 UTC to 03:11:40 UTC",
     ]
@@ -245,7 +245,7 @@ def test_very_many_late_outages_are_not_as_many_incidents():
     storm = w.ruleset.storm.incidents
     assert len(w.incidents) == storm + 1
     titles = [incident.title for incident in w.incidents]
-    assert titles[-1] == "vyvx: many outages (learned late)"
+    assert titles[-1] == "vyvx: many outages (reported late)"
     rest = [entry.text for entry in w.tables.entries if entry.incident == w.incidents[-1].id]
     assert len(rest) == 1 + 50 - storm, "none is lost"
     assert rest[-1] == "n49: offline (TS Loss), 03:01:10 UTC to 03:01:30 UTC"

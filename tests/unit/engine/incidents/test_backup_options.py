@@ -32,14 +32,14 @@ def test_a_rule_that_does_not_ask_asks_for_none():
 def test_without_an_address_it_says_so():
     w = world(rule(alternatives=True))
     w.poll(a="offline")
-    assert shown_on_timeline(w) == ["no backup was looked for: the inventory has no address for a"]
+    assert shown_on_timeline(w) == ["no backup search: the inventory has no address for a"]
 
 
 @pytest.mark.parametrize(
     ("offers", "why", "text"),
     [
-        (("Fiber 940 65.00", "DSL 20"), "", f"could be ordered as a backup at {HERE}: {{}}"),
-        ((), "outside the area", f"no backup to offer at {HERE}: outside the area"),
+        (("Fiber 940 65.00", "DSL 20"), "", f"available as a backup at {HERE}: {{}}"),
+        ((), "outside the area", f"no backup available at {HERE}: outside the area"),
     ],
 )
 def test_the_answer_is_on_the_timeline_and_calls_nobody(offers, why, text):
@@ -70,7 +70,7 @@ def test_details_that_bring_no_address_end_the_waiting():
     w.poll(a="offline")
     w.wait_until(w.now + seconds(5))
     w.step(model.DetailsRead(subject="vyvx/a", details=None, error="gone"), seconds(8))
-    assert shown_on_timeline(w) == ["no backup was looked for: the inventory has no address for a"]
+    assert shown_on_timeline(w) == ["no backup search: the inventory has no address for a"]
 
 
 def test_an_answer_about_nothing_is_refused():

@@ -25,7 +25,7 @@ def difference(*second):
     w.step(run(1, w.incident.id, "Transport fault", "Power: Passed", "Link: Failed"), seconds(20))
     assert "run before" not in w.last_text
     w.step(run(2, w.incident.id, *second), seconds(30))
-    return w.last_text.partition(". Since the run before: ")[2]
+    return w.last_text.partition(". Since the previous run: ")[2]
 
 
 def test_what_changed_appeared_and_went_is_named():

@@ -79,7 +79,7 @@ def test_nothing_is_examined_for_a_drill_and_nothing_can_be():
     w = world(rule(diagnose=True))
     effects = w.step(WANTED, seconds(10))
     assert not [effect for effect in effects if isinstance(effect, model.DiagnosisNeeded)]
-    with pytest.raises(engine.IllegalCommand, match="about no subject"):
+    with pytest.raises(engine.IllegalCommand, match="no subject to diagnose"):
         w.step(model.DiagnosisWanted(incident="w-drill", by="ada"), seconds(20))
 
 

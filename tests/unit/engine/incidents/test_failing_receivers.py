@@ -11,7 +11,7 @@ FAILED = model.ReceiverFailed(receiver="noc", error="channel_not_found", others=
 def test_the_others_are_notified_of_a_failing_receiver():
     w = world(rule())
     w.step(FAILED, seconds(10))
-    assert w.incident.title == "noc cannot be told"
+    assert w.incident.title == "noc is failing"
     assert w.incident.notify == ("mqtt", "duty")
     assert w.last_text == "channel_not_found"
 
@@ -31,7 +31,7 @@ def test_the_incident_ends_with_the_receivers_next_delivery():
     w.step(FAILED, seconds(10))
     w.step(model.ReceiverRecovered(receiver="noc"), seconds(20))
     assert w.incident.resolution is model.Resolution.RECOVERED
-    assert w.last_text == "noc is told again"
+    assert w.last_text == "noc has recovered"
     w.step(FAILED, seconds(30))
     assert len(w.state.incidents) == 2
 
@@ -54,5 +54,5 @@ def test_a_person_may_acknowledge_and_resolve_it():
 def test_there_is_nothing_to_diagnose_about_it():
     w = world(rule())
     w.step(FAILED, seconds(10))
-    with pytest.raises(engine.IllegalCommand, match="about no subject"):
+    with pytest.raises(engine.IllegalCommand, match="no subject to diagnose"):
         w.step(model.DiagnosisWanted(incident=w.incident.id, by="ada"), seconds(20))

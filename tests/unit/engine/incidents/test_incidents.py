@@ -95,7 +95,7 @@ def test_people_are_reminded_until_somebody_acknowledges():
     w.poll(a="offline")
     w.wait_until(START + minutes(65))
     assert w.timeline == ["opened", "reminded", "reminded"]
-    assert w.last_text == "still open after 1 h, and not acknowledged"
+    assert w.last_text == "still open after 1 h and not acknowledged"
     w.step(model.Acknowledged(incident=w.incident.id, by="ana"), minutes(70))
     w.wait_until(START + minutes(300))
     assert w.timeline[-1] == "acknowledged"
@@ -123,7 +123,7 @@ def test_more_people_are_notified_while_nobody_acknowledges():
     w.poll(a="offline")
     w.wait_until(START + minutes(15))
     assert w.incident.notify == (*NOC, "duty")
-    assert w.last_text == "not acknowledged for 15 min: duty told too"
+    assert w.last_text == "not acknowledged for 15 min: also notified duty"
     w.restart()
     w.poll(minutes(20))
     w.wait_until(START + minutes(30))

@@ -32,11 +32,11 @@ def test_the_fallback_is_notified_of_open_incidents_with_the_reason():
     w.step(FAILED, minutes(15))
     assert of(w).notify == ("noc", "mqtt", "duty")
     assert words(w)[-1] == (
-        "told to duty as well, because noc has failed since 03:10:00 UTC: Slack answered 503"
+        "also notified duty because noc has been failing since 03:10:00 UTC: Slack answered 503"
     )
     about = of(w, "noc")
-    assert about.title == "noc cannot be told"
-    assert words(w, "noc") == ["Slack answered 503; duty is told in its place"]
+    assert about.title == "noc is failing"
+    assert words(w, "noc") == ["Slack answered 503; duty is notified in its place"]
 
 
 def test_the_fallback_is_announced_once_however_often_the_failure_is_reported():
@@ -44,7 +44,7 @@ def test_the_fallback_is_announced_once_however_often_the_failure_is_reported():
     w.step(FAILED, minutes(15))
     assert w.step(FAILED, minutes(16)) == ()
     w.poll(minutes(17), a="degraded", b="online")
-    assert sum("as well" in text for text in words(w)) == 1
+    assert sum("also notified" in text for text in words(w)) == 1
 
 
 def test_a_fault_that_was_known_before_its_fallback_was_due_is_the_same_incident():
@@ -54,7 +54,7 @@ def test_a_fault_that_was_known_before_its_fallback_was_due_is_the_same_incident
     assert of(w).notify == ("noc", "mqtt")
     w.step(FAILED, minutes(15))
     assert of(w).notify == ("noc", "mqtt", "duty")
-    assert words(w, "noc")[1:] == ["Slack answered 503; duty is told in its place"]
+    assert words(w, "noc")[1:] == ["Slack answered 503; duty is notified in its place"]
     w.step(early, minutes(16))  # from a daemon that has tried for a shorter time
     assert of(w).notify == ("noc", "mqtt", "duty")
 
@@ -64,7 +64,7 @@ def test_what_opens_meanwhile_goes_to_the_fallback_at_once():
     w.step(FAILED, minutes(15))
     w.poll(minutes(20), a="offline", b="offline")
     assert of(w, "vyvx/b").notify == ("noc", "mqtt", "duty")
-    assert "told to duty as well" in words(w, "vyvx/b")[-1]
+    assert "also notified duty" in words(w, "vyvx/b")[-1]
 
 
 def test_what_is_not_for_the_failing_receiver_is_not_for_its_fallback():
@@ -83,7 +83,7 @@ def test_it_survives_a_restart():
     w.poll(minutes(20), a="offline", b="online")
     w.poll(minutes(21), a="offline", b="offline")
     assert of(w, "vyvx/b").notify == ("noc", "mqtt", "duty")
-    assert sum("as well" in text for text in words(w)) == 1
+    assert sum("also notified" in text for text in words(w)) == 1
     w.step(RECOVERED, minutes(25))
     assert of(w).notify == of(w, "vyvx/b").notify == ("noc", "mqtt")
 
@@ -118,7 +118,7 @@ def test_a_fallback_that_fails_has_its_own():
         minutes(20),
     )
     assert of(w).notify == ("noc", "mqtt", "duty", "sms")
-    assert "because duty has failed" in words(w)[-1]
+    assert "because duty has been failing" in words(w)[-1]
     w.step(RECOVERED, minutes(25))
     assert of(w).notify == ("noc", "mqtt")
 

@@ -108,10 +108,10 @@ def test_a_silence_outlives_a_restart():
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (silence(-10, 0), "over before it begins"),
-        (silence(20, 10), "over before it begins"),
+        (silence(-10, 0), "end before it begins"),
+        (silence(20, 10), "end before it begins"),
         (silence(colour="red"), "expected rule, subject"),
-        (model.Unsilenced(silence="s-9", by="ana"), "no silence 's-9'"),
+        (model.Unsilenced(silence="s-9", by="ana"), "no active silence 's-9'"),
     ],
 )
 def test_a_silence_that_makes_no_sense_is_refused(command, words):

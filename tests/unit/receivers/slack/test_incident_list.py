@@ -20,14 +20,14 @@ def test_the_worst_comes_first_with_who_has_taken_it(builder):
         flags=("silenced",),
     )
     assert interactions.incident_list([minor, builder.incident], [], NOW) == [
-        "*2 incidents are open*",
+        "*2 open incidents*",
         (
             "*\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side*"
             " · 29 min, since 03:10:22 UTC · w-7k3m"
         ),
         (
             "*\N{LARGE ORANGE CIRCLE} LD1 &lt;!channel&gt; is busy*"
-            " · 29 min, since 03:10:22 UTC · taken by Ana · silenced · w-2"
+            " · 29 min, since 03:10:22 UTC · acknowledged by Ana · silenced · w-2"
         ),
     ]
 
@@ -36,17 +36,14 @@ def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
     blind = model.SourceHealth(source="evpl", sight=model.Visibility.BLIND, failing_since=BEGIN)
     seen = model.SourceHealth(source="vyvx")
     assert interactions.incident_list([], [blind, seen], NOW) == [
-        "*Nothing is open*",
-        (
-            "\N{MEDIUM WHITE CIRCLE} *evpl* cannot be seen since 03:10:22 UTC:"
-            " what fails there is not known"
-        ),
+        "*No open incidents*",
+        ("\N{MEDIUM WHITE CIRCLE} *evpl* is blind since 03:10:22 UTC: failures there are unknown"),
     ]
 
 
 def test_a_long_list_is_cut(builder):
     many = [replace(builder.incident, id=f"w-{number}") for number in range(30)]
     lines = interactions.incident_list(many, [], NOW)
-    assert lines[0] == "*30 incidents are open*"
+    assert lines[0] == "*30 open incidents*"
     assert lines[-1] == "and 10 more"
     assert len(lines) == interactions.MOST_LINES + 2

@@ -178,7 +178,7 @@ async def test_without_allowed_users_only_the_channels_of_receivers_count(slack,
         ]
         person.channel = other
         await person.press("acknowledge")
-        assert "only in a channel that Watcher tells incidents in" in await person.hears()
+        assert "only in a channel where Watcher posts incidents" in await person.hears()
         assert not store.commands
 
 
@@ -188,7 +188,7 @@ async def test_an_incident_that_is_over_is_said_to_be_over(slack, session, store
         builder.resolve()
         store.view = builder.incident_view()
         await person.press(button)
-        assert await person.hears() == "w-7k3m is over already"
+        assert await person.hears() == "w-7k3m is already resolved"
         assert not store.commands
 
 
@@ -232,12 +232,12 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
 async def test_the_slash_command_lists_what_is_open_to_who_types_it(slack, session, store):
     async with running(slack, session, store) as person:
         assert await person.types(user="U0ANN") == {"acknowledged": True}
-        assert await person.hears() == "*1 incident is open*"
+        assert await person.hears() == "*1 open incident*"
     (message,) = slack.workspace.ephemeral_messages
     assert message["to"] == "U0ANN"
     (block,) = message["blocks"]
     assert "NYC Arena uplink is offline" in block["text"]["text"]
-    assert "*evpl* cannot be seen" in block["text"]["text"]
+    assert "*evpl* is blind" in block["text"]["text"]
     assert not store.commands
 
 
@@ -253,7 +253,7 @@ async def test_a_storm_is_not_silenced_subject_by_subject(slack, session, store)
     store.view = replace(store.view, alert_counts=counts)
     async with running(slack, session, store) as person:
         await person.press("silence")
-        assert "w-7k3m is about 400 subjects, so nothing is silenced" in await person.hears()
+        assert "w-7k3m has 400 firing subjects, so nothing was silenced" in await person.hears()
         assert not store.commands
 
 
@@ -298,7 +298,7 @@ async def test_a_wrong_token_is_said_once(slack, session, store):
         async with running(slack, session, store, app_token="xapp-wrong"):
             await until(lambda: logs)
     (line,) = logs
-    assert line["event"] == "no buttons in Slack"
+    assert line["event"] == "Slack buttons unavailable"
     assert "set slack.app_token to an app-level token (xapp-...)" in line["error"]
     assert "xapp-wrong" not in str(logs)
 

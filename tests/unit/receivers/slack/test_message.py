@@ -45,7 +45,7 @@ def test_a_new_incident_reads_in_the_order_of_need(builder):
         (
             "context",
             (
-                "w-7k3m · vyvx-service-down · critical · vendor's data of 03:10:18 UTC ·"
+                "w-7k3m · vyvx-service-down · critical · vendor data from 03:10:18 UTC ·"
                 " <https://wiki.example/vyvx?a=1&amp;b=2|Runbook>"
             ),
         ),
@@ -211,7 +211,7 @@ def test_several_subjects_are_counted_and_the_first_are_listed(builder):
 
 def test_a_blind_source_is_said_first_hand(builder):
     builder.change(flags=("blind",))
-    assert "cannot be seen now: this is last known" in str(
+    assert "is blind: this is the last known state" in str(
         render_parent(builder.incident_view(), now=NOW).blocks
     )
 
@@ -236,7 +236,7 @@ def test_an_entry_is_one_line_and_a_late_one_says_both_times(builder):
     soon = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
     assert soon.text.endswith("degraded -&gt; offline")
     late = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
-    assert late.text.endswith("offline _(occurred 03:11:22 UTC, told 03:40 UTC)_")
+    assert late.text.endswith("offline _(occurred 03:11:22 UTC, posted 03:40 UTC)_")
 
 
 def test_findings_are_posted_whole_in_the_thread(builder):
@@ -279,8 +279,8 @@ def test_many_entries_are_one_digest_of_the_newest(builder):
         builder.incident_view(), builder.timeline[1:], now=BEGIN + timedelta(hours=2)
     )
     text = "\n".join(text for _, text in shown(message))
-    assert "*100 entries*, occurred 03:10:22 UTC to 04:49:22 UTC, told 05:10 UTC" in text
-    assert "_the 60 earliest are left out_" in text
+    assert "*100 entries*, occurred 03:10:22 UTC to 04:49:22 UTC, posted 05:10 UTC" in text
+    assert "_the 60 earliest are omitted_" in text
     assert "turn 60\n" in text
     assert "turn 59\n" not in text
 

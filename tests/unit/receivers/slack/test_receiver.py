@@ -114,7 +114,7 @@ async def test_a_rate_limit_is_waited_for_as_long_as_slack_says(slack, receiver,
     assert delivery.receipt.intent == ""  # Slack said no, so nothing has to be looked up
 
     clock.at += timedelta(seconds=10)
-    with pytest.raises(model.TemporaryError, match="again in 20 s") as caught:
+    with pytest.raises(model.TemporaryError, match="next attempt in 20 s") as caught:
         await delivery.deliver(receiver)
     assert caught.value.delay == 20
     assert slack.calls == ["chat.postMessage"]  # nothing was asked that Slack would refuse
@@ -434,7 +434,7 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
         ({"status": 429, "Retry-After": "1800"}, "Slack was rate-limited"),
         ({"status": 503}, "Slack failed"),
         ("drop", "Slack did not answer"),
-        ("not_in_channel", "Slack refused it (not_in_channel)"),
+        ("not_in_channel", "Slack refused the call (not_in_channel)"),
     ],
 )
 async def test_what_is_posted_late_says_when_it_happened_and_what_kept_it_back(
@@ -451,7 +451,7 @@ async def test_what_is_posted_late_says_when_it_happened_and_what_kept_it_back(
         del slack.messages[slack.replies[0]["ts"]]  # it was never there
     receiver._clock.at = BEGIN + timedelta(minutes=31)
     await delivery.deliver(receiver)
-    assert slack.replies[0]["text"].endswith(f"_(occurred 03:10:32 UTC, told 03:41 UTC: {why})_")
+    assert slack.replies[0]["text"].endswith(f"_(occurred 03:10:32 UTC, posted 03:41 UTC: {why})_")
     delivery.builder.add_entry(model.EntryKind.NOTED, "still down", after=31 * 60)
     await delivery.deliver(receiver)
     assert "told" not in slack.replies[1]["text"]
@@ -466,7 +466,7 @@ async def test_a_restarted_daemon_knows_what_kept_it_back(
     delivery.receipt = replace(delivery.receipt, **failed)
     clock.at = BEGIN + timedelta(minutes=31)
     await delivery.deliver(receiver)
-    assert slack.replies[0]["text"].endswith("told 03:41 UTC: Slack was rate-limited)_")
+    assert slack.replies[0]["text"].endswith("posted 03:41 UTC: Slack was rate-limited)_")
 
 
 async def test_a_silence_before_the_failure_is_not_blamed_on_slack(
@@ -481,7 +481,7 @@ async def test_a_silence_before_the_failure_is_not_blamed_on_slack(
     builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", after=600, notify=True)
     clock.at = BEGIN + timedelta(minutes=31)
     await delivery.deliver(receiver)
-    assert slack.replies[-1]["text"].endswith("told 03:41 UTC)_")
+    assert slack.replies[-1]["text"].endswith("posted 03:41 UTC)_")
 
 
 async def test_an_incident_that_is_posted_late_says_so_for_good(
@@ -498,7 +498,7 @@ async def test_an_incident_that_is_posted_late_says_so_for_good(
     clock.at = BEGIN + timedelta(minutes=50)
     await delivery.deliver(receiver)
     small_print = slack.parents[0]["blocks"][-1]["elements"][0]["text"]
-    assert small_print.endswith("told 03:41 UTC: Slack failed")
+    assert small_print.endswith("posted 03:41 UTC: Slack failed")
 
 
 async def test_slack_down_is_temporary_and_nothing_is_unknown(builder, delivery, clock):

@@ -143,7 +143,7 @@ async def test_a_scenario_changes_what_an_address_gets(sim, make):
     ("number", "offers", "why"),
     [
         (1, ("Fiber 940 65.00", "DSL 20"), ""),
-        (2, (), "2 Main St N, Denver; 2 Main St S, Denver: correct address in the inventory"),
+        (2, (), "2 Main St N, Denver; 2 Main St S, Denver: correct it in the inventory"),
         (3, (), " "),
         (4, (), " "),
     ],

@@ -62,9 +62,9 @@ def test_any_text_is_a_pdf_or_a_sentence(text):
         ("data:application/pdf;base64,%%%" + ENCODED, "not valid base64"),
         (ENCODED + "A", "not valid base64"),
         ("é" + ENCODED, "not valid base64"),
-        ("data:application/pdf;base64,", "holds as PDF is not one"),
-        (base64.b64encode(b"<!DOCTYPE html>").decode(), "holds as PDF is not one"),
-        (base64.b64encode(b" %PDF-1.4").decode(), "holds as PDF is not one"),
+        ("data:application/pdf;base64,", "is not a PDF"),
+        (base64.b64encode(b"<!DOCTYPE html>").decode(), "is not a PDF"),
+        (base64.b64encode(b" %PDF-1.4").decode(), "is not a PDF"),
     ],
 )
 def test_what_is_no_pdf_is_said_in_words(text, sentence):

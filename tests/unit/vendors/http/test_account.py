@@ -96,8 +96,7 @@ def test_the_error_of_a_held_back_call_says_why_and_for_how_long(rig):
     with pytest.raises(model.HeldBackError) as caught:
         rig.circuit.admit(is_poll=False)
     assert str(caught.value) == (
-        "the vendor of account 'main' does not answer (GET https://x answered 503):"
-        " nothing is asked for 10 s"
+        "account 'main': vendor not responding (GET https://x answered 503); next attempt in 10 s"
     )
 
 
@@ -106,9 +105,9 @@ def test_an_outage_is_logged_once_and_so_is_its_end(rig):
         rig.fail(20)
         rig.circuit.answered()
         rig.circuit.answered()
-    assert [(first["event"], first["log_level"]) for first in logs] == [
-        ("vendor does not answer", "warning"),
-        ("vendor answers again", "info"),
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+        ("vendor is not responding", "warning"),
+        ("vendor is responding again", "info"),
     ]
 
 
@@ -173,7 +172,7 @@ async def test_all_clients_that_share_the_account_are_refused_at_once(
     for _ in range(6):  # the sixth is the first trial
         with pytest.raises(model.TemporaryError, match=f"answered {answer['status']}"):
             await first.get("/x")
-    with pytest.raises(model.HeldBackError, match="does not answer"):
+    with pytest.raises(model.HeldBackError, match="not responding"):
         await second.get("/y")
     assert (len(vendor.asked), account.circuit.trouble != "") == (6, True)
     clock.seconds += PAUSE

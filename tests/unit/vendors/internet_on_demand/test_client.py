@@ -118,7 +118,7 @@ async def test_a_change_that_ends_in_a_server_error_is_ambiguous_and_left_once(
     vendor, client, status
 ):
     vendor.replies(status=status)
-    with pytest.raises(model.AmbiguousError, match="may have been done all the same"):
+    with pytest.raises(model.AmbiguousError, match="may have been carried out"):
         await client.set_bandwidth("c1", 500, reference="r")
     assert len(vendor.asked) == 1
 

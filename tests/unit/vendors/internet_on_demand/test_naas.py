@@ -214,7 +214,7 @@ async def test_a_quote_that_fails_is_temporary_and_no_riddle(shop, client):
 @pytest.mark.covers("iod/never-repeated")
 async def test_an_order_that_ends_in_a_server_error_is_ambiguous_and_left_once(shop, client):
     shop.answers["/Customer/v3/Ordering/orderRequest"] = (502, {})
-    with pytest.raises(model.AmbiguousError, match="look before repeating"):
+    with pytest.raises(model.AmbiguousError, match="check before repeating"):
         await client.set_bandwidth("77133831778", 500, reference="r")
     assert len(shop.sent) == 2
 

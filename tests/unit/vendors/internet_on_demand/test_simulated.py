@@ -154,7 +154,7 @@ async def test_a_change_that_was_done_without_an_answer_is_ambiguous_and_done_on
     client = build_client(config, account)
     endpoint = "order" if config.dialect == "naas" else "bandwidth"
     sim.change(fault={"vendor": "lumen", "kind": kind, "endpoint": endpoint})
-    with pytest.raises(model.AmbiguousError, match="look before repeating"):
+    with pytest.raises(model.AmbiguousError, match="check before repeating"):
         await client.set_bandwidth("c1", 600, reference="w")
     assert sim.world.calls[f"lumen.{endpoint}"] == 1
     assert ("c1" in sim.world.on_demand.pending) == (kind != "reset")

@@ -264,7 +264,7 @@ async def test_a_day_ends_at_central_midnight_summer_and_winter(
         ("", "empty body"),
         ("<html>", "HTML"),
         ("{}", "check url"),
-        ("[]", "no JSON object"),
+        ("[]", "without a JSON object"),
         ('{"status": "ok"}', "check url"),
     ],
 )
