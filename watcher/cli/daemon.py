@@ -75,7 +75,7 @@ def check(
 ) -> None:
     """Validate the configuration, the rules and the inventory."""
     from watcher import logs, settings
-    from watcher.cli import standalone
+    from watcher.cli import preflight
     from watcher.daemon import factories
 
     logs.configure(logs.ERROR)  # what sources warn of is among the remarks
@@ -86,7 +86,7 @@ def check(
     )
     typer.echo(f"{len(loaded.receivers)} receivers")
     if connect:
-        results = asyncio.run(standalone.connect(loaded))
+        results = asyncio.run(preflight.connect(loaded))
         for result in results:
             typer.echo(f"{'ok  ' if result.ok else 'FAIL'}  {result.name}: {result.sentence}")
             for remark in result.remarks:
@@ -108,10 +108,10 @@ def diagnose(
 ) -> None:
     """Run Service Diagnostics once for a service; print the findings, and save the PDF."""
     from watcher import logs, settings
-    from watcher.cli import standalone
+    from watcher.cli import preflight
 
     logs.configure(logs.WARNING)
-    result = asyncio.run(standalone.diagnose(settings.load(config), service_id))
+    result = asyncio.run(preflight.diagnose(settings.load(config), service_id))
     typer.echo(f"{service_id}: {result.disposition or 'no disposition'}")
     for line in (*result.findings, *(f"to do: {action}" for action in result.actions)):
         typer.echo(f"  {line}")

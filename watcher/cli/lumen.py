@@ -174,7 +174,7 @@ async def _client(
     source, or when it must be named, and PermanentError when the day's changes are used up.
     """
     from watcher import settings
-    from watcher.cli import standalone
+    from watcher.cli import preflight
     from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
     from watcher.vendors.internet_on_demand.vendor import build_client
 
@@ -194,10 +194,10 @@ async def _client(
             (f"{config}: there are several sources, so name one: --source {'|'.join(candidates)}",)
         )
     (source,) = candidates.values()
-    uncounted = await standalone.count_change(loaded, source) if ordering else ""
+    uncounted = await preflight.count_change(loaded, source) if ordering else ""
     if uncounted:
         typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
-    async with standalone.open_accounts(loaded) as accounts:
+    async with preflight.open_accounts(loaded) as accounts:
         yield build_client(source, accounts[source.account])
 
 
@@ -261,7 +261,7 @@ def qualify(
 
 async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qualification:
     from watcher import settings
-    from watcher.cli import standalone
+    from watcher.cli import preflight
     from watcher.vendors.preorder.client import PreorderClient, parse_address
 
     loaded = settings.load(config)
@@ -269,7 +269,7 @@ async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qu
     if preorder is None:
         raise model.InvalidConfigError((f"{config}: there is no [preorder] section",))
     address = parse_address(text)
-    async with standalone.open_accounts(loaded) as accounts:
+    async with preflight.open_accounts(loaded) as accounts:
         client = PreorderClient(accounts[preorder.account], preorder)
         if choice:
             return await client.choose(address, choice=choice, transaction=transaction)

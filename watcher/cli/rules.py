@@ -196,7 +196,7 @@ async def _replay_journal(
 async def _replay_history(
     loaded: Settings, rulesets: list[engine.Ruleset], service: str, since: datetime, now: datetime
 ) -> list[list[ReplayedIncident]]:
-    from watcher.cli import standalone
+    from watcher.cli import preflight
     from watcher.replay import replay
     from watcher.replay.replay import Replay
     from watcher.vendors import catalog
@@ -204,7 +204,7 @@ async def _replay_history(
     key = replay.find_key(service, rulesets[0])
     name = model.source_of(key)
     config = loaded.sources[name]
-    async with standalone.open_accounts(loaded) as accounts:
+    async with preflight.open_accounts(loaded) as accounts:
         source = catalog.build(name, config, accounts[config.account])
         alarms = await source.history(key, since, now)
         try:

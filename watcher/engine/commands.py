@@ -11,7 +11,7 @@ from watcher import model
 from watcher.engine import alerts, details
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import incidents, internal, messages, remedies
+from watcher.engine.incidents import incidents, messages, remedies
 from watcher.engine.observation import polls, samples, visibility
 from watcher.engine.rules.rule import InventoryEntry
 from watcher.engine.state import IllegalCommand
@@ -58,7 +58,7 @@ def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
     incident = _open_incident(ctx, event.incident)
     if incident.id not in ctx.state.members:
         text = f"resolved by {event.by}"
-        internal.resolve(ctx, incident, model.Resolution.MANUAL, text, by=event.by)
+        incidents.resolve_without_alerts(ctx, incident, model.Resolution.MANUAL, text, by=event.by)
         return
     for rule, key in sorted(ctx.state.members[incident.id]):
         alert = ctx.state.alerts.get(key, {}).get(rule)

@@ -1,6 +1,6 @@
 """One step under way: the state, the time, and what has come of it so far.
 
-Law: state, nouns and indexes alike, is changed here alone, and each change of a noun is an effect,
+Law: state, both nouns and indexes, is changed here alone, and each change of a noun is an effect,
 so that the effects of all steps rebuild the state. Each noun is in them once, in its final form.
 """
 

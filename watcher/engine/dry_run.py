@@ -6,7 +6,7 @@ so the past is put through it here, observation by observation. Nothing of it re
 the daemon, and nobody is notified.
 
 What no longer matters is taken off the rule: `keep_firing_for` and flapping join outages for the
-people who watch them come and go, but each of the past is reported with its own end; and what an
+people who see them live, but each of the past is reported with its own end; and what an
 alert asks for (details, diagnostics, remedies) is not asked for what is over.
 """
 

@@ -15,7 +15,14 @@ from watcher import model
 from watcher.engine import alerts, commands, details, dry_run
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import incidents, internal, notifications, remedies, suppression
+from watcher.engine.incidents import (
+    drills,
+    failing_receivers,
+    incidents,
+    notifications,
+    remedies,
+    suppression,
+)
 from watcher.engine.observation import polls, samples, visibility
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
@@ -167,9 +174,9 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.Unacknowledged: commands.unacknowledge,
     model.ResolvedByHand: commands.resolve,
     model.Noted: commands.note,
-    model.ReceiverFailed: internal.receiver_failed,
-    model.ReceiverRecovered: internal.receiver_recovered,
-    model.DrillWanted: internal.start_drill,
+    model.ReceiverFailed: failing_receivers.receiver_failed,
+    model.ReceiverRecovered: failing_receivers.receiver_recovered,
+    model.DrillWanted: drills.start,
     model.Silenced: suppression.add_silence,
     model.Unsilenced: suppression.end_silence,
     Reloaded: _reload,

@@ -126,7 +126,7 @@ class Subject:
     notes: tuple[str, ...] = ()
     asked_at: datetime | None = None  # when its details were asked for, until they are answered
     detailed_at: datetime | None = None
-    answered_at: datetime | None = None  # the last answer, a useless one too
+    answered_at: datetime | None = None  # the last answer, even a useless one
     since: datetime
     vendor_time: datetime | None = None
     missed: int = 0  # complete polls in a row without it; 2 mean vanished, 3 after a mass loss
@@ -141,7 +141,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measured value of a metric at the vendor's time `at`; a missing value is no sample."""
+    """One measured value of a metric at the vendor's time `at`; a missing value is not a sample."""
 
     subject: str
     metric: str

@@ -1,1 +1,1 @@
-"""Where incidents are told: Slack for people, MQTT for programs."""
+"""Where incidents are delivered: Slack for people, MQTT for programs."""

@@ -1,4 +1,4 @@
-"""The settings of `[receivers.NAME]`, `[slack]` and `[mqtt]`: where incidents are told."""
+"""The settings of `[receivers.NAME]`, `[slack]` and `[mqtt]`: where incidents are delivered."""
 
 from __future__ import annotations
 

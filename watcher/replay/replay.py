@@ -58,7 +58,7 @@ class Replay:
             )
             for identity, notifications in by_incident.items()
         ]
-        return sorted(replayed, key=lambda each: (each.incident.opened_at, each.incident.id))
+        return sorted(replayed, key=lambda event: (event.incident.opened_at, event.incident.id))
 
     def _step(self, record: ports.Recorded) -> Iterator[engine.StepResult]:
         match record.what:
@@ -84,7 +84,7 @@ class Replay:
         yield from self._runner.take(engine.Reloaded(ruleset=self._rules), at)
         for health in loaded.sources:
             if health.source in self._rules.sources:
-                subjects = [each for each in loaded.subjects if each.source == health.source]
+                subjects = [event for event in loaded.subjects if event.source == health.source]
                 yield from self._runner.take(_repeated(health, subjects), at)
 
     def _answer(

@@ -15,7 +15,7 @@ from watcher.clock import Clock
 class LoggedCall:
     """One request; times in seconds since 1970. `whole`: the answer left intact.
 
-    `host` is the name by which the caller knows us, so that two callers can be told apart.
+    `host` is the name by which the caller knows us, which tells two callers apart.
     """
 
     call: str

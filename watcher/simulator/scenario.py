@@ -235,9 +235,9 @@ def parse(text: str, *, name: str) -> Scenario:
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ScenarioError((f"{name}:{line}: is no valid YAML: {error.problem}",)) from error
+        raise ScenarioError((f"{name}:{line}: is not valid YAML: {error.problem}",)) from error
     except yaml.YAMLError as error:
-        raise ScenarioError((f"{name}: is no valid YAML: {error}",)) from error
+        raise ScenarioError((f"{name}: is not valid YAML: {error}",)) from error
     try:
         return Scenario.model_validate(data or {})
     except ValidationError as error:

@@ -133,7 +133,7 @@ class Simulator:
         }
 
     def _app(self) -> web.Application:
-        known = self.credentials
+        credentials = self.credentials
         tokens = self.world.scenario.world.tokens
         app = web.Application(
             middlewares=[vendor_middleware(self.world)], client_max_size=_LARGEST_UPLOAD
@@ -143,8 +143,8 @@ class Simulator:
             Issuer(
                 world=self.world,
                 vendor="lumen",
-                client_id=known.lumen_client_id,
-                client_secret=known.lumen_client_secret,
+                client_id=credentials.lumen_client_id,
+                client_secret=credentials.lumen_client_secret,
                 life=tokens.lumen,
             ),
         )
@@ -153,24 +153,28 @@ class Simulator:
             Issuer(
                 world=self.world,
                 vendor="orange",
-                client_id=known.orange_client_id,
-                client_secret=known.orange_client_secret,
+                client_id=credentials.orange_client_id,
+                client_secret=credentials.orange_client_secret,
                 life=tokens.orange,
             ),
-            operator_code=known.orange_operator_code,
-            application_id=known.orange_application_id,
+            operator_code=credentials.orange_operator_code,
+            application_id=credentials.orange_application_id,
         )
         diagnostics.add_routes(app)
         monitoring.add_routes(app)
-        Preorder(self.world, diagnostics, sales_code=known.lumen_sales_code).add_routes(app)
-        Iod(self.world, diagnostics, customer_number=known.lumen_customer_number).add_routes(app)
-        Vyvx(self.world, key_id=known.vyvx_key_id, secret=known.vyvx_secret).add_routes(app)
+        Preorder(self.world, diagnostics, sales_code=credentials.lumen_sales_code).add_routes(app)
+        Iod(self.world, diagnostics, customer_number=credentials.lumen_customer_number).add_routes(
+            app
+        )
+        Vyvx(self.world, key_id=credentials.vyvx_key_id, secret=credentials.vyvx_secret).add_routes(
+            app
+        )
         self.socket_mode.add_routes(app)
         Slack(
             self.workspace,
             self.socket_mode,
-            bot_token=known.slack_bot_token,
-            app_token=known.slack_app_token,
+            bot_token=credentials.slack_bot_token,
+            app_token=credentials.slack_app_token,
         ).add_routes(app)
         Control(self.world, diagnostics).add_routes(app)
         Page(self.workspace, self.tap).add_routes(app)

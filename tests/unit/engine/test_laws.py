@@ -10,7 +10,7 @@ from tests.fakes.engine_world import InMemoryTables, World
 from tests.unit.engine import strategies
 from tests.unit.engine.strategies import HISTORIES, happen
 from watcher import engine, model
-from watcher.engine.incidents import internal
+from watcher.engine.incidents import failing_receivers
 
 LAW = settings(max_examples=60, deadline=None)
 
@@ -95,7 +95,7 @@ def test_at_most_one_incident_is_open_for_each_rule_and_group(history):
             for alert in w.tables.of(model.Alert)
             if alert.state is model.AlertState.FIRING
         }
-        watched = [incident for incident in w.incidents if incident.rule != internal.RULE]
+        watched = [incident for incident in w.incidents if incident.rule != failing_receivers.RULE]
         assert {incident.id for incident in watched if incident.resolved_at is None} == firing
 
     replay(history, after=check)

@@ -102,7 +102,7 @@ def test_a_sample_is_the_same_whenever_it_is_asked_for(clock):
         ),
         (
             "events: [{at: 8, vyvx: {id: '1'}}]",
-            "bad.yaml: events.0.at: 8 is no duration: write it with its unit",
+            "bad.yaml: events.0.at: 8 is not a duration: write it with its unit",
         ),
         ("events: [{vyvx: {id: '1'}}]", "bad.yaml: events.0.at: is missing"),
         ("events: [{at: 8s}]", "bad.yaml: events.0: needs exactly one of vyvx, evpl"),
@@ -122,7 +122,7 @@ def test_a_sample_is_the_same_whenever_it_is_asked_for(clock):
             "events: [{at: 8s, fault: {vendor: vyvx, kind: explode}}]",
             "bad.yaml: events.0.fault.kind: String should match",
         ),
-        ("world: [unclosed", "bad.yaml:1: is no valid YAML"),
+        ("world: [unclosed", "bad.yaml:1: is not valid YAML"),
     ],
 )
 def test_a_fault_in_a_scenario_names_its_file_and_key(text, fault):

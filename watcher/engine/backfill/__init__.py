@@ -42,7 +42,7 @@ least half of `history` ago. Four requests of a source are open at a time, and o
 answer: failures pause the source's reads, one minute doubling to 15; an answer that has not come
 after ten minutes never will. While the source cannot be seen, nothing is asked.
 
-How an outage is reported exactly once (evaluate.py)
+How an outage is reported exactly once (alarm_record.py)
 ----------------------------------------------------
 
 A record is judged rule by rule, over the rules on `state` (RuleIndex.recorded). Each outage in it

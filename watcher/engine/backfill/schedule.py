@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.engine.backfill import evaluate
+from watcher.engine.backfill import alarm_record
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import reported_outages
 from watcher.engine.indexes import BackfillState
@@ -94,7 +94,7 @@ def phase_changed(ctx: StepContext, key: str) -> None:
 
 
 def history_read(
-    ctx: StepContext, event: model.HistoryRead, would_fire: evaluate.WouldFire
+    ctx: StepContext, event: model.HistoryRead, would_fire: alarm_record.WouldFire
 ) -> None:
     """Evaluate an alarm record, or note that it could not be had."""
     source = model.source_of(event.subject)
@@ -108,7 +108,7 @@ def history_read(
     else:
         backfill.note_success()
         is_last = gone_since is not None and event.end >= gone_since
-        if not evaluate.evaluate_record(ctx, subject, event, would_fire, is_last=is_last):
+        if not alarm_record.evaluate_record(ctx, subject, event, would_fire, is_last=is_last):
             backfill.read_again(event.subject, ctx.now + RETRY)
         elif requested is not None and requested > event.end:
             backfill.hurry(event.subject)  # this answers an older request

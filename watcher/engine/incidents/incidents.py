@@ -219,6 +219,22 @@ def resolve(
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
 
+def resolve_without_alerts(
+    ctx: StepContext,
+    incident: model.Incident,
+    resolution: model.Resolution,
+    text: str,
+    *,
+    by: str = "",
+    **data: model.Scalar,
+) -> None:
+    """Resolve an incident about a receiver or a drill, which no alert holds open."""
+    ctx.resolve_incident(incident, resolution)
+    if incident.fallback is not None:
+        ctx.agenda.recheck_suppression()
+    ctx.add_entry(incident.id, EntryKind.RESOLVED, text, by=by, notify=True, **data)
+
+
 def request_diagnosis(ctx: StepContext, rule: Rule, view: SubjectView, identity: str) -> bool:
     """Request diagnostics within the rule's budget; return False for a subject without services."""
     examined = ctx.state.incidents[identity].examined

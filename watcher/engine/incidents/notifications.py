@@ -14,7 +14,7 @@ from typing import Any
 
 from watcher import model
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import internal, messages, remedies, storms, suppression
+from watcher.engine.incidents import drills, messages, remedies, storms, suppression
 from watcher.engine.rules.rule import Escalation, ExpressionError, Rule
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
@@ -37,7 +37,7 @@ def refresh_incidents(ctx: StepContext) -> None:
         ctx.flush_notes(identity)
         timer = Timer(TimerKind.INCIDENT, identity)
         firing = state.firing(identity)
-        due = _refresh(ctx, identity) if firing else internal.end_drill_if_due(ctx, identity)
+        due = _refresh(ctx, identity) if firing else drills.end_if_due(ctx, identity)
         if due is not None:
             ctx.schedule(timer, due)
             continue

@@ -87,14 +87,14 @@ def claimed(
     that, the nearest outage was meant.
     """
     claimed: list[Outage] = []
-    for known in reported:
-        within = known.seen and event.start <= known.start < event.end
-        if not within or any(overlap(outage, known) for outage in inside):
+    for report in reported:
+        within = report.seen and event.start <= report.start < event.end
+        if not within or any(overlap(outage, report) for outage in inside):
             continue
         near = [
-            outage for outage in outages if outage not in claimed and _apart(outage, known) <= SKEW
+            outage for outage in outages if outage not in claimed and _apart(outage, report) <= SKEW
         ]
-        claimed += sorted(near, key=lambda outage: _apart(outage, known))[:1]
+        claimed += sorted(near, key=lambda outage: _apart(outage, report))[:1]
     return claimed
 
 

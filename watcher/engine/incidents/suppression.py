@@ -63,14 +63,14 @@ def refresh(ctx: StepContext) -> None:
 def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
     """Return what suppresses an incident; empty as soon as one of its firing alerts is free."""
     state = ctx.state
-    found: dict[str, None] = {}
+    suppressed_by: dict[str, None] = {}
     for _, subject, name in state.firing(identity):
         rule = state.rules.get(name)
         why = None if rule is None else reason(ctx, rule, subject)
         if why is None:
             return ()
-        found[why] = None
-    return tuple(sorted(found))
+        suppressed_by[why] = None
+    return tuple(sorted(suppressed_by))
 
 
 def flags(reasons: tuple[str, ...]) -> list[str]:

@@ -98,8 +98,8 @@ def _phase(booking: model.Booking, now: datetime, pre_roll: timedelta) -> Phase:
     if end is None or now < end:
         return Phase.ON_AIR
     # Past its end: still going where the vendor says that it began and not that it is over.
-    begun = booking.actual.start is not None and over is None
-    return Phase.OVERRUN if begun and not booking.activated else Phase.ENDED
+    started = booking.actual.start is not None and over is None
+    return Phase.OVERRUN if started and not booking.activated else Phase.ENDED
 
 
 def _is_activated(booking: model.Booking, now: datetime) -> bool:

@@ -79,10 +79,10 @@ class Lumen:
 
     def deny(self, request: web.Request) -> web.Response | None:
         """Return a 401 for a request without a valid token; None for one that has it."""
-        verdict = self._issuer.verify(request)
-        if verdict == "missing":
+        outcome = self._issuer.verify(request)
+        if outcome == "missing":
             return refusal(401, "missingCredentials", "Missing or no credentials provided")
-        if verdict != "fine":
+        if outcome != "fine":
             return web.json_response(_apigee_fault("Invalid Access Token"), status=401)
         return None
 

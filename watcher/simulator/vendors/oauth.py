@@ -16,7 +16,7 @@ from aiohttp import web
 
 from watcher.simulator.world import World
 
-Verdict = Literal["fine", "missing", "invalid", "expired"]
+Outcome = Literal["fine", "missing", "invalid", "expired"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +48,7 @@ class Issuer:
         self._issued[text] = issued
         return issued
 
-    def verify(self, request: web.Request) -> Verdict:
+    def verify(self, request: web.Request) -> Outcome:
         """Return whether a request has a valid token, or what is wrong with it."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if not text:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from watcher.simulator.vendors.oauth import Issuer, Verdict, credentials_of
+from watcher.simulator.vendors.oauth import Issuer, Outcome, credentials_of
 from watcher.simulator.world import World
 
 TOKEN_PATH = "/orange/oauth/v3/token"  # noqa: S105 - a path
@@ -113,9 +113,9 @@ class Orange:
         return web.json_response(body)
 
     def _admit(self, request: web.Request) -> None:
-        verdict = self._issuer.verify(request)
-        if verdict != "fine":
-            raise _unauthorised(verdict)
+        outcome = self._issuer.verify(request)
+        if outcome != "fine":
+            raise _unauthorised(outcome)
         accepted = request.headers.get("Accept", "")
         if "application/json" not in accepted and "*/*" not in accepted:
             raise _error(406, 62, "Not acceptable", "Send Accept: application/json.")
@@ -186,9 +186,9 @@ def _error(status: int, code: int, message: str, description: str) -> web.HTTPEx
     return refused
 
 
-def _unauthorised(verdict: Verdict) -> web.HTTPException:
+def _unauthorised(outcome: Outcome) -> web.HTTPException:
     text = "The requested service needs credentials, "
-    match verdict:
+    match outcome:
         case "missing":
             return _error(401, 40, "Missing credentials", text + "but none were provided.")
         case "expired":

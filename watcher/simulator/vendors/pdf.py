@@ -32,7 +32,7 @@ def summary(service_id: str, service: Diagnosable, at: datetime) -> bytes:
     canvas = Canvas(file, pagesize=LETTER, invariant=1, pageCompression=0)
     canvas.setTitle(f"Service Diagnostics {service_id}")
     y = _masthead(canvas, service_id, at)
-    y = _verdict(canvas, service, y)
+    y = _outcome(canvas, service, y)
     y = _tests(canvas, service.tests, y)
     _actions(canvas, service.actions, y)
     canvas.setFont("Helvetica", 8)
@@ -75,7 +75,7 @@ def _paragraph(canvas: Canvas, text: str, y: float, *, font: str, size: float) -
     return y
 
 
-def _verdict(canvas: Canvas, service: Diagnosable, y: float) -> float:
+def _outcome(canvas: Canvas, service: Diagnosable, y: float) -> float:
     y = _heading(canvas, "Disposition", y)
     return _paragraph(canvas, service.disposition, y, font="Helvetica-Bold", size=14) - 16
 

@@ -20,8 +20,8 @@ from watcher.store.dialects import sqlite
 def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
     """Copy a database as it is at one moment, and return the size of the copy in bytes.
 
-    Only its owner can read the copy. Raises PermanentError or TemporaryError in words; then there
-    is no copy. A killed process leaves a file beside `file` that starts with a dot and ends in
+    Only its owner can read the copy. Raises PermanentError or TemporaryError in words; then no
+    copy is left. A killed process leaves a file beside `file` that starts with a dot and ends in
     `.partial`.
     """
     sqlite.require_file(database)
@@ -74,16 +74,16 @@ def _fill(database: Path, part: Path, *, busy_timeout: float) -> None:
             target.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
-            (verdict,) = target.execute("PRAGMA integrity_check(1)").fetchone()
+            (outcome,) = target.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
         full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
         words, temporary = sqlite.explain(part if full else database, error)
         kind = model.TemporaryError if temporary else model.PermanentError
         raise kind(f"no backup was made: {words}") from error
-    if verdict != "ok":
+    if outcome != "ok":
         raise model.PermanentError(
             f"no backup was made: database {database} {sqlite.ADVICE[sqlite3.SQLITE_CORRUPT]}"
-            f" ({verdict})"
+            f" ({outcome})"
         )
 
 

@@ -79,7 +79,9 @@ def _evaluate_rule(
     for outage in outages:
         if outage.end <= floor:
             continue
-        if outage in claimed or any(reported_outages.overlap(outage, known) for known in reported):
+        if outage in claimed or any(
+            reported_outages.overlap(outage, report) for report in reported
+        ):
             familiar.append(outage)
         elif _is_news(evaluation, rule, outage):
             news.append(outage)
@@ -151,7 +153,7 @@ def _where_may_have_held(evaluation: _Evaluation, rule: Rule, outage: Outage) ->
         truths.add(truth is not False)
     if truths == {True, False}:
         reported = evaluation.subject.told
-        return not any(reported_outages.overlap(outage, known) for known in reported)
+        return not any(reported_outages.overlap(outage, report) for report in reported)
     return True in truths
 
 
