@@ -23,7 +23,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from watcher import engine, ruleset
 from watcher.vendors import poller
 from watcher.vendors.http import exchange
-from watcher.vendors.vyvx.client import Service, read_statuses
+from watcher.vendors.vyvx.client import Service, parse_statuses
 from watcher.vendors.vyvx.source import VyvxSource
 
 SERVICES = 100_000
@@ -91,7 +91,7 @@ class Watched:
             place="GET bench", status=200, headers=CIMultiDictProxy(CIMultiDict()), body=body
         )
         self._now += timedelta(seconds=60)
-        polled = self._differ.compare(self._feed.snapshot(read_statuses(reply)))
+        polled = self._differ.compare(self._feed.snapshot(parse_statuses(reply)))
         return engine.step(self._state, polled, self._now)
 
 

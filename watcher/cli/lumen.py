@@ -149,7 +149,7 @@ async def _fetch_all(config: Path, source: str) -> Inventory:
 
 async def _fetch(config: Path, source: str, connection: str) -> Connection:
     async with _client(config, source) as client:
-        return await client.one(connection)
+        return await client.connection(connection)
 
 
 async def _create(config: Path, source: str, location: str, mbps: int, description: str) -> Order:

@@ -26,10 +26,10 @@ INBOX_SECONDS = 1.0  # a wakeup is a hint; the inbox is read this often without 
 class Poller(Protocol):
     """What ingest needs of a source's poller."""
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Poll now."""
 
-    def quicken(self, fast: bool) -> None:  # noqa: FBT001  # the name says it
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001  # the name says it
         """Poll at the fast interval, or go back to the normal one."""
 
 
@@ -156,7 +156,7 @@ class Ingest:
                 case model.Incident():
                     self._delivery_wakeup.set()
                 case model.PollNeeded():
-                    self._pollers[effect.source].hurry()
+                    self._pollers[effect.source].poll_now()
                 case (
                     model.DetailsNeeded()
                     | model.HistoryNeeded()
@@ -181,7 +181,7 @@ class Ingest:
         self._count(event)
         pending = engine.pending_sources(self.state)
         for name, poller in self._pollers.items():
-            poller.quicken(name in pending)
+            poller.set_fast(name in pending)
 
     def _count(self, event: engine.Event) -> None:
         match event:

@@ -97,7 +97,7 @@ class Leader:
                 self._source_settings[name],
                 submit=writer.submit,
                 clock=self._clock,
-                known=[subject.id for subject in subjects],
+                known_ids=[subject.id for subject in subjects],
             )
             self.pollers[name].schedule(self._scheduler)
         self._scheduler.add_job(self._prune, "cron", hour=RETENTION_HOUR, id="retention")

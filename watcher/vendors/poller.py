@@ -6,7 +6,7 @@ swallow it).
 
 Wiring, with one scheduler (`AsyncIOScheduler(timezone=UTC)`) for all pollers:
 
-    poller = Poller(source, settings, submit=ingest.submit, clock=clock, known=ids)
+    poller = Poller(source, settings, submit=ingest.submit, clock=clock, known_ids=ids)
     poller.schedule(scheduler)
     tasks.create_task(poller.run(), name=f"poll {source.name}")
 """
@@ -34,7 +34,7 @@ LONGEST_BACKOFF = 4  # times the interval
 PERMANENT_BACKOFF = 10  # times the interval, for what only a person can cure
 JITTER = Jitter(1.0, 1.2)  # never shorter than what the vendor asked for
 SHORTEST_GAP = 1.0  # seconds between two polls, however many alerts ask for one
-SLACK = 60.0  # seconds that handing an event over may take
+GRACE = 60.0  # seconds that submitting an event may take
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ class Poller:
         *,
         submit: ports.Submit,
         clock: Clock,
-        known: Iterable[str] = (),
+        known_ids: Iterable[str] = (),
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.name = source.name
@@ -62,16 +62,16 @@ class Poller:
         self._config = config
         self._submit = submit
         self._clock = clock
-        self._differ = Differ(source.name, known)
+        self._differ = Differ(source.name, known_ids)
         self._jitter = jitter
         self._wakeup = Wakeup()
         self._job: Any = None
         self._interval = config.interval.total_seconds()
         self._failures = 0
-        self._complaint = ""
+        self._logged_error = ""
         self._earliest = 0.0  # no wakeup counts before it; set by a failure
         self._latest = self._clock.monotonic()  # polls then even if nothing has rung
-        self.alive_until = self._latest + SLACK
+        self.alive_until = self._latest + GRACE
 
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
         """Have the scheduler wake it at each interval, a little late by chance."""
@@ -85,15 +85,15 @@ class Poller:
             misfire_grace_time=None,
         )
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Poll at once, after the poll under way if there is one, and never within a backoff."""
         self._wakeup.set()
 
-    def quicken(self, fast: bool) -> None:  # noqa: FBT001 - it is the one thing it says
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001 - the name says what it is
         """Poll at `fast_interval` instead of `interval`, or go back to it."""
-        wanted = (self._config.fast_interval if fast else self._config.interval).total_seconds()
-        if wanted != self._interval:
-            self._interval = wanted
+        interval = (self._config.fast_interval if fast else self._config.interval).total_seconds()
+        if interval != self._interval:
+            self._interval = interval
             if self._job is not None:
                 self._job.reschedule("interval", **self._spacing())
 
@@ -104,7 +104,7 @@ class Poller:
         """
         while True:
             left = max(0.0, self._latest - self._clock.monotonic())
-            self.alive_until = self._clock.monotonic() + left + SLACK
+            self.alive_until = self._clock.monotonic() + left + GRACE
             await self._wakeup.wait(left)
             if self._clock.monotonic() < self._earliest:
                 self._latest = self._earliest
@@ -119,14 +119,14 @@ class Poller:
 
     async def _poll(self) -> None:
         longest = LONGEST_POLL * self._config.timeout.total_seconds()
-        self.alive_until = self._clock.monotonic() + longest + SLACK
+        self.alive_until = self._clock.monotonic() + longest + GRACE
         try:
             snapshot = await self._bounded(longest)
         except model.WatcherError as error:
             event = self._failed(error)
         else:
             event = self._succeeded(snapshot)
-        self.alive_until = self._clock.monotonic() + SLACK
+        self.alive_until = self._clock.monotonic() + GRACE
         await self._submit(event)
 
     async def _bounded(self, longest: float) -> model.Snapshot:
@@ -139,9 +139,9 @@ class Poller:
             raise model.TemporaryError(f"the poll took longer than {longest:g} s") from error
 
     def _succeeded(self, snapshot: model.Snapshot) -> model.Event:
-        if self._complaint:
+        if self._logged_error:
             log.info("poll recovered", source=self.name, failures=self._failures)
-        self._failures, self._complaint = 0, ""
+        self._failures, self._logged_error = 0, ""
         now = self._clock.monotonic()
         self._earliest = now + min(SHORTEST_GAP, self._config.fast_interval.total_seconds())
         self._latest = now + 2 * self._interval
@@ -150,11 +150,11 @@ class Poller:
     def _failed(self, error: model.WatcherError) -> model.Event:
         permanent = isinstance(error, model.PermanentError)
         text = str(error)
-        complaint = _without_particulars(text)
+        comparable = _without_particulars(text)
         held_back = isinstance(error, model.HeldBackError)  # then nothing was asked that failed
-        if complaint != self._complaint and not (held_back and self._complaint):
+        if comparable != self._logged_error and not (held_back and self._logged_error):
             log.warning("poll failed", source=self.name, error=text, permanent=permanent)
-            self._complaint = complaint
+            self._logged_error = comparable
         asked = error.delay if isinstance(error, model.TemporaryError) else None
         wait = asked or 0.0
         if not held_back:
@@ -183,20 +183,20 @@ TIMES_REPORTED = 3  # an absent subject, in this many complete polls; the engine
 class Differ:
     """Remembers one source's last readings, and which subjects are missing since when.
 
-    `known` are the ids of the subjects that the store remembers: those that went away while the
+    `known_ids` are the ids of the subjects that the store remembers: those that went away while the
     daemon was down are reported as absent too. A snapshot's readings must not change afterwards.
     """
 
-    def __init__(self, source: str, known: Iterable[str] = ()) -> None:
+    def __init__(self, source: str, known_ids: Iterable[str] = ()) -> None:
         self._source = source
         self._readings: Mapping[str, object] = {}
         # Ids that are not in the readings, and how often each was reported absent.
-        self._missing: dict[str, int] = dict.fromkeys(known, 0)
+        self._missing: dict[str, int] = dict.fromkeys(known_ids, 0)
 
     def compare(self, snapshot: model.Snapshot) -> model.Polled:
-        """Tell what is new or changed since the last snapshot, and what is no longer named."""
+        """Return what is new or changed since the last snapshot, and what is no longer listed."""
         before = self._readings
-        now = self._carried(snapshot)
+        now = self._carried_over(snapshot)
         absent: list[str] = []
         changed: list[str] = []
         if now != before:
@@ -215,7 +215,7 @@ class Differ:
             total=len(snapshot.readings) + len(snapshot.unreadable),
         )
 
-    def _carried(self, snapshot: model.Snapshot) -> Mapping[str, object]:
+    def _carried_over(self, snapshot: model.Snapshot) -> Mapping[str, object]:
         """Keep the last reading of what this snapshot could not read or does not cover."""
         if not snapshot.complete:
             return {**self._readings, **snapshot.readings}

@@ -53,10 +53,10 @@ class HandClock:
 
 
 class Poller:
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         pass
 
-    def quicken(self, fast: bool) -> None:  # noqa: FBT001  # the port's
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001  # the port's
         pass
 
 

@@ -68,10 +68,10 @@ class Poller:
         self.hurried = 0
         self.fast = False
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         self.hurried += 1
 
-    def quicken(self, fast: bool) -> None:  # noqa: FBT001
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001
         self.fast = fast
 
 

@@ -56,10 +56,10 @@ class FakePoller:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         self._installation.is_poll_wanted = True
 
-    def quicken(self, fast: bool) -> None:  # noqa: FBT001
+    def set_fast(self, fast: bool) -> None:  # noqa: FBT001
         """Poll as the test says."""
 
 

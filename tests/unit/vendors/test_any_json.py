@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from watcher import model
-from watcher.vendors.evpl.client import read_entries, read_page
+from watcher.vendors.evpl.client import join_pages, parse_page
 from watcher.vendors.http import errors, exchange
-from watcher.vendors.vyvx.client import _FIRST, read_details, read_history, read_statuses
+from watcher.vendors.vyvx.client import _FIRST, parse_details, parse_history, parse_statuses
 
 WORDS = (  # noqa: SIM905 - one word a line would fill a page
     "data services state ingress_state time timestamp name po_number notes origins destinations"
@@ -48,10 +48,10 @@ def reply(body: bytes, status: int = 200) -> exchange.Reply:
 
 
 READERS = {
-    "statuses": read_statuses,
-    "details": lambda text: read_details(text, "1"),
-    "history": lambda text: read_history(text, "1"),
-    "page": lambda text: read_entries([read_page(text)[0]], complete=True),
+    "statuses": parse_statuses,
+    "details": lambda text: parse_details(text, "1"),
+    "history": lambda text: parse_history(text, "1"),
+    "page": lambda text: join_pages([parse_page(text)[0]], complete=True),
 }
 
 

@@ -5,13 +5,13 @@ calls keeps the cooldown. Source: Lumen API Marketplace, "Service Diagnostics".
 
 Alone:
 
-    keys = settings.OAuth2Account(
+    config = settings.OAuth2Account(
         kind="oauth2",
         token_url="https://api.lumen.com/oauth/v2/token",
         client_id="ID",
         client_secret="SECRET",
     )
-    async with open_account(keys) as account:
+    async with open_account(config) as account:
         client = DiagnosticsClient(
             account, "https://api.lumen.com", timeout=timedelta(seconds=120)
         )

@@ -5,13 +5,13 @@ Unit, direction, page size and lag are not documented: nothing here converts or 
 
 Alone:
 
-    keys = settings.OAuth2Account(
+    config = settings.OAuth2Account(
         kind="oauth2",
         token_url="https://api.orange.com/oauth/v3/token",
         client_id="ID",
         client_secret="SECRET",
     )
-    async with open_account(keys) as account:
+    async with open_account(config) as account:
         url = "https://api.orange.com/api-monitoring-live/v1"
         client = EvplClient(
             VendorApi(account, url, timeout=timedelta(seconds=30)),
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utilization:
-    """What all pages said. `complete` is False when pages repeat or never end.
+    """All pages of a report. `complete` is False when pages repeat or never end.
 
     `unreadable` counts entries without an instance, `dropped` values that are none ("N/A", null).
     """
@@ -89,7 +89,7 @@ class EvplClient:
         self._path = f"/pm_jobs/{quote(job, safe='')}/reports/{quote(report, safe='')}"
         self._application_id = application_id
         self._operator_code = operator_code
-        self._granularity = write_granularity(granularity)
+        self._granularity = format_granularity(granularity)
 
     async def utilization(self, start: datetime, end: datetime) -> Utilization:
         """`GET /pm_jobs/{job}/reports/{report}`: read every page of `[start, end]`.
@@ -113,24 +113,26 @@ class EvplClient:
                 "pagination": str(first),
                 "Accept": "application/json",
             }
-            entries, more = read_page(await self._api.get(self._path, query=query, headers=headers))
+            entries, more = parse_page(
+                await self._api.get(self._path, query=query, headers=headers)
+            )
             if entries and entries in pages:
-                return read_entries(pages, complete=False)
+                return join_pages(pages, complete=False)
             pages.append(entries)
             first += len(entries)
             if not entries or not more:
-                return read_entries(pages, complete=True)
-        return read_entries(pages, complete=False)
+                return join_pages(pages, complete=True)
+        return join_pages(pages, complete=False)
 
 
-def write_granularity(span: timedelta) -> str:
-    """Write `300s`, or milliseconds where seconds are not enough."""
+def format_granularity(span: timedelta) -> str:
+    """Return `300s`, or milliseconds where seconds are not enough."""
     milliseconds = round(span / timedelta(milliseconds=1))
     return f"{milliseconds}ms" if milliseconds % 1_000 else f"{milliseconds // 1_000}s"
 
 
-def read_page(reply: exchange.Reply) -> tuple[list[Any], bool]:
-    """Take one page's entries, and whether more are said to follow. Raises TemporaryError."""
+def parse_page(reply: exchange.Reply) -> tuple[list[Any], bool]:
+    """Return one page's entries, and whether more follow. Raises TemporaryError."""
     page = exchange.parse_object(reply)
     entries = page.get("entries")
     if not isinstance(entries, list):
@@ -138,9 +140,9 @@ def read_page(reply: exchange.Reply) -> tuple[list[Any], bool]:
     return entries, page.get("hasNext") in (True, "true")
 
 
-def read_entries(pages: list[list[Any]], *, complete: bool) -> Utilization:
-    """Join the pages by instance and metric; a value said twice counts once, the later one."""
-    found: dict[tuple[str, str], Line] = {}
+def join_pages(pages: list[list[Any]], *, complete: bool) -> Utilization:
+    """Join the pages by instance and metric; of a value given twice the later counts."""
+    lines: dict[tuple[str, str], Line] = {}
     values: dict[tuple[str, str], dict[datetime, float]] = {}
     unreadable = dropped = 0
     for entry in (entry for page in pages for entry in page):
@@ -150,7 +152,7 @@ def read_entries(pages: list[list[Any]], *, complete: bool) -> Utilization:
             continue
         key = (text["objectInstanceId"], text.get("metric_name", ""))
         series = values.setdefault(key, {})
-        found[key] = Line(
+        lines[key] = Line(
             instance=key[0],
             metric=key[1],
             pop_country=text.get("pop_country", ""),
@@ -164,12 +166,12 @@ def read_entries(pages: list[list[Any]], *, complete: bool) -> Utilization:
             else:
                 series[at] = value
     return Utilization(
-        lines=tuple(found.values()), complete=complete, unreadable=unreadable, dropped=dropped
+        lines=tuple(lines.values()), complete=complete, unreadable=unreadable, dropped=dropped
     )
 
 
 def parse_value(value: object) -> float | None:
-    """Read "12.5", "12,5" or a number; "", "NaN", "N/A" and null are missing, which is not zero."""
+    """Parse "12.5", "12,5" or a number; "", "NaN", "N/A" and null are None, which is not zero."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if isinstance(value, str) and "." not in value:

@@ -59,10 +59,10 @@ class EvplSource:
         self._newest: dict[str, datetime] = {}  # by line
         self._readings: dict[str, Reading] = {}
         self._passed_on: dict[tuple[str, str, datetime], float] = {}
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     async def poll(self) -> model.Snapshot:
-        """Ask for the utilisation of all lines since a little before the newest sample."""
+        """Fetch the utilisation of all lines since a little before the newest sample."""
         now = self._clock.now()
         start = now - self._config.window
         if self._newest:
@@ -72,9 +72,13 @@ class EvplSource:
         start = max(start, now - FARTHEST)
         return self.snapshot(await self._client.utilization(start, now), start)
 
-    def resume(self, known: Iterable[model.Subject]) -> None:
-        """Ask from the newest samples of these lines on: those that another start has kept."""
-        self._newest |= {one.id: one.vendor_time for one in known if one.vendor_time is not None}
+    def resume(self, subjects: Iterable[model.Subject]) -> None:
+        """Fetch from the newest samples of these lines on, which were kept over a restart."""
+        self._newest |= {
+            subject.id: subject.vendor_time
+            for subject in subjects
+            if subject.vendor_time is not None
+        }
 
     async def details(self, subject: str) -> model.Details:
         """Refuse: Orange tells a line's labels with its samples and nothing else."""
@@ -87,13 +91,13 @@ class EvplSource:
         raise model.PermanentError(f"{subject} has no alarm record between {start} and {end}")
 
     def snapshot(self, answer: Utilization, start: datetime) -> model.Snapshot:
-        """Make a snapshot of what was measured since `start`."""
+        """Return a snapshot of what was measured since `start`."""
         lines: dict[str, list[Line]] = {}
         for line in answer.lines:
             lines.setdefault(line.instance, []).append(line)
         series = {instance: self._series(lines[instance]) for instance in lines}
         remarks = dict(self._remarks(answer, series))
-        self._say(remarks)
+        self._log(remarks)
         readings = {i: self._reading(lines[i][-1], series[i]) for i in lines}
         self._readings |= readings
         samples = self._fresh(series, start)
@@ -125,7 +129,7 @@ class EvplSource:
         newest = [(max(values), values) for values in series.values() if values]
         last = self._readings.get(line.instance)
         if not newest and last is not None:
-            return last  # a gap is not zero: the last known stands, with its time
+            return last  # a gap is not zero: the last known value stays, with its time
         return Reading(
             utilization=max((values[at] for at, values in newest), default=None),
             at=max((at for at, _ in newest), default=None),
@@ -137,7 +141,7 @@ class EvplSource:
     def _remarks(
         self, answer: Utilization, series: Mapping[str, _Series]
     ) -> Iterator[tuple[str, str]]:
-        """Find what a person should look into; it never stops the poll."""
+        """Yield what a person should look into; it never stops the poll."""
         given = [value for line in answer.lines for value in line.values.values()]
         taken = [v for s in series.values() for values in s.values() for v in values.values()]
         if not answer.complete:
@@ -153,14 +157,14 @@ class EvplSource:
         spacing = _spacing(series)
         asked = self._config.granularity
         if spacing is not None and not asked / 2 < spacing < asked * 2:
-            come, wanted = model.format_duration(spacing), model.format_duration(asked)
-            said = f"samples come every {come}, not every {wanted}: check `granularity`"
-            yield "evpl granularity differs", said
+            actual, expected = model.format_duration(spacing), model.format_duration(asked)
+            remark = f"samples come every {actual}, not every {expected}: check `granularity`"
+            yield "evpl granularity differs", remark
 
-    def _say(self, remarks: Mapping[str, str]) -> None:
+    def _log(self, remarks: Mapping[str, str]) -> None:
         for event, text in remarks.items():
-            if event not in self._said:
-                self._said.add(event)
+            if event not in self._logged:
+                self._logged.add(event)
                 log.warning(event, source=self.name, said=text)
 
     def _fresh(self, series: Mapping[str, _Series], start: datetime) -> tuple[model.Sample, ...]:
@@ -201,13 +205,13 @@ class EvplSource:
 
 
 def direction(metric: str) -> str:
-    """Read `in` or `out` off a metric's name where a word of it says so, else nothing."""
+    """Return `in` or `out` where a word of the metric's name says so, else nothing."""
     words = [word.lower() for word in _WORD.findall(metric)]
     return next((_DIRECTIONS[word] for word in words if word in _DIRECTIONS), "")
 
 
 def _spacing(series: Mapping[str, _Series]) -> timedelta | None:
-    """Measure the median time between samples, over all lines; None for fewer than three gaps."""
+    """Return the median time between samples, over all lines; None for fewer than three gaps."""
     gaps = [
         later - earlier
         for ways in series.values()

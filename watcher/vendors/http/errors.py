@@ -26,7 +26,7 @@ _TOO_SOON = {408, 425, 429}
 _ORANGE_RATE_LIMIT = "53"
 
 # Lumen answers 422 for these with one and the same code, whether they pass by themselves or not:
-# only the words tell. The first also stands for hours in which the vendor fails for everybody.
+# only the words differ. The first is also sent for hours in which the vendor fails for everybody.
 _PASSES = {
     "not a naas enabled location": "the vendor sends this for hours during its own outages as well",
     "current status is - change pending": "a change is in progress: wait until it is done",

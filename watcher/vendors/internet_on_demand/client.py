@@ -8,16 +8,16 @@ Source: the OpenAPI document of Internet On-Demand.
 
 Alone:
 
-    keys = settings.OAuth2Account(
+    config = settings.OAuth2Account(
         kind="oauth2",
         token_url="https://api.lumen.com/oauth/v2/token",
         client_id="ID",
         client_secret="SECRET",
     )
-    async with open_account(keys) as account:
+    async with open_account(config) as account:
         api = VendorApi(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
-        for one in (await ConnectionsClient(api, unit="Mbps").all()).connections:
-            print(one.id, one.status, one.bandwidth_mbps)
+        for connection in (await ConnectionsClient(api, unit="Mbps").all()).connections:
+            print(connection.id, connection.status, connection.bandwidth_mbps)
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What the vendor took; it is carried out only when `one()` shows it.
+    """What the vendor accepted; it is carried out only when `connection()` shows it.
 
     `id` is the order's or the new connection's, empty where the vendor gives none.
     """
@@ -76,10 +76,10 @@ class InternetOnDemandClient(Protocol):
     """What both dialects can do. Every verb raises TemporaryError or PermanentError."""
 
     async def all(self) -> Inventory:
-        """Read every connection."""
+        """Fetch every connection."""
 
-    async def one(self, connection: str) -> Connection:
-        """Read one connection."""
+    async def connection(self, connection_id: str) -> Connection:
+        """Fetch one connection."""
 
     async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
         """Order a connection, once; AmbiguousError when nobody can tell whether it was."""
@@ -106,17 +106,19 @@ class ConnectionsClient:
         """`GET /internet-on-demand/connections`: read every connection."""
         reply = await self._api.get(_PATH, headers=_HEADERS)
         items = listed(exchange.parse_object(reply), "connections", reply.place)
-        return inventory([self._read(item) for item in items], complete=True)
+        return inventory([self._parse(item) for item in items], complete=True)
 
-    async def one(self, connection: str) -> Connection:
+    async def connection(self, connection_id: str) -> Connection:
         """`GET /internet-on-demand/connections/{id}`: PermanentError when there is none."""
         reply = await self._api.get(
-            f"{_PATH}/{quote(connection, safe='')}", headers=_HEADERS, priority=CallPriority.LOOKUP
+            f"{_PATH}/{quote(connection_id, safe='')}",
+            headers=_HEADERS,
+            priority=CallPriority.LOOKUP,
         )
-        found = self._read(exchange.parse_object(reply))
-        if found is None:
+        connection = self._parse(exchange.parse_object(reply))
+        if connection is None:
             raise model.TemporaryError(f"{reply.place} answered {reply.status} without an id")
-        return found
+        return connection
 
     async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
         """`POST /internet-on-demand/connections`: order a connection at a location of Lumen's."""
@@ -135,7 +137,7 @@ class ConnectionsClient:
         accepted(self._api, await self._api.send("PUT", path, content, headers=_HEADERS))
         return Order()
 
-    def _read(self, item: object) -> Connection | None:
+    def _parse(self, item: object) -> Connection | None:
         if not isinstance(item, dict):
             return None
         return connection_of(
@@ -147,20 +149,20 @@ class ConnectionsClient:
 
 
 def parse_bandwidth(text: object, unit: Unit = "") -> float | None:
-    """Read `500 Mbps`, `1gbps` or `1,000 Mbps` as Mbit/s.
+    """Parse `500 Mbps`, `1gbps` or `1,000 Mbps` as Mbit/s.
 
     A bare figure is taken for `unit`s; without a unit it is None, for it is not guessed.
     """
-    found = _BANDWIDTH.search(str(text)) if isinstance(text, str | int | float) else None
-    if found is None or isinstance(text, bool):
+    match = _BANDWIDTH.search(str(text)) if isinstance(text, str | int | float) else None
+    if match is None or isinstance(text, bool):
         return None
-    whole, rest, letter = found.groups()
+    whole, rest, letter = match.groups()
     scale = _IN_MBPS.get((letter or unit[:1]).lower())
     return float(whole.replace(",", "") + (rest or "")) * scale if scale else None
 
 
 def format_bandwidth(mbps: int) -> str:
-    """Write Mbit/s as the vendor's examples do: `500 Mbps`, `2 Gbps`. Raises PermanentError."""
+    """Return Mbit/s as the vendor's examples do: `500 Mbps`, `2 Gbps`. Raises PermanentError."""
     if not LEAST_MBPS <= mbps <= MOST_MBPS:
         raise model.PermanentError(
             f"{mbps} Mbit/s cannot be ordered: the range is {LEAST_MBPS} to {MOST_MBPS}"
@@ -169,30 +171,30 @@ def format_bandwidth(mbps: int) -> str:
 
 
 def listed(body: dict[str, Any], key: str, place: str) -> list[Any]:
-    """Give the list under a key. Raises TemporaryError when it is none."""
+    """Return the list under a key. Raises TemporaryError when there is none."""
     items = body.get(key)
     if not isinstance(items, list):
         raise model.TemporaryError(f"{place} answered 200 without {key}: check the dialect")
     return items
 
 
-def inventory(found: list[Connection | None], *, complete: bool) -> Inventory:
-    """Keep what can be read and count the rest; of an id named twice the later counts."""
-    known = {each.id: each for each in found if each is not None}
+def inventory(parsed: list[Connection | None], *, complete: bool) -> Inventory:
+    """Keep what could be parsed and count the rest; of an id listed twice the later counts."""
+    by_id = {connection.id: connection for connection in parsed if connection is not None}
     return Inventory(
-        connections=tuple(known.values()), complete=complete, unreadable=found.count(None)
+        connections=tuple(by_id.values()), complete=complete, unreadable=parsed.count(None)
     )
 
 
 def connection_of(
     identity: object, status: object, mbps: float | None, location: object
 ) -> Connection | None:
-    """Make a connection of what was read; None without an id."""
-    known = text.clean(text.as_text(identity), 100)
-    if not known:
+    """Return a connection of what was parsed; None without an id."""
+    connection_id = text.clean(text.as_text(identity), 100)
+    if not connection_id:
         return None
     return Connection(
-        id=known,
+        id=connection_id,
         status=text.clean(text.as_text(status), 60),
         bandwidth_mbps=mbps,
         location=text.clean(text.as_text(location)),
@@ -200,7 +202,7 @@ def connection_of(
 
 
 def accepted(api: VendorApi, reply: exchange.Reply) -> dict[str, Any]:
-    """Give the body, or an empty one, of a change that the vendor took; else raise why not.
+    """Return the body, or an empty one, of a change that the vendor accepted; else raise why not.
 
     A 5xx other than 503 leaves open whether the change was made: AmbiguousError.
     """
@@ -208,7 +210,7 @@ def accepted(api: VendorApi, reply: exchange.Reply) -> dict[str, Any]:
         try:
             body = msgspec.json.decode(reply.body)
         except exchange.MALFORMED:
-            return {}  # it was done; what is said beside it is not needed
+            return {}  # it was done; the body is not needed
         return body if isinstance(body, dict) else {}
     refusal = api.error_from(reply)
     if reply.status >= 500 and reply.status != 503:

@@ -1,21 +1,21 @@
 """Lumen Internet On-Demand in the dialect `naas`: product inventory, quotes and orders.
 
 This is what Lumen's own how-to and the known public clients speak; no specification is public.
-Source: those clients, as told in docs/reference/vendors.md. Law: as in internet_on_demand.py.
+Source: those clients, as in docs/reference/vendors.md.
 
 Alone, as there, with this client instead:
 
-    keys = settings.OAuth2Account(
+    config = settings.OAuth2Account(
         kind="oauth2",
         token_url="https://api.lumen.com/oauth/v2/token",
         client_id="ID",
         client_secret="SECRET",
     )
-    async with open_account(keys) as account:
+    async with open_account(config) as account:
         api = VendorApi(account, "https://api.lumen.com", timeout=timedelta(seconds=30))
         client = NaasClient(api, customer_number="1-ABCDE")
-        for one in (await client.all()).connections:
-            print(one.id, one.status, one.bandwidth_mbps)
+        for connection in (await client.all()).connections:
+            print(connection.id, connection.status, connection.bandwidth_mbps)
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ class NaasClient:
     async def all(self) -> Inventory:
         """`GET /ProductInventory/v1/inventory?serviceType=Internet`: read every page."""
         items, complete = await self._items()
-        return inventory([self._read(item) for item in items], complete=complete)
+        return inventory([self._parse(item) for item in items], complete=complete)
 
-    async def one(self, connection: str) -> Connection:
-        """Read one service. Raises PermanentError when the inventory has none of this id."""
-        found = self._read(await self._item(connection))
-        assert found is not None  # noqa: S101  # it was found by its id
-        return found
+    async def connection(self, connection_id: str) -> Connection:
+        """Fetch one service. Raises PermanentError when the inventory has none of this id."""
+        connection = self._parse(await self._item(connection_id))
+        assert connection is not None  # noqa: S101  # it was found by its id
+        return connection
 
     async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
         """Refuse: it costs money, and how to order a new service is published nowhere."""
@@ -83,15 +83,15 @@ class NaasClient:
         )
 
     async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
-        """Ask for a price, then order at that price; a quote holds for 15 minutes.
+        """Request a price, then order at that price; a quote holds for 15 minutes.
 
         `POST /Product/v1/priceRequest`, `POST /Customer/v3/Ordering/orderRequest`.
         """
         item = await self._item(connection)
-        wanted = price_request(item, customer=self._customer, speed=format_bandwidth(mbps))
+        request = price_request(item, customer=self._customer, speed=format_bandwidth(mbps))
         try:
             reply = await self._api.send(
-                "POST", "/Product/v1/priceRequest", wanted, headers=self._headers
+                "POST", "/Product/v1/priceRequest", request, headers=self._headers
             )
         except model.AmbiguousError as error:
             raise model.TemporaryError(f"{error.__cause__}: nothing was ordered") from error
@@ -112,13 +112,13 @@ class NaasClient:
         """Look one up by its id, which may fail while a change is pending; then in the list."""
         reply = await self._page([("serviceId", connection)], CallPriority.LOOKUP)
         items = listed(exchange.parse_object(reply), "serviceInventory", reply.place)
-        found = by_id(items, connection)
-        if found is None:
+        item = by_id(items, connection)
+        if item is None:
             items, _ = await self._items()
-            found = by_id(items, connection)
-        if found is None:
+            item = by_id(items, connection)
+        if item is None:
             raise model.PermanentError(f"the inventory has no connection {connection}")
-        return found
+        return item
 
     async def _items(self) -> tuple[list[Any], bool]:
         """Collect every page; False when pages are missing.
@@ -156,8 +156,8 @@ class NaasClient:
             _INVENTORY, query=query, headers=self._headers, priority=priority
         )
 
-    def _read(self, item: object) -> Connection | None:
-        """Read one service; status and characteristics may also stand at item level."""
+    def _parse(self, item: object) -> Connection | None:
+        """Parse one service; status and characteristics may be at item level."""
         if not isinstance(item, dict):
             return None
         product = part(item, "product")
@@ -195,15 +195,15 @@ def characteristics(item: dict[str, Any]) -> dict[str, object]:
 
 
 def site_of(item: dict[str, Any]) -> str:
-    """Find the site: `masterSiteid` in the inventory, `masterSiteId` elsewhere."""
+    """Return the site: `masterSiteid` in the inventory, `masterSiteId` elsewhere."""
     place = part(item, "location")
     return texts.as_text(place.get("masterSiteid") or place.get("masterSiteId"))
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page says of all: the size of a whole page, and how many items there are.
+    """What a page says of the whole: the size of a whole page, and how many items there are.
 
-    `total` is 0 where it is not told; `at_least` may count this page alone.
+    `total` is 0 where it is unknown; `at_least` may count this page alone.
     """
 
     size: int
@@ -212,23 +212,23 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_paging(body: dict[str, Any]) -> Paging:
-    """Read `pagination: [{pageSize, totalRecords}]`, or `pageSize` and `resultCount` beside it."""
-    told = body.get("pagination")
-    if isinstance(told, list) and told:
-        told = told[0]
-    told = told if isinstance(told, dict) else body
-    total = _figure(told.get("totalRecords"))
+    """Parse `pagination: [{pageSize, totalRecords}]`, or `pageSize` and `resultCount` beside it."""
+    pagination = body.get("pagination")
+    if isinstance(pagination, list) and pagination:
+        pagination = pagination[0]
+    pagination = pagination if isinstance(pagination, dict) else body
+    total = _count(pagination.get("totalRecords"))
     return Paging(
-        size=_figure(told.get("pageSize")) or PAGE_SIZE,
+        size=_count(pagination.get("pageSize")) or PAGE_SIZE,
         total=total,
-        at_least=max(total, _figure(told.get("resultCount"))),
+        at_least=max(total, _count(pagination.get("resultCount"))),
     )
 
 
 def price_request(item: dict[str, Any], *, customer: str, speed: str) -> dict[str, Any]:
-    """Ask what a speed costs: by partner in a data centre, else by the port's own service id.
+    """Return a request for a speed's price: by partner in a data centre, else by the port's id.
 
-    Raises PermanentError when the inventory does not tell what is needed.
+    Raises PermanentError when the inventory lacks what is needed.
     """
     profile = part(item, "locationProfile")
     if profile.get("dataCenter") is True:
@@ -236,8 +236,8 @@ def price_request(item: dict[str, Any], *, customer: str, speed: str) -> dict[st
     else:
         key, value = "serviceId", texts.as_text(characteristics(item).get("uni service id"))
     site = site_of(item)
-    for name, found in (("masterSiteid", site), (key, value)):
-        if not found:
+    for name, needed in (("masterSiteid", site), (key, value)):
+        if not needed:
             raise model.PermanentError(
                 f"connection {id_of(item)} cannot be changed: its inventory has no {name}"
             )
@@ -296,9 +296,9 @@ def order_request(
 
 
 def price(quote: dict[str, Any]) -> str:
-    """Read a quote's monthly price; gateways write `$331.20000000000005`."""
-    found = quote.get("price")
-    entries = found if isinstance(found, list) else [found]
+    """Return a quote's monthly price; gateways write `$331.20000000000005`."""
+    price = quote.get("price")
+    entries = price if isinstance(price, list) else [price]
     for entry in entries:
         for value in entry.values() if isinstance(entry, dict) else ():
             text = str(value).lstrip("$")
@@ -308,22 +308,22 @@ def price(quote: dict[str, Any]) -> str:
 
 
 def by_id(items: list[Any], connection: str) -> dict[str, Any] | None:
-    """Find a service by its id."""
+    """Return a service by its id."""
     return next((item for item in items if connection and id_of(item) == connection), None)
 
 
 def id_of(item: object) -> str:
-    """Read a service's id; empty where it has none."""
-    found = item.get("serviceId") if isinstance(item, dict) else None
-    return texts.as_text(found).strip()
+    """Return a service's id; empty where it has none."""
+    service_id = item.get("serviceId") if isinstance(item, dict) else None
+    return texts.as_text(service_id).strip()
 
 
 def part(item: dict[str, Any], key: str) -> dict[str, Any]:
-    """Give an object inside another, empty where there is none."""
-    found = item.get(key)
-    return found if isinstance(found, dict) else {}
+    """Return an object inside another, empty where there is none."""
+    inner = item.get(key)
+    return inner if isinstance(inner, dict) else {}
 
 
-def _figure(value: object) -> int:
+def _count(value: object) -> int:
     text = texts.as_text(value)
     return int(text) if text.isascii() and text.isdigit() else 0

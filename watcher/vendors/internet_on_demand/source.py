@@ -10,8 +10,8 @@ import structlog
 from watcher import model, ports
 from watcher.vendors.internet_on_demand.client import Connection, InternetOnDemandClient, Inventory
 
-MOST_ODD_WORDS = 100  # remembered, so that each is logged once
-# What the vendors are known to say; `Change pending` becomes change_pending.
+MOST_UNKNOWN_STATUSES = 100  # remembered, so that each is logged once
+# What the vendor is known to send; `Change pending` becomes change_pending.
 STATUSES = ("active", "provisioning", "suspended", "terminated", "change_pending")
 
 log = structlog.get_logger()
@@ -23,27 +23,27 @@ class InternetOnDemandSource:
     def __init__(self, name: str, client: InternetOnDemandClient) -> None:
         self.name = name
         self._client = client
-        self._odd_words: set[str] = set()
+        self._unknown_statuses: set[str] = set()
         self._nameless = 0
 
     async def poll(self) -> model.Snapshot:
-        """Ask for all connections."""
+        """Fetch all connections."""
         inventory = await self._client.all()
         if inventory.unreadable != self._nameless:
             self._nameless = inventory.unreadable
             log.warning("connections without id", source=self.name, count=self._nameless)
         return model.Snapshot(
-            readings={each.id: each for each in inventory.connections},
+            readings={connection.id: connection for connection in inventory.connections},
             translate=self._translate,
             complete=inventory.complete and not inventory.unreadable,
             remarks=_remarks(inventory),
         )
 
-    def resume(self, known: Iterable[model.Subject]) -> None:
-        """Do nothing: each poll tells everything."""
+    def resume(self, subjects: Iterable[model.Subject]) -> None:
+        """Do nothing: each poll returns everything."""
 
     async def details(self, subject: str) -> model.Details:
-        """Refuse: the list tells everything."""
+        """Refuse: the list has everything."""
         raise model.PermanentError(
             f"{subject} has no details: the list of connections has everything"
         )
@@ -60,18 +60,22 @@ class InternetOnDemandSource:
         return model.Observed(
             key=f"{self.name}/{identity}",
             fields={
-                "status": self._known(reading.status),
+                "status": self._normalised(reading.status),
                 "bandwidth_mbps": reading.bandwidth_mbps,
             },
             labels={"location": reading.location} if reading.location else {},
         )
 
-    def _known(self, word: str) -> str:
+    def _normalised(self, word: str) -> str:
         status = "_".join(word.casefold().split())
         if status in STATUSES:
             return status
-        if status and status not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
-            self._odd_words.add(status)
+        if (
+            status
+            and status not in self._unknown_statuses
+            and len(self._unknown_statuses) < MOST_UNKNOWN_STATUSES
+        ):
+            self._unknown_statuses.add(status)
             log.warning("unknown status", source=self.name, status=word, read_as=model.UNKNOWN)
         return model.UNKNOWN
 
@@ -80,10 +84,10 @@ def _remarks(inventory: Inventory) -> tuple[str, ...]:
     remarks = []
     if inventory.unreadable:
         remarks.append(f"{inventory.unreadable} connections have no id and are left out")
-    unknown = [each.id for each in inventory.connections if each.bandwidth_mbps is None]
+    unknown = sum(connection.bandwidth_mbps is None for connection in inventory.connections)
     if unknown:
         remarks.append(
-            f"the bandwidth of {len(unknown)} connections has no unit: check `bandwidth_unit`"
+            f"the bandwidth of {unknown} connections has no unit: check `bandwidth_unit`"
         )
     return tuple(remarks)
 
@@ -92,7 +96,7 @@ _PENDING = frozenset({"change pending", "provisioning"})
 
 
 class InternetOnDemandBandwidth:
-    """Orders with one source's client; `per_day` changes of a `customer` are taken."""
+    """Orders with one source's client; `per_day` changes of a `customer` are accepted a day."""
 
     def __init__(self, client: InternetOnDemandClient, *, customer: str, per_day: int) -> None:
         self.customer = customer
@@ -101,16 +105,16 @@ class InternetOnDemandBandwidth:
 
     async def fetch(self, connection: str) -> ports.Provision:
         """Fetch one connection; whatever is not done yet counts as pending."""
-        found = await self._client.one(connection)
-        pending = found.status.casefold().replace("_", " ") in _PENDING
-        return ports.Provision(mbps=found.bandwidth_mbps, pending=pending)
+        current = await self._client.connection(connection)
+        pending = current.status.casefold().replace("_", " ") in _PENDING
+        return ports.Provision(mbps=current.bandwidth_mbps, pending=pending)
 
     async def order(
         self, connection: str, *, mbps: float, at_most: float, reference: str
     ) -> ports.PlacedOrder:
         """Order a bandwidth, once. Raises PermanentError above the limit, or what the client does.
 
-        The vendors take whole Mbit/s.
+        The vendor accepts whole Mbit/s.
         """
         if mbps > at_most:
             raise model.PermanentError(

@@ -5,13 +5,13 @@ with HTTP 401 and is no matter of tokens. Source: Lumen API Marketplace, "PX Pre
 
 Alone:
 
-    keys = settings.OAuth2Account(
+    config = settings.OAuth2Account(
         kind="oauth2",
         token_url="https://api.lumen.com/oauth/v2/token",
         client_id="ID",
         client_secret="SECRET",
     )
-    async with open_account(keys) as account:
+    async with open_account(config) as account:
         px = Preorder(
             url="https://api.lumen.com/pxQualify",
             sales_code="SALES",
@@ -20,8 +20,8 @@ Alone:
             partner_id="PARTNER",
         )
         address = parse_address("1 Main St, Denver, CO 80202")
-        found = await PreorderClient(account, px).qualify(address)
-        print(found.outcome, [offer.name for offer in found.offers])
+        answer = await PreorderClient(account, px).qualify(address)
+        print(answer.outcome, [offer.name for offer in answer.offers])
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Address:
 
     @property
     def key(self) -> str:
-        """Write it the same way however it was spelt, to remember it by."""
+        """The same however it was spelt, to remember it by."""
         text = f"{self.street}, {self.city}, {self.state} {self.zip[:5]}"
         return " ".join(text.casefold().split())
 
@@ -103,7 +103,7 @@ class _ExpiredError(model.PermanentError):
     """The transaction is of an earlier day."""
 
 
-class _TroubleError(model.TemporaryError):
+class _VendorDownError(model.TemporaryError):
     """The vendor's own systems fail; worth so many tries."""
 
     def __init__(self, message: str, tries: int) -> None:
@@ -114,45 +114,45 @@ class _TroubleError(model.TemporaryError):
 class PreorderClient:
     """pxQualify, with OAuth 2.0. Every verb raises TemporaryError or PermanentError."""
 
-    def __init__(self, account: VendorAccount, keys: Preorder) -> None:
-        self._api = VendorApi(account, keys.address, timeout=keys.timeout)
-        self._keys = keys
+    def __init__(self, account: VendorAccount, config: Preorder) -> None:
+        self._api = VendorApi(account, config.address, timeout=config.timeout)
+        self._config = config
 
     async def qualify(self, address: Address) -> Qualification:
         """`POST pxQualify`: ask what can be had at an address."""
-        return await self._patiently(address, "", "")
+        return await self._with_retries(address, "", "")
 
     async def choose(
         self, address: Address, *, choice: str, transaction: str, day: date | None = None
     ) -> Qualification:
         """Ask about one of the near matches of a qualification.
 
-        One of an earlier day, by Lumen's Central time, has expired: the address is then asked anew,
-        once, and the choice is made again if it is still among the near matches.
+        One of an earlier day, by Lumen's Central time, has expired: the address is then qualified
+        again, once, and the choice is made again if it is still among the near matches.
         """
         if day is None or day == central_day(self._api.clock.now()):
             try:
-                return await self._patiently(address, transaction, choice)
+                return await self._with_retries(address, transaction, choice)
             except _ExpiredError:
-                pass  # it is asked anew below
-        anew = await self._patiently(address, "", "")
-        if anew.outcome is Outcome.NEAR_MATCHES and choice in {near.id for near in anew.near}:
-            return await self._patiently(address, anew.transaction, choice)
-        return anew
+                pass  # it is qualified again below
+        fresh = await self._with_retries(address, "", "")
+        if fresh.outcome is Outcome.NEAR_MATCHES and choice in {near.id for near in fresh.near}:
+            return await self._with_retries(address, fresh.transaction, choice)
+        return fresh
 
-    async def _patiently(self, address: Address, transaction: str, choice: str) -> Qualification:
-        """Ask, and ask again while the vendor's own systems fail: a question changes nothing."""
+    async def _with_retries(self, address: Address, transaction: str, choice: str) -> Qualification:
+        """Qualify, with retries while the vendor's own systems fail: a question changes nothing."""
         tried = 0
 
         def is_worth_another_try(error: Exception) -> bool:
             nonlocal tried
             tried += 1
-            return isinstance(error, _TroubleError) and tried < error.tries
+            return isinstance(error, _VendorDownError) and tried < error.tries
 
         async for attempt in stamina.retry_context(
             on=is_worth_another_try,
             attempts=max(TRIES.values()),
-            timeout=self._keys.timeout.total_seconds(),
+            timeout=self._config.timeout.total_seconds(),
             wait_initial=1.0,
             wait_max=10.0,
         ):
@@ -162,91 +162,94 @@ class PreorderClient:
 
     async def _ask(self, address: Address, transaction: str, choice: str) -> Qualification:
         now = self._api.clock.now()
-        content = qualification_request(self._keys, address, transaction=transaction, choice=choice)
+        request = qualification_request(
+            self._config, address, transaction=transaction, choice=choice
+        )
         try:
             reply = await self._api.send(
                 "POST",
                 "",
-                content,
+                request,
                 headers={"Accept": "application/json"},
-                is_token_refused=lambda reply: reply.status == 401 and not self._read(reply).code,
+                is_token_refused=lambda reply: reply.status == 401 and not self._parse(reply).code,
             )
         except model.AmbiguousError as error:
             raise model.TemporaryError(str(error.__cause__)) from error
-        found = self._read(reply)
-        row = codes.CODES.get(found.code)
+        content = self._parse(reply)
+        row = codes.CODES.get(content.code)
         if row is not None:
-            outcome, words = self._judge(reply, found, row), row.words
-        elif reply.status != 200 or found.status >= 400:
-            raise self._trouble(reply, found)
-        elif found.offers:
+            outcome, words = self._outcome(reply, content, row), row.words
+        elif reply.status != 200 or content.status >= 400:
+            raise self._error(reply, content)
+        elif content.offers:
             outcome, words = Outcome.OFFERS, ""
-        elif found.near and not choice:
+        elif content.near and not choice:
             outcome, words = Outcome.NEAR_MATCHES, "the address is not unique: choose one"
-        elif found.offers is not None:
+        elif content.offers is not None:
             outcome, words = Outcome.NO_OFFERS, codes.CODES[6000].words
         else:
-            raise self._trouble(reply, found)
+            raise self._error(reply, content)
         return Qualification(
             outcome=outcome,
             words=words,
-            transaction=found.transaction or transaction,
-            offers=found.offers or () if outcome is Outcome.OFFERS else (),
-            near=found.near if outcome is Outcome.NEAR_MATCHES else (),
+            transaction=content.transaction or transaction,
+            offers=content.offers or () if outcome is Outcome.OFFERS else (),
+            near=content.near if outcome is Outcome.NEAR_MATCHES else (),
             day=central_day(now),
         )
 
-    def _judge(self, reply: exchange.Reply, found: codes.Content, row: codes.Row) -> Outcome:
+    def _outcome(self, reply: exchange.Reply, content: codes.Content, row: codes.Row) -> Outcome:
         """Turn a known code into an answer, or raise what it means."""
         if row.meaning in _ANSWERS:
             return _ANSWERS[row.meaning]
-        said = f"{reply.place} answered {reply.status}: code {found.code}, {row.words}"
+        message = f"{reply.place} answered {reply.status}: code {content.code}, {row.words}"
         match row.meaning:
             case Meaning.CONFIG:
-                raise model.PermanentError(f"{said} of [preorder]")
+                raise model.PermanentError(f"{message} of [preorder]")
             case Meaning.EXPIRED:
-                raise _ExpiredError(said)
+                raise _ExpiredError(message)
             case Meaning.DOWN | Meaning.FAILED:
-                raise _TroubleError(said, TRIES[row.meaning])
+                raise _VendorDownError(message, TRIES[row.meaning])
             case _:
-                raise model.PermanentError(said)
+                raise model.PermanentError(message)
 
-    def _trouble(self, reply: exchange.Reply, found: codes.Content) -> Exception:
-        """Say what a reply without code and content means; its own status goes before HTTP's."""
+    def _error(self, reply: exchange.Reply, content: codes.Content) -> Exception:
+        """Return what a reply without code and content means; its own status goes before HTTP's."""
         if reply.status != 200:
             return self._api.error_from(reply)
         exchange.parse_object(reply)  # raises for what is no JSON
-        said = f"{reply.place} answered 200"
-        if 400 <= found.status < 500:
-            return model.PermanentError(f"{said}: status {found.status}, {found.message}")
-        if found.status >= 500:
-            return _TroubleError(f"{said}: status {found.status}, {found.message}", 2)
+        message = f"{reply.place} answered 200"
+        if 400 <= content.status < 500:
+            return model.PermanentError(f"{message}: status {content.status}, {content.message}")
+        if content.status >= 500:
+            return _VendorDownError(f"{message}: status {content.status}, {content.message}", 2)
         return model.TemporaryError(
-            f"{said} with neither offers nor near matches nor a known code: check url of [preorder]"
+            f"{message} with neither offers nor near matches nor a known code:"
+            " check url of [preorder]"
         )
 
-    def _read(self, reply: exchange.Reply) -> codes.Content:
+    def _parse(self, reply: exchange.Reply) -> codes.Content:
         try:
             body = msgspec.json.decode(reply.body)
         except exchange.MALFORMED:
             return codes.Content()
-        return codes.read(
+        return codes.parse(
             body,
-            transaction_key=self._keys.fields.transaction_id,
-            choice_key=self._keys.fields.address_detail_id,
+            transaction_key=self._config.fields.transaction_id,
+            choice_key=self._config.fields.address_detail_id,
         )
 
 
 def qualification_request(
-    keys: Preorder, address: Address, *, transaction: str = "", choice: str = ""
+    config: Preorder, address: Address, *, transaction: str = "", choice: str = ""
 ) -> dict[str, object]:
-    """Build the body; a name such as `address.city` puts a field into an object of its own."""
-    names = keys.fields
+    """Return the body; a name such as `address.city` puts a field into an object of its own."""
+    names = config.fields
     values: dict[str, object] = {
-        names.sales_code: keys.sales_code,
-        names.agent_id: keys.agent_id,
-        names.market_segment: keys.market_segment,
-        names.partner_id: keys.partner_id,
+        names.sales_code: config.sales_code,
+        names.agent_id: config.agent_id,
+        names.market_segment: config.market_segment,
+        names.partner_id: config.partner_id,
         names.qual_for_video: False,
         names.street: address.street,
         names.city: address.city,
@@ -270,23 +273,23 @@ def qualification_request(
 
 
 def parse_address(text: str) -> Address:
-    """Read `1 Main St, Denver, CO 80202`. Raises PermanentError."""
-    found = _ADDRESS.fullmatch(text)
-    if found is None:
+    """Parse `1 Main St, Denver, CO 80202`. Raises PermanentError."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
         raise model.PermanentError(
             f"{text!r} is not an address: write it as in '1 Main St, Denver, CO 80202'"
         )
     return Address(
-        street=found["street"], city=found["city"], state=found["state"].upper(), zip=found["zip"]
+        street=match["street"], city=match["city"], state=match["state"].upper(), zip=match["zip"]
     )
 
 
 def central_day(now: datetime) -> date:
-    """Give the day by which Lumen counts."""
+    """Return the day by which Lumen counts."""
     return now.astimezone(CENTRAL).date()
 
 
-REMEMBER = timedelta(days=30)
+REMEMBERED_FOR = timedelta(days=30)
 _NEAR = 3  # near matches in a sentence
 
 
@@ -301,30 +304,31 @@ class PreorderBackupFinder:
         self._clock = clock
 
     async def find(self, address: str) -> ports.BackupOptions:
-        """Ask about one address, unless Lumen has said lately that it does not serve it.
+        """Qualify one address, unless Lumen has reported lately that it does not serve it.
 
         Raises TemporaryError or PermanentError.
         """
         asked = parse_address(address)
         now = self._clock.now()
-        told_at = await self._unserved_addresses.last_reported(asked.key, since=now - REMEMBER)
-        if told_at is not None:
-            span = model.format_duration(REMEMBER)
+        since = now - REMEMBERED_FOR
+        reported_at = await self._unserved_addresses.last_reported(asked.key, since=since)
+        if reported_at is not None:
+            span = model.format_duration(REMEMBERED_FOR)
             return ports.BackupOptions(
                 why=f"the address is outside the area served, as Lumen said on"
-                f" {told_at:%Y-%m-%d}; it is asked again after {span}"
+                f" {reported_at:%Y-%m-%d}; it is asked again after {span}"
             )
-        found = await self._client.qualify(asked)
-        if found.outcome is Outcome.OUTSIDE:
-            await self._unserved_addresses.record(asked.key, now, since=now - REMEMBER)
-        return backups(found)
+        answer = await self._client.qualify(asked)
+        if answer.outcome is Outcome.OUTSIDE:
+            await self._unserved_addresses.record(asked.key, now, since=since)
+        return backup_options(answer)
 
 
-def backups(found: Qualification) -> ports.BackupOptions:
-    """Say what an answer means to somebody who needs a backup."""
-    if found.outcome is Outcome.NEAR_MATCHES:
-        near = "; ".join(each.address for each in found.near[:_NEAR])
+def backup_options(answer: Qualification) -> ports.BackupOptions:
+    """Return what an answer means to somebody who needs a backup."""
+    if answer.outcome is Outcome.NEAR_MATCHES:
+        near = "; ".join(match.address for match in answer.near[:_NEAR])
         why = f"Lumen knows only similar addresses, like {near}: correct it in the inventory"
         return ports.BackupOptions(why=why)
-    offers = tuple(f"{each.name} {each.price}".strip() for each in found.offers)
-    return ports.BackupOptions(offers=offers, why="" if offers else found.words)
+    offers = tuple(f"{offer.name} {offer.price}".strip() for offer in answer.offers)
+    return ports.BackupOptions(offers=offers, why="" if offers else answer.words)

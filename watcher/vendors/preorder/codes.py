@@ -1,4 +1,4 @@
-"""What pxQualify's internal codes mean, and what its replies hold. Pure.
+"""What pxQualify's internal codes mean, and what its replies contain. Pure.
 
 Law: a code is judged before the HTTP status, and never by its message, whose placeholders the
 vendor leaves unfilled. Source: Lumen API Marketplace, "PX PreOrder", the rows of Qual alone: the
@@ -92,7 +92,7 @@ class NearMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a reply holds. `offers` is None where it has no list of them."""
+    """The content of a reply. `offers` is None where it has no list of them."""
 
     code: int = 0
     status: int = 0
@@ -102,8 +102,8 @@ class Content:
     near: tuple[NearMatch, ...] = ()
 
 
-def read(body: object, *, transaction_key: str, choice_key: str) -> Content:
-    """Read a decoded reply, whatever its shape; its field names are published nowhere."""
+def parse(body: object, *, transaction_key: str, choice_key: str) -> Content:
+    """Parse a decoded reply, whatever its shape; its field names are published nowhere."""
     entries = list(islice(_entries(body), _MAX_ENTRIES))
     objects = [entry for _, entry in entries if isinstance(entry, dict)]
     offers = [
@@ -111,7 +111,7 @@ def read(body: object, *, transaction_key: str, choice_key: str) -> Content:
         for key, entry in entries
         if _OFFERS.search(key) and isinstance(entry, dict) and (offer := _offer(entry))
     ]
-    told = any(_OFFERS.search(key) and isinstance(entry, list) for key, entry in entries)
+    lists_offers = any(_OFFERS.search(key) and isinstance(entry, list) for key, entry in entries)
     near = {
         texts.as_text(entry[choice_key]): entry
         for entry in objects
@@ -122,7 +122,7 @@ def read(body: object, *, transaction_key: str, choice_key: str) -> Content:
         status=next(_figures(objects, _STATUS_KEYS), 0),
         message=_text(objects, "message"),
         transaction=_text(objects, transaction_key.rpartition(".")[2]),
-        offers=tuple(offers[:MOST]) if offers or told else None,
+        offers=tuple(offers[:MOST]) if offers or lists_offers else None,
         near=tuple(
             NearMatch(id=texts.clean(key, 100), address=_address(entry, choice_key))
             for key, entry in islice(near.items(), MOST)
@@ -137,10 +137,10 @@ def _entries(body: object) -> Iterator[tuple[str, object]]:
         key, value = stack.pop()
         yield key, value
         if isinstance(value, dict):
-            inside = [(str(name), one) for name, one in value.items()]
+            inside = [(str(name), inner) for name, inner in value.items()]
         else:
-            inside = [(key, one) for one in value] if isinstance(value, list) else []
-        stack += [one for one in reversed(inside) if isinstance(one[1], dict | list)]
+            inside = [(key, inner) for inner in value] if isinstance(value, list) else []
+        stack += [entry for entry in reversed(inside) if isinstance(entry[1], dict | list)]
 
 
 def _figures(objects: list[dict[str, Any]], keys: set[str]) -> Iterator[int]:
@@ -166,9 +166,9 @@ def _offer(entry: dict[str, Any]) -> Offer | None:
 
 def _first(entry: dict[str, Any], pattern: re.Pattern[str]) -> str:
     for key, value in entry.items():
-        said = str(value) if isinstance(value, float) else texts.as_text(value)
-        if pattern.search(key) and said:
-            return texts.clean(said)
+        written = str(value) if isinstance(value, float) else texts.as_text(value)
+        if pattern.search(key) and written:
+            return texts.clean(written)
     return ""
 
 

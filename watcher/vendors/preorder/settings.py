@@ -29,7 +29,7 @@ class PreorderFields(Section):
     def _check_names(self) -> Self:
         names = list(self.model_dump().values())
         for name in names:
-            if sum(f"{one}.".startswith(f"{name}.") for one in names) > 1:
+            if sum(f"{other}.".startswith(f"{name}.") for other in names) > 1:
                 raise ValueError(
                     f"{name!r} names two fields, or a field and the object that contains it"
                 )

@@ -63,7 +63,7 @@ _STATUS = msgspec.json.Decoder(_Status)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statuses:
-    """What a status call said; `unreadable` are the ids of malformed entries."""
+    """A status reply; `unreadable` are the ids of malformed entries."""
 
     services: dict[str, Service]
     unreadable: tuple[str, ...] = ()
@@ -82,12 +82,12 @@ class VyvxClient:
 
     async def statuses(self) -> Statuses:
         """`GET /customer/service/_active/status`: every active reservation."""
-        return read_statuses(await self._api.get("/customer/service/_active/status"))
+        return parse_statuses(await self._api.get("/customer/service/_active/status"))
 
     async def status(self, service: str) -> Service:
         """`GET /customer/service/{id}/status`: one reservation."""
         reply = await self._api.get(f"{_path(service)}/status", priority=CallPriority.LOOKUP)
-        services = read_statuses(reply).services
+        services = parse_statuses(reply).services
         if service not in services and len(services) != 1:
             raise model.TemporaryError(f"{reply.place} answered without service {service}")
         return services[service] if service in services else next(iter(services.values()))
@@ -95,7 +95,7 @@ class VyvxClient:
     async def details(self, service: str) -> model.Details:
         """`GET /customer/service/{id}/details`: name, route, notes and bookings of one service."""
         reply = await self._api.get(f"{_path(service)}/details", priority=CallPriority.LOOKUP)
-        return read_details(reply, service)
+        return parse_details(reply, service)
 
     async def history(
         self, service: str, start: datetime, end: datetime
@@ -105,10 +105,10 @@ class VyvxClient:
         reply = await self._api.get(
             f"{_path(service)}/history", query=query, priority=CallPriority.BACKGROUND
         )
-        return read_history(reply, service)
+        return parse_history(reply, service)
 
 
-def read_statuses(reply: exchange.Reply) -> Statuses:
+def parse_statuses(reply: exchange.Reply) -> Statuses:
     """Decode a status reply; a malformed entry costs only itself.
 
     Raises TemporaryError when it is no object with `data.services`, or no entry can be read.
@@ -127,10 +127,10 @@ def read_statuses(reply: exchange.Reply) -> Statuses:
                 )
                 or exchange.parse_http_date(reply.headers.get("Date", "")),
             )
-    return _read_tolerantly(reply)
+    return _parse_tolerantly(reply)
 
 
-def _read_tolerantly(reply: exchange.Reply) -> Statuses:
+def _parse_tolerantly(reply: exchange.Reply) -> Statuses:
     root = exchange.parse_object(reply)
     data = root.get("data")
     entries = data.get("services") if isinstance(data, dict) else None
@@ -168,8 +168,8 @@ MOST_NOTES = 20
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
-def read_details(reply: exchange.Reply, service: str) -> model.Details:
-    """Read who and where a service is: labels, bookings, notes (newest first).
+def parse_details(reply: exchange.Reply, service: str) -> model.Details:
+    """Parse who and where a service is: labels, bookings, notes (newest first).
 
     Labels, each only where the vendor gives it: name, po_number, and for origin and destination
     the names and `_city`, `_abbr`, `_country`, several joined by a comma. Raises TemporaryError
@@ -192,8 +192,8 @@ def read_details(reply: exchange.Reply, service: str) -> model.Details:
     )
 
 
-def read_history(reply: exchange.Reply, service: str) -> tuple[model.AlarmRecord, ...]:
-    """Read alarms, oldest first; an entry without a state is left out. Raises TemporaryError."""
+def parse_history(reply: exchange.Reply, service: str) -> tuple[model.AlarmRecord, ...]:
+    """Parse alarms, oldest first; an entry without a state is left out. Raises TemporaryError."""
     history = _entry(reply, service).get("history")
     events = history.get("events") if isinstance(history, dict) else None
     alarms = [
@@ -226,10 +226,14 @@ def _entry(reply: exchange.Reply, service: str) -> dict[str, Any]:
 
 
 def _ends(side: str, places: object) -> dict[str, str]:
-    found = _dicts(places)
-    keys = {side: "name", f"{side}_city": "city", f"{side}_abbr": "abbr"}
-    keys[f"{side}_country"] = "country"
-    return {label: _joined(place.get(key) for place in found) for label, key in keys.items()}
+    labels = {
+        side: "name",
+        f"{side}_city": "city",
+        f"{side}_abbr": "abbr",
+        f"{side}_country": "country",
+    }
+    dicts = _dicts(places)
+    return {label: _joined(place.get(key) for place in dicts) for label, key in labels.items()}
 
 
 def _joined(values: Any) -> str:

@@ -11,7 +11,7 @@ from watcher import model, text
 from watcher.vendors.vyvx.client import Service, Statuses, VyvxClient
 
 STATES = ("online", "impaired", "degraded", "offline")  # from good to bad
-MOST_ODD_WORDS = 100  # remembered, so that each is logged once
+MOST_UNKNOWN_STATES = 100  # remembered, so that each is logged once
 
 log = structlog.get_logger()
 
@@ -27,14 +27,14 @@ class VyvxSource:
         self.name = name
         self._client = client
         self._fields: dict[tuple[str, str], Mapping[str, model.Scalar]] = {}
-        self._odd_words: set[str] = set()
+        self._unknown_states: set[str] = set()
 
     async def poll(self) -> model.Snapshot:
-        """Ask for the status of all active reservations."""
+        """Fetch the status of all active reservations."""
         return self.snapshot(await self._client.statuses())
 
     def snapshot(self, statuses: Statuses) -> model.Snapshot:
-        """Make a snapshot of a status reply, without touching each service."""
+        """Return a status reply as a snapshot, without touching each service."""
 
         def translate(service: str, reading: object) -> model.Observed:
             if not isinstance(reading, Service):
@@ -52,33 +52,33 @@ class VyvxSource:
             vendor_time=statuses.time,
         )
 
-    def resume(self, known: Iterable[model.Subject]) -> None:
-        """Do nothing: each poll tells everything."""
+    def resume(self, subjects: Iterable[model.Subject]) -> None:
+        """Do nothing: each poll returns everything."""
 
     async def details(self, subject: str) -> model.Details:
-        """Ask for one reservation's name, route, notes and bookings."""
+        """Fetch one reservation's name, route, notes and bookings."""
         return await self._client.details(model.id_of(subject))
 
     async def history(
         self, subject: str, start: datetime, end: datetime
     ) -> tuple[model.AlarmRecord, ...]:
-        """Ask for the alarms that Lumen recorded of one reservation."""
+        """Fetch the alarms that Lumen recorded of one reservation."""
         return await self._client.history(model.id_of(subject), start, end)
 
     def _shared_fields(self, reading: Service) -> Mapping[str, model.Scalar]:
-        state, ingress = self._known(reading.state), self._known(reading.ingress_state)
+        state, ingress = self._normalised(reading.state), self._normalised(reading.ingress_state)
         fields = self._fields.get((state, ingress))
         if fields is None:
             fields = {"state": state, "ingress_state": ingress}
             self._fields[state, ingress] = fields
         return fields
 
-    def _known(self, word: str | None) -> str:
+    def _normalised(self, word: str | None) -> str:
         state = (word or model.UNKNOWN).strip().casefold()
         if state in STATES or state == model.UNKNOWN:
             return state
-        odd = text.clean(state, 60)
-        if odd not in self._odd_words and len(self._odd_words) < MOST_ODD_WORDS:
-            self._odd_words.add(odd)
-            log.warning("unknown state", source=self.name, state=odd, read_as=model.UNKNOWN)
+        state = text.clean(state, 60)
+        if state not in self._unknown_states and len(self._unknown_states) < MOST_UNKNOWN_STATES:
+            self._unknown_states.add(state)
+            log.warning("unknown state", source=self.name, state=state, read_as=model.UNKNOWN)
         return model.UNKNOWN

@@ -103,7 +103,7 @@ async def test_every_request_and_every_answer_agree_with_the_vendors_own_documen
     assert inventory.complete
     for connection in inventory.connections:
         assert connection.status in {"active", "provisioning", "suspended", "terminated", ""}
-    (connection,) = await asyncio.gather(client.one("conn 1/2"), return_exceptions=True)
+    (connection,) = await asyncio.gather(client.connection("conn 1/2"), return_exceptions=True)
     # Nothing is required of a connection, so Prism may well leave its id out.
     assert isinstance(connection, Connection) or "without an id" in str(connection)
     await client.create(location="LOC-1", mbps=2000, description="backup")

@@ -13,9 +13,9 @@ from watcher.vendors.evpl.client import (
     EvplClient,
     Line,
     Utilization,
+    format_granularity,
+    join_pages,
     parse_value,
-    read_entries,
-    write_granularity,
 )
 
 START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
@@ -209,18 +209,16 @@ def test_a_value_is_a_number_or_missing_and_never_zero_by_default(value, number)
 
 @pytest.mark.parametrize("junk", [None, 5, "x", [], {"objectInstanceId": None}, {"metric_name": 1}])
 def test_an_entry_that_names_no_line_is_counted(junk):
-    assert read_entries([[junk]], complete=True) == Utilization(lines=(), unreadable=1)
+    assert join_pages([[junk]], complete=True) == Utilization(lines=(), unreadable=1)
 
 
 @pytest.mark.parametrize("values", [None, {}, [None, 3], [{}], [{"timeStamp": 5, "value": 1}]])
 def test_malformed_values_leave_a_line_without_samples(values):
-    answered = read_entries(
-        [[{"objectInstanceId": "A", "performanceValues": values}]], complete=True
-    )
+    answered = join_pages([[{"objectInstanceId": "A", "performanceValues": values}]], complete=True)
     assert [dict(line.values) for line in answered.lines] == [{}]
 
 
 @pytest.mark.covers("evpl/granularity-m")
 def test_granularity_is_never_written_in_the_ambiguous_m():
-    assert write_granularity(timedelta(minutes=5)) == "300s"
-    assert write_granularity(timedelta(milliseconds=1500)) == "1500ms"
+    assert format_granularity(timedelta(minutes=5)) == "300s"
+    assert format_granularity(timedelta(milliseconds=1500)) == "1500ms"

@@ -106,8 +106,8 @@ async def test_one_attempt_is_one_request(vendor, connect):
         (b"[" * 100_000, "truncated JSON"),
         (b"\xff\xfe", "not JSON"),
         (b'"\xff"', "not JSON"),
-        (b"[]", "without a JSON object"),
-        (b"null", "without a JSON object"),
+        (b"[]", "JSON that is not an object"),
+        (b"null", "JSON that is not an object"),
     ],
 )
 async def test_a_200_without_a_json_object_is_temporary(vendor, connect, body, problem):

@@ -83,11 +83,11 @@ async def test_an_application_without_the_product_is_refused_after_one_fresh_tok
 @pytest.mark.covers("iod/one", "iod/401-404")
 async def test_one_connection_is_read_and_one_that_is_gone_is_permanent(vendor, client):
     vendor.replies(text='{"id": "a/b", "status": "active", "bandwidth": "2 Gbps"}')
-    assert (await client.one("a/b")).bandwidth_mbps == 2000
+    assert (await client.connection("a/b")).bandwidth_mbps == 2000
     assert vendor.asked[0].raw_path == "/internet-on-demand/connections/a%2Fb"
     vendor.replies(status=404)
     with pytest.raises(model.PermanentError, match="answered 404"):
-        await client.one("gone")
+        await client.connection("gone")
 
 
 @pytest.mark.covers("iod/create")

@@ -125,7 +125,7 @@ async def test_a_lookup_that_is_empty_while_pending_falls_back_on_the_list(
         return web.Response(body=fixture_bytes("internet_on_demand/inventory.json"))
 
     vendor.answer = answer
-    assert await client.one("77133831779") == SECOND
+    assert await client.connection("77133831779") == SECOND
 
 
 @pytest.mark.covers("naas/empty-lookup")
@@ -134,7 +134,7 @@ async def test_a_lookup_that_answers_with_others_does_not_mistake_them(
 ):
     vendor.replies(body=fixture_bytes("internet_on_demand/inventory.json"))
     with pytest.raises(model.PermanentError, match="has no connection 5"):
-        await client.one("5")
+        await client.connection("5")
 
 
 class Shop:
@@ -251,7 +251,7 @@ def test_a_price_is_read_where_there_is_one(quote, price):
 async def test_no_id_finds_no_connection_without_one(vendor, client, fixture_bytes):
     vendor.replies(body=fixture_bytes("internet_on_demand/inventory.json"))
     with pytest.raises(model.PermanentError, match="has no connection"):
-        await client.one("")
+        await client.connection("")
 
 
 async def test_a_quote_whose_answer_is_lost_has_ordered_nothing(shop, vendor, client):

@@ -105,7 +105,7 @@ async def test_a_change_is_pending_until_the_inventory_shows_it(account, config,
     await client.set_bandwidth("c2", 2000, reference="w-1")
     pending = "change_pending" if config.dialect == "naas" else "provisioning"
     assert await fields(source, differ) == {"iod/c2": (pending, 1000)}
-    assert (await client.one("c2")).bandwidth_mbps == 1000
+    assert (await client.connection("c2")).bandwidth_mbps == 1000
     with pytest.raises(model.TemporaryError, match="wait until it is done"):
         await client.set_bandwidth("c2", 3000, reference="w-2")
     hand.seconds += 361

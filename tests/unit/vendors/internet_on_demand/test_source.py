@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from watcher import model
 from watcher.vendors import poller
 from watcher.vendors.internet_on_demand.client import Connection, Inventory
-from watcher.vendors.internet_on_demand.source import MOST_ODD_WORDS, InternetOnDemandSource
+from watcher.vendors.internet_on_demand.source import MOST_UNKNOWN_STATUSES, InternetOnDemandSource
 
 
 class Client:
@@ -92,7 +92,7 @@ async def test_a_vendor_that_invents_words_does_not_fill_the_log():
     many = [connection(f"c{n}", status=f"word {n}") for n in range(500)]
     with capture_logs() as logs:
         await observe(inventory(*many))
-    assert len(logs) == MOST_ODD_WORDS
+    assert len(logs) == MOST_UNKNOWN_STATUSES
 
 
 @pytest.mark.covers("iod/nothing-required")

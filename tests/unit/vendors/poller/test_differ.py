@@ -69,13 +69,13 @@ def test_a_subject_that_comes_back_unchanged_is_reported_again():
 
 
 def test_what_went_away_while_the_daemon_was_down_is_absent():
-    differ = poller.Differ("s", known=["a", "gone"])
+    differ = poller.Differ("s", known_ids=["a", "gone"])
     assert [differ.compare(snapshot(a=1)).absent for _ in range(4)] == [("s/gone",)] * 3 + [()]
 
 
 @pytest.mark.covers("vyvx/malformed-entry")
 def test_an_unreadable_subject_is_neither_absent_nor_changed():
-    differ = poller.Differ("s", known=["z"])
+    differ = poller.Differ("s", known_ids=["z"])
     differ.compare(snapshot(a=1, b=1, z=1))
     polled = differ.compare(snapshot(a=1, unreadable=["b", "z"]))
     assert (polled.seen, polled.absent) == ((), ())
@@ -84,7 +84,7 @@ def test_an_unreadable_subject_is_neither_absent_nor_changed():
 
 
 def test_a_known_subject_that_was_never_readable_is_not_absent():
-    differ = poller.Differ("s", known=["a"])
+    differ = poller.Differ("s", known_ids=["a"])
     assert differ.compare(snapshot(b=1, unreadable=["a"])).absent == ()
     assert differ.compare(snapshot(b=1)).absent == ("s/a",)
 

@@ -125,7 +125,7 @@ def test_a_delay_that_the_vendor_asked_for_is_honoured_through_rings_and_hurries
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(run_for(started, 230))
             await asyncio.sleep(90)
-            started.hurry()
+            started.poll_now()
 
     virtually(main())
     assert source.polls == [0, 200]
@@ -178,7 +178,7 @@ def test_hurry_polls_now_and_a_crowd_of_hurries_polls_once_a_second(virtually, b
             tasks.create_task(run_for(started, 50))
             await asyncio.sleep(30)
             for _ in range(20):
-                started.hurry()
+                started.poll_now()
                 await asyncio.sleep(0.1)
 
     virtually(main())
@@ -193,7 +193,7 @@ def test_hurry_during_a_poll_asks_again_after_it_without_overlap(virtually, buil
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(run_for(started, 30))
             await asyncio.sleep(2)
-            started.hurry()
+            started.poll_now()
 
     virtually(main())
     assert source.polls == [0, 6]
@@ -240,7 +240,9 @@ def test_what_was_known_before_the_start_and_is_gone_is_absent(virtually, clock,
         submitted.append(event)
 
     async def main() -> None:
-        started = poller.Poller(Source(), keys(), submit=submit, clock=clock, known=["a", "gone"])
+        started = poller.Poller(
+            Source(), keys(), submit=submit, clock=clock, known_ids=["a", "gone"]
+        )
         await run_for(started, 1)
 
     virtually(main())
@@ -281,10 +283,10 @@ async def test_the_scheduler_rings_with_the_options_that_a_poll_needs(clock, bui
     (job,) = scheduler.get_jobs()
     assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
     assert (job.trigger.interval, job.trigger.jitter) == (timedelta(seconds=60), 5.0)
-    started.quicken(fast=True)
+    started.set_fast(fast=True)
     assert scheduler.get_jobs()[0].trigger.interval == timedelta(seconds=10)
     assert scheduler.get_jobs()[0].trigger.jitter == 1.0
-    started.quicken(fast=False)
+    started.set_fast(fast=False)
     assert scheduler.get_jobs()[0].trigger.interval == timedelta(seconds=60)
     scheduler.shutdown()
 

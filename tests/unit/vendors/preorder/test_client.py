@@ -264,7 +264,7 @@ async def test_a_day_ends_at_central_midnight_summer_and_winter(
         ("", "empty body"),
         ("<html>", "HTML"),
         ("{}", "check url"),
-        ("[]", "without a JSON object"),
+        ("[]", "JSON that is not an object"),
         ('{"status": "ok"}', "check url"),
     ],
 )
@@ -340,7 +340,7 @@ def test_what_is_not_an_address_is_refused_with_an_example(text):
 @pytest.mark.covers("px/code-first")
 def test_figures_that_are_no_codes_are_not_taken_for_one():
     body = {"zip": "01010", "zipCode": 1010, "promoCode": 2000, "products": [{"code": 77}]}
-    assert codes.read(body, transaction_key="t", choice_key="c").code == 0
+    assert codes.parse(body, transaction_key="t", choice_key="c").code == 0
 
 
 JSON = st.recursive(
@@ -356,6 +356,6 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_reply_whatever_its_shape_breaks_the_reader(body):
-    result = codes.read(body, transaction_key="transactionId", choice_key="addressDetailId")
+    result = codes.parse(body, transaction_key="transactionId", choice_key="addressDetailId")
     assert result.code in {0, *codes.CODES}
     assert len(result.near) <= codes.MOST

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from watcher import model
 from watcher.vendors import poller
 from watcher.vendors.vyvx.client import Service, Statuses
-from watcher.vendors.vyvx.source import MOST_ODD_WORDS, VyvxSource
+from watcher.vendors.vyvx.source import MOST_UNKNOWN_STATES, VyvxSource
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ async def test_an_odd_word_reads_as_unknown_and_is_logged_once(word):
 async def test_a_vendor_that_invents_words_does_not_fill_the_log():
     with capture_logs() as logs:
         await observe(statuses(**{f"i{n}": (f"word{n}", None) for n in range(500)}))
-    assert len(logs) == MOST_ODD_WORDS
+    assert len(logs) == MOST_UNKNOWN_STATES
 
 
 async def test_equal_fields_are_one_object():
