@@ -113,7 +113,9 @@ def parse_object(reply: Reply) -> dict[str, Any]:
             f"{reply.place} answered {reply.status} with {describe_body(reply.body)}"
         ) from error
     if not isinstance(data, dict):
-        raise model.TemporaryError(f"{reply.place} answered {reply.status} with JSON that is not an object")
+        raise model.TemporaryError(
+            f"{reply.place} answered {reply.status} with JSON that is not an object"
+        )
     return data
 
 
