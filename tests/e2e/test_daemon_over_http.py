@@ -93,7 +93,7 @@ async def test_a_missing_channel_is_on_the_board_and_in_the_metrics(world, home,
             board = (await site("/"))[1].decode()
             assert "noc is failing" in board
             assert "channel_not_found" in board
-            assert "a person has to mend this" in board
+            assert "has to be fixed by a person" in board
             return b'watcher_delivery_failing{receiver="noc"} 1.0' in (await site("/metrics"))[1]
 
         await eventually(shown)

@@ -39,7 +39,7 @@ class ReceiverState:
 class Receiver:
     """A receiver's health across all daemons: it is `failing` as soon as one of them fails.
 
-    `owed` counts the incidents with pending deliveries.
+    The field for pending deliveries counts incidents.
     """
 
     name: str

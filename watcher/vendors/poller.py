@@ -76,7 +76,7 @@ class Poller:
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
         """Have the scheduler wake it at each interval, a little late by chance."""
         self._job = scheduler.add_job(
-            self._ring,
+            self._wake,
             "interval",
             **self._spacing(),
             id=f"poll {self.name}",
@@ -98,7 +98,7 @@ class Poller:
                 self._job.reschedule("interval", **self._spacing())
 
     async def run(self) -> None:
-        """Poll for ever, at once to begin with.
+        """Poll forever, at once to begin with.
 
         Ends with whatever is no Temporary- or PermanentError.
         """
@@ -111,7 +111,7 @@ class Poller:
                 continue
             await self._poll()
 
-    async def _ring(self) -> None:
+    async def _wake(self) -> None:
         self._wakeup.set()
 
     def _spacing(self) -> dict[str, float]:
@@ -184,7 +184,7 @@ class Differ:
     """Remembers one source's last readings, and which subjects are missing since when.
 
     `known_ids` are the ids of the subjects that the store remembers: those that went away while the
-    daemon was down are reported as absent too. A snapshot's readings must not change afterwards.
+    daemon was down are reported as absent. A snapshot's readings must not change afterwards.
     """
 
     def __init__(self, source: str, known_ids: Iterable[str] = ()) -> None:

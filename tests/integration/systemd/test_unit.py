@@ -1,3 +1,5 @@
+"""The unit file is valid, hardened, and says what the documentation promises."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""What the daemon tells systemd through its notification socket."""
+
 from __future__ import annotations
 
 import secrets

@@ -1,3 +1,5 @@
+"""The files that CONTRIBUTING names exist."""
+
 from __future__ import annotations
 
 import re

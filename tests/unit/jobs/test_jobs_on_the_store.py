@@ -1,3 +1,5 @@
+"""Jobs on a real SQLite store."""
+
 from __future__ import annotations
 
 import asyncio

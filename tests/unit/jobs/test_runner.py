@@ -1,3 +1,5 @@
+"""The job runner claims, runs, postpones and finishes jobs."""
+
 from __future__ import annotations
 
 import asyncio

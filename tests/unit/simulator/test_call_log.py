@@ -1,3 +1,5 @@
+"""The simulator records each call that it gets."""
+
 import aiohttp
 import pytest
 

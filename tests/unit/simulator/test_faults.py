@@ -1,3 +1,5 @@
+"""The faults that a scenario can inject into answers."""
+
 import asyncio
 import json
 

@@ -1,3 +1,5 @@
+"""The embedded MQTT broker of the demo."""
+
 import asyncio
 
 import aiomqtt

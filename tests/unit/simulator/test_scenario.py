@@ -1,3 +1,5 @@
+"""Scenarios are parsed, checked and played at their times."""
+
 import re
 from datetime import timedelta
 from pathlib import Path

@@ -37,7 +37,7 @@ class Iod:
         """Serve under PREFIX."""
         app.router.add_get(_PATH, self.all, name="lumen.connections")
         app.router.add_post(_PATH, self.create, name="lumen.create")
-        app.router.add_get(f"{_PATH}/{{id}}", self.one, name="lumen.connection")
+        app.router.add_get(f"{_PATH}/{{id}}", self.show, name="lumen.connection")
         app.router.add_put(f"{_PATH}/{{id}}/bandwidth", self.change, name="lumen.bandwidth")
         path = f"{PREFIX}/ProductInventory/v1/inventory"
         app.router.add_get(path, self.inventory, name="lumen.inventory")
@@ -52,7 +52,7 @@ class Iod:
         shown = [self._shown(*item) for item in self._now().items()]
         return web.json_response({"connections": shown})
 
-    async def one(self, request: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
         """Show one connection."""
         if denied := self._lumen.deny(request):
             return denied

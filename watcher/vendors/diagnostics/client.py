@@ -1,7 +1,7 @@
 """Lumen Service Diagnostics v2: asks the vendor's own triage about one service. GET alone.
 
-Law: it is no state check and answers slowly, so it is asked once and never repeated here; whoever
-calls keeps the cooldown. Source: Lumen API Marketplace, "Service Diagnostics".
+Law: it is not a state check and answers slowly, so it is asked once and never repeated here; the
+caller keeps the cooldown. Source: Lumen API Marketplace, "Service Diagnostics".
 
 Alone:
 

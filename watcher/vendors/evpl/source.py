@@ -165,7 +165,7 @@ class EvplSource:
         for event, text in remarks.items():
             if event not in self._logged:
                 self._logged.add(event)
-                log.warning(event, source=self.name, said=text)
+                log.warning(event, source=self.name, answer=text)
 
     def _fresh(self, series: Mapping[str, _Series], start: datetime) -> tuple[model.Sample, ...]:
         given = {

@@ -116,7 +116,7 @@ class Mpa:
         return headers
 
     def renew(self, used: dict[str, str]) -> bool:  # noqa: ARG002 - the Protocol
-        """Return False: a second signature is no better than the first."""
+        """Return False: a second signature would not be better than the first."""
         return False
 
     def hint(self, reply: errors.ErrorReply) -> str:
@@ -196,7 +196,7 @@ class OAuth2:
             if self._token and self._clock.monotonic() < self._expires:
                 return self._token
             if self._failure is not None and self._fetches != fetches:
-                # The fetch that this caller waited for has failed; another one would fail too.
+                # The fetch that this caller waited for has failed; another one would fail as well.
                 raise self._failure from None
             try:
                 self._token, lifetime = await self._fetch()
@@ -250,7 +250,7 @@ class OAuth2:
 
 
 def parse_lifetime(value: object) -> float:
-    """Parse `expires_in`, seconds, which gateways write as text too; 300 for anything else."""
+    """Parse `expires_in`, seconds, which some gateways write as text; 300 for anything else."""
     try:
         seconds = float(value) if isinstance(value, str | int | float) else 0.0
     except ValueError:

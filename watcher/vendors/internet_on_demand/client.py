@@ -3,7 +3,7 @@
 This is the dialect `connections`, which the published OpenAPI document describes; the other one is
 in naas.py. The document requires nothing of a connection, so a missing id costs only that one.
 
-Law: what changes a connection leaves once; whoever asked for it looks before repeating it.
+Law: what changes a connection leaves once; the caller looks it up before repeating it.
 Source: the OpenAPI document of Internet On-Demand.
 
 Alone:

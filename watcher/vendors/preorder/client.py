@@ -1,7 +1,7 @@
 """PX PreOrder: what Lumen could deliver to an address. It asks, and orders nothing.
 
 Law: the configure call is never made: it runs a credit check on a person. A wrong sales code comes
-with HTTP 401 and is no matter of tokens. Source: Lumen API Marketplace, "PX PreOrder".
+with HTTP 401 and has nothing to do with tokens. Source: Lumen API Marketplace, "PX PreOrder".
 
 Alone:
 

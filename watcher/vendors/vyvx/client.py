@@ -111,7 +111,7 @@ class VyvxClient:
 def parse_statuses(reply: exchange.Reply) -> Statuses:
     """Decode a status reply; a malformed entry costs only itself.
 
-    Raises TemporaryError when it is no object with `data.services`, or no entry can be read.
+    Raises TemporaryError when it is not an object with `data.services`, or no entry can be read.
     """
     # An id with an escape in it is hostile or broken; valid ids need none.
     if b"\\" not in reply.body:

@@ -1,3 +1,5 @@
+"""Fixtures of the tests that run Service Diagnostics."""
+
 from __future__ import annotations
 
 import base64

@@ -1,3 +1,5 @@
+"""A diagnostics run brings findings, the checked PDF and its preview."""
+
 from __future__ import annotations
 
 import asyncio

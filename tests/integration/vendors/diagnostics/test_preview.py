@@ -1,3 +1,5 @@
+"""The first page of a PDF is drawn in a process of its own, within limits."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Service Diagnostics against the simulated vendor."""
+
 from __future__ import annotations
 
 from contextlib import asynccontextmanager

@@ -122,7 +122,7 @@ def test_an_outage_that_is_ongoing_in_the_pre_roll_notifies():
 
 
 @pytest.mark.covers("vyvx/ends-offline")
-def test_the_end_of_a_reservation_is_no_recovery():
+def test_the_end_of_a_reservation_is_not_a_recovery():
     w = booked(booking())
     w.poll(minutes(70), a="offline")
     w.step(read(booking()), minutes(71))

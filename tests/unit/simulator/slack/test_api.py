@@ -1,3 +1,5 @@
+"""The simulated Slack answers as Slack's documentation says."""
+
 import json
 
 import aiohttp

@@ -1,3 +1,5 @@
+"""Slack's mrkdwn becomes HTML for the simulated page."""
+
 import re
 from html.parser import HTMLParser
 

@@ -1,3 +1,5 @@
+"""The simulated Service Diagnostics."""
+
 import asyncio
 import base64
 

@@ -1,3 +1,5 @@
+"""The simulated Orange EVPL API."""
+
 import base64
 import json
 

@@ -1,3 +1,5 @@
+"""The simulated Vyvx API."""
+
 import base64
 import hashlib
 import hmac
@@ -68,7 +70,7 @@ async def test_a_signed_request_sees_every_active_reservation(get):
 
 @pytest.mark.covers("vyvx/mpa")
 @pytest.mark.parametrize("path", ["1234567/status", "1234567/history?start=2026-01-01T00:00:00Z"])
-async def test_the_query_is_no_part_of_the_signature(get, path):
+async def test_the_query_is_not_part_of_the_signature(get, path):
     assert (await get(f"{PATH}/{path}"))[0] == 200
 
 

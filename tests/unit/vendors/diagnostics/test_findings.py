@@ -1,3 +1,5 @@
+"""Findings are parsed from whatever shape a reply has."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""A report's PDF is decoded and checked before anybody gets it."""
+
 from __future__ import annotations
 
 import base64
@@ -67,7 +69,7 @@ def test_any_text_is_a_pdf_or_a_sentence(text):
         (base64.b64encode(b" %PDF-1.4").decode(), "is not a PDF"),
     ],
 )
-def test_what_is_no_pdf_is_said_in_words(text, sentence):
+def test_what_is_not_a_pdf_is_reported_in_words(text, sentence):
     with pytest.raises(UnusableError, match=sentence):
         decode_pdf(text)
 

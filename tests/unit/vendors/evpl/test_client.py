@@ -95,7 +95,7 @@ async def test_pages_are_joined_and_values_read_tolerantly(vendor, client, fixtu
 
 
 @pytest.mark.covers("evpl/repeated-page")
-async def test_a_page_that_repeats_for_ever_leaves_the_answer_incomplete(vendor, client):
+async def test_a_page_that_repeats_forever_leaves_the_answer_incomplete(vendor, client):
     async def answer(request: web.Request) -> web.Response:
         return web.json_response({"hasNext": True, "entries": [entry("A")]})
 

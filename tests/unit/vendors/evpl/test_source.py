@@ -188,7 +188,7 @@ async def test_percent_that_never_passes_one_is_logged_as_looking_like_a_ratio(f
     source = feed(answer(line(dict.fromkeys(range(0, 100, 5), 0.4))))
     with capture_logs() as logs:
         assert len((await source.poll()).samples) == 20
-    assert "ratio" in logs[0]["said"]
+    assert "ratio" in logs[0]["answer"]
 
 
 @pytest.mark.covers("evpl/granularity-m")

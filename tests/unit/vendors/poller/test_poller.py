@@ -76,7 +76,7 @@ async def run_for(started: poller.Poller, seconds: float, *, ticks: float = 60.0
     async def tick() -> None:
         while True:
             await asyncio.sleep(ticks)
-            await started._ring()
+            await started._wake()
 
     ringing, running = asyncio.ensure_future(tick()), asyncio.ensure_future(started.run())
     done, _ = await asyncio.wait({ringing, running}, timeout=seconds)

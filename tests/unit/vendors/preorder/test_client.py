@@ -338,7 +338,7 @@ def test_what_is_not_an_address_is_refused_with_an_example(text):
 
 
 @pytest.mark.covers("px/code-first")
-def test_figures_that_are_no_codes_are_not_taken_for_one():
+def test_numbers_that_are_not_codes_are_not_taken_for_one():
     body = {"zip": "01010", "zipCode": 1010, "promoCode": 2000, "products": [{"code": 77}]}
     assert codes.parse(body, transaction_key="t", choice_key="c").code == 0
 

@@ -104,7 +104,7 @@ async def test_the_vendors_time_is_found_wherever_it_stands(vendor, client, body
         '{"error": "quota"}',
     ],
 )
-async def test_a_body_that_is_no_status_is_temporary(vendor, client, body):
+async def test_a_body_that_is_not_a_status_is_temporary(vendor, client, body):
     vendor.replies(text=body)
     with pytest.raises(model.TemporaryError, match="answered 200"):
         await client.statuses()
