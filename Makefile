@@ -41,7 +41,7 @@ test: $(READY)  ## the whole suite (WORKERS=4)
 quick: $(READY)  ## unit tests: no process, no broker, no browser
 	@$(BIN)/python -m pytest tests/unit --numprocesses $$(nproc) --dist loadgroup
 
-coverage: $(READY)  ## what unit and integration tests reach; it may not fall
+coverage: $(READY)  ## what unit and integration tests reach
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest tests/unit tests/integration --numprocesses $(WORKERS) --dist loadgroup
 	@$(BIN)/coverage combine --quiet

@@ -196,7 +196,7 @@ async def test_bursts_of_403_53_and_then_no_quota_until_the_month_is_over(play, 
     async with play(text) as (sim, source):
         assert len((await source.poll()).readings) == 5
         assert len((await source.poll()).readings) == 5
-        with pytest.raises(model.TemporaryError, match=r"code 53.*rate limit is reached"):
+        with pytest.raises(model.TemporaryError, match=r"code 53.*rate limit exceeded"):
             await source.poll()
         clock.advance(60)
         with pytest.raises(

@@ -99,4 +99,4 @@ def test_bad_rules_and_a_missing_database_are_reported_in_a_sentence(installatio
     code, lines, err = replay(*SINCE, "--rules", "new.yaml")
     assert (code, lines, "new.yaml:1:" in err) == (2, [], True)
     code, _, err = replay("--since", "yesterday")
-    assert (code, "neither a span" in err) == (2, True)
+    assert (code, "neither a duration" in err) == (2, True)

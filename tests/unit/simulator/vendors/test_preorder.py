@@ -165,7 +165,7 @@ async def test_what_lies_outside_is_asked_once_in_30_days_however_it_is_spelt(si
         clock.advance(86_400)
     first, again = asked
     assert first == "the address is outside the area served"
-    assert again == f"{first}, as Lumen said on 2026-05-14; it is asked again 30 d later"
+    assert again == f"{first}, as Lumen said on 2026-05-14; it is asked again after 30 d"
     assert sim.world.calls["lumen.pxqualify"] == 1
     clock.advance(29 * 86_400)
     await finder.find("6 Main St, Denver, CO 80202")
