@@ -71,7 +71,7 @@ async def test_an_acknowledgement_over_mqtt_is_shown_in_slack_with_the_name(
         listed = (await control_socket.ask(running.home / "c.sock", "GET", "/silences"))["silences"]
         assert [silence["id"] for silence in listed] == [answer["silence"]]
         [answer] = await ask("silence", matchers=["colour=red"], by="ada")
-        assert answer["message"].startswith("colour=red cannot be silenced: expected rule")
+        assert answer["message"].startswith("cannot silence colour=red: matchers name rule")
         assert await running.stop() == 0
 
 

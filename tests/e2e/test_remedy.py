@@ -90,7 +90,7 @@ async def test_a_person_approves_it_and_it_is_put_back(line, world, daemon):
     async with daemon():
         incident = await proposed(world, line)
         code, out, _ = await watcher(line, "remedy", "approve", incident, "--by", "ann")
-        assert (code, out) == (0, f"{incident}: the change is approved, and is being ordered\n")
+        assert (code, out) == (0, f"{incident}: change approved, it is being ordered\n")
         code, _, err = await watcher(line, "remedy", "approve", incident, "--by", "bob")
         assert (code, err) == (1, f"{incident}: already approved by ann\n")
         await posted(world, "c1 now has 2 Gbps")
@@ -124,7 +124,7 @@ async def test_a_person_refuses_it(line, world, daemon):
     async with daemon():
         incident = await proposed(world, line)
         code, out, _ = await watcher(line, "remedy", "refuse", incident, "--by", "bob")
-        assert (code, out) == (0, f"{incident}: the change is refused, and nothing is ordered\n")
+        assert (code, out) == (0, f"{incident}: change refused, nothing is ordered\n")
         await posted(world, "refused by bob: c1 stays at 500 Mbps")
     assert await orders(world) == 0
 
