@@ -12,7 +12,7 @@ from watcher.engine import alerts, details
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import incidents, messages, remedies
-from watcher.engine.observation import polls, samples, visibility
+from watcher.engine.observation import missing_subjects, polls, samples
 from watcher.engine.rules.rule import InventoryEntry
 from watcher.engine.state import IllegalCommand
 from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus, Visibility
@@ -144,7 +144,7 @@ def details_read(ctx: StepContext, event: model.DetailsRead) -> None:
     if state.is_awaited(subject.source) or seen is Visibility.BLIND or subject.missed == 1:
         return
     if subject.missed:
-        visibility.evaluate_vanished(ctx, subject.key)
+        missing_subjects.evaluate_vanished(ctx, subject.key)
         return
     if seen is Visibility.SEEN:
         polls.evaluate_changed(ctx, state.rule_index[subject.source], answered)

@@ -23,7 +23,7 @@ from watcher.engine.incidents import (
     remedies,
     suppression,
 )
-from watcher.engine.observation import polls, samples, visibility
+from watcher.engine.observation import polls, samples, source_health
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
@@ -153,14 +153,14 @@ def _end_removed(ctx: StepContext, alert: model.Alert) -> None:
 _ALWAYS: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
     TimerKind.SUPPRESSION: lambda ctx, _: suppression.refresh(ctx),
     TimerKind.INCIDENT: StepContext.touch,
-    TimerKind.VISIBILITY: visibility.refresh,
+    TimerKind.VISIBILITY: source_health.refresh,
     TimerKind.BACKFILL: schedule.tick,
     TimerKind.PHASE: polls.phase_edge,
 }
 
 _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.Polled: polls.poll_answered,
-    model.PollFailed: visibility.poll_failed,
+    model.PollFailed: source_health.poll_failed,
     model.Ticked: _tick,
     model.DetailsRead: commands.details_read,
     model.HistoryRead: lambda ctx, event: schedule.history_read(ctx, event, dry_run.would_fire),

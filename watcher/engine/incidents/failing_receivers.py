@@ -1,16 +1,19 @@
-"""The incident about a receiver that fails, of which all the others are notified.
+"""Receivers that fail: the incident about each, and the fallback that is notified in its place.
 
-It belongs to no rule and no subject. The receiver's next delivery resolves it; what is pending for
-it stays pending meanwhile. While the incident is open with a fallback, that one is notified in the
-receiver's place.
+The incident belongs to no rule and no subject, and all the others are notified of it. The
+receiver's next delivery resolves it; what is pending for it stays pending meanwhile. While the
+incident is open with a fallback, that one is notified of everything in the receiver's place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import incidents
+from watcher.engine.incidents import incidents, messages
+from watcher.engine.state import State
 from watcher.model import EntryKind, IncidentStatus
 
 RULE = "receiver-failing"
@@ -79,3 +82,32 @@ def receiver_recovered(ctx: StepContext, event: model.ReceiverRecovered) -> None
 def _open_receiver_incident(ctx: StepContext, receiver: str) -> model.Incident | None:
     incident = ctx.state.latest_incident(RULE, receiver)
     return incident if incident and incident.status is not IncidentStatus.RESOLVED else None
+
+
+def add_fallbacks(ctx: StepContext, identity: str) -> tuple[str, ...]:
+    """Return the fallbacks to notify of an incident; its timeline says which are new."""
+    incident = ctx.state.incidents[identity]
+    current = _fallbacks_of(ctx.state, incident.receivers)
+    for name, about in current.items():
+        if name not in incident.notify:
+            text = messages.fallback(name, about, ctx.now)
+            ctx.add_entry(identity, EntryKind.FALLBACK, text)
+    fallbacks = tuple(dict.fromkeys((*incident.fallbacks, *current)))
+    if fallbacks != incident.fallbacks:
+        ctx.put_incident(ctx.state.incidents[identity], fallbacks=fallbacks)
+    return tuple(current)
+
+
+def _fallbacks_of(state: State, receivers: Sequence[str]) -> dict[str, model.Incident]:
+    """Return the fallbacks of failing receivers, each with the incident about what fails.
+
+    Where a fallback fails as well, its own fallback is among them.
+    """
+    fallbacks: dict[str, model.Incident] = {}
+    notified = list(receivers)
+    for name in notified:  # it grows meanwhile
+        about = state.incidents.get(state.incident_index.fallbacks.get(name, ""))
+        if about is not None and about.fallback and about.fallback.receiver not in notified:
+            fallbacks[about.fallback.receiver] = about
+            notified.append(about.fallback.receiver)
+    return fallbacks

@@ -8,16 +8,22 @@ is suppressed, and after a start until its source was seen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from watcher import model
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import drills, messages, remedies, storms, suppression
+from watcher.engine.incidents import (
+    drills,
+    failing_receivers,
+    messages,
+    remedies,
+    storms,
+    suppression,
+)
 from watcher.engine.rules.rule import Escalation, ExpressionError, Rule
 from watcher.engine.rules.subject_view import SubjectView
-from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind, IncidentStatus
 
@@ -60,7 +66,7 @@ def _refresh(ctx: StepContext, identity: str) -> datetime | None:
         notify = tuple(name for name in incident.receivers if name in quiet)
         _put(ctx, identity, notify=notify)
         return None
-    notify = (*incident.receivers, *add_fallbacks(ctx, identity))
+    notify = (*incident.receivers, *failing_receivers.add_fallbacks(ctx, identity))
     _put(ctx, identity, notify=notify, told_at=incident.told_at or ctx.now)
     again = (
         remedies.propose_if_due(ctx, identity),
@@ -226,32 +232,3 @@ def _steps(ctx: StepContext, incident: model.Incident) -> list[Escalation]:
 def _repeat(ctx: StepContext, incident: model.Incident) -> Any:
     repeats = [rule.repeat for rule in _rules(ctx, incident) if rule.repeat is not None]
     return min(repeats, default=None)
-
-
-def add_fallbacks(ctx: StepContext, identity: str) -> tuple[str, ...]:
-    """Return the fallbacks to notify of an incident; its timeline says which are new."""
-    incident = ctx.state.incidents[identity]
-    current = _fallbacks_of(ctx.state, incident.receivers)
-    for name, about in current.items():
-        if name not in incident.notify:
-            text = messages.fallback(name, about, ctx.now)
-            ctx.add_entry(identity, model.EntryKind.FALLBACK, text)
-    fallbacks = tuple(dict.fromkeys((*incident.fallbacks, *current)))
-    if fallbacks != incident.fallbacks:
-        ctx.put_incident(ctx.state.incidents[identity], fallbacks=fallbacks)
-    return tuple(current)
-
-
-def _fallbacks_of(state: State, receivers: Sequence[str]) -> dict[str, model.Incident]:
-    """Return the fallbacks of failing receivers, each with the incident about what fails.
-
-    Where a fallback fails as well, its own fallback is among them.
-    """
-    fallbacks: dict[str, model.Incident] = {}
-    notified = list(receivers)
-    for name in notified:  # it grows meanwhile
-        about = state.incidents.get(state.incident_index.fallbacks.get(name, ""))
-        if about is not None and about.fallback and about.fallback.receiver not in notified:
-            fallbacks[about.fallback.receiver] = about
-            notified.append(about.fallback.receiver)
-    return fallbacks

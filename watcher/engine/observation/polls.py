@@ -6,13 +6,12 @@ Subjects come first, then their samples, then what is missing; what waited for a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from watcher import model
 from watcher.engine import alerts, conditions, details
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
-from watcher.engine.observation import samples, visibility
+from watcher.engine.observation import missing_subjects, samples, source_health, subjects
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import Rule, Transition
 from watcher.model import AlertState, Visibility
@@ -25,23 +24,23 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
         return  # a poll that was under way when a reload took its source away
     plan = state.rule_index[source]
     unseen = schedule.poll_answered(ctx, source)
-    before = visibility.source_seen(ctx, event)
+    before = source_health.source_seen(ctx, event)
     broken = before is Visibility.BLIND or unseen  # `for` and `keep_firing_for` start again
     first = event.complete and state.is_awaited(source)
     if first:
         ctx.stop_awaiting(source)
-    again = visibility.return_missing(ctx, event)
+    again = missing_subjects.return_missing(ctx, event)
     unread = {*event.absent, *event.unreadable, *state.subject_index.missing.get(source, ())}
     evaluated = set()
     for seen in event.seen:
-        if observe(ctx, seen) or seen.key in again:
+        if subjects.observe(ctx, seen) or seen.key in again:
             evaluated.add(seen.key)
             evaluate_changed(ctx, plan, state.subjects[seen.key], broken=broken)
     for key in samples.take(ctx, event, plan):
         if plan.expressions:
             evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     if event.complete:
-        visibility.count_missing(ctx, event)
+        missing_subjects.count_missing(ctx, event)
     again |= _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
     for key in sorted(again - evaluated - unread):
         evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
@@ -68,60 +67,6 @@ def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> 
 
 def _keys_of(ctx: StepContext, source: str) -> set[str]:
     return {key for key, subject in ctx.state.subjects.items() if subject.source == source}
-
-
-def observe(ctx: StepContext, seen: model.Observed) -> bool:
-    """Record how a subject was seen; return True when its fields or labels have changed."""
-    old = ctx.state.subjects.get(seen.key)
-    if old is None:
-        ctx.put_subject(
-            model.Subject(
-                key=seen.key,
-                source=model.source_of(seen.key),
-                fields=seen.fields,
-                previous=ctx.state.subject_index.no_labels,
-                labels=seen.labels or ctx.state.subject_index.no_labels,
-                since=ctx.now,
-                vendor_time=seen.vendor_time,
-                judged_until=schedule.counts_from(ctx, seen.key),
-            )
-        )
-        if ctx.state.ruleset.inventory.knows(seen.key):
-            details.request(ctx, seen.key)
-        return True
-    labels = old.labels
-    if any(labels.get(name) != value for name, value in seen.labels.items()):
-        labels = {**labels, **seen.labels}
-    if old.fields == seen.fields:
-        if labels is old.labels:
-            return False
-        ctx.put_subject(replace(old, labels=labels, vendor_time=seen.vendor_time))
-        return True
-    last_known = {
-        name: value
-        for name, value in old.fields.items()
-        if value is not None and value != model.UNKNOWN and seen.fields.get(name) != value
-    }
-    ctx.put_subject(
-        model.Subject(
-            key=old.key,
-            source=old.source,
-            fields=seen.fields,
-            previous={**old.previous, **last_known},
-            labels=labels,
-            bookings=old.bookings,
-            notes=old.notes,
-            asked_at=old.asked_at,
-            detailed_at=old.detailed_at,
-            answered_at=old.answered_at,
-            since=ctx.now,
-            vendor_time=seen.vendor_time,
-            missed=old.missed,
-            judged_until=old.judged_until,
-            told=old.told,
-        )
-    )
-    return True
 
 
 def evaluate_changed(
