@@ -47,6 +47,7 @@ def traits(kind, name=None, *, blind_after=timedelta(minutes=3), **more):
         blind_after=blind_after,
         states=vendor.states,
         likely_domain=vendor.likely_domain,
+        well=vendor.well,
         changes_bandwidth=vendor.bandwidth is not None,
         **more,
     )

@@ -72,6 +72,7 @@ from watcher.model.incidents import (
     Resolution,
     Severity,
     Silence,
+    Turn,
     parse_matcher,
 )
 from watcher.model.remedies import Remedy, RemedyStatus
@@ -165,6 +166,7 @@ __all__ = [
     "Subject",
     "TemporaryError",
     "Ticked",
+    "Turn",
     "Unacknowledged",
     "Unsilenced",
     "Visibility",

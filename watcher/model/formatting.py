@@ -17,6 +17,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 ENDINGS: Mapping[Resolution, str] = {
     Resolution.RECOVERED: "recovered",
+    Resolution.LAPSED: "no longer what its rule watches for",
     Resolution.ENDED: "ended with its booked window",
     Resolution.VANISHED: "no longer listed by the vendor",
     Resolution.MANUAL: "resolved by hand",

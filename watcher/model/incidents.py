@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watcher.model.diagnoses import Diagnosis
@@ -45,7 +45,8 @@ class IncidentStatus(StrEnum):
 class Resolution(StrEnum):
     """Why an incident is over."""
 
-    RECOVERED = "recovered"
+    RECOVERED = "recovered"  # its subject is well, by its own fields
+    LAPSED = "lapsed"  # what its rule watches for is over, but its subject is not known to be well
     ENDED = "ended"
     VANISHED = "vanished"
     MANUAL = "manual"
@@ -63,6 +64,9 @@ class EntryKind(StrEnum):
     REOPENED = "reopened"
     JOINED = "joined"
     CHANGED = "changed"  # a firing alert's value moved: degraded -> offline
+    WORSE = "worse"  # another alert of the same fault fires, and is more severe
+    BETTER = "better"  # what is left of the fault is less severe, and still a fault
+    VERDICT = "verdict"  # the likely side of the fault is another one
     DETAILED = "detailed"
     DIAGNOSING = "diagnosing"
     DIAGNOSED = "diagnosed"
@@ -105,7 +109,10 @@ class Alert:
     `since` is when it entered its state. Pending: the condition has held since `since`, and it may
     fire from `due` on. Firing: `due` is when it resolves unless the condition returns, None while
     the condition holds. `entered_from` is the last known value of a transition's field before it
-    entered `to`; it outlives the alert's states for as long as the field stays inside.
+    entered `to`; it outlives the alert's states for as long as the field stays inside. `lingering`
+    says of a firing alert that its condition is over and its subject not well: it ends when another
+    alert of the fault stands for it, or `keep_firing_for` after the subject is well.
+    `unclear_since` is when it became impossible to tell whether the condition holds.
     """
 
     rule: str
@@ -116,6 +123,8 @@ class Alert:
     value: Scalar = None
     entered_from: str | None = None
     incident: str | None = None
+    lingering: bool = False
+    unclear_since: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -125,7 +134,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentAlert:
-    """An alert as readers see it; it stays with its incident when the alert itself moves on."""
+    """An alert as readers see it; it stays with its incident when the alert itself moves on.
+
+    The condition held from `since` until `until`, which is None while it holds.
+    """
 
     incident: str
     subject: str
@@ -139,6 +151,7 @@ class IncidentAlert:
     metric: str = ""  # what a threshold is set on, and its limit
     limit: float | None = None
     since: datetime
+    until: datetime | None = None
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     flips: tuple[datetime, ...] = ()  # when the condition turned, lately
     flapping: bool = False
@@ -161,8 +174,21 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Another side that is likely at fault since `at`, before people are notified of it."""
+
+    to: FaultDomain
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """The alerts that people are notified of together: one Slack thread, one MQTT document.
+
+    It is about one `fault` of a group; `rule` is the one that opened it. The fault began at
+    `began_at` and was over at `ended_at`, both by the condition of its alerts: every reader counts
+    its duration from these, never from `opened_at`, which is when it was reported. `turn` is a
+    change of the verdict that is not steady yet.
 
     `version` grows with each change of what its readers see; `entries` is the number of its last
     timeline entry. `receivers` is whom it is for, `notify` who is notified of it now: nobody before
@@ -204,6 +230,24 @@ class Incident:
     diagnostics: tuple[Diagnosis, ...] = ()
     remedy: Remedy | None = None
     runbook: str = ""
+    fault: str = ""  # empty in incidents of earlier versions, which are about their rule
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    turn: Turn | None = None
+
+    @property
+    def begin(self) -> datetime:
+        """When the fault began; an incident of an earlier version knows when it was opened."""
+        return self.began_at or self.opened_at
+
+    @property
+    def end(self) -> datetime | None:
+        """When the fault was over; None while the incident is not resolved."""
+        return None if self.resolved_at is None else (self.ended_at or self.resolved_at)
+
+    def lasted(self, now: datetime) -> timedelta:
+        """Return how long the fault has lasted by `now`, or did last."""
+        return (self.end or now) - self.begin
 
     @property
     def is_drill(self) -> bool:

@@ -62,6 +62,7 @@ class Compiler:
         self._check_bandwidth(written)
         condition = self._condition(written, kinds)
         where = self._predicate(written, "where", rule.where, kinds)
+        well = self._predicate(written, "well", rule.well, kinds)
         if condition is None or len(self._problems) > before:
             return None
         untitled = engine.Rule(
@@ -86,6 +87,8 @@ class Compiler:
             flapping=_flapping(rule),
             inhibited_by=rule.inhibited_by or (),
             equal=rule.equal or (),
+            fault=rule.fault or "",
+            well=well,
             labels=rule.labels,
             runbook=rule.runbook,
             digest=hashlib.sha256(rule.model_dump_json().encode()).hexdigest()[:12],

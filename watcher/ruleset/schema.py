@@ -193,6 +193,15 @@ class Rule(Part):
     equal: Equals | None = Field(
         None, description="What must be the same in both alerts for inhibited_by"
     )
+    fault: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
+        max_length=80,
+        description="Rules of a source with the same fault share one incident for each subject",
+    )
+    well: str | None = Field(
+        None, description="CEL expression that says when a subject is well; absent: its vendor does"
+    )
     labels: dict[str, str] = Field({}, description="Labels added to the rule's alerts")
     runbook: str = Field("", description="Address of the page that says what to do")
 
@@ -217,6 +226,8 @@ class Rule(Part):
                 "alternatives": self.alternatives,
                 "bandwidth": self.bandwidth,
                 "group_by": self.group_by,
+                "fault": self.fault,
+                "well": self.well,
             }.items():
                 if value:
                     raise ValueError(f"a rule with blind cannot have {name}")

@@ -20,5 +20,6 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         pre_roll=traits.pre_roll,
         states=vendor.states,
         likely_domain=vendor.likely_domain,
+        well=vendor.well,
         changes_bandwidth=vendor.bandwidth is not None,
     )

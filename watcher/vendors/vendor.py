@@ -65,6 +65,11 @@ async def no_hint(_: settings.Polled, __: VendorAccount) -> str:
     return ""
 
 
+def well_by_rules(_: Mapping[str, model.Scalar], __: float | None) -> bool | None:
+    """Return True: a subject without a state is well where no condition of a rule holds."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor(Generic[S]):
     """One product of a vendor: how its sources are configured, built, read and spoken of."""
@@ -74,6 +79,9 @@ class Vendor(Generic[S]):
     build: Callable[[str, S, VendorAccount], ports.Source]  # opens nothing
     fields: Fields
     likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain]
+    # Whether a subject is well, by its fields and the bandwidth that was bought; None: they do not
+    # tell. Nothing is called recovered before this is True.
+    well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = well_by_rules
     states: tuple[str, ...] = ()  # the words of `state` from good to bad; others cannot be compared
     booked: bool = False  # whether its subjects are booked for a time, and so have phases
     detailed: bool = False  # whether a subject's details can be fetched

@@ -154,9 +154,16 @@ class Rule:
     flapping: Flapping | None = None
     inhibited_by: tuple[str, ...] = ()  # names of rules
     equal: tuple[str, ...] = ()  # `labels.NAME`, `subject` or `source`
+    fault: str = ""  # rules with the same one describe one fault; empty: a fault of its own
+    well: Predicate | None = None  # whether a subject is well; None: its source says so
     labels: Mapping[str, str] = field(default_factory=dict)  # added to its alerts' own
     runbook: str = ""
     digest: str = ""  # of what is written; equal for two rules that say the same
+
+    @property
+    def about(self) -> str:
+        """The fault that its alerts are about."""
+        return self.fault or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,12 +193,17 @@ def _undetermined(_: Mapping[str, model.Scalar]) -> model.FaultDomain:
     return model.FaultDomain.UNDETERMINED
 
 
+def _by_rules(_: Mapping[str, model.Scalar], __: float | None) -> bool | None:
+    return True  # only the conditions of rules say what is wrong
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTraits:
     """What the engine has to know of a configured source; its vendor's folder provides it.
 
     `states` are the words of the field `state`, from good to bad. `likely_domain` estimates the
-    side of a fault from a subject's fields.
+    side of a fault from a subject's fields. `well` says from its fields, and from the bandwidth
+    that was bought, whether it is well; None: they do not tell.
     """
 
     name: str
@@ -203,6 +215,7 @@ class SourceTraits:
     pre_roll: timedelta = reservation.PRE_ROLL
     states: tuple[str, ...] = ()
     likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain] = _undetermined
+    well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = _by_rules
     changes_bandwidth: bool = False  # whether the bandwidth of its subjects can be changed
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from watcher import model
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.http.api import VendorApi
@@ -61,12 +63,23 @@ async def _other_dialect(config: settings.InternetOnDemandSource, account: Vendo
     return f'the other dialect answers: set dialect = "{other}"{also}'
 
 
+def well(fields: Mapping[str, model.Scalar], bought: float | None) -> bool | None:
+    """Return whether a connection is active and has the bandwidth that was bought, where known."""
+    status, mbps = fields.get("status"), fields.get("bandwidth_mbps")
+    if status not in STATUSES:
+        return None
+    if status != "active" or bought is None:
+        return status == "active"
+    return None if mbps is None else mbps == bought
+
+
 VENDOR = Vendor(
     kind="internet_on_demand",
     settings=settings.InternetOnDemandSource,
     build=_build,
     fields=Fields(words={"status": (*STATUSES, model.UNKNOWN)}, figures=("bandwidth_mbps",)),
     likely_domain=lambda _: model.FaultDomain.LUMEN,
+    well=well,
     hint=_other_dialect,
     bandwidth=_bandwidth,
 )

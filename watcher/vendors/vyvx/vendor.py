@@ -12,13 +12,19 @@ from watcher.vendors.vyvx import settings
 from watcher.vendors.vyvx.client import STATUS_CAP, VyvxClient
 from watcher.vendors.vyvx.source import STATES, VyvxSource
 
-_GOOD_INGRESS = frozenset({"online", "impaired"})
-_BAD_INGRESS = frozenset({"degraded", "offline"})
+_GOOD = frozenset({"online", "impaired"})
+_BAD = frozenset({"degraded", "offline"})
 
 
 def _build(name: str, config: settings.VyvxSource, account: VendorAccount) -> VyvxSource:
     api = VendorApi(account, config.base_url, timeout=config.timeout, cap=STATUS_CAP)
     return VyvxSource(name, VyvxClient(api))
+
+
+def well(fields: Mapping[str, Scalar], _: float | None) -> bool | None:
+    """Return whether the picture is there; impaired is, and every text says so in that word."""
+    state = fields.get("state")
+    return state in _GOOD if state in STATES else None
 
 
 def likely_domain(fields: Mapping[str, Scalar]) -> FaultDomain:
@@ -30,9 +36,9 @@ def likely_domain(fields: Mapping[str, Scalar]) -> FaultDomain:
     state, ingress = fields.get("state"), fields.get("ingress_state")
     if state == "online":
         return FaultDomain.NONE
-    if ingress in _BAD_INGRESS:
+    if ingress in _BAD:
         return FaultDomain.SOURCE
-    if state in STATES and ingress in _GOOD_INGRESS:
+    if state in STATES and ingress in _GOOD:
         return FaultDomain.LUMEN
     return FaultDomain.UNDETERMINED
 
@@ -43,6 +49,7 @@ VENDOR = Vendor(
     build=_build,
     fields=Fields(words=dict.fromkeys(("state", "ingress_state"), (*STATES, UNKNOWN))),
     likely_domain=likely_domain,
+    well=well,
     states=STATES,
     booked=True,
     detailed=True,
