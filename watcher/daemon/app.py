@@ -45,6 +45,7 @@ async def run(
     before anything is started, PermanentError or TemporaryError for what a person must see, and an
     ExceptionGroup for what nobody expected.
     """
+    lifecycle.log_unawaited_errors()
     stop, started = stop or asyncio.Event(), asyncio.Event()
     clock = SystemClock()
     extra = extra or {}

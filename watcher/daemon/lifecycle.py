@@ -1,7 +1,7 @@
 """The daemon's lifecycle: watchdog, signals, tasks, systemd's notifications and the heartbeat.
 
 Law: the watchdog is fed only while every loop makes progress; a vendor that does not answer is not
-a reason to starve it.
+a reason to starve it. An error that nothing awaited is one line of the log, never asyncio's report.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import asyncio
 import os
 import signal
 import socket
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 import structlog
@@ -115,6 +116,37 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
         if expected is None or unexpected is not None:
             raise
         raise _first(expected) from failed
+
+
+def log_unawaited_errors() -> None:
+    """Log errors that nothing awaited in one line each, also once the running loop has ended.
+
+    They surface when the garbage collector finds them, which may be after the daemon's last line.
+    A library that gives up a connection leaves such an error behind, as asyncpg does when a connect
+    is cancelled (findings/asyncpg-cancelled-connect.sh). That says nothing to an operator: what
+    needed the connection has reported it.
+    """
+    asyncio.get_running_loop().set_exception_handler(_log_unawaited)
+
+
+def _log_unawaited(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error, future = context.get("exception"), context.get("future")
+    task = context.get("task", future)
+    name = task.get_name() if isinstance(task, asyncio.Task) else ""
+    if error is None:
+        log.error("something was left unfinished", what=_first_line(context["message"]), task=name)
+        return
+    reason = f"{type(error).__name__}: {_first_line(error)}"
+    # A task is our own work; its error counts, whatever it is.
+    if isinstance(error, OSError) and future is not None and not name:
+        log.debug("a connection that was given up has ended", error=reason)
+        return
+    place = [f"{at.filename}:{at.lineno}" for at in traceback.extract_tb(error.__traceback__, -1)]
+    log.error("an error that nothing awaited", error=reason, task=name, raised_at=", ".join(place))
+
+
+def _first_line(message: object) -> str:
+    return str(message).partition("\n")[0]
 
 
 async def cancel(*tasks: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from types import SimpleNamespace
@@ -116,6 +117,84 @@ async def test_a_hangup_does_not_stop():
         async with asyncio.timeout(5):
             await notified.wait()
     assert not stop.is_set()
+
+
+def test_a_connection_that_was_given_up_is_not_reported_after_the_end():
+    async def give_up() -> asyncio.Future[None]:
+        lifecycle.log_unawaited_errors()
+        connected = asyncio.get_running_loop().create_future()
+        connected.set_exception(ConnectionError("unexpected connection_lost() call"))
+        return connected
+
+    assert lines_of_an_error_nobody_awaits(give_up) == [
+        {
+            "event": "a connection that was given up has ended",
+            "error": "ConnectionError: unexpected connection_lost() call",
+            "log_level": "debug",
+        }
+    ]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("no\nidea"), ConnectionError("no\nidea")])
+def test_a_task_that_nothing_awaited_is_one_line_with_its_error(error):
+    async def forget() -> asyncio.Task[None]:
+        lifecycle.log_unawaited_errors()
+        task = asyncio.create_task(failing(error), name="reload")
+        await asyncio.wait([task])
+        return task
+
+    assert lines_of_an_error_nobody_awaits(forget) == [
+        {
+            "event": "an error that nothing awaited",
+            "task": "reload",
+            "error": f"{type(error).__name__}: no",
+            "raised_at": f"{__file__}:{failing.__code__.co_firstlineno + 1}",
+            "log_level": "error",
+        }
+    ]
+
+
+def test_another_error_of_a_future_is_a_line_without_the_future():
+    async def forget() -> asyncio.Future[None]:
+        lifecycle.log_unawaited_errors()
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(ValueError("not a number"))
+        return future
+
+    (line,) = lines_of_an_error_nobody_awaits(forget)
+    assert line["log_level"] == "error"
+    assert line["error"] == "ValueError: not a number"
+    assert "Future" not in str(line)
+
+
+async def test_a_callback_that_fails_is_a_line_without_its_arguments():
+    lifecycle.log_unawaited_errors()
+    with structlog.testing.capture_logs() as lines:
+        asyncio.get_running_loop().call_soon(os.fspath, {"token": "xoxb-1"})
+        await asyncio.sleep(0)
+    (line,) = lines
+    assert line["log_level"] == "error"
+    assert line["error"] == "TypeError: expected str, bytes or os.PathLike object, not dict"
+    assert "xoxb" not in str(line)
+
+
+async def test_what_a_library_left_open_is_a_line():
+    lifecycle.log_unawaited_errors()
+    with structlog.testing.capture_logs() as lines:
+        asyncio.get_running_loop().call_exception_handler({"message": "Unclosed client session"})
+    assert [(line["log_level"], line["what"]) for line in lines] == [
+        ("error", "Unclosed client session")
+    ]
+
+
+def lines_of_an_error_nobody_awaits(start) -> list[dict[str, object]]:
+    """Run `start` on a loop of its own, and drop what it returned after that loop has closed."""
+    with structlog.testing.capture_logs() as lines:
+        forgotten = asyncio.run(start())
+        assert forgotten.done()
+        del forgotten
+        gc.collect()
+    return lines
 
 
 async def failing(error: Exception) -> None:
