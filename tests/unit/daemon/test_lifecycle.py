@@ -178,7 +178,7 @@ async def test_a_callback_that_fails_is_a_line_without_its_arguments():
     assert "xoxb" not in str(line)
 
 
-async def test_what_a_library_left_open_is_a_line():
+async def test_a_session_that_was_left_open_is_a_line():
     lifecycle.log_unawaited_errors()
     with structlog.testing.capture_logs() as lines:
         asyncio.get_running_loop().call_exception_handler({"message": "Unclosed client session"})
