@@ -48,6 +48,7 @@ def traits(kind, name=None, *, blind_after=timedelta(minutes=3), **more):
         states=vendor.states,
         likely_domain=vendor.likely_domain,
         well=vendor.well,
+        carrier=vendor.carrier,
         changes_bandwidth=vendor.bandwidth is not None,
         **more,
     )

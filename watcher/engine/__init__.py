@@ -10,6 +10,7 @@ the outside to the inside:
   observation/     what a poll says: subjects, samples, how well a source can be seen
   alerts.py        the state machine of an alert, as a table: start reading here
   backfill/        outages that are learned late, from a vendor's own record
+  faults.py        whether an alert may end: its subject, and the other alerts of its fault
   conditions.py    whether a condition is true on a subject now
   details.py       a subject's details, and how long an alert waits for them
   incidents/       opened, joined, suppressed, notified, remedied and resolved

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from watcher import model
-from watcher.engine import details
+from watcher.engine import conditions, details, faults
 from watcher.engine.backfill import schedule
 from watcher.engine.conditions import Truth
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import incidents, reported_outages
+from watcher.engine.incidents import flapping, incidents, reported_outages, sight
 from watcher.engine.rules.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
@@ -30,10 +30,11 @@ class Move(Enum):
     REST = auto()  # stay inactive
     BEGIN = auto()  # become pending; with no `for`, fire
     HOLD = auto()  # stay pending until `for` is over, then fire
+    WAIT = auto()  # stay pending; what says less than a failed poll must not do more harm
     BREAK = auto()  # back to inactive: `for` starts again
     STAY = auto()  # keep firing
     CLEAR = auto()  # resolve when `keep_firing_for` is over
-    FREEZE = auto()  # keep firing, and start `keep_firing_for` again
+    FREEZE = auto()  # keep firing, and resolve no sooner than somebody can tell again
     RELEASE = auto()  # it was resolved by hand and is now over: it may fire again
 
 
@@ -43,7 +44,7 @@ MOVES: Mapping[tuple[AlertState, bool | None], Move] = {
     (AlertState.INACTIVE, None): Move.REST,
     (AlertState.PENDING, True): Move.HOLD,
     (AlertState.PENDING, False): Move.BREAK,
-    (AlertState.PENDING, None): Move.BREAK,
+    (AlertState.PENDING, None): Move.WAIT,
     (AlertState.FIRING, True): Move.STAY,
     (AlertState.FIRING, False): Move.CLEAR,
     (AlertState.FIRING, None): Move.FREEZE,
@@ -59,9 +60,15 @@ def apply(
     """Move an alert as its condition says.
 
     `at` is the time that `for` and `keep_firing_for` are counted in: of observation, or of the
-    sample. `broken` says that a gap ended the run that they count.
+    sample. `broken` says that a gap ended the run that they count; so does a longer time in which
+    nobody could tell. Nothing ends here: `settle` does that once all rules were evaluated.
     """
     alert = ctx.state.alert(key, rule.name)
+    if alert is not None and alert.unclear_since is not None and result.truth is not None:
+        broken = broken or _was_unclear_for_long(ctx, alert, at)
+        alert = replace(alert, unclear_since=None)
+        ctx.put_alert(alert)
+        sight.regain_sight(ctx, rule, alert)
     match MOVES[alert.state if alert else AlertState.INACTIVE, result.truth]:
         case Move.BEGIN:
             _start_pending(ctx, rule, key, result, at)
@@ -69,30 +76,34 @@ def apply(
             _keep_entered_from(ctx, rule, key, alert, result)
         case Move.HOLD if alert:
             _hold(ctx, rule, alert, result, at, broken=broken)
+        case Move.WAIT if alert:
+            ctx.put_alert(replace(alert, unclear_since=alert.unclear_since or at))
         case Move.BREAK | Move.RELEASE if alert:
-            if alert.state is AlertState.RESOLVED:
-                reported_outages.record_end(ctx, alert, alert.since)
-            ctx.remove_alert(alert)
-            _keep_entered_from(ctx, rule, key, None, result)
-        case Move.STAY | Move.FREEZE if alert:
+            _take_back(ctx, rule, alert, result)
+        case Move.STAY if alert:
             _keep_firing(ctx, rule, alert, result, at)
+        case Move.FREEZE if alert:
+            _freeze(ctx, rule, alert, at)
         case Move.CLEAR if alert:
             _start_clearing(ctx, rule, alert, result, at, broken=broken)
 
 
 def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: datetime) -> None:
+    unwell = faults.is_unwell(ctx, rule, key)
+    since = faults.unwell_since(ctx, rule, key, at) if unwell else at
     alert = model.Alert(
         rule=rule.name,
         subject=key,
         state=AlertState.PENDING,
-        since=at,
-        due=at + rule.hold,
+        since=since,
+        due=since + rule.hold,
         value=result.value,
         entered_from=result.was,
+        unwell=unwell,
     )
     ctx.put_alert(alert)
     details.request_for_alert(ctx, key)
-    if rule.hold:
+    if since + rule.hold > at:
         schedule_timer(ctx, alert)
     else:
         fire_if_due(ctx, alert, at=at)
@@ -115,6 +126,22 @@ def _hold(
         if moved:
             schedule_timer(ctx, alert)
     fire_if_due(ctx, alert, at=at)
+
+
+def _was_unclear_for_long(ctx: StepContext, alert: model.Alert, at: datetime) -> bool:
+    """Return whether nobody could tell for so long that it counts as blindness does."""
+    blind_after = ctx.state.ruleset.sources[model.source_of(alert.subject)].blind_after
+    return alert.unclear_since is not None and at - alert.unclear_since > blind_after
+
+
+def _take_back(ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth) -> None:
+    """Make an alert inactive whose condition is over before it fired, or after it was closed."""
+    if alert.state is AlertState.RESOLVED:
+        reported_outages.record_end(ctx, alert, alert.since)
+    elif alert.unwell:
+        ctx.agenda.note_broken(rule.fault, alert.subject, alert.since)
+    ctx.remove_alert(alert)
+    _keep_entered_from(ctx, rule, alert.subject, None, result)
 
 
 def _keep_entered_from(
@@ -145,33 +172,71 @@ def _keep_entered_from(
 def _keep_firing(
     ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth, at: datetime
 ) -> None:
-    value = alert.value if result.truth is None else result.value
-    if alert.due is not None and result.truth:
-        incidents.count_change(ctx, rule, alert, at)
-    if alert.due is not None or alert.value != value or alert.entered_from != result.was:
-        alert = replace(alert, due=None, value=value, entered_from=result.was)
+    if alert.due is not None:
+        flapping.count_change(ctx, rule, alert, at)
+    if (alert.due, alert.value, alert.entered_from) != (None, result.value, result.was):
+        alert = replace(
+            alert, due=None, lingering=False, value=result.value, entered_from=result.was
+        )
         ctx.put_alert(alert)
         ctx.cancel(Timer(TimerKind.CLEAR, alert.subject, alert.rule))
+    incidents.update(ctx, rule, alert)
+
+
+def _freeze(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
+    """Keep an alert firing that nobody can judge; people hear of it once a second poll says so."""
+    if alert.unclear_since is None:
+        alert = replace(alert, unclear_since=at)
+        ctx.put_alert(alert)
+        if alert.subject in ctx.state.subjects and not isinstance(rule.condition, Threshold):
+            ctx.add_recheck(model.source_of(alert.subject), alert.subject)
+    elif alert.unclear_since < ctx.now and not isinstance(rule.condition, Threshold):
+        sight.lose_sight(ctx, alert, alert.unclear_since)
     incidents.update(ctx, rule, alert)
 
 
 def _start_clearing(
     ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth, at: datetime, *, broken: bool
 ) -> None:
-    if result.ended:
-        resolve(ctx, alert, model.Resolution.ENDED)
-        return
-    if alert.due is None:
-        incidents.count_change(ctx, rule, alert, at)
+    """Start `keep_firing_for`, which counts from when the subject is well.
+
+    Out of its rule's phases an alert ends at once.
+    """
+    outside = result.ended or conditions.is_outside(ctx, rule, alert.subject) is True
+    lingering = not outside and faults.lingers(ctx, rule, alert.subject)
+    if alert.due is None and not outside:
+        flapping.count_change(ctx, rule, alert, at)
     due = alert.due
-    if due is None or broken:
-        due = at + incidents.keep_firing_for(ctx, rule, alert)
-    if due <= at:
-        resolve(ctx, replace(alert, value=result.value), model.Resolution.RECOVERED)
-    elif due != alert.due:
-        alert = replace(alert, due=due)
+    if outside:
+        due = at
+    elif due is None or broken or (alert.lingering and not lingering):
+        due = at + flapping.keep_firing_for(ctx, rule, alert)
+    if not lingering:
+        incidents.note_end(ctx, alert, at)
+    value = result.value if due <= at else alert.value
+    if (due, lingering, value) != (alert.due, alert.lingering, alert.value):
+        alert = replace(alert, due=due, lingering=lingering, value=value)
         ctx.put_alert(alert)
         schedule_timer(ctx, alert)
+
+
+def settle(ctx: StepContext, key: str, *, at: datetime | None = None) -> None:
+    """End the firing alerts of a subject whose time to resolve has come, and that may end.
+
+    Call it once all rules of the subject were evaluated: what one alert leaves, another may hold.
+    `at` is the time of the sample that was evaluated; without one no threshold's alert ends.
+    """
+    vanished = key in ctx.state.subjects and ctx.state.subjects[key].missed >= 2
+    for alert in ctx.state.alerts_on(key, AlertState.FIRING):
+        rule = ctx.state.rules.get(alert.rule)
+        if rule is None or alert.due is None:
+            continue
+        counted = at if isinstance(rule.condition, Threshold) and not vanished else ctx.now
+        if counted is None or alert.due > counted:
+            continue
+        resolution = faults.resolution(ctx, rule, alert)
+        if resolution is not None:
+            resolve(ctx, alert, resolution)
 
 
 def resolve(ctx: StepContext, alert: model.Alert, resolution: model.Resolution) -> None:
@@ -192,10 +257,21 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
     if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
         ctx.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
         incidents.fire(ctx, rule, alert)
+        _take_over(ctx, rule, alert.subject)
+
+
+def _take_over(ctx: StepContext, rule: Rule, key: str) -> None:
+    """End the alerts whose fault a new one goes on with; one that flaps stays until steady."""
+    for other in faults.siblings(ctx, rule, key, AlertState.FIRING):
+        if other.lingering and other.unclear_since is None and not flapping.is_flapping(ctx, other):
+            resolve(ctx, other, model.Resolution.LAPSED)
+    settle(ctx, key)
 
 
 def _is_confirmed(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime | None) -> bool:
     observed_at: datetime | None
+    if alert.unclear_since is not None:
+        return False  # the newest answer does not say whether it still holds
     if isinstance(rule.condition, Threshold):
         observed_at = at or ctx.state.samples.latest(alert.subject, rule.condition.metric)
     elif "/" not in alert.subject or _is_of_vanishing(rule):
@@ -220,7 +296,7 @@ def schedule_timer(ctx: StepContext, alert: model.Alert) -> None:
     if rule is None:
         return
     if alert.due is None:
-        incidents.schedule_steady(ctx, rule, alert)
+        flapping.schedule_steady(ctx, rule, alert)
         return
     if isinstance(rule.condition, Threshold) and not is_vanished(ctx, alert):
         return

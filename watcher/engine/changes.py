@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from watcher import model
 from watcher.engine.indexes import Firing
@@ -74,6 +75,8 @@ class Agenda:
     suppression_changed: bool = False  # so that any open incident may be notified otherwise
     details_asked: int = 0  # by the alerts of this step
     awaiting: list[str] = field(default_factory=list)  # subjects whose new alerts wait for details
+    broken: dict[tuple[str, str], datetime] = field(default_factory=dict)  # by fault and subject:
+    # since when the subject was not well, of pending alerts that this step has broken
     inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = field(
         default_factory=dict
     )  # by rule and labels: their values on what fires
@@ -99,6 +102,11 @@ class Agenda:
         self.details_asked += 1
         if waiting:
             self.awaiting.append(waiting)
+
+    def note_broken(self, fault: str, key: str, since: datetime) -> None:
+        """Note that a pending alert of a subject that is not well has broken."""
+        before = self.broken.get((fault, key), since)
+        self.broken[fault, key] = min(before, since)
 
     def keep_inhibitors(
         self, rule: str, equal: tuple[str, ...], values: set[tuple[str, ...]]

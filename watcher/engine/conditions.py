@@ -69,15 +69,36 @@ def narrow(ctx: StepContext, rule: Rule, key: str, result: Truth) -> Truth:
         context = ctx.subject_view(key).context
         if evaluate_predicate(ctx, rule, rule.where, key, context, failed=True) is False:
             return result._replace(truth=False)
+    outside = is_outside(ctx, rule, key)
+    if outside is None:
+        return result._replace(truth=None)
+    return result._replace(truth=False, ended=True) if outside else result
+
+
+def is_outside(ctx: StepContext, rule: Rule, key: str) -> bool | None:
+    """Return whether the subject's phase takes it out of a rule; None until that is read again."""
     subject = ctx.state.subjects.get(key)
     if subject is None:
-        return result
+        return False
     phase = ctx.subject_view(key).phase if subject.bookings else model.Phase.UNKNOWN
     if phase in rule.during:
-        return result
-    if not details.are_current(ctx, subject):
-        return result._replace(truth=None)
-    return result._replace(truth=False, ended=True)
+        return False
+    return True if details.are_current(ctx, subject) else None
+
+
+def is_well(ctx: StepContext, rule: Rule, key: str) -> bool | None:
+    """Return whether a subject is well, by the rule or by its vendor; None: nobody can tell.
+
+    A source is well when it can be seen, which only a rule about blindness asks.
+    """
+    if "/" not in key:
+        return True
+    if key not in ctx.state.subjects or ctx.state.subjects[key].missed:
+        return None
+    view = ctx.subject_view(key)
+    if rule.well is not None:
+        return evaluate_predicate(ctx, rule, rule.well, key, view.context, failed=False)
+    return view.traits.well(view.fields, view.expected_mbps)
 
 
 def evaluate_predicate(

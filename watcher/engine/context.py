@@ -129,9 +129,9 @@ class StepContext:
         self._views.pop(key, None)
         self.changes.forget_subject(key)
 
-    def add_recheck(self, source: str, key: str) -> None:
-        """Have the next poll of a source evaluate a subject, even if it shows it unchanged."""
-        self.state.subject_index.rechecks.setdefault(source, {})[key] = None
+    def add_recheck(self, source: str, *keys: str) -> None:
+        """Have the next poll of a source evaluate subjects, even if it shows them unchanged."""
+        self.state.subject_index.rechecks.setdefault(source, {}).update(dict.fromkeys(keys))
 
     def take_rechecks(self, source: str) -> set[str]:
         """Return the subjects to evaluate with this poll, once."""
@@ -199,7 +199,7 @@ class StepContext:
 
     def open_incident(self, incident: model.Incident) -> model.Incident:
         """Add an incident; what fires in its group joins it from now on."""
-        self.state.incident_index.latest[incident.rule, incident.group] = incident.id
+        self.state.incident_index.latest[self.state.about(incident)] = incident.id
         return self.put_incident(incident)
 
     def put_incident(self, incident: model.Incident, **changes: Any) -> model.Incident:
@@ -232,7 +232,7 @@ class StepContext:
         )
         self.release_incident(incident.id)
         if resolution is model.Resolution.MERGED:
-            self.state.incident_index.latest.pop((incident.rule, incident.group), None)
+            self.state.incident_index.latest.pop(self.state.about(incident), None)
         return incident
 
     def release_incident(self, identity: str) -> None:
@@ -246,9 +246,9 @@ class StepContext:
             del state.incidents[incident.id]
             del state.members[incident.id]
             return
-        latest = state.latest_incident(incident.rule, incident.group)
+        latest = state.latest_incident(*state.about(incident))
         if latest is None or (latest.opened_at, latest.id) < (incident.opened_at, incident.id):
-            index.latest[incident.rule, incident.group] = incident.id
+            index.latest[state.about(incident)] = incident.id
         if incident.resolved_at is not None:
             insort(index.resolved, (incident.resolved_at, incident.id))
 
@@ -261,7 +261,7 @@ class StepContext:
             for key in state.members.pop(identity):
                 del self.changes.members[identity, *key]
             state.alert_index.firing.pop(identity, None)
-            state.incident_index.latest.pop((incident.rule, incident.group), None)
+            state.incident_index.latest.pop(state.about(incident), None)
             self.agenda.touched.pop(identity, None)
             self._notes.pop(identity, None)
         self.changes.discard_timelines(set(identities))

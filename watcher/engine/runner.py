@@ -104,7 +104,7 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A timeline entry that people had to notice, and when they were notified."""
+    """A timeline entry, and when people were notified of it; of a quiet one, when it was made."""
 
     at: datetime
     entry: model.Entry
@@ -112,11 +112,12 @@ class Notification:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a run: incidents, their alerts, and the notifications about them."""
+    """What came of a run: incidents, their alerts, the notifications about them, and quiet news."""
 
     incidents: dict[str, model.Incident] = field(default_factory=dict)  # in order of opening
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
     notifications: list[Notification] = field(default_factory=list)
+    quiet: list[Notification] = field(default_factory=list)
     _waiting: dict[str, list[model.Entry]] = field(default_factory=dict)
 
     def follow(self, steps: Iterable[StepResult]) -> None:
@@ -133,6 +134,8 @@ class Outcome:
                         members[effect.rule, effect.subject] = effect
                     case model.Entry() if effect.notify:
                         self._waiting.setdefault(effect.incident, []).append(effect)
+                    case model.Entry():
+                        self.quiet.append(Notification(result.at, effect))
                     case _:
                         pass
             for identity in touched:

@@ -117,13 +117,34 @@ class State:
             )
         return incident
 
-    def latest_incident(self, rule: str, group: str) -> model.Incident | None:
-        """Return the newest incident of a rule and group that is still remembered."""
-        return self.incidents.get(self.incident_index.latest.get((rule, group), ""))
+    def latest_incident(self, fault: str, group: str) -> model.Incident | None:
+        """Return the newest incident of a fault and group that is still remembered."""
+        return self.incidents.get(self.incident_index.latest.get((fault, group), ""))
+
+    def about(self, incident: model.Incident) -> tuple[str, str]:
+        """Return the fault and the group of an incident, by the rules in force.
+
+        Its own word counts where its rule is gone, as that of a storm is from the start.
+        """
+        rule = self.rules.get(incident.rule)
+        return (rule.about if rule else incident.fault or incident.rule), incident.group
+
+    def index_latest(self) -> None:
+        """Work out the newest incident of each fault and group."""
+        latest = self.incident_index.latest = {}
+        for incident in sorted(
+            self.incidents.values(), key=lambda incident: (incident.opened_at, incident.id)
+        ):
+            if incident.resolution is not model.Resolution.MERGED:
+                latest[self.about(incident)] = incident.id
 
     def firing(self, identity: str) -> list[Firing]:
         """Return what fires in an incident, the oldest first."""
         return self.alert_index.firing.get(identity, [])
+
+    def member_of(self, alert: model.Alert) -> model.IncidentAlert | None:
+        """Return a firing alert as the readers of its incident see it."""
+        return None if alert.incident is None else self.members[alert.incident].get(alert.key)
 
     def adopt_rules(self, ruleset: Ruleset) -> None:
         """Put new rules in force; a source that they add is awaited."""
@@ -132,6 +153,7 @@ class State:
         self.rule_index = index_rules(ruleset)
         self.rules = {rule.name: rule for rule in ruleset.rules}
         self.inhibiting = _inhibiting(ruleset)
+        self.index_latest()
         sources = self.source_index
         sources.awaited = (sources.awaited | added) & set(ruleset.sources)
         sources.backfills = _backfills(ruleset, sources.backfills)
@@ -167,7 +189,7 @@ class State:
             del self.incidents[identity]
             self.members.pop(identity, None)
             self.alert_index.firing.pop(identity, None)
-            key = (incident.rule, incident.group)
+            key = self.about(incident)
             if index.latest.get(key) == identity:
                 del index.latest[key]
 
@@ -234,7 +256,6 @@ def _restore_incidents(state: State, loaded: ports.Loaded) -> None:
         index.note_fallback(incident)
         if incident.resolution is model.Resolution.MERGED:
             continue
-        index.latest[incident.rule, incident.group] = incident.id
         if incident.accepts_until is None and incident.group != incident.source:
             index.openings.setdefault(incident.source, deque()).append(incident.opened_at)
     index.resolved.extend(
@@ -244,6 +265,7 @@ def _restore_incidents(state: State, loaded: ports.Loaded) -> None:
             if incident.resolved_at
         )
     )
+    state.index_latest()
     state.index_bandwidths()
 
 

@@ -18,7 +18,7 @@ from watcher.engine.context import StepContext
 from watcher.engine.incidents import (
     drills,
     failing_receivers,
-    incidents,
+    flapping,
     notifications,
     remedies,
     suppression,
@@ -100,16 +100,14 @@ def _alert_timer_due(ctx: StepContext, timer: Timer, source: str) -> None:
     alert = ctx.state.alert(timer.key, timer.rule)
     if timer.kind is TimerKind.QUIET:
         if alert is not None and alert.state is AlertState.FIRING:
-            incidents.end_flapping(ctx, alert)
+            flapping.end_flapping(ctx, alert)
         return
     if alert is None or alert.due is None or alert.due > ctx.now:
         return
     if timer.kind is TimerKind.HOLD:
         ctx.request(model.PollNeeded(source=source))
-    elif alerts.is_vanished(ctx, alert):
-        alerts.resolve(ctx, alert, model.Resolution.VANISHED)
     else:
-        alerts.resolve(ctx, alert, model.Resolution.RECOVERED)
+        alerts.settle(ctx, alert.subject)
 
 
 def _reload(ctx: StepContext, event: Reloaded) -> None:

@@ -112,7 +112,8 @@ class Alert:
     entered `to`; it outlives the alert's states for as long as the field stays inside. `lingering`
     says of a firing alert that its condition is over and its subject not well: it ends when another
     alert of the fault stands for it, or `keep_firing_for` after the subject is well.
-    `unclear_since` is when it became impossible to tell whether the condition holds.
+    `unclear_since` is when it became impossible to tell whether the condition holds. `unwell` says
+    that its subject was known not to be well when it became pending.
     """
 
     rule: str
@@ -124,6 +125,7 @@ class Alert:
     entered_from: str | None = None
     incident: str | None = None
     lingering: bool = False
+    unwell: bool = False
     unclear_since: datetime | None = None
 
     @property
@@ -136,7 +138,8 @@ class Alert:
 class IncidentAlert:
     """An alert as readers see it; it stays with its incident when the alert itself moves on.
 
-    The condition held from `since` until `until`, which is None while it holds.
+    The condition held from `since` until `until`, which is None while it holds. `unseen_since` is
+    when the vendor stopped to say how the subject is, once people know; `to` is last known then.
     """
 
     incident: str
@@ -152,9 +155,20 @@ class IncidentAlert:
     limit: float | None = None
     since: datetime
     until: datetime | None = None
+    unseen_since: datetime | None = None
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     flips: tuple[datetime, ...] = ()  # when the condition turned, lately
     flapping: bool = False
+
+    def supersedes(self, other: IncidentAlert) -> bool:
+        """Return whether it says more than another one of its subject about how that is now."""
+        fires = self.state is AlertState.FIRING
+        if fires is not (other.state is AlertState.FIRING):
+            return fires
+        if not fires:
+            return (self.until or self.since) > (other.until or other.since)
+        held, holds = (alert.until is None for alert in (other, self))
+        return holds if holds is not held else self.since > other.since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +324,16 @@ class IncidentView:
     alert_counts: Mapping[str, int]
     timeline: tuple[Entry, ...]
     subjects: Mapping[str, Subject] = field(default_factory=dict)
+
+    @property
+    def by_subject(self) -> tuple[IncidentAlert, ...]:
+        """One alert of each subject: of several about one fault, the newest that still fires."""
+        shown: dict[str, IncidentAlert] = {}
+        for alert in self.alerts:
+            before = shown.get(alert.subject)
+            if before is None or alert.supersedes(before):
+                shown[alert.subject] = alert
+        return tuple(shown.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

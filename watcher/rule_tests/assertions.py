@@ -39,7 +39,7 @@ def find_incident(outcome: engine.Outcome, action: schema.Action) -> str | None:
 def check(
     loaded: LoadedTest, number: int, state: engine.State, outcome: engine.Outcome
 ) -> Iterator[Failure]:
-    """Yield how the state differs from one expectation; afterwards, `told` starts again."""
+    """Yield how the state differs from an expectation; what it lists of the timeline is done."""
     test = loaded.test
     expected = test.expect[number]
 
@@ -57,9 +57,14 @@ def check(
             yield from failures("incidents", _incident(wanted, actual), item)
         surplus = incidents[len(expected.incidents) :]
         yield from failures("incidents", (_surplus(incident, test) for incident in surplus))
-    if expected.told is not None:
-        yield from failures("told", _notifications(outcome, expected.told, test))
-        outcome.notifications.clear()
+    for section, wanted_texts, actual_entries in (
+        ("told", expected.told, outcome.notifications),
+        ("quiet", expected.quiet, outcome.quiet),
+    ):
+        if wanted_texts is not None:
+            texts = _entries(outcome, actual_entries, wanted_texts, test)
+            yield from failures(section, texts)
+            actual_entries.clear()
 
 
 def _alerts(
@@ -129,11 +134,14 @@ def _format(value: object) -> str:
             return repr(str(value))
 
 
-def _notifications(
-    outcome: engine.Outcome, expected: Sequence[schema.ExpectedNotification], test: schema.Test
+def _entries(
+    outcome: engine.Outcome,
+    actual: Sequence[engine.Notification],
+    expected: Sequence[schema.ExpectedNotification],
+    test: schema.Test,
 ) -> Iterator[str]:
     missing_ones = list(expected)
-    for notification in outcome.notifications:
+    for notification in actual:
         incident = outcome.incidents[notification.entry.incident]
         matching = next(
             (wanted for wanted in missing_ones if _matches(wanted, notification, incident, test)),

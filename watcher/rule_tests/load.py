@@ -145,8 +145,9 @@ def _rule_references(test: schema.Test) -> Iterator[tuple[str, int, Sequence[str
         yield "expect.pending", number, list(expected.pending or ())
         yield "expect.firing", number, list(expected.firing or ())
         yield "expect.incidents", number, [incident.rule for incident in expected.incidents or ()]
-        notifications = expected.told or ()
-        yield "expect.told", number, [told.rule for told in notifications if told.rule]
+        for section in ("told", "quiet"):
+            entries = getattr(expected, section) or ()
+            yield f"expect.{section}", number, [entry.rule for entry in entries if entry.rule]
 
 
 def _invalid_values(field: str, series: schema.Series, fields: Fields) -> Iterator[str]:

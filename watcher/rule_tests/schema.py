@@ -188,7 +188,7 @@ class Incident(Part):
 
 
 class ExpectedNotification(Part):
-    """A message that people must notice; * in a text stands for anything."""
+    """A timeline entry; * in a text stands for anything."""
 
     text: str
     title: str | None = None
@@ -211,6 +211,9 @@ class Expectation(Part):
     )
     told: tuple[Annotated[ExpectedNotification, BeforeValidator(_text_alone)], ...] | None = Field(
         None, description="Every notification since the previous expectation with `told`"
+    )
+    quiet: tuple[Annotated[ExpectedNotification, BeforeValidator(_text_alone)], ...] | None = Field(
+        None, description="Every other timeline entry since the previous expectation with `quiet`"
     )
 
 

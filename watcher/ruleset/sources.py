@@ -21,5 +21,6 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         states=vendor.states,
         likely_domain=vendor.likely_domain,
         well=vendor.well,
+        carrier=vendor.carrier,
         changes_bandwidth=vendor.bandwidth is not None,
     )

@@ -83,6 +83,7 @@ class Vendor(Generic[S]):
     # tell. Nothing is called recovered before this is True.
     well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = well_by_rules
     states: tuple[str, ...] = ()  # the words of `state` from good to bad; others cannot be compared
+    carrier: str = "the vendor"  # as people call it
     booked: bool = False  # whether its subjects are booked for a time, and so have phases
     detailed: bool = False  # whether a subject's details can be fetched
     stamped: bool = False  # whether its answers carry the vendor's clock

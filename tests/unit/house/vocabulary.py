@@ -122,6 +122,7 @@ ALLOWED: Mapping[str, str] = {
     "tell_at": "field of model.Incident, which snapshots hold",
     "owed_since": "column of receipts",
     "judged_until": "field of model.Subject, which snapshots hold",
+    "VERDICT": "event of MQTT: the likely side of a fault is another one",
     "trouble": "key of the status document",
     "misfire_grace_time": "APScheduler's own",
     "BEGUN": "value of ports.ChangeStart, which jobs hold",

@@ -20,7 +20,7 @@ LUMEN, SOURCE, NONE, OPEN = (
         ("offline", LUMEN, SOURCE, OPEN),
         ("degraded", LUMEN, SOURCE, OPEN),
         ("impaired", LUMEN, SOURCE, OPEN),
-        ("online", NONE, NONE, NONE),
+        ("online", NONE, SOURCE, NONE),
         ("unknown", OPEN, SOURCE, OPEN),
     ],
 )

@@ -61,7 +61,7 @@ def _blind_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None
     """Return the source's own incident of that time, open or just over."""
     state = ctx.state
     for rule, _ in state.rule_index[source].blinds:
-        incident = state.latest_incident(rule.name, source)
+        incident = state.latest_incident(rule.about, source)
         if incident is not None and not is_over(incident, ctx.now):
             since = state.members[incident.id][rule.name, source].since
             if _is_within(ctx, source, fact, since, incident.resolved_at or ctx.now):
@@ -95,7 +95,7 @@ def _gap_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
 def _overflow_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
     """Return the one incident for all facts of a rule once they are as many as a storm."""
     state, rule = ctx.state, fact.rule
-    incident = state.latest_incident(rule.name, source)
+    incident = state.latest_incident(rule.about, source)
     if incident is not None and not is_over(incident, ctx.now):
         return incident.id
     recent = ctx.count_late_fact(rule.name, source)
@@ -147,6 +147,9 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
             title=title,
             opened_at=fact.start,
             resolved_at=fact.end or fact.last,
+            fault=rule.about,
+            began_at=fact.start,
+            ended_at=fact.end or fact.last,
             fault_domain=domain,
             receivers=rule.notify,
             notify=quiet if suppressed_by else rule.notify,
@@ -165,6 +168,7 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
             from_=fact.was,
             to=fact.to,
             since=fact.start,
+            until=fact.end or fact.last,
             fields=fields,
         )
     )

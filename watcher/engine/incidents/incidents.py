@@ -1,7 +1,7 @@
 """Incidents: opened by a firing alert, updated while it fires, resolved and reopened.
 
-Law: at most one incident is open for each rule and group. Its id derives from the rule, the group
-and the time it opened, so that a replay repeats it.
+Law: at most one incident is open for each fault and group. Its id derives from the rule that opened
+it, the group and the time, so that a replay repeats it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
+from watcher.engine import faults
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import messages, remedies, reported_outages, storms
+from watcher.engine.incidents import (
+    flapping,
+    messages,
+    remedies,
+    reported_outages,
+    storms,
+    titles,
+)
 from watcher.engine.rules.rule import Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import is_over
-from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind
 
 
@@ -37,6 +44,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         value=alert.value,
         entered_from=alert.entered_from,
         incident=identity,
+        unwell=alert.unwell,
     )
     before = state.members.get(identity, {}).get(alert.key)
     member = _member(rule, alert, view, identity, since=alert.since)
@@ -45,17 +53,18 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     if identity in ctx.agenda.storms:  # it says itself how many there are
         text = ""
     else:
-        text = messages.finding(rule, member, now) + messages.schedule(ctx.state, view)
+        title, _ = titles.title_and_summary(ctx, rule, member, view)
+        text = messages.finding(rule, member, now, title) + messages.schedule(ctx.state, view)
     if existing is None:
-        _open(ctx, rule, view, identity, group, text)
+        _open(ctx, rule, view, identity, group, text, began_at=alert.since)
     elif existing.status is model.IncidentStatus.RESOLVED:
-        _reopen(ctx, rule, existing, text)
+        _reopen(ctx, rule, existing, text, began_at=alert.since)
     else:
-        _join(ctx, rule, view, existing, f"{member.name}: {text}")
+        _join(ctx, rule, view, existing, member, text)
     ctx.put_member(member)
     ctx.put_alert(firing)
     ctx.retitle(identity)
-    count_change(ctx, rule, firing, alert.since)
+    flapping.count_change(ctx, rule, firing, alert.since)
     if view.id and existing is None:
         ctx.agenda.note_opened(view.source, identity)
         storms.merge_if_too_many(ctx, view.source)
@@ -78,12 +87,19 @@ def _existing_incident(
     storm = storms.storm_of(ctx, alert)
     if storm is not None:
         return storm
-    existing = state.latest_incident(rule.name, group)
+    existing = state.latest_incident(rule.about, group)
     return None if existing is None or is_over(existing, ctx.now) else existing
 
 
 def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
-    ctx: StepContext, rule: Rule, view: SubjectView, identity: str, group: str, text: str
+    ctx: StepContext,
+    rule: Rule,
+    view: SubjectView,
+    identity: str,
+    group: str,
+    text: str,
+    *,
+    began_at: datetime,
 ) -> None:
     ctx.open_incident(
         model.Incident(
@@ -97,6 +113,8 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
             severity=rule.severity,
             title="",
             opened_at=ctx.now,
+            fault=rule.about,
+            began_at=began_at,
             fault_domain=view.fault_domain,
             receivers=rule.notify,
             tell_at=ctx.now + rule.group_wait,
@@ -110,12 +128,17 @@ def _open(  # noqa: PLR0917 -- one caller, which has just worked them out
     remedies.request_offers(ctx, rule, view, identity)
 
 
-def _reopen(ctx: StepContext, rule: Rule, existing: model.Incident, text: str) -> None:
+def _reopen(
+    ctx: StepContext, rule: Rule, existing: model.Incident, text: str, *, began_at: datetime
+) -> None:
     ctx.put_incident(
         existing,
         status=model.IncidentStatus.OPEN,
         resolution=None,
         resolved_at=None,
+        began_at=began_at,
+        ended_at=None,
+        turn=None,
         acknowledged_by=None,
         acknowledged_at=None,
         severity=rule.severity,
@@ -129,11 +152,20 @@ def _reopen(ctx: StepContext, rule: Rule, existing: model.Incident, text: str) -
     ctx.add_entry(existing.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
 
 
-def _join(
-    ctx: StepContext, rule: Rule, view: SubjectView, existing: model.Incident, text: str
+def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
+    ctx: StepContext,
+    rule: Rule,
+    view: SubjectView,
+    existing: model.Incident,
+    member: model.IncidentAlert,
+    text: str,
 ) -> None:
     """Add an alert; it undoes an acknowledgement only when it is worse than all before."""
-    changes: dict[str, Any] = {}
+    kind, text, notify = _news(ctx, rule, existing, member, text)
+    changes: dict[str, Any] = {
+        "receivers": tuple(dict.fromkeys((*existing.receivers, *rule.notify))),
+        "began_at": min(existing.begin, member.since),
+    }
     if rule.severity.rank > existing.severity.rank:
         changes["severity"] = rule.severity
         if existing.status is model.IncidentStatus.ACKNOWLEDGED:
@@ -148,9 +180,37 @@ def _join(
     if any(getattr(existing, name) != new for name, new in changes.items()):
         ctx.put_incident(existing, **changes)
     if existing.id not in ctx.agenda.storms:
-        ctx.add_note(existing.id, model.EntryKind.JOINED, text, notify=True)
+        ctx.add_note(existing.id, kind, text, notify=notify)
     if rule.diagnose:
         request_diagnosis(ctx, rule, view, existing.id)
+
+
+def _news(
+    ctx: StepContext,
+    rule: Rule,
+    existing: model.Incident,
+    member: model.IncidentAlert,
+    text: str,
+) -> tuple[EntryKind, str, bool]:
+    """Return how an alert that joins is put: as one more subject, or as a fault's new face."""
+    name = messages.whose(ctx.state, member)
+    faces = [
+        alert
+        for alert in faults.siblings(ctx, rule, member.subject, model.AlertState.FIRING)
+        if alert.incident == existing.id
+    ]
+    if not faces:
+        return EntryKind.JOINED, f"{member.name}: {text}", True
+    # As severe, but the picture itself is bad now, is worse as well.
+    before = max((ctx.state.rules[alert.rule].severity.rank, alert.unwell) for alert in faces)
+    after = rule.severity.rank, faults.is_unwell(ctx, rule, member.subject)
+    if after > before:
+        return EntryKind.WORSE, f"{name}worse: {text}", True
+    if any(alert.due is None for alert in faces):
+        return EntryKind.JOINED, f"{name}also: {text}", False
+    if after < before:
+        return EntryKind.BETTER, f"{name}better: {text}, still a fault", False
+    return EntryKind.CHANGED, f"{name}now: {text}, still a fault", False
 
 
 def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
@@ -164,24 +224,31 @@ def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         _member(rule, alert, view, identity, since=before.since),
         flips=before.flips,
         flapping=before.flapping,
+        until=None if alert.due is None else before.until,
+        unseen_since=before.unseen_since,
     )
     ctx.retitle(identity)
     if member == before:
         return
     ctx.put_incident(ctx.state.incidents[identity])
     ctx.put_member(member)
-    several = len(ctx.state.members[identity]) > 1
-    name = f"{member.name}: " if several else ""
+    name = messages.whose(ctx.state, member)
     if member.to != before.to:
         worse = view.traits.is_worse(member.to, before.to)
-        text = name + messages.changed(member, before)
-        ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=worse)
-    elif view.id and view.traits.likely_domain(before.fields) != view.fault_domain:
-        text = f"{name}the likely side of the fault is now {view.fault_domain}"
-        ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=False)
+        kind = EntryKind.WORSE if worse else EntryKind.BETTER
+        ctx.add_note(
+            identity, kind, name + messages.moved(member, before, worse=worse), notify=worse
+        )
     elif member.fields.get("permanent") and not before.fields.get("permanent"):
         text = messages.finding(rule, member, ctx.now)
         ctx.add_note(identity, model.EntryKind.CHANGED, text, notify=True)
+
+
+def note_end(ctx: StepContext, alert: model.Alert, at: datetime) -> None:
+    """Note when a firing alert's condition was over and its subject well, until it returns."""
+    member = ctx.state.member_of(alert)
+    if member is not None and member.until is None:
+        ctx.put_member(replace(member, until=at))
 
 
 def resolve(
@@ -198,6 +265,8 @@ def resolve(
     member = replace(
         member,
         state=model.AlertState.RESOLVED,
+        until=member.until or ctx.now,
+        unseen_since=None,
         from_=member.to if value is not None and value != member.to else member.from_,
         to=value if value is not None else member.to,
         value=alert.value if isinstance(alert.value, float) else member.value,
@@ -206,17 +275,50 @@ def resolve(
     )
     ctx.put_incident(ctx.state.incidents[identity])
     ctx.put_member(member)
-    traits = ctx.state.ruleset.sources.get(model.source_of(alert.subject))
-    worse = traits is not None and traits.is_worse(member.to, member.from_)
-    text = messages.ended(member, resolution, ctx.now, worse=worse, by=by)
-    several = len(ctx.state.members[identity]) > 1
     if len(ctx.state.firing(identity)) > 1:  # this one is still among them
-        ctx.add_note(identity, model.EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
+        _note_cleared(ctx, alert, member, resolution, by=by)
         ctx.retitle(identity)
         return
-    ctx.resolve_incident(ctx.state.incidents[identity], resolution, flags=())
-    name = f"the last one, {member.name}: " if several else ""
+    incident = ctx.state.incidents[identity]
+    ends = [
+        other.until
+        for other in ctx.state.members[identity].values()
+        if other.until is not None and other.until >= incident.begin
+    ]
+    incident = ctx.resolve_incident(
+        incident, resolution, flags=(), turn=None, ended_at=max(ends, default=ctx.now)
+    )
+    text = messages.ended(member, resolution, incident, ctx.now, by=by)
+    name = f"the last one, {member.name}: " if messages.whose(ctx.state, member) else ""
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
+
+
+def _note_cleared(
+    ctx: StepContext,
+    alert: model.Alert,
+    member: model.IncidentAlert,
+    resolution: model.Resolution,
+    *,
+    by: str,
+) -> None:
+    """Note that one of several alerts is over; of one subject only where the rest is better."""
+    state, identity = ctx.state, member.incident
+    rule = state.rules.get(alert.rule)
+    others = [] if rule is None else faults.siblings(ctx, rule, alert.subject)
+    faces = [other for other in others if other.incident == identity]
+    if rule is None or not faces:
+        text = messages.ended(member, resolution, state.incidents[identity], ctx.now, by=by)
+        ctx.add_note(identity, EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
+        return
+    worst = max(faces, key=lambda face: state.rules[face.rule].severity.rank)
+    left = state.rules[worst.rule]
+    if worst.since == ctx.now or left.severity.rank >= rule.severity.rank:
+        return  # the alert that took over has just said so
+    shown = state.members[identity][worst.key]
+    title, _ = titles.title_and_summary(ctx, left, shown, ctx.subject_view(worst.subject))
+    text = messages.finding(left, shown, ctx.now, title)
+    text = f"{messages.whose(ctx.state, member)}better: {text}, still a fault"
+    ctx.add_note(identity, EntryKind.BETTER, text, notify=False)
 
 
 def resolve_without_alerts(
@@ -283,52 +385,3 @@ def _final_value(
         now = fields.get(rule.condition.field)
         return None if now is None else str(now)
     return alert.value if isinstance(alert.value, str) else None
-
-
-def count_change(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
-    """Count a change of a firing alert's condition, and report flapping once it is too much."""
-    member = _flapping_member(ctx, alert)
-    if rule.flapping is None or member is None:
-        return
-    limits = rule.flapping
-    recent = (flip for flip in member.flips if flip > at - limits.within)
-    flips = (*recent, at)[-(limits.flips + 1) :]
-    flapping = member.flapping or len(flips) > limits.flips
-    ctx.put_member(replace(member, flips=flips, flapping=flapping))
-    if flapping:
-        schedule_steady(ctx, rule, alert)
-        if not member.flapping:
-            within = model.format_duration(limits.within)
-            text = f"flapping: more than {limits.flips} changes within {within}; "
-            text += f"stays open until steady for {within}"
-            ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=True)
-
-
-def keep_firing_for(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:
-    """Return how long a condition must be false before its alert resolves."""
-    member = _flapping_member(ctx, alert)
-    if rule.flapping is None or member is None or not member.flapping:
-        return rule.keep_firing_for
-    return max(rule.keep_firing_for, rule.flapping.within)
-
-
-def schedule_steady(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
-    """Schedule the end of the flapping of an alert whose condition holds."""
-    member = _flapping_member(ctx, alert)
-    if rule.flapping is not None and member is not None and member.flapping and member.flips:
-        quiet_at = member.flips[-1] + rule.flapping.within
-        ctx.schedule(Timer(TimerKind.QUIET, alert.subject, alert.rule), quiet_at)
-
-
-def end_flapping(ctx: StepContext, alert: model.Alert) -> None:
-    """End the flapping: the condition has held for long enough without a change."""
-    member = _flapping_member(ctx, alert)
-    if member is not None and member.flapping and alert.due is None:
-        ctx.put_member(replace(member, flapping=False, flips=()))
-        ctx.add_note(member.incident, EntryKind.STEADY, "no longer flapping", notify=False)
-
-
-def _flapping_member(ctx: StepContext, alert: model.Alert) -> model.IncidentAlert | None:
-    if alert.incident is None:
-        return None
-    return ctx.state.members[alert.incident].get(alert.key)

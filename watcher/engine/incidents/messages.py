@@ -19,8 +19,11 @@ _COMPARED = 5  # differences between two diagnoses that one sentence names
 _OFFERS_IN_A_SENTENCE = 6
 
 
-def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
-    """Return what is wrong, since when, and what it was before."""
+def finding(rule: Rule, member: model.IncidentAlert, now: datetime, title: str = "") -> str:
+    """Return what is wrong, since when, and what it was before.
+
+    An expression has no words of its own: the rule's `title` says what it is about.
+    """
     condition = rule.condition
     since = model.format_time(member.since, now)
     match condition:
@@ -39,13 +42,20 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime) -> str:
                 f"{model.format_value(condition.limit)} since {since}"
             )
         case Expression():
-            return f"the condition of {rule.name} has held since {since}"
+            return f"{title or rule.name}, since {since}"
         case NoData(after=after):
             return f"no new data for {model.format_duration(after)}"
         case Blind():
             fault = "config fault: " if member.fields.get("permanent") else ""
             error = str(member.fields.get("error") or "no reason given")
             return f"{member.name} cannot be seen since {since}: {fault}{error}"
+
+
+def whose(state: State, member: model.IncidentAlert) -> str:
+    """Return whose news it is, where an incident is about several subjects."""
+    members = state.members[member.incident]
+    several = any(subject != member.subject for _, subject in members)
+    return f"{member.name}: " if several else ""
 
 
 def schedule(state: State, view: SubjectView) -> str:
@@ -64,33 +74,73 @@ def escalated(after: timedelta, receivers: tuple[str, ...]) -> str:
 
 def reminded(incident: model.Incident, now: datetime) -> str:
     """Return a reminder of an incident that nobody has acknowledged."""
-    lasted = model.format_duration(now - incident.opened_at)
+    lasted = model.format_duration(incident.lasted(now))
     return f"still open after {lasted} and not acknowledged"
 
 
-def changed(member: model.IncidentAlert, before: model.IncidentAlert) -> str:
+def moved(member: model.IncidentAlert, before: model.IncidentAlert, *, worse: bool) -> str:
     """Return how a firing alert's value moved."""
-    return f"{before.to} -> {member.to}"
+    if worse:
+        return f"worse: {member.to}, was {before.to}"
+    return f"better: {member.to}, was {before.to}, still a fault"
+
+
+def sight_lost(member: model.IncidentAlert, carrier: str, now: datetime) -> str:
+    """Return since when the vendor does not say how a subject is, and what is last known."""
+    since = model.format_time(member.unseen_since or now, now)
+    value = model.format_value(member.value) if member.value is not None else member.to
+    return f"{carrier} cannot see it since {since}; last known {value or 'as above'}"
+
+
+def sight_regained(
+    member: model.IncidentAlert, view: SubjectView, rule: Rule, now: datetime
+) -> str:
+    """Return that the vendor says again how a subject is, and what it says."""
+    after = model.format_duration(now - (member.unseen_since or now))
+    condition = rule.condition
+    value = view.fields.get(condition.field) if isinstance(condition, Transition) else None
+    return f"{view.traits.carrier} can see it again after {after}" + (f": {value}" if value else "")
+
+
+def verdict(view: SubjectView, was: model.FaultDomain, contacts: Sequence[model.Contact]) -> str:
+    """Return which side is at fault by now, why, and whom to call."""
+    said = ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in view.fields.items()
+        if isinstance(value, str)
+    )
+    before = model.format_side(was) or "nobody's fault"
+    call = "; ".join(contact.text for contact in contacts)
+    text = f"{model.format_side(view.fault_domain)} now, was {before} ({said})"
+    return f"{text}; call {call}" if call else text
 
 
 def ended(
     member: model.IncidentAlert,
     resolution: model.Resolution,
+    incident: model.Incident,
     now: datetime,
     *,
-    worse: bool,
     by: str = "",
 ) -> str:
-    """Return how an alert ended; `worse` says that it left its state for a worse one."""
-    lasted = model.format_duration(now - member.since)
+    """Return how an alert ended, as what it is: only what is well has recovered.
+
+    The times are the incident's once it is resolved, else those of the one alert.
+    """
+    begin, end = (incident.begin, incident.end) if incident.end else (member.since, member.until)
+    end = end or now
+    lasted, at = model.format_duration(end - begin), model.format_time(end, now)
     match resolution:
         case model.Resolution.RECOVERED:
-            if member.to and member.from_ and worse:
-                return f"no longer {member.from_} since {model.format_time(now)}: now {member.to}"
             came = f": {member.to}" if member.to else ""
-            return f"recovered at {model.format_time(now)} after {lasted}{came}"
+            return f"recovered at {at} after {lasted}{came}"
+        case model.Resolution.LAPSED:
+            moved = member.to and member.from_
+            was = f"no longer {member.from_}" if moved else f"{member.rule} no longer applies"
+            now_is = f", but {member.to}" if moved else ""
+            return f"{was} since {at}{now_is}: not recovered"
         case model.Resolution.ENDED:
-            return f"ended with its booked window at {model.format_time(now)}, after {lasted}"
+            return f"ended with its booked window at {at}, after {lasted}"
         case model.Resolution.MANUAL:
             return f"resolved by {by}"
         case model.Resolution.VANISHED:

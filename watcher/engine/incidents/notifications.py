@@ -21,14 +21,17 @@ from watcher.engine.incidents import (
     remedies,
     storms,
     suppression,
+    titles,
 )
-from watcher.engine.rules.rule import Escalation, ExpressionError, Rule
+from watcher.engine.indexes import Firing
+from watcher.engine.rules.rule import Escalation, Rule
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind, IncidentStatus
 
 BLIND, FLAPPING = "blind", "flapping"
 _NAMED = 5  # subjects of a storm
+_SAYS_NOTHING = (model.FaultDomain.UNDETERMINED, model.FaultDomain.NONE)
 
 
 def refresh_incidents(ctx: StepContext) -> None:
@@ -109,34 +112,75 @@ def _flags(ctx: StepContext, incident: model.Incident, why: tuple[str, ...]) -> 
 
 
 def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
-    """Return what the incident is about: the alert that has held the longest stands for all.
+    """Return what the incident is about: the worst alert that holds stands for all.
 
-    One that only waits to resolve does not hold any more, and changes nothing.
+    Of several that are as bad, the one that has held the longest. One that only waits to resolve
+    does not hold any more, and one that nobody can judge says nothing new: they change nothing.
     """
     state = ctx.state
-    firing = state.firing(incident.id)
-    holding = (alert for alert in firing if state.alerts[alert[1]][alert[2]].due is None)
-    lead = next(holding, None if incident.title else firing[0])  # it has to be called something
+    lead = _lead(ctx, incident)
     if incident.id not in ctx.agenda.retitled or lead is None:
         return {}
     _, subject, name = lead
-    rule = state.rules.get(name)
-    if rule is None:
-        return {}  # until the reload after a restart takes it away
+    rule = state.rules[name]
     view = ctx.subject_view(subject)
-    shown = {"contacts": _contacts(view), "runbook": view.inventory_entry.runbook or rule.runbook}
+    runbook = view.inventory_entry.runbook or rule.runbook
     if incident.accepts_until is not None:
-        return {**shown, **_storm(ctx, incident)}
-    title, summary = _title_and_summary(
-        ctx, rule, ctx.state.members[incident.id][name, subject], view
-    )
-    more = f" and {len(firing) - 1:,} more" if len(firing) > 1 else ""
+        contacts = _contacts(view, view.fault_domain)
+        return {"contacts": contacts, "runbook": runbook, **_storm(ctx, incident)}
+    shown = _verdict(ctx, incident, view)
+    side = shown.get("fault_domain", incident.fault_domain)
+    member = state.members[incident.id][name, subject]
+    title, summary = titles.title_and_summary(ctx, rule, member, view, side=side)
+    firing = state.firing(incident.id)
+    others = len({subject for _, subject, _ in firing}) - 1
+    more = f" and {others:,} more" if others else ""
+    severities = [state.rules[name].severity for _, _, name in firing if name in state.rules]
     return {
         **shown,
         "title": title + more,
         "summary": summary,
-        "fault_domain": view.fault_domain,
+        "severity": max(severities, key=lambda severity: severity.rank),
+        "contacts": _contacts(view, side),
+        "runbook": runbook,
     }
+
+
+def _lead(ctx: StepContext, incident: model.Incident) -> Firing | None:
+    """Return the alert that an incident is about; a new incident is about any that fires.
+
+    None where the worst one cannot be judged: what is known of it is better than what is left.
+    """
+    state = ctx.state
+    known = [alert for alert in state.firing(incident.id) if alert[2] in state.rules]
+    held = [alert for alert in known if state.alerts[alert[1]][alert[2]].due is None]
+    if not held:
+        return None if incident.title or not known else known[0]
+    lead = max(held, key=lambda alert: state.rules[alert[2]].severity.rank)  # the first of equals
+    unclear = state.alerts[lead[1]][lead[2]].unclear_since is not None
+    return None if unclear and incident.title else lead
+
+
+def _verdict(ctx: StepContext, incident: model.Incident, view: SubjectView) -> dict[str, Any]:
+    """Return how the likely side changes: people are notified once two polls agree.
+
+    Fields that do not tell leave the verdict as it is: what was known last is known still.
+    """
+    side, turn = view.fault_domain, incident.turn
+    if not incident.title:
+        return {"fault_domain": side, "turn": None}
+    if side == incident.fault_domain or side in _SAYS_NOTHING or not view.id:
+        return {"turn": None}
+    if turn is None or turn.to != side:
+        ctx.add_recheck(view.source, view.key)
+        return {"turn": model.Turn(to=side, at=ctx.now)}
+    polled = ctx.state.health[view.source].last_success
+    if polled is None or polled <= turn.at:
+        ctx.add_recheck(view.source, view.key)
+        return {}
+    text = messages.verdict(view, incident.fault_domain, _contacts(view, side))
+    ctx.add_entry(incident.id, EntryKind.VERDICT, text, notify=True, side=str(side))
+    return {"fault_domain": side, "turn": None}
 
 
 def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
@@ -156,23 +200,10 @@ def _storm(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     }
 
 
-def _title_and_summary(
-    ctx: StepContext, rule: Rule, member: model.IncidentAlert, view: SubjectView
-) -> tuple[str, str]:
-    value = member.value if member.value is not None else member.to
-    words = view.words(rule, value=value, was=member.from_, since=member.since)
-    try:
-        summary = "" if rule.summary is None else rule.summary(words)
-        return rule.title(words), summary
-    except ExpressionError as error:
-        ctx.add_expression_error(rule, view.key, error)
-        return f"{view.name}: {rule.name}", ""
-
-
-def _contacts(view: SubjectView) -> tuple[model.Contact, ...]:
+def _contacts(view: SubjectView, side: model.FaultDomain) -> tuple[model.Contact, ...]:
     """Return whom to call: the side at fault where it is known, else everybody."""
     contacts = view.inventory_entry.contacts
-    at_fault = tuple(contact for contact in contacts if contact.domain == view.fault_domain)
+    at_fault = tuple(contact for contact in contacts if contact.domain == side)
     return at_fault or contacts
 
 

@@ -74,6 +74,7 @@ def evaluate_vanished(ctx: StepContext, key: str) -> None:
             )
             result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
             alerts.apply(ctx, rule, key, result, at=ctx.now)
+    alerts.settle(ctx, key)
 
 
 def _is_mass(missed: int, event: model.Polled, absent: list[str]) -> bool:

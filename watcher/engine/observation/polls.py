@@ -29,7 +29,7 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     first = event.complete and state.is_awaited(source)
     if first:
         ctx.stop_awaiting(source)
-    again = missing_subjects.return_missing(ctx, event)
+    again = ctx.take_rechecks(source) | missing_subjects.return_missing(ctx, event)
     unread = {*event.absent, *event.unreadable, *state.subject_index.missing.get(source, ())}
     evaluated = set()
     for seen in event.seen:
@@ -42,6 +42,7 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     if event.complete:
         missing_subjects.count_missing(ctx, event)
     again |= _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
+    ctx.add_recheck(source, *sorted(again & unread))
     for key in sorted(again - evaluated - unread):
         evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     _fire_due(ctx, source, unread)
@@ -52,11 +53,9 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
 
 
 def _to_recheck(ctx: StepContext, source: str, *, first: bool, unseen: bool) -> set[str]:
-    """Return the subjects to evaluate again although this poll shows them unchanged."""
+    """Return the subjects to evaluate again, after a time in which nobody saw them."""
     state = ctx.state
-    again = ctx.take_rechecks(source)
-    if first:
-        again |= _keys_of(ctx, source)
+    again = _keys_of(ctx, source) if first else set()
     if unseen:
         again |= {alert.subject for alert in state.alerts_of(source)}
     if state.rule_index[source].no_datas and (first or unseen):
@@ -80,8 +79,6 @@ def evaluate_changed(
         if fields.get(condition.field) in condition.to or (existing and rule.name in existing):
             result = conditions.evaluate_transition(ctx, rule, condition, subject)
             alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
-            if key not in ctx.state.subjects:
-                return  # it had vanished, and the last alert that kept it is over
     context = ctx.subject_view(key).context if plan.expressions else None
     for rule, expression in plan.expressions:
         truth = conditions.evaluate_predicate(
@@ -90,6 +87,7 @@ def evaluate_changed(
         if truth or (existing and rule.name in existing):
             result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
             alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
+    alerts.settle(ctx, key)
 
 
 def phase_edge(ctx: StepContext, key: str) -> None:

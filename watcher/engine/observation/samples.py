@@ -78,6 +78,7 @@ def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: dat
         result = conditions.Truth(None if stale else truth, value)
         result = conditions.narrow(ctx, rule, key, result)
         alerts.apply(ctx, rule, key, result, at=at, broken=broken)
+    alerts.settle(ctx, key, at=at)
 
 
 def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
@@ -165,6 +166,7 @@ def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
     for rule, condition in ctx.state.rule_index[model.source_of(key)].no_datas:
         if not only or rule.name == only:
             _evaluate_no_data(ctx, rule, condition, key)
+    alerts.settle(ctx, key)
 
 
 def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str) -> None:

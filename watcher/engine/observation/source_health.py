@@ -73,6 +73,7 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
     if before is not Visibility.SEEN:
         for rule, _ in ctx.state.rule_index[event.source].blinds:
             alerts.apply(ctx, rule, event.source, Truth(False), at=ctx.now)
+        alerts.settle(ctx, event.source)
     if before is Visibility.BLIND and health is not None:
         text = messages.seen_again(event.source, health.failing_since, ctx.now)
         for incident in _open_service_incidents(ctx, event.source):

@@ -216,6 +216,7 @@ class SourceTraits:
     states: tuple[str, ...] = ()
     likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain] = _undetermined
     well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = _by_rules
+    carrier: str = "the vendor"  # as people call it
     changes_bandwidth: bool = False  # whether the bandwidth of its subjects can be changed
 
     @property

@@ -25,6 +25,7 @@ def _build(name: str, config: settings.EvplSource, account: VendorAccount) -> Ev
 
 VENDOR = Vendor(
     kind="evpl",
+    carrier="Orange",
     settings=settings.EvplSource,
     build=_build,
     fields=Fields(figures=(METRIC,), metrics=(METRIC,)),

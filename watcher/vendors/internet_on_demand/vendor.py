@@ -75,6 +75,7 @@ def well(fields: Mapping[str, model.Scalar], bought: float | None) -> bool | Non
 
 VENDOR = Vendor(
     kind="internet_on_demand",
+    carrier="Lumen",
     settings=settings.InternetOnDemandSource,
     build=_build,
     fields=Fields(words={"status": (*STATUSES, model.UNKNOWN)}, figures=("bandwidth_mbps",)),

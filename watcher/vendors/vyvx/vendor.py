@@ -30,14 +30,14 @@ def well(fields: Mapping[str, Scalar], _: float | None) -> bool | None:
 def likely_domain(fields: Mapping[str, Scalar]) -> FaultDomain:
     """Return the likely side: a bad state behind a good ingress is Lumen's fault.
 
-    Behind a bad ingress it is the source's. Lumen calls the ingress state "an informed estimation,
-    not an authoritative declaration", so every text built on this says "likely".
+    A bad ingress is the source's, whatever the state. Lumen calls the ingress state "an informed
+    estimation, not an authoritative declaration", so every text built on this says "likely".
     """
     state, ingress = fields.get("state"), fields.get("ingress_state")
-    if state == "online":
-        return FaultDomain.NONE
     if ingress in _BAD:
         return FaultDomain.SOURCE
+    if state == "online":
+        return FaultDomain.NONE
     if state in STATES and ingress in _GOOD:
         return FaultDomain.LUMEN
     return FaultDomain.UNDETERMINED
@@ -45,6 +45,7 @@ def likely_domain(fields: Mapping[str, Scalar]) -> FaultDomain:
 
 VENDOR = Vendor(
     kind="vyvx",
+    carrier="Lumen",
     settings=settings.VyvxSource,
     build=_build,
     fields=Fields(words=dict.fromkeys(("state", "ingress_state"), (*STATES, UNKNOWN))),
