@@ -62,6 +62,9 @@ def apply(
     sample. `broken` says that a gap ended the run that they count.
     """
     alert = ctx.state.alert(key, rule.name)
+    if alert is not None and result.measured not in (None, alert.measured):
+        alert = replace(alert, measured=result.measured)
+        ctx.put_alert(alert)
     match MOVES[alert.state if alert else AlertState.INACTIVE, result.truth]:
         case Move.BEGIN:
             _start_pending(ctx, rule, key, result, at)
@@ -89,6 +92,7 @@ def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: da
         due=at + rule.hold,
         value=result.value,
         entered_from=result.was,
+        measured=result.measured,
     )
     ctx.put_alert(alert)
     details.request_for_alert(ctx, key)

@@ -37,6 +37,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         value=alert.value,
         entered_from=alert.entered_from,
         incident=identity,
+        measured=alert.measured,
     )
     before = state.members.get(identity, {}).get(alert.key)
     member = _member(rule, alert, view, identity, since=alert.since)
