@@ -176,7 +176,7 @@ def evaluate(
     That is the worst of those that pass, else the worst of all. The truth is None if a direction
     has too few samples, or stale ones, and no other one passes its limit.
     """
-    every = list(directions)
+    every = sorted(directions, key=lambda series: series.direction)
     if before.firing and (before.measured is None or not before.measured.held):
         before = before._replace(measured=_guess(threshold, every, at, granularity))
     held = _held(at, before)
