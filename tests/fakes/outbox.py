@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tests.unit.delivery.virtual_time import START
+from tests.fakes.virtual_time import START
 from watcher import model, ports
 
 

@@ -1,27 +1,16 @@
 """Mosquitto 2 with a configuration of its own on a free port."""
 
+from __future__ import annotations
+
 import asyncio
-import os
-import shutil
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers.ports import free_port
-
-_PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-_OPENSSL = shutil.which("openssl")
-_PASSWD = shutil.which("mosquitto_passwd")
-
-
-def program() -> str:
-    """Mosquitto's path; without it the test is skipped, or fails where it must not be missing."""
-    if _PROGRAM is None:
-        if os.environ.get("WATCHER_CI") == "1":
-            pytest.fail("mosquitto is not installed")
-        pytest.skip("needs Mosquitto 2 (Debian package mosquitto)")
-    return _PROGRAM
+from tests.servers.programs import program
 
 
 class Mosquitto:
@@ -33,10 +22,11 @@ class Mosquitto:
         self._process: asyncio.subprocess.Process | None = None
         settings = [f"listener {self.port} 127.0.0.1", "persistence false", "user root", *lines]
         if users:
+            passwd = program("mosquitto_passwd", "mosquitto")
             passwords = folder / "passwords"
             for number, (user, password) in enumerate(users.items()):
                 flags = ["-b"] if number else ["-b", "-c"]
-                subprocess.run([_PASSWD, *flags, passwords, user, password], check=True)
+                subprocess.run([passwd, *flags, passwords, user, password], check=True)
             settings += [f"password_file {passwords}", "allow_anonymous false"]
         else:
             settings += ["allow_anonymous true"]
@@ -44,7 +34,7 @@ class Mosquitto:
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            program(),
+            program("mosquitto", "mosquitto"),
             "-c",
             str(self._config),
             stdout=asyncio.subprocess.DEVNULL,
@@ -52,6 +42,7 @@ class Mosquitto:
         )
         async with asyncio.timeout(10):
             while True:
+                assert self._process.returncode is None, "mosquitto refused its configuration"
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 except OSError:
@@ -67,6 +58,14 @@ class Mosquitto:
             await self._process.wait()
 
 
+@pytest.fixture
+async def mosquitto(tmp_path) -> AsyncIterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
 def certificates(folder: Path) -> Path:
     """An authority and a certificate for localhost; the authority's file."""
     ca, ca_key = folder / "ca.pem", folder / "ca.key"
@@ -75,6 +74,7 @@ def certificates(folder: Path) -> Path:
     names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     signed = ["-CA", ca, "-CAkey", ca_key, "-CAcreateserial"]
+    openssl = program("openssl", "openssl")
     for command in (
         [
             "req",
@@ -92,5 +92,5 @@ def certificates(folder: Path) -> Path:
         ["req", *new_key, "-keyout", key, "-out", request, "-subj", "/CN=localhost"],
         ["x509", "-req", "-in", request, "-out", cert, "-days", "2", "-extfile", names, *signed],
     ):
-        subprocess.run([_OPENSSL, *map(str, command)], check=True, capture_output=True)
+        subprocess.run([openssl, *map(str, command)], check=True, capture_output=True)
     return ca

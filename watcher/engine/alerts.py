@@ -64,11 +64,9 @@ def apply(
     nobody could tell. Nothing ends here: `settle` does that once all rules were evaluated.
     """
     alert = ctx.state.alert(key, rule.name)
-    if alert is not None and alert.unclear_since is not None and result.truth is not None:
-        broken = broken or _was_unclear_for_long(ctx, alert, at)
-        alert = replace(alert, unclear_since=None)
-        ctx.put_alert(alert)
-        sight.regain_sight(ctx, rule, alert)
+    if alert is not None:
+        broken = broken or (result.truth is not None and _was_unclear_for_long(ctx, alert, at))
+        alert = _note_result(ctx, rule, alert, result)
     match MOVES[alert.state if alert else AlertState.INACTIVE, result.truth]:
         case Move.BEGIN:
             _start_pending(ctx, rule, key, result, at)
@@ -100,6 +98,7 @@ def _start_pending(ctx: StepContext, rule: Rule, key: str, result: Truth, at: da
         value=result.value,
         entered_from=result.was,
         unwell=unwell,
+        measured=result.measured,
     )
     ctx.put_alert(alert)
     details.request_for_alert(ctx, key)
@@ -126,6 +125,20 @@ def _hold(
         if moved:
             schedule_timer(ctx, alert)
     fire_if_due(ctx, alert, at=at)
+
+
+def _note_result(ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth) -> model.Alert:
+    """Note what was measured, and that somebody can tell again; return the alert."""
+    noted = alert
+    if result.measured is not None:
+        noted = replace(noted, measured=result.measured)
+    if result.truth is not None:
+        noted = replace(noted, unclear_since=None)
+    if noted != alert:
+        ctx.put_alert(noted)
+    if noted.unclear_since != alert.unclear_since:
+        sight.regain_sight(ctx, rule, noted)
+    return noted
 
 
 def _was_unclear_for_long(ctx: StepContext, alert: model.Alert, at: datetime) -> bool:
@@ -262,7 +275,7 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
 
 def _take_over(ctx: StepContext, rule: Rule, key: str) -> None:
     """End the alerts whose fault a new one goes on with; one that flaps stays until steady."""
-    for other in faults.siblings(ctx, rule, key, AlertState.FIRING):
+    for other in ctx.state.siblings(rule, key, AlertState.FIRING):
         if other.lingering and other.unclear_since is None and not flapping.is_flapping(ctx, other):
             resolve(ctx, other, model.Resolution.LAPSED)
     settle(ctx, key)

@@ -17,13 +17,15 @@ from watcher.engine.rules.rule import Context, ExpressionError, Predicate, Rule,
 class Truth(NamedTuple):
     """A condition's truth, the value that it is about, and what the value was before.
 
-    `ended` says that it is false because of the reservation's phase alone.
+    `ended` says that it is false because of the reservation's phase alone. `measured` belongs to a
+    threshold's value.
     """
 
     truth: bool | None
     value: model.Scalar = None
     was: str | None = None
     ended: bool = False
+    measured: model.Measured | None = None
 
 
 def evaluate_transition(

@@ -20,20 +20,6 @@ from watcher.model import AlertState, Phase, Resolution
 _OVER = (Phase.ENDED, Phase.BOOKED)  # a booking that was moved is not on air either
 
 
-def siblings(
-    ctx: StepContext, rule: Rule, key: str, state: AlertState | None = None
-) -> list[model.Alert]:
-    """Return the other alerts of a rule's fault on a subject, in a fixed order."""
-    if not rule.fault:
-        return []
-    rules = ctx.state.rules
-    return [
-        alert
-        for alert in ctx.state.alerts_on(key, state)
-        if alert.rule != rule.name and alert.rule in rules and rules[alert.rule].fault == rule.fault
-    ]
-
-
 def holds(alert: model.Alert) -> bool:
     """Return whether a firing alert's condition holds, as far as anybody can tell."""
     return alert.due is None and alert.unclear_since is None
@@ -55,7 +41,7 @@ def unwell_since(ctx: StepContext, rule: Rule, key: str, at: datetime) -> dateti
     A pending alert that breaks in this step hands its time on; a firing one does not, because an
     incident is open, and worse news has to be steady for as long as its own rule says.
     """
-    pending = siblings(ctx, rule, key, AlertState.PENDING)
+    pending = ctx.state.siblings(rule, key, AlertState.PENDING)
     since = [alert.since for alert in pending if alert.unwell]
     broken = ctx.agenda.broken.get((rule.fault, key))
     return min([at, *since, *([broken] if broken else [])])
@@ -73,9 +59,9 @@ def resolution(ctx: StepContext, rule: Rule, alert: model.Alert) -> Resolution |
     if alert.unclear_since is not None or outside is None:
         return None
     recovered = conditions.is_well(ctx, rule, key) and not outside
-    if any(holds(other) for other in siblings(ctx, rule, key, AlertState.FIRING)):
+    if any(holds(other) for other in ctx.state.siblings(rule, key, AlertState.FIRING)):
         return Resolution.RECOVERED if recovered else Resolution.LAPSED
-    if siblings(ctx, rule, key, AlertState.PENDING):
+    if ctx.state.siblings(rule, key, AlertState.PENDING):
         return None
     return _last(ctx, rule, key, outside=outside)
 

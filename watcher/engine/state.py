@@ -107,6 +107,19 @@ class State:
         """Return the alert of a rule on a subject, if there is anything to remember of it."""
         return self.alerts.get(key, {}).get(rule)
 
+    def siblings(
+        self, rule: Rule, key: str, state: model.AlertState | None = None
+    ) -> list[model.Alert]:
+        """Return the other alerts of a rule's fault on a subject, in a fixed order."""
+        if not rule.fault:
+            return []
+        about = {name for name, other in self.rules.items() if other.fault == rule.fault}
+        return [
+            alert
+            for alert in self.alerts_on(key, state)
+            if alert.rule in about and alert.rule != rule.name
+        ]
+
     def incident(self, identity: str, now: datetime) -> model.Incident:
         """Return an incident that can still be acted on. Raises IllegalCommand."""
         incident = self.incidents.get(identity)

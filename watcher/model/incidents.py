@@ -103,6 +103,20 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a threshold's value is of: the direction that counts, and how much of the window.
+
+    `covered` is how much of it has samples, None for all of it. `held` are the directions that
+    passed the limit, each with the time since when it has been back beyond `clear`: None while it
+    is not.
+    """
+
+    direction: str = ""
+    covered: timedelta | None = None
+    held: Mapping[str, datetime | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One rule on one subject.
 
@@ -114,6 +128,8 @@ class Alert:
     alert of the fault stands for it, or `keep_firing_for` after the subject is well.
     `unclear_since` is when it became impossible to tell whether the condition holds. `unwell` says
     that its subject was known not to be well when it became pending.
+    `unclear_since` is when it became impossible to tell whether the condition holds. `measured`
+    belongs to a threshold's value.
     """
 
     rule: str
@@ -127,6 +143,7 @@ class Alert:
     lingering: bool = False
     unwell: bool = False
     unclear_since: datetime | None = None
+    measured: Measured | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -15,8 +15,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conftest import program
 from tests.fakes.engine_world import START, rule, ruleset, sample
+from tests.servers.programs import program
 from watcher import engine, model
 
 STEP = 10  # seconds; both sides evaluate once a step

@@ -1,26 +1,18 @@
 """The simulated Slack in a real browser, as a person sees it."""
 
 import asyncio
-import os
-from pathlib import Path
 
 import aiomqtt
 import pytest
 from playwright.async_api import async_playwright, expect
 
+from tests.servers.programs import program
 from watcher import simulator
 from watcher.simulator.vendors import pdf
 
-CHROMIUM = Path("/usr/bin/chromium")
 NOC = "C0123456789"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and not os.environ.get("WATCHER_CI"),
-        reason="Chromium is not installed (Debian package chromium)",
-    ),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
@@ -29,7 +21,7 @@ async def page():
     complaints = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=program("chromium", "chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         opened = await browser.new_page(viewport={"width": 1440, "height": 900})

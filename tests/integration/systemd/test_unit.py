@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
@@ -17,6 +16,7 @@ import pytest
 import typer.main
 from pydantic import BaseModel, SecretStr
 
+from tests.servers.programs import program
 from watcher import cli, settings
 
 REPO = Path(__file__).parents[3]
@@ -28,13 +28,11 @@ EXAMPLE = REPO / "config.example.toml"
 @pytest.fixture
 def analyze():
     """Run systemd-analyze; its exit code and everything that it said."""
-    if not shutil.which("systemd-analyze"):
-        reason = "systemd-analyze is missing: install Debian's package systemd"
-        (pytest.fail if os.environ.get("WATCHER_CI") else pytest.skip)(reason)
+    systemd_analyze = program("systemd-analyze", "systemd")
 
     def run(*arguments: str | Path) -> tuple[int, str]:
         ended = subprocess.run(
-            ["systemd-analyze", *map(str, arguments)],  # noqa: S607 - wherever it is installed
+            [systemd_analyze, *map(str, arguments)],
             check=False,
             capture_output=True,
             text=True,

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.async_api import async_playwright, expect
 
 from tests.fakes import sample_data
+from tests.servers.programs import program
 from watcher import model
 
-CHROMIUM = Path("/usr/bin/chromium")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and not os.environ.get("WATCHER_CI"),
-        reason="Chromium is not installed (Debian package chromium)",
-    ),
-]
+pytestmark = pytest.mark.browser
 
 PATHS = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567")
 
@@ -62,7 +52,7 @@ OUTSIDE = """() => [...document.querySelectorAll("body *")]
 async def browser():
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=program("chromium", "chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield opened

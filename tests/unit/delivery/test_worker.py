@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from tests.fakes.outbox import InMemoryOutbox, RecordingReceiver
-from tests.unit.delivery.virtual_time import START, VirtualClock, run
+from tests.fakes.virtual_time import START, run, running_clock
 from watcher import model
 from watcher.clock import Wakeup
 from watcher.delivery import Delivery, Fallback
@@ -22,7 +22,7 @@ class DeliveryHarness:
     """A delivery loop with its outbox, its receivers and its wakeup."""
 
     def __init__(self, *names: str) -> None:
-        self.clock = VirtualClock()
+        self.clock = running_clock()
         self.outbox = InMemoryOutbox(self.clock, names)
         self.receivers = {name: RecordingReceiver(name) for name in names}
         self.wakeup = Wakeup()

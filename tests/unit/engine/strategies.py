@@ -38,6 +38,11 @@ def rules():
             hold=minutes(5),
             keep_firing_for=minutes(5),
         ),
+        rule(
+            name="busy",
+            condition=engine.Threshold(metric="load", limit=80.0, clear=60.0),
+            keep_firing_for=minutes(2),
+        ),
         rule(name="blind", condition=engine.Blind(after=minutes(2))),
         rule(
             name="grouped",
@@ -145,13 +150,19 @@ def _details(w):
     return model.Details(labels={"name": "Cup"}, bookings=(booking,))
 
 
+OUTBOUND = {70.0: 90.0, 90.0: 70.0}  # by inbound: one direction is full, the other half full
+
+
 def _poll(w, happening, at):
     states = dict(zip(NAMES, happening.states, strict=True))
     return w.poll(
         at,
         gone=[name for name, state in states.items() if state is None],
         complete=happening.kind == "poll",
-        samples=[sample("vyvx/a", "load", w.now, happening.value)],
+        samples=[
+            sample("vyvx/a", "load", w.now, happening.value),
+            sample("vyvx/a", "load", w.now, OUTBOUND.get(happening.value, happening.value), "out"),
+        ],
         **{name: state for name, state in states.items() if state is not None},
     )
 

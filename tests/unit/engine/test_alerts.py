@@ -94,9 +94,9 @@ def test_recovering_within_for_is_not_news():
 @pytest.mark.covers("vyvx/unknown")
 def test_unknown_in_between_does_no_more_harm_than_a_failed_poll():
     w, failing = (world(rule(hold=minutes(1))) for _ in range(2))
-    for each in (w, failing):
-        each.poll(a="online")
-        each.poll(seconds(10), a="offline")
+    for watched in (w, failing):
+        watched.poll(a="online")
+        watched.poll(seconds(10), a="offline")
     for at in (20, 40, 60):
         w.poll(seconds(at), a="unknown")
         failing.fail(seconds(at))

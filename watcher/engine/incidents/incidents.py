@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine import faults
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import (
@@ -45,6 +44,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         entered_from=alert.entered_from,
         incident=identity,
         unwell=alert.unwell,
+        measured=alert.measured,
     )
     before = state.members.get(identity, {}).get(alert.key)
     member = _member(rule, alert, view, identity, since=alert.since)
@@ -60,7 +60,7 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     elif existing.status is model.IncidentStatus.RESOLVED:
         _reopen(ctx, rule, existing, text, began_at=alert.since)
     else:
-        _join(ctx, rule, view, existing, member, text)
+        _join(ctx, rule, view, existing, member, text, unwell=alert.unwell)
     ctx.put_member(member)
     ctx.put_alert(firing)
     ctx.retitle(identity)
@@ -159,9 +159,11 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
     existing: model.Incident,
     member: model.IncidentAlert,
     text: str,
+    *,
+    unwell: bool,
 ) -> None:
     """Add an alert; it undoes an acknowledgement only when it is worse than all before."""
-    kind, text, notify = _news(ctx, rule, existing, member, text)
+    kind, text, notify = _news(ctx, rule, existing, member, text, unwell=unwell)
     changes: dict[str, Any] = {
         "receivers": tuple(dict.fromkeys((*existing.receivers, *rule.notify))),
         "began_at": min(existing.begin, member.since),
@@ -191,19 +193,21 @@ def _news(
     existing: model.Incident,
     member: model.IncidentAlert,
     text: str,
+    *,
+    unwell: bool,
 ) -> tuple[EntryKind, str, bool]:
     """Return how an alert that joins is put: as one more subject, or as a fault's new face."""
     name = messages.whose(ctx.state, member)
     faces = [
         alert
-        for alert in faults.siblings(ctx, rule, member.subject, model.AlertState.FIRING)
+        for alert in ctx.state.siblings(rule, member.subject, model.AlertState.FIRING)
         if alert.incident == existing.id
     ]
     if not faces:
         return EntryKind.JOINED, f"{member.name}: {text}", True
     # As severe, but the picture itself is bad now, is worse as well.
     before = max((ctx.state.rules[alert.rule].severity.rank, alert.unwell) for alert in faces)
-    after = rule.severity.rank, faults.is_unwell(ctx, rule, member.subject)
+    after = rule.severity.rank, unwell
     if after > before:
         return EntryKind.WORSE, f"{name}worse: {text}", True
     if any(alert.due is None for alert in faces):
@@ -304,7 +308,7 @@ def _note_cleared(
     """Note that one of several alerts is over; of one subject only where the rest is better."""
     state, identity = ctx.state, member.incident
     rule = state.rules.get(alert.rule)
-    others = [] if rule is None else faults.siblings(ctx, rule, alert.subject)
+    others = [] if rule is None else ctx.state.siblings(rule, alert.subject)
     faces = [other for other in others if other.incident == identity]
     if rule is None or not faces:
         text = messages.ended(member, resolution, state.incidents[identity], ctx.now, by=by)

@@ -102,16 +102,18 @@ def sight_regained(
     return f"{view.traits.carrier} can see it again after {after}" + (f": {value}" if value else "")
 
 
-def verdict(view: SubjectView, was: model.FaultDomain, contacts: Sequence[model.Contact]) -> str:
+def side_changed(
+    view: SubjectView, was: model.FaultDomain, contacts: Sequence[model.Contact]
+) -> str:
     """Return which side is at fault by now, why, and whom to call."""
-    said = ", ".join(
+    words = ", ".join(
         f"{name.replace('_', ' ')} {value}"
         for name, value in view.fields.items()
         if isinstance(value, str)
     )
     before = model.format_side(was) or "nobody's fault"
     call = "; ".join(contact.text for contact in contacts)
-    text = f"{model.format_side(view.fault_domain)} now, was {before} ({said})"
+    text = f"{model.format_side(view.fault_domain)} now, was {before} ({words})"
     return f"{text}; call {call}" if call else text
 
 

@@ -128,7 +128,7 @@ def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     if incident.accepts_until is not None:
         contacts = _contacts(view, view.fault_domain)
         return {"contacts": contacts, "runbook": runbook, **_storm(ctx, incident)}
-    shown = _verdict(ctx, incident, view)
+    shown = _likely_side(ctx, incident, view)
     side = shown.get("fault_domain", incident.fault_domain)
     member = state.members[incident.id][name, subject]
     title, summary = titles.title_and_summary(ctx, rule, member, view, side=side)
@@ -152,19 +152,19 @@ def _lead(ctx: StepContext, incident: model.Incident) -> Firing | None:
     None where the worst one cannot be judged: what is known of it is better than what is left.
     """
     state = ctx.state
-    known = [alert for alert in state.firing(incident.id) if alert[2] in state.rules]
-    held = [alert for alert in known if state.alerts[alert[1]][alert[2]].due is None]
+    firing = [alert for alert in state.firing(incident.id) if alert[2] in state.rules]
+    held = [alert for alert in firing if state.alerts[alert[1]][alert[2]].due is None]
     if not held:
-        return None if incident.title or not known else known[0]
+        return None if incident.title or not firing else firing[0]
     lead = max(held, key=lambda alert: state.rules[alert[2]].severity.rank)  # the first of equals
     unclear = state.alerts[lead[1]][lead[2]].unclear_since is not None
     return None if unclear and incident.title else lead
 
 
-def _verdict(ctx: StepContext, incident: model.Incident, view: SubjectView) -> dict[str, Any]:
+def _likely_side(ctx: StepContext, incident: model.Incident, view: SubjectView) -> dict[str, Any]:
     """Return how the likely side changes: people are notified once two polls agree.
 
-    Fields that do not tell leave the verdict as it is: what was known last is known still.
+    Fields that do not tell leave the side as it is: what was known last is known still.
     """
     side, turn = view.fault_domain, incident.turn
     if not incident.title:
@@ -178,7 +178,7 @@ def _verdict(ctx: StepContext, incident: model.Incident, view: SubjectView) -> d
     if polled is None or polled <= turn.at:
         ctx.add_recheck(view.source, view.key)
         return {}
-    text = messages.verdict(view, incident.fault_domain, _contacts(view, side))
+    text = messages.side_changed(view, incident.fault_domain, _contacts(view, side))
     ctx.add_entry(incident.id, EntryKind.VERDICT, text, notify=True, side=str(side))
     return {"fault_domain": side, "turn": None}
 

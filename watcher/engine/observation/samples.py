@@ -15,6 +15,7 @@ from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.dry_run import DryRun
+from watcher.engine.incidents import flapping
 from watcher.engine.rules import thresholds
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
@@ -68,17 +69,32 @@ def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: dat
         if threshold.metric != metric:
             continue
         alert = state.alert(key, rule.name)
-        truth, value = thresholds.evaluate(
+        evaluation = thresholds.evaluate(
             threshold,
             state.samples.directions(key, metric),
             at,
             traits.granularity,
-            active=alert is not None and alert.state is not AlertState.INACTIVE,
+            _before(ctx, rule, alert, broken=broken),
         )
-        result = conditions.Truth(None if stale else truth, value)
+        result = conditions.Truth(
+            None if stale else evaluation.truth, evaluation.value, measured=evaluation.measured
+        )
         result = conditions.narrow(ctx, rule, key, result)
         alerts.apply(ctx, rule, key, result, at=at, broken=broken)
     alerts.settle(ctx, key, at=at)
+
+
+def _before(
+    ctx: StepContext, rule: Rule, alert: model.Alert | None, *, broken: bool
+) -> thresholds.Before:
+    if alert is None:
+        return thresholds.INACTIVE
+    return thresholds.Before(
+        measured=alert.measured,
+        firing=alert.state in {AlertState.FIRING, AlertState.RESOLVED},  # or ended by hand
+        release=flapping.keep_firing_for(ctx, rule, alert),
+        broken=broken,
+    )
 
 
 def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
@@ -107,9 +123,17 @@ class _Breach:
     start: datetime
     last: datetime
     worst: float | None = None
+    measured: model.Measured | None = None
 
-    def extend(self, threshold: Threshold, at: datetime, value: float | None) -> None:
+    @property
+    def before(self) -> thresholds.Before:
+        """What its alert would have remembered."""
+        return thresholds.Before(measured=self.measured, firing=self.dry_run.fires)
+
+    def extend(self, threshold: Threshold, at: datetime, evaluation: thresholds.Evaluation) -> None:
+        value = evaluation.value
         self.last = at
+        self.measured = evaluation.measured
         if value is not None and (self.worst is None or (value > self.worst) is threshold.above):
             self.worst = value
         if not self.dry_run.fires:
@@ -124,8 +148,9 @@ def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
     breach: _Breach | None = None
     for number, at in enumerate(times):
         series = ctx.state.samples.directions(key, threshold.metric)
-        active = breach is not None
-        truth, value = thresholds.evaluate(threshold, series, at, granularity, active=active)
+        before = thresholds.INACTIVE if breach is None else breach.before
+        evaluation = thresholds.evaluate(threshold, series, at, granularity, before)
+        truth = evaluation.truth
         broken = breach is not None and at - breach.last > thresholds.GAP * granularity
         if breach is not None and (broken or not truth):
             _report_breach(ctx, rule, threshold, key, breach, end=None if broken else at)
@@ -135,7 +160,7 @@ def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
             return
         if truth:
             breach = breach or _Breach(DryRun(ctx, rule, key), start=at, last=at)
-            breach.extend(threshold, at, value)
+            breach.extend(threshold, at, evaluation)
     if breach is not None and len(times) == past:  # else it lasts, and its alert fires live
         _report_breach(ctx, rule, threshold, key, breach, end=None)
 

@@ -49,6 +49,7 @@ class Threshold:
     over: timedelta | None = None  # None: the newest sample alone
     aggregate: str = "last"  # last avg min max p95
     min_samples: int = 1
+    coverage: float = 0.0  # the share of the window that samples must cover
     consecutive: int = 1
 
 

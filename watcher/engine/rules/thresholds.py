@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from watcher import model
 from watcher.engine.rules.rule import Threshold
@@ -34,9 +36,10 @@ AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
 class Series:
     """The samples of one metric in one direction, oldest first."""
 
-    __slots__ = ("times", "values")
+    __slots__ = ("direction", "times", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, direction: str) -> None:
+        self.direction = direction
         self.times: list[datetime] = []
         self.values: list[float] = []
 
@@ -81,7 +84,7 @@ class Samples:
     def put(self, sample: model.Sample) -> bool:
         """Add or correct a sample; return False if it was there already."""
         of_subject = self._series.setdefault(sample.subject, {})
-        series = of_subject.setdefault((sample.metric, sample.direction), Series())
+        series = of_subject.setdefault((sample.metric, sample.direction), Series(sample.direction))
         return series.put(sample.at, sample.value)
 
     def directions(self, subject: str, metric: str) -> Iterator[Series]:
@@ -127,46 +130,159 @@ def reach(threshold: Threshold, granularity: timedelta) -> timedelta:
     return (threshold.over or timedelta(0)) + GAP * granularity * (threshold.consecutive + 1)
 
 
+class Evaluation(NamedTuple):
+    """Whether the limit is passed, the value that counts, and what the alert has to remember."""
+
+    truth: bool | None
+    value: float | None = None
+    measured: model.Measured | None = None
+
+
+class Before(NamedTuple):
+    """What an alert remembers of its threshold when the next sample is evaluated.
+
+    `firing` says that `clear` counts, which it never does for a pending alert. A direction is held
+    until it has been back beyond `clear` for `release`. `broken` says that samples were missing.
+    """
+
+    measured: model.Measured | None = None
+    firing: bool = False
+    release: timedelta = timedelta(0)
+    broken: bool = False
+
+
+INACTIVE = Before()
+
+
+class _Direction(NamedTuple):
+    """One direction's aggregate; `passes` is about it alone, `truth` about `consecutive` ones."""
+
+    name: str
+    truth: bool | None
+    value: float | None = None
+    covered: timedelta | None = None
+    passes: bool = False
+
+
 def evaluate(
     threshold: Threshold,
     directions: Iterator[Series],
     at: datetime,
     granularity: timedelta,
-    *,
-    active: bool,
-) -> tuple[bool | None, float | None]:
-    """Return whether the limit is passed at `at`, and the worse direction's aggregate.
+    before: Before = INACTIVE,
+) -> Evaluation:
+    """Return whether the limit is passed at `at`, and the aggregate of the direction that counts.
 
-    `active`: the alert is pending or firing, so `clear` counts. The truth is None if a direction
-    has too few samples, or stale ones, and no other one passes the limit.
+    That is the worst of those that pass, else the worst of all. The truth is None if a direction
+    has too few samples, or stale ones, and no other one passes its limit.
     """
-    truths: list[bool | None] = []
-    worst: float | None = None
-    for series in directions:
-        truth, value = _evaluate_direction(threshold, series, at, granularity, active=active)
-        truths.append(truth)
-        if value is not None and (worst is None or (value > worst) is threshold.above):
-            worst = value
+    every = sorted(directions, key=lambda series: series.direction)
+    if before.firing and (before.measured is None or not before.measured.held):
+        before = before._replace(measured=_guess(threshold, every, at, granularity))
+    held = _held(at, before)
+    relaxed = threshold.limit if threshold.clear is None else threshold.clear
+    evaluated = [
+        _evaluate_direction(
+            threshold,
+            series,
+            at,
+            granularity,
+            limit=relaxed if before.firing and series.direction in held else threshold.limit,
+            in_a_row=series.direction not in held,
+        )
+        for series in every
+    ]
+    truth = _any_of([direction.truth for direction in evaluated])
+    passing = [direction for direction in evaluated if direction.passes]
+    worst = _worst(threshold, passing or evaluated)
+    remembered = _remember(evaluated, at, before)
+    if truth is not True and before.measured is not None:
+        measured = replace(before.measured, held=remembered)
+    elif worst is None:
+        measured = None
+    else:
+        measured = model.Measured(direction=worst.name, covered=worst.covered, held=remembered)
+    return Evaluation(truth, None if worst is None else worst.value, measured)
+
+
+def _any_of(truths: Sequence[bool | None]) -> bool | None:
     if any(truths):
-        return True, worst
-    return (None if not truths or None in truths else False), worst
+        return True
+    return None if not truths or None in truths else False
+
+
+def _worst(threshold: Threshold, directions: Iterable[_Direction]) -> _Direction | None:
+    worst: _Direction | None = None
+    for direction in directions:
+        value = direction.value
+        if value is None:
+            continue
+        if worst is None or worst.value is None or (value > worst.value) is threshold.above:
+            worst = direction
+    return worst
+
+
+def _guess(
+    threshold: Threshold, every: Sequence[Series], at: datetime, granularity: timedelta
+) -> model.Measured | None:
+    """Return what an alert of an earlier version would remember: it is about the worst one."""
+    limit = threshold.limit
+    worst = _worst(
+        threshold,
+        (
+            _evaluate_direction(threshold, series, at, granularity, limit=limit, in_a_row=False)
+            for series in every
+        ),
+    )
+    return None if worst is None else model.Measured(direction=worst.name, held={worst.name: None})
+
+
+def _held(at: datetime, before: Before) -> frozenset[str]:
+    """Return the directions that the alert holds now."""
+    held = {} if before.measured is None else before.measured.held
+    return frozenset(
+        direction
+        for direction, since in held.items()
+        if since is None or before.broken or at - since <= before.release
+    )
+
+
+def _remember(
+    evaluated: Sequence[_Direction], at: datetime, before: Before
+) -> Mapping[str, datetime | None]:
+    """Return what is held from now on: while pending, only what passes the limit."""
+    held = {} if before.measured is None or not before.firing else dict(before.measured.held)
+    for direction in evaluated:
+        if direction.truth:
+            held[direction.name] = None
+        elif direction.name in held:
+            since = held[direction.name]
+            back_since = at if since is None or before.broken else since
+            held[direction.name] = None if direction.truth is None else back_since
+    return held
 
 
 def _evaluate_direction(
-    threshold: Threshold, series: Series, at: datetime, granularity: timedelta, *, active: bool
-) -> tuple[bool | None, float | None]:
+    threshold: Threshold,
+    series: Series,
+    at: datetime,
+    granularity: timedelta,
+    *,
+    limit: float,
+    in_a_row: bool,
+) -> _Direction:
     end = bisect_right(series.times, at)
     if not end or at - series.times[end - 1] > GAP * granularity:
-        return None, None
-    value = _aggregate(threshold, series, end)
-    if value is None:
-        return None, None
-    if active:
-        limit = threshold.limit if threshold.clear is None else threshold.clear
-        return _passes(threshold, value, limit), value
-    if not _passes(threshold, value, threshold.limit):
-        return False, value
-    return _passed_before(threshold, series, end, granularity), value
+        return _Direction(series.direction, None)
+    window = _aggregate(threshold, series, end, granularity)
+    if window is None:
+        return _Direction(series.direction, None)
+    value, covered = window
+    passes = _passes(threshold, value, limit)
+    truth: bool | None = passes
+    if passes and in_a_row:
+        truth = _passed_before(threshold, series, end, granularity)
+    return _Direction(series.direction, truth, value, covered, passes)
 
 
 def _passed_before(
@@ -176,23 +292,30 @@ def _passed_before(
     for index in range(end - 1, end - threshold.consecutive, -1):
         if index < 1 or series.times[index] - series.times[index - 1] > GAP * granularity:
             return None
-        before = _aggregate(threshold, series, index)
-        if before is None:
+        window = _aggregate(threshold, series, index, granularity)
+        if window is None:
             return None
-        if not _passes(threshold, before, threshold.limit):
+        if not _passes(threshold, window[0], threshold.limit):
             return False
     return True
 
 
-def _aggregate(threshold: Threshold, series: Series, end: int) -> float | None:
-    """Return the aggregate of the window up to the sample before index `end`; None: too few."""
+def _aggregate(
+    threshold: Threshold, series: Series, end: int, granularity: timedelta
+) -> tuple[float, timedelta | None] | None:
+    """Return the aggregate of the window up to the sample before index `end`, and its coverage.
+
+    None: it has too few samples, or they cover too little of it.
+    """
     if threshold.over is None:
-        return series.values[end - 1]
+        return series.values[end - 1], None
     at = series.times[end - 1]
     values = series.window(at - threshold.over, at)
-    if len(values) < threshold.min_samples:
+    covered = len(values) * granularity
+    if len(values) < threshold.min_samples or covered < threshold.over * threshold.coverage:
         return None
-    return AGGREGATES[threshold.aggregate](values)
+    aggregate = AGGREGATES[threshold.aggregate](values)
+    return aggregate, covered if covered < threshold.over else None
 
 
 def _passes(threshold: Threshold, value: float, limit: float) -> bool:

@@ -16,9 +16,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.conftest import program
 from tests.integration.receivers.mqtt.test_receiver import V5, V311, subscribed
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.programs import program
 from watcher import model
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock, Wakeup
@@ -61,14 +61,6 @@ class InMemoryStore:
 @pytest.fixture
 def store(builder):
     return InMemoryStore(builder)
-
-
-@pytest.fixture
-async def mosquitto(tmp_path):
-    broker = Mosquitto(tmp_path)
-    await broker.start()
-    yield broker
-    await broker.stop()
 
 
 @contextlib.asynccontextmanager

@@ -35,14 +35,6 @@ def delivery(builder):
     return InMemoryDelivery(builder, "mqtt")
 
 
-@pytest.fixture
-async def mosquitto(tmp_path):
-    broker = Mosquitto(tmp_path)
-    await broker.start()
-    yield broker
-    await broker.stop()
-
-
 @contextlib.asynccontextmanager
 async def connected(delivery, clock, port, **keys):
     """The daemon's side: the broker's task and a receiver."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.servers.programs import program, unavailable
 from watcher import model
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.internet_on_demand.client import Connection, ConnectionsClient, Order
@@ -23,11 +23,6 @@ PRISM = "@stoplight/prism-cli@5.14.2"
 REPO = Path(__file__).parents[4]
 
 pytestmark = pytest.mark.timeout(400)  # the first run installs Prism
-
-
-def unavailable(reason: str) -> None:
-    """Skip, or fail where CI has to have it."""
-    (pytest.fail if os.environ.get("WATCHER_CI") else pytest.skip)(reason)
 
 
 @pytest.fixture(scope="module")
@@ -49,24 +44,22 @@ def document(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def prism(document) -> str:
     """Prism's program; installed once, into the cache of the user who runs the tests."""
-    npm = shutil.which("npm")
-    if npm is None:
-        unavailable("npm is missing: apt install npm")
+    npm = program("npm", "npm")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = cache / "watcher-tests" / PRISM.rpartition("@")[2]
-    program = folder / "node_modules" / ".bin" / "prism"
-    if not program.exists():
-        return _install(str(npm), folder, program)
-    return str(program)
+    installed = folder / "node_modules" / ".bin" / "prism"
+    if not installed.exists():
+        return _install(npm, folder, installed)
+    return str(installed)
 
 
-def _install(npm: str, folder: Path, program: Path) -> str:
+def _install(npm: str, folder: Path, installed: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     words = (npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), PRISM)
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if not program.exists():
+    if not installed.exists():
         unavailable(f"npm cannot install {PRISM}: {done.stderr[-300:]}")
-    return str(program)
+    return str(installed)
 
 
 @pytest.fixture(params=["static", "dynamic"])

@@ -1,5 +1,7 @@
 """Thresholds are evaluated on samples, at the samples' own times."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes.engine_world import START, minutes, of_kind, rule, world
@@ -228,3 +230,106 @@ def test_an_expression_reads_the_worse_newest_sample():
     w.poll(source="evpl", a={})
     measure(w, sample(5, 10, "in"), sample(5, 95, "out"))
     assert state(w) == "firing"
+
+
+def both(w, *pairs, first=5, step=5):
+    """Measure both directions at once."""
+    for number, (inbound, outbound) in enumerate(pairs):
+        minute = first + number * step
+        measure(w, sample(minute, inbound, "in"), sample(minute, outbound, "out"))
+
+
+def test_clear_does_not_count_while_the_alert_is_pending():
+    w = line(threshold(limit=90.0, clear=75.0), hold=minutes(30))
+    feed(w, [50, 91, 76, 76, 76, 76, 76, 76, 76, 76])
+    assert w.incidents == ()
+    assert state(w) is None
+
+
+def test_clear_does_not_hold_the_direction_that_never_passed_the_limit():
+    w = line(threshold(limit=90.0, clear=75.0))
+    both(w, (50, 95), (80, 95), (80, 40))
+    assert w.timeline == ["opened", "resolved"]
+
+
+def test_clear_holds_the_direction_that_passed_the_limit():
+    w = line(threshold(limit=90.0, clear=75.0))
+    both(w, (50, 95), (50, 80), (80, 80), (80, 76))
+    assert state(w) == "firing"
+
+
+def test_one_full_and_one_half_full_direction_do_not_make_up_a_run():
+    w = line(threshold(limit=90.0, clear=75.0), hold=minutes(10))
+    both(w, (80, 91), (80, 89), (80, 89), (80, 89))
+    assert w.incidents == ()
+
+
+def test_each_direction_is_held_by_itself():
+    w = line(threshold(limit=90.0, clear=75.0))
+    both(w, (95, 50), (80, 95), (80, 40))
+    assert state(w) == "firing"
+    both(w, (70, 80), first=20)
+    assert state(w) is None  # outbound was good meanwhile, and has not passed the limit since
+
+
+def test_a_direction_that_was_good_for_keep_firing_for_is_held_no_longer():
+    w = line(threshold(limit=90.0, clear=75.0), keep_firing_for=minutes(10))
+    both(w, (95, 95), (95, 40), (95, 40), (95, 40), (95, 40), (80, 80), (40, 80), (40, 80))
+    assert state(w) == "firing"
+    both(w, (40, 80), first=45)
+    assert w.timeline == ["opened", "resolved"]
+
+
+def test_a_direction_that_comes_back_within_keep_firing_for_is_held_still():
+    w = line(threshold(limit=90.0, clear=75.0), keep_firing_for=minutes(10))
+    feed(w, [95, 40, 80, 40, 80, 40, 80])
+    assert state(w) == "firing"
+
+
+@pytest.mark.parametrize("release", [0, 10])
+def test_what_a_direction_passed_survives_a_restart(release):
+    def timeline(restarts):
+        w = line(threshold(limit=90.0, clear=75.0), keep_firing_for=minutes(release))
+        pairs = [(50, 95), (80, 95), (80, 40), (80, 80), (50, 92), (50, 80), (40, 70), (80, 70)]
+        for number, pair in enumerate(pairs):
+            both(w, pair, first=5 + 5 * number)
+            if number in restarts:
+                w.restart()
+        return w.timeline, w.state.alerts
+
+    assert timeline(set(range(8))) == timeline(set())
+
+
+def test_an_alert_of_an_earlier_version_holds_its_worst_direction():
+    w = line(threshold(limit=90.0, clear=75.0))
+    both(w, (50, 95))
+    alert = w.state.alerts["evpl/a"]["full"]
+    w.tables.nouns[model.Alert][alert.key] = replace(alert, measured=None)
+    w.restart()
+    both(w, (76, 80), first=10)
+    assert state(w) == "firing"
+    both(w, (76, 70), first=15)
+    assert state(w) is None
+
+
+def test_a_direction_passes_by_as_many_samples_of_its_own_as_consecutive_asks_for():
+    w = line(threshold(limit=90.0, clear=75.0, consecutive=2))
+    both(w, (95, 50), (95, 95), (40, 80))
+    assert w.timeline == ["opened", "resolved"]
+
+
+def test_a_window_that_is_not_covered_decides_nothing():
+    w = line(threshold(aggregate="avg", over=minutes(60), coverage=0.8))
+    feed(w, [99] * 9)
+    assert state(w) is None
+    feed(w, [99], first=50)
+    assert state(w) == "firing"
+
+
+def test_a_gap_in_the_window_leaves_the_alert_as_it_is():
+    w = line(threshold(aggregate="avg", over=minutes(60), coverage=0.8))
+    feed(w, [99] * 12)
+    feed(w, [10] * 3, first=120)
+    assert state(w) == "firing"
+    feed(w, [10] * 7, first=135)
+    assert state(w) is None

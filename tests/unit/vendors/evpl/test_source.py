@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.vendors.poller.conftest import VirtualClock
+from tests.fakes.virtual_time import START, VirtualClock
 from watcher import model
 from watcher.vendors import poller
 from watcher.vendors.evpl import settings
 from watcher.vendors.evpl.client import Line, Utilization
 from watcher.vendors.evpl.source import FARTHEST, EvplSource, direction
-
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # where the virtual clock starts
 
 
 class Client:
@@ -34,11 +32,11 @@ def keys(**given: object) -> settings.EvplSource:
 
 
 def ago(minutes: float) -> datetime:
-    return NOON - timedelta(minutes=minutes)
+    return START - timedelta(minutes=minutes)
 
 
 def line(values: dict[float, float], *, name: str = "LD1", metric: str = "U") -> Line:
-    """Make a line with values by minutes before noon."""
+    """Make a line with values by minutes before the start."""
     return Line(
         instance=name,
         metric=metric,
@@ -111,14 +109,14 @@ async def test_only_new_late_or_corrected_samples_are_passed_on(feed):
 async def test_it_asks_for_a_window_and_after_a_gap_from_its_newest_sample(feed, clock):
     source = feed(answer(line({5: 1})), answer(), answer(line({5: 1})))
     await source.poll()
-    clock.selector.seconds = 5 * 3_600
+    clock.seconds = 5 * 3_600
     await source.poll()
-    clock.selector.seconds = 30 * 86_400
+    clock.seconds = 30 * 86_400
     await source.poll()
     assert source._client.asked == [
-        (NOON - timedelta(hours=1), NOON),
-        (ago(5) - timedelta(minutes=15), NOON + timedelta(hours=5)),
-        (NOON + timedelta(days=30) - FARTHEST, NOON + timedelta(days=30)),
+        (START - timedelta(hours=1), START),
+        (ago(5) - timedelta(minutes=15), START + timedelta(hours=5)),
+        (START + timedelta(days=30) - FARTHEST, START + timedelta(days=30)),
     ]
 
 
@@ -130,7 +128,7 @@ async def test_it_asks_from_the_newest_sample_of_the_line_that_is_furthest_behin
     source = feed(both, answer(line({0: 1})), long_silent, answer())
     for _ in range(4):
         await source.poll()
-    starts = [NOON - start for start, _ in source._client.asked]
+    starts = [START - start for start, _ in source._client.asked]
     hour = timedelta(hours=1)
     assert starts == [
         hour,
@@ -145,11 +143,11 @@ async def test_after_a_restart_it_goes_on_where_the_last_one_was(feed):
     source = feed(answer())
     times = {"evpl/LD1": ago(300), "evpl/LD2": None}
     source.resume(
-        model.Subject(key=key, source="evpl", fields={}, since=NOON, vendor_time=at)
+        model.Subject(key=key, source="evpl", fields={}, since=START, vendor_time=at)
         for key, at in times.items()
     )
     await source.poll()
-    assert source._client.asked == [(ago(300) - timedelta(minutes=15), NOON)]
+    assert source._client.asked == [(ago(300) - timedelta(minutes=15), START)]
 
 
 @pytest.mark.covers("evpl/gap")
