@@ -304,6 +304,23 @@ def check_inhibitions(rules: Sequence[WrittenRule], problems: Problems) -> None:
                 written.report(problems, "inhibited_by", what, number)
 
 
+def check_faults(rules: Sequence[WrittenRule], problems: Problems) -> None:
+    """Add what is wrong with `fault`: its rules must watch the same, and group it the same way."""
+    first: dict[str, WrittenRule] = {}
+    for written in rules:
+        rule = written.rule
+        if rule.fault is None:
+            continue
+        other = first.setdefault(rule.fault, written).rule
+        for key, mine, its in (
+            ("source", rule.source, other.source),
+            ("group_by", rule.group_by, other.group_by),
+        ):
+            if mine != its:
+                what = f"{other.name} is about the same fault, so {key} must be the same in both"
+                written.report(problems, "fault", what)
+
+
 def _is_inhibited_by(name: str, goal: str, inhibitors: Mapping[str, Sequence[str]]) -> bool:
     """Return whether one rule inhibits another, over any number of steps."""
     visited: set[str] = set()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from watcher import engine, model
 from watcher.ruleset import schema, yaml_document
-from watcher.ruleset.compile import Compiler, WrittenRule, check_inhibitions
+from watcher.ruleset.compile import Compiler, WrittenRule, check_faults, check_inhibitions
 from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.maintenance import compile_window
 from watcher.ruleset.problems import Place, Problems
@@ -47,6 +47,7 @@ def load(
     compiler = Compiler(sources, receivers, compiled_inventory, problems)
     written_rules = list(_written_rules(documents, problems))
     rules = [compiler.compile(written) for written in written_rules]
+    check_faults(written_rules, problems)
     check_inhibitions(written_rules, problems)
     windows, storm = _global_parts(documents, problems)
     if problems:

@@ -146,6 +146,20 @@ storm: {incidents: 5}
             DOWN + "    escalate: [{after: 5m, notify: [bos]}]\n",
             "5:37: down.escalate: there is no receiver 'bos'; did you mean boss?",
         ),
+        (
+            DOWN
+            + "    fault: picture\n    group_by: labels.site\n"
+            + WEAK
+            + "    fault: picture\n",
+            (
+                "10:12: weak.fault: down is about the same fault, so group_by must be the same in"
+                " both"
+            ),
+        ),
+        (
+            DOWN + "    well: stat == 'online'\n",
+            "5:11: down.well: 'stat' is not known; did you mean state?",
+        ),
         (DOWN + "    group_by: [site]\n", "5:16: down.group_by[0]: expected labels.NAME"),
         (
             DOWN + "    equal: [labels.site]\n",
