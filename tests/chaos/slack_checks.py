@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Message = Mapping[str, Any]
+OVER = ("\N{LARGE GREEN CIRCLE}", "\N{MEDIUM BLACK CIRCLE}", "\N{CLOCK FACE FOUR OCLOCK}")
 NOT_POSTED = {"opened", "detailed", "diagnosing"}  # the parent itself shows them
 
 
@@ -63,8 +64,7 @@ def check(
 
 
 def _parent(document: Mapping[str, Any], parent: Message) -> Iterator[str]:
-    words = json.dumps(parent).lower()
-    over = "resolved:" in words
+    over = str(parent["text"]).startswith(OVER)
     if over != (document["status"] == "resolved"):
         yield f"is {document['status']}, and its parent says: {parent['text']}"
 

@@ -60,7 +60,7 @@ def message(ts, text, *, entries="", files=(), **about):
     }
 
 
-PARENT = message("1.0", "Resolved: Feed is online")
+PARENT = message("1.0", "\N{LARGE GREEN CIRCLE} Feed: recovered after 5 min")
 DIAGNOSED = message("2.0", "found", entries="3")
 OVER = message("3.0", "recovered", entries="4")
 FILES = message("2.5", "", files=("a.pdf", "a.png"))
@@ -110,7 +110,9 @@ FALSE = {
     },
     "its thread lacks a.pdf": {"files": {"a.pdf": "another", "a.png": "picture"}},
     "shows a.pdf 2 times": {"threads": [(*THREAD, FILES)]},
-    "its parent says": {"threads": [(message("1.0", "Feed is offline"), *THREAD[1:])]},
+    "its parent says": {
+        "threads": [(message("1.0", "\N{LARGE RED CIRCLE} Feed is offline"), *THREAD[1:])]
+    },
     "has no document": {"retained": {"watcher/status": b"online"}},
     "names a PDF": {"retained": {**TRUE.retained, REPORTS: b"cut"}},
     "has no diagnostics": {"retained": retained(document(diagnostics=[]))},

@@ -108,7 +108,7 @@ async def test_a_silence_is_shown_in_the_thread_with_what_it_mutes(pressable, wo
     async with daemon():
         parent = await down(world)
         await press(world, parent, "silence", name="ann")
-        (reply,) = await replies(world, "Silenced for 1 h")
+        (reply,) = await replies(world, "silenced for 1 h")
         assert "rule=vyvx-service-down subject=vyvx/1234567" in json.dumps(reply)
         (incident,) = await incidents(world, pressable)
         assert incident["flags"] == ["silenced"]

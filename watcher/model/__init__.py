@@ -1,6 +1,6 @@
 """The frozen nouns that every package shares; they import nothing else of Watcher."""
 
-from watcher.model.diagnoses import Diagnosis, DiagnosisStatus, Report
+from watcher.model.diagnoses import Diagnosis, DiagnosisStatus, Report, split_passed, worst_first
 from watcher.model.errors import (
     AmbiguousError,
     HeldBackError,
@@ -187,4 +187,6 @@ __all__ = [
     "parse_duration",
     "parse_matcher",
     "source_of",
+    "split_passed",
+    "worst_first",
 ]

@@ -1,4 +1,4 @@
-"""Runs of Service Diagnostics, and what changed between two of them for one service.
+"""Runs of Service Diagnostics, how their checks ended, and what changed between two of them.
 
 Only runs that found something out are compared: one that failed or was skipped says nothing about
 the service.
@@ -7,9 +7,10 @@ the service.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class DiagnosisStatus(StrEnum):
@@ -49,6 +50,53 @@ class Diagnosis:
     report: Report | None = None
     started_at: datetime
     finished_at: datetime | None = None
+
+
+class Outcome(IntEnum):
+    """What a finding says of its check; the worst comes first."""
+
+    FAILED = 0
+    UNCLEAR = 1
+    PASSED = 2
+
+
+_FAILED = {"fail", "failed", "failure", "error", "down", "critical", "major", "not ok", "nok"}
+_PASSED = {
+    "pass",
+    "passed",
+    "ok",
+    "okay",
+    "success",
+    "successful",
+    "succeeded",
+    "normal",
+    "good",
+    "up",
+}
+
+
+def outcome(finding: str) -> Outcome:
+    """Return how a check ended, by the words of its result; one failing word outweighs the rest.
+
+    A finding is `NAME: RESULT`, where a result may have several parts: `Power: Passed, both feeds`.
+    """
+    name, colon, result = finding.partition(": ")
+    words = {word.strip(" .!").casefold() for word in (result if colon else name).split(", ")}
+    if words & _FAILED:
+        return Outcome.FAILED
+    return Outcome.PASSED if words & _PASSED else Outcome.UNCLEAR
+
+
+def worst_first(findings: Iterable[str]) -> tuple[str, ...]:
+    """Return findings of failed checks first and of passed ones last, else in their order."""
+    return tuple(sorted(findings, key=outcome))
+
+
+def split_passed(findings: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return what a person has to read, the worst first, and the findings of passed checks."""
+    ordered = worst_first(findings)
+    passed = [finding for finding in ordered if outcome(finding) is Outcome.PASSED]
+    return list(ordered[: len(ordered) - len(passed)]), passed
 
 
 _CONCLUSIVE = {DiagnosisStatus.DONE, DiagnosisStatus.NO_REPORT}

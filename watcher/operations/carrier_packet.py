@@ -116,7 +116,9 @@ def _triage(incident: model.Incident) -> Iterator[str]:
         at = format_date_time(run.finished_at or run.started_at)
         outcome = clean(run.disposition or run.message, 300) or str(run.status)
         yield f"- {clean(run.service_id, 80)} at {at}: {outcome}"
-        yield from (f"  found: {clean(finding, 300)}" for finding in run.findings[:10])
+        yield from (
+            f"  found: {clean(finding, 300)}" for finding in model.worst_first(run.findings)[:10]
+        )
         yield from (f"  suggested: {clean(action, 300)}" for action in run.actions[:5])
         if run.report:
             yield f"  report: {run.report.filename}, sha256 {run.report.sha256}"

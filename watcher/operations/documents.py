@@ -299,7 +299,7 @@ def _diagnosis(diagnosis: model.Diagnosis, topic: Topic) -> DiagnosisDocument:
     return DiagnosisDocument(
         service_id=diagnosis.service_id,
         status=diagnosis.status,
-        findings=list(diagnosis.findings),
+        findings=list(model.worst_first(diagnosis.findings)),
         report=_report(diagnosis.report, topic) if diagnosis.report else None,
     )
 

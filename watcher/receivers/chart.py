@@ -50,13 +50,13 @@ def breach_of(alert: model.IncidentAlert, incident: model.Incident) -> Breach | 
     """Return what to draw of an alert, up to the incident's start or end; None without a value."""
     if not alert.metric or alert.limit is None:
         return None
-    end = incident.resolved_at or incident.opened_at
+    end = incident.end or incident.opened_at
     return Breach(
         name=alert.name,
         metric=alert.metric,
         limit=alert.limit,
         since=alert.since,
-        start=max(min(alert.since, incident.opened_at) - LEAD, end - LONGEST),
+        start=max(min(alert.since, incident.begin) - LEAD, end - LONGEST),
         end=end,
     )
 

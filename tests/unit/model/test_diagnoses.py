@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from watcher import model
 from watcher.model import diagnoses
+from watcher.model.diagnoses import Outcome
 
 BEFORE = model.Diagnosis(
     run="1",
@@ -99,3 +100,39 @@ def test_what_is_shown_leads_from_one_run_to_the_other(old, new):
     assert (set(old) - lost) | won == set(new)
     assert lost <= set(old)
     assert not won & set(old)
+
+
+@pytest.mark.parametrize(
+    ("finding", "outcome"),
+    [
+        ("Power at site: Failed, no AC", Outcome.FAILED),
+        ("Power at site: no AC, FAILED.", Outcome.FAILED),
+        ("Port: down", Outcome.FAILED),
+        ("Interface: Passed", Outcome.PASSED),
+        ("Interface: Passed, both feeds present", Outcome.PASSED),
+        ("Interface: Passed, Failed", Outcome.FAILED),
+        ("Interface: Passed with warnings", Outcome.UNCLEAR),
+        ("Interface: Status: ok", Outcome.UNCLEAR),
+        ("OK", Outcome.PASSED),
+        ("CRC: 0", Outcome.UNCLEAR),
+        ("Loss of light at NYCMNY54", Outcome.UNCLEAR),
+        ("", Outcome.UNCLEAR),
+    ],
+)
+def test_a_check_passed_only_where_its_result_says_so(finding, outcome):
+    assert diagnoses.outcome(finding) is outcome
+
+
+def test_what_passed_is_split_off_and_the_worst_comes_first():
+    findings = ("A: Passed", "B: 7", "C: Failed", "D: ok", "E: Failed")
+    assert diagnoses.worst_first(findings) == (
+        "C: Failed",
+        "E: Failed",
+        "B: 7",
+        "A: Passed",
+        "D: ok",
+    )
+    assert diagnoses.split_passed(findings) == (
+        ["C: Failed", "E: Failed", "B: 7"],
+        ["A: Passed", "D: ok"],
+    )

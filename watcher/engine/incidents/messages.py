@@ -185,7 +185,7 @@ def diagnosis(run: model.Diagnosis) -> str:
         case model.DiagnosisStatus.RUNNING:
             return f"Service Diagnostics is running for {run.service_id}"
         case model.DiagnosisStatus.DONE:
-            return f"Service Diagnostics for {run.service_id}{disposition or ': done'}"
+            return f"Service Diagnostics for {run.service_id}{disposition or _count_checks(run)}"
         case model.DiagnosisStatus.NO_REPORT:
             reason = run.message or "it came without one"
             return f"Service Diagnostics for {run.service_id}{disposition}; no report: {reason}"
@@ -193,6 +193,13 @@ def diagnosis(run: model.Diagnosis) -> str:
             return f"Service Diagnostics for {run.service_id} failed{detail}"
         case model.DiagnosisStatus.SKIPPED:
             return f"Service Diagnostics for {run.service_id} was not run{detail}"
+
+
+def _count_checks(run: model.Diagnosis) -> str:
+    """Return what stands for a disposition that the vendor did not give."""
+    open_, passed = model.split_passed(run.findings)
+    counts = [f"{len(open_)} to look at"] * bool(open_) + [f"{len(passed)} passed"] * bool(passed)
+    return f": {', '.join(counts) or 'done'}"
 
 
 def since_before(earlier: Sequence[model.Diagnosis], run: model.Diagnosis) -> str:

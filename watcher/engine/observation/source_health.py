@@ -91,7 +91,11 @@ def _mark_incidents_blind(ctx: StepContext, source: str) -> None:
         members = ctx.state.members[incident.id]
         member = members[min(members)]
         ctx.put_incident(incident, flags=(*incident.flags, notifications.BLIND))
-        ctx.add_entry(incident.id, EntryKind.BLIND, messages.blind(health, member, ctx.now))
+        since = None
+        if health.failing_since is not None:
+            since = model.format_timestamp(health.failing_since)
+        text = messages.blind(health, member, ctx.now)
+        ctx.add_entry(incident.id, EntryKind.BLIND, text, failing_since=since)
 
 
 def _open_service_incidents(ctx: StepContext, source: str) -> list[model.Incident]:

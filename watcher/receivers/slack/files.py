@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 from watcher import model, ports
 from watcher.receivers import chart
+from watcher.receivers.slack import notification
 from watcher.receivers.slack.blocks import escape
-from watcher.receivers.slack.message import report_title
 from watcher.receivers.slack.session import FILE, SlackSession
+from watcher.receivers.slack.triage import report_title
 from watcher.text import clean
 
 # States of an upload in the receipt: "asked ID LENGTH URL", "sent ID", "done ID"; or "missing".
@@ -50,7 +51,7 @@ def _files(session: SlackSession) -> Iterator[_File]:
         async def list_all() -> bytes:
             return alerts_csv(await session.delivery.all_alerts(incident.id))
 
-        comment = "All alerts of this storm"
+        comment = f"{escape(notification.circuit(session.view))}: all alerts"
         yield _File(key="alerts/csv", name=f"{incident.id}.csv", comment=comment, content=list_all)
     else:
         for alert in session.view.alerts[:MOST_CHARTS]:
@@ -88,7 +89,8 @@ def _report_file(
     async def read() -> bytes:
         return _content(await session.delivery.report_files(report.run), part)
 
-    name, comment = clean(report.filename, 100), report_title(run, report)
+    circuit = escape(notification.circuit(session.view))
+    name, comment = clean(report.filename, 100), f"{circuit}: {report_title(run, report)}"
     if part == _PREVIEW:
         name, comment = f"{name.removesuffix('.pdf')}-page-1.png", ""
     return _File(key=f"{report.run}/{part}", name=name, comment=comment, content=read)

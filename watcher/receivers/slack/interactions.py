@@ -22,10 +22,10 @@ from watcher.clock import Clock
 from watcher.operations import carrier_packet
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.slack import blocks
+from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.api import SlackApi
 from watcher.receivers.slack.blocks import escape
-from watcher.receivers.slack.message import SlackMessage, headline
+from watcher.receivers.slack.message import SlackMessage
 from watcher.receivers.slack.socket import Envelope, SlackSocket
 
 log = structlog.get_logger()
@@ -224,7 +224,8 @@ class SlackActions:
             end = model.format_time(silence.end, self._clock.now(), seconds=False)
             what = escape(" ".join(map(str, matchers)))
             lines.append(f"\N{BULLET} `{what}` until {end}: {escape(silence.id)}")
-        title = f":no_bell: *Silenced for 1 h* (by {escape(request.by, 80)})"
+        circuit = escape(notification.circuit(view))
+        title = f":no_bell: *{circuit}: silenced for 1 h* (by {escape(request.by, 80)})"
         rest = "Its resolution is still posted here, and so is whatever still fires after the hour."
         return _Answer(list(blocks.paragraphs([title, *lines, rest])), public=True)
 
@@ -235,7 +236,9 @@ class SlackActions:
             request.incident, "took the carrier packet", request.by, idempotency_key=request.key
         )
         lines = carrier_packet.render_packet(view, self._clock.now())
-        return _Answer(["*Carrier packet*, to paste into the ticket:", *blocks.code_blocks(lines)])
+        circuit = escape(notification.circuit(view))
+        title = f"*{circuit}: carrier packet*, to paste into the ticket:"
+        return _Answer([title, *blocks.code_blocks(lines)])
 
 
 def _message(answer: _Answer) -> SlackMessage:
@@ -287,9 +290,7 @@ def incident_list(
     incidents: Sequence[model.Incident], health: Iterable[model.SourceHealth], now: datetime
 ) -> list[str]:
     """Return a line for each incident, at most MOST_LINES, and for each blind source."""
-    worst_first = sorted(
-        incidents, key=lambda incident: (-incident.severity.rank, incident.opened_at)
-    )
+    worst_first = sorted(incidents, key=lambda incident: (-incident.severity.rank, incident.begin))
     noun = "incident" if len(incidents) == 1 else "incidents"
     lines = [f"*{len(incidents)} open {noun}*" if incidents else "*No open incidents*"]
     lines += [_incident_line(incident, now) for incident in worst_first[:MOST_LINES]]
@@ -305,9 +306,10 @@ def incident_list(
 
 
 def _incident_line(incident: model.Incident, now: datetime) -> str:
-    age = model.format_duration(now - incident.opened_at)
-    since = model.format_time(incident.opened_at, now)
-    parts = [f"*{escape(headline(incident), 200)}*", f"{age}, since {since}"]
+    lasted = model.format_duration(incident.lasted(now))
+    since = model.format_time(incident.begin, now)
+    title = f"{notification.mark(incident)} {escape(incident.title)}"
+    parts = [f"*{title}*", f"{lasted}, since {since}"]
     if incident.acknowledged_by:
         parts.append(f"acknowledged by {escape(incident.acknowledged_by, 80)}")
     parts += [str(flag) for flag in incident.flags]

@@ -6,25 +6,17 @@ when, what the vendor's triage says. Every part is bounded, to stay within Slack
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
-from watcher.receivers.slack import blocks
+from watcher.receivers.slack import blocks, notification, triage
 from watcher.receivers.slack.blocks import escape
 from watcher.text import clean
 
 MOST_SUBJECTS = 10
-MOST_CONTACTS = 5
-_LIGHTS = {
-    model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
-    model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
-    model.Severity.INFO: "\N{LARGE BLUE CIRCLE}",
-}
-_GREEN = "\N{LARGE GREEN CIRCLE}"
 _FLAGS = {
-    "blind": "\N{MEDIUM WHITE CIRCLE} *The source is blind: this is the last known state*",
     "flapping": "*Flapping*: it keeps changing state",
     "inhibited": "Inhibited by another incident",
     "silenced": "Silenced",
@@ -55,67 +47,62 @@ def render_parent(
     until the incident is resolved.
     """
     incident = view.incident
-    call = mention if is_urgent(incident) else ""
-    title = headline(incident, duplicate=duplicate)
+    call = mention if notification.is_urgent(incident) else ""
+    title = notification.headline(view)
+    suffix = " (possible duplicate)" if duplicate else ""
     facts = list(_facts(view, now))
     facts[0] = f"{call} {facts[0]}".lstrip()
-    sections = [blocks.header(title), blocks.section(blocks.fit_lines(facts))]
-    if len(view.alerts) > 1:
+    sections = [blocks.header(_header(title, suffix)), blocks.section(blocks.fit_lines(facts))]
+    if notification.leading_alert(view) is None and view.alerts:
         sections.append(blocks.section(blocks.fit_lines(list(_subject_list(view, now)))))
-    triage = summarise_triage(incident.diagnostics)
-    if triage:
-        sections.append(blocks.section(blocks.fit_lines(triage)))
+    findings = triage.summarise_triage(incident.diagnostics)
+    if findings:
+        sections.append(blocks.section(blocks.fit_lines(findings)))
     if incident.remedy:
         sections.append(blocks.section(_remedy_line(incident.id, incident.remedy)))
     small = [_small_print(view, now), *([late] if late else [])]
     sections.append(blocks.context(" · ".join(small)))
     if buttons and incident.status is not model.IncidentStatus.RESOLVED:
         sections.append(blocks.actions(blocks.incident_buttons(view)))
-    text = " · ".join([escape(title, 600), *_notification_parts(view, now)])
-    return SlackMessage(text=f"{call} {text}".lstrip()[: blocks.FALLBACK], blocks=sections)
+    text = " · ".join([escape(title + suffix, 800), *_notification_parts(view, now)])
+    return SlackMessage(text=notification.fit(text, call), blocks=sections)
 
 
-def is_urgent(incident: model.Incident) -> bool:
-    """Whether people are mentioned: it is critical and not resolved."""
-    return (
-        incident.severity is model.Severity.CRITICAL
-        and incident.status is not model.IncidentStatus.RESOLVED
-    )
-
-
-def headline(incident: model.Incident, *, duplicate: bool = False) -> str:
-    """Return the title behind a coloured light: its severity's, or green once it is resolved."""
-    suffix = " (possible duplicate)" if duplicate else ""
-    over = incident.status is model.IncidentStatus.RESOLVED
-    prefix = f"{_GREEN} Resolved: " if over else f"{_LIGHTS[incident.severity]} "
-    return prefix + clean(incident.title, blocks.HEADER - len(prefix) - len(suffix)) + suffix
+def _header(title: str, suffix: str) -> str:
+    return clean(title, blocks.HEADER - len(suffix)) + suffix
 
 
 def _notification_parts(view: model.IncidentView, now: datetime) -> Iterator[str]:
-    """Yield what a locked phone shows after the title."""
+    """Yield what a locked phone shows after the headline."""
     incident = view.incident
-    if incident.resolved_at is not None:
-        lasted = model.format_duration(incident.resolved_at - incident.opened_at)
-        yield f"{_ending(incident)} after {lasted}"
+    if notification.is_late(view):
+        yield _span(incident, now)
         return
-    yield f"since {model.format_time(_since(view), now, seconds=False)}"
-    side, call = _side(view), _contacts(incident)
-    if side and "likely" not in incident.title.casefold():
-        yield side
-    if call:
-        yield call
+    if incident.end is not None:
+        return
+    unseen = notification.unseen(view, now)
+    if unseen:
+        state = notification.state_word(view)
+        yield f"{unseen}; last known {state}" if state else f"{unseen}; this is the last known"
+    yield f"since {model.format_time(incident.begin, now, seconds=False)}"
+    if not view.alerts and not incident.is_drill and incident.summary:
+        yield escape(incident.summary, 300)
+    yield from notification.todo(view, incident.title)
 
 
 def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
     incident = view.incident
-    single = view.alerts[0] if len(view.alerts) == 1 else None
-    yield _subject_line(view)
-    yield _state_line(view, now)
+    single = notification.leading_alert(view)
+    yield _subject_line(view, single)
+    yield _state_line(view, single, now)
+    over = incident.status is model.IncidentStatus.RESOLVED
+    if over and not notification.is_late(view) and not incident.is_drill:
+        yield f"It was: {escape(incident.title, 300)}"
     if incident.summary:
         yield escape(incident.summary, 500)
-    over = incident.status is model.IncidentStatus.RESOLVED
     if not over:
-        answer = " · ".join(part for part in (_side(view), _contacts(incident)) if part)
+        calls = (_side(incident, single), notification.contacts(incident))
+        answer = " · ".join(part for part in calls if part)
         if answer:
             yield answer[0].upper() + answer[1:]
     if single:
@@ -135,82 +122,81 @@ def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
         yield f"Acknowledged by *{escape(incident.acknowledged_by, 80)}*{at}"
 
 
-def _subject_line(view: model.IncidentView) -> str:
+def _subject_line(view: model.IncidentView, single: model.IncidentAlert | None) -> str:
     """Return name, id and PO number; or how many subjects there are."""
     if not view.alerts:
         return f"*{escape(view.incident.group)}*"
-    if len(view.alerts) != 1:
+    if single is None:
         counts = view.alert_counts.items()
         states = ", ".join(f"{count} {escape(state, 20)}" for state, count in counts if count)
-        total = sum(view.alert_counts.values())
+        total = notification.count_subjects(view)
         return f"*{total} subjects* of {escape(view.incident.source)}: {states or 'none'}"
-    alert = view.alerts[0]
-    source, _, identity = alert.subject.partition("/")
-    parts = [f"*{escape(alert.name)}*", f"{escape(source, 60)} {escape(identity, 80)}"]
-    if alert.name == identity or not identity:
+    source, _, identity = single.subject.partition("/")
+    parts = [f"*{escape(single.name)}*", f"{escape(source, 60)} {escape(identity, 80)}"]
+    if single.name == identity or not identity:
         del parts[1]
-    if order := alert.labels.get("po_number"):
+    if order := single.labels.get("po_number"):
         parts.append(f"PO {escape(order, 60)}")
     return " · ".join(parts)
 
 
-def _state_line(view: model.IncidentView, now: datetime) -> str:
+def _state_line(view: model.IncidentView, single: model.IncidentAlert | None, now: datetime) -> str:
+    """Return what is so since when; the last known, where nobody can see it now."""
     incident = view.incident
-    state = _state(view)
-    if incident.resolved_at is not None:
-        lasted = model.format_duration(incident.resolved_at - incident.opened_at)
-        ending = (
-            f"{_ending(incident)} at {model.format_time(incident.resolved_at, now)} after {lasted}"
-        )
-        return f"{ending}: {state}" if state else ending
-    if not state:
-        return _opening_text(view) or f"Since {model.format_time(_since(view), now)}"
-    return f"{state}, since {model.format_time(_since(view), now)}"
+    state = _state(single)
+    if notification.is_late(view):
+        span = _span(incident, now)
+        return f"{state}, {span}" if state else span[0].upper() + span[1:]
+    if incident.end is not None:
+        how = notification.ending_word(incident)
+        how = how[0].upper() + how[1:]
+        lasted = model.format_duration(incident.lasted(now))
+        text = f"{how} at {model.format_time(incident.end, now)} after {lasted}"
+        return f"{text}: {state}" if state else text
+    if state and single is not None:
+        text = f"{state}, since {model.format_time(single.since, now)}"
+        if incident.begin < single.since:
+            text += f" (the fault began at {model.format_time(incident.begin, now)})"
+    else:
+        text = _opening_text(view, single)
+        text = text or f"Since {model.format_time(incident.begin, now)}"
+    unseen = notification.unseen(view, now)
+    if not unseen:
+        return text
+    last = f"last known: {text}" if state else "this is the last known state"
+    return f"\N{MEDIUM WHITE CIRCLE} *{unseen}*; {last}"
 
 
-def _state(view: model.IncidentView) -> str:
+def _span(incident: model.Incident, now: datetime) -> str:
+    """Return from when to when it was, and for how long."""
+    begin = model.format_time(incident.begin, now)
+    lasted = model.format_duration(incident.lasted(now))
+    return f"from {begin} to {model.format_time(incident.end or now, now)}, for {lasted}"
+
+
+def _state(single: model.IncidentAlert | None) -> str:
     """Return the one subject's state; empty for a measured value, or for several subjects."""
-    if len(view.alerts) != 1 or view.alerts[0].to is None:
+    if single is None or single.to is None:
         return ""
-    alert = view.alerts[0]
-    was = f", was {escape(alert.from_, 40)}" if alert.from_ else ""
-    return f"*{escape(alert.to or '', 40)}*{was}"
+    was = f", was {escape(single.from_, 40)}" if single.from_ else ""
+    return f"*{escape(single.to, 40)}*{was}"
 
 
-def _opening_text(view: model.IncidentView) -> str:
+def _opening_text(view: model.IncidentView, single: model.IncidentAlert | None) -> str:
     """Return the opening entry, which names metric and limit, with the value now."""
     kinds = {model.EntryKind.OPENED, model.EntryKind.REOPENED}
     openings = [entry.text for entry in view.timeline if entry.kind in kinds]
-    if not openings or len(view.alerts) != 1:
+    if not openings or single is None:
         return ""
-    text, value = escape(openings[-1], 400), view.alerts[0].value
-    figure = "" if value is None else model.format_number(value)
+    text = escape(openings[-1], 400)
+    figure = "" if single.value is None else model.format_number(single.value)
     return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
 
 
-def _ending(incident: model.Incident) -> str:
-    return model.format_ending(incident.resolution).capitalize()
-
-
-def _since(view: model.IncidentView) -> datetime:
-    return min((alert.since for alert in view.alerts), default=view.incident.opened_at)
-
-
-def _side(view: model.IncidentView) -> str:
-    side = model.format_side(view.incident.fault_domain, mark="*")
-    side = side[:1].upper() + side[1:]
-    ingress = view.alerts[0].fields.get("ingress_state") if len(view.alerts) == 1 else None
+def _side(incident: model.Incident, single: model.IncidentAlert | None) -> str:
+    side = model.format_side(incident.fault_domain, mark="*")
+    ingress = single.fields.get("ingress_state") if single else None
     return f"{side} (ingress {escape(str(ingress), 40)})" if side and ingress else side
-
-
-def _contacts(incident: model.Incident) -> str:
-    """Return whom to call; each with its side where there are several."""
-    several = len(incident.contacts) > 1
-    people = [
-        (f"{escape(contact.domain, 40)}: " if several else "") + escape(contact.text)
-        for contact in incident.contacts[:MOST_CONTACTS]
-    ]
-    return f"call {'; '.join(people)}" if people else ""
 
 
 def _endpoints(alert: model.IncidentAlert) -> Iterator[str]:
@@ -252,12 +238,12 @@ def _booked_window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterat
 
 
 def _subject_list(view: model.IncidentView, now: datetime) -> Iterator[str]:
-    for alert in view.alerts[:MOST_SUBJECTS]:
+    for alert in notification.leading_alerts(view)[:MOST_SUBJECTS]:
         value = alert.to if alert.value is None else f"{alert.value:g}"
         state = escape(value or str(alert.state), 40)
         since = model.format_time(alert.since, now)
         yield f"\N{BULLET} {escape(alert.name, 120)}: *{state}* since {since}"
-    more = sum(view.alert_counts.values()) - MOST_SUBJECTS
+    more = notification.count_subjects(view) - MOST_SUBJECTS
     if more > 0:
         yield f"and {more} more"
 
@@ -287,59 +273,3 @@ def _small_print(view: model.IncidentView, now: datetime) -> str:
     if incident.runbook:
         parts.append(blocks.link(incident.runbook, "Runbook"))
     return " · ".join(parts)
-
-
-MOST_SERVICES = 3
-MOST_FINDINGS = 5
-
-
-def summarise_triage(diagnostics: Sequence[model.Diagnosis]) -> list[str]:
-    """Return the newest run of each service with its first findings, line by line.
-
-    A run that was skipped, because the last one was too recent, does not hide earlier findings.
-    """
-    newest: dict[str, model.Diagnosis] = {}
-    for run in diagnostics:
-        if run.status is not model.DiagnosisStatus.SKIPPED or run.service_id not in newest:
-            newest[run.service_id] = run
-    runs = list(newest.values())[-MOST_SERVICES:]
-    return [line for run in runs for line in (_outcome(run), *_finding_lines(run, MOST_FINDINGS))]
-
-
-def render_diagnosis(run: model.Diagnosis) -> list[str]:
-    """Return one run with all its findings and suggested actions, line by line."""
-    return [_outcome(run), *_finding_lines(run, len(run.findings) + len(run.actions))]
-
-
-def _outcome(run: model.Diagnosis) -> str:
-    """Return in one line how the run of a service ended."""
-    service = f"*Vendor triage* of {escape(run.service_id, 80)}"
-    message = escape(run.message, 300)
-    match run.status:
-        case model.DiagnosisStatus.RUNNING:
-            return f"{service}: running"
-        case model.DiagnosisStatus.FAILED:
-            return f"{service} failed: {message or 'no reason given'}"
-        case model.DiagnosisStatus.SKIPPED:
-            return f"{service} was not run: {message or 'no reason given'}"
-        case model.DiagnosisStatus.NO_REPORT:
-            disposition = f": *{escape(run.disposition, 300)}*" if run.disposition else ""
-            return f"{service}{disposition} (no PDF: {message or 'none received'})"
-        case model.DiagnosisStatus.DONE:
-            return f"{service}: *{escape(run.disposition, 300) or 'done'}*"
-
-
-def report_title(run: model.Diagnosis, report: model.Report) -> str:
-    """Return the comment above the uploaded PDF."""
-    pages = f", {report.pages} page{'s' if report.pages != 1 else ''}" if report.pages else ""
-    return f"Service Diagnostics report for {escape(run.service_id, 80)}{pages}"
-
-
-def _finding_lines(run: model.Diagnosis, most: int) -> Iterator[str]:
-    for finding in run.findings[:most]:
-        yield f"\N{BULLET} {escape(finding, 400)}"
-    more = len(run.findings) - most
-    if more > 0:
-        yield f"\N{BULLET} and {more} more: see the thread" + (" and its PDF" if run.report else "")
-    for action in run.actions[:most]:
-        yield f"Next: {escape(action, 400)}"

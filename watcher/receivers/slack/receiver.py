@@ -15,7 +15,7 @@ from aiolimiter import AsyncLimiter
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.slack import blocks, files, thread
+from watcher.receivers.slack import blocks, files, notification, thread
 from watcher.receivers.slack.api import GoneError, SlackApi
 from watcher.receivers.slack.message import SlackMessage, render_parent
 from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
@@ -93,9 +93,9 @@ class SlackReceiver:
 
     async def send(self, text: str) -> None:
         """Post a sentence that belongs to no incident. Raises TemporaryError or PermanentError."""
-        sentence = f"{self._mention} {blocks.escape(text, 500)}".lstrip()
-        sections = [blocks.section(f":rotating_light: {sentence}")]
-        message = SlackMessage(text=sentence, blocks=sections)
+        sentence = f":rotating_light: {blocks.escape(text, 600)}"
+        sections = [blocks.section(f"{self._mention} {sentence}".lstrip())]
+        message = SlackMessage(text=notification.fit(sentence, self._mention), blocks=sections)
         await self._api.post(message, payload={"receiver": self.name})
 
     async def _update_channel(self, session: SlackSession) -> None:
@@ -161,8 +161,8 @@ class SlackReceiver:
         self, session: SlackSession, entries: Sequence[model.Entry], *, mentions: bool
     ) -> None:
         first, last = entries[0], entries[-1]
-        critical = session.view.incident.severity is model.Severity.CRITICAL
-        urgent = mentions and critical and any(entry.notify for entry in entries)
+        incident = session.view.incident
+        urgent = mentions and any(notification.is_broadcast(incident, entry) for entry in entries)
         duplicate = session.unconfirmed.startswith(f"{REPLY} ")
         message = thread.render_reply(
             session.view,

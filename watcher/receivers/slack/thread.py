@@ -10,41 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.receivers.slack import blocks
+from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.blocks import escape
-from watcher.receivers.slack.message import SlackMessage, render_diagnosis
+from watcher.receivers.slack.message import SlackMessage
+from watcher.receivers.slack.triage import render_diagnosis
 
 LATE = timedelta(minutes=2)
 MOST_LINES = 40
 
 # These only edit the parent, unless they notify people; every other entry is a post of its own.
 _FOLDED = {model.EntryKind.OPENED, model.EntryKind.DETAILED, model.EntryKind.DIAGNOSING}
-_SIGNS = {
-    model.EntryKind.REOPENED: "\N{LARGE RED CIRCLE}",
-    model.EntryKind.JOINED: "\N{HEAVY PLUS SIGN}",
-    model.EntryKind.CHANGED: "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}",
-    model.EntryKind.DIAGNOSED: "\N{LEFT-POINTING MAGNIFYING GLASS}",
-    model.EntryKind.ALTERNATIVES: "\N{TWISTED RIGHTWARDS ARROWS}",
-    model.EntryKind.REMEDY_PROPOSED: "\N{UPWARDS BLACK ARROW}",
-    model.EntryKind.REMEDY_APPROVED: "\N{THUMBS UP SIGN}",
-    model.EntryKind.REMEDY_REFUSED: "\N{THUMBS DOWN SIGN}",
-    model.EntryKind.REMEDY_WAITING: "\N{HOURGLASS WITH FLOWING SAND}",
-    model.EntryKind.REMEDY_PENDING: "\N{HOURGLASS WITH FLOWING SAND}",
-    model.EntryKind.REMEDY_STUCK: "\N{HOURGLASS WITH FLOWING SAND}",
-    model.EntryKind.REMEDY_APPLIED: "\N{WHITE HEAVY CHECK MARK}",
-    model.EntryKind.REMEDY_REVERTED: "\N{WHITE HEAVY CHECK MARK}",
-    model.EntryKind.REMEDY_FAILED: "\N{CROSS MARK}",
-    model.EntryKind.REMEDY_UNKNOWN: "\N{BLACK QUESTION MARK ORNAMENT}",
-    model.EntryKind.FALLBACK: "\N{TELEPHONE RECEIVER}",
-    model.EntryKind.ACKNOWLEDGED: "\N{RAISED HAND}",
-    model.EntryKind.UNACKNOWLEDGED: "\N{WAVING HAND SIGN}",
-    model.EntryKind.NOTED: "\N{MEMO}",
-    model.EntryKind.BLIND: "\N{MEDIUM WHITE CIRCLE}",
-    model.EntryKind.SIGHTED: "\N{EYES}",
-    model.EntryKind.VANISHED: "\N{BLACK QUESTION MARK ORNAMENT}",
-    model.EntryKind.CLEARED: "\N{WHITE HEAVY CHECK MARK}",
-    model.EntryKind.RESOLVED: "\N{LARGE GREEN CIRCLE}",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,28 +62,33 @@ def render_reply(
 ) -> SlackMessage:
     """Return one entry, or a digest of several; `mention` notifies people if it is given.
 
-    `duplicate` says that the same post may have been made before, `reason` why it is late.
+    The notification stands alone. The message in the thread leaves out the circuit, unless it
+    mentions people, because then the channel shows it without its thread. `duplicate` says that the
+    same post may have been made before, `reason` why it is late.
     """
-    digest = len(entries) > 1
-    first = (
-        _digest_title(entries, now, reason) if digest else _single_entry(entries[0], now, reason)
-    )
-    if duplicate:
-        first += " _(possible duplicate)_"
-    first = f"{mention} {first}".lstrip()
-    if digest:
-        text = f"{first}: {_entry_line(entries[-1], longest=600)}"
-        return SlackMessage(text=text, blocks=_sections([first, *_digest_lines(entries, now)]))
-    lines = [first, *_diagnosis_lines(view, entries[0])]
-    return SlackMessage(text=first[: blocks.FALLBACK], blocks=_sections(lines))
+    again = " _(possible duplicate)_" if duplicate else ""
+    if len(entries) > 1:
+        title = _digest_title(entries, now, reason) + again
+        newest = _entry_line(view, entries[-1], longest=notification.FACT)
+        text = notification.digest_text(view, entries, f"{title}. The last: {newest}")
+        first, lines = title, list(_digest_lines(view, entries, now))
+    else:
+        entry, late = entries[0], _late(entries[0], now, reason) + again
+        fact = notification.entry_fact(view, entry, notification.FACT) + late
+        text = notification.entry_text(view, entry, fact)
+        first = _entry_line(view, entry, longest=1_500) + late
+        lines = _diagnosis_lines(view, entry)
+    if mention:
+        first = f"{mention} {text}"
+    return SlackMessage(text=notification.fit(text, mention), blocks=_sections([first, *lines]))
 
 
-def _single_entry(entry: model.Entry, now: datetime, reason: str) -> str:
-    line = _entry_line(entry, longest=1_500)
+def _late(entry: model.Entry, now: datetime, reason: str) -> str:
+    """Return when it happened and when it was posted, where that is not about the same time."""
     if now - entry.at <= LATE:
-        return line
+        return ""
     posted = model.format_time(now, seconds=False)
-    return f"{line} _(occurred {model.format_time(entry.at, now)}, posted {posted}{reason})_"
+    return f" _(occurred {model.format_time(entry.at, now)}, posted {posted}{reason})_"
 
 
 def _diagnosis_lines(view: model.IncidentView, entry: model.Entry) -> list[str]:
@@ -124,22 +104,20 @@ def _digest_title(entries: Sequence[model.Entry], now: datetime, reason: str) ->
     return f"*{len(entries)} entries*, occurred {first} to {last}, posted {posted}{reason}"
 
 
-def _digest_lines(entries: Sequence[model.Entry], now: datetime) -> Iterator[str]:
+def _digest_lines(
+    view: model.IncidentView, entries: Sequence[model.Entry], now: datetime
+) -> Iterator[str]:
     left_out = len(entries) - MOST_LINES
     if left_out > 0:
         yield f"_the {left_out} earliest are omitted_"
     for entry in entries[-MOST_LINES:]:
-        yield f"{model.format_time(entry.at, now)} {_entry_line(entry, longest=220)}"
+        yield f"{model.format_time(entry.at, now)} {_entry_line(view, entry, longest=220)}"
 
 
-def _entry_line(entry: model.Entry, *, longest: int) -> str:
-    by = f" (by {escape(entry.by, 80)})" if entry.by and entry.by not in entry.text else ""
-    sign = _SIGNS.get(entry.kind, "")
-    text = escape(entry.text, longest)
-    command = escape(str(entry.data.get("approve", "")))
-    if command:
-        text = text.replace(command, f"`{command}`")
-    return f"{sign} {text}{by}".lstrip()
+def _entry_line(view: model.IncidentView, entry: model.Entry, *, longest: int) -> str:
+    """Return an entry as its thread shows it, where the circuit is known."""
+    fact = notification.entry_fact(view, entry, longest)
+    return f"{notification.entry_mark(view, entry)} {fact}"
 
 
 def _sections(lines: Sequence[str]) -> list[blocks.Block]:

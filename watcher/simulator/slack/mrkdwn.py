@@ -17,6 +17,7 @@ from markupsafe import Markup
 EMOJI: Mapping[str, str] = {
     "arrow_up": "⬆",
     "arrows_counterclockwise": "🔄",
+    "black_circle": "⚫",
     "eyes": "👀",
     "hourglass_flowing_sand": "⏳",
     "large_blue_circle": "🔵",

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from watcher import model, ports
+from watcher import model, ports, text
 from watcher.vendors.diagnostics import settings
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.report import (
@@ -40,6 +40,7 @@ from watcher.vendors.diagnostics.report import (
 from watcher.vendors.http import exchange
 from watcher.vendors.http.account import CallPriority, VendorAccount
 from watcher.vendors.http.api import VendorApi
+from watcher.vendors.http.errors import RefusedError
 
 # A PDF of 10 MB in base64 is 13.4 MB. One of twice that size is not passed on, but the findings
 # beside it are read.
@@ -66,13 +67,32 @@ class DiagnosticsClient:
         Raises TemporaryError, or PermanentError for a service that is unknown (404) or not
         entitled (403).
         """
-        reply = await self._api.get(
-            "/ServiceAssurance/v2/Diagnostics/service/detail",
-            query=[("serviceId", service_id)],
-            headers={"Accept": "application/json"},
-            priority=CallPriority.LOOKUP,
-        )
+        try:
+            reply = await self._api.get(
+                "/ServiceAssurance/v2/Diagnostics/service/detail",
+                query=[("serviceId", service_id)],
+                headers={"Accept": "application/json"},
+                priority=CallPriority.LOOKUP,
+            )
+        except RefusedError as error:
+            raise model.PermanentError(_in_words(error, service_id)) from error
         return Answer(raw=reply.body, content=exchange.parse_object(reply))
+
+
+def _in_words(error: RefusedError, service_id: str) -> str:
+    """Return what a refusal means to a person in the thread, and what to do."""
+    service = text.clean(service_id, 80)
+    request = f" (request {error.request_id})" if error.request_id else ""
+    if error.http == 404:
+        sentence = f"Lumen does not know service {service}: correct `service_ids` in the inventory"
+    elif error.http == 403:
+        sentence = (
+            f"Lumen does not allow diagnostics of service {service}: the account is not entitled to"
+            " it; contact Lumen"
+        )
+    else:
+        return str(error)
+    return f"{sentence}{request}"
 
 
 MAX_RAW = 2 * MAX_BYTES  # bytes of a reply that are kept; a larger one is not worth its room

@@ -13,9 +13,10 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from watcher import model, text
+from watcher.model.diagnoses import Outcome, outcome
 
 MAX_LINES = 20  # of findings, and again of actions
 MAX_LENGTH = 300  # characters of one line
@@ -59,23 +60,24 @@ class _Entry:
 
 
 def parse_findings(reply: object) -> Findings:
-    """Collect the lines of a decoded reply, in its order and each once.
+    """Collect the lines of a decoded reply, each once: failed checks first, else in its order.
 
     The first disposition is the verdict; further ones are findings. Results beside the name of
     their test are given with it: `Power at site: Failed, no AC input`.
     """
     disposition = ""
-    findings: dict[str, None] = {}
+    findings: dict[Outcome, dict[str, None]] = {kind: {} for kind in Outcome}
     actions: dict[str, None] = {}
     for entry in _entries(reply):
         for kind, line in _lines(entry):
             if kind is _DISPOSITION and not disposition:
                 disposition = line
             elif line and line != disposition:
-                lines = actions if kind is _ACTION else findings
+                lines = actions if kind is _ACTION else findings[outcome(line)]
                 if len(lines) < MAX_LINES:
                     lines[line] = None
-    return Findings(disposition=disposition, findings=tuple(findings), actions=tuple(actions))
+    ordered = islice(chain.from_iterable(findings.values()), MAX_LINES)
+    return Findings(disposition=disposition, findings=tuple(ordered), actions=tuple(actions))
 
 
 def find_pdf(reply: object) -> str | None:

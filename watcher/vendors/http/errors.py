@@ -48,6 +48,15 @@ class RateLimitedError(model.TemporaryError):
     """The vendor has had enough calls of this account; its delay counts for all who share it."""
 
 
+class RefusedError(model.PermanentError):
+    """The vendor refused a request, with status `http`: its client may know what that means."""
+
+    def __init__(self, message: str, *, http: int, request_id: str = "") -> None:
+        super().__init__(message)
+        self.http = http
+        self.request_id = request_id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReply:
     """An error reply, whatever envelope it came in. `code` and texts are empty when not given."""
@@ -128,7 +137,7 @@ def as_exception(reply: ErrorReply, hint: str = "") -> model.TemporaryError | mo
     advice = _ADVICE.get((reply.http, reply.code), "")
     if not advice and reply.http in {401, 403, 404}:
         advice = hint
-    return model.PermanentError(reply.with_advice(advice))
+    return RefusedError(reply.with_advice(advice), http=reply.http, request_id=reply.request_id)
 
 
 def parse_retry_after(text: str, now: datetime) -> float | None:

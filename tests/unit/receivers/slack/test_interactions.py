@@ -204,7 +204,7 @@ async def test_a_silence_names_rule_and_subject_and_is_said_to_everybody(slack, 
                 len(replies := slack.workspace.thread(person.channel, person.ts)) > 1 and replies
             )
         )
-        assert "*Silenced for 1 h* (by ann)" in reply["text"]
+        assert "*NYC Arena uplink: silenced for 1 h* (by ann)" in reply["text"]
         await person.press("diagnose")
         await stepped(store, 2)
         assert len(slack.workspace.thread(person.channel, person.ts)) == 2  # said once
@@ -217,7 +217,9 @@ async def test_the_carrier_packet_goes_to_who_asks_and_the_timeline_says_so(
     store.view = builder.incident_view()
     async with running(slack, session, store) as person:
         await person.press("packet", name="ann", user="U0ANN")
-        assert await person.hears() == "*Carrier packet*, to paste into the ticket:"
+        assert (
+            await person.hears() == "*NYC Arena uplink: carrier packet*, to paste into the ticket:"
+        )
         assert await stepped(store) == [
             model.Noted(incident="w-7k3m", by="ann", text="took the carrier packet")
         ]

@@ -51,8 +51,8 @@ def test_a_new_incident_reads_in_the_order_of_need(builder):
         ),
     ]
     assert message.text == (
-        f"<!here> {RED} NYC Arena uplink is offline: likely lumen side · since 03:10 UTC"
-        " · call Lumen NOC, +1 800 555 0100"
+        f"{RED} NYC Arena uplink is offline: likely lumen side · since 03:10 UTC"
+        " · call Lumen NOC, +1 800 555 0100 <!here>"
     )
     assert message.blocks[1]["text"]["verbatim"] is True
 
@@ -126,6 +126,24 @@ def test_a_run_that_came_too_soon_does_not_hide_what_was_found(builder):
     assert "too soon" not in text
 
 
+def test_runs_that_were_not_made_stand_behind_the_one_that_found_something(builder):
+    builder.diagnose()
+    builder.diagnose("r-2", service_id="SVC2", findings=("A: Passed", "B: ok"), disposition="")
+    skipped = {"status": model.DiagnosisStatus.SKIPPED, "message": "used up", "report": None}
+    skipped |= {"findings": (), "actions": (), "disposition": ""}
+    for number in range(3, 6):
+        builder.diagnose(f"r-{number}", service_id=f"SVC{number}", **skipped)
+    lines = shown(render_parent(builder.incident_view(), now=NOW))[2][1].splitlines()
+    assert lines[0] == "*Vendor triage* of SVC1: *Trouble found in the Lumen network*"
+    assert lines[6:] == [
+        "*Vendor triage* of SVC2: *done*",
+        "\N{BULLET} 2 passed",
+        "Next: Open a ticket with Lumen repair",
+        "*Vendor triage* of SVC3 was not run: used up",
+        "and 2 more: SVC4, SVC5",
+    ]
+
+
 def test_triage_and_the_person_who_took_it_are_added(builder):
     builder.diagnose()
     builder.change(
@@ -139,10 +157,10 @@ def test_triage_and_the_person_who_took_it_are_added(builder):
         "section",
         (
             "*Vendor triage* of SVC1: *Trouble found in the Lumen network*\n"
-            "\N{BULLET} Loss of light at NYCMNY54\n"
-            "\N{BULLET} Power: ok\n"
             "\N{BULLET} Port: down\n"
+            "\N{BULLET} Loss of light at NYCMNY54\n"
             "\N{BULLET} CRC: 0\n"
+            "\N{BULLET} 1 passed\n"
             "Next: Open a ticket with Lumen repair"
         ),
     )
@@ -156,19 +174,18 @@ def test_when_it_is_over_it_is_green_and_calls_nobody(builder):
     blocks = shown(message)
     assert blocks[0] == (
         "header",
-        f"{GREEN} Resolved: NYC Arena uplink is offline: likely lumen side",
+        f"{GREEN} NYC Arena uplink: recovered after 30 min: online",
     )
-    assert blocks[1][1].splitlines()[:3] == [
+    assert blocks[1][1].splitlines()[:4] == [
         "*NYC Arena uplink* · vyvx 1234567 · PO 4711",
         "Recovered at 03:40:22 UTC after 30 min: *online*, was offline",
+        "It was: NYC Arena uplink is offline: likely lumen side",
         (
             "Madison Square Garden (New York) \N{RIGHTWARDS ARROW} LA Broadcast Center, Denver TOC"
             " (Los Angeles, Denver)"
         ),
     ]
-    assert message.text == (
-        f"{GREEN} Resolved: NYC Arena uplink is offline: likely lumen side · Recovered after 30 min"
-    )
+    assert message.text == f"{GREEN} NYC Arena uplink: recovered after 30 min: online"
 
 
 @pytest.mark.parametrize(
@@ -209,11 +226,35 @@ def test_several_subjects_are_counted_and_the_first_are_listed(builder):
     assert lines[10] == "and 15 more"
 
 
-def test_a_blind_source_is_said_first_hand(builder):
-    builder.change(flags=("blind",))
-    assert "is blind: this is the last known state" in str(
-        render_parent(builder.incident_view(), now=NOW).blocks
+def test_a_source_that_fails_is_said_where_the_state_stands_and_the_title_keeps_what_is_known(
+    builder,
+):
+    builder.add_entry(
+        model.EntryKind.BLIND,
+        "vyvx cannot be seen (timed out); last known offline, 2 min ago",
+        after=240,
+        failing_since="2026-11-21T03:12:00.000Z",
     )
+    builder.change(flags=("blind",))
+    message = render_parent(builder.incident_view(), now=NOW)
+    assert shown(message)[0][1].startswith(f"{RED} NYC Arena uplink is offline")
+    assert shown(message)[1][1].splitlines()[1] == (
+        "\N{MEDIUM WHITE CIRCLE} *vyvx cannot be seen since 03:12:00 UTC*;"
+        " last known: *offline*, was online, since 03:10:22 UTC"
+    )
+    assert "vyvx cannot be seen since 03:12:00 UTC; last known offline" in message.text
+
+
+def test_a_state_that_the_vendor_does_not_know_any_more_is_shown_as_last_known(builder):
+    unknown = {"state": model.UNKNOWN, "ingress_state": "online"}
+    builder.alert = replace(builder.alert, fields=unknown)
+    builder.subject = replace(builder.subject, fields=unknown, since=BEGIN + timedelta(minutes=2))
+    message = render_parent(builder.incident_view(), now=NOW)
+    assert shown(message)[1][1].splitlines()[1] == (
+        "\N{MEDIUM WHITE CIRCLE} *vyvx cannot see it since 03:12:22 UTC*;"
+        " last known: *offline*, was online, since 03:10:22 UTC"
+    )
+    assert "vyvx cannot see it since 03:12:22 UTC; last known offline" in message.text
 
 
 @pytest.mark.parametrize(
@@ -234,19 +275,19 @@ def test_an_entry_is_one_line_and_a_late_one_says_both_times(builder):
     builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", after=60, notify=True)
     entry = builder.timeline[-1]
     soon = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(seconds=62))
-    assert soon.text.endswith("degraded -&gt; offline")
+    assert "degraded -&gt; offline · " in soon.text
     late = thread.render_reply(builder.incident_view(), [entry], now=BEGIN + timedelta(minutes=30))
-    assert late.text.endswith("offline _(occurred 03:11:22 UTC, posted 03:40 UTC)_")
+    assert "offline _(occurred 03:11:22 UTC, posted 03:40 UTC)_" in late.text
 
 
-def test_findings_are_posted_whole_in_the_thread(builder):
+def test_what_failed_is_posted_whole_in_the_thread_and_what_passed_is_named(builder):
     builder.diagnose()
     [block] = shown(thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW))
     assert block[1].splitlines()[1:] == [
-        "\N{BULLET} Loss of light at NYCMNY54",
-        "\N{BULLET} Power: ok",
         "\N{BULLET} Port: down",
+        "\N{BULLET} Loss of light at NYCMNY54",
         "\N{BULLET} CRC: 0",
+        "\N{BULLET} 1 passed: Power",
         "Next: Open a ticket with Lumen repair",
     ]
 
@@ -356,7 +397,10 @@ def test_a_proposal_is_posted_with_the_command_to_copy(builder):
     text = f"proposed: {RAISING}; approve with {APPROVE}"
     builder.add_entry(model.EntryKind.REMEDY_PROPOSED, text, notify=True, approve=APPROVE)
     reply = thread.render_reply(builder.incident_view(), [builder.timeline[-1]], now=NOW)
-    assert reply.text == f"\N{UPWARDS BLACK ARROW} proposed: {RAISING}; approve with `{APPROVE}`"
+    assert reply.text == (
+        f"{RED} NYC Arena uplink: proposed: {RAISING}; approve with `{APPROVE}`"
+        " · likely Lumen side · call Lumen NOC, +1 800 555 0100"
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def texts(messages):
 async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, builder, delivery, clock):
     await delivery.deliver(receiver)
     [parent] = slack.parents
-    assert parent["text"].startswith("<!here> \N{LARGE RED CIRCLE} NYC Arena uplink is offline")
+    assert parent["text"].startswith("\N{LARGE RED CIRCLE} NYC Arena uplink is offline")
+    assert parent["text"].endswith(" <!here>")
     assert parent["metadata"] == {
         "event_type": "watcher_incident",
         "event_payload": {"incident": "w-7k3m", "receiver": "noc", "version": 2},
@@ -70,10 +71,23 @@ async def test_an_incident_is_one_parent_and_its_thread(slack, receiver, builder
     clock.at = BEGIN + timedelta(seconds=1_801)
     builder.resolve()
     await delivery.deliver(receiver)
-    assert slack.parents[0]["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved: ")
+    assert slack.parents[0]["text"] == (
+        "\N{LARGE GREEN CIRCLE} NYC Arena uplink: recovered after 30 min: online"
+    )
     assert slack.parents[0]["ts"] == parent["ts"]
-    assert slack.replies[-1]["reply_broadcast"] is True
-    assert slack.replies[-1]["text"].startswith("<!here> \N{LARGE GREEN CIRCLE} recovered")
+    assert "reply_broadcast" not in slack.replies[-1]
+    assert slack.replies[-1]["text"] == (
+        "\N{LARGE GREEN CIRCLE} NYC Arena uplink: recovered at 03:40:22 UTC after 30 min: online"
+    )
+
+
+async def test_a_sentence_without_an_incident_begins_with_a_mark(slack, receiver):
+    await receiver.send("Watcher on noc1 cannot write to its database")
+    [message] = slack.parents
+    assert message["text"] == (
+        ":rotating_light: Watcher on noc1 cannot write to its database <!here>"
+    )
+    assert message["blocks"][0]["text"]["text"].startswith("<!here> :rotating_light: Watcher on")
 
 
 async def test_what_was_posted_is_not_posted_again(slack, receiver, builder, delivery):
@@ -188,8 +202,8 @@ async def test_a_reply_of_unknown_fate_is_looked_up_before_it_is_repeated(
     builder.add_entry(model.EntryKind.NOTED, "truck is there", by="Ana")
     await delivery.deliver(receiver)
     assert texts(slack.replies) == [
-        "\N{MEMO} truck rolls (by Ana)",
-        "\N{MEMO} truck is there (by Ana)",
+        "\N{MEMO} NYC Arena uplink: truck rolls (by Ana)",
+        "\N{MEMO} NYC Arena uplink: truck is there (by Ana)",
     ]
 
 
@@ -212,7 +226,7 @@ async def test_a_parent_that_may_be_there_twice_goes_on_saying_so_when_it_is_edi
     await delivery.deliver(receiver)
     builder.resolve()
     await delivery.deliver(receiver)
-    assert "Resolved" in slack.parents[1]["text"]
+    assert "recovered" in slack.parents[1]["text"]
     assert [text.count("(possible duplicate)") for text in texts(slack.parents)] == [0, 1]
 
 
@@ -297,7 +311,7 @@ async def test_whatever_fails_everything_is_in_the_thread_once(
         with contextlib.suppress(model.WatcherError, PowerCutError):
             await delivery.deliver(receiver)
     assert len(slack.parents) == 1
-    assert [reply["text"].split(" ", 1)[1][:7] for reply in slack.replies] == [
+    assert [reply["text"].partition(": ")[2][:7] for reply in slack.replies] == [
         "Service",
         "note 5",
         "note 10",
@@ -356,7 +370,7 @@ async def test_a_deleted_message_gets_a_new_one_with_its_files(slack, receiver, 
     builder.add_entry(model.EntryKind.NOTED, "still down", by="Ana")
     await delivery.deliver(receiver)
     assert len(slack.parents) == 1
-    assert texts(slack.replies) == ["\N{MEMO} still down (by Ana)"]
+    assert texts(slack.replies) == ["\N{MEMO} NYC Arena uplink: still down (by Ana)"]
     assert slack.shared == [b"%PDF-1.7 one", b"\x89PNG preview"]
 
 
@@ -405,7 +419,11 @@ async def test_many_pending_entries_become_one_digest(slack, receiver, builder, 
     [digest] = slack.replies
     payload = digest["metadata"]["event_payload"]
     assert (payload["entries"], payload["event_id"]) == ("2-31", "w-7k3m-31")
-    assert digest["text"].startswith("<!here> *30 entries*, occurred 03:11:22 UTC to 03:40:22 UTC")
+    assert digest["text"].startswith(
+        "\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side"
+        " · *30 entries*, occurred 03:11:22 UTC to 03:40:22 UTC"
+    )
+    assert digest["text"].endswith(" · call Lumen NOC, +1 800 555 0100 <!here>")
     assert "turn 1\n" in digest["blocks"][0]["text"]["text"]
 
 
@@ -423,7 +441,7 @@ async def test_after_an_outage_people_get_one_true_message_and_one_digest(
     clock.at = BEGIN + timedelta(hours=2)
     await delivery.deliver(receiver)
     [parent], [digest] = slack.parents, slack.replies
-    assert parent["text"].startswith("\N{LARGE GREEN CIRCLE} Resolved")
+    assert parent["text"].startswith("\N{LARGE GREEN CIRCLE} NYC Arena uplink: recovered")
     assert "2 entries" in digest["text"]
     assert "<!here>" not in parent["text"] + digest["text"]
 
@@ -451,7 +469,7 @@ async def test_what_is_posted_late_says_when_it_happened_and_what_kept_it_back(
         del slack.messages[slack.replies[0]["ts"]]  # it was never there
     receiver._clock.at = BEGIN + timedelta(minutes=31)
     await delivery.deliver(receiver)
-    assert slack.replies[0]["text"].endswith(f"_(occurred 03:10:32 UTC, posted 03:41 UTC: {why})_")
+    assert f"_(occurred 03:10:32 UTC, posted 03:41 UTC: {why})_" in slack.replies[0]["text"]
     delivery.builder.add_entry(model.EntryKind.NOTED, "still down", after=31 * 60)
     await delivery.deliver(receiver)
     assert "told" not in slack.replies[1]["text"]
@@ -466,7 +484,7 @@ async def test_a_restarted_daemon_knows_what_kept_it_back(
     delivery.receipt = replace(delivery.receipt, **failed)
     clock.at = BEGIN + timedelta(minutes=31)
     await delivery.deliver(receiver)
-    assert slack.replies[0]["text"].endswith("posted 03:41 UTC: Slack was rate-limited)_")
+    assert "posted 03:41 UTC: Slack was rate-limited)_" in slack.replies[0]["text"]
 
 
 async def test_a_silence_before_the_failure_is_not_blamed_on_slack(
@@ -481,7 +499,7 @@ async def test_a_silence_before_the_failure_is_not_blamed_on_slack(
     builder.add_entry(model.EntryKind.CHANGED, "degraded -> offline", after=600, notify=True)
     clock.at = BEGIN + timedelta(minutes=31)
     await delivery.deliver(receiver)
-    assert slack.replies[-1]["text"].endswith("posted 03:41 UTC)_")
+    assert "posted 03:41 UTC)_" in slack.replies[-1]["text"]
 
 
 async def test_an_incident_that_is_posted_late_says_so_for_good(

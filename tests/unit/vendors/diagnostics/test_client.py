@@ -46,7 +46,13 @@ async def test_a_revoked_token_costs_a_second_request_and_no_more(vendor, client
 
 
 @pytest.mark.covers("diag/403-404")
-@pytest.mark.parametrize(("status", "reason"), [(403, "not entitled"), (404, "answered 404")])
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (403, "does not allow diagnostics of service SVC1: the account is not entitled"),
+        (404, "does not know service SVC1: correct `service_ids` in the inventory"),
+    ],
+)
 async def test_a_service_without_diagnostics_is_permanent(vendor, client, status, reason):
     vendor.replies(status=status)
     with pytest.raises(model.PermanentError, match=reason):

@@ -44,6 +44,14 @@ def test_a_reply_that_says_nothing_has_no_findings(reply):
     assert find_pdf(reply) is None
 
 
+def test_failed_checks_come_first_and_are_kept_when_there_are_too_many_others():
+    checks = [{"test": f"check {number}", "status": "Passed"} for number in range(MAX_LINES + 5)]
+    checks += [{"test": "CPU", "result": "57 %"}, {"test": "Port", "status": "Failed"}]
+    findings = parse_findings({"data": checks}).findings
+    assert findings[:3] == ("Port: Failed", "CPU: 57 %", "check 0: Passed")
+    assert len(findings) == MAX_LINES
+
+
 def test_the_envelope_beside_the_data_is_not_a_finding():
     reply = {"status": "success", "data": {"summary": "No trouble found"}}
     assert parse_findings(reply).findings == ("No trouble found",)

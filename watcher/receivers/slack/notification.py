@@ -1,0 +1,327 @@
+"""What a Slack text says when a phone shows it alone, and which texts call people.
+
+Pure. Each text begins with a mark, the circuit and what is so; one that calls people ends with what
+to do. Law: green is for a recovery and nothing else; good news and acknowledgements call nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from watcher import model
+from watcher.model import EntryKind, IncidentStatus, Resolution
+from watcher.receivers.slack.blocks import FALLBACK, escape
+from watcher.text import clean
+
+MOST_CONTACTS = 5
+CIRCUIT = 100  # characters of a circuit's name in a notification
+FACT = 600  # and of what happened to it
+_LIGHTS = {
+    model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
+    model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
+    model.Severity.INFO: "\N{LARGE BLUE CIRCLE}",
+}
+RECOVERED = "\N{LARGE GREEN CIRCLE}"
+OVER = "\N{MEDIUM BLACK CIRCLE}"  # for any other reason: it need not be well
+LATE = "\N{CLOCK FACE FOUR OCLOCK}"
+
+_GOOD_NEWS = {
+    EntryKind.BETTER,
+    EntryKind.SIGHTED,
+    EntryKind.STEADY,
+    EntryKind.CLEARED,
+    EntryKind.RESOLVED,
+    EntryKind.REMEDY_APPLIED,
+    EntryKind.REMEDY_REVERTED,
+    EntryKind.ACKNOWLEDGED,
+    EntryKind.UNACKNOWLEDGED,
+    EntryKind.NOTED,
+}
+# Of a quiet entry; one that people must notice has the light of the incident's severity.
+SIGNS: Mapping[EntryKind, str] = {
+    EntryKind.OPENED: OVER,
+    EntryKind.REOPENED: OVER,
+    EntryKind.JOINED: "\N{HEAVY PLUS SIGN}",
+    EntryKind.CHANGED: "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}",
+    EntryKind.WORSE: OVER,
+    EntryKind.BETTER: "\N{DOWNWARDS BLACK ARROW}",
+    EntryKind.VERDICT: "\N{LEFT-POINTING MAGNIFYING GLASS}",
+    EntryKind.DETAILED: "\N{MEMO}",
+    EntryKind.DIAGNOSING: "\N{HOURGLASS WITH FLOWING SAND}",
+    EntryKind.DIAGNOSED: "\N{LEFT-POINTING MAGNIFYING GLASS}",
+    EntryKind.ALTERNATIVES: "\N{TWISTED RIGHTWARDS ARROWS}",
+    EntryKind.REMEDY_PROPOSED: "\N{UPWARDS BLACK ARROW}",
+    EntryKind.REMEDY_APPROVED: "\N{THUMBS UP SIGN}",
+    EntryKind.REMEDY_REFUSED: "\N{THUMBS DOWN SIGN}",
+    EntryKind.REMEDY_WITHDRAWN: "\N{THUMBS DOWN SIGN}",
+    EntryKind.REMEDY_UNTOUCHED: "\N{THUMBS DOWN SIGN}",
+    EntryKind.REMEDY_WAITING: "\N{HOURGLASS WITH FLOWING SAND}",
+    EntryKind.REMEDY_REQUESTED: "\N{HOURGLASS WITH FLOWING SAND}",
+    EntryKind.REMEDY_PENDING: "\N{HOURGLASS WITH FLOWING SAND}",
+    EntryKind.REMEDY_STUCK: "\N{HOURGLASS WITH FLOWING SAND}",
+    EntryKind.REMEDY_APPLIED: "\N{UPWARDS BLACK ARROW}",
+    EntryKind.REMEDY_REVERTED: "\N{DOWNWARDS BLACK ARROW}",
+    EntryKind.REMEDY_FAILED: "\N{CROSS MARK}",
+    EntryKind.REMEDY_UNKNOWN: "\N{BLACK QUESTION MARK ORNAMENT}",
+    EntryKind.FALLBACK: "\N{TELEPHONE RECEIVER}",
+    EntryKind.ACKNOWLEDGED: "\N{RAISED HAND}",
+    EntryKind.UNACKNOWLEDGED: "\N{WAVING HAND SIGN}",
+    EntryKind.NOTED: "\N{MEMO}",
+    EntryKind.BLIND: "\N{MEDIUM WHITE CIRCLE}",
+    EntryKind.SIGHTED: "\N{EYES}",
+    EntryKind.VANISHED: "\N{BLACK QUESTION MARK ORNAMENT}",
+    EntryKind.FLAPPING: "\N{ANTICLOCKWISE DOWNWARDS AND UPWARDS OPEN CIRCLE ARROWS}",
+    EntryKind.STEADY: "\N{HEAVY MINUS SIGN}",
+    EntryKind.REMINDED: "\N{BELL}",
+    EntryKind.ESCALATED: "\N{BELL}",
+    EntryKind.SUPPRESSED: "\N{BELL WITH CANCELLATION STROKE}",
+    EntryKind.RELEASED: "\N{BELL}",
+    EntryKind.LATE: LATE,
+    EntryKind.CLEARED: "\N{HEAVY MINUS SIGN}",
+    EntryKind.RESOLVED: OVER,
+}
+_STATE_UNSAID = {
+    EntryKind.REMINDED,
+    EntryKind.ESCALATED,
+    EntryKind.RELEASED,
+    EntryKind.FLAPPING,
+}
+
+
+def is_urgent(incident: model.Incident) -> bool:
+    """Return whether people are mentioned: it is critical and not over."""
+    return incident.severity is model.Severity.CRITICAL and not _is_over(incident)
+
+
+def calls_people(incident: model.Incident, entry: model.Entry) -> bool:
+    """Return whether an entry asks people to act now.
+
+    What happened before the incident was over does not any more, but for a bandwidth that was left
+    changed.
+    """
+    if not entry.notify or entry.kind in _GOOD_NEWS:
+        return False
+    return not _is_over(incident) or entry.kind.startswith("remedy_")
+
+
+def is_broadcast(incident: model.Incident, entry: model.Entry) -> bool:
+    """Return whether an entry mentions people and is shown in the channel, not only in its thread.
+
+    An incident that is not critical does neither.
+    """
+    return calls_people(incident, entry) and incident.severity is model.Severity.CRITICAL
+
+
+def mark(incident: model.Incident) -> str:
+    """Return the mark of an incident: its severity's light, or how it ended."""
+    if not _is_over(incident):
+        return _LIGHTS[incident.severity]
+    return RECOVERED if incident.resolution is Resolution.RECOVERED else OVER
+
+
+def entry_mark(view: model.IncidentView, entry: model.Entry) -> str:
+    """Return the mark of an entry; what is no longer so has lost its light."""
+    incident = view.incident
+    if entry.kind is EntryKind.RESOLVED:
+        last = max(other.number for other in view.timeline if other.kind is entry.kind)
+        return mark(incident) if _is_over(incident) and entry.number == last else OVER
+    lit = calls_people(incident, entry) or entry.kind is EntryKind.BETTER
+    return mark(incident) if lit and not _is_over(incident) else SIGNS[entry.kind]
+
+
+def leading_alert(view: model.IncidentView) -> model.IncidentAlert | None:
+    """Return the alert that stands for the only subject: one that holds, the latest of these.
+
+    None where there are several subjects, or none.
+    """
+    if len({alert.subject for alert in view.alerts}) != 1:
+        return None
+    return max(view.alerts, key=_precedence)
+
+
+def leading_alerts(view: model.IncidentView) -> list[model.IncidentAlert]:
+    """Return the alert that stands for each subject, in their order."""
+    by_subject: dict[str, model.IncidentAlert] = {}
+    for alert in view.alerts:
+        other = by_subject.get(alert.subject)
+        if other is None or _precedence(alert) > _precedence(other):
+            by_subject[alert.subject] = alert
+    return list(by_subject.values())
+
+
+def count_subjects(view: model.IncidentView) -> int:
+    """Return how many subjects there are; of more alerts than the view has, how many alerts."""
+    alerts = sum(view.alert_counts.values())
+    return alerts if alerts > len(view.alerts) else len({alert.subject for alert in view.alerts})
+
+
+def circuit(view: model.IncidentView) -> str:
+    """Return what an incident is about: a name, or the first one and how many more there are.
+
+    Like `headline` and `ending` it is plain text, which is escaped where it becomes mrkdwn.
+    """
+    incident = view.incident
+    if incident.accepts_until is not None:
+        return clean(f"Storm on {incident.source} ({count_subjects(view):,} subjects)", CIRCUIT)
+    if not view.alerts:
+        return clean(incident.group, CIRCUIT)
+    more = count_subjects(view) - 1
+    rest = f" and {more:,} more" if more > 0 else ""
+    return clean(view.alerts[0].name, CIRCUIT - len(rest)) + rest
+
+
+def headline(view: model.IncidentView) -> str:
+    """Return mark, circuit and what is so now: the title, or how it ended and after how long."""
+    incident = view.incident
+    title = clean(incident.title, FACT)
+    if is_late(view) or not _is_over(incident):
+        title = title if _names_circuit(view, title) else f"{circuit(view)}: {title}"
+        return f"{LATE if is_late(view) else mark(incident)} {title}"
+    return f"{mark(incident)} {circuit(view)}: {ending(view)}"
+
+
+def is_late(view: model.IncidentView) -> bool:
+    """Return whether an incident is about what was learned when it was over."""
+    return bool(view.timeline) and view.timeline[0].kind is EntryKind.LATE
+
+
+def ending(view: model.IncidentView) -> str:
+    """Return how an incident ended, after how long, and where it matters in which state."""
+    incident = view.incident
+    alert = leading_alert(view)
+    after = f"after {model.format_duration(incident.lasted(incident.end or incident.begin))}"
+    how = ending_word(incident)
+    text = f"{how} {after}" if incident.resolution is Resolution.RECOVERED else f"{how}, {after}"
+    shown = incident.resolution in {Resolution.RECOVERED, Resolution.LAPSED, Resolution.MANUAL}
+    return f"{text}: {clean(alert.to, 40)}" if shown and alert and alert.to else text
+
+
+def ending_word(incident: model.Incident) -> str:
+    """Return how an incident ended; a drill has no booked window."""
+    return "the drill is over" if incident.is_drill else model.format_ending(incident.resolution)
+
+
+def entry_text(view: model.IncidentView, entry: model.Entry, fact: str) -> str:
+    """Return an entry's notification; `fact` is its text, escaped, with whatever belongs to it."""
+    text = fact if _names_circuit(view, entry.text) else f"{escape(circuit(view))}: {fact}"
+    what_to_do = todo(view, fact) if calls_people(view.incident, entry) else []
+    return " · ".join([f"{entry_mark(view, entry)} {text}", *what_to_do])
+
+
+def digest_text(view: model.IncidentView, entries: Sequence[model.Entry], fact: str) -> str:
+    """Return the notification of several entries: how the incident is now, and what to do."""
+    incident = view.incident
+    what_to_do = todo(view, fact) if any(calls_people(incident, entry) for entry in entries) else []
+    return " · ".join([escape(headline(view), FACT), fact, *what_to_do])
+
+
+def entry_fact(view: model.IncidentView, entry: model.Entry, longest: int) -> str:
+    """Return what an entry says, with the state where its text leaves that to the reader."""
+    by = f" (by {escape(entry.by, 80)})" if entry.by and entry.by not in entry.text else ""
+    text = escape(entry.text, longest)
+    command = escape(str(entry.data.get("approve", "")))
+    if command:
+        text = text.replace(command, f"`{command}`")
+    unsaid = entry.kind in _STATE_UNSAID and calls_people(view.incident, entry)
+    state = _state_now(view) if unsaid else ""
+    if not state:
+        return f"{text}{by}"
+    lead = ": " if entry.kind is EntryKind.REMINDED else "; now: "
+    return f"{text}{by}{lead}{state}"
+
+
+def fit(text: str, mention: str) -> str:
+    """Return a notification within Slack's limit, with the mention last, so that it is not cut."""
+    room = FALLBACK - len(mention) - 1
+    return f"{text[:room]} {mention}".rstrip()
+
+
+def todo(view: model.IncidentView, text: str) -> list[str]:
+    """Return whose side it is and what to do, unless `text` says it; nothing once it is over."""
+    incident = view.incident
+    if _is_over(incident):
+        return []
+    side = model.format_side(incident.fault_domain)
+    named = side and incident.fault_domain is not model.FaultDomain.UNDETERMINED
+    parts = [side] if named and "likely" not in text.casefold() else []
+    called = any(escape(contact.text) in text for contact in incident.contacts)
+    return parts if called else [*parts, action(incident)]
+
+
+def action(incident: model.Incident) -> str:
+    """Return what a person who reads it is to do: call somebody, or acknowledge it."""
+    if incident.is_drill:
+        return "no action needed"
+    if call := contacts(incident):
+        return call
+    if incident.acknowledged_by:
+        return f"acknowledged by {escape(incident.acknowledged_by, 80)}"
+    return f"acknowledge {escape(incident.id, 60)}"
+
+
+def contacts(incident: model.Incident) -> str:
+    """Return whom to call; each with its side where there are several."""
+    several = len(incident.contacts) > 1
+    people = [
+        (f"{escape(contact.domain, 40)}: " if several else "") + escape(contact.text)
+        for contact in incident.contacts[:MOST_CONTACTS]
+    ]
+    return f"call {'; '.join(people)}" if people else ""
+
+
+def unseen(view: model.IncidentView, now: datetime) -> str:
+    """Return who cannot see the subjects since when; empty while they can be seen."""
+    incident, alert = view.incident, leading_alert(view)
+    source = escape(incident.source, 60)
+    if "blind" in incident.flags:
+        blind = [entry for entry in view.timeline if entry.kind is EntryKind.BLIND]
+        since = f" since {_failing_since(blind[-1], now)}" if blind else ""
+        return f"{source} cannot be seen{since}"
+    if alert is None or alert.to == model.UNKNOWN or alert.fields.get("state") != model.UNKNOWN:
+        return ""
+    subject = view.subjects.get(alert.subject)
+    still = subject is not None and subject.fields.get("state") == model.UNKNOWN
+    since = f" since {model.format_time(subject.since, now)}" if subject and still else ""
+    return f"{source} cannot see it{since}"
+
+
+def _failing_since(entry: model.Entry, now: datetime) -> str:
+    stamp = entry.data.get("failing_since")
+    at = datetime.fromisoformat(stamp) if isinstance(stamp, str) else entry.at
+    return model.format_time(at, now)
+
+
+def state_word(view: model.IncidentView) -> str:
+    """Return the only subject's state in a word or a figure; empty where it has neither."""
+    alert = leading_alert(view)
+    if alert is None:
+        return ""
+    if alert.to is not None:
+        return escape(alert.to, 40)
+    if alert.value is None or not alert.metric:
+        return ""
+    limit = "" if alert.limit is None else f", limit {model.format_number(alert.limit)}"
+    return f"{escape(alert.metric, 60)} {model.format_number(alert.value)}{limit}"
+
+
+def _state_now(view: model.IncidentView) -> str:
+    title = clean(view.incident.title)
+    return state_word(view) or escape(title.removeprefix(circuit(view)).lstrip(": "))
+
+
+def _names_circuit(view: model.IncidentView, text: str) -> bool:
+    """Return whether a text begins with the circuit, or with the name of one of several."""
+    storm = f"Storm on {view.incident.source}"
+    names = {storm, circuit(view), *(clean(alert.name, CIRCUIT) for alert in view.alerts)}
+    rests = (text.removeprefix(name) for name in names if name and text.startswith(name))
+    return any(not rest[:1].isalnum() for rest in rests)
+
+
+def _precedence(alert: model.IncidentAlert) -> tuple[bool, bool, bool, datetime]:
+    firing = alert.state is model.AlertState.FIRING
+    return firing, alert.until is None, alert.to is not None, alert.since
+
+
+def _is_over(incident: model.Incident) -> bool:
+    return incident.status is IncidentStatus.RESOLVED
