@@ -5,7 +5,7 @@ The package's docstring explains how each outage is reported exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -38,6 +38,7 @@ class _Evaluation:
     would_fire: WouldFire
     is_last: bool
     intervals: list[StateInterval]
+    news: list[tuple[Rule, Outage]] = field(default_factory=list)
     reported: list[model.ReportedOutage] = field(default_factory=list)
     undecided_from: list[datetime] = field(default_factory=list)
     waits_for_details: bool = False
@@ -58,6 +59,7 @@ def evaluate_record(
     evaluation = _Evaluation(ctx, subject, event, traits, would_fire, is_last, states)
     for rule, condition in ctx.state.rule_index[subject.source].recorded:
         _evaluate_rule(evaluation, rule, condition, floor)
+    _report_news(evaluation)
     _save(evaluation, max(floor, min([event.end - LATE, *evaluation.undecided_from])))
     return not evaluation.waits_for_details
 
@@ -85,7 +87,7 @@ def _evaluate_rule(
             familiar.append(outage)
         elif _is_news(evaluation, rule, outage):
             news.append(outage)
-    _report(evaluation, rule, news)
+    evaluation.news += ((rule, outage) for outage in news)
     evaluation.reported += (
         model.ReportedOutage(rule=rule.name, start=outage.start, end=outage.end)
         for outage in (*familiar, *news)
@@ -189,33 +191,84 @@ def _may_be_out_of_schedule(ctx: StepContext, subject: model.Subject) -> bool:
     return not details.are_ready(ctx, subject.key)
 
 
-def _report(evaluation: _Evaluation, rule: Rule, outages: Sequence[Outage]) -> None:
-    if len(outages) <= MOST_FACTS:
-        for outage in outages:
-            fact = _fact(evaluation, rule, outage, _describe(outage))
+def _report_news(evaluation: _Evaluation) -> None:
+    """Report what is new, each fault once however often it changed its face."""
+    by_fault: dict[str, list[tuple[Rule, Outage]]] = {}
+    for rule, outage in evaluation.news:
+        by_fault.setdefault(rule.about, []).append((rule, outage))
+    for news in by_fault.values():
+        facts = [_fact(evaluation, faces) for faces in _without_a_break(news)]
+        if len(facts) > MOST_FACTS:
+            facts = [_summary(evaluation, news, len(facts))]
+        for fact in facts:
             late_facts.report(evaluation.ctx, fact)
-        return
-    worst = max(outages, key=lambda outage: evaluation.traits.badness(outage.run.state))
+
+
+def _without_a_break(news: list[tuple[Rule, Outage]]) -> list[list[tuple[Rule, Outage]]]:
+    """Return what is new of a fault, in order; what follows without a break is together."""
+    together: list[list[tuple[Rule, Outage]]] = []
+    for rule, outage in sorted(news, key=lambda new: (new[1].start, new[0].name)):
+        if together and max(end.end for _, end in together[-1]) >= outage.start and rule.fault:
+            together[-1].append((rule, outage))
+        else:
+            together.append([(rule, outage)])
+    return together
+
+
+def _worst(evaluation: _Evaluation, faces: list[tuple[Rule, Outage]]) -> tuple[Rule, Outage]:
+    def badness(face: tuple[Rule, Outage]) -> tuple[int, int]:
+        return face[0].severity.rank, evaluation.traits.badness(face[1].run.state)
+
+    return max(faces, key=badness)
+
+
+def _fact(evaluation: _Evaluation, faces: list[tuple[Rule, Outage]]) -> late_facts.LateFact:
+    rule, worst = _worst(evaluation, faces)
+    (_, first), (_, last) = faces[0], max(faces, key=lambda face: face[1].end)
+    later = [
+        f", {_describe(outage)} from {model.format_time(outage.start)}" for _, outage in faces[1:]
+    ]
+    return _late_fact(evaluation, rule, worst, first, last, _describe(first) + "".join(later))
+
+
+def _summary(
+    evaluation: _Evaluation, faces: list[tuple[Rule, Outage]], times: int
+) -> late_facts.LateFact:
+    rule, worst = _worst(evaluation, faces)
+    outages = sorted((outage for _, outage in faces), key=lambda outage: outage.start)
     total = sum((outage.end - outage.start for outage in outages), timedelta(0))
-    text = f"{_describe(worst)}, {len(outages)} times, {model.format_duration(total)} in total"
-    last = outages[-1]
-    whole = replace(worst, start=outages[0].start, end=last.end, lasts=last.lasts)
-    late_facts.report(evaluation.ctx, _fact(evaluation, rule, whole, text))
+    text = f"{_describe(worst)}, {times} times, {model.format_duration(total)} in total"
+    return _late_fact(evaluation, rule, worst, outages[0], outages[-1], text)
 
 
-def _fact(evaluation: _Evaluation, rule: Rule, outage: Outage, text: str) -> late_facts.LateFact:
-    subject, state = evaluation.subject, outage.run.state
+def _late_fact(  # noqa: PLR0917 -- two callers, beside it
+    evaluation: _Evaluation, rule: Rule, worst: Outage, first: Outage, last: Outage, text: str
+) -> late_facts.LateFact:
+    subject, state = evaluation.subject, worst.run.state
     return late_facts.LateFact(
         rule=rule,
         subject=subject.key,
-        start=outage.start,
-        last=outage.end,
-        end=None if outage.lasts else outage.end,
+        start=first.start,
+        last=last.end,
+        end=None if last.lasts else last.end,
         text=text,
+        resolution=_resolution(evaluation, last),
         fields={**dict.fromkeys(subject.fields, model.UNKNOWN), RECORDED: state},
-        was=outage.run.was,
+        was=first.run.was,
         to=state,
     )
+
+
+def _resolution(evaluation: _Evaluation, outage: Outage) -> model.Resolution:
+    """Return as what an outage ended, by what the record has after it."""
+    if outage.lasts:
+        return model.Resolution.LAPSED
+    if outage.run.end is None or outage.end < outage.run.end:
+        return model.Resolution.ENDED  # with the phases that its rule is about
+    after = [interval for interval in evaluation.intervals if interval.start == outage.end]
+    state = after[0].state if after else evaluation.traits.good_state
+    well = evaluation.traits.well({RECORDED: state}, None)
+    return model.Resolution.RECOVERED if well else model.Resolution.LAPSED
 
 
 def _describe(outage: Outage) -> str:

@@ -34,6 +34,7 @@ class LateFact:
     last: datetime
     end: datetime | None
     text: str
+    resolution: model.Resolution = model.Resolution.RECOVERED
     fields: Mapping[str, model.Scalar] | None = None
     was: str | None = None  # what a transition's field was before
     to: str | None = None  # and what it became
@@ -142,7 +143,7 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
             source=view.source,
             group=fact.subject,
             status=IncidentStatus.RESOLVED,
-            resolution=model.Resolution.RECOVERED,
+            resolution=fact.resolution,
             severity=rule.severity,
             title=title,
             opened_at=fact.start,

@@ -181,7 +181,13 @@ def _report_breach(
     text = f"{threshold.metric} was {limit} {model.format_value(threshold.limit)}, up to "
     text += model.format_value(breach.worst)
     fact = late_facts.LateFact(
-        rule=rule, subject=key, start=breach.start, last=breach.last, end=end, text=text
+        rule=rule,
+        subject=key,
+        start=breach.start,
+        last=breach.last,
+        end=end,
+        text=text,
+        resolution=model.Resolution.RECOVERED if end else model.Resolution.LAPSED,
     )
     late_facts.report(ctx, fact)
 

@@ -154,6 +154,28 @@ def test_many_outages_of_one_reservation_are_one_late_fact():
     assert len(w.incidents) == 1
 
 
+def test_a_fault_that_changed_its_face_is_one_late_fact():
+    faces = [
+        rule(state, engine.Transition(field="state", to=frozenset({state})), fault="service")
+        for state in ("degraded", "offline")
+    ]
+    w = watched(*faces)
+    read(w, alarm(70, 90), alarm(90, 150, state="degraded", message=""))
+    (entry,) = w.tables.entries
+    assert entry.text == (
+        "reported late: a: offline (TS Loss), degraded from 03:01:30 UTC,"
+        " 03:01:10 UTC to 03:02:30 UTC"
+    )
+    assert w.incident.lasted(w.now) == seconds(80)
+    assert w.incident.resolution is model.Resolution.RECOVERED
+
+
+def test_an_outage_on_record_that_became_another_one_has_not_recovered():
+    w = watched(rule(condition=engine.Transition(field="state", to=frozenset({"offline"}))))
+    read(w, alarm(70, 90), alarm(90, 150, state="degraded", message=""))
+    assert w.incident.resolution is model.Resolution.LAPSED
+
+
 def test_a_where_that_could_not_have_held_keeps_it_back():
     w = watched(rule(where=lambda facts: facts["state"] != "offline"))
     read(w, alarm(70, 90))
