@@ -49,6 +49,8 @@ def traits(kind, name=None, *, blind_after=timedelta(minutes=3), **more):
         likely_domain=vendor.likely_domain,
         well=vendor.well,
         carrier=vendor.carrier,
+        units=vendor.fields.units,
+        place=vendor.place,
         changes_bandwidth=vendor.bandwidth is not None,
         **more,
     )

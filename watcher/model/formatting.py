@@ -89,6 +89,25 @@ def format_value(value: Scalar) -> str:
     return "unknown" if value is None else str(value)
 
 
+def format_figure(value: float | None, unit: str = "") -> str:
+    """Return a measured value with its unit: `97 %`."""
+    return f"{format_value(value)} {unit}".strip()
+
+
+def format_direction(direction: str) -> str:
+    """Return how a direction is spoken of: `outbound`; one without a word as it is."""
+    return {"in": "inbound", "out": "outbound"}.get(direction, direction)
+
+
+def format_window(over: timedelta | None, covered: timedelta | None) -> str:
+    """Return the window that a value is of, or what is covered of it: `of 1 h 40 min`."""
+    if over is None:
+        return ""
+    if covered is not None:
+        return f"of {format_duration(covered)}"
+    return f"over {'24 h' if over == timedelta(days=1) else format_duration(over)}"
+
+
 def format_mbps(mbps: float | None) -> str:
     """Return a bandwidth as people say it: `500 Mbps`, `2 Gbps`."""
     if mbps is None:

@@ -170,6 +170,10 @@ class IncidentAlert:
     value: float | None = None
     metric: str = ""  # what a threshold is set on, and its limit
     limit: float | None = None
+    unit: str = ""
+    direction: str = ""  # the one that the value is of
+    covered: timedelta | None = None  # how much of the window has samples; None: all of it
+    place: str = ""  # where it is measured
     since: datetime
     until: datetime | None = None
     unseen_since: datetime | None = None

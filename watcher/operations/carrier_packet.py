@@ -90,7 +90,11 @@ def _circuits(view: model.IncidentView) -> Iterator[str]:
 
 def _state(alert: model.IncidentAlert) -> str:
     """Return what was seen of one circuit, with the other fields that its vendor gives."""
-    value = f"{alert.value:g}" if alert.value is not None else clean(alert.to or "", 40)
+    value = (
+        model.format_figure(alert.value, alert.unit)
+        if alert.value is not None
+        else clean(alert.to or "", 40)
+    )
     was = f", was {clean(alert.from_, 40)}" if alert.from_ else ""
     fields = [
         f"{key} {clean(str(value), 40)}"

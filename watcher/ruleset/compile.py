@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from watcher.vendors.catalog import VENDORS
 from watcher.vendors.vendor import Fields
 
 EVERY_SOURCE = "*"
+_COVERAGE = 0.8  # the share of its window that samples must cover for an aggregate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +210,9 @@ class Compiler:
         above = threshold.above is not None
         limit = threshold.above if threshold.above is not None else threshold.below
         # p95 of fewer than 20 samples is their maximum.
-        fewest = 20 if threshold.aggregate == "p95" else 1
+        fewest = threshold.min_samples or (20 if threshold.aggregate == "p95" else 1)
+        self._check_window(written, threshold, fewest)
+        usual = 0.0 if threshold.over is None or threshold.aggregate == "last" else _COVERAGE
         return engine.Threshold(
             metric=threshold.metric,
             limit=limit or 0.0,
@@ -216,9 +220,31 @@ class Compiler:
             clear=threshold.clear,
             over=threshold.over,
             aggregate=threshold.aggregate,
-            min_samples=threshold.min_samples or fewest,
+            min_samples=fewest,
+            coverage=usual if threshold.coverage is None else threshold.coverage,
             consecutive=threshold.consecutive,
         )
+
+    def _check_window(self, written: WrittenRule, threshold: schema.Threshold, fewest: int) -> None:
+        """Add a problem if the window can never hold as many samples as are needed."""
+        if threshold.over is None:
+            return
+        by_default = threshold.min_samples is None
+        key = "over" if by_default else "min_samples"
+        needed = f"{threshold.aggregate} needs" if by_default else "min_samples is"
+        way_out = "set min_samples" if by_default else "lower min_samples"
+        for name in sorted(self._watched(written.rule.source)):
+            granularity = self._sources[name].granularity
+            most = math.ceil(threshold.over / granularity)
+            if most < fewest:
+                over, spacing = map(model.format_duration, (threshold.over, granularity))
+                enough = model.format_duration(fewest * granularity)
+                what = (
+                    f"{name} has {most} sample{'s' if most > 1 else ''} in {over}, one every"
+                    f" {spacing}, and {needed} {fewest}: use a window of {enough} or more, or"
+                    f" {way_out}"
+                )
+                written.report(self._problems, f"threshold.{key}", what)
 
     def _predicate(
         self, written: WrittenRule, key: str, source: str | None, kinds: Iterable[str]
@@ -281,7 +307,10 @@ def _title(rule: schema.Rule) -> str:
     if rule.transition is not None:
         return f"{{{{ name }}}} is {{{{ {rule.transition.field} }}}}"
     if rule.threshold is not None:
-        return f"{{{{ name }}}}: {rule.threshold.metric} is {{{{ value }}}}"
+        return (
+            f"{{{{ name }}}}: {{{{ direction }}}} {rule.threshold.metric} is {{{{ value }}}}"
+            " {{ unit }}"
+        )
     if rule.no_data is not None:
         return "{{ name }}: no new samples"
     if rule.blind is not None:

@@ -62,6 +62,11 @@ class Threshold(Part):
         None,
         description="With fewer samples in the window nothing is decided; default 1, for p95 20",
     )
+    coverage: Annotated[Number, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="With samples for less than this share of the window nothing is decided;"
+        " default 0.8, for last 0",
+    )
     consecutive: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(
         1, description="How many samples in a row must reach the limit"
     )
@@ -70,8 +75,11 @@ class Threshold(Part):
     def _check(self) -> Self:
         if (self.above is None) == (self.below is None):
             raise ValueError("needs exactly one of above and below")
-        if self.over is None and (self.aggregate != "last" or self.min_samples is not None):
-            raise ValueError("needs over, the window that aggregate and min_samples apply to")
+        of_window = self.min_samples is not None or self.coverage is not None
+        if self.over is None and (self.aggregate != "last" or of_window):
+            raise ValueError(
+                "needs over, the window that aggregate, min_samples and coverage apply to"
+            )
         if self.clear is not None and (
             (self.above is not None and self.clear > self.above)
             or (self.below is not None and self.clear < self.below)

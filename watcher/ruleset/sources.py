@@ -22,5 +22,7 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         likely_domain=vendor.likely_domain,
         well=vendor.well,
         carrier=vendor.carrier,
+        units=vendor.fields.units,
+        place=vendor.place,
         changes_bandwidth=vendor.bandwidth is not None,
     )

@@ -102,7 +102,8 @@ def sample_words(
     source = kind or "source"
     traits = engine.SourceTraits(name=source, kind=kind or "", blind_after=at - at)
     if kind is not None:
-        traits = replace(traits, likely_domain=VENDORS[kind].likely_domain)
+        vendor = VENDORS[kind]
+        traits = replace(traits, likely_domain=vendor.likely_domain, place=vendor.place)
     ruleset = engine.Ruleset(
         rules=(),
         sources={source: traits},
@@ -125,4 +126,4 @@ def sample_words(
         )
     measured = isinstance(rule.condition, engine.Threshold)
     value: model.Scalar = 50.5 if measured else "word"
-    return subject.words(rule, value=value, was="word", since=at)
+    return subject.words(rule, value=value, was="word", since=at, direction="in")

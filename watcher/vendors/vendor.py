@@ -22,12 +22,14 @@ S = TypeVar("S", bound=settings.Polled)
 class Fields:
     """The fields of a subject: words with their vocabulary, and figures.
 
-    `metrics` are the figures that come as samples, so that a threshold can be set on them.
+    `metrics` are the figures that come as samples, so that a threshold can be set on them. `units`
+    says what figures are in.
     """
 
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,6 +72,11 @@ def well_by_rules(_: Mapping[str, model.Scalar], __: float | None) -> bool | Non
     return True
 
 
+def no_place(_: Mapping[str, str]) -> str:
+    """Return no place: its labels do not say where its subjects are measured."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor(Generic[S]):
     """One product of a vendor: how its sources are configured, built, read and spoken of."""
@@ -82,6 +89,8 @@ class Vendor(Generic[S]):
     # Whether a subject is well, by its fields and the bandwidth that was bought; None: they do not
     # tell. Nothing is called recovered before this is True.
     well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = well_by_rules
+    # Where a subject is measured, by its labels, as messages say it.
+    place: Callable[[Mapping[str, str]], str] = no_place
     states: tuple[str, ...] = ()  # the words of `state` from good to bad; others cannot be compared
     carrier: str = "the vendor"  # as people call it
     booked: bool = False  # whether its subjects are booked for a time, and so have phases

@@ -118,6 +118,21 @@ def test_p95_needs_twenty_samples_by_default(load):
 
 
 @pytest.mark.parametrize(
+    ("window", "share"),
+    [
+        ("aggregate: avg, over: 1h", 0.8),
+        ("aggregate: avg, over: 1h, coverage: 0.5", 0.5),
+        ("aggregate: max, over: 1h, coverage: 0", 0.0),
+        ("over: 1h", 0.0),
+        ("consecutive: 2", 0.0),
+    ],
+)
+def test_an_aggregate_needs_samples_for_most_of_its_window(load, window, share):
+    threshold = f"threshold: {{metric: utilization, above: 80, {window}}}"
+    assert rule(load, threshold, "lines").condition.coverage == share
+
+
+@pytest.mark.parametrize(
     ("expected", "bandwidth", "differs"),
     [(500.0, 250.0, True), (500.0, 500.0, False), (None, 250.0, False), (500.0, None, None)],
 )
@@ -219,7 +234,10 @@ def test_the_default_titles_say_what_is_wrong(load, source):
     words = {"labels": {}, "name": "Cup", "state": "offline"}
     assert down.title(words) == "Cup is offline"
     full = rule(load, "threshold: {metric: utilization, above: 80}", "lines")
-    assert full.title({"labels": {}, "name": "A-B", "value": 87.5}) == "A-B: utilization is 87.5"
+    words = {"labels": {}, "name": "A-B", "value": 87.5, "direction": "outbound", "unit": "%"}
+    assert full.title(words) == "A-B: outbound utilization is 87.5 %"
+    words |= {"direction": "", "unit": ""}
+    assert full.title(words) == "A-B: utilization is 87.5"
     blind = rule(load, "blind: 5m", source)
     words = {"labels": {}, "source": "vyvx", "permanent": True}
     assert blind.title(words) == "vyvx cannot be seen: config fault"

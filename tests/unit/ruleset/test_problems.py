@@ -1,6 +1,7 @@
 """Every problem of every file is reported with its place and the nearest valid word."""
 
 import textwrap
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -189,6 +190,11 @@ def test_a_problem_is_reported_with_its_place(problems, written, problem):
         ("metric: utilization, above: 80, aggregate: p95", "needs over"),
         ("metric: utilization, above: .nan", "input should be a finite number"),
         ("metric: utilization, above: '80'", "input should be a valid number"),
+        ("metric: utilization, above: 80, coverage: 0.5", "needs over"),
+        (
+            "metric: utilization, above: 80, over: 1h, coverage: 80",
+            "input should be less than or equal to 1",
+        ),
         ("metric: utilization, above: 80, over: 0s", "must be longer than 0"),
         ("metric: utilisation, above: 80", "did you mean utilization?"),
         ("metric: utilization, above: 80, aggregate: p99", "expected 'last', 'avg', 'min'"),
@@ -197,6 +203,59 @@ def test_a_problem_is_reported_with_its_place(problems, written, problem):
 def test_a_threshold_that_makes_no_sense_is_refused(problems, threshold, problem):
     (line,) = problems(f"rules:\n  - name: r\n    source: lines\n    threshold: {{{threshold}}}\n")
     assert problem in line
+
+
+@pytest.mark.parametrize(
+    ("threshold", "problem"),
+    [
+        (
+            "aggregate: p95, over: 1h",
+            (
+                "0.yaml:4:71: r.threshold.over: lines has 12 samples in 1 h, one every 5 min, and"
+                " p95 needs 20: use a window of 1 h 40 min or more, or set min_samples"
+            ),
+        ),
+        (
+            "aggregate: avg, over: 30m, min_samples: 7",
+            (
+                "0.yaml:4:89: r.threshold.min_samples: lines has 6 samples in 30 min, one every 5"
+                " min, and min_samples is 7: use a window of 35 min or more, or lower min_samples"
+            ),
+        ),
+        (
+            "over: 5m, min_samples: 2, consecutive: 3",
+            (
+                "0.yaml:4:72: r.threshold.min_samples: lines has 1 sample in 5 min, one every 5"
+                " min, and min_samples is 2: use a window of 10 min or more, or lower min_samples"
+            ),
+        ),
+    ],
+)
+def test_a_window_that_never_holds_enough_samples_is_refused(problems, threshold, problem):
+    written = f"metric: utilization, above: 80, {threshold}"
+    lines = problems(f"rules:\n  - name: r\n    source: lines\n    threshold: {{{written}}}\n")
+    assert lines == [problem]
+
+
+@pytest.mark.parametrize(
+    "window", ["aggregate: p95, over: 100m", "aggregate: p95, over: 1h, min_samples: 12"]
+)
+def test_a_window_that_can_hold_enough_samples_is_accepted(load, window):
+    threshold = f"threshold: {{metric: utilization, above: 80, {window}}}"
+    load(f"rules:\n  - name: r\n    source: lines\n    {threshold}\n")
+
+
+def test_a_window_is_measured_by_the_granularity_of_each_source_that_a_rule_watches(tmp_path):
+    file = tmp_path / "rules.yaml"
+    threshold = "{metric: utilization, above: 80, aggregate: p95, over: 2h}"
+    file.write_text(f"rules: [{{name: r, source: evpl, threshold: {threshold}}}]")
+    sources = {
+        name: replace(SOURCES["lines"], name=name, granularity=timedelta(minutes=granularity))
+        for name, granularity in [("paris", 5), ("lyon", 15)]
+    }
+    with pytest.raises(model.InvalidConfigError, match="lyon has 8 samples in 2 h") as caught:
+        ruleset.load([str(file)], inventory=None, sources=sources, receivers=())
+    assert len(caught.value.problems) == 1
 
 
 def test_all_problems_of_all_files_are_reported_at_once(problems):

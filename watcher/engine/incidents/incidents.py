@@ -369,6 +369,10 @@ def _member(
         value=alert.value if isinstance(alert.value, float) else None,
         metric=threshold.metric if threshold else "",
         limit=threshold.limit if threshold else None,
+        unit=view.unit_of(rule),
+        direction=alert.measured.direction if alert.measured else "",
+        covered=alert.measured.covered if alert.measured else None,
+        place=view.place,
         since=since,
         fields=view.fields,
     )

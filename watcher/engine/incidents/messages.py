@@ -31,16 +31,10 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime, title: str =
             before = f", was {member.from_}" if member.from_ else ""
             return f"{member.to} since {since}{before}"
         case Threshold():
-            limit = "at or above" if condition.above else "at or below"
-            window = (
-                f" ({condition.aggregate} over {model.format_duration(condition.over)})"
-                if condition.over
-                else ""
-            )
-            return (
-                f"{condition.metric}{window} is {model.format_value(member.value)}, {limit} "
-                f"{model.format_value(condition.limit)} since {since}"
-            )
+            what = measured(condition, member.direction, member.covered)
+            place = f" at {member.place}" if member.place else ""
+            value = model.format_figure(member.value, member.unit)
+            return f"{what}{place} is {value}, {limit(condition, member.unit)} since {since}"
         case Expression():
             return f"{title or rule.name}, since {since}"
         case NoData(after=after):
@@ -56,6 +50,19 @@ def whose(state: State, member: model.IncidentAlert) -> str:
     members = state.members[member.incident]
     several = any(subject != member.subject for _, subject in members)
     return f"{member.name}: " if several else ""
+
+
+def measured(threshold: Threshold, direction: str, covered: timedelta | None) -> str:
+    """Return what a threshold is set on: `outbound utilization (p95 over 24 h)`."""
+    what = f"{model.format_direction(direction)} {threshold.metric}".strip()
+    window = model.format_window(threshold.over, covered)
+    return f"{what} ({threshold.aggregate} {window})" if window else what
+
+
+def limit(threshold: Threshold, unit: str) -> str:
+    """Return which values pass a limit: `at or above 95 %`."""
+    side = "at or above" if threshold.above else "at or below"
+    return f"{side} {model.format_figure(threshold.limit, unit)}"
 
 
 def schedule(state: State, view: SubjectView) -> str:
@@ -154,7 +161,7 @@ def ended(
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
     """Return that what follows is last known."""
     last_known = member.to or (
-        model.format_value(member.value) if member.value is not None else "as above"
+        model.format_figure(member.value, member.unit) if member.value is not None else "as above"
     )
     # Since it fails, not since the last success: a replay knows nothing of polls without news.
     age = ""

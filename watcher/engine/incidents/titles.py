@@ -21,7 +21,14 @@ def title_and_summary(
     `side` is what people were notified of as the likely side; None: what the fields say now.
     """
     value = member.value if member.value is not None else member.to
-    words = view.words(rule, value=value, was=member.from_, since=member.since)
+    words = view.words(
+        rule,
+        value=value,
+        was=member.from_,
+        since=member.since,
+        direction=member.direction,
+        covered=member.covered,
+    )
     if side is not None:
         words["fault_domain"] = str(side)
     try:

@@ -15,7 +15,7 @@ from watcher.engine import alerts, conditions
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.dry_run import DryRun
-from watcher.engine.incidents import flapping
+from watcher.engine.incidents import flapping, messages
 from watcher.engine.rules import thresholds
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
@@ -177,9 +177,11 @@ def _report_breach(
     holds = conditions.Truth(truth=True, value=breach.worst)
     if conditions.narrow(ctx, rule, key, holds).truth is False or not breach.dry_run.fires:
         return
-    limit = "at or above" if threshold.above else "at or below"
-    text = f"{threshold.metric} was {limit} {model.format_value(threshold.limit)}, up to "
-    text += model.format_value(breach.worst)
+    unit = ctx.subject_view(key).unit_of(rule)
+    measured = breach.measured or model.Measured()
+    what = messages.measured(threshold, measured.direction, measured.covered)
+    text = f"{what} was {messages.limit(threshold, unit)}, "
+    text += f"{'up' if threshold.above else 'down'} to {model.format_figure(breach.worst, unit)}"
     fact = late_facts.LateFact(
         rule=rule,
         subject=key,

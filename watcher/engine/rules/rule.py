@@ -194,6 +194,10 @@ def _undetermined(_: Mapping[str, model.Scalar]) -> model.FaultDomain:
     return model.FaultDomain.UNDETERMINED
 
 
+def _nowhere(_: Mapping[str, str]) -> str:
+    return ""
+
+
 def _by_rules(_: Mapping[str, model.Scalar], __: float | None) -> bool | None:
     return True  # only the conditions of rules say what is wrong
 
@@ -204,7 +208,8 @@ class SourceTraits:
 
     `states` are the words of the field `state`, from good to bad. `likely_domain` estimates the
     side of a fault from a subject's fields. `well` says from its fields, and from the bandwidth
-    that was bought, whether it is well; None: they do not tell.
+    that was bought, whether it is well; None: they do not tell. `units` are those of metrics, and
+    `place` says from a subject's labels where it is measured.
     """
 
     name: str
@@ -218,6 +223,8 @@ class SourceTraits:
     likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain] = _undetermined
     well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = _by_rules
     carrier: str = "the vendor"  # as people call it
+    units: Mapping[str, str] = field(default_factory=dict)
+    place: Callable[[Mapping[str, str]], str] = _nowhere
     changes_bandwidth: bool = False  # whether the bandwidth of its subjects can be changed
 
     @property

@@ -6,7 +6,7 @@ The names that rules and titles may use are given here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from watcher import model
@@ -17,6 +17,7 @@ from watcher.engine.rules.rule import (
     Rule,
     Ruleset,
     SourceTraits,
+    Threshold,
 )
 
 
@@ -124,6 +125,18 @@ class SubjectView:
         """What people call it."""
         return self.labels.get("name") or self.id or self.source
 
+    @property
+    def place(self) -> str:
+        """Where it is measured; empty where nobody says."""
+        return self.traits.place(self.labels) if self.id else ""
+
+    def unit_of(self, rule: Rule) -> str:
+        """Return the unit of what a rule's threshold is set on."""
+        condition = rule.condition
+        if not isinstance(condition, Threshold):
+            return ""
+        return self.traits.units.get(condition.metric, "")
+
     @cached_property
     def context(self) -> Context:
         """What the predicates of all rules read; built once."""
@@ -142,9 +155,17 @@ class SubjectView:
         )
 
     def words(
-        self, rule: Rule, *, value: model.Scalar, was: str | None, since: datetime
+        self,
+        rule: Rule,
+        *,
+        value: model.Scalar,
+        was: str | None,
+        since: datetime,
+        direction: str = "",
+        covered: timedelta | None = None,
     ) -> dict[str, object]:
         """Return the names that a rule's title and summary may use."""
+        threshold = rule.condition if isinstance(rule.condition, Threshold) else None
         return {
             **self._metrics,
             **self.fields,
@@ -162,6 +183,10 @@ class SubjectView:
             "expected_mbps": self.expected_mbps,
             "starts": "" if self._starts is None else model.format_time(self._starts, self._now),
             "value": value,
+            "unit": self.unit_of(rule),
+            "direction": model.format_direction(direction),
+            "window": model.format_window(threshold.over, covered) if threshold else "",
+            "place": self.place,
             "was": was or "",
             "since": model.format_time(since),
         }

@@ -189,7 +189,7 @@ def _opening_text(view: model.IncidentView, single: model.IncidentAlert | None) 
     if not openings or single is None:
         return ""
     text = escape(openings[-1], 400)
-    figure = "" if single.value is None else model.format_number(single.value)
+    figure = "" if single.value is None else model.format_figure(single.value, single.unit)
     return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
 
 
@@ -239,7 +239,7 @@ def _booked_window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterat
 
 def _subject_list(view: model.IncidentView, now: datetime) -> Iterator[str]:
     for alert in notification.leading_alerts(view)[:MOST_SUBJECTS]:
-        value = alert.to if alert.value is None else f"{alert.value:g}"
+        value = alert.to if alert.value is None else model.format_figure(alert.value, alert.unit)
         state = escape(value or str(alert.state), 40)
         since = model.format_time(alert.since, now)
         yield f"\N{BULLET} {escape(alert.name, 120)}: *{state}* since {since}"

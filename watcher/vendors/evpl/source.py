@@ -156,7 +156,8 @@ class EvplSource:
 
         spacing = _spacing(series)
         asked = self._config.granularity
-        if spacing is not None and not asked / 2 < spacing < asked * 2:
+        # With samples further apart than this no window would ever count as covered.
+        if spacing is not None and not asked / 2 < spacing <= asked * 5 / 4:
             actual, expected = model.format_duration(spacing), model.format_duration(asked)
             remark = f"samples come every {actual}, not every {expected}: check `granularity`"
             yield "evpl granularity differs", remark

@@ -39,7 +39,7 @@ def test_a_breach_while_the_source_was_blind_stands_on_its_own_incident():
     assert source.rule == "blind"
     assert w.timeline == ["opened", "resolved", "late"]
     assert w.last_text == (
-        "meanwhile, a: load was at or above 90, up to 97, 03:10:00 UTC to 03:20:00 UTC"
+        "meanwhile, a: inbound load was at or above 90, up to 97, 03:10:00 UTC to 03:20:00 UTC"
     )
     assert not w.tables.entries[-1].notify
 

@@ -203,15 +203,15 @@ def test_the_booked_window_says_how_much_is_left(builder, minutes, left):
 
 
 def test_a_figure_is_shown_with_its_metric_and_limit(builder):
-    builder.alert = replace(builder.alert, to=None, from_=None, value=92.5, fields={})
+    builder.alert = replace(builder.alert, to=None, from_=None, value=92.5, unit="%", fields={})
     builder.timeline[0] = replace(
-        builder.timeline[0], text="utilization (p95 over 24 h) is 92.5, at or above 80"
+        builder.timeline[0], text="utilization (p95 over 24 h) is 92.5 %, at or above 80 %"
     )
     text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
-    assert "*utilization (p95 over 24 h) is 92.5, at or above 80*\n" in text
+    assert "*utilization (p95 over 24 h) is 92.5 %, at or above 80 %*\n" in text
     builder.alert = replace(builder.alert, value=95.25)
     text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
-    assert "is 92.5, at or above 80*, now *95.25*\n" in text
+    assert "is 92.5 %, at or above 80 %*, now *95.25 %*\n" in text
 
 
 def test_several_subjects_are_counted_and_the_first_are_listed(builder):

@@ -192,7 +192,14 @@ async def test_percent_that_never_passes_one_is_logged_as_looking_like_a_ratio(f
 @pytest.mark.covers("evpl/granularity-m")
 @pytest.mark.parametrize(
     ("spacing", "events"),
-    [(5, []), (4, []), (60, ["evpl granularity differs"]), (1, ["evpl granularity differs"])],
+    [
+        (5, []),
+        (4, []),
+        (6, []),
+        (7, ["evpl granularity differs"]),
+        (60, ["evpl granularity differs"]),
+        (1, ["evpl granularity differs"]),
+    ],
 )
 async def test_a_granularity_other_than_asked_for_is_logged(feed, spacing, events):
     with capture_logs() as logs:
