@@ -288,8 +288,8 @@ def state_word(view: model.IncidentView) -> str:
         return escape(alert.to, 40)
     if alert.value is None or not alert.metric:
         return ""
-    limit = "" if alert.limit is None else f", limit {model.format_number(alert.limit)}"
-    return f"{escape(alert.metric, 60)} {model.format_number(alert.value)}{limit}"
+    limit = "" if alert.limit is None else f", limit {model.format_figure(alert.limit, alert.unit)}"
+    return f"{escape(alert.metric, 60)} {model.format_figure(alert.value, alert.unit)}{limit}"
 
 
 def _state_now(view: model.IncidentView) -> str:
