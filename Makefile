@@ -10,6 +10,8 @@ SEED ?=
 # Most tests wait for a process, a broker or a clock: two workers share a core.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 BIN := .venv/bin
+# A run of the tests starts hundreds of processes: each loads what the first has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 READY := .venv/.ready
 
 help:  ## what there is

@@ -1,4 +1,4 @@
-"""Watcher as a process, in a world of simulated vendors that is a process of its own."""
+"""Watcher as a process, in a world of simulated vendors that the test itself serves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import aiomqtt
 import pytest
 
 from tests.unit.cli.conftest import logs_as_before
+from watcher import simulator
 
 __all__ = ["logs_as_before"]  # a command sets up the logging of its process
 
@@ -95,7 +96,7 @@ subjects:
 
 @dataclass(kw_only=True)
 class World:
-    """The simulator's process, spoken to as a test may."""
+    """The simulator, spoken to as a person may: over HTTP."""
 
     addresses: dict[str, Any]
     session: aiohttp.ClientSession
@@ -195,12 +196,9 @@ async def program(*arguments: str, log: Path) -> AsyncIterator[asyncio.subproces
 
 
 @pytest.fixture
-async def world(session, tmp_path) -> AsyncIterator[World]:
-    log = tmp_path / "simulator.log"
-    async with program("watcher.simulator", "--no-broker", log=log) as process:
-        line = await asyncio.wait_for(process.stdout.readline(), 20)
-        assert line, log.read_text()
-        yield World(addresses=json.loads(line), session=session)
+async def world(session) -> AsyncIterator[World]:
+    async with simulator.Simulator(simulator.load("quiet"), with_broker=False) as vendors:
+        yield World(addresses=vendors.addresses(), session=session)
 
 
 @dataclass

@@ -73,7 +73,7 @@ async def test_an_outage_becomes_a_thread_with_findings_and_pdf_and_recovers(
         async def over() -> list[dict]:
             assert seen.document()["status"] == "resolved"
             (parent,) = await world.parents()
-            assert "resolved" in words_of(parent).lower()
+            assert "usa east: recovered after" in words_of(parent).lower()
             assert "recovered" in words_of((await world.thread(parent))[-1]).lower()
             return [parent]
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import stamina
 
+from tests.fakes import factories
 from tests.fakes.engine_world import DOWN, rule, ruleset, traits
 from watcher import engine, jobs, model, simulator
 from watcher.clock import Wakeup
@@ -16,7 +17,7 @@ from watcher.daemon import ingest
 from watcher.jobs import bandwidth
 from watcher.metrics import Metrics
 from watcher.simulator import scenario as script
-from watcher.store import store
+from watcher.store import store, tables
 from watcher.vendors import catalog, poller
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.settings import Diagnostics
@@ -168,6 +169,12 @@ class Daemon:
                 if len(texts) >= count:
                     return texts[-1]
                 await self.wakeups["delivery"].wait(0.5)
+
+    async def idle(self):
+        """Wait until no job is being done: what the last one learned is stored then."""
+        async with asyncio.timeout(20):
+            while any(row.lease_until for row in await factories.rows(self.opened, tables.jobs)):
+                await self.wakeups["delivery"].wait(0.05)
 
     async def later(self, **span):
         self.clock.seconds += timedelta(**span).total_seconds()
@@ -328,7 +335,7 @@ async def test_an_hour_of_422_is_waited_out_and_ordered_once(daemon, sim, dialec
         async with asyncio.timeout(20):
             while sim.world.calls[f"lumen.{endpoint}"] == calls:
                 await daemon.wakeups["delivery"].wait(0.05)
-            await asyncio.sleep(0.05)  # until its answer is kept
+        await daemon.idle()
     await daemon.until("pending")
     assert daemon.orders == 1
     assert [kind for kind, _ in await daemon.timeline()].count("waiting") == 1

@@ -238,7 +238,7 @@ def _booked_window(bookings: tuple[model.Booking, ...], now: datetime) -> Iterat
 
 
 def _subject_list(view: model.IncidentView, now: datetime) -> Iterator[str]:
-    for alert in notification.leading_alerts(view)[:MOST_SUBJECTS]:
+    for alert in view.by_subject[:MOST_SUBJECTS]:
         value = alert.to if alert.value is None else model.format_figure(alert.value, alert.unit)
         state = escape(value or str(alert.state), 40)
         since = model.format_time(alert.since, now)

@@ -81,6 +81,7 @@ SIGNS: Mapping[EntryKind, str] = {
     EntryKind.CLEARED: "\N{HEAVY MINUS SIGN}",
     EntryKind.RESOLVED: OVER,
 }
+_CANNOT_SEE = " cannot see it"  # in an entry, behind what people call the vendor
 _STATE_UNSAID = {
     EntryKind.REMINDED,
     EntryKind.ESCALATED,
@@ -131,29 +132,15 @@ def entry_mark(view: model.IncidentView, entry: model.Entry) -> str:
 
 
 def leading_alert(view: model.IncidentView) -> model.IncidentAlert | None:
-    """Return the alert that stands for the only subject: one that holds, the latest of these.
-
-    None where there are several subjects, or none.
-    """
-    if len({alert.subject for alert in view.alerts}) != 1:
-        return None
-    return max(view.alerts, key=_precedence)
-
-
-def leading_alerts(view: model.IncidentView) -> list[model.IncidentAlert]:
-    """Return the alert that stands for each subject, in their order."""
-    by_subject: dict[str, model.IncidentAlert] = {}
-    for alert in view.alerts:
-        other = by_subject.get(alert.subject)
-        if other is None or _precedence(alert) > _precedence(other):
-            by_subject[alert.subject] = alert
-    return list(by_subject.values())
+    """Return the alert that stands for the only subject; None where there is not exactly one."""
+    alerts = view.by_subject
+    return alerts[0] if len(alerts) == 1 else None
 
 
 def count_subjects(view: model.IncidentView) -> int:
     """Return how many subjects there are; of more alerts than the view has, how many alerts."""
     alerts = sum(view.alert_counts.values())
-    return alerts if alerts > len(view.alerts) else len({alert.subject for alert in view.alerts})
+    return alerts if alerts > len(view.alerts) else len(view.by_subject)
 
 
 def circuit(view: model.IncidentView) -> str:
@@ -272,18 +259,18 @@ def contacts(incident: model.Incident) -> str:
 
 def unseen(view: model.IncidentView, now: datetime) -> str:
     """Return who cannot see the subjects since when; empty while they can be seen."""
-    incident, alert = view.incident, leading_alert(view)
-    source = escape(incident.source, 60)
-    if "blind" in incident.flags:
-        blind = [entry for entry in view.timeline if entry.kind is EntryKind.BLIND]
-        since = f" since {_failing_since(blind[-1], now)}" if blind else ""
-        return f"{source} cannot be seen{since}"
-    if alert is None or alert.to == model.UNKNOWN or alert.fields.get("state") != model.UNKNOWN:
+    alert = leading_alert(view)
+    blind = [entry for entry in view.timeline if entry.kind is EntryKind.BLIND]
+    if "blind" in view.incident.flags:
+        stamped = [entry for entry in blind if entry.data.get("failing_since")] or blind
+        since = f" since {_failing_since(stamped[-1], now)}" if stamped else ""
+        return f"{escape(view.incident.source, 60)} cannot be seen{since}"
+    if alert is None or alert.unseen_since is None:
         return ""
-    subject = view.subjects.get(alert.subject)
-    still = subject is not None and subject.fields.get("state") == model.UNKNOWN
-    since = f" since {model.format_time(subject.since, now)}" if subject and still else ""
-    return f"{source} cannot see it{since}"
+    carriers = [entry.text.partition(_CANNOT_SEE)[0] for entry in blind]
+    carrier = carriers[-1] if carriers and _CANNOT_SEE in blind[-1].text else "the vendor"
+    since = model.format_time(alert.unseen_since, now)
+    return f"{escape(carrier, 60)}{_CANNOT_SEE} since {since}"
 
 
 def _failing_since(entry: model.Entry, now: datetime) -> str:
@@ -301,8 +288,8 @@ def state_word(view: model.IncidentView) -> str:
         return escape(alert.to, 40)
     if alert.value is None or not alert.metric:
         return ""
-    limit = "" if alert.limit is None else f", limit {model.format_number(alert.limit)}"
-    return f"{escape(alert.metric, 60)} {model.format_number(alert.value)}{limit}"
+    limit = "" if alert.limit is None else f", limit {model.format_figure(alert.limit, alert.unit)}"
+    return f"{escape(alert.metric, 60)} {model.format_figure(alert.value, alert.unit)}{limit}"
 
 
 def _state_now(view: model.IncidentView) -> str:
@@ -316,11 +303,6 @@ def _names_circuit(view: model.IncidentView, text: str) -> bool:
     names = {storm, circuit(view), *(clean(alert.name, CIRCUIT) for alert in view.alerts)}
     rests = (text.removeprefix(name) for name in names if name and text.startswith(name))
     return any(not rest[:1].isalnum() for rest in rests)
-
-
-def _precedence(alert: model.IncidentAlert) -> tuple[bool, bool, bool, datetime]:
-    firing = alert.state is model.AlertState.FIRING
-    return firing, alert.until is None, alert.to is not None, alert.since
 
 
 def _is_over(incident: model.Incident) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from tests.fakes import factories
 from watcher import model
@@ -47,6 +47,20 @@ async def silence(opened):
             .where(tables.daemons.c.session == opened.database.session)
             .values(until=tables.EPOCH)
         )
+
+
+async def waits_for_a_lock(opened):
+    """Return once a transaction of this database waits for another one."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(20):
+        while True:
+            async with opened.database.read() as connection:
+                if await connection.scalar(waiting):
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def test_the_second_daemon_is_a_standby_whatever_its_clock_says(two):
@@ -210,7 +224,8 @@ async def test_a_change_while_another_daemon_settles_is_never_lost(two):
         settling = asyncio.create_task(
             second.outbox.release(delivered, pending.token, again_at=None)
         )
-        await asyncio.sleep(0.2)
+        await waits_for_a_lock(first)
+        assert not settling.done()
     await settling
     assert len(await second.outbox.claim(receivers=["noc"], **CLAIM)) == 1
 

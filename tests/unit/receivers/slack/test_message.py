@@ -247,14 +247,17 @@ def test_a_source_that_fails_is_said_where_the_state_stands_and_the_title_keeps_
 
 def test_a_state_that_the_vendor_does_not_know_any_more_is_shown_as_last_known(builder):
     unknown = {"state": model.UNKNOWN, "ingress_state": "online"}
-    builder.alert = replace(builder.alert, fields=unknown)
-    builder.subject = replace(builder.subject, fields=unknown, since=BEGIN + timedelta(minutes=2))
+    since = BEGIN + timedelta(minutes=2)
+    builder.alert = replace(builder.alert, fields=unknown, unseen_since=since)
+    builder.add_entry(
+        model.EntryKind.BLIND, "Lumen cannot see it since 03:12:22 UTC; last known offline"
+    )
     message = render_parent(builder.incident_view(), now=NOW)
     assert shown(message)[1][1].splitlines()[1] == (
-        "\N{MEDIUM WHITE CIRCLE} *vyvx cannot see it since 03:12:22 UTC*;"
+        "\N{MEDIUM WHITE CIRCLE} *Lumen cannot see it since 03:12:22 UTC*;"
         " last known: *offline*, was online, since 03:10:22 UTC"
     )
-    assert "vyvx cannot see it since 03:12:22 UTC; last known offline" in message.text
+    assert "Lumen cannot see it since 03:12:22 UTC; last known offline" in message.text
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_the_alerts_of_one_fault_are_one_circuit_in_the_state_that_holds(builder
     degraded = replace(
         builder.alert, rule="degraded", to="degraded", until=BEGIN, since=BEGIN - AFTER
     )
-    source = replace(builder.alert, rule="source", to=None, since=BEGIN + AFTER)
+    source = replace(builder.alert, rule="source", to=None, since=BEGIN - AFTER)
     builder.change(began_at=BEGIN - AFTER)
     view = replace(
         builder.incident_view(degraded, source, builder.alert),
