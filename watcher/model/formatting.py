@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from watcher.model.incidents import Resolution
+from watcher.model.incidents import IncidentAlert, Resolution
 from watcher.model.subjects import FaultDomain, Scalar
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
@@ -99,13 +99,26 @@ def format_direction(direction: str) -> str:
     return {"in": "inbound", "out": "outbound"}.get(direction, direction)
 
 
-def format_window(over: timedelta | None, covered: timedelta | None) -> str:
-    """Return the window that a value is of, or what is covered of it: `of 1 h 40 min`."""
+def format_window(aggregate: str, over: timedelta | None, covered: timedelta | None) -> str:
+    """Return what a value is of a window, or of what is covered of it: `p95 of 1 h 40 min`."""
     if over is None:
         return ""
     if covered is not None:
-        return f"of {format_duration(covered)}"
-    return f"over {'24 h' if over == timedelta(days=1) else format_duration(over)}"
+        return f"{aggregate} of {format_duration(covered)}"
+    return f"{aggregate} over {'24 h' if over == timedelta(days=1) else format_duration(over)}"
+
+
+def format_metric(metric: str, direction: str, window: str) -> str:
+    """Return what is measured: `outbound utilization (p95 over 24 h)`."""
+    what = f"{format_direction(direction)} {metric}".strip()
+    return f"{what} ({window})" if window else what
+
+
+def format_measurement(alert: IncidentAlert) -> str:
+    """Return what was measured where: `outbound utilization at POP PARIS (FR) is 97 %`."""
+    what = format_metric(alert.metric, alert.direction, alert.window)
+    place = f" at {alert.place}" if alert.place else ""
+    return f"{what}{place} is {format_figure(alert.value, alert.unit)}"
 
 
 def format_mbps(mbps: float | None) -> str:

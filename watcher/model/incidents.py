@@ -172,7 +172,7 @@ class IncidentAlert:
     limit: float | None = None
     unit: str = ""
     direction: str = ""  # the one that the value is of
-    covered: timedelta | None = None  # how much of the window has samples; None: all of it
+    window: str = ""  # what the value is: `p95 over 24 h`; empty for a single sample
     place: str = ""  # where it is measured
     since: datetime
     until: datetime | None = None

@@ -126,4 +126,6 @@ def sample_words(
         )
     measured = isinstance(rule.condition, engine.Threshold)
     value: model.Scalar = 50.5 if measured else "word"
-    return subject.words(rule, value=value, was="word", since=at, direction="in")
+    return subject.words(
+        rule, value=value, was="word", since=at, direction="in", window="p95 over 24 h"
+    )

@@ -83,3 +83,20 @@ def test_sharing_fields_changes_no_subject():
     assert [type(subject.fields["a"]) for subject in shared] == [int, bool, float, int, str]
     assert shared[0].fields is shared[3].fields
     assert shared[3] == replace(subjects[3])
+
+
+def test_an_alert_of_an_earlier_version_remembers_no_direction():
+    row = '{"rule":"full","subject":"evpl/a","state":"firing","since":"2026-11-21T03:00:00Z"}'
+    assert codec.ALERT.decode(row).measured is None
+
+
+@given(since=st.none() | INSTANTS, covered=st.none() | st.timedeltas())
+def test_what_an_alert_remembers_of_its_directions_survives(since, covered):
+    measured = model.Measured(direction="out", covered=covered, held={"in": None, "out": since})
+    alert = model.Alert(
+        rule="full",
+        subject="evpl/a",
+        since=datetime(2026, 11, 21, 12, tzinfo=UTC),
+        measured=measured,
+    )
+    assert codec.ALERT.decode(codec.encode(alert)) == alert

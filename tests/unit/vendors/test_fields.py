@@ -29,3 +29,23 @@ def test_samples_of_a_kind_cover_every_word(kind):
     samples = list(fields.samples())
     for name, words in fields.words.items():
         assert {sample[name] for sample in samples} == set(words)
+
+
+@pytest.mark.parametrize("kind", VENDORS)
+def test_every_metric_has_a_unit(kind):
+    fields = VENDORS[kind].fields
+    assert set(fields.metrics) <= set(fields.units) <= set(fields.figures)
+
+
+@pytest.mark.parametrize(
+    ("labels", "place"),
+    [
+        ({"pop_name": "PARIS", "pop_country": "FR", "pop_section": "PAR-01"}, "POP PARIS (FR)"),
+        ({"pop_name": "PARIS"}, "POP PARIS"),
+        ({"pop_section": "PAR-01", "pop_country": "FR"}, "POP PAR-01 (FR)"),
+        ({"pop_country": "FR"}, "POP FR"),
+        ({}, ""),
+    ],
+)
+def test_an_evpl_line_is_measured_at_a_pop(labels, place):
+    assert VENDORS["evpl"].place(labels) == place

@@ -357,6 +357,7 @@ def _member(
 ) -> model.IncidentAlert:
     figure = isinstance(alert.value, float)
     threshold = rule.condition if isinstance(rule.condition, Threshold) else None
+    measured = alert.measured or model.Measured()
     return model.IncidentAlert(
         incident=identity,
         subject=alert.subject,
@@ -370,8 +371,10 @@ def _member(
         metric=threshold.metric if threshold else "",
         limit=threshold.limit if threshold else None,
         unit=view.unit_of(rule),
-        direction=alert.measured.direction if alert.measured else "",
-        covered=alert.measured.covered if alert.measured else None,
+        direction=measured.direction,
+        window=model.format_window(threshold.aggregate, threshold.over, measured.covered)
+        if threshold
+        else "",
         place=view.place,
         since=since,
         fields=view.fields,

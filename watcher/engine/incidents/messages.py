@@ -31,10 +31,8 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime, title: str =
             before = f", was {member.from_}" if member.from_ else ""
             return f"{member.to} since {since}{before}"
         case Threshold():
-            what = measured(condition, member.direction, member.covered)
-            place = f" at {member.place}" if member.place else ""
-            value = model.format_figure(member.value, member.unit)
-            return f"{what}{place} is {value}, {limit(condition, member.unit)} since {since}"
+            passed = limit(condition, member.unit)
+            return f"{model.format_measurement(member)}, {passed} since {since}"
         case Expression():
             return f"{title or rule.name}, since {since}"
         case NoData(after=after):
@@ -50,13 +48,6 @@ def whose(state: State, member: model.IncidentAlert) -> str:
     members = state.members[member.incident]
     several = any(subject != member.subject for _, subject in members)
     return f"{member.name}: " if several else ""
-
-
-def measured(threshold: Threshold, direction: str, covered: timedelta | None) -> str:
-    """Return what a threshold is set on: `outbound utilization (p95 over 24 h)`."""
-    what = f"{model.format_direction(direction)} {threshold.metric}".strip()
-    window = model.format_window(threshold.over, covered)
-    return f"{what} ({threshold.aggregate} {window})" if window else what
 
 
 def limit(threshold: Threshold, unit: str) -> str:

@@ -27,7 +27,7 @@ def title_and_summary(
         was=member.from_,
         since=member.since,
         direction=member.direction,
-        covered=member.covered,
+        window=member.window,
     )
     if side is not None:
         words["fault_domain"] = str(side)

@@ -179,7 +179,8 @@ def _report_breach(
         return
     unit = ctx.subject_view(key).unit_of(rule)
     measured = breach.measured or model.Measured()
-    what = messages.measured(threshold, measured.direction, measured.covered)
+    window = model.format_window(threshold.aggregate, threshold.over, measured.covered)
+    what = model.format_metric(threshold.metric, measured.direction, window)
     text = f"{what} was {messages.limit(threshold, unit)}, "
     text += f"{'up' if threshold.above else 'down'} to {model.format_figure(breach.worst, unit)}"
     fact = late_facts.LateFact(

@@ -6,7 +6,7 @@ The names that rules and titles may use are given here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from watcher import model
@@ -162,10 +162,9 @@ class SubjectView:
         was: str | None,
         since: datetime,
         direction: str = "",
-        covered: timedelta | None = None,
+        window: str = "",
     ) -> dict[str, object]:
         """Return the names that a rule's title and summary may use."""
-        threshold = rule.condition if isinstance(rule.condition, Threshold) else None
         return {
             **self._metrics,
             **self.fields,
@@ -185,7 +184,7 @@ class SubjectView:
             "value": value,
             "unit": self.unit_of(rule),
             "direction": model.format_direction(direction),
-            "window": model.format_window(threshold.over, covered) if threshold else "",
+            "window": window,
             "place": self.place,
             "was": was or "",
             "since": model.format_time(since),

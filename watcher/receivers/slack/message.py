@@ -158,7 +158,7 @@ def _state_line(view: model.IncidentView, single: model.IncidentAlert | None, no
         if incident.begin < single.since:
             text += f" (the fault began at {model.format_time(incident.begin, now)})"
     else:
-        text = _opening_text(view, single)
+        text = _measurement(single, now) or _opening_text(view, single)
         text = text or f"Since {model.format_time(incident.begin, now)}"
     unseen = notification.unseen(view, now)
     if not unseen:
@@ -182,15 +182,20 @@ def _state(single: model.IncidentAlert | None) -> str:
     return f"*{escape(single.to, 40)}*{was}"
 
 
+def _measurement(single: model.IncidentAlert | None, now: datetime) -> str:
+    """Return what is measured now, and the limit; empty for what is not."""
+    if single is None or single.value is None or single.limit is None:
+        return ""
+    limit = model.format_figure(single.limit, single.unit)
+    since = model.format_time(single.since, now)
+    return f"*{escape(model.format_measurement(single), 300)}*, limit {limit}, since {since}"
+
+
 def _opening_text(view: model.IncidentView, single: model.IncidentAlert | None) -> str:
-    """Return the opening entry, which names metric and limit, with the value now."""
+    """Return the opening entry, which says what is wrong with what has no state."""
     kinds = {model.EntryKind.OPENED, model.EntryKind.REOPENED}
     openings = [entry.text for entry in view.timeline if entry.kind in kinds]
-    if not openings or single is None:
-        return ""
-    text = escape(openings[-1], 400)
-    figure = "" if single.value is None else model.format_figure(single.value, single.unit)
-    return f"*{text}*, now *{figure}*" if figure not in text else f"*{text}*"
+    return f"*{escape(openings[-1], 400)}*" if openings and single is not None else ""
 
 
 def _side(incident: model.Incident, single: model.IncidentAlert | None) -> str:

@@ -202,16 +202,23 @@ def test_the_booked_window_says_how_much_is_left(builder, minutes, left):
     assert left in text
 
 
-def test_a_figure_is_shown_with_its_metric_and_limit(builder):
-    builder.alert = replace(builder.alert, to=None, from_=None, value=92.5, unit="%", fields={})
-    builder.timeline[0] = replace(
-        builder.timeline[0], text="utilization (p95 over 24 h) is 92.5 %, at or above 80 %"
+def test_a_figure_is_shown_with_what_it_is_of_and_its_limit(builder):
+    builder.alert = replace(
+        builder.alert,
+        to=None,
+        from_=None,
+        value=95.25,
+        metric="utilization",
+        limit=80.0,
+        unit="%",
+        direction="out",
+        window="p95 of 1 h 40 min",
+        place="POP PARIS (FR)",
+        fields={},
     )
     text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
-    assert "*utilization (p95 over 24 h) is 92.5 %, at or above 80 %*\n" in text
-    builder.alert = replace(builder.alert, value=95.25)
-    text = shown(render_parent(builder.incident_view(), now=NOW))[1][1]
-    assert "is 92.5 %, at or above 80 %*, now *95.25 %*\n" in text
+    what = "outbound utilization (p95 of 1 h 40 min) at POP PARIS (FR) is 95.25 %"
+    assert f"*{what}*, limit 80 %, since " in text
 
 
 def test_several_subjects_are_counted_and_the_first_are_listed(builder):
