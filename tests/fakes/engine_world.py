@@ -56,6 +56,21 @@ def traits(kind, name=None, *, blind_after=timedelta(minutes=3), **more):
     )
 
 
+def hours(*, opens=0, closes=30):
+    """Return hours of a rule that begin and end at these minutes of every hour."""
+
+    def next_edge(at):
+        hour = at.replace(minute=0, second=0, microsecond=0)
+        edges = (hour + timedelta(minutes=n) for n in (opens, closes, opens + 60, closes + 60))
+        return min(edge for edge in edges if edge > at)
+
+    return engine.Hours(
+        is_open=lambda at: opens <= at.minute < closes,
+        next_edge=next_edge,
+        describe=lambda at: f"{at:%H:%M} here",
+    )
+
+
 def ruleset(*rules, detailed=False, inventory=None, history=timedelta(0)):
     return engine.Ruleset(
         rules=rules,
@@ -133,6 +148,7 @@ class World:
         self.now = START
         self.tables = InMemoryTables()
         self.fields: dict[str, dict[str, model.Scalar]] = {}
+        self._step(engine.Reloaded(ruleset=rules))
 
     def step(self, event, at=None):
         """Jump to every deadline before `at`, as the live loop does, then take in the event."""

@@ -23,6 +23,7 @@ the outside to the inside:
 Each may import those below it, and no other.
 """
 
+from watcher.engine.rules.hours import Hours
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
 from watcher.engine.rules.rule import (
@@ -73,6 +74,7 @@ __all__ = [
     "Expression",
     "ExpressionError",
     "Flapping",
+    "Hours",
     "IllegalCommand",
     "Inventory",
     "InventoryEntry",

@@ -17,6 +17,7 @@ from watcher.engine.backfill import schedule
 from watcher.engine.conditions import Truth
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import flapping, incidents, reported_outages, sight
+from watcher.engine.rules import hours
 from watcher.engine.rules.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
@@ -213,9 +214,10 @@ def _start_clearing(
 ) -> None:
     """Start `keep_firing_for`, which counts from when the subject is well.
 
-    Out of its rule's phases an alert ends at once.
+    Out of its rule's hours or phases an alert ends at once.
     """
-    outside = result.ended or conditions.is_outside(ctx, rule, alert.subject) is True
+    outside = result.closed or result.ended
+    outside = outside or conditions.is_outside(ctx, rule, alert.subject) is True
     lingering = not outside and faults.lingers(ctx, rule, alert.subject)
     if alert.due is None and not outside:
         flapping.count_change(ctx, rule, alert, at)
@@ -244,10 +246,12 @@ def settle(ctx: StepContext, key: str, *, at: datetime | None = None) -> None:
         rule = ctx.state.rules.get(alert.rule)
         if rule is None or alert.due is None:
             continue
-        counted = at if isinstance(rule.condition, Threshold) and not vanished else ctx.now
+        closed = not hours.apply_at(rule.hours, ctx.now)
+        by_clock = vanished or closed or not isinstance(rule.condition, Threshold)
+        counted = ctx.now if by_clock else at
         if counted is None or alert.due > counted:
             continue
-        resolution = faults.resolution(ctx, rule, alert)
+        resolution = model.Resolution.LAPSED if closed else faults.resolution(ctx, rule, alert)
         if resolution is not None:
             resolve(ctx, alert, resolution)
 
@@ -267,6 +271,8 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
     rule = ctx.state.rules.get(alert.rule)
     if rule is None:
         return  # until the reload after a restart takes it away
+    if not hours.apply_at(rule.hours, ctx.now):
+        return  # they have just ended, and the timer that says so is due now
     if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
         ctx.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
         incidents.fire(ctx, rule, alert)

@@ -1,7 +1,7 @@
 """Whether a rule's condition holds on a subject now: true, false, or None for "cannot tell".
 
-The condition is evaluated first, then `where`, then `during`, each only for what is not false
-already: the last one may cost a call to the vendor.
+The condition is evaluated first, then `hours`, then `where`, then `during`, each only for what is
+not false already: the last one may cost a call to the vendor.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ from typing import NamedTuple
 from watcher import model
 from watcher.engine import details
 from watcher.engine.context import StepContext
+from watcher.engine.rules import hours
 from watcher.engine.rules.rule import Context, ExpressionError, Predicate, Rule, Transition
 
 
 class Truth(NamedTuple):
     """A condition's truth, the value that it is about, and what the value was before.
 
-    `ended` says that it is false because of the reservation's phase alone. `measured` belongs to a
-    threshold's value.
+    `ended` says that it is false because of the reservation's phase alone, `closed` because of the
+    rule's hours. `measured` belongs to a threshold's value.
     """
 
     truth: bool | None
     value: model.Scalar = None
     was: str | None = None
     ended: bool = False
+    closed: bool = False
     measured: model.Measured | None = None
 
 
@@ -60,11 +62,13 @@ def _entered_from(ctx: StepContext, rule: Rule, subject: model.Subject) -> str |
 
 
 def narrow(ctx: StepContext, rule: Rule, key: str, result: Truth) -> Truth:
-    """Narrow a result by the rule's `where` and `during`.
+    """Narrow a result by the rule's `hours`, `where` and `during`.
 
     A `where` that fails, or cannot tell, holds nothing back. A phase holds back only by a schedule
     that was just read again; until then the result is None.
     """
+    if result.truth is not False and not hours.apply_at(rule.hours, ctx.now):
+        result = result._replace(truth=False, closed=True)
     if result.truth is False:
         return result
     if rule.where is not None:

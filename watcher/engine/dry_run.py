@@ -6,8 +6,9 @@ so the past is put through it here, observation by observation. Nothing of it re
 the daemon, and nobody is notified.
 
 What no longer matters is taken off the rule: `keep_firing_for` and flapping join outages for the
-people who see them live, but each of the past is reported with its own end; and what an
-alert asks for (details, diagnostics, remedies) is not asked for what is over.
+people who see them live, but each of the past is reported with its own end; the past is cut by the
+rule's `hours` before it comes here; and what an alert asks for (details, diagnostics, remedies) is
+not asked for what is over.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class DryRun:
         self._key = key
         self._rule = replace(
             rule,
+            hours=None,
             keep_firing_for=timedelta(0),
             flapping=None,
             group_by=(),

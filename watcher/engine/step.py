@@ -23,7 +23,7 @@ from watcher.engine.incidents import (
     remedies,
     suppression,
 )
-from watcher.engine.observation import polls, samples, source_health
+from watcher.engine.observation import hours, polls, samples, source_health
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
@@ -117,6 +117,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     if event.unwatched_since is not None:
         schedule.daemon_started(ctx, event.unwatched_since)
     suppression.refresh(ctx)
+    hours.refresh(ctx)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
             if not _is_watched(state, alert):
@@ -154,6 +155,7 @@ _ALWAYS: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
     TimerKind.VISIBILITY: source_health.refresh,
     TimerKind.BACKFILL: schedule.tick,
     TimerKind.PHASE: polls.phase_edge,
+    TimerKind.HOURS: hours.edge,
 }
 
 _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {

@@ -14,6 +14,7 @@ class TimerKind(StrEnum):
     HOLD = "hold"  # a rule's `for` is over: the next poll decides
     DETAILS = "details"  # details have been waited for long enough
     CLEAR = "clear"  # a firing alert resolves
+    HOURS = "hours"  # a rule's hours begin or end
     PHASE = "phase"  # a reservation's phase may change
     QUIET = "quiet"  # a flapping alert has been steady for long enough
     NO_DATA = "no data"  # a subject has been silent for long enough

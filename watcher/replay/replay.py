@@ -33,6 +33,7 @@ class Replay:
         self._rules = rules
         self._since = since
         self._runner = engine.Runner(engine.restore(rules), now=_LONG_AGO, responder=self._answer)
+        self._started = False
         self._lookahead: deque[ports.Recorded] = deque()
         self.outcome = engine.Outcome()
 
@@ -73,7 +74,10 @@ class Replay:
                     self._rules, record.at, unwatched_since=record.what.last_success
                 )
             case _:
+                if not self._started:  # the records of a service begin without a start of a daemon
+                    yield from self._runner.take(engine.Reloaded(ruleset=self._rules), record.at)
                 yield from self._runner.take(record.what, record.at)
+        self._started = True
         self._lookahead.popleft()
 
     def _resume(self, loaded: ports.Loaded, at: datetime) -> Iterator[engine.StepResult]:

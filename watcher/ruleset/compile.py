@@ -12,6 +12,7 @@ from watcher import engine, model
 from watcher.ruleset import cel, schema, templates
 from watcher.ruleset.inventory import connection_problem
 from watcher.ruleset.problems import Problems, suggest
+from watcher.ruleset.weekly import compile_hours
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import VENDORS
 from watcher.vendors.vendor import Fields
@@ -73,6 +74,7 @@ class Compiler:
             condition=condition,
             where=where,
             during=rule.during,
+            hours=compile_hours(rule.hours),
             hold=rule.for_,
             keep_firing_for=rule.keep_firing_for,
             severity=rule.severity,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from watcher import engine, model
 from watcher.config_types import Duration, Section
@@ -123,7 +123,30 @@ class Remedy(Part):
     )
 
 
-class Maintenance(Part):
+class TimeOfWeek(Part):
+    """A window on some days of the week, on the clocks of a place."""
+
+    zone: Zone = Field(description="Time zone, as in Europe/Paris")
+    days: Days = Field(
+        WEEK, description="Days on which it starts, as in mon or mon-fri; absent: every day"
+    )
+    from_: TimeOfDay = Field(alias="from", description="When it starts, as in 22:00")
+    to: TimeOfDay = Field(description="When it ends; if not later than from, on the next day")
+
+
+class Hours(TimeOfWeek):
+    """A time of the week in which a rule applies."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.to <= self.from_ and (self.to - self.from_) % (24 * 60) == 0:
+            raise ValueError(
+                "from and to are the same time; for whole days write from: 00:00 and to: 24:00"
+            )
+        return self
+
+
+class Maintenance(TimeOfWeek):
     """A time of the week in which nobody is notified."""
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)
@@ -131,10 +154,13 @@ class Maintenance(Part):
         min_length=1,
         description="What it mutes: rule, subject, source, severity, labels.NAME; * is a wildcard",
     )
-    zone: Zone = Field(description="Time zone, as in Europe/Paris")
-    days: Days = Field(WEEK, description="Days on which it starts; absent: every day")
-    from_: TimeOfDay = Field(alias="from", description="When it starts, as in 22:00")
-    to: TimeOfDay = Field(description="When it ends; if not later than from, on the next day")
+
+
+def _as_windows(value: object) -> object:
+    return (value,) if isinstance(value, dict) else value
+
+
+HoursOfRule = Annotated[tuple[Hours, ...], BeforeValidator(_as_windows), Field(min_length=1)]
 
 
 class Storm(Part):
@@ -159,6 +185,9 @@ class Rule(Part):
     where: str | None = Field(None, description="CEL expression that must be true as well")
     during: Phases = Field(
         engine.DURING, description="Phases of a reservation in which the rule applies"
+    )
+    hours: HoursOfRule | None = Field(
+        None, description="Times of the week in which the rule applies; absent: always"
     )
     for_: Duration = Field(
         timedelta(0),
@@ -311,7 +340,7 @@ def as_json_schema() -> dict[str, Any]:
 
 
 def _loosen(node: Any) -> None:
-    """Accept one word where a list of words is expected, and no null; change `node` in place."""
+    """Accept one item where a list of such is expected, and no null; change `node` in place."""
     if isinstance(node, list):
         for item in node:
             _loosen(item)
@@ -330,7 +359,7 @@ def _loosen(node: Any) -> None:
         del node["default"]  # an ISO 8601 duration, which is not how rules write one
     items = node.get("items", {})
     if node.get("type") == "array" and (
-        items.get("type") == "string" or items.get("$ref", "").endswith("/Phase")
+        items.get("type") == "string" or items.get("$ref", "").endswith(("/Phase", "/Hours"))
     ):
         fewest = node.pop("minLength", 0)
         del node["type"], node["items"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import zoneinfo
 from datetime import timedelta
@@ -16,6 +17,12 @@ from watcher.vendors.preorder.client import parse_address
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS_ARE = f"; expected {', '.join(WEEK)} or a range such as mon-fri"
+_A_DAY = "|".join(WEEK)
+_DAY_SCHEMA = {
+    "type": "string",
+    "anyOf": [{"enum": list(WEEK)}, {"pattern": f"^({_A_DAY})-({_A_DAY})$"}],
+}
 
 
 def _check_span(value: timedelta) -> timedelta:
@@ -66,22 +73,52 @@ def _check_equal(value: str) -> str:
     return value if value in {"subject", "source"} else _check_label(value)
 
 
-def _parse_minutes(value: object) -> object:
+def _parse_minutes(value: object) -> int:
     """Return a time of day in minutes, which is how YAML itself reads an unquoted 22:00."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d\d?):(\d\d)", value)):
-        hours, minutes = map(int, match.groups())
-        return hours * 60 + minutes if minutes < 60 else -1
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("expected a time of day, as in 01:30")
+    minutes = value if isinstance(value, int) and not isinstance(value, bool) else -1
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d\d?):([0-5]\d)", value)):
+        minutes = int(match[1]) * 60 + int(match[2])
+    if not 0 <= minutes <= 24 * 60:
+        raise ValueError("expected a time of day from 00:00 to 24:00, as in 01:30")
+    return minutes
 
 
 def _check_zone(value: str) -> str:
-    if value not in zoneinfo.available_timezones():
-        raise ValueError(
-            f"there is no time zone {value!r}; expected one such as Europe/Paris or UTC"
+    zones = zoneinfo.available_timezones()
+    if value not in zones:
+        cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
+        city = value.strip().replace(" ", "_").rpartition("/")[2].casefold()
+        near = difflib.get_close_matches(city, cities, n=1, cutoff=0.75)
+        hint = (
+            f"did you mean {cities[near[0]]}?"
+            if near
+            else "expected one such as Europe/Paris or UTC"
         )
+        raise ValueError(f"there is no time zone {value!r}; {hint}")
     return value
+
+
+def _parse_days(value: object) -> object:
+    """Return the days of the week in words such as `mon` and `mon-fri`."""
+    words = (value,) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        return value
+    days: dict[object, None] = {}
+    for word in words:
+        days.update(dict.fromkeys(_parse_range(word) if isinstance(word, str) else (word,)))
+    return tuple(days)
+
+
+def _parse_range(word: str) -> tuple[Day, ...]:
+    first, dash, last = word.partition("-")
+    ends = (first, last) if dash else (first,)
+    for day in ends:
+        if day not in WEEK:
+            near = difflib.get_close_matches(day[:3].casefold(), WEEK, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"{day!r} is not a day of the week{hint or _DAYS_ARE}")
+    start, end = WEEK.index(first), WEEK.index(ends[-1])
+    return (WEEK * 2)[start : end + 1 if end >= start else end + 1 + len(WEEK)]
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
@@ -104,10 +141,15 @@ Equal = Annotated[str, AfterValidator(_check_equal)]
 TimeOfDay = Annotated[
     int,
     BeforeValidator(_parse_minutes),
-    Field(ge=0, le=24 * 60, json_schema_extra={"type": ["string", "integer"]}),
+    WithJsonSchema({"type": ["string", "integer"]}),
 ]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Address = Annotated[str, AfterValidator(_check_postal)]
-Days = Annotated[tuple[Day, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Days = Annotated[
+    tuple[Day, ...],
+    BeforeValidator(_parse_days),
+    Field(min_length=1),
+    WithJsonSchema({"type": "array", "items": _DAY_SCHEMA, "minLength": 1}),
+]
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Equals = Annotated[tuple[Equal, ...], BeforeValidator(_as_tuple), Field(min_length=1)]

@@ -28,10 +28,25 @@ def validated(
         return schema.model_validate(content)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
-            whole_path = (*path, *detail["loc"])
+            whole_path = _as_written((*path, *detail["loc"]), document)
             place = document.place(whole_path, of_key=detail["type"] == "extra_forbidden")
             problems.add(place, _key(whole_path, document), _in_words(schema, detail))
         return None
+
+
+def _as_written(path: Sequence[str | int], document: Document) -> tuple[str | int, ...]:
+    """Return a path without the number of what is written alone where a list may be."""
+    written: list[str | int] = []
+    content = document.content
+    for part in path:
+        if isinstance(part, int) and not isinstance(content, list):
+            continue
+        written.append(part)
+        try:
+            content = content[part]
+        except (KeyError, IndexError, TypeError):
+            content = None
+    return tuple(written)
 
 
 def _key(path: Sequence[str | int], document: Document) -> str:
@@ -60,6 +75,8 @@ def _in_words(schema: type[BaseModel], detail: ErrorDetails) -> str:
             words = "expected small letters, digits and single hyphens, as in vyvx-down"
         case "model_type" | "dict_type" | "model_attributes_type":
             words = "expected keys and values"
+        case "too_short":
+            words = "expected at least one"
         case "tuple_type" | "frozen_set_type":
             words = "expected a list"
         case _:

@@ -50,7 +50,7 @@ def test_every_example_of_rules_is_loaded(example, tmp_path):
     loaded = ruleset.load(
         [str(file)], inventory=None, sources=SOURCES, receivers=["noc", "duty-manager"]
     )
-    assert len(loaded.rules) == example.count("- name:") - example.count("zone:")
+    assert len(loaded.rules) == example.count("- name:") - example.count("match:")
 
 
 def test_every_example_of_tests_passes(home):
@@ -74,6 +74,7 @@ def keys():
         schema.Escalation,
         schema.Flapping,
         schema.Remedy,
+        schema.Hours,
         schema.Maintenance,
         schema.Storm,
         test_schema.Test,

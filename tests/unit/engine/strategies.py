@@ -8,6 +8,7 @@ from tests.fakes.engine_world import (
     START,
     FakeInventory,
     World,
+    hours,
     minutes,
     rule,
     ruleset,
@@ -61,6 +62,20 @@ def rules():
             notify=("noc",),
         ),
         rule(name="silent", condition=engine.NoData(after=minutes(45))),
+        rule(name="office", hours=hours(), hold=seconds(20), keep_firing_for=seconds(60)),
+        rule(
+            name="office-full",
+            condition=engine.Threshold(metric="load", limit=80.0, clear=60.0),
+            hours=hours(opens=10, closes=40),
+            hold=minutes(5),
+        ),
+        rule(name="office-silent", condition=engine.NoData(after=minutes(45)), hours=hours()),
+        rule(
+            name="office-words",
+            condition=engine.Expression(holds=lambda context: context["state"] == "impaired"),
+            hours=hours(opens=1, closes=3),
+        ),
+        rule(name="office-blind", condition=engine.Blind(after=minutes(2)), hours=hours()),
         detailed=True,
         inventory=FakeInventory(vyvx_a=NYC, vyvx_b=NYC),
     )

@@ -83,6 +83,7 @@ def live(history, restarts=(), kind=Live):
 
 def run(rules, events, until):
     driven = engine.Runner(engine.restore(rules), now=START)
+    list(driven.take(engine.Reloaded(ruleset=rules), START))
     steps = []
     for at, event in events:
         again = driven.restart(rules, at) if event is RESTART else driven.take(event, at)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.engine_world import START, minutes, rule, ruleset, seconds
+from tests.fakes.engine_world import START, hours, minutes, rule, ruleset, seconds
 from tests.unit.engine import strategies, test_runner
 from watcher import engine, model, ports
 from watcher.replay.replay import Replay
@@ -211,6 +211,23 @@ def test_a_drill_is_not_replayed():
     assert replay(ruleset(rule()), records, START + minutes(5)) == []
 
 
+def test_the_hours_of_a_rule_begin_in_a_replay_without_a_start_of_a_daemon():
+    down = rule(hours=hours(opens=30, closes=50), hold=seconds(20))
+    records = [
+        ports.Recorded(
+            at=START + minutes(minute),
+            what=model.Polled(
+                source="vyvx",
+                seen=(model.Observed(key="vyvx/a", fields={"state": state}),),
+                total=1,
+            ),
+        )
+        for minute, state in ((1, "online"), (2, "offline"))
+    ]
+    (incident,) = replay(ruleset(down), records, START + minutes(40))
+    assert incident.incident.opened_at == START + minutes(30) + seconds(20)
+
+
 def test_a_circuit_that_comes_on_air_silent_fires_live_as_after_a_restart():
     """Its details say at 04:00 that it is on air; nothing was measured since 03:00."""
     w = PollsAtOnce(strategies.rules())
@@ -222,4 +239,4 @@ def test_a_circuit_that_comes_on_air_silent_fires_live_as_after_a_restart():
     assert not w.incidents
     strategies.happen(w, strategies.Happening("details", 0))  # on air until 04:20
     w.poll(timedelta(hours=1))  # with nothing measured
-    assert [incident.rule for incident in w.incidents] == ["silent"]
+    assert [incident.rule for incident in w.incidents] == ["office-silent", "silent"]

@@ -36,6 +36,8 @@ def test_the_shipped_rules_fit(validator, file):
         {"escalate": [{"after": "15m", "notify": "duty"}], "repeat": "2h"},
         {"inhibited_by": "other", "equal": ["labels.site", "subject"]},
         {"flapping": {"flips": 3}},
+        {"hours": {"zone": "UTC", "days": ["mon-fri", "sun"], "from": "08:00", "to": "18:00"}},
+        {"hours": [{"zone": "UTC", "days": "mon", "from": "08:00", "to": "18:00"}]},
     ],
 )
 def test_good_rules_fit(validator, settings):
@@ -57,6 +59,9 @@ def test_good_rules_fit(validator, settings):
         ({"transition": {"field": "state"}}, ["transition"]),
         ({"expression": "true"}, []),
         ({"transition": None}, ["transition"]),
+        ({"hours": []}, ["hours"]),
+        ({"hours": {"zone": "UTC", "from": "08:00"}}, ["hours"]),
+        ({"hours": {"zone": "UTC", "days": "any", "from": "08:00", "to": "18:00"}}, ["hours"]),
     ],
 )
 def test_bad_rules_do_not_fit(validator, settings, where):

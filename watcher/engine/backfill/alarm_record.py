@@ -14,7 +14,7 @@ from watcher.engine import conditions, details
 from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import reported_outages
-from watcher.engine.rules import intervals, reservation
+from watcher.engine.rules import hours, intervals, reservation
 from watcher.engine.rules.index import RECORDED
 from watcher.engine.rules.intervals import Outage, StateInterval
 from watcher.engine.rules.rule import Rule, SourceTraits, Transition
@@ -72,7 +72,8 @@ def _evaluate_rule(
         intervals.outage_of(run, event)
         for run in intervals.runs(evaluation.intervals, condition, evaluation.traits)
     ]
-    outages = [part for outage in whole for part in _during(evaluation, rule, outage)]
+    booked = [part for outage in whole for part in _during(evaluation, rule, outage)]
+    outages = [part for outage in booked for part in _in_hours(rule, outage)]
     reported = reported_outages.of_rule(ctx, subject, rule)
     inside = _inside(evaluation, condition)
     claimed = reported_outages.claimed(outages, reported, inside, event)
@@ -93,7 +94,7 @@ def _evaluate_rule(
         for outage in (*familiar, *news)
         if not outage.lasts
     )
-    cut = [outage for outage in whole if outage.end > floor and outage not in outages]
+    cut = [outage for outage in whole if outage.end > floor and outage not in booked]
     if cut and not details.are_current(ctx, ctx.state.subjects[subject.key]):
         evaluation.waits_for_details = True  # it may have been extended since it was read
         evaluation.undecided_from.append(floor)
@@ -107,6 +108,14 @@ def _during(evaluation: _Evaluation, rule: Rule, outage: Outage) -> Iterator[Out
         subject.bookings, rule.during, outage.start, outage.end, pre_roll
     ):
         yield replace(outage, start=start, end=end, lasts=outage.lasts and end == outage.end)
+
+
+def _in_hours(rule: Rule, outage: Outage) -> Iterator[Outage]:
+    """Yield the parts of an outage that fall into the rule's hours."""
+    for start, end in hours.within(rule.hours, outage.start, outage.end):
+        ends = end == outage.end
+        lasts = outage.lasts and ends
+        yield replace(outage, start=start, end=end, lasts=lasts, outlasts_hours=not ends)
 
 
 def _inside(evaluation: _Evaluation, condition: Transition) -> list[Outage]:
@@ -261,7 +270,7 @@ def _late_fact(  # noqa: PLR0917 -- two callers, beside it
 
 def _resolution(evaluation: _Evaluation, outage: Outage) -> model.Resolution:
     """Return as what an outage ended, by what the record has after it."""
-    if outage.lasts:
+    if outage.lasts or outage.outlasts_hours:
         return model.Resolution.LAPSED
     if outage.run.end is None or outage.end < outage.run.end:
         return model.Resolution.ENDED  # with the phases that its rule is about

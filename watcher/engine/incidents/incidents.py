@@ -22,6 +22,7 @@ from watcher.engine.incidents import (
     storms,
     titles,
 )
+from watcher.engine.rules import hours
 from watcher.engine.rules.rule import Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import is_over
@@ -292,7 +293,8 @@ def resolve(
     incident = ctx.resolve_incident(
         incident, resolution, flags=(), turn=None, ended_at=max(ends, default=ctx.now)
     )
-    text = messages.ended(member, resolution, incident, ctx.now, by=by)
+    rule = ctx.state.rules.get(alert.rule)
+    text = messages.ended(rule, member, resolution, incident, ctx.now, by=by)
     name = f"the last one, {member.name}: " if messages.whose(ctx.state, member) else ""
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 
@@ -310,8 +312,9 @@ def _note_cleared(
     rule = state.rules.get(alert.rule)
     others = [] if rule is None else ctx.state.siblings(rule, alert.subject)
     faces = [other for other in others if other.incident == identity]
-    if rule is None or not faces:
-        text = messages.ended(member, resolution, state.incidents[identity], ctx.now, by=by)
+    closed = rule is not None and not hours.apply_at(rule.hours, ctx.now)
+    if rule is None or closed or not faces:
+        text = messages.ended(rule, member, resolution, state.incidents[identity], ctx.now, by=by)
         ctx.add_note(identity, EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
         return
     worst = max(faces, key=lambda face: state.rules[face.rule].severity.rank)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from watcher import model
+from watcher.engine.rules import hours
 from watcher.engine.rules.rule import Blind, Expression, NoData, Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
@@ -116,6 +117,7 @@ def side_changed(
 
 
 def ended(
+    rule: Rule | None,
     member: model.IncidentAlert,
     resolution: model.Resolution,
     incident: model.Incident,
@@ -135,10 +137,7 @@ def ended(
             came = f": {member.to}" if member.to else ""
             return f"recovered at {at} after {lasted}{came}"
         case model.Resolution.LAPSED:
-            moved = member.to and member.from_
-            was = f"no longer {member.from_}" if moved else f"{member.rule} no longer applies"
-            now_is = f", but {member.to}" if moved else ""
-            return f"{was} since {at}{now_is}: not recovered"
+            return _lapsed(rule, member, at, now)
         case model.Resolution.ENDED:
             return f"ended with its booked window at {at}, after {lasted}"
         case model.Resolution.MANUAL:
@@ -147,6 +146,16 @@ def ended(
             return "resolved because the vendor has not listed it for 24 h"
         case _:
             return model.format_ending(resolution)
+
+
+def _lapsed(rule: Rule | None, member: model.IncidentAlert, at: str, now: datetime) -> str:
+    if rule is not None and not hours.apply_at(rule.hours, now):
+        state = f": last known {member.to}" if member.to else ""
+        return hours.why_closed(rule.name, rule.hours, now) + state
+    moved = member.to and member.from_
+    was = f"no longer {member.from_}" if moved else f"{member.rule} no longer applies"
+    now_is = f", but {member.to}" if moved else ""
+    return f"{was} since {at}{now_is}: not recovered"
 
 
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:

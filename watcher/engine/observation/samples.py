@@ -7,7 +7,7 @@ would have fired, and is over, becomes a late fact (engine/backfill explains tho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher import model
@@ -16,7 +16,7 @@ from watcher.engine.backfill import late_facts
 from watcher.engine.context import StepContext
 from watcher.engine.dry_run import DryRun
 from watcher.engine.incidents import flapping, messages
-from watcher.engine.rules import thresholds
+from watcher.engine.rules import hours, thresholds
 from watcher.engine.rules.index import RuleIndex
 from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
 from watcher.engine.timers import Timer, TimerKind
@@ -150,10 +150,11 @@ def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
         series = ctx.state.samples.directions(key, threshold.metric)
         before = thresholds.INACTIVE if breach is None else breach.before
         evaluation = thresholds.evaluate(threshold, series, at, granularity, before)
-        truth = evaluation.truth
+        truth = evaluation.truth and hours.apply_at(rule.hours, at)
         broken = breach is not None and at - breach.last > thresholds.GAP * granularity
         if breach is not None and (broken or not truth):
-            _report_breach(ctx, rule, threshold, key, breach, end=None if broken else at)
+            goes_on = broken or evaluation.truth  # unseen, or outside the hours of the rule
+            _report_breach(ctx, rule, threshold, key, breach, end=None if goes_on else at)
             breach = None
             truth = truth and number < past
         if number >= past and breach is None:
@@ -175,7 +176,8 @@ def _report_breach(
     end: datetime | None,
 ) -> None:
     holds = conditions.Truth(truth=True, value=breach.worst)
-    if conditions.narrow(ctx, rule, key, holds).truth is False or not breach.dry_run.fires:
+    then = replace(rule, hours=None)  # each sample was inside the hours
+    if conditions.narrow(ctx, then, key, holds).truth is False or not breach.dry_run.fires:
         return
     unit = ctx.subject_view(key).unit_of(rule)
     measured = breach.measured or model.Measured()

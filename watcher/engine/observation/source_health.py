@@ -13,6 +13,7 @@ from watcher.engine import alerts
 from watcher.engine.conditions import Truth
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages, notifications
+from watcher.engine.rules import hours
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind, IncidentStatus, Visibility
 
@@ -49,7 +50,7 @@ def refresh(ctx: StepContext, source: str) -> None:
     for rule, condition in plan.blinds:
         due = ctx.now if health.permanent else since + condition.after
         later.append(due)
-        if ctx.now >= due:
+        if ctx.now >= due and hours.apply_at(rule.hours, ctx.now):
             alerts.apply(ctx, rule, source, Truth(True), at=since)
     upcoming = [at for at in later if at > ctx.now]
     if upcoming:

@@ -39,6 +39,7 @@ class Outage:
     start: datetime
     end: datetime
     lasts: bool
+    outlasts_hours: bool = False  # its end is that of the hours of the rule
     run: StateInterval
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from watcher import model
 from watcher.engine.rules import reservation
+from watcher.engine.rules.hours import Hours
 
 Context = object  # built once per change by Ruleset.context, read by predicates alone
 
@@ -138,6 +139,7 @@ class Rule:
     condition: Condition
     where: Predicate | None = None
     during: frozenset[model.Phase] = reservation.DURING
+    hours: Hours | None = None  # None: it always applies
     hold: timedelta = timedelta(0)  # the rule's `for`
     keep_firing_for: timedelta = timedelta(0)
     severity: model.Severity = model.Severity.WARNING

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.engine_world import START, minutes, of_kind, rule, seconds, world
+from tests.fakes.engine_world import START, hours, minutes, of_kind, rule, seconds, world
 from watcher import engine, model
 
 HISTORY, LATER = minutes(15), minutes(16)
@@ -91,6 +91,15 @@ def test_an_outage_shorter_than_for_is_not_reported():
     w = watched(rule(hold=seconds(30)))
     read(w, alarm(70, 90))
     assert w.incidents == ()
+
+
+def test_only_what_of_an_outage_falls_into_the_hours_of_its_rule_is_reported():
+    w = watched(rule(hold=seconds(30), hours=hours(opens=5, closes=7)))
+    read(w, alarm(60, 90), alarm(240, 480), alarm(600, 700))
+    assert [entry.text for entry in w.tables.entries] == [
+        "reported late: a: offline (TS Loss), 03:05:00 UTC to 03:07:00 UTC"
+    ]
+    assert w.incident.resolution is model.Resolution.LAPSED
 
 
 @pytest.mark.covers("vyvx/history-overlaps")

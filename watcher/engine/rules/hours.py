@@ -1,0 +1,53 @@
+"""The hours of a rule: the times of the week in which it applies.
+
+Law: outside its hours a rule's condition is false, whatever a subject's fields say. It depends on
+the clock alone, so nothing has to be seen, and nothing is recovered, for hours to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """Times of the week on the clocks of a place.
+
+    `is_open` says whether a time is inside, `next_edge` when that changes after a time, and
+    `describe` writes a time as people there do.
+    """
+
+    is_open: Callable[[datetime], bool]
+    next_edge: Callable[[datetime], datetime | None]
+    describe: Callable[[datetime], str]
+
+
+def apply_at(hours: Hours | None, at: datetime) -> bool:
+    """Return whether a rule with these hours applies at a time; without any it always does."""
+    return hours is None or hours.is_open(at)
+
+
+def within(
+    hours: Hours | None, start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the parts of a past time in which a rule with these hours applied."""
+    at = start
+    while hours is not None and at < end:
+        edge = hours.next_edge(at)
+        until = end if edge is None else min(edge, end)
+        if hours.is_open(at):
+            yield at, until
+        at = until
+    if hours is None:
+        yield start, end
+
+
+def why_closed(name: str, hours: Hours | None, now: datetime) -> str:
+    """Return that a rule does not apply now, and until when; empty where it does."""
+    if hours is None or hours.is_open(now):
+        return ""
+    edge = hours.next_edge(now)
+    until = "" if edge is None else f" (until {hours.describe(edge)})"
+    return f"outside the hours of {name}{until}"
