@@ -211,7 +211,7 @@ def _news(
     after = rule.severity.rank, unwell
     if after > before:
         return EntryKind.WORSE, f"{name}worse: {text}", True
-    if any(alert.due is None for alert in faces):
+    if member.to == model.UNKNOWN or any(alert.due is None for alert in faces):
         return EntryKind.JOINED, f"{name}also: {text}", False
     if after < before:
         return EntryKind.BETTER, f"{name}better: {text}, still a fault", False

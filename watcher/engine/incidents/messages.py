@@ -23,11 +23,15 @@ _OFFERS_IN_A_SENTENCE = 6
 def finding(rule: Rule, member: model.IncidentAlert, now: datetime, title: str = "") -> str:
     """Return what is wrong, since when, and what it was before.
 
-    An expression has no words of its own: the rule's `title` says what it is about.
+    An expression has no words of its own, and `unknown` is a poor one: the rule's `title` says what
+    they are about, without the name that every text begins with.
     """
     condition = rule.condition
     since = model.format_time(member.since, now)
+    what = title.removeprefix(member.name).lstrip(": ") or rule.name
     match condition:
+        case Transition() if member.to == model.UNKNOWN:
+            return f"{what}, since {since}"
         case Transition():
             before = f", was {member.from_}" if member.from_ else ""
             return f"{member.to} since {since}{before}"
@@ -35,7 +39,7 @@ def finding(rule: Rule, member: model.IncidentAlert, now: datetime, title: str =
             passed = limit(condition, member.unit)
             return f"{model.format_measurement(member)}, {passed} since {since}"
         case Expression():
-            return f"{title or rule.name}, since {since}"
+            return f"{what}, since {since}"
         case NoData(after=after):
             return f"no new data for {model.format_duration(after)}"
         case Blind():

@@ -42,6 +42,7 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     if event.complete:
         missing_subjects.count_missing(ctx, event)
     again |= _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
+    again &= state.subjects.keys()  # one that has vanished may be forgotten by now
     ctx.add_recheck(source, *sorted(again & unread))
     for key in sorted(again - evaluated - unread):
         evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
