@@ -247,6 +247,6 @@ async def refused(daemon: Daemon) -> tuple[int, str]:
     """How it ends when it is started again, and its last line."""
     config = str(daemon.home / "config.toml")
     async with program("watcher", "run", "--config", config, log=daemon.log) as process:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             code = await process.wait()
     return code, daemon.log.read_text().splitlines()[-1]
