@@ -15,6 +15,7 @@ from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import (
+    faces,
     flapping,
     messages,
     remedies,
@@ -22,7 +23,6 @@ from watcher.engine.incidents import (
     storms,
     titles,
 )
-from watcher.engine.rules import hours
 from watcher.engine.rules.rule import Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import is_over
@@ -164,7 +164,7 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
     unwell: bool,
 ) -> None:
     """Add an alert; it undoes an acknowledgement only when it is worse than all before."""
-    kind, text, notify = _news(ctx, rule, existing, member, text, unwell=unwell)
+    kind, text, notify = faces.news(ctx, rule, existing, member, text, unwell=unwell)
     changes: dict[str, Any] = {
         "receivers": tuple(dict.fromkeys((*existing.receivers, *rule.notify))),
         "began_at": min(existing.begin, member.since),
@@ -186,36 +186,6 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
         ctx.add_note(existing.id, kind, text, notify=notify)
     if rule.diagnose:
         request_diagnosis(ctx, rule, view, existing.id)
-
-
-def _news(
-    ctx: StepContext,
-    rule: Rule,
-    existing: model.Incident,
-    member: model.IncidentAlert,
-    text: str,
-    *,
-    unwell: bool,
-) -> tuple[EntryKind, str, bool]:
-    """Return how an alert that joins is put: as one more subject, or as a fault's new face."""
-    name = messages.whose(ctx.state, member)
-    faces = [
-        alert
-        for alert in ctx.state.siblings(rule, member.subject, model.AlertState.FIRING)
-        if alert.incident == existing.id
-    ]
-    if not faces:
-        return EntryKind.JOINED, f"{member.name}: {text}", True
-    # As severe, but the picture itself is bad now, is worse as well.
-    before = max((ctx.state.rules[alert.rule].severity.rank, alert.unwell) for alert in faces)
-    after = rule.severity.rank, unwell
-    if after > before:
-        return EntryKind.WORSE, f"{name}worse: {text}", True
-    if member.to == model.UNKNOWN or any(alert.due is None for alert in faces):
-        return EntryKind.JOINED, f"{name}also: {text}", False
-    if after < before:
-        return EntryKind.BETTER, f"{name}better: {text}, still a fault", False
-    return EntryKind.CHANGED, f"{name}now: {text}, still a fault", False
 
 
 def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
@@ -281,7 +251,7 @@ def resolve(
     ctx.put_incident(ctx.state.incidents[identity])
     ctx.put_member(member)
     if len(ctx.state.firing(identity)) > 1:  # this one is still among them
-        _note_cleared(ctx, alert, member, resolution, by=by)
+        faces.note_cleared(ctx, alert, member, resolution, by=by)
         ctx.retitle(identity)
         return
     incident = ctx.state.incidents[identity]
@@ -297,35 +267,6 @@ def resolve(
     text = messages.ended(rule, member, resolution, incident, ctx.now, by=by)
     name = f"the last one, {member.name}: " if messages.whose(ctx.state, member) else ""
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
-
-
-def _note_cleared(
-    ctx: StepContext,
-    alert: model.Alert,
-    member: model.IncidentAlert,
-    resolution: model.Resolution,
-    *,
-    by: str,
-) -> None:
-    """Note that one of several alerts is over; of one subject only where the rest is better."""
-    state, identity = ctx.state, member.incident
-    rule = state.rules.get(alert.rule)
-    others = [] if rule is None else ctx.state.siblings(rule, alert.subject)
-    faces = [other for other in others if other.incident == identity]
-    closed = rule is not None and not hours.apply_at(rule.hours, ctx.now)
-    if rule is None or closed or not faces:
-        text = messages.ended(rule, member, resolution, state.incidents[identity], ctx.now, by=by)
-        ctx.add_note(identity, EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
-        return
-    worst = max(faces, key=lambda face: state.rules[face.rule].severity.rank)
-    left = state.rules[worst.rule]
-    if worst.since == ctx.now or left.severity.rank >= rule.severity.rank:
-        return  # the alert that took over has just said so
-    shown = state.members[identity][worst.key]
-    title, _ = titles.title_and_summary(ctx, left, shown, ctx.subject_view(worst.subject))
-    text = messages.finding(left, shown, ctx.now, title)
-    text = f"{messages.whose(ctx.state, member)}better: {text}, still a fault"
-    ctx.add_note(identity, EntryKind.BETTER, text, notify=False)
 
 
 def resolve_without_alerts(
