@@ -7,6 +7,7 @@ none renamed or removed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -36,7 +37,10 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """One subject of an incident."""
+    """One subject of an incident: of several alerts about it, the newest that still fires.
+
+    Its condition held from `since` until `until`, which is null while it holds.
+    """
 
     subject: str
     name: str
@@ -46,6 +50,8 @@ class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
     to: str | None
     value: float | None
     since: Timestamp
+    until: Timestamp | None
+    rule: str
 
 
 class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +91,11 @@ class RemedyDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncidentDocument(Document, frozen=True, kw_only=True):
-    """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts."""
+    """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts.
+
+    The fault lasted from `began_at` to `ended_at`; it was reported at `opened_at` and closed at
+    `resolved_at`. `alert_counts` counts all alerts by state, and a subject may have several.
+    """
 
     id: str
     version: int
@@ -96,6 +106,9 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     title: str
     opened_at: Timestamp
     resolved_at: Timestamp | None
+    fault: str
+    began_at: Timestamp
+    ended_at: Timestamp | None
     acknowledged_by: str | None
     fault_domain: model.FaultDomain
     flags: list[str]
@@ -176,7 +189,7 @@ def incident(
     links: dict[str, str] | None = None,
 ) -> IncidentDocument:
     """Return an incident's document. `topic` returns where a report's PDF is published, or None."""
-    incident = view.incident
+    incident = with_figures(view.incident)
     return IncidentDocument(
         id=incident.id,
         version=incident.version,
@@ -187,15 +200,28 @@ def incident(
         title=incident.title,
         opened_at=model.format_timestamp(incident.opened_at),
         resolved_at=_stamp_or_none(incident.resolved_at),
+        fault=incident.fault,
+        began_at=model.format_timestamp(incident.begin),
+        ended_at=_stamp_or_none(incident.ended_at),
         acknowledged_by=incident.acknowledged_by,
         fault_domain=incident.fault_domain,
         flags=sorted(incident.flags),
-        alerts=[_alert(alert) for alert in view.alerts],
+        alerts=[_alert(alert) for alert in view.by_subject],
         alert_counts=dict(view.alert_counts),
         diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in incident.diagnostics],
         remedy=_remedy(incident.id, incident.remedy) if incident.remedy else None,
         runbook=incident.runbook,
         links=links or {},
+    )
+
+
+def with_figures(incident: model.Incident) -> model.Incident:
+    """Return an incident that names its fault and when that began, as all of today's do."""
+    return replace(
+        incident,
+        fault=incident.fault or incident.rule,
+        began_at=incident.begin,
+        ended_at=incident.end,
     )
 
 
@@ -292,6 +318,8 @@ def _alert(alert: model.IncidentAlert) -> AlertDocument:
         to=alert.to,
         value=alert.value,
         since=model.format_timestamp(alert.since),
+        until=_stamp_or_none(alert.until),
+        rule=alert.rule,
     )
 
 
