@@ -26,7 +26,7 @@ def explain_incident(
     source = health.get(incident.source)
     return [
         f"{incident.id}: {incident.title}",
-        f"{incident.severity}, {_status(incident, now)}, by rule {incident.rule}",
+        f"{incident.severity}, by rule {incident.rule}: {_status(incident, now)}",
         *(_seen(alert) for alert in view.alerts),
         *([describe_source(incident.source, source, now)] if source else []),
         *(f"it is {flag}" for flag in incident.flags),
@@ -63,13 +63,13 @@ def explain_subject(
 def _status(incident: model.Incident, now: datetime) -> str:
     """Return its status and how long the fault lasted, and when it was reported and closed."""
     begin, lasted = _time(incident.begin), model.format_duration(incident.lasted(now))
-    reported = f"reported at {_time(incident.opened_at)}"
+    reported = f"first reported at {_time(incident.opened_at)}"
     match incident.status:
         case model.IncidentStatus.RESOLVED:
             end = f" to {_time(incident.end)}" if incident.end else ""
             closed = f", closed at {_time(incident.resolved_at)}" if incident.resolved_at else ""
             how = f"resolved ({incident.resolution})"
-            return f"{how}: from {begin}{end}, {lasted}; {reported}{closed}"
+            return f"{how}, from {begin}{end}, {lasted}; {reported}{closed}"
         case model.IncidentStatus.ACKNOWLEDGED:
             by = incident.acknowledged_by
             return f"acknowledged by {by}, since {begin}, {lasted} so far; {reported}"

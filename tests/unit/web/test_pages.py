@@ -195,7 +195,7 @@ async def test_only_what_has_recovered_is_green(site, reader, resolution, ending
     page = words(answer.text)
     assert ending in page
     assert "since 03:09:22 UTC 11 min" in page
-    assert "Reported 03:10:22 UTC, closed 03:21:22 UTC" in page
+    assert "First reported 03:10:22 UTC, closed 03:21:22 UTC" in page
     assert "affected from 03:09:22 UTC to 03:20:22 UTC, finally degraded, was offline" in page
     assert ('class="badge fine"' in answer.text) is is_green
     assert ('class="taken"' in answer.text) is is_green
