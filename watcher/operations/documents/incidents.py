@@ -1,39 +1,16 @@
-"""What programs read over MQTT and HTTP: incidents, entries, sources and subjects as documents.
-
-Pure. Law: the keys are public surface (mqtt.md and api.md in docs/reference): one may be added,
-none renamed or removed.
-"""
+"""An incident, and an entry of its timeline, as programs read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from typing import Annotated, Any
 
 import msgspec
 
 from watcher import model
+from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
 
 Topic = Callable[[model.Report], str | None]
-
-Timestamp = Annotated[
-    str,
-    msgspec.Meta(
-        description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"}
-    ),
-]
-
-
-class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """What every document has: it can be written as JSON."""
-
-    def encode(self) -> bytes:
-        """Return it as JSON in UTF-8; characters that are not valid Unicode are replaced."""
-        try:
-            return msgspec.json.encode(self)
-        except UnicodeEncodeError:
-            return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(self)))
 
 
 class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,51 +114,6 @@ class EventDocument(Document, frozen=True, kw_only=True):
     data: dict[str, str | float | int | bool | None]
 
 
-class SourceDocument(Document, frozen=True, kw_only=True):
-    """How well a source can be seen now: `seen`, `failing` or `blind`."""
-
-    source: str
-    sight: model.Visibility
-    last_success: Timestamp | None
-    failing_since: Timestamp | None
-    error: str
-    permanent: bool
-    subjects: int
-
-
-class WindowDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """From `start` to `end`, each null while it is open or not given."""
-
-    start: Timestamp | None
-    end: Timestamp | None
-
-
-class BookingDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """One reservation's schedule within a service."""
-
-    id: str
-    scheduled: WindowDocument
-    reserved: WindowDocument
-    actual: WindowDocument
-    activated: list[WindowDocument]
-    terminal: bool
-
-
-class SubjectDocument(Document, frozen=True, kw_only=True):
-    """One thing watched, as it was last seen; `missed` polls in a row did not name it."""
-
-    key: str
-    source: str
-    fields: dict[str, str | float | int | bool | None]
-    previous: dict[str, str | float | int | bool | None]
-    labels: dict[str, str]
-    bookings: list[BookingDocument]
-    notes: list[str]
-    since: Timestamp
-    vendor_time: Timestamp | None
-    missed: int
-
-
 def incident(
     view: model.IncidentView,
     *,
@@ -199,10 +131,10 @@ def incident(
         rule=incident.rule,
         title=incident.title,
         opened_at=model.format_timestamp(incident.opened_at),
-        resolved_at=_stamp_or_none(incident.resolved_at),
+        resolved_at=timestamp_or_none(incident.resolved_at),
         fault=incident.fault,
         began_at=model.format_timestamp(incident.begin),
-        ended_at=_stamp_or_none(incident.ended_at),
+        ended_at=timestamp_or_none(incident.ended_at),
         acknowledged_by=incident.acknowledged_by,
         fault_domain=incident.fault_domain,
         flags=sorted(incident.flags),
@@ -243,71 +175,6 @@ def event(incident: model.Incident, entry: model.Entry) -> EventDocument:
     )
 
 
-def source(health: model.SourceHealth) -> SourceDocument:
-    """Return the document of a source's health."""
-    return SourceDocument(
-        source=health.source,
-        sight=health.sight,
-        last_success=_stamp_or_none(health.last_success),
-        failing_since=_stamp_or_none(health.failing_since),
-        error=health.error,
-        permanent=health.permanent,
-        subjects=health.subjects,
-    )
-
-
-def subject(subject: model.Subject) -> SubjectDocument:
-    """Return a subject's document."""
-    return SubjectDocument(
-        key=subject.key,
-        source=subject.source,
-        fields=dict(subject.fields),
-        previous=dict(subject.previous),
-        labels=dict(subject.labels),
-        bookings=[
-            BookingDocument(
-                id=booking.id,
-                scheduled=_window(booking.scheduled),
-                reserved=_window(booking.reserved),
-                actual=_window(booking.actual),
-                activated=[_window(window) for window in booking.activated],
-                terminal=booking.terminal,
-            )
-            for booking in subject.bookings
-        ],
-        notes=list(subject.notes),
-        since=model.format_timestamp(subject.since),
-        vendor_time=_stamp_or_none(subject.vendor_time),
-        missed=subject.missed,
-    )
-
-
-PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
-    "PREFIX/incidents/ID": IncidentDocument,
-    "PREFIX/events": EventDocument,
-    "PREFIX/sources/NAME": SourceDocument,
-}
-
-
-def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of everything on MQTT, `others` included, by topic."""
-    forms = {**PUBLISHED, **others}
-    references, components = msgspec.json.schema_components(
-        forms.values(), ref_template="#/$defs/{name}"
-    )
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What Watcher publishes and accepts over MQTT",
-        "anyOf": [
-            reference
-            for position, reference in enumerate(references)
-            if reference not in references[:position]
-        ],
-        "topics": dict(zip(forms, references, strict=True)),
-        "$defs": components,
-    }
-
-
 def _alert(alert: model.IncidentAlert) -> AlertDocument:
     return AlertDocument(
         subject=alert.subject,
@@ -318,7 +185,7 @@ def _alert(alert: model.IncidentAlert) -> AlertDocument:
         to=alert.to,
         value=alert.value,
         since=model.format_timestamp(alert.since),
-        until=_stamp_or_none(alert.until),
+        until=timestamp_or_none(alert.until),
         rule=alert.rule,
     )
 
@@ -354,26 +221,3 @@ def _report(report: model.Report, topic: Topic) -> ReportDocument:
         sha256=report.sha256,
         topic=topic(report),
     )
-
-
-def _window(window: model.Window) -> WindowDocument:
-    return WindowDocument(start=_stamp_or_none(window.start), end=_stamp_or_none(window.end))
-
-
-def _stamp_or_none(at: datetime | None) -> str | None:
-    return model.format_timestamp(at) if at else None
-
-
-def _without_surrogates(value: Any) -> Any:
-    """Replace lone surrogates, which JSON cannot contain."""
-    match value:
-        case str():
-            return value.encode("utf-8", "replace").decode()
-        case list():
-            return [_without_surrogates(item) for item in value]
-        case dict():
-            return {
-                _without_surrogates(key): _without_surrogates(item) for key, item in value.items()
-            }
-        case _:
-            return value
