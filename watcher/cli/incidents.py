@@ -6,6 +6,7 @@ All of them are requests to the daemon, over its control socket.
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -34,14 +35,17 @@ def list_incidents(
 ) -> None:
     """List unresolved incidents."""
     resource = "/incidents?all=1" if everything else "/incidents"
-    incidents = request(config, socket, "GET", resource)["incidents"]
+    reply = request(config, socket, "GET", resource)
+    incidents = reply["incidents"]
     if as_json:
         print_json(incidents)
         return
     for incident in incidents:
+        end = datetime.fromisoformat(incident["ended_at"] or reply["now"])
+        lasted = model.format_duration(end - datetime.fromisoformat(incident["began_at"]))
         typer.echo(
             f"{incident['id']}  {incident['severity']:<8}  {incident['status']:<12}  "
-            f"{incident['opened_at'][:19]}Z  {incident['title']}"
+            f"{incident['began_at'][:19]}Z  {lasted:<12}  {incident['title']}"
         )
     if not incidents:
         typer.echo("no unresolved incidents")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -127,9 +128,8 @@ class Alert:
     says of a firing alert that its condition is over and its subject not well: it ends when another
     alert of the fault stands for it, or `keep_firing_for` after the subject is well.
     `unclear_since` is when it became impossible to tell whether the condition holds. `unwell` says
-    that its subject was known not to be well when it became pending.
-    `unclear_since` is when it became impossible to tell whether the condition holds. `measured`
-    belongs to a threshold's value.
+    that its subject was known not to be well when it became pending. `measured` belongs to a
+    threshold's value.
     """
 
     rule: str
@@ -342,9 +342,10 @@ class IncidentView:
 
     incident: Incident
     alerts: tuple[IncidentAlert, ...]
-    alert_counts: Mapping[str, int]
+    alert_counts: Mapping[str, int]  # of all alerts, by state
     timeline: tuple[Entry, ...]
     subjects: Mapping[str, Subject] = field(default_factory=dict)
+    all_subjects: Mapping[str, int] = field(default_factory=dict)  # where `alerts` is not whole
 
     @property
     def by_subject(self) -> tuple[IncidentAlert, ...]:
@@ -355,6 +356,11 @@ class IncidentView:
             if before is None or alert.supersedes(before):
                 shown[alert.subject] = alert
         return tuple(shown.values())
+
+    @property
+    def subject_counts(self) -> Mapping[str, int]:
+        """How many subjects there are by state; one that has several alerts counts once."""
+        return self.all_subjects or Counter(alert.state.value for alert in self.by_subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

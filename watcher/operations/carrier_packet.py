@@ -12,17 +12,19 @@ from datetime import datetime
 
 from watcher import model
 from watcher.model import format_date_time
+from watcher.operations import explain
 from watcher.text import clean
 
 MOST_CIRCUITS = 10
 MOST_ENTRIES = 40
 _FINISHED_RUN = (model.DiagnosisStatus.DONE, model.DiagnosisStatus.NO_REPORT)
-_INTERRUPTED = {model.EntryKind.REOPENED, model.EntryKind.FLAPPING}
 _FOR_CARRIERS = {
     model.EntryKind.OPENED,
     model.EntryKind.REOPENED,
     model.EntryKind.JOINED,
     model.EntryKind.CHANGED,
+    model.EntryKind.WORSE,
+    model.EntryKind.BETTER,
     model.EntryKind.BLIND,
     model.EntryKind.SIGHTED,
     model.EntryKind.VANISHED,
@@ -51,18 +53,20 @@ def render_packet(view: model.IncidentView, now: datetime) -> list[str]:
 
 
 def _downtime(view: model.IncidentView, now: datetime) -> str:
-    """Count from when the fault was first seen; recoveries in between are counted as downtime."""
+    """Return the figures of the incident; what came back while it was open counts as downtime."""
     incident = view.incident
-    begin = min((alert.since for alert in view.alerts), default=incident.opened_at)
-    end = incident.resolved_at or now
-    minutes = max(0.0, (end - begin).total_seconds()) / 60
+    lasted = model.format_duration(incident.lasted(now))
     how = model.format_ending(incident.resolution) if incident.resolution else "so far"
-    until = f" to {format_date_time(end)}" if incident.resolved_at else ""
-    interrupted = any(entry.kind in _INTERRUPTED for entry in view.timeline)
-    between = "; with recoveries in between, see the timeline" if interrupted else ""
+    until = f" to {format_date_time(incident.end)}" if incident.end else ""
     measured = all(alert.value is not None for alert in view.alerts)
     word = "Duration" if measured else "Downtime"  # a busy line is not down
-    return f"{word}: {minutes:.1f} minutes ({how}), {format_date_time(begin)}{until}{between}"
+    figures = f"{word}: {lasted} ({how}), {format_date_time(incident.begin)}{until}"
+    kinds = {entry.kind for entry in view.timeline}
+    if model.EntryKind.REOPENED in kinds:
+        return f"{figures}; reopened, the time before that is in the timeline"
+    if model.EntryKind.FLAPPING in kinds:
+        return f"{figures}; with recoveries in between, see the timeline"
+    return figures
 
 
 def _circuits(view: model.IncidentView) -> Iterator[str]:
@@ -74,7 +78,7 @@ def _circuits(view: model.IncidentView) -> Iterator[str]:
         yield f"Service ids: {', '.join(clean(service, 80) for service in services)}"
     if view.alerts:
         yield "Circuits:"
-    for alert in view.alerts[:MOST_CIRCUITS]:
+    for alert in view.by_subject[:MOST_CIRCUITS]:
         name = clean(alert.name, 120)
         yield f"- {clean(alert.subject, 120)}{f' ({name})' if name else ''}: {_state(alert)}"
         labels = [
@@ -83,33 +87,19 @@ def _circuits(view: model.IncidentView) -> Iterator[str]:
             if value and key != "name"
         ]
         yield from (f"  {label}" for label in labels[:12])
-    more = sum(view.alert_counts.values()) - MOST_CIRCUITS
+    more = sum(view.subject_counts.values()) - MOST_CIRCUITS
     if more > 0:
         yield f"- and {more} more"
 
 
 def _state(alert: model.IncidentAlert) -> str:
     """Return what was seen of one circuit, with the other fields that its vendor gives."""
-    value = (
-        model.format_figure(alert.value, alert.unit)
-        if alert.value is not None
-        else clean(alert.to or "", 40)
-    )
-    was = f", was {clean(alert.from_, 40)}" if alert.from_ else ""
     fields = [
         f"{key} {clean(str(value), 40)}"
         for key, value in sorted(alert.fields.items())
         if value is not None
     ]
-    value = value or alert.rule
-    if alert.state is model.AlertState.RESOLVED:  # by then it shows what it came back to
-        return "; ".join(
-            [
-                f"affected from {format_date_time(alert.since)}, finally {value}{was}",
-                *fields,
-            ]
-        )
-    return "; ".join([f"{value} since {format_date_time(alert.since)}{was}", *fields])
+    return "; ".join([explain.describe_course(alert, format_date_time), *fields])
 
 
 def _triage(incident: model.Incident) -> Iterator[str]:

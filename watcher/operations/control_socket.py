@@ -21,7 +21,7 @@ from aiohttp.typedefs import Handler
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.operations import carrier_packet, explain
+from watcher.operations import carrier_packet, documents, explain
 from watcher.operations.commands import ACTIONS, CommandRejectedError, CommandService
 
 MODE = 0o660
@@ -92,7 +92,13 @@ class ControlSocket:
     async def _get_incidents(self, request: web.Request) -> web.Response:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
         statuses = None if request.query.get("all") else live
-        return _json({"incidents": await self._reader.incidents(statuses=statuses)})
+        incidents = await self._reader.incidents(statuses=statuses)
+        return _json(
+            {
+                "incidents": [documents.with_figures(incident) for incident in incidents],
+                "now": self._clock.now(),
+            }
+        )
 
     async def _get_why(self, request: web.Request) -> web.Response:
         key, now = request.match_info["key"], self._clock.now()

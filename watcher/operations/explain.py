@@ -5,11 +5,14 @@ It adds nothing to the records: no guess, no advice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from watcher import model
 from watcher.model import format_date_time
+from watcher.text import clean
+
+_LONGEST_VALUE = 40  # of a vendor's word
 
 
 def explain_incident(
@@ -23,7 +26,7 @@ def explain_incident(
     source = health.get(incident.source)
     return [
         f"{incident.id}: {incident.title}",
-        f"{incident.severity}, {_status(incident)}, by rule {incident.rule}",
+        f"{incident.severity}, by rule {incident.rule}: {_status(incident, now)}",
         *(_seen(alert) for alert in view.alerts),
         *([describe_source(incident.source, source, now)] if source else []),
         *(f"it is {flag}" for flag in incident.flags),
@@ -57,23 +60,42 @@ def explain_subject(
     ]
 
 
-def _status(incident: model.Incident) -> str:
+def _status(incident: model.Incident, now: datetime) -> str:
+    """Return its status and how long the fault lasted, and when it was reported and closed."""
+    begin, lasted = _time(incident.begin), model.format_duration(incident.lasted(now))
+    reported = f"first reported at {_time(incident.opened_at)}"
     match incident.status:
         case model.IncidentStatus.RESOLVED:
-            at = f" at {_time(incident.resolved_at)}" if incident.resolved_at else ""
-            return f"resolved ({incident.resolution}){at}"
+            end = f" to {_time(incident.end)}" if incident.end else ""
+            closed = f", closed at {_time(incident.resolved_at)}" if incident.resolved_at else ""
+            how = f"resolved ({incident.resolution})"
+            return f"{how}, from {begin}{end}, {lasted}; {reported}{closed}"
         case model.IncidentStatus.ACKNOWLEDGED:
             by = incident.acknowledged_by
-            return f"acknowledged by {by}, open since {_time(incident.opened_at)}"
+            return f"acknowledged by {by}, since {begin}, {lasted} so far; {reported}"
         case model.IncidentStatus.OPEN:
-            return f"open since {_time(incident.opened_at)}"
+            return f"open since {begin}, {lasted} so far; {reported}"
 
 
 def _seen(alert: model.IncidentAlert) -> str:
     fields = ", ".join(f"{name} {_value(value)}" for name, value in alert.fields.items())
-    move = f" {alert.from_ or 'unknown'} -> {alert.to}" if alert.to else ""
-    figure = f" {_value(alert.value)}" if alert.value is not None else ""
-    return f"{alert.subject} {alert.state}{move}{figure} since {_time(alert.since)}: {fields}"
+    return f"{alert.subject} {alert.state} by rule {alert.rule}: {describe_course(alert)}; {fields}"
+
+
+def describe_course(
+    alert: model.IncidentAlert,
+    write: Callable[[datetime], str] = lambda at: f"{format_date_time(at)} UTC",
+) -> str:
+    """Return what an alert is, or was, about: what it shows once it is over did not begin then."""
+    figure = model.format_figure(alert.value, alert.unit) if alert.value is not None else ""
+    value = clean(alert.to or figure, _LONGEST_VALUE) or alert.rule
+    was = f", was {clean(alert.from_, _LONGEST_VALUE)}" if alert.from_ else ""
+    until = f" to {write(alert.until)}" if alert.until else ""
+    if alert.state is model.AlertState.RESOLVED:
+        return f"affected from {write(alert.since)}{until}, finally {value}{was}"
+    over = f", until {write(alert.until)}" if alert.until else ""
+    unseen = f", not seen since {write(alert.unseen_since)}" if alert.unseen_since else ""
+    return f"{value} since {write(alert.since)}{over}{was}{unseen}"
 
 
 def describe_source(source: str, health: model.SourceHealth | None, now: datetime) -> str:

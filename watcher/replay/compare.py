@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,69 +17,110 @@ class Difference(StrEnum):
     SAME = "same"
     GAINED = "gained"
     LOST = "lost"
+    MERGED = "merged"
+    SPLIT = "split"
     EARLIER = "earlier"
     LATER = "later"
     NOISIER = "noisier"
     QUIETER = "quieter"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Pair:
-    """One incident under both rulesets; either may be None, but not both."""
+    """What one fault was reported as under both rulesets; either may be empty, but not both."""
 
-    old: ReplayedIncident | None = None
-    new: ReplayedIncident | None = None
+    old: list[ReplayedIncident] = field(default_factory=list)
+    new: list[ReplayedIncident] = field(default_factory=list)
 
     @property
     def incident(self) -> model.Incident:
-        """The incident under the new rules, or else under the old."""
-        replayed = self.new or self.old
-        assert replayed is not None  # noqa: S101  # at least one is there
-        return replayed.incident
+        """The first incident under the new rules, or else under the old."""
+        return (self.new or self.old)[0].incident
 
     @property
     def differences(self) -> tuple[Difference, ...]:
         """How they differ; an incident may be later and noisier."""
-        if self.old is None or self.new is None:
-            return (Difference.LOST if self.new is None else Difference.GAINED,)
+        if not self.old or not self.new:
+            return (Difference.GAINED if self.new else Difference.LOST,)
         differences = []
-        if self.new.incident.opened_at != self.old.incident.opened_at:
-            is_earlier = self.new.incident.opened_at < self.old.incident.opened_at
-            differences.append(Difference.EARLIER if is_earlier else Difference.LATER)
-        if len(self.new.notifications) != len(self.old.notifications):
-            is_noisier = len(self.new.notifications) > len(self.old.notifications)
+        if len(self.new) != len(self.old):
+            is_merged = len(self.new) < len(self.old)
+            differences.append(Difference.MERGED if is_merged else Difference.SPLIT)
+        old_start, new_start = _start(self.old), _start(self.new)
+        if new_start != old_start:
+            differences.append(Difference.EARLIER if new_start < old_start else Difference.LATER)
+        old_pages, new_pages = _pages(self.old), _pages(self.new)
+        if new_pages != old_pages:
+            is_noisier = new_pages > old_pages
             differences.append(Difference.NOISIER if is_noisier else Difference.QUIETER)
         return tuple(differences) or (Difference.SAME,)
 
 
 def pair(old: Sequence[ReplayedIncident], new: Sequence[ReplayedIncident]) -> list[Pair]:
-    """Pair the incidents of one rule and group that were open at about the same time."""
-    rest: dict[tuple[str, str], list[ReplayedIncident]] = {}
-    for replayed in new:
-        rest.setdefault(_key(replayed.incident), []).append(replayed)
-    pairs = [
-        Pair(old=replayed, new=_take(rest.get(_key(replayed.incident), []), replayed))
-        for replayed in old
-    ]
-    pairs += [Pair(new=replayed) for unpaired in rest.values() for replayed in unpaired]
-    return sorted(pairs, key=lambda pair: (pair.incident.opened_at, pair.incident.id))
+    """Pair the incidents about one fault of one group that were open at about the same time.
+
+    Those of the same rule come first. What is left over joins the pair that it was a part of: two
+    incidents about one fault may be one under the other rules.
+    """
+    rest = list(new)
+    pairs = [Pair(old=[replayed]) for replayed in old]
+    for is_related in (_has_same_rule, _is_about_same_fault):
+        for unpaired in [pair for pair in pairs if not pair.new]:
+            match = next((it for it in rest if is_related(unpaired.old[0], it)), None)
+            if match is not None:
+                rest.remove(match)
+                unpaired.new.append(match)
+    whole = [pair for pair in pairs if pair.new]
+    alone = [pair.old[0] for pair in pairs if not pair.new]
+    lost = [Pair(old=[it]) for it in alone if not _add_to(whole, it, is_new=False)]
+    gained = [Pair(new=[it]) for it in rest if not _add_to(whole, it, is_new=True)]
+    return sorted(
+        [*whole, *lost, *gained], key=lambda pair: (pair.incident.opened_at, pair.incident.id)
+    )
 
 
-def _key(incident: model.Incident) -> tuple[str, str]:
-    return incident.rule, incident.group
+def _add_to(pairs: Sequence[Pair], replayed: ReplayedIncident, *, is_new: bool) -> bool:
+    """Add an incident to the pair whose other side was about its fault; False: there is none."""
+    for candidate in pairs:
+        side, other = (candidate.new, candidate.old) if is_new else (candidate.old, candidate.new)
+        if any(_is_about_same_fault(incident, replayed) for incident in other):
+            side.append(replayed)
+            side.sort(key=lambda incident: incident.incident.opened_at)
+            return True
+    return False
 
 
-def _take(candidates: list[ReplayedIncident], old: ReplayedIncident) -> ReplayedIncident | None:
-    for index, new in enumerate(candidates):
-        if _overlap(old.incident, new.incident):
-            return candidates.pop(index)
-    return None
+def _has_same_rule(old: ReplayedIncident, new: ReplayedIncident) -> bool:
+    return old.incident.rule == new.incident.rule and _is_about_same_fault(old, new)
+
+
+def _is_about_same_fault(old: ReplayedIncident, new: ReplayedIncident) -> bool:
+    """Return whether both report a fault of one group: by its name, or by a rule that fired."""
+    first, second = old.incident, new.incident
+    shared = _about(first) == _about(second) or _rules(old) & _rules(new)
+    return first.group == second.group and bool(shared) and _overlap(first, second)
+
+
+def _about(incident: model.Incident) -> str:
+    return incident.fault or incident.rule
+
+
+def _rules(replayed: ReplayedIncident) -> frozenset[str]:
+    return replayed.rules | {replayed.incident.rule}
 
 
 def _overlap(old: model.Incident, new: model.Incident) -> bool:
     first, second = sorted((old, new), key=lambda incident: incident.opened_at)
     end = first.resolved_at
     return end is None or second.opened_at <= end + engine.REOPEN_WITHIN
+
+
+def _start(side: Sequence[ReplayedIncident]) -> datetime:
+    return min(replayed.incident.opened_at for replayed in side)
+
+
+def _pages(side: Sequence[ReplayedIncident]) -> int:
+    return sum(len(replayed.notifications) for replayed in side)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +135,7 @@ class Totals:
 def totals(replayed: Sequence[ReplayedIncident], since: datetime, until: datetime) -> Totals:
     """Add up what was sent in a time; one shorter than a day counts as a day."""
     days = max((until - since) / timedelta(days=1), 1.0)
-    pages = sum(len(incident.notifications) for incident in replayed)
+    pages = _pages(replayed)
     return Totals(incidents=len(replayed), pages=pages, pages_per_day=pages / days)
 
 
@@ -134,6 +175,7 @@ def comparison(
     for different in pairs:
         if different.differences != (Difference.SAME,):
             yield _format_pair(different)
+            yield from _format_parts(different)
     counts = [
         f"{sum(difference in pair.differences for pair in pairs)} {difference}"
         for difference in Difference
@@ -145,27 +187,49 @@ def comparison(
 
 
 def _format_pair(pair: Pair) -> str:
-    incident = pair.incident
     what = ", ".join(_format_difference(pair, difference) for difference in pair.differences)
-    when = model.format_date_time(incident.opened_at)
-    return f"{when}  {what}: {incident.rule}  {incident.title}  {_format_span(incident)}"
+    return f"{_format_date(pair.incident)}  {what}: {_format_incident(pair.incident)}"
+
+
+def _format_parts(pair: Pair) -> Iterator[str]:
+    """Yield a line for each incident that was, or became, a part of one."""
+    if Difference.MERGED in pair.differences:
+        parts, word = pair.old, "was"
+    elif Difference.SPLIT in pair.differences:
+        parts, word = pair.new, "now"
+    else:
+        return
+    for part in parts:
+        incident = part.incident
+        yield f"  {word}: {_format_date(incident)}  {incident.rule}  {_format_span(incident)}"
+
+
+def _format_date(incident: model.Incident) -> str:
+    return model.format_date_time(incident.begin)
+
+
+def _format_incident(incident: model.Incident) -> str:
+    return f"{_about(incident)}  {incident.title}  {_format_span(incident)}"
 
 
 def _format_difference(pair: Pair, difference: Difference) -> str:
-    if pair.old is None or pair.new is None:
-        return str(difference)
-    if difference in {Difference.EARLIER, Difference.LATER}:
-        moved = abs(pair.new.incident.opened_at - pair.old.incident.opened_at)
-        return f"{difference} by {model.format_duration(moved)}"
-    old, new = len(pair.old.notifications), len(pair.new.notifications)
-    return f"{difference} ({new} pages instead of {old})"
+    match difference:
+        case Difference.MERGED | Difference.SPLIT:
+            noun = "incident" if len(pair.new) == 1 else "incidents"
+            return f"{difference} ({len(pair.new)} {noun} instead of {len(pair.old)})"
+        case Difference.EARLIER | Difference.LATER:
+            moved = abs(_start(pair.new) - _start(pair.old))
+            return f"{difference} by {model.format_duration(moved)}"
+        case Difference.NOISIER | Difference.QUIETER:
+            return f"{difference} ({_pages(pair.new)} pages instead of {_pages(pair.old)})"
+        case _:
+            return str(difference)
 
 
 def _format_span(incident: model.Incident) -> str:
-    if incident.resolved_at is None:
+    if incident.end is None:
         return f"({incident.group}, still open)"
-    lasted = model.format_duration(incident.resolved_at - incident.opened_at)
-    return f"({incident.group}, {lasted})"
+    return f"({incident.group}, {model.format_duration(incident.lasted(incident.end))})"
 
 
 def _format_totals(total: Totals) -> str:

@@ -20,10 +20,11 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayedIncident:
-    """One incident that is not a drill, and the notifications about it that are pages."""
+    """One incident that is not a drill, its rules, and the notifications that are pages."""
 
     incident: model.Incident
     notifications: tuple[engine.Notification, ...] = ()
+    rules: frozenset[str] = frozenset()  # those that had an alert in it
 
 
 class Replay:
@@ -55,7 +56,9 @@ class Replay:
                 by_incident.setdefault(identity, []).append(notification)
         replayed = [
             ReplayedIncident(
-                incident=self.outcome.incidents[identity], notifications=tuple(notifications)
+                incident=self.outcome.incidents[identity],
+                notifications=tuple(notifications),
+                rules=frozenset(rule for rule, _ in self.outcome.members.get(identity, ())),
             )
             for identity, notifications in by_incident.items()
         ]

@@ -42,6 +42,14 @@ _COUNTS = (
     .where(_ALERT.incident == _ID)
     .group_by(_ALERT.state)
 )
+_SUBJECT_COUNTS = (  # a subject fires while one of its alerts does
+    select(
+        func.count(_ALERT.subject.distinct()).label("subjects"),
+        func.count(
+            case((_ALERT.state == model.AlertState.FIRING.value, _ALERT.subject)).distinct()
+        ).label("firing"),
+    ).where(_ALERT.incident == _ID)
+)
 _TIMELINE = (
     select(tables.entries.c.data)
     .where(tables.entries.c.incident == _ID)
@@ -84,10 +92,14 @@ class Queries:
                 await connection.scalars(_FIRST_ALERTS, parameters)
             )
             counts: Mapping[str, int] = Counter(alert.state.value for alert in alerts)
+            all_subjects: dict[str, int] = {}
             if len(alerts) == _MOST_ALERTS:  # there may be more
                 counts = {
                     row.state: row.alerts for row in await connection.execute(_COUNTS, parameters)
                 }
+                total, firing = (await connection.execute(_SUBJECT_COUNTS, parameters)).one()
+                by_state = {"firing": firing, "resolved": total - firing}
+                all_subjects = {state: count for state, count in by_state.items() if count}
             timeline = await connection.scalars(_TIMELINE, parameters)
             keys = list({alert.subject for alert in alerts})
             subjects = await connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
@@ -97,6 +109,7 @@ class Queries:
                 alert_counts=dict(counts),
                 timeline=codec.ENTRY.decode_all(timeline),
                 subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(subjects)},
+                all_subjects=all_subjects,
             )
 
     async def report_files(self, run: str) -> ports.ReportFiles | None:

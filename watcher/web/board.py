@@ -99,7 +99,7 @@ def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:
         incident.status is not model.IncidentStatus.OPEN,
         bool(incident.suppressed_by),
         -incident.severity.rank,
-        -incident.opened_at.timestamp(),
+        -incident.begin.timestamp(),
     )
 
 

@@ -163,6 +163,8 @@ class PageRenderer:
         self._templates.filters |= {
             "time": model.format_time,
             "duration": _duration_until,
+            "lasted": lambda incident, now: model.format_duration(incident.lasted(now)),
+            "course": _course,
             "side": model.format_side,
             "ending": lambda incident: model.format_ending(incident.resolution).capitalize(),
             "visibility": board.describe_visibility,
@@ -197,6 +199,10 @@ def _finalize(value: object) -> object:
 
 def _duration_until(at: datetime, end: datetime) -> str:
     return model.format_duration(end - at)
+
+
+def _course(alert: model.IncidentAlert, now: datetime) -> str:
+    return explain.describe_course(alert, lambda at: model.format_time(at, now))
 
 
 def _value(value: model.Scalar) -> str:

@@ -46,6 +46,21 @@ async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
     assert await opened.queries.incidents_of("vyvx/none") == []
 
 
+async def test_a_subject_with_several_alerts_is_counted_once(opened, token):
+    over = model.AlertState.RESOLVED
+    members = [
+        factories.incident_alert("i1", subject=f"vyvx/{number:03}", rule=rule, state=state)
+        for number in range(60)
+        for rule, state in (("degraded", over), ("offline", factories.incident_alert("i1").state))
+    ]
+    members.append(factories.incident_alert("i1", subject="vyvx/900", state=over))
+    await opened.commits.commit(token, factories.commit(factories.incident("i1"), *members))
+    view = await opened.queries.incident_view("i1")
+    assert len(view.alerts) == 100
+    assert view.alert_counts == {"firing": 60, "resolved": 61}
+    assert view.subject_counts == {"firing": 60, "resolved": 1}
+
+
 async def test_subjects_are_read_a_part_at_a_time(opened, token):
     keys = [f"evpl/{number}" for number in range(3)] + ["vyvx/1", "vyvx/2"]
     await opened.commits.commit(token, factories.commit(*map(factories.subject, keys)))

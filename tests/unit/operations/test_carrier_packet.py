@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from tests.fakes.incident_builder import BEGIN
 from watcher import model
 from watcher.operations import carrier_packet
@@ -18,7 +20,7 @@ def test_a_packet_is_ready_for_the_carriers_ticket(builder):
     assert carrier_packet.render_packet(builder.incident_view(), NOW) == [
         "NYC Arena uplink is offline: likely lumen side",
         "Our reference: w-7k3m. All times are UTC; written at 2026-11-21 03:39:52.",
-        "Downtime: 29.5 minutes (so far), 2026-11-21 03:10:22",
+        "Downtime: 29 min (so far), 2026-11-21 03:10:22",
         "",
         "Service ids: SVC1",
         "Circuits:",
@@ -59,9 +61,7 @@ def test_a_run_that_came_too_soon_hides_nothing_and_is_our_own_business(builder)
 def test_when_it_is_over_the_downtime_is_final(builder):
     builder.resolve(after=1_800)
     lines = carrier_packet.render_packet(builder.incident_view(), NOW + timedelta(hours=9))
-    assert lines[2] == (
-        "Downtime: 30.0 minutes (recovered), 2026-11-21 03:10:22 to 2026-11-21 03:40:22"
-    )
+    assert lines[2] == ("Downtime: 30 min (recovered), 2026-11-21 03:10:22 to 2026-11-21 03:40:22")
 
 
 def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(builder):
@@ -83,11 +83,52 @@ def test_a_circuit_that_is_well_again_is_not_called_well_since_it_broke(builder)
     )
 
 
-def test_what_came_back_in_between_is_said(builder):
-    builder.add_entry(model.EntryKind.REOPENED, "offline again", after=300)
-    assert carrier_packet.render_packet(builder.incident_view(), NOW)[2].endswith(
-        "; with recoveries in between, see the timeline"
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        (model.EntryKind.FLAPPING, "; with recoveries in between, see the timeline"),
+        (model.EntryKind.REOPENED, "; reopened, the time before that is in the timeline"),
+    ],
+)
+def test_what_came_back_in_between_is_said(builder, kind, note):
+    builder.add_entry(kind, "offline again", after=300)
+    assert carrier_packet.render_packet(builder.incident_view(), NOW)[2].endswith(note)
+
+
+def test_a_circuit_with_two_faces_of_a_fault_is_one_circuit(builder):
+    degraded = replace(
+        builder.alert,
+        rule="vyvx-service-degraded",
+        to="degraded",
+        since=BEGIN - timedelta(minutes=2),
+        until=BEGIN,
     )
+    lines = carrier_packet.render_packet(builder.incident_view(builder.alert, degraded), NOW)
+    (circuit,) = [line for line in lines if line.startswith("- vyvx")]
+    assert "offline since 2026-11-21 03:10:22, was online" in circuit
+
+
+def test_many_circuits_are_counted_once_each(builder):
+    alerts = [
+        replace(builder.alert, subject=f"vyvx/{number}", rule=rule)
+        for number in range(12)
+        for rule in ("vyvx-service-down", "vyvx-source-side")
+    ]
+    lines = carrier_packet.render_packet(builder.incident_view(*alerts), NOW)
+    assert sum(line.startswith("- vyvx") for line in lines) == carrier_packet.MOST_CIRCUITS
+    assert "- and 2 more" in lines
+
+
+def test_how_a_fault_changed_is_on_the_timeline_and_whom_we_call_is_not(builder):
+    builder.add_entry(model.EntryKind.WORSE, "worse: offline since 03:12:22 UTC", after=120)
+    builder.add_entry(model.EntryKind.BETTER, "better: degraded, still a fault", after=180)
+    builder.add_entry(
+        model.EntryKind.VERDICT, "likely source side now; call Ana, +1 555 0100", after=200
+    )
+    text = "\n".join(carrier_packet.render_packet(builder.incident_view(), NOW))
+    assert "03:12:22  worse: offline since 03:12:22 UTC" in text
+    assert "03:13:22  better: degraded, still a fault" in text
+    assert "+1 555" not in text
 
 
 def test_who_of_us_resolved_it_is_not_shown(builder):

@@ -37,7 +37,7 @@ def outage(installation):
     )
 
 
-OVER = "recovered at 03:11:00 UTC after 10 min: online"
+OVER = "recovered at 03:10:00 UTC after 9 min: online"
 SINCE = ("--since", "2026-11-21T00:00Z")
 
 

@@ -12,7 +12,7 @@ END = START + timedelta(days=7)
 NOISIER = "noisier (3 pages instead of 2)"
 
 
-def incident_at(opened, *, lasts=5, pages=2, rule="down", group="vyvx/a"):
+def incident_at(opened, *, lasts=5, pages=2, rule="down", group="vyvx/a", fault="", rules=()):
     at = START + timedelta(minutes=opened)
     incident = model.Incident(
         id=f"w-{rule}-{group}-{opened}",
@@ -27,6 +27,7 @@ def incident_at(opened, *, lasts=5, pages=2, rule="down", group="vyvx/a"):
         opened_at=at,
         resolved_at=None if lasts is None else at + timedelta(minutes=lasts),
         fault_domain=model.FaultDomain.NONE,
+        fault=fault,
     )
     notes = [
         model.Entry(
@@ -40,7 +41,7 @@ def incident_at(opened, *, lasts=5, pages=2, rule="down", group="vyvx/a"):
         for number in range(pages)
     ]
     notifications = tuple(engine.Notification(at, note) for note in notes)
-    return ReplayedIncident(incident=incident, notifications=notifications)
+    return ReplayedIncident(incident=incident, notifications=notifications, rules=frozenset(rules))
 
 
 def differences(old, new):
@@ -76,6 +77,39 @@ def test_an_incident_may_be_earlier_and_noisier():
 
 def test_one_that_is_still_open_meets_whatever_comes_later():
     assert differences([incident_at(0, lasts=None)], [incident_at(5000)]) == [(Difference.LATER,)]
+
+
+def test_two_incidents_that_are_one_fault_now_are_read_as_that():
+    old = [incident_at(0, lasts=7, rule="degraded"), incident_at(4, lasts=10, rule="down")]
+    new = [incident_at(0, lasts=14, rule="degraded", fault="service", rules=("degraded", "down"))]
+    lines = list(compare.comparison(old, new, START, END))
+    assert lines[:4] == [
+        (
+            "2026-11-21 03:00:00  merged (1 incident instead of 2), quieter (2 pages instead of 4):"
+            " service  vyvx/a is offline  (vyvx/a, 14 min)"
+        ),
+        "  was: 2026-11-21 03:00:00  degraded  (vyvx/a, 7 min)",
+        "  was: 2026-11-21 03:04:00  down  (vyvx/a, 10 min)",
+        "incidents: 1 merged, 1 quieter",
+    ]
+
+
+def test_a_fault_that_opens_two_incidents_now_is_split():
+    old = [incident_at(0, lasts=14, fault="service", rules=("degraded", "down"))]
+    new = [incident_at(0, lasts=7, rule="degraded"), incident_at(4, lasts=10, rule="down")]
+    (pair,) = compare.pair(old, new)
+    assert pair.differences == (Difference.SPLIT, Difference.NOISIER)
+    assert [part.incident.rule for part in pair.new] == ["degraded", "down"]
+
+
+def test_another_circuit_or_another_time_is_another_fault():
+    old = [
+        incident_at(0, rule="degraded", fault="service", group="vyvx/b"),
+        incident_at(90, rule="degraded", fault="service"),
+    ]
+    new = [incident_at(0, fault="service", rules=("degraded", "down"))]
+    lost = (Difference.LOST,)
+    assert sorted(differences(old, new)) == [(Difference.GAINED,), lost, lost]
 
 
 def test_the_differences_are_lines_and_the_rest_are_figures():

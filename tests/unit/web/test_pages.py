@@ -133,7 +133,7 @@ async def test_an_incident_has_everything_that_an_engineer_needs(night):
         "SVC1: Trouble found in Lumen's network",
         "Loss of light at NYCMNY54",
         "Next: Open a repair ticket with Lumen",
-        "online → offline",
+        "vyvx/1234567: offline since 03:10:22 UTC, was online, state offline",
         "receiver mqtt: notified of everything",
         "receiver noc: notified of 1 of 3 entries (channel C0123456789, ts 1763694622.125)",
         "(9 times): Slack: there is no channel C0123456789",
@@ -147,6 +147,58 @@ async def test_an_incident_has_everything_that_an_engineer_needs(night):
     for address in addresses:
         if address.startswith("/"):
             assert (await night.get(address)).status == 200, address
+
+
+async def test_a_circuit_with_two_faces_of_a_fault_is_one_row(site, reader):
+    incident = reader.open(sample_data.incident(fault="vyvx-service"))
+    (down,) = reader.alerts_of[incident.id]
+    degraded = replace(
+        down, rule="vyvx-service-degraded", to="degraded", since=BEGIN - minutes(3), until=BEGIN
+    )
+    reader.alerts_of[incident.id] = (degraded, down)
+    page = words((await site.get(f"/incidents/{incident.id}")).text)
+    assert "Alerts 1 firing NYC Arena uplink firing vyvx/1234567: offline since 03:10:22" in page
+    assert page.count("vyvx/1234567: ") == 1
+    assert "po_number 4711" in page
+    assert "vyvx-service-down, fault vyvx-service" in page
+
+
+@pytest.mark.parametrize(
+    ("resolution", "ending", "is_green"),
+    [
+        (model.Resolution.RECOVERED, "✓ Recovered at 03:20:22 UTC", True),
+        (model.Resolution.LAPSED, "○ No longer what its rule watches for at 03:20:22 UTC", False),
+        (model.Resolution.MANUAL, "○ Resolved by hand at 03:20:22 UTC", False),
+    ],
+)
+async def test_only_what_has_recovered_is_green(site, reader, resolution, ending, is_green):
+    over = {
+        "status": model.IncidentStatus.RESOLVED,
+        "resolution": resolution,
+        "began_at": BEGIN - minutes(1),
+        "ended_at": BEGIN + minutes(10),
+        "resolved_at": BEGIN + minutes(11),
+    }
+    incident = reader.open(sample_data.incident(**over))
+    (down,) = reader.alerts_of[incident.id]
+    reader.alerts_of[incident.id] = (
+        replace(
+            down,
+            state=model.AlertState.RESOLVED,
+            from_="offline",
+            to="degraded",
+            since=BEGIN - minutes(1),
+            until=BEGIN + minutes(10),
+        ),
+    )
+    answer = await site.get(f"/incidents/{incident.id}")
+    page = words(answer.text)
+    assert ending in page
+    assert "since 03:09:22 UTC 11 min" in page
+    assert "First reported 03:10:22 UTC, closed 03:21:22 UTC" in page
+    assert "affected from 03:09:22 UTC to 03:20:22 UTC, finally degraded, was offline" in page
+    assert ('class="badge fine"' in answer.text) is is_green
+    assert ('class="taken"' in answer.text) is is_green
 
 
 async def test_a_proposed_bandwidth_is_on_the_page_with_the_command_that_approves_it(site, reader):

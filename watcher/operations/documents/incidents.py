@@ -1,0 +1,223 @@
+"""An incident, and an entry of its timeline, as programs read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from watcher import model
+from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
+
+Topic = Callable[[model.Report], str | None]
+
+
+class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One subject of an incident: of several alerts about it, the newest that still fires.
+
+    Its condition held from `since` until `until`, which is null while it holds.
+    """
+
+    subject: str
+    name: str
+    labels: dict[str, str]
+    state: model.AlertState
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    value: float | None
+    since: Timestamp
+    until: Timestamp | None
+    rule: str
+
+
+class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The PDF of one run: `size` in bytes, `sha256` in hex, `topic` null if it is not published."""
+
+    run: str
+    filename: str
+    size: int
+    sha256: str
+    topic: str | None
+
+
+class DiagnosisDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the vendor's own triage."""
+
+    service_id: str
+    status: model.DiagnosisStatus
+    findings: list[str]
+    report: ReportDocument | None
+
+
+class RemedyDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of bandwidth, in Mbit/s; `approve` is the command that approves it, while it waits.
+
+    `reverting` says that `status` is about the way back to `from_mbps`.
+    """
+
+    connection: str
+    status: model.RemedyStatus
+    from_mbps: float | None
+    to_mbps: float
+    max_mbps: float
+    reverting: bool
+    approved_by: str
+    approve: str | None
+    message: str
+
+
+class IncidentDocument(Document, frozen=True, kw_only=True):
+    """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts.
+
+    The fault lasted from `began_at` to `ended_at`; it was reported at `opened_at` and closed at
+    `resolved_at`. `alert_counts` counts all alerts by state, and a subject may have several.
+    """
+
+    id: str
+    version: int
+    status: model.IncidentStatus
+    resolution: model.Resolution | None
+    severity: model.Severity
+    rule: str
+    title: str
+    opened_at: Timestamp
+    resolved_at: Timestamp | None
+    fault: str
+    began_at: Timestamp
+    ended_at: Timestamp | None
+    acknowledged_by: str | None
+    fault_domain: model.FaultDomain
+    flags: list[str]
+    alerts: list[AlertDocument]
+    alert_counts: dict[str, int]
+    diagnostics: list[DiagnosisDocument]
+    remedy: RemedyDocument | None
+    runbook: str
+    links: dict[str, str]
+
+
+class EventDocument(Document, frozen=True, kw_only=True):
+    """One timeline entry. `event_id` is the same in every repetition."""
+
+    event_id: str
+    incident: str
+    number: int
+    kind: model.EntryKind
+    at: Timestamp
+    text: str
+    by: str
+    notify: bool
+    rule: str
+    severity: model.Severity
+    title: str
+    data: dict[str, str | float | int | bool | None]
+
+
+def incident(
+    view: model.IncidentView,
+    *,
+    topic: Topic = lambda _: None,
+    links: dict[str, str] | None = None,
+) -> IncidentDocument:
+    """Return an incident's document. `topic` returns where a report's PDF is published, or None."""
+    incident = with_figures(view.incident)
+    return IncidentDocument(
+        id=incident.id,
+        version=incident.version,
+        status=incident.status,
+        resolution=incident.resolution,
+        severity=incident.severity,
+        rule=incident.rule,
+        title=incident.title,
+        opened_at=model.format_timestamp(incident.opened_at),
+        resolved_at=timestamp_or_none(incident.resolved_at),
+        fault=incident.fault,
+        began_at=model.format_timestamp(incident.begin),
+        ended_at=timestamp_or_none(incident.ended_at),
+        acknowledged_by=incident.acknowledged_by,
+        fault_domain=incident.fault_domain,
+        flags=sorted(incident.flags),
+        alerts=[_alert(alert) for alert in view.by_subject],
+        alert_counts=dict(view.alert_counts),
+        diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in incident.diagnostics],
+        remedy=_remedy(incident.id, incident.remedy) if incident.remedy else None,
+        runbook=incident.runbook,
+        links=links or {},
+    )
+
+
+def with_figures(incident: model.Incident) -> model.Incident:
+    """Return an incident that names its fault and when that began, as all of today's do."""
+    return replace(
+        incident,
+        fault=incident.fault or incident.rule,
+        began_at=incident.begin,
+        ended_at=incident.end,
+    )
+
+
+def event(incident: model.Incident, entry: model.Entry) -> EventDocument:
+    """Return an entry's document, with what a reader needs to know of its incident."""
+    return EventDocument(
+        event_id=entry.event_id,
+        incident=entry.incident,
+        number=entry.number,
+        kind=entry.kind,
+        at=model.format_timestamp(entry.at),
+        text=entry.text,
+        by=entry.by,
+        notify=entry.notify,
+        rule=incident.rule,
+        severity=incident.severity,
+        title=incident.title,
+        data=dict(entry.data),
+    )
+
+
+def _alert(alert: model.IncidentAlert) -> AlertDocument:
+    return AlertDocument(
+        subject=alert.subject,
+        name=alert.name,
+        labels=dict(alert.labels),
+        state=alert.state,
+        from_=alert.from_,
+        to=alert.to,
+        value=alert.value,
+        since=model.format_timestamp(alert.since),
+        until=timestamp_or_none(alert.until),
+        rule=alert.rule,
+    )
+
+
+def _diagnosis(diagnosis: model.Diagnosis, topic: Topic) -> DiagnosisDocument:
+    return DiagnosisDocument(
+        service_id=diagnosis.service_id,
+        status=diagnosis.status,
+        findings=list(model.worst_first(diagnosis.findings)),
+        report=_report(diagnosis.report, topic) if diagnosis.report else None,
+    )
+
+
+def _remedy(incident: str, remedy: model.Remedy) -> RemedyDocument:
+    return RemedyDocument(
+        connection=remedy.connection,
+        status=remedy.status,
+        from_mbps=remedy.from_mbps,
+        to_mbps=remedy.to_mbps,
+        max_mbps=remedy.max_mbps,
+        reverting=remedy.reverting,
+        approved_by=remedy.approved_by,
+        approve=remedy.approval(incident) or None,
+        message=remedy.message,
+    )
+
+
+def _report(report: model.Report, topic: Topic) -> ReportDocument:
+    return ReportDocument(
+        run=report.run,
+        filename=report.filename,
+        size=report.size,
+        sha256=report.sha256,
+        topic=topic(report),
+    )

@@ -1,0 +1,36 @@
+"""The JSON Schema of all documents, by MQTT topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from watcher.operations.documents.incidents import EventDocument, IncidentDocument
+from watcher.operations.documents.sources import SourceDocument
+
+PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
+    "PREFIX/incidents/ID": IncidentDocument,
+    "PREFIX/events": EventDocument,
+    "PREFIX/sources/NAME": SourceDocument,
+}
+
+
+def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of everything on MQTT, `others` included, by topic."""
+    forms = {**PUBLISHED, **others}
+    references, components = msgspec.json.schema_components(
+        forms.values(), ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What Watcher publishes and accepts over MQTT",
+        "anyOf": [
+            reference
+            for position, reference in enumerate(references)
+            if reference not in references[:position]
+        ],
+        "topics": dict(zip(forms, references, strict=True)),
+        "$defs": components,
+    }
