@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from watcher import cli, model
-from watcher.receivers.slack import session
+from watcher.receivers.slack import lookup as slack_lookup
 from watcher.store import leadership, outbox
 from watcher.store.dialects import postgresql
 
@@ -28,10 +28,10 @@ def receipts() -> None:
 def lookup() -> None:
     """Repeat an act whose outcome is unknown without looking it up."""
 
-    async def resolve_intent(self):
+    async def resolve_intent(session):
         pass
 
-    _replace(session.SlackSession, "resolve_intent", resolve_intent)
+    _replace(slack_lookup, "resolve_intent", resolve_intent)
 
 
 def fencing() -> None:

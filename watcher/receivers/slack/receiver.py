@@ -15,7 +15,7 @@ from aiolimiter import AsyncLimiter
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.slack import blocks, files, notification, thread
+from watcher.receivers.slack import blocks, files, lookup, notification, thread
 from watcher.receivers.slack.api import GoneError, SlackApi
 from watcher.receivers.slack.message import SlackMessage, render_parent
 from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
@@ -100,7 +100,7 @@ class SlackReceiver:
 
     async def _update_channel(self, session: SlackSession) -> None:
         """Post parent, entries and files, in the order in which people need them."""
-        await session.resolve_intent()
+        await lookup.resolve_intent(session)
         is_new = "ts" not in session.receipt.handle
         if is_new:
             await self._post_parent(session)

@@ -1,7 +1,6 @@
 """One delivery of one incident to one channel: its receipt, and how each post is made once.
 
-Law: intent before the post, receipt after it (law 5). An intent that is left over, from a crash or
-from an answer that never came, is looked up in Slack before anything else is done.
+Law: intent before the post, receipt after it (law 5). `lookup.py` resolves one that is left over.
 """
 
 from __future__ import annotations
@@ -9,18 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from aiolimiter import AsyncLimiter
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.receivers.slack.api import EVENT_TYPE, POST, SHARE, GoneError, Reply, SlackApi
+from watcher.receivers.slack.api import POST, SHARE, GoneError, SlackApi
 
 FRESH_SECONDS = 3.0  # half of the time after which a silent daemon is evicted
-MOST_LOOKUPS = 3  # failed lookups, before a post is repeated without knowing
-_CLOCK_SKEW = timedelta(minutes=5)  # between us and Slack, at most
 
 PARENT = "parent"
 REPLY = "reply"  # and the number of the last entry in it
@@ -85,62 +82,3 @@ class SlackSession:
         while self.clock.monotonic() - saved_at > FRESH_SECONDS:
             saved_at = self.clock.monotonic()
             await self.save(intent=intent)
-
-    async def resolve_intent(self) -> None:
-        """Find out whether the post of an earlier delivery's intent was made."""
-        intent = self.receipt.intent
-        kind, _, key = intent.partition(" ")
-        try:
-            if kind == PARENT:
-                await self._find_parent()
-            elif kind == REPLY:
-                await self._find_reply(int(key))
-            elif kind == FILE:
-                await self._find_file(key)
-        except model.PermanentError:
-            self.unconfirmed = intent
-        except model.TemporaryError:
-            if self.receipt.failures < MOST_LOOKUPS:
-                raise
-            self.unconfirmed = intent
-
-    async def _find_parent(self) -> None:
-        since = self.view.incident.opened_at - _CLOCK_SKEW
-        async for message in self.api.history(since=since):
-            metadata = self._metadata(message)
-            if metadata is not None and "event_id" not in metadata:
-                await self.save(
-                    handle={"channel": self.api.channel, "ts": str(message["ts"])},
-                    parent_version=int(metadata.get("version", 0)),
-                    intent="",
-                )
-                return
-
-    async def _find_reply(self, number: int) -> None:
-        channel, ts = self.thread
-        expected = f"{self.view.incident.id}-{number}"
-        async for message in self.api.replies(channel=channel, ts=ts):
-            metadata = self._metadata(message)
-            if metadata is not None and metadata.get("event_id") == expected:
-                told_through = max(self.receipt.told_through, number)
-                await self.save(told_through=told_through, intent="")
-                return
-
-    async def _find_file(self, key: str) -> None:
-        channel, ts = self.thread
-        expected = self.receipt.files.get(key, "").partition(" ")[2]
-        async for message in self.api.replies(channel=channel, ts=ts):
-            if any(file.get("id") == expected for file in message.get("files") or ()):
-                await self.save_file(key, f"done {expected}")
-                return
-
-    def _metadata(self, message: Reply) -> dict[str, Any] | None:
-        """Return the metadata of a message of this incident and receiver; None for any other."""
-        metadata = message.get("metadata") or {}
-        payload = metadata.get("event_payload") or {}
-        ours = (
-            metadata.get("event_type") == EVENT_TYPE
-            and payload.get("incident") == self.view.incident.id
-            and payload.get("receiver") == self.name
-        )
-        return payload if ours else None
