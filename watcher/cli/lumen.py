@@ -118,7 +118,7 @@ def set_bandwidth(
         typer.echo(f"{connection} has {model.format_mbps(mbps)} already: nothing was ordered")
         return
     _confirm(
-        f"Change {connection} ({before.status}) from {model.format_mbps(before.bandwidth_mbps)}"
+        f"Change {connection} ({before.status}) from {_bandwidth(before)}"
         f" to {model.format_mbps(mbps)}?",
         yes=yes,
     )
@@ -134,7 +134,7 @@ def parse_mbps(text: str) -> int:
 
     mbps = parse_bandwidth(text)
     if mbps is None:
-        raise typer.BadParameter(f"{text!r} is not a bandwidth: write it as in 500Mbps or 2Gbps")
+        raise typer.BadParameter(f"{text!r} is not a bandwidth: write it as in 1500Mbps or 1.5Gbps")
     if mbps != int(mbps) or not LEAST_MBPS <= mbps <= MOST_MBPS:
         raise typer.BadParameter(
             f"{text!r} cannot be ordered: use whole Mbit/s from {LEAST_MBPS} to {MOST_MBPS}"
@@ -208,9 +208,15 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 
 def _format(connection: Connection) -> str:
-    bandwidth = model.format_mbps(connection.bandwidth_mbps)
+    bandwidth = _bandwidth(connection)
     columns = f"{connection.id:<14}  {connection.status:<16}  {bandwidth:>10}"
     return f"{columns}  {connection.location}".rstrip()
+
+
+def _bandwidth(connection: Connection) -> str:
+    """Return what a connection has; where that is not certain, the vendor's own words."""
+    unknown = connection.bandwidth_mbps is None and connection.bandwidth
+    return connection.bandwidth if unknown else model.format_mbps(connection.bandwidth_mbps)
 
 
 def _order_details(order: Order) -> str:

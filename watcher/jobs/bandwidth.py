@@ -72,7 +72,7 @@ class BandwidthJobs:
         why_not = objection(change.wanted, provision.mbps)
         if why_not:
             return ended(change, RemedyStatus.UNTOUCHED, why_not, provision.mbps)
-        return await self._order(job, change, changer)
+        return await self._order(job, replace(change, had=provision.words), changer)
 
     async def _order(
         self, job: ports.Job, change: ports.BandwidthChange, changer: ports.BandwidthChanger
@@ -106,6 +106,7 @@ class BandwidthJobs:
                     mbps=wanted.to_mbps,
                     at_most=wanted.max_mbps,
                     reference=wanted.order,
+                    words=wanted.to_words,
                 )
         except TimeoutError:
             within = model.format_duration(ORDER_TIMEOUT)
@@ -229,6 +230,7 @@ def bandwidth_news(
         status=status,
         message=message,
         mbps=mbps,
+        had=change.had,
     )
 
 

@@ -124,7 +124,8 @@ class BandwidthNews:
     """How a change of bandwidth is now; `order` is that of BandwidthNeeded.
 
     `message` says why, where that is needed; `mbps` is what the vendor shows, if that is known.
-    `over`: there will be no more news. `vendor_order` and `price` are the vendor's words.
+    `over`: there will be no more news. `vendor_order` and `price` are the vendor's words, as is
+    `had`, the bandwidth before the change.
     """
 
     incident: str
@@ -135,6 +136,7 @@ class BandwidthNews:
     over: bool = False
     vendor_order: str = ""
     price: str = ""
+    had: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +290,7 @@ class BandwidthNeeded:
 
     In Mbit/s; `connection` is a subject's key, and `from_mbps` what it must have for the change to
     be made. `reverting`: back to what it was, which is done though the incident is over.
+    `to_words` are the vendor's own for `to_mbps`, empty where there are none.
     """
 
     order: str
@@ -297,6 +300,7 @@ class BandwidthNeeded:
     to_mbps: float
     max_mbps: float
     reverting: bool = False
+    to_words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

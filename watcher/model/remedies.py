@@ -44,9 +44,10 @@ class Remedy:
     """One incident's change of bandwidth, in Mbit/s.
 
     `connection` is a subject's key, empty where none is known. `from_mbps` is what it had when the
-    change was proposed. `order` is our name of the change that was requested last, not the
-    vendor's. `reverting`: the change is being reverted, or was. `message` says why.
-    `ended_at` is when the remedy reached its final status.
+    change was proposed, `had` the same in the vendor's own words when it was ordered. `order` is
+    our name of the change that was requested last, not the vendor's. `reverting`: the change is
+    being reverted, or was. `message` says why. `ended_at` is when the remedy reached its final
+    status.
     """
 
     connection: str
@@ -57,6 +58,7 @@ class Remedy:
     revert: bool = False  # once the incident is over
     approved_by: str = ""  # empty: nobody yet, or the rule asks nobody
     order: str = ""
+    had: str = ""
     reverting: bool = False
     message: str = ""
     proposed_at: datetime

@@ -101,10 +101,12 @@ class BandwidthChange:
     """A change of bandwidth and its progress: durable, so that it is ordered once (law 5).
 
     `sent_at` is the intent: from then on it may have been ordered. `taken`: the vendor confirmed
-    it. `tries` counts postponements; `told` holds what the timeline reports already.
+    it. `tries` counts postponements; `told` holds what the timeline reports already. `had` is what
+    the connection had before, in the vendor's own words.
     """
 
     wanted: model.BandwidthNeeded
+    had: str = ""
     tries: int = 0
     sent_at: datetime | None = None
     taken: bool = False

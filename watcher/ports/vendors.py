@@ -77,6 +77,7 @@ class Provision:
     """A connection's bandwidth at the vendor; `mbps` is None where it is unknown."""
 
     mbps: float | None
+    words: str = ""  # the vendor's own
     pending: bool = False  # a change of it is under way
 
 
@@ -101,9 +102,9 @@ class BandwidthChanger(Protocol):
         """Fetch one connection, by the vendor's id."""
 
     async def order(
-        self, connection: str, *, mbps: float, at_most: float, reference: str
+        self, connection: str, *, mbps: float, at_most: float, reference: str, words: str = ""
     ) -> PlacedOrder:
-        """Order a bandwidth, once, and never above `at_most`.
+        """Order a bandwidth, once, and never above `at_most`; in the vendor's own words, if given.
 
         Raises AmbiguousError when nobody can tell whether it was ordered; after TemporaryError and
         PermanentError it was not.

@@ -164,7 +164,10 @@ class ScriptedWorld:
     ) -> Iterator[tuple[datetime, engine.Event]]:
         """Accept an order at once; it is applied when the connection's series shows it."""
         requested = model.BandwidthNews(
-            incident=needed.incident, order=needed.order, status=model.RemedyStatus.REQUESTED
+            incident=needed.incident,
+            order=needed.order,
+            status=model.RemedyStatus.REQUESTED,
+            had=model.format_mbps(needed.from_mbps),
         )
         yield at, requested
         subject = self._test.subjects.get(needed.connection)

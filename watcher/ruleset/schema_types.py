@@ -38,7 +38,9 @@ def _as_tuple(value: object) -> object:
 def _parse_mbps(value: object) -> float:
     mbps = parse_bandwidth(value)
     if not mbps:
-        raise ValueError(f"{value!r} is not a bandwidth: write it with its unit, as in 500 Mbps")
+        raise ValueError(
+            f"{value!r} is not a bandwidth: write it with its unit, as in 500 Mbps or 1.5 Gbps"
+        )
     return mbps
 
 

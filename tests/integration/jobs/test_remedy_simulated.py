@@ -283,6 +283,35 @@ async def test_what_is_approved_is_ordered_applied_and_put_back(daemon, sim):
     assert sim.world.on_demand.connections["c1"].bandwidth == "500 Mbps"
 
 
+@pytest.mark.covers("iod/own-words")
+async def test_what_is_put_back_is_in_the_vendors_own_words(daemons, sim):
+    sim.world.on_demand.change("c1", {"bandwidth": "0.5 Gbit/s"})
+    daemon = await daemons()
+    daemon.work()
+    await ask(daemon)
+    await daemon.until("pending")
+    await daemon.later(minutes=7)
+    await daemon.until("applied")
+    await daemon.sees("online")
+    await daemon.until("pending", 2)
+    await daemon.later(minutes=7)
+    assert await daemon.until("reverted") == "c1 has 500 Mbps again, 7 min after it was requested"
+    assert sim.world.on_demand.connections["c1"].bandwidth == "0.5 Gbit/s"
+
+
+@pytest.mark.covers("iod/own-words")
+@pytest.mark.parametrize("words", ["1,5 Gbps", "1.000 Mbps", "500"])
+async def test_a_bandwidth_that_is_not_certain_is_never_changed(daemons, sim, words):
+    sim.world.on_demand.change("c1", {"bandwidth": words})
+    daemon = await daemons(remedy=replace(RAISE, approved=True))
+    daemon.work()
+    await daemon.sees("online")
+    await daemon.sees("offline")
+    message = await daemon.until("untouched")
+    assert message == "no bandwidth change is proposed: the bandwidth of c1 is unknown"
+    assert daemon.orders == 0
+
+
 async def test_where_the_rule_asks_nobody_it_is_ordered_at_once(daemons):
     daemon = await daemons(remedy=replace(RAISE, approved=True))
     daemon.work()

@@ -56,8 +56,7 @@ def note_cleared(
     rule = state.rules.get(alert.rule)
     others = [] if rule is None else ctx.state.siblings(rule, alert.subject)
     faces = [other for other in others if other.incident == identity]
-    closed = rule is not None and not hours.apply_at(rule.hours, ctx.now)
-    if rule is None or closed or not faces:
+    if rule is None or not faces or not hours.apply_at(rule.hours, ctx.now):
         text = messages.ended(rule, member, resolution, state.incidents[identity], ctx.now, by=by)
         ctx.add_note(identity, EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
         return

@@ -18,6 +18,10 @@ from watcher.model import RemedyStatus, diagnoses
 _LABELS_IN_A_SENTENCE = 8
 _COMPARED = 5  # differences between two diagnoses that one sentence names
 _OFFERS_IN_A_SENTENCE = 6
+UNSURE = (
+    "what it had is not on record in the vendor's own words, and the inventory does not say what"
+    " was bought; find out, and set it with watcher iod set-bandwidth"
+)
 
 
 def finding(rule: Rule, member: model.IncidentAlert, now: datetime, title: str = "") -> str:

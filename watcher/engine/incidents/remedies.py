@@ -92,6 +92,8 @@ def bandwidth_news(ctx: StepContext, event: model.BandwidthNews) -> None:
     if status is RemedyStatus.APPLIED and remedy.reverting:
         status = RemedyStatus.REVERTED
     over = event.over and (status is not RemedyStatus.APPLIED or not remedy.revert)
+    if event.had and not remedy.reverting:
+        remedy = replace(remedy, had=event.had)
     _put(
         ctx,
         incident.id,
@@ -122,7 +124,29 @@ def finish(ctx: StepContext, identity: str) -> None:
         message = "the incident is over"
         _put(ctx, identity, remedy, status=RemedyStatus.WITHDRAWN, message=message)
     elif remedy.status is RemedyStatus.APPLIED:
-        _request_change(ctx, identity, replace(remedy, reverting=True))
+        _revert(ctx, identity, replace(remedy, reverting=True))
+
+
+def _revert(ctx: StepContext, identity: str, remedy: model.Remedy) -> None:
+    """Put back what the vendor itself said it had, else what was bought, else ask a person.
+
+    The words are missing where an earlier version of Watcher ordered the change: what that one
+    read may have been a guess.
+    """
+    if not remedy.had:
+        bought = _bought(ctx, remedy.connection)
+        if bought is None:
+            _put(ctx, identity, remedy, status=RemedyStatus.UNTOUCHED, message=messages.UNSURE)
+            return
+        remedy = replace(remedy, from_mbps=bought)
+    _request_change(ctx, identity, remedy)
+
+
+def _bought(ctx: StepContext, connection: str) -> float | None:
+    """Return the bandwidth that the inventory says was bought."""
+    if connection not in ctx.state.subjects:
+        return None
+    return ctx.subject_view(connection).inventory_entry.expected_mbps
 
 
 def after_reopening(remedy: model.Remedy | None) -> model.Remedy | None:
@@ -204,6 +228,7 @@ def _request_change(ctx: StepContext, identity: str, remedy: model.Remedy, *, by
             to_mbps=after,
             max_mbps=remedy.max_mbps,
             reverting=remedy.reverting,
+            to_words=remedy.had if remedy.reverting else "",
         )
     )
     _put(ctx, identity, remedy, by=by, status=RemedyStatus.APPROVED, order=order)

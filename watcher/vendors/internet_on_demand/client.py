@@ -36,21 +36,29 @@ from watcher.vendors.http.api import VendorApi
 Unit = Literal["", "kbps", "Mbps", "Gbps"]
 
 LEAST_MBPS, MOST_MBPS = 1, 1_000_000
+_TOLERANCE = 0.5  # Mbit/s; what was given in kbps does not come out even
 _PATH = "/internet-on-demand/connections"
 _HEADERS = {"Accept": "application/json"}
+# Bits alone: MB/s and MBps are bytes. Three digits after a point may be thousands, unless the
+# whole part is zero, and a comma may be either.
 _BANDWIDTH = re.compile(
-    r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?\s*(?:([kmg])(?:b(?:it)?)?(?:ps|/s)?\b)?",
-    re.IGNORECASE,
+    r"\s*(?P<figure>0\.[0-9]{1,9}|[0-9]{1,9}(?:\.(?![0-9]{3}(?![0-9]))[0-9]{1,9})?)"
+    r"\s*(?:(?P<prefix>[kKmMgGtT])(?:bps|BPS|b/s|[bB]its?/s))?\s*"
 )
-_IN_MBPS = {"k": 0.001, "m": 1.0, "g": 1000.0}
+_IN_MBPS = {"k": 0.001, "m": 1.0, "g": 1000.0, "t": 1_000_000.0}
+_FIGURE = re.compile(r"[0-9.]+")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One connection; `status` as sent, `bandwidth_mbps` None where it cannot be known."""
+    """One connection; `status` and `bandwidth` as sent.
+
+    `bandwidth_mbps` is None where `bandwidth` is anything but a number with a known unit.
+    """
 
     id: str
     status: str
     bandwidth_mbps: float | None
+    bandwidth: str = ""
     location: str = ""
 
 
@@ -84,10 +92,13 @@ class InternetOnDemandClient(Protocol):
     async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
         """Order a connection, once; AmbiguousError when nobody can tell whether it was."""
 
-    async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
+    async def set_bandwidth(
+        self, connection: str, mbps: float, *, reference: str, words: str = ""
+    ) -> Order:
         """Order another bandwidth, once; AmbiguousError when nobody can tell whether it was.
 
         `reference` is ours, at most 20 characters, by which the vendor's people find the order.
+        `words` are the vendor's own for this bandwidth, and are sent as they are.
         """
 
 
@@ -122,18 +133,20 @@ class ConnectionsClient:
 
     async def create(self, *, location: str, mbps: int, description: str = "") -> Order:
         """`POST /internet-on-demand/connections`: order a connection at a location of Lumen's."""
-        content = {"bandwidth": format_bandwidth(mbps), "locationId": location}
+        content = {"bandwidth": format_order(mbps), "locationId": location}
         if description:
             content["description"] = description
         reply = await self._api.send("POST", _PATH, content, headers=_HEADERS)
         answer = accepted(self._api, reply)
         return Order(id=text.clean(text.as_text(answer.get("id")), 100))
 
-    async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
+    async def set_bandwidth(
+        self, connection: str, mbps: float, *, reference: str, words: str = ""
+    ) -> Order:
         """`PUT /internet-on-demand/connections/{id}/bandwidth`; it has no room for `reference`."""
         del reference
         path = f"{_PATH}/{quote(connection, safe='')}/bandwidth"
-        content = {"bandwidth": format_bandwidth(mbps)}
+        content = {"bandwidth": format_order(mbps, words, self._unit)}
         accepted(self._api, await self._api.send("PUT", path, content, headers=_HEADERS))
         return Order()
 
@@ -143,31 +156,54 @@ class ConnectionsClient:
         return connection_of(
             item.get("id"),
             item.get("status"),
-            parse_bandwidth(item.get("bandwidth"), self._unit),
+            item.get("bandwidth"),
             item.get("location"),
+            unit=self._unit,
         )
 
 
 def parse_bandwidth(text: object, unit: Unit = "") -> float | None:
-    """Parse `500 Mbps`, `1gbps` or `1,000 Mbps` as Mbit/s.
+    """Parse `500 Mbps`, `1gbps` or `1.5 Gbit/s` as Mbit/s; None for anything that is not certain.
 
-    A bare figure is taken for `unit`s; without a unit it is None, for it is not guessed.
+    A bare number is taken for `unit`s; without a unit it is None. So is what could be read in two
+    ways (`1,000 Mbps`, `1.000 Mbps`), and a number among other words.
     """
-    match = _BANDWIDTH.search(str(text)) if isinstance(text, str | int | float) else None
-    if match is None or isinstance(text, bool):
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
         return None
-    whole, rest, letter = match.groups()
-    scale = _IN_MBPS.get((letter or unit[:1]).lower())
-    return float(whole.replace(",", "") + (rest or "")) * scale if scale else None
+    if not isinstance(text, str):
+        scale = _IN_MBPS.get(unit[:1].lower())
+        return float(text) * scale if scale and 0 <= text < 1e9 else None
+    match = _BANDWIDTH.fullmatch(text)
+    if match is None:
+        return None
+    scale = _IN_MBPS.get((match["prefix"] or unit[:1]).lower())
+    return round(float(match["figure"]) * scale, 9) if scale else None
 
 
-def format_bandwidth(mbps: int) -> str:
-    """Return Mbit/s as the vendor's examples do: `500 Mbps`, `2 Gbps`. Raises PermanentError."""
-    if not LEAST_MBPS <= mbps <= MOST_MBPS:
+def lacks_unit(words: str) -> bool:
+    """Return whether a bandwidth is a bare number."""
+    return _FIGURE.fullmatch(words) is not None
+
+
+def format_order(mbps: float, words: str = "", unit: Unit = "") -> str:
+    """Return a bandwidth as it is ordered: the vendor's own words, or `500 Mbps`, `2 Gbps`.
+
+    Raises PermanentError for words that do not mean this bandwidth, and for what is not sold.
+    """
+    if words:
+        meant = parse_bandwidth(words, unit)
+        if meant is None or abs(meant - mbps) >= _TOLERANCE or mbps > MOST_MBPS:
+            raise model.PermanentError(
+                f"{words!r} is not certain to mean {model.format_mbps(mbps)}: nothing was requested"
+            )
+        return words
+    if not LEAST_MBPS <= mbps <= MOST_MBPS or mbps != int(mbps):
         raise model.PermanentError(
-            f"{mbps} Mbit/s cannot be ordered: the range is {LEAST_MBPS} to {MOST_MBPS}"
+            f"{model.format_mbps(mbps)} cannot be ordered: nothing was requested; the range is"
+            f" {LEAST_MBPS} to {MOST_MBPS} whole Mbit/s"
         )
-    return f"{mbps // 1000} Gbps" if mbps % 1000 == 0 else f"{mbps} Mbps"
+    whole = int(mbps)
+    return f"{whole // 1000} Gbps" if whole % 1000 == 0 else f"{whole} Mbps"
 
 
 def listed(body: dict[str, Any], key: str, place: str) -> list[Any]:
@@ -187,7 +223,7 @@ def inventory(parsed: list[Connection | None], *, complete: bool) -> Inventory:
 
 
 def connection_of(
-    identity: object, status: object, mbps: float | None, location: object
+    identity: object, status: object, bandwidth: object, location: object, *, unit: Unit
 ) -> Connection | None:
     """Return a connection of what was parsed; None without an id."""
     connection_id = text.clean(text.as_text(identity), 100)
@@ -196,9 +232,14 @@ def connection_of(
     return Connection(
         id=connection_id,
         status=text.clean(text.as_text(status), 60),
-        bandwidth_mbps=mbps,
+        bandwidth_mbps=parse_bandwidth(bandwidth, unit),
+        bandwidth=text.clean(_words(bandwidth), 60),
         location=text.clean(text.as_text(location)),
     )
+
+
+def _words(bandwidth: object) -> str:
+    return str(bandwidth) if isinstance(bandwidth, float) else text.as_text(bandwidth)
 
 
 def accepted(api: VendorApi, reply: exchange.Reply) -> dict[str, Any]:

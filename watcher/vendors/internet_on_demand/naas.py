@@ -36,10 +36,9 @@ from watcher.vendors.internet_on_demand.client import (
     Unit,
     accepted,
     connection_of,
-    format_bandwidth,
+    format_order,
     inventory,
     listed,
-    parse_bandwidth,
 )
 
 MOST_PAGES = 100
@@ -82,13 +81,16 @@ class NaasClient:
             " has not published that order's format; order it in Lumen's portal"
         )
 
-    async def set_bandwidth(self, connection: str, mbps: int, *, reference: str) -> Order:
+    async def set_bandwidth(
+        self, connection: str, mbps: float, *, reference: str, words: str = ""
+    ) -> Order:
         """Request a price, then order at that price; a quote holds for 15 minutes.
 
         `POST /Product/v1/priceRequest`, `POST /Customer/v3/Ordering/orderRequest`.
         """
+        speed = format_order(mbps, words, self._unit)
         item = await self._item(connection)
-        request = price_request(item, customer=self._customer, speed=format_bandwidth(mbps))
+        request = price_request(item, customer=self._customer, speed=speed)
         try:
             reply = await self._api.send(
                 "POST", "/Product/v1/priceRequest", request, headers=self._headers
@@ -164,8 +166,9 @@ class NaasClient:
         return connection_of(
             item.get("serviceId"),
             product.get("status") or item.get("status"),
-            parse_bandwidth(characteristics(item).get("bandwidth"), self._unit),
+            characteristics(item).get("bandwidth"),
             site_of(item),
+            unit=self._unit,
         )
 
 

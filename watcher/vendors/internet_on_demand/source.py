@@ -8,7 +8,12 @@ from datetime import datetime
 import structlog
 
 from watcher import model, ports
-from watcher.vendors.internet_on_demand.client import Connection, InternetOnDemandClient, Inventory
+from watcher.vendors.internet_on_demand.client import (
+    Connection,
+    InternetOnDemandClient,
+    Inventory,
+    lacks_unit,
+)
 
 MOST_UNKNOWN_STATUSES = 100  # remembered, so that each is logged once
 # What the vendor is known to send; `Change pending` becomes change_pending.
@@ -84,11 +89,20 @@ def _remarks(inventory: Inventory) -> tuple[str, ...]:
     remarks = []
     if inventory.unreadable:
         remarks.append(f"{inventory.unreadable} connections have no id and are left out")
-    unknown = sum(connection.bandwidth_mbps is None for connection in inventory.connections)
-    if unknown:
+    unknown = [c.bandwidth for c in inventory.connections if c.bandwidth_mbps is None]
+    bare = [words for words in unknown if lacks_unit(words)]
+    odd = [words for words in unknown if words and not lacks_unit(words)]
+    if bare:
         remarks.append(
-            f"the bandwidth of {unknown} connections has no unit: check `bandwidth_unit`"
+            f"the bandwidth of {len(bare)} connections has no unit: check `bandwidth_unit`"
         )
+    if odd:
+        remarks.append(
+            f"the bandwidth of {len(odd)} connections is unclear and counts as unknown,"
+            f" as in {odd[0]!r}"
+        )
+    if "" in unknown:
+        remarks.append(f"{unknown.count('')} connections come without a bandwidth")
     return tuple(remarks)
 
 
@@ -107,23 +121,21 @@ class InternetOnDemandBandwidth:
         """Fetch one connection; whatever is not done yet counts as pending."""
         current = await self._client.connection(connection)
         pending = current.status.casefold().replace("_", " ") in _PENDING
-        return ports.Provision(mbps=current.bandwidth_mbps, pending=pending)
+        return ports.Provision(
+            mbps=current.bandwidth_mbps, words=current.bandwidth, pending=pending
+        )
 
     async def order(
-        self, connection: str, *, mbps: float, at_most: float, reference: str
+        self, connection: str, *, mbps: float, at_most: float, reference: str, words: str = ""
     ) -> ports.PlacedOrder:
         """Order a bandwidth, once. Raises PermanentError above the limit, or what the client does.
 
-        The vendor accepts whole Mbit/s.
+        The vendor accepts whole Mbit/s, and its own words.
         """
         if mbps > at_most:
             raise model.PermanentError(
                 f"{model.format_mbps(mbps)} is above the limit of {model.format_mbps(at_most)}:"
                 " nothing was requested"
             )
-        if mbps != int(mbps):
-            raise model.PermanentError(
-                f"{model.format_mbps(mbps)} cannot be ordered: nothing was requested"
-            )
-        order = await self._client.set_bandwidth(connection, int(mbps), reference=reference)
+        order = await self._client.set_bandwidth(connection, mbps, reference=reference, words=words)
         return ports.PlacedOrder(number=order.id, price=order.price)

@@ -70,7 +70,10 @@ def approve(w, at=None, by="ann"):
 def news(w, wanted, status, at=None, **more):
     over = status in {RemedyStatus.APPLIED, RemedyStatus.FAILED, RemedyStatus.UNTOUCHED}
     event = model.BandwidthNews(
-        incident=wanted.incident, order=wanted.order, status=status, **{"over": over, **more}
+        incident=wanted.incident,
+        order=wanted.order,
+        status=status,
+        **{"over": over, "had": "500 Mbps", **more},
     )
     return w.step(event, at)
 
@@ -140,6 +143,43 @@ def test_every_step_is_on_the_timeline_and_the_change_is_reverted_at_the_end(w):
         "77133831778 has 500 Mbps again",
     ]
     assert w.incident.remedy.status is RemedyStatus.REVERTED
+    assert w.incident.remedy.ended_at is not None
+
+
+def test_what_is_put_back_is_what_the_vendor_said_it_had(w):
+    break_down(w)
+    wanted = approve(w)
+    assert wanted.to_words == ""
+    news(w, wanted, RemedyStatus.REQUESTED, had="0.5 Gbit/s")
+    news(w, wanted, RemedyStatus.APPLIED, had="")
+    w.restart()
+    (back,) = of_kind(w.poll(a="online"), model.BandwidthNeeded)
+    assert (back.to_mbps, back.to_words) == (500.0, "0.5 Gbit/s")
+    news(w, back, RemedyStatus.APPLIED, had="2 Gbps")
+    assert w.incident.remedy.had == "0.5 Gbit/s"
+
+
+def test_where_the_vendors_words_are_not_on_record_what_was_bought_is_put_back():
+    w = lines(inventory=FakeInventory(iod_77133831778=engine.InventoryEntry(expected_mbps=1500.0)))
+    connect(w, 1.0)
+    break_down(w)
+    news(w, approve(w), RemedyStatus.APPLIED, had="")
+    (back,) = of_kind(w.poll(a="online"), model.BandwidthNeeded)
+    assert (back.from_mbps, back.to_mbps, back.to_words) == (2000.0, 1500.0, "")
+    assert w.last_text.endswith("reverting 77133831778 from 2 Gbps to 1.5 Gbps")
+
+
+def test_where_neither_is_on_record_a_person_is_asked_and_nothing_is_ordered():
+    w = lines()
+    connect(w, 1.0)
+    break_down(w)
+    news(w, approve(w), RemedyStatus.APPLIED, had="")
+    assert of_kind(w.poll(a="online"), model.BandwidthNeeded) == []
+    assert kinds(w)[-1] == "untouched"
+    assert w.last_text.startswith(
+        "77133831778 is not reverted to 1 Mbps: what it had is not on record in the vendor's own"
+    )
+    assert w.tables.entries[-1].notify
     assert w.incident.remedy.ended_at is not None
 
 

@@ -81,7 +81,7 @@ class Life:
         order = list(self.open)[0]  # noqa: RUF015  # an IndexError where there is none
         wanted = self.open.pop(order) if what == "end" else self.open[order]
         return model.BandwidthNews(
-            incident=wanted.incident, order=order, status=how, over=what == "end"
+            incident=wanted.incident, order=order, status=how, over=what == "end", had="500 Mbps"
         )
 
     def take(self, effects):

@@ -93,3 +93,13 @@ def test_a_vanished_incident_can_be_resolved_by_hand():
     w.step(model.ResolvedByHand(incident=w.incident.id, by="ana"))
     assert w.incident.resolution is model.Resolution.MANUAL
     assert "vyvx/a" not in w.state.subjects
+
+
+def test_one_that_vanishes_while_it_is_to_be_evaluated_again_is_forgotten_for_good():
+    w = world(rule(hold=minutes(2)))
+    w.poll(a="offline", b="online")
+    w.fail(minutes(1))
+    for minute in range(2, 6):  # the first poll after a failure evaluates what is pending again
+        w.poll(minutes(minute), gone=["a"])
+    w.poll(minutes(6), b="offline")
+    assert "vyvx/a" not in w.state.subjects

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from watcher.vendors.internet_on_demand.client import (
     ConnectionsClient,
     Inventory,
     Order,
-    format_bandwidth,
+    format_order,
     parse_bandwidth,
 )
 
@@ -50,10 +51,11 @@ async def test_connections_are_read_as_documented_and_as_they_come(vendor, clien
             id="conn-1001",
             status="active",
             bandwidth_mbps=500.0,
+            bandwidth="500 Mbps",
             location="111 8th Ave, New York",
         ),
-        Connection(id="conn-1002", status="provisioning", bandwidth_mbps=1000.0),
-        Connection(id="conn-1003", status="suspended", bandwidth_mbps=None),
+        Connection(id="conn-1002", status="provisioning", bandwidth_mbps=1000.0, bandwidth="1gbps"),
+        Connection(id="conn-1003", status="suspended", bandwidth_mbps=None, bandwidth="200"),
         Connection(id="1004", status="Terminated", bandwidth_mbps=None),
     )
     assert (result.unreadable, result.complete) == (2, True)
@@ -177,12 +179,34 @@ async def test_an_impossible_bandwidth_is_never_sent(vendor, client, mbps):
     [
         ("500 Mbps", 500.0),
         ("500Mbit/s", 500.0),
-        ("500 MB/s", 500.0),
         ("1gbps", 1000.0),
-        ("1.5 Gbps", 1500.0),
+        (" 1.5 Gbps ", 1500.0),
+        ("0.512 Gbit/s", 512.0),
         ("64 kbps", 0.064),
-        ("1,000 Mbps", 1000.0),
-        ("up to 2 G", 2000.0),
+        ("100 MBPS", 100.0),
+        ("10 Gb/s", 10_000.0),
+        ("1Tbps", 1_000_000.0),
+        ("500\N{NO-BREAK SPACE}Mbps", 500.0),
+        ("1,5 Gbps", None),
+        ("0,5 Gbps", None),
+        ("1 000 Mbps", None),
+        ("1\N{NARROW NO-BREAK SPACE}000 Mbps", None),
+        ("1,000 Mbps", None),
+        ("1.000 Mbps", None),
+        ("1.000.000 kbps", None),
+        ("1'000 Mbps", None),
+        ("1_000 Mbps", None),
+        ("1e3 Mbps", None),
+        ("-500 Mbps", None),
+        ("+500 Mbps", None),
+        ("1GE", None),
+        ("2G", None),
+        ("500 MB/s", None),
+        ("500 MBps", None),
+        ("500 Mbps / 50 Mbps", None),
+        ("100-500 Mbps", None),
+        ("up to 2 Gbps", None),
+        ("\N{ARABIC-INDIC DIGIT FIVE}00 Mbps", None),
         ("500", None),
         ("500 meters", None),
         ("fast", None),
@@ -206,6 +230,35 @@ def test_a_bare_figure_is_counted_in_the_configured_unit(unit, mbps):
     assert parse_bandwidth("2 Gbps", unit) == 2000
 
 
+@pytest.mark.covers("iod/bandwidth-unit")
+@pytest.mark.parametrize(
+    "words", ["1,5 Gbps", "0,5", "1 000", "1.000", "1GE", "-500", -500, 1e12, "500 MB/s", "500 m"]
+)
+def test_the_configured_unit_is_for_bare_numbers_alone(words):
+    assert parse_bandwidth(words, "Mbps") is None
+
+
+@pytest.mark.covers("iod/own-words")
+async def test_the_vendors_own_words_are_ordered_as_they_are(vendor, client):
+    ordered = []
+
+    async def answer(request):
+        ordered.append(await request.json())
+        return web.json_response({})
+
+    vendor.answer = answer
+    await client.set_bandwidth("c1", 1500.0, reference="r", words="1.5 Gbit/s")
+    assert ordered == [{"bandwidth": "1.5 Gbit/s"}]
+
+
+@pytest.mark.covers("iod/own-words")
+@pytest.mark.parametrize("words", ["1,5 Gbps", "500", "500 Mbps", "fast"])
+async def test_words_that_do_not_mean_the_bandwidth_are_never_ordered(vendor, client, words):
+    with pytest.raises(model.PermanentError, match="nothing was requested"):
+        await client.set_bandwidth("c1", 1500.0, reference="r", words=words)
+    assert vendor.asked == []
+
+
 @given(st.integers(LEAST_MBPS, MOST_MBPS))
 def test_what_is_ordered_reads_back_as_the_same_bandwidth(mbps):
-    assert parse_bandwidth(format_bandwidth(mbps)) == mbps
+    assert parse_bandwidth(format_order(mbps)) == mbps

@@ -11,9 +11,19 @@ from watcher.vendors.internet_on_demand import naas as naas_forms
 from watcher.vendors.internet_on_demand.client import Connection, Inventory, Order
 from watcher.vendors.internet_on_demand.naas import NaasClient
 
-FIRST = Connection(id="77133831778", status="Active", bandwidth_mbps=500.0, location="PL0000000001")
+FIRST = Connection(
+    id="77133831778",
+    status="Active",
+    bandwidth_mbps=500.0,
+    bandwidth="500 Mbps",
+    location="PL0000000001",
+)
 SECOND = Connection(
-    id="77133831779", status="Change pending", bandwidth_mbps=1000.0, location="PL0000000002"
+    id="77133831779",
+    status="Change pending",
+    bandwidth_mbps=1000.0,
+    bandwidth="1 Gbps",
+    location="PL0000000002",
 )
 
 
@@ -164,6 +174,12 @@ def shop(vendor, fixture_bytes) -> Shop:
     opened = Shop(fixture_bytes("internet_on_demand/inventory.json"))
     vendor.answer = opened.answer
     return opened
+
+
+@pytest.mark.covers("iod/own-words")
+async def test_the_vendors_own_words_are_quoted_as_they_are(shop, client):
+    await client.set_bandwidth("77133831778", 1500.0, reference="r", words="1.5 Gbit/s")
+    assert shop.sent[0][1]["speed"] == "1.5 Gbit/s"
 
 
 @pytest.mark.covers("naas/quote", "naas/order", "naas/price-text")

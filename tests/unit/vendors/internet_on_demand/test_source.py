@@ -115,6 +115,20 @@ async def test_a_connection_that_is_gone_from_a_whole_list_is_missed():
     assert polls[1].absent == ("iod/c2",)
 
 
+@pytest.mark.covers("iod/bandwidth-text", "iod/bandwidth-unit")
+async def test_a_bandwidth_that_is_not_certain_is_remarked_in_the_vendors_words():
+    unknown = [
+        Connection(id=words, status="active", bandwidth_mbps=None, bandwidth=words)
+        for words in ("1,5 Gbps", "1GE", "500", "")
+    ]
+    feed = InternetOnDemandSource("iod", Client(inventory(connection("c1"), *unknown)))
+    assert (await feed.poll()).remarks == (
+        "the bandwidth of 1 connections has no unit: check `bandwidth_unit`",
+        "the bandwidth of 2 connections is unclear and counts as unknown, as in '1,5 Gbps'",
+        "1 connections come without a bandwidth",
+    )
+
+
 async def test_there_are_no_details_to_ask_for():
     feed = InternetOnDemandSource("iod", Client())
     with pytest.raises(model.PermanentError, match="iod/c1 has no details"):
