@@ -15,7 +15,7 @@ from watcher import cli, settings
 from watcher.daemon import app
 
 CONFIG = """
-rules = []
+rules = ["rules.yaml"]
 
 [accounts.main]
 kind = "mpa"
@@ -49,6 +49,7 @@ async def test_calls_used_and_a_vendor_that_does_not_answer_are_in_status_and_me
     port = free_port()
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(port=port))
+    (tmp_path / "rules.yaml").write_text("rules: [{name: blind, source: vyvx, blind: 5m}]")
     stop = asyncio.Event()
 
     async def status(*more: str) -> str:

@@ -85,6 +85,24 @@ def test_a_bad_rule_exits_with_2_before_anything_is_started(watcher, home, verb)
     assert not (home / "watcher.db").exists()
 
 
+@pytest.mark.parametrize("verb", ["check", "run"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "rules.yaml:1:1: is empty"),
+        ("# rules:\n", "rules.yaml:1:1: holds nothing; expected rules, maintenance or storm"),
+        ("rules: []\n", "rules.yaml:1:8: rules: there is no rule in any rule file"),
+    ],
+)
+def test_nothing_to_watch_for_exits_with_2(watcher, home, verb, text, problem):
+    (home / "rules.yaml").write_text(text)
+    code, _, err = watcher(verb)
+    assert code == 2
+    (line,) = err.splitlines()
+    assert problem in line
+    assert not (home / "watcher.db").exists()
+
+
 def test_a_bad_inventory_exits_with_2(watcher, home):
     (home / "config.toml").write_text('inventory = "inventory.yaml"\n' + CONFIG)
     (home / "inventory.yaml").write_text("subjects:\n  vyvx/1: {service_id: [SVC1]}\n")

@@ -290,3 +290,24 @@ async def test_a_hangup_reads_the_rules_again_and_a_bad_file_changes_nothing(wor
             return await world.parents()
 
         assert await eventually(notified)
+
+
+@pytest.mark.parametrize("text", ["", "# rules:\n", "rules: []\n"])
+async def test_a_reload_of_nothing_leaves_an_open_outage_open(world, daemon, text):
+    async with daemon() as running:
+        await world.change(vyvx=OFFLINE)
+
+        async def notified() -> list[dict]:
+            return await world.parents()
+
+        assert await eventually(notified)
+        (running.home / "rules.yaml").write_text(text)
+        running.process.send_signal(signal.SIGHUP)
+
+        async def refused() -> bool:
+            return "rules not reloaded" in running.log.read_text()
+
+        assert await eventually(refused)
+        answer = await control_socket.ask(running.home / "c.sock", "GET", "/incidents")
+        (incident,) = answer["incidents"]
+        assert incident["resolved_at"] is None

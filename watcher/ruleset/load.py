@@ -35,6 +35,8 @@ def load(
     Raises model.InvalidConfigError with one line for each problem:
     `file:line:column: key: what is wrong; what was expected`.
     """
+    if not patterns:
+        raise model.InvalidConfigError(("rules: no rule file is named, so nothing is watched",))
     problems = Problems()
     inventory_file = yaml_document.load(inventory, problems) if inventory else None
     entries = validated(schema.InventoryFile, inventory_file, problems) if inventory_file else None
@@ -44,12 +46,15 @@ def load(
         for file in _files(patterns, problems)
         if (document := yaml_document.load(file, problems))
     ]
+    _check_content(documents, problems)
     compiler = Compiler(sources, receivers, compiled_inventory, problems)
     written_rules = list(_written_rules(documents, problems))
     rules = [compiler.compile(written) for written in written_rules]
     check_faults(written_rules, problems)
     check_inhibitions(written_rules, problems)
     windows, storm = _global_parts(documents, problems)
+    if not problems:  # as in a file that cannot be read there may be rules
+        _check_that_something_is_watched(documents, problems)
     if problems:
         raise model.InvalidConfigError(problems.lines())
     digest = hashlib.sha256()
@@ -96,6 +101,23 @@ def _files(patterns: Sequence[str], problems: Problems) -> list[Path]:
             problems.add(Place(Path(pattern)), "", "no file matches")
         files.update(dict.fromkeys(map(Path, names)))
     return list(files)
+
+
+def _check_content(documents: Sequence[Document], problems: Problems) -> None:
+    """Report each file without content: it would end every alert of the rules that it had."""
+    for document in documents:
+        if document.content in (None, {}):
+            problems.add(
+                Place(document.file), "", "holds nothing; expected rules, maintenance or storm"
+            )
+
+
+def _check_that_something_is_watched(documents: Sequence[Document], problems: Problems) -> None:
+    """Report files that have no rule between them: every alert would end, and none would begin."""
+    if not any(document.content.get("rules") for document in documents):
+        first = documents[0]
+        what = "there is no rule in any rule file, so nothing is watched; expected at least one"
+        problems.add(first.place(("rules",)), "rules", what)
 
 
 def _written_rules(documents: Sequence[Document], problems: Problems) -> Iterator[WrittenRule]:

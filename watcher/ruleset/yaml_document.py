@@ -6,6 +6,7 @@ bounds through them), deep nesting, more than 1 MB.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,9 @@ def load(file: Path, problems: Problems) -> Document | None:
         return None
     if raw is None:
         problems.add(Place(file), "", f"is larger than {LARGEST:,} bytes; split it")
+        return None
+    if not raw.removeprefix(codecs.BOM_UTF8).strip():  # as a full disk, or half a copy, leaves it
+        problems.add(Place(file), "", "is empty")
         return None
     document = Document(file=file, raw=raw)
     return document if _parse(document, problems) else None

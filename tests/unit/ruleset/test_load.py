@@ -18,6 +18,7 @@ SOURCES = {
         ("iod", "internet_on_demand"),
     ]
 }
+DOWN = "rules: [{name: down, source: vyvx, transition: {field: state, to: offline}}]"
 
 
 @pytest.fixture
@@ -150,15 +151,10 @@ def test_what_a_subject_bought_stands_in_the_inventory(load, own, mbps):
     match:
       - {{where: subject.startsWith("iod/"), bandwidth: 100 Mbps}}
     """
-    inventory = load("rules: []", book).inventory
+    inventory = load(DOWN, book).inventory
     assert inventory.entry("iod/C1", {}).expected_mbps == mbps
     assert inventory.entry("iod/C2", {}).expected_mbps == 100
     assert inventory.entry("vyvx/1", {}).expected_mbps is None
-
-
-def test_no_files_make_no_rules():
-    rules = ruleset.load([], inventory=None, sources=SOURCES, receivers=())
-    assert rules.rules == ()
 
 
 def test_the_version_differs_when_the_content_does(load):
@@ -251,7 +247,7 @@ match:
 
 
 def test_the_inventory_joins_a_subject_and_what_matches(load):
-    entry = load("rules: []", INVENTORY).inventory.entry("vyvx/1", {"po": "7"})
+    entry = load(DOWN, INVENTORY).inventory.entry("vyvx/1", {"po": "7"})
     assert entry == engine.InventoryEntry(
         service_ids=("A", "B"),
         labels={"site": "NYC", "customer": "acme"},
@@ -264,7 +260,7 @@ def test_the_inventory_joins_a_subject_and_what_matches(load):
 
 
 def test_a_subject_that_the_inventory_does_not_know_gets_nothing(load):
-    inventory = load("rules: []", INVENTORY).inventory
+    inventory = load(DOWN, INVENTORY).inventory
     assert inventory.entry("vyvx/9", {}) == engine.InventoryEntry()
 
 

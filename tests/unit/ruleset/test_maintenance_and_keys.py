@@ -41,7 +41,7 @@ def problems(load):
 
 def window(load, settings):
     (only,) = load(
-        f"maintenance:\n  - {{name: works, match: {{source: evpl}}, {settings}}}\n"
+        f"{DOWN}maintenance:\n  - {{name: works, match: {{source: evpl}}, {settings}}}\n"
     ).maintenance
     return only
 

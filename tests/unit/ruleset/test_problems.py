@@ -310,6 +310,60 @@ def test_a_pattern_that_matches_no_file_is_a_problem(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["", "\n", " \n\t\r\n", "\ufeff", "\ufeff\n", "# all gone\n", "---\n", "null", "{}", "~ #"],
+)
+@pytest.mark.parametrize("others", [(), (HEAD + DOWN,)])
+def test_a_rule_file_without_content_is_a_problem_even_among_others(problems, text, others):
+    last = len(others)
+    (line,) = problems(*others, text)
+    assert line in {
+        f"{last}.yaml:1:1: is empty",
+        f"{last}.yaml:1:1: holds nothing; expected rules, maintenance or storm",
+    }
+
+
+def test_an_empty_inventory_is_a_problem_and_one_of_comments_is_not(problems, load):
+    assert problems(HEAD + DOWN, inventory="") == ["inventory.yml:1:1: is empty"]
+    assert load(HEAD + DOWN, inventory="# subjects:\n").rules
+
+
+NO_RULE = "rules: there is no rule in any rule file, so nothing is watched; expected at least one"
+WORKS = (
+    "maintenance: [{name: works, match: {source: vyvx}, from: '01:00', to: '02:00', zone: UTC}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "place"),
+    [
+        (["rules: []\n"], "0.yaml:1:8"),
+        (["rules: []\n", "rules: []\n"], "0.yaml:1:8"),
+        ([WORKS], "0.yaml:1:1"),
+        (["storm: {incidents: 10}\n", "rules: []\n"], "0.yaml:1:1"),
+    ],
+)
+def test_no_rule_at_all_is_a_problem(problems, texts, place):
+    assert problems(*texts) == [f"{place}: {NO_RULE}"]
+
+
+def test_no_rule_is_not_said_where_a_file_cannot_be_read(problems):
+    (line,) = problems("rules: [", "rules: []\n")
+    assert "not valid YAML" in line
+
+
+def test_no_pattern_of_rule_files_is_a_problem():
+    with pytest.raises(model.InvalidConfigError) as caught:
+        ruleset.load([], inventory=None, sources=SOURCES, receivers=())
+    assert caught.value.problems == ("rules: no rule file is named, so nothing is watched",)
+
+
+@pytest.mark.parametrize("text", [WORKS, "storm: {incidents: 10}\n", "rules: []\n"])
+def test_a_file_without_rules_is_fine_beside_one_with_rules(load, text):
+    assert [rule.name for rule in load(text, HEAD + DOWN).rules] == ["r"]
+
+
+@pytest.mark.parametrize(
     ("inventory", "problem"),
     [
         ("subjects: {vyvy/1: {}}", "there is no source 'vyvy'; expected SOURCE/ID; did you mean"),

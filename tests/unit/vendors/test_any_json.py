@@ -51,7 +51,7 @@ READERS = {
     "statuses": parse_statuses,
     "details": lambda text: parse_details(text, "1"),
     "history": lambda text: parse_history(text, "1"),
-    "page": lambda text: join_pages([parse_page(text)[0]], complete=True),
+    "page": lambda text: join_pages([parse_page(text)[0]]),
 }
 
 

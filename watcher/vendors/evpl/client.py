@@ -36,6 +36,7 @@ from urllib.parse import quote
 from watcher import model, text
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorApi
+from watcher.vendors.http.paging import Paging, read_paging
 
 MOST_PAGES = 100
 # A page of 400 lines has 45 MB when a week is back-filled; give the Api this cap.
@@ -56,13 +57,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utilization:
-    """All pages of a report. `complete` is False when pages repeat or never end.
+    """All pages of a report. `complete` is False when lines may be missing; `doubt` says why.
 
     `unreadable` counts entries without an instance, `dropped` values that are none ("N/A", null).
     """
 
     lines: tuple[Line, ...]
     complete: bool = True
+    doubt: str = ""
     unreadable: int = 0
     dropped: int = 0
 
@@ -106,23 +108,26 @@ class EvplClient:
             ("ctxtid", "vsn"),
         ]
         pages: list[list[Any]] = []
-        first = 1
+        first, doubt = 1, ""
         for _ in range(MOST_PAGES):
             headers = {
                 "ApplicationID": self._application_id,
                 "pagination": str(first),
                 "Accept": "application/json",
             }
-            entries, more = parse_page(
+            entries, paging = parse_page(
                 await self._api.get(self._path, query=query, headers=headers)
             )
             if entries and entries in pages:
-                return join_pages(pages, complete=False)
+                return join_pages(pages, doubt="the pages repeat")
+            if not entries:
+                return join_pages(pages, doubt=doubt or _empty_doubt(paging, len(pages)))
             pages.append(entries)
             first += len(entries)
-            if not entries or not more:
-                return join_pages(pages, complete=True)
-        return join_pages(pages, complete=False)
+            doubt = doubt or paging.doubt(len(pages))
+            if not paging.promises(len(pages)):
+                return join_pages(pages, doubt=doubt)
+        return join_pages(pages, doubt="the pages do not end")
 
 
 def format_granularity(span: timedelta) -> str:
@@ -131,16 +136,23 @@ def format_granularity(span: timedelta) -> str:
     return f"{milliseconds}ms" if milliseconds % 1_000 else f"{milliseconds // 1_000}s"
 
 
-def parse_page(reply: exchange.Reply) -> tuple[list[Any], bool]:
-    """Return one page's entries, and whether more follow. Raises TemporaryError."""
+def parse_page(reply: exchange.Reply) -> tuple[list[Any], Paging]:
+    """Return one page's entries, and what it says of further pages. Raises TemporaryError."""
     page = exchange.parse_object(reply)
     entries = page.get("entries")
     if not isinstance(entries, list):
         raise model.TemporaryError(f"{reply.place} answered 200 without entries")
-    return entries, page.get("hasNext") in (True, "true")
+    return entries, read_paging(page)
 
 
-def join_pages(pages: list[list[Any]], *, complete: bool) -> Utilization:
+def _empty_doubt(paging: Paging, read: int) -> str:
+    """Return what speaks against an empty page being the end; page 1 of 1 may be empty."""
+    if paging.pages <= max(read, 1):
+        return ""
+    return f"{paging.pages} pages are announced, and page {read + 1} is empty"
+
+
+def join_pages(pages: list[list[Any]], *, doubt: str = "") -> Utilization:
     """Join the pages by instance and metric; of a value given twice the later counts."""
     lines: dict[tuple[str, str], Line] = {}
     values: dict[tuple[str, str], dict[datetime, float]] = {}
@@ -166,7 +178,11 @@ def join_pages(pages: list[list[Any]], *, complete: bool) -> Utilization:
             else:
                 series[at] = value
     return Utilization(
-        lines=tuple(lines.values()), complete=complete, unreadable=unreadable, dropped=dropped
+        lines=tuple(lines.values()),
+        complete=not doubt,
+        doubt=doubt,
+        unreadable=unreadable,
+        dropped=dropped,
     )
 
 

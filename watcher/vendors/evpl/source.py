@@ -145,7 +145,7 @@ class EvplSource:
         given = [value for line in answer.lines for value in line.values.values()]
         taken = [v for s in series.values() for values in s.values() for v in values.values()]
         if not answer.complete:
-            yield "evpl pages repeat", "the pages do not end: lines may be missing"
+            yield "evpl pages incomplete", f"lines may be missing: {answer.doubt or 'no last page'}"
         if answer.unreadable:
             yield "evpl entries unreadable", f"{answer.unreadable} entries do not name a line"
         limit = MOST / 100 if self._config.unit == "ratio" else MOST

@@ -32,6 +32,7 @@ from watcher import model, text
 from watcher.vendors.http import exchange
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
+from watcher.vendors.http.paging import read_paging
 
 Unit = Literal["", "kbps", "Mbps", "Gbps"]
 
@@ -116,8 +117,11 @@ class ConnectionsClient:
     async def all(self) -> Inventory:
         """`GET /internet-on-demand/connections`: read every connection."""
         reply = await self._api.get(_PATH, headers=_HEADERS)
-        items = listed(exchange.parse_object(reply), "connections", reply.place)
-        return inventory([self._parse(item) for item in items], complete=True)
+        body = exchange.parse_object(reply)
+        items = listed(body, "connections", reply.place)
+        paging = read_paging(body)  # none is documented, so further pages cannot be asked for
+        complete = not paging.promises(1) and paging.total <= len(items)
+        return inventory([self._parse(item) for item in items], complete=complete)
 
     async def connection(self, connection_id: str) -> Connection:
         """`GET /internet-on-demand/connections/{id}`: PermanentError when there is none."""

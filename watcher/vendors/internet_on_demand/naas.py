@@ -29,6 +29,7 @@ from watcher import text as texts
 from watcher.vendors.http import exchange
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
+from watcher.vendors.http.paging import Paging, read_paging
 from watcher.vendors.internet_on_demand.client import (
     Connection,
     Inventory,
@@ -144,11 +145,10 @@ class NaasClient:
             before = len(items)
             for place, item in enumerate(page):
                 items[id_of(item) or (number, place)] = item
-            last = len(page) != paging.size or len(items) == paging.total
-            if last and len(items) >= paging.at_least:
+            if _is_last(paging, page, number, len(items)):
                 return list(items.values()), True
-            if len(items) == before:
-                break  # the page repeats or is empty, though there was to be more
+            if len(items) == before:  # it repeats or is empty, though there was to be more
+                return list(items.values()), paging == Paging()
         return list(items.values()), False
 
     async def _page(
@@ -203,29 +203,15 @@ def site_of(item: dict[str, Any]) -> str:
     return texts.as_text(place.get("masterSiteid") or place.get("masterSiteId"))
 
 
-class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page says of the whole: the size of a whole page, and how many items there are.
-
-    `total` is 0 where it is unknown; `at_least` may count this page alone.
-    """
-
-    size: int
-    total: int
-    at_least: int
-
-
-def read_paging(body: dict[str, Any]) -> Paging:
-    """Parse `pagination: [{pageSize, totalRecords}]`, or `pageSize` and `resultCount` beside it."""
-    pagination = body.get("pagination")
-    if isinstance(pagination, list) and pagination:
-        pagination = pagination[0]
-    pagination = pagination if isinstance(pagination, dict) else body
-    total = _count(pagination.get("totalRecords"))
-    return Paging(
-        size=_count(pagination.get("pageSize")) or PAGE_SIZE,
-        total=total,
-        at_least=max(total, _count(pagination.get("resultCount"))),
-    )
+def _is_last(paging: Paging, page: list[Any], number: int, read: int) -> bool:
+    """Return whether this page ends the list, by all that it says of that."""
+    if paging.promises(number) or read < max(paging.total, paging.listed):
+        return False
+    if paging == Paging():  # it says nothing: its pages may be smaller than was asked for
+        return not page or len(page) > PAGE_SIZE
+    if paging.has_next is False or (paging.pages and number >= paging.pages):
+        return True
+    return len(page) != (paging.size or PAGE_SIZE) or read == paging.total
 
 
 def price_request(item: dict[str, Any], *, customer: str, speed: str) -> dict[str, Any]:
@@ -325,8 +311,3 @@ def part(item: dict[str, Any], key: str) -> dict[str, Any]:
     """Return an object inside another, empty where there is none."""
     inner = item.get(key)
     return inner if isinstance(inner, dict) else {}
-
-
-def _count(value: object) -> int:
-    text = texts.as_text(value)
-    return int(text) if text.isascii() and text.isdigit() else 0

@@ -87,6 +87,10 @@ class InternetOnDemandSource:
 
 def _remarks(inventory: Inventory) -> tuple[str, ...]:
     remarks = []
+    if not inventory.complete:
+        remarks.append(
+            "the answer has further pages that were not read: connections may be missing"
+        )
     if inventory.unreadable:
         remarks.append(f"{inventory.unreadable} connections have no id and are left out")
     unknown = [c.bandwidth for c in inventory.connections if c.bandwidth_mbps is None]

@@ -27,6 +27,7 @@ from watcher import model, text
 from watcher.vendors.http import exchange
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
+from watcher.vendors.http.paging import read_paging
 
 # One status of 100,000 reservations is 6 MB; give the Api this cap.
 STATUS_CAP = 50 * exchange.MEGABYTE
@@ -193,8 +194,19 @@ def parse_details(reply: exchange.Reply, service: str) -> model.Details:
 
 
 def parse_history(reply: exchange.Reply, service: str) -> tuple[model.AlarmRecord, ...]:
-    """Parse alarms, oldest first; an entry without a state is left out. Raises TemporaryError."""
-    history = _entry(reply, service).get("history")
+    """Parse alarms, oldest first; an entry without a state is left out.
+
+    Raises TemporaryError, and so where there are further pages: none are documented.
+    """
+    entry = _entry(reply, service)
+    history = entry.get("history")
+    root = exchange.parse_object(reply)
+    parts = (part for part in (root, root["data"], entry, history) if isinstance(part, dict))
+    if any(read_paging(part).promises(1) for part in parts):
+        raise model.TemporaryError(
+            f"{reply.place} answered with a part of the record alone: it says that there are more"
+            " pages, and how to ask for them is not documented"
+        )
     events = history.get("events") if isinstance(history, dict) else None
     alarms = [
         model.AlarmRecord(

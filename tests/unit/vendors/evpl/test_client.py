@@ -127,6 +127,90 @@ async def test_an_empty_page_ends_the_answer_though_more_is_promised(vendor, cli
     assert (answered.complete, len(answered.lines)) == (True, 1)
 
 
+def page(*lines, **paging):
+    return lambda: web.json_response({**paging, "entries": [entry(line) for line in lines]})
+
+
+async def read(vendor, client, *pages):
+    vendor.replies_in_turn(*pages)
+    answered = await client.utilization(START, END)
+    return "".join(line.instance for line in answered.lines), answered.doubt
+
+
+@pytest.mark.covers("evpl/paging-figures")
+@pytest.mark.parametrize(
+    "says",
+    [
+        lambda n: {"currentPage": n, "totalPages": 3},
+        lambda n: {"currentPage": n - 1, "totalPages": 3},
+        lambda n: {"currentPage": str(n), "totalPages": "3"},
+        lambda n: {"current_page": n, "total_pages": 3.0},
+        lambda _: {"currentPage": 1, "totalPages": 3},
+        lambda _: {"totalPages": 3, "hasNext": None},
+        lambda n: {"hasNext": "True" if n < 3 else "False"},
+        lambda n: {"hasNext": "TRUE" if n < 3 else "FALSE"},
+        lambda n: {"has_next": n < 3},
+        lambda n: {"HasNext": int(n < 3)},
+        lambda n: {"pagination": {"hasNext": n < 3}},
+        lambda n: {"currentPage": n, "totalPages": 3, "hasNext": n < 3},
+    ],
+)
+async def test_pages_are_read_on_whatever_says_that_there_are_more(vendor, client, says):
+    pages = [page(*lines, **says(n)) for n, lines in enumerate(("AB", "CD", "EF"), 1)]
+    assert await read(vendor, client, *pages) == ("ABCDEF", "")
+    assert len(vendor.asked) == 3
+
+
+@pytest.mark.covers("evpl/paging-figures")
+async def test_an_answer_that_says_nothing_of_pages_is_whole(vendor, client):
+    assert await read(vendor, client, page("A")) == ("A", "")
+
+
+@pytest.mark.covers("evpl/paging-figures")
+@pytest.mark.parametrize("says", [{"hasNext": "maybe"}, {"currentPage": 1}, {"totalPages": "?"}])
+async def test_paging_that_cannot_be_read_leaves_the_answer_incomplete(vendor, client, says):
+    assert await read(vendor, client, page("A", **says)) == (
+        "A",
+        "whether there are more pages cannot be read",
+    )
+
+
+@pytest.mark.covers("evpl/paging-figures")
+async def test_a_last_page_that_is_not_the_last_is_read_over_and_said(vendor, client):
+    lines, doubt = await read(
+        vendor,
+        client,
+        page("A", currentPage=1, totalPages=2, hasNext=False),
+        page("B", currentPage=2, totalPages=2, hasNext=False),
+    )
+    assert (lines, doubt) == ("AB", "page 1 of 2 says that it is the last one")
+
+
+@pytest.mark.covers("evpl/paging-figures")
+async def test_pages_that_are_announced_and_empty_leave_the_answer_incomplete(vendor, client):
+    lines, doubt = await read(
+        vendor, client, page("A", totalPages=3), page("B", totalPages=3), page(totalPages=3)
+    )
+    assert (lines, doubt) == ("AB", "3 pages are announced, and page 3 is empty")
+
+
+@pytest.mark.covers("evpl/paging-figures")
+async def test_more_pages_than_are_announced_leave_the_answer_incomplete(vendor, client):
+    lines, doubt = await read(
+        vendor,
+        client,
+        page("A", totalPages=1, hasNext=True),
+        page("B", totalPages=1, hasNext=False),
+    )
+    assert (lines, doubt) == ("AB", "there are more pages than the 1 that are announced")
+
+
+@pytest.mark.covers("evpl/paging-figures")
+@pytest.mark.parametrize("says", [{"currentPage": 1, "totalPages": 1}, {"totalPages": 0}, {}])
+async def test_an_empty_answer_is_an_answer(vendor, client, says):
+    assert await read(vendor, client, page(**says)) == ("", "")
+
+
 @pytest.mark.covers("evpl/total-zero")
 async def test_total_pages_of_zero_is_not_no_data(vendor, client):
     page = {"currentPage": 0, "totalPages": 0, "hasNext": False, "entries": [entry("A")]}
@@ -209,12 +293,12 @@ def test_a_value_is_a_number_or_missing_and_never_zero_by_default(value, number)
 
 @pytest.mark.parametrize("junk", [None, 5, "x", [], {"objectInstanceId": None}, {"metric_name": 1}])
 def test_an_entry_that_names_no_line_is_counted(junk):
-    assert join_pages([[junk]], complete=True) == Utilization(lines=(), unreadable=1)
+    assert join_pages([[junk]]) == Utilization(lines=(), unreadable=1)
 
 
 @pytest.mark.parametrize("values", [None, {}, [None, 3], [{}], [{"timeStamp": 5, "value": 1}]])
 def test_malformed_values_leave_a_line_without_samples(values):
-    answered = join_pages([[{"objectInstanceId": "A", "performanceValues": values}]], complete=True)
+    answered = join_pages([[{"objectInstanceId": "A", "performanceValues": values}]])
     assert [dict(line.values) for line in answered.lines] == [{}]
 
 

@@ -225,7 +225,7 @@ async def test_an_incomplete_answer_keeps_its_samples_and_vanishes_nothing(feed)
         polled = differ.compare(await source.poll())
     assert (polled.complete, polled.absent) == (False, ())
     assert [s.value for s in polled.samples] == [2]
-    assert [entry["event"] for entry in logs] == ["evpl pages repeat"]
+    assert [entry["event"] for entry in logs] == ["evpl pages incomplete"]
 
 
 @pytest.mark.covers("evpl/lines-change")

@@ -61,6 +61,15 @@ async def test_connections_are_read_as_documented_and_as_they_come(vendor, clien
     assert (result.unreadable, result.complete) == (2, True)
 
 
+@pytest.mark.covers("iod/pages")
+@pytest.mark.parametrize(
+    "says", [{"hasNext": "true"}, {"currentPage": 1, "totalPages": 3}, {"totalRecords": 2}]
+)
+async def test_a_list_that_has_further_pages_is_incomplete(vendor, client, says):
+    vendor.replies(body=msgspec.json.encode({**says, "connections": [{"id": "c1"}]}))
+    assert not (await client.all()).complete
+
+
 async def test_no_connection_at_all_is_an_answer(vendor, client):
     vendor.replies(text='{"connections": []}')
     assert await client.all() == Inventory(connections=())

@@ -96,6 +96,39 @@ async def test_a_count_of_this_page_alone_is_not_taken_for_a_total(vendor, clien
     )
 
 
+@pytest.mark.covers("naas/paging")
+@pytest.mark.parametrize(
+    "says",
+    [
+        lambda n: {"pageNumber": n, "totalPages": 3},
+        lambda n: {"pagination": [{"pageNumber": n, "totalPages": "3"}]},
+        lambda n: {"hasNext": "True" if n < 3 else "False"},
+        lambda n: {"has_next": n < 3},
+        lambda _: {"totalRecords": 6},
+        lambda _: {"resultCount": 6},
+        lambda _: {},
+    ],
+)
+async def test_pages_smaller_than_asked_for_are_read_to_the_end(vendor, client, says):
+    numbers = ((1, 2), (3, 4), (5, 6), ())
+    pages(
+        vendor,
+        *(
+            {**says(page), "serviceInventory": [service(number) for number in listed]}
+            for page, listed in enumerate(numbers, 1)
+        ),
+    )
+    inventory = await client.all()
+    assert (len(inventory.connections), inventory.complete) == (6, True)
+
+
+@pytest.mark.covers("naas/paging")
+async def test_an_answer_that_says_nothing_of_pages_and_repeats_is_whole(vendor, client):
+    pages(vendor, {"serviceInventory": [service(1), service(2)]})
+    inventory = await client.all()
+    assert (len(inventory.connections), inventory.complete) == (2, True)
+
+
 @pytest.mark.covers("naas/repeated-page")
 async def test_a_page_that_repeats_ends_the_reading_and_leaves_it_incomplete(vendor, client):
     pages(vendor, {"pageSize": 2, "serviceInventory": [service(1), service(2)]})

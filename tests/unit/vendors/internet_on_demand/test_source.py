@@ -107,6 +107,16 @@ async def test_connections_without_an_id_are_logged_once_and_vanish_nothing():
     assert [line["event"] for line in logs] == ["connections without id"]
 
 
+@pytest.mark.covers("iod/pages")
+async def test_an_incomplete_list_vanishes_nothing_and_is_remarked():
+    feed = InternetOnDemandSource("iod", Client(inventory(connection("c1"), complete=False)))
+    snapshot = await feed.poll()
+    assert not snapshot.complete
+    assert snapshot.remarks == (
+        "the answer has further pages that were not read: connections may be missing",
+    )
+
+
 @pytest.mark.covers("iod/vanished")
 async def test_a_connection_that_is_gone_from_a_whole_list_is_missed():
     polls = await observe(

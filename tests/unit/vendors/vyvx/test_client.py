@@ -246,3 +246,15 @@ async def test_two_thousand_reservations_are_one_answer(vendor, client):
     services = {str(n): {"state": "online", "ingress_state": "online"} for n in range(2_000)}
     vendor.replies(body=msgspec.json.encode({"data": {"services": services}}))
     assert len((await client.statuses()).services) == 2_000
+
+
+@pytest.mark.covers("vyvx/history-pages")
+@pytest.mark.parametrize("says", [{"hasNext": "True"}, {"currentPage": 1, "totalPages": 3}])
+@pytest.mark.parametrize("place", ["root", "data", "history"])
+async def test_a_record_with_further_pages_is_not_taken_for_the_whole(vendor, client, says, place):
+    parts = {"root": {}, "data": {}, "history": {}} | {place: says}
+    history = {**parts["history"], "events": []}
+    data = {**parts["data"], "services": {"1": {"history": history}}}
+    vendor.replies(body=msgspec.json.encode({**parts["root"], "data": data}))
+    with pytest.raises(model.TemporaryError, match="more pages"):
+        await client.history("1", NOW, NOW.replace(day=3))
