@@ -199,13 +199,17 @@ def _keep_firing(
 
 def _freeze(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime) -> None:
     """Keep an alert firing that nobody can judge; people hear of it once a second poll says so."""
+    source = model.source_of(alert.subject)
+    polled = ctx.state.health[source].last_success
     if alert.unclear_since is None:
         alert = replace(alert, unclear_since=at)
         ctx.put_alert(alert)
-        if alert.subject in ctx.state.subjects and not isinstance(rule.condition, Threshold):
-            ctx.add_recheck(model.source_of(alert.subject), alert.subject)
-    elif alert.unclear_since < ctx.now and not isinstance(rule.condition, Threshold):
+    if alert.unclear_since is None or conditions.is_well(ctx, rule, alert.subject) is not None:
+        pass  # a schedule is being read again, or samples are late
+    elif polled is not None and polled > alert.unclear_since:
         sight.lose_sight(ctx, alert, alert.unclear_since)
+    else:
+        ctx.add_recheck(source, alert.subject)
     incidents.update(ctx, rule, alert)
 
 

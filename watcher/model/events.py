@@ -28,7 +28,8 @@ class Polled:
 
     `seen` are the subjects that changed since the poll before (all of them on the first, and one
     that was absent and is back), `absent` the keys known before that it does not name, in at least
-    three complete polls in a row, `total` how many it names.
+    three complete polls in a row, `total` how many it names. `repeats` is the time of the poll that
+    a replay repeats, to go on from a checkpoint.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Polled:
     samples: tuple[Sample, ...] = ()
     complete: bool = True
     total: int = 0
+    repeats: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

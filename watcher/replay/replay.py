@@ -125,6 +125,7 @@ def _repeated(
         )
     return model.Polled(
         source=health.source,
+        repeats=health.last_success,
         seen=tuple(
             model.Observed(key=subject.key, fields=subject.fields, vendor_time=subject.vendor_time)
             for subject in subjects

@@ -65,7 +65,7 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
     ctx.put_health(
         model.SourceHealth(
             source=event.source,
-            last_success=ctx.now,
+            last_success=event.repeats or ctx.now,
             subjects=event.total,
             seen_since=ctx.now if blind or health is None else health.seen_since,
         )
