@@ -67,8 +67,11 @@ def resolution(ctx: StepContext, rule: Rule, alert: model.Alert) -> Resolution |
 
 
 def _last(ctx: StepContext, rule: Rule, key: str, *, outside: bool) -> Resolution | None:
-    """Return as what the last alert of a fault on a subject ends."""
-    well = conditions.is_well(ctx, rule, key)
-    if well and not outside:
-        return Resolution.RECOVERED
-    return Resolution.LAPSED if well or not rule.fault else None
+    """Return as what the last alert of a fault on a subject ends.
+
+    A fault may outlive its rule's phases: at the start of a booking the pre-roll's rule is over,
+    and with the fault of a service that is well by then, it has recovered.
+    """
+    if conditions.is_well(ctx, rule, key):
+        return Resolution.RECOVERED if rule.fault or not outside else Resolution.LAPSED
+    return None if rule.fault else Resolution.LAPSED

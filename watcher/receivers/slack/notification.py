@@ -248,13 +248,17 @@ def action(incident: model.Incident) -> str:
 
 
 def contacts(incident: model.Incident) -> str:
-    """Return whom to call; each with its side where there are several."""
+    """Return whom to call; each with its side where there are several.
+
+    What is for the record alone is worth a ticket, and nobody's night.
+    """
     several = len(incident.contacts) > 1
     people = [
         (f"{escape(contact.domain, 40)}: " if several else "") + escape(contact.text)
         for contact in incident.contacts[:MOST_CONTACTS]
     ]
-    return f"call {'; '.join(people)}" if people else ""
+    what_to_do = "open a ticket with" if incident.severity is model.Severity.INFO else "call"
+    return f"{what_to_do} {'; '.join(people)}" if people else ""
 
 
 def unseen(view: model.IncidentView, now: datetime) -> str:

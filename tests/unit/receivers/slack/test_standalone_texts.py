@@ -172,12 +172,20 @@ def test_what_is_over_calls_nobody_but_for_a_bandwidth_that_was_left_changed(bui
     assert last_reply(builder).text == (f"\N{CROSS MARK} {NAME}: 77 was not reverted: revert it")
 
 
-@pytest.mark.parametrize("severity", [model.Severity.WARNING, model.Severity.INFO])
-def test_what_is_not_critical_is_not_broadcast(builder, severity):
+@pytest.mark.parametrize(
+    ("severity", "what_to_do"),
+    [
+        (model.Severity.WARNING, CALL),
+        (model.Severity.INFO, CALL.replace("call", "open a ticket with")),
+    ],
+)
+def test_what_is_not_critical_is_not_broadcast_and_what_is_for_the_record_is_a_ticket(
+    builder, severity, what_to_do
+):
     builder.change(severity=severity)
     builder.add_entry(EntryKind.WORSE, "worse: degraded", notify=True)
     assert not notification.is_broadcast(builder.incident, builder.timeline[-1])
-    assert last_reply(builder).text.endswith(CALL)
+    assert last_reply(builder).text.endswith(f" \N{MIDDLE DOT} {what_to_do}")
 
 
 def test_several_circuits_are_counted_and_the_one_that_it_is_about_is_named(builder):

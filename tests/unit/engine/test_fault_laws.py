@@ -1,0 +1,312 @@
+"""No false all-clear, and no fault that nobody hears of: what holds of every scenario.
+
+Whether a subject is well is worked out here from what its vendor said, never from the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.engine_world import START, minutes, seconds
+from tests.unit.engine.scenarios import (
+    ABSENT,
+    AWAY,
+    FAILS,
+    Booking,
+    Reading,
+    Scenario,
+    ScenarioRun,
+    Spell,
+    Values,
+)
+from watcher import model
+from watcher.model import Resolution
+
+REOPENS = minutes(10)
+DETAILS = seconds(5)  # are waited for
+Says = Callable[[Values], bool]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """An incident is open two polls after a reading has held for so long."""
+
+    holds: Says
+    hold: timedelta
+    severities: tuple[str, ...] = ("info", "warning", "critical")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the shipped rules promise of one vendor's subjects."""
+
+    step: timedelta
+    blind_after: timedelta
+    is_well: Says
+    is_fine: Says  # well, and nothing that any rule watches for
+    promises: tuple[Promise, ...]
+    keeps: timedelta  # the longest keep_firing_for
+    flaps: timedelta  # the longest time in which flapping is looked for
+
+
+GOOD, BAD = ("online", "impaired"), ("degraded", "offline")
+VYVX = Source(
+    step=seconds(10),
+    blind_after=minutes(3),
+    is_well=lambda values: values[0] in GOOD,
+    is_fine=lambda values: values[0] == "online" and values[1] not in BAD,
+    promises=(
+        Promise(lambda values: values[0] in BAD, seconds(20), ("warning", "critical")),
+        Promise(lambda values: values[0] == "offline", seconds(20), ("critical",)),
+    ),
+    keeps=minutes(5),
+    flaps=minutes(30),
+)
+BOUGHT = ("active", 500.0)
+INTERNET_ON_DEMAND = Source(
+    step=minutes(1),
+    blind_after=minutes(3),
+    is_well=lambda values: values == BOUGHT,
+    is_fine=lambda values: values == BOUGHT,
+    promises=(
+        Promise(lambda values: values[0] in {"suspended", "terminated"}, minutes(0), ("critical",)),
+        Promise(lambda values: values[0] in {"provisioning", "change_pending"}, minutes(15)),
+        Promise(lambda values: values[0] == "active" and values != BOUGHT, minutes(5)),
+    ),
+    keeps=minutes(0),
+    flaps=minutes(0),
+)
+EVPL = Source(
+    step=minutes(5),
+    blind_after=minutes(45),
+    is_well=lambda values: max(values) < 75,
+    is_fine=lambda values: max(values) < 75,
+    promises=(
+        *(Promise(lambda values, n=n: values[n] >= 90, minutes(30), ("critical",)) for n in (0, 1)),
+        *(Promise(lambda values, n=n: values[n] >= 95, minutes(10), ("critical",)) for n in (0, 1)),
+    ),
+    keeps=minutes(30),
+    flaps=minutes(0),
+)
+
+
+class Witness:
+    """What was really so, poll by poll, and whether what people were told of it is true."""
+
+    def __init__(self, source: Source, scenario: Scenario) -> None:
+        self.source, self.scenario = source, scenario
+        self.answered: list[tuple[datetime, Reading]] = []  # of every poll that was answered
+        self.incidents: dict[str, model.Incident] = {}
+        self.flapped: set[str] = set()
+        self.closed_at: datetime | None = None  # by hand
+
+    def follow(self, step):
+        if isinstance(step.event, model.Polled):
+            self.answered.append((step.at, self.scenario.reading(step.at)))
+        before = dict(self.incidents)
+        for effect in step.effects:
+            if isinstance(effect, model.Incident) and effect.group == self.scenario.key:
+                self.incidents[effect.id] = effect
+                if "flapping" in effect.flags:
+                    self.flapped.add(effect.id)
+        for effect in step.effects:
+            if isinstance(effect, model.Entry) and effect.incident in self.incidents:
+                self.check_text(effect)
+        self.check_threads(before, step.at)
+
+    def check_text(self, entry):
+        """Only what is well has recovered, and only what is over has ended."""
+        text = entry.text.replace("not recovered", "")
+        if "recovered" in text:
+            assert self.is_well(), f"{text!r} of {self.answered[-1]}"
+        if entry.kind is not model.EntryKind.RESOLVED:
+            return
+        match self.incidents[entry.incident].resolution:
+            case Resolution.RECOVERED:
+                assert "recovered" in text
+                word = text.partition(" after ")[2].partition(": ")[2]
+                assert word in {"", self.answered[-1][1][0]}, text
+                assert self.scenario.concerns(entry.at), text
+            case Resolution.ENDED:
+                assert "ended with its booked window" in text
+                assert not self.scenario.concerns(entry.at), text
+            case Resolution.LAPSED:
+                assert not self.is_well() or not self.scenario.concerns(entry.at), text
+            case Resolution.MANUAL:
+                assert text == "resolved by ana"
+                self.closed_at = entry.at
+            case other:
+                pytest.fail(f"{other}: {text}")
+
+    def check_threads(self, before, now):
+        """One thread for each fault, however often it comes back within ten minutes."""
+        faults = [incident.fault for incident in self.open_incidents()]
+        assert len(faults) == len(set(faults)), faults
+        for identity in self.incidents.keys() - before.keys():
+            fault = self.incidents[identity].fault
+            for other in before.values():
+                assert other.fault != fault or other.resolved_at < now - REOPENS, fault
+
+    def check_silence(self, now):
+        """What is bad for longer than `for` and two polls has an incident that is as severe."""
+        if self.is_unseen(now) or self.is_closed() or not self.scenario.concerns(now):
+            return
+        for promise in self.source.promises:
+            since = self.held_since(promise.holds)
+            while since is not None and not self.scenario.concerns(since):
+                since += self.source.step
+            if since is None or now - since <= promise.hold + 2 * self.source.step + DETAILS:
+                continue
+            severities = {incident.severity for incident in self.open_incidents()}
+            what = f"{self.answered[-1][1]} since {since - START} at {now - START}: {severities}"
+            assert severities & set(promise.severities), what
+
+    def check_end(self, now):
+        """What is well, or over, for long enough has no open incident."""
+        if self.is_unseen(now):
+            return
+        since = self.held_since(self.source.is_fine, steadily=True)
+        over = not any(self.scenario.concerns(now - n * self.source.step) for n in range(4))
+        for incident in self.open_incidents():
+            keeps = max(self.source.keeps, self.source.flaps * (incident.id in self.flapped))
+            what = f"{incident.title}, well since {since and since - START}, at {now - START}"
+            assert not over, what
+            assert since is None or now - since <= keeps + 2 * self.source.step, what
+
+    def open_incidents(self):
+        return [incident for incident in self.incidents.values() if incident.resolved_at is None]
+
+    def is_well(self):
+        reading = self.answered[-1][1]
+        return not isinstance(reading, str) and self.source.is_well(reading)
+
+    def is_unseen(self, now):
+        return not self.answered or now - self.answered[-1][0] > self.source.step
+
+    def is_closed(self):
+        """Return whether somebody closed it, and it was not fine since."""
+        return self.closed_at is not None and not any(
+            at > self.closed_at and not isinstance(reading, str) and self.source.is_fine(reading)
+            for at, reading in self.answered
+        )
+
+    def held_since(self, holds, *, steadily=False):
+        """Return since when a reading holds, and None unless the last two polls say so.
+
+        Between may lie failed polls, one poll without the subject, and answers that do not say how
+        it is, for a shorter time than blindness takes; `steadily`: nothing of it.
+        """
+        since, absent = None, 0
+        longest = self.source.blind_after - 2 * self.source.step
+        for number, (at, reading) in enumerate(reversed(self.answered)):
+            if since is not None and since - at >= (self.source.step * 2 if steadily else longest):
+                break
+            absent = absent + 1 if reading is ABSENT else 0
+            if not isinstance(reading, str) and holds(reading):
+                since = at
+            elif number < 2:
+                return None
+            elif steadily or absent > 1 or (reading is not ABSENT and reading[0] != model.UNKNOWN):
+                break
+        return since
+
+
+def check(source: Source, scenario: Scenario) -> None:
+    witness = Witness(source, scenario)
+    now = START
+    for step in ScenarioRun(scenario).steps():
+        if step is not None:
+            now = step.at
+            witness.follow(step)
+        else:
+            witness.check_silence(now)
+            witness.check_end(now)
+    assert not witness.open_incidents()
+
+
+def scenarios(key, source, names, readings, *, polls, well, **more):
+    """Draw scenarios that end well, and for so long that nothing may be open any more."""
+    answers = st.one_of(*[readings] * 6, st.sampled_from([FAILS, ABSENT, AWAY]))
+    spells = st.builds(
+        Spell,
+        readings=st.one_of(st.tuples(answers), st.tuples(answers), st.tuples(answers, answers)),
+        polls=st.sampled_from(polls),
+        before=st.sampled_from(["", "", "", "", "", "resolve", "restart"]),
+    )
+    after = max(source.keeps, source.flaps) // source.step + 5
+    end = Spell(readings=(well,), polls=after)
+    return st.builds(
+        Scenario,
+        key=st.just(key),
+        step=st.just(source.step),
+        names=st.just(names),
+        spells=st.lists(spells, min_size=1, max_size=12).map(lambda spells: (*spells, end)),
+        **more,
+    )
+
+
+BOOKINGS = st.builds(
+    Booking,
+    start=st.sampled_from([minutes(n) for n in (-30, -5, -2, 5, 17, 19)]),
+    lasts=st.sampled_from([minutes(n) for n in (4, 10, 25, 70)]),
+    extended_by=st.sampled_from([minutes(0), minutes(0), minutes(20)]),
+    overruns=st.sampled_from([False, False, False, True]),
+)
+VYVX_SCENARIOS = scenarios(
+    "vyvx/a",
+    VYVX,
+    ("state", "ingress_state"),
+    st.tuples(
+        st.sampled_from(["online", "offline", "degraded", "impaired", "unknown"]),
+        st.sampled_from(["online", "online", "offline", "degraded", "unknown"]),
+    ),
+    polls=[1, 1, 2, 3, 4, 7, 13, 20, 40, 80],
+    well=("online", "online"),
+    booking=st.one_of(st.none(), BOOKINGS),
+    details_after=st.sampled_from([seconds(0), seconds(0), seconds(3), None]),
+)
+INTERNET_ON_DEMAND_SCENARIOS = scenarios(
+    "internet_on_demand/C1",
+    INTERNET_ON_DEMAND,
+    ("status", "bandwidth_mbps"),
+    st.tuples(
+        st.sampled_from(
+            ["active", "active", "suspended", "provisioning", "change_pending", "unknown"]
+        ),
+        st.sampled_from([500.0, 500.0, 100.0]),
+    ),
+    polls=[1, 1, 2, 3, 6, 8, 14, 18],
+    well=BOUGHT,
+)
+EVPL_SCENARIOS = scenarios(
+    "evpl/LD1",
+    EVPL,
+    ("in", "out"),
+    st.tuples(*[st.sampled_from([30.0, 30.0, 76.0, 91.0, 96.0])] * 2),
+    polls=[1, 1, 2, 3, 4, 6, 8, 12],
+    well=(30.0, 30.0),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(VYVX_SCENARIOS)
+def test_a_vyvx_service_is_called_well_only_when_it_is_and_no_outage_goes_unheard(scenario):
+    check(VYVX, scenario)
+
+
+@settings(max_examples=50, deadline=None)
+@given(INTERNET_ON_DEMAND_SCENARIOS)
+def test_a_connection_is_called_well_only_when_it_is_and_no_fault_goes_unheard(scenario):
+    check(INTERNET_ON_DEMAND, scenario)
+
+
+@settings(max_examples=50, deadline=None)
+@given(EVPL_SCENARIOS)
+def test_a_line_is_called_well_only_when_it_is_and_no_load_goes_unheard(scenario):
+    check(EVPL, scenario)
