@@ -28,10 +28,15 @@ class Failure:
 
 
 def find_incident(outcome: engine.Outcome, action: schema.Action) -> str | None:
-    """Return the incident that a person means: the last one of the rule and the subject."""
+    """Return the incident that a person means: the last one of the rule and the subject.
+
+    It may be any rule that has an alert in it, as the one that opened it depends on the fault.
+    """
     for identity, incident in reversed(outcome.incidents.items()):
-        subjects = {subject for _, subject in outcome.members[identity]}
-        if incident.rule == action.rule and (action.subject is None or action.subject in subjects):
+        members = outcome.members[identity]
+        rules = {incident.rule, *(rule for rule, _ in members)}
+        subjects = {subject for _, subject in members}
+        if action.rule in rules and (action.subject is None or action.subject in subjects):
             return identity
     return None
 

@@ -57,7 +57,12 @@ class Capture:
         self._rules = rules
         self._end = incident.resolved_at or until
         metrics = VENDORS[traits.kind].fields.metrics
-        measured = isinstance(rule.condition, engine.Threshold)
+        names = {rule.name, *(alert.rule for alert in view.alerts)}
+        measured = any(
+            isinstance(rule.condition, engine.Threshold)
+            for rule in rules.rules
+            if rule.name in names
+        )
         first = min([incident.opened_at, *(alert.since for alert in view.alerts)])
         self.since = first - (engine.keep_samples(rules) if measured else LEAD)
         step = traits.granularity if metrics else _step(self._end - self.since)

@@ -77,6 +77,32 @@ def test_a_captured_incident_is_a_test_that_passes(installation, watcher, events
     assert (incident.rule, incident.title) in shown
 
 
+def test_an_incident_with_two_faces_of_a_fault_is_captured_with_one_circuit(installation, watcher):
+    file = installation.directory / "rules.yaml"
+    of_one_fault = file.read_text().replace("source: vyvx\n", "source: vyvx\n    fault: a\n")
+    file.write_text(of_one_fault.replace("from: [online], ", ""))
+    (incident,) = installation.run(
+        (0, {"a": "online"}),
+        (60, {"a": "degraded"}),
+        (60.4, details("vyvx/a", name="Cup final")),
+        (200, {"a": "offline"}),
+        (240, {}),
+        (250, "ack"),
+        (300, {"a": "online"}),
+        (900, {}),
+    )
+    assert watcher("capture", incident.id, "--output", "captured.yaml")[0] == 0
+    assert watcher("test", "captured.yaml") == (0, "1 passed, 0 failed\n", "")
+    (test,) = yaml.safe_load((installation.directory / "captured.yaml").read_text())["tests"]
+    (shown,) = test["expect"][-1]["incidents"]
+    assert (shown["rule"], shown["subjects"]) == ("bad", ["vyvx/a"])
+    assert [text.partition(" since")[0] for text in test["expect"][-1]["told"][:2]] == [
+        "degraded",
+        "worse: offline",
+    ]
+    assert list(test["subjects"]) == ["vyvx/a"]
+
+
 def test_a_captured_test_notices_when_the_rule_changes(installation, watcher):
     (incident,) = installation.run(*HISTORIES["an outage"])
     watcher("capture", incident.id, "-o", "captured.yaml")

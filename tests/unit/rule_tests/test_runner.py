@@ -115,6 +115,26 @@ def test_people_act_on_the_last_incident_of_a_rule(workspace):
     )
 
 
+def test_people_act_on_an_incident_by_any_rule_of_its_fault(workspace):
+    workspace.write(
+        "rules.yaml",
+        """\
+        rules:
+          - {name: bad, source: vyvx, fault: a, transition: {field: state, to: [degraded]}}
+          - {name: down, source: vyvx, fault: a, transition: {field: state, to: [offline]}}
+        """,
+    )
+    assert not workspace.failures(
+        """
+        - name: two faces
+          step: 10s
+          subjects: {vyvx/a: {series: {state: online degraded offline}}}
+          inbox: [{at: 1m, do: ack, rule: down, by: ana}]
+          expect: [{at: 2m, incidents: [{rule: bad, subjects: vyvx/a, acknowledged_by: ana}]}]
+        """
+    )
+
+
 def test_a_command_that_is_rejected_is_a_failure(workspace):
     (line,) = workspace.failures(
         """
