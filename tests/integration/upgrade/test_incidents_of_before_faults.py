@@ -123,8 +123,8 @@ def test_each_of_them_ends_and_recovers_only_when_its_circuit_is_well(upgraded):
     ]
     assert last_text(seen[ACKNOWLEDGED]) == "recovered at 03:18:20 UTC after 16 min: online"
     assert last_text(seen[OFFLINE]) == "recovered at 03:20:00 UTC after 5 min: online"
-    told = [entry for view in seen for entry in view.timeline if "recovered" in entry.text]
-    assert [entry for entry in told if "not recovered" in entry.text] == [
+    endings = [entry for view in seen for entry in view.timeline if "recovered" in entry.text]
+    assert [entry for entry in endings if "not recovered" in entry.text] == [
         seen[DEGRADED].timeline[-1]
     ]
 
