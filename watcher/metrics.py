@@ -58,6 +58,12 @@ class Metrics:
             ["source"],
             registry=registry,
         )
+        self.future = Counter(
+            "watcher_source_future_total",
+            "Times and samples that were left out because they had not come yet",
+            ["source"],
+            registry=registry,
+        )
         self.calls = Gauge(
             "watcher_account_calls",
             "Calls this month (UTC) of an account with calls_per_month",
@@ -116,6 +122,7 @@ class Metrics:
             for gauge in (self.last_success, self.blind, self.subjects):
                 gauge.labels(source)
             self.unreadable.labels(source)
+            self.future.labels(source)
         for receiver in receivers:
             for gauge in (
                 self.pending_deliveries,

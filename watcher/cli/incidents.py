@@ -116,6 +116,8 @@ def status(
             f"source    {source['source']:<12} {source['sight']:<8} "
             f"{source['subjects']} subjects, {last}{error}"
         )
+        for remark in source["remarks"]:
+            typer.echo(f"{'':<22} {remark}")
     for account in report["accounts"]:
         state = "failing" if account["trouble"] else "healthy"
         details = [account["trouble"]] if account["trouble"] else []

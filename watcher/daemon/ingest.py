@@ -188,6 +188,7 @@ class Ingest:
             case model.Polled():
                 self._metrics.polls.labels(event.source, "ok").inc()
                 self._metrics.unreadable.labels(event.source).inc(len(event.unreadable))
+                self._metrics.future.labels(event.source).inc(event.future)
             case model.PollFailed():
                 self._metrics.polls.labels(event.source, "failed").inc()
             case model.HistoryRead():

@@ -145,9 +145,9 @@ class StepContext:
         self._views.pop(sample.subject, None)
         return True
 
-    def drop_samples_before(self, key: str, at: datetime) -> None:
-        """Forget the samples of a subject that no window reaches any more."""
-        self.state.samples.drop_before(key, at)
+    def drop_samples_outside(self, key: str, start: datetime, end: datetime) -> None:
+        """Forget the samples of a subject that no window reaches, or that have not come yet."""
+        self.state.samples.drop_outside(key, start, end)
 
     # Alerts
 

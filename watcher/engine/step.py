@@ -118,6 +118,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
         schedule.daemon_started(ctx, event.unwatched_since)
     suppression.refresh(ctx)
     hours.refresh(ctx)
+    samples.drop_future(ctx)
     for key in sorted(state.alerts):
         for alert in state.alerts_on(key):
             if not _is_watched(state, alert):

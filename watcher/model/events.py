@@ -28,8 +28,9 @@ class Polled:
 
     `seen` are the subjects that changed since the poll before (all of them on the first, and one
     that was absent and is back), `absent` the keys known before that it does not name, in at least
-    three complete polls in a row, `total` how many it names. `repeats` is the time of the poll that
-    a replay repeats, to go on from a checkpoint.
+    three complete polls in a row, `total` how many it names. `remarks` and `future` are those of
+    the Snapshot. `repeats` is the time of the poll that a replay repeats, to go on from a
+    checkpoint.
     """
 
     source: str
@@ -40,6 +41,8 @@ class Polled:
     complete: bool = True
     total: int = 0
     repeats: datetime | None = None
+    remarks: tuple[str, ...] = ()
+    future: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

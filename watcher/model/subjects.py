@@ -162,6 +162,7 @@ class SourceHealth:
     permanent: bool = False
     subjects: int = 0
     seen_since: datetime | None = None  # when it was blind last, or first seen
+    remarks: tuple[str, ...] = ()  # of the last answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +183,8 @@ class Snapshot:
     by `translate(id, reading)` only when it changed, because 100,000 unchanged services must cost
     no more than their decoding and one comparison. `complete` is False when pages are missing; an
     incomplete snapshot vanishes nothing. `unreadable` names the ids that could not be read.
-    `remarks` are sentences about what looks misconfigured; no rule sees them.
+    `remarks` are sentences about what looks misconfigured; no rule sees them. `future` counts the
+    times that were left out because they have not come yet.
     """
 
     readings: Mapping[str, object]
@@ -192,3 +194,4 @@ class Snapshot:
     samples: tuple[Sample, ...] = ()
     vendor_time: datetime | None = None
     remarks: tuple[str, ...] = ()
+    future: int = 0

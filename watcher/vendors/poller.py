@@ -17,6 +17,8 @@ import asyncio
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -145,7 +147,8 @@ class Poller:
         now = self._clock.monotonic()
         self._earliest = now + min(SHORTEST_GAP, self._config.fast_interval.total_seconds())
         self._latest = now + 2 * self._interval
-        return self._differ.compare(snapshot)
+        latest = self._clock.now() + self._config.clock_tolerance
+        return self._differ.compare(without_future(snapshot, latest))
 
     def _failed(self, error: model.WatcherError) -> model.Event:
         permanent = isinstance(error, model.PermanentError)
@@ -170,6 +173,27 @@ class Poller:
             return Backoff(interval, PERMANENT_BACKOFF * interval).delay(self._failures)
         first = min(self._config.fast_interval.total_seconds(), interval)
         return Backoff(first, LONGEST_BACKOFF * interval).delay(self._failures)
+
+
+def without_future(snapshot: model.Snapshot, latest: datetime) -> model.Snapshot:
+    """Return a snapshot whose vendor's time counts as unknown if it is after `latest`."""
+    if snapshot.vendor_time is None or snapshot.vendor_time <= latest:
+        return snapshot
+
+    def translate(identity: str, reading: object) -> model.Observed:
+        seen = snapshot.translate(identity, reading)
+        is_future = seen.vendor_time is not None and seen.vendor_time > latest
+        return replace(seen, vendor_time=None) if is_future else seen
+
+    at = model.format_timestamp(snapshot.vendor_time)
+    remark = f"the vendor's time is {at}, which has not come yet: check both clocks"
+    return replace(
+        snapshot,
+        translate=translate,
+        vendor_time=None,
+        remarks=(*snapshot.remarks, remark),
+        future=snapshot.future + 1,
+    )
 
 
 def _without_particulars(text: str) -> str:
@@ -213,6 +237,8 @@ class Differ:
             samples=snapshot.samples,
             complete=snapshot.complete,
             total=len(snapshot.readings) + len(snapshot.unreadable),
+            remarks=snapshot.remarks,
+            future=snapshot.future,
         )
 
     def _carried_over(self, snapshot: model.Snapshot) -> Mapping[str, object]:

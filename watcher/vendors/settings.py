@@ -61,3 +61,7 @@ class Polled(Section):
         timedelta(minutes=3), description="How long polls must fail before the source is blind"
     )
     timeout: Duration = Field(timedelta(seconds=30), description="For one request, from end to end")
+    clock_tolerance: Duration = Field(
+        timedelta(minutes=10),
+        description="How far ahead of this machine a vendor's times may be; later ones are dropped",
+    )

@@ -186,6 +186,6 @@ def test_the_verbs_of_the_context_and_copies_are_free(allowed):
 
 
 def test_the_parts_of_the_state_have_the_writing_methods_that_we_think_of():
-    expected = {"adopt_rules", "add_firing", "cancel", "drop_before", "note_fallback", "put"}
+    expected = {"adopt_rules", "add_firing", "cancel", "drop_outside", "note_fallback", "put"}
     assert expected <= writing_methods()
     assert not {"alerts_on", "incident", "newest"} & writing_methods()

@@ -1,6 +1,7 @@
 """Samples as they arrive: stored, evaluated each at its own time, and missed when they stop.
 
 A sample that is not newer than the newest one changes what later windows hold, and decides nothing.
+One from the future is left out: until then it would be the newest, and nothing would be decided.
 Samples that arrive after a gap, too old to say anything of now, go through a dry run: a breach that
 would have fired, and is over, becomes a late fact (engine/backfill explains those).
 """
@@ -8,7 +9,7 @@ would have fired, and is over, becomes a late fact (engine/backfill explains tho
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from watcher import model
 from watcher.engine import alerts, conditions
@@ -22,6 +23,7 @@ from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
 _Arrived = dict[tuple[str, str], set[datetime]]  # by subject and metric: times of new samples
 
 
@@ -37,7 +39,7 @@ def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
     for (key, _), times in arrived.items():
         newest[key] = max(*times, newest.get(key, min(times)))
     for key in sorted(newest):
-        ctx.drop_samples_before(key, newest[key] - index.keep)
+        ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
         if index.no_datas:
             evaluate_no_data(ctx, key)
     return sorted(newest)
@@ -45,10 +47,11 @@ def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
 
 def _store(ctx: StepContext, event: model.Polled) -> _Arrived:
     state = ctx.state
+    last = _latest(ctx, event.source)
     latest: dict[tuple[str, str], datetime | None] = {}
     arrived: _Arrived = {}
     for sample in event.samples:
-        if sample.subject not in state.subjects:
+        if sample.subject not in state.subjects or sample.at > last:
             continue
         series = (sample.subject, sample.metric)
         if series not in latest:
@@ -57,6 +60,18 @@ def _store(ctx: StepContext, event: model.Polled) -> _Arrived:
         if ctx.add_sample(sample) and (newest is None or sample.at > newest):
             arrived.setdefault(series, set()).add(sample.at)
     return arrived
+
+
+def drop_future(ctx: StepContext) -> None:
+    """Forget samples that have not come yet, as the store may hold them of before a restart."""
+    for key, subject in ctx.state.subjects.items():
+        if subject.source in ctx.state.ruleset.sources:
+            ctx.drop_samples_outside(key, _FIRST, _latest(ctx, subject.source))
+
+
+def _latest(ctx: StepContext, source: str) -> datetime:
+    """Return the latest time that a source's sample may have now."""
+    return ctx.now + ctx.state.ruleset.sources[source].clock_tolerance
 
 
 def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: datetime) -> None:

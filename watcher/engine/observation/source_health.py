@@ -68,6 +68,7 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
             last_success=event.repeats or ctx.now,
             subjects=event.total,
             seen_since=ctx.now if blind or health is None else health.seen_since,
+            remarks=event.remarks,
         )
     )
     ctx.cancel(Timer(TimerKind.VISIBILITY, event.source))

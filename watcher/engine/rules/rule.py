@@ -218,6 +218,7 @@ class SourceTraits:
     kind: str
     blind_after: timedelta
     granularity: timedelta = timedelta(minutes=5)
+    clock_tolerance: timedelta = timedelta(minutes=10)  # how far ahead of now a sample may be
     detailed: bool = False  # whether a subject's details can be fetched
     history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
     pre_roll: timedelta = reservation.PRE_ROLL

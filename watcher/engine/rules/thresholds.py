@@ -59,11 +59,11 @@ class Series:
         """Return the values in (start, end]."""
         return self.values[bisect_right(self.times, start) : bisect_right(self.times, end)]
 
-    def drop_before(self, at: datetime) -> None:
-        """Drop what no window reaches any more."""
-        index = bisect_left(self.times, at)
-        del self.times[:index]
-        del self.values[:index]
+    def drop_outside(self, start: datetime, end: datetime) -> None:
+        """Drop what no window reaches any more, and what has not come yet."""
+        kept = slice(bisect_left(self.times, start), bisect_right(self.times, end))
+        self.times[:] = self.times[kept]
+        self.values[:] = self.values[kept]
 
 
 class Samples:
@@ -115,10 +115,10 @@ class Samples:
                 values[metric] = max(series.values[-1], values.get(metric, series.values[-1]))
         return values
 
-    def drop_before(self, subject: str, at: datetime) -> None:
-        """Drop what no window reaches any more."""
+    def drop_outside(self, subject: str, start: datetime, end: datetime) -> None:
+        """Drop what no window reaches any more, and what has not come yet."""
         for series in self._series.get(subject, {}).values():
-            series.drop_before(at)
+            series.drop_outside(start, end)
 
     def forget(self, subject: str) -> None:
         """Drop a subject's samples."""

@@ -16,6 +16,7 @@ class SourceDocument(Document, frozen=True, kw_only=True):
     error: str
     permanent: bool
     subjects: int
+    remarks: tuple[str, ...]
 
 
 def source(health: model.SourceHealth) -> SourceDocument:
@@ -28,4 +29,5 @@ def source(health: model.SourceHealth) -> SourceDocument:
         error=health.error,
         permanent=health.permanent,
         subjects=health.subjects,
+        remarks=health.remarks,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
@@ -70,14 +71,22 @@ class EvplSource:
             behind = min(at for at in self._newest.values() if last - at <= LONGEST_LAG)
             start = min(start, behind - 3 * self._config.granularity)
         start = max(start, now - FARTHEST)
-        return self.snapshot(await self._client.utilization(start, now), start)
+        answer = await self._client.utilization(start, now)
+        past, future = without_future(answer, now + self._config.clock_tolerance)
+        snapshot = self.snapshot(past, start)
+        if not future:
+            return snapshot
+        remark = f"{future} values are from the future and left out: check both clocks"
+        self._log({"evpl values from the future": remark})
+        return replace(snapshot, future=future, remarks=(*snapshot.remarks, remark))
 
     def resume(self, subjects: Iterable[model.Subject]) -> None:
         """Fetch from the newest samples of these lines on, which were kept over a restart."""
+        latest = self._clock.now() + self._config.clock_tolerance
         self._newest |= {
             subject.id: subject.vendor_time
             for subject in subjects
-            if subject.vendor_time is not None
+            if subject.vendor_time is not None and subject.vendor_time <= latest
         }
 
     async def details(self, subject: str) -> model.Details:
@@ -203,6 +212,18 @@ class EvplSource:
             labels={key: value for key, value in labels.items() if value},
             vendor_time=reading.at,
         )
+
+
+def without_future(answer: Utilization, latest: datetime) -> tuple[Utilization, int]:
+    """Return an answer without what was measured after `latest`, and how much that was."""
+    future = sum(at > latest for line in answer.lines for at in line.values)
+    if not future:
+        return answer, 0
+    lines = tuple(
+        replace(line, values={at: value for at, value in line.values.items() if at <= latest})
+        for line in answer.lines
+    )
+    return replace(answer, lines=lines), future
 
 
 def direction(metric: str) -> str:

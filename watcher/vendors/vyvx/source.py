@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -23,9 +24,18 @@ class VyvxSource:
     services have at most 25 pairs of states.
     """
 
-    def __init__(self, name: str, client: VyvxClient) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: VyvxClient,
+        *,
+        clock_tolerance: timedelta = timedelta(minutes=10),
+    ) -> None:
         self.name = name
         self._client = client
+        self._clock_tolerance = clock_tolerance
+        self._future: dict[str, int] = {}  # by reservation: times from the future in its record
+        self._future_since_poll = 0
         self._fields: dict[tuple[str, str], Mapping[str, model.Scalar]] = {}
         self._unknown_states: set[str] = set()
 
@@ -45,11 +55,15 @@ class VyvxSource:
                 vendor_time=statuses.time,
             )
 
+        future, self._future_since_poll = self._future_since_poll, 0
+        self._future = {i: n for i, n in self._future.items() if i in statuses.services}
         return model.Snapshot(
             readings=statuses.services,
             translate=translate,
             unreadable=statuses.unreadable,
             vendor_time=statuses.time,
+            remarks=(_remark(self._future),) if self._future else (),
+            future=future,
         )
 
     def resume(self, subjects: Iterable[model.Subject]) -> None:
@@ -62,8 +76,19 @@ class VyvxSource:
     async def history(
         self, subject: str, start: datetime, end: datetime
     ) -> tuple[model.AlarmRecord, ...]:
-        """Fetch the alarms that Lumen recorded of one reservation."""
-        return await self._client.history(model.id_of(subject), start, end)
+        """Fetch the alarms that Lumen recorded of one reservation up to now, which is `end`.
+
+        One that begins in the future is left out; one that only ends there has not ended.
+        """
+        reservation = model.id_of(subject)
+        alarms = await self._client.history(reservation, start, end)
+        past, future = without_future(alarms, end + self._clock_tolerance)
+        self._future_since_poll += future
+        if future:
+            self._future[reservation] = future
+        else:
+            self._future.pop(reservation, None)
+        return past
 
     def _shared_fields(self, reading: Service) -> Mapping[str, model.Scalar]:
         state, ingress = self._normalised(reading.state), self._normalised(reading.ingress_state)
@@ -82,3 +107,25 @@ class VyvxSource:
             self._unknown_states.add(state)
             log.warning("unknown state", source=self.name, state=state, read_as=model.UNKNOWN)
         return model.UNKNOWN
+
+
+def without_future(
+    alarms: Iterable[model.AlarmRecord], latest: datetime
+) -> tuple[tuple[model.AlarmRecord, ...], int]:
+    """Return alarms without the times after `latest`, and how many of those there were."""
+    past: list[model.AlarmRecord] = []
+    future = 0
+    for alarm in alarms:
+        starts = alarm.start is not None and alarm.start > latest
+        ends = alarm.end is not None and alarm.end > latest
+        future += starts or ends
+        if not starts:
+            past.append(replace(alarm, end=None) if ends else alarm)
+    return tuple(past), future
+
+
+def _remark(future: Mapping[str, int]) -> str:
+    return (
+        f"{sum(future.values())} alarms in the records of {', '.join(sorted(future)[:3])} have"
+        " times from the future, which are left out: check both clocks"
+    )

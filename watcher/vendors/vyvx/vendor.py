@@ -18,7 +18,7 @@ _BAD = frozenset({"degraded", "offline"})
 
 def _build(name: str, config: settings.VyvxSource, account: VendorAccount) -> VyvxSource:
     api = VendorApi(account, config.base_url, timeout=config.timeout, cap=STATUS_CAP)
-    return VyvxSource(name, VyvxClient(api))
+    return VyvxSource(name, VyvxClient(api), clock_tolerance=config.clock_tolerance)
 
 
 def well(fields: Mapping[str, Scalar], _: float | None) -> bool | None:

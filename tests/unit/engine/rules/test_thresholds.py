@@ -333,3 +333,30 @@ def test_a_gap_in_the_window_leaves_the_alert_as_it_is():
     assert state(w) == "firing"
     feed(w, [10] * 7, first=135)
     assert state(w) is None
+
+
+AHEAD = 60 * 24 * 365 * 73  # minutes: in 2099
+
+
+def test_a_sample_from_the_future_blinds_no_threshold():
+    w = line(threshold())
+    w.poll(minutes(2), source="evpl", samples=[sample(AHEAD, 12)])
+    feed(w, [95])
+    assert state(w) == "firing"
+
+
+def test_a_sample_from_the_future_silences_no_data_no_longer():
+    w = world(rule(name="silent", condition=engine.NoData(after=minutes(60)), sources=("evpl",)))
+    w.poll(source="evpl", a=LINE)
+    w.poll(minutes(2), source="evpl", samples=[sample(1, 50), sample(AHEAD, 12)])
+    w.poll(minutes(62), source="evpl")
+    assert w.alert("evpl/a", "silent") == "firing"
+
+
+def test_a_store_that_holds_a_sample_from_the_future_heals_after_a_restart():
+    w = line(threshold())
+    feed(w, [50])
+    w.tables.commit([sample(AHEAD, 12)])  # as an earlier version stored it
+    w.restart()
+    feed(w, [95, 95], first=10)
+    assert state(w) == "firing"

@@ -266,3 +266,44 @@ def test_the_direction_is_read_off_whole_words_alone(metric, way):
 async def test_an_evpl_line_has_no_details(feed):
     with pytest.raises(model.PermanentError, match="no details"):
         await feed().details("evpl/LD1")
+
+
+YEARS_AHEAD = -60 * 24 * 365 * 73  # minutes ago: in 2099
+
+
+@pytest.mark.covers("http/future")
+async def test_a_sample_from_the_future_is_left_out_counted_and_named(feed):
+    source = feed(answer(line({10: 30, YEARS_AHEAD: 12})), answer(line({5: 97})), answer())
+    first = await source.poll()
+    assert [sample.value for sample in first.samples] == [30]
+    assert (first.future, first.vendor_time) == (1, ago(10))
+    assert first.remarks == ("1 values are from the future and left out: check both clocks",)
+    second = await source.poll()
+    (seen,) = poller.Differ("evpl").compare(second).seen
+    assert (seen.fields, seen.vendor_time) == ({"utilization": 97}, ago(5))
+    assert (second.future, second.remarks) == (0, ())
+    await source.poll()
+    assert source._client.asked[-1][1] == START  # and the window still follows the clock
+
+
+@pytest.mark.parametrize(("tolerance", "ahead", "taken"), [("10m", 10, 1), ("10m", 10.1, 0)])
+async def test_a_clock_that_is_a_little_ahead_is_accepted(feed, tolerance, ahead, taken):
+    source = feed(answer(line({-ahead: 50})), clock_tolerance=tolerance)
+    assert len((await source.poll()).samples) == taken
+
+
+async def test_a_mark_in_the_future_that_was_kept_over_a_restart_is_not_gone_on_from(feed):
+    source = feed(answer())
+    source.resume(
+        model.Subject(
+            key=f"evpl/{name}",
+            source="evpl",
+            fields={},
+            since=START,
+            vendor_time=ago(minutes),
+        )
+        for name, minutes in [("a", YEARS_AHEAD), ("b", 300)]
+    )
+    await source.poll()
+    ((start, _),) = source._client.asked
+    assert start == ago(315)

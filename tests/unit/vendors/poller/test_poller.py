@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from apscheduler.events import EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from structlog.testing import capture_logs
 
+from tests.fakes.virtual_time import START
 from watcher import model
 from watcher.clock import SystemClock
 from watcher.vendors import poller
@@ -316,3 +318,25 @@ async def test_a_real_scheduler_keeps_a_poller_polling():
     assert all(isinstance(event, model.Polled) for event in events)
     assert rung
     assert {event.exception for event in rung} == {None}
+
+
+@pytest.mark.covers("http/future")
+@pytest.mark.parametrize(
+    ("ahead", "taken"), [(timedelta(minutes=9), True), (timedelta(days=26_000), False)]
+)
+def test_a_vendors_time_from_the_future_counts_as_unknown(
+    virtually, build, submitted, *, ahead, taken
+):
+    class Ahead(Source):
+        async def poll(self) -> model.Snapshot:
+            time = START + ahead
+            observed = model.Observed(key="s/a", fields={"state": "up"}, vendor_time=time)
+            return replace(await super().poll(), translate=lambda *_: observed, vendor_time=time)
+
+    virtually(run_for(build(Ahead()), 1))
+    (event,) = submitted
+    (seen,) = event.seen
+    assert (seen.vendor_time is not None) is taken
+    assert event.future == (not taken)
+    assert len(event.remarks) == (not taken)
+    assert all("has not come yet: check both clocks" in remark for remark in event.remarks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -95,3 +95,37 @@ async def test_a_record_is_asked_by_the_vendors_own_id():
     assert await feed.history("vyvx/12/34", NOW, later) == (
         model.AlarmRecord(state="12/34", start=NOW, end=later),
     )
+
+
+class Recorded(Client):
+    """Hands out an alarm record as well."""
+
+    alarms: tuple[model.AlarmRecord, ...] = ()
+
+    async def history(
+        self, service: str, start: datetime, end: datetime
+    ) -> tuple[model.AlarmRecord, ...]:
+        return self.alarms
+
+
+@pytest.mark.covers("vyvx/record-future")
+async def test_an_alarm_of_the_future_is_left_out_and_one_that_ends_there_is_ongoing():
+    client = Recorded(*[statuses(a=("online", "online"))] * 4)
+    feed = VyvxSource("vyvx", client)
+    future = datetime(2099, 1, 1, tzinfo=UTC)
+    over = model.AlarmRecord(
+        state="offline", start=NOW - timedelta(hours=2), end=NOW + timedelta(minutes=9)
+    )
+    client.alarms = (
+        over,
+        model.AlarmRecord(state="degraded", start=NOW - timedelta(hours=1), end=future),
+        model.AlarmRecord(state="offline", start=future),
+    )
+    read = await feed.history("vyvx/a", NOW - timedelta(days=1), NOW)
+    assert read == (over, model.AlarmRecord(state="degraded", start=NOW - timedelta(hours=1)))
+    polls = [await feed.poll() for _ in range(2)]
+    assert [poll.future for poll in polls] == [2, 0]  # counted once, named until it is right
+    assert all("2 alarms in the records of a have times" in poll.remarks[0] for poll in polls)
+    client.alarms = (over,)
+    await feed.history("vyvx/a", NOW - timedelta(days=1), NOW)
+    assert (await feed.poll()).remarks == ()
