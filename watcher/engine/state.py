@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watcher import model, ports
@@ -145,9 +145,7 @@ class State:
     def index_latest(self) -> None:
         """Work out the newest incident of each fault and group."""
         latest = self.incident_index.latest = {}
-        for incident in sorted(
-            self.incidents.values(), key=lambda incident: (incident.opened_at, incident.id)
-        ):
+        for incident in sorted(self.incidents.values(), key=_recency):
             if incident.resolution is not model.Resolution.MERGED:
                 latest[self.about(incident)] = incident.id
 
@@ -207,6 +205,11 @@ class State:
                 del index.latest[key]
 
 
+def _recency(incident: model.Incident) -> tuple[bool, datetime, str]:
+    is_open = incident.status is not model.IncidentStatus.RESOLVED
+    return is_open, incident.opened_at, incident.id
+
+
 def is_over(incident: model.Incident, now: datetime) -> bool:
     """Whether an incident was resolved too long ago to be reopened."""
     return incident.resolved_at is not None and incident.resolved_at < now - REOPEN_WITHIN
@@ -257,7 +260,16 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
     for member in loaded.incident_alerts:
         members = state.members.setdefault(member.incident, {})
         members[member.rule, member.subject] = member
+    _date_faults(state)
     return state
+
+
+def _date_faults(state: State) -> None:
+    """Work out when the fault of an incident began that an earlier version opened."""
+    for incident in state.incidents.values():
+        if incident.began_at is None and incident.id in state.members:
+            begin = min(member.since for member in state.members[incident.id].values())
+            state.incidents[incident.id] = replace(incident, began_at=begin)
 
 
 def _restore_incidents(state: State, loaded: ports.Loaded) -> None:

@@ -2,7 +2,7 @@
 
 Each series is played here and evaluated by `promtool test rules`, which expects the state that it
 had here at every step: pending, firing, or neither. Where we differ on purpose, a series ends:
-while an alert fires, Prometheus takes a gap for the end, and we treat it as unknown
+while an alert is pending or fires, Prometheus takes a gap for the end, and we treat it as unknown
 (docs/decisions/0001).
 """
 
@@ -90,7 +90,7 @@ def play(group, ruleset):
         for number, row in enumerate(group):
             alert = runner.state.alerts.get(f"vyvx/{number}", {}).get(f"case-{number}")
             state = "inactive" if alert is None else alert.state.value
-            if state == "firing" and row.values[step] == "stale":
+            if state != "inactive" and row.values[step] == "stale":
                 ended.add(number)
             if number not in ended:
                 row.states.append(state)

@@ -96,7 +96,7 @@ async def test_a_triage_that_is_slow_not_entitled_or_unknown_is_distinguished(cl
         client = DiagnosticsClient(account, sim.lumen_url, timeout=timedelta(seconds=0.2))
         with pytest.raises(model.TemporaryError, match="did not answer completely"):
             await client.detail("SVC1")
-        with pytest.raises(model.PermanentError, match="answered 404"):
+        with pytest.raises(model.PermanentError, match="does not know service SVC2"):
             await client.detail("SVC2")
         sim.change(fault={"vendor": "lumen", "kind": "http_403", "endpoint": "diagnostics"})
         with pytest.raises(model.PermanentError, match="not entitled"):

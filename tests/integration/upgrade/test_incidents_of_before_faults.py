@@ -121,7 +121,7 @@ def test_each_of_them_ends_and_recovers_only_when_its_circuit_is_well(upgraded):
         model.Resolution.LAPSED,
         *[model.Resolution.RECOVERED] * 2,
     ]
-    assert last_text(seen[ACKNOWLEDGED]) == "recovered at 03:18:20 UTC after 16 min: online"
+    assert last_text(seen[ACKNOWLEDGED]) == "recovered at 03:18:20 UTC after 17 min: online"
     assert last_text(seen[OFFLINE]) == "recovered at 03:20:00 UTC after 5 min: online"
     endings = [entry for view in seen for entry in view.timeline if "recovered" in entry.text]
     assert [entry for entry in endings if "not recovered" in entry.text] == [
