@@ -47,7 +47,7 @@ class Source:
     """What the shipped rules promise of one vendor's subjects."""
 
     step: timedelta
-    blind_after: timedelta
+    longest_gap: timedelta  # without an answer; a longer one starts `for` again
     is_well: Callable[[Sequence[Values]], bool]  # by its readings up to now
     is_fine: Says  # well, and nothing that any rule watches for
     promises: tuple[Promise, ...]
@@ -58,7 +58,7 @@ class Source:
 GOOD, BAD = ("online", "impaired"), ("degraded", "offline")
 VYVX = Source(
     step=seconds(10),
-    blind_after=minutes(3),
+    longest_gap=minutes(2),
     is_well=lambda readings: readings[-1][0] in GOOD,
     is_fine=lambda values: values[0] == "online" and values[1] not in BAD,
     promises=(
@@ -71,7 +71,7 @@ VYVX = Source(
 BOUGHT = ("active", 500.0)
 INTERNET_ON_DEMAND = Source(
     step=minutes(1),
-    blind_after=minutes(3),
+    longest_gap=minutes(2),
     is_well=lambda readings: readings[-1] == BOUGHT,
     is_fine=lambda values: values == BOUGHT,
     promises=(
@@ -94,7 +94,7 @@ def is_line_well(readings: Sequence[Values]) -> bool:
 
 EVPL = Source(
     step=minutes(5),
-    blind_after=minutes(45),
+    longest_gap=minutes(15),
     is_well=is_line_well,
     is_fine=lambda values: max(values) < 75,
     promises=(
@@ -210,12 +210,13 @@ class Witness:
         """Return since when a reading holds, and None unless the last poll says so.
 
         Between may lie failed polls, one poll without the subject, and answers that do not say how
-        it is, for a shorter time than blindness takes; `steadily`: nothing of it.
+        it is, for a shorter time than the longest gap; `steadily`: nothing of it.
         """
         since, absent = None, 0
-        longest = self.source.blind_after - 2 * self.source.step
         for number, (at, reading) in enumerate(reversed(self.answered)):
-            if since is not None and since - at >= (self.source.step * 2 if steadily else longest):
+            if since is not None and since - at >= (
+                self.source.step * 2 if steadily else self.source.longest_gap
+            ):
                 break
             absent = absent + 1 if reading is ABSENT else 0
             if not isinstance(reading, str) and holds(reading):
