@@ -16,6 +16,10 @@ from datetime import timedelta
 
 MAX_OUTPUT = 8_000_000  # bytes of the worker's answer
 TIMEOUT = timedelta(seconds=20)
+# What the worker is asked, and its exit codes; any other one means that the drawing failed.
+WITHOUT_FORMS = "without-forms"
+CANNOT_OPEN, NEEDS_PASSWORD = 3, 4
+_FINAL = (0, CANNOT_OPEN, NEEDS_PASSWORD)  # exit codes after which forms make no difference
 WORKER = (sys.executable, "-I", "-m", "watcher.vendors.diagnostics.preview_worker")
 
 
@@ -37,26 +41,35 @@ class PdfPreviewer:
         self._lock = asyncio.Lock()
 
     async def render(self, pdf: bytes) -> Preview:
-        """Return the preview; the timeout includes the wait for its turn."""
+        """Return the preview; the timeout includes the wait for its turn, and a second try.
+
+        When the drawing fails, it may be for the sake of a form: it is tried without.
+        """
         try:
             async with asyncio.timeout(self._timeout), self._lock:
-                return await self._render(pdf)
+                preview, exit_code = await self._render(pdf, *self._worker)
+                if preview.error and exit_code not in _FINAL:
+                    preview, _ = await self._render(pdf, *self._worker, WITHOUT_FORMS)
+                return preview
         except TimeoutError:
             return Preview(error=f"rendering the PDF took more than {self._timeout:g} s")
 
-    async def _render(self, pdf: bytes) -> Preview:
+    async def _render(self, pdf: bytes, *worker: str) -> tuple[Preview, int]:
         # No environment: what a hostile PDF might take over must not hold any secret.
         process = await asyncio.create_subprocess_exec(
-            *self._worker, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
+            *worker, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
         )
         try:
             answer = await _exchange(process, pdf)
             if len(answer) == MAX_OUTPUT:
-                return Preview(error="the picture of the PDF is too large")
+                return Preview(error="the picture of the PDF is too large"), 0
             exit_code = await process.wait()
         finally:
             await _stop(process)
-        return _parse(answer) if exit_code == 0 else Preview(error="the PDF cannot be opened")
+        if exit_code == 0:
+            return _parse(answer), exit_code
+        reason = "needs a password" if exit_code == NEEDS_PASSWORD else "cannot be opened"
+        return Preview(error=f"the PDF {reason}"), exit_code
 
 
 async def _exchange(process: Process, pdf: bytes) -> bytes:

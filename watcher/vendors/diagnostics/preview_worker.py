@@ -2,7 +2,8 @@
 
 Law: PDFium is C++ on hostile input and not thread-safe, so it runs here alone, once, in a process
 that may use little memory and time and open neither file nor socket. It reads the PDF on stdin and
-writes the number of pages, a line feed and a PNG on stdout.
+writes the number of pages, a line feed and a PNG on stdout. Filled form fields are drawn, unless
+`without-forms` is its argument: a form that breaks the drawing must not cost the picture.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ import sys
 import pypdfium2  # type: ignore[import-untyped]  # it ships no type information
 from PIL import Image
 
+from watcher.vendors.diagnostics.preview import CANNOT_OPEN, NEEDS_PASSWORD, WITHOUT_FORMS
+
 WIDTH = 1200  # pixels
 MAX_HEIGHT = 2400
 MEMORY = 512 * 1024 * 1024  # bytes of address space, libraries included
 CPU_SECONDS = 15
 
 
-def render(pdf: bytes) -> tuple[int, bytes]:
+def render(document: pypdfium2.PdfDocument, *, forms: bool = True) -> tuple[int, bytes]:
     """Return the number of pages and the first as a PNG. Raises pypdfium2.PdfiumError."""
-    with pypdfium2.PdfDocument(pdf) as document:
+    with document:
+        if forms:
+            document.init_forms()  # before a page is loaded, or its fields stay blank
         page = document[0]
         width, height = page.get_size()
         image = page.render(scale=min(WIDTH / width, MAX_HEIGHT / height)).to_pil()
@@ -45,10 +50,15 @@ def confine() -> None:
 
 
 def main() -> None:
-    """Render the PDF on stdin. Whatever goes wrong ends the process with exit code 1."""
+    """Render the PDF on stdin. Whatever goes wrong ends the process with another code than 0."""
     Image.preinit()  # loads Pillow's plug-ins while files can still be opened
     confine()
-    pages, png = render(sys.stdin.buffer.read())
+    try:
+        document = pypdfium2.PdfDocument(sys.stdin.buffer.read())
+    except pypdfium2.PdfiumError as error:
+        is_locked = error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD
+        sys.exit(NEEDS_PASSWORD if is_locked else CANNOT_OPEN)
+    pages, png = render(document, forms=WITHOUT_FORMS not in sys.argv)
     sys.stdout.buffer.write(b"%d\n" % pages + png)
 
 

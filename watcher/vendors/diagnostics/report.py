@@ -147,6 +147,8 @@ def _is_pdf(key: str, value: str) -> bool:
 
 
 MAX_BYTES = 10_000_000
+LATEST_START = 1024  # bytes that may precede a PDF, as viewers open it all the same
+_SIGNATURE = b"%PDF-"
 _PREFIX = re.compile(r"\s*data:[^,]{0,200}?base64\s*,?", re.IGNORECASE)
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -160,7 +162,8 @@ def decode_pdf(text: str) -> bytes:
     """Decode `data:application/pdf;base64,...`. Raises UnusableError.
 
     The prefix, its comma and the padding may be missing; white space and the URL-safe alphabet
-    (RFC 4648 section 5) are accepted.
+    (RFC 4648 section 5) are accepted. So is something short before the PDF, such as a line feed or
+    a byte order mark: Adobe's and every other viewer looks for its start in the first 1,024 bytes.
     """
     if len(text) > MAX_BYTES * 2:  # before anything is copied
         raise UnusableError(_too_large())
@@ -173,7 +176,7 @@ def decode_pdf(text: str) -> bytes:
         content = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise UnusableError("the PDF in the vendor's reply is not valid base64") from error
-    if not content.startswith(b"%PDF-"):
+    if _SIGNATURE not in content[: LATEST_START + len(_SIGNATURE)]:
         raise UnusableError("what the vendor's reply has as its PDF is not a PDF")
     return content
 

@@ -45,6 +45,87 @@ async def test_a_page_of_absurd_size_gives_a_picture_of_bounded_size(make_pdf, s
     assert Image.open(io.BytesIO(page.png)).size == drawn
 
 
+def written(*objects: str) -> bytes:
+    """Write a PDF by hand: its objects, numbered from 1, the first of which is the catalogue."""
+    pdf, offsets = b"%PDF-1.7\n", []
+    for number, text in enumerate(objects, start=1):
+        offsets.append(len(pdf))
+        pdf += f"{number} 0 obj\n{text}\nendobj\n".encode()
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    return (
+        pdf
+        + (
+            f"xref\n0 {size}\n0000000000 65535 f \n{table}"
+            f"trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(pdf)}\n%%EOF\n"
+        ).encode()
+    )
+
+
+def form(value: str) -> bytes:
+    """Write a page with nothing on it but a field, filled as by a program that draws no fields."""
+    return written(
+        "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] /NeedAppearances true"
+        " /DA (/Helv 24 Tf 0 g) /DR << /Font << /Helv 5 0 R >> >> >> >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Annots [4 0 R] >>",
+        "<< /Type /Annot /Subtype /Widget /FT /Tx /T (verdict) /F 4 /Rect [50 600 550 650]"
+        f" /DA (/Helv 24 Tf 0 g) /P 3 0 R /V ({value}) >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    )
+
+
+def darkest(png: bytes) -> int:
+    return Image.open(io.BytesIO(png)).convert("L").getextrema()[0]
+
+
+@pytest.mark.covers("diag/form")
+@pytest.mark.parametrize("value", ["Power failure at the site", "No trouble found"])
+async def test_a_filled_field_of_a_form_is_drawn(value):
+    preview = await PdfPreviewer().render(form(value))
+    assert (preview.pages, preview.error) == (1, "")
+    assert darkest(preview.png) < 64
+
+
+@pytest.mark.covers("diag/form")
+@pytest.mark.parametrize("failure", ["os.kill(os.getpid(), 11)", "sys.exit(1)", "print('odd')"])
+async def test_a_form_that_breaks_the_drawing_costs_only_the_form(failure):
+    code = (
+        "import os, sys\n"
+        "from watcher.vendors.diagnostics import preview_worker as worker\n"
+        f"if 'without-forms' not in sys.argv: {failure}; sys.exit(1)\n"
+        "worker.main()\n"
+    )
+    preview = await PdfPreviewer(worker=worker(code)).render(form("x"))
+    assert (preview.pages, preview.error) == (1, "")
+
+
+async def test_the_second_try_is_within_the_same_time():
+    code = "import sys, time\ntime.sleep(60 if 'without-forms' in sys.argv else 0)\nsys.exit(1)"
+    preview = await PdfPreviewer(worker=worker(code), timeout=timedelta(seconds=2)).render(b"")
+    assert preview.error == "rendering the PDF took more than 2 s"
+
+
+@pytest.mark.covers("diag/password")
+async def test_a_pdf_that_needs_a_password_says_so():
+    locked = written(
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] >>",
+        f"<< /Filter /Standard /V 1 /R 2 /P -44 /O <{'00' * 32}> /U <{'00' * 32}> >>",
+    ).replace(b"/Root 1 0 R", b"/Root 1 0 R /Encrypt 4 0 R /ID [<01> <01>]")
+    preview = await PdfPreviewer().render(locked)
+    assert preview == Preview(error="the PDF needs a password")
+
+
+@pytest.mark.covers("diag/before-pdf")
+@pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b"%" + b"x" * 1000 + b"\n"])
+async def test_what_is_short_and_before_a_pdf_does_not_keep_it_from_being_drawn(make_pdf, before):
+    preview = await PdfPreviewer().render(before + make_pdf())
+    assert (preview.pages, preview.error) == (1, "")
+    assert darkest(preview.png) < 128
+
+
 BROKEN = {
     "html": b"%PDF-1.4\n<html><body>Service unavailable</body></html>",
     "signature alone": b"%PDF-1.7",
