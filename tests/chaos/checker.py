@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.chaos import slack_checks, vendor_checks
+from tests.chaos import fault_checks, slack_checks, vendor_checks
 from tests.chaos.evidence import DiagnosticsCall, Evidence
+from tests.chaos.processes import FAULT
 
 PREFIX = "watcher/"
 COMMIT_SECONDS = 1.0  # from a message to the receipt that it was sent, on a busy machine
@@ -50,6 +51,7 @@ def check(evidence: Evidence) -> list[str]:
     complaints += _gaps(evidence, events, threads)
     complaints += _transitions(evidence, documents, events, threads)
     complaints += _final(evidence, documents)
+    complaints += fault_checks.check(evidence, documents, events)
     complaints += _check_diagnostics_calls(evidence)
     return complaints
 
@@ -212,7 +214,7 @@ def _final(evidence: Evidence, documents: Mapping[str, Json]) -> Iterator[str]:
     live = {
         (document["rule"], document["alerts"][0]["subject"]): document
         for document in documents.values()
-        if document["status"] != "resolved"
+        if document["status"] != "resolved" and document.get("fault") != FAULT
     }
     for subject, rule in itertools.product(evidence.final, vendor_checks.RULES):
         state = evidence.final[subject]

@@ -84,6 +84,7 @@ socket = "c{number}.sock"
 """
 
 DOWN, POOR, BLIND = "down", "poor", "blind"
+FAULT = "picture"  # of two faces, gone and bad
 HOLD = 1.0  # seconds, the `for` of POOR
 BLIND_AFTER = 3.0  # seconds
 RULES = """
@@ -101,6 +102,20 @@ rules:
     for: 1s
     severity: warning
     title: "{{ name }} is poor: {{ state }}"
+  - name: gone
+    source: vyvx
+    fault: picture
+    transition: {field: state, to: [offline]}
+    for: 1s
+    severity: warning
+    title: "{{ name }} is gone"
+  - name: bad
+    source: vyvx
+    fault: picture
+    transition: {field: state, to: [degraded]}
+    for: 1s
+    severity: info
+    title: "{{ name }} is bad"
   - name: blind
     source: vyvx
     blind: 3s

@@ -17,7 +17,13 @@ from tests.chaos.processes import BLIND_AFTER, HOLD
 BEGIN, CHANGED, RESOLVED = "begin", "changed", "resolved"
 UNKNOWN = "?"  # an entry that only the broker's restart kept from us: it may be of any kind
 SHIFT_SECONDS = 8.0  # a jump takes its second to show, and one back lets time stand still so long
-TOKENS = {"opened": BEGIN, "reopened": BEGIN, "changed": CHANGED, "resolved": RESOLVED}
+TOKENS = {
+    "opened": BEGIN,
+    "reopened": BEGIN,
+    "worse": CHANGED,
+    "better": CHANGED,
+    "resolved": RESOLVED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
