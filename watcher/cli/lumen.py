@@ -283,9 +283,13 @@ async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qu
 
 
 def _print(address: str, qualification: Qualification) -> None:
+    from watcher.vendors.preorder.client import note_on
+
     typer.echo(f"{address}: {qualification.words or 'can be ordered:'}")
     for offer in qualification.offers:
         typer.echo(f"  {offer.name}  {offer.price}".rstrip())
+    if note := note_on(qualification):
+        typer.echo(f"note: {note}")
     for match in qualification.near:
         typer.echo(f"  {match.id}  {match.address}")
     if qualification.near:

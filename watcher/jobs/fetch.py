@@ -116,7 +116,11 @@ class BackupJobs:
         options = await self._options(job, address)
         return Done(
             command=model.AlternativesRead(
-                incident=job.incident, address=address, offers=options.offers, why=options.why
+                incident=job.incident,
+                address=address,
+                offers=options.offers,
+                why=options.why,
+                note=options.note,
             )
         )
 

@@ -100,12 +100,16 @@ class DiagnosisWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlternativesRead:
-    """What can be ordered as a backup at an address; `why` says why nothing."""
+    """What can be ordered as a backup at an address; `why` says why nothing.
+
+    `note` is what people should know of such offers.
+    """
 
     incident: str
     address: str
     offers: tuple[str, ...] = ()
     why: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

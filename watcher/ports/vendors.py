@@ -59,10 +59,14 @@ class DiagnosticsRunner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupOptions:
-    """What could be ordered at an address, each in words; `why` explains an empty list."""
+    """What could be ordered at an address, each in words; `why` explains an empty list.
+
+    `note` is what a person should know of such offers.
+    """
 
     offers: tuple[str, ...] = ()
     why: str = ""
+    note: str = ""
 
 
 class BackupFinder(Protocol):

@@ -49,6 +49,7 @@ async def test_offers_are_listed(qualify):
     done = await qualify("1 Main St, Denver, CO 80202")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[1].split() == ["Fiber", "940", "65.00"]
+    assert "AT&T's since 2026-02-02" in done.out
 
 
 @pytest.mark.covers("px/by-hand")

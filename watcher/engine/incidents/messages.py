@@ -234,12 +234,13 @@ def since_before(earlier: Sequence[model.Diagnosis], run: model.Diagnosis) -> st
 
 def offers(answer: model.AlternativesRead) -> str:
     """Return what could be ordered as a backup, or why nothing is known."""
+    note = f" ({answer.note})" if answer.note else ""
     if not answer.offers:
-        return f"no backup available at {answer.address}: {answer.why or 'no reason given'}"
+        return f"no backup available at {answer.address}: {answer.why or 'no reason given'}{note}"
     more = len(answer.offers) - _OFFERS_IN_A_SENTENCE
     shown = "; ".join(answer.offers[:_OFFERS_IN_A_SENTENCE])
     rest = f"; and {more} more" if more > 0 else ""
-    return f"available as a backup at {answer.address}: {shown}{rest}"
+    return f"available as a backup at {answer.address}: {shown}{rest}{note}"
 
 
 def no_address(name: str) -> str:

@@ -88,7 +88,7 @@ def _in_words(error: RefusedError, service_id: str) -> str:
     elif error.http == 403:
         sentence = (
             f"Lumen does not allow diagnostics of service {service}: the account is not entitled to"
-            " it; contact Lumen"
+            " it; have an administrator tick Service Diagnostics in Lumen Connect, or contact Lumen"
         )
     else:
         return str(error)

@@ -179,12 +179,15 @@ class OAuth2:
 
     def hint(self, reply: errors.ErrorReply) -> str:
         """Distinguish a refused token from a missing entitlement."""
+        who = "contact the vendor"
+        if (URL(self._account.token_url).host or "").endswith(".lumen.com"):
+            who = "an administrator ticks the products of a key in Lumen Connect (docs.lumen.com)"
         if reply.http == 401:
             return (
                 f"a fresh token of account {self._name!r} was rejected: check that its application"
-                " is approved for this API"
+                f" is approved for this API; {who}"
             )
-        return f"account {self._name!r} is not entitled to this: contact the vendor"
+        return f"account {self._name!r} is not entitled to this product: {who}"
 
     def redact(self, text: str) -> str:
         """Blot out the token and the secret."""

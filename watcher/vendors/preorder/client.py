@@ -34,6 +34,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import stamina
+import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock
@@ -44,6 +45,12 @@ from watcher.vendors.preorder import codes
 from watcher.vendors.preorder.codes import Meaning, NearMatch, Offer
 from watcher.vendors.preorder.settings import Preorder
 
+log = structlog.get_logger()
+
+_RETIRED = (
+    "PX PreOrder is retired or has moved: compare `url` of [preorder] with docs.lumen.com, or take"
+    " `alternatives` out of the rules"
+)
 CENTRAL = ZoneInfo("America/Chicago")  # whose midnight ends a qualification
 TRIES = {Meaning.DOWN: 3, Meaning.FAILED: 2}
 _ADDRESS = re.compile(
@@ -97,6 +104,10 @@ class Qualification:
     offers: tuple[Offer, ...] = ()
     near: tuple[NearMatch, ...] = ()
     day: date
+
+
+class RetiredError(model.PermanentError):
+    """Nothing answers at the address of pxQualify any more."""
 
 
 class _ExpiredError(model.PermanentError):
@@ -215,6 +226,8 @@ class PreorderClient:
 
     def _error(self, reply: exchange.Reply, content: codes.Content) -> Exception:
         """Return what a reply without code and content means; its own status goes before HTTP's."""
+        if reply.status in {404, 410} and not content.unknown_code:
+            return RetiredError(self._api.parse_error(reply).with_advice(_RETIRED))
         if reply.status != 200:
             return self._api.error_from(reply)
         exchange.parse_object(reply)  # raises for what is no JSON
@@ -290,6 +303,12 @@ def central_day(now: datetime) -> date:
 
 
 REMEMBERED_FOR = timedelta(days=30)
+RETIRED_FOR = timedelta(days=1)  # then it is asked again, as an address may have been corrected
+OFFERS_NOTE = (
+    "offers of CenturyLink and Quantum Fiber; most of that fibre is AT&T's since 2026-02-02:"
+    " confirm who delivers"
+)
+NO_OFFERS_NOTE = "AT&T took over most of Lumen's fibre to homes on 2026-02-02: ask there"
 _NEAR = 3  # near matches in a sentence
 
 
@@ -302,23 +321,37 @@ class PreorderBackupFinder:
         self._client = client
         self._unserved_addresses = unserved_addresses
         self._clock = clock
+        self._retired_at: datetime | None = None
 
     async def find(self, address: str) -> ports.BackupOptions:
         """Qualify one address, unless Lumen has reported lately that it does not serve it.
 
-        Raises TemporaryError or PermanentError.
+        An endpoint that is gone is asked once a day, and logged once. Raises TemporaryError or
+        PermanentError.
         """
         asked = parse_address(address)
         now = self._clock.now()
+        if self._retired_at is not None and now - self._retired_at < RETIRED_FOR:
+            return ports.BackupOptions(
+                why=f"pxQualify was not there on {self._retired_at:%Y-%m-%d}, so nobody is asked"
+            )
         since = now - REMEMBERED_FOR
         reported_at = await self._unserved_addresses.last_reported(asked.key, since=since)
         if reported_at is not None:
             span = model.format_duration(REMEMBERED_FOR)
             return ports.BackupOptions(
                 why=f"the address is outside the area served, as Lumen said on"
-                f" {reported_at:%Y-%m-%d}; it is asked again after {span}"
+                f" {reported_at:%Y-%m-%d}; it is asked again after {span}",
+                note=NO_OFFERS_NOTE,
             )
-        answer = await self._client.qualify(asked)
+        try:
+            answer = await self._client.qualify(asked)
+        except RetiredError as error:
+            if self._retired_at is None:
+                log.warning("pxQualify is retired or has moved", error=str(error))
+            self._retired_at = now
+            raise
+        self._retired_at = None
         if answer.outcome is Outcome.OUTSIDE:
             await self._unserved_addresses.record(asked.key, now, since=since)
         return backup_options(answer)
@@ -331,4 +364,14 @@ def backup_options(answer: Qualification) -> ports.BackupOptions:
         why = f"Lumen knows only similar addresses, like {near}: correct it in the inventory"
         return ports.BackupOptions(why=why)
     offers = tuple(f"{offer.name} {offer.price}".strip() for offer in answer.offers)
-    return ports.BackupOptions(offers=offers, why="" if offers else answer.words)
+    return ports.BackupOptions(
+        offers=offers, why="" if offers else answer.words, note=note_on(answer)
+    )
+
+
+def note_on(answer: Qualification) -> str:
+    """Return what a person should know of an answer beside its words; empty for nothing."""
+    if answer.outcome is Outcome.OFFERS:
+        return OFFERS_NOTE
+    is_unserved = answer.outcome in {Outcome.NO_OFFERS, Outcome.OUTSIDE}
+    return NO_OFFERS_NOTE if is_unserved else ""

@@ -18,6 +18,7 @@ from watcher import text as texts
 
 MOST = 50  # offers, and again near matches, that are read
 _MAX_ENTRIES = 2_000
+_LOWEST = 1_000  # a lower figure is a status
 _CODE_KEYS = {"internalmessagecode", "internalcode", "messagecode", "errorcode", "code"}
 _STATUS_KEYS = {"apistatuscode", "statuscode", "httpstatuscode"}
 _OFFERS = re.compile("offer|product|bundle", re.IGNORECASE)
@@ -95,6 +96,7 @@ class Content:
     """The content of a reply. `offers` is None where it has no list of them."""
 
     code: int = 0
+    unknown_code: int = 0  # one that is not in the table
     status: int = 0
     message: str = ""
     transaction: str = ""
@@ -117,8 +119,10 @@ def parse(body: object, *, transaction_key: str, choice_key: str) -> Content:
         for entry in objects
         if texts.as_text(entry.get(choice_key))
     }
+    figures = list(_figures(objects, _CODE_KEYS))
     return Content(
-        code=next((code for code in _figures(objects, _CODE_KEYS) if code in CODES), 0),
+        code=next((code for code in figures if code in CODES), 0),
+        unknown_code=next((code for code in figures if code >= _LOWEST and code not in CODES), 0),
         status=next(_figures(objects, _STATUS_KEYS), 0),
         message=_text(objects, "message"),
         transaction=_text(objects, transaction_key.rpartition(".")[2]),

@@ -51,6 +51,17 @@ def test_the_answer_is_on_the_timeline_and_calls_nobody(offers, why, text):
     assert not w.tables.entries[-1].notify
 
 
+@pytest.mark.parametrize("offers", [("Fiber 940",), ()])
+def test_what_is_to_be_known_of_offers_is_on_the_timeline(offers):
+    w = world(rule(alternatives=True), inventory=PLACED)
+    w.poll(a="offline")
+    answer = model.AlternativesRead(
+        incident=w.incident.id, address=HERE, offers=offers, why="none", note="confirm it"
+    )
+    w.step(answer, seconds(5))
+    assert shown_on_timeline(w)[0].endswith(" (confirm it)")
+
+
 def test_details_that_are_late_may_bring_the_address():
     class ByPurchase(FakeInventory):
         def entry(self, key, labels):

@@ -10,7 +10,8 @@ from aiohttp import web
 from yarl import URL
 
 from watcher import model
-from watcher.vendors.http import auth
+from watcher.vendors.http import auth, errors
+from watcher.vendors.settings import OAuth2Account
 
 STATUS_PATH = "/vyvx/v1.0/customer/service/_active/status"
 
@@ -319,3 +320,21 @@ async def test_two_accounts_of_one_vendor_ask_at_their_own_address(vendor, conne
     await connect(other, name="iod").get("/x")
     assert [path for path, _ in asked] == ["/x", "/oauth2/token", "/x"]
     assert (asked[0][1], asked[2][1]) == ("Bearer token-1", "Bearer other")
+
+
+@pytest.mark.covers("http/lumen-product")
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("token_url", "who"),
+    [
+        ("https://api.lumen.com/oauth/v2/token", "Lumen Connect"),
+        ("https://api-test.lumen.com/oauth/v2/token", "Lumen Connect"),
+        ("https://api.orange.com/oauth/v3/token", "contact the vendor"),
+    ],
+)
+def test_a_refused_product_says_where_its_vendor_enables_it(status, token_url, who):
+    account = OAuth2Account(kind="oauth2", token_url=token_url, client_id="C", client_secret="S")
+    oauth = auth.OAuth2("main", account, None, None)
+    hint = oauth.hint(errors.ErrorReply(place="GET /x", http=status))
+    assert hint.startswith(("account 'main' is not entitled", "a fresh token of account 'main'"))
+    assert who in hint

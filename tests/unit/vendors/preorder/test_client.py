@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from watcher import model
 from watcher.vendors.http.account import VendorAccount
@@ -16,7 +17,11 @@ from watcher.vendors.preorder.client import (
     Address,
     Offer,
     Outcome,
+    PreorderBackupFinder,
     PreorderClient,
+    Qualification,
+    RetiredError,
+    backup_options,
     parse_address,
     qualification_request,
 )
@@ -359,3 +364,87 @@ def test_no_reply_whatever_its_shape_breaks_the_reader(body):
     result = codes.parse(body, transaction_key="transactionId", choice_key="addressDetailId")
     assert result.code in {0, *codes.CODES}
     assert len(result.near) <= codes.MOST
+
+
+GONE = {
+    "html": lambda: web.Response(status=404, text="<html>", content_type="text/html"),
+    "empty": lambda: web.Response(status=410),
+    "apigee": lambda: web.json_response({"code": "404", "message": "Not Found"}, status=404),
+    "words": lambda: web.json_response({"apiStatusCode": 410, "message": "Retired"}, status=410),
+}
+
+
+@pytest.mark.covers("px/retired")
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+async def test_an_endpoint_that_is_gone_is_said_to_be_retired(vendor, client, gone):
+    answers(vendor, gone)
+    with pytest.raises(RetiredError, match="PX PreOrder is retired or has moved") as caught:
+        await client.qualify(HOME)
+    assert "url` of [preorder]" in str(caught.value)
+    assert len(vendor.asked) == 1
+
+
+@pytest.mark.covers("px/retired")
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_code_that_is_not_in_the_table_shows_no_retirement(vendor, client, status):
+    answers(vendor, coded(status, 1040))
+    with pytest.raises(model.PermanentError, match=f"answered {status}") as caught:
+        await client.qualify(HOME)
+    assert not isinstance(caught.value, RetiredError)
+
+
+class NoMemory:
+    """Remembers no address."""
+
+    async def last_reported(self, key: str, *, since: datetime) -> None:
+        return None
+
+    async def record(self, key: str, at: datetime, *, since: datetime) -> None: ...
+
+
+@pytest.mark.covers("px/retired")
+async def test_a_retired_endpoint_is_asked_once_a_day_and_logged_once(vendor, client, clock):
+    answers(vendor, GONE["html"])
+    finder = PreorderBackupFinder(client, NoMemory(), clock)
+    with capture_logs() as logs:
+        with pytest.raises(RetiredError):
+            await finder.find("1 Main St, Denver, CO 80202")
+        options = await finder.find("2 Main St, Denver, CO 80202")
+        assert (options.offers, len(vendor.asked)) == ((), 1)
+        assert options.why.startswith("pxQualify was not there on 20")
+        clock.time += timedelta(days=1)
+        clock.seconds += 86_400.0
+        with pytest.raises(RetiredError):
+            await finder.find("1 Main St, Denver, CO 80202")
+    assert [entry["event"] for entry in logs] == ["pxQualify is retired or has moved"]
+    answers(vendor, lambda: web.json_response(OFFERS))
+    clock.time += timedelta(days=1)
+    clock.seconds += 86_400.0
+    assert (await finder.find("1 Main St, Denver, CO 80202")).offers
+
+
+@pytest.mark.covers("px/att")
+@pytest.mark.parametrize(
+    ("outcome", "note"),
+    [
+        (Outcome.OFFERS, "offers of CenturyLink and Quantum Fiber"),
+        (Outcome.NO_OFFERS, "AT&T took over"),
+        (Outcome.OUTSIDE, "AT&T took over"),
+        (Outcome.NO_MATCH, ""),
+        (Outcome.ORDERED, ""),
+    ],
+)
+def test_what_px_offers_and_who_may_deliver_it_is_said(outcome, note):
+    offers = (Offer(name="Fiber 940"),) if outcome is Outcome.OFFERS else ()
+    day = datetime(2026, 11, 28, tzinfo=UTC).date()
+    options = backup_options(Qualification(outcome=outcome, words="w", offers=offers, day=day))
+    assert options.note.startswith(note)
+    assert bool(options.note) is bool(note)
+    assert ("2026-02-02" in options.note) is bool(note)
+
+
+@pytest.mark.covers("http/lumen-product")
+async def test_a_refused_product_says_who_enables_it(vendor, client):
+    answers(vendor, lambda: web.json_response({"message": "Forbidden"}, status=403))
+    with pytest.raises(model.PermanentError, match="is not entitled to this product"):
+        await client.qualify(HOME)
