@@ -116,7 +116,7 @@ def status(
             f"source    {source['source']:<12} {source['sight']:<8} "
             f"{source['subjects']} subjects, {last}{error}"
         )
-        for remark in source["remarks"]:
+        for remark in source.get("remarks", ()):  # a daemon from before an upgrade gives none
             typer.echo(f"{'':<22} {remark}")
     for account in report["accounts"]:
         state = "failing" if account["trouble"] else "healthy"

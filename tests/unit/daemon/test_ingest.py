@@ -124,6 +124,20 @@ async def test_a_submitted_event_is_durable_when_submit_returns():
         assert len(incidents) == 1
 
 
+async def test_what_was_left_out_of_a_poll_is_counted_and_its_remarks_are_in_the_health():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        for _ in range(2):
+            await harness.loop.submit(
+                model.Polled(source="evpl", future=3, remarks=("3 values are from the future",))
+            )
+        await harness.loop.submit(model.PollFailed(source="evpl", error="down"))
+    assert b'watcher_source_future_total{source="evpl"} 6.0' in harness.metrics.exposition()
+    assert b'watcher_source_future_total{source="vyvx"} 0.0' in harness.metrics.exposition()
+    assert harness.health[-1].sight is model.Visibility.FAILING
+    assert harness.health[-1].remarks == ("3 values are from the future",)  # of the last answer
+
+
 async def test_delivery_is_woken_by_an_incident_and_not_by_a_quiet_poll():
     harness = IngestHarness(engine_world.rule())
     async with harness.running():

@@ -1,0 +1,44 @@
+"""`watcher status` as a person reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher.cli import incidents
+
+SOURCE = {
+    "source": "evpl",
+    "sight": "seen",
+    "last_success": "2026-11-28T12:00:00.000Z",
+    "error": "",
+    "subjects": 3,
+}
+REPORT = {
+    "instance": "ops1",
+    "version": "1",
+    "since": "2026-11-28T11:00:00.000Z",
+    "daemons": [],
+    "accounts": [],
+    "receivers": [],
+    "open": 0,
+    "acknowledged": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        ({"remarks": ["2 values are from the future", "no unit"]}, 2),
+        ({"remarks": []}, 0),
+        ({}, 0),  # a daemon from before an upgrade
+    ],
+)
+async def test_what_looks_wrong_in_a_sources_answers_is_below_it(watcher, monkeypatch, more, lines):
+    report = {**REPORT, "sources": [{**SOURCE, **more}]}
+    monkeypatch.setattr(incidents, "request", lambda *_: report)
+    done = await watcher("status")
+    assert (done.code, done.err) == (0, "")
+    source, *rest = done.out.splitlines()[1:-1]
+    assert "3 subjects, last seen 2026-11-28T12:00:00Z" in source
+    assert [line.strip() for line in rest] == list(more.get("remarks", []))
+    assert len(rest) == lines
