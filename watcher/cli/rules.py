@@ -133,6 +133,7 @@ def capture(
                 "kind": traits.kind,
                 "blind_after": f"{traits.blind_after.total_seconds():g}s",
                 "granularity": f"{traits.granularity.total_seconds():g}s",
+                **({"settle": f"{traits.settle.total_seconds():g}s"} if traits.settle else {}),
             }
             for name, traits in rules.sources.items()
         },

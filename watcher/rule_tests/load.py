@@ -107,6 +107,7 @@ def traits(name: str, source: schema.Source) -> engine.SourceTraits:
         defaults,
         blind_after=source.blind_after or defaults.blind_after,
         granularity=source.granularity or defaults.granularity,
+        settle=source.settle or defaults.settle,
     )
 
 

@@ -243,6 +243,7 @@ class Source(Part):
     kind: Kind
     blind_after: Span | None = None
     granularity: Span | None = None
+    settle: Span | None = None
 
 
 class TestFile(Part):

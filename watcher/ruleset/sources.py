@@ -15,6 +15,7 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         kind=vendor.kind,
         blind_after=config.blind_after,
         granularity=traits.granularity,
+        settle=traits.settle,
         clock_tolerance=config.clock_tolerance,
         detailed=vendor.detailed,
         history=traits.history,

@@ -53,6 +53,7 @@ class Traits:
     """What differs between two configured sources of one vendor."""
 
     granularity: timedelta = timedelta(minutes=5)  # between two samples
+    settle: timedelta = timedelta(0)  # how old samples are when they are first passed on
     history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
     pre_roll: timedelta = timedelta(minutes=15)  # before a booking starts
 

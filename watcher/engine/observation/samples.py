@@ -1,6 +1,7 @@
 """Samples as they arrive: stored, evaluated each at its own time, and missed when they stop.
 
-A sample that is not newer than the newest one changes what later windows hold, and decides nothing.
+A late sample changes what later windows hold, and decides nothing. A correction of the newest one
+is evaluated, since it says what is so now.
 One from the future is left out: until then it would be the newest, and nothing would be decided.
 Samples that arrive after a gap, too old to say anything of now, go through a dry run: a breach that
 would have fired, and is over, becomes a late fact (engine/backfill explains those).
@@ -24,20 +25,20 @@ from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
-_Arrived = dict[tuple[str, str], set[datetime]]  # by subject and metric: times of new samples
+_Times = dict[tuple[str, str], set[datetime]]  # by subject and metric
 
 
 def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
     """Take in a poll's samples; return the subjects that something newer is known of."""
-    arrived = _store(ctx, event)
-    for (key, metric), times in sorted(arrived.items()):
-        ordered = sorted(times)
-        _report_past(ctx, index, key, metric, ordered)
+    new, corrected = _store(ctx, event)
+    newest: dict[str, datetime] = {}
+    for key, metric in sorted(new.keys() | corrected.keys()):
+        arrived = new.get((key, metric), set())
+        ordered = sorted(arrived | corrected.get((key, metric), set()))
+        _report_past(ctx, index, key, metric, sorted(arrived))
         for at in ordered:
             _evaluate(ctx, index, key, metric, at)
-    newest: dict[str, datetime] = {}
-    for (key, _), times in arrived.items():
-        newest[key] = max(*times, newest.get(key, min(times)))
+        newest[key] = max(ordered[-1], newest.get(key, ordered[-1]))
     for key in sorted(newest):
         ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
         if index.no_datas:
@@ -45,21 +46,33 @@ def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
     return sorted(newest)
 
 
-def _store(ctx: StepContext, event: model.Polled) -> _Arrived:
-    state = ctx.state
-    last = _latest(ctx, event.source)
-    latest: dict[tuple[str, str], datetime | None] = {}
-    arrived: _Arrived = {}
+def _store(ctx: StepContext, event: model.Polled) -> tuple[_Times, _Times]:
+    """Store a poll's samples; return the times of new ones, and those that a correction concerns.
+
+    A correction of a direction's newest sample concerns the newest sample of the metric, since an
+    alert's time never runs backwards.
+    """
+    samples, latest = ctx.state.samples, _latest(ctx, event.source)
+    ends: dict[tuple[str, str, str], datetime] = {}  # before this poll, by direction
+    newest: dict[tuple[str, str], datetime | None] = {}
+    new: _Times = {}
+    corrected: _Times = {}
     for sample in event.samples:
-        if sample.subject not in state.subjects or sample.at > last:
+        if sample.subject not in ctx.state.subjects or sample.at > latest:
             continue
         series = (sample.subject, sample.metric)
-        if series not in latest:
-            latest[series] = state.samples.latest(*series)
-        newest = latest[series]
-        if ctx.add_sample(sample) and (newest is None or sample.at > newest):
-            arrived.setdefault(series, set()).add(sample.at)
-    return arrived
+        if series not in newest:
+            newest[series] = samples.latest(*series)
+            for direction in samples.directions(*series):
+                ends[*series, direction.direction] = direction.times[-1]
+        last = newest[series]
+        if not ctx.add_sample(sample):
+            continue
+        if last is None or sample.at > last:
+            new.setdefault(series, set()).add(sample.at)
+        elif sample.at >= ends.get((*series, sample.direction), last):
+            corrected.setdefault(series, set()).add(last)
+    return new, corrected
 
 
 def drop_future(ctx: StepContext) -> None:
@@ -114,7 +127,7 @@ def _before(
 
 def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
     """Return whether a sample is too old to say anything of now."""
-    return ctx.now - at > thresholds.GAP * traits.granularity + traits.blind_after
+    return ctx.now - at > thresholds.GAP * traits.granularity + traits.settle + traits.blind_after
 
 
 def _report_past(
@@ -236,8 +249,10 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
 
 def _silent_since(ctx: StepContext, key: str) -> datetime | None:
     """Return since when a subject has been silent; None for one that was never measured."""
+    source = model.source_of(key)
     newest = ctx.state.samples.last_of(key)
-    seen_since = ctx.state.health[model.source_of(key)].seen_since
-    if newest is None or seen_since is None:
-        return newest
-    return max(newest, seen_since)
+    seen_since = ctx.state.health[source].seen_since
+    if newest is None:
+        return None
+    newest += ctx.state.ruleset.sources[source].settle  # the next one is held back for as long
+    return newest if seen_since is None else max(newest, seen_since)

@@ -70,7 +70,8 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
                 (rule, rule.condition) for rule in rules if isinstance(rule.condition, Blind)
             ),
             no_datas=no_datas,
-            keep=max(
+            keep=traits.settle
+            + max(
                 [
                     windows.GAP * traits.granularity,
                     *reaches,

@@ -219,6 +219,7 @@ class SourceTraits:
     blind_after: timedelta
     granularity: timedelta = timedelta(minutes=5)
     clock_tolerance: timedelta = timedelta(minutes=10)  # how far ahead of now a sample may be
+    settle: timedelta = timedelta(0)  # how old samples are when they are first passed on
     detailed: bool = False  # whether a subject's details can be fetched
     history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
     pre_roll: timedelta = reservation.PRE_ROLL

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from watcher.config_types import Address, Duration
 from watcher.vendors.settings import Polled
@@ -33,4 +33,13 @@ class EvplSource(Polled):
     window: Duration = Field(
         timedelta(hours=1), description="How far back each poll asks, so that late samples are seen"
     )
+    settle: Duration = Field(
+        timedelta(0), description="How old samples must be, where the newest ones still change"
+    )
     unit: Literal["percent", "ratio"] = Field("percent", description="What a value of 1 means")
+
+    @model_validator(mode="after")
+    def _check_settle(self) -> Self:
+        if self.settle and self.settle >= self.window:
+            raise ValueError("settle is not shorter than window: no sample would ever settle")
+        return self

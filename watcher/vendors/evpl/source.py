@@ -21,6 +21,7 @@ METRIC = "utilization"
 MOST = 110.0  # percent; above it the unit is wrong, not the line full
 FARTHEST = timedelta(days=7)  # how far back a gap is asked for
 LONGEST_LAG = timedelta(days=1)  # a line further behind the others holds no poll back
+CHANGES = 3  # by so many answers the vendor publishes buckets while they fill
 _DIRECTIONS = {
     **dict.fromkeys(("in", "ingress", "rx", "receive", "received", "input", "download"), "in"),
     **dict.fromkeys(("out", "egress", "tx", "transmit", "sent", "output", "upload"), "out"),
@@ -47,7 +48,7 @@ class EvplSource:
 
     Each poll asks from the newest sample of the line that is furthest behind, less three spacings,
     and at least for `window`, since samples arrive late. Only samples that are new or corrected are
-    passed on.
+    passed on, and none that is younger than `settle`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class EvplSource:
         self._newest: dict[str, datetime] = {}  # by line
         self._readings: dict[str, Reading] = {}
         self._passed_on: dict[tuple[str, str, datetime], float] = {}
+        self._changes = 0  # answers in which a newest sample had changed
         self._logged: set[str] = set()
 
     async def poll(self) -> model.Snapshot:
@@ -72,8 +74,9 @@ class EvplSource:
             start = min(start, behind - 3 * self._config.granularity)
         start = max(start, now - FARTHEST)
         answer = await self._client.utilization(start, now)
-        past, future = without_future(answer, now + self._config.clock_tolerance)
-        snapshot = self.snapshot(past, start)
+        past, future = up_to(answer, now + self._config.clock_tolerance)
+        settled, _ = up_to(past, now - self._config.settle) if self._config.settle else (past, 0)
+        snapshot = self.snapshot(settled, start)
         if not future:
             return snapshot
         remark = f"{future} values are from the future and left out: check both clocks"
@@ -105,6 +108,7 @@ class EvplSource:
         for line in answer.lines:
             lines.setdefault(line.instance, []).append(line)
         series = {instance: self._series(lines[instance]) for instance in lines}
+        self._changes += self._has_changed(series)
         remarks = dict(self._remarks(answer, series))
         self._log(remarks)
         readings = {i: self._reading(lines[i][-1], series[i]) for i in lines}
@@ -163,13 +167,30 @@ class EvplSource:
         if len(taken) >= 20 and 0 < max(taken) <= 1:
             yield "evpl unit wrong", "no value is above 1 %: check whether `unit` is ratio"
 
-        spacing = _spacing(series)
         asked = self._config.granularity
+        if self._changes >= CHANGES:
+            least = model.format_duration(max(2 * asked, self._config.settle + asked))
+            remark = f"the newest samples change later: set `settle` to {least} or more"
+            yield "evpl newest samples change", remark
+
+        spacing = _spacing(series)
         # With samples further apart than this no window would ever count as covered.
         if spacing is not None and not asked / 2 < spacing <= asked * 5 / 4:
             actual, expected = model.format_duration(spacing), model.format_duration(asked)
             remark = f"samples come every {actual}, not every {expected}: check `granularity`"
             yield "evpl granularity differs", remark
+
+    def _has_changed(self, series: Mapping[str, _Series]) -> bool:
+        """Return whether a sample that was the newest of its line now has another value."""
+        newest: dict[tuple[str, str], datetime] = {}
+        for instance, way, at in self._passed_on:
+            newest[instance, way] = max(at, newest.get((instance, way), at))
+        for (instance, way), at in newest.items():
+            before = self._passed_on[instance, way, at]
+            now = series.get(instance, {}).get(way, {}).get(at, before)
+            if abs(now - before) >= 1:
+                return True
+        return False
 
     def _log(self, remarks: Mapping[str, str]) -> None:
         for event, text in remarks.items():
@@ -214,16 +235,16 @@ class EvplSource:
         )
 
 
-def without_future(answer: Utilization, latest: datetime) -> tuple[Utilization, int]:
+def up_to(answer: Utilization, latest: datetime) -> tuple[Utilization, int]:
     """Return an answer without what was measured after `latest`, and how much that was."""
-    future = sum(at > latest for line in answer.lines for at in line.values)
-    if not future:
+    later = sum(at > latest for line in answer.lines for at in line.values)
+    if not later:
         return answer, 0
     lines = tuple(
         replace(line, values={at: value for at, value in line.values.items() if at <= latest})
         for line in answer.lines
     )
-    return replace(answer, lines=lines), future
+    return replace(answer, lines=lines), later
 
 
 def direction(metric: str) -> str:

@@ -43,5 +43,5 @@ VENDOR = Vendor(
     # A full line is its user's own traffic and nobody's fault.
     likely_domain=lambda _: FaultDomain.NONE,
     place=_place,
-    traits=lambda config: Traits(granularity=config.granularity),
+    traits=lambda config: Traits(granularity=config.granularity, settle=config.settle),
 )

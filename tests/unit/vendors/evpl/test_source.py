@@ -307,3 +307,41 @@ async def test_a_mark_in_the_future_that_was_kept_over_a_restart_is_not_gone_on_
     await source.poll()
     ((start, _),) = source._client.asked
     assert start == ago(315)
+
+
+FILLING = [answer(line({5 * n + 5: 97, 5 * n: 30})) for n in range(5, -1, -1)]
+
+
+@pytest.mark.covers("evpl/filling")
+async def test_a_bucket_that_has_not_settled_is_left_out(feed, clock):
+    source = feed(*FILLING[:2], settle="10m")
+    clock.seconds = -20 * 60
+    first = await source.poll()
+    assert ([s.at for s in first.samples], first.vendor_time) == ([ago(30)], ago(30))
+    clock.seconds = -11 * 60
+    second = await source.poll()
+    (seen,) = poller.Differ("evpl").compare(second).seen
+    assert [(s.at, s.value) for s in second.samples] == [(ago(25), 97)]
+    assert (seen.fields, seen.vendor_time) == ({"utilization": 97}, ago(25))
+    assert second.remarks == ()
+
+
+@pytest.mark.covers("evpl/filling")
+async def test_newest_samples_that_change_again_and_again_are_remarked(feed):
+    source = feed(*FILLING)
+    with capture_logs() as logs:
+        remarks = [(await source.poll()).remarks for _ in FILLING]
+    text = "the newest samples change later: set `settle` to 10 min or more"
+    assert remarks == [(), (), (), (text,), (text,), (text,)]
+    assert [entry["event"] for entry in logs] == ["evpl newest samples change"]
+
+
+@pytest.mark.parametrize("steps", [(97, 97.5, 98, 98.9, 98), (30, 97, 30, 30, 30)])
+async def test_a_correction_now_and_then_is_not_remarked(feed, steps):
+    source = feed(*(answer(line({5: value})) for value in steps))
+    assert {(await source.poll()).remarks for _ in steps} == {()}
+
+
+def test_settle_is_shorter_than_the_window():
+    with pytest.raises(ValueError, match="no sample would ever settle"):
+        keys(settle="1h")
