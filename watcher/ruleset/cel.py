@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import cel
 
 from watcher import engine, model
+from watcher.ruleset import cel_words
+from watcher.ruleset.cel_words import Token
 from watcher.ruleset.problems import suggest
 from watcher.vendors.vendor import Fields
 
@@ -48,26 +50,19 @@ _TOKEN = re.compile(
 )
 
 
-class Token(NamedTuple):
-    """A piece of an expression; `kind`: text, number, name, sign, or end."""
-
-    kind: str
-    text: str
-
-
 @dataclass(slots=True)
 class References:
     """What an expression refers to.
 
     `members` maps a name to the members that are read by a literal name (`labels.site`); `whole`
     are the names that are used in any other way. `bound` are the variables of macros, `compared`
-    the pairs of a name and a literal text, `tested` the names whose members has() asks for.
+    the pairs of a name and a literal, `tested` the names whose members has() asks for.
     """
 
     members: dict[str, set[str]] = field(default_factory=dict)
     whole: set[str] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
-    compared: set[tuple[str, str]] = field(default_factory=set)
+    compared: set[tuple[str, cel_words.Literal]] = field(default_factory=set)
     tested: set[str] = field(default_factory=set)
     depth: int = 0  # of nested macros
 
@@ -101,7 +96,7 @@ def analyse(source: str) -> References:
             _add_name(references, token, (first, second, third))
             if before == "(" and place > 1 and tokens[place - 2].text == "has":
                 references.tested.add(token.text)
-        references.compared.update(_compared(token, first, second, before))
+    references.compared = cel_words.compared(tokenize(source))
     return references
 
 
@@ -110,17 +105,9 @@ def _add_name(references: References, token: Token, after: tuple[Token, Token, T
     if first.text == "." and second.kind == "name" and third.text != "(":
         references.members.setdefault(token.text, set()).add(second.text)
     elif first.text == "[" and second.kind == "text" and third.text == "]":
-        references.members.setdefault(token.text, set()).add(second.text.strip("\"'"))
+        references.members.setdefault(token.text, set()).add(cel_words.text_of(second))
     else:
         references.whole.add(token.text)
-
-
-def _compared(token: Token, first: Token, second: Token, before: str) -> Iterator[tuple[str, str]]:
-    signs = {"==", "!="}
-    if token.kind == "name" and first.text in signs and second.kind == "text" and before != ".":
-        yield token.text, second.text.strip("\"'")
-    if token.kind == "text" and first.text in signs and second.kind == "name":
-        yield second.text, token.text.strip("\"'")
 
 
 class Facts:
@@ -144,7 +131,7 @@ class Vocabulary:
 
     def add(self, program: cel.Program, references: References) -> None:
         """Add what one expression reads."""
-        self.names.update(set(program.variables()) - {"labels", "previous"})
+        self.names.update(set(program.variables()) - {"labels", "previous"} - _TYPES)
         self.labels |= references.members.get("labels", set())
         self.previous |= references.members.get("previous", set())
         self.all_labels |= "labels" in references.whole
@@ -209,13 +196,33 @@ def _unknown_names(
 
 
 def _unknown_words(references: References, kinds: Sequence[Fields]) -> Iterator[str]:
-    """Yield the literal texts that a field with a fixed vocabulary never equals."""
+    """Yield the literals that a name is compared with and never equals in any kind."""
+    valid = _valid(kinds)
+    for name, literal in sorted(references.compared, key=str):
+        plain = name.removeprefix("previous.")
+        expected = "a text" if name.startswith("labels.") else valid.get(plain)
+        if isinstance(expected, frozenset):
+            if literal.value not in expected:
+                yield f"{name} is never {literal.text}{suggest(str(literal.value), expected)}"
+        elif expected is not None and expected != literal.kind:
+            yield f"{name} is never {literal.text}: it is {expected}"
+
+
+def _valid(kinds: Sequence[Fields]) -> dict[str, frozenset[str] | str]:
+    """Return the words of each name that has a vocabulary, and what other names are."""
+    valid: dict[str, frozenset[str] | str] = dict.fromkeys(_TYPES, "a type")
+    valid |= {
+        "fault_domain": frozenset(model.FaultDomain),
+        "phase": frozenset(model.Phase),
+        "subject": "a text",
+        "vanished": "true or false",
+        "expected_mbps": "a number",
+    }
     for kind in kinds:
-        for name, word in sorted(references.compared):
-            if name == "phase" and word not in list(model.Phase):
-                yield f"phase is never {word!r}{suggest(word, list(model.Phase))}"
-            if name in kind.words and word not in kind.words[name]:
-                yield f"{name} is never {word!r}{suggest(word, kind.words[name])}"
+        valid |= dict.fromkeys(kind.figures, "a number")
+    for name in {name for kind in kinds for name in kind.words}:
+        valid[name] = frozenset(word for kind in kinds for word in kind.words.get(name, ()))
+    return valid
 
 
 def _failed_trials(program: cel.Program, source: str, kinds: Sequence[Fields]) -> Iterator[str]:
@@ -254,7 +261,8 @@ def compile_predicate(source: str, vocabulary: Vocabulary) -> engine.Predicate:
     program = cel.compile(source)
     references = analyse(source)
     vocabulary.add(program, references)
-    names = tuple(sorted(set(program.variables()) - {"labels", "previous"} - references.bound))
+    variables = set(program.variables()) - {"labels", "previous"} - _TYPES
+    names = tuple(sorted(variables - references.bound))
     previous = tuple(sorted(references.members.get("previous", ())))
     execute = program.execute
 
