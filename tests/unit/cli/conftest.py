@@ -25,7 +25,7 @@ class Completed:
 
 
 CONFIG = """
-rules = []
+rules = ["rules.yaml"]
 
 [accounts.lumen]
 kind = "oauth2"
@@ -52,6 +52,8 @@ def write_config(tmp_path):
     """Write a config with an account at a simulator, and more."""
 
     def write(world, more: str) -> Path:
+        rule = "rules: [{name: blind, source: '*', blind: 5m}]"
+        (tmp_path / "rules.yaml").write_text(rule)
         path = tmp_path / "config.toml"
         path.write_text((CONFIG + more).format(at=world, credentials=world.credentials))
         return path
