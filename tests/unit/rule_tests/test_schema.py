@@ -1,8 +1,10 @@
 """The series in which a test writes what a vendor says, step by step."""
 
+from datetime import timedelta
+
 import pytest
 
-from watcher.rule_tests import schema
+from watcher.rule_tests import load, schema
 from watcher.rule_tests.schema import Mark
 
 
@@ -42,3 +44,9 @@ def test_the_last_value_goes_on():
 def test_a_mark_has_the_last_value_before_it():
     series = schema.parse_series("_ 5 stale")
     assert [series.last_known(step) for step in (0, 1, 2, 9)] == [None, 5.0, 5.0, 5.0]
+
+
+def test_a_source_settles_as_the_test_says():
+    source = schema.Source(kind="evpl", settle="10m")
+    assert load.traits("lines", source).settle == timedelta(minutes=10)
+    assert load.traits("lines", schema.Source(kind="evpl")).settle == timedelta(0)
