@@ -64,6 +64,12 @@ class Metrics:
             ["source"],
             registry=registry,
         )
+        self.unread_values = Counter(
+            "watcher_source_unreadable_values_total",
+            "Measured values in polls that could not be read",
+            ["source"],
+            registry=registry,
+        )
         self.calls = Gauge(
             "watcher_account_calls",
             "Calls this month (UTC) of an account with calls_per_month",
@@ -123,6 +129,7 @@ class Metrics:
                 gauge.labels(source)
             self.unreadable.labels(source)
             self.future.labels(source)
+            self.unread_values.labels(source)
         for receiver in receivers:
             for gauge in (
                 self.pending_deliveries,

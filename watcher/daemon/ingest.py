@@ -189,6 +189,7 @@ class Ingest:
                 self._metrics.polls.labels(event.source, "ok").inc()
                 self._metrics.unreadable.labels(event.source).inc(len(event.unreadable))
                 self._metrics.future.labels(event.source).inc(event.future)
+                self._metrics.unread_values.labels(event.source).inc(event.unread_values)
             case model.PollFailed():
                 self._metrics.polls.labels(event.source, "failed").inc()
             case model.HistoryRead():

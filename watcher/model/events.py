@@ -28,9 +28,9 @@ class Polled:
 
     `seen` are the subjects that changed since the poll before (all of them on the first, and one
     that was absent and is back), `absent` the keys known before that it does not name, in at least
-    three complete polls in a row, `total` how many it names. `remarks` and `future` are those of
-    the Snapshot. `repeats` is the time of the poll that a replay repeats, to go on from a
-    checkpoint.
+    three complete polls in a row, `total` how many it names. `remarks`, `future` and
+    `unread_values` are those of the Snapshot. `repeats` is the time of the poll that a replay
+    repeats, to go on from a checkpoint.
     """
 
     source: str
@@ -43,6 +43,7 @@ class Polled:
     repeats: datetime | None = None
     remarks: tuple[str, ...] = ()
     future: int = 0
+    unread_values: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

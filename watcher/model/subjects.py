@@ -131,6 +131,7 @@ class Subject:
     vendor_time: datetime | None = None
     missed: int = 0  # complete polls in a row without it; 2 mean vanished, 3 after a mass loss
     judged_until: datetime | None = None
+    listed_at: datetime | None = None  # when it was first listed; rows of before have none
     told: tuple[ReportedOutage, ...] = ()
 
     @property
@@ -152,7 +153,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
-    """How well a source can be seen; `failing_since` is the first failure after a success."""
+    """How well a source can be seen; `failing_since` is the first failure after a success.
+
+    `remarks` are those of the last success.
+    """
 
     source: str
     sight: Visibility = Visibility.SEEN
@@ -184,7 +188,8 @@ class Snapshot:
     no more than their decoding and one comparison. `complete` is False when pages are missing; an
     incomplete snapshot vanishes nothing. `unreadable` names the ids that could not be read.
     `remarks` are sentences about what looks misconfigured; no rule sees them. `future` counts the
-    times that were left out because they have not come yet.
+    times that were left out because they have not come yet, `unread_values` the values that were
+    left out because they cannot be read.
     """
 
     readings: Mapping[str, object]
@@ -195,3 +200,4 @@ class Snapshot:
     vendor_time: datetime | None = None
     remarks: tuple[str, ...] = ()
     future: int = 0
+    unread_values: int = 0

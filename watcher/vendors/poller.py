@@ -239,6 +239,7 @@ class Differ:
             total=len(snapshot.readings) + len(snapshot.unreadable),
             remarks=snapshot.remarks,
             future=snapshot.future,
+            unread_values=snapshot.unread_values,
         )
 
     def _carried_over(self, snapshot: model.Snapshot) -> Mapping[str, object]:

@@ -239,7 +239,7 @@ async def test_a_wrong_unit_is_said(check):
         ('application_id = "{credentials', 'unit = "ratio"\napplication_id = "{credentials')
     )
     assert code == 1
-    assert "check `unit`" in results["WARN", "sources.evpl"]
+    assert "check `unit`" in results["FAIL", "sources.evpl"]
 
 
 @pytest.mark.covers("iod/bandwidth-unit")

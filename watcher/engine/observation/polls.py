@@ -31,12 +31,12 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
         ctx.stop_awaiting(source)
     again = ctx.take_rechecks(source) | missing_subjects.return_missing(ctx, event)
     unread = {*event.absent, *event.unreadable, *state.subject_index.missing.get(source, ())}
-    evaluated = set()
+    evaluated: set[str] = set()
     for seen in event.seen:
         if subjects.observe(ctx, seen) or seen.key in again:
             evaluated.add(seen.key)
             evaluate_changed(ctx, plan, state.subjects[seen.key], broken=broken)
-    for key in samples.take(ctx, event, plan):
+    for key in samples.take(ctx, event, plan, evaluated):
         if plan.expressions:
             evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     if event.complete:

@@ -9,6 +9,7 @@ would have fired, and is over, becomes a late fact (engine/backfill explains tho
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -28,8 +29,13 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 _Times = dict[tuple[str, str], set[datetime]]  # by subject and metric
 
 
-def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
-    """Take in a poll's samples; return the subjects that something newer is known of."""
+def take(
+    ctx: StepContext, event: model.Polled, index: RuleIndex, changed: Iterable[str] = ()
+) -> list[str]:
+    """Take in a poll's samples; return the subjects that something newer is known of.
+
+    `changed` are those that are new or have changed: whether they are silent is evaluated as well.
+    """
     new, corrected = _store(ctx, event)
     newest: dict[str, datetime] = {}
     for key, metric in sorted(new.keys() | corrected.keys()):
@@ -41,8 +47,8 @@ def take(ctx: StepContext, event: model.Polled, index: RuleIndex) -> list[str]:
         newest[key] = max(ordered[-1], newest.get(key, ordered[-1]))
     for key in sorted(newest):
         ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
-        if index.no_datas:
-            evaluate_no_data(ctx, key)
+    for key in sorted({*newest, *changed}) if index.no_datas else ():
+        evaluate_no_data(ctx, key)
     return sorted(newest)
 
 
@@ -226,7 +232,10 @@ def _report_breach(
 
 
 def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
-    """Evaluate the rules about silence on a subject, or only one of them."""
+    """Evaluate the rules about silence on a subject that is listed, or only one of them."""
+    subject = ctx.state.subjects.get(key)
+    if subject is not None and subject.missed:
+        return
     for rule, condition in ctx.state.rule_index[model.source_of(key)].no_datas:
         if not only or rule.name == only:
             _evaluate_no_data(ctx, rule, condition, key)
@@ -248,11 +257,15 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
 
 
 def _silent_since(ctx: StepContext, key: str) -> datetime | None:
-    """Return since when a subject has been silent; None for one that was never measured."""
+    """Return since when a subject has been silent: for one never measured, since it is listed."""
     source = model.source_of(key)
     newest = ctx.state.samples.last_of(key)
-    seen_since = ctx.state.health[source].seen_since
     if newest is None:
-        return None
+        subject = ctx.state.subjects.get(key)
+        if subject is None:
+            return None
+        # Its last samples may be older than a restart loads.
+        newest = subject.vendor_time or subject.listed_at or subject.since
+    seen_since = ctx.state.health[source].seen_since
     newest += ctx.state.ruleset.sources[source].settle  # the next one is held back for as long
     return newest if seen_since is None else max(newest, seen_since)

@@ -67,8 +67,8 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
             source=event.source,
             last_success=event.repeats or ctx.now,
             subjects=event.total,
-            seen_since=ctx.now if blind or health is None else health.seen_since,
             remarks=event.remarks,
+            seen_since=ctx.now if blind or health is None else health.seen_since,
         )
     )
     ctx.cancel(Timer(TimerKind.VISIBILITY, event.source))

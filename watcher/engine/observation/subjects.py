@@ -24,6 +24,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
                 since=ctx.now,
                 vendor_time=seen.vendor_time,
                 judged_until=schedule.counts_from(ctx, seen.key),
+                listed_at=ctx.now,
             )
         )
         if ctx.state.ruleset.inventory.knows(seen.key):
@@ -58,6 +59,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
             vendor_time=seen.vendor_time,
             missed=old.missed,
             judged_until=old.judged_until,
+            listed_at=old.listed_at or old.since,
             told=old.told,
         )
     )

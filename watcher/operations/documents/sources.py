@@ -7,7 +7,10 @@ from watcher.operations.documents.document import Document, Timestamp, timestamp
 
 
 class SourceDocument(Document, frozen=True, kw_only=True):
-    """How well a source can be seen now: `seen`, `failing` or `blind`."""
+    """How well a source can be seen now: `seen`, `failing` or `blind`.
+
+    `remarks` are sentences about what looks wrong in the last answer.
+    """
 
     source: str
     sight: model.Visibility

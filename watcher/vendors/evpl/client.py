@@ -26,7 +26,6 @@ Alone:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +33,7 @@ from typing import Any
 from urllib.parse import quote
 
 from watcher import model, text
+from watcher.vendors.evpl import samples
 from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import Paging, read_paging
@@ -59,7 +59,8 @@ class Line:
 class Utilization:
     """All pages of a report. `complete` is False when lines may be missing; `doubt` says why.
 
-    `unreadable` counts entries without an instance, `dropped` values that are none ("N/A", null).
+    `unreadable` counts entries without an instance, `dropped` values that are none ("N/A", null),
+    and `odd` those that say something which cannot be read; `example` is one of these.
     """
 
     lines: tuple[Line, ...]
@@ -67,6 +68,8 @@ class Utilization:
     doubt: str = ""
     unreadable: int = 0
     dropped: int = 0
+    odd: int = 0
+    example: str = ""
 
 
 class EvplClient:
@@ -119,15 +122,16 @@ class EvplClient:
                 await self._api.get(self._path, query=query, headers=headers)
             )
             if entries and entries in pages:
-                return join_pages(pages, doubt="the pages repeat")
+                return join_pages(pages, doubt="the pages repeat", asked=(start, end))
             if not entries:
-                return join_pages(pages, doubt=doubt or _empty_doubt(paging, len(pages)))
+                doubt = doubt or _empty_doubt(paging, len(pages))
+                return join_pages(pages, doubt=doubt, asked=(start, end))
             pages.append(entries)
             first += len(entries)
             doubt = doubt or paging.doubt(len(pages))
             if not paging.promises(len(pages)):
-                return join_pages(pages, doubt=doubt)
-        return join_pages(pages, doubt="the pages do not end")
+                return join_pages(pages, doubt=doubt, asked=(start, end))
+        return join_pages(pages, doubt="the pages do not end", asked=(start, end))
 
 
 def format_granularity(span: timedelta) -> str:
@@ -152,12 +156,20 @@ def _empty_doubt(paging: Paging, read: int) -> str:
     return f"{paging.pages} pages are announced, and page {read + 1} is empty"
 
 
-def join_pages(pages: list[list[Any]], *, doubt: str = "") -> Utilization:
-    """Join the pages by instance and metric; of a value given twice the later counts."""
+def join_pages(
+    pages: list[list[Any]], *, doubt: str = "", asked: tuple[datetime, datetime] | None = None
+) -> Utilization:
+    """Join the pages by instance and metric; of a value given twice the later counts.
+
+    `asked` is the time that was asked for, which tells seconds of the epoch from milliseconds.
+    """
+    entries = [entry for page in pages for entry in page]
+    unit = samples.epoch_unit((at for entry in entries for at, _ in samples.of(entry)), asked)
     lines: dict[tuple[str, str], Line] = {}
     values: dict[tuple[str, str], dict[datetime, float]] = {}
-    unreadable = dropped = 0
-    for entry in (entry for page in pages for entry in page):
+    unreadable = dropped = odd = 0
+    example = ""
+    for entry in entries:
         text = _texts(entry)
         if not text.get("objectInstanceId"):
             unreadable += 1
@@ -172,44 +184,27 @@ def join_pages(pages: list[list[Any]], *, doubt: str = "") -> Utilization:
             pop_section=text.get("pop_section_name", ""),
             values=series,
         )
-        for at, value in _samples(entry.get("performanceValues")):
-            if at is None or value is None:
-                dropped += 1
-            else:
+        for raw_time, raw_value in samples.of(entry):
+            at, value = samples.parse_at(raw_time, unit), samples.parse_value(raw_value)
+            if at is not None and value is not None:
                 series[at] = value
+                continue
+            dropped += 1
+            if not samples.is_missing(raw_value):
+                odd += 1
+                example = example or samples.describe(raw_time, raw_value)
     return Utilization(
         lines=tuple(lines.values()),
         complete=not doubt,
         doubt=doubt,
         unreadable=unreadable,
         dropped=dropped,
+        odd=odd,
+        example=example,
     )
-
-
-def parse_value(value: object) -> float | None:
-    """Parse "12.5", "12,5" or a number; "", "NaN", "N/A" and null are None, which is not zero."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    if isinstance(value, str) and "." not in value:
-        value = value.replace(",", ".", 1)
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _texts(entry: object) -> dict[str, str]:
     if not isinstance(entry, dict):
         return {}
     return {key: text.clean(text.as_text(value), 100) for key, value in entry.items()}
-
-
-def _samples(samples: object) -> list[tuple[datetime | None, float | None]]:
-    if not isinstance(samples, list):
-        return []
-    return [
-        (exchange.parse_time(sample.get("timeStamp")), parse_value(sample.get("value")))
-        for sample in samples
-        if isinstance(sample, dict)
-    ]

@@ -108,6 +108,9 @@ class EvplSource:
         for line in answer.lines:
             lines.setdefault(line.instance, []).append(line)
         series = {instance: self._series(lines[instance]) for instance in lines}
+        given, taken = _counts(answer, series)
+        if not taken:
+            self._refuse(answer, given)
         self._changes += self._has_changed(series)
         remarks = dict(self._remarks(answer, series))
         self._log(remarks)
@@ -125,7 +128,25 @@ class EvplSource:
             samples=samples,
             vendor_time=max(times.values(), default=None),
             remarks=tuple(remarks.values()),
+            unread_values=given - taken,
         )
+
+    def _refuse(self, answer: Utilization, given: int) -> None:
+        """Raise TemporaryError for an answer that says something of which nothing can be read."""
+        if answer.unreadable and not answer.lines:
+            raise model.TemporaryError(
+                f"none of the {answer.unreadable} entries of the answer names a line"
+            )
+        if answer.odd:
+            raise model.TemporaryError(
+                f"none of the {given} values in the answer can be read, as in {answer.example}"
+            )
+        if given:
+            unit = self._config.unit
+            raise model.TemporaryError(
+                f"none of the {given} values in the answer is from 0 to {MOST:g} % where the unit"
+                f" is {unit}: check `unit`"
+            )
 
     def _series(self, lines: list[Line]) -> _Series:
         scale = 100.0 if self._config.unit == "ratio" else 1.0
@@ -161,6 +182,9 @@ class EvplSource:
             yield "evpl pages incomplete", f"lines may be missing: {answer.doubt or 'no last page'}"
         if answer.unreadable:
             yield "evpl entries unreadable", f"{answer.unreadable} entries do not name a line"
+        if answer.odd:
+            what = f"{answer.odd} values cannot be read and are left out, as in {answer.example}"
+            yield "evpl values unreadable", what
         limit = MOST / 100 if self._config.unit == "ratio" else MOST
         if any(value < 0 or value > limit for value in given):
             yield "evpl unit wrong", f"values beyond {MOST:g} % are left out: check `unit`"
@@ -245,6 +269,15 @@ def up_to(answer: Utilization, latest: datetime) -> tuple[Utilization, int]:
         for line in answer.lines
     )
     return replace(answer, lines=lines), later
+
+
+def _counts(answer: Utilization, series: Mapping[str, _Series]) -> tuple[int, int]:
+    """Return how many values the answer has, and how many of them can be used."""
+    taken = sum(len(values) for ways in series.values() for values in ways.values())
+    readable = {
+        (line.instance, direction(line.metric), at) for line in answer.lines for at in line.values
+    }
+    return answer.odd + len(readable), taken
 
 
 def direction(metric: str) -> str:

@@ -143,10 +143,11 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
 def parse_time(*candidates: object) -> datetime | None:
     """Parse the first candidate that is an ISO 8601 time; None when no candidate is.
 
-    A time without an offset is taken to be UTC.
+    A time without an offset is taken to be UTC. Digits alone are not a time, though some of them
+    can be read as one: 1712011200000 is April 2024 in milliseconds, and not a day in 1712.
     """
     for candidate in candidates:
-        if not isinstance(candidate, str) or not candidate:
+        if not isinstance(candidate, str) or candidate.strip().isdigit():
             continue
         try:
             moment = datetime.fromisoformat(candidate.strip())

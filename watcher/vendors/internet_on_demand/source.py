@@ -34,6 +34,10 @@ class InternetOnDemandSource:
     async def poll(self) -> model.Snapshot:
         """Fetch all connections."""
         inventory = await self._client.all()
+        if inventory.unreadable and not inventory.connections:
+            raise model.TemporaryError(
+                f"none of the {inventory.unreadable} connections in the answer has an id"
+            )
         if inventory.unreadable != self._nameless:
             self._nameless = inventory.unreadable
             log.warning("connections without id", source=self.name, count=self._nameless)

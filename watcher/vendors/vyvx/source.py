@@ -62,7 +62,7 @@ class VyvxSource:
             translate=translate,
             unreadable=statuses.unreadable,
             vendor_time=statuses.time,
-            remarks=(_remark(self._future),) if self._future else (),
+            remarks=(*_remarks(statuses), *((_remark(self._future),) if self._future else ())),
             future=future,
         )
 
@@ -129,3 +129,10 @@ def _remark(future: Mapping[str, int]) -> str:
         f"{sum(future.values())} alarms in the records of {', '.join(sorted(future)[:3])} have"
         " times from the future, which are left out: check both clocks"
     )
+
+
+def _remarks(statuses: Statuses) -> tuple[str, ...]:
+    count = len(statuses.unreadable)
+    if not count:
+        return ()
+    return (f"{count} services cannot be read and stay as they were: {statuses.unreadable[0]!r}",)

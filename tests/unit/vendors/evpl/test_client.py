@@ -15,8 +15,8 @@ from watcher.vendors.evpl.client import (
     Utilization,
     format_granularity,
     join_pages,
-    parse_value,
 )
+from watcher.vendors.evpl.samples import parse_value
 
 START = datetime(2026, 3, 1, 11, 0, tzinfo=UTC)
 END = datetime(2026, 3, 1, 12, 0, 0, 41_000, tzinfo=UTC)
@@ -91,6 +91,8 @@ async def test_pages_are_joined_and_values_read_tolerantly(vendor, client, fixtu
         ),
         unreadable=1,
         dropped=5,
+        odd=1,
+        example="'99' at 'whenever'",
     )
 
 
@@ -279,6 +281,9 @@ async def test_a_body_without_entries_is_temporary(vendor, client, body):
         ("N/A", None),
         ("inf", None),
         ("1,234,5", None),
+        ("97 %", None),
+        ("1_0", None),
+        ("\N{ARABIC-INDIC DIGIT FIVE}", None),
         ("1,234.5", None),
         ("9" * 5_000, None),
         (None, None),
@@ -306,3 +311,83 @@ def test_malformed_values_leave_a_line_without_samples(values):
 def test_granularity_is_never_written_in_the_ambiguous_m():
     assert format_granularity(timedelta(minutes=5)) == "300s"
     assert format_granularity(timedelta(milliseconds=1500)) == "1500ms"
+
+
+def samples(*pairs):
+    """Make a line of samples, each as its vendor writes its time and its value."""
+    values = [{"timeStamp": written, "value": value} for written, value in pairs]
+    return {"objectInstanceId": "A", "performanceValues": values}
+
+
+def seconds(minute):
+    return int(at(minute).timestamp())
+
+
+async def answered(vendor, client, *entries):
+    vendor.replies_in_turn(lambda: web.json_response({"entries": list(entries)}))
+    return await client.utilization(START, END)
+
+
+@pytest.mark.covers("evpl/epoch")
+@pytest.mark.parametrize(
+    "write",
+    [
+        seconds,
+        lambda minute: str(seconds(minute)),
+        lambda minute: seconds(minute) * 1_000,
+        lambda minute: f" {seconds(minute) * 1_000} ",
+        lambda minute: float(seconds(minute)),
+    ],
+)
+async def test_times_of_the_epoch_are_read_where_all_agree(vendor, client, write):
+    result = await answered(vendor, client, samples((write(50), 1), (write(55), "2")))
+    assert (result.lines[0].values, result.odd) == ({at(50): 1.0, at(55): 2.0}, 0)
+
+
+@pytest.mark.covers("evpl/epoch")
+@pytest.mark.parametrize(
+    "times",
+    [
+        (seconds(50), seconds(55) * 1_000),
+        (seconds(50), 20),
+        (seconds(50) * 1_000_000,),
+        (seconds(50) - 400 * 86_400,),
+        (1_712_011_200_000,),  # fromisoformat reads its text as a day in the year 1712
+        ("1712011200000",),
+        (True,),
+    ],
+)
+async def test_numbers_that_do_not_agree_are_not_times(vendor, client, times):
+    result = await answered(vendor, client, samples(*((written, 1) for written in times)))
+    assert (result.lines[0].values, result.odd) == ({}, len(times))
+
+
+@pytest.mark.covers("evpl/epoch")
+async def test_a_number_among_times_in_words_is_not_a_time(vendor, client):
+    mixed = samples((seconds(50), 1), (model.format_timestamp(at(55)), 2))
+    result = await answered(vendor, client, mixed)
+    assert (result.lines[0].values, result.odd) == ({at(55): 2.0}, 1)
+
+
+@pytest.mark.covers("evpl/nothing-read")
+@pytest.mark.parametrize(
+    ("given", "example"),
+    [
+        (samples(("2026-03-01 11:50:00 UTC", "97")), "'97' at '2026-03-01 11:50:00 UTC'"),
+        (samples(("2026-03-01T11:50:00Z", "97 %")), "'97 %' at '2026-03-01T11:50:00Z'"),
+        (samples(("2026-03-01T11:50:00Z", {"avg": 9})), "dict at '2026-03-01T11:50:00Z'"),
+        ({"objectInstanceId": "A", "performanceValues": {"x": 1}}, "dict"),
+        ({"objectInstanceId": "A", "performanceValues": [7]}, "7"),
+        ({"objectInstanceId": "A", "performanceValues": [{"val": 7}]}, ""),
+    ],
+)
+async def test_what_cannot_be_read_is_counted_with_an_example(vendor, client, given, example):
+    result = await answered(vendor, client, given)
+    assert (result.odd, result.example) == (1, example)
+
+
+@pytest.mark.covers("evpl/value-junk")
+@pytest.mark.parametrize("nothing", ["", " ", "NaN", "N/A", "n/a", "null", "-", None])
+async def test_what_says_that_nothing_was_measured_is_not_odd(vendor, client, nothing):
+    result = await answered(vendor, client, samples(("2026-03-01T11:50:00Z", nothing)))
+    assert (result.dropped, result.odd) == (1, 0)

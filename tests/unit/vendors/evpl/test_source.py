@@ -172,13 +172,51 @@ async def test_a_ratio_becomes_percent(feed):
 
 
 @pytest.mark.covers("evpl/unit-off")
-@pytest.mark.parametrize(("unit", "wrong"), [("percent", 4_700.0), ("ratio", 47.0)])
-async def test_values_that_cannot_be_are_left_out_and_logged_once(feed, unit, wrong):
-    source = feed(answer(line({5: wrong})), answer(line({5: wrong})), unit=unit)
+@pytest.mark.parametrize(("unit", "good", "wrong"), [("percent", 40, 4_700), ("ratio", 0.4, 47)])
+async def test_values_that_cannot_be_are_left_out_and_logged_once(feed, unit, good, wrong):
+    mixed = answer(line({10: good, 5: wrong}))
+    source = feed(mixed, mixed, unit=unit)
     with capture_logs() as logs:
-        assert (await source.poll()).samples == ()
-        assert (await source.poll()).samples == ()
+        first, second = await source.poll(), await source.poll()
+    assert ([sample.value for sample in first.samples], second.samples) == ([40], ())
+    assert (first.unread_values, second.unread_values) == (1, 1)
     assert [entry["event"] for entry in logs] == ["evpl unit wrong"]
+
+
+@pytest.mark.covers("evpl/unit-off", "evpl/nothing-read")
+@pytest.mark.parametrize(("unit", "wrong"), [("percent", 4_700), ("ratio", 47), ("percent", -3)])
+async def test_an_answer_of_values_that_cannot_be_is_a_failed_poll(feed, unit, wrong):
+    source = feed(answer(line({10: wrong, 5: wrong})), unit=unit)
+    with pytest.raises(model.TemporaryError, match=f"none of the 2 values.*{unit}: check `unit`"):
+        await source.poll()
+
+
+@pytest.mark.covers("evpl/nothing-read")
+async def test_an_answer_in_which_nothing_can_be_read_is_a_failed_poll(feed):
+    source = feed(answer(line({}), line({}, name="LD2"), dropped=9, odd=7, example="'97 %'"))
+    with pytest.raises(model.TemporaryError, match=r"none of the 7 values .* as in '97 %'"):
+        await source.poll()
+
+
+@pytest.mark.covers("evpl/nothing-read")
+async def test_an_answer_whose_entries_name_no_line_is_a_failed_poll(feed):
+    with pytest.raises(model.TemporaryError, match="none of the 3 entries"):
+        await feed(answer(unreadable=3)).poll()
+
+
+@pytest.mark.covers("evpl/nothing-read")
+async def test_some_values_that_cannot_be_read_are_a_remark_and_counted(feed):
+    snapshot = await feed(answer(line({5: 40}), dropped=4, odd=3, example="'97 %'")).poll()
+    assert snapshot.remarks == ("3 values cannot be read and are left out, as in '97 %'",)
+    assert snapshot.unread_values == 3
+    polled = poller.Differ("evpl").compare(snapshot)
+    assert (polled.remarks, polled.unread_values) == (snapshot.remarks, 3)
+
+
+@pytest.mark.covers("evpl/gap")
+async def test_an_answer_that_says_that_nothing_was_measured_is_an_answer(feed):
+    snapshot = await feed(answer(line({}), dropped=12)).poll()
+    assert (list(snapshot.readings), snapshot.remarks) == (["LD1"], ())
 
 
 @pytest.mark.covers("evpl/unit-off")

@@ -107,6 +107,13 @@ async def test_connections_without_an_id_are_logged_once_and_vanish_nothing():
     assert [line["event"] for line in logs] == ["connections without id"]
 
 
+@pytest.mark.covers("iod/nothing-required")
+async def test_a_list_in_which_no_connection_has_an_id_is_a_failed_poll():
+    feed = InternetOnDemandSource("iod", Client(inventory(unreadable=2)))
+    with pytest.raises(model.TemporaryError, match="none of the 2 connections"):
+        await feed.poll()
+
+
 @pytest.mark.covers("iod/pages")
 async def test_an_incomplete_list_vanishes_nothing_and_is_remarked():
     feed = InternetOnDemandSource("iod", Client(inventory(connection("c1"), complete=False)))
