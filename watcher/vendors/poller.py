@@ -18,7 +18,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -76,7 +76,7 @@ class Poller:
         self.alive_until = self._latest + GRACE
 
     def schedule(self, scheduler: AsyncIOScheduler) -> None:
-        """Have the scheduler wake it at each interval, a little late by chance."""
+        """Have the scheduler wake it at each interval; sources are apart by chance."""
         self._job = scheduler.add_job(
             self._wake,
             "interval",
@@ -116,8 +116,14 @@ class Poller:
     async def _wake(self) -> None:
         self._wakeup.set()
 
-    def _spacing(self) -> dict[str, float]:
-        return {"seconds": self._interval, "jitter": min(5.0, self._interval / 10)}
+    def _spacing(self) -> dict[str, Any]:
+        """Return a grid of exact intervals that begins a little early, by chance.
+
+        APScheduler's own jitter only adds, and each interval counts from the late one before.
+        """
+        early = self._jitter() * min(5.0, self._interval / 10)
+        first = self._clock.now() + timedelta(seconds=self._interval - early)
+        return {"seconds": self._interval, "start_date": first}
 
     async def _poll(self) -> None:
         longest = LONGEST_POLL * self._config.timeout.total_seconds()

@@ -277,6 +277,23 @@ def test_progress_runs_out_when_events_are_not_taken(virtually, clock):
     virtually(main())
 
 
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+async def test_over_many_polls_the_mean_is_the_interval(clock, chance):
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    started = poller.Poller(
+        Source(), keys(), submit=lambda _: None, clock=clock, jitter=lambda: chance
+    )
+    started.schedule(scheduler)
+    scheduler.start(paused=True)
+    (job,) = scheduler.get_jobs()
+    rings = [job.trigger.get_next_fire_time(None, clock.now())]
+    for _ in range(1_000):
+        rings.append(job.trigger.get_next_fire_time(rings[-1], rings[-1]))
+    scheduler.shutdown()
+    assert timedelta(seconds=55) <= rings[0] - clock.now() <= timedelta(seconds=60)
+    assert (rings[-1] - rings[0]) / 1_000 == timedelta(seconds=60)
+
+
 async def test_the_scheduler_rings_with_the_options_that_a_poll_needs(clock, build):
     scheduler = AsyncIOScheduler(timezone=UTC)
     started = build(Source())
@@ -284,10 +301,9 @@ async def test_the_scheduler_rings_with_the_options_that_a_poll_needs(clock, bui
     scheduler.start(paused=True)
     (job,) = scheduler.get_jobs()
     assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
-    assert (job.trigger.interval, job.trigger.jitter) == (timedelta(seconds=60), 5.0)
+    assert (job.trigger.interval, job.trigger.jitter) == (timedelta(seconds=60), None)
     started.set_fast(fast=True)
     assert scheduler.get_jobs()[0].trigger.interval == timedelta(seconds=10)
-    assert scheduler.get_jobs()[0].trigger.jitter == 1.0
     started.set_fast(fast=False)
     assert scheduler.get_jobs()[0].trigger.interval == timedelta(seconds=60)
     scheduler.shutdown()
