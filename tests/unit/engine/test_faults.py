@@ -198,3 +198,16 @@ def test_sight_that_is_lost_for_one_poll_is_no_news():
     assert w.incident.title == "a is offline"
     w.poll(minutes(7), a="offline")
     assert w.last_text == "Lumen can see it again after 2 min: offline"
+
+
+def test_what_is_looked_at_again_comes_after_what_has_changed_as_after_a_restart():
+    orders = []
+    for restart in (False, True):
+        w = world(*faces(group_by=("site",)))
+        w.poll(a="degraded", b="online")
+        w.poll(seconds(5), a="unknown")
+        if restart:
+            w.restart()
+        w.poll(seconds(6), b="degraded")
+        orders.append([(entry.kind, entry.text) for entry in w.tables.entries])
+    assert orders[0] == orders[1]

@@ -29,7 +29,8 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
     first = event.complete and state.is_awaited(source)
     if first:
         ctx.stop_awaiting(source)
-    again = ctx.take_rechecks(source) | missing_subjects.return_missing(ctx, event)
+    rechecks = ctx.take_rechecks(source)  # what this poll asks for is for the next one
+    again = missing_subjects.return_missing(ctx, event)
     unread = {*event.absent, *event.unreadable, *state.subject_index.missing.get(source, ())}
     evaluated: set[str] = set()
     for seen in event.seen:
@@ -41,7 +42,7 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
             evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
     if event.complete:
         missing_subjects.count_missing(ctx, event)
-    again |= _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
+    again |= rechecks | _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
     again &= state.subjects.keys()  # one that has vanished may be forgotten by now
     ctx.add_recheck(source, *sorted(again & unread))
     for key in sorted(again - evaluated - unread):
