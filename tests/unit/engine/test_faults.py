@@ -201,9 +201,11 @@ def test_sight_that_is_lost_for_one_poll_is_no_news():
 
 
 def test_what_is_looked_at_again_comes_after_what_has_changed_as_after_a_restart():
+    site = engine.InventoryEntry(labels={"site": "DEN"})
     orders = []
     for restart in (False, True):
-        w = world(*faces(group_by=("site",)))
+        inventory = FakeInventory(vyvx_a=site, vyvx_b=site)
+        w = world(*faces(group_by=("site",)), inventory=inventory)
         w.poll(a="degraded", b="online")
         w.poll(seconds(5), a="unknown")
         if restart:
