@@ -71,7 +71,11 @@ def certificates(folder: Path) -> Path:
     ca, ca_key = folder / "ca.pem", folder / "ca.key"
     key, request, cert = folder / "server.key", folder / "server.csr", folder / "server.pem"
     names = folder / "names.ext"
-    names.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    names.write_text(
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\n"
+        "authorityKeyIdentifier=keyid\n"  # CPython asks for these from 3.13 on
+        "keyUsage=critical,digitalSignature\n"
+    )
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     signed = ["-CA", ca, "-CAkey", ca_key, "-CAcreateserial"]
     openssl = program("openssl", "openssl")
@@ -86,6 +90,8 @@ def certificates(folder: Path) -> Path:
             ca,
             "-subj",
             "/CN=test",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
             "-days",
             "2",
         ],

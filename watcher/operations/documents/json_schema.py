@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
     references, components = msgspec.json.schema_components(
         forms.values(), ref_template="#/$defs/{name}"
     )
+    for component in components.values():
+        if "description" in component:  # a docstring, which CPython dedents from 3.13 on
+            component["description"] = inspect.cleandoc(component["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What Watcher publishes and accepts over MQTT",
