@@ -283,7 +283,7 @@ async def _qualify(config: Path, text: str, choice: str, transaction: str) -> Qu
 
 
 def _print(address: str, qualification: Qualification) -> None:
-    from watcher.vendors.preorder.client import note_on
+    from watcher.vendors.preorder.backups import note_on
 
     typer.echo(f"{address}: {qualification.words or 'can be ordered:'}")
     for offer in qualification.offers:

@@ -26,7 +26,8 @@ from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.http.account import VendorAccount
-from watcher.vendors.preorder.client import PreorderBackupFinder, PreorderClient
+from watcher.vendors.preorder.backups import PreorderBackupFinder
+from watcher.vendors.preorder.client import PreorderClient
 
 
 class VendorAccounts:

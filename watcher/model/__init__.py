@@ -1,6 +1,25 @@
 """The frozen nouns that every package shares; they import nothing else of Watcher."""
 
+from watcher.model.alerts import (
+    Alert,
+    AlertState,
+    IncidentAlert,
+    Measured,
+    Severity,
+)
 from watcher.model.diagnoses import Diagnosis, DiagnosisStatus, Report, split_passed, worst_first
+from watcher.model.effects import (
+    AlternativesNeeded,
+    BandwidthNeeded,
+    DetailsNeeded,
+    DiagnosisNeeded,
+    Effect,
+    ExpressionFailed,
+    Forgotten,
+    HistoryNeeded,
+    Need,
+    PollNeeded,
+)
 from watcher.model.errors import (
     AmbiguousError,
     HeldBackError,
@@ -11,28 +30,18 @@ from watcher.model.errors import (
 )
 from watcher.model.events import (
     Acknowledged,
-    AlternativesNeeded,
     AlternativesRead,
-    BandwidthNeeded,
     BandwidthNews,
     Command,
-    DetailsNeeded,
     DetailsRead,
     Diagnosed,
-    DiagnosisNeeded,
     DiagnosisWanted,
     DrillWanted,
-    Effect,
     Event,
-    ExpressionFailed,
-    Forgotten,
-    HistoryNeeded,
     HistoryRead,
-    Need,
     Noted,
     Polled,
     PollFailed,
-    PollNeeded,
     ReceiverFailed,
     ReceiverRecovered,
     RemedyApproved,
@@ -62,26 +71,23 @@ from watcher.model.formatting import (
 )
 from watcher.model.incidents import (
     DRILL,
-    Alert,
-    AlertState,
     Contact,
     Entry,
     EntryKind,
     Fallback,
     Incident,
-    IncidentAlert,
     IncidentStatus,
     IncidentView,
-    Matcher,
-    Measured,
     Receipt,
     Resolution,
-    Severity,
-    Silence,
     Turn,
-    parse_matcher,
 )
 from watcher.model.remedies import Remedy, RemedyStatus
+from watcher.model.silences import (
+    Matcher,
+    Silence,
+    parse_matcher,
+)
 from watcher.model.subjects import (
     UNKNOWN,
     AlarmRecord,

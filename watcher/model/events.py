@@ -1,4 +1,4 @@
-"""What goes into `step()` and what comes out of it: events and effects.
+"""What goes into `step()`: events, and the commands among them.
 
 An event holds facts, never objects with behaviour, so that the journal can keep it and `watcher
 replay` can feed it again. The time of observation is the `now` that accompanies it.
@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher.model.diagnoses import Diagnosis
-from watcher.model.incidents import (
-    Alert,
-    Entry,
-    Fallback,
-    Incident,
-    IncidentAlert,
-    Silence,
-)
+from watcher.model.incidents import Fallback
 from watcher.model.remedies import RemedyStatus
-from watcher.model.subjects import AlarmRecord, Details, Observed, Sample, SourceHealth, Subject
+from watcher.model.silences import Silence
+from watcher.model.subjects import AlarmRecord, Details, Observed, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,109 +246,3 @@ Command = (
     | DrillWanted
 )
 Event = Polled | PollFailed | Ticked | Command
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
-    """The subject has vanished and nothing depends on it any more: drop it."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetailsNeeded:
-    """Fetch this subject's details now."""
-
-    subject: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryNeeded:
-    """Fetch what the vendor recorded of this subject between two times, when there is time."""
-
-    subject: str
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosisNeeded:
-    """Run Service Diagnostics once: `run` is derived from content, so asking twice is one run."""
-
-    run: str
-    incident: str
-    service_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlternativesNeeded:
-    """Find out once for this incident what could be ordered as a backup at an address."""
-
-    incident: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandwidthNeeded:
-    """Change a connection's bandwidth, once: `order` is derived from content.
-
-    In Mbit/s; `connection` is a subject's key, and `from_mbps` what it must have for the change to
-    be made. `reverting`: back to what it was, which is done though the incident is over.
-    `to_words` are the vendor's own for `to_mbps`, empty where there are none.
-    """
-
-    order: str
-    incident: str
-    connection: str
-    from_mbps: float
-    to_mbps: float
-    max_mbps: float
-    reverting: bool = False
-    to_words: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollNeeded:
-    """A pending alert is due: this source's next poll decides about it, so poll now."""
-
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpressionFailed:
-    """A rule's expression failed at run time; reported once for each rule and subject."""
-
-    rule: str
-    subject: str
-    error: str
-
-
-# Subjects, samples, alerts, incidents and health as they now are; the store writes them.
-Effect = (
-    Subject
-    | Sample
-    | SourceHealth
-    | Alert
-    | Incident
-    | IncidentAlert
-    | Entry
-    | Silence
-    | Forgotten
-    | DetailsNeeded
-    | HistoryNeeded
-    | DiagnosisNeeded
-    | AlternativesNeeded
-    | BandwidthNeeded
-    | PollNeeded
-    | ExpressionFailed
-)
-
-# What a step may want to have done, by jobs and pollers.
-Need = (
-    DetailsNeeded
-    | HistoryNeeded
-    | DiagnosisNeeded
-    | AlternativesNeeded
-    | BandwidthNeeded
-    | PollNeeded
-)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from watcher.model.incidents import IncidentAlert, Resolution
+from watcher.model.alerts import IncidentAlert
+from watcher.model.incidents import Resolution
 from watcher.model.subjects import FaultDomain, Scalar
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}

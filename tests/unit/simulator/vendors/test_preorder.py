@@ -11,10 +11,10 @@ from watcher.simulator import scenario as script
 from watcher.vendors import settings
 from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.preorder.backups import PreorderBackupFinder
 from watcher.vendors.preorder.client import (
     Address,
     Outcome,
-    PreorderBackupFinder,
     PreorderClient,
     parse_address,
 )

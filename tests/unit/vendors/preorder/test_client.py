@@ -13,15 +13,14 @@ from structlog.testing import capture_logs
 from watcher import model
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.preorder import codes
+from watcher.vendors.preorder.backups import PreorderBackupFinder, backup_options
 from watcher.vendors.preorder.client import (
     Address,
     Offer,
     Outcome,
-    PreorderBackupFinder,
     PreorderClient,
     Qualification,
     RetiredError,
-    backup_options,
     parse_address,
     qualification_request,
 )
