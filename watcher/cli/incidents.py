@@ -40,6 +40,11 @@ def list_incidents(
     if as_json:
         print_json(incidents)
         return
+    if "now" not in reply:
+        raise model.PermanentError(
+            "the running daemon is of an earlier version than this command: restart it"
+            " (systemctl restart watcher), or list them with --json"
+        )
     for incident in incidents:
         end = datetime.fromisoformat(incident["ended_at"] or reply["now"])
         lasted = model.format_duration(end - datetime.fromisoformat(incident["began_at"]))

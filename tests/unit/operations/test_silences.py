@@ -18,7 +18,7 @@ from watcher.store import store
 RULES = "rules: [{name: down, source: vyvx, transition: {field: state, to: [offline]}}]\n"
 
 
-async def step_for_ever(opened, token, state):
+async def step_for_ever(opened, token, state, wakeup):
     """Step what is put in, as the daemon does."""
     now = SystemClock().now
     while True:
@@ -38,7 +38,7 @@ async def step_for_ever(opened, token, state):
                     note=note,
                 ),
             )
-        await asyncio.sleep(0.01)
+        await wakeup.wait(None)
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ async def watcher(tmp_path):
         return {}
 
     async with store.open(f"sqlite:///{tmp_path}/w.db", clock=SystemClock()) as opened:
-        stepping = asyncio.create_task(
-            step_for_ever(opened, await opened.leadership.acquire("ops1"), engine.restore(rules))
-        )
+        wakeup = Wakeup()
+        lease = await opened.leadership.acquire("ops1")
+        stepping = asyncio.create_task(step_for_ever(opened, lease, engine.restore(rules), wakeup))
         server = control_socket.ControlSocket(
             reader=opened.queries,
             commands=CommandService(
-                reader=opened.queries, inbox=opened.inbox, ingest=Wakeup(), clock=SystemClock()
+                reader=opened.queries, inbox=opened.inbox, ingest=wakeup, clock=SystemClock()
             ),
             clock=SystemClock(),
             status=nothing,
