@@ -187,17 +187,25 @@ async def playing(night: str, home: Path) -> AsyncIterator[Playing]:
         config = furnish(night, home, {"URL": recorder.url, "MQTT_PORT": str(world.mqtt_port)})
         async with (
             open_installation(config) as installation,
+            _listening(world.mqtt_port) as client,
             _receivers(installation) as receivers,
-            aiomqtt.Client(
-                "127.0.0.1", world.mqtt_port, protocol=aiomqtt.ProtocolVersion.V311
-            ) as client,
         ):
-            await client.subscribe("watcher/#", qos=1)
-            await client.subscribe("fence", qos=1)
             await _connected(client)
             yield Playing(
                 installation=installation, receivers=receivers, recorder=recorder, client=client
             )
+
+
+@contextlib.asynccontextmanager
+async def _listening(port: int) -> AsyncIterator[aiomqtt.Client]:
+    """Listen before anything is published: a retained message would otherwise come twice.
+
+    The broker sends what passes at the moment of the subscription as live, and again as retained.
+    """
+    async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V311) as client:
+        await client.subscribe("watcher/#", qos=1)
+        await client.subscribe("fence", qos=1)
+        yield client
 
 
 async def transcribe(night: str, home: Path) -> Transcript:
