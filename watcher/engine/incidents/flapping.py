@@ -28,7 +28,9 @@ def count_change(ctx: StepContext, rule: Rule, alert: model.Alert, at: datetime)
             within = model.format_duration(limits.within)
             text = f"flapping: more than {limits.flips} changes within {within}; "
             text += f"stays open until steady for {within}"
-            ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=True)
+            # Once is enough: people are about to be notified that it is down again.
+            told = ctx.state.incidents[member.incident].told_at is not None
+            ctx.add_note(member.incident, EntryKind.FLAPPING, text, notify=told)
 
 
 def keep_firing_for(ctx: StepContext, rule: Rule, alert: model.Alert) -> timedelta:

@@ -183,6 +183,15 @@ def test_a_flapping_alert_notifies_once():
     assert w.incident.flags == ()
 
 
+def test_flapping_that_begins_as_an_incident_reopens_notifies_people_once():
+    w = world(rule(flapping=engine.Flapping(flips=4, within=minutes(10))))
+    for minute in range(8):
+        w.poll(minutes(minute), a="offline" if minute % 2 == 0 else "online")
+    *_, again, flapping = w.tables.entries
+    assert (again.kind, again.notify) == ("reopened", True)
+    assert (flapping.kind, flapping.notify, flapping.at) == ("flapping", False, again.at)
+
+
 def test_flapping_ends_when_it_stays_bad():
     w = world(rule(flapping=engine.Flapping(flips=2, within=minutes(10))))
     for minute in range(5):
