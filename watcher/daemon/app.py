@@ -17,6 +17,7 @@ import structlog
 from watcher import delivery, jobs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import database_alarm, factories, leader, lifecycle
+from watcher.daemon.supervision import supervise
 from watcher.metrics import Metrics
 from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
@@ -107,6 +108,12 @@ async def run(
             wakeup=delivery_wakeup,
             fallbacks=factories.build_fallbacks(settings),
         )
+
+        def report_mqtt(fault: model.PermanentError | None) -> None:
+            for name, receiver in settings.receivers.items():
+                if receiver.kind == "mqtt":
+                    deliveries.set_fault(name, fault)
+
         watchdog = lifecycle.Watchdog(
             clock,
             loops=ChainMap({"jobs": job_runner, "delivery": deliveries}, leading.loops),
@@ -199,14 +206,18 @@ async def run(
             settings, session=session, commands=commands, reader=store.queries, clock=clock
         )
         slack_tasks = (
-            [group.create_task(slack_actions.run(), name="slack actions")] if slack_actions else []
+            [group.create_task(supervise("slack actions", slack_actions.run), name="slack actions")]
+            if slack_actions
+            else []
         )
         other_tasks = [group.create_task(watchdog.feed(reporter.one_line), name="watchdog")]
         if mqtt:
             if settings.mqtt.commands:
                 listener = CommandListener(connection=mqtt, commands=commands)
-                other_tasks.append(group.create_task(listener.run(), name="commands"))
-            other_tasks.append(group.create_task(mqtt.run(), name="mqtt"))
+                commands_task = supervise("MQTT commands", listener.run)
+                other_tasks.append(group.create_task(commands_task, name="commands"))
+            mqtt_task = supervise("MQTT connection", mqtt.run, report=report_mqtt)
+            other_tasks.append(group.create_task(mqtt_task, name="mqtt"))
         jobs_task = group.create_task(job_runner.run(), name="jobs")
 
         async def become_leader(token: int) -> None:
@@ -214,7 +225,11 @@ async def run(
             if mqtt:
                 mqtt.become_leader()
             if url := settings.heartbeat.url.get_secret_value():
-                heartbeat = lifecycle.send_heartbeats(session, url, watchdog.stuck)
+
+                async def send_heartbeats() -> None:
+                    await lifecycle.send_heartbeats(session, url, watchdog.stuck)
+
+                heartbeat = supervise("heartbeat", send_heartbeats)
                 other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
             log.info("became leader", instance=settings.instance, token=token)
 

@@ -88,6 +88,9 @@ class DatabaseAlarm:
         except (model.WatcherError, TimeoutError) as error:
             log.warning("database alarm not sent", receiver=channel.name, error=str(error))
             return
+        except Exception:  # the guard: the other channels must hear of it
+            log.exception("database alarm not sent", receiver=channel.name)
+            return
         try:
             self._sent_marker.touch()
         except OSError as error:

@@ -25,7 +25,8 @@ Failures stay with the receiver that fails. It is paused with a growing delay (r
 and each failed delivery waits a little longer than that, so that one bad incident does not block
 the others. What only a person can fix, and a failure that outlasts `fallback_after`, goes into the
 inbox as ReceiverFailed: the engine then notifies the other receivers, or the fallback, and
-ReceiverRecovered ends that.
+ReceiverRecovered ends that. An exception that nobody expected is such a failure as well
+(unexpected.py): it must not end the daemon, which has other receivers.
 
 Stopping: a cancelled worker lets the act in hand finish and saves its receipt, for at most
 `grace_seconds`, but starts no further act. The wakeup between the writer and this loop is a hint:
@@ -46,6 +47,7 @@ import structlog
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
 from watcher.delivery.receiver_health import FailedDelivery, Fallback, ReceiverHealth
+from watcher.delivery.unexpected import UnexpectedErrors
 from watcher.operations import status
 
 log = structlog.get_logger()
@@ -55,13 +57,28 @@ LEASE = timedelta(seconds=60)  # longer than any act; after a crash its deliveri
 GRACE_SECONDS = 10.0  # when stopping, for the act in hand and its receipt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Worker:
     """One receiver, its health, and what wakes its worker."""
 
     receiver: ports.Receiver
     health: ReceiverHealth
+    unexpected: UnexpectedErrors
     wakeup: Wakeup = field(default_factory=Wakeup)
+    fault: model.PermanentError | None = None  # of what it delivers through
+
+    async def deliver(
+        self, view: model.IncidentView, receipt: model.Receipt, session: DeliverySession
+    ) -> model.Receipt:
+        """Deliver; an exception that nobody expected becomes this receiver's PermanentError."""
+        if self.fault is not None:
+            raise self.fault
+        try:
+            return await self.receiver.deliver(view, receipt, session)
+        except (model.WatcherError, ClosingError, ClaimLostError):
+            raise
+        except Exception as error:  # the guard: logged, and reported as this receiver's fault
+            raise self.unexpected.as_fault(error) from error
 
 
 class Delivery:
@@ -88,6 +105,7 @@ class Delivery:
             name: _Worker(
                 receiver=receiver,
                 health=ReceiverHealth(jitter=jitter, fallback=fallbacks.get(name)),
+                unexpected=UnexpectedErrors(f"receiver {name}"),
             )
             for name, receiver in receivers.items()
         }
@@ -98,6 +116,10 @@ class Delivery:
     def states(self) -> dict[str, status.ReceiverState]:
         """Return the state of each receiver, as this daemon knows it."""
         return {name: _state(worker.health) for name, worker in self._workers.items()}
+
+    def set_fault(self, receiver: str, fault: model.PermanentError | None) -> None:
+        """Let deliveries to a receiver fail with this, as what they go through is broken."""
+        self._workers[receiver].fault = fault
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises what the outbox raises; a receiver's errors end here.
@@ -156,7 +178,7 @@ class Delivery:
         try:
             receipt = pending.receipt
             if view is not None:
-                receipt = await worker.receiver.deliver(view, pending.receipt, session)
+                receipt = await worker.deliver(view, pending.receipt, session)
             receipt = replace(receipt, failures=0, failing_since=None, error="")
             if worker.health.failing_since is not None:
                 log.info("receiver recovered", receiver=receipt.receiver)

@@ -209,6 +209,60 @@ def test_one_poisoned_incident_holds_up_no_other(fault):
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    "surprise",
+    [
+        RecursionError("maximum recursion depth exceeded"),
+        AttributeError("'str' object has no attribute 'get'"),
+        OverflowError("cannot convert float infinity to integer"),
+        ExceptionGroup("unhandled errors in a TaskGroup", [ValueError("too many digits")]),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_nobody_expected_of_one_receiver_is_its_own_fault_and_the_others_report_it(surprise):
+    async def scenario():
+        harness = DeliveryHarness("noc", "bridge")
+
+        async def broken(view, receipt, session):
+            raise surprise
+
+        harness.receivers["noc"].deliver = broken
+        harness.outbox.happen("a")
+        with capture_logs() as logs:
+            async with harness.running():
+                await asyncio.sleep(200)
+                assert ("a", 1) in harness.receivers["bridge"].delivered
+                state = harness.delivery.states()["noc"]
+        assert state.permanent
+        assert "internal error" in state.error
+        assert type(surprise).__name__ in state.error
+        assert str(surprise) not in state.error or not str(surprise)
+        (failed,) = [c for c in harness.outbox.commands if isinstance(c, model.ReceiverFailed)]
+        assert (failed.receiver, failed.others) == ("noc", ("bridge",))
+        tracebacks = [line for line in logs if line.get("exc_info")]
+        assert len(tracebacks) == 1
+
+    run(scenario())
+
+
+def test_what_one_receiver_delivers_through_can_be_broken_and_fixed():
+    async def scenario():
+        harness = DeliveryHarness("mqtt", "noc")
+        harness.delivery.set_fault("mqtt", model.PermanentError("MQTT connection: internal error"))
+        harness.outbox.happen("a")
+        async with harness.running():
+            await asyncio.sleep(5)
+            assert harness.delivery.states()["mqtt"].permanent
+            assert harness.receivers["noc"].delivered == [("a", 1)]
+            harness.delivery.set_fault("mqtt", None)
+            await asyncio.sleep(200)
+            assert harness.receivers["mqtt"].delivered == [("a", 1)]
+            assert harness.delivery.states()["mqtt"].ok
+
+    run(scenario())
+
+
 def test_a_receiver_is_called_again_when_its_receipt_is_due():
     async def scenario():
         harness = DeliveryHarness("mqtt")
@@ -348,7 +402,7 @@ def test_a_store_that_fails_ends_the_loop():
     run(scenario())
 
 
-class CrashError(Exception):
+class CrashError(BaseException):
     """kill -9: the process is gone, and its claims stay until they run out."""
 
 
