@@ -174,6 +174,10 @@ class Incident:
         """Return how long the fault has lasted by `now`, or did last."""
         return (self.end or now) - self.begin
 
+    def notifies(self, receiver: str) -> bool:
+        """Whether a receiver is notified now; each one that knows of it learns of its end."""
+        return receiver in self.notify or self.status is IncidentStatus.RESOLVED
+
     @property
     def is_drill(self) -> bool:
         """Whether nothing is wrong: somebody wanted to see who is notified."""

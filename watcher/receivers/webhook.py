@@ -47,7 +47,9 @@ class WebhookReceiver:
         """Post the document if its version is new. Raises TemporaryError or PermanentError."""
         del delivery  # one request, which is harmless to repeat
         incident = view.incident
-        if receipt.parent_version != incident.version:
+        # What takes it may page, so nothing is posted while the incident is suppressed.
+        held_back = incident.suppressed_by and not incident.notifies(self.name)
+        if receipt.parent_version != incident.version and not held_back:
             await self._post(
                 documents.incident(view).encode(),
                 {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,18 @@ _DELETE_ALERT = delete(tables.alerts).where(
     tables.alerts.c.rule == bindparam("of_rule"),
     tables.alerts.c.subject == bindparam("of_subject"),
 )
+_PENDING: Mapping[str, Any] = {
+    "owed": true(),
+    "owed_since": bindparam("now", type_=tables.Moment()),
+    # A failing receiver is not tried sooner because there is more to deliver.
+    "due": case(
+        (
+            and_(tables.receipts.c.failures > 0, tables.receipts.c.due.is_not(None)),
+            tables.receipts.c.due,
+        ),
+        else_=literal(tables.EPOCH, tables.Moment()),
+    ),
+}
 _MARK_PENDING = (
     update(tables.receipts)
     .where(
@@ -47,18 +60,21 @@ _MARK_PENDING = (
             tables.receipts.c.told_through < bindparam("now_entries"),
         ),
     )
-    .values(
-        owed=true(),
-        owed_since=bindparam("now", type_=tables.Moment()),
-        # A failing receiver is not tried sooner because there is more to deliver.
-        due=case(
-            (
-                and_(tables.receipts.c.failures > 0, tables.receipts.c.due.is_not(None)),
-                tables.receipts.c.due,
-            ),
-            else_=literal(tables.EPOCH, tables.Moment()),
-        ),
+    .values(**_PENDING)
+)
+# A message that is out of date, of a receiver that is not notified now: it is only to be edited.
+_IS_OUTDATED = and_(
+    tables.receipts.c.parent_version > 0,
+    tables.receipts.c.parent_version < bindparam("now_version"),
+)
+_MARK_FOR_EDITING = (
+    update(tables.receipts)
+    .where(
+        tables.receipts.c.incident == bindparam("of_incident"),
+        ~tables.receipts.c.owed,
+        _IS_OUTDATED,
     )
+    .values(**_PENDING)
 )
 _MARK_NOT_PENDING = (
     update(tables.receipts)
@@ -66,6 +82,7 @@ _MARK_NOT_PENDING = (
         tables.receipts.c.incident == bindparam("of_incident"),
         tables.receipts.c.receiver == bindparam("of_receiver"),
         tables.receipts.c.owed,
+        ~_IS_OUTDATED,
     )
     .values(owed=false(), owed_since=None, due=None)
 )
@@ -214,8 +231,9 @@ class EffectWriter:
     async def _write_receipts(self, changes: changeset.Changeset, at: datetime) -> None:
         """Add a receipt for each receiver to notify now, and mark those that lag as pending.
 
-        For a receiver that is not to be notified now nothing is pending until the incident is
-        resolved: one that was notified of its start is notified of its end.
+        For a receiver that is not to be notified now, but was before, an edit of its message is
+        pending; its entries wait until it is notified again. One that was notified of the start is
+        notified of the end.
         """
         await write_rows(
             self._connection,
@@ -257,11 +275,24 @@ class EffectWriter:
             self._connection,
             _MARK_NOT_PENDING,
             (
-                {"of_incident": incident.id, "of_receiver": receiver}
+                {
+                    "of_incident": incident.id,
+                    "of_receiver": receiver,
+                    "now_version": incident.version,
+                }
                 for incident in changes.incidents.values()
                 if not _is_resolved(incident)
                 for receiver in (*incident.receivers, *incident.fallbacks)
                 if receiver not in incident.notify
+            ),
+        )
+        await write_rows(
+            self._connection,
+            _MARK_FOR_EDITING,
+            (
+                {"of_incident": incident.id, "now_version": incident.version, "now": at}
+                for incident in changes.incidents.values()
+                if incident.version > 1 and not _is_resolved(incident)
             ),
         )
 

@@ -92,10 +92,12 @@ class Outbox:
                     .with_for_update(read=True)
                 )
             ).first()
-            lags = (
-                row is not None
-                and (row.version > receipt.parent_version or row.entries > receipt.told_through)
-                and _is_notified(row.data, receipt.receiver)
+            lags = row is not None and (
+                0 < receipt.parent_version < row.version  # at least its message is to be edited
+                or (
+                    (row.version > receipt.parent_version or row.entries > receipt.told_through)
+                    and codec.INCIDENT.decode(row.data).notifies(receipt.receiver)
+                )
             )
             due = receipt.due if again_at is None else again_at
             if lags and not (receipt.failures > 0 and again_at is not None):
@@ -104,12 +106,6 @@ class Outbox:
             if not lags:
                 values["owed_since"] = None
             await _write(connection, receipt, token, values)
-
-
-def _is_notified(data: str, receiver: str) -> bool:
-    """Whether a receiver is notified now; each one that knows of an incident learns of its end."""
-    incident = codec.INCIDENT.decode(data)
-    return receiver in incident.notify or incident.status is model.IncidentStatus.RESOLVED
 
 
 async def _write(

@@ -50,6 +50,19 @@ async def receiver(posts, answers, clock):
         )
 
 
+async def test_nothing_is_posted_while_the_incident_is_suppressed(
+    receiver, posts, builder, delivery
+):
+    builder.change(notify=("bridge",))
+    await delivery.deliver(receiver)
+    builder.change(notify=(), suppressed_by=("silence s-1 by ana",))
+    await delivery.deliver(receiver)
+    assert len(posts) == 1
+    builder.change(suppressed_by=())  # one that it was escalated to before it was reopened
+    await delivery.deliver(receiver)
+    assert [headers["X-Watcher-Version"] for headers, _ in posts] == ["3", "5"]
+
+
 async def test_each_version_is_posted_once_and_signed(receiver, posts, builder, delivery, clock):
     await delivery.deliver(receiver)
     await delivery.deliver(receiver)

@@ -102,6 +102,11 @@ class SlackReceiver:
         """Post parent, entries and files, in the order in which people need them."""
         await lookup.resolve_intent(session)
         is_new = "ts" not in session.receipt.handle
+        if not session.view.incident.notifies(self.name):
+            # An edit calls nobody, and a channel that was notified before shows what is so now.
+            if not is_new and session.receipt.parent_version != session.view.incident.version:
+                await self._edit_parent(session)
+            return
         if is_new:
             await self._post_parent(session)
         elif session.receipt.parent_version != session.view.incident.version:

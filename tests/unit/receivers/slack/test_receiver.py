@@ -117,6 +117,26 @@ async def test_details_only_edit_the_parent(slack, receiver, builder, delivery):
     assert slack.calls == ["chat.postMessage", "chat.update"]
 
 
+async def test_who_is_not_notified_now_has_the_message_edited_and_reads_the_rest_later(
+    slack, receiver, builder, delivery
+):
+    await delivery.deliver(receiver)
+    builder.change(notify=("mqtt",), status=model.IncidentStatus.ACKNOWLEDGED, acknowledged_by="an")
+    builder.add_entry(model.EntryKind.WORSE, "worse: offline, was degraded", notify=True)
+    await delivery.deliver(receiver)
+    assert slack.calls == ["chat.postMessage", "chat.update"]
+    assert "an" in str(slack.parents[0]["blocks"])
+    builder.change(notify=("noc", "mqtt"))
+    await delivery.deliver(receiver)
+    assert "worse: offline" in slack.replies[0]["text"]
+
+
+async def test_who_is_not_notified_now_gets_no_first_message(slack, receiver, builder, delivery):
+    builder.change(notify=("mqtt",))
+    await delivery.deliver(receiver)
+    assert slack.calls == []
+
+
 LIMIT = {"status": 429, "Retry-After": "30"}
 
 
