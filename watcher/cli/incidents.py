@@ -76,10 +76,15 @@ def unack(
 
 @program.command()
 def resolve(
-    incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
+    incident: IncidentId,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; its readers see it.")] = "",
+    by: By = "",
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
 ) -> None:
     """Resolve an incident; it can reopen only after its condition has cleared once."""
-    _change("resolve", incident, by, config, socket)
+    body = {"by": user(by), "text": reason}
+    request(config, socket, "POST", f"/incidents/{incident}/resolve", body)
     typer.echo(f"{incident} resolved")
 
 

@@ -57,14 +57,14 @@ def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
     """Resolve an incident; an alert that still holds must clear before it fires again."""
     incident = _open_incident(ctx, event.incident)
     if incident.id not in ctx.state.members:
-        text = f"resolved by {event.by}"
+        text = messages.resolved_by(event.by, event.text)
         incidents.resolve_without_alerts(ctx, incident, model.Resolution.MANUAL, text, by=event.by)
         return
     for rule, key in sorted(ctx.state.members[incident.id]):
         alert = ctx.state.alerts.get(key, {}).get(rule)
         if alert is None or alert.incident != incident.id:
             continue
-        incidents.resolve(ctx, alert, model.Resolution.MANUAL, by=event.by)
+        incidents.resolve(ctx, alert, model.Resolution.MANUAL, by=event.by, why=event.text)
         ctx.remove_alert(alert)
         if alert.due is None:
             ctx.put_alert(replace(alert, state=AlertState.RESOLVED, since=ctx.now, incident=None))

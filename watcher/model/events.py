@@ -161,10 +161,11 @@ class Unacknowledged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedByHand:
-    """A person has resolved the incident."""
+    """A person has resolved the incident; `text` says why, in the person's words."""
 
     incident: str
     by: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,6 +159,7 @@ class Incident:
     began_at: datetime | None = None
     ended_at: datetime | None = None
     turn: Turn | None = None
+    services: tuple[str, ...] = ()  # that diagnostics can run on, as the inventory says
 
     @property
     def begin(self) -> datetime:

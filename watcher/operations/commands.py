@@ -14,11 +14,22 @@ from http import HTTPStatus
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
+from watcher.text import clean
 
 ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
-_Action = Callable[[str, str], model.Command]
+LONGEST_TEXT = 1_000  # characters of a note or a reason; both stand on one line
+
+_IncidentCommand = (
+    model.Acknowledged
+    | model.Unacknowledged
+    | model.ResolvedByHand
+    | model.DiagnosisWanted
+    | model.RemedyApproved
+    | model.RemedyRefused
+)
+_Action = Callable[[str, str], _IncidentCommand]
 _ACTIONS: Mapping[str, _Action] = {
     "ack": lambda incident, by: model.Acknowledged(incident=incident, by=by),
     "unack": lambda incident, by: model.Unacknowledged(incident=incident, by=by),
@@ -66,15 +77,21 @@ class CommandService:
     ) -> model.Incident:
         """Carry out one of ACTIONS on an incident, and return the incident after it."""
         _require_person(by)
-        key = f"{action}/{incident}/{idempotency_key or token()}"
-        if not await self._inbox.consumed(key):
-            self._check_allowed(await self.unresolved_view(incident), action)
-        return await self._apply(incident, action, _ACTIONS[action](incident, by), key)
+        return await self._act(action, _ACTIONS[action](incident, by), idempotency_key)
+
+    async def resolve(
+        self, incident: str, by: str, *, text: str = "", idempotency_key: str = ""
+    ) -> model.Incident:
+        """Resolve an incident, with the reason in the person's words."""
+        _require_person(by)
+        command = model.ResolvedByHand(incident=incident, by=by, text=clean(text, LONGEST_TEXT))
+        return await self._act("resolve", command, idempotency_key)
 
     async def add_note(
         self, incident: str, text: str, by: str, *, idempotency_key: str = ""
     ) -> model.Incident:
         """Add a note to an incident's timeline, and return the incident after it."""
+        text = clean(text, LONGEST_TEXT)
         if not by or not text:
             raise CommandRejectedError(HTTPStatus.BAD_REQUEST, "a note needs `text` and `by`")
         noted = model.Noted(incident=incident, by=by, text=text)
@@ -176,6 +193,15 @@ class CommandService:
         if why := incident.remedy.objection():
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id}: {why}")
 
+    async def _act(
+        self, action: str, command: _IncidentCommand, idempotency_key: str
+    ) -> model.Incident:
+        incident = command.incident
+        key = f"{action}/{incident}/{idempotency_key or token()}"
+        if await self._inbox.outcome(key) is None:
+            self._check_allowed(await self.unresolved_view(incident), action)
+        return await self._apply(incident, action, command, key)
+
     async def _apply(
         self, incident: str, action: str, command: model.Command, key: str
     ) -> model.Incident:
@@ -184,11 +210,14 @@ class CommandService:
         return (await self.incident_view(incident)).incident
 
     async def _submit(self, key: str, command: model.Command, request: str) -> None:
-        """Add a command to the inbox, once for each key, and wait until it has been consumed."""
+        """Add a command to the inbox, once for each key, and wait until it has been consumed.
+
+        What the engine then refuses is refused here, in its words.
+        """
         await self._inbox.submit(key, command, self._clock.now())
         self._ingest.set()
         deadline = self._clock.monotonic() + ANSWER_SECONDS
-        while not await self._inbox.consumed(key):
+        while (refusal := await self._inbox.outcome(key)) is None:
             if self._clock.monotonic() > deadline:
                 raise CommandRejectedError(
                     HTTPStatus.GATEWAY_TIMEOUT,
@@ -196,6 +225,8 @@ class CommandService:
                     " See `watcher status`",
                 )
             await asyncio.sleep(_POLL_SECONDS)
+        if refusal:
+            raise CommandRejectedError(HTTPStatus.CONFLICT, refusal)
 
 
 def _require_person(by: str) -> None:

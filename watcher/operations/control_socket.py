@@ -125,11 +125,13 @@ class ControlSocket:
         return _json({"incident": incident})
 
     async def _post_action(self, request: web.Request) -> web.Response:
-        by = str((await request.json()).get("by") or "")
-        incident = await self._commands.act(
-            request.match_info["id"], request.match_info["action"], by
-        )
-        return _json({"incident": incident})
+        body = await request.json()
+        by = str(body.get("by") or "")
+        incident, action = request.match_info["id"], request.match_info["action"]
+        if action == "resolve":
+            text = str(body.get("text") or "")
+            return _json({"incident": await self._commands.resolve(incident, by, text=text)})
+        return _json({"incident": await self._commands.act(incident, action, by)})
 
     async def _get_receipts(self, request: web.Request) -> web.Response:
         return _json({"receipts": await self._reader.receipts(request.match_info["id"])})

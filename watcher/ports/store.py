@@ -184,8 +184,11 @@ class Inbox(Protocol):
     async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
         """Put a command in, once for each key; return False when the key was there before."""
 
-    async def consumed(self, key: str) -> bool:
-        """Return whether the command with this key has been stepped and committed."""
+    async def outcome(self, key: str) -> str | None:
+        """Return what became of the command with this key, once it was stepped and committed.
+
+        That is why the engine refused it, or "" if it was carried out; None until then.
+        """
 
 
 class DetailReader(Protocol):

@@ -137,7 +137,7 @@ def _command(action: schema.Action, incident: str) -> model.Command:
         case "unack":
             return model.Unacknowledged(incident=incident, by=action.by)
         case "resolve":
-            return model.ResolvedByHand(incident=incident, by=action.by)
+            return model.ResolvedByHand(incident=incident, by=action.by, text=action.text)
         case "approve":
             return model.RemedyApproved(incident=incident, by=action.by)
         case "refuse":

@@ -164,7 +164,7 @@ class Action(Part):
     rule: str = Field(description="The rule of the incident")
     subject: str | None = Field(None, description="One of its subjects, where there are several")
     by: str = "somebody"
-    text: str = Field("", description="Of a note")
+    text: str = Field("", description="Of a note, or why it is resolved")
 
 
 class Incident(Part):

@@ -82,7 +82,7 @@ class CommitLog:
                 await connection.execute(
                     update(tables.inbox)
                     .where(tables.inbox.c.number == commit.inbox)
-                    .values(consumed_at=commit.at)
+                    .values(consumed_at=commit.at, refusal=commit.note)
                 )
 
 
@@ -123,14 +123,15 @@ class Inbox:
             )
             return written.rowcount == 1
 
-    async def consumed(self, key: str) -> bool:
-        """Return whether the row with this key has been consumed."""
+    async def outcome(self, key: str) -> str | None:
+        """Return the refusal of a row that was consumed, or ""; None while it was not."""
         table = tables.inbox
         async with self._database.read() as connection:
-            query = select(table.c.number).where(
-                table.c.key == key, table.c.consumed_at.is_not(None)
+            rows = await connection.execute(
+                select(table.c.refusal).where(table.c.key == key, table.c.consumed_at.is_not(None))
             )
-            return await connection.scalar(query) is not None
+            row = rows.one_or_none()
+            return None if row is None else row.refusal or ""
 
 
 def live(resolved_since: datetime) -> ColumnElement[bool]:

@@ -170,6 +170,7 @@ inbox = Table(
     Column("kind", Text, nullable=False),
     Column("data", Text, nullable=False),
     Column("consumed_at", Moment),
+    Column("refusal", Text),  # why the engine refused it; empty, or NULL by an earlier version
     Index("ix_inbox_waiting", "consumed_at", "number"),
     sqlite_autoincrement=True,  # a number is never used twice
 )

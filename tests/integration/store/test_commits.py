@@ -248,7 +248,7 @@ async def test_a_command_of_a_newer_version_is_left_to_it_and_keeps_no_other_wai
     command = model.Acknowledged(incident="i1", by="bob")
     await opened.inbox.submit("old", command, NOW)
     assert [envelope.command for envelope in await opened.inbox.read()] == [command]
-    assert not await opened.inbox.consumed("new")
+    assert await opened.inbox.outcome("new") is None
 
 
 async def test_a_command_is_consumed_with_its_effects_or_not_at_all(opened, token):
@@ -260,14 +260,24 @@ async def test_a_command_is_consumed_with_its_effects_or_not_at_all(opened, toke
             token, factories.commit(*twice, event=envelope.command, inbox=envelope.number)
         )
     assert await opened.inbox.read() == [envelope]
-    assert not await opened.inbox.consumed("a")
+    assert await opened.inbox.outcome("a") is None
     await opened.commits.commit(
         token, factories.commit(event=envelope.command, inbox=envelope.number)
     )
     assert await opened.inbox.read() == []
-    assert await opened.inbox.consumed("a")
-    assert not await opened.inbox.consumed("b")
+    assert await opened.inbox.outcome("a") == ""
+    assert await opened.inbox.outcome("b") is None
     assert not await opened.inbox.submit("a", envelope.command, NOW)  # its key stays taken
+
+
+async def test_why_a_command_was_refused_is_kept_for_who_waits(opened, token):
+    await opened.inbox.submit("a", model.Acknowledged(incident="i9", by="ann"), NOW)
+    (envelope,) = await opened.inbox.read()
+    note = "there is no incident 'i9'"
+    await opened.commits.commit(
+        token, factories.commit(event=envelope.command, inbox=envelope.number, note=note)
+    )
+    assert await opened.inbox.outcome("a") == note
 
 
 async def test_text_that_no_database_can_hold_is_refused_in_words(opened):

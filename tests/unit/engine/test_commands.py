@@ -230,3 +230,15 @@ def test_a_source_that_is_configured_no_longer_leaves_nothing_behind():
     assert w.state.subjects == {}
     assert w.step(model.PollFailed(source="vyvx", error="late"), minutes(1)) == ()
     assert w.step(model.Polled(source="vyvx"), minutes(1)) == ()
+
+
+def test_a_resolution_by_hand_says_why_in_the_persons_words():
+    w = offline()
+    w.step(model.ResolvedByHand(incident=w.incident.id, by="ana", text="planned works"), seconds(5))
+    assert w.tables.entries[-1].text == "resolved by ana: planned works"
+
+
+def test_an_incident_knows_which_services_diagnostics_can_run_on():
+    w = offline(rule(diagnose=False), inventory=S1)
+    assert w.incident.services == ("S1",)
+    assert offline().incident.services == ()

@@ -91,8 +91,8 @@ class InMemoryStore:
     async def sources(self):
         return [model.SourceHealth(source="vyvx", last_success=NOW)]
 
-    async def consumed(self, key):
-        return key in self.commands
+    async def outcome(self, key):
+        return "" if key in self.commands else None
 
     async def submit(self, key, command, at):
         self.commands[key] = command

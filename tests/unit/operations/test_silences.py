@@ -96,7 +96,7 @@ async def test_a_silence_is_added_listed_and_ended(watcher):
 async def test_what_cannot_be_matched_is_said(watcher):
     code, output = await watcher("add", "colour=red")
     assert code == 1
-    assert output.startswith("cannot silence colour=red: matchers name rule, subject")
+    assert output.startswith("colour=red: expected rule, subject")
     assert await watcher("list") == (0, "no active silences\n")
 
 

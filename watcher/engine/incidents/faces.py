@@ -50,6 +50,7 @@ def note_cleared(
     resolution: model.Resolution,
     *,
     by: str,
+    why: str,
 ) -> None:
     """Note that one of several alerts is over; of one subject only where the rest is better."""
     state, identity = ctx.state, member.incident
@@ -57,7 +58,8 @@ def note_cleared(
     others = [] if rule is None else ctx.state.siblings(rule, alert.subject)
     faces = [other for other in others if other.incident == identity]
     if rule is None or not faces or not hours.apply_at(rule.hours, ctx.now):
-        text = messages.ended(rule, member, resolution, state.incidents[identity], ctx.now, by=by)
+        incident = state.incidents[identity]
+        text = messages.ended(rule, member, resolution, incident, ctx.now, by=by, why=why)
         ctx.add_note(identity, EntryKind.CLEARED, f"{member.name}: {text}", notify=False)
         return
     worst = max(faces, key=lambda face: state.rules[face.rule].severity.rank)

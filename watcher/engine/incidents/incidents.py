@@ -227,9 +227,17 @@ def note_end(ctx: StepContext, alert: model.Alert, at: datetime) -> None:
 
 
 def resolve(
-    ctx: StepContext, alert: model.Alert, resolution: model.Resolution, *, by: str = ""
+    ctx: StepContext,
+    alert: model.Alert,
+    resolution: model.Resolution,
+    *,
+    by: str = "",
+    why: str = "",
 ) -> None:
-    """End an alert's part in its incident, and the incident when it was the last part."""
+    """End an alert's part in its incident, and the incident when it was the last part.
+
+    `by` is who did so, and `why` in that person's words.
+    """
     identity = alert.incident
     if identity is None:
         return
@@ -251,7 +259,7 @@ def resolve(
     ctx.put_incident(ctx.state.incidents[identity])
     ctx.put_member(member)
     if len(ctx.state.firing(identity)) > 1:  # this one is still among them
-        faces.note_cleared(ctx, alert, member, resolution, by=by)
+        faces.note_cleared(ctx, alert, member, resolution, by=by, why=why)
         ctx.retitle(identity)
         return
     incident = ctx.state.incidents[identity]
@@ -264,7 +272,7 @@ def resolve(
         incident, resolution, flags=(), turn=None, ended_at=max(ends, default=ctx.now)
     )
     rule = ctx.state.rules.get(alert.rule)
-    text = messages.ended(rule, member, resolution, incident, ctx.now, by=by)
+    text = messages.ended(rule, member, resolution, incident, ctx.now, by=by, why=why)
     name = f"the last one, {member.name}: " if messages.whose(ctx.state, member) else ""
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 

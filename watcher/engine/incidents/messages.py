@@ -132,6 +132,7 @@ def ended(
     now: datetime,
     *,
     by: str = "",
+    why: str = "",
 ) -> str:
     """Return how an alert ended, as what it is: only what is well has recovered.
 
@@ -149,11 +150,16 @@ def ended(
         case model.Resolution.ENDED:
             return f"ended with its booked window at {at}, after {lasted}"
         case model.Resolution.MANUAL:
-            return f"resolved by {by}"
+            return resolved_by(by, why)
         case model.Resolution.VANISHED:
             return "resolved because the vendor has not listed it for 24 h"
         case _:
             return model.format_ending(resolution)
+
+
+def resolved_by(by: str, why: str) -> str:
+    """Return who resolved it, and why in that person's words."""
+    return f"resolved by {by}: {why}" if why else f"resolved by {by}"
 
 
 def _lapsed(rule: Rule | None, member: model.IncidentAlert, at: str, now: datetime) -> str:

@@ -125,9 +125,13 @@ def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
     rule = state.rules[name]
     view = ctx.subject_view(subject)
     runbook = view.inventory_entry.runbook or rule.runbook
+    inventory = {"runbook": runbook, "services": view.inventory_entry.service_ids}
     if incident.accepts_until is not None:
-        contacts = _contacts(view, view.fault_domain)
-        return {"contacts": contacts, "runbook": runbook, **_storm(ctx, incident)}
+        return {
+            "contacts": _contacts(view, view.fault_domain),
+            **inventory,
+            **_storm(ctx, incident),
+        }
     shown = _likely_side(ctx, incident, view)
     side = shown.get("fault_domain", incident.fault_domain)
     member = state.members[incident.id][name, subject]
@@ -142,7 +146,7 @@ def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:
         "summary": summary,
         "severity": max(severities, key=lambda severity: severity.rank),
         "contacts": _contacts(view, side),
-        "runbook": runbook,
+        **inventory,
     }
 
 

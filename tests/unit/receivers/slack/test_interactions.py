@@ -34,8 +34,8 @@ class InMemoryStore:
     async def sources(self):
         return [model.SourceHealth(source="evpl", sight=model.Visibility.BLIND)]
 
-    async def consumed(self, key):
-        return key in self.commands
+    async def outcome(self, key):
+        return "" if key in self.commands else None
 
     async def submit(self, key, command, at):
         self.commands.setdefault(key, command)
