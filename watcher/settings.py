@@ -24,7 +24,8 @@ from pydantic_settings import (
 )
 
 from watcher import model
-from watcher.config_types import Section
+from watcher.config_types import Duration, Section
+from watcher.operations import silences
 from watcher.receivers import settings as receiver_settings
 from watcher.store import settings as store_settings
 from watcher.vendors import catalog
@@ -41,6 +42,14 @@ class Control(Section):
     """The unix socket behind the command line; its file permissions are the authorisation."""
 
     socket: Path = Field(Path("/run/watcher/control.sock"), description="Path of the socket")
+
+
+class Silences(Section):
+    """What a silence may hide without being confirmed."""
+
+    longest: Duration = Field(
+        silences.LONGEST, description="A silence that lasts longer has to be confirmed"
+    )
 
 
 class Heartbeat(Section):
@@ -84,6 +93,7 @@ class Settings(BaseSettings):
     mqtt: receiver_settings.Mqtt = receiver_settings.Mqtt()
     web: web_settings.Web = web_settings.Web()
     control: Control = Control()
+    silences: Silences = Silences()
     heartbeat: Heartbeat = Heartbeat()
 
     @classmethod

@@ -192,6 +192,8 @@ async def run(
             ingest=inbox_wakeup,
             clock=clock,
             receivers=tuple(receivers),
+            preview=leading.preview,
+            longest_silence=settings.silences.longest,
         )
         control = control_socket.ControlSocket(
             reader=store.queries,

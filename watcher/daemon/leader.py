@@ -68,14 +68,7 @@ class Leader:
 
     async def start(self, token: int, group: asyncio.TaskGroup) -> None:
         """Load what the last commit left, and watch from there on in tasks of `group`."""
-        state = engine.restore(
-            self.rules,
-            await self._store.commits.load(
-                now=self._clock.now(),
-                reopen_within=engine.REOPEN_WITHIN,
-                keep_samples=engine.keep_samples(self.rules),
-            ),
-        )
+        state = await self._load()
         writer = ingest.Ingest(
             commits=self._store.commits,
             inbox=self._store.inbox,
@@ -110,6 +103,19 @@ class Leader:
             for name, source_poller in self.pollers.items()
         ]
         self._scheduler.start()
+
+    async def _load(self) -> engine.State:
+        """Return the state that the last commit has left."""
+        loaded = await self._store.commits.load(
+            now=self._clock.now(),
+            reopen_within=engine.REOPEN_WITHIN,
+            keep_samples=engine.keep_samples(self.rules),
+        )
+        return engine.restore(self.rules, loaded)
+
+    async def preview(self, silence: model.Silence) -> model.SilencePreview:
+        """Return what a silence would match now; a standby reads it from the store."""
+        return engine.preview(self.state or await self._load(), silence, self._clock.now())
 
     def overview(self) -> status.Overview | None:
         """Return source health and incident counts from memory; None on a standby."""

@@ -6,6 +6,7 @@ the outside to the inside:
   runner.py        events in order, and every deadline between them, as steps
   step.py          one event to its handlers, and the effects that come of it
   commands.py      what people and jobs ask for
+  preview.py       what a silence would match
   dry_run.py       what an alert would have done, on a state that is thrown away
   observation/     what a poll says: subjects, samples, how well a source can be seen
   alerts.py        the state machine of an alert, as a table: start reading here
@@ -23,6 +24,7 @@ the outside to the inside:
 Each may import those below it, and no other.
 """
 
+from watcher.engine.preview import preview
 from watcher.engine.rules.hours import Hours
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
@@ -99,6 +101,7 @@ __all__ = [
     "keep_samples",
     "next_deadline",
     "pending_sources",
+    "preview",
     "restore",
     "saved",
     "step",

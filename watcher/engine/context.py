@@ -316,7 +316,7 @@ class StepContext:
     def drop_ended_silences(self) -> None:
         """Forget the silences that are over."""
         for silence in list(self.state.silences.values()):
-            if silence.end <= self.now:
+            if silence.is_past(self.now):
                 del self.state.silences[silence.id]
 
     # Timelines

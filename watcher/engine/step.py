@@ -21,6 +21,7 @@ from watcher.engine.incidents import (
     flapping,
     notifications,
     remedies,
+    silences,
     suppression,
 )
 from watcher.engine.observation import hours, polls, samples, source_health
@@ -178,7 +179,7 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.ReceiverFailed: failing_receivers.receiver_failed,
     model.ReceiverRecovered: failing_receivers.receiver_recovered,
     model.DrillWanted: drills.start,
-    model.Silenced: suppression.add_silence,
-    model.Unsilenced: suppression.end_silence,
+    model.Silenced: silences.add,
+    model.Unsilenced: silences.end,
     Reloaded: _reload,
 }

@@ -86,6 +86,8 @@ from watcher.model.remedies import Remedy, RemedyStatus
 from watcher.model.silences import (
     Matcher,
     Silence,
+    SilencePreview,
+    SilenceUntil,
     parse_matcher,
 )
 from watcher.model.subjects import (
@@ -173,6 +175,8 @@ __all__ = [
     "Scalar",
     "Severity",
     "Silence",
+    "SilencePreview",
+    "SilenceUntil",
     "Silenced",
     "Snapshot",
     "SourceHealth",

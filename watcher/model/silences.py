@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +31,71 @@ def parse_matcher(text: str) -> Matcher:
     return Matcher(name=name.removesuffix("!"), value=value, negative=name.endswith("!"))
 
 
+class SilenceUntil(StrEnum):
+    """What ends a silence, before its `end` if it has one."""
+
+    RESOLVED = "resolved"  # its incident is resolved
+    ENDED = "ended"  # the bookings of the subjects that its matchers name are over
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Suppresses alerts that all `matchers` match, from `begin` until `end`."""
+    """Suppresses alerts that all matchers of one of its sets match, from `begin` until `end`.
+
+    `matchers` is the first set and `or_matchers` are the others. It ends sooner where `until` says
+    so; without an `end` only `until` ends it. `incident` is what it was made for, and of which
+    `until` speaks. `ticket` is for the team's own records, and `ended_by` who ended it by hand.
+    """
 
     id: str
     matchers: tuple[Matcher, ...]
     begin: datetime
-    end: datetime
+    end: datetime | None
     by: str
     comment: str = ""
+    or_matchers: tuple[tuple[Matcher, ...], ...] = ()
+    until: SilenceUntil | None = None
+    incident: str = ""
+    ticket: str = ""
+    ended_by: str = ""
+
+    @property
+    def sets(self) -> tuple[tuple[Matcher, ...], ...]:
+        """The sets of matchers, of which one has to match."""
+        return (self.matchers, *self.or_matchers)
+
+    @property
+    def written(self) -> str:
+        """Its matchers as people write them: `rule=a subject=b or labels.site=NYC`."""
+        return " or ".join(" ".join(map(str, matchers)) for matchers in self.sets)
+
+    def is_past(self, now: datetime) -> bool:
+        """Whether its end has come."""
+        return self.end is not None and self.end <= now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilencePreview:
+    """What a silence matches now; `everything` says that nothing is left to notify anybody of.
+
+    `incidents` are the unresolved ones with a firing alert that it matches. `unknown` says in words
+    which of its matchers fit nothing that there is, `objection` why it cannot be added at all.
+    """
+
+    subjects: int = 0
+    incidents: tuple[str, ...] = ()
+    everything: bool = False
+    unknown: tuple[str, ...] = ()
+    objection: str = ""
+
+    def __str__(self) -> str:
+        """Return it as a sentence without its full stop."""
+        if not self.subjects and not self.incidents:
+            return "matches nothing now"
+        of_all = " (everything)" if self.everything else ""
+        subjects = _count(self.subjects, "subject")
+        return f"matches {subjects}{of_all}, {_count(len(self.incidents), 'open incident')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
 from watcher.text import clean
+from watcher.operations import silences
+from watcher.operations.silences import SilencePlan, SilenceRequest
 
 ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.02
@@ -50,6 +53,18 @@ class CommandRejectedError(Exception):
         self.status = status
 
 
+class ConfirmationNeededError(CommandRejectedError):
+    """A silence that hides much has to be confirmed; nothing has changed."""
+
+    def __init__(self, plan: SilencePlan) -> None:
+        super().__init__(HTTPStatus.CONFLICT, f"{plan.confirmation}: it has to be confirmed")
+        self.plan = plan
+
+
+async def _preview_nothing(_: model.Silence) -> model.SilencePreview:
+    return model.SilencePreview()
+
+
 class CommandService:
     """Carries out commands. Every method raises CommandRejectedError.
 
@@ -65,12 +80,16 @@ class CommandService:
         ingest: Wakeup,
         clock: Clock,
         receivers: Collection[str] = (),
+        preview: Callable[[model.Silence], Awaitable[model.SilencePreview]] = _preview_nothing,
+        longest_silence: timedelta = silences.LONGEST,
     ) -> None:
         self._reader = reader
         self._inbox = inbox
         self._ingest = ingest
         self._clock = clock
         self._receivers = receivers
+        self._preview = preview
+        self._longest_silence = longest_silence
 
     async def act(
         self, incident: str, action: str, by: str, *, idempotency_key: str = ""
@@ -100,34 +119,90 @@ class CommandService:
 
     async def add_silence(
         self,
-        matchers: tuple[model.Matcher, ...],
+        matchers: tuple[model.Matcher, ...] = (),
         *,
-        length: timedelta,
         by: str,
+        or_matchers: tuple[tuple[model.Matcher, ...], ...] = (),
+        begin: datetime | None = None,
+        length: timedelta | None = None,
+        end: datetime | None = None,
+        until: model.SilenceUntil | None = None,
+        incident: str = "",
         comment: str = "",
+        ticket: str = "",
+        confirmed: bool = False,
         idempotency_key: str = "",
     ) -> model.Silence:
-        """Add a silence that starts now and lasts for `length`."""
-        now = self._clock.now()
-        silence = model.Silence(
-            id=f"s-{hashlib.sha256((idempotency_key or token()).encode()).hexdigest()[:8]}",
-            matchers=matchers,
-            begin=now,
-            end=now + length,
+        """Add a silence, as `silence` does, and return it."""
+        request = SilenceRequest(
+            sets=(matchers, *or_matchers) if matchers or or_matchers else (),
             by=by,
+            begin=begin,
+            length=length,
+            end=end,
+            until=until,
+            incident=incident,
             comment=comment,
+            ticket=ticket,
+            confirmed=confirmed,
         )
-        key = f"silence/{silence.id}"
-        await self._submit(key, model.Silenced(silence=silence), silence.id)
-        active = {active.id: active for active in await self._reader.silences(now)}
-        if silence.id not in active:
-            written = " ".join(map(str, silence.matchers))
-            raise CommandRejectedError(
-                HTTPStatus.BAD_REQUEST,
-                f"cannot silence {written or 'nothing'}: matchers name rule, subject, source, "
-                "severity or labels.NAME, and the end must be in the future",
+        return (await self.silence(request, idempotency_key=idempotency_key)).silence
+
+    async def silence(self, request: SilenceRequest, *, idempotency_key: str = "") -> SilencePlan:
+        """Add a silence; return it with what it matches.
+
+        Raises ConfirmationNeededError where the request has to be confirmed and is not.
+        """
+        identity = f"s-{hashlib.sha256((idempotency_key or token()).encode()).hexdigest()[:8]}"
+        key = f"silence/{identity}"
+        refusal = await self._inbox.outcome(key)
+        if refusal:
+            raise CommandRejectedError(HTTPStatus.CONFLICT, refusal)
+        if refusal is not None:  # it has come before, and was carried out
+            return SilencePlan(
+                silence=await self._active_silence(identity), preview=model.SilencePreview()
             )
-        return active[silence.id]
+        plan = await self.plan_silence(request, identity=identity)
+        if plan.confirmation and not request.confirmed:
+            raise ConfirmationNeededError(plan)
+        await self._submit(key, model.Silenced(silence=plan.silence), identity)
+        return replace(plan, silence=await self._active_silence(identity))
+
+    async def plan_silence(self, request: SilenceRequest, *, identity: str = "") -> SilencePlan:
+        """Return the silence that a request asks for, and what it matches now. Adds nothing."""
+        _require_person(request.by)
+        try:
+            return await self._plan(request, identity)
+        except ValueError as error:
+            raise CommandRejectedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+    async def _plan(self, request: SilenceRequest, identity: str) -> SilencePlan:
+        now = self._clock.now()
+        if request.incident:
+            view = await self.unresolved_view(request.incident)
+            if not request.sets:
+                request = replace(request, sets=silences.matchers_of(view))
+        silence = silences.build(request, identity, now, self._longest_silence)
+        if silence.until is model.SilenceUntil.RESOLVED and not silence.incident:
+            matched = (await self._preview(replace(silence, until=None))).incidents
+            if len(matched) != 1:
+                what = f"{len(matched)} unresolved incidents" if matched else "no open incident"
+                raise ValueError(f"until resolved: it matches {what}; say which one is meant")
+            silence = replace(silence, incident=matched[0])
+        preview = await self._preview(silence)
+        if preview.objection:
+            raise ValueError(preview.objection)
+        confirmation = silences.confirmation(silence, preview, self._longest_silence)
+        return SilencePlan(silence=silence, preview=preview, confirmation=confirmation)
+
+    async def _active_silence(self, identity: str) -> model.Silence:
+        for silence in await self._reader.silences(self._clock.now()):
+            if silence.id == identity:
+                return silence
+        raise CommandRejectedError(
+            HTTPStatus.CONFLICT,
+            f"the silence {identity} is over",
+        )
 
     async def expire_silence(self, silence: str, by: str) -> None:
         """End an active silence now."""

@@ -209,7 +209,11 @@ class EffectWriter:
             self._connection,
             self._database.upsert(tables.silences),
             (
-                {"id": silence.id, "end": silence.end, "data": codec.encode(silence)}
+                {
+                    "id": silence.id,
+                    "end": silence.end or tables.NEVER,
+                    "data": codec.encode(silence),
+                }
                 for silence in changes.silences.values()
             ),
         )

@@ -28,6 +28,9 @@ from sqlalchemy.types import TypeDecorator
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+# The end in the table of what has none: later than everything, and readable on every database.
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
 
 class Moment(TypeDecorator[datetime]):
     """An instant as whole microseconds since 1970 UTC: exact, and sorted the same everywhere.

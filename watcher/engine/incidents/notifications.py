@@ -19,6 +19,7 @@ from watcher.engine.incidents import (
     failing_receivers,
     messages,
     remedies,
+    silences,
     storms,
     suppression,
     titles,
@@ -38,6 +39,7 @@ def refresh_incidents(ctx: StepContext) -> None:
     """Bring every incident that this step has touched up to date."""
     state = ctx.state
     storms.report(ctx)
+    silences.end_over(ctx)
     if ctx.agenda.suppression_changed:
         for identity, incident in state.incidents.items():
             if incident.status is not IncidentStatus.RESOLVED:

@@ -19,6 +19,7 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model
 from watcher.operations.commands import CommandRejectedError, CommandService
+from watcher.operations.silences import describe_end
 from watcher.receivers.mqtt import topics
 from watcher.receivers.mqtt.client import Message
 from watcher.receivers.mqtt.connection import MqttConnection
@@ -107,7 +108,7 @@ class CommandListener:
                     command=command,
                     id=request.id,
                     ok=True,
-                    message=f"{silence.id} until {model.format_timestamp(silence.end)}",
+                    message=f"{silence.id} {describe_end(silence)}",
                     silence=silence.id,
                 )
             case OfIncident():

@@ -21,6 +21,7 @@ from watcher import model, ports, text
 from watcher.clock import Clock
 from watcher.operations import carrier_packet
 from watcher.operations.commands import CommandRejectedError, CommandService
+from watcher.operations.silences import describe_end
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.api import SlackApi
@@ -221,9 +222,9 @@ class SlackActions:
                 comment=f"pressed in Slack for {request.incident}",
                 idempotency_key=f"{request.key}/{alert.rule}/{alert.subject}",
             )
-            end = model.format_time(silence.end, self._clock.now(), seconds=False)
+            end = describe_end(silence, self._clock.now())
             what = escape(" ".join(map(str, matchers)))
-            lines.append(f"\N{BULLET} `{what}` until {end}: {escape(silence.id)}")
+            lines.append(f"\N{BULLET} `{what}` {escape(end)}: {escape(silence.id)}")
         circuit = escape(notification.circuit(view))
         title = f":no_bell: *{circuit}: silenced for 1 h* (by {escape(request.by, 80)})"
         rest = "Its resolution is still posted here, and so is whatever still fires after the hour."

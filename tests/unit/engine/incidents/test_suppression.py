@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from tests.fakes.engine_world import START, FakeInventory, World, minutes, rule, ruleset
 from tests.unit.engine import strategies
 from watcher import engine, model
-from watcher.engine.incidents import suppression
+from watcher.engine.rules import matching
 
 NOC = ("noc", "mqtt")
 
@@ -108,9 +108,11 @@ def test_a_silence_outlives_a_restart():
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (silence(-10, 0), "end before it begins"),
+        (silence(-10, 0), "end in the past"),
         (silence(20, 10), "end before it begins"),
-        (silence(colour="red"), "expected rule, subject"),
+        (silence(colour="red"), "matchers name rule, subject"),
+        (silence(subjct="vyvx/a"), "did you mean subject"),
+        (silence(label_site="x"), "did you mean labels.NAME"),
         (model.Unsilenced(silence="s-9", by="ana"), "no active silence 's-9'"),
     ],
 )
@@ -212,7 +214,7 @@ def test_a_star_is_any_text(text, pattern, fits):
     view = w.state.subject_view("vyvx/a", w.now)
     named = model.Matcher(name="labels.x", value=pattern)
     object.__setattr__(view, "labels", {"x": text})
-    assert suppression.match([named], rule(), view) is fits
+    assert matching.match([named], rule(), view) is fits
 
 
 @settings(max_examples=60, deadline=None)

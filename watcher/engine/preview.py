@@ -1,0 +1,137 @@
+"""What a silence matches now, for the person who is about to add it. Changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from watcher.engine.incidents import silences
+from watcher.engine.rules import matching
+from watcher.engine.rules.rule import Blind, Rule
+from watcher.engine.rules.subject_view import SubjectView
+from watcher.engine.state import State
+from watcher.model import IncidentStatus, Matcher, Silence, SilencePreview
+
+_OF_RULE = ("rule", "severity")  # what a matcher on one of these says of all subjects at once
+
+_Set = tuple[tuple[Matcher, ...], list[Rule], bool]
+
+
+def preview(state: State, silence: Silence, now: datetime) -> SilencePreview:
+    """Return what a silence would match now, and why it cannot be added, if it cannot."""
+    objection = silences.objection(state, silence, now)
+    if objection:
+        return SilencePreview(objection=objection)
+    rules = {
+        source: [
+            rule
+            for rule in state.ruleset.rules
+            if source in rule.sources and not isinstance(rule.condition, Blind)
+        ]
+        for source in state.ruleset.sources
+    }
+    sets = {source: _reduce(silence.sets, of_source) for source, of_source in rules.items()}
+    matched = total = 0
+    whole = True
+    for key, subject in state.subjects.items():
+        of_source = rules.get(subject.source)
+        if not of_source:
+            continue
+        count = _count_matched(sets[subject.source], state.subject_view(key, now), len(of_source))
+        total += 1
+        matched += count > 0
+        whole = whole and count == len(of_source)
+    return SilencePreview(
+        subjects=matched,
+        incidents=_incidents(state, silence, now),
+        everything=bool(total) and whole and not silences.named_subjects(silence),
+        unknown=tuple(_describe_unknown(state, silence, now)),
+    )
+
+
+def _reduce(sets: Iterable[tuple[Matcher, ...]], rules: Sequence[Rule]) -> list[_Set]:
+    """Return of each set what is left to compare with subjects, and for which rules.
+
+    The last part says whether a rule adds a label that the set names, so that rules differ.
+    """
+    reduced = []
+    for matchers in sets:
+        of_rule = [matcher for matcher in matchers if matcher.name in _OF_RULE]
+        rest = tuple(matcher for matcher in matchers if matcher.name not in _OF_RULE)
+        fitting = [rule for rule in rules if _fits_rule(of_rule, rule)]
+        labels = {matcher.name.removeprefix(matching.LABELS) for matcher in rest}
+        if fitting:
+            reduced.append((rest, fitting, any(labels & rule.labels.keys() for rule in fitting)))
+    return reduced
+
+
+def _fits_rule(matchers: Iterable[Matcher], rule: Rule) -> bool:
+    return all(
+        matching.fits(matcher, rule.name if matcher.name == "rule" else str(rule.severity))
+        for matcher in matchers
+    )
+
+
+def _count_matched(sets: Iterable[_Set], view: SubjectView, most: int) -> int:
+    """Return for how many rules an alert on a subject would be silenced."""
+    names: set[str] = set()
+    for matchers, rules, differ in sets:
+        if differ:
+            names.update(rule.name for rule in rules if matching.match(matchers, rule, view))
+        elif matching.match(matchers, rules[0], view):
+            names.update(rule.name for rule in rules)
+        if len(names) == most:
+            break
+    return len(names)
+
+
+def _incidents(state: State, silence: Silence, now: datetime) -> tuple[str, ...]:
+    """Return the unresolved incidents with a firing alert that the silence matches."""
+    found = []
+    for identity, incident in state.incidents.items():
+        if incident.status is IncidentStatus.RESOLVED:
+            continue
+        for _, subject, name in state.firing(identity):
+            rule = state.rules.get(name)
+            view = state.subject_view(subject, now)
+            if rule is not None and matching.match_any(silence.sets, rule, view):
+                found.append(identity)
+                break
+    return tuple(sorted(found))
+
+
+def _describe_unknown(state: State, silence: Silence, now: datetime) -> Iterable[str]:
+    """Yield what is wrong with matchers that fit nothing that there is."""
+    for matcher in dict.fromkeys(matcher for matchers in silence.sets for matcher in matchers):
+        if matcher.name.startswith(matching.LABELS):
+            label = matcher.name.removeprefix(matching.LABELS)
+            values = _label_values(state, label, now)
+            if not values:
+                yield f"{matcher}: nothing has a label {label}"
+                continue
+        else:
+            values = _values(state, matcher.name)
+        positive = Matcher(name=matcher.name, value=matcher.value)
+        if not any(matching.fits(positive, value) for value in values):
+            near = difflib.get_close_matches(matcher.value, sorted(values), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"{matcher}: there is no such {matcher.name.removeprefix(matching.LABELS)}{hint}"
+
+
+def _values(state: State, name: str) -> set[str]:
+    match name:
+        case "rule":
+            return set(state.rules)
+        case "severity":
+            return {str(rule.severity) for rule in state.rules.values()}
+        case "source":
+            return set(state.ruleset.sources)
+        case _:
+            return {*state.subjects, *state.ruleset.sources}
+
+
+def _label_values(state: State, label: str, now: datetime) -> set[str]:
+    added = {rule.labels[label] for rule in state.rules.values() if label in rule.labels}
+    views = (state.subject_view(key, now) for key in state.subjects)
+    return added | {view.labels[label] for view in views if label in view.labels}
