@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli import common, daemon, incidents, lumen, rules
+from watcher.cli import common, daemon, incidents, lumen, rules, silences
 
 program = typer.Typer(
     name="watcher",
@@ -27,7 +27,7 @@ program = typer.Typer(
 )
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
-program.add_typer(incidents.silence_group, name="silence")
+program.add_typer(silences.group, name="silence")
 program.add_typer(incidents.remedy_group, name="remedy")
 program.add_typer(rules.program)
 program.add_typer(lumen.iod_group, name="iod")

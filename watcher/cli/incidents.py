@@ -1,4 +1,4 @@
-"""Commands for the person on call: incidents, silences, remedies, drills, status, reload.
+"""Commands for the person on call: incidents, remedies, drills, status, reload.
 
 All of them are requests to the daemon, over its control socket.
 """
@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from watcher import model
@@ -235,70 +234,6 @@ def drill(
 
 def _change(verb: str, incident: str, by: str, config: Path, socket: Path | None) -> None:
     request(config, socket, "POST", f"/incidents/{incident}/{verb}", {"by": user(by)})
-
-
-silence_group = typer.Typer(help="Mute notifications for a while.", no_args_is_help=True)
-
-
-@silence_group.command()
-def add(  # noqa: PLR0917 -- typer's options, given by name
-    matchers: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MATCHER",
-            help="rule=, subject=, source=, severity= or labels.NAME=, as in labels.site=NYC"
-            " rule=vyvx-*. Use != to negate a matcher and * as a wildcard.",
-        ),
-    ],
-    span: Annotated[
-        str, typer.Option("--for", metavar="DURATION", help="How long, as in 90m.")
-    ] = "1h",
-    comment: Annotated[str, typer.Option(metavar="TEXT", help="Why, for its readers.")] = "",
-    by: By = "",
-    config: Config = DEFAULT_CONFIG,
-    socket: Socket = None,
-) -> None:
-    """Mute notifications for alerts that match all matchers.
-
-    MQTT keeps publishing them, flagged `silenced`.
-    """
-    try:
-        seconds = model.parse_duration(span).total_seconds()
-        parsed = [msgspec.to_builtins(model.parse_matcher(text)) for text in matchers]
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    body = {"matchers": parsed, "seconds": seconds, "by": user(by), "comment": comment}
-    silence = request(config, socket, "POST", "/silences", body)["silence"]
-    typer.echo(f"{silence['id']} until {silence['end'][:19]}Z")
-
-
-@silence_group.command("list")
-def list_silences(config: Config = DEFAULT_CONFIG, socket: Socket = None) -> None:
-    """List active silences."""
-    silences = request(config, socket, "GET", "/silences")["silences"]
-    for silence in silences:
-        matchers = " ".join(
-            str(msgspec.convert(matcher, model.Matcher)) for matcher in silence["matchers"]
-        )
-        comment = f"  {silence['comment']}" if silence["comment"] else ""
-        end = silence["end"][:19]
-        typer.echo(f"{silence['id']}  until {end}Z  by {silence['by']}  {matchers}{comment}")
-    if not silences:
-        typer.echo("no active silences")
-
-
-@silence_group.command()
-def expire(
-    silence: Annotated[
-        str, typer.Argument(metavar="SILENCE", help="The silence's id, as list shows it.")
-    ],
-    by: By = "",
-    config: Config = DEFAULT_CONFIG,
-    socket: Socket = None,
-) -> None:
-    """End a silence now; people are notified of what is still true."""
-    request(config, socket, "POST", f"/silences/{silence}/expire", {"by": user(by)})
-    typer.echo(f"{silence} expired")
 
 
 remedy_group = typer.Typer(

@@ -88,7 +88,7 @@ def _count_matched(sets: Iterable[_Set], view: SubjectView, most: int) -> int:
 
 def _incidents(state: State, silence: Silence, now: datetime) -> tuple[str, ...]:
     """Return the unresolved incidents with a firing alert that the silence matches."""
-    found = []
+    matched = []
     for identity, incident in state.incidents.items():
         if incident.status is IncidentStatus.RESOLVED:
             continue
@@ -96,9 +96,9 @@ def _incidents(state: State, silence: Silence, now: datetime) -> tuple[str, ...]
             rule = state.rules.get(name)
             view = state.subject_view(subject, now)
             if rule is not None and matching.match_any(silence.sets, rule, view):
-                found.append(identity)
+                matched.append(identity)
                 break
-    return tuple(sorted(found))
+    return tuple(sorted(matched))
 
 
 def _describe_unknown(state: State, silence: Silence, now: datetime) -> Iterable[str]:

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,52 @@ from aiohttp.typedefs import Handler
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import carrier_packet, documents, explain
-from watcher.operations.commands import ACTIONS, CommandRejectedError, CommandService
+from watcher.operations.commands import (
+    ACTIONS,
+    CommandRejectedError,
+    CommandService,
+    ConfirmationNeededError,
+)
+from watcher.operations.silences import SilenceRequest
 
 MODE = 0o660
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a request for a silence says."""
+    """What a request for a silence says; `seconds` is its length."""
 
-    matchers: tuple[model.Matcher, ...]
-    seconds: float
     by: str
+    matchers: tuple[model.Matcher, ...] = ()
+    or_matchers: tuple[tuple[model.Matcher, ...], ...] = ()
+    seconds: float | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+    until: model.SilenceUntil | None = None
+    incident: str = ""
     comment: str = ""
+    ticket: str = ""
+    confirmed: bool = False
+
+    @property
+    def request(self) -> SilenceRequest:
+        """The same, as CommandService takes it. Raises ValueError for a length beyond measure."""
+        sets = (self.matchers, *self.or_matchers)
+        try:
+            length = None if self.seconds is None else timedelta(seconds=self.seconds)
+        except OverflowError:
+            raise ValueError("a silence cannot last that long") from None
+        return SilenceRequest(
+            by=self.by,
+            sets=sets if any(sets) else (),
+            begin=self.begin,
+            length=length,
+            end=self.end,
+            until=self.until,
+            incident=self.incident,
+            comment=self.comment,
+            ticket=self.ticket,
+            confirmed=self.confirmed,
+        )
 
 
 class _Drill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,21 +179,27 @@ class ControlSocket:
         return _json({"incident": incident})
 
     async def _get_silences(self, _: web.Request) -> web.Response:
-        return _json({"silences": await self._reader.silences(self._clock.now())})
+        now = self._clock.now()
+        return _json({"silences": await self._reader.silences(now), "now": now})
 
     async def _post_silence(self, request: web.Request) -> web.Response:
-        """Add a silence that begins now; `seconds` is its length."""
+        """Add a silence; answer with what it matches now."""
         try:
-            body = msgspec.convert(await request.json(), _Silence)
+            body = msgspec.convert(await request.json(), _Silence).request
         except (ValueError, msgspec.ValidationError) as error:
             return _error(HTTPStatus.BAD_REQUEST, f"invalid silence request: {error}")
-        silence = await self._commands.add_silence(
-            body.matchers,
-            length=timedelta(seconds=body.seconds),
-            by=body.by,
-            comment=body.comment,
+        try:
+            plan = await self._commands.silence(body)
+        except ConfirmationNeededError as error:
+            return _error(error.status, f"{error}; to add it all the same, repeat it with --yes")
+        return _json(
+            {
+                "silence": plan.silence,
+                "matches": str(plan.preview),
+                "unknown": plan.preview.unknown,
+                "now": self._clock.now(),
+            }
         )
-        return _json({"silence": silence})
 
     async def _post_expire(self, request: web.Request) -> web.Response:
         silence = request.match_info["id"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from watcher import model
 from watcher.model import Matcher, Silence, SilencePreview, SilenceUntil
@@ -74,6 +75,35 @@ def build(request: SilenceRequest, identity: str, now: datetime, longest: timede
         comment=request.comment,
         ticket=request.ticket,
     )
+
+
+def parse_time(text: str) -> datetime:
+    """Parse `2026-11-29T02:00Z` or `2026-11-29 03:00+01:00`. Raises ValueError for the rest."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError(
+            f"{text!r} is not a time with its zone: write 2026-11-29T02:00Z or"
+            " 2026-11-29T03:00+01:00"
+        )
+    return at.astimezone(UTC)
+
+
+def parse_until(text: str) -> tuple[SilenceUntil | None, datetime | None]:
+    """Parse `resolved`, `ended` or a time. Raises ValueError for anything else."""
+    if text in tuple(SilenceUntil):
+        return SilenceUntil(text), None
+    try:
+        return None, parse_time(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, resolved or ended") from None
+
+
+def parse_set(text: str) -> tuple[Matcher, ...]:
+    """Parse matchers with spaces between them, quoted as in a shell. Raises ValueError."""
+    return tuple(map(model.parse_matcher, shlex.split(text)))
 
 
 def matchers_of(view: model.IncidentView) -> tuple[tuple[Matcher, ...], ...]:

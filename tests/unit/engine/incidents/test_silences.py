@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.engine_world import START, FakeInventory, World, minutes, rule, ruleset
 from watcher import engine, model
-from watcher.model import Matcher, SilenceUntil
+from watcher.model import SilenceUntil
 
 NOC = ("noc", "mqtt")
 LOUD, QUIET = NOC, ("mqtt",)
@@ -107,7 +107,7 @@ def test_a_silence_until_resolved_ends_with_its_incident():
     assert w.incidents[-1].notify == LOUD
 
 
-def test_a_silence_until_ended_ends_with_the_booking_and_what_is_still_true_is_told():
+def test_a_silence_until_ended_ends_with_the_booking_and_what_is_still_true_is_news():
     w = world(rule(notify=NOC, during=frozenset(model.Phase)))
     w.poll(a="online")
     books(w, minutes(1), end=30)

@@ -1,0 +1,138 @@
+"""`watcher silence`: mute notifications for a while, and see what is muted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+import typer
+
+from watcher import model
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, Socket, print_json, request, user
+
+group = typer.Typer(help="Mute notifications for a while.", no_args_is_help=True)
+
+
+@group.command()
+def add(  # noqa: PLR0917  # typer's options, given by name
+    matchers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MATCHER",
+            help="rule=, subject=, source=, severity= or labels.NAME=, as in labels.site=NYC"
+            " rule=vyvx-*. Use != to negate a matcher and * as a wildcard.",
+        ),
+    ] = None,
+    span: Annotated[
+        str, typer.Option("--for", metavar="DURATION", help="How long, as in 90m; default: 1h.")
+    ] = "",
+    comment: Annotated[str, typer.Option(metavar="TEXT", help="Why, for its readers.")] = "",
+    by: By = "",
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+    *,
+    begin: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="TIME", help="When it begins, as in 2026-11-29T02:00Z; default: now."
+        ),
+    ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="When it ends: a time; resolved, once the incident is; ended, once the bookings"
+            " of the subjects that it names are over.",
+        ),
+    ] = "",
+    or_matchers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--or", metavar="MATCHERS", help="Another set of matchers, in quotes; may be repeated."
+        ),
+    ] = None,
+    incident: Annotated[
+        str,
+        typer.Option(
+            metavar="INCIDENT",
+            help="Whose firing alerts it is about, if no matchers are given.",
+        ),
+    ] = "",
+    ticket: Annotated[str, typer.Option(metavar="TEXT", help="A ticket, for its readers.")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also if it silences everything, or for very long.")
+    ] = False,
+) -> None:
+    """Mute notifications for alerts that match all matchers.
+
+    MQTT keeps publishing them, flagged `silenced`.
+    """
+    from watcher.operations import silences
+
+    try:
+        kind, end = silences.parse_until(until) if until else (None, None)
+        usual = "" if until else "1h"
+        length = model.parse_duration(span or usual) if span or usual else None
+        first = tuple(map(model.parse_matcher, matchers or ()))
+        others = tuple(map(silences.parse_set, or_matchers or ()))
+        body = {
+            "matchers": first,
+            "or_matchers": others,
+            "seconds": None if length is None else length.total_seconds(),
+            "begin": silences.parse_time(begin) if begin else None,
+            "end": end,
+            "until": kind,
+            "incident": incident,
+            "by": user(by),
+            "comment": comment,
+            "ticket": ticket,
+            "confirmed": yes,
+        }
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not first and not incident:
+        raise typer.BadParameter("name a matcher, as in rule=vyvx-*, or an --incident")
+    reply = request(config, socket, "POST", "/silences", body)
+    silence, now = msgspec.convert(reply["silence"], model.Silence), _time(reply["now"])
+    later = silence.begin > now
+    starts = f"from {model.format_time(silence.begin, now, seconds=False)} " if later else ""
+    typer.echo(f"{silence.id} {starts}{silences.describe_end(silence, now)}: {reply['matches']}")
+    for line in reply["unknown"]:
+        typer.echo(f"warning: {line}", err=True)
+
+
+@group.command("list")
+def list_silences(
+    config: Config = DEFAULT_CONFIG, socket: Socket = None, *, as_json: AsJson = False
+) -> None:
+    """List active silences, and those that begin later."""
+    from watcher.operations import silences
+
+    reply = request(config, socket, "GET", "/silences")
+    if as_json:
+        print_json(reply["silences"])
+        return
+    active = msgspec.convert(reply["silences"], list[model.Silence])
+    for silence in active:
+        typer.echo(f"{silence.id}  {silences.describe(silence, _time(reply['now']))}")
+    if not active:
+        typer.echo("no active silences")
+
+
+@group.command()
+def expire(
+    silence: Annotated[
+        str, typer.Argument(metavar="SILENCE", help="The silence's id, as list shows it.")
+    ],
+    by: By = "",
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+) -> None:
+    """End a silence now; people are notified of what is still true."""
+    request(config, socket, "POST", f"/silences/{silence}/expire", {"by": user(by)})
+    typer.echo(f"{silence} expired")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
