@@ -15,9 +15,9 @@ from http import HTTPStatus
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
-from watcher.text import clean
 from watcher.operations import silences
 from watcher.operations.silences import SilencePlan, SilenceRequest
+from watcher.text import clean
 
 ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.02

@@ -57,7 +57,7 @@ async def test_a_command_that_comes_twice_is_refused_twice(service):
 
 async def test_a_silence_that_cannot_hold_is_refused_with_the_reason(service):
     nonsense = (model.Matcher(name="colour", value="red"),)
-    with pytest.raises(CommandRejectedError, match="expected rule, subject"):
+    with pytest.raises(CommandRejectedError, match="matchers name rule, subject"):
         await service.add_silence(nonsense, length=timedelta(hours=1), by="ann")
 
 
