@@ -80,6 +80,8 @@ from watcher.model.incidents import (
     IncidentView,
     Receipt,
     Resolution,
+    Suppression,
+    SuppressionKind,
     Turn,
 )
 from watcher.model.remedies import Remedy, RemedyStatus
@@ -181,6 +183,8 @@ __all__ = [
     "Snapshot",
     "SourceHealth",
     "Subject",
+    "Suppression",
+    "SuppressionKind",
     "TemporaryError",
     "Ticked",
     "Turn",

@@ -106,6 +106,28 @@ class Turn:
     at: datetime
 
 
+class SuppressionKind(StrEnum):
+    """What holds notifications back."""
+
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+    INHIBITION = "inhibition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """What holds an incident's notifications back: a silence's id, a window's or a rule's name.
+
+    `until` is when it ends by itself; None where nobody knows.
+    """
+
+    kind: SuppressionKind
+    name: str
+    by: str = ""
+    comment: str = ""
+    until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """The alerts that people are notified of together: one Slack thread, one MQTT document.
@@ -118,9 +140,9 @@ class Incident:
     `version` grows with each change of what its readers see; `entries` is the number of its last
     timeline entry. `receivers` is whom it is for, `notify` who is notified of it now: nobody before
     `tell_at`, and only the quiet receivers while it is `suppressed_by` something. `told_at` is when
-    people were first notified. `accepts_until` makes it a storm that alerts join until then.
-    `fallbacks` are, or were, notified in the place of one of the `receivers`; `fallback` belongs to
-    an incident about a receiver.
+    people were first notified. `suppressions` says by whom and until when. `accepts_until`
+    makes it a storm that alerts join until then. `fallbacks` are, or were, notified in the
+    place of one of the `receivers`; `fallback` belongs to an incident about a receiver.
     """
 
     id: str
@@ -160,6 +182,7 @@ class Incident:
     ended_at: datetime | None = None
     turn: Turn | None = None
     services: tuple[str, ...] = ()  # that diagnostics can run on, as the inventory says
+    suppressions: tuple[Suppression, ...] = ()
 
     @property
     def begin(self) -> datetime:

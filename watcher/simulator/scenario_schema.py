@@ -204,6 +204,11 @@ class Slack(Strict):
     rate_limited: bool = Field(
         False, description="Whether a channel takes one message a second after a burst of five"
     )
+    edits_within: Span | None = Field(
+        None, description="How long a message may be edited; absent: forever"
+    )
+    takes_blocks: bool = Field(True, description="Whether any layout of blocks is taken")
+    takes_files: bool = Field(True, description="Whether any file is taken")
 
 
 class Connection(Strict):

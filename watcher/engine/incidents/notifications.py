@@ -22,6 +22,7 @@ from watcher.engine.incidents import (
     silences,
     storms,
     suppression,
+    suppressions,
     titles,
 )
 from watcher.engine.indexes import Firing
@@ -100,7 +101,12 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
             f"notifications resumed after {', '.join(before)}",
             notify=True,
         )
-    _put(ctx, identity, suppressed_by=why)
+    _put(
+        ctx,
+        identity,
+        suppressed_by=why,
+        suppressions=suppressions.describe(ctx.state, why, ctx.now),
+    )
     return why
 
 

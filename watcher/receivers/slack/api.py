@@ -22,6 +22,7 @@ from watcher import model
 from watcher.clock import Clock
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.message import SlackMessage
+from watcher.receivers.slack.refusals import GONE, GoneError, RefusedError
 
 EVENT_TYPE = "watcher_incident"
 POST, SHARE = "chat.postMessage", "files.completeUploadExternal"
@@ -34,11 +35,6 @@ _MOST_PAGES = 10
 Reply = Mapping[str, Any]
 
 
-class GoneError(Exception):
-    """The message or thread was deleted by somebody."""
-
-
-_GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message", "cant_update_message"}
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _TEMPORARY = {"service_unavailable", "request_timeout", "timeout"}
 # "It's possible some aspect of the operation succeeded before the error was raised" (Slack).
@@ -85,6 +81,7 @@ class SlackApi:
         self._session = session
         self._clock = clock
         self._quiet_until: dict[str, float] = {}  # by method, on the monotonic clock
+        self._unread: dict[str, tuple[int, str]] = {}  # by search: pages read, and the next cursor
         self._client = AsyncWebClient(
             token=settings.bot_token.get_secret_value(),
             base_url=f"{settings.api_url}/",
@@ -185,6 +182,16 @@ class SlackApi:
             ),
         )
 
+    async def permalink(self, *, channel: str, ts: str) -> str:
+        """Return the address of a message; empty where Slack does not say."""
+        try:
+            reply = await self._call(
+                "chat.getPermalink", self._client.chat_getPermalink(channel=channel, message_ts=ts)
+            )
+        except (model.WatcherError, GoneError):
+            return ""  # a link is a convenience
+        return str(reply.get("permalink") or "")
+
     async def history(self, *, since: datetime) -> AsyncIterator[Reply]:
         """Read the channel's own messages from `since` on, with their metadata."""
         async for message in self._pages(
@@ -197,11 +204,13 @@ class SlackApi:
         async for message in self._pages("conversations.replies", channel=channel, ts=ts):
             yield message
 
-    async def upload_url(self, filename: str, size: int) -> tuple[str, str]:
+    async def upload_url(self, filename: str, size: int, *, alt_text: str = "") -> tuple[str, str]:
         """Announce a file of `size` bytes; return its id and the address for the bytes."""
         reply = await self._call(
             "files.getUploadURLExternal",
-            self._client.files_getUploadURLExternal(filename=filename, length=size),
+            self._client.files_getUploadURLExternal(
+                filename=filename, length=size, alt_txt=alt_text or None
+            ),
         )
         return _required_text(reply, "file_id"), _required_text(reply, "upload_url")
 
@@ -243,18 +252,24 @@ class SlackApi:
         )
 
     async def _pages(self, method: str, **arguments: Any) -> AsyncIterator[Reply]:
-        cursor = ""
-        for _ in range(_MOST_PAGES):
+        """Read page by page; a search that a rate limit stopped goes on where it was."""
+        search = f"{method} {arguments}"
+        pages_read, cursor = self._unread.pop(search, (0, ""))
+        for page in range(pages_read, _MOST_PAGES):
             if cursor:
                 arguments["cursor"] = cursor
-            reply = await self._call(
-                method,
-                self._client.api_call(
+            try:
+                reply = await self._call(
                     method,
-                    http_verb="GET",
-                    params={"limit": _PAGE, "include_all_metadata": True, **arguments},
-                ),
-            )
+                    self._client.api_call(
+                        method,
+                        http_verb="GET",
+                        params={"limit": _PAGE, "include_all_metadata": True, **arguments},
+                    ),
+                )
+            except model.TemporaryError:
+                self._unread[search] = (page, cursor)
+                raise
             for message in reply.get("messages") or ():
                 if isinstance(message, dict):
                     yield message
@@ -313,7 +328,7 @@ def _translate_error(
         return _rate_limit_error(place, delay)
     if code in _TEMPORARY:
         return model.TemporaryError(f"Slack failed: {place}: {code}", delay=delay)
-    if code in _GONE:
+    if code in GONE:
         return GoneError(code)
     if code in _UNKNOWN_OUTCOME or status >= 500:
         return unanswered(f"Slack failed: {place}: {code or f'answered {status}'}")
@@ -326,7 +341,8 @@ def _translate_error(
     messages = (body.get("response_metadata") or {}).get("messages") or ()
     details += [str(message) for message in messages[:3]]
     more = f" ({'; '.join(details)[:500]})" if details else ""
-    return model.PermanentError(f"Slack refused the call ({code}): {place}{more}: {advice}")
+    text = f"Slack refused the call ({code}): {place}{more}: {advice}"
+    return RefusedError(text, code=code)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -15,16 +15,21 @@ from dataclasses import dataclass
 
 from watcher import model, ports
 from watcher.receivers import chart
-from watcher.receivers.slack import notification
-from watcher.receivers.slack.blocks import escape
-from watcher.receivers.slack.session import FILE, SlackSession
+from watcher.receivers.slack import notification, refusals
+from watcher.receivers.slack.blocks import escape, section
+from watcher.receivers.slack.message import SlackMessage
+from watcher.receivers.slack.refusals import RefusedError
+from watcher.receivers.slack.session import FILE, UNTAKEN, SlackSession
 from watcher.receivers.slack.triage import report_title
 from watcher.text import clean
 
-# States of an upload in the receipt: "asked ID LENGTH URL", "sent ID", "done ID"; or "missing".
-_ASKED, _SENT, _DONE, _MISSING = "asked", "sent", "done", "missing"
+# States of an upload in the receipt: "asked ID LENGTH URL", "sent ID", "done ID"; or "missing", or
+# "refused CODE" and then "untaken", when the thread says so.
+_ASKED, _SENT, _DONE, _MISSING, _REFUSED = "asked", "sent", "done", "missing", "refused"
+_LOST = {"file_not_found"}  # a new upload cures it
 _PDF, _PREVIEW = "pdf", "preview"
 MOST_CHARTS = 3
+MOST_ALT_TEXT = 1_000  # characters, by Slack's page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +40,44 @@ class _File:
     name: str
     comment: str
     content: Callable[[], Awaitable[bytes]]
+    alt_text: str = ""  # of a picture, for who hears it instead
 
 
 async def share_files(session: SlackSession) -> None:
-    """Upload the files that are missing. Raises TemporaryError, PermanentError or GoneError."""
+    """Upload the files that are missing. Raises TemporaryError, PermanentError or GoneError.
+
+    A file that Slack does not take is named in the thread; the others are uploaded all the same.
+    """
     for file in _files(session):
-        if _state(session, file.key) not in {_DONE, _MISSING}:
-            await _upload(session, file)
+        state = _state(session, file.key)
+        if state in {_DONE, _MISSING, UNTAKEN}:
+            continue
+        if state != _REFUSED:
+            try:
+                await _upload(session, file)
+                continue
+            except RefusedError as refusal:
+                if not refusal.is_of_one_act or refusal.code in _LOST:
+                    raise
+                await session.save_file(file.key, f"{_REFUSED} {refusal.code}")
+        await _name_refused(session, file)
+
+
+async def _name_refused(session: SlackSession, file: _File) -> None:
+    """Say in the thread which file Slack does not take, and why."""
+    code = session.receipt.files[file.key].partition(" ")[2]
+    about = file.comment or escape(file.name, 100)
+    text = f"{about}: Slack did not take the file ({escape(code, 60)})"
+    message = SlackMessage(text=text, blocks=[section(text)])
+    _, ts = session.thread
+    payload = session.payload(file=file.key)
+    await session.perform(
+        f"{UNTAKEN} {file.key}",
+        lambda: refusals.send(
+            message, lambda form: session.api.post(form, payload=payload, thread=ts)
+        ),
+    )
+    await session.save_file(file.key, UNTAKEN)
 
 
 def _files(session: SlackSession) -> Iterator[_File]:
@@ -80,6 +116,7 @@ def _chart_file(session: SlackSession, alert: model.IncidentAlert, breach: chart
         name=f"{clean(alert.name, 80)}-{alert.metric}.png",
         comment=f"{escape(alert.metric)} of {escape(alert.name, 100)}, {when}",
         content=draw,
+        alt_text=_chart_in_words(alert, breach),
     )
 
 
@@ -91,9 +128,29 @@ def _report_file(
 
     circuit = escape(notification.circuit(session.view))
     name, comment = clean(report.filename, 100), f"{circuit}: {report_title(run, report)}"
+    alt_text = ""
     if part == _PREVIEW:
+        alt_text = clean(
+            f"First page of the Service Diagnostics report for {run.service_id}:"
+            f" {run.disposition or run.status}. The thread lists its findings.",
+            MOST_ALT_TEXT,
+        )
         name, comment = f"{name.removesuffix('.pdf')}-page-1.png", ""
-    return _File(key=f"{report.run}/{part}", name=name, comment=comment, content=read)
+    return _File(
+        key=f"{report.run}/{part}", name=name, comment=comment, content=read, alt_text=alt_text
+    )
+
+
+def _chart_in_words(alert: model.IncidentAlert, breach: chart.Breach) -> str:
+    limit = (
+        ""
+        if alert.limit is None
+        else f"; the limit is {model.format_figure(alert.limit, alert.unit)}"
+    )
+    value = "" if alert.value is None else f", now {model.format_figure(alert.value, alert.unit)}"
+    start, end = (model.format_time(at, breach.end) for at in (breach.start, breach.end))
+    text = f"Chart of {alert.metric} of {alert.name} from {start} to {end}{value}{limit}"
+    return clean(text, MOST_ALT_TEXT)
 
 
 async def _upload(session: SlackSession, file: _File) -> None:
@@ -110,7 +167,9 @@ async def _send_bytes(session: SlackSession, file: _File) -> None:
         await session.save_file(file.key, _MISSING)
         return
     if _state(session, file.key) != _ASKED:
-        identity, url = await session.api.upload_url(file.name, len(content))
+        identity, url = await session.api.upload_url(
+            file.name, len(content), alt_text=file.alt_text
+        )
         await session.save_file(file.key, f"{_ASKED} {identity} {len(content)} {url}")
     _, identity, length, url = session.receipt.files[file.key].split(" ", 3)
     # Slack takes exactly as many bytes as were announced; a list that has grown starts again.

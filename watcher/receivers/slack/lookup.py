@@ -7,12 +7,15 @@ post is repeated as a possible duplicate.
 
 from __future__ import annotations
 
-from datetime import timedelta
+import contextlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watcher import model
+from watcher.receivers.slack import parent
 from watcher.receivers.slack.api import EVENT_TYPE, Reply
-from watcher.receivers.slack.session import FILE, PARENT, REPLY, SlackSession
+from watcher.receivers.slack.refusals import GoneError
+from watcher.receivers.slack.session import FILE, MOVED, PARENT, REPLY, UNTAKEN, SlackSession
 
 MOST_LOOKUPS = 3  # failed look-ups, before a post is repeated without knowing
 _CLOCK_SKEW = timedelta(minutes=5)  # between us and Slack, at most
@@ -29,6 +32,10 @@ async def resolve_intent(session: SlackSession) -> None:
             await _find_reply(session, int(key))
         elif kind == FILE:
             await _find_file(session, key)
+        elif kind == UNTAKEN:
+            await _find_sentence_about_file(session, key)
+        elif kind == MOVED:
+            await _find_last_reply(session)
     except model.PermanentError:
         session.unconfirmed = intent
     except model.TemporaryError:
@@ -38,14 +45,21 @@ async def resolve_intent(session: SlackSession) -> None:
 
 
 async def _find_parent(session: SlackSession) -> None:
+    replaces = parent.predecessor(session.receipt.handle)
     since = session.view.incident.opened_at - _CLOCK_SKEW
+    if replaces:  # what replaces a message is newer than it
+        since = max(since, datetime.fromtimestamp(float(replaces), UTC))
     async for message in session.api.history(since=since):
         metadata = _metadata(session, message)
-        if metadata is not None and "event_id" not in metadata:
-            await session.save(
-                handle={"channel": session.api.channel, "ts": str(message["ts"])},
-                parent_version=int(metadata.get("version", 0)),
-                intent="",
+        if metadata is None or "event_id" in metadata:
+            continue
+        if metadata.get("replaces", "") == replaces:
+            await parent.adopt(
+                session,
+                channel=session.api.channel,
+                ts=str(message["ts"]),
+                version=int(metadata.get("version", 0)),
+                late="",
             )
             return
 
@@ -68,6 +82,27 @@ async def _find_file(session: SlackSession, key: str) -> None:
         if any(file.get("id") == expected for file in message.get("files") or ()):
             await session.save_file(key, f"done {expected}")
             return
+
+
+async def _find_sentence_about_file(session: SlackSession, key: str) -> None:
+    channel, ts = session.thread
+    async for message in session.api.replies(channel=channel, ts=ts):
+        metadata = _metadata(session, message)
+        if metadata is not None and metadata.get("file") == key:
+            await session.save_file(key, UNTAKEN)
+            return
+
+
+async def _find_last_reply(session: SlackSession) -> None:
+    old, new = parent.moved(session)
+    if not old:
+        return
+    with contextlib.suppress(GoneError):  # then it needs no last reply
+        async for message in session.api.replies(channel=session.thread[0], ts=old):
+            metadata = _metadata(session, message)
+            if metadata is not None and metadata.get("moved") == new:
+                await parent.forget_old_thread(session)
+                return
 
 
 def _metadata(session: SlackSession, message: Reply) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ when, what the vendor's triage says. Every part is bounded, to stay within Slack
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +17,9 @@ from watcher.receivers.slack.blocks import escape
 from watcher.text import clean
 
 MOST_SUBJECTS = 10
-_FLAGS = {
-    "flapping": "*Flapping*: it keeps changing state",
-    "inhibited": "Inhibited by another incident",
-    "silenced": "Silenced",
-}
+_FLAGS = {"flapping": "*Flapping*: it keeps changing state"}
+_MUTED = "\N{BELL WITH CANCELLATION STROKE}"
+MOST_SUPPRESSIONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +37,14 @@ def render_parent(
     mention: str = "",
     duplicate: bool = False,
     late: str = "",
+    note: str = "",
     buttons: bool = False,
 ) -> SlackMessage:
     """Return the parent message of the incident's thread, as the incident is at `now`.
 
     `mention` is added while the incident is critical and not resolved. `duplicate` says that the
-    same message may have been posted before, `late` when and why it came late. `buttons` are shown
-    until the incident is resolved.
+    same message may have been posted before, `late` when and why it came late, `note` which one it
+    replaces and why. `buttons` are shown until the incident is resolved.
     """
     incident = view.incident
     call = mention if notification.is_urgent(incident) else ""
@@ -60,7 +60,7 @@ def render_parent(
         sections.append(blocks.section(blocks.fit_lines(findings)))
     if incident.remedy:
         sections.append(blocks.section(_remedy_line(incident.id, incident.remedy)))
-    small = [_small_print(view, now), *([late] if late else [])]
+    small = [_small_print(view, now), *(part for part in (late, note) if part)]
     sections.append(blocks.context(" · ".join(small)))
     if buttons and incident.status is not model.IncidentStatus.RESOLVED:
         sections.append(blocks.actions(blocks.incident_buttons(view)))
@@ -80,6 +80,7 @@ def _notification_parts(view: model.IncidentView, now: datetime) -> Iterator[str
         return
     if incident.end is not None:
         return
+    yield from itertools.islice(_muted(incident, now), 1)
     unseen = notification.unseen(view, now)
     if unseen:
         state = notification.state_word(view)
@@ -95,6 +96,7 @@ def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
     single = notification.leading_alert(view)
     yield _subject_line(view, single)
     yield _state_line(view, single, now)
+    yield from (f"{_MUTED} *{line}*" for line in _muted(incident, now))
     over = incident.status is model.IncidentStatus.RESOLVED
     if over and not notification.is_late(view) and not incident.is_drill:
         yield f"It was: {escape(incident.title, 300)}"
@@ -120,6 +122,19 @@ def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
             else ""
         )
         yield f"Acknowledged by *{escape(incident.acknowledged_by, 80)}*{at}"
+
+
+def _muted(incident: model.Incident, now: datetime) -> Iterator[str]:
+    """Yield what holds notifications back, until when and by whom; nothing once it is over."""
+    if incident.status is model.IncidentStatus.RESOLVED:
+        return
+    for suppression in incident.suppressions[:MOST_SUPPRESSIONS]:
+        yield notification.suppression_text(suppression, now)
+    more = len(incident.suppressions) - MOST_SUPPRESSIONS
+    if more > 0:
+        yield f"and {more} more"
+    if not incident.suppressions:  # as an earlier version left it
+        yield from (flag for flag in ("silenced", "inhibited") if flag in incident.flags)
 
 
 def _subject_line(view: model.IncidentView, single: model.IncidentAlert | None) -> str:

@@ -261,6 +261,22 @@ def contacts(incident: model.Incident) -> str:
     return f"{what_to_do} {'; '.join(people)}" if people else ""
 
 
+def suppression_text(suppression: model.Suppression, now: datetime) -> str:
+    """Return what holds notifications back, as in `silenced until 04:00 UTC by Ana: works`."""
+    until = suppression.until
+    end = f" until {model.format_time(until, now, seconds=False)}" if until else ""
+    name = escape(suppression.name, 80)
+    match suppression.kind:
+        case model.SuppressionKind.SILENCE:
+            by = f" by {escape(suppression.by, 80)}" if suppression.by else ""
+            why = f": {escape(suppression.comment, 200)}" if suppression.comment else ""
+            return f"silenced{end}{by}{why}"
+        case model.SuppressionKind.MAINTENANCE:
+            return f"maintenance {name}{end}"
+        case model.SuppressionKind.INHIBITION:
+            return f"inhibited by {name}"
+
+
 def unseen(view: model.IncidentView, now: datetime) -> str:
     """Return who cannot see the subjects since when; empty while they can be seen."""
     alert = leading_alert(view)

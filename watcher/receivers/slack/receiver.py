@@ -15,14 +15,22 @@ from aiolimiter import AsyncLimiter
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.slack import blocks, files, lookup, notification, thread
-from watcher.receivers.slack.api import GoneError, SlackApi
-from watcher.receivers.slack.message import SlackMessage, render_parent
-from watcher.receivers.slack.session import PARENT, REPLY, SlackSession
+from watcher.receivers.slack import (
+    blocks,
+    files,
+    lookup,
+    notification,
+    parent,
+    refusals,
+    thread,
+)
+from watcher.receivers.slack.api import SlackApi
+from watcher.receivers.slack.message import SlackMessage
+from watcher.receivers.slack.refusals import GoneError
+from watcher.receivers.slack.session import REPLY, SlackSession
 
 MOST_REPLIES = 10  # more pending entries than this become one digest
 DIGEST_AFTER = timedelta(minutes=5)  # several become one when one is older than this
-_DUPLICATE, _LATE = "duplicate", "late"
 _BURST = 5  # Slack takes about one message a second in a channel, and short bursts
 
 
@@ -40,7 +48,9 @@ class SlackReceiver:
     ) -> None:
         self.name = name
         self._mention = channel.mention
-        self._buttons = bool(settings.app_token.get_secret_value())
+        self._appearance = parent.Appearance(
+            mention=channel.mention, buttons=bool(settings.app_token.get_secret_value())
+        )
         self._api = SlackApi(
             settings=settings, channel=channel.channel, session=session, clock=clock
         )
@@ -79,10 +89,8 @@ class SlackReceiver:
         try:
             await self._update_channel(session)
         except GoneError:
-            # Somebody deleted the message: the incident needs a new one, with its files. Entries
-            # that were in the old thread are not posted again.
-            await session.save(handle={}, parent_version=0, files={}, intent="")
-            session.unconfirmed = ""
+            # Entries that were in the old thread are not posted again.
+            await parent.forget(session)
             try:
                 await self._update_channel(session)
             except GoneError as error:
@@ -96,59 +104,35 @@ class SlackReceiver:
         sentence = f":rotating_light: {blocks.escape(text, 600)}"
         sections = [blocks.section(f"{self._mention} {sentence}".lstrip())]
         message = SlackMessage(text=notification.fit(sentence, self._mention), blocks=sections)
-        await self._api.post(message, payload={"receiver": self.name})
+        await refusals.send(
+            message, lambda form: self._api.post(form, payload={"receiver": self.name})
+        )
 
     async def _update_channel(self, session: SlackSession) -> None:
-        """Post parent, entries and files, in the order in which people need them."""
+        """Post parent, entries and files, in the order in which people need them.
+
+        Of an incident that this channel is not notified of now, a message that is there already is
+        kept true, which notifies nobody; nothing is posted.
+        """
         await lookup.resolve_intent(session)
-        is_new = "ts" not in session.receipt.handle
-        if not session.view.incident.notifies(self.name):
-            # An edit calls nobody, and a channel that was notified before shows what is so now.
-            if not is_new and session.receipt.parent_version != session.view.incident.version:
-                await self._edit_parent(session)
+        if not parent.is_posted(session) and _says_nothing(session):
             return
-        if is_new:
-            await self._post_parent(session)
-        elif session.receipt.parent_version != session.view.incident.version:
-            await self._edit_parent(session)
-        # A new parent has just mentioned people, so its first entries need not.
-        await self._post_entries(session, mentions=not is_new)
-        await files.share_files(session)
-
-    async def _post_parent(self, session: SlackSession) -> None:
-        duplicate = session.unconfirmed == PARENT
-        late = thread.late_notice(session.view.incident, session.now, self._last_failure)
-        message = render_parent(
-            session.view,
-            now=session.now,
-            mention=self._mention,
-            duplicate=duplicate,
-            late=late,
-            buttons=self._buttons,
-        )
-        version = session.view.incident.version
-        channel, ts = await session.perform(
-            PARENT, lambda: self._api.post(message, payload=session.payload(version=version))
-        )
-        handle = {"channel": channel, "ts": ts}
-        # Kept, so that later edits repeat it.
-        handle |= {_DUPLICATE: "possible"} if duplicate else {}
-        handle |= {_LATE: late} if late else {}
-        await session.save(handle=handle, parent_version=version, intent="")
-
-    async def _edit_parent(self, session: SlackSession) -> None:
-        message = render_parent(
-            session.view,
-            now=session.now,
-            mention=self._mention,
-            duplicate=_DUPLICATE in session.receipt.handle,
-            late=session.receipt.handle.get(_LATE, ""),
-            buttons=self._buttons,
-        )
-        channel, ts = session.thread
-        await self._api.update(message, channel=channel, ts=ts)
-        # Editing twice does no harm, so this becomes durable with the next post or at the end.
-        session.receipt = replace(session.receipt, parent_version=session.view.incident.version)
+        late_edit: model.TemporaryError | None = None
+        has_mentioned = False
+        try:
+            has_mentioned = await parent.bring_up_to_date(
+                session, self._appearance, self._last_failure
+            )
+        except model.TemporaryError as error:
+            if not error.narrow or not parent.is_posted(session):
+                raise
+            late_edit = error  # edits are limited by themselves: replies need not wait for them
+        if session.may_post:
+            # A new parent has just mentioned people, so its first entries need not.
+            await self._post_entries(session, mentions=not has_mentioned)
+            await files.share_files(session)
+        if late_edit is not None:
+            raise late_edit
 
     async def _post_entries(self, session: SlackSession, *, mentions: bool) -> None:
         delivered = session.receipt.told_through
@@ -182,11 +166,31 @@ class SlackReceiver:
         _, ts = session.thread
         await session.perform(
             f"{REPLY} {last.number}",
-            lambda: self._api.post(message, payload=payload, thread=ts, broadcast=urgent),
+            lambda: refusals.send_or_stub(
+                message,
+                lambda form: self._api.post(form, payload=payload, thread=ts, broadcast=urgent),
+                incident,
+            ),
         )
         if duplicate:
             session.unconfirmed = ""
         await session.save(told_through=last.number, intent="")
+
+
+def _says_nothing(session: SlackSession) -> bool:
+    """Return whether an incident that was never posted stays so, and note what it is up to.
+
+    What is suppressed now may be posted later; what was suppressed when it ended is not.
+    """
+    incident = session.view.incident
+    if not session.may_post:
+        return True
+    if incident.end is None or not incident.suppressed_by:
+        return False
+    session.receipt = replace(
+        session.receipt, parent_version=incident.version, told_through=incident.entries
+    )
+    return True
 
 
 def _is_backlog(posts: Sequence[model.Entry], session: SlackSession) -> bool:

@@ -15,13 +15,16 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.receivers.slack.api import POST, SHARE, GoneError, SlackApi
+from watcher.receivers.slack.api import POST, SHARE, SlackApi
+from watcher.receivers.slack.refusals import GoneError
 
 FRESH_SECONDS = 3.0  # half of the time after which a silent daemon is evicted
 
 PARENT = "parent"
 REPLY = "reply"  # and the number of the last entry in it
 FILE = "file"  # and the key of the receipt's `files`
+UNTAKEN = "untaken"  # and the key of a file that Slack does not take: what is said of it
+MOVED = "moved"  # the last reply to the thread of a parent that was replaced
 
 Result = TypeVar("Result")
 
@@ -39,6 +42,11 @@ class SlackSession:
     clock: Clock
     now: datetime
     unconfirmed: str = field(default="", init=False)
+
+    @property
+    def may_post(self) -> bool:
+        """Whether anything new may be posted; else a message that is there is kept true."""
+        return self.view.incident.notifies(self.name)
 
     @property
     def thread(self) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from watcher.simulator.slack import workspace
+from watcher.simulator.slack import limits, workspace
 from watcher.simulator.slack.arguments import (
     Arguments,
     SlackError,
@@ -23,6 +23,7 @@ from watcher.simulator.slack.socket_mode import SocketMode
 from watcher.simulator.slack.workspace import File, Message, Workspace
 
 PREFIX = "/slack"
+_LONGEST_ALT_TEXT = 1_000
 
 
 class Slack:
@@ -38,7 +39,9 @@ class Slack:
         self._methods: dict[str, Callable[[Arguments, web.Request], dict[str, Any]]] = {
             "apps.connections.open": self._open_connection,
             "auth.test": self._auth_test,
+            "blocks.validate": _validate,
             "chat.delete": self._delete,
+            "chat.getPermalink": self._permalink,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "conversations.history": self._history,
@@ -64,6 +67,8 @@ class Slack:
             return web.json_response({"ok": True} | method(arguments, request))
         except SlackError as error:
             body: dict[str, Any] = {"ok": False, "error": error.error}
+            if error.errors:
+                body["errors"] = error.errors
             if error.messages:
                 body["response_metadata"] = {"messages": error.messages}
             if error.wait:
@@ -115,7 +120,7 @@ class Slack:
 
     def _post_message(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._channel(arguments, "channel")
-        content = parse_content(arguments)
+        content = self._content(arguments)
         wait = self._space.seconds_to_wait(channel)
         if wait:
             raise SlackError("ratelimited", wait=wait)
@@ -124,6 +129,22 @@ class Slack:
         content |= self._threading(channel, arguments)
         message = self._space.post(channel, content)
         return {"channel": channel, "ts": message["ts"], "message": _shown(message)}
+
+    def _content(self, arguments: Arguments) -> Message:
+        content = parse_content(arguments)
+        if content.get("blocks") and not self._space.config.takes_blocks:
+            raise SlackError(
+                "invalid_blocks", ["[ERROR] unsupported type [json-pointer:/blocks/0]"]
+            )
+        return content
+
+    def _permalink(self, arguments: Arguments, request: web.Request) -> dict[str, Any]:
+        channel = self._channel(arguments, "channel")
+        ts = arguments.get("message_ts", "")
+        if self._space.find(channel, ts) is None:
+            raise SlackError("message_not_found")
+        address = f"{request.url.origin()}/archives/{channel}/p{ts.replace('.', '')}"
+        return {"channel": channel, "permalink": address}
 
     def _threading(self, channel: str, arguments: Arguments) -> Message:
         ts = arguments.get("thread_ts")
@@ -144,7 +165,9 @@ class Slack:
         before = self._space.find(channel, ts)
         if before is None or before.get("subtype") == "tombstone":
             raise SlackError("message_not_found")
-        content = parse_content(arguments)
+        if self._space.is_past_editing(ts):
+            raise SlackError("edit_window_closed")
+        content = self._content(arguments)
         if not any(content.get(key) for key in ("text", "blocks", "attachments")):
             raise SlackError("no_text")
         edited = "blocks" not in content and "attachments" not in content
@@ -190,11 +213,17 @@ class Slack:
         name, length = arguments.get("filename"), str(arguments.get("length", ""))
         if not name or not length.isdecimal() or int(length) < 1:
             raise SlackError("missing_argument")
+        alt_text = arguments.get("alt_txt", "")
+        if len(alt_text) > _LONGEST_ALT_TEXT:
+            raise SlackError("alt_txt_too_large")
         file = self._space.announce(name, int(length))
+        file.alt_text = alt_text
         address = f"{request.url.origin()}{PREFIX}/upload/{file.id}"
         return {"upload_url": address, "file_id": file.id}
 
     def _complete_upload(self, arguments: Arguments, request: web.Request) -> dict[str, Any]:
+        if not self._space.config.takes_files:
+            raise SlackError("file_uploads_disabled")
         uploads = parse_argument(arguments, "files")
         if not isinstance(uploads, list) or not uploads:
             raise SlackError("missing_argument")
@@ -238,6 +267,22 @@ class Slack:
         return channel
 
 
+def _validate(arguments: Arguments, _: web.Request) -> dict[str, Any]:
+    """Check blocks without posting them; Slack names each problem with a pointer."""
+    if [key for key in ("blocks", "message", "view") if arguments.get(key)] != ["blocks"]:
+        raise SlackError(
+            "invalid_arguments", ["must provide exactly one of `blocks`, `view`, or `message`"]
+        )
+    problems = list(limits.problems_in(parse_argument(arguments, "blocks"), ""))
+    if problems:
+        errors = []
+        for problem in problems:
+            message, _sign, pointer = problem.removesuffix("]").partition(" [json-pointer:")
+            errors.append({"code": "failed_constraint", "message": message, "pointer": pointer})
+        raise SlackError("invalid_blocks", errors=errors)
+    return {}
+
+
 def _unknown_method(_: Arguments, __: web.Request) -> dict[str, Any]:
     raise SlackError("unknown_method")
 
@@ -279,6 +324,7 @@ def _file(file: File, request: web.Request) -> dict[str, Any]:
         "id": file.id,
         "name": file.name,
         "title": file.title,
+        "alt_txt": file.alt_text,
         "mimetype": file.mimetype,
         "filetype": file.name.rpartition(".")[2].lower(),
         "size": file.length,

@@ -18,10 +18,17 @@ Arguments = Mapping[str, Any]
 class SlackError(Exception):
     """Slack answers 200 with `ok: false`; the first argument is its `error`."""
 
-    def __init__(self, error: str, messages: list[str] | None = None, wait: int = 0) -> None:
+    def __init__(
+        self,
+        error: str,
+        messages: list[str] | None = None,
+        wait: int = 0,
+        errors: list[dict[str, Any]] | None = None,
+    ) -> None:
         super().__init__(error)
         self.error = error
         self.messages = messages or []
+        self.errors = errors or []
         self.wait = wait
 
 

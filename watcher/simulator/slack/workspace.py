@@ -36,6 +36,7 @@ class File:
     name: str
     length: int
     title: str = ""
+    alt_text: str = ""
     content: bytes | None = None
     shares: list[tuple[str, str]] = field(default_factory=list)
 
@@ -110,6 +111,13 @@ class Workspace:
             message["edited"] = {"user": BOT_USER, "ts": self._stamp()}
         self.version += 1
         return message
+
+    def is_past_editing(self, ts: str) -> bool:
+        """Return whether the workspace forbids to edit a message of that time."""
+        within = self.config.edits_within
+        if within is None:
+            return False
+        return self._clock.now().timestamp() - float(ts) > within.total_seconds()
 
     def delete(self, channel: str, ts: str) -> None:
         """Delete a message; the parent of a thread leaves a tombstone."""

@@ -417,7 +417,7 @@ async def test_a_thread_deleted_under_an_unsettled_reply_gets_a_new_parent(
         ("token_revoked", "install the app again"),
         ("missing_scope", "add it"),
         ("is_archived", "unarchive"),
-        ("some_new_code", "Slack's page"),
+        ("restricted_action", "administrator"),
     ],
 )
 async def test_a_permanent_refusal_says_what_to_do(slack, receiver, delivery, code, advice):
