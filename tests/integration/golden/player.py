@@ -80,9 +80,9 @@ def records(night: str) -> Iterator[tuple[datetime, str, str]]:
         yield datetime.fromisoformat(record["at"]), record["kind"], json.dumps(record["data"])
 
 
-def furnish(night: str, home: Path, addresses: dict[str, str]) -> Path:
+def furnish(source: Path, home: Path, addresses: dict[str, str]) -> Path:
     """Copy an installation into a directory, with these addresses in its configuration."""
-    for file in (DATA / night).glob("*.*l"):
+    for file in source.glob("*.*l"):
         text = file.read_text(encoding="utf-8")
         for name, value in {"ROOT": str(ROOT), **addresses}.items():
             text = text.replace(f"@{name}@", value)
@@ -91,9 +91,9 @@ def furnish(night: str, home: Path, addresses: dict[str, str]) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def open_installation(config: Path) -> AsyncIterator[Installation]:
+async def open_installation(config: Path, played: PlayedClock) -> AsyncIterator[Installation]:
     """Open an installation's database, on a clock that is moved by hand."""
-    loaded, played = settings.load(config), PlayedClock()
+    loaded = settings.load(config)
     async with (
         aiohttp.ClientSession() as session,
         store.open(loaded.store.url, clock=played) as database,
@@ -117,15 +117,15 @@ async def play(installation: Installation, night: str) -> AsyncIterator[engine.S
         event = codec.decode_record(kind, data)
         if isinstance(event, ports.RulesRead):
             if installation.runner is None or event.started:
-                installation.runner = engine.Runner(await _restored(installation, at), now=at)
+                installation.runner = engine.Runner(await restored(installation, at), now=at)
             event = engine.Reloaded(ruleset=installation.rules, unwatched_since=event.last_success)
         assert installation.runner is not None
         for step in installation.runner.take(event, at):
-            await _commit(installation, step)
+            await commit(installation, step)
             yield step
 
 
-async def _commit(
+async def commit(
     installation: Installation, step: engine.StepResult, inbox: int | None = None
 ) -> None:
     installation.clock.at = step.at
@@ -143,7 +143,7 @@ async def _commit(
     )
 
 
-async def _restored(installation: Installation, now: datetime) -> engine.State:
+async def restored(installation: Installation, now: datetime) -> engine.State:
     loaded = await installation.database.commits.load(
         now=now,
         reopen_within=engine.REOPEN_WITHIN,
@@ -184,20 +184,21 @@ async def playing(night: str, home: Path) -> AsyncIterator[Playing]:
         simulator.Simulator(simulator.load("quiet"), start=False) as world,
     ):
         recorder.url = str(server.make_url("")).rstrip("/")
-        config = furnish(night, home, {"URL": recorder.url, "MQTT_PORT": str(world.mqtt_port)})
+        addresses = {"URL": recorder.url, "MQTT_PORT": str(world.mqtt_port)}
+        config = furnish(DATA / night, home, addresses)
         async with (
-            open_installation(config) as installation,
-            _listening(world.mqtt_port) as client,
-            _receivers(installation) as receivers,
+            open_installation(config, PlayedClock()) as installation,
+            listening(world.mqtt_port) as client,
+            open_receivers(installation) as receivers,
         ):
-            await _connected(client)
+            await connected(client)
             yield Playing(
                 installation=installation, receivers=receivers, recorder=recorder, client=client
             )
 
 
 @contextlib.asynccontextmanager
-async def _listening(port: int) -> AsyncIterator[aiomqtt.Client]:
+async def listening(port: int) -> AsyncIterator[aiomqtt.Client]:
     """Listen before anything is published: a retained message would otherwise come twice.
 
     The broker sends what passes at the moment of the subscription as live, and again as retained.
@@ -215,13 +216,14 @@ async def transcribe(night: str, home: Path) -> Transcript:
         async for step in play(played.installation, night):
             heading = f"== {_heading(step)}"
             transcript.effects += [heading, *_effects(step)]
-            if not await _deliver(played, step):
+            if not await deliver(played.installation, played.receivers, step):
                 continue
             sent = played.recorder.take()
             hooks = [request for request in sent if request.to == "hook"]
             _add(transcript.slack, heading, _slack(sent, played.recorder.url))
             _add(transcript.webhook, heading, [_json(request.body) for request in hooks])
-            _add(transcript.mqtt, heading, [line async for line in _published(played.client)])
+            lines = [line async for message in published(played.client) for line in _mqtt(*message)]
+            _add(transcript.mqtt, heading, lines)
     return transcript
 
 
@@ -230,7 +232,7 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
     """Play a night until then, and serve the control socket as a daemon does."""
     async with playing(night, home) as played:
         async for step in play(played.installation, night):
-            await _deliver(played, step)
+            await deliver(played.installation, played.receivers, step)
             if step.at >= until:
                 break
         installation = played.installation
@@ -287,12 +289,12 @@ async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:
             assert installation.runner is not None
             for step in installation.runner.take(envelope.command, installation.clock.now()):
                 mine = step.event is envelope.command
-                await _commit(installation, step, inbox=envelope.number if mine else None)
-                await _deliver(played, step)
+                await commit(installation, step, inbox=envelope.number if mine else None)
+                await deliver(played.installation, played.receivers, step)
 
 
 @contextlib.asynccontextmanager
-async def _receivers(installation: Installation) -> AsyncIterator[dict[str, ports.Receiver]]:
+async def open_receivers(installation: Installation) -> AsyncIterator[dict[str, ports.Receiver]]:
     broker = factories.build_mqtt_connection(installation.settings, installation.clock)
     receivers = factories.build_receivers(
         installation.settings,
@@ -314,12 +316,13 @@ async def _receivers(installation: Installation) -> AsyncIterator[dict[str, port
         await asyncio.gather(connection, return_exceptions=True)
 
 
-async def _deliver(played: Playing, step: engine.StepResult) -> bool:
+async def deliver(
+    installation: Installation, receivers: dict[str, ports.Receiver], step: engine.StepResult
+) -> bool:
     """Bring each receiver up to date, as the delivery loop does, if it would be woken."""
     if not any(isinstance(effect, model.Incident) for effect in step.effects):
         return False
-    installation = played.installation
-    for name, receiver in played.receivers.items():
+    for name, receiver in receivers.items():
         while claimed := await installation.database.outbox.claim(
             now=installation.clock.now(), receivers=[name], lease=timedelta(minutes=1), limit=1
         ):
@@ -393,7 +396,7 @@ def _slack(sent: Iterable[Sent], url: str) -> Iterator[str]:
                 yield f"{name} {_json(value)}".replace(url, "URL")
 
 
-async def _connected(client: aiomqtt.Client) -> None:
+async def connected(client: aiomqtt.Client) -> None:
     """Wait until the receiver's own connection is there: what it brings then is not of a step."""
     async with asyncio.timeout(10):
         async for message in client.messages:
@@ -401,17 +404,20 @@ async def _connected(client: aiomqtt.Client) -> None:
                 return
 
 
-async def _published(client: aiomqtt.Client) -> AsyncIterator[str]:
-    """Write what was published since this was last asked."""
+async def published(client: aiomqtt.Client) -> AsyncIterator[tuple[str, bytes]]:
+    """Yield topic and payload of what was published since this was last asked."""
     await client.publish("fence", b"x", qos=1)
     async with asyncio.timeout(10):
         async for message in client.messages:
             topic = message.topic.value
             if topic == "fence":
                 return
-            yield f"-- {topic}"
-            payload = bytes(message.payload)
-            yield _json(json.loads(payload)) if payload[:1] == b"{" else repr(payload)
+            yield topic, bytes(message.payload)
+
+
+def _mqtt(topic: str, payload: bytes) -> Iterator[str]:
+    yield f"-- {topic}"
+    yield _json(json.loads(payload)) if payload[:1] == b"{" else repr(payload)
 
 
 def _json(value: object) -> str:
