@@ -80,8 +80,6 @@ from watcher.model.incidents import (
     IncidentView,
     Receipt,
     Resolution,
-    Suppression,
-    SuppressionKind,
     Turn,
 )
 from watcher.model.remedies import Remedy, RemedyStatus
@@ -90,6 +88,8 @@ from watcher.model.silences import (
     Silence,
     SilencePreview,
     SilenceUntil,
+    Suppression,
+    SuppressionKind,
     parse_matcher,
 )
 from watcher.model.subjects import (

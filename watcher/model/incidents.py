@@ -11,6 +11,7 @@ from enum import StrEnum
 from watcher.model.alerts import IncidentAlert, Severity
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.remedies import Remedy
+from watcher.model.silences import Suppression
 from watcher.model.subjects import FaultDomain, Scalar, Subject
 
 
@@ -104,28 +105,6 @@ class Turn:
 
     to: FaultDomain
     at: datetime
-
-
-class SuppressionKind(StrEnum):
-    """What holds notifications back."""
-
-    SILENCE = "silence"
-    MAINTENANCE = "maintenance"
-    INHIBITION = "inhibition"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suppression:
-    """What holds an incident's notifications back: a silence's id, a window's or a rule's name.
-
-    `until` is when it ends by itself; None where nobody knows.
-    """
-
-    kind: SuppressionKind
-    name: str
-    by: str = ""
-    comment: str = ""
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,41 @@ class Silence:
         return self.end is not None and self.end <= now
 
 
+class SuppressionKind(StrEnum):
+    """What holds back notifications of an incident."""
+
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+    INHIBITION = "inhibition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """Why people are not notified of an incident.
+
+    `name` is the silence's id, the window's name or the inhibiting rule. It ends at `until`, and a
+    silence sooner where `sooner` says so; without either it ends with its reason.
+    """
+
+    kind: SuppressionKind
+    name: str
+    by: str = ""
+    comment: str = ""
+    until: datetime | None = None
+    sooner: SilenceUntil | None = None
+
+    def __str__(self) -> str:
+        """Return it as the timeline has it: `silence s-1 by ann: works`."""
+        match self.kind:
+            case SuppressionKind.SILENCE:
+                comment = f": {self.comment}" if self.comment else ""
+                return f"silence {self.name} by {self.by}{comment}"
+            case SuppressionKind.MAINTENANCE:
+                return f"maintenance {self.name}"
+            case SuppressionKind.INHIBITION:
+                return f"inhibited by {self.name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilencePreview:
     """What a silence matches now; `everything` says that nothing is left to notify anybody of.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -256,6 +257,7 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
                 ingest=wakeup,
                 clock=installation.clock,
                 receivers=tuple(played.receivers),
+                preview=functools.partial(_preview, installation),
             ),
             clock=installation.clock,
             status=reporter.read,
@@ -278,6 +280,11 @@ async def _usages(installation: Installation) -> list[status.Usage]:
 
 async def _not_reloaded() -> str:
     raise model.InvalidConfigError(("rules.yaml:1: one fault", "rules.yaml:2: another"))
+
+
+async def _preview(installation: Installation, silence: model.Silence) -> model.SilencePreview:
+    now = installation.clock.now()
+    return engine.preview(await restored(installation, now), silence, now)
 
 
 async def _obey(played: Playing, wakeup: clock.Wakeup) -> None:

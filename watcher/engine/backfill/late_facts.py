@@ -155,7 +155,7 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
             receivers=rule.notify,
             notify=quiet if suppressed_by else rule.notify,
             told_at=ctx.now,
-            suppressed_by=(suppressed_by,) if suppressed_by else (),
+            suppressed_by=(str(suppressed_by),) if suppressed_by else (),
         )
     )
     ctx.put_member(

@@ -22,7 +22,6 @@ from watcher.engine.incidents import (
     silences,
     storms,
     suppression,
-    suppressions,
     titles,
 )
 from watcher.engine.indexes import Firing
@@ -88,10 +87,11 @@ def _put(ctx: StepContext, identity: str, **shown: Any) -> None:
         ctx.put_incident(incident, **changes)
 
 
-def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
+def _suppress(ctx: StepContext, identity: str) -> tuple[model.Suppression, ...]:
     """Return what suppresses an incident; its timeline says when that begins or ends."""
     before = ctx.state.incidents[identity].suppressed_by
-    why = suppression.reasons(ctx, identity)
+    reasons = suppression.reasons(ctx, identity)
+    why = tuple(map(str, reasons))
     if why and not before:
         ctx.add_entry(identity, EntryKind.SUPPRESSED, f"notifications suppressed: {', '.join(why)}")
     elif before and not why:
@@ -101,16 +101,13 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[str, ...]:
             f"notifications resumed after {', '.join(before)}",
             notify=True,
         )
-    _put(
-        ctx,
-        identity,
-        suppressed_by=why,
-        suppressions=suppressions.describe(ctx.state, why, ctx.now),
-    )
-    return why
+    _put(ctx, identity, suppressed_by=why, suppressions=reasons)
+    return reasons
 
 
-def _flags(ctx: StepContext, incident: model.Incident, why: tuple[str, ...]) -> tuple[str, ...]:
+def _flags(
+    ctx: StepContext, incident: model.Incident, why: tuple[model.Suppression, ...]
+) -> tuple[str, ...]:
     members = ctx.state.members[incident.id]
     flapping = any(
         members[rule, subject].flapping for _, subject, rule in ctx.state.firing(incident.id)

@@ -10,9 +10,9 @@ from watcher.engine.context import StepContext
 from watcher.engine.rules import matching
 from watcher.engine.rules.rule import Rule
 from watcher.engine.timers import Timer, TimerKind
+from watcher.model import Suppression, SuppressionKind
 
 SILENCED, INHIBITED = "silenced", "inhibited"
-_INHIBITED_BY = "inhibited by "
 _TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
@@ -30,40 +30,53 @@ def refresh(ctx: StepContext) -> None:
         ctx.schedule(_TIMER, due)
 
 
-def reasons(ctx: StepContext, identity: str) -> tuple[str, ...]:
+def reasons(ctx: StepContext, identity: str) -> tuple[Suppression, ...]:
     """Return what suppresses an incident; empty as soon as one of its firing alerts is free."""
     state = ctx.state
-    suppressed_by: dict[str, None] = {}
+    suppressions: dict[Suppression, None] = {}
     for _, subject, name in state.firing(identity):
         rule = state.rules.get(name)
         why = None if rule is None else reason(ctx, rule, subject)
         if why is None:
             return ()
-        suppressed_by[why] = None
-    return tuple(sorted(suppressed_by))
+        suppressions[why] = None
+    return tuple(sorted(suppressions, key=str))
 
 
-def flags(reasons: tuple[str, ...]) -> list[str]:
+def flags(reasons: tuple[Suppression, ...]) -> list[str]:
     """Return the kinds of these reasons, as an incident's flags name them."""
-    inhibited = [why for why in reasons if why.startswith(_INHIBITED_BY)]
+    inhibited = [why for why in reasons if why.kind is SuppressionKind.INHIBITION]
     return [INHIBITED] * bool(inhibited) + [SILENCED] * (len(inhibited) < len(reasons))
 
 
-def reason(ctx: StepContext, rule: Rule, key: str) -> str | None:
+def reason(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
     """Return what suppresses one alert; None where nothing does."""
-    state = ctx.state
-    for silence in state.silences.values():
-        if silence.begin > ctx.now:
-            continue
-        if matching.match_any(silence.sets, rule, ctx.subject_view(key)):
-            comment = f": {silence.comment}" if silence.comment else ""
-            return f"silence {silence.id} by {silence.by}{comment}"
+    state, view = ctx.state, ctx.subject_view(key)
+    silences = [
+        silence
+        for silence in state.silences.values()
+        if silence.begin <= ctx.now and matching.match_any(silence.sets, rule, view)
+    ]
+    if silences:
+        longest = max(silences, key=lambda silence: (silence.end is None, silence.end or ctx.now))
+        return Suppression(
+            kind=SuppressionKind.SILENCE,
+            name=longest.id,
+            by=longest.by,
+            comment=longest.comment,
+            until=longest.end,
+            sooner=longest.until,
+        )
     for window in state.ruleset.maintenance:
-        if window.is_open(ctx.now) and matching.match(window.matchers, rule, ctx.subject_view(key)):
-            return f"maintenance {window.name}"
+        if window.is_open(ctx.now) and matching.match(window.matchers, rule, view):
+            return Suppression(
+                kind=SuppressionKind.MAINTENANCE,
+                name=window.name,
+                until=window.next_edge(ctx.now),
+            )
     for name in rule.inhibited_by:
         if _is_inhibited(ctx, rule, key, name):
-            return _INHIBITED_BY + name
+            return Suppression(kind=SuppressionKind.INHIBITION, name=name)
     return None
 
 

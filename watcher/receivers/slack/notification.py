@@ -264,7 +264,11 @@ def contacts(incident: model.Incident) -> str:
 def suppression_text(suppression: model.Suppression, now: datetime) -> str:
     """Return what holds notifications back, as in `silenced until 04:00 UTC by Ana: works`."""
     until = suppression.until
-    end = f" until {model.format_time(until, now, seconds=False)}" if until else ""
+    at = model.format_time(until, now, seconds=False) if until else ""
+    end = f" until {at}" if at else ""
+    if suppression.sooner is not None:
+        what = {"resolved": "it is resolved", "ended": "its booking ends"}[suppression.sooner]
+        end = f" until {what}" + (f", {at} at the latest" if at else "")
     name = escape(suppression.name, 80)
     match suppression.kind:
         case model.SuppressionKind.SILENCE:

@@ -1,5 +1,6 @@
 """Silences that begin later, end by themselves, and match what their readers see."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -231,3 +232,13 @@ def test_a_preview_changes_nothing():
     before = engine.saved(w.state)
     preview(w, "subject=*", "labels.x=y")
     assert engine.saved(w.state) == before
+
+
+def test_an_incident_says_who_silenced_it_until_when_by_the_silence_that_lasts_longest():
+    w = world()
+    w.poll(a="offline")
+    for identity, end in (("s-1", 10), ("s-2", 60), ("s-3", 20)):
+        add(w, replace(silence("subject=vyvx/a", end=end, comment="works"), id=identity))
+    (why,) = w.incident.suppressions
+    assert (why.name, why.by, why.until) == ("s-2", "ann", START + minutes(60))
+    assert w.incident.suppressed_by == ("silence s-2 by ann: works",)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_channel import shown
 from watcher import model
+from watcher.receivers.slack import notification
 
 
 def silenced(builder, clock):
@@ -93,3 +94,16 @@ async def test_a_frozen_message_of_a_silenced_incident_is_replaced_when_it_is_re
     builder.add_entry(model.EntryKind.RELEASED, "notifications resumed", notify=True)
     await delivery.deliver(receiver)
     assert len(channel.parents) == 2
+
+
+def test_a_silence_that_ends_with_its_incident_says_so():
+    until = model.Suppression(
+        kind=model.SuppressionKind.SILENCE,
+        name="s-1",
+        by="ann",
+        until=BEGIN,
+        sooner=model.SilenceUntil.RESOLVED,
+    )
+    words = notification.suppression_text(until, BEGIN)
+    at = model.format_time(BEGIN, seconds=False)
+    assert words == f"silenced until it is resolved, {at} at the latest by ann"
