@@ -1,10 +1,11 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test quick coverage chaos check fmt bench lock upgrade dist pictures clean
+.PHONY: help demo run test quick coverage fuzz chaos check fmt bench lock upgrade dist pictures clean
 
 PYTHON ?= python3
 FOR ?=
 CHAOS_KILLS ?= 200
+EXAMPLES ?= 3000
 DAEMONS ?= 1
 SEED ?=
 # Most tests wait for a process, a broker or a clock: two workers share a core.
@@ -48,6 +49,9 @@ coverage: $(READY)  ## what unit and integration tests reach; fails below the fl
 	@$(BIN)/coverage run -m pytest tests/unit tests/integration --timeout 400 --numprocesses $(WORKERS) --dist loadgroup
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+fuzz: $(READY)  ## odd input at every door, many examples of it, drawn anew each time (EXAMPLES=3000)
+	@WATCHER_CI= WATCHER_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz --timeout 3600 --numprocesses $$(nproc)
 
 chaos: $(READY)  ## disruptions at random instants, checked afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))

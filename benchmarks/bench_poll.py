@@ -21,8 +21,8 @@ import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from watcher import engine, ruleset
+from watcher.http import exchange
 from watcher.vendors import poller
-from watcher.vendors.http import exchange
 from watcher.vendors.vyvx.client import Service, parse_statuses
 from watcher.vendors.vyvx.source import VyvxSource
 

@@ -65,6 +65,8 @@ class FakeSlack:
         arguments = dict(request.query)
         if request.content_type == "application/json":
             arguments |= await request.json()
+        else:
+            arguments |= dict(await request.post())
         assert request.headers["Authorization"] == "Bearer xoxb-test"
         fault = self._faults[method].popleft() if self._faults.get(method) else None
         if fault == "hang up":

@@ -17,6 +17,7 @@ from yarl import URL
 from watcher import model, ports
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
+from watcher.http import exchange
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import connection
 from watcher.receivers.slack.api import SlackApi
@@ -24,7 +25,6 @@ from watcher.settings import Settings
 from watcher.store import store
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.catalog import VENDORS
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import Uncounted, VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 

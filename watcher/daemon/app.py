@@ -18,6 +18,7 @@ from watcher import delivery, jobs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import database_alarm, factories, leader, lifecycle
 from watcher.daemon.supervision import supervise
+from watcher.http import exchange
 from watcher.metrics import Metrics
 from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
@@ -26,7 +27,6 @@ from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
 from watcher.store.store import open as open_store
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.vendors.http import exchange
 from watcher.web import server
 
 log = structlog.get_logger()

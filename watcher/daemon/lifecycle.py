@@ -17,9 +17,11 @@ from typing import Any, Protocol
 
 import aiohttp
 import structlog
+from yarl import URL
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.http import exchange
 
 log = structlog.get_logger()
 
@@ -27,7 +29,7 @@ STUCK_SECONDS = 30.0  # without a pass of a loop; an idle loop makes one a secon
 FEED_SECONDS = 5.0  # systemd expects a notification twice in every WatchdogSec
 READY_SECONDS = 2.0  # without this message systemd ends the daemon, so it is worth a moment
 HEARTBEAT_SECONDS = 60.0
-_HEARTBEAT_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_HEARTBEAT_TIMEOUT = 10.0
 
 
 class Loop(Protocol):
@@ -204,11 +206,18 @@ async def send_heartbeats(
     while True:
         if not stuck():
             try:
-                async with session.get(
-                    url, timeout=_HEARTBEAT_TIMEOUT, allow_redirects=False
-                ) as response:
-                    failed = response.status >= 400
-            except (aiohttp.ClientError, TimeoutError):
+                reply = await exchange.exchange(
+                    session,
+                    "GET",
+                    URL(url),
+                    headers={},
+                    within=_HEARTBEAT_TIMEOUT,
+                    cap=0,
+                    place="heartbeat",
+                    hide_url=True,
+                )
+                failed = reply.status >= 400
+            except (model.TemporaryError, ValueError):
                 failed = True
             if failed and not failing:
                 log.warning("heartbeat URL not responding; its service will raise an alarm")

@@ -16,6 +16,8 @@ from yarl import URL
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.http import exchange
+from watcher.http.headers import parse_retry_after
 from watcher.operations import documents
 from watcher.receivers import settings as receiver_settings
 
@@ -65,25 +67,25 @@ class WebhookReceiver:
         signed = {"X-Watcher-Timestamp": timestamp, "Content-Type": "application/json"}
         if self._secret:
             signed["X-Watcher-Signature"] = signature(self._secret, timestamp, body)
-        try:
-            async with self._session.post(
-                self._url,
-                data=body,
-                headers={**headers, **signed},
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-                allow_redirects=False,  # a signed document must not be sent elsewhere
-            ) as response:
-                self._check(response)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise model.TemporaryError(f"{self._place}: {type(error).__name__}") from error
+        reply = await exchange.exchange(
+            self._session,
+            "POST",
+            self._url,
+            headers={**headers, **signed},
+            content=body,
+            within=TIMEOUT_SECONDS,
+            cap=0,  # only the status counts
+            place=self._place,
+            hide_url=True,
+        )
+        self._check(reply)
 
-    def _check(self, response: aiohttp.ClientResponse) -> None:
-        status = response.status
+    def _check(self, reply: exchange.Reply) -> None:
+        status = reply.status
         if 200 <= status < 300:
             return
         if status >= 500 or status in _TEMPORARY:
-            wait = response.headers.get("Retry-After", "")
-            delay = float(wait) if wait.isdecimal() else None
+            delay = parse_retry_after(reply.headers.get("Retry-After", ""), self._clock.now())
             raise model.TemporaryError(f"{self._place} answered {status}", delay=delay)
         raise model.PermanentError(
             f"{self._place} answered {status}: check receivers.{self.name}.url and .secret"

@@ -14,6 +14,7 @@ from tests.fakes.engine_world import DOWN, rule, ruleset, traits
 from watcher import engine, jobs, model, simulator
 from watcher.clock import Wakeup
 from watcher.daemon import ingest
+from watcher.http import exchange
 from watcher.jobs import bandwidth
 from watcher.metrics import Metrics
 from watcher.simulator import scenario as script
@@ -21,7 +22,6 @@ from watcher.store import store, tables
 from watcher.vendors import catalog, poller
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.internet_on_demand.source import InternetOnDemandBandwidth

@@ -11,9 +11,9 @@ from yarl import URL
 
 from tests.unit.simulator.conftest import make_account, playing
 from watcher import model, simulator
+from watcher.http import exchange
 from watcher.simulator import quotas, world
 from watcher.simulator import scenario as script
-from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.vyvx.client import VyvxClient
 

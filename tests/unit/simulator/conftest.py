@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 from slack_sdk.web.async_client import AsyncWebClient
 
 from watcher import simulator
+from watcher.http import exchange
 from watcher.vendors import settings
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 
 NOON = datetime(2026, 5, 14, 12, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ import stamina
 from aiohttp import web
 
 from tests.servers.ports import free_port
+from watcher.http import exchange
 from watcher.vendors import settings
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.http.api import VendorApi
 

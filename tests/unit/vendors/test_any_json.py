@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from watcher import model
+from watcher.http import exchange
 from watcher.vendors.evpl.client import join_pages, parse_page
-from watcher.vendors.http import errors, exchange
+from watcher.vendors.http import errors
 from watcher.vendors.vyvx.client import _FIRST, parse_details, parse_history, parse_statuses
 
 WORDS = (  # noqa: SIM905 - one word a line would fill a page

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from watcher import model
 from watcher.clock import SystemClock
+from watcher.http import exchange
 from watcher.vendors import catalog, poller
 from watcher.vendors.evpl.settings import EvplSource
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.vyvx.settings import VyvxSource
 

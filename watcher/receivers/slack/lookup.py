@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from watcher import model
 from watcher.receivers.slack import parent
-from watcher.receivers.slack.api import EVENT_TYPE, Reply
+from watcher.receivers.slack.answers import PostedMessage
 from watcher.receivers.slack.refusals import GoneError
 from watcher.receivers.slack.session import FILE, MOVED, PARENT, REPLY, UNTAKEN, SlackSession
 
@@ -50,15 +49,14 @@ async def _find_parent(session: SlackSession) -> None:
     if replaces:  # what replaces a message is newer than it
         since = max(since, datetime.fromtimestamp(float(replaces), UTC))
     async for message in session.api.history(since=since):
-        metadata = _metadata(session, message)
-        if metadata is None or "event_id" in metadata:
+        if not _is_ours(session, message) or "event_id" in message.payload:
             continue
-        if metadata.get("replaces", "") == replaces:
+        if message.payload.get("replaces", "") == replaces:
             await parent.adopt(
                 session,
                 channel=session.api.channel,
-                ts=str(message["ts"]),
-                version=int(metadata.get("version", 0)),
+                ts=message.ts,
+                version=message.number("version"),
                 late="",
             )
             return
@@ -68,8 +66,7 @@ async def _find_reply(session: SlackSession, number: int) -> None:
     channel, ts = session.thread
     expected = f"{session.view.incident.id}-{number}"
     async for message in session.api.replies(channel=channel, ts=ts):
-        metadata = _metadata(session, message)
-        if metadata is not None and metadata.get("event_id") == expected:
+        if _is_ours(session, message) and message.payload.get("event_id") == expected:
             told_through = max(session.receipt.told_through, number)
             await session.save(told_through=told_through, intent="")
             return
@@ -79,7 +76,7 @@ async def _find_file(session: SlackSession, key: str) -> None:
     channel, ts = session.thread
     expected = session.receipt.files.get(key, "").partition(" ")[2]
     async for message in session.api.replies(channel=channel, ts=ts):
-        if any(file.get("id") == expected for file in message.get("files") or ()):
+        if expected in message.files:
             await session.save_file(key, f"done {expected}")
             return
 
@@ -87,8 +84,7 @@ async def _find_file(session: SlackSession, key: str) -> None:
 async def _find_sentence_about_file(session: SlackSession, key: str) -> None:
     channel, ts = session.thread
     async for message in session.api.replies(channel=channel, ts=ts):
-        metadata = _metadata(session, message)
-        if metadata is not None and metadata.get("file") == key:
+        if _is_ours(session, message) and message.payload.get("file") == key:
             await session.save_file(key, UNTAKEN)
             return
 
@@ -99,19 +95,14 @@ async def _find_last_reply(session: SlackSession) -> None:
         return
     with contextlib.suppress(GoneError):  # then it needs no last reply
         async for message in session.api.replies(channel=session.thread[0], ts=old):
-            metadata = _metadata(session, message)
-            if metadata is not None and metadata.get("moved") == new:
+            if _is_ours(session, message) and message.payload.get("moved") == new:
                 await parent.forget_old_thread(session)
                 return
 
 
-def _metadata(session: SlackSession, message: Reply) -> dict[str, Any] | None:
-    """Return the metadata of a message of this incident and receiver; None for any other."""
-    metadata = message.get("metadata") or {}
-    payload = metadata.get("event_payload") or {}
-    ours = (
-        metadata.get("event_type") == EVENT_TYPE
-        and payload.get("incident") == session.view.incident.id
-        and payload.get("receiver") == session.name
+def _is_ours(session: SlackSession, message: PostedMessage) -> bool:
+    """Whether it is a message of this incident and receiver."""
+    return (
+        message.payload.get("incident") == session.view.incident.id
+        and message.payload.get("receiver") == session.name
     )
-    return payload if ours else None

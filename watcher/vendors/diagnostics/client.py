@@ -27,6 +27,7 @@ from datetime import timedelta
 from typing import Any
 
 from watcher import model, ports, text
+from watcher.http import exchange
 from watcher.vendors.diagnostics import settings
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.report import (
@@ -37,7 +38,6 @@ from watcher.vendors.diagnostics.report import (
     find_pdf,
     parse_findings,
 )
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import CallPriority, VendorAccount
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.errors import RefusedError

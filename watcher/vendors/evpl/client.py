@@ -33,8 +33,8 @@ from typing import Any
 from urllib.parse import quote
 
 from watcher import model, text
+from watcher.http import exchange
 from watcher.vendors.evpl import samples
-from watcher.vendors.http import exchange
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import Paging, read_paging
 

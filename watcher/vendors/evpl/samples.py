@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from watcher import text
-from watcher.vendors.http import exchange
+from watcher.vendors.http.times import parse_time
 
 SLACK = timedelta(days=1)  # how far beyond the time asked for a sample may be
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
@@ -79,7 +79,7 @@ def parse_at(at: object, unit: float | None) -> datetime | None:
     """Return the time of a sample; `unit` is the epoch's, where the times are numbers."""
     number = None if unit is None else _epoch(at)
     if number is None or unit is None:
-        return exchange.parse_time(at)
+        return parse_time(at)
     return datetime.fromtimestamp(number / unit, UTC)
 
 

@@ -20,9 +20,10 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model
 from watcher.clock import Clock, SystemClock
+from watcher.http import exchange
 from watcher.ports import CallCounter
 from watcher.vendors import settings
-from watcher.vendors.http import auth, exchange
+from watcher.vendors.http import auth
 
 FAILURES = 5  # in a row
 PAUSE = 10.0  # seconds; a poller that has failed so often waits longer by itself

@@ -18,7 +18,8 @@ import stamina
 from yarl import URL
 
 from watcher import model
-from watcher.vendors.http import errors, exchange
+from watcher.http import exchange
+from watcher.vendors.http import errors
 from watcher.vendors.http.account import CallPriority, VendorAccount
 
 

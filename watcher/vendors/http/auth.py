@@ -19,8 +19,10 @@ from yarl import URL
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.http import exchange
+from watcher.http.redaction import Redactor
 from watcher.vendors import settings
-from watcher.vendors.http import errors, exchange
+from watcher.vendors.http import errors
 
 DEFAULT_LIFETIME = 300.0  # seconds, when a token does not say how long it lives
 TOKEN_TIMEOUT = 20.0
@@ -140,7 +142,7 @@ class Mpa:
 
     def redact(self, text: str) -> str:
         """Blot out the secret, though it is never sent."""
-        return _redact(text, self._account.secret.get_secret_value())
+        return Redactor([self._account.secret.get_secret_value()])(text)
 
 
 class OAuth2:
@@ -191,7 +193,7 @@ class OAuth2:
 
     def redact(self, text: str) -> str:
         """Blot out the token and the secret."""
-        return _redact(text, self._token, self._account.client_secret.get_secret_value())
+        return Redactor([self._token, self._account.client_secret.get_secret_value()])(text)
 
     async def _valid_token(self) -> str:
         fetches = self._fetches
@@ -259,10 +261,3 @@ def parse_lifetime(value: object) -> float:
     except ValueError:
         return DEFAULT_LIFETIME
     return seconds if math.isfinite(seconds) and seconds > 0 else DEFAULT_LIFETIME
-
-
-def _redact(text: str, *secrets: str) -> str:
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text

@@ -6,7 +6,6 @@ Sources: the Lumen and Orange documents, and Orange's published catalogue of gat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,9 @@ from typing import Any
 import msgspec
 
 from watcher import model, text
-from watcher.vendors.http import exchange
+from watcher.http import exchange
+from watcher.http.headers import parse_http_date, parse_retry_after
 
-LONGEST_DELAY = 3_600.0  # a Retry-After beyond an hour is taken for a mistake
 RATE_LIMIT_PAUSE = 5.0  # seconds, when a rate limit comes without Retry-After
 _REQUEST_ID_HEADERS = ("X-OAPI-Request-Id", "TrackingId", "X-Request-Id", "X-Correlation-Id")
 _TOO_SOON = {408, 425, 429}
@@ -96,19 +95,23 @@ def parse_error(reply: exchange.Reply, now: datetime, redact: Callable[[str], st
     headers = reply.headers
     moved = 300 <= reply.status < 400
     envelope = {} if moved else _envelope(reply.body)
-    texts = {name: redact(text.as_text(value)) for name, value in envelope.items()}
+
+    def clean(value: str, longest: int = 200) -> str:
+        return text.clean(reply.redact(redact(value)), longest)
+
+    texts = {name: text.as_text(value) for name, value in envelope.items()}
     request = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
     location = headers.get("Location", "") if moved else ""
     return ErrorReply(
         place=reply.place,
         http=reply.status,
-        code=text.clean(texts.get("code", ""), 60),
-        message=text.clean(texts.get("message", "")),
-        detail=text.clean(texts.get("detail", "")),
-        request_id=text.clean(redact(request), 80),
+        code=clean(texts.get("code", ""), 60),
+        message=clean(texts.get("message", "")),
+        detail=clean(texts.get("detail", "")),
+        request_id=clean(request, 80),
         retry_after=parse_retry_after(headers.get("Retry-After", ""), now),
-        date=exchange.parse_http_date(headers.get("Date", "")),
-        location=text.clean(redact(location.partition("?")[0])),
+        date=parse_http_date(headers.get("Date", "")),
+        location=clean(location.partition("?")[0]),
     )
 
 
@@ -138,18 +141,6 @@ def as_exception(reply: ErrorReply, hint: str = "") -> model.TemporaryError | mo
     if not advice and reply.http in {401, 403, 404}:
         advice = hint
     return RefusedError(reply.with_advice(advice), http=reply.http, request_id=reply.request_id)
-
-
-def parse_retry_after(text: str, now: datetime) -> float | None:
-    """Parse Retry-After in either form (RFC 9110, 10.2.3), in seconds; None when it is neither."""
-    moment = exchange.parse_http_date(text)
-    if moment is not None:
-        seconds = (moment - now).total_seconds()
-    elif re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", text, re.ASCII):
-        seconds = float(text)
-    else:
-        return None
-    return min(max(0.0, seconds), LONGEST_DELAY)
 
 
 def _envelope(body: bytes) -> dict[str, object]:

@@ -29,7 +29,7 @@ from urllib.parse import quote
 import msgspec
 
 from watcher import model, text
-from watcher.vendors.http import exchange
+from watcher.http import exchange
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import read_paging

@@ -26,7 +26,7 @@ import msgspec
 
 from watcher import model, text
 from watcher import text as texts
-from watcher.vendors.http import exchange
+from watcher.http import exchange
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import Paging, read_paging

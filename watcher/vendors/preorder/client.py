@@ -37,7 +37,7 @@ import stamina
 import structlog
 
 from watcher import model
-from watcher.vendors.http import exchange
+from watcher.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.preorder import codes

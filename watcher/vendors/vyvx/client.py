@@ -24,10 +24,12 @@ import msgspec
 import structlog
 
 from watcher import model, text
-from watcher.vendors.http import exchange
+from watcher.http import exchange
+from watcher.http.headers import parse_http_date
 from watcher.vendors.http.account import CallPriority
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.http.paging import read_paging
+from watcher.vendors.http.times import parse_time, parse_vendor_time
 
 # One status of 100,000 reservations is 6 MB; give the Api this cap.
 STATUS_CAP = 50 * exchange.MEGABYTE
@@ -123,10 +125,10 @@ def parse_statuses(reply: exchange.Reply) -> Statuses:
         else:
             return Statuses(
                 services=status.data.services,
-                time=exchange.parse_time(
+                time=parse_time(
                     status.data.time, status.data.timestamp, status.time, status.timestamp
                 )
-                or exchange.parse_http_date(reply.headers.get("Date", "")),
+                or parse_http_date(reply.headers.get("Date", "")),
             )
     return _parse_tolerantly(reply)
 
@@ -155,7 +157,7 @@ def _parse_tolerantly(reply: exchange.Reply) -> Statuses:
     return Statuses(
         services=services,
         unreadable=tuple(unreadable),
-        time=exchange.parse_vendor_time(root, reply),
+        time=parse_vendor_time(root, reply),
     )
 
 
@@ -258,7 +260,7 @@ def _notes(notes: object) -> tuple[str, ...]:
     for note in _dicts(notes):
         message = text.clean(text.as_text(note.get("message")), 1_000)
         if message:
-            at = exchange.parse_time(note.get("date"))
+            at = parse_time(note.get("date"))
             dated.append(
                 (
                     at or _FIRST,
@@ -287,9 +289,7 @@ def _booking(reservation: dict[str, Any], service: str) -> model.Booking:
 def _window(value: object) -> model.Window:
     if not isinstance(value, dict):
         return model.Window()
-    return model.Window(
-        start=exchange.parse_time(value.get("start")), end=exchange.parse_time(value.get("end"))
-    )
+    return model.Window(start=parse_time(value.get("start")), end=parse_time(value.get("end")))
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from watcher import model
-from watcher.vendors.http import exchange
+from watcher.http import exchange
 from watcher.vendors.http.api import VendorApi
 
 STATES = ("lit", "dim", "dark")

@@ -15,10 +15,10 @@ from aiohttp.test_utils import TestServer
 
 from watcher import model
 from watcher.clock import SystemClock
+from watcher.http import exchange
 from watcher.vendors.diagnostics.client import Answer, DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 
 

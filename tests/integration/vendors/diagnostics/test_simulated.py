@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from watcher import model, simulator
 from watcher.clock import SystemClock
+from watcher.http import exchange
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.diagnostics.settings import Diagnostics
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 
 DONE = model.DiagnosisStatus.DONE

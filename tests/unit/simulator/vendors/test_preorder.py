@@ -7,9 +7,9 @@ from datetime import datetime
 import pytest
 
 from watcher import model, simulator
+from watcher.http import exchange
 from watcher.simulator import scenario as script
 from watcher.vendors import settings
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.preorder.backups import PreorderBackupFinder
 from watcher.vendors.preorder.client import (

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from watcher import model
-from watcher.vendors.http import errors, exchange
+from watcher.http import exchange
+from watcher.http.headers import parse_retry_after
 from watcher.vendors.http.account import CallPriority, VendorAccount
 from watcher.vendors.http.api import VendorApi
 
@@ -213,9 +214,7 @@ async def test_a_503_with_retry_after_is_left_to_the_poller(vendor, connect):
 
 def test_retry_after_of_no_number_is_none():
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert [errors.parse_retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [
-        None
-    ] * 4
+    assert [parse_retry_after(text, now) for text in ("-5", "1e9", "\u0661", "nan")] == [None] * 4
 
 
 @pytest.mark.covers("http/refused")

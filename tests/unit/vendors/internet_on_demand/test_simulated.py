@@ -8,10 +8,10 @@ import pytest
 import stamina
 
 from watcher import model, simulator
+from watcher.http import exchange
 from watcher.simulator import scenario as script
 from watcher.vendors import catalog, poller
 from watcher.vendors import settings as vendor_settings
-from watcher.vendors.http import exchange
 from watcher.vendors.http.account import VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.internet_on_demand.vendor import build_client

@@ -1,14 +1,15 @@
 """One HTTP exchange: send, receive up to a cap, and put what went wrong into our words.
 
-Law: a redirect is never followed, because it would carry credentials to another address.
+Everything that Watcher asks of others goes through here: vendors, Slack, webhooks, the heartbeat.
+
+Law: a redirect is never followed, because it would carry credentials to another address. No more
+than a cap is read, counted after decompression. No error repeats a secret that was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -16,7 +17,8 @@ import msgspec
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from watcher import model
+from watcher import model, text
+from watcher.http.redaction import Redactor, secrets_in
 
 MEGABYTE = 1_000_000
 
@@ -34,24 +36,41 @@ class UnsentError(model.TemporaryError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back. `place` is verb and address without the query, for error messages."""
+    """What came back. `place` is verb and address without the query, for error messages.
+
+    `redact` blots out what was sent as a secret, which the other side may repeat.
+    """
 
     place: str
     status: int
     headers: CIMultiDictProxy[str]
     body: bytes
+    redact: Callable[[str], str] = str
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Open the one session that all vendor clients share. It keeps no cookies; close it last.
+    """Open the one session that all clients share. It keeps no cookies; close it last.
 
     aiohttp would repeat a PUT by itself when its connection breaks, and has no setting for that.
     """
     session = aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "watcher"}
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "watcher"},
+        middlewares=(_refuse_redirects,),
     )
     session._retry_connection = False  # noqa: SLF001 - a change that costs money leaves once
     return session
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Refuse what would redirect a WebSocket: aiohttp has no setting for that."""
+    response = await handler(request)
+    if "Upgrade" in request.headers and response.status != 101:
+        response.close()
+        raise aiohttp.ClientConnectionError(f"the server answered {response.status}")
+    return response
 
 
 async def exchange(
@@ -63,17 +82,24 @@ async def exchange(
     within: float,
     cap: int,
     content: Mapping[str, str] | bytes | None = None,
+    place: str = "",
+    hide_url: bool = False,
+    secrets: Iterable[str] = (),
 ) -> Reply:
     """Send one request and return its reply, whatever its status, `within` seconds.
 
-    `content` is a form, or bytes whose type is in the headers.
+    `content` is a form, or bytes whose type is in the headers. A `cap` of 0 leaves the body unread.
+    Errors name `place`. `hide_url` is for an address that holds a secret. It, `secrets` and the
+    credentials of the Authorization header are blotted out wherever the answer repeats them.
 
     Only the headers given are sent, beside Host, User-Agent and Accept-Encoding: aiohttp's own
     `Accept: */*` makes ws.lumen.com answer 406. Raises TemporaryError (TimedOutError when
     it is too late, UnsentError without a connection) when no whole answer of at most `cap` bytes
     arrives.
     """
-    place = f"{verb} {url.with_query(None).with_fragment(None)}"
+    hidden = (str(url), url.raw_path_qs, url.path_qs, url.raw_path, url.path) if hide_url else ()
+    redact = Redactor((*secrets, *hidden, *secrets_in(headers.get("Authorization", ""))))
+    place = place or f"{verb} {url.with_query(None).with_fragment(None)}"
     try:
         async with session.request(
             verb,
@@ -84,8 +110,14 @@ async def exchange(
             skip_auto_headers=("Accept",),
             timeout=aiohttp.ClientTimeout(total=within),
         ) as response:
-            body = await _read(response, place, cap)
-            return Reply(place=place, status=response.status, headers=response.headers, body=body)
+            body = await _read(response, place, cap) if cap else b""
+            return Reply(
+                place=place,
+                status=response.status,
+                headers=response.headers,
+                body=body,
+                redact=redact,
+            )
     except TimeoutError as error:
         raise TimedOutError(f"{place} did not answer completely within {within:g} s") from error
     except aiohttp.ClientConnectorCertificateError as error:
@@ -97,10 +129,10 @@ async def exchange(
         raise UnsentError(f"{place}: cannot connect: {reason}") from error
     except aiohttp.ClientResponseError as error:
         raise model.TemporaryError(
-            f"{place} sent an invalid HTTP response: {error.message}"
+            f"{place} sent an invalid HTTP response: {text.clean(redact(error.message))}"
         ) from error
-    except aiohttp.ClientError as error:
-        reason = str(error) or type(error).__name__
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        reason = text.clean(redact(str(error))) or type(error).__name__
         raise model.TemporaryError(f"{place}: the response broke off: {reason}") from error
 
 
@@ -138,38 +170,3 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
             response.close()  # do not drain what is left of it
             raise model.TemporaryError(f"{place} answered with more than {cap / MEGABYTE:g} MB")
     return bytes(body)
-
-
-def parse_time(*candidates: object) -> datetime | None:
-    """Parse the first candidate that is an ISO 8601 time; None when no candidate is.
-
-    A time without an offset is taken to be UTC. Digits alone are not a time, though some of them
-    can be read as one: 1712011200000 is April 2024 in milliseconds, and not a day in 1712.
-    """
-    for candidate in candidates:
-        if not isinstance(candidate, str) or candidate.strip().isdigit():
-            continue
-        try:
-            moment = datetime.fromisoformat(candidate.strip())
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    return None
-
-
-def parse_http_date(text: str) -> datetime | None:
-    """Parse an HTTP date (RFC 9110, 5.6.7); None for anything else."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def parse_vendor_time(root: dict[str, Any], reply: Reply) -> datetime | None:
-    """Return when the vendor made this reply; its field may be in one of four places."""
-    data = root.get("data")
-    inner = data if isinstance(data, dict) else {}
-    return parse_time(
-        inner.get("time"), inner.get("timestamp"), root.get("time"), root.get("timestamp")
-    ) or parse_http_date(reply.headers.get("Date", ""))

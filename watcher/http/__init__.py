@@ -1,0 +1,1 @@
+"""HTTP, both ways: one request and its bounded answer, and serving without trusting who asks."""
