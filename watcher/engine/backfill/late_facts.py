@@ -2,7 +2,8 @@
 
 Law: a late fact opens nothing and resolves nothing. It stands on the timeline of the source's own
 incident where that is about the same time, because that is where people look; else it is an
-incident of its own, resolved from the start. Of very many, the rest stand on one.
+incident of its own, resolved from the start, or stands on the open incident of the same fault. Of
+very many, the rest stand on one.
 """
 
 from __future__ import annotations
@@ -46,9 +47,13 @@ def report(ctx: StepContext, fact: LateFact) -> None:
     lasted_until = fact.end or fact.last
     until = f"{'to' if fact.end else 'until at least'} {model.format_time(lasted_until)}"
     text = f"{view.name}: {fact.text}, {model.format_time(fact.start, ctx.now)} {until}"
-    unseen = _blind_incident(ctx, view.source, fact) or _gap_incident(ctx, view.source, fact)
-    if unseen is not None:
-        ctx.add_note(unseen, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
+    known = (
+        _blind_incident(ctx, view.source, fact)
+        or _gap_incident(ctx, view.source, fact)
+        or _open_incident(ctx, fact)
+    )
+    if known is not None:
+        ctx.add_note(known, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
         return
     overflow = _overflow_incident(ctx, view.source, fact)
     if overflow is not None:
@@ -91,6 +96,12 @@ def _gap_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:
     span = f"{model.format_time(start, ctx.now)} to {model.format_time(end)}"
     text = f"reported late: {source} was not monitored, {span}"
     return _add_resolved_incident(ctx, gap, f"{source} was not monitored (reported late)", text)
+
+
+def _open_incident(ctx: StepContext, fact: LateFact) -> str | None:
+    """Return the incident in which another face of the same fault fires on the subject."""
+    firing = ctx.state.siblings(fact.rule, fact.subject, model.AlertState.FIRING)
+    return next((alert.incident for alert in firing if alert.incident), None)
 
 
 def _overflow_incident(ctx: StepContext, source: str, fact: LateFact) -> str | None:

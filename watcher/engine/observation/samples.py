@@ -3,14 +3,16 @@
 A late sample changes what later windows hold, and decides nothing. A correction of the newest one
 is evaluated, since it says what is so now.
 One from the future is left out: until then it would be the newest, and nothing would be decided.
-Samples that arrive after a gap, too old to say anything of now, go through a dry run: a breach that
-would have fired, and is over, becomes a late fact (engine/backfill explains those).
+Samples that arrive together go through a dry run first: a breach that would have fired in them, and
+that is over by now, becomes a late fact and calls nobody (engine/backfill explains those). It is
+over where the two newest samples say so: the newest one alone may still fill. So do samples that
+arrive after a gap, too old to say anything of now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from watcher import model
@@ -25,6 +27,7 @@ from watcher.engine.rules.rule import NoData, Rule, SourceTraits, Threshold
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import AlertState
 
+_CLEAR = 2  # samples in a row after which a breach is over: the newest one may still fill
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _Times = dict[tuple[str, str], set[datetime]]  # by subject and metric
 
@@ -37,13 +40,19 @@ def take(
     `changed` are those that are new or have changed: whether they are silent is evaluated as well.
     """
     new, corrected = _store(ctx, event)
+    traits = ctx.state.ruleset.sources[event.source]
     newest: dict[str, datetime] = {}
     for key, metric in sorted(new.keys() | corrected.keys()):
         arrived = new.get((key, metric), set())
         ordered = sorted(arrived | corrected.get((key, metric), set()))
-        _report_past(ctx, index, key, metric, sorted(arrived))
-        for at in ordered:
-            _evaluate(ctx, index, key, metric, at)
+        news = {at for at in ordered if at in arrived or not _is_stale(ctx, traits, at)}
+        past = _Past()
+        for number, at in enumerate(ordered):
+            times = [at for at in ordered[number:] if at in news]
+            _look_ahead(ctx, index, key, metric, times, past)
+            _evaluate(ctx, index, key, metric, at, skip=past.over if at < ordered[-1] else set())
+        for fact in past.facts:
+            late_facts.report(ctx, fact)
         newest[key] = max(ordered[-1], newest.get(key, ordered[-1]))
     for key in sorted(newest):
         ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
@@ -93,14 +102,16 @@ def _latest(ctx: StepContext, source: str) -> datetime:
     return ctx.now + ctx.state.ruleset.sources[source].clock_tolerance
 
 
-def _evaluate(ctx: StepContext, index: RuleIndex, key: str, metric: str, at: datetime) -> None:
+def _evaluate(
+    ctx: StepContext, index: RuleIndex, key: str, metric: str, at: datetime, *, skip: set[str]
+) -> None:
     state = ctx.state
     traits = state.ruleset.sources[model.source_of(key)]
     before = state.samples.latest(key, metric, before=at)
     broken = before is None or at - before > thresholds.GAP * traits.granularity
     stale = _is_stale(ctx, traits, at)
     for rule, threshold in index.thresholds:
-        if threshold.metric != metric:
+        if threshold.metric != metric or rule.name in skip:
             continue
         alert = state.alert(key, rule.name)
         evaluation = thresholds.evaluate(
@@ -136,17 +147,35 @@ def _is_stale(ctx: StepContext, traits: SourceTraits, at: datetime) -> bool:
     return ctx.now - at > thresholds.GAP * traits.granularity + traits.settle + traits.blind_after
 
 
-def _report_past(
-    ctx: StepContext, index: RuleIndex, key: str, metric: str, times: list[datetime]
+@dataclass(slots=True)
+class _Past:
+    """What the samples of one poll show that is over: the late facts, and the rules in question."""
+
+    facts: list[late_facts.LateFact] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    over: set[str] = field(default_factory=set)
+
+
+def _look_ahead(  # noqa: PLR0917 -- one caller, beside it
+    ctx: StepContext, index: RuleIndex, key: str, metric: str, times: list[datetime], past: _Past
 ) -> None:
-    """Report what the samples of a gap show that nobody could see then and that is over by now."""
+    """Find what the samples from here on show that is over by now, once for each rule.
+
+    A rule whose alert fires is asked when that has ended.
+    """
     traits = ctx.state.ruleset.sources[model.source_of(key)]
-    past = [at for at in times if _is_stale(ctx, traits, at)]
-    for rule, threshold in index.thresholds if past else ():
+    stale = sum(_is_stale(ctx, traits, at) for at in times)
+    if not stale and len(times) < _CLEAR:
+        return
+    for rule, threshold in index.thresholds:
         alert = ctx.state.alert(key, rule.name)
-        is_firing = alert is not None and alert.state is AlertState.FIRING
-        if threshold.metric == metric and not is_firing:
-            _find_breaches(ctx, rule, threshold, key, times, len(past))
+        is_active = alert is not None and alert.state in {AlertState.FIRING, AlertState.RESOLVED}
+        if threshold.metric == metric and rule.name not in past.asked and not is_active:
+            past.asked.add(rule.name)
+            is_over, facts = _find_breaches(ctx, rule, threshold, key, times, stale)
+            past.facts += facts
+            if is_over:
+                past.over.add(rule.name)
 
 
 @dataclass(slots=True)
@@ -175,32 +204,63 @@ class _Breach:
 
 
 def _find_breaches(  # noqa: PLR0917 -- one caller, beside it
-    ctx: StepContext, rule: Rule, threshold: Threshold, key: str, times: list[datetime], past: int
-) -> None:
-    """Report the breaches on which the rule would have fired, begun in the first `past` times."""
+    ctx: StepContext, rule: Rule, threshold: Threshold, key: str, times: list[datetime], stale: int
+) -> tuple[bool, list[late_facts.LateFact]]:
+    """Return whether the breaches in these samples are over, and the late facts that they are.
+
+    They are over when the two newest samples are not in breach. What goes on fires live, unless all
+    samples are among the `stale` ones, which are too old for that.
+    """
     granularity = ctx.state.ruleset.sources[model.source_of(key)].granularity
-    breach: _Breach | None = None
-    for number, at in enumerate(times):
+    breach = _pending_breach(ctx, rule, threshold, key, times[0])
+    ended: list[tuple[_Breach, datetime | None]] = []
+    clear = 0  # the newest samples that are not in breach
+    for at in times:
         series = ctx.state.samples.directions(key, threshold.metric)
         before = thresholds.INACTIVE if breach is None else breach.before
         evaluation = thresholds.evaluate(threshold, series, at, granularity, before)
         truth = evaluation.truth and hours.apply_at(rule.hours, at)
         broken = breach is not None and at - breach.last > thresholds.GAP * granularity
-        if breach is not None and (broken or not truth):
-            goes_on = broken or evaluation.truth  # unseen, or outside the hours of the rule
-            _report_breach(ctx, rule, threshold, key, breach, end=None if goes_on else at)
+        if breach is not None and (broken or truth is False):
+            goes_on = broken or evaluation.truth is True  # unseen, or outside the rule's hours
+            ended.append((breach, None if goes_on else at))
             breach = None
-            truth = truth and number < past
-        if number >= past and breach is None:
-            return
         if truth:
             breach = breach or _Breach(DryRun(ctx, rule, key), start=at, last=at)
             breach.extend(threshold, at, evaluation)
-    if breach is not None and len(times) == past:  # else it lasts, and its alert fires live
-        _report_breach(ctx, rule, threshold, key, breach, end=None)
+        clear = clear + 1 if truth is False else 0
+    if breach is not None and len(times) == stale:
+        ended.append((breach, None))
+    is_over = bool(ended) and clear >= _CLEAR
+    facts = [
+        _late_fact(ctx, rule, threshold, key, breach, end=end)
+        for breach, end in ended
+        if is_over or breach.start in times[:stale]  # else it fires live
+    ]
+    return is_over, [fact for fact in facts if fact is not None]
 
 
-def _report_breach(
+def _pending_breach(
+    ctx: StepContext, rule: Rule, threshold: Threshold, key: str, at: datetime
+) -> _Breach | None:
+    """Return the breach that a pending alert waits on when a sample arrives."""
+    alert = ctx.state.alert(key, rule.name)
+    last = ctx.state.samples.latest(key, threshold.metric, before=at)
+    if alert is None or alert.state is not AlertState.PENDING or last is None:
+        return None
+    worst = float(alert.value) if isinstance(alert.value, int | float) else None
+    breach = _Breach(
+        DryRun(ctx, rule, key),
+        start=alert.since,
+        last=last,
+        worst=worst,
+        measured=alert.measured,
+    )
+    breach.dry_run.hold(alert.since, alert.value)
+    return breach
+
+
+def _late_fact(
     ctx: StepContext,
     rule: Rule,
     threshold: Threshold,
@@ -208,18 +268,19 @@ def _report_breach(
     breach: _Breach,
     *,
     end: datetime | None,
-) -> None:
+) -> late_facts.LateFact | None:
+    """Return what to report of a breach; None where the rule would not have fired."""
     holds = conditions.Truth(truth=True, value=breach.worst)
     then = replace(rule, hours=None)  # each sample was inside the hours
     if conditions.narrow(ctx, then, key, holds).truth is False or not breach.dry_run.fires:
-        return
+        return None
     unit = ctx.subject_view(key).unit_of(rule)
     measured = breach.measured or model.Measured()
     window = model.format_window(threshold.aggregate, threshold.over, measured.covered)
     what = model.format_metric(threshold.metric, measured.direction, window)
     text = f"{what} was {messages.limit(threshold, unit)}, "
     text += f"{'up' if threshold.above else 'down'} to {model.format_figure(breach.worst, unit)}"
-    fact = late_facts.LateFact(
+    return late_facts.LateFact(
         rule=rule,
         subject=key,
         start=breach.start,
@@ -228,7 +289,6 @@ def _report_breach(
         text=text,
         resolution=model.Resolution.RECOVERED if end else model.Resolution.LAPSED,
     )
-    late_facts.report(ctx, fact)
 
 
 def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
