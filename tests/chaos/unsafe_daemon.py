@@ -37,7 +37,7 @@ def lookup() -> None:
 def fencing() -> None:
     """Let a daemon that lost its lease go on as if it led."""
 
-    async def require(connection, token):
+    async def require(connection, token, session):
         pass
 
     async def keep_renewing(self):

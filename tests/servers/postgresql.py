@@ -54,6 +54,7 @@ class Server:
     programs: Path
     place: Path
     port: int
+    data: str = "data"
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,13 +64,19 @@ class Server:
     def prepare(self) -> None:
         self._run("initdb", "-D", "data", "-U", "watcher", "-A", "trust", "-E", "UTF8", "-N")
 
+    def standby(self, port: int) -> Server:
+        """Make a standby that replicates asynchronously; it is not started."""
+        source = f"host=127.0.0.1 port={self.port} user=watcher"
+        self._run("pg_basebackup", "-D", "standby", "-R", "-c", "fast", "-d", source)
+        return Server(programs=self.programs, place=self.place, port=port, data="standby")
+
     def start(self) -> None:
         options = [part for option in FAST for part in ("-c", option)]
         options += ["-c", f"port={self.port}", "-c", "listen_addresses=127.0.0.1"]
         options += ["-c", f"unix_socket_directories={self.place}"]
         with (self.place / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.place / "data", *options],
+                [self.programs / "postgres", "-D", self.place / self.data, *options],
                 stdout=log,
                 stderr=log,
                 **self._identity(),

@@ -77,6 +77,7 @@ def check(
     from watcher import logs, settings
     from watcher.cli import preflight
     from watcher.daemon import factories
+    from watcher.store import store
 
     logs.configure(logs.ERROR)  # what sources warn of is among the remarks
     loaded = settings.load(config)
@@ -85,6 +86,8 @@ def check(
         f"{config}: valid: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
     )
     typer.echo(f"{len(loaded.receivers)} receivers")
+    if note := store.caution(loaded.store.url):
+        typer.echo(f"note: {note}")
     if connect:
         results = asyncio.run(preflight.connect(loaded))
         for result in results:

@@ -114,6 +114,10 @@ def status(
         print_json(report)
         return
     typer.echo(f"{report['instance']}: watcher {report['version']}, since {report['since'][:19]}Z")
+    if database := report.get("database"):  # a daemon from before an upgrade says nothing
+        typer.echo(f"database  {database['product']:<22} {database['name']}")
+        if database["caution"]:
+            typer.echo(f"{'':<22} {database['product']} {database['caution']}")
     for daemon in report["daemons"]:
         state = "leader" if daemon["leads"] else "standby"
         typer.echo(f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z")

@@ -193,8 +193,8 @@ async def _client(
         raise model.InvalidConfigError(
             (f"{config}: there are several sources, so name one: --source {'|'.join(candidates)}",)
         )
-    (source,) = candidates.values()
-    uncounted = await preflight.count_change(loaded, source) if ordering else ""
+    ((key, source),) = candidates.items()
+    uncounted = await preflight.count_change(loaded, key, source) if ordering else ""
     if uncounted:
         typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
     async with preflight.open_accounts(loaded) as accounts:

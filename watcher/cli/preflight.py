@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from yarl import URL
 
@@ -18,6 +18,7 @@ from watcher import model, ports
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
 from watcher.http import exchange
+from watcher.operations import control_socket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import connection
 from watcher.receivers.slack.api import SlackApi
@@ -49,7 +50,7 @@ class Result:
 async def connect(settings: Settings) -> list[Result]:
     """Try every account, source, receiver and service at once; return a result for each."""
     async with open_accounts(settings) as accounts:
-        attempts: dict[str, Awaitable[Outcome]] = {}
+        attempts: dict[str, Awaitable[Outcome]] = {"store": _open_store(settings.store.url)}
         for name, account in settings.accounts.items():
             remarks = tuple(_budget(settings, name, account))
             attempts[f"accounts.{name}"] = _authenticate(accounts[name], account, remarks)
@@ -106,26 +107,35 @@ async def open_accounts(settings: Settings) -> AsyncIterator[factories.VendorAcc
         yield factories.VendorAccounts(settings, session, SystemClock(), Uncounted())
 
 
-async def count_change(settings: Settings, source: InternetOnDemandSource) -> str:
+async def count_change(settings: Settings, name: str, source: InternetOnDemandSource) -> str:
     """Count a manual order among the changes of the day; return why it could not be counted.
 
+    The daemon counts it, because one process writes the database; without a daemon this one may.
     Raises PermanentError when the changes of the day are used up.
     """
-    clock = SystemClock()
     try:
-        async with store.open_to_read(settings.store.url, clock=clock) as database:
-            day = clock.now().astimezone(UTC).date()
-            counted = await database.call_counter.spend_change(
-                source.customer, day, source.changes_per_day
-            )
-    except model.WatcherError as error:
-        return str(error)
+        counted = await _count_by_daemon(settings, name)
+    except model.PermanentError:
+        clock = SystemClock()
+        try:
+            async with store.open_alone(settings.store.url, clock=clock) as database:
+                counted = await factories.count_change(
+                    settings, database.call_counter, name, clock.now()
+                )
+        except model.WatcherError as error:
+            return str(error)
     if not counted:
         raise model.PermanentError(
             f"all {source.changes_per_day} changes of today are used up, so nothing was ordered;"
             " the limit resets at 00:00 UTC"
         )
     return ""
+
+
+async def _count_by_daemon(settings: Settings, name: str) -> bool:
+    """Return whether the order is within the changes of the day. Raises PermanentError."""
+    answer = await control_socket.ask(settings.control.socket, "POST", "/changes", {"source": name})
+    return bool(answer["counted"])
 
 
 def describe(snapshot: model.Snapshot) -> str:
@@ -160,6 +170,11 @@ def _summarize(values: list[model.Scalar]) -> str:
     if not summary:
         return "unknown"
     return f"{summary} ({unknown} unknown)" if unknown else summary
+
+
+async def _open_store(url: str) -> Outcome:
+    """Read the database; nothing is created or migrated, and the daemon may be running."""
+    return await store.inspect(url), ()
 
 
 async def _poll(

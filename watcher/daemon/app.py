@@ -123,6 +123,11 @@ async def run(
         reporter = status.StatusReporter(
             instance=settings.instance,
             version=version("watcher"),
+            database=status.Database(
+                name=store.database.name,
+                product=store.database.dialect.product,
+                caution=store.database.dialect.caution,
+            ),
             since=clock.now(),
             sources=sources,
             reader=store.queries,
@@ -201,6 +206,9 @@ async def run(
             clock=clock,
             status=reporter.read,
             reload=reload,
+            count_change=lambda source: factories.count_change(
+                settings, store.call_counter, source, clock.now()
+            ),
         )
         await stack.enter_async_context(control.serve(settings.control.socket))
         delivery_task = group.create_task(deliveries.run(), name="delivery")

@@ -6,7 +6,7 @@ The daemon and `watcher check --connect` both build them here, so what was check
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import aiohttp
 
@@ -21,11 +21,13 @@ from watcher.receivers.mqtt.receiver import MqttReceiver
 from watcher.receivers.slack import interactions
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
+from watcher.store.counters import CallCounter
 from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.client import DiagnosticsClient, LumenDiagnostics
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.vendors.http.account import VendorAccount
+from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
 from watcher.vendors.preorder.backups import PreorderBackupFinder
 from watcher.vendors.preorder.client import PreorderClient
 
@@ -77,6 +79,20 @@ async def usages(
         )
         for name, account in settings.accounts.items()
     ]
+
+
+async def count_change(
+    settings: Settings, counter: CallCounter, source: str, now: datetime
+) -> bool:
+    """Count an order by hand; return whether it is within the changes of the day (UTC).
+
+    Raises KeyError where there is no such source, or none that can be changed.
+    """
+    section = settings.sources[source]
+    if not isinstance(section, InternetOnDemandSource):
+        raise KeyError(source)
+    day = now.astimezone(UTC).date()
+    return await counter.spend_change(section.customer, day, section.changes_per_day)
 
 
 def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:

@@ -78,6 +78,12 @@ class _Drill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page: bool = False
 
 
+class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which source a person is about to order a change."""
+
+    source: str
+
+
 class ControlSocket:
     """Answers requests in JSON; an error is `{"error": sentence}` with a fitting HTTP status."""
 
@@ -89,12 +95,14 @@ class ControlSocket:
         clock: Clock,
         status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
+        count_change: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._reader = reader
         self._commands = commands
         self._clock = clock
         self._status = status
         self._reload = reload
+        self._count_change = count_change
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
         """Listen on `path` while the context lasts.
@@ -115,6 +123,7 @@ class ControlSocket:
                 web.get("/silences", self._get_silences),
                 web.post("/silences", self._post_silence),
                 web.post("/silences/{id}/expire", self._post_expire),
+                web.post("/changes", self._post_change),
                 web.post("/reload", self._post_reload),
             ]
         )
@@ -205,6 +214,22 @@ class ControlSocket:
         silence = request.match_info["id"]
         await self._commands.expire_silence(silence, str((await request.json()).get("by") or ""))
         return _json({"expired": silence})
+
+    async def _post_change(self, request: web.Request) -> web.Response:
+        """Count an order by hand among the day's changes; this process alone writes them."""
+        try:
+            body = msgspec.convert(await request.json(), _Change)
+        except (ValueError, msgspec.ValidationError) as error:
+            return _error(HTTPStatus.BAD_REQUEST, f"invalid change: {error}")
+        try:
+            counted = self._count_change is not None and await self._count_change(body.source)
+        except KeyError:
+            return _error(
+                HTTPStatus.NOT_FOUND,
+                f"the daemon has no source {body.source} that can be changed: is its"
+                " configuration the same?",
+            )
+        return _json({"counted": counted})
 
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:

@@ -76,6 +76,15 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Where the records are; `caution` is what a person must not do with it under its version."""
+
+    name: str
+    product: str
+    caution: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole status at one time. `refused` are the problems of rules that were not reloaded."""
 
@@ -89,6 +98,7 @@ class Status:
     sources: tuple[model.SourceHealth, ...] = ()
     open: int = 0
     acknowledged: int = 0
+    database: Database | None = None
 
 
 class StatusReporter:
@@ -110,6 +120,7 @@ class StatusReporter:
         overview: Callable[[], Overview | None],
         receivers: Callable[[], Mapping[str, ReceiverState]],
         usages: Callable[[], Awaitable[list[Usage]]],
+        database: Database | None = None,
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.instance = instance
@@ -121,6 +132,7 @@ class StatusReporter:
         self._overview = overview
         self._receivers = receivers
         self._usages = usages
+        self._database = database
 
     def from_memory(self) -> Status:
         """Return what this process knows without reading the store."""
@@ -192,6 +204,7 @@ class StatusReporter:
             sources=self._configured(overview.sources),
             open=overview.open,
             acknowledged=overview.acknowledged,
+            database=self._database,
         )
 
     async def _read_overview(self) -> Overview:

@@ -74,7 +74,7 @@ class CommitLog:
         """
         changes = changeset.gather(commit.effects)
         async with self._database.write() as connection:
-            await leadership.require(connection, token)
+            await leadership.require(connection, token, self._database.session)
             if await _is_news(connection, commit, changes):
                 await connection.execute(insert(tables.journal), _journal_rows(commit))
             await EffectWriter(self._database, connection).write(changes, commit.at)

@@ -21,6 +21,8 @@ class Dialect(Protocol):
     """What differs between the databases; sqlite.py and postgresql.py implement it."""
 
     name: str  # as errors and people call the database; no secret in it
+    product: str  # the database's own name and version
+    caution: str  # what a person must not do with it; empty: nothing
     shared: bool  # whether several daemons may use it
     errors: tuple[type[Exception], ...]
     reader: AsyncEngine
@@ -33,11 +35,20 @@ class Dialect(Protocol):
     def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
         """Return `ahead` from now, on the clock that leases are measured on."""
 
+    def next_token(self, token: ColumnElement[int]) -> ColumnElement[int]:
+        """Return a fencing token above this one, and above those that a failover may have lost."""
+
     def explain(self, error: BaseException) -> tuple[str, bool]:
         """Return what an error means in words, and whether waiting may help."""
 
     def lock(self, owner: str) -> bool:
         """Keep other daemons out, where only one may be there; return True when that is new."""
+
+    def alone(self, owner: str) -> AbstractAsyncContextManager[None]:
+        """Keep daemons out meanwhile, where only one process may write. Raises PermanentError."""
+
+    async def check(self, connection: AsyncConnection) -> None:
+        """Require that a daemon can work with the database. Raises PermanentError."""
 
     async def prepare(self, connection: AsyncConnection) -> None:
         """Lock the tables until the transaction ends. Raises PermanentError."""

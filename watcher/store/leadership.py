@@ -1,9 +1,10 @@
 """Which daemons use the database, and which one leads: steps events and writes the timeline.
 
-Law: each `acquire` raises the fencing token, and a commit under an older one is refused. A leader
-leads for as long as it renews its presence. A daemon that has not done so for LEASE, on the
-database's clock, is evicted: its connections are closed, its claims are freed, and another one may
-lead.
+Law: each `acquire` raises the fencing token, and a commit under another token or of another session
+is refused: after a failover that lost the commit of a lease, the row names who leads
+(docs/decisions/0029). A leader leads for as long as it renews its presence. A daemon that has not
+done so for LEASE, on the database's clock, is evicted: its connections are closed, its claims are
+freed, and another one may lead.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Leadership:
                 .values(
                     owner=owner,
                     session=self._database.session,
-                    token=lease.c.token + 1,
+                    token=self._database.dialect.next_token(lease.c.token),
                     taken_at=self._clock.now(),
                 )
                 .returning(lease.c.token)
@@ -187,20 +188,20 @@ async def _free_claims(connection: AsyncConnection) -> None:
     )
 
 
-async def require(connection: AsyncConnection, token: int) -> None:
-    """Require that `token` is the leader's, and keep it so until this transaction ends.
+async def require(connection: AsyncConnection, token: int, session: str) -> None:
+    """Require that `session` leads by `token`, and keep it so until this transaction ends.
 
     Raises PermanentError when it is not.
     """
     lease = tables.lease
     holder = (
         await connection.execute(
-            select(lease.c.token, lease.c.owner)
+            select(lease.c.token, lease.c.session, lease.c.owner)
             .where(lease.c.name == INGEST)
             .with_for_update(read=True)
         )
     ).first()
-    if holder is None or holder.token != token:
+    if holder is None or (holder.token, holder.session) != (token, session):
         raise model.PermanentError(
             f"another daemon leads ({'none yet' if holder is None else holder.owner}): this one"
             " must stop writing and restart"

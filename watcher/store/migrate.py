@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model
 from watcher.store.database import Database
@@ -20,28 +21,58 @@ _VERSION = table("alembic_version", column("version_num"))
 async def to_newest(database: Database) -> None:
     """Create the tables or migrate them, if need be.
 
-    Raises PermanentError for a database of a newer Watcher or of another program.
+    Raises PermanentError for a database of a newer Watcher or of another program, and where the
+    database is for one process and another one has it.
     """
     revisions = _revisions()
     newest = max(revisions)
     async with database.read(opening=True) as connection:
         if await connection.run_sync(_revision) == newest:
             return
+    async with database.dialect.alone("migrating"):
+        await _migrate(database, revisions)
+
+
+async def _migrate(database: Database, revisions: set[str]) -> None:
     async with database.write(opening=True) as connection:
         await database.dialect.prepare(connection)
         revision = await connection.run_sync(_revision)  # another process may have been faster
-        if revision is None and await connection.run_sync(_has_tables):
-            raise model.PermanentError(
-                f"database {database.name} belongs to another program: name another database in"
-                " [store] url"
-            )
-        if revision is not None and revision not in revisions:
-            raise model.PermanentError(
-                f"database {database.name} was written by a newer Watcher (its tables are at"
-                f" revision {revision}, this version knows {newest}): install that version again,"
-                " or restore a backup"
-            )
+        await _refuse_strange(database, connection, revision, revisions)
         await connection.run_sync(_upgrade)
+
+
+async def _refuse_strange(
+    database: Database, connection: AsyncConnection, revision: str | None, revisions: set[str]
+) -> None:
+    """Refuse a database of another program or of a newer Watcher. Raises PermanentError."""
+    if revision is None and await connection.run_sync(_has_tables):
+        raise model.PermanentError(
+            f"database {database.name} belongs to another program: name another database in"
+            " [store] url"
+        )
+    if revision is not None and revision not in revisions:
+        raise model.PermanentError(
+            f"database {database.name} was written by a newer Watcher (its tables are at"
+            f" revision {revision}, this version knows {max(revisions)}): install that version"
+            " again, or restore a backup"
+        )
+
+
+async def describe(database: Database) -> str:
+    """Return what a daemon would do with the tables at its start, in words, and change nothing.
+
+    Raises what `to_newest` raises.
+    """
+    revisions = _revisions()
+    async with database.read(opening=True) as connection:
+        await database.dialect.check(connection)
+        revision = await connection.run_sync(_revision)
+        await _refuse_strange(database, connection, revision, revisions)
+    if revision is None:
+        return "empty, the daemon creates the tables"
+    if revision == max(revisions):
+        return f"tables at revision {revision}"
+    return f"tables at revision {revision}, the daemon migrates them to {max(revisions)}"
 
 
 async def require_newest(database: Database) -> None:

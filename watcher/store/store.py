@@ -88,6 +88,43 @@ async def open_to_read(
         await dialect.close()
 
 
+async def inspect(url: str, *, busy_timeout: float = 5.0) -> str:
+    """Return what a daemon would find at `url`, in words, and change nothing.
+
+    Raises what `open` would raise.
+    """
+    file = Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+    if file is not None and not file.exists():
+        sqlite.require_room(file)
+        return f"{file} does not exist yet: the daemon creates it"
+    session = token()
+    dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
+    try:
+        tables = await migrate.describe(Database(dialect, session))
+    finally:
+        await dialect.close()
+    return f"{dialect.product}, {dialect.name}: {tables}"
+
+
+def caution(url: str) -> str:
+    """Return what a person must not do with the database; empty: nothing that is not obvious."""
+    return sqlite.note() if url.startswith(_SQLITE) else ""
+
+
+@asynccontextmanager
+async def open_alone(url: str, *, clock: Clock, busy_timeout: float = 5.0) -> AsyncIterator[Store]:
+    """Open an existing database to write a little, while no daemon has it.
+
+    Several processes may write to a database on a server. Raises what `open_to_read` raises, and
+    PermanentError while a daemon has the file.
+    """
+    async with (
+        open_to_read(url, clock=clock, busy_timeout=busy_timeout) as opened,
+        opened.database.dialect.alone("a command"),
+    ):
+        yield opened
+
+
 def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
     """Copy the database to a file while a daemon may be running on it; return its size in bytes.
 

@@ -96,7 +96,7 @@ async def test_the_lease_ends_with_the_store_and_the_token_grows(url):
     for _ in range(3):
         async with store.open(url, clock=SystemClock()) as opened:
             tokens.append(await opened.leadership.acquire("first"))
-    assert tokens == [1, 2, 3]
+    assert tokens == sorted(set(tokens))
 
 
 async def test_a_kill_leaves_no_half_event_and_loses_none_that_was_acknowledged(url):

@@ -236,9 +236,8 @@ async def test_a_full_disk_is_temporary_and_loses_nothing_that_was_committed(tmp
         token = await opened.leadership.acquire("first")
         await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
         before = await factories.load(opened)
-        for _ in range(5):  # every connection of the pool
-            async with opened.database.read() as connection:
-                await connection.exec_driver_sql("PRAGMA max_page_count = 60")
+        async with opened.database.dialect.writer.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA max_page_count = 60")
         many = [factories.subject(f"vyvx/{number}") for number in range(2000)]
         with pytest.raises(model.TemporaryError, match="disk is full: free some space"):
             await opened.commits.commit(token, factories.commit(*many))

@@ -88,7 +88,8 @@ def check(sim, write_config, watcher):
             assert old in text
             text = text.replace(old, new)
         done = await watcher("check", "--connect", "-c", str(write_config(sim, text)))
-        lines = [line.split(maxsplit=2) for line in done.out.splitlines()[1:]]
+        results = [line for line in done.out.splitlines()[1:] if not line.startswith("note: ")]
+        lines = [line.split(maxsplit=2) for line in results]
         return done.code, {(level, name.rstrip(":")): sentence for level, name, sentence in lines}
 
     return run
@@ -111,6 +112,27 @@ async def test_what_works_is_listed_with_what_a_first_poll_saw(check):
         "no diagnosis was run, so the entitlement is not verified" in results["ok", "diagnostics"]
     )
     assert "no address was asked for, so the entitlement" in results["ok", "preorder"]
+
+
+async def test_a_database_that_is_not_there_yet_is_fine_and_not_created(check, tmp_path):
+    code, results = await check()
+    assert code == 0
+    assert results["ok", "store"].endswith("does not exist yet: the daemon creates it")
+    assert not (tmp_path / "watcher.db").exists()
+
+
+async def test_a_folder_in_which_no_database_can_be_created_is_said(check):
+    code, results = await check(("[web]", '[store]\nurl = "sqlite:///nowhere/watcher.db"\n[web]'))
+    assert code == 1
+    assert "does not exist: create it" in results["FAIL", "store"]
+
+
+async def test_a_database_server_that_does_not_answer_is_said(check, unused_tcp_port):
+    url = f"postgresql://watcher:hunter2@127.0.0.1:{unused_tcp_port}/watcher"
+    code, results = await check(("[web]", f'[store]\nurl = "{url}"\n[web]'))
+    assert code == 1
+    assert "cannot be reached" in results["FAIL", "store"]
+    assert "hunter2" not in results["FAIL", "store"]
 
 
 async def test_it_runs_no_diagnosis_asks_px_nothing_and_changes_nothing(sim, check):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
 from watcher import simulator
 from watcher.clock import SystemClock
+from watcher.operations import control_socket
 from watcher.simulator import scenario
 from watcher.store import store
 
@@ -109,6 +111,59 @@ async def test_manual_changes_are_counted_with_those_of_the_daemon(
         " the limit resets at 00:00 UTC\n"
     )
     assert list(sim.world.on_demand.pending) == ["c1"]
+
+
+@pytest.mark.covers("iod/changes-per-day")
+async def test_the_daemon_counts_a_manual_change(sim, write_config, watcher, tmp_path):
+    """It has the database; a second process that writes could lose its commits."""
+    more = section("iod", "naas") + '[control]\nsocket = "c.sock"\n'
+    config = str(write_config(sim, more))
+    counted: list[str] = []
+
+    async def count_change(source: str) -> bool:
+        counted.append(source)
+        return len(counted) == 1
+
+    async def nothing():
+        return {}
+
+    control = control_socket.ControlSocket(
+        reader=None,
+        commands=None,
+        clock=SystemClock(),
+        status=nothing,
+        reload=nothing,
+        count_change=count_change,
+    )
+    async with control.serve(tmp_path / "c.sock"):
+        done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
+        assert (done.code, done.err) == (0, "")
+        done = await watcher("iod", "set-bandwidth", "c2", "2Gbps", "--yes", "-c", config)
+    assert done.code == 1
+    assert "changes of today are used up" in done.err
+    assert counted == ["iod", "iod"]
+    assert not (tmp_path / "watcher.db").exists()
+
+
+@pytest.mark.covers("iod/changes-per-day")
+async def test_while_a_daemon_has_the_database_nobody_else_writes_to_it(
+    sim, write_config, watcher, tmp_path, monkeypatch
+):
+    config = str(write_config(sim, section("iod", "naas") + '[control]\nsocket = "c.sock"\n'))
+    url = f"sqlite:///{tmp_path / 'watcher.db'}"
+    async with store.open(url, clock=SystemClock()) as opened:
+        await opened.leadership.acquire("ops1")  # and its control socket does not answer
+        monkeypatch.setattr(store, "open_alone", partial(store.open_alone, busy_timeout=0.1))
+        done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
+        day = SystemClock().now().date()
+        assert (
+            await opened.call_counter.used(
+                f"changes/{sim.credentials.lumen_customer_number}", f"{day}"
+            )
+            == 0
+        )
+    assert done.code == 0
+    assert "not counted among the changes of the day: another daemon (ops1, process" in done.err
 
 
 async def test_a_script_that_does_not_confirm_orders_nothing(sim, config, watcher):

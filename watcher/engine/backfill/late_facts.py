@@ -47,13 +47,13 @@ def report(ctx: StepContext, fact: LateFact) -> None:
     lasted_until = fact.end or fact.last
     until = f"{'to' if fact.end else 'until at least'} {model.format_time(lasted_until)}"
     text = f"{view.name}: {fact.text}, {model.format_time(fact.start, ctx.now)} {until}"
-    known = (
+    incident = (
         _blind_incident(ctx, view.source, fact)
         or _gap_incident(ctx, view.source, fact)
         or _open_incident(ctx, fact)
     )
-    if known is not None:
-        ctx.add_note(known, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
+    if incident is not None:
+        ctx.add_note(incident, EntryKind.LATE, f"meanwhile, {text}", notify=False, once=True)
         return
     overflow = _overflow_incident(ctx, view.source, fact)
     if overflow is not None:

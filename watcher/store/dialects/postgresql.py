@@ -55,6 +55,8 @@ class Postgresql:
     def __init__(self, url: str, *, busy_timeout: float, session: str) -> None:
         """Build the engine; nothing connects yet. Raises PermanentError for an invalid address."""
         self.name = _without_secrets(url)
+        self.product = "PostgreSQL"
+        self.caution = ""
         engine = create_async_engine(
             "postgresql+asyncpg://",
             connect_args={
@@ -89,6 +91,14 @@ class Postgresql:
         clock = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
         return type_coerce(clock + ahead // timedelta(microseconds=1), tables.Moment())
 
+    def next_token(self, token: ColumnElement[int]) -> ColumnElement[int]:
+        """Return a fencing token above this one, and above those that a failover may have lost.
+
+        A sequence is data and is lost with it; the server's clock goes on.
+        """
+        clock = cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+        return func.greatest(token + 1, clock)
+
     def explain(self, error: BaseException) -> tuple[str, bool]:
         """Return what an error means in words, and whether waiting may help."""
         cause = error.orig if isinstance(error, DBAPIError) else error
@@ -109,10 +119,16 @@ class Postgresql:
         del owner
         return False
 
-    async def prepare(self, connection: AsyncConnection) -> None:
-        """Lock the tables until the transaction ends.
+    def alone(self, owner: str) -> AbstractAsyncContextManager[None]:
+        """Let others write meanwhile: the server keeps transactions apart."""
+        del owner
+        return contextlib.nullcontext()
 
-        Raises PermanentError for a database that cannot hold every text.
+    async def check(self, connection: AsyncConnection) -> None:
+        """Require that a daemon can work with the database.
+
+        Raises PermanentError for one that cannot hold every text, and for a connection that is not
+        the daemon's own: what it sets on it would be another client's.
         """
         encoding = await connection.scalar(text("SHOW server_encoding"))
         if encoding != "UTF8":
@@ -120,6 +136,10 @@ class Postgresql:
                 f"database {self.name} keeps its text in {encoding}: create one with"
                 " ENCODING 'UTF8'"
             )
+
+    async def prepare(self, connection: AsyncConnection) -> None:
+        """Lock the tables until the transaction ends. Raises what `check` raises."""
+        await self.check(connection)
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('watcher'))"))
 
     async def disconnect(self, connection: AsyncConnection, session: str) -> None:

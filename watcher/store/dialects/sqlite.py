@@ -1,15 +1,19 @@
 """What is specific to SQLite: its file, lock, pragmas, transactions, upsert and error texts.
 
 Law: no other file of the store asks which database it is on.
+Law: one process writes, on one connection, and that one alone checkpoints. Everything that only
+reads opens the file read-only (docs/decisions/0028).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +27,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from watcher import model
 from watcher.store import tables
 
-_WRITES = "watcher_writes"  # the execution option of a transaction that is going to write
+_FIXED = (3, 51, 3), (3, 50, 7), (3, 44, 6)  # the first, and the branches that got the fix as well
+_RETRY_SECONDS = 0.05  # between two tries to take the lock
 
 ADVICE = {
     sqlite3.SQLITE_BUSY: "is locked by another process: end it (fuser names it)",
@@ -53,12 +58,15 @@ class Sqlite:
         """Create the file if need be. Raises PermanentError or TemporaryError in words."""
         _prepare_file(path)
         self.name = str(path)
-        self.reader = _make_engine(path, busy_timeout=busy_timeout)
-        self.writer = self.reader.execution_options(**{_WRITES: True})
+        self.product = f"SQLite {sqlite3.sqlite_version}"
+        self.caution = caution(sqlite3.sqlite_version_info)
+        self.reader = _make_engine(path, busy_timeout=busy_timeout, writes=False)
+        self.writer = _make_engine(path, busy_timeout=busy_timeout, writes=True)
         # Our own writers queue here; SQLite's queue is not fair.
         self.write_lock: AbstractAsyncContextManager[Any] = asyncio.Lock()
         self._path = path
         self._lock = FileLock(path)
+        self._patience = busy_timeout
 
     def insert(self, table: Table) -> sqlite.Insert:
         """Return an INSERT that accepts a clause for conflicts."""
@@ -67,6 +75,10 @@ class Sqlite:
     def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
         """Return `ahead` from now on this host's clock: there is no other host."""
         return literal(now + ahead, tables.Moment())
+
+    def next_token(self, token: ColumnElement[int]) -> ColumnElement[int]:
+        """Return a fencing token above this one: no commit of one file is lost."""
+        return token + 1
 
     def explain(self, error: BaseException) -> tuple[str, bool]:
         """Return what an error means in words, and whether waiting may help."""
@@ -79,6 +91,19 @@ class Sqlite:
         """
         return self._lock.acquire(owner)
 
+    @contextlib.asynccontextmanager
+    async def alone(self, owner: str) -> AsyncIterator[None]:
+        """Keep every daemon out meanwhile. Raises PermanentError when one keeps the file."""
+        is_new = await self._lock.wait(owner, self._patience)
+        try:
+            yield
+        finally:
+            if is_new:
+                self._lock.release()
+
+    async def check(self, connection: AsyncConnection) -> None:
+        """Do nothing: opening the file has shown what there is to see."""
+
     async def prepare(self, connection: AsyncConnection) -> None:
         """Do nothing: BEGIN IMMEDIATE has locked the tables."""
 
@@ -88,7 +113,24 @@ class Sqlite:
     async def close(self) -> None:
         """Close every connection, and let the next daemon in."""
         await self.reader.dispose()
+        await self.writer.dispose()
         self._lock.release()
+
+
+def caution(version: tuple[int, ...]) -> str:
+    """Return what a person must not do with the database under this version of SQLite."""
+    fixed = version >= _FIXED[0] or any(
+        version[:2] == branch[:2] and version >= branch for branch in _FIXED[1:]
+    )
+    if fixed:
+        return ""
+    first, *others = (".".join(map(str, branch)) for branch in _FIXED)
+    return (
+        "can lose commits when a second program writes or checkpoints the file (fixed in"
+        f" {first}, {', '.join(others)}). Watcher does neither from a second process: copy the"
+        " database with `watcher backup`, read it with `sqlite3 -readonly`, and keep Litestream"
+        " and the like away from it"
+    )
 
 
 def explain(path: Path, error: BaseException) -> tuple[str, bool]:
@@ -97,6 +139,21 @@ def explain(path: Path, error: BaseException) -> tuple[str, bool]:
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
     advice = ADVICE.get(code, "rejected a statement")
     return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
+
+
+def note() -> str:
+    """Return the caution about the version at work, with its name; empty: none."""
+    words = caution(sqlite3.sqlite_version_info)
+    return words and f"SQLite {sqlite3.sqlite_version} {words}"
+
+
+def require_room(path: Path) -> None:
+    """Require that a database file can be created. Raises PermanentError."""
+    _require_folder(path)
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        raise model.PermanentError(
+            f"database {path} {ADVICE[sqlite3.SQLITE_CANTOPEN]}: this user may not create it"
+        )
 
 
 def require_file(path: Path) -> None:
@@ -111,11 +168,7 @@ def _prepare_file(path: Path) -> None:
     SQLite gives its -wal and -shm files the permissions of the file itself.
     Raises PermanentError or TemporaryError in words.
     """
-    if not path.parent.is_dir():
-        raise model.PermanentError(
-            f"the directory {path.parent} of the database does not exist: create it, or name"
-            " another one in [store] url"
-        )
+    _require_folder(path)
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
@@ -131,6 +184,14 @@ def _prepare_file(path: Path) -> None:
         raise _translate(error, path) from error
 
 
+def _require_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise model.PermanentError(
+            f"the directory {path.parent} of the database does not exist: create it, or name"
+            " another one in [store] url"
+        )
+
+
 def _translate(error: OSError, path: Path) -> model.TemporaryError | model.PermanentError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return model.TemporaryError(f"database {path} {ADVICE[sqlite3.SQLITE_FULL]}")
@@ -140,25 +201,35 @@ def _translate(error: OSError, path: Path) -> model.TemporaryError | model.Perma
     )
 
 
-def _make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
-    """Return the engine; `busy_timeout` in seconds is how long another process may hold a lock."""
+def _make_engine(path: Path, *, busy_timeout: float, writes: bool) -> AsyncEngine:
+    """Return the engine; `busy_timeout` in seconds is how long another process may hold a lock.
+
+    The one that writes has one connection. The others cannot write: SQLite refuses it.
+    """
+    mode = "rw" if writes else "ro"
+    address = path.absolute().as_uri()
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+        URL.create("sqlite+aiosqlite", database=address, query={"uri": "true", "mode": mode}),
         connect_args={"timeout": busy_timeout},
         hide_parameters=True,  # an error must not carry what was to be written
+        **({"pool_size": 1, "max_overflow": 0} if writes else {}),
     )
+    pragmas = [
+        "synchronous=FULL",  # a power cut loses nothing that was committed
+        "cache_size=-16000",  # KiB; 10,000 incidents at once fit
+    ]
+    if writes:
+        # The log shrinks again after a large commit.
+        pragmas = ["journal_mode=WAL", "journal_size_limit=67108864", *pragmas]
+    else:
+        pragmas.append("wal_autocheckpoint=0")
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, record: object) -> None:
         del record
         connection.isolation_level = None  # BEGIN is ours; the driver's own comes too late
         cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",  # a power cut loses nothing that was committed
-            "journal_size_limit=67108864",  # the log shrinks again after a large commit
-            "cache_size=-16000",  # KiB; 10,000 incidents at once fit
-        ):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -166,7 +237,6 @@ def _make_engine(path: Path, *, busy_timeout: float) -> AsyncEngine:
     def begin(connection: Connection) -> None:
         # A transaction that reads and then wants to write may find that it cannot be upgraded;
         # one that takes the write lock at once waits for it instead.
-        writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
@@ -208,6 +278,14 @@ class FileLock:
             raise _translate(error, self._path) from error
         self._file = file
         return True
+
+    async def wait(self, owner: str, patience: float) -> bool:
+        """Take the lock within `patience` seconds, as `acquire` does. Raises PermanentError."""
+        for _ in range(int(patience / _RETRY_SECONDS)):
+            with contextlib.suppress(model.PermanentError):
+                return self.acquire(owner)
+            await asyncio.sleep(_RETRY_SECONDS)
+        return self.acquire(owner)
 
     def release(self) -> None:
         """Release the lock; the file stays, because removing it would let two daemons lock it."""

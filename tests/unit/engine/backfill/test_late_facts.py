@@ -170,7 +170,7 @@ def test_a_late_fact_stands_on_the_open_incident_of_the_same_fault():
     assert w.last_text.startswith("meanwhile, a: inbound load was at or above 90")
 
 
-def test_what_starts_again_after_it_ended_in_one_poll_is_judged_by_its_own_end():
+def test_what_starts_again_after_it_ended_in_one_poll_ends_by_itself():
     w = lines(keep_firing_for=minutes(5))
     w.poll(minutes(6), source="evpl", samples=[at(5, 95)])
     assert w.alert("evpl/a", "full") == "firing"
