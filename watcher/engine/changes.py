@@ -69,6 +69,7 @@ class Agenda:
     """What the rest of a step has to see to; it ends with the step."""
 
     touched: dict[str, None] = field(default_factory=dict)  # incidents to bring up to date
+    revised: set[str] = field(default_factory=set)  # incidents whose version has grown
     retitled: set[str] = field(default_factory=set)  # those whose title may have changed
     opened: dict[str, list[str]] = field(default_factory=dict)  # by source: incidents of this step
     storms: dict[str, int] = field(default_factory=dict)  # begun or fed, with their alerts before

@@ -21,27 +21,32 @@ from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus
 def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
     """Record who has acknowledged an incident, once for each person."""
     incident = _open_incident(ctx, event.incident)
-    if incident.acknowledged_by == event.by:
+    if event.by == incident.acknowledged_by or (event.by in incident.acks and incident.acks_short):
         return
-    ctx.put_incident(
-        incident,
-        status=IncidentStatus.ACKNOWLEDGED,
-        acknowledged_by=event.by,
-        acknowledged_at=ctx.now,
-    )
-    ctx.add_entry(incident.id, EntryKind.ACKNOWLEDGED, f"acknowledged by {event.by}", by=event.by)
+    acks = (*(name for name in incident.acks if name != event.by), event.by)
+    incident = ctx.put_incident(incident, acks=acks)
+    if not incident.acks_short:
+        ctx.put_incident(
+            incident,
+            status=IncidentStatus.ACKNOWLEDGED,
+            acknowledged_by=event.by,
+            acknowledged_at=ctx.now,
+        )
+    text = messages.acknowledged(incident, event.by)
+    ctx.add_entry(incident.id, EntryKind.ACKNOWLEDGED, text, by=event.by)
 
 
 def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
     """Withdraw an acknowledgement."""
     incident = _open_incident(ctx, event.incident)
-    if incident.status is not IncidentStatus.ACKNOWLEDGED:
+    if incident.status is not IncidentStatus.ACKNOWLEDGED and not incident.acks:
         raise IllegalCommand(f"incident {incident.id} is not acknowledged")
     ctx.put_incident(
         incident,
         status=IncidentStatus.OPEN,
         acknowledged_by=None,
         acknowledged_at=None,
+        acks=(),
         reminded_at=ctx.now,
     )
     ctx.add_entry(

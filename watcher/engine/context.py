@@ -202,13 +202,14 @@ class StepContext:
         self.state.incident_index.latest[self.state.about(incident)] = incident.id
         return self.put_incident(incident)
 
-    def put_incident(self, incident: model.Incident, **changes: Any) -> model.Incident:
-        """Change an incident, its version growing once in a step; or add it."""
-        existing = self.state.incidents.get(incident.id)
-        if existing is not None and incident.id not in self.changes.incidents:
-            changes["version"] = existing.version + 1
-        if changes:
-            incident = replace(incident, **changes)
+    def put_incident(
+        self, incident: model.Incident, *, shown: bool = True, **changes: Any
+    ) -> model.Incident:
+        """Add an incident, or change it: of what is `shown` its version grows, once in a step."""
+        if shown and incident.id in self.state.incidents and incident.id not in self.agenda.revised:
+            changes["version"] = self.state.incidents[incident.id].version + 1
+        self.agenda.revised |= {incident.id} if shown else set()
+        incident = replace(incident, **changes) if changes else incident
         self.state.incidents[incident.id] = self.changes.incidents[incident.id] = incident
         self.state.incident_index.note_fallback(incident)
         self.agenda.touched[incident.id] = None

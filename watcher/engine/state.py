@@ -261,6 +261,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         members = state.members.setdefault(member.incident, {})
         members[member.rule, member.subject] = member
     _date_faults(state)
+    _start_clocks(state)
     return state
 
 
@@ -270,6 +271,24 @@ def _date_faults(state: State) -> None:
         if incident.began_at is None and incident.id in state.members:
             begin = min(member.since for member in state.members[incident.id].values())
             state.incidents[incident.id] = replace(incident, began_at=begin)
+
+
+def _start_clocks(state: State) -> None:
+    """Work out how long nobody has acknowledged what an earlier version has notified people of."""
+    for incident in state.incidents.values():
+        begin, since = incident.told_at, incident.unattended_since
+        if begin is None or since or incident.unattended is not None or incident.suppressed_by:
+            continue
+        if incident.id not in state.members:
+            continue  # about a receiver, or a drill: nobody else is ever notified
+        if incident.status is model.IncidentStatus.OPEN:
+            state.incidents[incident.id] = replace(incident, unattended_since=begin)
+        elif incident.status is model.IncidentStatus.ACKNOWLEDGED and incident.acknowledged_by:
+            state.incidents[incident.id] = replace(
+                incident,
+                unattended=max(timedelta(0), (incident.acknowledged_at or begin) - begin),
+                acks=incident.acks or (incident.acknowledged_by,),
+            )
 
 
 def _restore_incidents(state: State, loaded: ports.Loaded) -> None:

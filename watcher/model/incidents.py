@@ -121,7 +121,8 @@ class Incident:
     `tell_at`, and only the quiet receivers while it is `suppressed_by` something. `told_at` is when
     people were first notified. `suppressions` says by whom and until when. `accepts_until`
     makes it a storm that alerts join until then. `fallbacks` are, or were, notified in the
-    place of one of the `receivers`; `fallback` belongs to an incident about a receiver.
+    place of one of the `receivers`; `fallback` belongs to an incident about a receiver. An
+    escalation counts `unattended_for`, the time in which somebody could and had to act.
     """
 
     id: str
@@ -149,7 +150,7 @@ class Incident:
     tell_at: datetime | None = None
     told_at: datetime | None = None
     reminded_at: datetime | None = None
-    escalated: int = 0  # steps of the rule's escalation that were taken
+    escalated: int = 0  # how many steps were taken: all that an earlier version has of them
     suppressed_by: tuple[str, ...] = ()
     examined: tuple[str, ...] = ()  # services that diagnostics were asked for
     accepts_until: datetime | None = None
@@ -162,6 +163,11 @@ class Incident:
     turn: Turn | None = None
     services: tuple[str, ...] = ()  # that diagnostics can run on, as the inventory says
     suppressions: tuple[Suppression, ...] = ()
+    unattended_since: datetime | None = None  # as if nobody had acknowledged without a break
+    unattended: timedelta | None = None  # how long that was when the clock stopped
+    steps: tuple[str, ...] = ()  # of the escalation, that were taken, each by its key
+    acks: tuple[str, ...] = ()  # who has acknowledged it
+    acks_needed: int = 1  # of different people, by the steps that were taken
 
     @property
     def begin(self) -> datetime:
@@ -176,6 +182,16 @@ class Incident:
     def lasted(self, now: datetime) -> timedelta:
         """Return how long the fault has lasted by `now`, or did last."""
         return (self.end or now) - self.begin
+
+    def unattended_for(self, now: datetime) -> timedelta:
+        """Return for how long nobody has acknowledged it although somebody could."""
+        since = self.unattended_since
+        return (self.unattended or timedelta(0)) if since is None else now - since
+
+    @property
+    def acks_short(self) -> int:
+        """How many more people have to acknowledge it."""
+        return max(0, self.acks_needed - len(self.acks))
 
     def notifies(self, receiver: str) -> bool:
         """Whether a receiver is notified now; each one that knows of it learns of its end."""

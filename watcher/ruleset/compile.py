@@ -283,7 +283,9 @@ def _names(traits: engine.SourceTraits) -> tuple[str, str]:
 
 def _escalation(rule: schema.Rule) -> tuple[engine.Escalation, ...]:
     steps = sorted(rule.escalate, key=lambda step: step.after)
-    return tuple(engine.Escalation(after=step.after, notify=step.notify) for step in steps)
+    return tuple(
+        engine.Escalation(after=step.after, notify=step.notify, acks=step.acks) for step in steps
+    )
 
 
 def _flapping(rule: schema.Rule) -> engine.Flapping | None:

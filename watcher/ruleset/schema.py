@@ -91,8 +91,11 @@ class Threshold(Part):
 class Escalation(Part):
     """Whom else to notify when nobody has acknowledged for a while."""
 
-    after: Span = Field(description="How long after the first notification")
+    after: Span = Field(description="How long nobody has acknowledged although somebody could")
     notify: Words = Field(description="Receivers")
+    acks: Annotated[StrictInt, Field(ge=1, le=10)] = Field(
+        1, description="How many people have to acknowledge from then on"
+    )
 
 
 class Flapping(Part):

@@ -123,6 +123,10 @@ def test_acknowledging_never_opens_or_closes_anything(history):
             "fallbacks": (),
             "escalated": 0,
             "reminded_at": None,
+            "unattended_since": None,
+            "unattended": None,
+            "steps": (),
+            "acks": (),
         }
         return [replace(incident, **plain) for incident in w.incidents]
 

@@ -109,7 +109,7 @@ def test_every_key_about_people_reaches_the_engine(load):
     group_wait: 10s
     repeat: 2h
     escalate:
-      - {after: 30m, notify: [boss]}
+      - {after: 30m, notify: [boss], acks: 2}
       - {after: 15m, notify: noc}
     flapping: {flips: 3}
 """
@@ -124,7 +124,7 @@ storm: {incidents: 5}
     assert down.group_by == ("site",)
     assert down.group_wait == timedelta(seconds=10)
     assert down.repeat == timedelta(hours=2)
-    assert [step.notify for step in down.escalate] == [("noc",), ("boss",)]
+    assert [(step.notify, step.acks) for step in down.escalate] == [(("noc",), 1), (("boss",), 2)]
     assert down.flapping == engine.Flapping(flips=3)
     assert (weak.inhibited_by, weak.equal) == (("down",), ("labels.site", "source"))
     assert rules.storm.incidents == 5

@@ -15,6 +15,7 @@ from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import (
+    escalation,
     faces,
     flapping,
     messages,
@@ -147,7 +148,7 @@ def _reopen(
         tell_at=ctx.now + (timedelta(0) if existing.told_at else rule.group_wait),
         told_at=None,
         reminded_at=None,
-        escalated=0,
+        **escalation.FROM_THE_START,
         remedy=remedies.after_reopening(existing.remedy),
     )
     ctx.add_entry(existing.id, model.EntryKind.REOPENED, f"again: {text}", notify=True)
@@ -176,6 +177,7 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
                 "status": model.IncidentStatus.OPEN,
                 "acknowledged_by": None,
                 "acknowledged_at": None,
+                "acks": (),
             }
             text += f" ({rule.severity}: acknowledgement by {existing.acknowledged_by} cleared)"
     if existing.accepts_until is not None:

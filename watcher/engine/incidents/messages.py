@@ -6,11 +6,19 @@ Receivers decide how a sentence looks, never what it says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from watcher import model
 from watcher.engine.rules import hours
-from watcher.engine.rules.rule import Blind, Expression, NoData, Rule, Threshold, Transition
+from watcher.engine.rules.rule import (
+    Blind,
+    Escalation,
+    Expression,
+    NoData,
+    Rule,
+    Threshold,
+    Transition,
+)
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
 from watcher.model import RemedyStatus, diagnoses
@@ -72,11 +80,28 @@ def schedule(state: State, view: SubjectView) -> str:
     return "; schedule unknown" if booked and subject and subject.detailed_at is None else ""
 
 
-def escalated(after: timedelta, receivers: tuple[str, ...]) -> str:
+def escalated(incident: model.Incident, step: Escalation, now: datetime) -> str:
     """Return who else is notified, and why."""
-    return (
-        f"not acknowledged for {model.format_duration(after)}: also notified {', '.join(receivers)}"
-    )
+    lasted = model.format_duration(incident.unattended_for(now))
+    # Where it was acknowledged or silenced in between, it was left alone for less than since then.
+    whole = incident.told_at is not None and incident.unattended_since == incident.told_at
+    why = f"not acknowledged for {lasted}" + ("" if whole else " in all")
+    return f"{why}: also notified {', '.join(step.notify)}{_asks_for(incident, step)}"
+
+
+def _asks_for(incident: model.Incident, step: Escalation) -> str:
+    if step.acks <= 1:
+        return ""
+    have = f", {len(incident.acks)} so far" if incident.acks else ""
+    return f"; {step.acks} people have to acknowledge it{have}"
+
+
+def acknowledged(incident: model.Incident, by: str) -> str:
+    """Return who has acknowledged an incident, and whether others have to do so as well."""
+    if not incident.acks_short:
+        return f"acknowledged by {by}"
+    needed = incident.acks_needed
+    return f"acknowledged by {by}, {needed - incident.acks_short} of {needed} people"
 
 
 def reminded(incident: model.Incident, now: datetime) -> str:

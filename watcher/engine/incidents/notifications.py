@@ -1,21 +1,21 @@
 """What readers see of an incident, and who is notified of it: worked out once, after each step.
 
 Law: `notify` names who is notified now and nobody else, so that no receiver decides about
-suppression. Reminders and escalations wait while somebody has acknowledged the incident, while it
-is suppressed, and after a start until its source was seen.
+suppression. Reminders wait while somebody has acknowledged the incident, while it is suppressed,
+and after a start until its source was seen; escalation.py says when more people are notified.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import (
     drills,
+    escalation,
     failing_receivers,
     messages,
     remedies,
@@ -25,7 +25,6 @@ from watcher.engine.incidents import (
     titles,
 )
 from watcher.engine.indexes import Firing
-from watcher.engine.rules.rule import Escalation, Rule
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import EntryKind, IncidentStatus
@@ -64,7 +63,11 @@ def _refresh(ctx: StepContext, identity: str) -> datetime | None:
     incident = ctx.state.incidents[identity]
     if incident.told_at is None and incident.tell_at is not None and incident.tell_at > ctx.now:
         return incident.tell_at
-    _escalate(ctx, identity)
+    if not why:
+        _put(ctx, identity, told_at=incident.told_at or ctx.now)
+    escalation.keep_time(ctx, identity)
+    escalation.take_due_steps(ctx, identity)
+    _remind(ctx, identity)
     incident = ctx.state.incidents[identity]
     if why:
         quiet = ctx.state.ruleset.quiet
@@ -72,10 +75,11 @@ def _refresh(ctx: StepContext, identity: str) -> datetime | None:
         _put(ctx, identity, notify=notify)
         return None
     notify = (*incident.receivers, *failing_receivers.add_fallbacks(ctx, identity))
-    _put(ctx, identity, notify=notify, told_at=incident.told_at or ctx.now)
+    _put(ctx, identity, notify=notify)
     again = (
         remedies.propose_if_due(ctx, identity),
-        _next_escalation(ctx, ctx.state.incidents[identity]),
+        escalation.next_step_at(ctx, ctx.state.incidents[identity]),
+        _next_reminder(ctx, ctx.state.incidents[identity]),
     )
     return min((at for at in again if at is not None), default=None)
 
@@ -101,6 +105,8 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[model.Suppression, ...]:
             f"notifications resumed after {', '.join(before)}",
             notify=True,
         )
+        if ctx.state.incidents[identity].told_at is not None:
+            _put(ctx, identity, reminded_at=ctx.now)  # as this reminds people
     _put(ctx, identity, suppressed_by=why, suppressions=reasons)
     return reasons
 
@@ -216,59 +222,23 @@ def _contacts(view: SubjectView, side: model.FaultDomain) -> tuple[model.Contact
     return at_fault or contacts
 
 
-def _escalate(ctx: StepContext, identity: str) -> None:
-    """Notify more people, and remind those who were notified, where it is time for that."""
+def _remind(ctx: StepContext, identity: str) -> None:
+    """Remind those who were notified, where it is time for that."""
     incident = ctx.state.incidents[identity]
-    notified_at = incident.told_at
-    if notified_at is None or not _needs_attention(ctx, incident):
-        return
-    for step in _steps(ctx, incident)[incident.escalated :]:
-        if notified_at + step.after <= ctx.now:
-            latest = ctx.state.incidents[identity]
-            receivers = tuple(dict.fromkeys((*latest.receivers, *step.notify)))
-            _put(ctx, identity, receivers=receivers, escalated=latest.escalated + 1)
-            text = messages.escalated(step.after, step.notify)
-            ctx.add_entry(identity, EntryKind.ESCALATED, text, notify=True)
-    repeat = _repeat(ctx, incident)
-    if repeat is not None and (incident.reminded_at or notified_at) + repeat <= ctx.now:
+    due = _next_reminder(ctx, incident)
+    if due is not None and due <= ctx.now:
         _put(ctx, identity, reminded_at=ctx.now)
         text = messages.reminded(incident, ctx.now)
         ctx.add_entry(identity, EntryKind.REMINDED, text, notify=True)
 
 
-def _next_escalation(ctx: StepContext, incident: model.Incident) -> datetime | None:
-    notified_at = incident.told_at
-    if notified_at is None or not _needs_attention(ctx, incident):
+def _next_reminder(ctx: StepContext, incident: model.Incident) -> datetime | None:
+    notified_at, repeat = incident.told_at, _repeat(ctx, incident)
+    if notified_at is None or repeat is None or not escalation.needs_attention(ctx, incident):
         return None
-    ahead = [notified_at + step.after for step in _steps(ctx, incident)[incident.escalated :]]
-    repeat = _repeat(ctx, incident)
-    if repeat is not None:
-        ahead.append((incident.reminded_at or notified_at) + repeat)
-    return min(ahead, default=None)
+    return (incident.reminded_at or notified_at) + repeat
 
 
-def _needs_attention(ctx: StepContext, incident: model.Incident) -> bool:
-    """Return whether somebody should acknowledge it: it is open, and nothing suppresses it."""
-    return (
-        incident.status is IncidentStatus.OPEN
-        and not incident.suppressed_by
-        and (incident.group == incident.source or not ctx.state.is_awaited(incident.source))
-    )
-
-
-def _rules(ctx: StepContext, incident: model.Incident) -> Iterator[Rule]:
-    names = {name for _, _, name in ctx.state.firing(incident.id)}
-    for name in sorted(names):
-        rule = ctx.state.rules.get(name)
-        if rule is not None:
-            yield rule
-
-
-def _steps(ctx: StepContext, incident: model.Incident) -> list[Escalation]:
-    steps = [step for rule in _rules(ctx, incident) for step in rule.escalate]
-    return sorted(dict.fromkeys(steps), key=lambda step: step.after)
-
-
-def _repeat(ctx: StepContext, incident: model.Incident) -> Any:
-    repeats = [rule.repeat for rule in _rules(ctx, incident) if rule.repeat is not None]
-    return min(repeats, default=None)
+def _repeat(ctx: StepContext, incident: model.Incident) -> timedelta | None:
+    repeats = [rule.repeat for rule in escalation.rules_of(ctx, incident)]
+    return min((repeat for repeat in repeats if repeat is not None), default=None)

@@ -15,6 +15,7 @@ from typing import Any
 from watcher import model
 from watcher.engine.changes import short_id
 from watcher.engine.context import StepContext
+from watcher.engine.incidents import escalation
 from watcher.engine.rules.rule import Rule
 from watcher.engine.state import is_over
 from watcher.model import EntryKind, IncidentStatus
@@ -142,6 +143,8 @@ def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:
     worse = severity.rank > existing.severity.rank
     if worse:
         changes["severity"] = severity
+    if existing.status is IncidentStatus.RESOLVED:
+        changes |= escalation.FROM_THE_START
     if existing.status is IncidentStatus.RESOLVED or (
         worse and existing.status is IncidentStatus.ACKNOWLEDGED
     ):
@@ -151,6 +154,7 @@ def _open_or_extend(ctx: StepContext, source: str, merged: list[str]) -> str:
             "resolved_at": None,
             "acknowledged_by": None,
             "acknowledged_at": None,
+            "acks": (),
         }
     return ctx.put_incident(existing, **changes).id
 

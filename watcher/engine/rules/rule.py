@@ -81,10 +81,19 @@ Condition = Transition | Threshold | Expression | Blind | NoData
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """Whom else to notify when nobody has acknowledged for so long."""
+    """Whom else to notify when nobody has acknowledged for so long.
+
+    Once it is taken, so many different people have to acknowledge as `acks` says.
+    """
 
     after: timedelta
     notify: tuple[str, ...]
+    acks: int = 1
+
+    @property
+    def key(self) -> str:
+        """What it is, whatever its place in a list: when, and whom."""
+        return f"{self.after // timedelta(seconds=1)} {','.join(self.notify)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,8 +124,6 @@ def test_more_people_are_notified_while_nobody_acknowledges():
     w.wait_until(START + minutes(15))
     assert w.incident.notify == (*NOC, "duty")
     assert w.last_text == "not acknowledged for 15 min: also notified duty"
-    w.restart()
-    w.poll(minutes(20))
     w.wait_until(START + minutes(30))
     assert w.incident.notify == (*NOC, "duty", "boss")
     assert w.timeline == ["opened", "escalated", "escalated"]

@@ -73,6 +73,11 @@ def test_a_silence_holds_back_reminders_and_escalations():
     w.wait_until(START + minutes(59))
     assert w.timeline == ["opened", "suppressed"]
     w.wait_until(START + minutes(60))
+    assert w.timeline[2:] == ["released"]
+    w.wait_until(START + minutes(64))  # as one minute had gone by before it
+    assert w.timeline[2:] == ["released", "escalated"]
+    assert w.last_text == "not acknowledged for 5 min in all: also notified boss"
+    w.wait_until(START + minutes(70))
     assert w.timeline[2:] == ["released", "escalated", "reminded"]
     assert w.incident.notify == (*NOC, "boss")
 
