@@ -263,6 +263,7 @@ def reporter(
         overview=lambda: seen,
         receivers=lambda: receivers,
         usages=usages,
+        now=lambda: NOW,
     )
 
 

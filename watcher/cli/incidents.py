@@ -6,10 +6,12 @@ All of them are requests to the daemon, over its control socket.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from watcher import model
@@ -53,6 +55,19 @@ def list_incidents(
         )
     if not incidents:
         typer.echo("no unresolved incidents")
+    for line in _muted(reply, datetime.fromisoformat(reply["now"])):
+        typer.echo(line)
+
+
+def _muted(reply: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Yield what holds notifications back; a daemon from before an upgrade does not say."""
+    from watcher.operations import silences
+
+    for silence in msgspec.convert(reply.get("silences", ()), tuple[model.Silence, ...]):
+        yield f"silence   {silence.id:<12} {silences.describe(silence, now)}"
+    for window in reply.get("windows", ()):
+        until = f"until {window['until'][:16]}Z" if window["until"] else "always"
+        yield f"window    {window['name']:<12} maintenance {until}"
 
 
 @program.command()
@@ -109,6 +124,8 @@ def status(
     config: Config = DEFAULT_CONFIG, socket: Socket = None, *, as_json: AsJson = False
 ) -> None:
     """Show the health of sources, accounts, receivers and daemons."""
+    from watcher.clock import SystemClock
+
     report = request(config, socket, "GET", "/status")
     if as_json:
         print_json(report)
@@ -141,6 +158,8 @@ def status(
         error = f": {receiver['error']}" if receiver["error"] else ""
         state = "failing" if receiver["failing"] else "healthy"
         typer.echo(f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}")
+    for line in _muted(report, SystemClock().now()):
+        typer.echo(line)
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
 
 

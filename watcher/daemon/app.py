@@ -83,7 +83,8 @@ async def run(
             wakeup=inbox_wakeup,
             delivery_wakeup=delivery_wakeup,
             jobs_wakeup=jobs_wakeup,
-            on_health=mqtt.publish_source if mqtt else _ignore_health,
+            on_health=mqtt.publish_source if mqtt else _ignore,
+            on_silences=mqtt.publish_silences if mqtt else _ignore,
         )
         job_runner = jobs.Jobs(
             queue=store.jobs,
@@ -134,6 +135,8 @@ async def run(
             metrics=metrics,
             overview=leading.overview,
             receivers=deliveries.states,
+            now=clock.now,
+            windows=leading.windows,
             usages=lambda: factories.usages(settings, accounts, store.call_counter, clock.now()),
         )
 
@@ -271,5 +274,5 @@ async def run(
         await lifecycle.cancel(*other_tasks)
 
 
-def _ignore_health(_: model.SourceHealth) -> None:
-    """Without a broker a source's health is only in the metrics and in `watcher status`."""
+def _ignore(_: object) -> None:
+    """Without a broker, health and silences are only in the metrics and in `watcher status`."""

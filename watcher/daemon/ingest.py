@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -37,7 +37,8 @@ class Ingest:
     """The one writer.
 
     After a commit it sets the wakeups of delivery and jobs that have work now, and calls
-    `on_health` with each source's health that changed.
+    `on_health` with each source's health that changed, and `on_silences` with all silences when
+    one of them did.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Ingest:
         delivery_wakeup: Wakeup,
         jobs_wakeup: Wakeup,
         on_health: Callable[[model.SourceHealth], None],
+        on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
     ) -> None:
         self.state = state
         self.last_pass_at = clock.monotonic()
@@ -67,6 +69,8 @@ class Ingest:
         self._delivery_wakeup = delivery_wakeup
         self._jobs_wakeup = jobs_wakeup
         self._on_health = on_health
+        self._on_silences = on_silences
+        self._silences: tuple[model.Silence, ...] | None = None  # as last passed on
         self._submitted: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
         self._runner = engine.Runner(state, now=clock.now())
         self._just_started = True
@@ -131,6 +135,10 @@ class Ingest:
                 ),
             )
         self._wake_loops(step.event, step.effects)
+        silences = tuple(self.state.silences.values())
+        if silences != self._silences:
+            self._silences = silences
+            self._on_silences(silences)
 
     def _with_last_success(self, event: engine.Event) -> engine.Event:
         """Add to the first rules, which mark a start, until when the sources were watched."""

@@ -7,7 +7,7 @@ tables and goes on where the last one stopped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, timedelta
 
 import structlog
@@ -46,6 +46,7 @@ class Leader:
         delivery_wakeup: Wakeup,
         jobs_wakeup: Wakeup,
         on_health: Callable[[model.SourceHealth], None],
+        on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
     ) -> None:
         self.state: engine.State | None = None
         self.loops: dict[str, lifecycle.Loop] = {}
@@ -61,6 +62,7 @@ class Leader:
         self._delivery_wakeup = delivery_wakeup
         self._jobs_wakeup = jobs_wakeup
         self._on_health = on_health
+        self._on_silences = on_silences
         self._ingest: ingest.Ingest | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._ingest_task: asyncio.Task[None] | None = None
@@ -81,6 +83,7 @@ class Leader:
             delivery_wakeup=self._delivery_wakeup,
             jobs_wakeup=self._jobs_wakeup,
             on_health=self._on_health,
+            on_silences=self._on_silences,
         )
         for name, source in self._sources.items():
             subjects = [subject for subject in state.subjects.values() if subject.source == name]
@@ -126,6 +129,16 @@ class Leader:
             sources=tuple(self.state.health.values()),
             open=statuses.count(model.IncidentStatus.OPEN),
             acknowledged=statuses.count(model.IncidentStatus.ACKNOWLEDGED),
+            silences=tuple(self.state.silences.values()),
+        )
+
+    def windows(self) -> tuple[status.OpenWindow, ...]:
+        """Return the maintenance windows that are open now."""
+        now = self._clock.now()
+        return tuple(
+            status.OpenWindow(name=window.name, until=window.next_edge(now))
+            for window in self.rules.maintenance
+            if window.is_open(now)
         )
 
     async def reload(self, rules: engine.Ruleset) -> None:

@@ -204,14 +204,17 @@ class CommandService:
             f"the silence {identity} is over",
         )
 
-    async def expire_silence(self, silence: str, by: str) -> None:
+    async def expire_silence(self, silence: str, by: str, *, idempotency_key: str = "") -> None:
         """End an active silence now."""
+        _require_person(by)
+        key = f"unsilence/{silence}/{idempotency_key or token()}"
         now = self._clock.now()
-        if all(active.id != silence for active in await self._reader.silences(now)):
+        if await self._inbox.outcome(key) is None and all(
+            active.id != silence for active in await self._reader.silences(now)
+        ):
             raise CommandRejectedError(
                 HTTPStatus.NOT_FOUND, f"there is no active silence {silence}"
             )
-        key = f"unsilence/{silence}/{token()}"
         await self._submit(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
 
     async def unresolved_view(self, incident: str) -> model.IncidentView:

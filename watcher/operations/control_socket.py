@@ -135,11 +135,12 @@ class ControlSocket:
     async def _get_incidents(self, request: web.Request) -> web.Response:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
         statuses = None if request.query.get("all") else live
-        incidents = await self._reader.incidents(statuses=statuses)
+        incidents, now = await self._reader.incidents(statuses=statuses), self._clock.now()
         return _json(
             {
                 "incidents": [documents.with_figures(incident) for incident in incidents],
-                "now": self._clock.now(),
+                "silences": await self._reader.silences(now),
+                "now": now,
             }
         )
 

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher import model, ports
 from watcher.metrics import Metrics
+from watcher.operations.silences import describe_end
 
 _NO_BACKLOG = ports.Backlog()
+_NAMED = 3  # people whose silences are counted together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWindow:
+    """A maintenance window that is open now."""
+
+    name: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The health of the sources, and how many incidents are open."""
+    """The health of the sources, how many incidents are open, and what is silenced."""
 
     sources: tuple[model.SourceHealth, ...] = ()
     open: int = 0
     acknowledged: int = 0
+    silences: tuple[model.Silence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +97,11 @@ class Database:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The whole status at one time. `refused` are the problems of rules that were not reloaded."""
+    """The whole status at one time.
+
+    `refused` are the problems of rules that were not reloaded. `silences` includes those that begin
+    later; `windows` are those of maintenance that are open, where nobody is notified.
+    """
 
     instance: str
     version: str
@@ -99,6 +114,8 @@ class Status:
     open: int = 0
     acknowledged: int = 0
     database: Database | None = None
+    silences: tuple[model.Silence, ...] = ()
+    windows: tuple[OpenWindow, ...] = ()
 
 
 class StatusReporter:
@@ -120,7 +137,9 @@ class StatusReporter:
         overview: Callable[[], Overview | None],
         receivers: Callable[[], Mapping[str, ReceiverState]],
         usages: Callable[[], Awaitable[list[Usage]]],
+        now: Callable[[], datetime],
         database: Database | None = None,
+        windows: Callable[[], tuple[OpenWindow, ...]] = tuple,
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.instance = instance
@@ -133,6 +152,8 @@ class StatusReporter:
         self._receivers = receivers
         self._usages = usages
         self._database = database
+        self._now = now
+        self._windows = windows
 
     def from_memory(self) -> Status:
         """Return what this process knows without reading the store."""
@@ -179,9 +200,12 @@ class StatusReporter:
             health.sight is model.Visibility.SEEN and health.last_success is not None
             for health in self._configured(overview.sources)
         ]
+        muted = "".join(
+            f", {line}" for line in describe_muted(overview.silences, self._windows(), self._now())
+        )
         return (
             f"{sum(visible)} of {len(visible)} sources up, {overview.open} incidents open,"
-            f" {overview.acknowledged} acknowledged, {receivers_line}"
+            f" {overview.acknowledged} acknowledged{muted}, {receivers_line}"
         )
 
     def _configured(self, current: Iterable[model.SourceHealth]) -> tuple[model.SourceHealth, ...]:
@@ -205,6 +229,8 @@ class StatusReporter:
             open=overview.open,
             acknowledged=overview.acknowledged,
             database=self._database,
+            silences=overview.silences,
+            windows=self._windows(),
         )
 
     async def _read_overview(self) -> Overview:
@@ -214,7 +240,26 @@ class StatusReporter:
             sources=tuple(await self._reader.sources()),
             open=counts.get(model.IncidentStatus.OPEN, 0),
             acknowledged=counts.get(model.IncidentStatus.ACKNOWLEDGED, 0),
+            silences=tuple(await self._reader.silences(self._now())),
         )
+
+
+def describe_muted(
+    silences: Sequence[model.Silence], windows: Sequence[OpenWindow], now: datetime
+) -> list[str]:
+    """Return what holds notifications back now: `1 silence until 04:00 UTC by ann`."""
+    active = [silence for silence in silences if silence.begin <= now]
+    lines = []
+    if active:
+        last = max(active, key=lambda silence: (silence.end is None, silence.end or now))
+        people = sorted({silence.by for silence in active})
+        others = f" and {len(people) - _NAMED} more" if len(people) > _NAMED else ""
+        noun = "1 silence" if len(active) == 1 else f"{len(active)} silences"
+        lines.append(f"{noun} {describe_end(last, now)} by {', '.join(people[:_NAMED])}{others}")
+    for window in windows:
+        at = model.format_time(window.until, now, seconds=False) if window.until else ""
+        lines.append(f"maintenance {window.name}{f' until {at}' if at else ''}")
+    return lines
 
 
 def _receiver(name: str, state: ReceiverState, backlog: ports.Backlog | None) -> Receiver:

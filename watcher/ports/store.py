@@ -251,6 +251,9 @@ class IncidentReader(DetailReader, SourceReader, Protocol):
 class StatusReader(SourceReader, Protocol):
     """How all daemons, sources and receivers are."""
 
+    async def silences(self, now: datetime) -> list[model.Silence]:
+        """Return the silences that are not over at `now`."""
+
     async def daemons(self) -> list[Daemon]:
         """Return the daemons that use the database now, the leader first."""
 

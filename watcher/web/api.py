@@ -41,6 +41,7 @@ class Api:
             web.get(incident + "/reports/{run:[A-Za-z0-9_-]+}.pdf", self.report),
             web.get("/api/v1/subjects", self.subjects),
             web.get("/api/v1/sources", self.sources),
+            web.get("/api/v1/silences", self.silences),
         ]
 
     async def incidents(self, request: web.Request) -> web.Response:
@@ -110,6 +111,13 @@ class Api:
         return middleware.json_response(
             {"sources": [documents.source(health) for health in current.sources]}
         )
+
+    async def silences(self, request: web.Request) -> web.Response:
+        """List the silences that are not over."""
+        _check_parameters(request, ())
+        async with self._read_limit.slot():
+            current = await self._reporter.read()
+        return middleware.json_response(documents.silences(current.silences).encode())
 
     async def _incident_view(self, incident: str) -> model.IncidentView:
         async with self._read_limit.slot():

@@ -1,6 +1,7 @@
 """What the board shows: its headline, the order of its incidents, and its sentences. Pure.
 
-Law: the board is calm only while every source is visible and every receiver works.
+Law: the board is calm only while every source is visible, every receiver works, and nothing holds
+back notifications.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher import model
-from watcher.operations import status
+from watcher.operations import silences, status
 
 MOST_INCIDENTS = 100
 MOST_RESOLVED = 10
+MOST_SILENCES = 20
 RECENT = timedelta(hours=24)
 GRACE = timedelta(seconds=15)  # deliveries younger than this are under way
 
@@ -24,6 +26,7 @@ class Board:
 
     headline: str
     problems: tuple[str, ...]
+    silences: tuple[str, ...]
     calm: bool
     incidents: tuple[model.Incident, ...]
     more: int
@@ -40,13 +43,18 @@ def compose(
     now: datetime,
 ) -> Board:
     """Return the board. `unreadable` is why the store cannot be read, `stuck` which loop hangs."""
+    muted = status.describe_muted(current.silences, current.windows, now)
     problems = (*_own_problems(current, stuck, unreadable), *_outside_problems(current, now))
     shown = sorted(live, key=_urgency)[:MOST_INCIDENTS]
     own = [incident for incident in resolved if incident.resolution is not model.Resolution.MERGED]
     return Board(
-        headline=_headline(current, unreadable),
+        headline=", ".join((_headline(current, unreadable), *muted)),
         problems=problems,
+        silences=tuple(
+            silences.describe(silence, now) for silence in current.silences[:MOST_SILENCES]
+        ),
         calm=not problems
+        and not muted
         and current.open == 0
         and all(health.last_success for health in current.sources),
         incidents=tuple(shown),

@@ -60,14 +60,12 @@ class Pages:
         now = self._clock.now()
         live: list[model.Incident] = []
         resolved: list[model.Incident] = []
-        silences: list[model.Silence] = []
         unreadable = ""
         try:
             async with self._read_limit.slot():
                 current = await self._reporter.read()
                 live = await self._reader.incidents(statuses=_OPEN, limit=_SORTED)
                 resolved = await self._reader.resolved(since=now - board.RECENT, limit=_LATEST)
-                silences = await self._reader.silences(now)
         except model.WatcherError as error:
             current, unreadable = self._reporter.from_memory(), str(error)
         shown = board.compose(
@@ -85,7 +83,6 @@ class Pages:
             status=current,
             board=shown,
             health={health.source: health for health in current.sources},
-            silences=silences,
             unreadable=unreadable,
         )
 

@@ -247,6 +247,7 @@ async def answering(night: str, home: Path, until: datetime) -> AsyncIterator[Pa
             metrics=Metrics(version="1.2.3", sources=[], receivers=[]),
             overview=lambda: None,
             receivers=lambda: dict.fromkeys(played.receivers, status.ReceiverState()),
+            now=installation.clock.now,
             usages=lambda: _usages(installation),
         )
         control = control_socket.ControlSocket(

@@ -57,6 +57,9 @@ class InMemoryStore:
             incident=self.kept[incident], alerts=(), alert_counts={}, timeline=()
         )
 
+    async def silences(self, now):
+        return []
+
     async def receipts(self, incident):
         return [
             model.Receipt(

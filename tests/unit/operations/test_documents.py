@@ -19,6 +19,7 @@ TYPES = {
     "incident": documents.IncidentDocument,
     "event": documents.EventDocument,
     "source": documents.SourceDocument,
+    "silences": documents.SilencesDocument,
 }
 
 
@@ -28,6 +29,7 @@ def check(instance, kind):
         "incident": "PREFIX/incidents/ID",
         "event": "PREFIX/events",
         "source": "PREFIX/sources/NAME",
+        "silences": "PREFIX/silences",
     }[kind]
     jsonschema.validate(
         instance,
@@ -53,6 +55,7 @@ def test_the_page_names_every_topic_kind_and_status():
         "PREFIX/incidents/ID/reports/RUN.pdf",
         *commands.TOPICS,
         "PREFIX/sources/NAME",
+        topics.silences("PREFIX"),
     ):
         assert f"`{topic}`" in PAGE
     for word in (*model.EntryKind, *model.IncidentStatus, *model.Resolution, *model.FaultDomain):

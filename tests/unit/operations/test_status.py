@@ -15,12 +15,24 @@ BLIND = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND, error="n
 FAILS = status.ReceiverState(failing_since=NOW, error="channel_not_found", permanent=True)
 
 
+SILENCE = model.Silence(
+    id="s-1",
+    matchers=(model.Matcher(name="subject", value="*"),),
+    begin=NOW,
+    end=NOW + timedelta(hours=1),
+    by="ann",
+)
+
+
 class InMemoryReader:
     """What is written down, in memory; `broken` makes every read fail."""
 
     def __init__(self, *, pending: ports.Backlog | None = None) -> None:
         self.broken = False
         self.pending = pending
+
+    async def silences(self, now):
+        return [SILENCE]
 
     async def daemons(self):
         if self.broken:
@@ -42,6 +54,7 @@ def reporter(
     *,
     seen: status.Overview | None = None,
     noc: status.ReceiverState = status.ReceiverState(),  # noqa: B008  # frozen
+    windows: tuple[status.OpenWindow, ...] = (),
 ) -> status.StatusReporter:
     async def usages():
         return [status.Usage(account="orange", month="2026-11", calls=5, calls_per_month=7)]
@@ -56,6 +69,8 @@ def reporter(
         overview=lambda: seen,
         receivers=lambda: {"noc": noc},
         usages=usages,
+        now=lambda: NOW,
+        windows=lambda: windows,
     )
 
 
@@ -117,3 +132,14 @@ async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
 )
 def test_it_is_said_one_line(seen, line):
     assert reporter(seen=seen, noc=FAILS).one_line() == line
+
+
+async def test_silences_and_open_windows_are_part_of_the_status_and_of_systemds_line():
+    window = status.OpenWindow(name="weekly", until=NOW)
+    seen = status.Overview(silences=(SILENCE,))
+    leading = reporter(seen=seen, windows=(window,))
+    current = await leading.read()
+    assert (current.silences, current.windows) == ((SILENCE,), (window,))
+    assert ", 1 silence until " in leading.one_line()
+    assert "by ann, maintenance weekly until " in leading.one_line()
+    assert (await reporter().read()).silences == (SILENCE,)  # what a standby reads

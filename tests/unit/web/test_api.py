@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,26 @@ def outage(reader):
 
 
 @pytest.mark.parametrize("address", EXAMPLES)
-async def test_the_examples_of_the_page_are_what_is_answered(site, outage, address):
+async def test_the_examples_of_the_page_are_what_is_answered(site, outage, reader, address):
+    reader.quiet = [
+        model.Silence(
+            id="s-1f0a9c3e",
+            matchers=(
+                model.Matcher(name="labels.site", value="NYC"),
+                model.Matcher(name="rule", value="vyvx-*"),
+            ),
+            begin=datetime(2026, 11, 21, 3, tzinfo=UTC),
+            end=datetime(2026, 11, 21, 5, tzinfo=UTC),
+            by="ann",
+            comment="new encoder",
+            ticket="CHG-991",
+        )
+    ]
     assert (await site.get(address)).json == json.loads(EXAMPLES[address])
 
 
 def test_the_page_names_every_status_and_every_address():
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     for word in (*model.IncidentStatus, "/healthz", "/readyz", "/metrics", "/", "/subjects/KEY"):
         assert f"`{word}`" in PAGE
 
@@ -141,7 +156,7 @@ async def test_a_wrong_parameter_is_refused_in_words(site, query, sentence):
     assert sentence in answer.json["error"]
 
 
-@pytest.mark.parametrize("path", ["incidents", "incidents/w-1", "subjects", "sources"])
+@pytest.mark.parametrize("path", ["incidents", "incidents/w-1", "subjects", "sources", "silences"])
 async def test_a_database_that_does_not_answer_is_said_in_words(serve, reader, path):
     reader.broken = "database watcher.db is locked by another process"
     async with serve() as site:

@@ -56,6 +56,39 @@ def test_all_is_calm_only_when_every_source_is_seen_and_every_receiver_notified(
     assert compose().headline == "No open incidents"
 
 
+def silenced(identity="s-1", *, begin=BEGIN, by="ann", **changes):
+    matcher = model.Matcher(name="subject", value="*")
+    usual = {"end": NOW + minutes(36), "comment": "works"}
+    return model.Silence(id=identity, matchers=(matcher,), begin=begin, by=by, **(usual | changes))
+
+
+def test_a_silence_stands_in_the_headline_and_the_board_is_not_calm():
+    shown = compose(replace(STATUS, silences=(silenced(),)))
+    assert shown.headline == "No open incidents, 1 silence until 04:00 UTC by ann"
+    assert not shown.calm
+    assert shown.silences == ("subject=* until 04:00 UTC by ann: works",)
+
+
+def test_several_silences_are_counted_with_the_last_end_and_their_authors():
+    several = [silenced(f"s-{n}", by=by) for n, by in enumerate("abcdd")]
+    later = silenced("s-9", by="e", end=NOW + minutes(96))
+    shown = compose(replace(STATUS, open=2, silences=(*several, later)))
+    assert shown.headline == "2 open, 6 silences until 05:00 UTC by a, b, c and 2 more"
+
+
+def test_a_silence_that_begins_later_is_listed_and_holds_nothing_back_yet():
+    shown = compose(replace(STATUS, silences=(silenced(begin=NOW + minutes(6)),)))
+    assert (shown.headline, shown.calm) == ("No open incidents", True)
+    assert shown.silences == ("subject=* from 03:30 UTC until 04:00 UTC by ann: works",)
+
+
+def test_an_open_maintenance_window_stands_in_the_headline():
+    window = status.OpenWindow(name="weekly-test", until=NOW + minutes(36))
+    shown = compose(replace(STATUS, windows=(window,)))
+    assert shown.headline == "No open incidents, maintenance weekly-test until 04:00 UTC"
+    assert not shown.calm
+
+
 @pytest.mark.parametrize(
     ("current", "trouble"),
     [

@@ -73,7 +73,7 @@ async def test_the_board_shows_the_health_of_sources_and_receivers(night):
     assert "vyvx ▲ failing ws.lumen.com has not answered 5 times" in board
     assert "ops1 ● leader" in board
     assert "ops2 ○ standby" in board
-    assert "subject=vyvx/7654321 until 05:00 UTC, by grace: planned fibre work" in board
+    assert "subject=vyvx/7654321 until 05:00 UTC by grace: planned fibre work" in board
     assert "Chicago feed 3 is offline Recovered 2 h 4 min ago" in board
 
 

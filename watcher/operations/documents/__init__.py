@@ -1,9 +1,10 @@
-"""What programs read over MQTT and HTTP: incidents, entries, sources and subjects as documents.
+"""What programs read over MQTT and HTTP: incidents, entries, sources, subjects, silences.
 
 Pure. Law: the keys are public surface (mqtt.md and api.md in docs/reference): one may be added,
 none renamed or removed.
 """
 
+from watcher.operations.documents.document import Document
 from watcher.operations.documents.incidents import (
     EventDocument,
     IncidentDocument,
@@ -12,17 +13,22 @@ from watcher.operations.documents.incidents import (
     with_figures,
 )
 from watcher.operations.documents.json_schema import schema
+from watcher.operations.documents.silences import SilencesDocument, silence, silences
 from watcher.operations.documents.sources import SourceDocument, source
 from watcher.operations.documents.subjects import SubjectDocument, subject
 
 __all__ = [
+    "Document",
     "EventDocument",
     "IncidentDocument",
+    "SilencesDocument",
     "SourceDocument",
     "SubjectDocument",
     "event",
     "incident",
     "schema",
+    "silence",
+    "silences",
     "source",
     "subject",
     "with_figures",

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from watcher.operations.documents.incidents import EventDocument, IncidentDocument
+from watcher.operations.documents.silences import SilencesDocument
 from watcher.operations.documents.sources import SourceDocument
 
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
     "PREFIX/incidents/ID": IncidentDocument,
     "PREFIX/events": EventDocument,
     "PREFIX/sources/NAME": SourceDocument,
+    "PREFIX/silences": SilencesDocument,
 }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated
 
 import msgspec
@@ -18,8 +17,17 @@ import structlog
 from aiolimiter import AsyncLimiter
 
 from watcher import model
-from watcher.operations.commands import CommandRejectedError, CommandService
-from watcher.operations.silences import describe_end
+from watcher.operations.commands import (
+    CommandRejectedError,
+    CommandService,
+    ConfirmationNeededError,
+)
+from watcher.operations.silences import (
+    SilenceRequest,
+    describe_end,
+    parse_time,
+    parse_until,
+)
 from watcher.receivers.mqtt import topics
 from watcher.receivers.mqtt.client import Message
 from watcher.receivers.mqtt.connection import MqttConnection
@@ -80,7 +88,9 @@ class CommandListener:
         log.info("MQTT command", command=command, by=by, ok=answer.ok, answer=answer.message)
         await self._publish_answer(topic, answer, message.correlation)
 
-    async def _answer(self, command: str, request: OfIncident | Silence, topic: str) -> Answer:
+    async def _answer(
+        self, command: str, request: OfIncident | Silence | Expire, topic: str
+    ) -> Answer:
         prefix = self._connection.prefix
         if topic and not topics.accepts_answers(prefix, topic):
             refusal = (
@@ -90,26 +100,36 @@ class CommandListener:
             return Answer(command=command, id=request.id, ok=False, message=refusal)
         try:
             return await self._carry_out(command, request)
+        except ConfirmationNeededError as error:
+            text = f"{error}: send it again with `confirmed`: true"
+            return Answer(command=command, id=request.id, ok=False, message=text)
         except (CommandRejectedError, model.TemporaryError) as error:
             return Answer(command=command, id=request.id, ok=False, message=str(error))
 
-    async def _carry_out(self, command: str, request: OfIncident | Silence) -> Answer:
+    async def _carry_out(self, command: str, request: OfIncident | Silence | Expire) -> Answer:
         idempotency_key = f"mqtt/{request.by}/{request.id}" if request.id else ""
         match request:
             case Silence():
-                silence = await self._commands.add_silence(
-                    request.parsed_matchers,
-                    length=request.length,
-                    by=request.by,
-                    comment=request.comment,
-                    idempotency_key=idempotency_key,
+                plan = await self._commands.silence(request.wanted, idempotency_key=idempotency_key)
+                notes = "".join(f"; {line}" for line in plan.preview.unknown)
+                return Answer(
+                    command=command,
+                    id=request.id,
+                    ok=True,
+                    message=f"{plan.silence.id} {describe_end(plan.silence)},"
+                    f" {plan.preview}{notes}",
+                    silence=plan.silence.id,
+                )
+            case Expire():
+                await self._commands.expire_silence(
+                    request.silence, request.by, idempotency_key=idempotency_key
                 )
                 return Answer(
                     command=command,
                     id=request.id,
                     ok=True,
-                    message=f"{silence.id} {describe_end(silence)}",
-                    silence=silence.id,
+                    message=f"{request.silence} has ended",
+                    silence=request.silence,
                 )
             case OfIncident():
                 incident = await self._commands.act(
@@ -145,6 +165,9 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=_ONE_LI
 Sentence = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
+Matchers = Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)]
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every command has: who sends it, its id, and where the answer goes."""
 
@@ -160,25 +183,53 @@ class OfIncident(Request, frozen=True, kw_only=True):
 
 
 class Silence(Request, frozen=True, kw_only=True):
-    """`silence`: matchers as on the command line, which must all match; `for` is a duration."""
+    """`silence`: matchers as on the command line, or an `incident`; `for` is a duration.
 
-    matchers: Annotated[tuple[Word, ...], msgspec.Meta(min_length=1, max_length=20)]
-    for_: Word = msgspec.field(default="1h", name="for")
+    All matchers of a set must match; each of `or_matchers` is another set. `from` and `until` are
+    times with their zone, `until` perhaps `resolved` or `ended`. `confirmed` is needed where the
+    silence matches everything, or lasts longer than `[silences] longest`.
+    """
+
+    matchers: Matchers = ()
+    or_matchers: Annotated[tuple[Matchers, ...], msgspec.Meta(max_length=20)] = ()
+    for_: Annotated[str, msgspec.Meta(max_length=100)] = msgspec.field(default="", name="for")
+    from_: Annotated[str, msgspec.Meta(max_length=100)] = msgspec.field(default="", name="from")
+    until: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    incident: Annotated[str, msgspec.Meta(max_length=100)] = ""
     comment: Sentence = ""
+    ticket: Sentence = ""
+    confirmed: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a matcher or duration that cannot be parsed."""
-        _ = self.parsed_matchers, self.length
+        """Raise ValueError for a matcher, time or duration that cannot be parsed."""
+        if not (self.matchers or self.or_matchers or self.incident):
+            raise ValueError("name `matchers` or an `incident`")
+        _ = self.wanted
 
     @property
-    def parsed_matchers(self) -> tuple[model.Matcher, ...]:
-        """The matchers, parsed."""
-        return tuple(map(model.parse_matcher, self.matchers))
+    def wanted(self) -> SilenceRequest:
+        """The same, as CommandService takes it."""
+        until, end = parse_until(self.until) if self.until else (None, None)
+        length = self.for_ or ("" if self.until else "1h")
+        written = (self.matchers, *self.or_matchers) if self.matchers else self.or_matchers
+        return SilenceRequest(
+            by=self.by,
+            sets=tuple(tuple(map(model.parse_matcher, matchers)) for matchers in written),
+            begin=parse_time(self.from_) if self.from_ else None,
+            length=model.parse_duration(length) if length else None,
+            end=end,
+            until=until,
+            incident=self.incident,
+            comment=self.comment,
+            ticket=self.ticket,
+            confirmed=self.confirmed,
+        )
 
-    @property
-    def length(self) -> timedelta:
-        """How long it lasts."""
-        return model.parse_duration(self.for_)
+
+class Expire(Request, frozen=True, kw_only=True):
+    """`expire`: ends a silence."""
+
+    silence: Word
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,9 +243,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     silence: str | None = None
 
 
-REQUESTS: Mapping[str, type[OfIncident | Silence]] = {
+REQUESTS: Mapping[str, type[OfIncident | Silence | Expire]] = {
     "ack": OfIncident,
     "silence": Silence,
+    "expire": Expire,
     "diagnose": OfIncident,
 }
 TOPICS: Mapping[str, type[msgspec.Struct]] = {
@@ -203,7 +255,7 @@ TOPICS: Mapping[str, type[msgspec.Struct]] = {
 }
 
 
-def parse_request(command: str, payload: bytes) -> OfIncident | Silence:
+def parse_request(command: str, payload: bytes) -> OfIncident | Silence | Expire:
     """Parse a command's payload. Raises ValueError with a sentence for its sender."""
     request_type = REQUESTS.get(command)
     if request_type is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import aiomqtt
 import structlog
@@ -71,7 +71,7 @@ class MqttConnection:
         self._publish_lock = asyncio.Lock()
         self._connect_handlers: list[ConnectHandler] = []
         self._command_handler: CommandHandler | None = None
-        self._health: dict[str, model.SourceHealth] = {}
+        self._retained: dict[str, documents.Document] = {}  # by topic
         self._unsent: set[str] = set()
         self._wakeup = asyncio.Event()
         self._is_leader = self._leader_announced = False
@@ -91,8 +91,15 @@ class MqttConnection:
 
     def publish_source(self, health: model.SourceHealth) -> None:
         """Publish a source's health once there is a connection; a newer one replaces it."""
-        self._health[health.source] = health
-        self._unsent.add(health.source)
+        self._retain(topics.source(self.prefix, health.source), documents.source(health))
+
+    def publish_silences(self, silences: Iterable[model.Silence]) -> None:
+        """Publish the silences that are not over once there is a connection."""
+        self._retain(topics.silences(self.prefix), documents.silences(silences))
+
+    def _retain(self, topic: str, document: documents.Document) -> None:
+        self._retained[topic] = document
+        self._unsent.add(topic)
         self._wakeup.set()
 
     async def accepts(self, topic: str, payload: bytes) -> bool:
@@ -207,7 +214,7 @@ class MqttConnection:
         self._client, self._error = client, None
         self._attempted.set()
         pending = list(self._connect_handlers)
-        self._unsent = set(self._health)
+        self._unsent = set(self._retained)
         while True:
             self._wakeup.clear()
             if self._is_leader and not self._leader_announced:
@@ -216,7 +223,7 @@ class MqttConnection:
                 self._leader_announced = True
             try:
                 while self._unsent:
-                    await self._send_health(next(iter(self._unsent)))
+                    await self._send_retained(next(iter(self._unsent)))
                 while pending:
                     await pending[0]()
                     del pending[0]
@@ -241,16 +248,11 @@ class MqttConnection:
                 f" {self._settings.username or 'anonymous clients'} to subscribe to it",
             )
 
-    async def _send_health(self, source: str) -> None:
-        health = self._health[source]
-        await self.publish(
-            topics.source(self.prefix, source),
-            documents.source(health).encode(),
-            retain=True,
-            content_type="application/json",
-        )
-        if self._health[source] is health:
-            self._unsent.discard(source)
+    async def _send_retained(self, topic: str) -> None:
+        document = self._retained[topic]
+        await self.publish(topic, document.encode(), retain=True, content_type="application/json")
+        if self._retained[topic] is document:
+            self._unsent.discard(topic)
 
     def _connect_properties(self) -> Properties | None:
         """Return the CONNECT properties: nothing but short commands is sent to us."""

@@ -47,6 +47,11 @@ def source(prefix: str, name: str) -> str:
     return f"{prefix}/sources/{slug(name)}"
 
 
+def silences(prefix: str) -> str:
+    """Retained list of the silences that are not over."""
+    return f"{prefix}/silences"
+
+
 def commands(prefix: str) -> str:
     """Filter of the commands that are accepted."""
     return f"{prefix}/commands/+"

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -36,6 +36,7 @@ class InMemoryStore:
     """A library and an inbox in memory; a command counts as stepped once it is put in."""
 
     def __init__(self, builder) -> None:
+        self.preview = model.SilencePreview(subjects=12, incidents=("w-7k3m",))
         self.builder = builder
         self.commands: dict[str, model.Command] = {}
         self.down = False
@@ -71,7 +72,13 @@ async def obeying(store, port, *, instance="ops1", leads=True, per_minute=1_000,
     broker = MqttConnection(
         settings=keys, instance=instance, clock=clock, backoff=Backoff(first=0.02, longest=30.0)
     )
-    service = CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=clock)
+
+    async def preview(_):
+        return store.preview
+
+    service = CommandService(
+        reader=store, inbox=store, ingest=Wakeup(), clock=clock, preview=preview
+    )
     tasks = []
     if keys.commands:
         orders = CommandListener(connection=broker, commands=service, per_minute=per_minute)
@@ -182,8 +189,28 @@ async def test_a_silence_says_its_id_and_its_end(store, mosquitto):
     silence = command.silence
     assert answer["silence"] == silence.id
     assert answer["message"].startswith(f"{silence.id} until 20")
+    assert answer["message"].endswith("Z, matches 12 subjects, 1 open incident")
     assert silence.end - silence.begin == timedelta(minutes=90)
     assert list(map(str, silence.matchers)) == body["matchers"]
+
+
+@pytest.mark.broker
+async def test_a_silence_of_everything_is_added_once_it_is_confirmed_and_ended(store, mosquitto):
+    store.preview = model.SilencePreview(subjects=12, everything=True)
+    body = {"matchers": ["subject=*"], "until": "2126-11-29T02:00Z", "by": "ada"}
+    body |= {"from": "2126-11-29T01:00+01:00", "or_matchers": [["rule=a", "source=b"]]}
+    async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
+        answer = await ada.ask("silence", body)
+        assert not answer["ok"]
+        assert "matches 12 subjects (everything), 0 open incidents" in answer["message"]
+        assert store.commands == {}
+        identity = (await ada.ask("silence", body | {"confirmed": True}))["silence"]
+        ended = await ada.ask("expire", {"silence": identity, "by": "ada", "id": "1"})
+    assert (ended["ok"], ended["message"]) == (True, f"{identity} has ended")
+    added, over = store.commands.values()
+    assert added.silence.written == "subject=* or rule=a source=b"
+    assert added.silence.begin == datetime(2126, 11, 29, 0, tzinfo=UTC)
+    assert over == model.Unsilenced(silence=identity, by="ada")
 
 
 @pytest.mark.broker
@@ -198,8 +225,14 @@ async def test_a_silence_says_its_id_and_its_end(store, mosquitto):
         ("ack", ACK | {"then": "format C:"}, "unknown field `then`"),
         ("ack", ACK | {"incident": "w-none"}, "there is no incident w-none"),
         ("ack", ACK | {"by": "x" * 5_000}, "a command has at most 4096 bytes"),
-        ("resolve", ACK, "unknown command resolve: expected ack, silence, diagnose"),
-        ("silence", {"by": "ada", "matchers": []}, "`$.matchers`"),
+        ("resolve", ACK, "unknown command resolve: expected ack, silence, expire, diagnose"),
+        ("silence", {"by": "ada", "matchers": []}, "name `matchers` or an `incident`"),
+        ("silence", {"by": "ada", "incident": "w-none"}, "there is no incident w-none"),
+        ("silence", {"by": "ada", "matchers": ["a=b"], "from": "02:00"}, "with its zone"),
+        ("silence", {"by": "ada", "matchers": ["a=b"], "until": "later"}, "resolved or ended"),
+        ("silence", {"by": "ada", "matchers": ["a=b"], "for": "8d"}, "with `confirmed`: true"),
+        ("expire", {"by": "ada", "silence": "s-none"}, "there is no active silence s-none"),
+        ("expire", {"by": "ada"}, "missing required field `silence`"),
         ("silence", {"by": "ada", "matchers": ["NYC"]}, "'NYC' is not a matcher"),
         ("silence", {"by": "ada", "matchers": ["a=b"], "for": "soon"}, "'soon' is not a duration"),
         ("silence", {"by": "ada", "matchers": ["a=b"], "for": "367d"}, "lasts at most 366 days"),
