@@ -21,14 +21,13 @@ def configure(level: int = logging.INFO) -> None:
     Retries within one call are not logged; the caller logs one line when all of them failed.
     """
     stamina.instrumentation.set_on_retry_hooks([])
-    terminal = sys.stdout.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if sys.stdout.isatty():
+        renderer = structlog.dev.ConsoleRenderer(colors=False)  # colours are control characters
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli import common, daemon, incidents, lumen, rules, silences
+from watcher.cli import common, daemon, incidents, lumen, rules, silences, terminal
 
 program = typer.Typer(
     name="watcher",
@@ -36,14 +36,15 @@ program.add_typer(lumen.preorder_group, name="preorder")
 
 def main() -> None:
     """Run one command; every expected failure ends in a sentence and an exit code."""
-    try:
-        program()
-    except model.InvalidConfigError as error:
-        common.print_errors(*error.problems)
-        sys.exit(2)
-    except model.WatcherError as error:
-        common.print_errors(str(error))
-        sys.exit(1)
+    with terminal.safe_output():
+        try:
+            program()
+        except model.InvalidConfigError as error:
+            common.print_errors(*error.problems)
+            sys.exit(2)
+        except model.WatcherError as error:
+            common.print_errors(str(error))
+            sys.exit(1)
 
 
 @program.callback(invoke_without_command=True)

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from watcher import text
+
 Config = Annotated[
     Path,
     typer.Option(
@@ -51,7 +53,8 @@ def user(by: str) -> str:
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON."""
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    document = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    typer.echo(text.escaped_json(document))
 
 
 def print_errors(*lines: str) -> None:

@@ -158,6 +158,8 @@ def status(
         error = f": {receiver['error']}" if receiver["error"] else ""
         state = "failing" if receiver["failing"] else "healthy"
         typer.echo(f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}")
+        if waits_until := receiver.get("waits_until"):
+            typer.echo(f"{'':<22} it asked for a pause until {waits_until[:19]}Z")
     for line in _muted(report, SystemClock().now()):
         typer.echo(line)
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")

@@ -15,6 +15,7 @@ from watcher.backoff import Backoff, Jitter
 # Short, in seconds, so that people are notified soon after Slack or the broker is back.
 _BACKOFF = Backoff(first=1.0, longest=15.0, jitter=Jitter(least=0.5, most=1.0))
 PERMANENT_PAUSE = 60.0  # seconds; a person has to fix something, so try only this often
+LONGEST_PAUSE = 3_600.0  # seconds; who asks for more is tried again after that
 _PERMANENT_JITTER = Jitter(least=0.75, most=1.25)
 
 # What the other receivers should know: an error that a person has to fix, and the fallback that is
@@ -48,6 +49,7 @@ class ReceiverHealth:
     failing_since: datetime | None = None
     error: str = ""
     permanent: bool = False
+    waits_until: datetime | None = None  # where the receiver asked for a pause
     reported: News | None = None  # what the others were notified of; None: nothing since the start
     proven: bool = False  # whether a delivery has succeeded since the start
     failed_deliveries: dict[str, FailedDelivery] = field(default_factory=dict)  # by incident
@@ -78,17 +80,19 @@ class ReceiverHealth:
         if before.failures:
             self.reported = None  # another daemon, now gone, may have been the one that failed
         self.failures, self.failing_since = 0, None
-        self.error, self.permanent = "", False
+        self.error, self.permanent, self.waits_until = "", False, None
 
     def failed(self, before: model.Receipt, error: Exception, now: datetime) -> float:
         """Record a failed delivery; return for how many seconds to pause the receiver."""
         failing_before_start = None if self.proven else before.failing_since
         self.failing_since = self.failing_since or failing_before_start or now
         self.error, self.permanent = str(error), isinstance(error, model.PermanentError)
+        requested = _requested_delay(error)
+        self.waits_until = now + timedelta(seconds=requested) if requested else None
         if isinstance(error, model.TemporaryError) and error.narrow:
             return 0.0
         self.failures += 1
-        return max(_BACKOFF.delay(self.failures, self.jitter()), _requested_delay(error))
+        return max(_BACKOFF.delay(self.failures, self.jitter()), requested)
 
     def again_at(self, error: Exception, pause: float, failures: int, now: datetime) -> datetime:
         """Return when to try a failed delivery again.
@@ -109,4 +113,5 @@ class ReceiverHealth:
 
 
 def _requested_delay(error: Exception) -> float:
-    return (error.delay or 0.0) if isinstance(error, model.TemporaryError) else 0.0
+    delay = error.delay if isinstance(error, model.TemporaryError) else None
+    return min(max(delay or 0.0, 0.0), LONGEST_PAUSE)

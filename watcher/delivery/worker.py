@@ -257,6 +257,7 @@ def _state(health: ReceiverHealth) -> status.ReceiverState:
         permanent=health.permanent,
         owed=len(failed),
         owed_since=min((delivery.since for delivery in failed), default=None),
+        waits_until=health.waits_until,
     )
 
 

@@ -22,7 +22,8 @@ _NAMED = 3  # people whose silences are counted together
 class ReceiverState:
     """A receiver's health in this daemon; `owed_since` is the time of the oldest pending entry.
 
-    `permanent` means that it fails until a person fixes something.
+    `permanent` means that it fails until a person fixes something. `waits_until` is the end of a
+    pause that the receiver asked for.
     """
 
     failing_since: datetime | None = None
@@ -30,6 +31,7 @@ class ReceiverState:
     permanent: bool = False
     owed: int = 0
     owed_since: datetime | None = None
+    waits_until: datetime | None = None
 
     @property
     def ok(self) -> bool:
@@ -51,6 +53,7 @@ class Receiver:
     permanent: bool
     owed: int
     owed_since: datetime | None
+    waits_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,4 +276,5 @@ def _receiver(name: str, state: ReceiverState, backlog: ports.Backlog | None) ->
         permanent=state.permanent,
         owed=backlog.owed if backlog else state.owed,
         owed_since=backlog.oldest if backlog else state.owed_since,
+        waits_until=state.waits_until,
     )

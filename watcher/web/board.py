@@ -98,7 +98,10 @@ def describe_delivery(receiver: status.Receiver, now: datetime) -> str:
         if since
         else ""
     )
-    return f"failing{ago}; {pending or 'nothing pending'}"
+    waits = ""
+    if receiver.waits_until is not None and receiver.waits_until > now:
+        waits = f"; it asked for a pause until {model.format_time(receiver.waits_until, now)}"
+    return f"failing{ago}; {pending or 'nothing pending'}{waits}"
 
 
 def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:

@@ -42,3 +42,16 @@ async def test_what_looks_wrong_in_a_sources_answers_is_below_it(watcher, monkey
     assert "3 subjects, last seen 2026-11-28T12:00:00Z" in source
     assert [line.strip() for line in rest] == list(more.get("remarks", []))
     assert len(rest) == lines
+
+
+RECEIVER = {"name": "noc", "failing": True, "error": "Slack was rate-limited", "owed": 3}
+
+
+async def test_a_pause_that_a_receiver_asked_for_is_below_it(watcher, monkeypatch):
+    waits = {**RECEIVER, "waits_until": "2026-11-28T13:00:00.000Z"}
+    report = {**REPORT, "sources": [], "receivers": [waits, RECEIVER]}
+    monkeypatch.setattr(incidents, "request", lambda *_: report)
+    done = await watcher("status")
+    _, first, pause, second, _ = done.out.splitlines()
+    assert first == second
+    assert pause.strip() == "it asked for a pause until 2026-11-28T13:00:00Z"

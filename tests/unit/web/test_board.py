@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -204,6 +205,17 @@ def test_a_source_in_words(health, sentence):
         (
             replace(FAILS, owed=3, owed_since=BEGIN),
             "failing since 03:10:12 UTC, for 14 min; 3 incidents pending since 03:10:22 UTC",
+        ),
+        (
+            replace(FAILS, waits_until=NOW + timedelta(hours=1)),
+            (
+                "failing since 03:10:12 UTC, for 14 min; nothing pending;"
+                " it asked for a pause until 04:24:12 UTC"
+            ),
+        ),
+        (
+            replace(FAILS, waits_until=NOW),
+            "failing since 03:10:12 UTC, for 14 min; nothing pending",
         ),
     ],
 )
