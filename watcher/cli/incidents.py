@@ -139,15 +139,8 @@ def status(
         state = "leader" if daemon["leads"] else "standby"
         typer.echo(f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z")
     for source in report["sources"]:
-        at = source["last_success"]
-        last = f"last seen {at[:19]}Z" if at else "not seen yet"
-        error = f": {source['error']}" if source["error"] else ""
-        typer.echo(
-            f"source    {source['source']:<12} {source['sight']:<8} "
-            f"{source['subjects']} subjects, {last}{error}"
-        )
-        for remark in source.get("remarks", ()):  # a daemon from before an upgrade gives none
-            typer.echo(f"{'':<22} {remark}")
+        for line in _source(source):
+            typer.echo(line)
     for account in report["accounts"]:
         state = "failing" if account["trouble"] else "healthy"
         details = [account["trouble"]] if account["trouble"] else []
@@ -155,14 +148,33 @@ def status(
             details.append(f"{account['calls']} of {budget} calls used in {account['month']}")
         typer.echo(f"account   {account['account']:<12} {state:<8} {', '.join(details)}".rstrip())
     for receiver in report["receivers"]:
-        error = f": {receiver['error']}" if receiver["error"] else ""
-        state = "failing" if receiver["failing"] else "healthy"
-        typer.echo(f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}")
-        if waits_until := receiver.get("waits_until"):
-            typer.echo(f"{'':<22} it asked for a pause until {waits_until[:19]}Z")
+        for line in _receiver(receiver):
+            typer.echo(line)
     for line in _muted(report, SystemClock().now()):
         typer.echo(line)
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
+
+
+def _source(source: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a source, and what looks wrong in its answers."""
+    at = source["last_success"]
+    last = f"last seen {at[:19]}Z" if at else "not seen yet"
+    error = f": {source['error']}" if source["error"] else ""
+    yield (
+        f"source    {source['source']:<12} {source['sight']:<8} "
+        f"{source['subjects']} subjects, {last}{error}"
+    )
+    for remark in source.get("remarks", ()):  # a daemon from before an upgrade gives none
+        yield f"{'':<22} {remark}"
+
+
+def _receiver(receiver: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a receiver, and the pause that it asked for."""
+    error = f": {receiver['error']}" if receiver["error"] else ""
+    state = "failing" if receiver["failing"] else "healthy"
+    yield f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}"
+    if waits_until := receiver.get("waits_until"):  # a daemon from before an upgrade gives none
+        yield f"{'':<22} it asked for a pause until {waits_until[:19]}Z"
 
 
 @program.command()
