@@ -5,6 +5,7 @@ All of them are requests to the daemon, over its control socket.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -130,29 +131,37 @@ def status(
     if as_json:
         print_json(report)
         return
-    typer.echo(f"{report['instance']}: watcher {report['version']}, since {report['since'][:19]}Z")
-    if database := report.get("database"):  # a daemon from before an upgrade says nothing
-        typer.echo(f"database  {database['product']:<22} {database['name']}")
-        if database["caution"]:
-            typer.echo(f"{'':<22} {database['product']} {database['caution']}")
-    for daemon in report["daemons"]:
-        state = "leader" if daemon["leads"] else "standby"
-        typer.echo(f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z")
-    for source in report["sources"]:
-        for line in _source(source):
-            typer.echo(line)
-    for account in report["accounts"]:
-        state = "failing" if account["trouble"] else "healthy"
-        details = [account["trouble"]] if account["trouble"] else []
-        if budget := account["calls_per_month"]:
-            details.append(f"{account['calls']} of {budget} calls used in {account['month']}")
-        typer.echo(f"account   {account['account']:<12} {state:<8} {', '.join(details)}".rstrip())
-    for receiver in report["receivers"]:
-        for line in _receiver(receiver):
-            typer.echo(line)
-    for line in _muted(report, SystemClock().now()):
+    lines = itertools.chain(
+        _daemons(report),
+        *map(_source, report["sources"]),
+        map(_account, report["accounts"]),
+        *map(_receiver, report["receivers"]),
+        _muted(report, SystemClock().now()),
+    )
+    for line in lines:
         typer.echo(line)
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
+
+
+def _daemons(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of the daemon that answers, its database, and all daemons that share it."""
+    yield f"{report['instance']}: watcher {report['version']}, since {report['since'][:19]}Z"
+    if database := report.get("database"):  # a daemon from before an upgrade says nothing
+        yield f"database  {database['product']:<22} {database['name']}"
+        if database["caution"]:
+            yield f"{'':<22} {database['product']} {database['caution']}"
+    for daemon in report["daemons"]:
+        state = "leader" if daemon["leads"] else "standby"
+        yield f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z"
+
+
+def _account(account: Mapping[str, Any]) -> str:
+    """Return the line of an account: what fails, and how much of its budget is used."""
+    state = "failing" if account["trouble"] else "healthy"
+    details = [account["trouble"]] if account["trouble"] else []
+    if budget := account["calls_per_month"]:
+        details.append(f"{account['calls']} of {budget} calls used in {account['month']}")
+    return f"account   {account['account']:<12} {state:<8} {', '.join(details)}".rstrip()
 
 
 def _source(source: Mapping[str, Any]) -> Iterator[str]:
