@@ -224,9 +224,8 @@ def build_slack_actions(
 
 
 def build_fallbacks(settings: Settings) -> dict[str, delivery.Fallback]:
-    """Return the fallback of each receiver that has one."""
+    """Return when the others learn that a receiver is failing, and its fallback if it has one."""
     return {
         name: delivery.Fallback(receiver=receiver.fallback, after=receiver.fallback_after)
         for name, receiver in settings.receivers.items()
-        if receiver.fallback
     }

@@ -18,17 +18,21 @@ PERMANENT_PAUSE = 60.0  # seconds; a person has to fix something, so try only th
 LONGEST_PAUSE = 3_600.0  # seconds; who asks for more is tried again after that
 _PERMANENT_JITTER = Jitter(least=0.75, most=1.25)
 
-# What the other receivers should know: an error that a person has to fix, and the fallback that is
-# notified instead; each is empty where there is none.
+# What the other receivers should know: what is wrong, and the fallback that is notified instead;
+# each is empty where there is none.
 News = tuple[str, str]
+_FOR_LONG = "failing for long"  # whatever the error: what may pass by itself is reported once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """Which receiver to notify instead, once a receiver has been failing for this long."""
+    """Which receiver to notify instead once a receiver has been failing for long, if there is one.
 
-    receiver: str
-    after: timedelta
+    The others are notified of the failure then in any case.
+    """
+
+    receiver: str = ""
+    after: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class ReceiverHealth:
     """The health of one receiver; `jitter` returns a random number from 0 to 1."""
 
     jitter: Callable[[], float]
-    fallback: Fallback | None = None
+    fallback: Fallback = Fallback()
     failures: int = 0
     failing_since: datetime | None = None
     error: str = ""
@@ -55,23 +59,28 @@ class ReceiverHealth:
     failed_deliveries: dict[str, FailedDelivery] = field(default_factory=dict)  # by incident
 
     @property
-    def fallback_at(self) -> datetime | None:
-        """When the fallback is due, if the receiver goes on failing; None: never."""
-        if self.fallback is None or self.failing_since is None:
-            return None
-        return self.failing_since + self.fallback.after
+    def report_at(self) -> datetime | None:
+        """When the others are notified and the fallback is due, if the receiver goes on failing."""
+        return None if self.failing_since is None else self.failing_since + self.fallback.after
+
+    def fails_for_long(self, now: datetime) -> bool:
+        """Return whether the others should know of a failure that might have passed by itself."""
+        return self.report_at is not None and now >= self.report_at
 
     def active_fallback(self, now: datetime) -> model.Fallback | None:
         """Return which receiver to notify instead by now."""
-        due, since = self.fallback_at, self.failing_since
-        if self.fallback is None or since is None or due is None or now < due:
+        since = self.failing_since
+        if not self.fallback.receiver or since is None or not self.fails_for_long(now):
             return None
         return model.Fallback(receiver=self.fallback.receiver, since=since)
 
     def news(self, now: datetime) -> News:
-        """Return what the other receivers should know."""
+        """Return what the other receivers should know; a known fault stays what it was."""
         fallback = self.active_fallback(now)
-        return self.error if self.permanent else "", fallback.receiver if fallback else ""
+        fault = self.error if self.permanent else ""
+        if not fault and self.fails_for_long(now):
+            fault = (self.reported[0] if self.reported else "") or _FOR_LONG
+        return fault, fallback.receiver if fallback else ""
 
     def succeeded(self, before: model.Receipt) -> None:
         """Record that an incident was delivered in full; `before` is the receipt from before."""
@@ -98,8 +107,8 @@ class ReceiverHealth:
         """Return when to try a failed delivery again.
 
         That is after the receiver's pause and a delay of the delivery's own, so that other
-        deliveries come first; but not later than when the fallback is due, because the attempt
-        shows whether the fallback is needed.
+        deliveries come first; but not later than when the failure is reported, because the attempt
+        shows whether it still fails, and whether the fallback is needed.
         """
         if isinstance(error, model.PermanentError):
             own = _PERMANENT_JITTER.spread(PERMANENT_PAUSE, self.jitter())
@@ -107,8 +116,8 @@ class ReceiverHealth:
             own = _BACKOFF.delay(failures, self.jitter())
         least = timedelta(seconds=max(pause, _requested_delay(error)))
         again_at = now + least + timedelta(seconds=own)
-        if self.fallback_at is not None and self.fallback_at > now:
-            return min(again_at, max(self.fallback_at, now + least))
+        if self.report_at is not None and self.report_at > now:
+            return min(again_at, max(self.report_at, now + least))
         return again_at
 
 

@@ -24,8 +24,8 @@ One worker for each receiver repeats four steps:
 Failures stay with the receiver that fails. It is paused with a growing delay (receiver_health.py),
 and each failed delivery waits a little longer than that, so that one bad incident does not block
 the others. What only a person can fix, and a failure that outlasts `fallback_after`, goes into the
-inbox as ReceiverFailed: the engine then notifies the other receivers, or the fallback, and
-ReceiverRecovered ends that. An exception that nobody expected is such a failure as well
+inbox as ReceiverFailed: the engine then notifies the other receivers, and the fallback if there is
+one, and ReceiverRecovered ends that. An exception that nobody expected is such a failure as well
 (unexpected.py): it must not end the daemon, which has other receivers.
 
 Stopping: a cancelled worker lets the act in hand finish and saves its receipt, for at most
@@ -104,7 +104,7 @@ class Delivery:
         self._workers = {
             name: _Worker(
                 receiver=receiver,
-                health=ReceiverHealth(jitter=jitter, fallback=fallbacks.get(name)),
+                health=ReceiverHealth(jitter=jitter, fallback=fallbacks.get(name, Fallback())),
                 unexpected=UnexpectedErrors(f"receiver {name}"),
             )
             for name, receiver in receivers.items()
@@ -227,12 +227,15 @@ class Delivery:
             health.failed_deliveries.clear()  # suppressed meanwhile, or delivered by another daemon
             command: model.Command = model.ReceiverRecovered(receiver=name)
         else:
-            same_fallback = health.reported is not None and health.reported[1] == news[1]
-            if not health.permanent and (same_fallback or fallback is None):
-                return
+            if not news[0]:
+                return  # it may pass by itself
             others = tuple(other for other in self._workers if other != name)
             command = model.ReceiverFailed(
-                receiver=name, error=health.error, others=others, fallback=fallback
+                receiver=name,
+                error=health.error,
+                others=others,
+                fallback=fallback,
+                since=None if health.permanent else health.failing_since,
             )
         await self._inbox.submit(f"receiver/{name}/{token()}", command, now)
         health.reported = news

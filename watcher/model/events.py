@@ -197,13 +197,14 @@ class ReceiverFailed:
     """A receiver has been failing for too long, or until a person fixes something.
 
     `others` are notified of that. `fallback` is notified in its place from now on; None leaves the
-    fallback as it was.
+    fallback as it was. `since` belongs to what may pass by itself.
     """
 
     receiver: str
     error: str
     others: tuple[str, ...]
     fallback: Fallback | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ class _Receiver(Section):
 
     fallback: str = Field("", description="Receiver that is notified in its place; empty: none")
     fallback_after: Duration = Field(
-        timedelta(minutes=5), description="How long this one must have been failing before that"
+        timedelta(minutes=5),
+        description="How long this one must have been failing before the others are notified",
     )
 
 

@@ -481,6 +481,41 @@ def test_what_only_a_person_can_fix_is_reported_once_and_so_is_its_fix():
     run(scenario())
 
 
+def test_a_receiver_without_a_fallback_that_fails_for_long_is_reported_to_the_others_once():
+    async def scenario():
+        harness = DeliveryHarness("noc", "mqtt")
+        faults = in_turn(*[model.TemporaryError("503"), model.TemporaryError("timed out")] * 20)
+        harness.receivers["noc"].faults = lambda: faults() or DOWN
+        harness.outbox.happen("a")
+        async with harness.running():
+            await asyncio.sleep(299)
+            assert about(harness) == []
+            await asyncio.sleep(20)
+            (report,) = about(harness)
+            assert (report.others, report.fallback, report.since) == (("mqtt",), None, START)
+            await asyncio.sleep(1_020)
+            assert about(harness) == [report]
+            harness.receivers["noc"].faults = lambda: UP
+            await harness.settled(within=60)
+        assert about(harness) == [report, model.ReceiverRecovered(receiver="noc")]
+
+    run(scenario())
+
+
+def test_a_fault_that_a_person_has_to_fix_is_news_after_one_that_might_have_passed():
+    async def scenario():
+        harness = DeliveryHarness("noc", "mqtt")
+        harness.receivers["noc"].faults = lambda: DOWN
+        harness.outbox.happen("a")
+        async with harness.running():
+            await asyncio.sleep(320)
+            harness.receivers["noc"].faults = lambda: model.PermanentError("invalid_auth")
+            await asyncio.sleep(60)
+        assert [report.error for report in about(harness)] == ["503", "invalid_auth"]
+
+    run(scenario())
+
+
 def test_what_may_pass_by_itself_is_not_reported():
     async def scenario():
         harness = DeliveryHarness("noc", "mqtt")
@@ -508,7 +543,11 @@ def about(harness, name="noc"):
 def failed(error, since, fallback="duty"):
     instead = model.Fallback(receiver=fallback, since=START + timedelta(seconds=since))
     return model.ReceiverFailed(
-        receiver="noc", error=error, others=("duty",), fallback=instead if fallback else None
+        receiver="noc",
+        error=error,
+        others=("duty",),
+        fallback=instead if fallback else None,
+        since=START if error == str(DOWN) else None,
     )
 
 

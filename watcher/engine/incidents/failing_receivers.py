@@ -52,7 +52,9 @@ def receiver_failed(ctx: StepContext, event: model.ReceiverFailed) -> None:
     )
     if event.fallback is not None:
         ctx.agenda.recheck_suppression()
-    ctx.add_entry(identity, EntryKind.OPENED, event.error + _stand_in(event.fallback), notify=True)
+    since = f"failing since {model.format_time(event.since, ctx.now)}: " if event.since else ""
+    text = since + event.error + _stand_in(event.fallback)
+    ctx.add_entry(identity, EntryKind.OPENED, text, notify=True)
 
 
 def _change(ctx: StepContext, incident: model.Incident, event: model.ReceiverFailed) -> None:

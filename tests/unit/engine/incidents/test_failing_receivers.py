@@ -1,8 +1,10 @@
 """A receiver that cannot be notified is an incident for all the others."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.fakes.engine_world import rule, seconds, world
+from tests.fakes.engine_world import START, minutes, rule, seconds, world
 from watcher import engine, model
 
 FAILED = model.ReceiverFailed(receiver="noc", error="channel_not_found", others=("mqtt", "duty"))
@@ -14,6 +16,13 @@ def test_the_others_are_notified_of_a_failing_receiver():
     assert w.incident.title == "noc is failing"
     assert w.incident.notify == ("mqtt", "duty")
     assert w.last_text == "channel_not_found"
+
+
+def test_what_might_have_passed_by_itself_is_told_with_since_when_it_fails():
+    w = world(rule())
+    w.step(replace(FAILED, error="Slack answered 500", since=START), minutes(5))
+    assert w.last_text == "failing since 03:00:00 UTC: Slack answered 500"
+    assert w.incident.summary == "Slack answered 500"
 
 
 def test_the_same_error_notifies_once_and_another_one_again():
