@@ -18,7 +18,7 @@ def test_the_others_are_notified_of_a_failing_receiver():
     assert w.last_text == "channel_not_found"
 
 
-def test_what_might_have_passed_by_itself_is_told_with_since_when_it_fails():
+def test_what_might_have_passed_by_itself_is_reported_with_since_when_it_fails():
     w = world(rule())
     w.step(replace(FAILED, error="Slack answered 500", since=START), minutes(5))
     assert w.last_text == "failing since 03:00:00 UTC: Slack answered 500"
