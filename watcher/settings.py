@@ -42,6 +42,7 @@ class Control(Section):
     """The unix socket behind the command line; its file permissions are the authorisation."""
 
     socket: Path = Field(Path("/run/watcher/control.sock"), description="Path of the socket")
+    group: str = Field("", description="Group whose members may use it as themselves")
 
 
 class Silences(Section):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +27,10 @@ Socket = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 By = Annotated[
-    str, typer.Option(metavar="NAME", help="Who makes the change; default: the logged-in user.")
+    str,
+    typer.Option(
+        metavar="NAME", help="Who makes the change; default: who is logged in, under sudo as well."
+    ),
 ]
 
 DEFAULT_CONFIG = Path("config.toml")
@@ -47,8 +49,13 @@ def request(
 
 
 def user(by: str) -> str:
-    """Return the person who makes a change: `--by`, else the login name."""
-    return by or getpass.getuser()
+    """Return the person who makes a change: `--by`, else who logged in, under sudo as well."""
+    from watcher.operations import people
+
+    name = by or people.current_login()
+    if not name:
+        raise typer.BadParameter("who makes this change? say it with --by NAME")
+    return name
 
 
 def print_json(value: object) -> None:

@@ -209,6 +209,7 @@ async def run(
             clock=clock,
             status=reporter.read,
             reload=reload,
+            group=settings.control.group,
             count_change=lambda source: factories.count_change(
                 settings, store.call_counter, source, clock.now()
             ),

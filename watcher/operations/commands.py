@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
-from watcher.operations import silences
+from watcher.operations import people, silences
 from watcher.operations.silences import SilencePlan, SilenceRequest
 from watcher.text import clean
 
@@ -278,6 +278,8 @@ class CommandService:
         key = f"{action}/{incident}/{idempotency_key or token()}"
         if await self._inbox.outcome(key) is None:
             self._check_allowed(await self.unresolved_view(incident), action)
+            if action == "approve":
+                _require_somebody(command.by)
         return await self._apply(incident, action, command, key)
 
     async def _apply(
@@ -311,4 +313,13 @@ def _require_person(by: str) -> None:
     if not by:
         raise CommandRejectedError(
             HTTPStatus.BAD_REQUEST, "`by` is required: who is making this change"
+        )
+
+
+def _require_somebody(by: str) -> None:
+    if people.is_nobody(by):
+        raise CommandRejectedError(
+            HTTPStatus.FORBIDDEN,
+            f"{by} is nobody's name, and this costs money: approve it from your own login, with"
+            " sudo, or say who you are with --by NAME",
         )

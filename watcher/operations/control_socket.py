@@ -1,14 +1,17 @@
 """The unix socket behind the command line: the one way for a person on the host to change things.
 
-Law: access to the socket is the authorisation; its file permissions decide who has it.
+Law: access to the socket is the authorisation; its file permissions decide who has it. Who is not
+root acts as themselves.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -21,7 +24,7 @@ from aiohttp.typedefs import Handler
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.operations import carrier_packet, documents, explain
+from watcher.operations import carrier_packet, documents, explain, people
 from watcher.operations.commands import (
     ACTIONS,
     CommandRejectedError,
@@ -95,6 +98,7 @@ class ControlSocket:
         clock: Clock,
         status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
+        group: str = "",
         count_change: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._reader = reader
@@ -102,6 +106,7 @@ class ControlSocket:
         self._clock = clock
         self._status = status
         self._reload = reload
+        self._group = group
         self._count_change = count_change
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
@@ -127,7 +132,7 @@ class ControlSocket:
                 web.post("/reload", self._post_reload),
             ]
         )
-        return _listen(app, path)
+        return _listen(app, path, self._group)
 
     async def _get_status(self, _: web.Request) -> web.Response:
         return _json(await self._status())
@@ -164,13 +169,13 @@ class ControlSocket:
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()
         incident = await self._commands.add_note(
-            request.match_info["id"], str(body.get("text") or ""), str(body.get("by") or "")
+            request.match_info["id"], str(body.get("text") or ""), _by(request, body.get("by"))
         )
         return _json({"incident": incident})
 
     async def _post_action(self, request: web.Request) -> web.Response:
         body = await request.json()
-        by = str(body.get("by") or "")
+        by = _by(request, body.get("by"))
         incident, action = request.match_info["id"], request.match_info["action"]
         if action == "resolve":
             text = str(body.get("text") or "")
@@ -185,7 +190,9 @@ class ControlSocket:
             body = msgspec.convert(await request.json(), _Drill)
         except (ValueError, msgspec.ValidationError) as error:
             return _error(HTTPStatus.BAD_REQUEST, f"invalid drill request: {error}")
-        incident = await self._commands.start_drill(body.receivers, by=body.by, page=body.page)
+        incident = await self._commands.start_drill(
+            body.receivers, by=_by(request, body.by), page=body.page
+        )
         return _json({"incident": incident})
 
     async def _get_silences(self, _: web.Request) -> web.Response:
@@ -199,7 +206,7 @@ class ControlSocket:
         except (ValueError, msgspec.ValidationError) as error:
             return _error(HTTPStatus.BAD_REQUEST, f"invalid silence request: {error}")
         try:
-            plan = await self._commands.silence(body)
+            plan = await self._commands.silence(replace(body, by=_by(request, body.by)))
         except ConfirmationNeededError as error:
             return _error(error.status, f"{error}; to add it all the same, repeat it with --yes")
         return _json(
@@ -213,7 +220,8 @@ class ControlSocket:
 
     async def _post_expire(self, request: web.Request) -> web.Response:
         silence = request.match_info["id"]
-        await self._commands.expire_silence(silence, str((await request.json()).get("by") or ""))
+        by = _by(request, (await request.json()).get("by"))
+        await self._commands.expire_silence(silence, by)
         return _json({"expired": silence})
 
     async def _post_change(self, request: web.Request) -> web.Response:
@@ -254,7 +262,9 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
             answer = msgspec.json.decode(await response.read())
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, PermissionError):
-            sentence = f"no permission to open {path}: try as root"
+            sentence = (
+                f"no permission to open {path}: use sudo, or join the group of [control] group"
+            )
         else:
             sentence = f"no daemon listens on {path}: is it running? (systemctl status watcher)"
         raise model.PermanentError(sentence) from error
@@ -265,8 +275,16 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
     return answer
 
 
+def _by(request: web.Request, by: object) -> str:
+    """Return whom a change is attributed to: who says so, and who is connected."""
+    connection = request.get_extra_info("socket")
+    uid = os.getuid() if connection is None else people.peer_uid(connection)
+    login = "" if uid in {0, os.getuid()} else people.name_of_uid(uid) or f"user {uid}"
+    return people.attribute(str(by or ""), login)
+
+
 @asynccontextmanager
-async def _listen(app: web.Application, path: Path) -> AsyncIterator[None]:
+async def _listen(app: web.Application, path: Path, group: str) -> AsyncIterator[None]:
     _clear(path)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -281,10 +299,24 @@ async def _listen(app: web.Application, path: Path) -> AsyncIterator[None]:
             ) from error
         finally:
             os.umask(before)
+        if group:
+            _give_to(path, group)
         yield
     finally:
         await runner.cleanup()
         _clear(path)
+
+
+def _give_to(path: Path, group: str) -> None:
+    """Let the members of a group use the socket as themselves."""
+    try:
+        shutil.chown(path, group=group)
+    except (LookupError, OSError) as error:
+        why = "there is no such group" if isinstance(error, LookupError) else error.strerror
+        raise model.PermanentError(
+            f"cannot give the control socket {path} to the group {group} ({why}): [control] group"
+            " names a group that the daemon belongs to (SupplementaryGroups= of its unit)"
+        ) from error
 
 
 def _clear(path: Path) -> None:

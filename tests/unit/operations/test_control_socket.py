@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import socket as sockets
 import stat
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pytest
 
 from watcher import model
 from watcher.clock import SystemClock, Wakeup
-from watcher.operations import control_socket
+from watcher.operations import control_socket, people
 from watcher.operations.commands import CommandRejectedError, CommandService
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
@@ -367,3 +369,41 @@ async def test_what_the_incident_does_not_allow_is_refused_before_anything_is_re
     ):
         await service.act("w-open", "diagnose", "ann")
     assert store.commands == {}
+
+
+@pytest.mark.parametrize(("by", "attributed"), [("ada", "ada (bob)"), ("", "bob"), ("bob", "bob")])
+async def test_a_member_of_the_group_acts_as_themselves(socket, store, monkeypatch, by, attributed):
+    monkeypatch.setattr(people, "peer_uid", lambda _: 4242)
+    monkeypatch.setattr(people, "name_of_uid", {4242: "bob"}.get)
+    await control_socket.ask(socket, "POST", "/incidents/w-open/ack", {"by": by})
+    (command,) = store.commands.values()
+    assert command.by == attributed
+
+
+async def test_the_socket_is_given_to_a_group_whose_members_may_use_it(store, tmp_path):
+    path = tmp_path / "control.sock"
+    group = grp.getgrgid(os.getgid()).gr_name
+    async with server_of(store, group=group).serve(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        assert path.stat().st_gid == os.getgid()
+
+
+async def test_a_group_that_is_not_there_is_said_before_anything_listens(store, tmp_path):
+    serving = server_of(store, group="no-such-group").serve(tmp_path / "control.sock")
+    with pytest.raises(model.PermanentError, match=r"no-such-group .there is no such group"):
+        await serving.__aenter__()
+    assert not (tmp_path / "control.sock").exists()
+
+
+def server_of(store, *, group=""):
+    async def nothing():
+        return {}
+
+    return control_socket.ControlSocket(
+        reader=store,
+        commands=CommandService(reader=store, inbox=store, ingest=Wakeup(), clock=SystemClock()),
+        clock=SystemClock(),
+        status=nothing,
+        reload=nothing,
+        group=group,
+    )

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.fakes.incident_builder import BEGIN
 from tests.unit.operations.test_silences import RULES, step_for_ever
 from watcher import engine, model, ruleset
 from watcher.clock import SystemClock, Wakeup
@@ -23,7 +24,12 @@ class LateReader:
 
 
 @pytest.fixture
-async def service(tmp_path, builder):
+async def reader(builder):
+    return LateReader(builder.incident_view())
+
+
+@pytest.fixture
+async def service(tmp_path, reader):
     (tmp_path / "rules.yaml").write_text(RULES)
     traits = engine.SourceTraits(name="vyvx", kind="vyvx", blind_after=timedelta(minutes=3))
     rules = ruleset.load(
@@ -34,7 +40,7 @@ async def service(tmp_path, builder):
         token = await opened.leadership.acquire("ops1")
         stepping = asyncio.create_task(step_for_ever(opened, token, engine.restore(rules), wakeup))
         yield CommandService(
-            reader=LateReader(builder.incident_view()),
+            reader=reader,
             inbox=opened.inbox,
             ingest=wakeup,
             clock=SystemClock(),
@@ -64,3 +70,21 @@ async def test_a_silence_that_cannot_hold_is_refused_with_the_reason(service):
 async def test_a_note_of_nothing_but_blanks_is_refused(service):
     with pytest.raises(CommandRejectedError, match="a note needs `text` and `by`"):
         await service.add_note("w-7k3m", " \x00\n ", "ann")
+
+
+@pytest.mark.parametrize("by", ["root", "Root "])
+async def test_root_is_nobody_who_could_approve_what_costs_money(service, reader, builder, by):
+    builder.change(
+        remedy=model.Remedy(
+            connection="iod/77",
+            status=model.RemedyStatus.PROPOSED,
+            to_mbps=2000.0,
+            max_mbps=2000.0,
+            proposed_at=BEGIN,
+        )
+    )
+    reader.view = builder.incident_view()
+    with pytest.raises(CommandRejectedError, match="is nobody's name, and this costs money"):
+        await service.act("w-7k3m", "approve", by)
+    with pytest.raises(CommandRejectedError, match="no incident 'w-7k3m'"):  # the engine's own
+        await service.act("w-7k3m", "approve", "ann")
