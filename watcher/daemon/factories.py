@@ -18,7 +18,7 @@ from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
 from watcher.receivers.mqtt import connection
 from watcher.receivers.mqtt.receiver import MqttReceiver
-from watcher.receivers.slack import interactions
+from watcher.receivers.slack.interactive import service
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
 from watcher.store.counters import CallCounter
@@ -206,14 +206,14 @@ def build_slack_actions(
     commands: CommandService,
     reader: ports.IncidentReader,
     clock: Clock,
-) -> interactions.SlackActions | None:
+) -> service.SlackActions | None:
     """Build what handles Slack's buttons; None where there are none."""
     channels = [
         receiver.channel for receiver in settings.receivers.values() if receiver.kind == "slack"
     ]
     if not channels or not settings.slack.app_token.get_secret_value():
         return None
-    return interactions.SlackActions(
+    return service.SlackActions(
         settings=settings.slack,
         channels=channels,
         session=session,

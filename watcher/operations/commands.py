@@ -221,7 +221,9 @@ class CommandService:
         """Read an incident that is not resolved."""
         view = await self.incident_view(incident)
         if view.incident.status is model.IncidentStatus.RESOLVED:
-            raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident} is already resolved")
+            ends = [e.text for e in view.timeline if e.kind is model.EntryKind.RESOLVED]
+            how = f": {ends[-1]}" if ends else ""
+            raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident} is already resolved{how}")
         return view
 
     async def start_drill(

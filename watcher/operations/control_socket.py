@@ -150,16 +150,10 @@ class ControlSocket:
         )
 
     async def _get_why(self, request: web.Request) -> web.Response:
-        key, now = request.match_info["key"], self._clock.now()
-        health = {health.source: health for health in await self._reader.sources()}
-        view = await self._reader.incident_view(key)
-        if view is not None:
-            receipts = await self._reader.receipts(key)
-            return _json({"why": explain.explain_incident(view, receipts, health, now)})
-        subject = await self._reader.subject(key)
-        if subject is not None:
-            alerts = await self._reader.alerts(key)
-            return _json({"why": explain.explain_subject(subject, alerts, health, now)})
+        key = request.match_info["key"]
+        lines = await explain.explain(self._reader, key, self._clock.now())
+        if lines:
+            return _json({"why": lines})
         return _error(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:

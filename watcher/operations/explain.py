@@ -1,4 +1,4 @@
-"""Answers `watcher why`: what is recorded about an incident or a subject, one line a fact. Pure.
+"""Answers `watcher why`: what is recorded about an incident or a subject, one line a fact.
 
 It adds nothing to the records: no guess, no advice.
 """
@@ -8,11 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from watcher import model
+from watcher import model, ports
 from watcher.model import format_date_time
 from watcher.text import clean
 
 _LONGEST_VALUE = 40  # of a vendor's word
+
+
+async def explain(reader: ports.IncidentReader, key: str, now: datetime) -> list[str]:
+    """Read an incident, or else a subject, and explain it; return nothing where there is none."""
+    health = {health.source: health for health in await reader.sources()}
+    view = await reader.incident_view(key)
+    if view is not None:
+        return explain_incident(view, await reader.receipts(key), health, now)
+    subject = await reader.subject(key)
+    if subject is not None:
+        return explain_subject(subject, await reader.alerts(key), health, now)
+    return []
 
 
 def explain_incident(

@@ -14,6 +14,7 @@ from watcher.simulator.control import Control
 from watcher.simulator.middleware import vendor_middleware
 from watcher.simulator.slack import api
 from watcher.simulator.slack.api import Slack
+from watcher.simulator.slack.modals import Modals
 from watcher.simulator.slack.page import Page
 from watcher.simulator.slack.socket_mode import SocketMode
 from watcher.simulator.slack.workspace import Workspace
@@ -74,7 +75,8 @@ class Simulator:
         clock = clock or SystemClock()
         self.world = World(scenario=scenario, clock=clock)
         self.workspace = Workspace(scenario.world.slack, clock)
-        self.socket_mode = SocketMode(self.workspace)
+        self.modals = Modals(self.workspace, clock)
+        self.socket_mode = SocketMode(self.workspace, self.modals)
         self.tap = mqtt_broker.Tap(clock=clock)
         self.mqtt_port = 0
         self._port = port
@@ -173,11 +175,12 @@ class Simulator:
         Slack(
             self.workspace,
             self.socket_mode,
+            self.modals,
             bot_token=credentials.slack_bot_token,
             app_token=credentials.slack_app_token,
         ).add_routes(app)
         Control(self.world, diagnostics).add_routes(app)
-        Page(self.workspace, self.tap).add_routes(app)
+        Page(self.workspace, self.modals, self.tap).add_routes(app)
         return app
 
     def _name_addresses(self, port: int) -> None:

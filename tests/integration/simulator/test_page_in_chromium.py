@@ -219,6 +219,96 @@ async def test_buttons_and_the_command_reach_the_app_and_its_answer_is_seen(sim,
         envelope = await answered("you may not")
         (pressed,) = envelope["payload"]["actions"]
         assert (pressed["action_id"], pressed["value"]) == ("acknowledge", "w-1")
-        await page.get_by_role("button", name="/watcher").click()
+        await page.get_by_label("Slash command").fill("/watcher why w-1")
+        await page.get_by_role("button", name="Send").click()
         envelope = await answered("nothing is open")
-        assert envelope["payload"]["command"] == "/watcher"
+        typed = envelope["payload"]
+        assert (typed["command"], typed["text"]) == ("/watcher", "why w-1")
+
+
+def modal(*fields, title="Add a note"):
+    text = {"type": "plain_text", "text": title}
+    return {"type": "modal", "title": text, "submit": text, "blocks": list(fields)}
+
+
+def input_block(name, element, **keys):
+    label = {"type": "plain_text", "text": name}
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": label,
+        "element": {**element, "action_id": name},
+        **keys,
+    }
+
+
+async def test_a_menu_opens_a_form_that_shows_what_is_wrong_and_keeps_what_was_typed(
+    sim, page, http
+):
+    option = {"text": {"type": "plain_text", "text": "Add a note"}, "value": "note/w-1"}
+    menu = {"type": "overflow", "action_id": "menu", "options": [option]}
+    sim.workspace.post(NOC, {"text": "down", "blocks": [{"type": "actions", "elements": [menu]}]})
+    hours = [{"text": {"type": "plain_text", "text": text}, "value": text} for text in ("1h", "4h")]
+    form = modal(
+        input_block("Note", {"type": "plain_text_input", "multiline": True}),
+        input_block("How long", {"type": "static_select", "options": hours}),
+        input_block("Until", {"type": "datetimepicker"}, optional=True),
+    )
+    headers = {"Authorization": f"Bearer {sim.credentials.slack_app_token}"}
+    async with http.post(f"{sim.slack_api_url}apps.connections.open", headers=headers) as response:
+        link = (await response.json())["url"]
+    async with http.ws_connect(link) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+        await page.goto(sim.page_url)
+
+        async def received(answer=None):
+            envelope = await asyncio.wait_for(socket.receive_json(), 10)
+            payload = {} if answer is None else {"payload": answer}
+            await socket.send_json({"envelope_id": envelope["envelope_id"], **payload})
+            return envelope["payload"]
+
+        await page.get_by_label("More actions").click()
+        await page.get_by_role("button", name="Add a note").click()
+        pressed = await received()
+        assert pressed["actions"][0]["selected_option"] == option
+        bot = {"Authorization": f"Bearer {sim.credentials.slack_bot_token}"}
+        opening = {"trigger_id": pressed["trigger_id"], "view": form}
+        async with http.post(
+            f"{sim.slack_api_url}views.open", headers=bot, json=opening
+        ) as response:
+            assert (await response.json())["ok"]
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Note").fill("carrier says 04:00")
+        await dialog.get_by_label("How long").select_option("4h")
+        await dialog.get_by_label("Until").fill("2026-11-29T07:00")
+        await dialog.get_by_role("button", name="Add a note").click()
+        errors = {"Until": "That is past"}
+        submitted = await received({"response_action": "errors", "errors": errors})
+        values = submitted["view"]["state"]["values"]
+        assert values["Note"]["Note"]["value"] == "carrier says 04:00"
+        assert values["How long"]["How long"]["selected_option"]["value"] == "4h"
+        assert values["Until"]["Until"]["selected_date_time"] == 1795935600
+        await expect(dialog.locator(".error", has_text="That is past")).to_be_visible()
+        await expect(dialog.get_by_label("Note")).to_have_value("carrier says 04:00")
+        await dialog.get_by_role("button", name="Add a note").click()
+        await received()
+        await expect(dialog).to_be_hidden()
+
+
+async def test_a_form_is_opened_once_for_each_press_and_within_three_seconds(sim, http):
+    bot = {"Authorization": f"Bearer {sim.credentials.slack_bot_token}"}
+
+    async def opened(trigger, view):
+        address = f"{sim.slack_api_url}views.open"
+        body = {"trigger_id": trigger, "view": view}
+        async with http.post(address, headers=bot, json=body) as response:
+            return (await response.json()).get("error")
+
+    trigger = sim.modals.trigger("U0ANN")
+    note = modal(input_block("Note", {"type": "plain_text_input"}))
+    assert await opened(trigger, {**note, "title": {"type": "plain_text", "text": "x" * 25}}) == (
+        "invalid_arguments"
+    )
+    assert await opened(trigger, note) is None
+    assert await opened(trigger, note) == "exchanged_trigger_id"
+    assert await opened("nonsense", note) == "invalid_trigger_id"

@@ -35,6 +35,7 @@ _ADVICE = {
     "account_inactive": "the bot was removed; install the app again and set slack.bot_token",
     "channel_not_found": "there is no such channel, or the bot cannot see it: check the channel id,"
     " and invite the bot if it is private",
+    "expired_trigger_id": "Slack waits 3 seconds for a form: press again",
     "invalid_auth": "the token is wrong: set slack.bot_token (xoxb-...)",
     "is_archived": "the channel is archived: unarchive it, or configure another",
     "missing_scope": "the app lacks a scope: add it, and install the app again",

@@ -107,6 +107,10 @@ class SlackApi:
                 f"Slack did not accept the answer: response_url answered {reply.status}"
             )
 
+    async def open_form(self, trigger: str, form: Mapping[str, Any]) -> None:
+        """Show somebody a form; their press, which `trigger` names, counts for 3 seconds."""
+        await self._call("views.open", {"trigger_id": trigger, "view": form})
+
     def check_rate_limit(self, method: str) -> None:
         """Raise TemporaryError while Slack's rate limit for this method lasts.
 

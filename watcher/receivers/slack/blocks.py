@@ -1,4 +1,4 @@
-"""What Slack messages are made of: escaped text within Slack's limits, Block Kit blocks, buttons.
+"""What Slack messages are made of: escaped text within Slack's limits, Block Kit blocks.
 
 Law: text that is not our own passes through `escape`, so that it is escaped, printable and bounded.
 The blocks are slack-sdk's own models, which check Slack's limits before anything is sent.
@@ -101,58 +101,8 @@ def context(text: str) -> Block:
     return kit.ContextBlock(elements=[_mrkdwn(text)]).to_dict()
 
 
-def actions(buttons: Iterable[kit.ButtonElement]) -> Block:
-    """Return a row of buttons."""
-    return kit.ActionsBlock(elements=list(buttons)).to_dict()
-
-
-ACKNOWLEDGE, SILENCE, DIAGNOSE, PACKET = "acknowledge", "silence", "diagnose", "packet"
-APPROVE, REFUSE = "approve", "refuse"
-
-
-def incident_buttons(view: model.IncidentView) -> Iterator[kit.ButtonElement]:
-    """Yield a button for each action; without a subject an incident can only be acknowledged."""
-    incident = view.incident
-    if incident.status is model.IncidentStatus.OPEN:
-        yield _button("Acknowledge", ACKNOWLEDGE, incident.id, style="primary")
-    else:
-        yield _button("Take over", ACKNOWLEDGE, incident.id)
-    if view.alerts:
-        again = " again" if incident.diagnostics else ""
-        yield _button("Silence 1 h", SILENCE, incident.id)
-        yield _button(f"Run diagnostics{again}", DIAGNOSE, incident.id)
-        yield _button("Carrier packet", PACKET, incident.id)
-    if incident.remedy and incident.remedy.approval(incident.id):
-        wanted = model.format_mbps(incident.remedy.to_mbps)
-        sentence = (
-            f"{incident.remedy.id} is raised from {model.format_mbps(incident.remedy.from_mbps)} to"
-            f" {wanted}. The carrier charges for it."
-        )
-        confirm = kit.ConfirmObject(
-            title=_plain("Order it?"),
-            text=_plain(clean(sentence, 300)),
-            confirm=_plain("Order"),
-            deny=_plain("Not now"),
-        )
-        yield _button(f"Approve {wanted}", APPROVE, incident.id, style="primary", confirm=confirm)
-        yield _button("Refuse", REFUSE, incident.id)
-
-
-def _button(
-    label: str,
-    action: str,
-    incident: str,
-    *,
-    style: str | None = None,
-    confirm: kit.ConfirmObject | None = None,
-) -> kit.ButtonElement:
-    """Return a button; pressed, it sends `action` with the incident's id as its value."""
-    return kit.ButtonElement(
-        text=_plain(label), action_id=action, value=incident, style=style, confirm=confirm
-    )
-
-
-def _plain(text: str) -> kit.PlainTextObject:
+def plain(text: str) -> kit.PlainTextObject:
+    """Return text that Slack shows as it is."""
     return kit.PlainTextObject(text=text)
 
 

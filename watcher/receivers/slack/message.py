@@ -14,6 +14,7 @@ from datetime import datetime
 from watcher import model
 from watcher.receivers.slack import blocks, notification, triage
 from watcher.receivers.slack.blocks import escape
+from watcher.receivers.slack.interactive.buttons import incident_actions
 from watcher.text import clean
 
 MOST_SUBJECTS = 10
@@ -62,8 +63,8 @@ def render_parent(
         sections.append(blocks.section(_remedy_line(incident.id, incident.remedy)))
     small = [_small_print(view, now), *(part for part in (late, note) if part)]
     sections.append(blocks.context(" · ".join(small)))
-    if buttons and incident.status is not model.IncidentStatus.RESOLVED:
-        sections.append(blocks.actions(blocks.incident_buttons(view)))
+    if buttons:
+        sections += incident_actions(view)
     text = " · ".join([escape(title + suffix, 800), *_notification_parts(view, now)])
     return SlackMessage(text=notification.fit(text, call), blocks=sections)
 

@@ -1,7 +1,8 @@
 """Slack's Socket Mode: one task that keeps a socket open and hands on the envelopes it receives.
 
-An envelope is acknowledged as soon as it is accepted, within Slack's 3 seconds. A new socket is
-opened before the old one closes, so an envelope may come twice and must be carried out once.
+An envelope is acknowledged within Slack's 3 seconds, on the socket that it came by; who accepts it
+says when, and with which answer. A new socket is opened before the old one closes, so an envelope
+may come twice and must be carried out once.
 Source: docs.slack.dev, Using Socket Mode. slack-sdk's own client starts tasks that nobody awaits,
 and catches everything that they raise.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -42,10 +44,14 @@ class Envelope(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class SlackSocket:
-    """Passes each envelope to `accept`, which returns whether it will be worked on.
+Acknowledge = Callable[[Mapping[str, Any] | None], Awaitable[None]]
+"""Acknowledges one envelope, with an answer where its kind has one."""
 
-    One that is not accepted is not acknowledged, and Slack shows the person that it failed.
+
+class SlackSocket:
+    """Passes each envelope to `accept`, with what acknowledges it.
+
+    One that is never acknowledged Slack shows the person as failed.
     """
 
     def __init__(
@@ -53,7 +59,7 @@ class SlackSocket:
         *,
         api: SlackApi,
         session: aiohttp.ClientSession,
-        accept: Callable[[Envelope], bool],
+        accept: Callable[[Envelope, Acknowledge], Awaitable[None]],
         clock: Clock,
         backoff: Backoff = BACKOFF,
         jitter: Callable[[], float] = random.random,
@@ -136,8 +142,8 @@ class SlackSocket:
             if envelope.reason == "link_disabled":
                 self._report("Socket Mode is off: turn it on in the app's settings")
             return True
-        if envelope.envelope_id and self._accept(envelope):
-            await socket.send_json({"envelope_id": envelope.envelope_id})
+        if envelope.envelope_id:
+            await self._accept(envelope, _acknowledgement(envelope.envelope_id, socket))
         return False
 
     def _report(self, problem: str) -> None:
@@ -147,3 +153,14 @@ class SlackSocket:
         elif self._problem and not problem:
             log.info("Slack buttons available again")
         self._problem = problem
+
+
+def _acknowledgement(envelope_id: str, socket: aiohttp.ClientWebSocketResponse) -> Acknowledge:
+    async def acknowledge(answer: Mapping[str, Any] | None) -> None:
+        payload = {"payload": answer} if answer is not None else {}
+        try:
+            await socket.send_json({"envelope_id": envelope_id, **payload})
+        except (aiohttp.ClientError, OSError) as error:
+            log.warning("Slack's socket closed before the answer", error=type(error).__name__)
+
+    return acknowledge

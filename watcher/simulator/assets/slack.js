@@ -109,7 +109,23 @@ function show(body, thread) {
   document.body.classList.toggle("threaded", body.thread.length > 0);
   if (thread) reconcile(find("thread"), body.thread);
   else find("thread").replaceChildren();
+  showModal(body.modal);
   first = false;
+}
+
+// Keeps a form that is there: what was typed in it stays.
+function showModal(modal) {
+  const dialog = find("modal");
+  if (!modal) {
+    dialog.close();
+    dialog.shown = "";
+    return;
+  }
+  if (dialog.shown !== modal.id) {
+    dialog.innerHTML = modal.html;
+    dialog.shown = modal.id;
+  }
+  if (!dialog.open) dialog.showModal();
 }
 
 async function refresh() {
@@ -128,15 +144,51 @@ async function refresh() {
   }
 }
 
+const person = { user: "U0VISITOR", name: "visitor" };
+
+function here() {
+  return place().channel || find("channels").querySelector("a").hash.slice(1);
+}
+
+async function send(lever, what) {
+  const body = JSON.stringify({ channel: here(), ...person, ...what });
+  return (await fetch(`/_sim/${lever}`, { method: "POST", body })).json();
+}
+
 // Tells whether Watcher took it in time, as Slack would show.
 async function reach(lever, what, button) {
-  const channel = place().channel || find("channels").querySelector("a").hash.slice(1);
   button.disabled = true;
   try {
-    const body = JSON.stringify({ channel, user: "U0VISITOR", name: "visitor", ...what });
-    const answer = await (await fetch(`/_sim/${lever}`, { method: "POST", body })).json();
+    const answer = await send(lever, what);
     button.classList.toggle("failed", !answer.acknowledged);
     button.title = answer.error || "";
+  } finally {
+    button.disabled = false;
+  }
+  refresh();
+}
+
+// Fields by block; a time is read as UTC, like every time on this page.
+function filled(form) {
+  const values = {};
+  for (const field of form.querySelectorAll("[name]")) {
+    values[field.name] = field.value;
+    if (field.type === "datetime-local" && field.value) {
+      values[field.name] = Date.parse(`${field.value}Z`) / 1000;
+    }
+  }
+  return values;
+}
+
+async function submit(form) {
+  const button = form.querySelector("[type=submit]");
+  button.disabled = true;
+  try {
+    const answer = await send("submit", { values: filled(form) });
+    for (const field of form.querySelectorAll("[data-block]")) {
+      field.querySelector(".error").textContent = (answer.errors || {})[field.dataset.block] || "";
+    }
+    form.querySelector("[data-failed]").textContent = answer.error || "";
   } finally {
     button.disabled = false;
   }
@@ -147,13 +199,27 @@ document.addEventListener("click", (event) => {
   const pressed = event.target.closest("[data-action]");
   if (pressed && (!pressed.dataset.ask || confirm(pressed.dataset.ask))) {
     const ts = pressed.closest("article").dataset.key;
-    reach("press", { ts, action_id: pressed.dataset.action }, pressed);
+    const { action, value = "" } = pressed.dataset;
+    reach("press", { ts, action_id: action, value }, pressed);
   }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (pressed || !menu.contains(event.target)) menu.open = false;
+  }
+  if (event.target.closest("[data-close]")) send("close", {}).then(refresh);
   const opener = event.target.closest("[data-thread]");
-  if (opener) go(place().channel || find("channels").querySelector("a").hash.slice(1), opener.dataset.thread);
+  if (opener) go(here(), opener.dataset.thread);
 });
-find("command").addEventListener("click", (event) => {
-  reach("command", { command: "/watcher" }, event.target);
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (event.target.matches(".modal")) submit(event.target);
+});
+find("modal").addEventListener("cancel", (event) => {
+  event.preventDefault();
+  send("close", {}).then(refresh);
+});
+find("command").addEventListener("submit", (event) => {
+  const [command, ...text] = find("typed").value.trim().split(" ");
+  reach("command", { command, text: text.join(" ") }, event.target.querySelector("button"));
 });
 find("close").addEventListener("click", () => go(place().channel, ""));
 addEventListener("hashchange", () => {

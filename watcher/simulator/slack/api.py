@@ -19,6 +19,7 @@ from watcher.simulator.slack.arguments import (
     parse_arguments,
     parse_content,
 )
+from watcher.simulator.slack.modals import Modals
 from watcher.simulator.slack.socket_mode import SocketMode
 from watcher.simulator.slack.workspace import File, Message, Workspace
 
@@ -30,10 +31,17 @@ class Slack:
     """The methods, over one workspace."""
 
     def __init__(
-        self, space: Workspace, sockets: SocketMode, *, bot_token: str, app_token: str
+        self,
+        space: Workspace,
+        sockets: SocketMode,
+        modals: Modals,
+        *,
+        bot_token: str,
+        app_token: str,
     ) -> None:
         self._space = space
         self._sockets = sockets
+        self._modals = modals
         self._bot_token = bot_token
         self._app_token = app_token
         self._methods: dict[str, Callable[[Arguments, web.Request], dict[str, Any]]] = {
@@ -50,6 +58,7 @@ class Slack:
             "files.completeUploadExternal": self._complete_upload,
             "files.getUploadURLExternal": self._upload_url,
             "files.info": self._file_info,
+            "views.open": self._open_view,
         }
 
     def add_routes(self, app: web.Application) -> None:
@@ -257,6 +266,10 @@ class Slack:
         if file is None:
             raise SlackError("file_not_found")
         return {"file": _file(file, request)}
+
+    def _open_view(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
+        view = parse_argument(arguments, "view")
+        return {"view": self._modals.open_view(str(arguments.get("trigger_id", "")), view)}
 
     def _channel(self, arguments: Arguments, key: str, *, member: bool = True) -> str:
         channel: str = arguments.get(key, "")

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from watcher.simulator.mqtt_broker import Tap, TappedMessage
 from watcher.simulator.slack import mrkdwn, workspace
+from watcher.simulator.slack.modals import Modals
 from watcher.simulator.slack.workspace import Message, Workspace
 
 _ASSETS = {
@@ -24,6 +25,7 @@ _ASSETS = {
     "slack.js": "text/javascript",
     "mqtt.js": "text/javascript",
 }
+VISITOR = "U0VISITOR"  # who looks at the page
 _SHOWN_INLINE = {"application/pdf", "image/png", "image/jpeg"}
 _LONGEST_PAYLOAD = 20_000
 _HEADERS = {
@@ -39,8 +41,9 @@ _HEADERS = {
 class Page:
     """Two pages: `/` is Slack, `/mqtt` the broker."""
 
-    def __init__(self, space: Workspace, tap: Tap) -> None:
+    def __init__(self, space: Workspace, modals: Modals, tap: Tap) -> None:
         self._space = space
+        self._modals = modals
         self._tap = tap
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("watcher.simulator", "assets"),
@@ -96,6 +99,7 @@ class Page:
             "thread": [
                 self._rendered(message, "thread") for message in self._space.thread(channel, thread)
             ],
+            "modal": self._modal(),
         }
         return web.json_response(body, headers=_HEADERS)
 
@@ -162,6 +166,14 @@ class Page:
             root=message.get("root") or {},
         )
         return {"ts": message["ts"], "html": html, "day": _day(message["ts"])}
+
+    def _modal(self) -> dict[str, str] | None:
+        """Return the modal that the page's visitor has in front."""
+        view = self._modals.front(VISITOR)
+        if view is None:
+            return None
+        html = self._templates.get_template("modal.html").render(view=view)
+        return {"id": view["id"], "html": html}
 
     def _mrkdwn(self, text: str) -> str:
         names = {key: channel.name for key, channel in self._space.config.channels.items()}

@@ -1,7 +1,9 @@
 """Slack's Socket Mode: what people press and type reaches the app through a socket that it opened.
 
 POST /_sim/press presses a button of a message as a person would (`channel`, `ts`, `action_id`, and
-perhaps `user`, `name`, `times`); POST /_sim/command types a slash command (`command`, `text`);
+perhaps `user`, `name`, `times`), or chooses an option of a menu (its `value`); POST /_sim/command
+types a slash command (`command`, `text`); POST /_sim/submit sends off the modal that a person has
+in front (`user`, `name`, `values` by block), POST /_sim/close closes it, GET /_sim/views shows it;
 POST /_sim/disconnect ends the sockets, after a warning unless `warn` is false;
 GET /_sim/whispers lists what only one person was shown.
 Source: docs.slack.dev, Socket Mode, block_actions payloads and slash commands. Not documented
@@ -12,12 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from watcher.simulator.slack import arguments, workspace
+from watcher.simulator.slack import arguments, modals, workspace
+from watcher.simulator.slack.modals import Modals
 from watcher.simulator.slack.workspace import Message, Workspace
 
 LINK, RESPOND = "/slack/link", "/slack/respond"
@@ -28,12 +30,13 @@ _MOST_REPLIES = 5  # by one response_url
 class SocketMode:
     """The sockets of one app; `sockets` are those that are open, oldest first."""
 
-    def __init__(self, space: Workspace) -> None:
+    def __init__(self, space: Workspace, modals: Modals) -> None:
         self.sockets: list[web.WebSocketResponse] = []
         self._space = space
+        self._modals = modals
         self._count = 0
         self._tickets: set[str] = set()
-        self._unacknowledged: dict[str, asyncio.Event] = {}
+        self._unacknowledged: dict[str, asyncio.Future[Any]] = {}
         self._response_urls: dict[str, dict[str, Any]] = {}  # by the last part of a response_url
 
     def add_routes(self, app: web.Application) -> None:
@@ -42,6 +45,9 @@ class SocketMode:
         app.router.add_post(f"{RESPOND}/{{id}}", self.respond, name="slack.respond")
         app.router.add_post("/_sim/press", self.press)
         app.router.add_post("/_sim/command", self.command)
+        app.router.add_post("/_sim/submit", self.submit)
+        app.router.add_post("/_sim/close", self.close)
+        app.router.add_get("/_sim/views", self.views)
         app.router.add_post("/_sim/disconnect", self.disconnect)
         app.router.add_get("/_sim/whispers", self.ephemeral_messages)
 
@@ -64,9 +70,10 @@ class SocketMode:
             await socket.send_json({"type": "hello", "num_connections": len(self.sockets)})
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    waiting = self._unacknowledged.get(message.json().get("envelope_id", ""))
-                    if waiting:
-                        waiting.set()
+                    answer = message.json()
+                    waiting = self._unacknowledged.get(answer.get("envelope_id", ""))
+                    if waiting and not waiting.done():
+                        waiting.set_result(answer.get("payload"))
         finally:
             self.sockets.remove(socket)
         return socket
@@ -77,11 +84,8 @@ class SocketMode:
         user, name = _who(body)
         channel = body.get("channel", "")
         message = self._space.find(channel, body.get("ts", ""))
-        button = next(
-            (item for item in _buttons(message or {}) if item["action_id"] == body["action_id"]),
-            None,
-        )
-        if message is None or button is None:
+        pressed = _pressed(message or {}, body["action_id"], body.get("value", ""))
+        if message is None or pressed is None:
             return web.json_response({"error": "there is no such button"}, status=404)
         payload = {
             "type": "block_actions",
@@ -95,13 +99,8 @@ class SocketMode:
             "team": {"id": workspace.TEAM},
             "channel": {"id": channel, "name": self._space.config.channels[channel].name},
             "message": {key: value for key, value in message.items() if key != "root"},
-            "actions": [
-                {
-                    key: button[key]
-                    for key in ("action_id", "text", "type", "value")
-                    if key in button
-                }
-            ],
+            "actions": [pressed],
+            "trigger_id": self._modals.trigger(user),
             "response_url": self._response_url(request, channel, user),
         }
         return await self._deliver("interactive", payload, times=body.get("times", 1))
@@ -118,9 +117,38 @@ class SocketMode:
             "user_name": name,
             "channel_id": channel,
             "team_id": workspace.TEAM,
+            "trigger_id": self._modals.trigger(user),
             "response_url": self._response_url(request, channel, user),
         }
         return await self._deliver("slash_commands", payload, times=1)
+
+    async def views(self, _: web.Request) -> web.Response:
+        """Return the open modals, by person."""
+        return web.json_response({"views": self._modals.open})
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Send off the modal in front; return the errors that it then shows, by block."""
+        body = await request.json()
+        user, name = _who(body)
+        view, values = self._modals.front(user), body.get("values", {})
+        if view is None:
+            return web.json_response({"error": "there is no modal"}, status=404)
+        if absent := modals.missing(view, values):
+            return web.json_response({"acknowledged": False, "errors": absent})
+        payload = self._modals.submission(user, name, values)
+        result = await self._send("interactive", payload, times=body.get("times", 1))
+        if not result["acknowledged"]:
+            return web.json_response(result)
+        try:
+            errors = self._modals.answer(user, result["payload"])
+        except arguments.SlackError as error:
+            return web.json_response({"acknowledged": False, "error": f"{error.messages}"})
+        return web.json_response({"acknowledged": True, "errors": errors})
+
+    async def close(self, request: web.Request) -> web.Response:
+        """Close the modal in front, as a person would by its cross."""
+        self._modals.close(_who(await request.json())[0])
+        return web.json_response({"closed": True})
 
     async def disconnect(self, request: web.Request) -> web.Response:
         """Close every socket: with Slack's warning, or without."""
@@ -159,20 +187,27 @@ class SocketMode:
 
     async def _deliver(self, kind: str, payload: dict[str, Any], *, times: int) -> web.Response:
         """Send an envelope, `times` times; return whether it was acknowledged in time."""
+        result = await self._send(kind, payload, times=times)
+        result.pop("payload", None)
+        return web.json_response(result)
+
+    async def _send(self, kind: str, payload: dict[str, Any], *, times: int) -> dict[str, Any]:
+        """Send an envelope, and return with what it was acknowledged, if it was in time."""
         if not self.sockets:
-            return web.json_response({"acknowledged": False, "error": "no socket is open"})
+            return {"acknowledged": False, "error": "no socket is open"}
         envelope = self._name("envelope")
-        acknowledged = self._unacknowledged[envelope] = asyncio.Event()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._unacknowledged[envelope] = answer
         message = {"envelope_id": envelope, "type": kind, "payload": payload}
         try:
             for _ in range(times):
                 await self.sockets[-1].send_json(message | {"accepts_response_payload": True})
-            await asyncio.wait_for(acknowledged.wait(), ACKNOWLEDGED_WITHIN)
+            received = await asyncio.wait_for(answer, ACKNOWLEDGED_WITHIN)
         except (TimeoutError, ConnectionError):
-            return web.json_response({"acknowledged": False, "error": "no answer within 3 s"})
+            return {"acknowledged": False, "error": "no answer within 3 s"}
         finally:
             del self._unacknowledged[envelope]
-        return web.json_response({"acknowledged": True})
+        return {"acknowledged": True, "payload": received}
 
     def _response_url(self, request: web.Request, channel: str, user: str) -> str:
         name = self._name("answer")
@@ -188,7 +223,17 @@ def _who(body: dict[str, Any]) -> tuple[str, str]:
     return body.get("user", "U0SOMEBODY"), body.get("name", "somebody")
 
 
-def _buttons(message: Message) -> Iterator[dict[str, Any]]:
+def _pressed(message: Message, action: str, value: str) -> dict[str, Any] | None:
+    """Return a button as its press sends it, or a menu with the option of that value."""
     for block in message.get("blocks") or ():
-        if block.get("type") == "actions":
-            yield from (item for item in block["elements"] if item.get("type") == "button")
+        for element in block.get("elements") or () if block.get("type") == "actions" else ():
+            if element.get("action_id") != action:
+                continue
+            kept = ("action_id", "text", "type", "value")
+            pressed = {key: element[key] for key in kept if key in element}
+            if element.get("type") != "overflow":
+                return pressed
+            for option in element["options"]:
+                if option["value"] == value:
+                    return pressed | {"selected_option": option}
+    return None

@@ -57,67 +57,6 @@ def test_a_new_incident_reads_in_the_order_of_need(builder):
     assert message.blocks[1]["text"]["verbatim"] is True
 
 
-def buttons(message):
-    """Each button's words, what it does, and for which incident."""
-    return [
-        (element["text"]["text"], element["action_id"], element["value"])
-        for block in message.blocks
-        if block["type"] == "actions"
-        for element in block["elements"]
-    ]
-
-
-def test_buttons_are_there_when_they_work_and_until_it_is_over(builder):
-    assert buttons(render_parent(builder.incident_view(), now=NOW)) == []
-    assert buttons(render_parent(builder.incident_view(), now=NOW, buttons=True)) == [
-        ("Acknowledge", "acknowledge", "w-7k3m"),
-        ("Silence 1 h", "silence", "w-7k3m"),
-        ("Run diagnostics", "diagnose", "w-7k3m"),
-        ("Carrier packet", "packet", "w-7k3m"),
-    ]
-    builder.diagnose()
-    builder.change(status=model.IncidentStatus.ACKNOWLEDGED)
-    again = buttons(render_parent(builder.incident_view(), now=NOW, buttons=True))
-    assert [words for words, _, _ in again] == [
-        "Take over",
-        "Silence 1 h",
-        "Run diagnostics again",
-        "Carrier packet",
-    ]
-    builder.resolve()
-    assert buttons(render_parent(builder.incident_view(), now=NOW, buttons=True)) == []
-
-
-def test_a_proposed_change_is_approved_by_a_button_that_asks_once_more(builder):
-    builder.change(
-        remedy=model.Remedy(
-            connection="iod/77",
-            status=model.RemedyStatus.PROPOSED,
-            from_mbps=500.0,
-            to_mbps=2000.0,
-            max_mbps=2000.0,
-            proposed_at=BEGIN,
-        )
-    )
-    message = render_parent(builder.incident_view(), now=NOW, buttons=True)
-    assert buttons(message)[-2:] == [
-        ("Approve 2 Gbps", "approve", "w-7k3m"),
-        ("Refuse", "refuse", "w-7k3m"),
-    ]
-    confirm = message.blocks[-1]["elements"][-2]["confirm"]
-    assert confirm["text"]["text"] == (
-        "77 is raised from 500 Mbps to 2 Gbps. The carrier charges for it."
-    )
-    builder.change(remedy=replace(builder.incident.remedy, status=model.RemedyStatus.PENDING))
-    assert len(buttons(render_parent(builder.incident_view(), now=NOW, buttons=True))) == 4
-
-
-def test_an_incident_about_no_subject_can_only_be_taken(builder):
-    nothing = replace(builder.incident_view(), alerts=())
-    (button,) = buttons(render_parent(nothing, now=NOW, buttons=True))
-    assert button == ("Acknowledge", "acknowledge", "w-7k3m")
-
-
 def test_a_run_that_came_too_soon_does_not_hide_what_was_found(builder):
     builder.diagnose()
     builder.diagnose("r-2", status=model.DiagnosisStatus.SKIPPED, message="too soon", report=None)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from tests.fakes.incident_builder import BEGIN
 from watcher import model
-from watcher.receivers.slack import interactions
+from watcher.receivers.slack.interactive import listings
 
 NOW = BEGIN + timedelta(minutes=29)
 
@@ -19,7 +19,7 @@ def test_the_worst_comes_first_with_who_has_taken_it(builder):
         acknowledged_by="Ana",
         flags=("silenced",),
     )
-    assert interactions.incident_list([minor, builder.incident], [], NOW) == [
+    assert listings.incident_list([minor, builder.incident], [], [], NOW) == [
         "*2 open incidents*",
         (
             "*\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side*"
@@ -35,7 +35,7 @@ def test_the_worst_comes_first_with_who_has_taken_it(builder):
 def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
     blind = model.SourceHealth(source="evpl", sight=model.Visibility.BLIND, failing_since=BEGIN)
     seen = model.SourceHealth(source="vyvx")
-    assert interactions.incident_list([], [blind, seen], NOW) == [
+    assert listings.incident_list([], [blind, seen], [], NOW) == [
         "*No open incidents*",
         ("\N{MEDIUM WHITE CIRCLE} *evpl* is blind since 03:10:22 UTC: failures there are unknown"),
     ]
@@ -43,7 +43,7 @@ def test_nothing_open_is_no_all_clear_while_a_source_is_blind():
 
 def test_a_long_list_is_cut(builder):
     many = [replace(builder.incident, id=f"w-{number}") for number in range(30)]
-    lines = interactions.incident_list(many, [], NOW)
+    lines = listings.incident_list(many, [], [], NOW)
     assert lines[0] == "*30 open incidents*"
     assert lines[-1] == "and 10 more"
-    assert len(lines) == interactions.MOST_LINES + 2
+    assert len(lines) == listings.MOST_LINES + 2
