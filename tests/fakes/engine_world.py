@@ -46,6 +46,8 @@ def traits(kind, name=None, *, blind_after=timedelta(minutes=3), **more):
         kind=kind,
         blind_after=blind_after,
         states=vendor.states,
+        down=vendor.down,
+        unused=vendor.unused,
         likely_domain=vendor.likely_domain,
         well=vendor.well,
         carrier=vendor.carrier,

@@ -83,6 +83,9 @@ def _merge(entries: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
         address=next((entry.address for entry in entries if entry.address), ""),
         connection=next((entry.connection for entry in entries if entry.connection), ""),
         expected_mbps=next(bandwidths, None),
+        sla_percent=next(
+            (entry.sla_percent for entry in entries if entry.sla_percent is not None), None
+        ),
     )
 
 
@@ -162,4 +165,5 @@ def _compile_entry(entry: schema.Entry) -> engine.InventoryEntry:
         expected_mbps=entry.bandwidth,
         address=entry.address,
         connection=entry.connection or "",
+        sla_percent=entry.sla,
     )

@@ -306,6 +306,9 @@ class Entry(Part):
     connection: Connection | None = Field(
         None, description="Key of the Internet On-Demand connection that a remedy may raise"
     )
+    sla: float | None = Field(
+        None, gt=0, le=100, description="Availability that was agreed, in percent, as in 99.95"
+    )
 
 
 class Match(Entry):

@@ -21,6 +21,8 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         history=traits.history,
         pre_roll=traits.pre_roll,
         states=vendor.states,
+        down=vendor.down,
+        unused=vendor.unused,
         likely_domain=vendor.likely_domain,
         well=vendor.well,
         carrier=vendor.carrier,

@@ -93,6 +93,8 @@ class Vendor(Generic[S]):
     # Where a subject is measured, by its labels, as messages say it.
     place: Callable[[Mapping[str, str]], str] = no_place
     states: tuple[str, ...] = ()  # the words of `state` from good to bad; others cannot be compared
+    down: tuple[str, ...] = ()  # words of `state` or `status` in which it carries nothing
+    unused: tuple[str, ...] = ()  # and in which nobody expects it to
     carrier: str = "the vendor"  # as people call it
     booked: bool = False  # whether its subjects are booked for a time, and so have phases
     detailed: bool = False  # whether a subject's details can be fetched

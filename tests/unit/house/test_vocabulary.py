@@ -24,7 +24,7 @@ def test_no_sentence_reads_as_translated():
         "def f(*, owed): ...",
         "f(debt=1)",
         "view.desk",
-        "import watcher.store.ledger",
+        "import watcher.store.workshop",
         "from watcher import model as dossier",
         "[each for each in incidents]",
         "match event:\n    case Poll(key=found): ...",
@@ -36,8 +36,8 @@ def test_a_retired_name_is_found_wherever_python_has_names(source):
 
 
 def test_a_file_is_not_named_by_a_retired_word():
-    (place,) = vocabulary.retired_names("watcher/store/ledger.py", "")
-    assert str(place) == "watcher/store/ledger.py:1: ledger -> commit log"
+    (place,) = vocabulary.retired_names("watcher/store/workshop.py", "")
+    assert str(place) == "watcher/store/workshop.py:1: workshop -> job queue"
 
 
 def test_a_stored_or_public_name_is_left_alone():

@@ -50,7 +50,6 @@ WORDS: Mapping[str, str] = {
     "library": "incident reader, status reader",
     "shelf": "incident reader, status reader",
     "standing": "receiver health",
-    "ledger": "commit log",
     "consequences": "effect writer, effects",
     "examiner": "diagnostics runner",
     "qualifier": "backup finder",

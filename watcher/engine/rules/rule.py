@@ -189,6 +189,7 @@ class InventoryEntry:
     expected_mbps: float | None = None  # the bandwidth that was bought
     address: str = ""
     connection: str = ""  # the key of the connection beside or below it, for a remedy
+    sla_percent: float | None = None  # the availability that the carrier has agreed to
 
 
 class Inventory(Protocol):
@@ -217,8 +218,9 @@ def _by_rules(_: Mapping[str, model.Scalar], __: float | None) -> bool | None:
 class SourceTraits:
     """What the engine has to know of a configured source; its vendor's folder provides it.
 
-    `states` are the words of the field `state`, from good to bad. `likely_domain` estimates the
-    side of a fault from a subject's fields. `well` says from its fields, and from the bandwidth
+    `states` are the words of the field `state`, from good to bad; in those of `down` (of `state` or
+    `status`) a subject carries nothing, in those of `unused` it need not. `likely_domain` estimates
+    the side of a fault from a subject's fields. `well` says from its fields, and from the bandwidth
     that was bought, whether it is well; None: they do not tell. `units` are those of metrics, and
     `place` says from a subject's labels where it is measured.
     """
@@ -233,6 +235,8 @@ class SourceTraits:
     history: timedelta = timedelta(0)  # how often the vendor's own record is read; 0: never
     pre_roll: timedelta = reservation.PRE_ROLL
     states: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     likely_domain: Callable[[Mapping[str, model.Scalar]], model.FaultDomain] = _undetermined
     well: Callable[[Mapping[str, model.Scalar], float | None], bool | None] = _by_rules
     carrier: str = "the vendor"  # as people call it

@@ -81,6 +81,8 @@ VENDOR = Vendor(
     fields=Fields(words={"status": (*STATUSES, model.UNKNOWN)}, figures=("bandwidth_mbps",)),
     likely_domain=lambda _: model.FaultDomain.LUMEN,
     well=well,
+    down=("suspended",),
+    unused=("provisioning", "terminated"),
     hint=_other_dialect,
     bandwidth=_bandwidth,
 )

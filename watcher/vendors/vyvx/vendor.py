@@ -52,6 +52,7 @@ VENDOR = Vendor(
     likely_domain=likely_domain,
     well=well,
     states=STATES,
+    down=("offline",),
     booked=True,
     detailed=True,
     stamped=True,

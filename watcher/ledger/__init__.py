@@ -1,0 +1,1 @@
+"""The availability ledger: what every circuit was for each minute of a month."""

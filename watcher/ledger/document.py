@@ -1,0 +1,186 @@
+"""The ledger as programs read it, and the claim that its figures support. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from watcher import model
+from watcher.ledger.ledger import CircuitLedger, Ledger, Outage
+from watcher.ledger.period import Period
+from watcher.ledger.states import Condition, Windows
+from watcher.model import FaultDomain
+from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
+
+
+class RecordDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One alarm of the vendor's own record; `end` is null while it is ongoing."""
+
+    state: str
+    message: str
+    start: Timestamp | None
+    end: Timestamp | None
+
+
+class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A time in which a circuit was bad without a gap, within the month.
+
+    `worst` is degraded, down or planned. `states` are the vendor's words, `recorded` is its own
+    record of that time. `goes_on`: it lasted beyond the end of the month; `unseen_end`: it may have
+    lasted longer, as nothing is known of the time after it.
+    """
+
+    start: Timestamp
+    end: Timestamp
+    minutes: float
+    planned_minutes: float
+    worst: str
+    likely_side: str
+    states: list[str]
+    recorded: list[RecordDocument]
+    goes_on: bool
+    unseen_end: bool
+
+
+class CircuitDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One circuit's month. `minutes` are by condition, and sum to those of the month.
+
+    Availability is in percent of the known time in service; null where nothing is known.
+    `carrier_availability` counts only what is likely the carrier's side, and leaves planned time
+    out: it is what `sla_percent` is compared with. `claim` is empty where nothing may be claimed.
+    `corrected_at` is when the vendor's record last changed the month after its end. `days` has the
+    worst condition of each day, up to the end or to now.
+    """
+
+    subject: str
+    name: str
+    labels: dict[str, str]
+    minutes: dict[str, float]
+    minutes_in_service: float
+    bad_minutes_by_side: dict[str, float]
+    availability: float | None
+    availability_without_planned: float | None
+    carrier_availability: float | None
+    sla_percent: float | None
+    claim: str
+    corrected_at: Timestamp | None
+    days: list[str]
+    outages: list[OutageDocument]
+
+
+class LedgerDocument(Document, frozen=True, kw_only=True):
+    """The ledger of one month; `until` is earlier than `end` while the month is not over."""
+
+    month: str
+    zone: str
+    start: Timestamp
+    end: Timestamp
+    until: Timestamp
+    minutes: float
+    circuits: list[CircuitDocument]
+
+
+def document(ledger: Ledger, period: Period) -> LedgerDocument:
+    """Return a ledger's document."""
+    days = list(period.days())
+    return LedgerDocument(
+        month=period.name,
+        zone=period.zone,
+        start=model.format_timestamp(period.start),
+        end=model.format_timestamp(period.end),
+        until=model.format_timestamp(ledger.end),
+        minutes=minutes(ledger.end - ledger.start),
+        circuits=[_circuit(circuit, period, days) for circuit in ledger.circuits],
+    )
+
+
+def minutes(span: timedelta) -> float:
+    """Return a span in minutes, to the hundredth."""
+    return round(span.total_seconds() / 60, 2)
+
+
+def _circuit(circuit: CircuitLedger, period: Period, days: Windows) -> CircuitDocument:
+    return CircuitDocument(
+        subject=circuit.key,
+        name=circuit.name,
+        labels=dict(circuit.labels),
+        minutes={what.value: minutes(circuit.of(what)) for what in Condition},
+        minutes_in_service=minutes(circuit.in_service),
+        bad_minutes_by_side={
+            side.value: minutes(length) for side, length in circuit.by_domain.items()
+        },
+        availability=_percent(circuit.availability(count_planned=True)),
+        availability_without_planned=_percent(circuit.availability(count_planned=False)),
+        carrier_availability=_percent(circuit.carrier_availability),
+        sla_percent=circuit.target,
+        claim=claim(circuit, period),
+        corrected_at=timestamp_or_none(circuit.corrected_at),
+        days=[worst.value for worst in circuit.worst_of(days)],
+        outages=[_outage(outage) for outage in circuit.outages],
+    )
+
+
+def _outage(outage: Outage) -> OutageDocument:
+    return OutageDocument(
+        start=model.format_timestamp(outage.start),
+        end=model.format_timestamp(outage.end),
+        minutes=minutes(outage.length),
+        planned_minutes=minutes(outage.planned),
+        worst=outage.worst.value,
+        likely_side=outage.domain.value,
+        states=list(outage.states),
+        recorded=[
+            RecordDocument(
+                state=alarm.state,
+                message=alarm.message,
+                start=timestamp_or_none(alarm.start),
+                end=timestamp_or_none(alarm.end),
+            )
+            for alarm in outage.recorded
+        ],
+        goes_on=outage.lasts,
+        unseen_end=outage.unseen_end,
+    )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
+
+
+def claim(circuit: CircuitLedger, period: Period) -> str:
+    """Return what may be claimed of the carrier, as text to paste; empty where nothing may be."""
+    reached, target = circuit.carrier_availability, circuit.target
+    if target is None or reached is None or reached >= target:
+        return ""
+    down = circuit.carrier_down
+    name = f"{circuit.name} ({model.id_of(circuit.key)})"
+    figures = f"{reached:.3f} % available, {target:g} % agreed"
+    lines = [f"{name} was down for {_minutes(down)} in {period.name}: {figures}."]
+    for outage in circuit.outages:
+        if outage.worst is Condition.DOWN and outage.domain is not FaultDomain.SOURCE:
+            lines += _claimed(outage)
+    if planned := circuit.of(Condition.PLANNED):
+        lines.append(f"Left out as announced works: {_minutes(planned)}.")
+    if blind := circuit.of(Condition.BLIND):
+        lines.append(f"Not observed, and not counted: {_minutes(blind)}.")
+    return "\n".join(lines)
+
+
+def _claimed(outage: Outage) -> list[str]:
+    states = ", ".join(outage.states)
+    lines = [f"- {_time(outage.start)} to {_time(outage.end)} UTC: {states}"]
+    for alarm in outage.recorded:
+        begin = _time(alarm.start) if alarm.start else "an unknown time"
+        over = _time(alarm.end) if alarm.end else "an unknown time"
+        message = f", {alarm.message}" if alarm.message else ""
+        lines.append(f"  your own record: {alarm.state}{message}, {begin} to {over} UTC")
+    return lines
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{minutes(span):,.1f} min"
+
+
+def _time(at: datetime) -> str:
+    return model.format_date_time(at)

@@ -1,0 +1,52 @@
+"""The period of a ledger: a calendar month in a time zone, with as many minutes as it has there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A month from `start` until `end` (UTC), named as people write it: `2026-11`."""
+
+    name: str
+    zone: str
+    start: datetime
+    end: datetime
+
+    def days(self) -> Iterator[tuple[datetime, datetime]]:
+        """Yield the begin and the end of each day of the month, in UTC."""
+        place = ZoneInfo(self.zone)
+        day, start = self.start.astimezone(place).date(), self.start
+        while start < self.end:
+            day += timedelta(days=1)
+            end = datetime.combine(day, time(), tzinfo=place).astimezone(UTC)
+            yield start, end
+            start = end
+
+
+def parse_month(text: str, zone: str = "UTC") -> Period:
+    """Return the month `2026-11` in a zone. Raises ValueError for anything else."""
+    match = _MONTH.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a month: write YEAR-MONTH, as in 2026-11")
+    place = ZoneInfo(zone)
+    year, month = int(match[1]), int(match[2])
+    following = (year + month // 12, month % 12 + 1)
+    return Period(
+        name=match[0],
+        zone=zone,
+        start=datetime(year, month, 1, tzinfo=place).astimezone(UTC),
+        end=datetime(*following, 1, tzinfo=place).astimezone(UTC),
+    )
+
+
+def month_of(at: datetime, zone: str = "UTC") -> str:
+    """Return the name of the month that a time lies in."""
+    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m")

@@ -1,0 +1,48 @@
+"""Reads a month's ledger from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
+from typing import Protocol
+
+from watcher import engine, model, ports
+from watcher.ledger import document, history, ledger
+from watcher.ledger.period import Period
+
+
+class JournalReader(Protocol):
+    """What the ledger needs of the store."""
+
+    def records(self, since: datetime) -> AsyncIterator[ports.Recorded]:
+        """Yield the records from the last checkpoint before `since` on, in their order."""
+
+
+async def read(
+    journal: JournalReader,
+    sources: Iterable[model.SourceHealth],
+    ruleset: engine.Ruleset,
+    period: Period,
+    *,
+    now: datetime,
+) -> document.LedgerDocument:
+    """Return the ledger of a month, up to now where it is not over.
+
+    `sources` are as they were seen last: what came after that is unknown.
+    Raises PermanentError for a month that has not begun, TemporaryError when the database fails.
+    """
+    if period.start >= now:
+        raise model.PermanentError(f"{period.name} has not begun yet")
+    folded = history.History()
+    async for record in journal.records(period.start):
+        folded.add(record)
+    folded.close(sources)
+    until = min(period.end, now)
+    return await asyncio.to_thread(_build, folded, ruleset, period, until)
+
+
+def _build(
+    folded: history.History, ruleset: engine.Ruleset, period: Period, until: datetime
+) -> document.LedgerDocument:
+    return document.document(ledger.build(folded, ruleset, period.start, until), period)

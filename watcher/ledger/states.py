@@ -1,0 +1,187 @@
+"""What a circuit was at each moment, from polls, the vendor's record, bookings and works. Pure.
+
+How it works
+------------
+Five coverings of the period are laid over each other. What the polls showed comes first. Where the
+source could not be seen, or a line sent no samples, it becomes unknown. What is unknown is filled
+from the vendor's own record, where that was read; what was seen stands. Outside its bookings a
+circuit is out of service. What is still bad inside announced works is planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from itertools import zip_longest
+
+from watcher import engine
+from watcher.engine.rules import intervals, reservation
+from watcher.ledger import spans
+from watcher.ledger.history import CircuitHistory, Fields, Reading
+from watcher.ledger.spans import Span
+from watcher.model import FaultDomain, Phase
+
+Windows = Sequence[tuple[datetime, datetime]]
+_IN_SERVICE = frozenset({Phase.ON_AIR, Phase.OVERRUN, Phase.UNKNOWN})
+_MISSED_SAMPLES = 3  # buckets in a row without a sample: nothing is known from then on
+
+
+class Condition(StrEnum):
+    """What a circuit was, of which one holds at each moment."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    PLANNED = "planned"  # down or degraded, as works had announced
+    BLIND = "blind"  # nobody knows
+    UNUSED = "unused"  # not listed, or not booked: out of service
+
+
+BAD = (Condition.DEGRADED, Condition.DOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitState:
+    """What holds at one moment, whose side that is likely to be, and how it is known."""
+
+    condition: Condition
+    domain: FaultDomain = FaultDomain.NONE
+    word: str = ""  # in the vendor's word
+    recorded: bool = False  # by the vendor's own record, not by a poll
+
+
+def states_of(  # noqa: PLR0917 -- one caller, which has just looked them up
+    circuit: CircuitHistory,
+    sight: Sequence[tuple[datetime, bool]],
+    traits: engine.SourceTraits,
+    bought: float | None,
+    period: tuple[datetime, datetime],
+    planned: Windows,
+) -> list[Span[CircuitState]]:
+    """Return what a circuit was over a period.
+
+    `sight` are the changes of whether its source could be seen, `bought` is in Mbit/s, and
+    `planned` are the windows of announced works about it.
+    """
+    start, end = period
+    states = _seen(circuit, traits, bought, start, end)
+    states = spans.combined(states, _sight(sight, traits, start, end), _blinded)
+    for reading in sorted(circuit.readings, key=lambda reading: reading.at):
+        states = spans.combined(states, _recorded(reading, traits, start, end), _filled)
+    used = spans.of_windows(_used(circuit, traits, start, end), start, end)
+    states = spans.combined(states, used, _in_service)
+    return spans.combined(states, spans.of_windows(planned, start, end), _announced)
+
+
+def evaluate(
+    traits: engine.SourceTraits, fields: Fields | None, bought: float | None
+) -> CircuitState:
+    """Return what a circuit with these fields is; None: it is not listed."""
+    if fields is None:
+        return CircuitState(condition=Condition.UNUSED)
+    state = str(fields.get("state") or fields.get("status") or "")
+    if state in traits.unused:
+        return CircuitState(condition=Condition.UNUSED, word=state)
+    well = traits.well(fields, bought)
+    if well is None:
+        return CircuitState(condition=Condition.BLIND, word=state)
+    if well:
+        return CircuitState(condition=Condition.UP, word=state)
+    return CircuitState(
+        condition=Condition.DOWN if state in traits.down else Condition.DEGRADED,
+        domain=traits.likely_domain(fields),
+        word=state,
+    )
+
+
+_UNKNOWN = CircuitState(condition=Condition.BLIND)
+
+
+def _seen(
+    circuit: CircuitHistory,
+    traits: engine.SourceTraits,
+    bought: float | None,
+    start: datetime,
+    end: datetime,
+) -> list[Span[CircuitState]]:
+    """Return what the polls showed; before the first one nothing is known."""
+    changes = ((at, evaluate(traits, fields, bought)) for at, fields in circuit.seen)
+    seen = spans.of_changes(changes, start, end, first=_UNKNOWN)
+    if not traits.units:  # nothing is measured
+        return seen
+    bucket = traits.granularity
+    windows = [(at, at + bucket * _MISSED_SAMPLES + traits.settle) for at in circuit.sampled]
+    return spans.combined(seen, spans.of_windows(windows, start, end), _blinded)
+
+
+def _sight(
+    changes: Sequence[tuple[datetime, bool]],
+    traits: engine.SourceTraits,
+    start: datetime,
+    end: datetime,
+) -> list[Span[bool]]:
+    """Return when a source could be seen; failures shorter than `blind_after` do not count."""
+    seen: list[tuple[datetime, bool]] = []
+    for (at, is_seen), after in zip_longest(changes, changes[1:]):
+        if is_seen or after is None or after[0] - at >= traits.blind_after:
+            seen.append((at, is_seen))
+    return spans.of_changes(seen, start, end, first=False)
+
+
+def _recorded(
+    reading: Reading, traits: engine.SourceTraits, start: datetime, end: datetime
+) -> list[Span[CircuitState | None]]:
+    """Return what the vendor recorded of a time; None outside it. No alarm means that it was up."""
+    good = CircuitState(condition=Condition.UP, word=traits.good_state, recorded=True)
+    changes: list[tuple[datetime, CircuitState | None]] = [(reading.start, good)]
+    for interval in intervals.state_intervals(reading.alarms, traits):
+        begin = max(interval.start or reading.start, reading.start)
+        over = min(interval.end or reading.end, reading.end)
+        if begin < over:
+            circuit_state = evaluate(traits, {"state": interval.state}, None)
+            bad = CircuitState(
+                condition=circuit_state.condition,
+                domain=FaultDomain.UNDETERMINED
+                if circuit_state.condition in BAD
+                else circuit_state.domain,
+                word=interval.state,
+                recorded=True,
+            )
+            changes += [(begin, bad), (over, good)]
+    changes.append((reading.end, None))
+    return spans.of_changes(changes, start, end, first=None)
+
+
+def _used(
+    circuit: CircuitHistory, traits: engine.SourceTraits, start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when a circuit was booked; one without a schedule is in service while it is listed."""
+    bookings = tuple(circuit.bookings.values())
+    if not bookings:
+        yield start, end
+        return
+    yield from reservation.within(bookings, _IN_SERVICE, start, end, traits.pre_roll)
+
+
+def _blinded(circuit_state: CircuitState, is_seen: bool) -> CircuitState:  # noqa: FBT001 -- a value over time
+    return circuit_state if is_seen or circuit_state.condition is Condition.UNUSED else _UNKNOWN
+
+
+def _filled(circuit_state: CircuitState, recorded: CircuitState | None) -> CircuitState:
+    """Fill what nobody saw with the vendor's record; what was seen stands."""
+    if recorded is None:
+        return circuit_state
+    is_open = circuit_state.condition is Condition.BLIND or circuit_state.recorded
+    return recorded if is_open else circuit_state
+
+
+def _in_service(circuit_state: CircuitState, is_used: bool) -> CircuitState:  # noqa: FBT001 -- a value over time
+    return circuit_state if is_used else CircuitState(condition=Condition.UNUSED)
+
+
+def _announced(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above
+    if not is_planned or circuit_state.condition not in BAD:
+        return circuit_state
+    return replace(circuit_state, condition=Condition.PLANNED)
