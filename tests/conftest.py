@@ -9,8 +9,15 @@ import pytest
 
 from tests.servers.mosquitto import mosquitto
 from tests.servers.postgresql import databases, postgresql_url, template
+from tests.servers.rabbitmq import rabbitmq
 
-__all__ = ["databases", "mosquitto", "postgresql_url", "template"]  # fixtures for everybody
+__all__ = [
+    "databases",
+    "mosquitto",
+    "postgresql_url",
+    "rabbitmq",
+    "template",
+]  # fixtures for everybody
 
 
 # The gate judges a change, so it draws the same examples for the same tests; at a maintainer's desk

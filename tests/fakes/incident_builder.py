@@ -260,5 +260,8 @@ class InMemoryDelivery:
             if statuses is None or incident.status in statuses
         ]
 
+    async def receipts(self, incident: str) -> list[model.Receipt]:
+        return [self.receipt]
+
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         return self.builder.incident_view()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.ports import free_port
+from tests.servers.ports import free_port, until_it_listens
 from tests.servers.programs import program
 
 
@@ -40,17 +40,7 @@ class Mosquitto:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        async with asyncio.timeout(10):
-            while True:
-                assert self._process.returncode is None, "mosquitto refused its configuration"
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except OSError:
-                    await asyncio.sleep(0.01)  # until it listens; it does not say when
-                else:
-                    writer.close()
-                    await writer.wait_closed()
-                    return
+        await until_it_listens(self.port, self._process)
 
     async def stop(self) -> None:
         if self._process and self._process.returncode is None:

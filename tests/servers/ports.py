@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -26,3 +27,18 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError  # the candidates never run out
+
+
+async def until_it_listens(port: int, process: asyncio.subprocess.Process) -> None:
+    """Wait until a server answers on its port; it does not say when that is."""
+    async with asyncio.timeout(20):
+        while True:
+            assert process.returncode is None, "the server refused its configuration"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                return

@@ -184,6 +184,8 @@ def _receiver(receiver: Mapping[str, Any]) -> Iterator[str]:
     yield f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}"
     if waits_until := receiver.get("waits_until"):  # a daemon from before an upgrade gives none
         yield f"{'':<22} it asked for a pause until {waits_until[:19]}Z"
+    for remark in receiver.get("remarks", ()):
+        yield f"{'':<22} {remark}"
 
 
 @program.command()

@@ -20,7 +20,7 @@ from watcher.daemon import factories
 from watcher.http import exchange
 from watcher.operations import control_socket
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import connection
+from watcher.receivers.mqtt import check as mqtt_check
 from watcher.receivers.slack.api import SlackApi
 from watcher.settings import Settings
 from watcher.store import store
@@ -81,8 +81,7 @@ async def connect(settings: Settings) -> list[Result]:
             )
             attempts["slack.app_token"] = _without_remarks(slack.check_socket())
         if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):
-            name = f"watcher-{settings.instance}-check"
-            attempts["mqtt"] = _without_remarks(connection.check(settings.mqtt, name))
+            attempts["mqtt"] = mqtt_check.check(settings.mqtt, settings.instance)
         return list(
             await asyncio.gather(*(_try(name, attempt) for name, attempt in attempts.items()))
         )

@@ -115,7 +115,7 @@ class Delivery:
 
     def states(self) -> dict[str, status.ReceiverState]:
         """Return the state of each receiver, as this daemon knows it."""
-        return {name: _state(worker.health) for name, worker in self._workers.items()}
+        return {name: _state(worker) for name, worker in self._workers.items()}
 
     def set_fault(self, receiver: str, fault: model.PermanentError | None) -> None:
         """Let deliveries to a receiver fail with this, as what they go through is broken."""
@@ -252,7 +252,8 @@ class Delivery:
         return worker.health.failed(receipt, error, self._clock.now())
 
 
-def _state(health: ReceiverHealth) -> status.ReceiverState:
+def _state(worker: _Worker) -> status.ReceiverState:
+    health, receiver = worker.health, worker.receiver
     failed = health.failed_deliveries.values()
     return status.ReceiverState(
         failing_since=health.failing_since,
@@ -261,6 +262,7 @@ def _state(health: ReceiverHealth) -> status.ReceiverState:
         owed=len(failed),
         owed_since=min((delivery.since for delivery in failed), default=None),
         waits_until=health.waits_until,
+        remarks=receiver.remarks() if isinstance(receiver, ports.Remarking) else (),
     )
 
 

@@ -32,6 +32,7 @@ class ReceiverState:
     owed: int = 0
     owed_since: datetime | None = None
     waits_until: datetime | None = None
+    remarks: tuple[str, ...] = ()  # what does not arrive although deliveries succeed
 
     @property
     def ok(self) -> bool:
@@ -54,6 +55,7 @@ class Receiver:
     owed: int
     owed_since: datetime | None
     waits_until: datetime | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,4 +279,5 @@ def _receiver(name: str, state: ReceiverState, backlog: ports.Backlog | None) ->
         owed=backlog.owed if backlog else state.owed,
         owed_since=backlog.oldest if backlog else state.owed_since,
         waits_until=state.waits_until,
+        remarks=state.remarks,
     )

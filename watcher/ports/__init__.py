@@ -3,7 +3,7 @@
 Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
 """
 
-from watcher.ports.receivers import DeliverySession, Receiver
+from watcher.ports.receivers import DeliverySession, Receiver, Remarking
 from watcher.ports.store import (
     Backlog,
     BandwidthChange,
@@ -68,6 +68,7 @@ __all__ = [
     "Provision",
     "Receiver",
     "Recorded",
+    "Remarking",
     "ReportFiles",
     "RulesRead",
     "Source",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from watcher import model
 from watcher.ports.store import DetailReader
@@ -13,6 +13,14 @@ class DeliverySession(DetailReader, Protocol):
 
     async def save(self, receipt: model.Receipt) -> None:
         """Commit a receipt now: the intent before an act, its result after it (law 5)."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A receiver that knows what does not arrive although its deliveries succeed."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return it as sentences for `watcher status`."""
 
 
 class Receiver(Protocol):

@@ -90,6 +90,9 @@ class Mqtt(Section):
     username: str = Field("", description="Empty: none")
     password: SecretStr = Field(SecretStr(""), description="With username")
     tls: bool | Tls = Field(default=False, description="true: the system's authorities; or a table")
+    max_report_bytes: int = Field(
+        0, ge=0, description="Largest PDF that is published; 0: whatever the broker accepts"
+    )
     commands: bool = Field(
         default=False,
         description="Whether clients that may publish to PREFIX/commands/# can send commands",

@@ -68,4 +68,4 @@ def test_a_hook_is_the_one_that_we_know(name):
 
 def test_each_method_that_we_override_has_a_fingerprint():
     methods = {name for name in LISTED if callable(getattr(aiomqtt.Client, name, None))}
-    assert methods == set(FINGERPRINTS) - {"_on_disconnect"}  # it ends `_disconnected` for us
+    assert methods == set(FINGERPRINTS)

@@ -91,4 +91,4 @@ def test_text_that_is_no_unicode_does_not_stop_a_document(builder):
 
 
 def test_a_topics_part_has_only_what_every_subscriber_takes():
-    assert topics.report("watcher", "a/+#b\u00fc", "") == "watcher/incidents/a___b_/reports/_.pdf"
+    assert topics.report("watcher", "a/+#b\u00fc", "") == "watcher/incidents/a___b_/reports/_"

@@ -8,6 +8,7 @@ from watcher.operations.documents.document import Document
 from watcher.operations.documents.incidents import (
     EventDocument,
     IncidentDocument,
+    ReportTopics,
     event,
     incident,
     with_figures,
@@ -21,6 +22,7 @@ __all__ = [
     "Document",
     "EventDocument",
     "IncidentDocument",
+    "ReportTopics",
     "SilencesDocument",
     "SourceDocument",
     "SubjectDocument",

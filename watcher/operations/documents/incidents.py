@@ -10,7 +10,8 @@ import msgspec
 from watcher import model
 from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
 
-Topic = Callable[[model.Report], str | None]
+ReportTopics = tuple[str | None, str | None]  # `topic` and `pdf_topic`
+FindTopics = Callable[[model.Report], ReportTopics]
 
 
 class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,13 +33,17 @@ class AlertDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The PDF of one run: `size` in bytes, `sha256` in hex, `topic` null if it is not published."""
+    """The PDF of one run: `size` in bytes, `sha256` in hex, `pdf_topic` null if not published.
+
+    `topic` is where earlier versions published it; in the next version it equals `pdf_topic`.
+    """
 
     run: str
     filename: str
     size: int
     sha256: str
     topic: str | None
+    pdf_topic: str | None
 
 
 class DiagnosisDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +77,7 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
 
     The fault lasted from `began_at` to `ended_at`; it was reported at `opened_at` and closed at
     `resolved_at`. `alert_counts` counts all alerts by state, and a subject may have several.
+    `truncated` says that parts were left out because the broker accepts no larger message.
     """
 
     id: str
@@ -95,10 +101,14 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     remedy: RemedyDocument | None
     runbook: str
     links: dict[str, str]
+    truncated: bool = False
 
 
 class EventDocument(Document, frozen=True, kw_only=True):
-    """One timeline entry. `event_id` is the same in every repetition."""
+    """One timeline entry. `event_id` is the same in every repetition.
+
+    `truncated` says that parts were left out because the broker accepts no larger message.
+    """
 
     event_id: str
     incident: str
@@ -112,15 +122,16 @@ class EventDocument(Document, frozen=True, kw_only=True):
     severity: model.Severity
     title: str
     data: dict[str, str | float | int | bool | None]
+    truncated: bool = False
 
 
 def incident(
     view: model.IncidentView,
     *,
-    topic: Topic = lambda _: None,
+    topics: FindTopics = lambda _: (None, None),
     links: dict[str, str] | None = None,
 ) -> IncidentDocument:
-    """Return an incident's document. `topic` returns where a report's PDF is published, or None."""
+    """Return an incident's document. `topics` returns where a report's PDF is published."""
     incident = with_figures(view.incident)
     return IncidentDocument(
         id=incident.id,
@@ -140,7 +151,7 @@ def incident(
         flags=sorted(incident.flags),
         alerts=[_alert(alert) for alert in view.by_subject],
         alert_counts=dict(view.alert_counts),
-        diagnostics=[_diagnosis(diagnosis, topic) for diagnosis in incident.diagnostics],
+        diagnostics=[_diagnosis(diagnosis, topics) for diagnosis in incident.diagnostics],
         remedy=_remedy(incident.id, incident.remedy) if incident.remedy else None,
         runbook=incident.runbook,
         links=links or {},
@@ -190,12 +201,12 @@ def _alert(alert: model.IncidentAlert) -> AlertDocument:
     )
 
 
-def _diagnosis(diagnosis: model.Diagnosis, topic: Topic) -> DiagnosisDocument:
+def _diagnosis(diagnosis: model.Diagnosis, topics: FindTopics) -> DiagnosisDocument:
     return DiagnosisDocument(
         service_id=diagnosis.service_id,
         status=diagnosis.status,
         findings=list(model.worst_first(diagnosis.findings)),
-        report=_report(diagnosis.report, topic) if diagnosis.report else None,
+        report=_report(diagnosis.report, topics) if diagnosis.report else None,
     )
 
 
@@ -213,11 +224,13 @@ def _remedy(incident: str, remedy: model.Remedy) -> RemedyDocument:
     )
 
 
-def _report(report: model.Report, topic: Topic) -> ReportDocument:
+def _report(report: model.Report, topics: FindTopics) -> ReportDocument:
+    topic, pdf_topic = topics(report)
     return ReportDocument(
         run=report.run,
         filename=report.filename,
         size=report.size,
         sha256=report.sha256,
-        topic=topic(report),
+        topic=topic,
+        pdf_topic=pdf_topic,
     )

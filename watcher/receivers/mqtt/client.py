@@ -13,26 +13,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from watcher import model
+from watcher import text
 from watcher.receivers import settings as receiver_settings
 
 PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
+ONLINE, OFFLINE = b"online", b"offline"
 PUBLISH_SECONDS = 60.0  # enough for a PDF of some megabytes over a slow line
 
 _FAILED = 128  # reason codes from here on are refusals (MQTT 5, section 2.4)
-_TAKEN_OVER = 142
-_ADVICE = {
-    132: "it does not support MQTT {protocol}: set mqtt.protocol",
-    133: "it refuses the client id {client_id}: set mqtt.client_id",
-    134: "wrong user or password: set mqtt.username and mqtt.password",
-    135: "not authorised: set mqtt.username and mqtt.password, or allow this client",
-    138: "this client is banned: ask the broker's administrator",
-    140: "it requires another authentication method than a password",
-}
+
+
+class NoAnswerError(aiomqtt.MqttError):
+    """The broker closed the connection without an answer to the connect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a broker refused a publish or a subscription (MQTT 5), with its own words if any."""
+
+    code: int
+    name: str
+    words: str = ""
+
+    def __str__(self) -> str:
+        """Return the reason as a person reads it."""
+        return f"{self.name} ({self.words})" if self.words else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +61,20 @@ class Client(aiomqtt.Client):
 
     handler: Callable[[Message], None] | None = None  # gets each message; must not raise
     most_bytes: int | None = None
-    bytes_in_flight = 0  # of a publish; kept when the connection is lost during it
-    _refusal: ReasonCode | None = None
-
-    def accepts(self, topic: str, payload: bytes) -> bool:
-        """Whether a message of this size, with some room for its properties, is accepted."""
-        size = len(payload) + len(topic.encode()) + 128
-        return self.most_bytes is None or size <= self.most_bytes
+    established = False  # the broker has accepted the connection
+    in_flight: tuple[str, int] | None = None  # topic and bytes; kept when the connection is lost
+    words = ""  # the broker's Reason String for refusing or closing the connection
+    _refusal: Refusal | None = None
 
     async def publish_and_wait(
         self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None = None
-    ) -> ReasonCode | None:
+    ) -> Refusal | None:
         """Publish with QoS 1, one at a time; return the broker's reason if it refused.
 
         Raises aiomqtt.MqttError, at once when the connection is lost.
         """
         self._refusal = None
-        self.bytes_in_flight = len(payload)
+        self._start(topic, len(payload))
         sending = asyncio.ensure_future(
             self.publish(
                 topic, payload, qos=1, retain=retain, properties=properties, timeout=PUBLISH_SECONDS
@@ -75,19 +82,23 @@ class Client(aiomqtt.Client):
         )
         await self._wait_first(sending)
         await sending
-        self.bytes_in_flight = 0
+        self.in_flight = None
         return self._refusal
 
-    async def subscribe_and_wait(self, topic: str) -> ReasonCode | None:
-        """Subscribe with QoS 1, without retained messages; return the broker's reason to refuse.
+    async def subscribe_and_wait(self, topic: str, *, retained: bool = False) -> Refusal | None:
+        """Subscribe with QoS 1; return the broker's reason to refuse.
 
-        Raises aiomqtt.MqttError, at once when the connection is lost.
+        Only MQTT 5 can leave out what is retained. Raises aiomqtt.MqttError, at once when the
+        connection is lost.
         """
         options = SubscribeOptions(
             qos=1,
             retainAsPublished=True,
-            retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND,
+            retainHandling=SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+            if retained
+            else SubscribeOptions.RETAIN_DO_NOT_SEND,
         )
+        self._start(topic, 0)
         subscribing = asyncio.ensure_future(
             self.subscribe(topic, options=options)
             if self._client.protocol == PROTOCOLS["5"].value
@@ -95,7 +106,16 @@ class Client(aiomqtt.Client):
         )
         await self._wait_first(subscribing)
         [reason] = await subscribing
-        return reason if isinstance(reason, ReasonCode) and reason.value >= _FAILED else None
+        self.in_flight = None
+        if isinstance(reason, ReasonCode) and reason.value >= _FAILED:
+            return Refusal(reason.value, str(reason))
+        return None
+
+    def _start(self, topic: str, size: int) -> None:
+        """Note what is in flight. Raises aiomqtt.MqttError if the connection is lost already."""
+        if self._disconnected.done():
+            raise aiomqtt.MqttError("the connection was lost")
+        self.in_flight = (topic, size)
 
     async def wait_for(self, event: asyncio.Event, *, seconds: float | None) -> None:
         """Wait for the event, for at most `seconds`. Raises aiomqtt.MqttError on a disconnect."""
@@ -128,7 +148,23 @@ class Client(aiomqtt.Client):
         properties: Properties | None = None,
     ) -> None:
         self.most_bytes = getattr(properties, "MaximumPacketSize", None)
+        self.words = _words(properties)
+        self.established = reason_code.value == 0
         super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self,
+        client: Any,
+        userdata: Any,
+        flags: Any,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        """Keep the broker's words; fail a connect at once, where aiomqtt waits for its timeout."""
+        self.words = _words(properties) or self.words
+        if not self._connected.done():
+            self._connected.set_exception(NoAnswerError("closed without an answer"))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ARG002  # paho's
         """Pass a message on; aiomqtt would queue it without a limit."""
@@ -174,8 +210,38 @@ class Client(aiomqtt.Client):
         self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
     ) -> None:
         if reason_code.value >= _FAILED:
-            self._refusal = reason_code
+            self._refusal = Refusal(reason_code.value, str(reason_code), _words(properties))
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+
+def _words(properties: Properties | None) -> str:
+    """Return the broker's Reason String, as one short line."""
+    return text.clean(getattr(properties, "ReasonString", ""), 200)
+
+
+def build(
+    settings: receiver_settings.Mqtt, client_id: str, *, will: str = "", most_bytes: int = 65_536
+) -> Client:
+    """Return a client of the broker; `will` is the topic on which it leaves `offline`.
+
+    `most_bytes` is the largest packet that may be sent to it (MQTT 5). Raises OSError for a
+    certificate that cannot be read.
+    """
+    properties = None
+    if settings.protocol == "5":
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho has no types here
+        properties.MaximumPacketSize = most_bytes
+    return Client(
+        settings.host,
+        settings.port,
+        username=settings.username or None,
+        password=settings.password.get_secret_value() or None,
+        identifier=client_id,
+        protocol=PROTOCOLS[settings.protocol],
+        will=aiomqtt.Will(will, OFFLINE, qos=1, retain=True) if will else None,
+        tls_context=tls_context(settings),
+        properties=properties,
+    )
 
 
 class _Socket(ssl.SSLSocket):
@@ -202,44 +268,3 @@ def tls_context(settings: receiver_settings.Mqtt) -> ssl.SSLContext | None:
     if tls is not True and tls.cert_file:
         context.load_cert_chain(tls.cert_file, tls.key_file)
     return context
-
-
-def is_taken_over(error: Exception) -> bool:
-    """Whether another client with the same id has taken over the session."""
-    return _reason_code(error) == _TAKEN_OVER
-
-
-def taken_over_error(place: str, client_id: str) -> model.PermanentError:
-    """Return the error for two clients with one id."""
-    return model.PermanentError(
-        f"{place}: another client took over the session: two daemons use the client id"
-        f" {client_id}; give each its own mqtt.client_id"
-    )
-
-
-def is_permanent(error: Exception) -> bool:
-    """Whether it lasts until a person fixes something."""
-    untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)  # aiomqtt keeps only the text
-    return untrusted or _reason_code(error) in _ADVICE or not isinstance(error, aiomqtt.MqttError)
-
-
-def translate_error(
-    error: Exception, place: str, settings: receiver_settings.Mqtt, client_id: str
-) -> model.TemporaryError | model.PermanentError:
-    """Return our error for one of aiomqtt's: what happened, and what to do."""
-    if not is_permanent(error):
-        return model.TemporaryError(f"{place}: {error}")
-    advice = _ADVICE.get(_reason_code(error) or 0)
-    if advice:
-        words = advice.format(protocol=settings.protocol, client_id=client_id)
-        return model.PermanentError(f"{place}: {words}")
-    if isinstance(error, aiomqtt.MqttError):
-        return model.PermanentError(
-            f"{place}: its certificate is not trusted ({error}): set mqtt.tls.ca_file"
-        )
-    return model.PermanentError(f"{place}: mqtt.tls: {error}")  # a file that cannot be read
-
-
-def _reason_code(error: Exception) -> int | None:
-    code = getattr(error, "rc", None)
-    return code.value if isinstance(code, ReasonCode) else None

@@ -1,7 +1,8 @@
-"""Delivers incidents to programs over MQTT: events, PDFs as raw bytes, and one retained document.
+"""Delivers incidents to programs over MQTT: events, one retained document, PDFs as raw bytes.
 
 Everything published carries its version or event id, so a repetition is harmless and nothing has to
-be looked up. A PDF is published before the document that names it.
+be looked up. Events, document and PDFs are independent: one that the broker refuses holds up none
+of the others. A document never names a PDF that is not published.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from datetime import datetime, timedelta
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
-from watcher.receivers.mqtt import topics
+from watcher.receivers.mqtt import payloads, reports, topics
 from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.limits import BrokerLimits
+from watcher.receivers.mqtt.reports import Progress, ReportState
 
 KEPT = timedelta(hours=24)  # how long a resolved incident's document and PDFs stay retained
 EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is offline
-MOST_TRIES = 3  # of a PDF during which the connection was lost: it may be too large
+LATER = timedelta(seconds=2)  # until a large PDF is sent, so that what is pending goes first
+UNRESOLVED = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+DAY_SECONDS = 24 * 3_600
 _JSON, _PDF = "application/json", "application/pdf"
-_PUBLISHED, _WITHHELD = "published", "withheld"
+
+States = Mapping[str, ReportState]  # by run
 
 
 class MqttReceiver:
@@ -34,104 +40,205 @@ class MqttReceiver:
         self._reader = reader
         self._clock = clock
         self._versions: dict[str, int] = {}  # of the documents that the broker holds
-        self._tries: dict[str, int] = {}
+        self._learned: dict[str, ReportState] = {}  # after a connect, and in no receipt yet
+        self._remembers = False  # what was learned before this process started
         connection.on_connect(self._publish_again)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return what the broker refuses or does not deliver."""
+        return self._connection.remarks()
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
-        """Publish PDFs, events and document. The receipt's `due` is when the document expires.
+        """Publish events, document and PDFs. The receipt's `due` is when the document expires.
 
-        Raises TemporaryError while there is no connection, PermanentError when it is refused.
+        Raises TemporaryError while there is no connection, and PermanentError when something is
+        refused, after everything else.
         """
         incident = view.incident
+        await self._remember_sizes()
+        refusals: list[model.PermanentError] = []
+        receipt = await self._publish_events(view, receipt, delivery, refusals)
         expires_at = _expires_at(incident)
-        if expires_at is None or self._clock.now() < expires_at:
-            for report in _reports(incident):
-                if report.run not in receipt.files:
-                    state = await self._publish_report(incident, report, delivery)
-                    receipt = replace(receipt, files={**receipt.files, report.run: state})
-                    await delivery.save(receipt)
-        for entry in view.timeline:
-            if entry.number > receipt.told_through:
-                await self._publish_event(incident, entry)
-                receipt = replace(receipt, told_through=entry.number)
-                await delivery.save(receipt)
         if expires_at is not None and self._clock.now() >= expires_at:
-            await self._clear(incident)
-            expires_at = None
-        elif receipt.parent_version != incident.version:
-            await self._publish_document(view, receipt.files)
-        return replace(receipt, parent_version=incident.version, due=expires_at)
+            await self._clear(incident, _states(incident, receipt))
+            receipt = replace(receipt, parent_version=incident.version, due=None)
+        else:
+            receipt = await self._publish_current(view, receipt, delivery, refusals)
+        if refusals:
+            await delivery.save(receipt)
+            raise refusals[0]
+        return receipt
+
+    async def _publish_events(
+        self,
+        view: model.IncidentView,
+        receipt: model.Receipt,
+        delivery: ports.DeliverySession,
+        refusals: list[model.PermanentError],
+    ) -> model.Receipt:
+        topic = topics.events(self._connection.prefix)
+        for entry in view.timeline:
+            if entry.number <= receipt.told_through:
+                continue
+            payload = payloads.event(
+                documents.event(view.incident, entry), self._connection.fitting(topic)
+            )
+            if payload is None:
+                self._connection.note_refused(
+                    topic, f"event {entry.event_id} is too large for the broker, even shortened"
+                )
+            else:
+                try:
+                    await self._connection.publish(
+                        topic, payload, retain=False, expiry=EVENT_SECONDS, content_type=_JSON
+                    )
+                except model.PermanentError as error:
+                    refusals.append(error)
+                    break
+            receipt = replace(receipt, told_through=entry.number)
+            await delivery.save(receipt)
+        return receipt
+
+    async def _publish_current(
+        self,
+        view: model.IncidentView,
+        receipt: model.Receipt,
+        delivery: ports.DeliverySession,
+        refusals: list[model.PermanentError],
+    ) -> model.Receipt:
+        """Publish small PDFs, then the document; large PDFs if there was nothing else to do."""
+        incident, limits = view.incident, self._connection.limits
+        before = _states(incident, receipt)
+        states = before | {run: self._learned[run] for run in before if run in self._learned}
+        busy = receipt.parent_version != incident.version
+        for report in reports.reports_of(incident):
+            state = states[report.run]
+            if not state.settled and (not busy or _goes_first(report, state, limits)):
+                try:
+                    states[report.run] = await self._publish_report(
+                        incident, report, state, delivery
+                    )
+                except model.AmbiguousError:
+                    states[report.run] = state.lost(report.size, self._clock.now())
+                    await delivery.save(_with_states(receipt, states))
+                    raise
+        changed = {run: state for run, state in states.items() if state != before[run]}
+        if changed:
+            receipt = replace(_with_states(receipt, states), parent_version=0)
+            await delivery.save(receipt)
+            for run in changed:
+                self._learned.pop(run, None)
+        if receipt.parent_version != incident.version:
+            try:
+                await self._publish_document(view, states)
+            except model.PermanentError as error:
+                refusals.append(error)
+        due = _expires_at(incident)
+        if not all(state.settled for state in states.values()):
+            due = self._clock.now() + LATER
+        return replace(receipt, parent_version=incident.version, due=due)
 
     async def _publish_report(
-        self, incident: model.Incident, report: model.Report, reports: ports.DetailReader
-    ) -> str:
-        """Publish a PDF unless it is lost or too large for the broker; return its new state."""
-        report_files = await reports.report_files(report.run)
+        self,
+        incident: model.Incident,
+        report: model.Report,
+        state: ReportState,
+        reader: ports.DetailReader,
+    ) -> ReportState:
+        """Publish a PDF unless it is lost or too large; return its new state.
+
+        Raises AmbiguousError when the connection was lost meanwhile.
+        """
+        report_files = await reader.report_files(report.run)
+        withheld = replace(state, progress=Progress.WITHHELD, size=0)
         topic = topics.report(self._connection.prefix, incident.id, report.run)
-        tries = self._tries.get(report.run, 0)
-        if (
-            report_files is None
-            or tries >= MOST_TRIES
-            or not await self._connection.accepts(topic, report_files.pdf)
-        ):
-            return _WITHHELD
+        if report_files is None:
+            return withheld
+        if not self._connection.takes_report(topic, len(report_files.pdf)):
+            self._connection.note_refused(
+                topic,
+                f"the PDF on {topic} has {len(report_files.pdf)} bytes: more than the broker"
+                " accepts, or than mqtt.max_report_bytes",
+            )
+            return withheld
+        until = _expires_at(incident)
         try:
-            await self._publish(topic, report_files.pdf, _PDF, until=_expires_at(incident))
-        except model.AmbiguousError:
-            self._tries[report.run] = tries + 1
-            raise
-        self._tries.pop(report.run, None)
-        return _PUBLISHED
+            await self._publish(topic, report_files.pdf, _PDF, until=until)
+        except model.PermanentError as error:
+            self._connection.note_refused(topic, str(error))
+            return withheld
+        suffixed = state.suffixed
+        if self._connection.takes_suffixes:
+            old = topics.suffixed_report(self._connection.prefix, incident.id, report.run)
+            try:
+                await self._publish(old, report_files.pdf, _PDF, until=until)
+                suffixed = True
+            except model.WatcherError as error:
+                self._connection.note_refused(old, str(error))
+        return ReportState(progress=Progress.DONE, suffixed=suffixed)
 
-    async def _publish_event(self, incident: model.Incident, entry: model.Entry) -> None:
-        await self._connection.publish(
-            topics.events(self._connection.prefix),
-            documents.event(incident, entry).encode(),
-            retain=False,
-            expiry=EVENT_SECONDS,
-            content_type=_JSON,
-        )
-
-    async def _publish_document(self, view: model.IncidentView, files: Mapping[str, str]) -> None:
-        incident = view.incident
+    async def _publish_document(self, view: model.IncidentView, states: States) -> None:
+        incident, prefix = view.incident, self._connection.prefix
         if incident.version < self._versions.get(incident.id, 0):
             return  # the broker has a newer one, published after a connect
 
-        def topic(report: model.Report) -> str | None:
-            if files.get(report.run) != _PUBLISHED:
-                return None
-            return topics.report(self._connection.prefix, incident.id, report.run)
+        def report_topics(report: model.Report) -> documents.ReportTopics:
+            state = states.get(report.run, ReportState())
+            if state.progress is not Progress.DONE:
+                return None, None
+            topic = topics.report(prefix, incident.id, report.run)
+            old = topics.suffixed_report(prefix, incident.id, report.run)
+            return (old if state.suffixed else topic), topic
 
         self._versions[incident.id] = incident.version
-        await self._publish(
-            topics.incident(self._connection.prefix, incident.id),
-            documents.incident(view, topic=topic).encode(),
-            _JSON,
-            until=_expires_at(incident),
-        )
+        topic = topics.incident(prefix, incident.id)
+        document = documents.incident(view, topics=report_topics)
+        payload = payloads.incident(document, self._connection.fitting(topic))
+        if payload is None:
+            self._connection.note_refused(
+                topic, f"the document on {topic} is too large for the broker, even shortened"
+            )
+            return
+        await self._publish(topic, payload, _JSON, until=_expires_at(incident))
 
-    async def _clear(self, incident: model.Incident) -> None:
-        """Remove the document and then its PDFs from the broker."""
+    async def _clear(self, incident: model.Incident, states: States) -> None:
+        """Remove the document and then its PDFs from the broker, what it refuses excepted."""
         prefix = self._connection.prefix
-        reports = [topics.report(prefix, incident.id, report.run) for report in _reports(incident)]
-        for topic in (topics.incident(prefix, incident.id), *reports):
-            await self._connection.publish(topic, b"", retain=True)
+        obsolete = [topics.incident(prefix, incident.id)]
+        for run, state in states.items():
+            obsolete.append(topics.report(prefix, incident.id, run))
+            if state.suffixed:
+                obsolete.append(topics.suffixed_report(prefix, incident.id, run))
+        for topic in obsolete:
+            try:
+                await self._connection.publish(topic, b"", retain=True)
+            except model.PermanentError:
+                continue  # there is nothing, then
+            finally:
+                self._connection.forget_refused(topic)
         self._versions.pop(incident.id, None)
 
     async def _publish_again(self) -> None:
-        """Publish the retained documents again, for a broker that may have lost them."""
-        unresolved = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
-        live = await self._reader.incidents(statuses=unresolved, limit=10_000)
+        """Publish the retained documents again, for a broker that may have lost them.
+
+        Incidents without a PDF come first. One that is refused stops none of the others.
+        """
+        await self._remember_sizes()
+        live = await self._reader.incidents(statuses=UNRESOLVED, limit=10_000)
         resolved = await self._reader.incidents(
             statuses=(model.IncidentStatus.RESOLVED,), limit=1_000
         )
         now = self._clock.now()
         retained = [incident for incident in resolved if (_expires_at(incident) or now) > now]
-        for incident in (*live, *retained):
-            if self.name in incident.notify:
+        ours = [incident for incident in (*live, *retained) if self.name in incident.notify]
+        for incident in sorted(ours, key=lambda incident: bool(reports.reports_of(incident))):
+            try:
                 await self._publish_one_again(incident.id)
+            except model.PermanentError as error:
+                topic = topics.incident(self._connection.prefix, incident.id)
+                self._connection.note_refused(topic, str(error))
 
     async def _publish_one_again(self, incident: str) -> None:
         """Publish the incident as it is now; another daemon may publish a newer version meanwhile.
@@ -141,16 +248,52 @@ class MqttReceiver:
         published = 0
         view = await self._reader.incident_view(incident)
         while view is not None and view.incident.version != published:
-            files = {
-                report.run: await self._publish_report(view.incident, report, self._reader)
-                for report in _reports(view.incident)
-            }
+            states = await self._publish_reports_again(view.incident)
             version = view.incident.version
             view = await self._reader.incident_view(incident)
             if view is not None and view.incident.version == version:
-                await self._publish_document(view, files)
+                await self._publish_document(view, states)
                 published = version
                 view = await self._reader.incident_view(incident)
+
+    async def _publish_reports_again(self, incident: model.Incident) -> States:
+        """Publish the PDFs that the broker took before, and small ones; return how far each is."""
+        reports_here = reports.reports_of(incident)
+        receipt = await self._receipt(incident.id) if reports_here else None
+        states = dict(_states(incident, receipt))
+        for report in reports_here:
+            state = states[report.run]
+            hung_up = state.size and self._clock.now().timestamp() - state.at < DAY_SECONDS
+            again = state.progress is Progress.DONE or _goes_first(
+                report, state, self._connection.limits
+            )
+            if again and not hung_up:
+                new = await self._publish_report(incident, report, state, self._reader)
+                if new != state:
+                    self._learned[report.run] = new
+                states[report.run] = new
+        return states
+
+    async def _receipt(self, incident: str) -> model.Receipt | None:
+        receipts = await self._reader.receipts(incident)
+        return next((receipt for receipt in receipts if receipt.receiver == self.name), None)
+
+    async def _remember_sizes(self) -> None:
+        """Take over from the receipts which sizes the broker has hung up on, once.
+
+        Raises TemporaryError or PermanentError without a connection.
+        """
+        limits = await self._connection.connected()
+        if self._remembers:
+            return
+        for incident in await self._reader.incidents(statuses=UNRESOLVED, limit=10_000):
+            if reports.reports_of(incident):
+                receipt = await self._receipt(incident.id)
+                for size, at in reports.refused_sizes(receipt.files.values() if receipt else ()):
+                    age = (self._clock.now() - at).total_seconds()
+                    now = self._clock.monotonic()
+                    limits.remember(size, at=now - age, now=now)
+        self._remembers = True
 
     async def _publish(
         self, topic: str, payload: bytes, content_type: str, *, until: datetime | None
@@ -161,8 +304,22 @@ class MqttReceiver:
         )
 
 
-def _reports(incident: model.Incident) -> list[model.Report]:
-    return [run.report for run in incident.diagnostics if run.report is not None]
+def _states(incident: model.Incident, receipt: model.Receipt | None) -> dict[str, ReportState]:
+    files = receipt.files if receipt else {}
+    return {
+        report.run: ReportState.parse(files.get(report.run, ""))
+        for report in reports.reports_of(incident)
+    }
+
+
+def _with_states(receipt: model.Receipt, states: States) -> model.Receipt:
+    files = {run: str(state) for run, state in states.items() if state != ReportState()}
+    return replace(receipt, files={**receipt.files, **files})
+
+
+def _goes_first(report: model.Report, state: ReportState, limits: BrokerLimits) -> bool:
+    """Whether a PDF is sent before the document: the broker is not likely to hang up on it."""
+    return not state.tries and (report.size <= reports.SMALL or limits.proven(report.size))
 
 
 def _expires_at(incident: model.Incident) -> datetime | None:

@@ -27,14 +27,29 @@ def leader(prefix: str) -> str:
     return f"{prefix}/status"
 
 
+def client(prefix: str, client_id: str) -> str:
+    """Retained: which daemon connected last with a client id."""
+    return f"{prefix}/clients/{slug(client_id)}"
+
+
+def check(prefix: str, instance: str) -> str:
+    """Retained by `watcher check --connect`, and removed again."""
+    return f"{prefix}/check/{slug(instance)}"
+
+
 def incident(prefix: str, identity: str) -> str:
     """Retained incident document."""
     return f"{prefix}/incidents/{slug(identity)}"
 
 
 def report(prefix: str, identity: str, run: str) -> str:
-    """Retained PDF of one diagnostics run."""
-    return f"{incident(prefix, identity)}/reports/{slug(run)}.pdf"
+    """Retained PDF of one diagnostics run, without a dot: RabbitMQ and NATS mind them."""
+    return f"{incident(prefix, identity)}/reports/{slug(run)}"
+
+
+def suffixed_report(prefix: str, identity: str, run: str) -> str:
+    """Where earlier versions published the PDF; to be removed in the version after 0.2."""
+    return f"{report(prefix, identity, run)}.pdf"
 
 
 def events(prefix: str) -> str:

@@ -14,10 +14,9 @@ import pytest
 import structlog
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.integration.receivers.mqtt.test_receiver import V5, V311, subscribed
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.mqtt_clients import V5, V311, subscribed
 from tests.servers.programs import program
 from watcher import model
 from watcher.backoff import Backoff
@@ -25,6 +24,7 @@ from watcher.clock import SystemClock, Wakeup
 from watcher.operations.commands import CommandService
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import commands, topics
+from watcher.receivers.mqtt.client import Refusal
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.mqtt.connection import MqttConnection
 
@@ -329,7 +329,7 @@ async def test_of_two_daemons_the_one_that_leads_obeys_and_then_its_follower(sto
 
 
 @pytest.mark.broker
-async def test_without_the_setting_nothing_is_subscribed_to(store, tmp_path):
+async def test_without_the_setting_no_command_is_subscribed_to(store, tmp_path):
     log = tmp_path / "broker.log"
     mosquitto = Mosquitto(tmp_path, f"log_dest file {log}", "log_type subscribe")
     await mosquitto.start()
@@ -341,8 +341,8 @@ async def test_without_the_setting_nothing_is_subscribed_to(store, tmp_path):
                 await broker.publish("desk/x", b"", retain=False)
                 await ada.until("desk/x")
         subscriptions = re.findall(r"(watcher-ops1|auto-\S+) \d (\S+)", log.read_text())
-        assert [what for who, what in subscriptions if who == "watcher-ops1"] == []
-        assert [what for _, what in subscriptions] == ["desk/#"]
+        ours = {what for who, what in subscriptions if who == "watcher-ops1"}
+        assert ours == {"watcher/clients/watcher-ops1", "watcher/status/ops1"}
     finally:
         await mosquitto.stop()
     assert store.commands == {}
@@ -372,16 +372,19 @@ async def test_a_large_message_is_no_burden_and_does_not_end_the_connection(stor
 async def test_a_broker_that_forbids_the_subscription_is_said_with_what_to_do(clock):
     # Mosquitto's acl_file grants every subscription, and then delivers nothing.
     class Client:
-        async def subscribe_and_wait(self, topic):
-            return ReasonCode(PacketTypes.SUBACK, identifier=135)
+        async def subscribe_and_wait(self, topic, *, retained):
+            return Refusal(135, "Not authorized")
 
     broker = MqttConnection(
         settings=receiver_settings.Mqtt(commands=True), instance="ops1", clock=clock
     )
     broker.on_command(print)
     with structlog.testing.capture_logs() as logged:
-        await broker._subscribe(Client())
-    assert "Not authorized: allow anonymous clients to subscribe to it" in logged[0]["error"]
+        for _ in range(2):
+            await broker._session._subscribe_commands(Client())
+    [entry] = logged
+    assert "Not authorized: allow anonymous clients to subscribe to it, or no" in entry["reason"]
+    assert broker.remarks() == (entry["reason"],)
 
 
 def test_where_only_watcher_speaks_nobody_has_an_answer():

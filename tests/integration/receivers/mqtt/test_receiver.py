@@ -9,88 +9,26 @@ from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
-import aiomqtt
 import pytest
 from amqtt.broker import Broker as AmqttBroker
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
 
 from tests.fakes.incident_builder import BEGIN, InMemoryDelivery
 from tests.servers.mosquitto import Mosquitto, certificates
+from tests.servers.mqtt_clients import V311, connected, retained, subscribed
 from tests.servers.ports import free_port
 from watcher import model
-from watcher.backoff import Backoff
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt.client import Client, is_taken_over
+from watcher.receivers.mqtt.client import Client
 from watcher.receivers.mqtt.connection import MqttConnection
-from watcher.receivers.mqtt.receiver import MqttReceiver
 
-V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 DOCUMENT = "watcher/incidents/w-7k3m"
-PDF = f"{DOCUMENT}/reports/r-1.pdf"
+PDF = f"{DOCUMENT}/reports/r-1"
+OLD_PDF = f"{PDF}.pdf"
 
 
 @pytest.fixture
 def delivery(builder):
     return InMemoryDelivery(builder, "mqtt")
-
-
-@contextlib.asynccontextmanager
-async def connected(delivery, clock, port, **keys):
-    """The daemon's side: the broker's task and a receiver."""
-    keys = receiver_settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
-    broker = MqttConnection(
-        settings=keys, instance="ops1", clock=clock, backoff=Backoff(first=0.02, longest=30.0)
-    )
-    receiver = MqttReceiver(name="mqtt", connection=broker, reader=delivery, clock=clock)
-    broker.become_leader()
-    task = asyncio.create_task(broker.run())
-    try:
-        yield receiver, broker
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-class Subscriber:
-    """Everything under a filter, in the order of its arrival."""
-
-    def __init__(self, client: aiomqtt.Client) -> None:
-        self.client = client
-        self.seen: list[aiomqtt.Message] = []
-
-    ANY = "any topic"
-
-    async def until(self, topic: str, payload: bytes | None = None) -> aiomqtt.Message:
-        async with asyncio.timeout(10):
-            async for message in self.client.messages:
-                self.seen.append(message)
-                matches = topic in (self.ANY, message.topic.value)
-                if matches and payload in (None, message.payload):
-                    return message
-        raise AssertionError(topic)
-
-    @property
-    def topics(self) -> list[str]:
-        return [message.topic.value for message in self.seen]
-
-
-@contextlib.asynccontextmanager
-async def subscribed(port, what="watcher/#", protocol=V5, **more):
-    more = {"hostname": "127.0.0.1", **more}
-    async with aiomqtt.Client(port=port, protocol=protocol, **more) as client:
-        await client.subscribe(what, qos=1)
-        yield Subscriber(client)
-
-
-async def retained(port, topic, **more):
-    """What a new subscriber finds; None when there is nothing."""
-    async with subscribed(port, topic, **more) as reader:
-        await reader.client.subscribe("fence")
-        await reader.client.publish("fence", b"x")
-        await reader.until("fence")
-        messages = [message for message in reader.seen if message.topic.value == topic]
-        return messages[0] if messages else None
 
 
 @pytest.mark.broker
@@ -109,7 +47,9 @@ async def test_pdf_then_events_then_the_document_that_names_it(delivery, builder
         assert pdf.payload == b"%PDF-1.7 one"
         assert pdf.properties.ContentType == "application/pdf"
         [diagnosis] = document["diagnostics"]
-        assert diagnosis["report"]["topic"] == PDF
+        assert diagnosis["report"]["pdf_topic"] == PDF
+        assert diagnosis["report"]["topic"] == OLD_PDF  # for programs of the last release
+        assert reader.topics.index(OLD_PDF) < reader.topics.index(DOCUMENT)
     assert delivery.receipt.told_through == 2
     assert delivery.receipt.parent_version == builder.incident.version
     assert delivery.receipt.due is None
@@ -152,8 +92,8 @@ async def test_a_resolved_document_goes_after_a_day(delivery, builder, clock, mo
         clock.at = delivery.receipt.due
         await delivery.deliver(receiver)
         assert delivery.receipt.due is None
-        assert await retained(mosquitto.port, DOCUMENT) is None
-        assert await retained(mosquitto.port, PDF) is None
+        for topic in (DOCUMENT, PDF, OLD_PDF):
+            assert await retained(mosquitto.port, topic) is None
 
 
 @pytest.mark.broker
@@ -242,39 +182,6 @@ async def test_a_sources_newest_health_is_retained(delivery, clock, mosquitto):
             if seen["sight"] == "blind":
                 break
         assert seen["failing_since"] == "2026-11-21T03:10:22.125Z"
-
-
-@pytest.mark.broker
-async def test_two_daemons_with_one_client_id_are_a_clear_error(delivery, clock, mosquitto):
-    async def rival():
-        while True:
-            with contextlib.suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client(
-                    "127.0.0.1", mosquitto.port, identifier="watcher-ops1"
-                ) as client:
-                    async for _ in client.messages:
-                        pass
-
-    async with connected(delivery, clock, mosquitto.port) as (receiver, _):
-        await delivery.deliver(receiver)
-        task = asyncio.create_task(rival())
-        logged = ""
-        async with asyncio.timeout(10):
-            while "two daemons" not in logged:
-                delivery.builder.add_entry(model.EntryKind.NOTED, "x")
-                with contextlib.suppress(model.WatcherError):
-                    await delivery.deliver(receiver)
-                logged = delivery.receipt.error
-                await asyncio.sleep(0.001)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert "use the client id watcher-ops1; give each its own mqtt.client_id" in logged
-
-
-def test_a_broker_that_names_the_reason_of_a_take_over_is_believed_at_once():
-    reason = ReasonCode(PacketTypes.DISCONNECT, identifier=142)
-    assert is_taken_over(aiomqtt.MqttCodeError(reason))
-    assert not is_taken_over(aiomqtt.MqttError("lost"))
 
 
 async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(caplog):

@@ -1,0 +1,214 @@
+"""What happens on a connection once the broker has accepted it, until it is lost.
+
+First the client id is claimed and `online` published; then everything that is retained, each part
+by itself, so that one refused topic stops none of the others; then what changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from watcher import model
+from watcher.clock import Clock, token
+from watcher.operations import documents
+from watcher.receivers.mqtt import errors, reconnect, topics
+from watcher.receivers.mqtt.client import OFFLINE, ONLINE, Client, Message
+
+if TYPE_CHECKING:
+    from watcher.receivers.mqtt.connection import MqttConnection
+
+log = structlog.get_logger()
+
+CLAIM_SECONDS = 1.0  # how long a retained claim takes to arrive
+ECHO_SECONDS = 10.0  # until our own `online` should have come back
+AGAIN_SECONDS = 30.0  # until what failed after a connect is tried again
+REFRESH_SECONDS = 300.0  # how often retained documents are published although they are the same
+
+ConnectHandler = Callable[[], Awaitable[None]]
+CommandHandler = Callable[[Message], None]
+
+
+class Session:
+    """The part of MqttConnection that publishes what is retained, and reads a little back."""
+
+    def __init__(
+        self, connection: MqttConnection, *, instance: str, client_id: str, clock: Clock
+    ) -> None:
+        self.connect_handlers: list[ConnectHandler] = []
+        self.command_handler: CommandHandler | None = None
+        self.rival = ""  # the instance that has claimed our client id
+        self._connection = connection
+        self._instance = instance
+        self._clock = clock
+        self._presence = topics.presence(connection.prefix, instance)
+        self._claims = topics.client(connection.prefix, client_id)
+        self._claim = reconnect.ClientClaim(client_id, instance, token())
+        self._claim_arrived = asyncio.Event()
+        self._echo_due: float | None = None  # when our `online` should have come back
+        self._unseen = False  # it has not
+        self._retained: dict[str, Callable[[], bytes]] = {}  # by topic
+        self._unsent: set[str] = set()
+        self._sent_at = 0.0  # all of it, for the last time
+        self._wakeup = asyncio.Event()
+        self._is_leader = self._leader_announced = False
+
+    def become_leader(self) -> None:
+        """Announce from now on that this daemon is the leader."""
+        self._is_leader = True
+        self._wakeup.set()
+
+    def publish_source(self, health: model.SourceHealth) -> None:
+        """Publish a source's health soon."""
+        topic = topics.source(self._connection.prefix, health.source)
+        self.retain(topic, documents.source(health).encode)
+
+    def retain(self, topic: str, render: Callable[[], bytes]) -> None:
+        """Publish a retained document soon, after every connect, and from time to time."""
+        self._retained[topic] = render
+        self._unsent.add(topic)
+        self._wakeup.set()
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return in words what cannot be seen of our own messages."""
+        if not self._unseen:
+            return ()
+        remark = (
+            f"the broker acknowledged `online` on {self._presence} but does not deliver it: an MQTT"
+            " 3.1.1 broker acknowledges what its access rules drop; allow Watcher to publish and"
+            f" to read {self._connection.prefix}/#"
+        )
+        return (remark,)
+
+    async def serve(self, client: Client) -> None:
+        """Publish what is retained, then each change, until the connection is lost."""
+        client.handler = self._on_message
+        self._leader_announced = False
+        await self._claim_client_id(client)
+        self._connection.opened(client)
+        await self._announce(client)
+        pending = list(self.connect_handlers)
+        self._unsent = set(self._retained)
+        while True:
+            self._wakeup.clear()
+            if self._is_leader and not self._leader_announced:
+                await self._try_send(client, topics.leader(self._connection.prefix), ONLINE)
+                await self._subscribe_commands(client)
+                self._leader_announced = True
+            await self._send_retained()
+            pending = [handle for handle in pending if not await self._greet(handle)]
+            self._check_echo()
+            await client.wait_for(self._wakeup, seconds=self._seconds_to_next(again=bool(pending)))
+
+    async def close(self, client: Client) -> None:
+        """Say good-bye. Raises what publishing raises."""
+        await self._try_send(client, self._presence, OFFLINE)
+
+    async def _claim_client_id(self, client: Client) -> None:
+        """Raise TakenOverError if another daemon has claimed our client id since we did."""
+        self.rival = ""
+        self._claim_arrived.clear()
+        subscribed = await self._connection.subscribe(
+            client,
+            self._claims,
+            retained=True,
+            purpose="or two daemons with one client id are not noticed",
+        )
+        if subscribed and self._claim.made:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLAIM_SECONDS):
+                    await client.wait_for(self._claim_arrived, seconds=CLAIM_SECONDS)
+            if self.rival:
+                raise errors.TakenOverError(self.rival)
+        await self._try_send(client, self._claims, self._claim.next())
+
+    async def _announce(self, client: Client) -> None:
+        """Publish `online`, and see later whether it comes back."""
+        self._echo_due = None
+        subscribed = await self._connection.subscribe(
+            client,
+            self._presence,
+            retained=True,
+            purpose="or it is not noticed when messages do not arrive",
+        )
+        if subscribed:
+            self._echo_due = self._clock.monotonic() + ECHO_SECONDS
+        if not await self._try_send(client, self._presence, ONLINE):
+            self._echo_due = None
+
+    def _check_echo(self) -> None:
+        if self._echo_due is None or self._clock.monotonic() < self._echo_due:
+            return
+        self._echo_due = None
+        self._unseen = True
+        [remark] = self.remarks()
+        log.warning("published, but not delivered", reason=remark)
+
+    def _on_message(self, message: Message) -> None:
+        match message.topic:
+            case self._presence:
+                if message.payload == ONLINE and not message.retained:
+                    self._echo_due, self._unseen = None, False
+            case self._claims:
+                if not self._claim_arrived.is_set():
+                    self.rival = self._claim.rival(message.payload)
+                    self._claim_arrived.set()
+            case _ if self.command_handler:
+                self.command_handler(message)
+
+    async def _greet(self, handle: ConnectHandler) -> bool:
+        """Let a receiver publish what is retained; return whether it did."""
+        try:
+            await handle()
+        except model.WatcherError as error:
+            log.warning("retained messages not published again", error=str(error))
+            return False
+        return True
+
+    async def _send_retained(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._sent_at >= REFRESH_SECONDS:
+            self._unsent = set(self._retained)
+        if self._unsent == set(self._retained):
+            self._sent_at = now
+        for topic in sorted(self._unsent):
+            render = self._retained[topic]
+            with contextlib.suppress(model.PermanentError):  # remembered as refused
+                try:
+                    await self._connection.publish(
+                        topic, render(), retain=True, content_type="application/json"
+                    )
+                except model.TemporaryError:
+                    return
+            if self._retained[topic] is render:
+                self._unsent.discard(topic)
+
+    async def _subscribe_commands(self, client: Client) -> None:
+        if self.command_handler is not None:
+            await self._connection.subscribe(
+                client,
+                topics.commands(self._connection.prefix),
+                retained=False,
+                purpose="or no command is accepted",
+            )
+
+    async def _try_send(self, client: Client, topic: str, payload: bytes) -> bool:
+        """Publish something retained; return whether the broker accepts it."""
+        try:
+            await self._connection.send(client, topic, payload, retain=True)
+        except model.PermanentError:
+            return False  # remembered as refused
+        return True
+
+    def _seconds_to_next(self, *, again: bool) -> float | None:
+        now = self._clock.monotonic()
+        waits = [self._sent_at + REFRESH_SECONDS - now] if self._retained else []
+        if self._echo_due is not None:
+            waits.append(self._echo_due - now)
+        if again or self._unsent:
+            waits.append(AGAIN_SECONDS)
+        return max(0.1, min(waits)) if waits else None
