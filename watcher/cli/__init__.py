@@ -9,6 +9,7 @@ daemon.
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib.metadata import version
 from typing import Annotated
 
@@ -45,6 +46,11 @@ def main() -> None:
             sys.exit(2)
         except model.WatcherError as error:
             common.print_errors(str(error))
+            sys.exit(1)
+        except Exception:
+            if not common.in_journal():
+                raise
+            common.print_errors(traceback.format_exc())  # with the priority that Python leaves out
             sys.exit(1)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,10 +66,24 @@ def print_json(value: object) -> None:
     typer.echo(text.escaped_json(document))
 
 
+def in_journal() -> bool:
+    """Return whether stderr leads to the journal, as it does for a service."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return False
+    from watcher import logs
+
+    return logs.is_journal(sys.stderr)
+
+
 def print_errors(*lines: str) -> None:
-    """Print lines on stderr."""
-    for line in lines:
-        typer.echo(line, err=True)
+    """Print lines on stderr; in the journal they are errors."""
+    before = ""
+    if in_journal():
+        from watcher import logs
+
+        before = logs.prefix(logs.ERROR)
+    for line in "\n".join(lines).splitlines():
+        typer.echo(before + line, err=True)
 
 
 def _socket_of(config: Path) -> Path:

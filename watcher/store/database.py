@@ -47,6 +47,9 @@ class Dialect(Protocol):
     def alone(self, owner: str) -> AbstractAsyncContextManager[None]:
         """Keep daemons out meanwhile, where only one process may write. Raises PermanentError."""
 
+    async def probe(self) -> None:
+        """Require that connections are this process's own. Raises PermanentError."""
+
     async def check(self, connection: AsyncConnection) -> None:
         """Require that a daemon can work with the database. Raises PermanentError."""
 
@@ -92,6 +95,13 @@ class Database:
                 yield connection
         except self.dialect.errors as error:
             raise self._translate(error, opening=opening) from error
+
+    async def probe(self) -> None:
+        """Require that connections are our own. Raises PermanentError and TemporaryError."""
+        try:
+            await self.dialect.probe()
+        except self.dialect.errors as error:
+            raise self._translate(error, opening=True) from error
 
     def _translate(
         self, error: Exception, *, opening: bool

@@ -57,6 +57,7 @@ async def open(  # noqa: A001  # callers say store.open
     dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
         database = Database(dialect, session)
+        await database.probe()
         await migrate.to_newest(database)
         opened = Store(database, clock)
         try:
@@ -100,7 +101,9 @@ async def inspect(url: str, *, busy_timeout: float = 5.0) -> str:
     session = token()
     dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
-        tables = await migrate.describe(Database(dialect, session))
+        database = Database(dialect, session)
+        await database.probe()
+        tables = await migrate.describe(database)
     finally:
         await dialect.close()
     return f"{dialect.product}, {dialect.name}: {tables}"

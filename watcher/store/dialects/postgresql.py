@@ -5,6 +5,7 @@ Law: no other file of the store asks which database it is on.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]  # publishes no types
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, func, text, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, func, text, type_coerce
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -26,11 +27,19 @@ _CONNECTIONS = 5, 15  # kept, and made beyond them while there is much to do
 # A daemon that is stopped inside a transaction must not keep its locks for longer than its lease.
 _IDLE_IN_TRANSACTION = "4s"
 
+_PROBE_SECONDS = 3.0
+_POOLED = (
+    "is behind a pooler that gives each transaction another connection, so a frozen daemon could"
+    " not be cut off: set pool_mode = session for it, or connect directly"
+)
+_OTHER_MODE = "not allowed in statement pooling mode"  # as PgBouncer says it
 _ADVICE = {  # by SQLSTATE, or its first two characters
     "28": "rejects the user or password: check [store] url",
     "3D": "does not exist: create it (CREATE DATABASE ... OWNER ...)",
     "42501": "denies permission: make the user the owner of the database",
     "25006": "is a read-only replica: name the primary in [store] url",
+    "26000": _POOLED,
+    "42P05": _POOLED,
     "40P01": "rolled back a transaction because of a deadlock",
     "53100": "cannot grow, its disk is full: free some space",
     "53300": "has no free connection: raise max_connections",
@@ -38,7 +47,7 @@ _ADVICE = {  # by SQLSTATE, or its first two characters
     "57P": "is shutting down or restarting",
     "08": "closed the connection",
 }
-_FOR_A_PERSON = ("28", "3D", "42501")
+_FOR_A_PERSON = ("28", "3D", "42501", "26000", "42P05")
 
 
 class Postgresql:
@@ -62,17 +71,25 @@ class Postgresql:
             connect_args={
                 "dsn": url,  # asyncpg reads it as libpq does, several hosts and sslmode included
                 "timeout": _CONNECT_SECONDS,
-                "server_settings": {
-                    "application_name": _application(session),
-                    "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION,
-                    "lock_timeout": f"{busy_timeout * 1000:.0f}ms",
-                },
             },
             pool_pre_ping=True,  # a firewall forgets connections that nobody used
             pool_size=_CONNECTIONS[0],
             max_overflow=_CONNECTIONS[1],
             hide_parameters=True,  # an error must not carry what was to be written
         )
+        settings = {
+            "application_name": _application(session),
+            "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION,
+            "lock_timeout": f"{busy_timeout * 1000:.0f}ms",
+        }
+
+        # PgBouncer refuses them where libpq sends them, while it connects.
+        @event.listens_for(engine.sync_engine, "connect")
+        def configure(connection: Any, record: object) -> None:
+            del record
+            statements = [f"SET {name} TO '{value}'" for name, value in settings.items()]
+            connection.run_async(lambda driver: driver.execute("; ".join(statements)))
+
         # An incident view is read by several statements and has to be of one moment.
         self.reader = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -124,11 +141,39 @@ class Postgresql:
         del owner
         return contextlib.nullcontext()
 
+    async def probe(self) -> None:
+        """Require connections of our own: no pooler gives them to others between transactions.
+
+        While another transaction is open, one that shares its connections gets another one, or
+        waits where there is only one. Raises PermanentError.
+        """
+        try:
+            is_shared = await self._shares_connections()
+        except DBAPIError as error:
+            if _OTHER_MODE not in str(error.orig):
+                raise
+            is_shared = True
+        if is_shared:
+            raise model.PermanentError(f"database {self.name} {_POOLED}")
+
+    async def _shares_connections(self) -> bool:
+        backend, patience = text("SELECT pg_backend_pid()"), asyncio.timeout(_PROBE_SECONDS)
+        try:
+            async with self.reader.connect() as first, self.reader.connect() as second:
+                before = await first.scalar(backend)
+                await first.commit()
+                await second.scalar(backend)  # its transaction stays open meanwhile
+                async with patience:
+                    return bool(before != await first.scalar(backend))
+        except self.errors:  # a TimeoutError is an OSError
+            if patience.expired():
+                return True
+            raise
+
     async def check(self, connection: AsyncConnection) -> None:
         """Require that a daemon can work with the database.
 
-        Raises PermanentError for one that cannot hold every text, and for a connection that is not
-        the daemon's own: what it sets on it would be another client's.
+        Raises PermanentError for one that cannot hold every text.
         """
         encoding = await connection.scalar(text("SHOW server_encoding"))
         if encoding != "UTF8":

@@ -101,6 +101,9 @@ class Sqlite:
             if is_new:
                 self._lock.release()
 
+    async def probe(self) -> None:
+        """Do nothing: nobody stands between a process and its file."""
+
     async def check(self, connection: AsyncConnection) -> None:
         """Do nothing: opening the file has shown what there is to see."""
 
