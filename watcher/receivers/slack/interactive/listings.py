@@ -129,12 +129,13 @@ def _silence_line(silence: model.Silence, now: datetime) -> str:
 
 
 def _subject_line(subject: model.Subject, blind: set[str], now: datetime) -> str:
-    name = escape(subject.labels.get("name") or subject.key, 120)
+    name, key = escape(subject.labels.get("name", ""), 120), escape(subject.key, 80)
     state = subject.fields.get("state", subject.fields.get("status"))
     value = f"*{escape(str(state), 40)}*" if state is not None else _figures(subject)
     last = "last known " if subject.source in blind or subject.missed else ""
     since = model.format_time(subject.since, now)
-    return f"\N{BULLET} {name}: {last}{value} since {since} · {escape(subject.key, 80)}"
+    identity = f" \N{MIDDLE DOT} {key}" if name else ""
+    return f"\N{BULLET} {name or key}: {last}{value} since {since}{identity}"
 
 
 def _figures(subject: model.Subject) -> str:

@@ -170,8 +170,8 @@ def silence_form(view: model.IncidentView, origin: Origin, shown: str) -> forms.
             ),
             forms.text_field(
                 MATCHERS,
-                "Something else than the above",
-                hint="Matchers, as in labels.site=NYC rule=vyvx-*; a line is a set of its own.",
+                "Something else",
+                hint="Matchers, as in labels.site=NYC rule=vyvx-*; each line is a set of its own.",
                 longest=LONGEST_MATCHERS,
                 optional=True,
             ),

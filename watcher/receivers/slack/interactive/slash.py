@@ -24,7 +24,7 @@ class SlashCommands:
     def __init__(self, *, reader: ports.IncidentReader, clock: Clock) -> None:
         self._reader = reader
         self._clock = clock
-        self._subcommands: Mapping[str, Callable[[str], Awaitable[list[str]]]] = {
+        self._subcommands: Mapping[str, Callable[[str, str], Awaitable[list[str]]]] = {
             "open": self._open,
             "services": self._services,
             "silences": self._silences,
@@ -35,24 +35,24 @@ class SlashCommands:
         """Answer what was typed behind the command; nothing at all lists what is open."""
         word, _, rest = clean(text, 200).partition(" ")
         if not word:
-            return Answer(await self._open(""))
+            return Answer(await self._open("", command))
         if subcommand := self._subcommands.get(word.casefold()):
-            return Answer(await subcommand(rest.strip()))
+            return Answer(await subcommand(rest.strip(), command))
         unknown = "" if word.casefold() == "help" else word
         return Answer(listings.sections(listings.help_lines(command, unknown=unknown)))
 
-    async def _open(self, _: str) -> list[str]:
+    async def _open(self, _: str, __: str) -> list[str]:
         now = self._clock.now()
         incidents = await self._reader.incidents(statuses=_LIVE, limit=MOST_LISTED)
         health = await self._reader.sources()
         silences = await self._reader.silences(now)
         return listings.sections(listings.incident_list(incidents, health, silences, now))
 
-    async def _silences(self, _: str) -> list[str]:
+    async def _silences(self, _: str, __: str) -> list[str]:
         now = self._clock.now()
         return listings.sections(listings.silence_list(await self._reader.silences(now), now))
 
-    async def _services(self, text: str) -> list[str]:
+    async def _services(self, text: str, _: str) -> list[str]:
         """List subjects; a text that names a source and a slash narrows the search to it."""
         health = await self._reader.sources()
         source = text.partition("/")[0]
@@ -70,13 +70,10 @@ class SlashCommands:
         lines = listings.subject_list(matching, health, self._clock.now(), text=text, searched=cut)
         return listings.sections(lines)
 
-    async def _why(self, key: str) -> list[str]:
-        if not key:
-            return [
-                "Which one? Type `why` and the id of an incident or a service; `open` lists some."
-            ]
-        lines = await explain.explain(self._reader, key, self._clock.now())
+    async def _why(self, key: str, command: str) -> list[str]:
+        lines = await explain.explain(self._reader, key, self._clock.now()) if key else []
         if lines:
             return listings.plain_lines(lines)
-        shown = escape(key, 80)
-        return [f"There is no incident or service `{shown}`. `open` and `services` list the ids."]
+        command = escape(command, 40) or "/watcher"
+        missing = f"There is no incident or service `{escape(key, 80)}`." if key else "Which one?"
+        return [f"{missing} `{command} open` and `{command} services` list the ids."]
