@@ -138,7 +138,7 @@ class Leader:
         return tuple(
             status.OpenWindow(name=window.name, until=window.next_edge(now))
             for window in self.rules.maintenance
-            if window.is_open(now)
+            if window.action is not engine.WindowAction.RUN and window.is_open(now)
         )
 
     async def reload(self, rules: engine.Ruleset) -> None:

@@ -49,6 +49,7 @@ from watcher.engine.rules.rule import (
     Template,
     Threshold,
     Transition,
+    WindowAction,
 )
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
@@ -98,6 +99,7 @@ __all__ = [
     "Template",
     "Threshold",
     "Transition",
+    "WindowAction",
     "keep_samples",
     "next_deadline",
     "pending_sources",

@@ -16,7 +16,7 @@ from watcher.engine import conditions, details, faults
 from watcher.engine.backfill import schedule
 from watcher.engine.conditions import Truth
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import flapping, incidents, reported_outages, sight
+from watcher.engine.incidents import flapping, incidents, reported_outages, sight, suppression
 from watcher.engine.rules import hours
 from watcher.engine.rules.rule import Expression, Rule, Threshold, Transition
 from watcher.engine.timers import Timer, TimerKind
@@ -65,6 +65,7 @@ def apply(
     nobody could tell. Nothing ends here: `settle` does that once all rules were evaluated.
     """
     alert = ctx.state.alert(key, rule.name)
+    result = _unless_skipped(ctx, rule, key, result)
     if alert is not None:
         broken = broken or (result.truth is not None and _was_unclear_for_long(ctx, alert, at))
         alert = _note_result(ctx, rule, alert, result)
@@ -140,6 +141,12 @@ def _note_result(ctx: StepContext, rule: Rule, alert: model.Alert, result: Truth
     if noted.unclear_since != alert.unclear_since:
         sight.regain_sight(ctx, rule, noted)
     return noted
+
+
+def _unless_skipped(ctx: StepContext, rule: Rule, key: str, result: Truth) -> Truth:
+    """Return a result, or that nobody judges while maintenance skips the rule."""
+    skipped = not result.closed and suppression.is_skipped(ctx, rule, key)
+    return result._replace(truth=None) if skipped else result
 
 
 def _was_unclear_for_long(ctx: StepContext, alert: model.Alert, at: datetime) -> bool:
@@ -251,6 +258,8 @@ def settle(ctx: StepContext, key: str, *, at: datetime | None = None) -> None:
         if rule is None or alert.due is None:
             continue
         closed = not hours.apply_at(rule.hours, ctx.now)
+        if not closed and suppression.is_skipped(ctx, rule, key):
+            continue
         by_clock = vanished or closed or not isinstance(rule.condition, Threshold)
         counted = ctx.now if by_clock else at
         if counted is None or alert.due > counted:
@@ -277,6 +286,8 @@ def fire_if_due(ctx: StepContext, alert: model.Alert, *, at: datetime | None = N
         return  # until the reload after a restart takes it away
     if not hours.apply_at(rule.hours, ctx.now):
         return  # they have just ended, and the timer that says so is due now
+    if suppression.is_skipped(ctx, rule, alert.subject):
+        return
     if _is_confirmed(ctx, rule, alert, at) and details.are_ready(ctx, alert.subject):
         ctx.cancel(Timer(TimerKind.HOLD, alert.subject, alert.rule))
         incidents.fire(ctx, rule, alert)

@@ -152,7 +152,7 @@ def _end_removed(ctx: StepContext, alert: model.Alert) -> None:
 
 # What runs even if the source cannot be seen, or checks that itself; called with the timer's key.
 _ALWAYS: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
-    TimerKind.SUPPRESSION: lambda ctx, _: suppression.refresh(ctx),
+    TimerKind.SUPPRESSION: lambda ctx, _: suppression.edge(ctx),
     TimerKind.INCIDENT: StepContext.touch,
     TimerKind.VISIBILITY: source_health.refresh,
     TimerKind.BACKFILL: schedule.tick,

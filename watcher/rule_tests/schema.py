@@ -12,8 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, mode
 
 from watcher import model
 from watcher.config_types import Duration
-from watcher.ruleset.schema import Part
-from watcher.ruleset.schema_types import Span, Words
+from watcher.ruleset.schema_types import Part, Span, Words
 from watcher.vendors.catalog import Kind
 
 MOST_STEPS = 1_000_000  # steps

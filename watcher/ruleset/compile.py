@@ -12,7 +12,7 @@ from watcher import engine, model
 from watcher.ruleset import cel, schema, templates
 from watcher.ruleset.inventory import connection_problem
 from watcher.ruleset.problems import Problems, suggest
-from watcher.ruleset.weekly import compile_hours
+from watcher.ruleset.windows.weekly import compile_hours
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import VENDORS
 from watcher.vendors.vendor import Fields

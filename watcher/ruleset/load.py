@@ -14,10 +14,10 @@ from watcher import engine, model
 from watcher.ruleset import schema, yaml_document
 from watcher.ruleset.compile import Compiler, WrittenRule
 from watcher.ruleset.inventory import compile_inventory
-from watcher.ruleset.maintenance import compile_window
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.relations import check_faults, check_inhibitions
 from watcher.ruleset.validate import validated
+from watcher.ruleset.windows.maintenance import compile_window
 from watcher.ruleset.yaml_document import Document
 
 

@@ -5,36 +5,28 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
 from watcher import engine, model
-from watcher.config_types import Duration, Section
+from watcher.config_types import Duration
 from watcher.ruleset.schema_types import (
-    WEEK,
     Address,
     Bandwidth,
     Connection,
-    Days,
     Equals,
     Labels,
     Number,
     Orderable,
+    Part,
     Phases,
     Span,
-    TimeOfDay,
     Words,
-    Zone,
 )
+from watcher.ruleset.windows.schema import Hours, Maintenance
 
 CONDITIONS = ("transition", "threshold", "expression", "no_data", "blind")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 STORM = "storm"  # stands for the rule in the incident of a storm
-
-
-class Part(Section):
-    """A mapping in one of these files; its keys are as the file has them."""
-
-    model_config = ConfigDict(populate_by_name=False, regex_engine="rust-regex")
 
 
 class Transition(Part):
@@ -123,39 +115,6 @@ class Remedy(Part):
     )
     revert: Literal["on_resolve", "never"] = Field(
         "never", description="on_resolve: back to the old bandwidth once the incident is resolved"
-    )
-
-
-class TimeOfWeek(Part):
-    """A window on some days of the week, on the clocks of a place."""
-
-    zone: Zone = Field(description="Time zone, as in Europe/Paris")
-    days: Days = Field(
-        WEEK, description="Days on which it starts, as in mon or mon-fri; absent: every day"
-    )
-    from_: TimeOfDay = Field(alias="from", description="When it starts, as in 22:00")
-    to: TimeOfDay = Field(description="When it ends; if not later than from, on the next day")
-
-
-class Hours(TimeOfWeek):
-    """A time of the week in which a rule applies."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.to <= self.from_ and (self.to - self.from_) % (24 * 60) == 0:
-            raise ValueError(
-                "from and to are the same time; for whole days write from: 00:00 and to: 24:00"
-            )
-        return self
-
-
-class Maintenance(TimeOfWeek):
-    """A time of the week in which nobody is notified."""
-
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)
-    match: dict[str, str] = Field(
-        min_length=1,
-        description="What it mutes: rule, subject, source, severity, labels.NAME; * is a wildcard",
     )
 
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from watcher import model
-from watcher.config_types import Duration
+from watcher.config_types import Duration, Section
+from watcher.ruleset.windows.cron import parse_cron
 from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, parse_bandwidth
 from watcher.vendors.preorder.client import parse_address
+
+
+class Part(Section):
+    """A mapping in one of these files; its keys are as the file has them."""
+
+    model_config = ConfigDict(populate_by_name=False, regex_engine="rust-regex")
+
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -85,6 +93,23 @@ def _parse_minutes(value: object) -> int:
     return minutes
 
 
+def _parse_wall_time(value: object) -> object:
+    """Return a date and time of day, as in 2026-12-01 22:00, or minutes of a day."""
+    if not isinstance(value, str) or "-" not in value:
+        return _parse_minutes(value)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", value):
+        raise ValueError("expected a date and a time of day, as in 2026-12-01 22:00")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a date and a time of day: {error}") from error
+
+
+def _check_cron(value: str) -> str:
+    parse_cron(value)
+    return value
+
+
 def _check_zone(value: str) -> str:
     zones = zoneinfo.available_timezones()
     if value not in zones:
@@ -145,6 +170,12 @@ TimeOfDay = Annotated[
     BeforeValidator(_parse_minutes),
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
+WallTime = Annotated[
+    int | datetime,
+    BeforeValidator(_parse_wall_time),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
+Cron = Annotated[str, AfterValidator(_check_cron)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Address = Annotated[str, AfterValidator(_check_postal)]
 Days = Annotated[

@@ -101,6 +101,89 @@ def test_a_window_all_day(load):
     assert not weekend.is_open(utc("2026-11-23T00:00"))
 
 
+def test_a_window_that_opens_once(load):
+    once = window(load, 'zone: Europe/Paris, from: 2026-12-01 22:00, to: "2026-12-02 04:00"')
+    assert edges(once, "2026-11-21T12:00", 2) == ["12-01 21:00", "12-02 03:00"]
+    assert once.is_open(utc("2026-12-01T21:00"))
+    assert not once.is_open(utc("2026-12-02T03:00"))
+    assert once.next_edge(utc("2026-12-02T03:00")) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "expected"),
+    [
+        ("Europe/Paris", "2026-03-29 01:00, 2026-03-29 02:00", ["03-29 00:00", "03-29 01:00"]),
+        ("Europe/Paris", "2026-03-28 23:00, 2026-03-29 02:30", ["03-28 22:00", "03-29 01:00"]),
+        ("America/New_York", "2026-03-08 02:30, 2026-03-08 04:00", ["03-08 07:00", "03-08 08:00"]),
+        ("Europe/Paris", "2026-10-25 01:00, 2026-10-25 03:00", ["10-24 23:00", "10-25 02:00"]),
+    ],
+)
+def test_a_window_that_opens_once_on_the_night_of_a_change(load, zone, written, expected):
+    start, end = written.split(", ")
+    once = window(load, f'zone: {zone}, from: "{start}", to: "{end}"')
+    assert edges(once, "2026-01-01T00:00", 2) == expected
+
+
+def test_a_window_by_cron_names_its_days(load):
+    by_cron = window(load, 'zone: UTC, cron: "30 22 * * sat", for: 4h')
+    assert edges(by_cron, "2026-11-21T12:00", 3) == ["11-21 22:30", "11-22 02:30", "11-28 22:30"]
+    first = window(load, 'zone: UTC, cron: "0 1 * * sun#1", for: 90m')
+    assert edges(first, "2026-11-21T12:00", 3) == ["12-06 01:00", "12-06 02:30", "01-03 01:00"]
+    last = window(load, 'zone: UTC, cron: "0 1 L * *", for: 1h')
+    assert edges(last, "2026-11-21T12:00", 3) == ["11-30 01:00", "11-30 02:00", "12-31 01:00"]
+
+
+def test_a_window_by_cron_lasts_as_long_as_it_says_on_the_nights_of_the_changes(load):
+    nightly = window(load, 'zone: Europe/Paris, cron: "30 2 * * *", for: 1h')
+    assert edges(nightly, "2026-03-29T00:00", 4) == [  # 02:30 is skipped: it begins at the jump
+        "03-29 01:00",
+        "03-29 02:00",
+        "03-30 00:30",
+        "03-30 01:30",
+    ]
+    assert edges(nightly, "2026-10-24T12:00", 4) == [  # 02:30 comes twice: the first counts
+        "10-25 00:30",
+        "10-25 01:30",
+        "10-26 01:30",
+        "10-26 02:30",
+    ]
+
+
+@pytest.mark.parametrize("action", ["skip", "mute", "run"])
+def test_a_window_says_what_it_does(load, action):
+    assert window(load, f"zone: UTC, from: 1:00, to: 2:00, action: {action}").action == action
+    assert window(load, "zone: UTC, from: 1:00, to: 2:00").action is engine.WindowAction.MUTE
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("cron: 0 22 * * sat", "for is how long a window with cron lasts; the two belong together"),
+        ("for: 1h, from: 1:00, to: 2:00", "for is how long a window with cron lasts"),
+        ("from: 1:00", "from and to belong together"),
+        ("days: [mon]", "needs from and to, or cron and for"),
+        ("cron: 0 1 * * mon, for: 1h, from: 1:00, to: 2:00", "needs from and to, or cron and for"),
+        ("cron: 0 1 * * mon, for: 1h, days: [tue]", "days are for a window of the week"),
+        ('from: "2026-12-01 22:00", to: 4:00', "both times of day, or both have a date"),
+        ('from: "2026-12-02 22:00", to: "2026-12-02 04:00"', "would end before it starts"),
+        ('from: "2026-13-02 22:00", to: "2026-12-02 04:00"', "is not a date and a time of day"),
+        ('from: "2026-12-02 22", to: "2026-12-02 04:00"', "as in 2026-12-01 22:00"),
+        ("cron: 0 22 * * 6, for: 1h", "name the days of the week, as in sat or mon-fri"),
+        ("cron: 0 22 * * saturn, for: 1h", "is not a cron expression"),
+        ("cron: 0 22 * *, for: 1h", "expected minute, hour, day, month and day of the week"),
+        ("cron: 0 22 1 * sun, for: 1h", "for the first Sunday write sun#1"),
+        ("cron: 0 22 * * sun#7, for: 1h", "is not a day of the week, as in sun#1"),
+        ("cron: 0 22 30 feb *, for: 1h", "never begins"),
+        ('cron: "*/30 * * * *", for: 1h', "begins again before it has ended"),
+        ("from: 1:00, to: 2:00, action: silent", "'skip', 'mute' or 'run'"),
+    ],
+)
+def test_a_window_that_cannot_be_is_a_problem(problems, written, problem):
+    text = f"maintenance: [{{name: w, match: {{rule: x}}, zone: UTC, {written}}}]\n"
+    (reported,) = problems(text)
+    assert problem in reported
+
+
 def test_every_key_about_people_reaches_the_engine(load):
     rules = load(
         DOWN

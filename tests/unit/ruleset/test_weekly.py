@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from watcher.ruleset.weekly import Weekly, Window
+from watcher.ruleset.windows.weekly import Weekly, Window
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 WEEK = frozenset(range(7))

@@ -119,7 +119,8 @@ def _flags(
         members[rule, subject].flapping for _, subject, rule in ctx.state.firing(incident.id)
     )
     kept = [BLIND] * (BLIND in incident.flags)
-    return (*kept, *([FLAPPING] * flapping), *suppression.flags(why))
+    marked = [suppression.MAINTENANCE] * suppression.is_marked(ctx, incident.id)
+    return (*kept, *([FLAPPING] * flapping), *marked, *suppression.flags(why))
 
 
 def _presentation(ctx: StepContext, incident: model.Incident) -> dict[str, Any]:

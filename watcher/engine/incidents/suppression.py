@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from watcher.engine.context import StepContext
 from watcher.engine.rules import matching
-from watcher.engine.rules.rule import Rule
+from watcher.engine.rules.rule import Maintenance, Rule, WindowAction
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import Suppression, SuppressionKind
 
-SILENCED, INHIBITED = "silenced", "inhibited"
+SILENCED, INHIBITED, MAINTENANCE = "silenced", "inhibited", "maintenance"
 _TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
@@ -68,7 +68,7 @@ def reason(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
             sooner=longest.until,
         )
     for window in state.ruleset.maintenance:
-        if window.is_open(ctx.now) and matching.match(window.matchers, rule, view):
+        if window.action is not WindowAction.RUN and _holds(ctx, window, rule, key):
             return Suppression(
                 kind=SuppressionKind.MAINTENANCE,
                 name=window.name,
@@ -78,6 +78,41 @@ def reason(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
         if _is_inhibited(ctx, rule, key, name):
             return Suppression(kind=SuppressionKind.INHIBITION, name=name)
     return None
+
+
+def is_skipped(ctx: StepContext, rule: Rule, key: str) -> bool:
+    """Return whether a rule is not judged on a subject now, because of maintenance."""
+    return any(
+        window.action is WindowAction.SKIP and _holds(ctx, window, rule, key)
+        for window in ctx.state.ruleset.maintenance
+    )
+
+
+def is_marked(ctx: StepContext, identity: str) -> bool:
+    """Return whether an incident is under maintenance that holds nothing back."""
+    return any(
+        window.action is WindowAction.RUN and _holds(ctx, window, rule, subject)
+        for window in ctx.state.ruleset.maintenance
+        for _, subject, name in ctx.state.firing(identity)
+        if (rule := ctx.state.rules.get(name)) is not None
+    )
+
+
+def edge(ctx: StepContext) -> None:
+    """Refresh; have the next poll judge again what was not judged, or is not from now on."""
+    refresh(ctx)
+    for window in ctx.state.ruleset.maintenance:
+        if window.action is not WindowAction.SKIP:
+            continue
+        for key, subject in ctx.state.subjects.items():
+            rules = (rule for rule in ctx.state.ruleset.rules if subject.source in rule.sources)
+            view = ctx.subject_view(key)
+            if any(matching.match(window.matchers, rule, view) for rule in rules):
+                ctx.add_recheck(subject.source, key)
+
+
+def _holds(ctx: StepContext, window: Maintenance, rule: Rule, key: str) -> bool:
+    return window.is_open(ctx.now) and matching.match(window.matchers, rule, ctx.subject_view(key))
 
 
 def _is_inhibited(ctx: StepContext, rule: Rule, key: str, by: str) -> bool:

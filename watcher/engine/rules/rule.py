@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from watcher import model
@@ -118,9 +119,19 @@ class Bandwidth:
     revert: bool = False  # once the incident is over
 
 
+class WindowAction(StrEnum):
+    """What an open maintenance window does with the alerts that it matches."""
+
+    SKIP = (
+        "skip"  # their rules are not evaluated: nothing opens and nothing ends; nobody is notified
+    )
+    MUTE = "mute"  # they are evaluated, and nobody is notified
+    RUN = "run"  # they are evaluated and people are notified; the incident is marked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """A recurring window in which alerts that match all matchers are suppressed.
+    """A window for the alerts that match all matchers, and what it does with them.
 
     `is_open` says whether it is open at a time, `next_edge` when that changes after a time.
     """
@@ -129,6 +140,7 @@ class Maintenance:
     matchers: tuple[model.Matcher, ...]
     is_open: Callable[[datetime], bool]
     next_edge: Callable[[datetime], datetime | None]
+    action: WindowAction = WindowAction.MUTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

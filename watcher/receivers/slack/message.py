@@ -18,7 +18,10 @@ from watcher.receivers.slack.interactive.buttons import incident_actions
 from watcher.text import clean
 
 MOST_SUBJECTS = 10
-_FLAGS = {"flapping": "*Flapping*: it keeps changing state"}
+_FLAGS = {
+    "flapping": "*Flapping*: it keeps changing state",
+    "maintenance": "*Maintenance*: a window is open for it",
+}
 _MUTED = "\N{BELL WITH CANCELLATION STROKE}"
 MOST_SUPPRESSIONS = 3
 

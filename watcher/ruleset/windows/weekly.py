@@ -15,7 +15,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from watcher import engine
-from watcher.ruleset import schema, schema_types
+from watcher.ruleset import schema_types
+from watcher.ruleset.windows import schema
 
 _DAY = timedelta(days=1)
 _MINUTES = 24 * 60
@@ -121,12 +122,25 @@ def _joined(spans: Iterable[_Span]) -> Iterator[_Span]:
 
 @lru_cache(maxsize=4096)  # asked for at each change of each subject
 def _span(zone: ZoneInfo, day: date, start: int, end: int) -> _Span | None:
-    until = start + ((end - start) % _MINUTES or _MINUTES)
+    return between(zone, day, start, start + ((end - start) % _MINUTES or _MINUTES))
+
+
+def between(zone: ZoneInfo, day: date, start: int, until: int) -> _Span | None:
+    """Return the moments between two times of a place, in minutes after a day's midnight.
+
+    None if the clocks show no time between them.
+    """
     opens = _moment(zone, day, start, fold=0)
     # Of an end at which the clocks are put back, the first: the last minute inside has gone by.
     last = _moment(zone, day, until - 1, fold=1)
     closes = min(last + timedelta(minutes=1), _moment(zone, day, until, fold=1))
     return (opens, closes) if opens < closes else None
+
+
+def moment(zone: ZoneInfo, wall: datetime) -> datetime:
+    """Return when the wall clock shows a time first; where the clocks skip it, when they jump."""
+    minutes = wall.hour * 60 + wall.minute
+    return _moment(zone, wall.date(), minutes, fold=0)
 
 
 def _moment(zone: ZoneInfo, day: date, minutes: int, *, fold: int) -> datetime:
