@@ -11,7 +11,7 @@ from watcher import model
 from watcher.engine import alerts, details
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
-from watcher.engine.incidents import incidents, messages, remedies
+from watcher.engine.incidents import incidents, messages, remedies, reminders
 from watcher.engine.observation import missing_subjects, polls, samples
 from watcher.engine.rules.rule import InventoryEntry
 from watcher.engine.state import IllegalCommand
@@ -21,7 +21,10 @@ from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus
 def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
     """Record who has acknowledged an incident, once for each person."""
     incident = _open_incident(ctx, event.incident)
-    if event.by == incident.acknowledged_by or (event.by in incident.acks and incident.acks_short):
+    if event.by == incident.acknowledged_by:
+        reminders.renew(ctx, incident)
+        return
+    if event.by in incident.acks and incident.acks_short:
         return
     acks = (*(name for name in incident.acks if name != event.by), event.by)
     incident = ctx.put_incident(incident, acks=acks)
@@ -31,6 +34,7 @@ def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
             status=IncidentStatus.ACKNOWLEDGED,
             acknowledged_by=event.by,
             acknowledged_at=ctx.now,
+            expiry_said=False,
         )
     text = messages.acknowledged(incident, event.by)
     ctx.add_entry(incident.id, EntryKind.ACKNOWLEDGED, text, by=event.by)
@@ -47,7 +51,8 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
         acknowledged_by=None,
         acknowledged_at=None,
         acks=(),
-        reminded_at=ctx.now,
+        expiry_said=False,
+        **reminders.starts_over(ctx),
     )
     ctx.add_entry(
         incident.id,

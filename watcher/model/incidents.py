@@ -67,6 +67,8 @@ class EntryKind(StrEnum):
     REMEDY_FAILED = "remedy_failed"
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
+    ACK_EXPIRING = "ack_expiring"  # an acknowledgement is about to end by itself
+    ACK_EXPIRED = "ack_expired"
     NOTED = "noted"
     BLIND = "blind"  # its source cannot be seen: what follows is last known
     SIGHTED = "sighted"
@@ -168,6 +170,8 @@ class Incident:
     steps: tuple[str, ...] = ()  # of the escalation, that were taken, each by its key
     acks: tuple[str, ...] = ()  # who has acknowledged it
     acks_needed: int = 1  # of different people, by the steps that were taken
+    reminders: int = 0  # since people were last told that somebody is needed
+    expiry_said: bool = False  # that the acknowledgement is about to expire
 
     @property
     def begin(self) -> datetime:

@@ -20,6 +20,7 @@ from watcher.ruleset.schema_types import (
     Part,
     Phases,
     Span,
+    Spans,
     Words,
 )
 from watcher.ruleset.windows.schema import Hours, Maintenance
@@ -179,8 +180,13 @@ class Rule(Part):
     group_wait: Duration = Field(
         timedelta(0), description="How long to wait for more alerts before the first notification"
     )
-    repeat: Span | None = Field(
-        None, description="How often to remind people until somebody acknowledges"
+    repeat: Spans | None = Field(
+        None,
+        description="When to remind people until somebody acknowledges: one span, or several that"
+        " grow, of which the last is repeated",
+    )
+    ack_expires: Span | None = Field(
+        None, description="How long an acknowledgement lasts unless it is renewed; absent: forever"
     )
     escalate: tuple[Escalation, ...] = Field((), description="Whom else to notify, and when")
     flapping: Flapping | None = Field(

@@ -39,6 +39,12 @@ def _check_span(value: timedelta) -> timedelta:
     return value
 
 
+def _check_growing(value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if list(value) != sorted(value):
+        raise ValueError("each span must be at least as long as the one before")
+    return value
+
+
 def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -162,6 +168,12 @@ Connection = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[^/]+/.+$"}),
 ]
 Span = Annotated[Duration, AfterValidator(_check_span)]
+Spans = Annotated[
+    tuple[Span, ...],
+    BeforeValidator(_as_tuple),
+    AfterValidator(_check_growing),
+    Field(min_length=1),
+]
 Phases = Annotated[frozenset[model.Phase], BeforeValidator(_as_tuple), Field(min_length=1)]
 Label = Annotated[str, AfterValidator(_check_label)]
 Equal = Annotated[str, AfterValidator(_check_equal)]

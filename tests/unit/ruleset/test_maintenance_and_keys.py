@@ -46,6 +46,10 @@ def window(load, settings):
     return only
 
 
+def minutes(n):
+    return timedelta(minutes=n)
+
+
 def utc(text):
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
@@ -200,13 +204,16 @@ def test_every_key_about_people_reaches_the_engine(load):
         + """\
     inhibited_by: down
     equal: [labels.site, source]
+    repeat: [30m, 1h]
+    ack_expires: 2h
 storm: {incidents: 5}
 """
     )
     down, weak = rules.rules
     assert down.group_by == ("site",)
     assert down.group_wait == timedelta(seconds=10)
-    assert down.repeat == timedelta(hours=2)
+    assert down.repeat == (timedelta(hours=2),)
+    assert (weak.repeat, weak.ack_expires) == ((minutes(30), minutes(60)), minutes(120))
     assert [(step.notify, step.acks) for step in down.escalate] == [(("noc",), 1), (("boss",), 2)]
     assert down.flapping == engine.Flapping(flips=3)
     assert (weak.inhibited_by, weak.equal) == (("down",), ("labels.site", "source"))
@@ -217,6 +224,12 @@ storm: {incidents: 5}
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        (
+            DOWN + "    repeat: [1h, 30m]\n",
+            "5:13: down.repeat: each span must be at least as long as the one before",
+        ),
+        (DOWN + "    repeat: [1h, 0s]\n", "5:18: down.repeat[1]: must be longer than 0"),
+        (DOWN + "    ack_expires: 0s\n", "5:18: down.ack_expires: must be longer than 0"),
         (
             DOWN + "    inhibited_by: [dwn]\n",
             "5:20: down.inhibited_by: there is no rule 'dwn'; did you mean down?",

@@ -148,6 +148,8 @@ def _reopen(
         tell_at=ctx.now + (timedelta(0) if existing.told_at else rule.group_wait),
         told_at=None,
         reminded_at=None,
+        reminders=0,
+        expiry_said=False,
         **escalation.FROM_THE_START,
         remedy=remedies.after_reopening(existing.remedy),
     )
@@ -178,6 +180,9 @@ def _join(  # noqa: PLR0917 -- one caller, which has just worked them out
                 "acknowledged_by": None,
                 "acknowledged_at": None,
                 "acks": (),
+                "expiry_said": False,
+                "reminded_at": ctx.now,
+                "reminders": 0,
             }
             text += f" ({rule.severity}: acknowledgement by {existing.acknowledged_by} cleared)"
     if existing.accepts_until is not None:

@@ -110,6 +110,20 @@ def reminded(incident: model.Incident, now: datetime) -> str:
     return f"still open after {lasted} and not acknowledged"
 
 
+def acknowledgement_expires(incident: model.Incident, at: datetime, now: datetime) -> str:
+    """Return when an acknowledgement ends by itself, and how to keep it."""
+    return (
+        f"the acknowledgement by {incident.acknowledged_by} expires at"
+        f" {model.format_time(at, now, seconds=False)}: acknowledge it again to keep it"
+    )
+
+
+def acknowledgement_expired(incident: model.Incident, now: datetime) -> str:
+    """Return that nobody has an incident any more."""
+    after = model.format_duration(now - (incident.acknowledged_at or now))
+    return f"the acknowledgement by {incident.acknowledged_by} has expired after {after}"
+
+
 def moved(member: model.IncidentAlert, before: model.IncidentAlert, *, worse: bool) -> str:
     """Return how a firing alert's value moved."""
     if worse:

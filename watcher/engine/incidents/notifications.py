@@ -8,7 +8,7 @@ and after a start until its source was seen; escalation.py says when more people
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from watcher import model
@@ -19,6 +19,7 @@ from watcher.engine.incidents import (
     failing_receivers,
     messages,
     remedies,
+    reminders,
     silences,
     storms,
     suppression,
@@ -65,21 +66,23 @@ def _refresh(ctx: StepContext, identity: str) -> datetime | None:
         return incident.tell_at
     if not why:
         _put(ctx, identity, told_at=incident.told_at or ctx.now)
+    reminders.expire_if_due(ctx, identity)
     escalation.keep_time(ctx, identity)
     escalation.take_due_steps(ctx, identity)
-    _remind(ctx, identity)
+    reminders.remind_if_due(ctx, identity)
     incident = ctx.state.incidents[identity]
     if why:
         quiet = ctx.state.ruleset.quiet
         notify = tuple(name for name in incident.receivers if name in quiet)
         _put(ctx, identity, notify=notify)
-        return None
+        return reminders.next_expiry(ctx, incident)
     notify = (*incident.receivers, *failing_receivers.add_fallbacks(ctx, identity))
     _put(ctx, identity, notify=notify)
     again = (
         remedies.propose_if_due(ctx, identity),
         escalation.next_step_at(ctx, ctx.state.incidents[identity]),
-        _next_reminder(ctx, ctx.state.incidents[identity]),
+        reminders.next_reminder(ctx, ctx.state.incidents[identity]),
+        reminders.next_expiry(ctx, ctx.state.incidents[identity]),
     )
     return min((at for at in again if at is not None), default=None)
 
@@ -106,7 +109,7 @@ def _suppress(ctx: StepContext, identity: str) -> tuple[model.Suppression, ...]:
             notify=True,
         )
         if ctx.state.incidents[identity].told_at is not None:
-            _put(ctx, identity, reminded_at=ctx.now)  # as this reminds people
+            _put(ctx, identity, **reminders.starts_over(ctx))  # as this reminds people
     _put(ctx, identity, suppressed_by=why, suppressions=reasons)
     return reasons
 
@@ -221,25 +224,3 @@ def _contacts(view: SubjectView, side: model.FaultDomain) -> tuple[model.Contact
     contacts = view.inventory_entry.contacts
     at_fault = tuple(contact for contact in contacts if contact.domain == side)
     return at_fault or contacts
-
-
-def _remind(ctx: StepContext, identity: str) -> None:
-    """Remind those who were notified, where it is time for that."""
-    incident = ctx.state.incidents[identity]
-    due = _next_reminder(ctx, incident)
-    if due is not None and due <= ctx.now:
-        _put(ctx, identity, reminded_at=ctx.now)
-        text = messages.reminded(incident, ctx.now)
-        ctx.add_entry(identity, EntryKind.REMINDED, text, notify=True)
-
-
-def _next_reminder(ctx: StepContext, incident: model.Incident) -> datetime | None:
-    notified_at, repeat = incident.told_at, _repeat(ctx, incident)
-    if notified_at is None or repeat is None or not escalation.needs_attention(ctx, incident):
-        return None
-    return (incident.reminded_at or notified_at) + repeat
-
-
-def _repeat(ctx: StepContext, incident: model.Incident) -> timedelta | None:
-    repeats = [rule.repeat for rule in escalation.rules_of(ctx, incident)]
-    return min((repeat for repeat in repeats if repeat is not None), default=None)

@@ -173,7 +173,8 @@ class Rule:
     notify: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()  # names of labels
     group_wait: timedelta = timedelta(0)
-    repeat: timedelta | None = None
+    repeat: tuple[timedelta, ...] = ()  # the last one goes on for good
+    ack_expires: timedelta | None = None
     escalate: tuple[Escalation, ...] = ()  # the soonest first
     flapping: Flapping | None = None
     inhibited_by: tuple[str, ...] = ()  # names of rules

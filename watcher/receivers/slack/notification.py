@@ -67,6 +67,8 @@ SIGNS: Mapping[EntryKind, str] = {
     EntryKind.FALLBACK: "\N{TELEPHONE RECEIVER}",
     EntryKind.ACKNOWLEDGED: "\N{RAISED HAND}",
     EntryKind.UNACKNOWLEDGED: "\N{WAVING HAND SIGN}",
+    EntryKind.ACK_EXPIRING: "\N{HOURGLASS WITH FLOWING SAND}",
+    EntryKind.ACK_EXPIRED: "\N{WAVING HAND SIGN}",
     EntryKind.NOTED: "\N{MEMO}",
     EntryKind.BLIND: "\N{MEDIUM WHITE CIRCLE}",
     EntryKind.SIGHTED: "\N{EYES}",
@@ -83,6 +85,7 @@ SIGNS: Mapping[EntryKind, str] = {
 }
 _CANNOT_SEE = " cannot see it"  # in an entry, behind what people call the vendor
 _STATE_UNSAID = {
+    EntryKind.ACK_EXPIRED,
     EntryKind.REMINDED,
     EntryKind.ESCALATED,
     EntryKind.RELEASED,

@@ -91,7 +91,7 @@ def test_a_wait_goes_on_after_a_restart():
 
 
 def test_people_are_reminded_until_somebody_acknowledges():
-    w = world(rule(repeat=minutes(30), notify=NOC))
+    w = world(rule(repeat=(minutes(30),), notify=NOC))
     w.poll(a="offline")
     w.wait_until(START + minutes(65))
     assert w.timeline == ["opened", "reminded", "reminded"]
@@ -105,7 +105,7 @@ def test_people_are_reminded_until_somebody_acknowledges():
 
 
 def test_reminders_end_with_the_incident():
-    w = world(rule(repeat=minutes(30)))
+    w = world(rule(repeat=(minutes(30),)))
     w.poll(a="offline")
     w.poll(minutes(1), a="online")
     w.wait_until(START + minutes(300))

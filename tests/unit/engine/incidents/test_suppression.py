@@ -67,7 +67,7 @@ def test_what_opens_and_ends_in_a_silence_notifies_nobody():
 
 def test_a_silence_holds_back_reminders_and_escalations():
     steps = (engine.Escalation(after=minutes(5), notify=("boss",)),)
-    w = quiet(rule(notify=NOC, repeat=minutes(10), escalate=steps))
+    w = quiet(rule(notify=NOC, repeat=(minutes(10),), escalate=steps))
     w.poll(a="offline")
     w.step(silence(), minutes(1))
     w.wait_until(START + minutes(59))

@@ -49,6 +49,11 @@ SAMPLES: dict[EntryKind, tuple[str, bool]] = {
     EntryKind.REMEDY_UNTOUCHED: ("no bandwidth change is proposed: no connection", False),
     EntryKind.REMEDY_FAILED: ("77 was not raised to 2 Gbps: refused", True),
     EntryKind.ACKNOWLEDGED: ("acknowledged by Ana", False),
+    EntryKind.ACK_EXPIRING: (
+        "the acknowledgement by Ana expires at 05:10 UTC: acknowledge it again to keep it",
+        False,
+    ),
+    EntryKind.ACK_EXPIRED: ("the acknowledgement by Ana has expired after 2 h", True),
     EntryKind.UNACKNOWLEDGED: ("acknowledgement withdrawn by Ana", False),
     EntryKind.NOTED: ("truck rolls", False),
     EntryKind.BLIND: ("vyvx cannot be seen (timed out); last known offline, 2 min ago", False),
@@ -66,6 +71,7 @@ SAMPLES: dict[EntryKind, tuple[str, bool]] = {
     EntryKind.RESOLVED: ("recovered at 03:40:22 UTC after 30 min: online", True),
 }
 CALLING = {
+    EntryKind.ACK_EXPIRED,
     EntryKind.REOPENED,
     EntryKind.JOINED,
     EntryKind.CHANGED,
