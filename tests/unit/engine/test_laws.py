@@ -127,6 +127,8 @@ def test_acknowledging_never_opens_or_closes_anything(history):
             "unattended": None,
             "steps": (),
             "acks": (),
+            "reminders": 0,
+            "expiry_said": False,
         }
         return [replace(incident, **plain) for incident in w.incidents]
 
