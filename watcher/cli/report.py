@@ -49,8 +49,6 @@ def report(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Report how long each circuit was up, down and unknown in a month."""
-    from zoneinfo import ZoneInfoNotFoundError
-
     from watcher import settings
     from watcher.clock import SystemClock
     from watcher.daemon import factories
@@ -59,10 +57,6 @@ def report(
     now = SystemClock().now()
     try:
         wanted = period.parse_month(month or period.month_of(now, zone), zone)
-    except ZoneInfoNotFoundError:
-        raise typer.BadParameter(
-            f"{zone!r} is not a time zone: write UTC or Europe/Paris"
-        ) from None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     labels = [_parse_label(written) for written in label or ()]

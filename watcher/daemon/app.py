@@ -19,6 +19,9 @@ from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import database_alarm, factories, leader, lifecycle
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
+from watcher.ledger import read as ledger
+from watcher.ledger.document import LedgerDocument
+from watcher.ledger.period import Period
 from watcher.metrics import Metrics
 from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
@@ -183,6 +186,10 @@ async def run(
             lifecycle.signals(stop, lambda: group.create_task(reload_on_hangup(), name="reload"))
         )
 
+        async def read_ledger(period: Period) -> LedgerDocument:
+            health = await store.queries.sources()
+            return await ledger.read(store.journal, health, leading.rules, period, now=clock.now())
+
         if settings.web.listen:
             await stack.enter_async_context(
                 server.serve(
@@ -191,6 +198,7 @@ async def run(
                     ready=lambda: started.is_set() and not stop.is_set(),
                     reporter=reporter,
                     reader=store.queries,
+                    read_ledger=read_ledger,
                     clock=clock,
                 )
             )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
@@ -32,11 +32,11 @@ class Period:
 
 
 def parse_month(text: str, zone: str = "UTC") -> Period:
-    """Return the month `2026-11` in a zone. Raises ValueError for anything else."""
+    """Return the month `2026-11` in a zone. Raises ValueError for what is neither."""
     match = _MONTH.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a month: write YEAR-MONTH, as in 2026-11")
-    place = ZoneInfo(zone)
+    place = _zone(zone)
     year, month = int(match[1]), int(match[2])
     following = (year + month // 12, month % 12 + 1)
     return Period(
@@ -48,5 +48,12 @@ def parse_month(text: str, zone: str = "UTC") -> Period:
 
 
 def month_of(at: datetime, zone: str = "UTC") -> str:
-    """Return the name of the month that a time lies in."""
-    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m")
+    """Return the name of the month that a time lies in. Raises ValueError for no zone."""
+    return at.astimezone(_zone(zone)).strftime("%Y-%m")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # it looks for a file of this name
+        raise ValueError(f"{name!r} is not a time zone: write UTC or Europe/Paris") from None

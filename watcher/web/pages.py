@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -170,6 +171,7 @@ class PageRenderer:
             "alert": explain.describe_alert,
             "value": _value,
             "mbps": model.format_mbps,
+            "days": _days,
         }
         self._templates.tests |= {"link": _is_link, "behind": board.is_behind}
 
@@ -212,6 +214,12 @@ def _value(value: model.Scalar) -> str:
             return model.format_number(value)
         case _:
             return str(value)
+
+
+def _days(conditions: list[str]) -> str:
+    """Return in words what a band of days shows: `28 days up, 1 day down`."""
+    counted = Counter(conditions).most_common()
+    return ", ".join(f"{count} {'day' if count == 1 else 'days'} {what}" for what, count in counted)
 
 
 def _is_link(text: str) -> bool:

@@ -15,6 +15,7 @@ from watcher.clock import Clock
 from watcher.operations import status
 from watcher.web import middleware
 from watcher.web.api import Api
+from watcher.web.availability import Availability, ReadLedger
 from watcher.web.pages import PageRenderer, Pages
 from watcher.web.settings import Web
 
@@ -30,6 +31,7 @@ async def serve(
     ready: Callable[[], bool],
     reporter: status.StatusReporter,
     reader: ports.IncidentReader,
+    read_ledger: ReadLedger,
     clock: Clock,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts, and yield the port. `stuck` names the loop that hangs, if any.
@@ -72,6 +74,7 @@ async def serve(
             web.get("/metrics", exposition),
             *Api(reader=reader, reporter=reporter, read_limit=read_limit).routes(),
             *pages.routes(),
+            *Availability(read=read_ledger, clock=clock, renderer=renderer).routes(),
         ]
     )
     host, port = settings.address

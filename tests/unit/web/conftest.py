@@ -13,6 +13,7 @@ import pytest
 from yarl import URL
 
 from tests.fakes import sample_data
+from watcher.ledger import document, ledger
 from watcher.web import server
 from watcher.web.settings import Web
 
@@ -68,13 +69,22 @@ def clock():
     return sample_data.FakeClock()
 
 
+async def nothing_recorded(period):
+    return document.document(ledger.Ledger(start=period.start, end=period.end), period)
+
+
 @pytest.fixture
 def serve(reader, clock):
     """Serve what is on the shelf: `async with serve() as site`."""
 
     @asynccontextmanager
     async def serving(
-        *, stuck=lambda: "", ready=lambda: True, token="", reporter=None
+        *,
+        stuck=lambda: "",
+        ready=lambda: True,
+        token="",
+        reporter=None,
+        read_ledger=nothing_recorded,
     ) -> AsyncIterator[Site]:
         async with server.serve(
             Web(listen="127.0.0.1:0", token=token),
@@ -82,6 +92,7 @@ def serve(reader, clock):
             ready=ready,
             reporter=reporter or sample_data.reporter(reader),
             reader=reader,
+            read_ledger=read_ledger,
             clock=clock,
         ) as port:
             yield Site(port=port)

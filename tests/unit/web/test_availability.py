@@ -1,0 +1,90 @@
+"""The page and the document of a month's ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.unit.ledger.test_ledger import DAY, HOUR, built, polled
+from watcher import engine
+from watcher.ledger import document
+
+RECORDS = (
+    polled(timedelta(0), a="online", b="online"),
+    polled(DAY, a="offline"),
+    polled(DAY + HOUR, a="online"),
+)
+NAMED = {
+    "vyvx_a": engine.InventoryEntry(labels={"name": "<USA East>"}, sla_percent=99.95),
+    "vyvx_b": engine.InventoryEntry(labels={"name": "USA West"}),
+}
+
+
+@pytest.fixture
+def reads():
+    return []
+
+
+@pytest.fixture
+async def site(serve, clock, reads):
+    clock.at = datetime(2026, 12, 3, tzinfo=UTC)
+
+    async def read(period):
+        reads.append(period)
+        return document.document(built(*RECORDS, **NAMED), period)
+
+    async with serve(read_ledger=read) as opened:
+        yield opened
+
+
+async def test_the_page_shows_the_worst_circuit_first_with_its_days_in_words(site):
+    page = await site.get("/availability?month=2026-11")
+    assert page.status == 200
+    assert page.text.index("&lt;USA East&gt;") < page.text.index("USA West")
+    assert "99.861 % available" in page.text
+    assert "60.0 min down" in page.text
+    assert 'aria-label="29 days up, 1 day down"' in page.text
+    assert 'title="2026-11-02: down"' in page.text
+    assert "may be claimed" in page.text
+    assert 'href="/availability?month=2026-10&amp;zone=UTC"' in page.text
+    assert 'href="/availability?month=2026-12&amp;zone=UTC"' in page.text
+
+
+async def test_the_document_can_be_narrowed_to_a_subject(site):
+    both = (await site.get("/api/v1/availability?month=2026-11")).json
+    assert [circuit["subject"] for circuit in both["circuits"]] == ["vyvx/a", "vyvx/b"]
+    only = (await site.get("/api/v1/availability?month=2026-11&subject=vyvx/b")).json
+    assert [circuit["subject"] for circuit in only["circuits"]] == ["vyvx/b"]
+
+
+async def test_a_month_is_not_read_again_at_each_refresh(site, reads, clock):
+    await site.get("/availability?month=2026-11")
+    await site.get("/availability?month=2026-11")
+    assert len(reads) == 1
+    clock.at += timedelta(minutes=6)
+    await site.get("/availability?month=2026-11")
+    assert len(reads) == 2
+
+
+async def test_without_a_month_it_is_this_one_in_the_zone(site, reads):
+    await site.get("/availability?zone=Europe/Paris")
+    (period,) = reads
+    assert (period.name, period.start) == ("2026-12", datetime(2026, 11, 30, 23, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("month=November", 400, "'November' is not a month: write YEAR-MONTH, as in 2026-11"),
+        ("zone=../etc", 400, "'../etc' is not a time zone: write UTC or Europe/Paris"),
+        ("zone=Nowhere/Land", 400, "'Nowhere/Land' is not a time zone"),
+        ("month=2027-01", 404, "2027-01 has not begun yet"),
+        ("year=2026", 400, "unknown parameter: expected month, subject, zone"),
+    ],
+)
+async def test_what_cannot_be_reported_is_said_in_words(site, reads, query, status, words):
+    answer = await site.get(f"/api/v1/availability?{query}")
+    assert answer.status == status
+    assert words in answer.json["error"]
+    assert reads == []

@@ -1,0 +1,105 @@
+"""The ledger of a month over HTTP: a page with a band of days, and the document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+from aiohttp import web
+
+from watcher.clock import Clock
+from watcher.ledger.document import CircuitDocument, LedgerDocument
+from watcher.ledger.period import Period, month_of, parse_month
+from watcher.web import middleware
+from watcher.web.middleware import HttpError
+from watcher.web.pages import PageRenderer
+
+KEPT_FOR = timedelta(minutes=5)  # a month is folded from the whole journal: not at each refresh
+MOST_CIRCUITS = 200  # on the page
+
+ReadLedger = Callable[[Period], Awaitable[LedgerDocument]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """The last month that was read, and when."""
+
+    period: Period
+    at: datetime
+    document: LedgerDocument
+
+
+class Availability:
+    """Handlers that answer with a month's ledger. One month is read at a time."""
+
+    def __init__(self, *, read: ReadLedger, clock: Clock, renderer: PageRenderer) -> None:
+        self._read = read
+        self._clock = clock
+        self._renderer = renderer
+        self._kept: _Kept | None = None
+        self._reading = asyncio.Lock()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of the ledger."""
+        return [
+            web.get("/availability", self.page),
+            web.get("/api/v1/availability", self.document),
+        ]
+
+    async def page(self, request: web.Request) -> web.Response:
+        """Show a month: the circuits that were down for the longest come first."""
+        period = self._period(request)
+        kept = await self._month(period)
+        circuits = sorted(kept.document.circuits, key=_worst_first)
+        text = await asyncio.to_thread(
+            self._renderer.render,
+            "availability.html",
+            now=kept.at,
+            ledger=kept.document,
+            circuits=circuits[:MOST_CIRCUITS],
+            hidden=len(circuits) - min(len(circuits), MOST_CIRCUITS),
+            before=month_of(period.start - timedelta(days=1), period.zone),
+            after=month_of(period.end, period.zone) if period.end <= self._clock.now() else "",
+        )
+        return middleware.html_response(text)
+
+    async def document(self, request: web.Request) -> web.Response:
+        """Return a month's ledger; `subject` can be repeated."""
+        kept = await self._month(self._period(request, also={"subject"}))
+        document, wanted = kept.document, request.query.getall("subject", [])
+        if wanted:
+            circuits = [circuit for circuit in document.circuits if circuit.subject in wanted]
+            document = msgspec.structs.replace(document, circuits=circuits)
+        return middleware.json_response(await asyncio.to_thread(document.encode))
+
+    def _period(
+        self, request: web.Request, *, also: frozenset[str] | set[str] = frozenset()
+    ) -> Period:
+        allowed = {"month", "zone", *also}
+        if not allowed.issuperset(request.query):
+            raise HttpError(400, f"unknown parameter: expected {', '.join(sorted(allowed))}")
+        zone = request.query.get("zone", "UTC")
+        try:
+            period = parse_month(
+                request.query.get("month") or month_of(self._clock.now(), zone), zone
+            )
+        except ValueError as error:
+            raise HttpError(400, str(error)) from None
+        if period.start >= self._clock.now():
+            raise HttpError(404, f"{period.name} has not begun yet")
+        return period
+
+    async def _month(self, period: Period) -> _Kept:
+        async with self._reading:
+            now, kept = self._clock.now(), self._kept
+            if kept is None or kept.period != period or not now - KEPT_FOR < kept.at <= now:
+                kept = _Kept(period=period, at=now, document=await self._read(period))
+                self._kept = kept
+            return kept
+
+
+def _worst_first(circuit: CircuitDocument) -> tuple[float, str]:
+    return -circuit.minutes["down"] - circuit.minutes["degraded"], circuit.name
