@@ -10,11 +10,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
+from collections import Counter
 from collections.abc import Mapping
 from typing import TextIO
 
 import stamina
 import structlog
+
+from watcher.clock import SystemClock
 
 WARNING = logging.WARNING
 ERROR = logging.ERROR
@@ -89,3 +93,53 @@ def configure(level: int = logging.INFO) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("watcher").setLevel(level)
+
+
+class TracebackOnce:
+    """Logs the traceback of an unexpected error once for each place at which it is raised."""
+
+    MOST = 100  # places
+
+    def __init__(self) -> None:
+        self._logged: set[str] = set()
+
+    def log(self, error: Exception, *, part: str) -> str:
+        """Return type and place of the error; its text may repeat what was received."""
+        what = f"{type(error).__name__} at {_place(error)}"
+        if what not in self._logged and len(self._logged) < self.MOST:
+            self._logged.add(what)
+            structlog.get_logger().error("unexpected error", part=part, what=what, exc_info=error)
+        return what
+
+
+class LimitedLog:
+    """Warnings that somebody outside can cause: so many of each event a minute, then a count."""
+
+    MOST = 10  # a minute
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._counts: Counter[str] = Counter()
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Log a line, unless there were enough of its kind in this minute."""
+        minute = int(SystemClock().monotonic() // 60)
+        if minute != self._minute:
+            for name, count in self._counts.items():
+                if count > self.MOST:
+                    structlog.get_logger().warning(name, left_out=count - self.MOST)
+            self._minute = minute
+            self._counts.clear()
+        self._counts[event] += 1
+        if self._counts[event] <= self.MOST:
+            structlog.get_logger().warning(event, **fields)
+
+
+def _place(error: BaseException) -> str:
+    """Return file and line where it was raised; of a group, where its first exception was."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__, -1)
+    if not frames:
+        return "an unknown place"
+    return "/".join(frames[-1].filename.split("/")[-2:]) + f":{frames[-1].lineno}"

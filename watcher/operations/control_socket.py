@@ -7,10 +7,8 @@ root acts as themselves.
 from __future__ import annotations
 
 import os
-import shutil
-import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -20,20 +18,17 @@ from typing import Any
 import aiohttp
 import msgspec
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from watcher import model, ports
 from watcher.clock import Clock
-from watcher.operations import carrier_packet, documents, explain, people
+from watcher.operations import carrier_packet, control_listener, documents, explain, people
 from watcher.operations.commands import (
     ACTIONS,
-    CommandRejectedError,
     CommandService,
     ConfirmationNeededError,
 )
+from watcher.operations.control_listener import refuse
 from watcher.operations.silences import SilenceRequest
-
-MODE = 0o660
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,7 +109,10 @@ class ControlSocket:
 
         Raises model.PermanentError when the socket cannot be made there.
         """
-        app = web.Application(middlewares=[_answer_rejections])
+        app = web.Application(
+            middlewares=[control_listener.answer_refusals],
+            client_max_size=control_listener.MOST_BYTES,
+        )
         app.add_routes(
             [
                 web.get("/status", self._get_status),
@@ -132,7 +130,7 @@ class ControlSocket:
                 web.post("/reload", self._post_reload),
             ]
         )
-        return _listen(app, path, self._group)
+        return control_listener.listen(app, path, self._group)
 
     async def _get_status(self, _: web.Request) -> web.Response:
         return _json(await self._status())
@@ -154,7 +152,7 @@ class ControlSocket:
         lines = await explain.explain(self._reader, key, self._clock.now())
         if lines:
             return _json({"why": lines})
-        return _error(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")
+        return refuse(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:
         view = await self._commands.incident_view(request.match_info["id"])
@@ -183,7 +181,7 @@ class ControlSocket:
         try:
             body = msgspec.convert(await request.json(), _Drill)
         except (ValueError, msgspec.ValidationError) as error:
-            return _error(HTTPStatus.BAD_REQUEST, f"invalid drill request: {error}")
+            return refuse(HTTPStatus.BAD_REQUEST, f"invalid drill request: {error}")
         incident = await self._commands.start_drill(
             body.receivers, by=_by(request, body.by), page=body.page
         )
@@ -198,11 +196,11 @@ class ControlSocket:
         try:
             body = msgspec.convert(await request.json(), _Silence).request
         except (ValueError, msgspec.ValidationError) as error:
-            return _error(HTTPStatus.BAD_REQUEST, f"invalid silence request: {error}")
+            return refuse(HTTPStatus.BAD_REQUEST, f"invalid silence request: {error}")
         try:
             plan = await self._commands.silence(replace(body, by=_by(request, body.by)))
         except ConfirmationNeededError as error:
-            return _error(error.status, f"{error}; to add it all the same, repeat it with --yes")
+            return refuse(error.status, f"{error}; to add it all the same, repeat it with --yes")
         return _json(
             {
                 "silence": plan.silence,
@@ -223,11 +221,11 @@ class ControlSocket:
         try:
             body = msgspec.convert(await request.json(), _Change)
         except (ValueError, msgspec.ValidationError) as error:
-            return _error(HTTPStatus.BAD_REQUEST, f"invalid change: {error}")
+            return refuse(HTTPStatus.BAD_REQUEST, f"invalid change: {error}")
         try:
             counted = self._count_change is not None and await self._count_change(body.source)
         except KeyError:
-            return _error(
+            return refuse(
                 HTTPStatus.NOT_FOUND,
                 f"the daemon has no source {body.source} that can be changed: is its"
                 " configuration the same?",
@@ -238,7 +236,7 @@ class ControlSocket:
         try:
             return _json({"reloaded": await self._reload()})
         except model.InvalidConfigError as error:
-            return _error(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+            return refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
 async def ask(path: Path, method: str, resource: str, body: object = None) -> Any:
@@ -264,8 +262,10 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
         raise model.PermanentError(sentence) from error
     except (aiohttp.ClientError, msgspec.DecodeError) as error:
         raise model.PermanentError(f"{path} is not a Watcher control socket: {error}") from error
+    if not isinstance(answer, dict):
+        raise model.PermanentError(f"{path} is not a Watcher control socket: no JSON object")
     if "error" in answer:
-        raise model.PermanentError(answer["error"])
+        raise model.PermanentError(str(answer["error"]))
     return answer
 
 
@@ -277,67 +277,5 @@ def _by(request: web.Request, by: object) -> str:
     return people.attribute(str(by or ""), login)
 
 
-@asynccontextmanager
-async def _listen(app: web.Application, path: Path, group: str) -> AsyncIterator[None]:
-    _clear(path)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        before = os.umask(0o777 & ~MODE)
-        try:
-            await web.UnixSite(runner, path).start()
-        except OSError as error:
-            raise model.PermanentError(
-                f"cannot create the control socket {path} ({error.strerror}): "
-                "set [control] socket to a path in a directory that Watcher may write to"
-            ) from error
-        finally:
-            os.umask(before)
-        if group:
-            _give_to(path, group)
-        yield
-    finally:
-        await runner.cleanup()
-        _clear(path)
-
-
-def _give_to(path: Path, group: str) -> None:
-    """Let the members of a group use the socket as themselves."""
-    try:
-        shutil.chown(path, group=group)
-    except (LookupError, OSError) as error:
-        why = "there is no such group" if isinstance(error, LookupError) else error.strerror
-        raise model.PermanentError(
-            f"cannot give the control socket {path} to the group {group} ({why}): [control] group"
-            " names a group that the daemon belongs to (SupplementaryGroups= of its unit)"
-        ) from error
-
-
-def _clear(path: Path) -> None:
-    """Remove our socket, or the one that a killed daemon left; the lease says who is alive."""
-    try:
-        if stat.S_ISSOCK(path.lstat().st_mode):
-            path.unlink()
-    except FileNotFoundError:
-        pass
-
-
 def _json(body: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
-
-
-@web.middleware
-async def _answer_rejections(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a refusal of the desk in its words."""
-    try:
-        return await handler(request)
-    except CommandRejectedError as error:
-        return _error(error.status, str(error))
-
-
-def _error(status: HTTPStatus, sentence: str) -> web.Response:
-    return web.Response(
-        status=status,
-        body=msgspec.json.encode({"error": sentence}),
-        content_type="application/json",
-    )

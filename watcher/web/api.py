@@ -31,6 +31,7 @@ class Api:
         self._reader = reader
         self._reporter = reporter
         self._read_limit = read_limit
+        self._body_limit = middleware.BodyLimit()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the API."""
@@ -65,7 +66,14 @@ class Api:
         )
 
     async def report(self, request: web.Request) -> web.Response:
-        """Return the PDF of one diagnostics run of one incident."""
+        """Send the PDF of one diagnostics run of one incident."""
+        with self._body_limit.slot():
+            response = await self._report(request)
+            await response.prepare(request)
+            await response.write_eof()
+            return response
+
+    async def _report(self, request: web.Request) -> web.Response:
         _check_parameters(request, ())
         view = await self._incident_view(request.match_info["id"])
         run = request.match_info["run"]

@@ -10,8 +10,8 @@ import asyncio
 import base64
 import binascii
 import hmac
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -20,23 +20,31 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from watcher import model
+from watcher.backoff import Backoff
+from watcher.logs import LimitedLog
 from watcher.web.settings import LOOPBACK
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Watcher", charset="UTF-8"'}
 
 
-def require_token(token: str) -> Middleware:
+def require_token(token: str, lines: LimitedLog) -> Middleware:
     """Require `token`, as a bearer token or as the password of HTTP Basic.
+
+    A wrong one is answered late, the later the more of them a peer has tried, and logged.
 
     Without a token, pages and documents are served only when the Host header names loopback. That
     stops DNS rebinding, where a foreign site's name resolves to this address.
     """
+    wrong_tokens = _WrongTokens()
 
     @web.middleware
     async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
         if token:
             given = _token_in(request.headers.get(hdrs.AUTHORIZATION, ""))
             if not hmac.compare_digest(given, token.encode()):
+                if given:
+                    lines.warning("wrong token", listener="board", peer=request.remote)
+                    await asyncio.sleep(wrong_tokens.delay(request.remote or ""))
                 raise HttpError(
                     401, "a bearer token is required, or the token as a password", _CHALLENGE
                 )
@@ -49,6 +57,21 @@ def require_token(token: str) -> Middleware:
         return await handler(request)
 
     return handle
+
+
+class _WrongTokens:
+    """How many wrong tokens each peer has tried; the oldest peers are forgotten."""
+
+    def __init__(self) -> None:
+        self._tried: dict[str, int] = {}
+
+    def delay(self, peer: str) -> float:
+        """Count one more; return for how many seconds its answer waits."""
+        tried = self._tried.pop(peer, 0) + 1
+        self._tried[peer] = tried  # the newest come last
+        if len(self._tried) > MOST_PEERS:
+            del self._tried[next(iter(self._tried))]
+        return WRONG_TOKEN.delay(tried)
 
 
 def _token_in(authorization: str) -> bytes:
@@ -76,6 +99,9 @@ def _host_in(host: str) -> str:
 
 
 PROBE_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})  # for programs: plain text
+MOST_PEERS = 1_000  # whose wrong tokens are counted
+WRONG_TOKEN = Backoff(first=0.25, longest=8.0)  # seconds
+LARGE_BODIES = 4  # being sent at a time
 READERS = 2  # at a time, so that the daemon's own loops never wait for a database connection
 READ_TIMEOUT_SECONDS = 10.0
 
@@ -99,6 +125,24 @@ class HttpError(Exception):
         super().__init__(sentence)
         self.status = status
         self.headers = headers
+
+
+class BodyLimit:
+    """Lets at most LARGE_BODIES be sent at a time, as each is in memory until it is taken."""
+
+    def __init__(self) -> None:
+        self._free = LARGE_BODIES
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one of the slots, from reading a body until it is sent. Raises HttpError."""
+        if not self._free:
+            raise HttpError(503, "too many reports are being sent", {hdrs.RETRY_AFTER: "10"})
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
 
 
 class ReadLimit:

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.http import server as guarded
 from watcher.operations import status
 from watcher.web import middleware
 from watcher.web.api import Api
@@ -20,7 +21,6 @@ from watcher.web.pages import PageRenderer, Pages
 from watcher.web.settings import Web
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
-_SHUTDOWN_SECONDS = 2.0  # for requests that are still being answered
 
 
 @asynccontextmanager
@@ -52,6 +52,7 @@ async def serve(
         )
 
     renderer, read_limit = PageRenderer(reporter.instance), middleware.ReadLimit()
+    guard = guarded.Guard("board", guarded.Limits())
     pages = Pages(
         reader=reader,
         reporter=reporter,
@@ -63,7 +64,7 @@ async def serve(
     app = web.Application(
         middlewares=[
             middleware.describe_errors(renderer.render_error),
-            middleware.require_token(settings.token.get_secret_value()),
+            middleware.require_token(settings.token.get_secret_value(), guard.lines),
         ]
     )
     app.on_response_prepare.append(middleware.add_security_headers)
@@ -78,16 +79,11 @@ async def serve(
         ]
     )
     host, port = settings.address
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
     try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise model.PermanentError(
-                f"cannot listen on {settings.listen} ({error.strerror}): "
-                "another program has it, or the host has no such address; see [web] listen"
-            ) from error
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
+        async with guarded.serve_tcp(app, guard, host, port) as bound:
+            yield bound
+    except OSError as error:
+        raise model.PermanentError(
+            f"cannot listen on {settings.listen} ({error.strerror}): "
+            "another program has it, or the host has no such address; see [web] listen"
+        ) from error

@@ -6,6 +6,7 @@ import grp
 import os
 import socket as sockets
 import stat
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -112,8 +113,10 @@ def store():
     return InMemoryStore()
 
 
-@pytest.fixture
-async def socket(store, tmp_path):
+@asynccontextmanager
+async def serve_socket(store, path):
+    """Serve the control socket of a daemon on a path."""
+
     async def status():
         return {"instance": "ops1"}
 
@@ -133,10 +136,15 @@ async def socket(store, tmp_path):
         status=status,
         reload=reload,
     )
-    path = tmp_path / "control.sock"
     async with server.serve(path):
         yield path
     assert not path.exists()
+
+
+@pytest.fixture
+async def socket(store, tmp_path):
+    async with serve_socket(store, tmp_path / "control.sock") as path:
+        yield path
 
 
 async def test_open_incidents_are_listed_and_resolved_ones_only_when_asked_for(socket):

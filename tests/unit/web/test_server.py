@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.fakes import sample_data
 from watcher import model
-from watcher.web import server
+from watcher.logs import LimitedLog
+from watcher.web import middleware, server
 from watcher.web.settings import Web
 
 PAGES = ("/", "/incidents/w-none", "/api/v1/incidents", "/static/watcher.css")
@@ -165,3 +167,41 @@ async def test_an_address_in_use_is_said_in_words(site, serve, reader, clock):
             clock=clock,
         ):
             pass
+
+
+async def test_wrong_tokens_are_answered_ever_later_and_are_a_few_lines(serve, monkeypatch):
+    waited = []
+
+    async def sleep(seconds):
+        if seconds:  # aiohttp yields with 0
+            waited.append(seconds)
+
+    monkeypatch.setattr(middleware.asyncio, "sleep", sleep)
+    async with serve(token="open-sesame") as site:
+        with capture_logs() as logs:
+            for number in range(30):
+                await site.get("/", Authorization=f"Bearer wrong-{number}")
+        tried = len(waited)
+        assert (await site.get("/", Authorization="Bearer open-sesame")).status == 200
+        assert (await site.get("/")).status == 401  # a browser asks without one first
+    assert waited[:4] == [0.25, 0.5, 1.0, 2.0]
+    assert (max(waited), len(waited), tried) == (8.0, 30, 30)
+    assert {line["event"] for line in logs} == {"wrong token"}
+    assert {line["peer"] for line in logs} == {"127.0.0.1"}
+    assert len(logs) == LimitedLog.MOST
+    assert "wrong-" not in str(logs)
+
+
+def test_the_peers_whose_wrong_tokens_are_counted_are_bounded():
+    wrong = middleware._WrongTokens()
+    for number in range(2 * middleware.MOST_PEERS):
+        wrong.delay(str(number))
+    assert len(wrong._tried) == middleware.MOST_PEERS
+
+
+async def test_few_reports_are_sent_at_a_time_and_the_next_one_has_to_wait(serve, monkeypatch):
+    monkeypatch.setattr(middleware, "LARGE_BODIES", 0)
+    async with serve() as site:
+        answer = await site.get("/api/v1/incidents/w-1/reports/r-1.pdf")
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "10"
