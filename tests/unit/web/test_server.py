@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.fakes import sample_data
+from tests.unit.web.conftest import nothing_recorded
 from watcher import model
 from watcher.logs import LimitedLog
 from watcher.web import middleware, server
@@ -164,6 +165,7 @@ async def test_an_address_in_use_is_said_in_words(site, serve, reader, clock):
             ready=lambda: True,
             reporter=sample_data.reporter(reader),
             reader=reader,
+            read_ledger=nothing_recorded,
             clock=clock,
         ):
             pass
