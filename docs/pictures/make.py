@@ -26,23 +26,32 @@ TERMINAL = """
 
 
 async def main() -> None:
-    """Run the demo once and photograph it on the way."""
-    async with _demo() as output, async_playwright() as playwright:
-        lines = [await _line(output)]
-        while "Slack, as a person sees it" not in lines[-1]:
-            lines.append(await _line(output))
-        board, address = (line.split()[-1] for line in lines[-2:])
+    """Run the demo and photograph it on the way; once more to press on a phone."""
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_photograph_board(browser, board))
-            group.create_task(_photograph_slack(browser, address))
-            group.create_task(_photograph_mqtt(browser, address))
-            group.create_task(_collect(output, lines))
-        await _photograph_terminal(browser, lines)
+        async with _demo() as output:
+            lines = await _addresses(output)
+            board, address = (line.split()[-1] for line in lines[-2:])
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_photograph_board(browser, board))
+                group.create_task(_photograph_slack(browser, address))
+                group.create_task(_photograph_mqtt(browser, address))
+                group.create_task(_collect(output, lines))
+            await _photograph_terminal(browser, lines)
+        async with _demo() as output:
+            await _photograph_phone(browser, (await _addresses(output))[-1].split()[-1])
         await browser.close()
+
+
+async def _addresses(output: StreamReader) -> list[str]:
+    """Return the lines up to the address of Slack; the one before has the board's."""
+    lines = [await _line(output)]
+    while "Slack, as a person sees it" not in lines[-1]:
+        lines.append(await _line(output))
+    return lines
 
 
 @asynccontextmanager
@@ -104,6 +113,21 @@ async def _photograph_slack(browser: Browser, address: str) -> None:
     await _wait_for_rest(page)
     await page.locator("#messages").evaluate("list => { list.scrollTop = 0; }")
     await page.screenshot(path=HERE / "slack-resolved.png")
+
+
+async def _photograph_phone(browser: Browser, address: str) -> None:
+    """Open the menu of a message, then the form for a silence, as the person on call does."""
+    page = await browser.new_page(viewport={"width": 390, "height": 844})
+    await page.goto(address)
+    menu = page.get_by_label("More actions").first
+    await menu.click(timeout=PATIENCE)
+    await _wait_for_rest(page)
+    await page.screenshot(path=HERE / "slack-phone-menu.png")
+    await menu.click()
+    await page.locator("#messages").get_by_role("button", name="Silence").first.click()
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await page.wait_for_timeout(500)
+    await page.screenshot(path=HERE / "slack-phone-silence.png")
 
 
 async def _photograph_mqtt(browser: Browser, address: str) -> None:

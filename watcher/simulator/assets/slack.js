@@ -45,8 +45,11 @@ function reconcile(list, messages) {
       }
     }
     if (!item.day && element.source !== item.html) {
+      const open = element.querySelector(".menu[open]") !== null;
       element.innerHTML = item.html;
       element.source = item.html;
+      const menu = element.querySelector(".menu");
+      if (open && menu) menu.open = true; // an edit closes no menu
       colour(element);
     }
     const next = previous ? previous.nextSibling : list.firstChild;
