@@ -21,6 +21,7 @@ from watcher.http import exchange
 from watcher.operations import control_socket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import check as mqtt_check
+from watcher.receivers.slack import preflight as slack_preflight
 from watcher.receivers.slack.api import SlackApi
 from watcher.settings import Settings
 from watcher.store import store
@@ -74,7 +75,9 @@ async def connect(settings: Settings) -> list[Result]:
                     session=accounts.session,
                     clock=accounts.clock,
                 )
-                attempts[f"receivers.{name}"] = _without_remarks(slack.check())
+                attempts[f"receivers.{name}"] = slack_preflight.check(
+                    slack, receiver, settings.slack
+                )
         if settings.slack.app_token.get_secret_value():
             slack = SlackApi(
                 settings=settings.slack, session=accounts.session, clock=accounts.clock

@@ -24,6 +24,7 @@ Answer = Mapping[str, Any]
 EVENT_TYPE = "watcher_incident"  # of the metadata in our messages
 OPEN = "apps.connections.open"
 _TS = re.compile(r"[0-9]{1,15}\.[0-9]{1,9}")
+MOST_FAULTS = 20  # that a layout may be refused for, of those that are shown
 _MOST_QUOTED = 3  # of the messages that explain a refusal
 
 
@@ -40,6 +41,8 @@ _ADVICE = {
     "is_archived": "the channel is archived: unarchive it, or configure another",
     "missing_scope": "the app lacks a scope: add it, and install the app again",
     "not_authed": "the token is missing: set slack.bot_token (xoxb-...)",
+    "not_allowed_token_type": "the token is of another kind: set slack.bot_token to the bot's token"
+    " (xoxb-...)",
     "not_in_channel": "the bot is not a member of the channel: /invite it there",
     "restricted_action": "a workspace rule forbids it: ask an administrator of Slack",
     "token_expired": "the token has expired: install the app again and set slack.bot_token",
@@ -159,8 +162,17 @@ def _refusal(
     ]
     more = f" ({'; '.join(quoted)[:500]})" if quoted else ""
     return RefusedError(
-        f"Slack refused the call ({code}): {reply.place}{more}: {advice}", code=code
+        f"Slack refused the call ({code}): {reply.place}{more}: {advice}",
+        code=code,
+        faults=tuple(_faults(reply, body)),
     )
+
+
+def _faults(reply: exchange.Reply, body: Answer) -> Iterator[str]:
+    """Yield what blocks.validate finds wrong: where, and what."""
+    for fault in _items(body.get("errors"))[:MOST_FAULTS]:
+        parts = [text.as_text(_object(fault).get(key)) for key in ("pointer", "message")]
+        yield text.clean(reply.redact(": ".join(part for part in parts if part)))
 
 
 def _parse_object(reply: exchange.Reply) -> Answer:

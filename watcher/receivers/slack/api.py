@@ -24,7 +24,7 @@ from watcher.http.headers import parse_retry_after
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import answers
 from watcher.receivers.slack.message import SlackMessage
-from watcher.receivers.slack.refusals import GoneError
+from watcher.receivers.slack.refusals import GoneError, RefusedError
 
 __all__ = ["GoneError", "SlackApi"]
 
@@ -64,6 +64,28 @@ class SlackApi:
         reply = await self._call("auth.test")
         user, team = answers.required_text(reply, "user"), answers.required_text(reply, "team")
         return f"posts to {self.channel} as {user} of {team}"
+
+    async def read_one(self) -> None:
+        """Read one message of the channel. Raises TemporaryError or PermanentError.
+
+        Whether a message was posted is looked up there, so the bot has to be a member.
+        """
+        arguments = {"channel": self.channel, "limit": 1, "include_all_metadata": True}
+        await self._call("conversations.history", arguments, form=True)
+
+    async def validate(self, message: SlackMessage) -> tuple[str, ...]:
+        """Return what Slack finds wrong with a message's blocks; nothing is posted.
+
+        Raises TemporaryError or PermanentError where Slack does not judge them.
+        """
+        arguments = {"blocks": msgspec.json.encode(message.blocks).decode()}
+        try:
+            await self._call("blocks.validate", arguments, form=True)
+        except RefusedError as refusal:
+            if refusal.code != "invalid_blocks":
+                raise
+            return refusal.faults or (str(refusal),)
+        return ()
 
     async def socket_url(self) -> str:
         """Return the address for a Socket Mode connection; its ticket is a secret."""

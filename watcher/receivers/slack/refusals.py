@@ -57,11 +57,12 @@ GONE = {
 
 
 class RefusedError(model.PermanentError):
-    """Slack refused a call, and said so by `code`."""
+    """Slack refused a call, and said so by `code`; `faults` are those of a layout."""
 
-    def __init__(self, text: str, *, code: str) -> None:
+    def __init__(self, text: str, *, code: str, faults: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.code = code
+        self.faults = faults
 
     @property
     def is_of_one_act(self) -> bool:
