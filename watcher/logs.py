@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 import stamina
@@ -46,6 +46,33 @@ def is_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> b
     except (OSError, ValueError):  # closed, or none of the system's
         return False
     return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+class _Hidden:
+    """What the lines of this process never show."""
+
+    def __init__(self) -> None:
+        self.redact: Callable[[str], str] = str
+
+
+_hidden = _Hidden()
+
+
+def hide(redact: Callable[[str], str]) -> None:
+    """Pass every line through `redact` from now on: the last thing between a secret and the log."""
+    _hidden.redact = redact
+
+
+class _Redacted(logging.Formatter):
+    """Blots secrets out of what another formatter makes, tracebacks included."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        return _hidden.redact(self._formatter.format(record))
 
 
 class _Prioritized(logging.Formatter):
@@ -88,6 +115,7 @@ def configure(level: int = logging.INFO) -> None:
             renderer,
         ],
     )
+    formatter = _Redacted(formatter)
     handler.setFormatter(_Prioritized(formatter) if is_journal(sys.stdout) else formatter)
     root = logging.getLogger()
     root.handlers = [handler]

@@ -12,8 +12,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+from yarl import URL
 
 from watcher import model
 from watcher.config_types import Duration, Section
@@ -120,6 +122,32 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def secrets_in(settings: Settings) -> tuple[str, ...]:
+    """Return every secret that is configured, also those inside an address."""
+    found = list(_secret_values(settings))
+    found += [
+        URL(receiver.url).raw_path_qs
+        for receiver in settings.receivers.values()
+        if receiver.kind == "webhook"
+    ]
+    found.append(urlsplit(settings.store.url).password or "")
+    return tuple(found)
+
+
+def _secret_values(value: object) -> Iterator[str]:
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secret_values(getattr(value, name))
+        case dict():
+            for inner in value.values():
+                yield from _secret_values(inner)
+        case _:
+            pass
 
 
 def _broken_references(settings: Settings) -> Iterator[str]:

@@ -14,11 +14,12 @@ from importlib.metadata import version
 
 import structlog
 
-from watcher import delivery, jobs, model, ports, ruleset
+from watcher import delivery, jobs, logs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import database_alarm, factories, leader, lifecycle
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
+from watcher.http.redaction import Redactor
 from watcher.ledger import read as ledger
 from watcher.ledger.document import LedgerDocument
 from watcher.ledger.period import Period
@@ -27,7 +28,7 @@ from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
-from watcher.settings import Settings
+from watcher.settings import Settings, secrets_in
 from watcher.store.store import open as open_store
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.web import server
@@ -50,6 +51,7 @@ async def run(
     ExceptionGroup for what nobody expected.
     """
     lifecycle.log_unawaited_errors()
+    logs.hide(Redactor(secrets_in(settings)))
     stop, started = stop or asyncio.Event(), asyncio.Event()
     clock = SystemClock()
     extra = extra or {}
