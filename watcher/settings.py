@@ -126,14 +126,14 @@ class Settings(BaseSettings):
 
 def secrets_in(settings: Settings) -> tuple[str, ...]:
     """Return every secret that is configured, also those inside an address."""
-    found = list(_secret_values(settings))
-    found += [
+    secrets = list(_secret_values(settings))
+    secrets += [
         URL(receiver.url).raw_path_qs
         for receiver in settings.receivers.values()
         if receiver.kind == "webhook"
     ]
-    found.append(urlsplit(settings.store.url).password or "")
-    return tuple(found)
+    secrets.append(urlsplit(settings.store.url).password or "")
+    return tuple(secrets)
 
 
 def _secret_values(value: object) -> Iterator[str]:

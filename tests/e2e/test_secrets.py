@@ -95,20 +95,22 @@ class Echo:
     async def answer(self, request: web.Request) -> web.Response:
         what, body = request.match_info["what"], await request.read()
         self.asked.add(request.path if what == "token" else what)
-        heard = f"{dict(request.headers)} {request.path_qs} {body[:500].decode(errors='replace')}"
+        repeated = (
+            f"{dict(request.headers)} {request.path_qs} {body[:500].decode(errors='replace')}"
+        )
         if what == "bridge":
             self.documents.append(body)
             return web.Response(status=204)
         if what == "slack":
             self.posts.append(body)
-            error = {"ok": False, "error": "invalid_auth", "needed": heard}
-            return web.json_response(error | {"response_metadata": {"messages": [heard]}})
+            error = {"ok": False, "error": "invalid_auth", "needed": repeated}
+            return web.json_response(error | {"response_metadata": {"messages": [repeated]}})
         if request.path == "/token/lumen":
             return web.json_response({"access_token": TOKEN, "expires_in": 300})
-        error = {"error": "invalid_client", "error_description": heard, "message": heard}
+        error = {"error": "invalid_client", "error_description": repeated, "message": repeated}
         status = {"api": 403, "token": 401}.get(what, 500)
-        repeated = {"X-Request-Id": request.headers.get("Authorization", "none")}
-        return web.json_response(error, status=status, headers=repeated)
+        headers = {"X-Request-Id": request.headers.get("Authorization", "none")}
+        return web.json_response(error, status=status, headers=headers)
 
 
 async def get(port: int, path: str) -> bytes:
