@@ -171,6 +171,11 @@ class CommandService:
     async def plan_silence(self, request: SilenceRequest, *, identity: str = "") -> SilencePlan:
         """Return the silence that a request asks for, and what it matches now. Adds nothing."""
         _require_person(request.by)
+        request = replace(
+            request,
+            comment=clean(request.comment, LONGEST_TEXT),
+            ticket=clean(request.ticket, LONGEST_TEXT),
+        )
         try:
             return await self._plan(request, identity)
         except ValueError as error:
@@ -186,8 +191,7 @@ class CommandService:
         if silence.until is model.SilenceUntil.RESOLVED and not silence.incident:
             matched = (await self._preview(replace(silence, until=None))).incidents
             if len(matched) != 1:
-                what = f"{len(matched)} unresolved incidents" if matched else "no open incident"
-                raise ValueError(f"until resolved: it matches {what}; say which one is meant")
+                raise ValueError(silences.which_incident(matched))
             silence = replace(silence, incident=matched[0])
         preview = await self._preview(silence)
         if preview.objection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -122,6 +123,14 @@ def matchers_of(view: model.IncidentView) -> tuple[tuple[Matcher, ...], ...]:
         (Matcher(name="rule", value=alert.rule), Matcher(name="subject", value=alert.subject))
         for alert in firing
     )
+
+
+def which_incident(matched: Sequence[str]) -> str:
+    """Return why nobody can tell which incident a silence should last for."""
+    if not matched:
+        return "until resolved: it matches no open incident now"
+    ids = ", ".join(matched[:5])
+    return f"until resolved: it matches {len(matched)} open incidents ({ids}); name the one meant"
 
 
 def confirmation(silence: Silence, preview: SilencePreview, longest: timedelta) -> str:

@@ -175,10 +175,10 @@ async def test_what_cannot_be_matched_is_said(watcher):
     ("arguments", "words"),
     [
         (["--until", "2126-11-29T02:00Z", "--from", "2126-11-29T03:00Z"], "end before it begins"),
-        (["--until", "2020-11-29T02:00Z"], "would end before it begins"),
+        (["--until", "2020-11-29T02:00Z"], "would end in the past"),
         (["--until", "2126-11-29T02:00Z", "--for", "1h"], "or when it ends, not both"),
         (["--for", "900000d"], "lasts at most 366 days"),
-        (["--until", "resolved"], "it matches no open incident; say which one"),
+        (["--until", "resolved"], "until resolved: it matches no open incident now"),
         (["--until", "ended"], "no booking of vyvx/1 is known"),
         (["--incident", "w-none"], "there is no incident w-none"),
     ],

@@ -94,10 +94,10 @@ def _objections(state: State, silence: Silence, now: datetime) -> Iterator[str]:
             yield f"cannot silence {matcher}: {_expected(matcher.name)}"
     if silence.end is None and silence.until is None:
         yield "the silence would never end: say for how long, or until what"
-    if silence.end is not None and silence.end <= silence.begin:
-        yield "the silence would end before it begins"
     if silence.is_past(now):
         yield "the silence would end in the past"
+    if silence.end is not None and silence.end <= silence.begin:
+        yield "the silence would end before it begins"
     if silence.until is SilenceUntil.RESOLVED and not _is_unresolved(state, silence.incident):
         yield f"until resolved: there is no unresolved incident {silence.incident!r}"
     if silence.until is SilenceUntil.ENDED:
