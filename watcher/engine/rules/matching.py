@@ -5,10 +5,10 @@ Law: a missing label has the value "". A label that a rule adds replaces one of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from watcher.engine.rules.rule import Rule
-from watcher.engine.rules.subject_view import SubjectView
 from watcher.model import Matcher
 
 NAMES = ("rule", "subject", "source", "severity")
@@ -20,12 +20,28 @@ def is_name(name: str) -> bool:
     return name in NAMES or (name.startswith(LABELS) and name != LABELS)
 
 
-def match(matchers: Iterable[Matcher], rule: Rule, view: SubjectView) -> bool:
+class Matched(Protocol):
+    """What matchers look at of a subject; a SubjectView is one."""
+
+    @property
+    def key(self) -> str:
+        """Its key."""
+
+    @property
+    def source(self) -> str:
+        """Its source's name."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The vendor's labels and the inventory's over them."""
+
+
+def match(matchers: Iterable[Matcher], rule: Rule, view: Matched) -> bool:
     """Return whether all matchers match an alert."""
     return all(fits(matcher, value_of(matcher.name, rule, view)) for matcher in matchers)
 
 
-def match_any(sets: Iterable[Iterable[Matcher]], rule: Rule, view: SubjectView) -> bool:
+def match_any(sets: Iterable[Iterable[Matcher]], rule: Rule, view: Matched) -> bool:
     """Return whether all matchers of one of several sets match an alert."""
     return any(match(matchers, rule, view) for matchers in sets)
 
@@ -35,7 +51,7 @@ def fits(matcher: Matcher, value: str) -> bool:
     return _matches_pattern(value, matcher.value) is not matcher.negative
 
 
-def value_of(name: str, rule: Rule, view: SubjectView) -> str:
+def value_of(name: str, rule: Rule, view: Matched) -> str:
     """Return what an alert has under a matcher's name."""
     if name.startswith(LABELS):
         label = name.removeprefix(LABELS)

@@ -4,7 +4,7 @@ Law: `cron` says what the wall clock shows when a window begins, and `for` how l
 time that passes. Where the clocks skip the beginning it begins when they jump, and of a time that
 comes twice it begins at the first. APScheduler reads the expression and counts on a clock that
 nobody changes; when that is, weekly.py says for cron as for the windows of the week (APScheduler
-itself would begin an hour late in spring, and never get past the repeated hour in autumn).
+itself would begin after the jump in spring, and never get past the repeated hour in autumn).
 """
 
 from __future__ import annotations
