@@ -6,7 +6,9 @@ so. Every problem is reported with file, line and key, all of them at once.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +39,7 @@ from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
 
 ENV_PREFIX = "WATCHER_"
+_HEADER = re.compile(r"\[+\s*([^\[\]]+?)\s*\]")  # of a table, whatever follows it
 _TABLES_OF_KINDS = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
 
 
@@ -219,6 +222,36 @@ def load(path: Path) -> Settings:
     return _resolved(settings, path.resolve().parent)
 
 
+def store_url(path: Path) -> str:
+    """Return [store] url of a config, without loading the settings, which need every secret.
+
+    Raises model.InvalidConfigError.
+    """
+    _, table = _read_table(path)
+    section = dict(table.get("store") or {})
+    if variable := os.environ.get(f"{ENV_PREFIX}STORE__URL"):
+        section["url"] = variable
+    elif folder := os.environ.get("CREDENTIALS_DIRECTORY"):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            credential = Path(folder, f"{ENV_PREFIX}STORE__URL".lower())
+            section["url"] = credential.read_text(encoding="utf-8").strip()
+    try:
+        url = store_settings.Store.model_validate(section).url
+    except ValidationError as error:
+        problems = [(f"store.{key}", what) for key, what in _described(error)]
+        raise model.InvalidConfigError(
+            tuple(f"{path}: {key}: {what}" for key, what in problems)
+        ) from None
+    return _absolute(url, path.resolve().parent)
+
+
+def _absolute(url: str, directory: Path) -> str:
+    """Return an address of a database, with a file's path made absolute."""
+    if url.startswith("sqlite:///"):
+        return f"sqlite:///{directory / url.removeprefix('sqlite:///')}"
+    return url
+
+
 def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -289,8 +322,8 @@ def _line_of(text: str, keys: Sequence[str]) -> int:
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        if stripped.startswith("["):
-            here = table = _parts(stripped.strip("[] "))
+        if header := _HEADER.match(stripped):
+            here = table = _parts(header[1])
         else:
             here = (*table, *_parts(stripped.partition("=")[0]))
         if len(here) > best and here == tuple(keys[: len(here)]):
@@ -304,14 +337,14 @@ def _parts(dotted: str) -> tuple[str, ...]:
 
 def _resolved(settings: Settings, directory: Path) -> Settings:
     """Return the settings with paths made absolute, from the directory of the config file."""
-    url = settings.store.url
-    if url.startswith("sqlite:///"):
-        url = f"sqlite:///{directory / url.removeprefix('sqlite:///')}"
+    url = _absolute(settings.store.url, directory)
     updates: dict[str, Any] = {
         "rules": tuple(str(directory / pattern) for pattern in settings.rules),
         "inventory": settings.inventory and directory / settings.inventory,
         "store": settings.store.model_copy(update={"url": url}),
-        "control": Control(socket=directory / settings.control.socket),
+        "control": settings.control.model_copy(
+            update={"socket": directory / settings.control.socket}
+        ),
     }
     if isinstance(settings.mqtt.tls, receiver_settings.Tls):
         files = {

@@ -179,3 +179,25 @@ def test_a_fallback_is_due_after_five_minutes_by_default(config):
     text = GOOD + BRIDGE.format("a", "a", "mqtt")
     receiver = settings.load(config(text)).receivers["a"]
     assert (receiver.fallback, receiver.fallback_after.total_seconds()) == ("mqtt", 300)
+
+
+def test_a_comment_behind_a_table_does_not_move_the_line(config):
+    text = GOOD.replace("[sources.vyvx]", "[sources.vyvx]   # a comment").replace('"15s"', "15")
+    (problem,) = problems_of(config(text))
+    assert problem.startswith("12: sources.vyvx.interval: ")
+
+
+def test_the_address_of_the_database_is_read_without_any_secret(config, tmp_path, monkeypatch):
+    path = config(GOOD.replace('kind = "mqtt"', 'kind = "slack"'))  # and there is no token
+    assert settings.store_url(path) == f"sqlite:///{tmp_path}/watcher.db"
+    (tmp_path / "watcher_store__url").write_text("sqlite:////var/lib/watcher/watcher.db\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert settings.store_url(path) == "sqlite:////var/lib/watcher/watcher.db"
+    monkeypatch.setenv("WATCHER_STORE__URL", "mysql://db")
+    with pytest.raises(model.InvalidConfigError, match=r"store\.url"):
+        settings.store_url(path)
+
+
+def test_the_group_of_the_control_socket_stays_when_its_path_is_resolved(config):
+    loaded = settings.load(config(GOOD + '\n[control]\ngroup = "watcher-ops"\n'))
+    assert loaded.control.group == "watcher-ops"

@@ -129,16 +129,40 @@ def diagnose(
 @program.command()
 def backup(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to write the copy; must not exist yet.")
+        Path,
+        typer.Argument(
+            metavar="FILE|FOLDER",
+            help="Where to write the copy: a new file, or a folder, for a name with the time.",
+        ),
     ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Back up the SQLite database while the daemon runs. Never leaves a partial file."""
     from watcher import settings
+    from watcher.clock import SystemClock
     from watcher.store import store
 
-    size = store.back_up(settings.load(config).store.url, file)
+    file, size = store.back_up(settings.store_url(config), file, now=SystemClock().now())
     typer.echo(f"{file}: {size} bytes, verified")
+
+
+@program.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Put a backup in the place of the SQLite database, while the daemon is stopped.
+
+    The database that was there stays beside it, under a name with the time.
+    """
+    from watcher import settings
+    from watcher.clock import SystemClock
+    from watcher.store import store
+
+    before = store.restore(settings.store_url(config), file, now=SystemClock().now())
+    if before is not None:
+        typer.echo(f"the database that was there is now {before}")
+    typer.echo(f"{file}: restored; start the daemon")
 
 
 @program.command()

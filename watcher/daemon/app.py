@@ -258,6 +258,7 @@ async def run(
             log.info("became leader", instance=settings.instance, token=token)
 
         async def stand_by() -> None:
+            reporter.standby = True
             log.info("standby", instance=settings.instance)
             while (token := await store.leadership.acquire(settings.instance)) is None:  # noqa: ASYNC110  # a row
                 await asyncio.sleep(STANDBY_SECONDS)

@@ -127,7 +127,8 @@ class StatusReporter:
     """Reports the status from this daemon's memory, and from what all daemons have stored.
 
     A source that was not polled yet has no `last_success`. `overview` is what the leader has in
-    memory, None on a standby. Set `refused` to the problems of rules that were not reloaded.
+    memory, None on a standby and while it starts; set `standby` to say which of both. Set `refused`
+    to the problems of rules that were not reloaded.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class StatusReporter:
         windows: Callable[[], tuple[OpenWindow, ...]] = tuple,
     ) -> None:
         self.refused: tuple[str, ...] = ()
+        self.standby = False
         self.instance = instance
         self._version = version
         self._since = since
@@ -200,7 +202,8 @@ class StatusReporter:
         failing = [name for name, state in self._receivers().items() if not state.ok]
         receivers_line = f"failing: {', '.join(failing)}" if failing else "all receivers healthy"
         if overview is None:
-            return f"standby: another daemon is the leader, {receivers_line}"
+            state = "standby: another daemon is the leader" if self.standby else "starting"
+            return f"{state}, {receivers_line}"
         visible = [
             health.sight is model.Visibility.SEEN and health.last_success is not None
             for health in self._configured(overview.sources)

@@ -24,7 +24,7 @@ async def to_newest(database: Database) -> None:
     Raises PermanentError for a database of a newer Watcher or of another program, and where the
     database is for one process and another one has it.
     """
-    revisions = _revisions()
+    revisions = all_revisions()
     newest = max(revisions)
     async with database.read(opening=True) as connection:
         if await connection.run_sync(_revision) == newest:
@@ -63,7 +63,7 @@ async def describe(database: Database) -> str:
 
     Raises what `to_newest` raises.
     """
-    revisions = _revisions()
+    revisions = all_revisions()
     async with database.read(opening=True) as connection:
         await database.dialect.check(connection)
         revision = await connection.run_sync(_revision)
@@ -77,7 +77,7 @@ async def describe(database: Database) -> str:
 
 async def require_newest(database: Database) -> None:
     """Require that the tables are at this version's newest revision. Raises PermanentError."""
-    newest = max(_revisions())
+    newest = max(all_revisions())
     async with database.read(opening=True) as connection:
         revision = await connection.run_sync(_revision)
     if revision != newest:
@@ -88,7 +88,7 @@ async def require_newest(database: Database) -> None:
         )
 
 
-def _revisions() -> set[str]:
+def all_revisions() -> set[str]:
     """Return the revisions; their files are named by their numbers: r0001_first_tables.py."""
     return {path.name[1:5] for path in _SCRIPTS.glob("versions/r*.py")}
 

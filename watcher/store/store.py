@@ -6,6 +6,7 @@ import contextlib
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 
 from watcher import model
@@ -95,9 +96,12 @@ async def inspect(url: str, *, busy_timeout: float = 5.0) -> str:
     Raises what `open` would raise.
     """
     file = Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
-    if file is not None and not file.exists():
-        sqlite.require_room(file)
-        return f"{file} does not exist yet: the daemon creates it"
+    if file is not None:
+        with sqlite.permitted(file):
+            is_there = file.exists()
+        if not is_there:
+            sqlite.require_room(file)
+            return f"{file} does not exist yet: the daemon creates it"
     session = token()
     dialect = _dialect(url, busy_timeout=busy_timeout, session=session)
     try:
@@ -128,9 +132,10 @@ async def open_alone(url: str, *, clock: Clock, busy_timeout: float = 5.0) -> As
         yield opened
 
 
-def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
-    """Copy the database to a file while a daemon may be running on it; return its size in bytes.
+def back_up(url: str, file: Path, *, now: datetime, busy_timeout: float = 5.0) -> tuple[Path, int]:
+    """Copy the database to a file while a daemon may be running on it; return it and its size.
 
+    In a folder the file is named by the time `now`.
     Raises InvalidConfigError for a database on a server, which has a tool of its own, and what
     sqlite_backup.copy raises.
     """
@@ -140,7 +145,26 @@ def back_up(url: str, file: Path, *, busy_timeout: float = 5.0) -> int:
             f" pg_dump --format=custom --file={shlex.quote(str(file))} DATABASE, as its owner"
         )
         raise model.InvalidConfigError((words,))
-    return sqlite_backup.copy(Path(url.removeprefix(_SQLITE)), file, busy_timeout=busy_timeout)
+    with sqlite.permitted(file):
+        file = sqlite_backup.dated(file / "watcher.db", now) if file.is_dir() else file
+    size = sqlite_backup.copy(Path(url.removeprefix(_SQLITE)), file, busy_timeout=busy_timeout)
+    return file, size
+
+
+def restore(url: str, file: Path, *, now: datetime) -> Path | None:
+    """Put a backup in the place of the database, while no daemon runs; return where that is now.
+
+    Raises InvalidConfigError for a database on a server, and what sqlite_backup.restore raises.
+    """
+    if not url.startswith(_SQLITE):
+        words = (
+            "[store] url is a PostgreSQL server, which has its own tool: stop every daemon and run"
+            f" pg_restore --clean --if-exists --dbname=DATABASE {shlex.quote(str(file))}"
+        )
+        raise model.InvalidConfigError((words,))
+    return sqlite_backup.restore(
+        Path(url.removeprefix(_SQLITE)), file, now=now, revisions=migrate.all_revisions()
+    )
 
 
 def _dialect(url: str, *, busy_timeout: float, session: str) -> Dialect:

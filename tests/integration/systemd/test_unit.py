@@ -77,7 +77,7 @@ def credentials() -> list[str]:
 def commands() -> list[list[str]]:
     """Split every command of the README's shell blocks into words, without sudo."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
     return [words[1:] if words[0] == "sudo" else words for words in lines]
 
 
@@ -141,6 +141,29 @@ def test_a_stop_leaves_the_daemon_its_time():
     assert int(stop) >= 30
     assert values("KillMode") == ["mixed"]
     assert values("NotifyAccess") == ["main"]
+
+
+def test_the_alarm_of_a_lost_database_is_sent_once_over_all_restarts():
+    assert values("RuntimeDirectoryPreserve") == ["restart"]
+
+
+def test_the_clock_is_waited_for_and_its_target_pulled_in():
+    for directive in ("Wants", "After"):
+        assert any("time-sync.target" in value.split() for value in values(directive))
+
+
+def test_what_only_a_person_can_fix_is_not_restarted_for_ever():
+    assert values("RestartPreventExitStatus") == ["2 243"]
+
+
+@pytest.mark.systemd
+def test_systemd_finds_no_fault_in_the_drop_in_for_encrypted_secrets(analyze, tmp_path):
+    installed = tmp_path / "watcher.service"
+    installed.write_text(UNIT.read_text().replace("/opt/watcher/bin/watcher", sys.executable))
+    folder = tmp_path / "watcher.service.d"
+    folder.mkdir()
+    shutil.copy(REPO / "systemd" / "encrypted.conf", folder)
+    assert analyze("verify", "--man=no", installed) == (0, "")
 
 
 def test_the_readme_names_only_files_of_this_repository():

@@ -123,7 +123,7 @@ async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
 @pytest.mark.parametrize(
     ("seen", "line"),
     [
-        (None, "standby: another daemon is the leader, failing: noc"),
+        (None, "starting, failing: noc"),
         (
             status.Overview(sources=(BLIND,), open=2, acknowledged=1),
             "0 of 1 sources up, 2 incidents open, 1 acknowledged, failing: noc",
@@ -132,6 +132,13 @@ async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
 )
 def test_it_is_said_one_line(seen, line):
     assert reporter(seen=seen, noc=FAILS).one_line() == line
+
+
+def test_a_daemon_that_starts_does_not_say_that_another_one_leads():
+    starting = reporter(seen=None)
+    assert starting.one_line().startswith("starting, ")
+    starting.standby = True
+    assert starting.one_line().startswith("standby: another daemon is the leader")
 
 
 async def test_silences_and_open_windows_are_part_of_the_status_and_of_systemds_line():

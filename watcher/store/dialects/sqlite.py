@@ -12,8 +12,10 @@ import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +30,7 @@ from watcher import model
 from watcher.store import tables
 
 _FIXED = (3, 51, 3), (3, 50, 7), (3, 44, 6)  # the first, and the branches that got the fix as well
+_ROOM = 131_072  # bytes that a start needs; without them SQLite's mapped index is a SIGBUS
 _RETRY_SECONDS = 0.05  # between two tries to take the lock
 
 ADVICE = {
@@ -120,6 +123,23 @@ class Sqlite:
         self._lock.release()
 
 
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False
+
+
+def _require_disk(path: Path) -> None:
+    """Require a little free space beside the file. Raises TemporaryError."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            os.posix_fallocate(file.fileno(), 0, _ROOM)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _translate(error, path) from error
+
+
 def caution(version: tuple[int, ...]) -> str:
     """Return what a person must not do with the database under this version of SQLite."""
     fixed = version >= _FIXED[0] or any(
@@ -140,6 +160,8 @@ def explain(path: Path, error: BaseException) -> tuple[str, bool]:
     """Return what an error means in words, and whether waiting may help."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended code
+    if code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+        code = sqlite3.SQLITE_FULL  # as it comes from the index, which is mapped
     advice = ADVICE.get(code, "rejected a statement")
     return f"database {path} {advice} ({cause})", code not in _FOR_A_PERSON
 
@@ -159,9 +181,22 @@ def require_room(path: Path) -> None:
         )
 
 
+@contextlib.contextmanager
+def permitted(path: Path) -> Iterator[None]:
+    """Raise PermanentError where this user may not look at `path`, as into a service's state."""
+    try:
+        yield
+    except PermissionError as error:
+        raise model.PermanentError(
+            f"this user may not open {error.filename or path}: try with sudo"
+        ) from error
+
+
 def require_file(path: Path) -> None:
     """Require that there is a database file. Raises PermanentError."""
-    if not path.is_file():
+    with permitted(path):
+        is_there = path.is_file()
+    if not is_there:
         raise model.PermanentError(f"database {path} does not exist: check url in [store]")
 
 
@@ -185,10 +220,13 @@ def _prepare_file(path: Path) -> None:
             ) from None
     except OSError as error:
         raise _translate(error, path) from error
+    _require_disk(path)
 
 
 def _require_folder(path: Path) -> None:
-    if not path.parent.is_dir():
+    with permitted(path):
+        is_there = path.parent.is_dir()
+    if not is_there:
         raise model.PermanentError(
             f"the directory {path.parent} of the database does not exist: create it, or name"
             " another one in [store] url"

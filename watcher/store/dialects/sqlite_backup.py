@@ -1,16 +1,19 @@
-"""Backs up SQLite's file while a daemon goes on writing to it.
+"""Backs up SQLite's file while a daemon goes on writing to it, and puts a backup in its place.
 
 A copy gets its name once it is complete, has been read back and is on the disk; it never replaces
-a file.
+a file. What a restore takes the place of stays beside it, under a name with the time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from watcher import model
@@ -50,8 +53,83 @@ def copy(database: Path, file: Path, *, busy_timeout: float) -> int:
         os.close(handle)  # not before: it would take SQLite's locks on the copy away
 
 
+def dated(file: Path, now: datetime) -> Path:
+    """Return a name of `file` with the time in it, which no file has yet."""
+    name = f"{file.stem}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    for number in itertools.count():
+        candidate = file.with_name(f"{name}{f'-{number}' if number else ''}{file.suffix}")
+        if not candidate.exists():
+            return candidate
+    raise AssertionError  # numbers do not end
+
+
+def restore(
+    database: Path, file: Path, *, now: datetime, revisions: Collection[str]
+) -> Path | None:
+    """Put the backup `file` in the place of a database that no daemon uses.
+
+    Return what the database that was there is called now, with its log; None where none was. The
+    new one belongs to whom the old one, or else the folder, belongs to.
+    Raises PermanentError or TemporaryError in words; then everything is as it was.
+    """
+    with sqlite.permitted(database):
+        sqlite.require_file(file)
+        if not database.parent.is_dir():
+            raise model.PermanentError(f"the directory {database.parent} does not exist")
+        owner = (database if database.exists() else database.parent).stat()
+        if database.exists() and database.samefile(file):
+            raise model.PermanentError(f"{file} is the database itself: name a backup")
+    lock = sqlite.FileLock(database)
+    lock.acquire("watcher restore")
+    try:
+        part = database.with_name(f".{database.name}.partial")
+        part.unlink(missing_ok=True)
+        handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _fill(file, part, busy_timeout=5)
+            _require_known(part, file, revisions)
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+            os.fsync(handle)
+            before = _set_aside(database, now)
+            part.rename(database)
+            _sync_folder(database.absolute().parent)
+        finally:
+            part.unlink(missing_ok=True)
+            os.close(handle)
+    except OSError as error:
+        raise model.PermanentError(f"{file} was not restored ({error.strerror})") from error
+    finally:
+        lock.release()
+    return before
+
+
+def _require_known(part: Path, file: Path, revisions: Collection[str]) -> None:
+    with contextlib.closing(_connect(f"{part.absolute().as_uri()}?mode=ro")) as copy_:
+        (revision,) = copy_.execute("SELECT version_num FROM alembic_version").fetchone() or ("",)
+    if revision not in revisions:
+        raise model.PermanentError(
+            f"{file} was not restored: it is of a newer Watcher (its tables are at revision"
+            f" {revision or 'none'}, this version knows {max(revisions)})"
+        )
+
+
+def _set_aside(database: Path, now: datetime) -> Path | None:
+    """Give the database and its log another name; its index is made again where it is opened."""
+    if not database.exists():
+        return None
+    before = dated(database.with_name(f"{database.stem}-before{database.suffix}"), now)
+    log, index = (database.with_name(database.name + end) for end in ("-wal", "-shm"))
+    if log.exists():  # first: a database without its log would lose what is in it
+        log.rename(before.with_name(before.name + "-wal"))
+    database.rename(before)
+    index.unlink(missing_ok=True)
+    return before
+
+
 def _require_absent(file: Path) -> None:
-    if file.exists() or file.is_symlink():
+    with sqlite.permitted(file):
+        is_there = file.exists() or file.is_symlink()
+    if is_there:
         raise model.PermanentError(
             f"{file} exists already, and a backup overwrites nothing: name another file"
         )

@@ -25,7 +25,10 @@ from watcher.store.dialects import sqlite_backup
 
 
 def back_up(database: Path, file: Path) -> int:
-    return store.back_up(f"sqlite:///{database}", file, busy_timeout=0.05)
+    url = f"sqlite:///{database}"
+    path, size = store.back_up(url, file, now=factories.NOW, busy_timeout=0.05)
+    assert path == file
+    return size
 
 
 @pytest.fixture
@@ -121,7 +124,7 @@ def test_what_a_killed_daemon_left_in_its_log_is_copied(tmp_path, database):
         assert copied.execute("SELECT count(*) FROM late").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("there", ["a file", "a folder", "a link to nowhere", "the database"])
+@pytest.mark.parametrize("there", ["a file", "a link to nowhere", "the database"])
 def test_what_is_there_is_not_replaced(tmp_path, database, there):
     file = tmp_path / "there"
     match there:
@@ -228,5 +231,6 @@ def test_what_is_not_watchers_is_not_copied(tmp_path, kind):
 
 def test_a_server_is_copied_by_its_own_tool_and_its_password_is_not_shown(tmp_path):
     with pytest.raises(model.InvalidConfigError, match="pg_dump --format=custom") as caught:
-        store.back_up("postgresql://watcher:hunter2@db/watcher", tmp_path / "copy.db")
+        url = "postgresql://watcher:hunter2@db/watcher"
+        store.back_up(url, tmp_path / "copy.db", now=factories.NOW)
     assert "hunter2" not in str(caught.value)
