@@ -26,6 +26,7 @@ class InMemoryStore:
 
     def __init__(self, view):
         self.view = view
+        self.after = None  # the view once a command is in, where a test needs another one
         self.commands = {}
         self.all_subjects = []
         self.refusal = ""
@@ -34,7 +35,8 @@ class InMemoryStore:
 
     async def incident_view(self, incident):
         await asyncio.sleep(self.delay)
-        return self.view if incident == self.view.incident.id else None
+        view = self.after if self.after and self.commands else self.view
+        return view if incident == view.incident.id else None
 
     async def incidents(self, *, statuses, limit):
         return [self.view.incident] if self.view.incident.status in statuses else []

@@ -262,7 +262,8 @@ class CommandService:
     def _check_allowed(self, view: model.IncidentView, action: str) -> None:
         """Reject an action that the incident's state does not allow."""
         incident = view.incident
-        if action == "unack" and incident.status is not model.IncidentStatus.ACKNOWLEDGED:
+        is_acknowledged = incident.acks or incident.status is model.IncidentStatus.ACKNOWLEDGED
+        if action == "unack" and not is_acknowledged:
             raise CommandRejectedError(HTTPStatus.CONFLICT, f"{incident.id} is not acknowledged")
         if action == "diagnose" and not view.alert_counts.get(model.AlertState.FIRING):
             raise CommandRejectedError(

@@ -54,6 +54,8 @@ def _menu(view: model.IncidentView) -> kit.OverflowMenuElement:
     options = {NOTE: "Add a note \N{HORIZONTAL ELLIPSIS}"}
     if incident.status is model.IncidentStatus.ACKNOWLEDGED:
         options[ACKNOWLEDGE] = "Take over"
+    elif incident.acks:  # of several people who have to, not all have
+        options[WITHDRAW] = "Withdraw acknowledgements"
     if view.alerts and (incident.services or incident.examined):
         options[DIAGNOSE] = f"Run diagnostics{' again' if incident.diagnostics else ''}"
     if view.alerts:

@@ -56,19 +56,16 @@ class Presses:
 
     async def _acknowledge(self, request: Request) -> Answer:
         view = await self._commands.unresolved_view(request.incident)
-        before = view.incident
-        await self._act("ack", request)
-        if before.acknowledged_by == request.by:
-            return _about(view, "you have acknowledged it already. Nothing was changed.")
-        taken = f", which {escape(before.acknowledged_by)} had" if before.acknowledged_by else ""
-        return _about(view, f"it is yours{taken}. Reminders and escalations stop.")
+        after = await self._act("ack", request)
+        return _about(view, _acknowledged(view.incident, after, request.by))
 
     async def _withdraw(self, request: Request) -> Answer:
         view = await self._commands.unresolved_view(request.incident)
         await self._act("unack", request)
-        by = view.incident.acknowledged_by
-        whose = "your" if by == request.by else f"{escape(by or 'the', 80)}'s"
-        return _about(view, f"{whose} acknowledgement is withdrawn. Reminders go on.")
+        names = [by for by in (view.incident.acknowledged_by, *view.incident.acks) if by]
+        whose = ", ".join("you" if by == request.by else by for by in dict.fromkeys(names))
+        sentence = f"the acknowledgement by {escape(whose, 200)} is withdrawn. Reminders go on."
+        return _about(view, sentence)
 
     async def _diagnose(self, request: Request) -> Answer:
         view = await self._commands.unresolved_view(request.incident)
@@ -132,8 +129,25 @@ class Presses:
             case _:
                 return await self._silencer.form(request.action, view, origin)
 
-    async def _act(self, action: str, request: Request) -> None:
-        await self._commands.act(request.incident, action, request.by, idempotency_key=request.key)
+    async def _act(self, action: str, request: Request) -> model.Incident:
+        return await self._commands.act(
+            request.incident, action, request.by, idempotency_key=request.key
+        )
+
+
+def _acknowledged(before: model.Incident, after: model.Incident, by: str) -> str:
+    """Return what an acknowledgement has changed."""
+    if after.acks_needed > 1 and after.acks_short:
+        people = "person has" if after.acks_short == 1 else "people have"
+        rest = f"{after.acks_short} more {people} to acknowledge it, and reminders go on."
+        again = "you have acknowledged it already" if by in before.acks else "you are one of them"
+        return f"{again}: {rest}"
+    if before.acknowledged_by == by:
+        if before.acknowledged_at == after.acknowledged_at:
+            return "you have acknowledged it already. Nothing was changed."
+        return "it is still yours, and your acknowledgement counts from now."
+    taken = f", which {escape(before.acknowledged_by, 80)} had" if before.acknowledged_by else ""
+    return f"it is yours{taken}. Reminders and escalations stop."
 
 
 def _about(view: model.IncidentView, sentence: str) -> Answer:

@@ -57,6 +57,12 @@ def test_who_has_acknowledged_may_withdraw_and_others_take_over(builder):
     assert menu(builder.incident_view()) == ["note", "acknowledge", "packet"]
 
 
+def test_one_of_several_acknowledgements_can_be_withdrawn_too(builder):
+    builder.change(acks=("ann",), acks_needed=2)
+    assert in_sight(builder.incident_view()) == ["acknowledge", "silence", "resolve"]
+    assert menu(builder.incident_view()) == ["note", "unacknowledge", "packet"]
+
+
 def test_diagnostics_need_a_service_id(builder):
     assert "diagnose" not in menu(builder.incident_view())
     builder.change(examined=("SVC1",))  # an incident of an earlier version

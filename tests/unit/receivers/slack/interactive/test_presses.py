@@ -1,9 +1,11 @@
 """Presses in the simulated Slack, through Socket Mode to a command and back in words."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_user import running, stepped, until
 from watcher import model
 from watcher.receivers.slack.interactive import buttons
@@ -52,7 +54,58 @@ async def test_an_acknowledgement_is_withdrawn_by_a_button_of_its_own(
     async with running(slack, session, store) as person:
         await person.press("unacknowledge", name="bob")
         assert await stepped(store) == [model.Unacknowledged(incident="w-7k3m", by="bob")]
-        assert "ann's acknowledgement is withdrawn" in await person.hears()
+        assert "the acknowledgement by ann is withdrawn" in await person.hears()
+
+
+async def test_an_acknowledgement_that_expires_is_renewed_by_who_has_it(
+    slack, session, store, builder
+):
+    builder.change(
+        status=model.IncidentStatus.ACKNOWLEDGED, acknowledged_by="ann", acknowledged_at=BEGIN
+    )
+    store.view = builder.incident_view()
+    builder.change(acknowledged_at=BEGIN + timedelta(hours=1))
+    store.after = builder.incident_view()
+    async with running(slack, session, store) as person:
+        await person.choose("acknowledge", **ANN)
+        assert "it is still yours, and your acknowledgement counts from now" in await person.hears()
+
+
+async def test_of_several_people_who_have_to_acknowledge_each_hears_how_many_are_missing(
+    slack, session, store, builder
+):
+    builder.change(acks_needed=2)
+    store.view = builder.incident_view()
+    builder.change(acks=("ann",))
+    store.after = builder.incident_view()
+    rest = "1 more person has to acknowledge it, and reminders go on."
+    async with running(slack, session, store) as person:
+        await person.press("acknowledge", **ANN)
+        assert (await person.hears()).endswith(f"you are one of them: {rest}")
+        await person.press("acknowledge", **ANN)
+        assert (await person.hears(2)).endswith(f"you have acknowledged it already: {rest}")
+
+
+async def test_the_first_of_two_acknowledgements_is_withdrawn_as_well(
+    slack, session, store, builder
+):
+    builder.change(acks=("ann",), acks_needed=2)
+    store.view = builder.incident_view()
+    async with running(slack, session, store) as person:
+        await person.choose("unacknowledge", **ANN)
+        assert "the acknowledgement by you is withdrawn" in await person.hears()
+        assert await stepped(store) == [model.Unacknowledged(incident="w-7k3m", by="ann")]
+
+
+async def test_nobodys_acknowledgement_cannot_be_withdrawn(slack, session, store, builder):
+    builder.change(status=model.IncidentStatus.ACKNOWLEDGED, acknowledged_by="ann")
+    store.view = builder.incident_view()
+    async with running(slack, session, store) as person:
+        builder.change(status=model.IncidentStatus.OPEN, acknowledged_by=None)
+        store.view = builder.incident_view()  # bob was faster
+        await person.press("unacknowledge", **ANN)
+        assert await person.hears() == "w-7k3m is not acknowledged"
+        assert not store.commands
 
 
 async def test_a_person_who_is_not_allowed_is_refused_and_nothing_changes(slack, session, store):
