@@ -12,6 +12,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -58,6 +59,14 @@ class Silences(Section):
     )
 
 
+class Ticket(Section):
+    """When an incident should have a ticket at the carrier."""
+
+    remind_after: Duration = Field(
+        timedelta(minutes=30), description="After this time `watcher ticket` lists an incident"
+    )
+
+
 class Heartbeat(Section):
     """A dead man's switch elsewhere that expects a request while Watcher makes progress."""
 
@@ -100,6 +109,7 @@ class Settings(BaseSettings):
     web: web_settings.Web = web_settings.Web()
     control: Control = Control()
     silences: Silences = Silences()
+    ticket: Ticket = Ticket()
     heartbeat: Heartbeat = Heartbeat()
 
     @classmethod

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli import common, daemon, incidents, lumen, report, rules, silences, terminal
+from watcher.cli import common, daemon, incidents, lumen, report, rules, silences, terminal, tickets
 
 program = typer.Typer(
     name="watcher",
@@ -30,6 +30,7 @@ program.add_typer(daemon.program)
 program.add_typer(incidents.program)
 program.add_typer(silences.group, name="silence")
 program.add_typer(incidents.remedy_group, name="remedy")
+program.add_typer(tickets.program)
 program.add_typer(rules.program)
 program.add_typer(report.program)
 program.add_typer(lumen.iod_group, name="iod")

@@ -220,6 +220,7 @@ async def run(
             status=reporter.read,
             reload=reload,
             group=settings.control.group,
+            ticket_after=settings.ticket.remind_after,
             count_change=lambda source: factories.count_change(
                 settings, store.call_counter, source, clock.now()
             ),

@@ -87,6 +87,37 @@ def note(ctx: StepContext, event: model.Noted) -> None:
     ctx.add_entry(incident.id, EntryKind.NOTED, event.text, by=event.by)
 
 
+def record_ticket(ctx: StepContext, event: model.TicketRecorded) -> None:
+    """Record the carrier's ticket, or where it stands. One that waits for us calls people."""
+    incident = ctx.state.incident(event.incident, ctx.now)
+    before = incident.ticket
+    if before is not None and event.number in {"", before.number}:
+        ticket = replace(before, state=event.state or before.state, url=event.url or before.url)
+        if ticket == before:
+            return
+        is_new, waited = False, before.state is model.TicketState.PENDING
+    elif event.number:
+        ticket = model.Ticket(
+            number=event.number,
+            state=event.state or model.TicketState.ACKNOWLEDGED,
+            url=event.url,
+            by=event.by,
+            at=ctx.now,
+        )
+        is_new, waited = True, False
+    else:
+        raise IllegalCommand(f"incident {incident.id} has no ticket yet: name its number")
+    ctx.put_incident(incident, ticket=replace(ticket, by=event.by, at=ctx.now))
+    ctx.add_entry(
+        incident.id,
+        EntryKind.TICKET,
+        messages.ticket(ticket, is_new=is_new),
+        by=event.by,
+        notify=ticket.state is model.TicketState.PENDING and not waited,
+        number=ticket.number,
+    )
+
+
 def request_diagnosis(ctx: StepContext, event: model.DiagnosisWanted) -> None:
     """Request another run of diagnostics; the timeline says who asked, or why there is none."""
     incident = _open_incident(ctx, event.incident)

@@ -176,6 +176,7 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.Unacknowledged: commands.unacknowledge,
     model.ResolvedByHand: commands.resolve,
     model.Noted: commands.note,
+    model.TicketRecorded: commands.record_ticket,
     model.ReceiverFailed: failing_receivers.receiver_failed,
     model.ReceiverRecovered: failing_receivers.receiver_recovered,
     model.DrillWanted: drills.start,

@@ -49,6 +49,7 @@ from watcher.model.events import (
     ResolvedByHand,
     Silenced,
     Ticked,
+    TicketRecorded,
     Unacknowledged,
     Unsilenced,
 )
@@ -111,6 +112,7 @@ from watcher.model.subjects import (
     id_of,
     source_of,
 )
+from watcher.model.tickets import Ticket, TicketState
 
 __all__ = [
     "DRILL",
@@ -187,6 +189,9 @@ __all__ = [
     "SuppressionKind",
     "TemporaryError",
     "Ticked",
+    "Ticket",
+    "TicketRecorded",
+    "TicketState",
     "Turn",
     "Unacknowledged",
     "Unsilenced",

@@ -14,6 +14,7 @@ from watcher.model.incidents import Fallback
 from watcher.model.remedies import RemedyStatus
 from watcher.model.silences import Silence
 from watcher.model.subjects import AlarmRecord, Details, Observed, Sample
+from watcher.model.tickets import TicketState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,17 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRecorded:
+    """A person names the carrier's ticket, or says where it stands; empty: as it was."""
+
+    incident: str
+    by: str
+    number: str = ""
+    url: str = ""
+    state: TicketState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Silenced:
     """A person has muted notifications for a while."""
 
@@ -241,6 +253,7 @@ Command = (
     | Unacknowledged
     | ResolvedByHand
     | Noted
+    | TicketRecorded
     | Silenced
     | Unsilenced
     | ReceiverFailed

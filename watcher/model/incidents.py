@@ -13,6 +13,7 @@ from watcher.model.diagnoses import Diagnosis
 from watcher.model.remedies import Remedy
 from watcher.model.silences import Suppression
 from watcher.model.subjects import FaultDomain, Scalar, Subject
+from watcher.model.tickets import Ticket
 
 
 class IncidentStatus(StrEnum):
@@ -70,6 +71,7 @@ class EntryKind(StrEnum):
     ACK_EXPIRING = "ack_expiring"  # an acknowledgement is about to end by itself
     ACK_EXPIRED = "ack_expired"
     NOTED = "noted"
+    TICKET = "ticket"  # the carrier's ticket: its number, or where it stands
     BLIND = "blind"  # its source cannot be seen: what follows is last known
     SIGHTED = "sighted"
     VANISHED = "vanished"
@@ -172,6 +174,7 @@ class Incident:
     acks_needed: int = 1  # of different people, by the steps that were taken
     reminders: int = 0  # since people were last told that somebody is needed
     expiry_said: bool = False  # that the acknowledgement is about to expire
+    ticket: Ticket | None = None  # the carrier's own
 
     @property
     def begin(self) -> datetime:

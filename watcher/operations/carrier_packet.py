@@ -42,6 +42,7 @@ def render_packet(view: model.IncidentView, now: datetime) -> list[str]:
     return [
         clean(incident.title, 300),
         f"Our reference: {incident.id}. All times are UTC; written at {format_date_time(now)}.",
+        *_ticket(incident),
         _downtime(view, now),
         "",
         *_circuits(view),
@@ -67,6 +68,11 @@ def _downtime(view: model.IncidentView, now: datetime) -> str:
     if model.EntryKind.FLAPPING in kinds:
         return f"{figures}; with recoveries in between, see the timeline"
     return figures
+
+
+def _ticket(incident: model.Incident) -> Iterator[str]:
+    if incident.ticket is not None:
+        yield f"Your ticket: {clean(incident.ticket.number, 80)}"
 
 
 def _circuits(view: model.IncidentView) -> Iterator[str]:

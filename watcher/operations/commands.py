@@ -22,6 +22,7 @@ from watcher.text import clean
 ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 
+_LONGEST_NUMBER = 80  # of a ticket
 LONGEST_TEXT = 1_000  # characters of a note or a reason; both stand on one line
 
 _IncidentCommand = (
@@ -116,6 +117,34 @@ class CommandService:
         noted = model.Noted(incident=incident, by=by, text=text)
         key = f"note/{incident}/{idempotency_key or token()}"
         return await self._apply(incident, "note", noted, key)
+
+    async def record_ticket(
+        self,
+        incident: str,
+        by: str,
+        *,
+        number: str = "",
+        url: str = "",
+        state: model.TicketState | None = None,
+        idempotency_key: str = "",
+    ) -> model.Incident:
+        """Record the carrier's ticket, or where it stands; return the incident after it."""
+        _require_person(by)
+        number, url = clean(number, _LONGEST_NUMBER), clean(url, LONGEST_TEXT)
+        if url and not url.startswith(("https://", "http://")):
+            raise CommandRejectedError(
+                HTTPStatus.BAD_REQUEST, "the ticket's address has to start with https://"
+            )
+        view = await self.incident_view(incident)
+        if not number and view.incident.ticket is None:
+            raise CommandRejectedError(
+                HTTPStatus.CONFLICT, f"{incident} has no ticket yet: name its number"
+            )
+        command = model.TicketRecorded(
+            incident=incident, by=by, number=number, url=url, state=state
+        )
+        key = f"ticket/{incident}/{idempotency_key or token()}"
+        return await self._apply(incident, "ticket", command, key)
 
     async def add_silence(
         self,

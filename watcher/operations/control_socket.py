@@ -94,6 +94,7 @@ class ControlSocket:
         status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
         group: str = "",
+        ticket_after: timedelta = timedelta(minutes=30),
         count_change: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._reader = reader
@@ -102,6 +103,7 @@ class ControlSocket:
         self._status = status
         self._reload = reload
         self._group = group
+        self._ticket_after = ticket_after
         self._count_change = count_change
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
@@ -120,6 +122,7 @@ class ControlSocket:
                 web.get("/why/{key:.+}", self._get_why),
                 web.get("/incidents/{id}/packet", self._get_packet),
                 web.post("/incidents/{id}/note", self._post_note),
+                web.post("/incidents/{id}/ticket", self._post_ticket),
                 web.post(f"/incidents/{{id}}/{{action:{'|'.join(ACTIONS)}}}", self._post_action),
                 web.get("/incidents/{id}/receipts", self._get_receipts),
                 web.post("/drills", self._post_drill),
@@ -144,6 +147,7 @@ class ControlSocket:
                 "incidents": [documents.with_figures(incident) for incident in incidents],
                 "silences": await self._reader.silences(now),
                 "now": now,
+                "ticket_after": self._ticket_after.total_seconds(),
             }
         )
 
@@ -162,6 +166,23 @@ class ControlSocket:
         body = await request.json()
         incident = await self._commands.add_note(
             request.match_info["id"], str(body.get("text") or ""), _by(request, body.get("by"))
+        )
+        return _json({"incident": incident})
+
+    async def _post_ticket(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        state = body.get("state")
+        try:
+            wanted = model.TicketState(state) if state else None
+        except ValueError:
+            expected = ", ".join(model.TicketState)
+            return refuse(HTTPStatus.BAD_REQUEST, f"`state` is one of {expected}")
+        incident = await self._commands.record_ticket(
+            request.match_info["id"],
+            _by(request, body.get("by")),
+            number=str(body.get("number") or ""),
+            url=str(body.get("url") or ""),
+            state=wanted,
         )
         return _json({"incident": incident})
 

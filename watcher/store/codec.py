@@ -75,6 +75,7 @@ _COMMANDS: dict[str, type[model.Command]] = {
     "unacknowledged": model.Unacknowledged,
     "resolved_by_hand": model.ResolvedByHand,
     "noted": model.Noted,
+    "ticket_recorded": model.TicketRecorded,
     "silenced": model.Silenced,
     "unsilenced": model.Unsilenced,
     "receiver_failed": model.ReceiverFailed,

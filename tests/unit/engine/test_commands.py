@@ -5,7 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes.engine_world import FakeInventory, minutes, of_kind, rule, ruleset, seconds, world
+from tests.fakes.engine_world import (
+    START,
+    FakeInventory,
+    minutes,
+    of_kind,
+    rule,
+    ruleset,
+    seconds,
+    world,
+)
 from watcher import engine, model
 
 S1 = FakeInventory(vyvx_a=engine.InventoryEntry(service_ids=("S1",)))
@@ -242,3 +251,55 @@ def test_an_incident_knows_which_services_diagnostics_can_run_on():
     w = offline(rule(diagnose=False), inventory=S1)
     assert w.incident.services == ("S1",)
     assert offline().incident.services == ()
+
+
+def test_a_ticket_is_recorded_once_and_quietly():
+    w = offline()
+    recorded = model.TicketRecorded(incident=w.incident.id, by="ana", number="4711")
+    w.step(recorded, minutes(1))
+    assert w.incident.ticket == model.Ticket(number="4711", by="ana", at=START + minutes(1))
+    assert (w.last_text, w.tables.entries[-1].notify) == ("carrier's ticket: 4711", False)
+    entries = len(w.tables.entries)
+    w.step(recorded, minutes(2))
+    assert len(w.tables.entries) == entries
+
+
+def test_a_ticket_that_waits_for_us_is_loud_once():
+    w = offline()
+    identity = w.incident.id
+    w.step(model.TicketRecorded(incident=identity, by="ana", number="4711"), minutes(1))
+    pending = model.TicketRecorded(incident=identity, by="ben", state=model.TicketState.PENDING)
+    w.step(pending, minutes(2))
+    assert w.last_text == (
+        "carrier's ticket 4711 waits for us: the carrier's clock stands still until we answer"
+    )
+    assert w.tables.entries[-1].notify
+    url = model.TicketRecorded(incident=identity, by="ben", url="https://carrier.example/4711")
+    w.step(url, minutes(3))
+    assert not w.tables.entries[-1].notify
+    assert w.incident.ticket.url == "https://carrier.example/4711"
+
+
+def test_another_number_is_another_ticket_and_a_state_needs_one():
+    w = offline()
+    identity = w.incident.id
+    with pytest.raises(engine.IllegalCommand, match="has no ticket yet: name its number"):
+        w.step(
+            model.TicketRecorded(incident=identity, by="ana", state=model.TicketState.CLOSED),
+            minutes(1),
+        )
+    for number in ("1", "2"):
+        w.step(
+            model.TicketRecorded(
+                incident=identity, by="ana", number=number, state=model.TicketState.IN_PROGRESS
+            ),
+            minutes(2),
+        )
+        assert w.last_text == f"carrier's ticket {number} is being worked on by the carrier"
+
+
+def test_a_ticket_can_be_recorded_after_the_end():
+    w = offline()
+    w.poll(minutes(1), a="online")
+    w.step(model.TicketRecorded(incident=w.incident.id, by="ana", number="4711"), minutes(2))
+    assert w.incident.ticket.number == "4711"

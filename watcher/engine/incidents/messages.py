@@ -229,6 +229,22 @@ def seen_again(source: str, failing_since: datetime | None, now: datetime) -> st
     return f"{source} can be seen again{after}"
 
 
+_TICKET_STATES = {
+    model.TicketState.ACKNOWLEDGED: "is with the carrier",
+    model.TicketState.IN_PROGRESS: "is being worked on by the carrier",
+    model.TicketState.PENDING: "waits for us: the carrier's clock stands still until we answer",
+    model.TicketState.RESOLVED: "is resolved, says the carrier",
+    model.TicketState.CLOSED: "is closed",
+}
+
+
+def ticket(ticket: model.Ticket, *, is_new: bool) -> str:
+    """Return the number of the carrier's ticket, or where it stands."""
+    if is_new and ticket.state is model.TicketState.ACKNOWLEDGED:
+        return f"carrier's ticket: {ticket.number}"
+    return f"carrier's ticket {ticket.number} {_TICKET_STATES[ticket.state]}"
+
+
 def detailed(labels: dict[str, str]) -> str:
     """Return what the details added."""
     named = [f"{name} {labels[name]}" for name in sorted(labels) if labels[name]]

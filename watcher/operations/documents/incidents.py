@@ -72,6 +72,16 @@ class RemedyDocument(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class TicketDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The carrier's own ticket; while it is `pending` the carrier waits for its customer."""
+
+    number: str
+    state: model.TicketState
+    url: str
+    by: str
+    at: Timestamp
+
+
 class IncidentDocument(Document, frozen=True, kw_only=True):
     """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts.
 
@@ -101,6 +111,7 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     remedy: RemedyDocument | None
     runbook: str
     links: dict[str, str]
+    ticket: TicketDocument | None = None
     truncated: bool = False
 
 
@@ -155,6 +166,7 @@ def incident(
         remedy=_remedy(incident.id, incident.remedy) if incident.remedy else None,
         runbook=incident.runbook,
         links=links or {},
+        ticket=_ticket(incident.ticket) if incident.ticket else None,
     )
 
 
@@ -207,6 +219,16 @@ def _diagnosis(diagnosis: model.Diagnosis, topics: FindTopics) -> DiagnosisDocum
         status=diagnosis.status,
         findings=list(model.worst_first(diagnosis.findings)),
         report=_report(diagnosis.report, topics) if diagnosis.report else None,
+    )
+
+
+def _ticket(ticket: model.Ticket) -> TicketDocument:
+    return TicketDocument(
+        number=ticket.number,
+        state=ticket.state,
+        url=ticket.url,
+        by=ticket.by,
+        at=model.format_timestamp(ticket.at),
     )
 
 

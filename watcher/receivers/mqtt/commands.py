@@ -88,9 +88,7 @@ class CommandListener:
         log.info("MQTT command", command=command, by=by, ok=answer.ok, answer=answer.message)
         await self._publish_answer(topic, answer, message.correlation)
 
-    async def _answer(
-        self, command: str, request: OfIncident | Silence | Expire, topic: str
-    ) -> Answer:
+    async def _answer(self, command: str, request: AnyRequest, topic: str) -> Answer:
         prefix = self._connection.prefix
         if topic and not topics.accepts_answers(prefix, topic):
             refusal = (
@@ -106,7 +104,7 @@ class CommandListener:
         except (CommandRejectedError, model.TemporaryError) as error:
             return Answer(command=command, id=request.id, ok=False, message=str(error))
 
-    async def _carry_out(self, command: str, request: OfIncident | Silence | Expire) -> Answer:
+    async def _carry_out(self, command: str, request: AnyRequest) -> Answer:
         idempotency_key = f"mqtt/{request.by}/{request.id}" if request.id else ""
         match request:
             case Silence():
@@ -130,6 +128,23 @@ class CommandListener:
                     ok=True,
                     message=f"{request.silence} has ended",
                     silence=request.silence,
+                )
+            case OnTicket():
+                incident = await self._commands.record_ticket(
+                    request.incident,
+                    request.by,
+                    number=request.number,
+                    url=request.url,
+                    state=request.state,
+                    idempotency_key=idempotency_key,
+                )
+                number = incident.ticket.number if incident.ticket else ""
+                return Answer(
+                    command=command,
+                    id=request.id,
+                    ok=True,
+                    message=f"ticket {number} is recorded in {incident.id}",
+                    incident=incident.id,
                 )
             case OfIncident():
                 incident = await self._commands.act(
@@ -226,6 +241,15 @@ class Silence(Request, frozen=True, kw_only=True):
         )
 
 
+class OnTicket(Request, frozen=True, kw_only=True):
+    """`ticket`: the carrier's ticket about an incident, or where it stands."""
+
+    incident: Word
+    number: Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    url: Sentence = ""
+    state: model.TicketState | None = None
+
+
 class Expire(Request, frozen=True, kw_only=True):
     """`expire`: ends a silence."""
 
@@ -243,11 +267,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     silence: str | None = None
 
 
-REQUESTS: Mapping[str, type[OfIncident | Silence | Expire]] = {
+AnyRequest = OfIncident | Silence | Expire | OnTicket
+
+REQUESTS: Mapping[str, type[AnyRequest]] = {
     "ack": OfIncident,
     "silence": Silence,
     "expire": Expire,
     "diagnose": OfIncident,
+    "ticket": OnTicket,
 }
 TOPICS: Mapping[str, type[msgspec.Struct]] = {
     **{f"PREFIX/commands/{name}": request_type for name, request_type in REQUESTS.items()},
@@ -255,7 +282,7 @@ TOPICS: Mapping[str, type[msgspec.Struct]] = {
 }
 
 
-def parse_request(command: str, payload: bytes) -> OfIncident | Silence | Expire:
+def parse_request(command: str, payload: bytes) -> AnyRequest:
     """Parse a command's payload. Raises ValueError with a sentence for its sender."""
     request_type = REQUESTS.get(command)
     if request_type is None:

@@ -95,6 +95,15 @@ def _notification_parts(view: model.IncidentView, now: datetime) -> Iterator[str
     yield from notification.todo(view, incident.title)
 
 
+_TICKET_STATES = {
+    model.TicketState.ACKNOWLEDGED: "acknowledged",
+    model.TicketState.IN_PROGRESS: "in progress",
+    model.TicketState.PENDING: "*waits for us*",
+    model.TicketState.RESOLVED: "resolved",
+    model.TicketState.CLOSED: "closed",
+}
+
+
 def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
     incident = view.incident
     single = notification.leading_alert(view)
@@ -126,6 +135,10 @@ def _facts(view: model.IncidentView, now: datetime) -> Iterator[str]:
             else ""
         )
         yield f"Acknowledged by *{escape(incident.acknowledged_by, 80)}*{at}"
+    if incident.ticket:
+        number, url = escape(incident.ticket.number, 80), incident.ticket.url
+        shown = blocks.link(url, number) if url else number
+        yield f"Carrier's ticket: {shown} ({_TICKET_STATES[incident.ticket.state]})"
 
 
 def _muted(incident: model.Incident, now: datetime) -> Iterator[str]:

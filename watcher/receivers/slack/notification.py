@@ -70,6 +70,7 @@ SIGNS: Mapping[EntryKind, str] = {
     EntryKind.ACK_EXPIRING: "\N{HOURGLASS WITH FLOWING SAND}",
     EntryKind.ACK_EXPIRED: "\N{WAVING HAND SIGN}",
     EntryKind.NOTED: "\N{MEMO}",
+    EntryKind.TICKET: "\N{MEMO}",
     EntryKind.BLIND: "\N{MEDIUM WHITE CIRCLE}",
     EntryKind.SIGHTED: "\N{EYES}",
     EntryKind.VANISHED: "\N{BLACK QUESTION MARK ORNAMENT}",

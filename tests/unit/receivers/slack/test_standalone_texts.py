@@ -56,6 +56,7 @@ SAMPLES: dict[EntryKind, tuple[str, bool]] = {
     EntryKind.ACK_EXPIRED: ("the acknowledgement by Ana has expired after 2 h", True),
     EntryKind.UNACKNOWLEDGED: ("acknowledgement withdrawn by Ana", False),
     EntryKind.NOTED: ("truck rolls", False),
+    EntryKind.TICKET: ("ticket 4711 waits for us: the carrier's clock stands still", True),
     EntryKind.BLIND: ("vyvx cannot be seen (timed out); last known offline, 2 min ago", False),
     EntryKind.SIGHTED: ("vyvx can be seen again after 2 min", False),
     EntryKind.VANISHED: ("no longer listed by the vendor; resolves in 24 h", True),
@@ -71,6 +72,7 @@ SAMPLES: dict[EntryKind, tuple[str, bool]] = {
     EntryKind.RESOLVED: ("recovered at 03:40:22 UTC after 30 min: online", True),
 }
 CALLING = {
+    EntryKind.TICKET,
     EntryKind.ACK_EXPIRED,
     EntryKind.REOPENED,
     EntryKind.JOINED,
