@@ -67,7 +67,10 @@ async def test_an_acknowledgement_over_mqtt_is_shown_in_slack_with_the_name(
             return "acknowledged by ada" in json.dumps(await world.thread(parent))
 
         await eventually(acknowledged)
-        [answer] = await ask("silence", matchers=["source=vyvx"], by="ada")
+        everything = {"matchers": ["source=vyvx"], "by": "ada"}
+        [answer] = await ask("silence", **everything)
+        assert "(everything)" in answer["message"]
+        [answer] = await ask("silence", **everything, confirmed=True)
         listed = (await control_socket.ask(running.home / "c.sock", "GET", "/silences"))["silences"]
         assert [silence["id"] for silence in listed] == [answer["silence"]]
         [answer] = await ask("silence", matchers=["colour=red"], by="ada")

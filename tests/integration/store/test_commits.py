@@ -306,3 +306,36 @@ async def test_what_ingest_asks_for_becomes_jobs_once(opened, token):
         ("history", "vyvx/1", "", "", NOW),
     ]
     assert [job.record for job in jobs] == [None, None, record]
+
+
+async def test_a_silence_that_only_its_incident_ends_is_loaded_and_listed_until_then(opened, token):
+    matcher = model.Matcher(name="subject", value="vyvx/1")
+    endless = model.Silence(
+        id="s-1",
+        matchers=(matcher,),
+        or_matchers=((matcher, matcher),),
+        begin=NOW,
+        end=None,
+        until=model.SilenceUntil.RESOLVED,
+        incident="i1",
+        by="ann",
+        ticket="C-1",
+    )
+    await opened.commits.commit(token, factories.commit(endless))
+    assert (await factories.load(opened)).silences == (endless,)
+    assert await opened.queries.silences(NOW + 1_000 * HOUR) == [endless]
+    over = replace(endless, end=NOW, ended_by="bob")
+    await opened.commits.commit(token, factories.commit(over))
+    assert (await factories.load(opened)).silences == ()
+    assert await opened.queries.silences(NOW) == []
+
+
+async def test_a_silence_of_an_earlier_version_is_read_as_it_was_written(opened, token):
+    written = (
+        '{"id":"s-1","matchers":[{"name":"rule","value":"vyvx-*","negative":true}],'
+        '"begin":"2026-11-21T02:45:02Z","end":"2026-11-21T02:50:10Z","by":"ana","comment":"works"}'
+    )
+    silence = codec.SILENCE.decode(written)
+    assert silence.written == "rule!=vyvx-*"
+    assert (silence.sets, silence.until, silence.ended_by) == ((silence.matchers,), None, "")
+    assert codec.decode_command("silenced", f'{{"silence":{written}}}').silence == silence

@@ -84,6 +84,7 @@ class IngestHarness:
         self.poller = Poller()
         self.wakeup, self.delivery, self.jobs = Wakeup(), Wakeup(), Wakeup()
         self.health: list[model.SourceHealth] = []
+        self.silences: list[tuple[model.Silence, ...]] = []
         self.metrics = Metrics(version="1", sources=["vyvx", "evpl"], receivers=["noc"])
         ruleset = engine_world.ruleset(*rules)
         self.loop = ingest.Ingest(
@@ -98,6 +99,7 @@ class IngestHarness:
             delivery_wakeup=self.delivery,
             jobs_wakeup=self.jobs,
             on_health=self.health.append,
+            on_silences=self.silences.append,
         )
 
     @asynccontextmanager
@@ -221,3 +223,22 @@ async def test_the_health_of_a_source_is_passed_on():
     assert harness.health[-1].error == "HTTP 503"
     exposed = harness.metrics.exposition().decode()
     assert 'watcher_source_polls_total{outcome="failed",source="vyvx"} 1.0' in exposed
+
+
+async def test_silences_are_passed_on_at_the_start_and_when_one_is_added_or_over():
+    harness = IngestHarness(engine_world.rule())
+    silence = model.Silence(
+        id="s-1",
+        matchers=(model.Matcher(name="rule", value="*"),),
+        begin=START,
+        end=START + timedelta(minutes=5),
+        by="ann",
+    )
+    async with harness.running():
+        await harness.poll("online")
+        assert harness.silences == [()]
+        await harness.loop.submit(model.Silenced(silence=silence))
+        await harness.poll("online", seconds=10)
+        assert harness.silences == [(), (silence,)]
+        await harness.poll("online", seconds=400)
+        assert harness.silences == [(), (silence,), ()]

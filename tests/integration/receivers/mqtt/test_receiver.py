@@ -184,6 +184,33 @@ async def test_a_sources_newest_health_is_retained(delivery, clock, mosquitto):
         assert seen["failing_since"] == "2026-11-21T03:10:22.125Z"
 
 
+@pytest.mark.broker
+async def test_the_silences_that_are_not_over_are_retained(delivery, clock, mosquitto):
+    silence = model.Silence(
+        id="s-1",
+        matchers=(model.Matcher(name="subject", value="*"),),
+        begin=BEGIN,
+        end=None,
+        until=model.SilenceUntil.RESOLVED,
+        incident="w-1",
+        by="ann",
+    )
+    async with (
+        subscribed(mosquitto.port, "watcher/silences") as reader,
+        connected(delivery, clock, mosquitto.port) as (_, broker),
+    ):
+        broker.publish_silences((silence,))
+        (shown,) = json.loads((await reader.until("watcher/silences")).payload)["silences"]
+        assert (shown["matchers"], shown["by"], shown["end"]) == ([["subject=*"]], "ann", None)
+        assert (shown["until"], shown["incident"]) == ("resolved", "w-1")
+        broker.publish_silences(())
+        empty = await reader.until("watcher/silences")
+        assert json.loads(empty.payload) == {"silences": []}
+    async with subscribed(mosquitto.port, "watcher/silences") as reader:
+        kept = await reader.until("watcher/silences")
+        assert kept.retain
+
+
 async def test_a_connection_that_is_lost_before_a_write_is_no_error_in_the_log(caplog):
     client = Client("127.0.0.1", 1)
     ours, theirs = socket.socketpair()
