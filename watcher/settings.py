@@ -32,6 +32,7 @@ from watcher import model
 from watcher.config_types import Duration, Section
 from watcher.operations import silences
 from watcher.receivers import settings as receiver_settings
+from watcher.receivers.mqtt import topics
 from watcher.store import settings as store_settings
 from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
@@ -165,6 +166,7 @@ def _secret_values(value: object) -> Iterator[str]:
 
 def _broken_references(settings: Settings) -> Iterator[str]:
     """Yield `key: what is wrong` for each name that a section uses and no section defines."""
+    yield from _shared_topics(settings)
     for key, name in _account_references(settings):
         if name and name not in settings.accounts:
             yield f"{key}: there is no [accounts.{name}]"
@@ -196,6 +198,19 @@ def _broken_fallbacks(settings: Settings) -> Iterator[str]:
             fallback = fallbacks.get(fallback, "")  # noqa: PLW2901  # it is followed
         if fallback == name == min(chain):  # report each circle once
             yield f"{key}: is circular: {' -> '.join((*chain, name))}"
+
+
+def _shared_topics(settings: Settings) -> Iterator[str]:
+    """Yield the sources whose health would be published on one MQTT topic."""
+    kinds = {receiver.kind for receiver in settings.receivers.values()}
+    if "mqtt" not in kinds and not settings.mqtt.commands:
+        return
+    by_topic: dict[str, str] = {}
+    for name in settings.sources:
+        topic = topics.source(settings.mqtt.topic_prefix, name)
+        other = by_topic.setdefault(topic, name)
+        if other != name:
+            yield f"sources.{name}: would share the MQTT topic {topic} with {other}; rename one"
 
 
 def _account_references(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,9 @@ V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 
 
 @contextlib.asynccontextmanager
-async def connected(delivery, clock, port, *, instance="ops1", jitter=lambda: 0.0, **keys):
+async def connected(
+    delivery, clock, port, *, instance="ops1", leads=True, jitter=lambda: 0.0, **keys
+):
     """The daemon's side: the broker's task and a receiver."""
     keys = receiver_settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
     broker = MqttConnection(
@@ -25,13 +27,16 @@ async def connected(delivery, clock, port, *, instance="ops1", jitter=lambda: 0.
         jitter=jitter,
     )
     receiver = MqttReceiver(name="mqtt", connection=broker, reader=delivery, clock=clock)
-    broker.become_leader()
+    if leads:
+        broker.become_leader()
     task = asyncio.create_task(broker.run())
     try:
         yield receiver, broker
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for result in await asyncio.gather(task, return_exceptions=True):
+            if not isinstance(result, asyncio.CancelledError):
+                raise result
 
 
 class Subscriber:

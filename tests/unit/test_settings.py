@@ -201,3 +201,13 @@ def test_the_address_of_the_database_is_read_without_any_secret(config, tmp_path
 def test_the_group_of_the_control_socket_stays_when_its_path_is_resolved(config):
     loaded = settings.load(config(GOOD + '\n[control]\ngroup = "watcher-ops"\n'))
     assert loaded.control.group == "watcher-ops"
+
+
+@pytest.mark.parametrize("other", ["eu_vyvx", "eu vyvx"])
+def test_two_sources_that_would_share_an_mqtt_topic_are_refused(config, other):
+    source = 'kind = "vyvx"\naccount = "vyvx"\n'
+    text = f'{GOOD}\n[sources."eu.vyvx"]\n{source}\n[sources."{other}"]\n{source}'
+    problem = f"sources.{other}: would share the MQTT topic watcher/sources/eu_vyvx with eu.vyvx"
+    assert problems_of(config(text)) == [f"21: {problem}; rename one"]
+    webhook = 'kind = "webhook"\nurl = "https://tickets.example"'
+    assert settings.load(config(text.replace('kind = "mqtt"', webhook)))

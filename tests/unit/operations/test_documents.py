@@ -3,12 +3,14 @@
 import json
 import re
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
 import msgspec
 import pytest
 
+from tests.fakes.incident_builder import BEGIN
 from watcher import model
 from watcher.operations import documents
 from watcher.receivers.mqtt import commands, topics
@@ -18,7 +20,8 @@ EXAMPLES = dict(re.findall(r"```json (\w+)\n(.*?)```", PAGE, re.DOTALL))
 TYPES = {
     "incident": documents.IncidentDocument,
     "event": documents.EventDocument,
-    "source": documents.SourceDocument,
+    "source": documents.PublishedSource,
+    "open": documents.OpenDocument,
     "silences": documents.SilencesDocument,
 }
 
@@ -29,6 +32,7 @@ def check(instance, kind):
         "incident": "PREFIX/incidents/ID",
         "event": "PREFIX/events",
         "source": "PREFIX/sources/NAME",
+        "open": "PREFIX/open",
         "silences": "PREFIX/silences",
     }[kind]
     jsonschema.validate(
@@ -76,8 +80,14 @@ def test_an_incident_and_its_events_keep_to_the_schema(builder):
 
 def test_a_sources_health_keeps_to_the_schema():
     health = model.SourceHealth(source="vyvx")
+    published = documents.published_source(
+        health, instance="ops1", at=BEGIN, valid=timedelta(minutes=15)
+    )
+    check(json.loads(published.encode()), "source")
+    check(
+        json.loads(documents.unwatched_source(health, instance="ops1", at=BEGIN).encode()), "source"
+    )
     written = json.loads(documents.source(health).encode())
-    check(written, "source")
     # Since when it is seen again matters to the engine alone.
     assert set(written) | {"seen_since"} == {field.name for field in fields(model.SourceHealth)}
 

@@ -14,24 +14,43 @@ from watcher.operations.documents.incidents import (
     with_figures,
 )
 from watcher.operations.documents.json_schema import schema
+from watcher.operations.documents.open import (
+    OpenDocument,
+    OpenIncident,
+    open_incident,
+    open_incidents,
+)
 from watcher.operations.documents.silences import SilencesDocument, silence, silences
-from watcher.operations.documents.sources import SourceDocument, source
+from watcher.operations.documents.sources import (
+    PublishedSource,
+    SourceDocument,
+    published_source,
+    source,
+    unwatched_source,
+)
 from watcher.operations.documents.subjects import SubjectDocument, subject
 
 __all__ = [
     "Document",
     "EventDocument",
     "IncidentDocument",
+    "OpenDocument",
+    "OpenIncident",
+    "PublishedSource",
     "ReportTopics",
     "SilencesDocument",
     "SourceDocument",
     "SubjectDocument",
     "event",
     "incident",
+    "open_incident",
+    "open_incidents",
+    "published_source",
     "schema",
     "silence",
     "silences",
     "source",
     "subject",
+    "unwatched_source",
     "with_figures",
 ]

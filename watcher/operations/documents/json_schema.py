@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 
 from watcher.operations.documents.incidents import EventDocument, IncidentDocument
+from watcher.operations.documents.open import OpenDocument
 from watcher.operations.documents.silences import SilencesDocument
-from watcher.operations.documents.sources import SourceDocument
+from watcher.operations.documents.sources import PublishedSource
 
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
     "PREFIX/incidents/ID": IncidentDocument,
+    "PREFIX/open": OpenDocument,
     "PREFIX/events": EventDocument,
-    "PREFIX/sources/NAME": SourceDocument,
+    "PREFIX/sources/NAME": PublishedSource,
     "PREFIX/silences": SilencesDocument,
 }
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import aiomqtt
 
 from watcher import model
+from watcher.clock import token
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import client as mqtt_client
 from watcher.receivers.mqtt import errors, topics
@@ -53,14 +54,15 @@ async def _try_topics(
     client: mqtt_client.Client, settings: receiver_settings.Mqtt, place: str, own: str
 ) -> tuple[str, ...]:
     arrived = asyncio.Event()
+    sent = b'"' + token().encode() + b"-" * _DOCUMENT_BYTES + b'"'
 
     def notice(message: mqtt_client.Message) -> None:
-        if message.topic == own and message.payload and not message.retained:
+        if message.payload == sent:
             arrived.set()
 
     client.handler = notice
     refusal = await client.subscribe_and_wait(own)
-    for topic, payload, retain in _messages(settings.topic_prefix, own):
+    for topic, payload, retain in _messages(settings.topic_prefix, own, sent):
         reason = await client.publish_and_wait(topic, payload, retain=retain)
         if reason is not None:
             raise model.PermanentError(errors.refused(place, topic, reason, settings.username))
@@ -80,9 +82,9 @@ async def _try_topics(
     return ()
 
 
-def _messages(prefix: str, own: str) -> Iterator[tuple[str, bytes, bool]]:
+def _messages(prefix: str, own: str, sent: bytes) -> Iterator[tuple[str, bytes, bool]]:
     """Yield what is published: topic, payload, and whether it is retained."""
-    yield own, b'"' + bytes(_DOCUMENT_BYTES).replace(b"\0", b"-") + b'"', True
+    yield own, sent, True
     yield own, b"", True
     for topic in (
         topics.presence(prefix, _NAME),

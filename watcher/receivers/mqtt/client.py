@@ -88,12 +88,13 @@ class Client(aiomqtt.Client):
     async def subscribe_and_wait(self, topic: str, *, retained: bool = False) -> Refusal | None:
         """Subscribe with QoS 1; return the broker's reason to refuse.
 
-        Only MQTT 5 can leave out what is retained. Raises aiomqtt.MqttError, at once when the
-        connection is lost.
+        Only MQTT 5 can leave out what is retained, and mark new messages that were published as
+        retained; with `retained`, the mark means that a message was there before. Raises
+        aiomqtt.MqttError, at once when the connection is lost.
         """
         options = SubscribeOptions(
             qos=1,
-            retainAsPublished=True,
+            retainAsPublished=not retained,
             retainHandling=SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
             if retained
             else SubscribeOptions.RETAIN_DO_NOT_SEND,

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from aiolimiter import AsyncLimiter
 
-from watcher import model
+from watcher import model, text
 from watcher.operations.commands import (
     CommandRejectedError,
     CommandService,
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 MOST_WAITING = 100
 PER_MINUTE = 120
+MOST_LOST = 3  # answers on response topics; then all go to PREFIX/answers until the next start
 ANSWER_SECONDS = 300  # how long the broker keeps an answer that nobody has read
 
 _DONE = {
@@ -55,6 +56,7 @@ class CommandListener:
         self._rate_limit = AsyncLimiter(per_minute, 60)
         self._waiting: asyncio.Queue[Message] = asyncio.Queue(MOST_WAITING)
         self._dropped = 0
+        self._lost = 0  # answers in a row during which the broker closed the connection
         connection.on_command(self._accept)
 
     async def run(self) -> None:
@@ -92,15 +94,16 @@ class CommandListener:
         prefix = self._connection.prefix
         if topic and not topics.accepts_answers(prefix, topic):
             refusal = (
-                f"{topic[:100]} is not a valid response topic: name one without wildcards, outside"
-                f" of {prefix}/ or below {topics.answers(prefix)}/"
+                f"{text.clean(topic, 100)} is not a valid response topic: name one of at most 200"
+                " bytes, without wildcards, spaces and control characters, outside of"
+                f" {prefix}/ or below {topics.answers(prefix)}/"
             )
             return Answer(command=command, id=request.id, ok=False, message=refusal)
         try:
             return await self._carry_out(command, request)
         except ConfirmationNeededError as error:
-            text = f"{error}: send it again with `confirmed`: true"
-            return Answer(command=command, id=request.id, ok=False, message=text)
+            hint = f"{error}: send it again with `confirmed`: true"
+            return Answer(command=command, id=request.id, ok=False, message=hint)
         except (CommandRejectedError, model.TemporaryError) as error:
             return Answer(command=command, id=request.id, ok=False, message=str(error))
 
@@ -159,17 +162,25 @@ class CommandListener:
                 )
 
     async def _publish_answer(self, topic: str, answer: Answer, correlation: bytes | None) -> None:
+        """Publish on the response topic, unless several of them have cost the connection."""
         prefix = self._connection.prefix
+        own = topics.answers(prefix)
+        named = topics.accepts_answers(prefix, topic) and self._lost < MOST_LOST
         try:
             await self._connection.publish(
-                topic if topics.accepts_answers(prefix, topic) else topics.answers(prefix),
+                topic if named else own,
                 msgspec.json.encode(answer),
                 retain=False,
                 expiry=ANSWER_SECONDS,
                 content_type="application/json",
                 correlation=correlation,
             )
+            self._lost = 0 if named else self._lost
         except model.WatcherError as error:
+            if named and isinstance(error, model.AmbiguousError):
+                self._lost += 1
+                if self._lost == MOST_LOST:
+                    log.warning("response topics are ignored from now on", answers=own)
             log.warning("MQTT command not answered", command=answer.command, error=str(error))
 
 

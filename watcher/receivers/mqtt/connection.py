@@ -25,6 +25,7 @@ from watcher.operations import documents
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import client as mqtt_client
 from watcher.receivers.mqtt import errors, reconnect, topics
+from watcher.receivers.mqtt.leader import LeaderPresence
 from watcher.receivers.mqtt.limits import BrokerLimits, SetAsideError, TooLargeError
 from watcher.receivers.mqtt.session import CommandHandler, ConnectHandler, Session
 
@@ -51,11 +52,19 @@ class MqttConnection:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.prefix = settings.topic_prefix
+        self.instance = instance
         self.limits = BrokerLimits()
         self._settings = settings
         self._client_id = settings.client_id or f"watcher-{instance}"
         self._presence = topics.presence(self.prefix, instance)
         self._session = Session(self, instance=instance, client_id=self._client_id, clock=clock)
+        self._leader = LeaderPresence(
+            settings=settings,
+            client_id=self._client_id,
+            reasserted=self._session.refresh,
+            jitter=jitter,
+        )
+        self._session.on_lead = self._leader.begin
         self._clock = clock
         self._reconnects = reconnect.Reconnects(backoff)
         self._jitter = jitter
@@ -73,6 +82,10 @@ class MqttConnection:
     def on_connect(self, handle: ConnectHandler) -> None:
         """Call `handle` after every connect; it may publish."""
         self._session.connect_handlers.append(handle)
+
+    def publish_soon(self, handle: ConnectHandler) -> None:
+        """Call `handle` soon, and once a second at most; it may publish."""
+        self._session.publish_soon(handle)
 
     def on_command(self, handle: CommandHandler) -> None:
         """Subscribe to commands once this daemon leads, and pass each to `handle`."""
@@ -118,6 +131,7 @@ class MqttConnection:
         more = len(refused) - MOST_NAMED
         return (
             *self._session.remarks(),
+            *self._leader.remarks(),
             *(f"{self._place}: {words}" for words in self.limits.remarks(self._clock.monotonic())),
             *refused[:MOST_NAMED],
             *([f"{self._place} refuses {more} more topics"] if more > 0 else []),
@@ -160,27 +174,35 @@ class MqttConnection:
     async def run(self) -> None:
         """Stay connected until cancelled; then publish `offline` and disconnect.
 
+        Where this daemon leads, the leader's presence is ended first, or it would contradict.
         Two daemons with one client id would disconnect each other without end, so the one that
         finds the other's claim stays away for a while (decision 27).
         """
+        async with asyncio.TaskGroup() as group:
+            leader = group.create_task(self._leader.run(), name="mqtt leader")
+            await self._keep_connected(leader)
+
+    async def _keep_connected(self, leader: asyncio.Task[None]) -> None:
         while True:
             started = self._clock.monotonic()
             client: mqtt_client.Client | None = None
             try:
                 client = mqtt_client.build(self._settings, self._client_id, will=self._presence)
-                await self._stay_connected(client)
+                await self._stay_connected(client, leader)
             except (aiomqtt.MqttError, OSError) as error:
                 delay = self._after_loss(client, error, started)
             finally:
                 self._client = None
             await asyncio.sleep(delay)
 
-    async def _stay_connected(self, client: mqtt_client.Client) -> None:
+    async def _stay_connected(self, client: mqtt_client.Client, leader: asyncio.Task[None]) -> None:
         async with client:
             self.limits.connected(client.most_bytes)
             try:
                 await self._session.serve(client)
             except asyncio.CancelledError:
+                leader.cancel()
+                await asyncio.wait({leader})
                 with contextlib.suppress(aiomqtt.MqttError, model.WatcherError, TimeoutError):
                     async with asyncio.timeout(CLOSE_SECONDS):
                         await self._session.close(client)

@@ -12,7 +12,7 @@ from itertools import chain
 import msgspec
 
 from watcher import text
-from watcher.operations.documents import EventDocument, IncidentDocument
+from watcher.operations.documents import EventDocument, IncidentDocument, OpenDocument
 
 Fits = Callable[[int], bool]
 _SHORT = 120  # characters of a text that is cut
@@ -30,8 +30,14 @@ def event(document: EventDocument, fits: Fits) -> bytes | None:
     return _first(chain([document], _smaller_events(document)), fits)
 
 
+def open_list(document: OpenDocument, fits: Fits) -> bytes | None:
+    """Return the list as JSON, with as many incidents as fit; None when not even none do."""
+    return _first(chain([document], _shorter_lists(document)), fits)
+
+
 def _first(
-    documents: Iterator[IncidentDocument] | Iterator[EventDocument], fits: Fits
+    documents: Iterator[IncidentDocument] | Iterator[EventDocument] | Iterator[OpenDocument],
+    fits: Fits,
 ) -> bytes | None:
     return next(
         (payload for document in documents if fits(len(payload := document.encode()))), None
@@ -73,3 +79,10 @@ def _smaller_events(document: EventDocument) -> Iterator[EventDocument]:
     yield _replace(
         document, text=text.clean(document.text, _SHORT), title=text.clean(document.title, _SHORT)
     )
+
+
+def _shorter_lists(document: OpenDocument) -> Iterator[OpenDocument]:
+    count = len(document.incidents)
+    while count:
+        count //= 2
+        yield _replace(document, truncated=True, incidents=document.incidents[:count])

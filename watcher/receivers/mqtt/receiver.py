@@ -17,12 +17,12 @@ from watcher.operations import documents
 from watcher.receivers.mqtt import payloads, reports, topics
 from watcher.receivers.mqtt.connection import MqttConnection
 from watcher.receivers.mqtt.limits import BrokerLimits
+from watcher.receivers.mqtt.open_list import UNRESOLVED, OpenList
 from watcher.receivers.mqtt.reports import Progress, ReportState
 
 KEPT = timedelta(hours=24)  # how long a resolved incident's document and PDFs stay retained
 EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is offline
 LATER = timedelta(seconds=2)  # until a large PDF is sent, so that what is pending goes first
-UNRESOLVED = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
 DAY_SECONDS = 24 * 3_600
 _JSON, _PDF = "application/json", "application/pdf"
 
@@ -42,6 +42,7 @@ class MqttReceiver:
         self._versions: dict[str, int] = {}  # of the documents that the broker holds
         self._learned: dict[str, ReportState] = {}  # after a connect, and in no receipt yet
         self._remembers = False  # what was learned before this process started
+        self._open_list = OpenList(name=name, connection=connection, reader=reader, clock=clock)
         connection.on_connect(self._publish_again)
 
     def remarks(self) -> tuple[str, ...]:
@@ -193,6 +194,7 @@ class MqttReceiver:
             return (old if state.suffixed else topic), topic
 
         self._versions[incident.id] = incident.version
+        self._open_list.changed()
         topic = topics.incident(prefix, incident.id)
         document = documents.incident(view, topics=report_topics)
         payload = payloads.incident(document, self._connection.fitting(topic))
@@ -226,6 +228,7 @@ class MqttReceiver:
         Incidents without a PDF come first. One that is refused stops none of the others.
         """
         await self._remember_sizes()
+        await self._open_list.publish()
         live = await self._reader.incidents(statuses=UNRESOLVED, limit=10_000)
         resolved = await self._reader.incidents(
             statuses=(model.IncidentStatus.RESOLVED,), limit=1_000

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,10 +29,21 @@ log = structlog.get_logger()
 CLAIM_SECONDS = 1.0  # how long a retained claim takes to arrive
 ECHO_SECONDS = 10.0  # until our own `online` should have come back
 AGAIN_SECONDS = 30.0  # until what failed after a connect is tried again
+SOON_SECONDS = 1.0  # between two publishes of a list that keeps changing
 REFRESH_SECONDS = 300.0  # how often retained documents are published although they are the same
+
+VALID = timedelta(minutes=15)  # how long a source's health may be trusted: it is refreshed sooner
 
 ConnectHandler = Callable[[], Awaitable[None]]
 CommandHandler = Callable[[Message], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Retained:
+    """What a topic holds, and how long it may hold it without being published again."""
+
+    render: Callable[[], bytes]
+    expiry: timedelta | None
 
 
 class Session:
@@ -41,6 +54,7 @@ class Session:
     ) -> None:
         self.connect_handlers: list[ConnectHandler] = []
         self.command_handler: CommandHandler | None = None
+        self.on_lead: Callable[[], None] = lambda: None  # once this daemon is announced as leader
         self.rival = ""  # the instance that has claimed our client id
         self._connection = connection
         self._instance = instance
@@ -51,9 +65,13 @@ class Session:
         self._claim_arrived = asyncio.Event()
         self._echo_due: float | None = None  # when our `online` should have come back
         self._unseen = False  # it has not
-        self._retained: dict[str, Callable[[], bytes]] = {}  # by topic
+        self._health: dict[str, model.SourceHealth] = {}
+        self._retained: dict[str, _Retained] = {}  # by topic
         self._unsent: set[str] = set()
         self._sent_at = 0.0  # all of it, for the last time
+        self._lists: set[ConnectHandler] = set()  # what was ever published soon
+        self._soon: set[ConnectHandler] = set()
+        self._soon_wakeup = asyncio.Event()
         self._wakeup = asyncio.Event()
         self._is_leader = self._leader_announced = False
 
@@ -64,14 +82,34 @@ class Session:
 
     def publish_source(self, health: model.SourceHealth) -> None:
         """Publish a source's health soon."""
+        self._health[health.source] = health
         topic = topics.source(self._connection.prefix, health.source)
-        self.retain(topic, documents.source(health).encode)
+        self.retain(topic, lambda: self._render(health), expiry=VALID)
 
-    def retain(self, topic: str, render: Callable[[], bytes]) -> None:
+    def _render(self, health: model.SourceHealth) -> bytes:
+        at = self._clock.now()
+        return documents.published_source(
+            health, instance=self._instance, at=at, valid=VALID
+        ).encode()
+
+    def refresh(self) -> None:
+        """Publish everything again that is retained here, because somebody said otherwise."""
+        self._unsent = set(self._retained)
+        self._wakeup.set()
+
+    def retain(
+        self, topic: str, render: Callable[[], bytes], *, expiry: timedelta | None = None
+    ) -> None:
         """Publish a retained document soon, after every connect, and from time to time."""
-        self._retained[topic] = render
+        self._retained[topic] = _Retained(render, expiry)
         self._unsent.add(topic)
         self._wakeup.set()
+
+    def publish_soon(self, handle: ConnectHandler) -> None:
+        """Call `handle` soon, however often it is asked for."""
+        self._lists.add(handle)
+        self._soon.add(handle)
+        self._soon_wakeup.set()
 
     def remarks(self) -> tuple[str, ...]:
         """Return in words what cannot be seen of our own messages."""
@@ -89,23 +127,54 @@ class Session:
         client.handler = self._on_message
         self._leader_announced = False
         await self._claim_client_id(client)
-        self._connection.opened(client)
         await self._announce(client)
+        self._connection.opened(client)
+        soon = asyncio.create_task(self._publish_what_changed(), name="mqtt lists")
+        soon.add_done_callback(lambda _: self._wakeup.set())
+        try:
+            await self._publish_until_lost(client, soon)
+        finally:
+            soon.cancel()
+            await asyncio.gather(soon, return_exceptions=True)
+
+    async def _publish_what_changed(self) -> None:
+        while True:
+            await self._soon_wakeup.wait()
+            self._soon_wakeup.clear()
+            for handle in list(self._soon):
+                self._soon.discard(handle)
+                if not await self._greet(handle):
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    self.publish_soon(handle)
+            await asyncio.sleep(SOON_SECONDS)
+
+    async def _publish_until_lost(self, client: Client, soon: asyncio.Task[None]) -> None:
         pending = list(self.connect_handlers)
         self._unsent = set(self._retained)
         while True:
             self._wakeup.clear()
+            if soon.done():
+                soon.result()  # it ends with what nobody expected alone
             if self._is_leader and not self._leader_announced:
                 await self._try_send(client, topics.leader(self._connection.prefix), ONLINE)
                 await self._subscribe_commands(client)
                 self._leader_announced = True
+                self.on_lead()
             await self._send_retained()
             pending = [handle for handle in pending if not await self._greet(handle)]
             self._check_echo()
             await client.wait_for(self._wakeup, seconds=self._seconds_to_next(again=bool(pending)))
 
     async def close(self, client: Client) -> None:
-        """Say good-bye. Raises what publishing raises."""
+        """Say that nobody watches here any more. Raises what publishing raises."""
+        if self._leader_announced:
+            for source, health in self._health.items():
+                document = documents.unwatched_source(
+                    health, instance=self._instance, at=self._clock.now()
+                )
+                topic = topics.source(self._connection.prefix, source)
+                await self._try_send(client, topic, document.encode())
+            await self._try_send(client, topics.leader(self._connection.prefix), OFFLINE)
         await self._try_send(client, self._presence, OFFLINE)
 
     async def _claim_client_id(self, client: Client) -> None:
@@ -173,18 +242,24 @@ class Session:
         now = self._clock.monotonic()
         if now - self._sent_at >= REFRESH_SECONDS:
             self._unsent = set(self._retained)
+            for handle in self._lists:
+                self.publish_soon(handle)
         if self._unsent == set(self._retained):
             self._sent_at = now
         for topic in sorted(self._unsent):
-            render = self._retained[topic]
+            retained = self._retained[topic]
             with contextlib.suppress(model.PermanentError):  # remembered as refused
                 try:
                     await self._connection.publish(
-                        topic, render(), retain=True, content_type="application/json"
+                        topic,
+                        retained.render(),
+                        retain=True,
+                        expiry=int(retained.expiry.total_seconds()) if retained.expiry else None,
+                        content_type="application/json",
                     )
                 except model.TemporaryError:
                     return
-            if self._retained[topic] is render:
+            if self._retained[topic] is retained:
                 self._unsent.discard(topic)
 
     async def _subscribe_commands(self, client: Client) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 _LONGEST_PART = 200
+_LONGEST_ANSWER = 200  # bytes of a response topic
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
-_WILDCARD_OR_CONTROL = re.compile(r"[+#\x00-\x1f\x7f]")
 
 
 def slug(part: str) -> str:
@@ -40,6 +40,11 @@ def check(prefix: str, instance: str) -> str:
 def incident(prefix: str, identity: str) -> str:
     """Retained incident document."""
     return f"{prefix}/incidents/{slug(identity)}"
+
+
+def open_list(prefix: str) -> str:
+    """Retained list of what is open."""
+    return f"{prefix}/open"
 
 
 def report(prefix: str, identity: str, run: str) -> str:
@@ -78,10 +83,14 @@ def answers(prefix: str) -> str:
 
 
 def accepts_answers(prefix: str, topic: str) -> bool:
-    """Whether an answer may be published there: not to a topic that only Watcher publishes to."""
-    if not topic or len(topic) > _LONGEST_PART or topic.startswith("$"):
+    """Whether an answer may be published there: not to a topic that only Watcher publishes to.
+
+    The length counts UTF-8 bytes. Brokers close the connection on control characters, lone
+    surrogates and noncharacters, none of which is printable; NATS does so on a space.
+    """
+    if not topic.isprintable() or any(character in "+# " for character in topic):
+        return False
+    if not 0 < len(topic.encode()) <= _LONGEST_ANSWER or topic.startswith("$"):
         return False
     own = f"{topic}/".startswith(f"{prefix}/")
-    return not _WILDCARD_OR_CONTROL.search(topic) and (
-        not own or f"{topic}/".startswith(f"{answers(prefix)}/")
-    )
+    return not own or f"{topic}/".startswith(f"{answers(prefix)}/")

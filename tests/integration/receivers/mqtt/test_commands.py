@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import shlex
@@ -17,6 +18,7 @@ from paho.mqtt.properties import Properties
 
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_clients import V5, V311, subscribed
+from tests.servers.nats import Nats
 from tests.servers.programs import program
 from watcher import model
 from watcher.backoff import Backoff
@@ -264,7 +266,8 @@ async def test_an_incident_that_is_over_is_refused_and_so_is_a_database_that_is_
         assert (await ada.ask("ack", ACK))["message"] == "the database does not answer"
         store.down = False
         store.builder.resolve()
-        assert (await ada.ask("ack", ACK))["message"] == "w-7k3m is already resolved"
+        message = (await ada.ask("ack", ACK))["message"]
+        assert message.startswith("w-7k3m is already resolved: recovered at 03:40:22 UTC")
 
 
 @pytest.mark.broker
@@ -388,10 +391,45 @@ async def test_a_broker_that_forbids_the_subscription_is_said_with_what_to_do(cl
 
 
 def test_where_only_watcher_speaks_nobody_has_an_answer():
-    for topic in ("desk/1", "watcher/answers", "watcher/answers/1", "watchers/x"):
+    for topic in ("desk/1", "watcher/answers", "watcher/answers/1", "watchers/x", "d\u00e9sk/1"):
         assert topics.accepts_answers("watcher", topic), topic
     for topic in ("", "watcher", "watcher/status", "watcher/answersx", "a/+", "#", "$SYS/a", "a\n"):
         assert not topics.accepts_answers("watcher", topic), topic
+    for topic in ("a\u0085", "a\ufffe", "a\ud800", "a b", "a\u00a0b", "\u00e9" * 101, "a" * 201):
+        assert not topics.accepts_answers("watcher", topic), ascii(topic)
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_odd_response_topics_cost_no_connection(store, mosquitto, protocol):
+    async with obeying(store, mosquitto.port, protocol=protocol), person(mosquitto.port) as ada:
+        await ada.reader.client.subscribe("watcher/status/ops1", qos=1)
+        for topic in ("a\u0085", "a\uffff", "desk/x y", "\u00e9" * 150, "desk/+"):
+            answer = await ada.ask("ack", ACK | {"response_topic": topic})
+            assert not answer["ok"]
+        assert (await ada.ask("ack", ACK))["ok"]
+        assert b"offline" not in [message.payload for message in ada.reader.seen]
+
+
+async def test_response_topics_on_which_the_broker_hangs_up_are_given_up_together(store, tmp_path):
+    """NATS closes the connection on a dot; each topic is another, so none is set aside."""
+    nats = Nats(tmp_path)
+    await nats.start()
+    try:
+        async with obeying(store, nats.port, protocol="3.1.1"), person(nats.port, V311) as ada:
+            async with asyncio.timeout(20):
+                for number in itertools.count():
+                    topic = {"response_topic": f"desk/a.{number}"}
+                    await ada.send("ack", ACK | topic)
+                    try:
+                        async with asyncio.timeout(0.5):
+                            answer, _ = await ada.read()
+                            break
+                    except TimeoutError:
+                        continue
+            assert answer["ok"]
+            assert number <= 6  # three hang up; the others came while there was no connection
+    finally:
+        await nats.stop()
 
 
 @pytest.mark.parametrize("name", commands.REQUESTS)
@@ -413,9 +451,11 @@ async def test_the_command_lines_of_the_page_work(store, mosquitto):
     store.builder.change(id="w-7k3mq2xd")
     block = PAGE[PAGE.index("## Commands") :]
     lines = re.findall(r"^mosquitto_(?:pub|rr) .*?'$", block, re.MULTILINE | re.DOTALL)
-    assert len(lines) == 3
+    assert len(lines) == 4
     async with obeying(store, mosquitto.port), person(mosquitto.port) as ada:
         for line in lines:
+            silences = [silence.id for silence in await store.silences(None)]
+            line = line.replace("s-1f0a9c3e", *silences) if silences else line  # noqa: PLW2901
             words = shlex.split(line.replace("\\\n", ""))
             words[words.index("localhost") : words.index("localhost") + 1] = [
                 "127.0.0.1",
@@ -429,4 +469,4 @@ async def test_the_command_lines_of_the_page_work(store, mosquitto):
             answer = json.loads(logged) if words[0] == "mosquitto_rr" else (await ada.read())[0]
             assert answer["ok"], answer
     kinds = [type(command) for command in store.commands.values()]
-    assert kinds == [model.Acknowledged, model.Silenced, model.DiagnosisWanted]
+    assert kinds == [model.Acknowledged, model.Silenced, model.Unsilenced, model.DiagnosisWanted]
