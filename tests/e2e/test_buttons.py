@@ -101,6 +101,16 @@ async def newest(world):
     return message
 
 
+async def with_button(world, action):
+    """Return the message once it has a button or an option for this."""
+
+    async def shown():
+        message = await newest(world)
+        return message if action in actions(message) else None
+
+    return await eventually(shown)
+
+
 async def replies(world, words):
     async def matching():
         (parent,) = await world.parents()
@@ -168,12 +178,7 @@ async def test_a_silence_is_shown_in_the_thread_and_ended_from_the_menu(pressabl
         assert "rule=vyvx-service-down subject=vyvx/1234567" in json.dumps(reply)
         (incident,) = await incidents(world, pressable)
         assert incident["flags"] == ["silenced"]
-
-        async def endable():
-            message = await newest(world)
-            return message if "unsilence" in actions(message) else None
-
-        await choose(world, await eventually(endable), "unsilence", name="bob")
+        await choose(world, await with_button(world, "unsilence"), "unsilence", name="bob")
         await fill_in(world, name="bob")
         await replies(world, "silence ended")
         (incident,) = await incidents(world, pressable)
@@ -187,12 +192,7 @@ async def test_a_note_a_withdrawal_and_a_resolution_are_in_the_thread(pressable,
         await fill_in(world, name="ann", text="carrier says 04:00")
         await replies(world, "carrier says 04:00 (by ann)")
         await press(world, parent, "acknowledge", name="ann")
-
-        async def withdrawable():
-            message = await newest(world)
-            return message if "unacknowledge" in actions(message) else None
-
-        await press(world, await eventually(withdrawable), "unacknowledge", name="bob")
+        await press(world, await with_button(world, "unacknowledge"), "unacknowledge", name="bob")
         await replies(world, "acknowledgement withdrawn by bob")
         await press(world, parent, "resolve", name="bob")
         await fill_in(world, name="bob", text="planned works")
@@ -255,9 +255,10 @@ async def test_a_socket_that_drops_is_replaced(pressable, world, daemon):
     async with daemon():
         parent = await down(world)
         await press(world, parent, "acknowledge", name="ann")
+        message = await with_button(world, "unacknowledge")
         await post(world, "disconnect", warn=False)
-        await press(world, parent, "acknowledge", name="bob")
-        await replies(world, "acknowledged by bob")
+        await press(world, message, "unacknowledge", name="bob")
+        await replies(world, "withdrawn by bob")
 
 
 async def test_without_an_app_token_there_are_no_buttons_and_no_connection(home, world, daemon):
