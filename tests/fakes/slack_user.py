@@ -115,7 +115,9 @@ async def running(slack, session, store, *, preview=None, patience=2.0, **keys):
     actions._socket._backoff = Backoff(first=0.01, longest=60.0)
     running = asyncio.create_task(actions.run())
     try:
-        yield SlackUser(slack, session, store)
+        user = SlackUser(slack, session, store)
+        user.actions = actions
+        yield user
         assert not running.done()
     finally:
         running.cancel()

@@ -42,6 +42,11 @@ def escape(text: str, longest: int = 200) -> str:
     return "".join(parts)
 
 
+def code(text: str, longest: int = 200) -> str:
+    """Return text escaped and shown as code, on one line."""
+    return f"`{escape(text, longest).replace('`', chr(39))}`"
+
+
 def link(url: str, label: str) -> str:
     """Return a link, or label and address as text where Slack would not follow the address."""
     if not url.startswith(("https://", "http://")) or any(c in url for c in "<>| \n"):

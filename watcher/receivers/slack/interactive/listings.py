@@ -11,7 +11,7 @@ from datetime import datetime
 from watcher import model
 from watcher.operations import silences
 from watcher.receivers.slack import blocks, notification
-from watcher.receivers.slack.blocks import escape
+from watcher.receivers.slack.blocks import code, escape
 
 MOST_LINES = 20
 NAMES = ("open", "services", "silences", "why", "help")
@@ -27,7 +27,7 @@ _HELP = (
 def help_lines(command: str, *, unknown: str = "") -> list[str]:
     """Return the subcommands; `unknown` is the word that was none of them."""
     command = escape(command, 40) or "/watcher"
-    first = f"There is no `{escape(unknown, 40)}`. Type one of these:" if unknown else "*Watcher*"
+    first = f"There is no {code(unknown, 40)}. Type one of these:" if unknown else "*Watcher*"
     return [first, *(line.format(command=command) for line in _HELP)]
 
 

@@ -276,10 +276,7 @@ def added(silence: model.Silence, plan: SilencePlan, circuit: str, now: datetime
 
 
 def _sets(silence: model.Silence) -> str:
-    lines = [
-        f"\N{BULLET} `{escape(' '.join(map(str, matchers)), 200).replace('`', chr(39))}`"
-        for matchers in silence.sets
-    ]
+    lines = [f"\N{BULLET} {blocks.code(' '.join(map(str, matchers)))}" for matchers in silence.sets]
     more = len(lines) - MOST_LISTED
     return "\n".join([*lines[:MOST_LISTED], *([f"and {more} more"] if more > 0 else [])])
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import explain
-from watcher.receivers.slack.blocks import escape
+from watcher.receivers.slack.blocks import code, escape
 from watcher.receivers.slack.interactive import listings
 from watcher.receivers.slack.interactive.requests import Answer
 from watcher.text import clean
@@ -75,5 +75,5 @@ class SlashCommands:
         if lines:
             return listings.plain_lines(lines)
         command = escape(command, 40) or "/watcher"
-        missing = f"There is no incident or service `{escape(key, 80)}`." if key else "Which one?"
+        missing = f"There is no incident or service {code(key, 80)}." if key else "Which one?"
         return [f"{missing} `{command} open` and `{command} services` list the ids."]

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_user import running, stepped, until
 from watcher import model
 from watcher.receivers.slack.interactive import buttons
+from watcher.receivers.slack.socket import Envelope
 
 ANN = {"user": "U0ANN", "name": "ann"}
 
@@ -202,7 +204,7 @@ async def test_who_has_to_wait_for_the_leader_hears_so_and_then_the_answer(slack
         assert "it is yours" in await person.hears(2)
 
 
-async def test_a_hundred_presses_that_wait_delay_no_other(slack, session, store):
+async def test_presses_that_wait_delay_no_other(slack, session, store):
     """Four workers did, for ten seconds each, and who pressed fifth saw nothing."""
     store.leads = False
     async with running(slack, session, store, patience=0.05) as person:
@@ -266,6 +268,30 @@ async def test_a_form_that_slack_does_not_open_any_more_is_said(slack, session, 
         await person.press("resolve")
         assert (await person.hears()).startswith("Slack did not open the form")
         assert not store.commands
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"5",
+        b'{"type": "block_actions", "user": {"id": "U1", "name": "\\ud800"}}',
+        b'{"type": "block_actions", "user": {}, "actions": [{"action_id": "menu"}]}',
+        b'{"type": "view_submission", "user": {"id": "U1"}, "view": {"private_metadata": "{"}}',
+        b'{"type": "view_submission", "user": {"id": "U1"}, "view": {"callback_id": "note"}}',
+        b'{"type": "shortcut"}',
+    ],
+)
+async def test_no_payload_of_an_odd_shape_ends_the_daemon(slack, session, store, payload):
+    async def acknowledge(_):
+        pass
+
+    async with running(slack, session, store) as person:
+        await until(lambda: slack.socket_mode.sockets)
+        for kind in ("interactive", "slash_commands"):
+            envelope = Envelope(type=kind, envelope_id=kind, payload=msgspec.Raw(payload))
+            await person.actions._accept(envelope, acknowledge)
+        await person.press("acknowledge", **ANN)
+        assert await stepped(store) == [model.Acknowledged(incident="w-7k3m", by="ann")]
 
 
 @pytest.mark.parametrize("action", [buttons.SILENCE, buttons.RESOLVE])
