@@ -56,6 +56,7 @@ async def run(
     clock = SystemClock()
     extra = extra or {}
     rules = factories.read_rules(settings, extra)
+    reloading = asyncio.Lock()
     inbox_wakeup, jobs_wakeup, delivery_wakeup = Wakeup(), Wakeup(), Wakeup()
 
     async with AsyncExitStack() as stack:
@@ -146,8 +147,12 @@ async def run(
         )
 
         async def reload() -> str:
-            try:
-                new_rules = factories.read_rules(settings, extra)
+            async with reloading:
+                return await read_and_apply()
+
+        async def read_and_apply() -> str:
+            try:  # thousands of rules take seconds, which the loops must not wait for
+                new_rules = await asyncio.to_thread(factories.read_rules, settings, extra)
             except model.InvalidConfigError as error:
                 metrics.last_reload_successful.set(0)
                 reporter.refused = error.problems

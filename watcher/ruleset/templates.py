@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import jinja2
-from jinja2 import meta, sandbox
+from jinja2 import meta
 
 from watcher import engine, model
 from watcher.ruleset.problems import suggest
+from watcher.ruleset.template_cost import BoundedEnvironment, problems_of_cost
 from watcher.vendors.catalog import VENDORS
 
 LONGEST = 1_000  # characters of a template
@@ -42,7 +43,7 @@ def _format_value(value: object) -> object:
 
 def new_environment() -> jinja2.Environment:
     """Build the one environment of a ruleset."""
-    return sandbox.ImmutableSandboxedEnvironment(
+    return BoundedEnvironment(
         undefined=jinja2.StrictUndefined,
         finalize=_format_value,
         autoescape=False,  # plain text: each receiver escapes for its own markup
@@ -57,9 +58,17 @@ def problems_in(
         yield f"is longer than {LONGEST} characters"
         return
     try:
-        used = meta.find_undeclared_variables(environment.parse(source))
+        tree = environment.parse(source)
+        used = meta.find_undeclared_variables(tree)
     except jinja2.TemplateSyntaxError as error:
         yield f"not a valid template: {error.message}"
+        return
+    except RecursionError:
+        yield "is nested too deeply"
+        return
+    costs = list(problems_of_cost(tree))
+    yield from costs
+    if costs:
         return
     unknown = sorted(used - set(words) - set(environment.globals))
     for name in unknown:
