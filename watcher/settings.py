@@ -371,6 +371,10 @@ def _resolved(settings: Settings, directory: Path) -> Settings:
             update={"socket": directory / settings.control.socket}
         ),
     }
+    updates["receivers"] = {
+        name: _with_absolute_template(receiver, directory)
+        for name, receiver in settings.receivers.items()
+    }
     if isinstance(settings.mqtt.tls, receiver_settings.Tls):
         files = {
             name: directory / file
@@ -380,3 +384,11 @@ def _resolved(settings: Settings, directory: Path) -> Settings:
         tls = settings.mqtt.tls.model_copy(update=files)
         updates["mqtt"] = settings.mqtt.model_copy(update={"tls": tls})
     return settings.model_copy(update=updates)
+
+
+def _with_absolute_template(
+    receiver: receiver_settings.Receiver, directory: Path
+) -> receiver_settings.Receiver:
+    if not isinstance(receiver, receiver_settings.SlackReceiver) or receiver.template is None:
+        return receiver
+    return receiver.model_copy(update={"template": directory / receiver.template})

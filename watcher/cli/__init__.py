@@ -16,7 +16,18 @@ from typing import Annotated
 import typer
 
 from watcher import model
-from watcher.cli import common, daemon, incidents, lumen, report, rules, silences, terminal, tickets
+from watcher.cli import (
+    common,
+    daemon,
+    incidents,
+    lumen,
+    render,
+    report,
+    rules,
+    silences,
+    terminal,
+    tickets,
+)
 
 program = typer.Typer(
     name="watcher",
@@ -33,6 +44,7 @@ program.add_typer(incidents.remedy_group, name="remedy")
 program.add_typer(tickets.program)
 program.add_typer(rules.program)
 program.add_typer(report.program)
+program.add_typer(render.program)
 program.add_typer(lumen.iod_group, name="iod")
 program.add_typer(lumen.preorder_group, name="preorder")
 

@@ -82,6 +82,7 @@ def check(
     logs.configure(logs.ERROR)  # what sources warn of is among the remarks
     loaded = settings.load(config)
     rules = factories.read_rules(loaded)
+    factories.read_templates(loaded)
     typer.echo(
         f"{config}: valid: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
     )

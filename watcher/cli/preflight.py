@@ -15,14 +15,15 @@ from datetime import timedelta
 from yarl import URL
 
 from watcher import model, ports
+from watcher.cli import slack_check
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
 from watcher.http import exchange
 from watcher.operations import control_socket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import check as mqtt_check
-from watcher.receivers.slack import preflight as slack_preflight
 from watcher.receivers.slack.api import SlackApi
+from watcher.receivers.slack.message import SlackMessage
 from watcher.settings import Settings
 from watcher.store import store
 from watcher.vendors import settings as vendor_settings
@@ -75,9 +76,7 @@ async def connect(settings: Settings) -> list[Result]:
                     session=accounts.session,
                     clock=accounts.clock,
                 )
-                attempts[f"receivers.{name}"] = slack_preflight.check(
-                    slack, receiver, settings.slack
-                )
+                attempts[f"receivers.{name}"] = slack_check.check(slack, receiver, settings.slack)
         if settings.slack.app_token.get_secret_value():
             slack = SlackApi(
                 settings=settings.slack, session=accounts.session, clock=accounts.clock
@@ -88,6 +87,20 @@ async def connect(settings: Settings) -> list[Result]:
         return list(
             await asyncio.gather(*(_try(name, attempt) for name, attempt in attempts.items()))
         )
+
+
+async def validate(settings: Settings, name: str, message: SlackMessage) -> tuple[str, ...]:
+    """Return what Slack finds wrong with a message's blocks; it is not posted.
+
+    Raises TemporaryError or PermanentError.
+    """
+    async with exchange.open_session() as session:
+        receiver = settings.receivers[name]
+        channel = receiver.channel if isinstance(receiver, receiver_settings.SlackReceiver) else ""
+        api = SlackApi(
+            settings=settings.slack, channel=channel, session=session, clock=SystemClock()
+        )
+        return await api.validate(message)
 
 
 async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResult:

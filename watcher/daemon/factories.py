@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from watcher import delivery, engine, ports, ruleset
+from watcher import delivery, engine, model, ports, ruleset
 from watcher.clock import Clock
 from watcher.operations import status
 from watcher.operations.commands import CommandService
@@ -18,8 +18,11 @@ from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
 from watcher.receivers.mqtt import connection
 from watcher.receivers.mqtt.receiver import MqttReceiver
+from watcher.receivers.sample import sample_view
+from watcher.receivers.slack import template as message_template
 from watcher.receivers.slack.interactive import service
 from watcher.receivers.slack.receiver import SlackReceiver
+from watcher.receivers.slack.template import MessageTemplate
 from watcher.settings import Settings
 from watcher.store.counters import CallCounter
 from watcher.vendors import catalog
@@ -167,6 +170,26 @@ def build_mqtt_connection(settings: Settings, clock: Clock) -> connection.MqttCo
     )
 
 
+def read_templates(settings: Settings) -> dict[str, MessageTemplate]:
+    """Read the receivers' templates, each tried on a made-up incident.
+
+    Raises model.InvalidConfigError with the fault of each.
+    """
+    templates: dict[str, MessageTemplate] = {}
+    problems = []
+    at = datetime(2000, 1, 1, tzinfo=UTC)
+    for name, receiver in settings.receivers.items():
+        if isinstance(receiver, receiver_settings.SlackReceiver) and receiver.template is not None:
+            try:
+                templates[name] = message_template.load(receiver.template)
+                templates[name].render(sample_view(at), at, ("built-in text",))
+            except message_template.RenderingError as error:
+                problems.append(f"receivers.{name}.template: {receiver.template}: {error}")
+    if problems:
+        raise model.InvalidConfigError(tuple(problems))
+    return templates
+
+
 def build_receivers(
     settings: Settings,
     *,
@@ -177,6 +200,7 @@ def build_receivers(
 ) -> dict[str, ports.Receiver]:
     """Build every configured receiver."""
     receivers: dict[str, ports.Receiver] = {}
+    templates = read_templates(settings)
     for name, receiver in settings.receivers.items():
         match receiver:
             case receiver_settings.SlackReceiver():
@@ -186,6 +210,7 @@ def build_receivers(
                     settings=settings.slack,
                     session=session,
                     clock=clock,
+                    template=templates.get(name),
                 )
             case receiver_settings.WebhookReceiver():
                 receivers[name] = webhook.WebhookReceiver(

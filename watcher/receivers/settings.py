@@ -32,6 +32,9 @@ class SlackReceiver(_Receiver):
     mention: str = Field(
         "<!here>", description="Who is mentioned for a critical incident; empty: nobody"
     )
+    template: Path | None = Field(
+        None, description="A file with the team's own text of the message; absent: the built-in one"
+    )
 
 
 class MqttReceiver(_Receiver):

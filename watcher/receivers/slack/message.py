@@ -15,6 +15,7 @@ from watcher import model
 from watcher.receivers.slack import blocks, notification, triage
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.interactive.buttons import incident_actions
+from watcher.receivers.slack.template import MessageTemplate, RenderingError
 from watcher.text import clean
 
 MOST_SUBJECTS = 10
@@ -43,33 +44,58 @@ def render_parent(
     late: str = "",
     note: str = "",
     buttons: bool = False,
+    template: MessageTemplate | None = None,
 ) -> SlackMessage:
     """Return the parent message of the incident's thread, as the incident is at `now`.
 
     `mention` is added while the incident is critical and not resolved. `duplicate` says that the
     same message may have been posted before, `late` when and why it came late, `note` which one it
-    replaces and why. `buttons` are shown until the incident is resolved.
+    replaces and why. `buttons` are shown until the incident is resolved. The words of a `template`
+    stand in the place of what is between headline and small print.
     """
     incident = view.incident
     call = mention if notification.is_urgent(incident) else ""
     title = notification.headline(view)
     suffix = " (possible duplicate)" if duplicate else ""
-    facts = list(_facts(view, now))
-    facts[0] = f"{call} {facts[0]}".lstrip()
-    sections = [blocks.header(_header(title, suffix)), blocks.section(blocks.fit_lines(facts))]
-    if notification.leading_alert(view) is None and view.alerts:
-        sections.append(blocks.section(blocks.fit_lines(list(_subject_list(view, now)))))
-    findings = triage.summarise_triage(incident.diagnostics)
-    if findings:
-        sections.append(blocks.section(blocks.fit_lines(findings)))
-    if incident.remedy:
-        sections.append(blocks.section(_remedy_line(incident.id, incident.remedy)))
-    small = [_small_print(view, now), *(part for part in (late, note) if part)]
+    body, failure = _body(view, now, template, room=blocks.SECTION - len(call) - 1)
+    body[0] = f"{call} {body[0]}".lstrip()
+    sections = [blocks.header(_header(title, suffix)), *map(blocks.section, body)]
+    small = [_small_print(view, now), *(part for part in (late, note, failure) if part)]
     sections.append(blocks.context(" · ".join(small)))
     if buttons:
         sections += incident_actions(view)
     text = " · ".join([escape(title + suffix, 800), *_notification_parts(view, now)])
     return SlackMessage(text=notification.fit(text, call), blocks=sections)
+
+
+def _body(
+    view: model.IncidentView, now: datetime, template: MessageTemplate | None, *, room: int
+) -> tuple[list[str], str]:
+    """Return the paragraphs of the message, and why they are not a template's.
+
+    The first one has `room` characters.
+    """
+    paragraphs = list(_paragraphs(view, now, room))
+    if template is None:
+        return paragraphs, ""
+    try:
+        lines = template.render(view, now, paragraphs)
+    except RenderingError as error:
+        return paragraphs, f"template {escape(template.name, 80)} failed: {escape(str(error))}"
+    return [blocks.fit_lines(lines, longest=room)], ""
+
+
+def _paragraphs(view: model.IncidentView, now: datetime, room: int) -> Iterator[str]:
+    """Yield what the message says by itself: facts, subjects, triage, remedy."""
+    incident = view.incident
+    yield blocks.fit_lines(list(_facts(view, now)), longest=room)
+    if notification.leading_alert(view) is None and view.alerts:
+        yield blocks.fit_lines(list(_subject_list(view, now)))
+    findings = triage.summarise_triage(incident.diagnostics)
+    if findings:
+        yield blocks.fit_lines(findings)
+    if incident.remedy:
+        yield _remedy_line(incident.id, incident.remedy)
 
 
 def _header(title: str, suffix: str) -> str:

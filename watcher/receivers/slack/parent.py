@@ -22,6 +22,7 @@ from watcher.receivers.slack import blocks, refusals, thread
 from watcher.receivers.slack.message import SlackMessage, render_parent
 from watcher.receivers.slack.refusals import GoneError, RefusedError
 from watcher.receivers.slack.session import MOVED, PARENT, SlackSession
+from watcher.receivers.slack.template import MessageTemplate
 
 log = structlog.get_logger()
 _DUPLICATE, _LATE, _SHOWS, _NOTE = "duplicate", "late", "shows", "note"
@@ -35,6 +36,7 @@ class Appearance:
 
     mention: str = ""
     buttons: bool = False
+    template: MessageTemplate | None = None
 
 
 def is_posted(session: SlackSession) -> bool:
@@ -205,6 +207,7 @@ def _render(
         late=late,
         note=note,
         buttons=appearance.buttons,
+        template=appearance.template,
     )
 
 

@@ -28,6 +28,7 @@ from watcher.receivers.slack.api import SlackApi
 from watcher.receivers.slack.message import SlackMessage
 from watcher.receivers.slack.refusals import GoneError
 from watcher.receivers.slack.session import REPLY, SlackSession
+from watcher.receivers.slack.template import MessageTemplate
 
 MOST_REPLIES = 10  # more pending entries than this become one digest
 DIGEST_AFTER = timedelta(minutes=5)  # several become one when one is older than this
@@ -45,11 +46,14 @@ class SlackReceiver:
         settings: receiver_settings.Slack,
         session: aiohttp.ClientSession,
         clock: Clock,
+        template: MessageTemplate | None = None,
     ) -> None:
         self.name = name
         self._mention = channel.mention
         self._appearance = parent.Appearance(
-            mention=channel.mention, buttons=bool(settings.app_token.get_secret_value())
+            mention=channel.mention,
+            buttons=bool(settings.app_token.get_secret_value()),
+            template=template,
         )
         self._api = SlackApi(
             settings=settings, channel=channel.channel, session=session, clock=clock

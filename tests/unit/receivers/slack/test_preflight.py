@@ -5,8 +5,8 @@ import pytest
 
 from tests.fakes.slack_channel import NOC
 from watcher import model, simulator
+from watcher.cli import slack_check
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.slack import preflight
 from watcher.receivers.slack.api import SlackApi
 from watcher.receivers.slack.message import SlackMessage
 from watcher.simulator import scenario
@@ -15,7 +15,7 @@ from watcher.simulator import scenario
 def remarks(mention="<!here>", channel="C0000000NOC", **slack):
     slack = {"bot_token": "xoxb-1-2-abc", "app_token": "xapp-1-A-2-abc"} | slack
     return list(
-        preflight.remarks_on(
+        slack_check.remarks_on(
             receiver_settings.SlackReceiver(kind="slack", channel=channel, mention=mention),
             receiver_settings.Slack(**slack),
         )
@@ -105,7 +105,7 @@ async def check(clock, monkeypatch):
                 kind="slack", channel=channel, mention=mention
             )
             api = SlackApi(settings=settings, channel=channel, session=session, clock=clock)
-            return await preflight.check(api, receiver, settings)
+            return await slack_check.check(api, receiver, settings)
 
     return run
 

@@ -1,0 +1,136 @@
+"""A team's own words for an incident's message: a Jinja template, sandboxed, tried on a sample.
+
+Law: what a template prints is escaped for Slack, and bounded; only its own literal text is markup.
+One that fails at run time costs its words and not the message: the built-in text takes their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+from jinja2 import meta, sandbox
+
+from watcher import model
+from watcher.receivers.slack import notification
+from watcher.receivers.slack.blocks import escape
+
+LONGEST = 10_000  # characters of a template
+MOST_LINES = 60
+LINE = 900  # characters
+_FAILURES = (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+
+
+class RenderingError(Exception):
+    """A template cannot be rendered; the message says why."""
+
+
+class Markup(str):
+    """Text that is mrkdwn already."""
+
+    __slots__ = ()
+
+
+class MessageTemplate:
+    """One receiver's template; `name` is shown when it fails."""
+
+    def __init__(self, source: str, name: str) -> None:
+        self.name = name
+        environment = sandbox.ImmutableSandboxedEnvironment(
+            undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False
+        )
+        if len(source) > LONGEST:
+            raise RenderingError(f"is longer than {LONGEST} characters")
+        try:
+            used = meta.find_undeclared_variables(environment.parse(source))
+            self._template = environment.from_string(source)
+        except jinja2.TemplateSyntaxError as error:
+            raise RenderingError(f"line {error.lineno}: {error.message}") from error
+        unknown = sorted(used - set(WORDS) - set(environment.globals))
+        if unknown:
+            valid = ", ".join(sorted(WORDS))
+            raise RenderingError(f"{unknown[0]!r} is not known; there are {valid}")
+
+    def render(
+        self, view: model.IncidentView, now: datetime, builtin: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return the lines of a message; raises RenderingError."""
+        try:
+            text = self._template.render(words(view, now, builtin))
+        except _FAILURES as error:
+            raise RenderingError(str(error)) from error
+        lines = [line.rstrip()[:LINE] for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise RenderingError("it renders nothing")
+        return tuple(lines[:MOST_LINES])
+
+
+def load(path: Path) -> MessageTemplate:
+    """Read a template. Raises RenderingError."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RenderingError(f"cannot be read: {error}") from error
+    return MessageTemplate(source, path.name)
+
+
+WORDS = (
+    *("builtin", "headline", "id", "title", "summary", "severity", "status", "rule", "source"),
+    *("side", "contacts", "since", "lasted", "acknowledged_by", "suppressions", "runbook"),
+    *("name", "subject", "labels", "state", "was", "subjects"),
+)
+
+
+def words(view: model.IncidentView, now: datetime, builtin: Sequence[str]) -> Mapping[str, object]:
+    """Return what a template can use: plain text, but for `builtin` and `suppressions`."""
+    incident = view.incident
+    alert = notification.leading_alert(view)
+    suppressed = [notification.suppression_text(held, now) for held in incident.suppressions]
+    return {
+        "builtin": Markup("\n".join(builtin)),
+        "headline": notification.headline(view),
+        "id": incident.id,
+        "title": incident.title,
+        "summary": incident.summary,
+        "severity": str(incident.severity),
+        "status": str(incident.status),
+        "rule": incident.rule,
+        "source": incident.source,
+        "side": model.format_side(incident.fault_domain),
+        "contacts": [contact.text for contact in incident.contacts],
+        "since": model.format_time(incident.begin, now),
+        "lasted": model.format_duration(incident.lasted(now)),
+        "acknowledged_by": incident.acknowledged_by or "",
+        "suppressions": [Markup(text) for text in suppressed],
+        "runbook": incident.runbook,
+        "name": notification.circuit(view),
+        "subject": alert.subject if alert else "",
+        "labels": _Labels(alert.labels if alert else {}),
+        "state": (alert.to if alert else "") or "",
+        "was": (alert.from_ if alert else "") or "",
+        "subjects": [
+            {"name": alert.name, "state": alert.to or str(alert.state), "subject": alert.subject}
+            for alert in view.by_subject
+        ],
+    }
+
+
+class _Labels:
+    """Labels in a template: a missing one reads ""."""
+
+    __slots__ = ("_labels",)
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = labels
+
+    def __getitem__(self, name: str) -> str:
+        return self._labels.get(name, "")
+
+
+def _finalize(value: object) -> object:
+    """Escape what is printed, but for what is mrkdwn already."""
+    if isinstance(value, Markup | jinja2.Undefined):
+        return value
+    return escape("" if value is None else str(value), LINE)
