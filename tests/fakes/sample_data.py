@@ -306,6 +306,14 @@ def bad_night(reader: InMemoryReader) -> status.StatusReporter:
             opened_at=BEGIN - minutes(31),
             flags=("silenced",),
             suppressed_by=("s-1",),
+            suppressions=(
+                model.Suppression(
+                    kind=model.SuppressionKind.SILENCE,
+                    name="s-1",
+                    by="grace",
+                    until=NOW + minutes(96),
+                ),
+            ),
             fault_domain=model.FaultDomain.SOURCE,
             contacts=(
                 model.Contact(domain="source", text="Truck 4, Denver, +1 555 0147"),

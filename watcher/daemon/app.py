@@ -169,7 +169,14 @@ async def run(
                 if leading.state
                 else "will be in force once this daemon is the leader"
             )
-            return f"{len(new_rules.rules)} rules {when}: {changes}"
+            warnings = [f"warning: {what}" for what in warn_of_unmatched()]
+            return "\n".join((f"{len(new_rules.rules)} rules {when}: {changes}", *warnings))
+
+        def warn_of_unmatched() -> tuple[str, ...]:
+            unmatched = leading.unmatched()
+            if unmatched:
+                log.warning("what the rules name, and nothing has", unmatched=unmatched)
+            return unmatched
 
         async def reload_on_hangup() -> None:
             with contextlib.suppress(model.InvalidConfigError):  # reload has logged it
@@ -262,6 +269,7 @@ async def run(
                 heartbeat = supervise("heartbeat", send_heartbeats)
                 other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
             log.info("became leader", instance=settings.instance, token=token)
+            warn_of_unmatched()
 
         async def stand_by() -> None:
             reporter.standby = True

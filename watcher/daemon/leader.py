@@ -120,6 +120,10 @@ class Leader:
         """Return what a silence would match now; a standby reads it from the store."""
         return engine.preview(self.state or await self._load(), silence, self._clock.now())
 
+    def unmatched(self) -> tuple[str, ...]:
+        """Return what the rules name and nothing has, as far as the leader knows."""
+        return () if self.state is None else engine.unmatched(self.state)
+
     def overview(self) -> status.Overview | None:
         """Return source health and incident counts from memory; None on a standby."""
         if self.state is None:

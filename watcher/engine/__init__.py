@@ -24,7 +24,7 @@ the outside to the inside:
 Each may import those below it, and no other.
 """
 
-from watcher.engine.preview import preview
+from watcher.engine.preview import preview, unmatched
 from watcher.engine.rules.hours import Hours
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
@@ -107,4 +107,5 @@ __all__ = [
     "restore",
     "saved",
     "step",
+    "unmatched",
 ]

@@ -68,7 +68,7 @@ def preview(state: State, silence: Silence, now: datetime) -> SilencePreview:
         subjects=matched,
         incidents=_incidents(state, silence, now),
         everything=bool(total) and whole and not silences.named_subjects(silence),
-        unknown=tuple(_describe_unknown(state, silence)),
+        unknown=tuple(_describe_unknown(state, silence.sets)),
     )
 
 
@@ -123,9 +123,35 @@ def _incidents(state: State, silence: Silence, now: datetime) -> tuple[str, ...]
     return tuple(sorted(matched))
 
 
-def _describe_unknown(state: State, silence: Silence) -> Iterable[str]:
+def unmatched(state: State) -> tuple[str, ...]:
+    """Return what the rules in force name and nothing has: in maintenance, and in `equal`.
+
+    Empty while no subject is known.
+    """
+    if not state.subjects:
+        return ()
+    of_windows = (
+        f"maintenance {window.name}: {what}"
+        for window in state.ruleset.maintenance
+        for what in _describe_unknown(state, (window.matchers,))
+    )
+    labels = dict.fromkeys(
+        (rule.name, name.removeprefix(matching.LABELS))
+        for rule in state.ruleset.rules
+        for name in rule.equal
+        if name.startswith(matching.LABELS)
+    )
+    of_rules = (
+        f"{rule}.equal: nothing has a label {label}"
+        for rule, label in labels
+        if not _label_values(state, label)
+    )
+    return (*of_windows, *of_rules)
+
+
+def _describe_unknown(state: State, sets: Iterable[tuple[Matcher, ...]]) -> Iterable[str]:
     """Yield what is wrong with matchers that fit nothing that there is."""
-    for matcher in dict.fromkeys(matcher for matchers in silence.sets for matcher in matchers):
+    for matcher in dict.fromkeys(matcher for matchers in sets for matcher in matchers):
         if matcher.name.startswith(matching.LABELS):
             label = matcher.name.removeprefix(matching.LABELS)
             values = _label_values(state, label)

@@ -163,6 +163,24 @@ def describe_end(silence: Silence, now: datetime | None = None) -> str:
     return f"{what}, {at} at the latest" if at else what
 
 
+def describe_suppression(suppression: model.Suppression, now: datetime) -> str:
+    """Return what holds back notifications, and until when: `silenced until 04:00 UTC by ann`."""
+    at = suppression.until
+    until = f" until {model.format_time(at, now, seconds=False)}" if at else ""
+    match suppression.kind, suppression.sooner:
+        case model.SuppressionKind.INHIBITION, _:
+            return f"inhibited by {suppression.name}"
+        case model.SuppressionKind.MAINTENANCE, _:
+            return f"maintenance {suppression.name}{until}"
+        case _, SilenceUntil.RESOLVED:
+            until = " until it is resolved"
+        case _, SilenceUntil.ENDED:
+            until = " until its booking ends"
+        case _:
+            pass
+    return f"silenced{until} by {suppression.by}"
+
+
 def describe(silence: Silence, now: datetime) -> str:
     """Return a silence in one line: `vyvx-* until 04:00 UTC by ann: works (CHG-1)`."""
     begin = model.format_time(silence.begin, now, seconds=False)

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from watcher import model, ports, text
 from watcher.clock import Clock
-from watcher.operations import explain, status
+from watcher.operations import explain, silences, status
 from watcher.web import api, board, middleware
 from watcher.web.middleware import HttpError
 
@@ -171,6 +171,7 @@ class PageRenderer:
             "alert": explain.describe_alert,
             "value": _value,
             "mbps": model.format_mbps,
+            "suppression": silences.describe_suppression,
             "days": _days,
         }
         self._templates.tests |= {"link": _is_link, "behind": board.is_behind}

@@ -86,3 +86,21 @@ async def test_the_last_step_before_the_end_may_ask_for_faster_polls(tmp_path):
         await watch.stop()
 
     assert engine.pending_sources(watch.state) == {"vyvx"}
+
+
+async def test_a_standby_previews_a_silence_from_the_store(tmp_path):
+    kept = factories.subject("vyvx/1"), factories.subject("vyvx/2")
+    silence = model.Silence(
+        id="s-1",
+        matchers=(model.Matcher(name="subject", value="vyvx/1"),),
+        begin=LONG_AGO,
+        end=datetime(2126, 1, 1, tzinfo=UTC),
+        by="ann",
+    )
+    async with leading(tmp_path, engine_world.rule(), kept=kept) as watch:
+        seen = await watch.preview(silence)
+        watch.state = None  # as on a standby
+        assert await watch.preview(silence) == seen
+        assert str(seen) == "matches 1 subject, 0 open incidents"
+        await watch.stop_polling()
+        await watch.stop()

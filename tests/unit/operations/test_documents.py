@@ -102,3 +102,27 @@ def test_text_that_is_no_unicode_does_not_stop_a_document(builder):
 
 def test_a_topics_part_has_only_what_every_subscriber_takes():
     assert topics.report("watcher", "a/+#b\u00fc", "") == "watcher/incidents/a___b_/reports/_"
+
+
+def test_why_people_are_not_notified_is_part_of_the_document(builder):
+    until = model.Suppression(
+        kind=model.SuppressionKind.SILENCE,
+        name="s-1",
+        by="ann",
+        comment="works",
+        until=builder.incident.opened_at,
+        sooner=model.SilenceUntil.ENDED,
+    )
+    builder.change(suppressions=(until,))
+    written = json.loads(documents.incident(builder.incident_view()).encode())
+    check(written, "incident")
+    assert written["suppressions"] == [
+        {
+            "kind": "silence",
+            "name": "s-1",
+            "by": "ann",
+            "comment": "works",
+            "until": written["opened_at"],
+            "sooner": "ended",
+        }
+    ]

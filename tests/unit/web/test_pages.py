@@ -54,7 +54,7 @@ async def test_the_board_says_what_is_open_whose_side_and_who_has_taken_it(night
     assert "call Lumen video NOC, +1 555 0100 not acknowledged" in board
     assert "likely Orange side" in board
     assert "✓ acknowledged by ada at 2026-11-20 15:40 UTC" in board
-    assert "⊘ silenced" in board
+    assert "⊘ silenced until 05:00 UTC by grace" in board
     assert "blind: last known, 14 min ago" in board
     assert "⇅ flapping" in board
 
@@ -285,6 +285,9 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
         contacts=(model.Contact(domain=HOSTILE, text=HOSTILE),),
         runbook=f"javascript:alert(1){HOSTILE}",
         suppressed_by=(HOSTILE,),
+        suppressions=(
+            model.Suppression(kind=model.SuppressionKind.SILENCE, name=HOSTILE, by=HOSTILE),
+        ),
         flags=(HOSTILE,),
         diagnostics=(run,),
     )

@@ -82,6 +82,20 @@ class TicketDocument(msgspec.Struct, frozen=True, kw_only=True):
     at: Timestamp
 
 
+class SuppressionDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Why people are not notified: a silence's id, a window's name, or the rule that inhibits.
+
+    It ends at `until`; a silence sooner where `sooner` says what ends it.
+    """
+
+    kind: model.SuppressionKind
+    name: str
+    by: str
+    comment: str
+    until: Timestamp | None
+    sooner: model.SilenceUntil | None
+
+
 class IncidentDocument(Document, frozen=True, kw_only=True):
     """An incident as it is now; a higher `version` replaces a lower one. At most 100 alerts.
 
@@ -112,6 +126,7 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     runbook: str
     links: dict[str, str]
     ticket: TicketDocument | None = None
+    suppressions: tuple[SuppressionDocument, ...] = ()
     truncated: bool = False
 
 
@@ -167,6 +182,18 @@ def incident(
         runbook=incident.runbook,
         links=links or {},
         ticket=_ticket(incident.ticket) if incident.ticket else None,
+        suppressions=tuple(map(_suppression, incident.suppressions)),
+    )
+
+
+def _suppression(suppression: model.Suppression) -> SuppressionDocument:
+    return SuppressionDocument(
+        kind=suppression.kind,
+        name=suppression.name,
+        by=suppression.by,
+        comment=suppression.comment,
+        until=timestamp_or_none(suppression.until),
+        sooner=suppression.sooner,
     )
 
 

@@ -242,3 +242,26 @@ def test_an_incident_says_who_silenced_it_until_when_by_the_silence_that_lasts_l
     (why,) = w.incident.suppressions
     assert (why.name, why.by, why.until) == ("s-2", "ann", START + minutes(60))
     assert w.incident.suppressed_by == ("silence s-2 by ann: works",)
+
+
+def test_what_a_window_or_an_inhibition_names_and_nothing_has_is_said():
+    window = engine.Maintenance(
+        name="works",
+        matchers=(
+            model.parse_matcher("labels.taem=video"),
+            model.parse_matcher("labels.team=video"),
+            model.parse_matcher("rule=dwon"),
+        ),
+        is_open=lambda _: False,
+        next_edge=lambda _: None,
+    )
+    down = rule(labels={"team": "video"})
+    weak = rule("weak", inhibited_by=("down",), equal=("labels.site", "labels.team", "source"))
+    w = World(replace(ruleset(down, weak), maintenance=(window,)))
+    assert engine.unmatched(w.state) == ()  # no subject is known yet
+    w.poll(a="online")
+    assert engine.unmatched(w.state) == (
+        "maintenance works: labels.taem=video: nothing has a label taem",
+        "maintenance works: rule=dwon: there is no such rule; did you mean down?",
+        "weak.equal: nothing has a label site",
+    )
