@@ -28,7 +28,8 @@ LENGTH, BEGIN, END, MATCHERS, COMMENT, WHICH = (
 )
 FIELD_OF = {buttons.SILENCE: MATCHERS}  # where a form says what only the engine found
 PREVIEW_SECONDS = 1.0  # of the 3 that Slack waits for a form
-LONGEST_MATCHERS = 1_000  # characters
+# Characters. Both have to fit into `private_metadata` with its 3,000, each written as `\"`.
+LONGEST_MATCHERS = 900
 LONGEST_COMMENT = 300
 MOST_LISTED = 5  # sets of matchers that a form or an answer names
 _LENGTHS = {
@@ -216,11 +217,13 @@ def end_form(
 def asked_of(submission: Submission) -> Asked:
     """Return what was filled in."""
     length = submission.field(LENGTH).selected_option
+    matchers = (submission.field(MATCHERS).value or "")[:LONGEST_MATCHERS]
+    lines = [clean(line, LONGEST_MATCHERS) for line in matchers.splitlines()]
     return Asked(
         length=length.value if length else _USUAL,
         begin=submission.field(BEGIN).selected_date_time,
         end=submission.field(END).selected_date_time,
-        matchers=(submission.field(MATCHERS).value or "").strip()[:LONGEST_MATCHERS],
+        matchers="\n".join(line for line in lines if line),
         comment=clean(submission.field(COMMENT).value or "", LONGEST_COMMENT),
     )
 
@@ -282,9 +285,8 @@ def _sets(silence: model.Silence) -> str:
 
 
 def _parse_sets(text: str) -> tuple[tuple[model.Matcher, ...], ...]:
-    lines = [clean(line, LONGEST_MATCHERS) for line in text.splitlines()]
     try:
-        return tuple(silences.parse_set(line) for line in lines if line)
+        return tuple(silences.parse_set(line) for line in text.splitlines())
     except ValueError as error:
         raise FormError(MATCHERS, str(error)) from error
 

@@ -222,6 +222,26 @@ async def test_a_silence_that_hides_much_or_nothing_is_asked_for_twice(
         assert command.silence.comment == "works"
 
 
+@pytest.mark.parametrize("character", ['"', "\\", "\x01", "é", "\N{BELL}"])
+async def test_a_form_keeps_the_longest_that_was_typed_while_it_asks_again(
+    slack, session, store, character
+):
+    """More than Slack keeps with a form would have ended the daemon."""
+
+    async def everything(_):
+        return model.SilencePreview(subjects=9, everything=True)
+
+    async with running(slack, session, store, preview=everything) as person:
+        await person.press("silence")
+        matchers = f"rule='{character * (silencing.LONGEST_MATCHERS - 7)}'"
+        values = {"matchers": matchers, "comment": character * silencing.LONGEST_COMMENT}
+        assert await person.fills_in(values=values) == {}
+        assert (await person.form())["title"]["text"] == "Really silence it?"
+        assert await person.fills_in() == {}
+        (command,) = await stepped(store)
+        assert command.silence.matchers[0].value.strip() in matchers
+
+
 async def test_a_silence_of_what_is_silenced_is_on_the_timeline_too(slack, session, store):
     incident = replace(store.view.incident, suppressed_by=("silence s-1 by bob",))
     store.view = replace(store.view, incident=incident)
