@@ -307,7 +307,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 
 def _problems(path: Path, text: str, error: ValidationError) -> Iterator[str]:
     """Yield one line for each problem, in the order of the file."""
-    problems = [(_line_of(text, key.split(".")), key, what) for key, what in _described(error)]
+    problems = [(line_of(text, key.split(".")), key, what) for key, what in _described(error)]
     for line, key, what in sorted(problems):
         yield f"{path}:{line}: {key}: {what}"
 
@@ -341,7 +341,7 @@ def _in_words(detail: ErrorDetails, message: str) -> str:
             return message[:1].lower() + message[1:]
 
 
-def _line_of(text: str, keys: Sequence[str]) -> int:
+def line_of(text: str, keys: Sequence[str]) -> int:
     """Return the line that sets these keys, else of the nearest table above it, else 1."""
     best, best_line = 0, 1
     table: tuple[str, ...] = ()

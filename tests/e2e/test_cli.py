@@ -175,9 +175,23 @@ def test_the_example_configuration_loads_and_fits_its_schema(watcher, monkeypatc
     jsonschema.validate(table, json.loads(out))
 
 
-def test_the_example_configuration_passes_its_check(watcher, monkeypatch):
-    code, _, err = watcher("check", "--config", str(ROOT / "config.example.toml"))
-    assert (code, err) == (0, "")
+def test_the_untouched_example_does_not_pass_its_check(watcher):
+    code, out, err = watcher("check", "--config", str(ROOT / "config.example.toml"))
+    assert code == 1
+    assert ": valid: " in out
+    for key in (
+        "accounts.vyvx.key_id: is empty",
+        "receivers.noc.channel: is still an example",
+        "receivers.bridge.url: is still an example",
+        "slack.bot_token: is still an example",
+        "inventory.example.yaml:11: is still an example",
+    ):
+        assert key in err
+    lines = (ROOT / "config.example.toml").read_text().splitlines()
+    for problem in err.splitlines():
+        file, line, *rest = problem.split(":")
+        if file.endswith(".toml"):
+            assert lines[int(line) - 1].startswith(rest[0].rpartition(".")[2].strip())
 
 
 @pytest.fixture

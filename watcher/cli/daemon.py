@@ -75,7 +75,7 @@ def check(
 ) -> None:
     """Validate the configuration, the rules and the inventory."""
     from watcher import logs, settings
-    from watcher.cli import preflight
+    from watcher.cli import examples, preflight
     from watcher.daemon import factories
     from watcher.store import store
 
@@ -89,14 +89,17 @@ def check(
     typer.echo(f"{len(loaded.receivers)} receivers")
     if note := store.caution(loaded.store.url):
         typer.echo(f"note: {note}")
+    unfinished = examples.leftovers(loaded, config)
+    print_errors(*unfinished)
     if connect:
         results = asyncio.run(preflight.connect(loaded))
         for result in results:
             typer.echo(f"{'ok  ' if result.ok else 'FAIL'}  {result.name}: {result.sentence}")
             for remark in result.remarks:
                 typer.echo(f"WARN  {result.name}: {remark}")
-        if any(result.remarks or not result.ok for result in results):
-            raise typer.Exit(1)
+        unfinished += [result.name for result in results if result.remarks or not result.ok]
+    if unfinished:
+        raise typer.Exit(1)
 
 
 @program.command()

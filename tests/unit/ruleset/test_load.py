@@ -84,7 +84,7 @@ def test_the_shipped_rules_and_the_example_inventory_load():
         "iod-bandwidth": {"iod"},
         "source-blind": {"vyvx", "vyvx-eu", "lines", "iod"},
     }
-    assert rules.inventory.entry("vyvx/1234567", {}).service_ids == ("SVC1",)
+    assert rules.inventory.entry("vyvx/EXAMPLE-1", {}).service_ids == ("EXAMPLE-SVC1",)
 
 
 @pytest.mark.parametrize(
