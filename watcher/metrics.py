@@ -121,6 +121,15 @@ class Metrics:
             ["receiver"],
             registry=registry,
         )
+        self.oncall_gap = Gauge(
+            "watcher_oncall_gap", "1 while nobody has a rota", ["rota"], registry=registry
+        )
+        self.oncall_calendar_failing = Gauge(
+            "watcher_oncall_calendar_failing",
+            "1 while a rota's calendar cannot be read and the last one counts",
+            ["rota"],
+            registry=registry,
+        )
         for source in sources:
             for outcome in ("ok", "failed"):
                 self.polls.labels(source, outcome)

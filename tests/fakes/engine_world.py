@@ -122,11 +122,13 @@ class InMemoryTables:
             incidents=self.of(model.Incident),
             incident_alerts=self.of(model.IncidentAlert),
             silences=self.of(model.Silence),
+            calendars=self.of(model.Calendar),
         )
 
 
 KEYS = {
     model.Silence: lambda silence: silence.id,
+    model.Calendar: lambda calendar: calendar.rota,
     model.Alert: lambda alert: alert.key,
     model.Subject: lambda subject: subject.key,
     model.SourceHealth: lambda health: health.source,

@@ -21,6 +21,7 @@ from watcher.cli import (
     daemon,
     incidents,
     lumen,
+    oncall,
     render,
     report,
     rules,
@@ -40,6 +41,7 @@ program = typer.Typer(
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
 program.add_typer(silences.group, name="silence")
+program.add_typer(oncall.program)
 program.add_typer(incidents.remedy_group, name="remedy")
 program.add_typer(tickets.program)
 program.add_typer(rules.program)

@@ -90,6 +90,7 @@ def check(
     if note := store.caution(loaded.store.url):
         typer.echo(f"note: {note}")
     unfinished = examples.leftovers(loaded, config)
+    unfinished += asyncio.run(preflight.rota_problems(rules, connect=connect))
     print_errors(*unfinished)
     if connect:
         results = asyncio.run(preflight.connect(loaded))

@@ -137,10 +137,19 @@ def status(
         map(_account, report["accounts"]),
         *map(_receiver, report["receivers"]),
         _muted(report, SystemClock().now()),
+        _on_call(report),
     )
     for line in lines:
         typer.echo(line)
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
+
+
+def _on_call(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who has each rota; a daemon from before an upgrade does not say."""
+    from watcher.oncall.rota import OnCall
+
+    for rota in msgspec.convert(report.get("on_call", ()), tuple[OnCall, ...]):
+        yield f"on call   {rota.rota:<12} {rota}"
 
 
 def _daemons(report: Mapping[str, Any]) -> Iterator[str]:

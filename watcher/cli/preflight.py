@@ -14,11 +14,12 @@ from datetime import timedelta
 
 from yarl import URL
 
-from watcher import model, ports
+from watcher import engine, model, ports
 from watcher.cli import slack_check
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
 from watcher.http import exchange
+from watcher.oncall import examine
 from watcher.operations import control_socket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import check as mqtt_check
@@ -101,6 +102,15 @@ async def validate(settings: Settings, name: str, message: SlackMessage) -> tupl
             settings=settings.slack, channel=channel, session=session, clock=SystemClock()
         )
         return await api.validate(message)
+
+
+async def rota_problems(rules: engine.Ruleset, *, connect: bool) -> list[str]:
+    """Return what is wrong with the rotas in the next days; calendars elsewhere on `connect`."""
+    now = SystemClock().now()
+    if not connect:
+        return await examine.problems_ahead(rules.rotas, now)
+    async with exchange.open_session() as session:
+        return await examine.problems_ahead(rules.rotas, now, session)
 
 
 async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResult:

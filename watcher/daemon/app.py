@@ -24,6 +24,8 @@ from watcher.ledger import read as ledger
 from watcher.ledger.document import LedgerDocument
 from watcher.ledger.period import Period
 from watcher.metrics import Metrics
+from watcher.oncall.reader import CalendarReader
+from watcher.oncall.schedules import Schedules
 from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
 from watcher.receivers.mqtt.commands import CommandListener
@@ -70,9 +72,15 @@ async def run(
         accounts = factories.VendorAccounts(settings, session, clock, store.call_counter)
         sources = factories.build_sources(settings, accounts)
         mqtt = factories.build_mqtt_connection(settings, clock)
+        schedules = Schedules(rules.rotas, clock.now)
         receivers = {
             **factories.build_receivers(
-                settings, session=session, clock=clock, mqtt=mqtt, reader=store.queries
+                settings,
+                session=session,
+                clock=clock,
+                mqtt=mqtt,
+                reader=store.queries,
+                schedules=schedules,
             ),
             **extra,
         }
@@ -143,7 +151,14 @@ async def run(
             receivers=deliveries.states,
             now=clock.now,
             windows=leading.windows,
+            on_call=schedules.all,
             usages=lambda: factories.usages(settings, accounts, store.call_counter, clock.now()),
+        )
+
+        for calendar in await store.queries.calendars():
+            schedules.calendars[calendar.rota] = calendar
+        calendars = CalendarReader(
+            schedules=schedules, session=session, clock=clock, submit=leading.submit
         )
 
         async def reload() -> str:
@@ -160,6 +175,8 @@ async def run(
                 raise
             changes = ruleset.describe_changes(leading.rules, new_rules)
             await leading.reload(new_rules)
+            schedules.rotas = new_rules.rotas
+            calendars.wakeup.set()
             metrics.last_reload_successful.set(1)
             reporter.refused = ()
             metrics.rules.set(len(new_rules.rules))
@@ -233,6 +250,7 @@ async def run(
             reload=reload,
             group=settings.control.group,
             ticket_after=settings.ticket.remind_after,
+            on_call=schedules.all,
             count_change=lambda source: factories.count_change(
                 settings, store.call_counter, source, clock.now()
             ),
@@ -240,7 +258,12 @@ async def run(
         await stack.enter_async_context(control.serve(settings.control.socket))
         delivery_task = group.create_task(deliveries.run(), name="delivery")
         slack_actions = factories.build_slack_actions(
-            settings, session=session, commands=commands, reader=store.queries, clock=clock
+            settings,
+            session=session,
+            commands=commands,
+            reader=store.queries,
+            clock=clock,
+            schedules=schedules,
         )
         slack_tasks = (
             [group.create_task(supervise("slack actions", slack_actions.run), name="slack actions")]
@@ -256,6 +279,7 @@ async def run(
             mqtt_task = supervise("MQTT connection", mqtt.run, report=report_mqtt)
             other_tasks.append(group.create_task(mqtt_task, name="mqtt"))
         jobs_task = group.create_task(job_runner.run(), name="jobs")
+        calendars_task = group.create_task(supervise("calendars", calendars.run), name="calendars")
 
         async def become_leader(token: int) -> None:
             await leading.start(token, group)
@@ -294,7 +318,7 @@ async def run(
         # Buttons go first: from now on Slack sends them to another daemon, or to none.
         await lifecycle.cancel(leading_task, *slack_tasks)
         await leading.stop_polling()
-        await lifecycle.cancel(jobs_task)
+        await lifecycle.cancel(jobs_task, calendars_task)
         await leading.stop()
         await lifecycle.cancel(delivery_task)  # before the broker's connection, which it may use
         await lifecycle.cancel(*other_tasks)

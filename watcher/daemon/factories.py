@@ -12,6 +12,7 @@ import aiohttp
 
 from watcher import delivery, engine, model, ports, ruleset
 from watcher.clock import Clock
+from watcher.oncall.schedules import Schedules, rota_in
 from watcher.operations import status
 from watcher.operations.commands import CommandService
 from watcher.receivers import settings as receiver_settings
@@ -103,7 +104,7 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
 
     Raises model.InvalidConfigError with every fault of every file.
     """
-    return ruleset.load(
+    rules = ruleset.load(
         settings.rules,
         inventory=settings.inventory,
         sources={
@@ -112,6 +113,16 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
         receivers=(*settings.receivers, *extra),
         quiet=[name for name, receiver in settings.receivers.items() if receiver.kind == "mqtt"],
     )
+    problems = [
+        f"receivers.{name}.mention: there is no rota {rota!r} in the rule files"
+        for name, receiver in settings.receivers.items()
+        if receiver.kind == "slack"
+        and (rota := rota_in(receiver.mention)) is not None
+        and rota not in rules.rotas
+    ]
+    if problems:
+        raise model.InvalidConfigError(tuple(problems))
+    return rules
 
 
 def build_sources(settings: Settings, accounts: VendorAccounts) -> dict[str, ports.Source]:
@@ -197,6 +208,7 @@ def build_receivers(
     clock: Clock,
     mqtt: connection.MqttConnection | None,
     reader: ports.IncidentReader,
+    schedules: Schedules | None = None,
 ) -> dict[str, ports.Receiver]:
     """Build every configured receiver."""
     receivers: dict[str, ports.Receiver] = {}
@@ -211,6 +223,7 @@ def build_receivers(
                     session=session,
                     clock=clock,
                     template=templates.get(name),
+                    find_mention=schedules.mention if schedules else str,
                 )
             case receiver_settings.WebhookReceiver():
                 receivers[name] = webhook.WebhookReceiver(
@@ -231,6 +244,7 @@ def build_slack_actions(
     commands: CommandService,
     reader: ports.IncidentReader,
     clock: Clock,
+    schedules: Schedules,
 ) -> service.SlackActions | None:
     """Build what handles Slack's buttons; None where there are none."""
     channels = [
@@ -245,6 +259,7 @@ def build_slack_actions(
         commands=commands,
         reader=reader,
         clock=clock,
+        on_call=schedules.all,
     )
 
 

@@ -145,6 +145,13 @@ class Leader:
             if window.action is not engine.WindowAction.RUN and window.is_open(now)
         )
 
+    async def submit(self, event: model.CalendarRead) -> bool:
+        """Step an event; return False on a standby, which does not step."""
+        if self._ingest is None:
+            return False
+        await self._ingest.submit(event)
+        return True
+
     async def reload(self, rules: engine.Ruleset) -> None:
         """Put other rules into force; on a standby, for when it becomes the leader."""
         self.rules = rules

@@ -26,6 +26,7 @@ class Changes:
     entries: list[model.Entry] = field(default_factory=list)
     forgotten: dict[str, model.Forgotten] = field(default_factory=dict)
     silences: dict[str, model.Silence] = field(default_factory=dict)
+    calendars: dict[str, model.Calendar] = field(default_factory=dict)
     requests: dict[model.Need, None] = field(default_factory=dict)
     expression_errors: list[model.ExpressionFailed] = field(default_factory=list)
 
@@ -41,6 +42,7 @@ class Changes:
             *self.entries,
             *self.forgotten.values(),
             *self.silences.values(),
+            *self.calendars.values(),
             *self.requests,
             *self.expression_errors,
         )

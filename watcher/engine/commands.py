@@ -81,6 +81,12 @@ def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
         schedule.forget_if_vanished(ctx, key)
 
 
+def calendar_read(ctx: StepContext, event: model.CalendarRead) -> None:
+    """Keep what was read of a rota's calendar, unless a reload has taken the rota away."""
+    if event.calendar.rota in ctx.state.ruleset.rotas:
+        ctx.put_calendar(event.calendar)
+
+
 def note(ctx: StepContext, event: model.Noted) -> None:
     """Put a person's note on the timeline."""
     incident = ctx.state.incident(event.incident, ctx.now)

@@ -294,8 +294,6 @@ class StepContext:
         facts.append(self.now)
         return len(facts)
 
-    # Storms
-
     def count_openings(self, source: str, window: timedelta) -> int:
         """Return how many incidents of a source opened in this window before the step."""
         openings = self.state.incident_index.openings.setdefault(source, deque())
@@ -308,11 +306,13 @@ class StepContext:
         openings = self.state.incident_index.openings.setdefault(source, deque())
         openings.extend([self.now] * number)
 
-    # Suppression
-
     def put_silence(self, silence: model.Silence) -> None:
         """Add a silence, or change its end."""
         self.state.silences[silence.id] = self.changes.silences[silence.id] = silence
+
+    def put_calendar(self, calendar: model.Calendar) -> None:
+        """Change the calendar of a rota."""
+        self.state.calendars[calendar.rota] = self.changes.calendars[calendar.rota] = calendar
 
     def drop_ended_silences(self) -> None:
         """Forget the silences that are over."""

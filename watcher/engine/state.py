@@ -51,6 +51,7 @@ class State:
     incidents: dict[str, model.Incident] = field(default_factory=dict)
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
     silences: dict[str, model.Silence] = field(default_factory=dict)
+    calendars: dict[str, model.Calendar] = field(default_factory=dict)  # by rota
     # Worked out from them
     timers: Timers = field(default_factory=Timers)
     source_index: SourceIndex = field(default_factory=SourceIndex)
@@ -245,6 +246,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         },
         source_index=SourceIndex(awaited=set(ruleset.sources), backfills=_backfills(ruleset, {})),
     )
+    state.calendars.update((calendar.rota, calendar) for calendar in loaded.calendars)
     state.health.update((health.source, health) for health in loaded.sources)
     for subject in loaded.subjects:
         state.subjects[subject.key] = subject
@@ -325,6 +327,7 @@ def saved(state: State) -> ports.Loaded:
             member for members in state.members.values() for member in members.values()
         ),
         silences=tuple(state.silences.values()),
+        calendars=tuple(state.calendars.values()),
     )
 
 

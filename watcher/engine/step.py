@@ -180,6 +180,7 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.ReceiverFailed: failing_receivers.receiver_failed,
     model.ReceiverRecovered: failing_receivers.receiver_recovered,
     model.DrillWanted: drills.start,
+    model.CalendarRead: commands.calendar_read,
     model.Silenced: silences.add,
     model.Unsilenced: silences.end,
     Reloaded: _reload,

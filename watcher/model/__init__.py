@@ -32,6 +32,7 @@ from watcher.model.events import (
     Acknowledged,
     AlternativesRead,
     BandwidthNews,
+    CalendarRead,
     Command,
     DetailsRead,
     Diagnosed,
@@ -83,6 +84,7 @@ from watcher.model.incidents import (
     Resolution,
     Turn,
 )
+from watcher.model.oncall import Calendar, Shift
 from watcher.model.remedies import Remedy, RemedyStatus
 from watcher.model.silences import (
     Matcher,
@@ -127,6 +129,8 @@ __all__ = [
     "BandwidthNeeded",
     "BandwidthNews",
     "Booking",
+    "Calendar",
+    "CalendarRead",
     "Command",
     "Contact",
     "Details",
@@ -178,6 +182,7 @@ __all__ = [
     "Sample",
     "Scalar",
     "Severity",
+    "Shift",
     "Silence",
     "SilencePreview",
     "SilenceUntil",

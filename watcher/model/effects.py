@@ -7,6 +7,7 @@ from datetime import datetime
 
 from watcher.model.alerts import Alert, IncidentAlert
 from watcher.model.incidents import Entry, Incident
+from watcher.model.oncall import Calendar
 from watcher.model.silences import Silence
 from watcher.model.subjects import Sample, SourceHealth, Subject
 
@@ -96,6 +97,7 @@ Effect = (
     | IncidentAlert
     | Entry
     | Silence
+    | Calendar
     | Forgotten
     | DetailsNeeded
     | HistoryNeeded

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.incidents import Fallback
+from watcher.model.oncall import Calendar
 from watcher.model.remedies import RemedyStatus
 from watcher.model.silences import Silence
 from watcher.model.subjects import AlarmRecord, Details, Observed, Sample
@@ -227,6 +228,13 @@ class ReceiverRecovered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarRead:
+    """A calendar of who is on call was read, or could not be: then it has an `error`."""
+
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrillWanted:
     """A person wants to see that these receivers are notified, by an incident of this id.
 
@@ -259,5 +267,6 @@ Command = (
     | ReceiverFailed
     | ReceiverRecovered
     | DrillWanted
+    | CalendarRead
 )
 Event = Polled | PollFailed | Ticked | Command

@@ -7,7 +7,7 @@ root acts as themselves.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,9 +21,11 @@ from aiohttp import web
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.oncall.rota import OnCall
 from watcher.operations import carrier_packet, control_listener, documents, explain, people
 from watcher.operations.commands import (
     ACTIONS,
+    CommandRejectedError,
     CommandService,
     ConfirmationNeededError,
 )
@@ -96,6 +98,7 @@ class ControlSocket:
         group: str = "",
         ticket_after: timedelta = timedelta(minutes=30),
         count_change: Callable[[str], Awaitable[bool]] | None = None,
+        on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
     ) -> None:
         self._reader = reader
         self._commands = commands
@@ -105,6 +108,7 @@ class ControlSocket:
         self._group = group
         self._ticket_after = ticket_after
         self._count_change = count_change
+        self._on_call = on_call
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
         """Listen on `path` while the context lasts.
@@ -118,6 +122,7 @@ class ControlSocket:
         app.add_routes(
             [
                 web.get("/status", self._get_status),
+                web.get("/oncall", self._get_on_call),
                 web.get("/incidents", self._get_incidents),
                 web.get("/why/{key:.+}", self._get_why),
                 web.get("/incidents/{id}/packet", self._get_packet),
@@ -137,6 +142,17 @@ class ControlSocket:
 
     async def _get_status(self, _: web.Request) -> web.Response:
         return _json(await self._status())
+
+    async def _get_on_call(self, request: web.Request) -> web.Response:
+        written = request.query.get("at")
+        try:
+            at = datetime.fromisoformat(written) if written else None
+        except ValueError as error:
+            what = f"{written!r} is not a time"
+            raise CommandRejectedError(HTTPStatus.BAD_REQUEST, what) from error
+        if at is not None and at.tzinfo is None:
+            raise CommandRejectedError(HTTPStatus.BAD_REQUEST, f"{written!r} has no time zone")
+        return _json({"on_call": tuple(self._on_call(at))})
 
     async def _get_incidents(self, request: web.Request) -> web.Response:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from watcher import model, ports
 from watcher.metrics import Metrics
+from watcher.oncall.rota import OnCall
 from watcher.operations.silences import describe_end
 
 _NO_BACKLOG = ports.Backlog()
@@ -121,6 +122,7 @@ class Status:
     database: Database | None = None
     silences: tuple[model.Silence, ...] = ()
     windows: tuple[OpenWindow, ...] = ()
+    on_call: tuple[OnCall, ...] = ()
 
 
 class StatusReporter:
@@ -146,6 +148,7 @@ class StatusReporter:
         now: Callable[[], datetime],
         database: Database | None = None,
         windows: Callable[[], tuple[OpenWindow, ...]] = tuple,
+        on_call: Callable[[], tuple[OnCall, ...]] = tuple,
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.standby = False
@@ -161,6 +164,7 @@ class StatusReporter:
         self._database = database
         self._now = now
         self._windows = windows
+        self._on_call = on_call
 
     def from_memory(self) -> Status:
         """Return what this process knows without reading the store."""
@@ -189,6 +193,9 @@ class StatusReporter:
             self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(
                 overview.acknowledged
             )
+        for rota in self._on_call():
+            self._metrics.oncall_gap.labels(rota.rota).set(not rota.person)
+            self._metrics.oncall_calendar_failing.labels(rota.rota).set(bool(rota.trouble))
         for name, state in self._receivers().items():
             since = state.owed_since.timestamp() if state.owed_since else 0
             self._metrics.pending_deliveries.labels(name).set(state.owed)
@@ -239,6 +246,7 @@ class StatusReporter:
             database=self._database,
             silences=overview.silences,
             windows=self._windows(),
+            on_call=self._on_call(),
         )
 
     async def _read_overview(self) -> Overview:

@@ -26,6 +26,7 @@ class Loaded:
     incidents: tuple[model.Incident, ...] = ()  # open, or resolved within the reopening time
     incident_alerts: tuple[model.IncidentAlert, ...] = ()  # of these incidents
     silences: tuple[model.Silence, ...] = ()  # that are not over
+    calendars: tuple[model.Calendar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,8 @@ class SlackReceiver(_Receiver):
         description="The channel's id, not its name: C0123456789",
     )
     mention: str = Field(
-        "<!here>", description="Who is mentioned for a critical incident; empty: nobody"
+        "<!here>",
+        description="Who is mentioned for a critical incident, or oncall: ROTA; empty: nobody",
     )
     template: Path | None = Field(
         None, description="A file with the team's own text of the message; absent: the built-in one"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -45,11 +45,13 @@ class Compiler:
         receivers: Sequence[str],
         inventory: engine.Inventory,
         problems: Problems,
+        rotas: Collection[str] = (),
     ) -> None:
         self._sources = sources
         self._receivers = receivers
         self._inventory = inventory
         self._problems = problems
+        self._rotas = rotas
         self._environment = templates.new_environment()
         self.vocabulary = cel.Vocabulary()
 
@@ -131,6 +133,10 @@ class Compiler:
                 what = f"there is no receiver {name!r}{suggest(name, self._receivers)}"
                 written.report(self._problems, "notify", what, number)
         for step, escalation in enumerate(written.rule.escalate):
+            if escalation.oncall is not None and escalation.oncall not in self._rotas:
+                what = f"there is no rota {escalation.oncall!r}"
+                what += suggest(escalation.oncall, self._rotas) if self._rotas else ""
+                written.report(self._problems, "escalate", what, step, "oncall")
             for number, name in enumerate(escalation.notify):
                 if name not in self._receivers:
                     what = f"there is no receiver {name!r}{suggest(name, self._receivers)}"
@@ -285,7 +291,10 @@ def _names(traits: engine.SourceTraits) -> tuple[str, str]:
 def _escalation(rule: schema.Rule) -> tuple[engine.Escalation, ...]:
     steps = sorted(rule.escalate, key=lambda step: step.after)
     return tuple(
-        engine.Escalation(after=step.after, notify=step.notify, acks=step.acks) for step in steps
+        engine.Escalation(
+            after=step.after, notify=step.notify, acks=step.acks, oncall=step.oncall or ""
+        )
+        for step in steps
     )
 
 

@@ -16,6 +16,7 @@ from watcher.ruleset.compile import Compiler, WrittenRule
 from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.relations import check_faults, check_inhibitions
+from watcher.ruleset.rotas import compile_rotas
 from watcher.ruleset.validate import validated
 from watcher.ruleset.windows.maintenance import compile_window
 from watcher.ruleset.yaml_document import Document
@@ -48,7 +49,10 @@ def load(
         if (document := yaml_document.load(file, problems))
     ]
     _check_content(documents, problems)
-    compiler = Compiler(sources, receivers, compiled_inventory, problems)
+    # Their keys are checked with the rest of each file.
+    files = [(document, validated(schema.RuleFile, document, Problems())) for document in documents]
+    rotas = compile_rotas([(document, file) for document, file in files if file], problems)
+    compiler = Compiler(sources, receivers, compiled_inventory, problems, rotas)
     written_rules = list(_written_rules(documents, problems))
     rules = [compiler.compile(written) for written in written_rules]
     check_faults(written_rules, problems)
@@ -69,6 +73,7 @@ def load(
         maintenance=windows,
         storm=storm,
         quiet=frozenset(quiet),
+        rotas=rotas,
         version=digest.hexdigest()[:12],
     )
 
@@ -109,7 +114,9 @@ def _check_content(documents: Sequence[Document], problems: Problems) -> None:
     for document in documents:
         if document.content in (None, {}):
             problems.add(
-                Place(document.file), "", "holds nothing; expected rules, maintenance or storm"
+                Place(document.file),
+                "",
+                "holds nothing; expected rules, maintenance, rotas or storm",
             )
 
 

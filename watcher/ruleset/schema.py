@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 
 from watcher import engine, model
 from watcher.config_types import Duration
+from watcher.ruleset import rotas as on_call
 from watcher.ruleset.schema_types import (
     Address,
     Bandwidth,
@@ -85,10 +86,17 @@ class Escalation(Part):
     """Whom else to notify when nobody has acknowledged for a while."""
 
     after: Span = Field(description="How long nobody has acknowledged although somebody could")
-    notify: Words = Field(description="Receivers")
+    notify: Words = Field((), min_length=0, description="Receivers")
+    oncall: str | None = Field(None, description="A rota; who has it at that time is called")
     acks: Annotated[StrictInt, Field(ge=1, le=10)] = Field(
         1, description="How many people have to acknowledge from then on"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.notify and self.oncall is None:
+            raise ValueError("needs notify, oncall, or both")
+        return self
 
 
 class Flapping(Part):
@@ -249,6 +257,8 @@ class RuleFile(Part):
         (), description="Times of the week in which nobody is notified"
     )
     storm: Storm | None = Field(None, description="When many incidents become one; in one file")
+    people: dict[str, on_call.Person] = Field({}, description="Who may be on call, by name")
+    rotas: tuple[on_call.Rota, ...] = Field((), description="Who is on call")
 
 
 class Entry(Part):

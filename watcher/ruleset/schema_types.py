@@ -89,7 +89,7 @@ def _check_equal(value: str) -> str:
     return value if value in {"subject", "source"} else _check_label(value)
 
 
-def _parse_minutes(value: object) -> int:
+def parse_minutes(value: object) -> int:
     """Return a time of day in minutes, which is how YAML itself reads an unquoted 22:00."""
     minutes = value if isinstance(value, int) and not isinstance(value, bool) else -1
     if isinstance(value, str) and (match := re.fullmatch(r"(\d\d?):([0-5]\d)", value)):
@@ -102,7 +102,7 @@ def _parse_minutes(value: object) -> int:
 def _parse_wall_time(value: object) -> object:
     """Return a date and time of day, as in 2026-12-01 22:00, or minutes of a day."""
     if not isinstance(value, str) or "-" not in value:
-        return _parse_minutes(value)
+        return parse_minutes(value)
     if not re.fullmatch(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d", value):
         raise ValueError("expected a date and a time of day, as in 2026-12-01 22:00")
     try:
@@ -131,7 +131,7 @@ def _check_zone(value: str) -> str:
     return value
 
 
-def _parse_days(value: object) -> object:
+def parse_days(value: object) -> object:
     """Return the days of the week in words such as `mon` and `mon-fri`."""
     words = (value,) if isinstance(value, str) else value
     if not isinstance(words, list | tuple):
@@ -179,7 +179,7 @@ Label = Annotated[str, AfterValidator(_check_label)]
 Equal = Annotated[str, AfterValidator(_check_equal)]
 TimeOfDay = Annotated[
     int,
-    BeforeValidator(_parse_minutes),
+    BeforeValidator(parse_minutes),
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
 WallTime = Annotated[
@@ -192,7 +192,7 @@ Zone = Annotated[str, AfterValidator(_check_zone)]
 Address = Annotated[str, AfterValidator(_check_postal)]
 Days = Annotated[
     tuple[Day, ...],
-    BeforeValidator(_parse_days),
+    BeforeValidator(parse_days),
     Field(min_length=1),
     WithJsonSchema({"type": "array", "items": _DAY_SCHEMA, "minLength": 1}),
 ]

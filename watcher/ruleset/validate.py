@@ -14,7 +14,7 @@ from watcher.ruleset.yaml_document import Document
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
 # Lists whose items have a name, which tells a reader more than their number.
-_LISTS_OF_NAMED = frozenset({"rules", "tests", "maintenance"})
+_LISTS_OF_NAMED = frozenset({"rules", "tests", "maintenance", "rotas"})
 
 
 def validated(

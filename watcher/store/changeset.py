@@ -21,6 +21,7 @@ class Changeset:
     incident_alerts: dict[tuple[str, str, str], model.IncidentAlert] = field(default_factory=dict)
     entries: list[model.Entry] = field(default_factory=list)
     silences: dict[str, model.Silence] = field(default_factory=dict)
+    calendars: dict[str, model.Calendar] = field(default_factory=dict)
     details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
     history: dict[str, model.HistoryNeeded] = field(default_factory=dict)
     diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Changeset:
             or self.incident_alerts
             or self.entries
             or self.silences
+            or self.calendars
             or self.details
             or self.diagnoses
             or self.alternatives
@@ -75,6 +77,8 @@ def gather(effects: Iterable[model.Effect]) -> Changeset:  # noqa: C901, PLR0912
                 changes.entries.append(effect)
             case model.Silence():
                 changes.silences[effect.id] = effect
+            case model.Calendar():
+                changes.calendars[effect.rota] = effect
             case model.DetailsNeeded():
                 changes.details[effect.subject] = effect
             case model.HistoryNeeded():

@@ -58,6 +58,7 @@ INCIDENT = Document(model.Incident)
 INCIDENT_ALERT = Document(model.IncidentAlert)
 ENTRY = Document(model.Entry)
 SILENCE = Document(model.Silence)
+CALENDAR = Document(model.Calendar)
 RECEIPT = Document(model.Receipt)
 HISTORY_NEEDED = Document(model.HistoryNeeded)
 CHANGE = Document(ports.BandwidthChange)
@@ -81,6 +82,7 @@ _COMMANDS: dict[str, type[model.Command]] = {
     "receiver_failed": model.ReceiverFailed,
     "receiver_recovered": model.ReceiverRecovered,
     "drill_wanted": model.DrillWanted,
+    "calendar_read": model.CalendarRead,
 }
 _EVENTS: dict[str, type[model.Event]] = {
     "polled": model.Polled,

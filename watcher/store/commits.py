@@ -65,6 +65,7 @@ class CommitLog:
                         .order_by(tables.silences.c.id)
                     )
                 ),
+                calendars=codec.CALENDAR.decode_all(await _documents(connection, tables.calendars)),
             )
 
     async def commit(self, token: int, commit: ports.Commit) -> None:

@@ -219,6 +219,14 @@ class EffectWriter:
         )
         await write_rows(
             self._connection,
+            self._database.upsert(tables.calendars),
+            (
+                {"rota": calendar.rota, "data": codec.encode(calendar)}
+                for calendar in changes.calendars.values()
+            ),
+        )
+        await write_rows(
+            self._connection,
             insert(tables.entries),
             (
                 {

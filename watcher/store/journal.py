@@ -128,6 +128,7 @@ async def _read_state(
         .join(incidents, incidents.c.id == members.c.incident)
         .where(is_live),
         "silences": select(tables.silences.c.data).where(tables.silences.c.end > now),
+        "calendars": select(tables.calendars.c.data),
     }
     state: dict[str, object] = {
         name: [msgspec.Raw(data.encode()) for data in await connection.scalars(query)]

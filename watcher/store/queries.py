@@ -209,6 +209,13 @@ class Queries:
             rows = await connection.scalars(select(table.c.data).order_by(table.c.name))
             return list(codec.SOURCE.decode_all(rows))
 
+    async def calendars(self) -> list[model.Calendar]:
+        """Return the calendars of rotas as they were last read."""
+        table = tables.calendars
+        async with self._database.read() as connection:
+            rows = await connection.scalars(select(table.c.data).order_by(table.c.rota))
+            return [codec.CALENDAR.decode(data) for data in rows]
+
     async def silences(self, now: datetime) -> list[model.Silence]:
         """Return the silences that are not over, the next to end first."""
         table = tables.silences

@@ -154,6 +154,13 @@ silences = Table(
     Column("data", Text, nullable=False),
 )
 
+calendars = Table(
+    "calendars",
+    metadata,
+    Column("rota", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+)
+
 entries = Table(
     "entries",
     metadata,

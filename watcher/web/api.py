@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import msgspec
 from aiohttp import hdrs, web
 
 from watcher import model, ports
@@ -43,6 +44,7 @@ class Api:
             web.get("/api/v1/subjects", self.subjects),
             web.get("/api/v1/sources", self.sources),
             web.get("/api/v1/silences", self.silences),
+            web.get("/api/v1/oncall", self.on_call),
         ]
 
     async def incidents(self, request: web.Request) -> web.Response:
@@ -119,6 +121,15 @@ class Api:
         return middleware.json_response(
             {"sources": [documents.source(health) for health in current.sources]}
         )
+
+    async def on_call(self, request: web.Request) -> web.Response:
+        """List who is on call, and who is next."""
+        _check_parameters(request, ())
+        rotas = [
+            {"rota": rota.rota, "person": rota.person, "until": rota.until, "next": rota.next}
+            for rota in self._reporter.from_memory().on_call
+        ]
+        return middleware.json_response(msgspec.json.encode({"on_call": rotas}))
 
     async def silences(self, request: web.Request) -> web.Response:
         """List the silences that are not over."""

@@ -27,6 +27,7 @@ class Board:
     headline: str
     problems: tuple[str, ...]
     silences: tuple[str, ...]
+    on_call: tuple[str, ...]
     calm: bool
     incidents: tuple[model.Incident, ...]
     more: int
@@ -44,7 +45,11 @@ def compose(
 ) -> Board:
     """Return the board. `unreadable` is why the store cannot be read, `stuck` which loop hangs."""
     muted = status.describe_muted(current.silences, current.windows, now)
-    problems = (*_own_problems(current, stuck, unreadable), *_outside_problems(current, now))
+    problems = (
+        *_own_problems(current, stuck, unreadable),
+        *_outside_problems(current, now),
+        *_rota_problems(current),
+    )
     shown = sorted(live, key=_urgency)[:MOST_INCIDENTS]
     own = [incident for incident in resolved if incident.resolution is not model.Resolution.MERGED]
     return Board(
@@ -53,6 +58,7 @@ def compose(
         silences=tuple(
             silences.describe(silence, now) for silence in current.silences[:MOST_SILENCES]
         ),
+        on_call=tuple(f"{rota.rota}: {rota}" for rota in current.on_call),
         calm=not problems
         and not muted
         and current.open == 0
@@ -133,6 +139,15 @@ def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterat
         yield "No daemon is the leader: nothing is monitored"
     if current.refused:
         yield "The rules were not reloaded; the previous ones stay in force"
+
+
+def _rota_problems(current: status.Status) -> Iterator[str]:
+    """Yield which rotas nobody has, and which calendars cannot be read."""
+    for rota in current.on_call:
+        if not rota.person:
+            yield f"Nobody is on call for {rota.rota}"
+        if rota.trouble:
+            yield f"rota {rota.rota}: {rota.trouble}"
 
 
 def _outside_problems(current: status.Status, now: datetime) -> Iterator[str]:

@@ -319,7 +319,7 @@ def test_a_rule_file_without_content_is_a_problem_even_among_others(problems, te
     (line,) = problems(*others, text)
     assert line in {
         f"{last}.yaml:1:1: is empty",
-        f"{last}.yaml:1:1: holds nothing; expected rules, maintenance or storm",
+        f"{last}.yaml:1:1: holds nothing; expected rules, maintenance, rotas or storm",
     }
 
 

@@ -17,6 +17,7 @@ from watcher.engine.context import StepContext
 from watcher.engine.incidents import messages
 from watcher.engine.rules.rule import Escalation, Rule
 from watcher.model import EntryKind, IncidentStatus
+from watcher.oncall.rota import OnCall
 
 # What an incident has that opens, or opens again.
 FROM_THE_START: Mapping[str, Any] = {
@@ -58,7 +59,8 @@ def take_due_steps(ctx: StepContext, identity: str) -> None:
         incident = ctx.state.incidents[identity]
         if incident.unattended_since is None or incident.unattended_for(ctx.now) < step.after:
             return
-        text = messages.escalated(incident, step, ctx.now)
+        on_call = _on_call(ctx, step)
+        text = messages.escalated(incident, step, on_call, ctx.now)
         ctx.put_incident(
             incident,
             receivers=tuple(dict.fromkeys((*incident.receivers, *step.notify))),
@@ -66,7 +68,14 @@ def take_due_steps(ctx: StepContext, identity: str) -> None:
             steps=(*incident.steps, step.key),
             acks_needed=max(incident.acks_needed, step.acks),
         )
-        ctx.add_entry(identity, EntryKind.ESCALATED, text, notify=True)
+        called = {"oncall": on_call.person, "mention": on_call.mention} if on_call else {}
+        ctx.add_entry(identity, EntryKind.ESCALATED, text, notify=True, **called)
+
+
+def _on_call(ctx: StepContext, step: Escalation) -> OnCall | None:
+    rota = ctx.state.ruleset.rotas.get(step.oncall)
+    calendar = ctx.state.calendars.get(step.oncall)
+    return rota.who(ctx.now, calendar.shifts if calendar else ()) if rota else None
 
 
 def next_step_at(ctx: StepContext, incident: model.Incident) -> datetime | None:

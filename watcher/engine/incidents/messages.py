@@ -22,6 +22,7 @@ from watcher.engine.rules.rule import (
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import State
 from watcher.model import RemedyStatus, diagnoses
+from watcher.oncall.rota import OnCall
 
 _LABELS_IN_A_SENTENCE = 8
 _COMPARED = 5  # differences between two diagnoses that one sentence names
@@ -80,13 +81,19 @@ def schedule(state: State, view: SubjectView) -> str:
     return "; schedule unknown" if booked and subject and subject.detailed_at is None else ""
 
 
-def escalated(incident: model.Incident, step: Escalation, now: datetime) -> str:
-    """Return who else is notified, and why."""
+def escalated(
+    incident: model.Incident, step: Escalation, on_call: OnCall | None, now: datetime
+) -> str:
+    """Return who is called or notified as well, and why."""
     lasted = model.format_duration(incident.unattended_for(now))
     # Where it was acknowledged or silenced in between, it was left alone for less than since then.
     whole = incident.told_at is not None and incident.unattended_since == incident.told_at
     why = f"not acknowledged for {lasted}" + ("" if whole else " in all")
-    return f"{why}: also notified {', '.join(step.notify)}{_asks_for(incident, step)}"
+    who = [f"also notified {', '.join(step.notify)}"] if step.notify else []
+    if on_call is not None:
+        person = f"called {on_call.person}, on call" if on_call.person else "nobody is on call"
+        who.insert(0, f"{person} for {on_call.rota}")
+    return f"{why}: {'; '.join(who)}{_asks_for(incident, step)}"
 
 
 def _asks_for(incident: model.Incident, step: Escalation) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 from watcher import model
 from watcher.engine.rules import reservation
 from watcher.engine.rules.hours import Hours
+from watcher.oncall.rota import Rota
 
 Context = object  # built once per change by Ruleset.context, read by predicates alone
 
@@ -90,11 +91,13 @@ class Escalation:
     after: timedelta
     notify: tuple[str, ...]
     acks: int = 1
+    oncall: str = ""  # a rota: who has it then is called
 
     @property
     def key(self) -> str:
         """What it is, whatever its place in a list: when, and whom."""
-        return f"{self.after // timedelta(seconds=1)} {','.join(self.notify)}"
+        oncall = f" oncall:{self.oncall}" if self.oncall else ""
+        return f"{self.after // timedelta(seconds=1)} {','.join(self.notify)}{oncall}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,4 +287,5 @@ class Ruleset:
     maintenance: Sequence[Maintenance] = ()
     storm: Storm = Storm()
     quiet: frozenset[str] = frozenset()  # receivers that nothing is suppressed for
+    rotas: Mapping[str, Rota] = field(default_factory=dict)  # by name
     version: str = ""  # a digest of the files it was read from

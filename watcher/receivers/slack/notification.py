@@ -118,6 +118,12 @@ def is_broadcast(incident: model.Incident, entry: model.Entry) -> bool:
     return calls_people(incident, entry) and incident.severity is model.Severity.CRITICAL
 
 
+def people_called(incident: model.Incident, entries: Sequence[model.Entry]) -> list[str]:
+    """Return the mentions of the people whom entries call by name: who was on call then."""
+    mentions = [str(entry.data.get("mention") or "") for entry in entries]
+    return [] if _is_over(incident) else [mention for mention in mentions if mention]
+
+
 def mark(incident: model.Incident) -> str:
     """Return the mark of an incident: its severity's light, or how it ended."""
     if not _is_over(incident):

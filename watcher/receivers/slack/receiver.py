@@ -5,7 +5,7 @@ Law: an edit notifies nobody, so what people must notice becomes a post; each po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -47,20 +47,30 @@ class SlackReceiver:
         session: aiohttp.ClientSession,
         clock: Clock,
         template: MessageTemplate | None = None,
+        find_mention: Callable[[str], str] = str,
     ) -> None:
         self.name = name
-        self._mention = channel.mention
-        self._appearance = parent.Appearance(
-            mention=channel.mention,
-            buttons=bool(settings.app_token.get_secret_value()),
-            template=template,
-        )
+        self._written_mention = channel.mention
+        self._find_mention = find_mention
+        self._template = template
+        self._buttons = bool(settings.app_token.get_secret_value())
         self._api = SlackApi(
             settings=settings, channel=channel.channel, session=session, clock=clock
         )
         self._clock = clock
         self._rate_limit = AsyncLimiter(_BURST, _BURST)
         self._last_failure = thread.LastFailure()
+
+    @property
+    def _mention(self) -> str:
+        """What calls people now: a rota hands over from one to the next."""
+        return self._find_mention(self._written_mention)
+
+    @property
+    def _appearance(self) -> parent.Appearance:
+        return parent.Appearance(
+            mention=self._mention, buttons=self._buttons, template=self._template
+        )
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
@@ -155,13 +165,18 @@ class SlackReceiver:
     ) -> None:
         first, last = entries[0], entries[-1]
         incident = session.view.incident
-        urgent = mentions and any(notification.is_broadcast(incident, entry) for entry in entries)
+        everybody = mentions and any(
+            notification.is_broadcast(incident, entry) for entry in entries
+        )
+        called = notification.people_called(incident, entries)
+        mention = " ".join(dict.fromkeys([*([self._mention] if everybody else []), *called]))
+        urgent = everybody or bool(called)
         duplicate = session.unconfirmed.startswith(f"{REPLY} ")
         message = thread.render_reply(
             session.view,
             entries,
             now=session.now,
-            mention=self._mention if urgent else "",
+            mention=mention,
             duplicate=duplicate,
             reason=self._last_failure.reason(first.at),
         )

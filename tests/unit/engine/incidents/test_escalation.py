@@ -1,11 +1,13 @@
 """More people are notified when nobody has acknowledged although somebody could."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from tests.fakes.engine_world import START, minutes, rule, ruleset, seconds, world
 from watcher import engine, model
+from watcher.oncall.rota import Handover, Person, Rota
 
 NOC = ("noc", "mqtt")
 DUTY = engine.Escalation(after=minutes(15), notify=("duty",))
@@ -236,3 +238,64 @@ def test_one_of_several_acknowledgements_can_be_withdrawn():
     withdraw(w, 19)
     with pytest.raises(engine.IllegalCommand, match="is not acknowledged"):
         withdraw(w, 20)
+
+
+ROTA = Rota(
+    name="video",
+    turns=("ann", "bob"),
+    handovers=(Handover(5, 3 * 60 + 10),),  # ten minutes after the start of this world
+    start=date(2026, 11, 14),
+    people={"ann": Person(name="ann", slack="U0ANN"), "bob": Person(name="bob")},
+)
+
+
+def with_rota(*steps, rota=ROTA):
+    rules = replace(ruleset(rule(escalate=steps, notify=NOC)), rotas={"video": rota})
+    w = world(*rules.rules)
+    w.ruleset = rules
+    w.step(engine.Reloaded(ruleset=rules))
+    w.poll(a="offline")
+    return w
+
+
+def test_a_step_calls_who_is_on_call_then():
+    w = with_rota(
+        engine.Escalation(after=minutes(5), notify=("duty",), oncall="video"),
+        engine.Escalation(after=minutes(15), notify=(), oncall="video"),
+    )
+    w.wait_until(START + minutes(20))
+    assert [text for _, text in escalations(w)] == [
+        "not acknowledged for 5 min: called ann, on call for video; also notified duty",
+        "not acknowledged for 15 min: called bob, on call for video",
+    ]
+    assert w.incident.receivers == (*NOC, "duty")
+    first, second = [entry.data for entry in w.tables.entries if entry.kind == "escalated"]
+    assert first == {"oncall": "ann", "mention": "<@U0ANN>"}
+    assert second == {"oncall": "bob", "mention": ""}
+
+
+def test_a_step_says_that_nobody_is_on_call():
+    step = engine.Escalation(after=minutes(5), notify=("duty",), oncall="video")
+    w = with_rota(step, rota=replace(ROTA, start=date(2026, 12, 1)))
+    w.wait_until(START + minutes(5))
+    assert w.last_text == (
+        "not acknowledged for 5 min: nobody is on call for video; also notified duty"
+    )
+
+
+def test_a_calendar_that_was_read_decides_after_a_restart_as_well():
+    step = engine.Escalation(after=minutes(5), notify=(), oncall="video")
+    w = with_rota(step, rota=Rota(name="video", calendar="x.ics", people=ROTA.people))
+    shift = model.Shift(begin=START, end=START + minutes(60), person="Ann")
+    calendar = model.Calendar(rota="video", shifts=(shift,), read_at=START, until=shift.end)
+    w.step(model.CalendarRead(calendar=calendar))
+    w.restart()
+    w.poll()
+    w.wait_until(START + minutes(5))
+    assert w.last_text == "not acknowledged for 5 min: called ann, on call for video"
+
+
+def test_a_calendar_of_a_rota_that_is_gone_is_left_out():
+    w = down()
+    calendar = model.Calendar(rota="gone", read_at=START, until=START)
+    assert w.step(model.CalendarRead(calendar=calendar)) == ()

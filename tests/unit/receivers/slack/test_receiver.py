@@ -137,6 +137,32 @@ async def test_who_is_not_notified_now_gets_no_first_message(slack, receiver, bu
     assert slack.calls == []
 
 
+async def test_a_person_on_call_is_mentioned_by_name_though_it_is_only_a_warning(
+    slack, receiver, builder, delivery
+):
+    builder.change(severity=model.Severity.WARNING)
+    await delivery.deliver(receiver)
+    text = "not acknowledged for 5 min: called ann, on call for video"
+    builder.add_entry(
+        model.EntryKind.ESCALATED, text, notify=True, oncall="ann", mention="<@U0ANN>"
+    )
+    await delivery.deliver(receiver)
+    (reply,) = slack.replies
+    assert reply["text"].endswith(" <@U0ANN>")
+    assert reply["reply_broadcast"]
+
+
+async def test_a_mention_follows_the_rota(slack, receiver, builder, delivery):
+    people = iter(["<@U0ANN>", "<@U0BOB>", "<@U0BOB>", "<@U0BOB>"])
+    receiver._written_mention = "oncall: video"
+    receiver._find_mention = lambda written: next(people) if written == "oncall: video" else ""
+    await delivery.deliver(receiver)
+    builder.add_entry(model.EntryKind.CHANGED, "worse", notify=True)
+    await delivery.deliver(receiver)
+    assert slack.parents[0]["text"].endswith("<@U0BOB>")  # an edit, which calls nobody
+    assert slack.replies[0]["text"].endswith("<@U0BOB>")
+
+
 LIMIT = {"status": 429, "Retry-After": "30"}
 
 

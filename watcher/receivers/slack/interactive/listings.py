@@ -9,17 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from watcher import model
+from watcher.oncall.rota import OnCall
 from watcher.operations import silences
 from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.blocks import code, escape
 
 MOST_LINES = 20
-NAMES = ("open", "services", "silences", "why", "help")
+NAMES = ("open", "services", "silences", "why", "oncall", "help")
 _HELP = (
     "`{command} open` \N{EN DASH} what is open, the worst first",
     "`{command} services TEXT` \N{EN DASH} how services are; TEXT is part of a name, id or label",
     "`{command} silences` \N{EN DASH} what is silenced, by whom and until when",
     "`{command} why ID` \N{EN DASH} what was seen of an incident or service, and who was notified",
+    "`{command} oncall` \N{EN DASH} who is on call now, and who is next",
     "`{command} help` \N{EN DASH} this list",
 )
 
@@ -49,6 +51,13 @@ def incident_list(
             blind = f"*{escape(source.source, 60)}* is blind{since}"
             lines.append(f"\N{MEDIUM WHITE CIRCLE} {blind}: failures there are unknown")
     return [*lines, *(silence_list(active, now) if active else ())]
+
+
+def on_call_list(on_call: Sequence[OnCall]) -> list[str]:
+    """Return who has each rota and who is next; it mentions nobody."""
+    if not on_call:
+        return ["*No rotas*: rule files can say who is on call"]
+    return [f"*{escape(rota.rota, 80)}*: {escape(str(rota), 300)}" for rota in on_call]
 
 
 def silence_list(active: Sequence[model.Silence], now: datetime) -> list[str]:

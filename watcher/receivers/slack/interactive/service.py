@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import aiohttp
 import msgspec
@@ -17,6 +17,7 @@ import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.oncall.rota import OnCall
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.api import SlackApi
@@ -60,6 +61,7 @@ class SlackActions:
         commands: CommandService,
         reader: ports.IncidentReader,
         clock: Clock,
+        on_call: Callable[[], Sequence[OnCall]] = tuple,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._permissions = Permissions(allowed=settings.allowed_users, channels=channels)
@@ -71,7 +73,7 @@ class SlackActions:
         silencer = Silencer(commands=commands, reader=reader, clock=clock)
         self._presses = Presses(api=self._api, commands=commands, silencer=silencer, clock=clock)
         self._submissions = Submissions(commands=commands, silencer=silencer)
-        self._slash = SlashCommands(reader=reader, clock=clock)
+        self._slash = SlashCommands(reader=reader, clock=clock, on_call=on_call)
         self._group = asyncio.TaskGroup()
 
     async def run(self) -> None:

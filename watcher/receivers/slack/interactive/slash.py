@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.oncall.rota import OnCall
 from watcher.operations import explain
 from watcher.receivers.slack.blocks import code, escape
 from watcher.receivers.slack.interactive import listings
@@ -21,14 +22,22 @@ _LIVE = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
 class SlashCommands:
     """Answers the slash command; a word that is none of ours gets the help."""
 
-    def __init__(self, *, reader: ports.IncidentReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        reader: ports.IncidentReader,
+        clock: Clock,
+        on_call: Callable[[], Sequence[OnCall]] = tuple,
+    ) -> None:
         self._reader = reader
         self._clock = clock
+        self._on_call = on_call
         self._subcommands: Mapping[str, Callable[[str, str], Awaitable[list[str]]]] = {
             "open": self._open,
             "services": self._services,
             "silences": self._silences,
             "why": self._why,
+            "oncall": self._oncall,
         }
 
     async def answer(self, command: str, text: str) -> Answer:
@@ -47,6 +56,9 @@ class SlashCommands:
         health = await self._reader.sources()
         silences = await self._reader.silences(now)
         return listings.sections(listings.incident_list(incidents, health, silences, now))
+
+    async def _oncall(self, _: str, __: str) -> list[str]:
+        return listings.sections(listings.on_call_list(self._on_call()))
 
     async def _silences(self, _: str, __: str) -> list[str]:
         now = self._clock.now()

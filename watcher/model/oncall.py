@@ -1,0 +1,29 @@
+"""Shifts of people on call, as a calendar has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """Somebody's turn, from `begin` until `end`."""
+
+    begin: datetime
+    end: datetime
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """What was last read of a rota's calendar: its shifts from `read_at` until `until`.
+
+    `error` says why it could not be read since then; the shifts count all the same.
+    """
+
+    rota: str
+    shifts: tuple[Shift, ...] = ()
+    read_at: datetime
+    until: datetime
+    error: str = ""
