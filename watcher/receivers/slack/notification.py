@@ -328,7 +328,9 @@ def state_word(view: model.IncidentView) -> str:
 
 def _state_now(view: model.IncidentView) -> str:
     title = clean(view.incident.title)
-    return state_word(view) or escape(title.removeprefix(circuit(view)).lstrip(": "))
+    for name in (circuit(view), f"Storm on {view.incident.source}"):
+        title = title.removeprefix(name)
+    return state_word(view) or escape(title.lstrip(": "))
 
 
 def _names_circuit(view: model.IncidentView, text: str) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from watcher import model
-from watcher.receivers.slack import blocks, refusals, thread
+from watcher.receivers.slack import blocks, notification, refusals, thread
 from watcher.receivers.slack.message import SlackMessage, render_parent
 from watcher.receivers.slack.refusals import GoneError, RefusedError
 from watcher.receivers.slack.session import MOVED, PARENT, SlackSession
@@ -169,8 +169,11 @@ async def _lead_on(session: SlackSession) -> None:
     old, code = handle.pop(_LEFT), handle.pop(_FROZEN + _LEFT, "")
     link = await session.api.permalink(channel=handle["channel"], ts=handle["ts"])
     where = f"<{link}|a new message>" if link else "a new message of this channel"
-    text = f"Continued in {where}: {refusals.reason(code)}"
-    message = SlackMessage(text=text, blocks=[blocks.section(text)])
+    text = f"continued in {where}: {refusals.reason(code)}"
+    message = SlackMessage(
+        text=f"{notification.headline(session.view)} · {text}",
+        blocks=[blocks.section(text[0].upper() + text[1:])],
+    )
     payload = session.payload(moved=handle["ts"])
     try:
         await session.perform(

@@ -210,11 +210,12 @@ def test_several_circuits_are_counted_and_the_one_that_it_is_about_is_named(buil
     )
     assert named.startswith(f"{RED} Feed 3: degraded -&gt; offline")
     assert all_.startswith(f"{RED} Feed 0 and 24 more: still open")
-    builder.change(accepts_until=BEGIN)
+    builder.change(accepts_until=BEGIN, title="Storm on vyvx: 25 alerts (25 feed-down)")
     storm = thread.render_reply(
         builder.incident_view(*alerts), [builder.timeline[-1]], now=BEGIN + AFTER
     )
-    assert storm.text.startswith(f"{RED} Storm on vyvx (25 subjects): still open")
+    said = "still open: 25 alerts (25 feed-down)"
+    assert storm.text.startswith(f"{RED} Storm on vyvx (25 subjects): {said}")
 
 
 def test_the_alerts_of_one_fault_are_one_circuit_in_the_state_that_holds(builder):
