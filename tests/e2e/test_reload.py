@@ -31,23 +31,23 @@ async def test_the_loops_go_on_while_rules_are_read(tmp_path, monkeypatch):
     config.write_text(CONFIG.format(port=port))
     (tmp_path / "rules.yaml").write_text("rules: [{name: blind, source: vyvx, blind: 5m}]")
     stop, reading, answered = asyncio.Event(), threading.Event(), threading.Event()
-    read_rules = factories.read_rules
+    read_rules, in_time = factories.read_rules, []
 
     def read_slowly(*arguments):
         reading.set()
-        answered.wait(10)
+        in_time.append(answered.wait(5))
         return read_rules(*arguments)
 
-    async def health() -> int:
+    async def ask(path: str) -> int:
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{port}/healthz") as response,
+            session.get(f"http://127.0.0.1:{port}{path}") as response,
         ):
             return response.status
 
     async def ready() -> bool:
         try:
-            return await health() == 200
+            return await ask("/readyz") == 200
         except aiohttp.ClientError:
             return False  # it does not listen yet
 
@@ -61,9 +61,10 @@ async def test_the_loops_go_on_while_rules_are_read(tmp_path, monkeypatch):
             )
             assert await asyncio.to_thread(reading.wait, 10)
             async with asyncio.timeout(5):
-                assert await health() == 200
+                assert await ask("/healthz") == 200
             assert not reload.done()
             answered.set()
             assert "1 rules are in force" in (await reload)["reloaded"]
+            assert in_time == [True]
         finally:
             stop.set()

@@ -1,8 +1,8 @@
 """What a title may cost: it is rendered for every alert, in the one writer.
 
-A template of a thousand characters can ask for a text of gigabytes, or for hours of loops. So there
-are no loops, no variables and no macros, only filters and methods that a title needs, and each text
-on the way is bounded.
+A template of a thousand characters can ask for a text of gigabytes, or for hours of loops. So
+loops, variables and macros are refused, filters and methods are those that a title needs, and each
+text on the way is bounded.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def test_what_a_title_needs_is_there(source, title):
     assert render(source) == title
 
 
-PIECES = st.sampled_from(
+PARTS = st.sampled_from(
     [
         *("name", "labels.site", "value", "'x'", "9", "(", ")", "[", "]", ":", "|", "~", "+", "*"),
         *("replace('a','aaaa')", "join(name)", "upper", "list", "string", "%", "**", "-", ",", "."),
@@ -78,7 +78,7 @@ PIECES = st.sampled_from(
 
 @pytest.mark.fuzz
 @examples(100)
-@given(st.lists(PIECES, max_size=30).map(" ".join) | st.text(max_size=60))
+@given(st.lists(PARTS, max_size=30).map(" ".join) | st.text(max_size=60))
 def test_whatever_a_template_says_it_is_refused_or_rendered_soon(expression):
     source = "{{ " + expression + " }}"
     started = time.process_time()
