@@ -85,6 +85,12 @@ class Metrics:
         self.incidents = Gauge(
             "watcher_incidents", "Incidents that are not resolved", ["status"], registry=registry
         )
+        self.clock_steps = Counter(
+            "watcher_clock_steps_total",
+            "How often the machine's clock was set by more than 2 s",
+            ["direction"],
+            registry=registry,
+        )
         self.rules = Gauge("watcher_rules_loaded", "Rules in force", registry=registry)
         self.last_reload_successful = Gauge(
             "watcher_config_last_reload_successful",
@@ -139,6 +145,8 @@ class Metrics:
             self.unreadable.labels(source)
             self.future.labels(source)
             self.unread_values.labels(source)
+        for direction in ("back", "forward"):
+            self.clock_steps.labels(direction)
         for receiver in receivers:
             for gauge in (
                 self.pending_deliveries,

@@ -142,6 +142,8 @@ def status(
     for line in lines:
         typer.echo(line)
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
+    if step := report.get("clock_step"):  # a daemon from before an upgrade gives none
+        typer.echo(f"clock     {step['sentence']}")
 
 
 def _on_call(report: Mapping[str, Any]) -> Iterator[str]:

@@ -10,13 +10,14 @@ import contextlib
 from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from importlib.metadata import version
 
 import structlog
 
 from watcher import delivery, jobs, logs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
-from watcher.daemon import database_alarm, factories, leader, lifecycle
+from watcher.daemon import clock_watch, database_alarm, factories, leader, lifecycle
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
 from watcher.http.redaction import Redactor
@@ -86,6 +87,11 @@ async def run(
         }
         metrics = Metrics(version=version("watcher"), sources=sources, receivers=receivers)
 
+        def adopt_clock_step(by: timedelta) -> None:
+            clock.adopt(by)
+            deliveries.clock_stepped(by)
+            reporter.clock_stepped(by)
+
         leading = leader.Leader(
             store=store,
             retention=settings.store.retention,
@@ -99,6 +105,7 @@ async def run(
             jobs_wakeup=jobs_wakeup,
             on_health=mqtt.publish_source if mqtt else _ignore,
             on_silences=mqtt.publish_silences if mqtt else _ignore,
+            on_clock_step=adopt_clock_step,
         )
         job_runner = jobs.Jobs(
             queue=store.jobs,
@@ -271,6 +278,10 @@ async def run(
             else []
         )
         other_tasks = [group.create_task(watchdog.feed(reporter.one_line), name="watchdog")]
+        clock_task = clock_watch.watch_clock(
+            clock, stepped=leading.clock_stepped, reporter=reporter, metrics=metrics
+        )
+        other_tasks.append(group.create_task(clock_task, name="clock"))
         if mqtt:
             if settings.mqtt.commands:
                 listener = CommandListener(connection=mqtt, commands=commands)

@@ -10,16 +10,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
 from watcher import engine, model, ports
-from watcher.clock import Clock, Wakeup
+from watcher.clock import STEP, Clock, Wakeup
 from watcher.metrics import Metrics
 
 log = structlog.get_logger()
 
+STALLED = timedelta(seconds=30)  # without a pass: as after a start, nobody has watched meanwhile
 INBOX_SECONDS = 1.0  # a wakeup is a hint; the inbox is read this often without one
 
 
@@ -37,8 +39,9 @@ class Ingest:
     """The one writer.
 
     After a commit it sets the wakeups of delivery and jobs that have work now, and calls
-    `on_health` with each source's health that changed, and `on_silences` with all silences when
-    one of them did.
+    `on_health` with each source's health that changed, `on_silences` with all silences when one of
+    them did, and `on_clock_step` with by how much the clock was set: only from then on may `clock`
+    show the new time.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Ingest:
         jobs_wakeup: Wakeup,
         on_health: Callable[[model.SourceHealth], None],
         on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
+        on_clock_step: Callable[[timedelta], None],
     ) -> None:
         self.state = state
         self.last_pass_at = clock.monotonic()
@@ -71,6 +75,8 @@ class Ingest:
         self._on_health = on_health
         self._on_silences = on_silences
         self._silences: tuple[model.Silence, ...] | None = None  # as last passed on
+        self._on_clock_step = on_clock_step
+        self._pass_began = clock.now()
         self._submitted: deque[tuple[engine.Event, asyncio.Future[None]]] = deque()
         self._runner = engine.Runner(state, now=clock.now())
         self._just_started = True
@@ -97,15 +103,35 @@ class Ingest:
     async def _make_pass(self) -> None:
         """Step everything that is there now, each event in a transaction of its own."""
         self.last_pass_at = self._clock.monotonic()
+        await self._note_standstill()
         while self._submitted:
             event, done = self._submitted.popleft()
             await self._step(self._with_last_success(event))
             if not done.done():
                 done.set_result(None)
         for envelope in await self._inbox.read():
-            await self._step(envelope.command, inbox=envelope.number)
+            await self._step(self._on_clock(envelope), inbox=envelope.number)
         for step in self._runner.wait(self._clock.now()):
             await self._commit(step)
+
+    async def _note_standstill(self) -> None:
+        """Step that nobody has watched, where the last pass is long ago."""
+        began, self._pass_began = self._pass_began, self._clock.now()
+        if self._pass_began - began <= STALLED or self._just_started:
+            return
+        span = model.format_duration(self._pass_began - began)
+        log.warning("nobody has watched: the machine, or this process, stood still", span=span)
+        await self._step(model.Stalled(since=began))
+
+    def _on_clock(self, envelope: ports.Envelope) -> model.Command:
+        """Return a command with the times of one that was put in while the clock was ahead."""
+        ahead = envelope.at - self._clock.now()
+        if ahead <= STEP or not isinstance(envelope.command, model.Silenced):
+            return envelope.command
+        silence = envelope.command.silence
+        end = None if silence.end is None else silence.end - ahead
+        moved = replace(silence, begin=silence.begin - ahead, end=end)
+        return replace(envelope.command, silence=moved)
 
     def _seconds_to_wait(self) -> float:
         if self._submitted:
@@ -134,6 +160,9 @@ class Ingest:
                     matters=step.matters,
                 ),
             )
+        if isinstance(step.event, model.ClockStepped):
+            self._pass_began += step.event.by
+            self._on_clock_step(step.event.by)
         self._wake_loops(step.event, step.effects)
         silences = tuple(self.state.silences.values())
         if silences != self._silences:

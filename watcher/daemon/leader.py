@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, timedelta
+from typing import Any
 
 import structlog
 from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # publishes no types
@@ -16,7 +17,7 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]  # 
 )
 
 from watcher import engine, model, ports
-from watcher.clock import Clock, Wakeup
+from watcher.clock import STEP, Clock, Wakeup
 from watcher.daemon import ingest, lifecycle
 from watcher.metrics import Metrics
 from watcher.operations import status
@@ -27,6 +28,8 @@ from watcher.vendors import settings as vendor_settings
 log = structlog.get_logger()
 
 RETENTION_HOUR = 3  # UTC
+RETENTION_EVERY = timedelta(days=1)
+RETENTION_DELAY = timedelta(minutes=1)  # after a start, where nobody has pruned for a day
 
 
 class Leader:
@@ -47,6 +50,7 @@ class Leader:
         jobs_wakeup: Wakeup,
         on_health: Callable[[model.SourceHealth], None],
         on_silences: Callable[[Sequence[model.Silence]], None] = lambda _: None,
+        on_clock_step: Callable[[timedelta], None],
     ) -> None:
         self.state: engine.State | None = None
         self.loops: dict[str, lifecycle.Loop] = {}
@@ -63,6 +67,8 @@ class Leader:
         self._jobs_wakeup = jobs_wakeup
         self._on_health = on_health
         self._on_silences = on_silences
+        self._on_clock_step = on_clock_step
+        self._starting = asyncio.Lock()
         self._ingest: ingest.Ingest | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._ingest_task: asyncio.Task[None] | None = None
@@ -70,7 +76,20 @@ class Leader:
 
     async def start(self, token: int, group: asyncio.TaskGroup) -> None:
         """Load what the last commit left, and watch from there on in tasks of `group`."""
+        async with self._starting:
+            await self._start(token, group)
+
+    async def clock_stepped(self, by: timedelta) -> None:
+        """Move every mark by a step of the machine's clock; then `on_clock_step` is called."""
+        async with self._starting:
+            if self._ingest is None:
+                self._on_clock_step(by)
+            else:
+                await self._ingest.submit(model.ClockStepped(by=by))
+
+    async def _start(self, token: int, group: asyncio.TaskGroup) -> None:
         state = await self._load()
+        await self._take_back(state)
         writer = ingest.Ingest(
             commits=self._store.commits,
             inbox=self._store.inbox,
@@ -84,6 +103,7 @@ class Leader:
             jobs_wakeup=self._jobs_wakeup,
             on_health=self._on_health,
             on_silences=self._on_silences,
+            on_clock_step=self._clock_has_stepped,
         )
         for name, source in self._sources.items():
             subjects = [subject for subject in state.subjects.values() if subject.source == name]
@@ -96,7 +116,7 @@ class Leader:
                 known_ids=[subject.id for subject in subjects],
             )
             self.pollers[name].schedule(self._scheduler)
-        self._scheduler.add_job(self._prune, "cron", hour=RETENTION_HOUR, id="retention")
+        await self._schedule_retention()
         self.state, self._ingest, self.loops["ingest"] = state, writer, writer
         self._ingest_task = group.create_task(writer.run(), name="ingest")
         await writer.submit(engine.Reloaded(ruleset=self.rules))
@@ -106,6 +126,38 @@ class Leader:
             for name, source_poller in self.pollers.items()
         ]
         self._scheduler.start()
+
+    async def _take_back(self, state: engine.State) -> None:
+        """Move stored deadlines where the clock was set back while nobody watched."""
+        polled_at = [health.last_success for health in state.health.values() if health.last_success]
+        ahead = max(polled_at, default=self._clock.now()) - self._clock.now()
+        if ahead > STEP:
+            await self._store.commits.take_back(-ahead)
+
+    def _clock_has_stepped(self, by: timedelta) -> None:
+        """Show the new time, and have the scheduler wake everything in time, by the new one."""
+        self._on_clock_step(by)
+        for source_poller in self.pollers.values():
+            source_poller.clock_stepped()
+        if job := self._scheduler.get_job("retention"):
+            again = job.trigger.get_next_fire_time(None, self._clock.now())
+            job.modify(next_run_time=min(job.next_run_time, again))
+
+    async def _schedule_retention(self) -> None:
+        """Prune once a day; soon, where nobody has for a day or the last time is in the future."""
+        options: dict[str, Any] = {}
+        now, last = self._clock.now(), await self._store.journal.last_checkpoint()
+        if last is not None and abs(now - last) > RETENTION_EVERY:
+            options["next_run_time"] = now + RETENTION_DELAY
+        self._scheduler.add_job(
+            self._prune,
+            "cron",
+            hour=RETENTION_HOUR,
+            id="retention",
+            coalesce=True,
+            misfire_grace_time=None,  # late is better than tomorrow
+            **options,
+        )
 
     async def _load(self) -> engine.State:
         """Return the state that the last commit has left."""

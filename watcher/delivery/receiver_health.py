@@ -91,6 +91,17 @@ class ReceiverHealth:
         self.failures, self.failing_since = 0, None
         self.error, self.permanent, self.waits_until = "", False, None
 
+    def move(self, by: timedelta) -> None:
+        """Move its times: the clock was set."""
+        if self.failing_since is not None:
+            self.failing_since += by
+        if self.waits_until is not None:
+            self.waits_until += by
+        self.failed_deliveries = {
+            incident: FailedDelivery(failed.since + by, failed.again_at + by)
+            for incident, failed in self.failed_deliveries.items()
+        }
+
     def failed(self, before: model.Receipt, error: Exception, now: datetime) -> float:
         """Record a failed delivery; return for how many seconds to pause the receiver."""
         failing_before_start = None if self.proven else before.failing_since

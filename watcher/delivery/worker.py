@@ -121,6 +121,11 @@ class Delivery:
         """Let deliveries to a receiver fail with this, as what they go through is broken."""
         self._workers[receiver].fault = fault
 
+    def clock_stepped(self, by: timedelta) -> None:
+        """Move since when receivers fail: the clock was set."""
+        for worker in self._workers.values():
+            worker.health.move(by)
+
     async def run(self) -> None:
         """Deliver until cancelled. Raises what the outbox raises; a receiver's errors end here.
 

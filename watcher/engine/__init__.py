@@ -5,6 +5,7 @@ the outside to the inside:
 
   runner.py        events in order, and every deadline between them, as steps
   step.py          one event to its handlers, and the effects that come of it
+  clock_steps.py   what becomes of the times kept when the machine's clock is set
   commands.py      what people and jobs ask for
   preview.py       what a silence would match
   dry_run.py       what an alert would have done, on a state that is thrown away
@@ -17,6 +18,7 @@ the outside to the inside:
   incidents/       opened, joined, suppressed, notified, remedied and resolved
   context.py       one step: the only place that changes a state
   changes.py       what a step has changed, and what is left to do in it
+  marks.py         which of the times kept are Watcher's own, and move with the clock
   state.py         nouns, indexes and timers; how a restart builds them again
   indexes.py, timers.py
   rules/           what a rule and a subject are; knows no state

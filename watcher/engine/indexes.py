@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watcher import model
 from watcher.engine.rules.rule import InventoryEntry
@@ -118,6 +118,15 @@ class BackfillState:
         for part in (self.urgent, self.later, self.asked, self.leaving):
             part.pop(key, None)
 
+    def move(self, by: timedelta) -> None:
+        """Move its times: the clock was set. From when a record counts never moves ahead."""
+        back = min(by, timedelta(0))
+        self.origin, self.fresh = _moved(self.origin, back), _moved(self.fresh, back)
+        self.began, self.paused_until = _moved(self.began, by), _moved(self.paused_until, by)
+        self.later = {key: at + by for key, at in self.later.items()}
+        self.asked = {key: at + by for key, at in self.asked.items()}
+        self.leaving = {key: _moved(at, by) for key, at in self.leaving.items()}
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SourceIndex:
@@ -127,6 +136,13 @@ class SourceIndex:
     unwatched: dict[str, datetime] = field(default_factory=dict)  # since before the start
     gaps: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)  # the last of each
     backfills: dict[str, BackfillState] = field(default_factory=dict)  # where there is a record
+
+    def move(self, by: timedelta) -> None:
+        """Move every time: the clock was set."""
+        self.unwatched = {source: at + by for source, at in self.unwatched.items()}
+        self.gaps = {source: (a + by, b + by) for source, (a, b) in self.gaps.items()}
+        for backfill in self.backfills.values():
+            backfill.move(by)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -166,6 +182,13 @@ class AlertIndex:
             del firing[place]
         self.firing_of.get(alert.rule, {}).pop(alert.subject, None)
 
+    def sort_firing(self, alerts: Iterable[model.Alert]) -> None:
+        """Work out again which alerts fire where: their times have moved."""
+        self.firing.clear()
+        self.firing_of.clear()
+        for alert in alerts:
+            self.add_firing(alert)
+
     def note_pending(self, alert: model.Alert) -> None:
         """List an alert under its source while it is pending."""
         source = model.source_of(alert.subject)
@@ -185,6 +208,23 @@ class IncidentIndex:
     late_facts: dict[tuple[str, str], deque[datetime]] = field(default_factory=dict)  # rule, source
     fallbacks: dict[str, str] = field(default_factory=dict)  # by failing receiver: its incident
 
+    def take_resolved(self, before: datetime, after: datetime) -> str:
+        """Take out an incident that was resolved before or after these times; empty: none was."""
+        resolved = self.resolved
+        if resolved and resolved[0][0] < before:
+            return resolved.popleft()[1]
+        return resolved.pop()[1] if resolved and resolved[-1][0] > after else ""
+
+    def move(self, by: timedelta, *, late: Collection[str]) -> None:
+        """Move every time: the clock was set. Those of `late` incidents are the vendor's."""
+        self.resolved = deque(
+            sorted((at if name in late else at + by, name) for at, name in self.resolved)
+        )
+        for times in (*self.openings.values(), *self.late_facts.values()):
+            moved = [at + by for at in times]
+            times.clear()
+            times.extend(moved)
+
     def note_fallback(self, incident: model.Incident) -> None:
         """Note, of an incident about a receiver, whether a fallback stands in for it."""
         if incident.fallback is None:
@@ -193,3 +233,7 @@ class IncidentIndex:
             self.fallbacks[incident.group] = incident.id
         elif self.fallbacks.get(incident.group) == incident.id:
             del self.fallbacks[incident.group]
+
+
+def _moved(at: datetime | None, by: timedelta) -> datetime | None:
+    return None if at is None else at + by

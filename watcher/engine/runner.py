@@ -54,8 +54,13 @@ class Runner:
         self._numbers = count()
 
     def take(self, event: Event, at: datetime) -> Iterator[StepResult]:
-        """Step everything that is due before `at`, then this event."""
-        yield from self._run(at, inclusive=False)
+        """Step everything that is due before `at`, then this event.
+
+        A ClockStepped comes at the time that the clock had before it was set. Before a Stalled no
+        deadline is stepped, as none was kept: it is as after a start.
+        """
+        if not isinstance(event, model.Stalled):
+            yield from self._run(at, inclusive=False)
         self.now = max(self.now, at)
         yield self._step(event)
 
@@ -70,7 +75,7 @@ class Runner:
         """Go on as a new process would: from what was stored, with no timer run meanwhile."""
         self._responses.clear()
         self.state = restore(ruleset, saved(self.state))
-        self.now = max(self.now, at)
+        self.now = at  # earlier than before, if the clock was set back meanwhile
         yield self._step(Reloaded(ruleset=ruleset, unwatched_since=unwatched_since))
 
     def _run(self, until: datetime, *, inclusive: bool) -> Iterator[StepResult]:
@@ -88,6 +93,11 @@ class Runner:
             yield self._step(model.Ticked())
 
     def _step(self, event: Event) -> StepResult:
+        if isinstance(event, model.ClockStepped):
+            self.now += event.by
+            self._responses = [
+                (at + event.by, number, response) for at, number, response in self._responses
+            ]
         matters = isinstance(event, model.Polled | model.PollFailed) and (
             self.state.is_awaited(event.source) or event.source in pending_sources(self.state)
         )

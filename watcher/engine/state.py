@@ -8,7 +8,7 @@ a state that is in use, by the verbs below and its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -191,8 +191,7 @@ class State:
     def forget_resolved(self, now: datetime) -> None:
         """Drop incidents that can no longer be reopened."""
         index = self.incident_index
-        while index.resolved and index.resolved[0][0] < now - REOPEN_WITHIN:
-            _, identity = index.resolved.popleft()
+        while identity := index.take_resolved(now - REOPEN_WITHIN, now + REOPEN_WITHIN):
             incident = self.incidents.get(identity)
             if incident is None or not is_over(incident, now):
                 continue  # it was reopened, and perhaps resolved again
@@ -212,8 +211,12 @@ def _recency(incident: model.Incident) -> tuple[bool, datetime, str]:
 
 
 def is_over(incident: model.Incident, now: datetime) -> bool:
-    """Whether an incident was resolved too long ago to be reopened."""
-    return incident.resolved_at is not None and incident.resolved_at < now - REOPEN_WITHIN
+    """Whether an incident was resolved too long ago to be reopened.
+
+    Resolved well ahead of now is long ago as well: by a clock that was set back since.
+    """
+    resolved_at = incident.resolved_at
+    return resolved_at is not None and abs(now - resolved_at) > REOPEN_WITHIN
 
 
 def _backfills(ruleset: Ruleset, existing: Mapping[str, BackfillState]) -> dict[str, BackfillState]:
@@ -329,6 +332,21 @@ def saved(state: State) -> ports.Loaded:
         silences=tuple(state.silences.values()),
         calendars=tuple(state.calendars.values()),
     )
+
+
+def move_times(state: State, by: timedelta, *, late: Collection[str]) -> None:
+    """Move what is worked out from the nouns: the clock was set. `late` are late incidents."""
+    state.timers.move(by)
+    state.source_index.move(by)
+    state.incident_index.move(by, late=late)
+
+
+def sort_by_time(state: State) -> None:
+    """Work out again what is kept in order of time, once the times of nouns have moved."""
+    state.alert_index.sort_firing(
+        alerts[rule] for alerts in state.alerts.values() for rule in sorted(alerts)
+    )
+    state.index_latest()
 
 
 def pending_sources(state: State) -> set[str]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher import model
-from watcher.engine import alerts, commands, details, dry_run
+from watcher.engine import alerts, clock_steps, commands, details, dry_run
 from watcher.engine.backfill import schedule
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import (
@@ -43,7 +43,9 @@ Event = model.Event | Reloaded
 
 
 def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
-    """Apply one event that was observed at `now`, which never goes back; return the effects.
+    """Apply one event that was observed at `now`; return the effects.
+
+    Time goes back in a ClockStepped alone, whose `now` is that of the clock as it has been set.
 
     Raises IllegalCommand for a command that cannot be obeyed; then nothing has changed.
     """
@@ -116,7 +118,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     state, ruleset = ctx.state, event.ruleset
     ctx.adopt_rules(ruleset)
     if event.unwatched_since is not None:
-        schedule.daemon_started(ctx, event.unwatched_since)
+        clock_steps.started(ctx, event.unwatched_since)
     suppression.refresh(ctx)
     hours.refresh(ctx)
     samples.drop_future(ctx)
@@ -164,6 +166,8 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.Polled: polls.poll_answered,
     model.PollFailed: source_health.poll_failed,
     model.Ticked: _tick,
+    model.ClockStepped: clock_steps.clock_stepped,
+    model.Stalled: clock_steps.stalled,
     model.DetailsRead: commands.details_read,
     model.HistoryRead: lambda ctx, event: schedule.history_read(ctx, event, dry_run.would_fire),
     model.AlternativesRead: remedies.alternatives_read,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,6 +48,12 @@ class Timers:
     def cancel(self, timer: Timer) -> None:
         """Drop a timer, if it is set."""
         self._due.pop(timer, None)
+
+    def move(self, by: timedelta) -> None:
+        """Move every timer: the clock that they are set by was set."""
+        self._due = {timer: at + by for timer, at in self._due.items()}
+        self._heap = [(at, timer) for timer, at in self._due.items()]
+        heapq.heapify(self._heap)
 
     def earliest(self) -> datetime | None:
         """Return when the next timer is due; None when there is none."""

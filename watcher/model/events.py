@@ -7,7 +7,7 @@ replay` can feed it again. The time of observation is the `now` that accompanies
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watcher.model.diagnoses import Diagnosis
 from watcher.model.incidents import Fallback
@@ -54,6 +54,20 @@ class PollFailed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticked:
     """One of the state's own deadlines has come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped:
+    """The machine's clock was set: what was `now` until this event is `now + by` from it on."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalled:
+    """Nobody has watched since then: the machine was suspended, or this process stood still."""
+
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,4 +283,4 @@ Command = (
     | DrillWanted
     | CalendarRead
 )
-Event = Polled | PollFailed | Ticked | Command
+Event = Polled | PollFailed | Ticked | ClockStepped | Stalled | Command

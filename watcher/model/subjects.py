@@ -133,6 +133,7 @@ class Subject:
     judged_until: datetime | None = None
     listed_at: datetime | None = None  # when it was first listed; rows of before have none
     told: tuple[ReportedOutage, ...] = ()
+    silent_since: datetime | None = None  # on our clock, which was set since its newest sample
 
     @property
     def id(self) -> str:
@@ -167,6 +168,7 @@ class SourceHealth:
     subjects: int = 0
     seen_since: datetime | None = None  # when it was blind last, or first seen
     remarks: tuple[str, ...] = ()  # of the last answer
+    stepped_at: datetime | None = None  # when the machine's clock was set last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

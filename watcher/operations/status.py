@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watcher import model, ports
 from watcher.metrics import Metrics
@@ -102,11 +102,36 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStep:
+    """The machine's clock was set at `at`, on the new time, by so many seconds; negative: back."""
+
+    at: datetime
+    seconds: float
+    sentence: str  # what happened, and what to check
+
+    @property
+    def direction(self) -> str:
+        """Return `forward` or `back`."""
+        return "forward" if self.seconds > 0 else "back"
+
+
+def clock_step(at: datetime, by: timedelta) -> ClockStep:
+    """Return what is said of a step of the machine's clock."""
+    step = ClockStep(at=at, seconds=by.total_seconds(), sentence="")
+    sentence = (
+        f"the machine's clock was set {step.direction} by {model.format_duration(abs(by))}"
+        f" at {model.format_time(at)}: check its time service (timedatectl, chronyc tracking)"
+    )
+    return replace(step, sentence=sentence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole status at one time.
 
     `refused` are the problems of rules that were not reloaded. `silences` includes those that begin
     later; `windows` are those of maintenance that are open, where nobody is notified.
+    `clock_step` is the last one of the last 24 hours.
     """
 
     instance: str
@@ -123,6 +148,7 @@ class Status:
     silences: tuple[model.Silence, ...] = ()
     windows: tuple[OpenWindow, ...] = ()
     on_call: tuple[OnCall, ...] = ()
+    clock_step: ClockStep | None = None
 
 
 class StatusReporter:
@@ -130,7 +156,8 @@ class StatusReporter:
 
     A source that was not polled yet has no `last_success`. `overview` is what the leader has in
     memory, None on a standby and while it starts; set `standby` to say which of both. Set `refused`
-    to the problems of rules that were not reloaded.
+    to the problems of rules that were not reloaded, and `clock_step` to what should be known of the
+    machine's clock.
     """
 
     def __init__(
@@ -152,6 +179,7 @@ class StatusReporter:
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.standby = False
+        self.clock_step: ClockStep | None = None
         self.instance = instance
         self._version = version
         self._since = since
@@ -165,6 +193,10 @@ class StatusReporter:
         self._now = now
         self._windows = windows
         self._on_call = on_call
+
+    def clock_stepped(self, by: timedelta) -> None:
+        """Move since when this daemon runs: the clock was set."""
+        self._since += by
 
     def from_memory(self) -> Status:
         """Return what this process knows without reading the store."""
@@ -240,6 +272,7 @@ class StatusReporter:
                 for name, state in self._receivers().items()
             ),
             refused=self.refused,
+            clock_step=self.clock_step,
             sources=self._configured(overview.sources),
             open=overview.open,
             acknowledged=overview.acknowledged,

@@ -172,7 +172,8 @@ class CommitLog(Protocol):
     async def commit(self, token: int, commit: Commit) -> None:
         """Write one event's effects in one transaction.
 
-        Raises PermanentError when `token` is not the leader's any more.
+        A ClockStepped moves the deadlines of deliveries and jobs as well. Raises PermanentError
+        when `token` is not the leader's any more.
         """
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from watcher import engine, model, ports
 from watcher.engine.rules import intervals
@@ -27,6 +28,31 @@ class ReplayedIncident:
     rules: frozenset[str] = frozenset()  # those that had an alert in it
 
 
+class _Elapsed(NamedTuple):
+    """A record, and when it was on a clock that nobody sets."""
+
+    at: datetime
+    record: ports.Recorded
+
+
+class _Steps:
+    """Follows the steps of the clock through the records."""
+
+    def __init__(self) -> None:
+        self._stepped = timedelta(0)
+        self._last = _LONG_AGO
+
+    def follow(self, record: ports.Recorded) -> _Elapsed:
+        """Return a record with its elapsed time."""
+        if isinstance(record.what, model.ClockStepped):
+            self._stepped += record.what.by
+        elif isinstance(record.what, ports.RulesRead) and record.what.started:
+            # The clock may have been set back while no daemon ran.
+            self._stepped += min(record.at - self._stepped - self._last, timedelta(0))
+        self._last = max(self._last, record.at - self._stepped)
+        return _Elapsed(self._last, record)
+
+
 class Replay:
     """Feed it records in order, then finish it. What came before `since` is replayed unreported."""
 
@@ -35,19 +61,22 @@ class Replay:
         self._since = since
         self._runner = engine.Runner(engine.restore(rules), now=_LONG_AGO, responder=self._answer)
         self._started = False
-        self._lookahead: deque[ports.Recorded] = deque()
+        self._lookahead: deque[_Elapsed] = deque()
+        self._fed = _Steps()
+        self._stepped = timedelta(0)  # by how much the clock was set, of what was stepped
         self.outcome = engine.Outcome()
 
     def feed(self, record: ports.Recorded) -> None:
         """Take in one record; it is stepped once the records soon after it are known."""
-        self._lookahead.append(record)
-        while self._lookahead and self._lookahead[0].at + PATIENCE < record.at:
-            self.outcome.follow(self._step(self._lookahead[0]))
+        elapsed = self._fed.follow(record)
+        self._lookahead.append(elapsed)
+        while self._lookahead and self._lookahead[0].at + PATIENCE < elapsed.at:
+            self.outcome.follow(self._step(self._lookahead[0].record))
 
     def finish(self, until: datetime) -> list[ReplayedIncident]:
         """Step the rest; return what was sent from `since` to `until`, in order of opening."""
         while self._lookahead:
-            self.outcome.follow(self._step(self._lookahead[0]))
+            self.outcome.follow(self._step(self._lookahead[0].record))
         self.outcome.follow(self._runner.wait(until))
         by_incident: dict[str, list[engine.Notification]] = {}
         for notification in self.outcome.notifications:
@@ -70,9 +99,13 @@ class Replay:
                 yield from self._resume(record.what, record.at)
             case ports.RulesRead(started=False):
                 yield from self._runner.wait(record.at)  # these rules are the replay's own
+            case model.ClockStepped():  # it was stepped before the clock showed the new time
+                yield from self._runner.take(record.what, record.at - record.what.by)
+                self._stepped += record.what.by
             case ports.RulesRead():
                 if record.what.last_success is not None:
                     yield from self._runner.wait(record.what.last_success)
+                self._stepped += min(record.at - self._runner.now, timedelta(0))
                 yield from self._runner.restart(
                     self._rules, record.at, unwatched_since=record.what.last_success
                 )
@@ -103,11 +136,11 @@ class Replay:
         """
         if not isinstance(effect, model.PollNeeded):
             return
-        for record in self._lookahead:
-            if record.at > at + PATIENCE:
+        for elapsed in self._lookahead:
+            if elapsed.at > at - self._stepped + PATIENCE:
                 break
-            match record.what:
-                case model.Polled() | model.PollFailed() if record.what.source == effect.source:
+            match elapsed.record.what:
+                case model.Polled() | model.PollFailed() as poll if poll.source == effect.source:
                     return
                 case _:
                     pass

@@ -88,6 +88,8 @@ _EVENTS: dict[str, type[model.Event]] = {
     "polled": model.Polled,
     "poll_failed": model.PollFailed,
     "ticked": model.Ticked,
+    "clock_stepped": model.ClockStepped,
+    "stalled": model.Stalled,
     **_COMMANDS,
 }
 _KINDS = {noun: kind for kind, noun in _EVENTS.items()}

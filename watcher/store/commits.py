@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
-from watcher.store import changeset, codec, leadership, tables
+from watcher.store import changeset, clock_steps, codec, leadership, tables
 from watcher.store.database import Database
 from watcher.store.effect_writer import EffectWriter
 
@@ -78,6 +78,8 @@ class CommitLog:
             await leadership.require(connection, token, self._database.session)
             if await _is_news(connection, commit, changes):
                 await connection.execute(insert(tables.journal), _journal_rows(commit))
+            if isinstance(commit.event, model.ClockStepped):  # before anything of the new time
+                await clock_steps.move(self._database, connection, commit.event.by)
             await EffectWriter(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
                 await connection.execute(
@@ -85,6 +87,13 @@ class CommitLog:
                     .where(tables.inbox.c.number == commit.inbox)
                     .values(consumed_at=commit.at, refusal=commit.note)
                 )
+        if isinstance(commit.event, model.ClockStepped):
+            self._database.stepped += commit.event.by  # before anybody else has the turn
+
+    async def take_back(self, by: timedelta) -> None:
+        """Move stored deadlines, at a start: the clock was set back while no daemon ran."""
+        async with self._database.write() as connection:
+            await clock_steps.move(self._database, connection, by)
 
 
 class Inbox:

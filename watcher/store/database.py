@@ -70,6 +70,9 @@ class Database:
         self.name = dialect.name
         self.session = session
         self.dialect = dialect
+        # By how much this process' clock was set in all. A time that was read before a transaction
+        # had to wait for its turn is on the clock of then: it moves by what was added meanwhile.
+        self.stepped = timedelta(0)
         self._upserts: dict[Table, Executable] = {}
         self._inserts: dict[Table, Executable] = {}
 

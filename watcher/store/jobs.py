@@ -31,9 +31,10 @@ class JobQueue:
     ) -> list[ports.Job]:
         """Claim the jobs that have been due the longest."""
         jobs, dialect = tables.jobs, self._database.dialect
-        token = new_claim()
-        free = is_free(jobs.c.lease_until, dialect.moment(now))
+        token, stepped = new_claim(), self._database.stepped
         async with self._database.write() as connection:
+            now += self._database.stepped - stepped
+            free = is_free(jobs.c.lease_until, dialect.moment(now))
             rows = (
                 await connection.execute(
                     select(jobs)
@@ -104,7 +105,9 @@ class JobQueue:
 
     async def postpone(self, job: ports.Job, *, due: datetime) -> None:
         """End the claim; a job that another daemon claimed meanwhile stays as it is."""
+        stepped = self._database.stepped
         async with self._database.write() as connection:
+            due += self._database.stepped - stepped
             released = await connection.execute(
                 update(tables.jobs).where(is_held(job)).values(due=due, lease_until=None, token=0)
             )
@@ -209,8 +212,10 @@ class JobQueue:
         news: model.Command | None,
     ) -> bool:
         """Write all three in one transaction."""
-        values = {"data": codec.encode(change), "due": due, "lease_until": None, "token": 0}
+        stepped = self._database.stepped
         async with self._database.write() as connection:
+            due += self._database.stepped - stepped
+            values = {"data": codec.encode(change), "due": due, "lease_until": None, "token": 0}
             saved = await connection.execute(
                 update(tables.jobs).where(is_held(job)).values(**values)
             )

@@ -83,6 +83,23 @@ class Journal:
             if len(rows) < _CHUNK:
                 return
 
+    async def last_checkpoint(self) -> datetime | None:
+        """Return the time of the newest checkpoint, else of the first record, if there is any."""
+        journal = tables.journal
+        async with self._database.read() as connection:
+            newest: datetime | None = await connection.scalar(
+                select(journal.c.at)
+                .where(journal.c.kind == CHECKPOINT)
+                .order_by(journal.c.number.desc())
+                .limit(1)
+            )
+            if newest is not None:
+                return newest
+            first: datetime | None = await connection.scalar(
+                select(journal.c.at).order_by(journal.c.number).limit(1)
+            )
+            return first
+
     async def checkpoint(
         self, now: datetime, *, reopen_within: timedelta, keep_samples: timedelta
     ) -> None:

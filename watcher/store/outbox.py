@@ -35,8 +35,9 @@ class Outbox:
         first.
         """
         table, dialect = tables.receipts, self._database.dialect
-        token = new_claim()
+        token, stepped = new_claim(), self._database.stepped
         async with self._database.write() as connection:
+            now += self._database.stepped - stepped
             rows = (
                 await connection.execute(
                     select(table.c.incident, table.c.receiver, table.c.data)
@@ -82,8 +83,10 @@ class Outbox:
         A receipt that still lags is due at once or, after failures, not before `again_at`. Without
         `again_at` the receipt's own `due` counts.
         """
-        incidents = tables.incidents
+        incidents, stepped = tables.incidents, self._database.stepped
         async with self._database.write() as connection:
+            if again_at is not None:
+                again_at += self._database.stepped - stepped
             # Locked, so that the writer's next change of it comes after this or is seen here.
             row = (
                 await connection.execute(

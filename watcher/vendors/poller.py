@@ -71,6 +71,7 @@ class Poller:
         self._interval = config.interval.total_seconds()
         self._failures = 0
         self._logged_error = ""
+        self._next_wake = 0.0  # when the scheduler wakes it, on the monotonic clock
         self._earliest = 0.0  # no wakeup counts before it; set by a failure
         self._latest = self._clock.monotonic()  # polls then even if nothing has rung
         self.alive_until = self._latest + GRACE
@@ -99,6 +100,12 @@ class Poller:
             if self._job is not None:
                 self._job.reschedule("interval", **self._spacing())
 
+    def clock_stepped(self) -> None:
+        """Have it wake when it would have: the scheduler sleeps until a time of day."""
+        if self._job is not None:
+            left = max(0.0, self._next_wake - self._clock.monotonic())
+            self._job.modify(next_run_time=self._clock.now() + timedelta(seconds=left))
+
     async def run(self) -> None:
         """Poll forever, at once to begin with.
 
@@ -114,6 +121,7 @@ class Poller:
             await self._poll()
 
     async def _wake(self) -> None:
+        self._next_wake = self._clock.monotonic() + self._interval
         self._wakeup.set()
 
     def _spacing(self) -> dict[str, Any]:
@@ -122,6 +130,7 @@ class Poller:
         APScheduler's own jitter only adds, and each interval counts from the late one before.
         """
         early = self._jitter() * min(5.0, self._interval / 10)
+        self._next_wake = self._clock.monotonic() + self._interval - early
         first = self._clock.now() + timedelta(seconds=self._interval - early)
         return {"seconds": self._interval, "start_date": first}
 

@@ -109,6 +109,7 @@ class Daemon:
             delivery_wakeup=self.wakeups["delivery"],
             jobs_wakeup=self.wakeups["jobs"],
             on_health=lambda _: None,
+            on_clock_step=lambda _: None,
         )
         self.tasks.append(asyncio.create_task(self.writer.run()))
         await self.writer.submit(engine.Reloaded(ruleset=self.rules))

@@ -26,6 +26,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self.at
 
+    def step(self, by: timedelta) -> None:
+        self.at += by
+
     def monotonic(self) -> float:
         return (self.at - START).total_seconds()
 
@@ -92,7 +95,7 @@ class IngestHarness:
             inbox=self.commits,
             token=7,
             state=engine.restore(ruleset),
-            pollers={"vyvx": self.poller},
+            pollers={"vyvx": self.poller, "evpl": Poller()},
             clock=self.clock,
             metrics=self.metrics,
             wakeup=self.wakeup,
@@ -100,6 +103,7 @@ class IngestHarness:
             jobs_wakeup=self.jobs,
             on_health=self.health.append,
             on_silences=self.silences.append,
+            on_clock_step=self.clock.step,
         )
 
     @asynccontextmanager
@@ -242,3 +246,79 @@ async def test_silences_are_passed_on_at_the_start_and_when_one_is_added_or_over
         assert harness.silences == [(), (silence,)]
         await harness.poll("online", seconds=400)
         assert harness.silences == [(), (silence,), ()]
+
+
+async def started(harness) -> None:
+    await harness.loop.submit(engine.Reloaded(ruleset=harness.loop.state.ruleset))
+
+
+async def test_the_clock_shows_the_new_time_once_every_mark_is_committed():
+    harness = IngestHarness(engine_world.rule(hold=timedelta(minutes=5)))
+    by = timedelta(hours=-1)
+    async with harness.running():
+        await started(harness)
+        await harness.poll("online")
+        await harness.poll("offline", seconds=5)
+        shown = []
+        commit = harness.commits.commit
+
+        async def committing(token, commit_):
+            shown.append(harness.clock.now())
+            await commit(token, commit_)
+
+        harness.commits.commit = committing
+        await harness.loop.submit(model.ClockStepped(by=by))
+        assert shown == [START + timedelta(seconds=5)]
+        assert harness.clock.now() == START + by + timedelta(seconds=5)
+        assert harness.commits.log[-1].at == harness.clock.now()
+        alert = harness.loop.state.alert("vyvx/1", "down")
+        assert alert.since == harness.clock.now()
+        harness.clock.at += timedelta(seconds=1)
+        await harness.loop.submit(model.PollFailed(source="vyvx", error="down"))
+    assert harness.commits.log[-1].at == START + by + timedelta(seconds=6)
+
+
+async def test_a_standstill_counts_as_if_nobody_had_watched():
+    harness = IngestHarness(engine_world.rule(hold=timedelta(minutes=2)))
+    async with harness.running():
+        await started(harness)
+        await harness.poll("online")
+        await harness.poll("offline", seconds=5)
+        asked = harness.poller.hurried
+        await harness.poll("offline", seconds=300)
+        assert model.Stalled in harness.commits.events
+        stalled = next(c.event for c in harness.commits.log if isinstance(c.event, model.Stalled))
+        assert stalled.since == START + timedelta(seconds=5)
+        # No deadline in between was kept, so none is stepped before.
+        polled = model.Polled
+        assert harness.commits.events[:4] == [ports.RulesRead, polled, polled, model.Stalled]
+        assert harness.poller.hurried > asked
+        assert harness.loop.state.alert("vyvx/1", "down").state is model.AlertState.PENDING
+
+
+async def test_a_step_of_the_clock_is_no_standstill():
+    harness = IngestHarness(engine_world.rule())
+    async with harness.running():
+        await started(harness)
+        await harness.loop.submit(model.ClockStepped(by=timedelta(hours=1)))
+        harness.clock.at += timedelta(seconds=1)
+        await harness.loop.submit(model.PollFailed(source="vyvx", error="down"))
+    assert model.Stalled not in harness.commits.events
+
+
+async def test_a_silence_that_was_put_in_while_the_clock_was_ahead_begins_now():
+    harness = IngestHarness(engine_world.rule())
+    made = START + timedelta(hours=1)
+    matcher = model.Matcher(name="rule", value="down")
+    silence = model.Silence(
+        id="s1", matchers=(matcher,), begin=made, end=made + timedelta(hours=2), by="ana"
+    )
+    async with harness.running():
+        await started(harness)
+        envelope = ports.Envelope(
+            number=9, key="9", at=made, command=model.Silenced(silence=silence)
+        )
+        harness.commits.envelopes.append(envelope)
+        await harness.poll("online")  # the inbox is read after what was submitted
+    kept = harness.loop.state.silences["s1"]
+    assert (kept.begin, kept.end) == (START, START + timedelta(hours=2))

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.fakes import engine_world, factories
 from watcher import engine, model
 from watcher.clock import SystemClock, Wakeup
@@ -34,9 +36,10 @@ class Vendor:
 
 
 @asynccontextmanager
-async def leading(folder, *rules, kept=()):
+async def leading(folder, *rules, kept=(), clock=None):
+    clock = clock or SystemClock()
     async with (
-        store.open(f"sqlite:///{folder / 'w.db'}", clock=SystemClock()) as database,
+        store.open(f"sqlite:///{folder / 'w.db'}", clock=clock) as database,
         asyncio.TaskGroup() as group,
     ):
         token = await database.leadership.acquire("ops1")
@@ -47,12 +50,13 @@ async def leading(folder, *rules, kept=()):
             rules=engine_world.ruleset(*rules),
             sources={"vyvx": Vendor()},
             source_settings={"vyvx": VyvxSource(kind="vyvx", interval=timedelta(hours=1))},
-            clock=SystemClock(),
+            clock=clock,
             metrics=Metrics(version="1", sources=["vyvx"], receivers=[]),
             wakeup=Wakeup(),
             delivery_wakeup=Wakeup(),
             jobs_wakeup=Wakeup(),
             on_health=lambda _: None,
+            on_clock_step=clock.adopt,
         )
         assert token is not None
         await watch.start(token, group)
@@ -104,3 +108,114 @@ async def test_a_standby_previews_a_silence_from_the_store(tmp_path):
         assert str(seen) == "matches 1 subject, 0 open incidents"
         await watch.stop_polling()
         await watch.stop()
+
+
+HOUR = timedelta(hours=1)
+
+
+def wall() -> datetime:
+    return SystemClock().now()
+
+
+class Machine:
+    """The machine's time of day, which people set."""
+
+    def __init__(self) -> None:
+        self.off = timedelta(0)
+
+    def clock(self) -> SystemClock:
+        return SystemClock(wall=lambda: wall() + self.off)
+
+
+async def stop(watch) -> None:
+    await watch.stop_polling()
+    await watch.stop()
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+async def test_the_scheduler_wakes_a_poller_in_time_when_the_clock_was_set(tmp_path, by):
+    machine = Machine()
+    machine.off = -by  # the clock is off at the start, and set right then
+    clock = machine.clock()
+    async with leading(tmp_path, clock=clock) as watch:
+        machine.off = timedelta(0)
+        await watch.clock_stepped(clock.follow())
+        job = watch._scheduler.get_job("poll vyvx")
+        await stop(watch)
+
+    assert abs(clock.now() - wall()) < timedelta(seconds=1)
+    # Its interval is an hour: it neither comes at once nor an hour later.
+    assert timedelta(minutes=59) < job.next_run_time - clock.now() <= HOUR
+
+
+async def test_an_alert_that_waits_fires_in_time_although_the_clock_was_set_back(tmp_path):
+    machine = Machine()
+    machine.off = HOUR
+    clock = machine.clock()
+    held = engine_world.rule(hold=timedelta(seconds=20))
+    async with leading(tmp_path, held, clock=clock) as watch:
+        await watch.stop_polling()
+        seen = model.Observed(key="vyvx/1", fields={"state": "offline", "ingress_state": "online"})
+        await watch._ingest.submit(model.Polled(source="vyvx", seen=(seen,), total=1))
+        machine.off = timedelta(0)
+        await watch.clock_stepped(clock.follow())
+        alert = watch.state.alert("vyvx/1", "down")
+        await watch.stop()
+
+    assert abs(alert.due - wall()) < timedelta(seconds=20)
+
+
+async def test_a_daemon_that_was_down_at_the_hour_of_retention_prunes_soon(tmp_path):
+    async with (
+        store.open(f"sqlite:///{tmp_path / 'w.db'}", clock=SystemClock()) as database,
+    ):
+        now = wall()
+        await database.journal.checkpoint(
+            now - timedelta(hours=25), reopen_within=HOUR, keep_samples=HOUR
+        )
+    async with leading(tmp_path) as watch:
+        late = watch._scheduler.get_job("retention")
+        await stop(watch)
+
+    assert late.next_run_time - wall() < timedelta(minutes=2)
+    assert late.misfire_grace_time is None
+
+
+async def test_a_checkpoint_of_today_is_enough(tmp_path):
+    async with (
+        store.open(f"sqlite:///{tmp_path / 'w.db'}", clock=SystemClock()) as database,
+    ):
+        now = wall()
+        await database.journal.checkpoint(
+            now - timedelta(hours=2), reopen_within=HOUR, keep_samples=HOUR
+        )
+    async with leading(tmp_path) as watch:
+        job = watch._scheduler.get_job("retention")
+        await stop(watch)
+
+    assert job.next_run_time.hour == leader.RETENTION_HOUR
+    assert job.next_run_time.minute == 0
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+async def test_a_step_skips_no_day_of_retention(tmp_path, years):
+    machine = Machine()
+    machine.off = timedelta(days=365 * years)
+    clock = machine.clock()
+    async with leading(tmp_path, clock=clock) as watch:
+        machine.off = timedelta(0)
+        await watch.clock_stepped(clock.follow())
+        job = watch._scheduler.get_job("retention")
+        await stop(watch)
+
+    assert job.next_run_time - wall() <= timedelta(days=1)
+
+
+async def test_a_standby_only_follows_the_clock(tmp_path):
+    machine = Machine()
+    clock = machine.clock()
+    async with leading(tmp_path, clock=clock) as watch:
+        await stop(watch)
+        watch._ingest = None
+        await watch.clock_stepped(-HOUR)
+    assert abs(clock.now() + HOUR - wall()) < timedelta(seconds=1)

@@ -119,6 +119,7 @@ class Installation:
                 delivery_wakeup=Wakeup(),
                 jobs_wakeup=Wakeup(),
                 on_health=lambda _: None,
+                on_clock_step=lambda _: None,
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(writer.run())

@@ -5,6 +5,7 @@ The package's docstring explains how this works.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watcher import model
@@ -45,8 +46,8 @@ def poll_answered(ctx: StepContext, source: str) -> bool:
     return True
 
 
-def daemon_started(ctx: StepContext, unwatched_since: datetime) -> None:
-    """Note since when each source was not watched."""
+def not_watched(ctx: StepContext, unwatched_since: datetime) -> None:
+    """Note, at a start or after a standstill, since when each source was not watched."""
     state = ctx.state
     for source in state.ruleset.sources:
         health = state.health.get(source)
@@ -62,6 +63,14 @@ def poll_evaluated(ctx: StepContext, source: str, *, after_gap: bool) -> None:
     if after_gap or backfill.began is None:
         _start_pass(ctx, source, backfill, thorough=after_gap)
     if backfill.stalled or backfill.urgent or after_gap:
+        _proceed(ctx, source, backfill)
+
+
+def read_all(ctx: StepContext, source: str) -> None:
+    """Read the record of every subject at once: nobody may have watched, and nothing says so."""
+    backfill = ctx.state.backfill(source)
+    if backfill is not None and backfill.began is not None:  # else the first poll has it read
+        _start_pass(ctx, source, backfill, thorough=True)
         _proceed(ctx, source, backfill)
 
 
@@ -102,6 +111,11 @@ def history_read(
     if subject is None or backfill is None:
         return
     requested = backfill.take_request(event.subject)
+    if event.start >= ctx.now:  # it was asked for when the clock was ahead, and says nothing
+        backfill.hurry(event.subject)
+        _proceed(ctx, source, backfill)
+        return
+    event = replace(event, end=min(event.end, ctx.now))
     gone_since = backfill.leaving.get(event.subject)
     if event.error:
         _postpone(ctx, backfill, event)

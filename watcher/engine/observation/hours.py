@@ -9,6 +9,7 @@ vanishes outside the hours is not reported when they begin.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from watcher import model
 from watcher.engine import alerts
@@ -26,6 +27,15 @@ def refresh(ctx: StepContext) -> None:
         if rule.hours is not None:
             if not rule.hours.is_open(ctx.now):
                 _close(ctx, rule)
+            _schedule(ctx, rule)
+
+
+def clock_stepped(ctx: StepContext, before: datetime) -> None:
+    """Evaluate the rules whose hours begin or end with a step of the clock from `before` to now."""
+    for rule in ctx.state.ruleset.rules:
+        if rule.hours is not None and rule.hours.is_open(before) is not rule.hours.is_open(ctx.now):
+            edge(ctx, rule.name)
+        else:
             _schedule(ctx, rule)
 
 

@@ -55,6 +55,8 @@ def take(
             late_facts.report(ctx, fact)
         newest[key] = max(ordered[-1], newest.get(key, ordered[-1]))
     for key in sorted(newest):
+        if (subject := ctx.state.subjects[key]).silent_since is not None:
+            ctx.put_subject(replace(subject, silent_since=None))
         ctx.drop_samples_outside(key, newest[key] - index.keep, _latest(ctx, event.source))
     for key in sorted({*newest, *changed}) if index.no_datas else ():
         evaluate_no_data(ctx, key)
@@ -303,10 +305,10 @@ def evaluate_no_data(ctx: StepContext, key: str, *, only: str = "") -> None:
 
 
 def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str) -> None:
-    silent_since = _silent_since(ctx, key)
-    if silent_since is None:
+    silent_from = silent_since(ctx, key)
+    if silent_from is None:
         return
-    due = silent_since + condition.after
+    due = silent_from + condition.after
     alert = ctx.state.alert(key, rule.name)
     if due > ctx.now:
         ctx.schedule(Timer(TimerKind.NO_DATA, key, rule.name), due)
@@ -316,16 +318,23 @@ def _evaluate_no_data(ctx: StepContext, rule: Rule, condition: NoData, key: str)
     alerts.apply(ctx, rule, key, conditions.narrow(ctx, rule, key, result), at=ctx.now)
 
 
-def _silent_since(ctx: StepContext, key: str) -> datetime | None:
-    """Return since when a subject has been silent: for one never measured, since it is listed."""
+def silent_since(ctx: StepContext, key: str) -> datetime | None:
+    """Return since when a subject has been silent: for one never measured, since it is listed.
+
+    That is by the time of its newest sample, but where the clock was set since that arrived, the
+    silence until then counts as long as it was.
+    """
     source = model.source_of(key)
+    subject = ctx.state.subjects.get(key)
+    if subject is not None and subject.silent_since is not None:
+        return subject.silent_since
     newest = ctx.state.samples.last_of(key)
     if newest is None:
-        subject = ctx.state.subjects.get(key)
         if subject is None:
             return None
         # Its last samples may be older than a restart loads.
         newest = subject.vendor_time or subject.listed_at or subject.since
-    seen_since = ctx.state.health[source].seen_since
+    health = ctx.state.health[source]
     newest += ctx.state.ruleset.sources[source].settle  # the next one is held back for as long
-    return newest if seen_since is None else max(newest, seen_since)
+    since = [at for at in (newest, health.seen_since, health.stepped_at) if at is not None]
+    return max(since)

@@ -69,6 +69,7 @@ def source_seen(ctx: StepContext, event: model.Polled) -> Visibility:
             subjects=event.total,
             remarks=event.remarks,
             seen_since=ctx.now if blind or health is None else health.seen_since,
+            stepped_at=None if health is None else health.stepped_at,
         )
     )
     ctx.cancel(Timer(TimerKind.VISIBILITY, event.source))

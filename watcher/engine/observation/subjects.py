@@ -61,6 +61,7 @@ def observe(ctx: StepContext, seen: model.Observed) -> bool:
             judged_until=old.judged_until,
             listed_at=old.listed_at or old.since,
             told=old.told,
+            silent_since=old.silent_since,
         )
     )
     return True

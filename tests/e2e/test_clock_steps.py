@@ -1,0 +1,81 @@
+"""A daemon on a machine whose clock is ahead and is then set right, as a user sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import eventually
+
+pytestmark = pytest.mark.broker
+
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+AHEAD = 600  # seconds; Lumen refuses signatures from more than 15 minutes ahead
+OFFLINE = {"id": "1234567", "state": "offline"}
+
+
+@pytest.fixture
+def set_clock(tmp_path, monkeypatch):
+    """Set the clock of the programs that the test starts, so many seconds ahead."""
+    if FAKETIME is None:
+        pytest.skip("Debian's faketime is not installed")
+    offset = tmp_path / "offset"
+
+    def change(seconds: float) -> None:
+        offset.write_text(f"{seconds:+.3f}\n")
+
+    change(0)
+    monkeypatch.setenv("LD_PRELOAD", str(FAKETIME))
+    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(offset))
+    monkeypatch.setenv("FAKETIME_CACHE_DURATION", "1")
+    monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    return change
+
+
+@pytest.fixture
+def waits(home) -> None:
+    rules = home / "rules.yaml"
+    rules.write_text(rules.read_text().replace("    diagnose: true", "    for: 3s"))
+
+
+async def test_an_outage_is_reported_in_time_although_the_clock_was_set_back_meanwhile(
+    world, home, daemon, set_clock, waits
+):
+    set_clock(AHEAD)
+    async with daemon() as running:
+
+        async def watched() -> bool:
+            return (await world.calls()).get("vyvx.active", 0) > 1
+
+        await eventually(watched)
+        await world.change(vyvx=OFFLINE)
+        await asyncio.sleep(0.5)  # it is seen, and waits for 3 s
+        set_clock(0)
+        (parent,) = await eventually(world.parents)
+        assert "is offline" in str(parent)
+        text = running.log.read_text()
+        assert "the machine's clock was set back by 10 min" in text, text
+        assert await running.stop() == 0
+
+
+async def test_an_outage_that_begins_after_the_clock_was_set_right_is_reported_in_time(
+    world, home, daemon, set_clock, waits
+):
+    set_clock(AHEAD)
+    async with daemon() as running:
+
+        async def watched() -> bool:
+            return (await world.calls()).get("vyvx.active", 0) > 1
+
+        await eventually(watched)
+        set_clock(0)
+
+        async def noticed() -> bool:
+            return "was set back" in running.log.read_text()
+
+        await eventually(noticed)
+        await world.change(vyvx=OFFLINE)
+        await eventually(world.parents)
+        assert await running.stop() == 0

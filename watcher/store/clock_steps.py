@@ -1,0 +1,91 @@
+"""Moves the stored deadlines of deliveries and jobs when the machine's clock was set.
+
+Law: a pause is elapsed time. Where several daemons share the database a deadline may be another
+one's, whose clock was right: there it moves back only, so that something is tried too early and
+never too late.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ColumnElement, select, type_coerce, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from watcher import model
+from watcher.store import codec, tables
+from watcher.store.database import Database
+
+_COUNTED = timedelta(days=2)  # older runs count for no budget and no cooldown
+
+
+async def move(database: Database, connection: AsyncConnection, by: timedelta) -> None:
+    """Move what is stored, in the transaction of `connection`."""
+    if database.dialect.shared:
+        by = min(by, timedelta(0))
+    if not by:
+        return
+    jobs, runs = tables.jobs, tables.runs
+    await connection.execute(update(jobs).values(due=_moved(jobs.c.due, by)))
+    for table in (tables.receipts, jobs, runs):
+        leased = update(table).where(table.c.lease_until.is_not(None))
+        if not database.dialect.shared:  # else leases are on the server's clock
+            lease_until = _moved(table.c.lease_until, by)
+            await connection.execute(leased.values(lease_until=lease_until))
+    newest = select(runs.c.started_at).order_by(runs.c.started_at.desc()).limit(1)
+    last: datetime | None = await connection.scalar(newest)
+    if last is not None:
+        started_at = _moved(runs.c.started_at, by)
+        recent = update(runs).where(runs.c.started_at > last - _COUNTED)
+        await connection.execute(recent.values(started_at=started_at))
+    receipts = tables.receipts
+    owed_since = _moved(receipts.c.owed_since, by)
+    owed = update(receipts).where(receipts.c.owed_since.is_not(None))
+    await connection.execute(owed.values(owed_since=owed_since))
+    await _move_changes(connection, by)
+    await _move_receipts(connection, by)
+
+
+async def _move_changes(connection: AsyncConnection, by: timedelta) -> None:
+    """Move since when a change of bandwidth has been under way."""
+    jobs = tables.jobs
+    rows = await connection.execute(
+        select(jobs.c.key, jobs.c.data).where(jobs.c.kind == "bandwidth", jobs.c.data.is_not(None))
+    )
+    for row in rows.all():
+        change = codec.CHANGE.decode(row.data)
+        if change.sent_at is not None:
+            data = codec.encode(replace(change, sent_at=change.sent_at + by))
+            of_row = (jobs.c.kind == "bandwidth", jobs.c.key == row.key)
+            await connection.execute(update(jobs).where(*of_row).values(data=data))
+
+
+async def _move_receipts(connection: AsyncConnection, by: timedelta) -> None:
+    """Move when deliveries are tried again, and since when they fail."""
+    receipts = tables.receipts
+    rows = await connection.execute(
+        select(receipts.c.incident, receipts.c.receiver, receipts.c.due, receipts.c.data).where(
+            receipts.c.due > tables.EPOCH
+        )
+    )
+    for row in rows.all():
+        receipt = codec.RECEIPT.decode(row.data)
+        await connection.execute(
+            update(receipts)
+            .where(receipts.c.incident == row.incident, receipts.c.receiver == row.receiver)
+            .values(due=row.due + by, data=codec.encode(_move_receipt(receipt, by)))
+        )
+
+
+def _move_receipt(receipt: model.Receipt, by: timedelta) -> model.Receipt:
+    return replace(
+        receipt,
+        due=None if receipt.due is None else receipt.due + by,
+        failing_since=None if receipt.failing_since is None else receipt.failing_since + by,
+    )
+
+
+def _moved(column: ColumnElement[datetime], by: timedelta) -> ColumnElement[datetime]:
+    microseconds = by // timedelta(microseconds=1)
+    return type_coerce(type_coerce(column, BigInteger) + microseconds, tables.Moment())
