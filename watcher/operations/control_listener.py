@@ -6,8 +6,8 @@ Law: a request that cannot be understood is answered 400 with a reason, never 50
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
-import shutil
 import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -60,12 +60,14 @@ async def listen(app: web.Application, path: Path, group: str = "") -> AsyncIter
 def _give_to(path: Path, group: str) -> None:
     """Let the members of a group use the socket as themselves."""
     try:
-        shutil.chown(path, group=group)
-    except (LookupError, OSError) as error:
-        why = "there is no such group" if isinstance(error, LookupError) else error.strerror
+        wanted = grp.getgrnam(group).gr_gid
+        if path.stat().st_gid != wanted:
+            os.chown(path, -1, wanted)
+    except (KeyError, OSError) as error:
+        why = "there is no such group" if isinstance(error, KeyError) else error.strerror
         raise model.PermanentError(
             f"cannot give the control socket {path} to the group {group} ({why}): [control] group"
-            " names a group that the daemon belongs to (SupplementaryGroups= of its unit)"
+            " names a group that the daemon belongs to; under systemd, make it Group= of the unit"
         ) from error
 
 

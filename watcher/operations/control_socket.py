@@ -310,8 +310,7 @@ def _by(request: web.Request, by: object) -> str:
     """Return whom a change is attributed to: who says so, and who is connected."""
     connection = request.get_extra_info("socket")
     uid = os.getuid() if connection is None else people.peer_uid(connection)
-    login = "" if uid in {0, os.getuid()} else people.name_of_uid(uid) or f"user {uid}"
-    return people.attribute(str(by or ""), login)
+    return people.attribute(str(by or ""), people.login_of_peer(uid))
 
 
 def _json(body: object) -> web.Response:

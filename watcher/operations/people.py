@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = "root"
 _LOGIN_UID = Path("/proc/self/loginuid")  # who logged in, whatever they became since
 _UNSET = 2**32 - 1
+_OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")  # of users outside of the user namespace
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -72,11 +73,29 @@ def peer_uid(connection: socket.socket) -> int:
     return uid
 
 
+def login_of_peer(uid: int) -> str:
+    """Return the login of the person who is connected with this user id, to attribute a change to.
+
+    Empty for root and for the daemon's own user, who act for anybody; and where a user namespace
+    (PrivateUsers= of a systemd unit) hides who it is.
+    """
+    if uid in {0, os.getuid()} or uid == _overflow_uid():
+        return ""
+    return name_of_uid(uid) or f"user {uid}"
+
+
+def _overflow_uid() -> int:
+    try:
+        return int(_OVERFLOW_UID.read_text())
+    except (OSError, ValueError):
+        return 65_534  # the kernel's default
+
+
 def attribute(by: str, login: str) -> str:
     """Return whom a change is attributed to.
 
-    `login` is that of the connection, and empty for root and for the daemon's own user, who may act
-    for anybody. Others act as themselves: another name that they give has theirs beside it.
+    `login` is that of the connection; where it is empty, the name counts that was given. Others act
+    as themselves: another name that they give has theirs beside it.
     """
     if not login or by == login:
         return by

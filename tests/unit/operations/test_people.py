@@ -62,3 +62,10 @@ def test_the_kernel_says_who_is_at_the_other_end():
 @pytest.mark.parametrize("by", ["root", "Root", " root ", ""])
 def test_root_is_nobody(by):
     assert people.is_nobody(by)
+
+
+@pytest.mark.parametrize(
+    ("uid", "login"), [(0, ""), (os.getuid(), ""), (65_534, ""), (2**31 - 2, "user 2147483646")]
+)
+def test_the_login_of_a_peer_is_empty_for_root_the_daemon_and_who_a_namespace_hides(uid, login):
+    assert people.login_of_peer(uid) == login
