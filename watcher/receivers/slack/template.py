@@ -6,12 +6,12 @@ One that fails at run time costs its words and not the message: the built-in tex
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import jinja2
-from jinja2 import meta, sandbox
+from jinja2 import meta, nodes, sandbox
 
 from watcher import model
 from watcher.receivers.slack import notification
@@ -21,6 +21,29 @@ LONGEST = 10_000  # characters of a template
 MOST_LINES = 60
 LINE = 900  # characters
 _FAILURES = (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
+
+
+# It runs in the delivery loop, so nothing in it may grow without bound.
+MOST_NESTED = 2  # loops in each other, over at most 100 subjects each
+MOST_TEXT = 20_000  # characters, before lines are cut
+_GROWING_FILTERS = (
+    *("center", "format", "indent", "wordwrap", "batch", "slice", "pprint", "tojson", "replace"),
+    *("xmlattr", "urlize", "map", "groupby"),
+)
+_FORBIDDEN: dict[type[nodes.Node], str] = {
+    nodes.Call: "a call",
+    nodes.Macro: "macro",
+    nodes.CallBlock: "call",
+    nodes.FilterBlock: "a filter block",
+    nodes.AssignBlock: "a set block",
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "import",
+    nodes.Extends: "extends",
+    nodes.Pow: "**",
+    nodes.Mul: "*",
+    nodes.Mod: "%",
+}
 
 
 class RenderingError(Exception):
@@ -41,14 +64,23 @@ class MessageTemplate:
         environment = sandbox.ImmutableSandboxedEnvironment(
             undefined=jinja2.StrictUndefined, finalize=_finalize, autoescape=False
         )
+        environment.globals.clear()  # range and the like
+        for growing in _GROWING_FILTERS:
+            environment.filters.pop(growing, None)
         if len(source) > LONGEST:
             raise RenderingError(f"is longer than {LONGEST} characters")
         try:
-            used = meta.find_undeclared_variables(environment.parse(source))
+            tree = environment.parse(source)
+            used = meta.find_undeclared_variables(tree)
             self._template = environment.from_string(source)
         except jinja2.TemplateSyntaxError as error:
             raise RenderingError(f"line {error.lineno}: {error.message}") from error
-        unknown = sorted(used - set(WORDS) - set(environment.globals))
+        for kind, word in _FORBIDDEN.items():
+            if tree.find(kind) is not None:
+                raise RenderingError(f"{word} is not available here")
+        if _depth(tree) > MOST_NESTED:
+            raise RenderingError(f"more than {MOST_NESTED} loops in each other")
+        unknown = sorted(used - set(WORDS))
         if unknown:
             valid = ", ".join(sorted(WORDS))
             raise RenderingError(f"{unknown[0]!r} is not known; there are {valid}")
@@ -58,13 +90,30 @@ class MessageTemplate:
     ) -> tuple[str, ...]:
         """Return the lines of a message; raises RenderingError."""
         try:
-            text = self._template.render(words(view, now, builtin))
+            text = _bounded(self._template.generate(words(view, now, builtin)))
         except _FAILURES as error:
             raise RenderingError(str(error)) from error
         lines = [line.rstrip()[:LINE] for line in text.splitlines() if line.strip()]
         if not lines:
             raise RenderingError("it renders nothing")
         return tuple(lines[:MOST_LINES])
+
+
+def _bounded(parts: Iterable[str]) -> str:
+    """Join parts up to MOST_TEXT characters."""
+    text, room = [], MOST_TEXT
+    for part in parts:
+        text.append(part[:room])
+        room -= len(part)
+        if room <= 0:
+            break
+    return "".join(text)
+
+
+def _depth(node: nodes.Node) -> int:
+    """Return how many loops stand in each other."""
+    inner = max((_depth(child) for child in node.iter_child_nodes()), default=0)
+    return inner + isinstance(node, nodes.For)
 
 
 def load(path: Path) -> MessageTemplate:

@@ -57,7 +57,7 @@ def test_a_template_that_fails_leaves_the_built_in_text_and_says_so(builder, clo
 
 
 def test_a_long_template_stays_within_a_section(builder, clock):
-    source = "{% for n in range(500) %}{{ n }} " + "x" * 80 + "\n{% endfor %}"
+    source = "\n".join(f"{number} {'x' * 80}" for number in range(110))
     message = render(builder, clock, source, mention="<!subteam^S012345>")
     section = message["blocks"][1]["text"]["text"]
     assert len(section) <= 3_000
@@ -69,6 +69,15 @@ def test_a_long_template_stays_within_a_section(builder, clock):
     [
         ("{{ naem }}", "'naem' is not known; there are acknowledged_by, builtin"),
         ("{% for %}", "line 1: "),
+        (
+            "{% for s in subjects %}" * 3 + "x" + "{% endfor %}" * 3,
+            "more than 2 loops in each other",
+        ),
+        ("{{ range(9) }}", "a call is not available here"),
+        ("{{ name.ljust(999999999) }}", "a call is not available here"),
+        ("{{ name * 999999999 }}", r"\* is not available here"),
+        ("{{ name | center(999999999) }}", "line 1: No filter named 'center'"),
+        ("{% macro m() %}{% endmacro %}", "macro is not available here"),
         ("x" * 10_001, "is longer than 10000 characters"),
     ],
 )
