@@ -76,8 +76,11 @@ def ack(
     incident: IncidentId, by: By = "", config: Config = DEFAULT_CONFIG, socket: Socket = None
 ) -> None:
     """Acknowledge an incident: reminders and escalations stop, and its readers see your name."""
-    _change("ack", incident, by, config, socket)
-    typer.echo(f"{incident} acknowledged")
+    after = _change("ack", incident, by, config, socket)
+    needed, have = after.get("acks_needed", 1), len(after.get("acks", ()))
+    short = needed > 1 and have < needed
+    of_several = f" by {have} of {needed} people: it stays open until then" if short else ""
+    typer.echo(f"{incident} acknowledged{of_several}")
 
 
 @program.command()
@@ -291,8 +294,13 @@ def drill(
     raise typer.Exit(1)
 
 
-def _change(verb: str, incident: str, by: str, config: Path, socket: Path | None) -> None:
-    request(config, socket, "POST", f"/incidents/{incident}/{verb}", {"by": user(by)})
+def _change(
+    verb: str, incident: str, by: str, config: Path, socket: Path | None
+) -> Mapping[str, Any]:
+    """Carry out a command, and return the incident after it."""
+    resource = f"/incidents/{incident}/{verb}"
+    after: Mapping[str, Any] = request(config, socket, "POST", resource, {"by": user(by)})
+    return after["incident"]  # type: ignore[no-any-return]  # as the control socket answers
 
 
 remedy_group = typer.Typer(
