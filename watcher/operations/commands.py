@@ -14,13 +14,15 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from watcher import model, ports
+from watcher.backoff import Backoff
 from watcher.clock import Clock, Wakeup, token
 from watcher.operations import people, silences
 from watcher.operations.silences import SilencePlan, SilenceRequest
 from watcher.text import clean
 
 ANSWER_SECONDS = 10.0
-_POLL_SECONDS = 0.02
+# How often a command is looked for among the consumed ones: the leader mostly is quick.
+_POLL = Backoff(first=0.02, longest=0.25)
 
 _LONGEST_NUMBER = 80  # of a ticket
 LONGEST_TEXT = 1_000  # characters of a note or a reason; both stand on one line
@@ -333,6 +335,7 @@ class CommandService:
         await self._inbox.submit(key, command, self._clock.now())
         self._ingest.set()
         deadline = self._clock.monotonic() + ANSWER_SECONDS
+        looks = 0
         while (refusal := await self._inbox.outcome(key)) is None:
             if self._clock.monotonic() > deadline:
                 raise CommandRejectedError(
@@ -340,7 +343,8 @@ class CommandService:
                     f"{request}: accepted, but not processed yet: is any daemon the leader?"
                     " See `watcher status`",
                 )
-            await asyncio.sleep(_POLL_SECONDS)
+            looks += 1
+            await asyncio.sleep(_POLL.delay(1 + looks // 10))
         if refusal:
             raise CommandRejectedError(HTTPStatus.CONFLICT, refusal)
 
