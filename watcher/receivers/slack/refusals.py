@@ -129,9 +129,16 @@ def stub(incident: model.Incident, code: str) -> SlackMessage:
 
 
 def _texts(message: SlackMessage) -> Iterator[str]:
-    """Yield the mrkdwn of the blocks; the header says what the notification says."""
+    """Yield what the blocks say in mrkdwn, but for what the notification has said already."""
+    for line in _lines(message):
+        marked = line.partition(" ")[2]  # behind a mark, which the notification has as well
+        if not marked or marked not in message.text:
+            yield line
+
+
+def _lines(message: SlackMessage) -> Iterator[str]:
     for block in message.blocks:
         texts = [block.get("text"), *block.get("elements", ())]
         for text in texts:
             if isinstance(text, dict) and text.get("type") == "mrkdwn":
-                yield str(text["text"])
+                yield from str(text["text"]).splitlines()

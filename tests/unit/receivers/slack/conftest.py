@@ -1,4 +1,4 @@
-"""A Slack receiver at the simulated Slack, through slack-sdk's own client."""
+"""A Slack receiver at the simulated Slack."""
 
 import aiohttp
 import pytest
