@@ -83,7 +83,7 @@ class InMemoryStore:
 
 
 @asynccontextmanager
-async def running(slack, session, store, *, preview=None, patience=2.0, **keys):
+async def running(slack, session, store, *, preview=None, patience=2.0, on_call=tuple, **keys):
     """Run the actions; a message with buttons stands in the channel."""
     clock, credentials = SystemClock(), slack.credentials
 
@@ -111,6 +111,7 @@ async def running(slack, session, store, *, preview=None, patience=2.0, **keys):
         reader=store,
         clock=clock,
         patience=patience,
+        on_call=on_call,
     )
     actions._socket._backoff = Backoff(first=0.01, longest=60.0)
     running = asyncio.create_task(actions.run())

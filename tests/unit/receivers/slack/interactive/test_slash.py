@@ -1,6 +1,6 @@
 """The slash command, typed in the simulated Slack and answered to who typed it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,6 +8,7 @@ from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_user import running
 from watcher import model
 from watcher.clock import SystemClock
+from watcher.oncall.rota import OnCall
 
 
 def shown(slack):
@@ -87,6 +88,24 @@ async def test_why_explains_an_incident_or_a_service_or_says_that_there_is_none(
         assert "There is no incident or service" in await person.hears(3)
         await person.types("why")
         assert (await person.hears(4)).startswith("Which one?")
+
+
+async def test_who_is_on_call_is_named_and_not_mentioned(slack, session, store):
+    shift = OnCall(
+        rota="video",
+        person="ann <!here>",
+        mention="<@U0ANN>",
+        until=datetime(2026, 11, 30, 8, tzinfo=UTC),
+        next="bob",
+    )
+    async with running(slack, session, store, on_call=lambda: [shift]) as person:
+        await person.types("oncall")
+        assert await person.hears() == (
+            "*video*: ann &lt;!here&gt; until Mon 30 Nov 08:00 UTC, then bob"
+        )
+    async with running(slack, session, store) as person:
+        await person.types("oncall")
+        assert await person.hears(2) == "*No rotas*: rule files can say who is on call"
 
 
 async def test_a_word_that_is_none_gets_the_help_and_never_silence(slack, session, store):
