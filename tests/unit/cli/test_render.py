@@ -1,11 +1,18 @@
 """`watcher render` shows a message, and posts nothing."""
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from watcher import simulator
+from watcher.clock import SystemClock
 from watcher.simulator import scenario
+from watcher.store import store
+
+WRITTEN = max(Path("tests/data/store").glob("*.sql"))  # by the newest revision with one
 
 CONFIG = """
 [receivers.noc]
@@ -101,3 +108,15 @@ async def test_neither_an_incident_nor_the_sample_is_wrong_usage(render):
 async def test_an_incident_that_is_not_there_is_a_finding(render):
     done = await render("w-nothere")
     assert done.code == 1
+
+
+async def test_an_incident_of_the_database_is_shown_while_a_daemon_may_run(render, tmp_path):
+    file = tmp_path / "watcher.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(WRITTEN.read_text())
+    async with store.open(f"sqlite:///{file}", clock=SystemClock()):
+        pass  # of an older revision it is migrated
+    done = await render("i1")
+    assert (done.code, done.err) == (0, "")
+    assert "    i1 \N{MIDDLE DOT} down" in done.out
+    assert (await render("i2-unknown")).err.startswith("there is no incident 'i2-unknown'")
