@@ -115,7 +115,7 @@ class Client(aiomqtt.Client):
     def _start(self, topic: str, size: int) -> None:
         """Note what is in flight. Raises aiomqtt.MqttError if the connection is lost already."""
         if self._disconnected.done():
-            raise aiomqtt.MqttError("the connection was lost")
+            raise self._loss() from self._disconnected.exception()
         self.in_flight = (topic, size)
 
     async def wait_for(self, event: asyncio.Event, *, seconds: float | None) -> None:
@@ -133,12 +133,14 @@ class Client(aiomqtt.Client):
             if not task.done():
                 task.cancel()
         if self._disconnected.done() and not (task.done() and not task.cancelled()):
-            cause = self._disconnected.exception()
-            raise (
-                cause
-                if isinstance(cause, aiomqtt.MqttError)
-                else aiomqtt.MqttError("the connection was lost")
-            ) from cause
+            raise self._loss() from self._disconnected.exception()
+
+    def _loss(self) -> aiomqtt.MqttError:
+        """Return the error of a connection that was lost."""
+        cause = self._disconnected.exception()
+        if isinstance(cause, aiomqtt.MqttError):
+            return cause
+        return aiomqtt.MqttError("the connection was lost")
 
     def _on_connect(
         self,

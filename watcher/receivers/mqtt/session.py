@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-CLAIM_SECONDS = 1.0  # how long a retained claim takes to arrive
+CLAIM_SECONDS = 2.0  # how long a retained claim takes to arrive
 ECHO_SECONDS = 10.0  # until our own `online` should have come back
 AGAIN_SECONDS = 30.0  # until what failed after a connect is tried again
 SOON_SECONDS = 1.0  # between two publishes of a list that keeps changing
