@@ -15,9 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -74,6 +79,19 @@ class Heartbeat(Section):
     url: SecretStr = Field(
         SecretStr(""), description="Address to request while Watcher makes progress; empty: none"
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, url: SecretStr) -> SecretStr:
+        """Refuse what could never be requested; the address itself is not shown."""
+        text = url.get_secret_value()
+        try:
+            address = URL(text)
+        except ValueError:
+            address = URL()
+        if text and (address.scheme not in {"http", "https"} or not address.host):
+            raise ValueError("not an HTTP or HTTPS address")
+        return url
 
 
 class Settings(BaseSettings):
@@ -136,32 +154,6 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("\n".join(problems))
         return self
-
-
-def secrets_in(settings: Settings) -> tuple[str, ...]:
-    """Return every secret that is configured, also those inside an address."""
-    secrets = list(_secret_values(settings))
-    secrets += [
-        URL(receiver.url).raw_path_qs
-        for receiver in settings.receivers.values()
-        if receiver.kind == "webhook"
-    ]
-    secrets.append(urlsplit(settings.store.url).password or "")
-    return tuple(secrets)
-
-
-def _secret_values(value: object) -> Iterator[str]:
-    match value:
-        case SecretStr():
-            yield value.get_secret_value()
-        case BaseModel():
-            for name in type(value).model_fields:
-                yield from _secret_values(getattr(value, name))
-        case dict():
-            for inner in value.values():
-                yield from _secret_values(inner)
-        case _:
-            pass
 
 
 def _broken_references(settings: Settings) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tests.e2e.conftest import eventually
 from tests.servers.ports import free_port
 from watcher import cli, logs, settings
 from watcher.daemon import app
+from watcher.daemon.secrets import secrets_in
 from watcher.http.redaction import Redactor
 
 CONFIG = """
@@ -143,7 +144,7 @@ async def test_no_secret_comes_out_at_any_door(tmp_path, log, monkeypatch):
     config.write_text(CONFIG.format(url=url, port=port, closed=free_port()))
     (tmp_path / "rules.yaml").write_text(RULES)
     loaded, stop = settings.load(config), asyncio.Event()
-    secrets = [*settings.secrets_in(loaded), TOKEN]
+    secrets = [*secrets_in(loaded), TOKEN]
     canaries = [secret for secret in secrets if "canary" in secret]
     assert len(canaries) == len(CONFIG.split("canary")), "a secret of the configuration is missed"
 

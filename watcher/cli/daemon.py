@@ -77,6 +77,7 @@ def check(
     from watcher import logs, settings
     from watcher.cli import examples, preflight
     from watcher.daemon import factories
+    from watcher.daemon.secrets import weaknesses
     from watcher.store import store
 
     logs.configure(logs.ERROR)  # what sources warn of is among the remarks
@@ -90,6 +91,7 @@ def check(
     if note := store.caution(loaded.store.url):
         typer.echo(f"note: {note}")
     unfinished = examples.leftovers(loaded, config)
+    unfinished += weaknesses(loaded)
     unfinished += asyncio.run(preflight.rota_problems(rules, connect=connect))
     print_errors(*unfinished)
     if connect:

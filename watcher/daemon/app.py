@@ -18,6 +18,7 @@ import structlog
 from watcher import delivery, jobs, logs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import clock_watch, database_alarm, factories, leader, lifecycle
+from watcher.daemon.secrets import secrets_in
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
 from watcher.http.redaction import Redactor
@@ -31,7 +32,7 @@ from watcher.operations import control_socket, status
 from watcher.operations.commands import CommandService
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
-from watcher.settings import Settings, secrets_in
+from watcher.settings import Settings
 from watcher.store.store import open as open_store
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.web import server
