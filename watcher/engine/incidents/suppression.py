@@ -104,10 +104,13 @@ def edge(ctx: StepContext) -> None:
     for window in ctx.state.ruleset.maintenance:
         if window.action is not WindowAction.SKIP:
             continue
+        # By what needs no view of 100,000 subjects; one evaluation too many changes nothing.
+        of_key = [matcher for matcher in window.matchers if matcher.name == "subject"]
+        of_source = [matcher for matcher in window.matchers if matcher.name == "source"]
         for key, subject in ctx.state.subjects.items():
-            rules = (rule for rule in ctx.state.ruleset.rules if subject.source in rule.sources)
-            view = ctx.subject_view(key)
-            if any(matching.match(window.matchers, rule, view) for rule in rules):
+            if all(matching.fits(matcher, key) for matcher in of_key) and all(
+                matching.fits(matcher, subject.source) for matcher in of_source
+            ):
                 ctx.add_recheck(subject.source, key)
 
 

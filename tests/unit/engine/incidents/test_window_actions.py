@@ -61,7 +61,7 @@ def test_skip_opens_nothing_and_the_next_poll_after_it_does():
 
 
 def test_skip_keeps_what_was_open_and_the_next_poll_after_it_ends_it():
-    w = world(WindowAction.SKIP, rule(notify=NOC, repeat=minutes(5)))
+    w = world(WindowAction.SKIP, rule(notify=NOC, repeat=(minutes(5),)))
     w.poll(minutes(1), a="offline")
     w.poll(minutes(12), a="online")
     assert w.alert() == "firing"
