@@ -94,6 +94,42 @@ class Heartbeat(Section):
         return url
 
 
+class _Credentials(NestedSecretsSettingsSource):
+    """The files of the credentials directory, without those of sections that are gone.
+
+    A secret alone makes no account and no receiver: without the rest of its section it would be
+    reported as a fault of the file, and the daemon would not start.
+    """
+
+    def __init__(
+        self, files: PydanticBaseSettingsSource, of_file: PydanticBaseSettingsSource
+    ) -> None:
+        super().__init__(files)
+        self._of_file = of_file
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values by section."""
+        values = super().__call__()
+        for key in list(_gone(values, self._of_file(), os.environ)):
+            table, name = key.split(".", 1)
+            del values[table][name]
+        return values
+
+
+def _gone(
+    credentials: Mapping[str, Any], table: Mapping[str, Any], environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield `TABLE.NAME` for each section of which nothing but a credential is left."""
+    variables = {variable.lower() for variable in environ}
+    for section in sorted(_TABLES_OF_KINDS):
+        names = {str(name).lower() for name in table.get(section) or ()}
+        inside = credentials.get(section)
+        for name in inside if isinstance(inside, dict) else ():
+            kind = f"{ENV_PREFIX}{section}__{name}__kind".lower()
+            if str(name).lower() not in names and kind not in variables:
+                yield f"{section}.{name}"
+
+
 class Settings(BaseSettings):
     """Everything that can be configured. Paths are absolute once loaded."""
 
@@ -144,7 +180,7 @@ class Settings(BaseSettings):
         del settings_cls, dotenv_settings
         return (
             env_settings,
-            NestedSecretsSettingsSource(file_secret_settings),
+            _Credentials(file_secret_settings, init_settings),
             init_settings,
         )
 
@@ -237,6 +273,26 @@ def load(path: Path) -> Settings:
             ("credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text",)
         ) from None
     return _resolved(settings, path.resolve().parent)
+
+
+def unused_credentials(path: Path) -> list[str]:
+    """Return one line for each credential of a section that is not configured (any more)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or not Path(folder).is_dir():
+        return []
+    _, table = _read_table(path)
+    lines = []
+    for file in sorted(Path(folder).glob(f"{ENV_PREFIX}*".lower())):
+        section, *rest = file.name.removeprefix(ENV_PREFIX.lower()).split("__")
+        if section not in Settings.model_fields:
+            lines.append(f"credentials: {file.name}: there is no section [{section}]: ignored")
+        elif len(rest) > 1:
+            values: dict[str, Any] = {section: {rest[0]: {}}}
+            lines += [
+                f"credentials: {file.name}: there is no [{key}]: ignored; delete the file"
+                for key in _gone(values, table, os.environ)
+            ]
+    return lines
 
 
 def store_url(path: Path) -> str:

@@ -211,3 +211,39 @@ def test_two_sources_that_would_share_an_mqtt_topic_are_refused(config, other):
     assert problems_of(config(text)) == [f"21: {problem}; rename one"]
     webhook = 'kind = "webhook"\nurl = "https://tickets.example"'
     assert settings.load(config(text.replace('kind = "mqtt"', webhook)))
+
+
+@pytest.fixture
+def credentials(tmp_path, monkeypatch):
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    return folder
+
+
+def test_a_secret_of_a_section_that_is_gone_is_named_and_stops_nothing(config, credentials):
+    (credentials / "watcher_receivers__bridge__secret").write_text("hunter2\n")
+    (credentials / "watcher_accounts__vyvx__secret").write_text("fresh\n")
+    path = config(GOOD)
+    loaded = settings.load(path)
+    assert set(loaded.receivers) == {"mqtt"}
+    assert loaded.accounts["vyvx"].secret.get_secret_value() == "fresh"
+    (line,) = settings.unused_credentials(path)
+    assert "watcher_receivers__bridge__secret" in line
+    assert "there is no [receivers.bridge]" in line
+    assert "hunter2" not in line
+
+
+def test_a_secret_of_a_section_that_the_environment_makes_is_used(config, credentials, monkeypatch):
+    (credentials / "watcher_receivers__bridge__secret").write_text("signs\n")
+    monkeypatch.setenv("WATCHER_RECEIVERS__BRIDGE__KIND", "webhook")
+    monkeypatch.setenv("WATCHER_RECEIVERS__BRIDGE__URL", "https://tickets.corp/hook")
+    path = config(GOOD)
+    assert settings.load(path).receivers["bridge"].secret.get_secret_value() == "signs"
+    assert settings.unused_credentials(path) == []
+
+
+def test_a_misspelt_credential_is_named(config, credentials):
+    (credentials / "watcher_acounts__vyvx__secret").write_text("hunter2\n")
+    (line,) = settings.unused_credentials(config(GOOD))
+    assert "there is no section [acounts]" in line

@@ -31,12 +31,17 @@ class Schema(StrEnum):
 @program.command()
 def run(config: Config = DEFAULT_CONFIG) -> None:
     """Run the daemon in the foreground until SIGTERM."""
+    import structlog
+
     from watcher import logs, settings
     from watcher.daemon import app
 
     logs.configure()
     gc.set_threshold(GARBAGE_THRESHOLD)
-    asyncio.run(app.run(settings.load(config)))
+    loaded = settings.load(config)
+    for line in settings.unused_credentials(config):
+        structlog.get_logger().warning(line)
+    asyncio.run(app.run(loaded))
 
 
 @program.command()
@@ -90,6 +95,8 @@ def check(
     typer.echo(f"{len(loaded.receivers)} receivers")
     if note := store.caution(loaded.store.url):
         typer.echo(f"note: {note}")
+    for line in settings.unused_credentials(config):
+        typer.echo(f"note: {line}")
     unfinished = examples.leftovers(loaded, config)
     unfinished += weaknesses(loaded)
     unfinished += asyncio.run(preflight.rota_problems(rules, connect=connect))

@@ -102,6 +102,15 @@ class ReceiverHealth:
             for incident, failed in self.failed_deliveries.items()
         }
 
+    def tried(self, error: model.PermanentError | None, now: datetime) -> None:
+        """Record what a try without a delivery has shown, unless a delivery has shown more."""
+        if self.proven or self.failing_since is not None:
+            return
+        if error is None:
+            self.proven = True
+        else:
+            self.failing_since, self.error, self.permanent = now, str(error), True
+
     def failed(self, before: model.Receipt, error: Exception, now: datetime) -> float:
         """Record a failed delivery; return for how many seconds to pause the receiver."""
         failing_before_start = None if self.proven else before.failing_since

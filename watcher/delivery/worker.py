@@ -25,8 +25,10 @@ Failures stay with the receiver that fails. It is paused with a growing delay (r
 and each failed delivery waits a little longer than that, so that one bad incident does not block
 the others. What only a person can fix, and a failure that outlasts `fallback_after`, goes into the
 inbox as ReceiverFailed: the engine then notifies the other receivers, and the fallback if there is
-one, and ReceiverRecovered ends that. An exception that nobody expected is such a failure as well
-(unexpected.py): it must not end the daemon, which has other receivers.
+one, and ReceiverRecovered ends that. Once after the start a receiver is tried without notifying
+anybody, where it can be (ports.Trying), so that a missing token does not wait for an incident. An
+exception that nobody expected is such a failure as well (unexpected.py): it must not end the
+daemon, which has other receivers.
 
 Stopping: a cancelled worker lets the act in hand finish and saves its receipt, for at most
 `grace_seconds`, but starts no further act. The wakeup between the writer and this loop is a hint:
@@ -134,7 +136,26 @@ class Delivery:
         async with asyncio.TaskGroup() as group:
             for name, worker in self._workers.items():
                 group.create_task(self._work(name, worker), name=f"delivery {name}")
+                group.create_task(self._try_out(name, worker), name=f"trying {name}")
             group.create_task(self._wake_workers(), name="delivery wakeup")
+
+    async def _try_out(self, name: str, worker: _Worker) -> None:
+        """Find out at the start what would else show at the first incident, as a missing token."""
+        if not isinstance(worker.receiver, ports.Trying):
+            return
+        error = None
+        try:
+            if not await worker.receiver.try_out():
+                return
+        except model.PermanentError as fault:
+            error = fault
+            log.warning("cannot deliver", receiver=name, error=str(fault))
+        except model.WatcherError:
+            return  # it may pass; the next delivery shows it
+        except Exception as surprise:  # noqa: BLE001  # the guard of `deliver`
+            error = worker.unexpected.as_fault(surprise)
+        worker.health.tried(error, self._clock.now())
+        await self._report(name, worker.health)
 
     async def _wake_workers(self) -> None:
         """Wake every worker; each has a wakeup of its own, so that none takes another's."""

@@ -3,7 +3,7 @@
 Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
 """
 
-from watcher.ports.receivers import DeliverySession, Receiver, Remarking
+from watcher.ports.receivers import DeliverySession, Receiver, Remarking, Trying
 from watcher.ports.store import (
     Backlog,
     BandwidthChange,
@@ -75,6 +75,7 @@ __all__ = [
     "SourceReader",
     "StatusReader",
     "Submit",
+    "Trying",
     "UnservedAddresses",
     "UsageReader",
 ]

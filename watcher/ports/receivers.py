@@ -23,6 +23,18 @@ class Remarking(Protocol):
         """Return it as sentences for `watcher status`."""
 
 
+@runtime_checkable
+class Trying(Protocol):
+    """A receiver that can show, without notifying anybody, whether it can deliver."""
+
+    async def try_out(self) -> bool:
+        """Return whether a delivery would succeed, as far as that shows.
+
+        Raises PermanentError where a person has to fix something first, TemporaryError where it
+        does not show now.
+        """
+
+
 class Receiver(Protocol):
     """Where people or programs are notified."""
 

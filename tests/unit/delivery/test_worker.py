@@ -665,3 +665,48 @@ def test_a_daemon_that_delivers_what_another_could_not_reports_the_recovery():
         assert other.states()["noc"].failing_since is None
 
     run(scenario())
+
+
+class TriedReceiver(RecordingReceiver):
+    """A receiver that can be tried; `outcome` is an error, or whether a delivery would succeed."""
+
+    outcome: Exception | bool = True
+
+    async def try_out(self) -> bool:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "fails"),
+    [
+        (model.PermanentError("the token is missing"), True),
+        (RuntimeError("nobody expected this"), True),
+        (model.TemporaryError("Slack is down"), False),
+        (True, False),
+        (False, False),
+    ],
+)
+def test_a_receiver_that_cannot_deliver_is_found_at_the_start(outcome, fails):
+    async def scenario():
+        harness = DeliveryHarness("noc", "mqtt")
+        tried = harness.receivers["noc"] = TriedReceiver("noc")
+        tried.outcome = outcome
+        harness.build()
+        async with harness.running():
+            await asyncio.sleep(5)
+            state = harness.delivery.states()["noc"]
+            assert (not state.ok, state.permanent) == (fails, fails)
+            reported = [
+                command.others
+                for command in harness.outbox.commands
+                if isinstance(command, model.ReceiverFailed)
+            ]
+            assert reported == ([("mqtt",)] if fails else [])
+            assert harness.receivers["mqtt"].delivered == []
+            harness.outbox.happen("a")
+            await asyncio.sleep(200)
+            assert harness.delivery.states()["noc"].ok  # a delivery knows better
+
+    run(scenario())

@@ -72,6 +72,19 @@ class SlackReceiver:
             mention=self._mention, buttons=self._buttons, template=self._template
         )
 
+    async def try_out(self) -> bool:
+        """Return whether the token is valid and reads the channel; implements ports.Trying.
+
+        What cannot be read is left to `watcher check --connect`: a message may be posted there all
+        the same.
+        """
+        await self._api.check()
+        try:
+            await self._api.read_one()
+        except model.PermanentError:
+            return False
+        return True
+
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, delivery: ports.DeliverySession
     ) -> model.Receipt:
