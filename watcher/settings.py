@@ -26,14 +26,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
-    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
 from yarl import URL
 
-from watcher import model
+from watcher import credentials, model
 from watcher.config_types import Duration, Section
 from watcher.operations import silences
 from watcher.receivers import settings as receiver_settings
@@ -45,9 +44,7 @@ from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
 
-ENV_PREFIX = "WATCHER_"
 _HEADER = re.compile(r"\[+\s*([^\[\]]+?)\s*\]")  # of a table, whatever follows it
-_TABLES_OF_KINDS = {"accounts", "sources", "receivers"}  # [TABLE.NAME] with a `kind`
 
 
 class Control(Section):
@@ -94,42 +91,6 @@ class Heartbeat(Section):
         return url
 
 
-class _Credentials(NestedSecretsSettingsSource):
-    """The files of the credentials directory, without those of sections that are gone.
-
-    A secret alone makes no account and no receiver: without the rest of its section it would be
-    reported as a fault of the file, and the daemon would not start.
-    """
-
-    def __init__(
-        self, files: PydanticBaseSettingsSource, of_file: PydanticBaseSettingsSource
-    ) -> None:
-        super().__init__(files)
-        self._of_file = of_file
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values by section."""
-        values = super().__call__()
-        for key in list(_gone(values, self._of_file(), os.environ)):
-            table, name = key.split(".", 1)
-            del values[table][name]
-        return values
-
-
-def _gone(
-    credentials: Mapping[str, Any], table: Mapping[str, Any], environ: Mapping[str, str]
-) -> Iterator[str]:
-    """Yield `TABLE.NAME` for each section of which nothing but a credential is left."""
-    variables = {variable.lower() for variable in environ}
-    for section in sorted(_TABLES_OF_KINDS):
-        names = {str(name).lower() for name in table.get(section) or ()}
-        inside = credentials.get(section)
-        for name in inside if isinstance(inside, dict) else ():
-            kind = f"{ENV_PREFIX}{section}__{name}__kind".lower()
-            if str(name).lower() not in names and kind not in variables:
-                yield f"{section}.{name}"
-
-
 class Settings(BaseSettings):
     """Everything that can be configured. Paths are absolute once loaded."""
 
@@ -137,7 +98,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        env_prefix=ENV_PREFIX,
+        env_prefix=credentials.ENV_PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
         secrets_nested_delimiter="__",
@@ -180,7 +141,7 @@ class Settings(BaseSettings):
         del settings_cls, dotenv_settings
         return (
             env_settings,
-            _Credentials(file_secret_settings, init_settings),
+            credentials.Credentials(file_secret_settings, init_settings),
             init_settings,
         )
 
@@ -277,22 +238,8 @@ def load(path: Path) -> Settings:
 
 def unused_credentials(path: Path) -> list[str]:
     """Return one line for each credential of a section that is not configured (any more)."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not folder or not Path(folder).is_dir():
-        return []
     _, table = _read_table(path)
-    lines = []
-    for file in sorted(Path(folder).glob(f"{ENV_PREFIX}*".lower())):
-        section, *rest = file.name.removeprefix(ENV_PREFIX.lower()).split("__")
-        if section not in Settings.model_fields:
-            lines.append(f"credentials: {file.name}: there is no section [{section}]: ignored")
-        elif len(rest) > 1:
-            values: dict[str, Any] = {section: {rest[0]: {}}}
-            lines += [
-                f"credentials: {file.name}: there is no [{key}]: ignored; delete the file"
-                for key in _gone(values, table, os.environ)
-            ]
-    return lines
+    return credentials.unused(table, Settings.model_fields)
 
 
 def store_url(path: Path) -> str:
@@ -302,11 +249,11 @@ def store_url(path: Path) -> str:
     """
     _, table = _read_table(path)
     section = dict(table.get("store") or {})
-    if variable := os.environ.get(f"{ENV_PREFIX}STORE__URL"):
+    if variable := os.environ.get(f"{credentials.ENV_PREFIX}STORE__URL"):
         section["url"] = variable
     elif folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            credential = Path(folder, f"{ENV_PREFIX}STORE__URL".lower())
+            credential = Path(folder, f"{credentials.ENV_PREFIX}STORE__URL".lower())
             section["url"] = credential.read_text(encoding="utf-8").strip()
     try:
         url = store_settings.Store.model_validate(section).url
@@ -344,9 +291,9 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield misspelt sections in the environment, which pydantic ignores without a word."""
     for variable in sorted(environ):
-        section, delimiter, _ = variable.removeprefix(ENV_PREFIX).partition("__")
+        section, delimiter, _ = variable.removeprefix(credentials.ENV_PREFIX).partition("__")
         if (
-            variable.startswith(ENV_PREFIX)
+            variable.startswith(credentials.ENV_PREFIX)
             and delimiter
             and section.lower() not in Settings.model_fields
         ):
@@ -370,7 +317,7 @@ def _described(error: ValidationError) -> Iterator[tuple[str, str]]:
                 key, _, what = line.partition(": ")
                 yield key, what
             continue
-        if keys[0] in _TABLES_OF_KINDS:
+        if keys[0] in credentials.TABLES_OF_KINDS:
             del keys[2:3]  # pydantic puts the chosen kind there; the file has no such key
         yield ".".join(keys), _in_words(detail, message)
 
