@@ -190,9 +190,8 @@ class CommandService:
         if refusal:
             raise CommandRejectedError(HTTPStatus.CONFLICT, refusal)
         if refusal is not None:  # it has come before, and was carried out
-            return SilencePlan(
-                silence=await self._active_silence(identity), preview=model.SilencePreview()
-            )
+            active = await self._active_silence(identity)
+            return SilencePlan(silence=active, preview=await self._preview(active))
         plan = await self.plan_silence(request, identity=identity)
         if plan.confirmation and not request.confirmed:
             raise ConfirmationNeededError(plan)

@@ -205,9 +205,12 @@ async def test_a_silence_of_everything_is_added_once_it_is_confirmed_and_ended(s
         assert "matches 12 subjects (everything), 0 open incidents" in answer["message"]
         assert store.commands == {}
         identity = (await ada.ask("silence", body | {"confirmed": True}))["silence"]
+        again = [await ada.ask("silence", body | {"confirmed": True, "id": "9"}) for _ in "ab"]
+        assert again[0]["message"] == again[1]["message"]
+        assert again[0]["message"].endswith("matches 12 subjects (everything), 0 open incidents")
         ended = await ada.ask("expire", {"silence": identity, "by": "ada", "id": "1"})
     assert (ended["ok"], ended["message"]) == (True, f"{identity} has ended")
-    added, over = store.commands.values()
+    added, _, over = store.commands.values()
     assert added.silence.written == "subject=* or rule=a source=b"
     assert added.silence.begin == datetime(2126, 11, 29, 0, tzinfo=UTC)
     assert over == model.Unsilenced(silence=identity, by="ada")
