@@ -69,8 +69,9 @@ fmt: $(READY)  ## format, and fix what can be fixed
 bench: $(READY)  ## the budgets, one JSON line each, ratios against the limit in the same run
 	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
-pictures: $(READY)  ## the pictures of the README, from the running demo (needs Chromium)
+pictures: $(READY)  ## the pictures of README and docs (needs Chromium and Mosquitto)
 	@$(BIN)/python docs/pictures/make.py
+	@$(BIN)/python docs/pictures/bad_night.py
 
 lock: $(READY)  ## pin what pyproject.toml has new, with hashes; other pins stay
 	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
