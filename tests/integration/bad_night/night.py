@@ -241,7 +241,7 @@ async def play(night: Night, *, watch: Callable[[str], Awaitable[None]] | None =
     """
     moments: dict[str, dict[str, list[Shown]]] = {}
 
-    async def look(moment: str) -> None:
+    async def keep(moment: str) -> None:
         moments[moment] = {channel: night.shown(channel) for channel in (NOC, MANAGERS)}
         if watch is not None:
             await watch(moment)
@@ -257,7 +257,7 @@ async def play(night: Night, *, watch: Callable[[str], Awaitable[None]] | None =
         await night.poll(s200="online")
     await night.silence("vyvx/200", at("00:26"), until=at("00:50"))
     await night.until("00:30")
-    await look("silenced")
+    await keep("silenced")
     await night.poll(s300="offline")
     await night.until("00:35")
     await night.act(model.Unacknowledged, "vyvx/100", by="ann")
@@ -266,14 +266,14 @@ async def play(night: Night, *, watch: Callable[[str], Awaitable[None]] | None =
     await night.until("00:50")
     await night.poll(**{f"s{name}": "offline" for name in CITY})
     await night.until("01:10")
-    await look("storm")
+    await keep("storm")
     await night.poll(**{f"s{name}": "online" for name in CITY})
     await night.until("01:15")
     await night.poll(s100="online")
     await night.until("01:30")
     await night.poll(s300="online")
     await night.until("02:00")
-    await look("end")
+    await keep("end")
     return Played(
         moments=moments,
         events=[json.loads(body) for topic, body in night.published if topic == "watcher/events"],

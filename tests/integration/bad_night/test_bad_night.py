@@ -27,7 +27,7 @@ def saying(messages, *words):
     return [message for message in messages if all(word in message.text for word in words)]
 
 
-def test_an_outage_is_told_with_whom_to_call_and_its_failed_diagnostics_in_words(night):
+def test_an_outage_comes_with_whom_to_call_and_its_failed_diagnostics_in_words(night):
     first, diagnosis, *_ = saying(night.channel(NOC), "Cup final")
     assert first.at == at("00:05:20")
     assert "offline · since 00:05 UTC · likely Lumen side · call Lumen NOC" in first.text
@@ -51,7 +51,7 @@ def test_who_is_called_changes_with_the_handover_of_the_rota(night):
         assert other not in call.text
 
 
-def test_a_flapping_circuit_is_told_once_as_such(night):
+def test_flapping_is_said_once(night):
     flapping = [event for event in night.events if event["kind"] == "flapping"]
     assert len(flapping) == 1
     assert len(saying(night.channel(NOC), "Studio return feed", "flapping")) == 1
@@ -102,7 +102,7 @@ def test_where_edits_are_forbidden_a_new_message_says_how_it_ended(night):
             assert newest.at.replace(microsecond=0) == leads.at.replace(microsecond=0)
 
 
-def test_everybody_who_was_told_reads_the_end(night):
+def test_every_channel_reads_the_end(night):
     for channel in (NOC, MANAGERS):
         latest = {}
         for message in sorted(night.channel(channel), key=lambda message: message.at):
@@ -119,7 +119,7 @@ def test_every_text_stands_alone(night):
             assert rest.lstrip().startswith(NAMES), message
 
 
-def test_nothing_is_told_twice(night):
+def test_no_text_comes_twice(night):
     for channel in (NOC, MANAGERS):
         loud = [
             (message.at, message.text) for message in night.channel(channel) if "<" in message.text

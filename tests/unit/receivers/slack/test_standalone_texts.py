@@ -214,8 +214,8 @@ def test_several_circuits_are_counted_and_the_one_that_it_is_about_is_named(buil
     storm = thread.render_reply(
         builder.incident_view(*alerts), [builder.timeline[-1]], now=BEGIN + AFTER
     )
-    said = "still open: 25 alerts (25 feed-down)"
-    assert storm.text.startswith(f"{RED} Storm on vyvx (25 subjects): {said}")
+    words = "still open: 25 alerts (25 feed-down)"
+    assert storm.text.startswith(f"{RED} Storm on vyvx (25 subjects): {words}")
 
 
 def test_the_alerts_of_one_fault_are_one_circuit_in_the_state_that_holds(builder):
