@@ -6,6 +6,7 @@ import hashlib
 
 import msgspec
 
+from watcher import model
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.interactive import buttons, forms, silencing
@@ -45,17 +46,21 @@ class Submissions:
 
     async def _note(self, submission: Submission, request: Request) -> Answer:
         text = forms.text_of(submission)
-        await self._commands.add_note(
+        incident = await self._commands.add_note(
             request.incident, text, request.by, idempotency_key=request.key
         )
-        return Answer([f"{escape(request.incident)}: your note stands in the thread."])
+        return _about(incident, "your note stands in the thread.")
 
     async def _resolve(self, submission: Submission, request: Request) -> Answer:
         text = forms.text_of(submission)
-        await self._commands.resolve(
+        incident = await self._commands.resolve(
             request.incident, request.by, text=text, idempotency_key=request.key
         )
-        return Answer([f"{escape(request.incident)}: resolved, with your reason in the thread."])
+        return _about(incident, "resolved, with your reason in the thread.")
+
+
+def _about(incident: model.Incident, sentence: str) -> Answer:
+    return Answer([f"*{escape(incident.title, 300)}* ({escape(incident.id, 60)}): {sentence}"])
 
 
 def key_of(submission: Submission) -> str:

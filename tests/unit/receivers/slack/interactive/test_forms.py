@@ -34,7 +34,10 @@ async def test_a_note_is_written_in_a_form_and_stands_on_the_timeline(slack, ses
         assert await stepped(store) == [
             model.Noted(incident="w-7k3m", by="ann", text="carrier says <!channel> 04:00")
         ]
-        assert await person.hears() == "w-7k3m: your note stands in the thread."
+        assert await person.hears() == (
+            "*NYC Arena uplink is offline: likely lumen side* (w-7k3m):"
+            " your note stands in the thread."
+        )
         assert not slack.modals.front("U0ANN")
 
 
@@ -114,7 +117,7 @@ async def test_a_form_that_waits_for_the_leader_closes_and_is_answered_later(sla
         assert await person.fills_in(values={"text": "later"}) == {}
         assert (await person.hears()).startswith("Watcher has it, and waits")
         store.leads = True
-        assert await person.hears(2) == "w-7k3m: your note stands in the thread."
+        assert "your note stands in the thread." in await person.hears(2)
 
 
 async def test_a_silence_says_what_it_matches_before_and_what_it_mutes_after(slack, session, store):
