@@ -1,13 +1,15 @@
-"""A daemon on a machine whose clock is ahead and is then set right, as a user sees it."""
+"""A daemon on a machine whose clock is set, or that stood still, as a user sees it."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import eventually
+from watcher.daemon.ingest import STALLED
 
 pytestmark = pytest.mark.broker
 
@@ -79,3 +81,28 @@ async def test_an_outage_that_begins_after_the_clock_was_set_right_is_reported_i
         await world.change(vyvx=OFFLINE)
         await eventually(world.parents)
         assert await running.stop() == 0
+
+
+async def test_what_happened_while_the_process_stood_still_is_reported_without_a_restart(
+    world, home, daemon
+):
+    async with daemon() as running:
+
+        async def detailed() -> bool:
+            return (await world.calls()).get("vyvx.details", 0) > 0
+
+        await eventually(detailed)
+        running.process.send_signal(signal.SIGSTOP)  # as a suspension is to it
+        for state in ("offline", "online"):
+            await world.change(vyvx={**OFFLINE, "state": state, "message": "TS Loss"})
+            await asyncio.sleep(0.01)  # Lumen writes milliseconds: two changes in one are none
+        await asyncio.sleep(STALLED.total_seconds() + 2)
+        running.process.send_signal(signal.SIGCONT)
+
+        async def reported() -> bool:
+            (parent,) = await world.parents()
+            text = str([parent, *await world.thread(parent)])
+            return "not monitored (reported late)" in text and "offline (TS Loss)" in text
+
+        await eventually(reported)
+        assert "stood still" in running.log.read_text()

@@ -168,13 +168,14 @@ class CalendarReader:
         copy = self._copies.get(rota.name)
         if copy is None or copy.location != rota.calendar:
             copy = _Copy(location=rota.calendar, tried_at=now)
-        elif now - copy.tried_at < EVERY:
+        elif timedelta(0) <= now - copy.tried_at < EVERY:  # not before: the clock was set back
             return
         before = self._schedules.calendars.get(rota.name)
         copy = replace(copy, tried_at=now)
         try:
             body, etag = await fetch(rota, self._session, etag=copy.etag)
-            fresh = copy.expanded_at is not None and now - copy.expanded_at < EXPAND_AGAIN
+            at = copy.expanded_at
+            fresh = at is not None and timedelta(0) <= now - at < EXPAND_AGAIN
             if body in {None, copy.body} and fresh and before is not None:
                 calendar = replace(before, error="")
             else:

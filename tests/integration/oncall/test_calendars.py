@@ -121,6 +121,16 @@ async def test_a_file_is_read_and_what_changes_in_it_counts_soon(tmp_path):
         assert len(reading.submitted) == 2
 
 
+async def test_a_clock_that_is_set_back_holds_no_calendar_back(tmp_path):
+    file = tmp_path / "net.ics"
+    file.write_bytes(WEEKS)
+    async with open_session() as session:
+        reading = Reading(str(file), session)
+        await reading.after()
+        file.write_bytes(WEEKS.replace(b"SUMMARY:ann", b"SUMMARY:bob"))
+        assert (await reading.after(hours=-1)).startswith("bob until")
+
+
 async def test_a_calendar_that_does_not_load_leaves_the_last_good_one(tmp_path):
     file = tmp_path / "net.ics"
     file.write_bytes(WEEKS)

@@ -117,6 +117,13 @@ def test_an_open_maintenance_window_stands_in_the_headline():
             replace(STATUS, refused=("rules/a.yaml:3: no such key",)),
             "The rules were not reloaded; the previous ones stay in force",
         ),
+        (
+            replace(STATUS, clock_step=status.clock_step(NOW, minutes(-60))),
+            (
+                "The machine's clock was set back by 1 h at 03:24:12 UTC: check its time service"
+                " (timedatectl, chronyc tracking)"
+            ),
+        ),
     ],
 )
 def test_whatever_is_wrong_with_watcher_is_beside_the_headline(current, trouble):

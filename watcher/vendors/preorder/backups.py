@@ -47,13 +47,13 @@ class PreorderBackupFinder:
         """
         asked = parse_address(address)
         now = self._clock.now()
-        if self._retired_at is not None and now - self._retired_at < RETIRED_FOR:
+        if self._retired_at is not None and timedelta(0) <= now - self._retired_at < RETIRED_FOR:
             return ports.BackupOptions(
                 why=f"pxQualify was not there on {self._retired_at:%Y-%m-%d}, so nobody is asked"
             )
         since = now - REMEMBERED_FOR
         reported_at = await self._unserved_addresses.last_reported(asked.key, since=since)
-        if reported_at is not None:
+        if reported_at is not None and reported_at <= now:  # else the clock was set back
             span = model.format_duration(REMEMBERED_FOR)
             return ports.BackupOptions(
                 why=f"the address is outside the area served, as Lumen said on"
