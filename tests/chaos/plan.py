@@ -168,10 +168,7 @@ def _faults(rng: Rng, ends: float) -> Iterator[Action]:
 
 
 def _brokers(rng: Rng, ends: float, daemons: int) -> Iterator[Action]:
-    """It goes away, or lets somebody else take a daemon's session.
-
-    Three times within seconds of a connect would need a person to fix it, and take minutes.
-    """
+    """It goes away, or lets somebody else take a daemon's session."""
     at = WARM_UP + rng.uniform(3.0, 12.0)
     while at < ends:
         kind = "broker" if rng.random() < 0.7 else "session"

@@ -83,7 +83,8 @@ async def connect(settings: Settings) -> list[Result]:
                 settings=settings.slack, session=accounts.session, clock=accounts.clock
             )
             attempts["slack.app_token"] = _without_remarks(slack.check_socket())
-        if any(receiver.kind == "mqtt" for receiver in settings.receivers.values()):
+        kinds = {receiver.kind for receiver in settings.receivers.values()}
+        if "mqtt" in kinds or settings.mqtt.commands:
             attempts["mqtt"] = mqtt_check.check(settings.mqtt, settings.instance)
         return list(
             await asyncio.gather(*(_try(name, attempt) for name, attempt in attempts.items()))

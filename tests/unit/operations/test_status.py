@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from watcher import model, ports
+from watcher.cli import incidents
 from watcher.metrics import Metrics
 from watcher.operations import status
 
@@ -150,3 +152,14 @@ async def test_silences_and_open_windows_are_part_of_the_status_and_of_systemds_
     assert ", 1 silence until " in leading.one_line()
     assert "by ann, maintenance weekly until " in leading.one_line()
     assert (await reporter().read()).silences == (SILENCE,)  # what a standby reads
+
+
+async def test_what_a_receiver_cannot_deliver_stands_below_it_although_it_is_healthy():
+    remark = "MQTT broker b:1883 refuses watcher/sources/vyvx"
+    read = await reporter(noc=status.ReceiverState(remarks=(remark,))).read()
+    [receiver] = read.receivers
+    assert not receiver.failing
+    assert receiver.remarks == (remark,)
+    line, *below = incidents._receiver(msgspec.to_builtins(receiver))
+    assert "healthy" in line
+    assert [words.strip() for words in below] == [remark]

@@ -163,7 +163,10 @@ class Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,
     ) -> None:
-        """Keep the broker's words; fail a connect at once, where aiomqtt waits for its timeout."""
+        """Keep the broker's words; fail a connect at once, where aiomqtt waits for its timeout.
+
+        See findings/aiomqtt-connect-closed-without-connack.sh.
+        """
         self.words = _words(properties) or self.words
         if not self._connected.done():
             self._connected.set_exception(NoAnswerError("closed without an answer"))

@@ -30,6 +30,7 @@ CLAIM_SECONDS = 2.0  # how long a retained claim takes to arrive
 ECHO_SECONDS = 10.0  # until our own `online` should have come back
 AGAIN_SECONDS = 30.0  # until what failed after a connect is tried again
 SOON_SECONDS = 1.0  # between two publishes of a list that keeps changing
+SOON_FACTOR = 20.0  # and at least this many times what the last one took
 REFRESH_SECONDS = 300.0  # how often retained documents are published although they are the same
 
 VALID = timedelta(minutes=15)  # how long a source's health may be trusted: it is refreshed sooner
@@ -141,12 +142,14 @@ class Session:
         while True:
             await self._soon_wakeup.wait()
             self._soon_wakeup.clear()
+            started = self._clock.monotonic()
             for handle in list(self._soon):
                 self._soon.discard(handle)
                 if not await self._greet(handle):
                     await asyncio.sleep(AGAIN_SECONDS)
                     self.publish_soon(handle)
-            await asyncio.sleep(SOON_SECONDS)
+            spent = self._clock.monotonic() - started  # much, where thousands are open
+            await asyncio.sleep(max(SOON_SECONDS, spent * SOON_FACTOR))
 
     async def _publish_until_lost(self, client: Client, soon: asyncio.Task[None]) -> None:
         pending = list(self.connect_handlers)
