@@ -18,7 +18,7 @@ program = typer.Typer()
 @program.command()
 def oncall(
     rota: Annotated[
-        str, typer.Argument(metavar="[ROTA]", help="Only this rota.", show_default=False)
+        str, typer.Argument(metavar="ROTA", help="Only this rota.", show_default=False)
     ] = "",
     at: Annotated[
         str,

@@ -19,7 +19,16 @@ Noun = TypeVar("Noun")
 
 _SAMPLED = frozenset({"since", "until", "unseen_since", "flips"})  # of an incident's alert
 # What is over of an incident; others of its times, such as `tell_at`, may well lie ahead.
-_PASSED = frozenset({"opened_at", "acknowledged_at", "told_at", "reminded_at", "resolved_at"})
+_PASSED = frozenset(
+    {
+        "opened_at",
+        "acknowledged_at",
+        "told_at",
+        "reminded_at",
+        "resolved_at",
+        "unattended_since",
+    }
+)
 _NO_TIMES = frozenset({"labels", "fields"})
 
 

@@ -30,10 +30,10 @@ from watcher.text import clean
 
 log = structlog.get_logger()
 
-EVERY = timedelta(minutes=5)
+EVERY_SECONDS = 300.0
 AHEAD = timedelta(days=90)  # how far ahead shifts are worked out
 BEHIND = timedelta(days=1)
-EXPAND_AGAIN = timedelta(hours=12)  # an unchanged calendar, as time goes on
+EXPAND_AGAIN_SECONDS = 12 * 3600.0  # an unchanged calendar, as time goes on
 LARGEST = 2_000_000  # bytes
 FETCH_SECONDS, PARSE_SECONDS = 20.0, 20.0
 _TICK_SECONDS = 30.0
@@ -43,13 +43,13 @@ _SHIFTS = msgspec.json.Decoder(list[model.Shift])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Copy:
-    """A calendar as it was read last."""
+    """A calendar as it was read last; its times are those of a clock that nobody sets."""
 
     location: str
     body: bytes = b""
     etag: str = ""
-    tried_at: datetime
-    expanded_at: datetime | None = None
+    tried_at: float
+    expanded_at: float | None = None
 
 
 async def fetch(
@@ -164,24 +164,24 @@ class CalendarReader:
                 self._submitted[name] = calendar
 
     async def _read_if_due(self, rota: Rota) -> None:
-        now = self._clock.now()
+        now, elapsed = self._clock.now(), self._clock.monotonic()
         copy = self._copies.get(rota.name)
         if copy is None or copy.location != rota.calendar:
-            copy = _Copy(location=rota.calendar, tried_at=now)
-        elif timedelta(0) <= now - copy.tried_at < EVERY:  # not before: the clock was set back
+            copy = _Copy(location=rota.calendar, tried_at=elapsed)
+        elif elapsed - copy.tried_at < EVERY_SECONDS:
             return
         before = self._schedules.calendars.get(rota.name)
-        copy = replace(copy, tried_at=now)
+        copy = replace(copy, tried_at=elapsed)
         try:
             body, etag = await fetch(rota, self._session, etag=copy.etag)
-            at = copy.expanded_at
-            fresh = at is not None and timedelta(0) <= now - at < EXPAND_AGAIN
+            expanded = copy.expanded_at
+            fresh = expanded is not None and elapsed - expanded < EXPAND_AGAIN_SECONDS
             if body in {None, copy.body} and fresh and before is not None:
                 calendar = replace(before, error="")
             else:
                 body = copy.body if body is None else body
                 calendar = await expand(body, rota, now)
-                copy = replace(copy, body=body, etag=etag, expanded_at=now)
+                copy = replace(copy, body=body, etag=etag, expanded_at=elapsed)
         except model.WatcherError as error:
             calendar = self._failed(rota, before, str(error), now)
         else:

@@ -19,6 +19,7 @@ _DAY = timedelta(days=1)
 _WEEK = 7
 _MONDAY = date(2001, 1, 1)  # weeks are counted from here
 _MOST_SHIFTS = 100  # that are looked through for the next person
+_MOST_COMPARED = 500  # shifts of a calendar, from now on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,7 @@ class Rota:
 
     def who(self, now: datetime, shifts: Sequence[model.Shift] = ()) -> OnCall:
         """Return who has it at a time; `shifts` are those of its calendar, by their begin."""
+        shifts = [shift for shift in shifts if shift.end > now][:_MOST_COMPARED]
         person, until = self._at(now, shifts)
         following = ""
         for _ in range(_MOST_SHIFTS):

@@ -201,6 +201,18 @@ def test_no_version_grows_because_a_clock_stops_or_starts():
     assert w.incident.unattended_since == START
 
 
+@pytest.mark.parametrize("by", [minutes(600), minutes(-600)])
+def test_a_clock_that_is_set_calls_nobody_sooner_or_later(by):
+    w = down()
+    w.wait_until(START + minutes(10))
+    w.now += by
+    w._step(model.ClockStepped(by=by))
+    w.wait_until(w.now + minutes(5) - seconds(1))
+    assert escalations(w) == []
+    w.wait_until(w.now + seconds(1))
+    assert w.last_text == "not acknowledged for 15 min: also notified duty"
+
+
 TWO = engine.Escalation(after=minutes(15), notify=("duty",), acks=2)
 
 
