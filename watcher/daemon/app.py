@@ -257,6 +257,7 @@ async def run(
             status=reporter.read,
             reload=reload,
             group=settings.control.group,
+            windows=leading.windows,
             ticket_after=settings.ticket.remind_after,
             on_call=schedules.all,
             count_change=lambda source: factories.count_change(

@@ -31,6 +31,7 @@ from watcher.operations.commands import (
 )
 from watcher.operations.control_listener import refuse
 from watcher.operations.silences import SilenceRequest
+from watcher.operations.status import OpenWindow
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +97,7 @@ class ControlSocket:
         status: Callable[[], Awaitable[object]],
         reload: Callable[[], Awaitable[str]],
         group: str = "",
+        windows: Callable[[], Sequence[OpenWindow]] = tuple,
         ticket_after: timedelta = timedelta(minutes=30),
         count_change: Callable[[str], Awaitable[bool]] | None = None,
         on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
@@ -106,6 +108,7 @@ class ControlSocket:
         self._status = status
         self._reload = reload
         self._group = group
+        self._windows = windows
         self._ticket_after = ticket_after
         self._count_change = count_change
         self._on_call = on_call
@@ -162,6 +165,7 @@ class ControlSocket:
             {
                 "incidents": [documents.with_figures(incident) for incident in incidents],
                 "silences": await self._reader.silences(now),
+                "windows": self._windows(),
                 "now": now,
                 "ticket_after": self._ticket_after.total_seconds(),
             }

@@ -14,3 +14,24 @@ def test_a_daemon_of_an_earlier_version_is_named(monkeypatch):
     assert isinstance(result.exception, model.PermanentError)
     assert "restart it (systemctl restart watcher)" in str(result.exception)
     assert CliRunner().invoke(cli.program, ["incidents", "--json"]).exit_code == 0
+
+
+async def test_what_is_silenced_stands_below_the_incidents(watcher, monkeypatch):
+    silence = {
+        "id": "s-1",
+        "matchers": [{"name": "subject", "value": "*"}],
+        "begin": "2026-11-28T21:00:00Z",
+        "end": "2026-11-28T23:00:00Z",
+        "by": "ann",
+        "comment": "rehearsal",
+    }
+    window = {"name": "works", "until": "2026-11-28T23:30:00Z"}
+    reply = {"incidents": [], "silences": [silence], "windows": [window]}
+    reply["now"] = "2026-11-28T22:00:00.000Z"
+    monkeypatch.setattr(incidents, "request", lambda *_: reply)
+    done = await watcher("incidents")
+    assert done.out.splitlines() == [
+        "no unresolved incidents",
+        "silence   s-1          subject=* until 23:00 UTC by ann: rehearsal",
+        "window    works        maintenance until 2026-11-28T23:30Z",
+    ]
