@@ -9,18 +9,16 @@ writes the number of pages, a line feed and a PNG on stdout. Filled form fields 
 from __future__ import annotations
 
 import io
-import resource
 import sys
 
 import pypdfium2  # type: ignore[import-untyped]  # it ships no type information
 from PIL import Image
 
 from watcher.vendors.diagnostics.preview import CANNOT_OPEN, NEEDS_PASSWORD, WITHOUT_FORMS
+from watcher.vendors.diagnostics.sandbox import confine
 
 WIDTH = 1200  # pixels
 MAX_HEIGHT = 2400
-MEMORY = 512 * 1024 * 1024  # bytes of address space, libraries included
-CPU_SECONDS = 15
 
 
 def render(document: pypdfium2.PdfDocument, *, forms: bool = True) -> tuple[int, bytes]:
@@ -34,19 +32,6 @@ def render(document: pypdfium2.PdfDocument, *, forms: bool = True) -> tuple[int,
         png = io.BytesIO()
         image.save(png, format="PNG")
         return len(document), png.getvalue()
-
-
-def confine() -> None:
-    """Give up what rendering does not need; nothing in this process can take it back."""
-    for limit, value in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 3),  # stdin, stdout and stderr are open; nothing else will be
-    ):
-        inherited = resource.getrlimit(limit)[1]
-        bounded = value if inherited == resource.RLIM_INFINITY else min(value, inherited)
-        resource.setrlimit(limit, (bounded, bounded))
 
 
 def main() -> None:

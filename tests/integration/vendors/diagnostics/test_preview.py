@@ -254,3 +254,40 @@ def test_the_worker_gives_up_files_sockets_and_memory(act):
     )
     ended = subprocess.run(worker(code), check=False, stderr=subprocess.PIPE)
     assert ended.returncode == 7, ended.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.open('/etc/hostname', os.O_RDONLY)",
+        "os.open(__import__('sys').executable, os.O_WRONLY | os.O_CREAT)",
+        "socket.socket()",
+        "socket.socketpair()",
+        "os.execv('/bin/true', ['true'])",
+        "os.fork()",
+        "os.kill(os.getppid(), 0)",
+        "os.unlink('/nothing/there')",
+        "os.mkdir('/tmp/of-a-worker')",
+    ],
+)
+def test_the_kernel_refuses_what_the_worker_does_not_need_even_with_free_descriptors(act):
+    code = (
+        "import errno, os, socket\n"
+        "from watcher.vendors.diagnostics import sandbox\n"
+        "assert sandbox.confine(), 'libseccomp is missing'\n"
+        "os.close(0); os.close(1)\n"
+        f"try:\n    {act}\n"
+        "except OSError as error:\n    raise SystemExit(7 if error.errno == errno.EPERM else 8)\n"
+    )
+    ended = subprocess.run(worker(code), check=False, stderr=subprocess.PIPE)
+    assert ended.returncode == 7, ended.stderr.decode()
+
+
+def test_without_the_seccomp_the_limits_are_what_is_left():
+    code = (
+        "import socket\nfrom watcher.vendors.diagnostics import sandbox\n"
+        "sandbox._seccomp = None\nassert not sandbox.confine()\n"
+        "try:\n    socket.socket()\nexcept OSError:\n    raise SystemExit(7)\n"
+    )
+    ended = subprocess.run(worker(code), check=False, stderr=subprocess.PIPE)
+    assert ended.returncode == 7, ended.stderr.decode()
