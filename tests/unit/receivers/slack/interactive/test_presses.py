@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.incident_builder import BEGIN
 from tests.fakes.slack_user import running, stepped, until
 from watcher import model
+from watcher.clock import SystemClock
 from watcher.receivers.slack.interactive import buttons
 from watcher.receivers.slack.socket import Envelope
 
@@ -202,6 +203,19 @@ async def test_who_has_to_wait_for_the_leader_hears_so_and_then_the_answer(slack
         assert (await person.hears()).startswith("Watcher has it, and waits")
         store.leads = True
         assert "it is yours" in await person.hears(2)
+
+
+async def test_each_of_many_presses_is_answered_within_three_seconds_while_nobody_leads(
+    slack, session, store
+):
+    store.leads = False
+    async with running(slack, session, store) as person:
+        await until(lambda: slack.socket_mode.sockets)
+        began = SystemClock().monotonic()
+        for _ in range(8):
+            await person.press("acknowledge", **ANN)
+        await person.hears(8)
+        assert SystemClock().monotonic() - began < 3.0
 
 
 async def test_presses_that_wait_delay_no_other(slack, session, store):
