@@ -1,4 +1,4 @@
-"""A step of the machine's clock is said wherever people look, and moved before it is shown."""
+"""A step of the machine's clock is shown wherever people look, and moved before it is shown."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Machine:
 
 
 @pytest.mark.parametrize(
-    ("by", "direction", "said"),
+    ("by", "direction", "sentence"),
     [
         (-HOUR, "back", "set back by 1 h at 02:00:02 UTC"),
         (HOUR, "forward", "set forward by 1 h at 04:00:02 UTC"),
     ],
 )
-def test_a_step_is_logged_counted_and_shown_for_a_day(by, direction, said):
+def test_a_step_is_logged_counted_and_shown_for_a_day(by, direction, sentence):
     async def main():
         machine = Machine()
         watching = machine.watch()
@@ -67,11 +67,11 @@ def test_a_step_is_logged_counted_and_shown_for_a_day(by, direction, said):
         assert machine.moved == [(by, virtual_time.START + timedelta(seconds=2))]
         (warned,) = logs
         assert warned["log_level"] == "warning"
-        assert said in warned["event"]
+        assert sentence in warned["event"]
         assert "timedatectl" in warned["event"]
         counted = f'watcher_clock_steps_total{{direction="{direction}"}} 1.0'
         assert counted in machine.metrics.exposition().decode()
-        assert said in machine.reporter.clock_step.sentence
+        assert sentence in machine.reporter.clock_step.sentence
         assert machine.reporter.clock_step.seconds == by.total_seconds()
         await asyncio.sleep(timedelta(hours=23).total_seconds())
         assert machine.reporter.clock_step
