@@ -91,8 +91,9 @@ def is_skipped(ctx: StepContext, rule: Rule, key: str) -> bool:
 def is_marked(ctx: StepContext, identity: str) -> bool:
     """Return whether an incident is under maintenance that holds nothing back."""
     return any(
-        window.action is WindowAction.RUN and _holds(ctx, window, rule, subject)
+        matching.match(window.matchers, rule, ctx.subject_view(subject))
         for window in ctx.state.ruleset.maintenance
+        if window.action is WindowAction.RUN and window.is_open(ctx.now)
         for _, subject, name in ctx.state.firing(identity)
         if (rule := ctx.state.rules.get(name)) is not None
     )
