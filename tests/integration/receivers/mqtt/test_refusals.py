@@ -236,3 +236,18 @@ async def test_a_pdf_over_the_configured_size_is_left_out(builder, clock, mosqui
         document = json.loads((await retained(mosquitto.port, "watcher/incidents/w-7k3m")).payload)
         assert any("mqtt.max_report_bytes" in remark for remark in connection.remarks())
     assert document["diagnostics"][0]["report"]["pdf_topic"] is None
+
+
+async def test_a_document_over_the_limit_holds_up_no_other_incident(clock, tmp_path):
+    several = SeveralIncidents(3)
+    storm(several.deliveries["w-0"].builder, 90)
+    async with (
+        broker(tmp_path, "max_packet_size 12000") as mosquitto,
+        subscribed(mosquitto.port, "watcher/incidents/+", protocol=V311) as reader,
+        connected(several, clock, mosquitto.port, protocol="3.1.1") as (receiver, _),
+    ):
+        await several.deliver_all(receiver)
+        async with asyncio.timeout(10):
+            while len(set(reader.topics)) < 3:
+                await reader.until(reader.ANY)
+    assert all(delivery.receipt.told_through == 1 for delivery in several.deliveries.values())
