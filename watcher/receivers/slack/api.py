@@ -34,6 +34,7 @@ MOST_BYTES = 5 * exchange.MEGABYTE  # of one answer: a page of messages is the l
 UPLOAD_SECONDS = 60.0
 _PAGE = 200  # messages; Slack recommends no more
 _MOST_PAGES = 10
+_MOST_UNREAD = 100  # searches whose place is kept
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -253,6 +254,8 @@ class SlackApi:
                     method, {"limit": _PAGE, "include_all_metadata": True, **arguments}, form=True
                 )
             except model.TemporaryError:
+                if len(self._unread) >= _MOST_UNREAD:
+                    self._unread.clear()
                 self._unread[search] = (page, cursor)
                 raise
             for message in answers.messages_in(reply):
