@@ -1,7 +1,9 @@
-"""The field types that settings and rules share: durations, HTTP addresses, strict sections."""
+"""The field types that settings and rules share: durations, addresses, zones, strict sections."""
 
 from __future__ import annotations
 
+import difflib
+import zoneinfo
 from datetime import timedelta
 from typing import Annotated
 
@@ -28,12 +30,28 @@ def _check_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_zone(value: str) -> str:
+    zones = zoneinfo.available_timezones()
+    if value not in zones:
+        cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
+        city = value.strip().replace(" ", "_").rpartition("/")[2].casefold()
+        near = difflib.get_close_matches(city, cities, n=1, cutoff=0.75)
+        hint = (
+            f"did you mean {cities[near[0]]}?"
+            if near
+            else "expected one such as Europe/Paris or UTC"
+        )
+        raise ValueError(f"there is no time zone {value!r}; {hint}")
+    return value
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_parse_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|[dhms]))+$|^0$"}),
 ]
 Address = Annotated[str, AfterValidator(_check_address)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
 class Section(BaseModel):

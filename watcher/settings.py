@@ -33,7 +33,7 @@ from pydantic_settings import (
 from yarl import URL
 
 from watcher import credentials, model
-from watcher.config_types import Duration, Section
+from watcher.config_types import Duration, Section, Zone
 from watcher.operations import silences
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import topics
@@ -67,6 +67,17 @@ class Ticket(Section):
 
     remind_after: Duration = Field(
         timedelta(minutes=30), description="After this time `watcher ticket` lists an incident"
+    )
+
+
+class Packet(Section):
+    """What a carrier may read in the carrier packet, beyond what it said itself."""
+
+    labels: tuple[str, ...] = Field(
+        (), description="Labels of the inventory that go into it, as in contract"
+    )
+    zone: Zone | None = Field(
+        None, description="The carrier's own time zone, shown beside UTC, as in America/Denver"
     )
 
 
@@ -126,6 +137,7 @@ class Settings(BaseSettings):
     control: Control = Control()
     silences: Silences = Silences()
     ticket: Ticket = Ticket()
+    packet: Packet = Packet()
     heartbeat: Heartbeat = Heartbeat()
 
     @classmethod

@@ -29,6 +29,7 @@ from watcher.metrics import Metrics
 from watcher.oncall.reader import CalendarReader
 from watcher.oncall.schedules import Schedules
 from watcher.operations import control_socket, status
+from watcher.operations.carrier_packet import PacketOptions
 from watcher.operations.commands import CommandService
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
@@ -249,6 +250,9 @@ async def run(
             receivers=tuple(receivers),
             preview=leading.preview,
             longest_silence=settings.silences.longest,
+            packet_options=PacketOptions(
+                labels=frozenset(settings.packet.labels), zone=settings.packet.zone or ""
+            ),
         )
         control = control_socket.ControlSocket(
             reader=store.queries,

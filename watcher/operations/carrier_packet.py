@@ -2,13 +2,16 @@
 
 It holds what a carrier needs to find the circuit and the time: ids, downtime, what Service
 Diagnostics found, and what was seen when. It leaves out what is only our own business: who was
-notified, and why nothing was examined. All times are UTC, which the packet says once.
+notified, why nothing was examined, and labels of the inventory that the options do not name. All
+times are UTC, which the packet says once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from watcher import model
 from watcher.model import format_date_time
@@ -17,6 +20,7 @@ from watcher.text import clean
 
 MOST_CIRCUITS = 10
 MOST_ENTRIES = 40
+MOST_BOOKINGS = 3
 _FINISHED_RUN = (model.DiagnosisStatus.DONE, model.DiagnosisStatus.NO_REPORT)
 _FOR_CARRIERS = {
     model.EntryKind.OPENED,
@@ -36,7 +40,20 @@ _FOR_CARRIERS = {
 }
 
 
-def render_packet(view: model.IncidentView, now: datetime) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketOptions:
+    """Which of our own labels a carrier may read, and the zone of its clocks; empty: UTC alone."""
+
+    labels: frozenset[str] = frozenset()
+    zone: str = ""
+
+
+NOTHING_OF_OURS = PacketOptions()
+
+
+def render_packet(
+    view: model.IncidentView, now: datetime, options: PacketOptions = NOTHING_OF_OURS
+) -> list[str]:
     """Return the packet as of `now`, line by line."""
     incident = view.incident
     return [
@@ -44,8 +61,9 @@ def render_packet(view: model.IncidentView, now: datetime) -> list[str]:
         f"Our reference: {incident.id}. All times are UTC; written at {format_date_time(now)}.",
         *_ticket(incident),
         _downtime(view, now),
+        *_local_times(incident, options.zone),
         "",
-        *_circuits(view),
+        *_circuits(view, options.labels),
         *_triage(incident),
         "",
         "Timeline:",
@@ -75,7 +93,16 @@ def _ticket(incident: model.Incident) -> Iterator[str]:
         yield f"Your ticket: {clean(incident.ticket.number, 80)}"
 
 
-def _circuits(view: model.IncidentView) -> Iterator[str]:
+def _local_times(incident: model.Incident, zone: str) -> Iterator[str]:
+    """Yield begin and end on the carrier's own clocks, where they are not UTC."""
+    if zone:
+        place = ZoneInfo(zone)
+        begin, end = incident.begin.astimezone(place), incident.end
+        until = f" to {end.astimezone(place):%Y-%m-%d %H:%M:%S %Z}" if end else ""
+        yield f"In {zone}: {begin:%Y-%m-%d %H:%M:%S %Z}{until}"
+
+
+def _circuits(view: model.IncidentView, ours: frozenset[str]) -> Iterator[str]:
     incident = view.incident
     services = dict.fromkeys(
         (*incident.examined, *(run.service_id for run in incident.diagnostics))
@@ -87,15 +114,26 @@ def _circuits(view: model.IncidentView) -> Iterator[str]:
     for alert in view.by_subject[:MOST_CIRCUITS]:
         name = clean(alert.name, 120)
         yield f"- {clean(alert.subject, 120)}{f' ({name})' if name else ''}: {_state(alert)}"
+        subject = view.subjects.get(alert.subject)
+        theirs = subject.labels if subject else {}
         labels = [
             f"{clean(key, 40)}: {clean(value, 100)}"
             for key, value in sorted(alert.labels.items())
-            if value and key != "name"
+            if value and key != "name" and (key in ours or theirs.get(key) == value)
         ]
         yield from (f"  {label}" for label in labels[:12])
+        yield from _booked(subject.bookings if subject else ())
     more = sum(view.subject_counts.values()) - MOST_CIRCUITS
     if more > 0:
         yield f"- and {more} more"
+
+
+def _booked(bookings: tuple[model.Booking, ...]) -> Iterator[str]:
+    for booking in bookings[:MOST_BOOKINGS]:
+        window = booking.scheduled
+        if window.start is not None:
+            until = f" to {format_date_time(window.end)}" if window.end else ""
+            yield f"  booked: {format_date_time(window.start)}{until}"
 
 
 def _state(alert: model.IncidentAlert) -> str:

@@ -17,6 +17,7 @@ from watcher import model, ports
 from watcher.backoff import Backoff
 from watcher.clock import Clock, Wakeup, token
 from watcher.operations import people, silences
+from watcher.operations.carrier_packet import NOTHING_OF_OURS, PacketOptions, render_packet
 from watcher.operations.silences import SilencePlan, SilenceRequest
 from watcher.text import clean
 
@@ -85,6 +86,7 @@ class CommandService:
         receivers: Collection[str] = (),
         preview: Callable[[model.Silence], Awaitable[model.SilencePreview]] = _preview_nothing,
         longest_silence: timedelta = silences.LONGEST,
+        packet_options: PacketOptions = NOTHING_OF_OURS,
     ) -> None:
         self._reader = reader
         self._inbox = inbox
@@ -93,6 +95,7 @@ class CommandService:
         self._receivers = receivers
         self._preview = preview
         self._longest_silence = longest_silence
+        self._packet_options = packet_options
 
     async def act(
         self, incident: str, action: str, by: str, *, idempotency_key: str = ""
@@ -281,6 +284,11 @@ class CommandService:
         wanted = model.DrillWanted(incident=incident, receivers=notified, by=by, page=page)
         await self._submit(f"drill/{idempotency_key}", wanted, "the drill")
         return (await self.incident_view(incident)).incident
+
+    async def packet(self, incident: str) -> list[str]:
+        """Return the carrier packet of an incident, line by line."""
+        view = await self.incident_view(incident)
+        return render_packet(view, self._clock.now(), self._packet_options)
 
     async def incident_view(self, incident: str) -> model.IncidentView:
         """Read an incident, resolved or not."""

@@ -22,7 +22,7 @@ from aiohttp import web
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.oncall.rota import OnCall
-from watcher.operations import carrier_packet, control_listener, documents, explain, people
+from watcher.operations import control_listener, documents, explain, people
 from watcher.operations.commands import (
     ACTIONS,
     CommandRejectedError,
@@ -179,8 +179,7 @@ class ControlSocket:
         return refuse(HTTPStatus.NOT_FOUND, f"there is no incident or subject {key}")
 
     async def _get_packet(self, request: web.Request) -> web.Response:
-        view = await self._commands.incident_view(request.match_info["id"])
-        return _json({"packet": carrier_packet.render_packet(view, self._clock.now())})
+        return _json({"packet": await self._commands.packet(request.match_info["id"])})
 
     async def _post_note(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from watcher import model
+from watcher.config_types import Zone
 from watcher.oncall import rota as oncall
 from watcher.oncall.rota import Handover
 from watcher.ruleset.problems import Problems, suggest
-from watcher.ruleset.schema_types import WEEK, Part, Words, Zone, parse_days, parse_minutes
+from watcher.ruleset.schema_types import WEEK, Part, Words, parse_days, parse_minutes
 from watcher.ruleset.yaml_document import Document
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"

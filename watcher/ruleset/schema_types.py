@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import zoneinfo
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -116,21 +115,6 @@ def _check_cron(value: str) -> str:
     return value
 
 
-def _check_zone(value: str) -> str:
-    zones = zoneinfo.available_timezones()
-    if value not in zones:
-        cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
-        city = value.strip().replace(" ", "_").rpartition("/")[2].casefold()
-        near = difflib.get_close_matches(city, cities, n=1, cutoff=0.75)
-        hint = (
-            f"did you mean {cities[near[0]]}?"
-            if near
-            else "expected one such as Europe/Paris or UTC"
-        )
-        raise ValueError(f"there is no time zone {value!r}; {hint}")
-    return value
-
-
 def parse_days(value: object) -> object:
     """Return the days of the week in words such as `mon` and `mon-fri`."""
     words = (value,) if isinstance(value, str) else value
@@ -188,7 +172,6 @@ WallTime = Annotated[
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
 Cron = Annotated[str, AfterValidator(_check_cron)]
-Zone = Annotated[str, AfterValidator(_check_zone)]
 Address = Annotated[str, AfterValidator(_check_postal)]
 Days = Annotated[
     tuple[Day, ...],

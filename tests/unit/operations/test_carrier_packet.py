@@ -33,6 +33,7 @@ def test_a_packet_is_ready_for_the_carriers_ticket(builder):
         "  origin: Madison Square Garden",
         "  origin_city: New York",
         "  po_number: 4711",
+        "  booked: 2026-11-21 02:00:00 to 2026-11-21 04:00:00",
         "Service Diagnostics:",
         "- SVC1 at 2026-11-21 03:10:22: Trouble found in the Lumen network",
         "  found: Port: down",
@@ -154,3 +155,38 @@ def test_a_long_timeline_keeps_its_beginning_and_its_end(builder):
     assert lines[carrier_packet.MOST_ENTRIES // 2] == "(61 entries omitted here)"
     assert lines[-1].endswith("change 99")
     assert lines[0].endswith("offline since 03:10:22 UTC, was online")
+
+
+def test_labels_of_the_inventory_stay_at_home_unless_the_options_name_them(builder):
+    builder.alert = replace(
+        builder.alert,
+        labels={
+            **builder.alert.labels,
+            "customer": "acme",
+            "contract": "C-42",
+            "po_number": "ours",
+        },
+    )
+    view = builder.incident_view()
+    text = "\n".join(carrier_packet.render_packet(view, NOW))
+    assert "acme" not in text
+    assert "C-42" not in text
+    assert "ours" not in text  # it replaces what the vendor calls by that name
+    named = carrier_packet.PacketOptions(labels=frozenset({"contract"}))
+    lines = carrier_packet.render_packet(view, NOW, named)
+    assert "  contract: C-42" in lines
+    assert "acme" not in "\n".join(lines)
+
+
+def test_the_booked_window_and_the_carriers_own_clocks_are_in_it(builder):
+    booking = model.Booking(
+        id="1",
+        scheduled=model.Window(start=BEGIN - timedelta(hours=1), end=BEGIN + timedelta(hours=2)),
+    )
+    builder.subject = replace(builder.subject, bookings=(booking,))
+    builder.resolve()
+    denver = carrier_packet.PacketOptions(zone="America/Denver")
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW, denver)
+    assert "  booked: 2026-11-21 02:10:22 to 2026-11-21 05:10:22" in lines
+    (local,) = [line for line in lines if line.startswith("In America/Denver: ")]
+    assert local == "In America/Denver: 2026-11-20 20:10:22 MST to 2026-11-20 20:40:22 MST"

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from watcher import engine
+from watcher.config_types import Zone
 from watcher.ruleset.schema_types import (
     WEEK,
     Cron,
@@ -16,7 +17,6 @@ from watcher.ruleset.schema_types import (
     Span,
     TimeOfDay,
     WallTime,
-    Zone,
 )
 
 

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from watcher import model
-from watcher.clock import Clock
-from watcher.operations import carrier_packet
 from watcher.operations.commands import CommandService
 from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.api import SlackApi
@@ -34,13 +32,10 @@ Handler = Callable[[Request], Awaitable[Answer | None]]
 class Presses:
     """Carries out what was pressed. `handlers` are by action; a link has none."""
 
-    def __init__(
-        self, *, api: SlackApi, commands: CommandService, silencer: Silencer, clock: Clock
-    ) -> None:
+    def __init__(self, *, api: SlackApi, commands: CommandService, silencer: Silencer) -> None:
         self._api = api
         self._commands = commands
         self._silencer = silencer
-        self._clock = clock
         self.handlers: Mapping[str, Handler] = {
             buttons.ACKNOWLEDGE: self._acknowledge,
             buttons.WITHDRAW: self._withdraw,
@@ -95,7 +90,7 @@ class Presses:
         await self._commands.add_note(
             request.incident, "took the carrier packet", request.by, idempotency_key=request.key
         )
-        lines = carrier_packet.render_packet(view, self._clock.now())
+        lines = await self._commands.packet(request.incident)
         circuit = escape(notification.circuit(view))
         title = f"*{circuit}: carrier packet*, to paste into the ticket:"
         return Answer([title, *blocks.code_blocks(lines)])

@@ -71,7 +71,7 @@ class SlackActions:
         self._api = SlackApi(settings=settings, session=session, clock=clock)
         self._socket = SlackSocket(api=self._api, session=session, accept=self._accept, clock=clock)
         silencer = Silencer(commands=commands, reader=reader, clock=clock)
-        self._presses = Presses(api=self._api, commands=commands, silencer=silencer, clock=clock)
+        self._presses = Presses(api=self._api, commands=commands, silencer=silencer)
         self._submissions = Submissions(commands=commands, silencer=silencer)
         self._slash = SlashCommands(reader=reader, clock=clock, on_call=on_call)
         self._group = asyncio.TaskGroup()
