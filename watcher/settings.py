@@ -12,7 +12,6 @@ import re
 import socket
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,8 +32,8 @@ from pydantic_settings import (
 from yarl import URL
 
 from watcher import credentials, model
-from watcher.config_types import Duration, Section, Zone
-from watcher.operations import silences
+from watcher.config_types import Section
+from watcher.operations.settings import Packet, Silences, Ticket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import topics
 from watcher.store import settings as store_settings
@@ -52,33 +51,6 @@ class Control(Section):
 
     socket: Path = Field(Path("/run/watcher/control.sock"), description="Path of the socket")
     group: str = Field("", description="Group whose members may use it as themselves")
-
-
-class Silences(Section):
-    """What a silence may hide without being confirmed."""
-
-    longest: Duration = Field(
-        silences.LONGEST, description="A silence that lasts longer has to be confirmed"
-    )
-
-
-class Ticket(Section):
-    """When an incident should have a ticket at the carrier."""
-
-    remind_after: Duration = Field(
-        timedelta(minutes=30), description="After this time `watcher ticket` lists an incident"
-    )
-
-
-class Packet(Section):
-    """What a carrier may read in the carrier packet, beyond what it said itself."""
-
-    labels: tuple[str, ...] = Field(
-        (), description="Labels of the inventory that go into it, as in contract"
-    )
-    zone: Zone | None = Field(
-        None, description="The carrier's own time zone, shown beside UTC, as in America/Denver"
-    )
 
 
 class Heartbeat(Section):

@@ -1,0 +1,37 @@
+"""The settings of what people ask for: `[silences]`, `[ticket]` and `[packet]`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from watcher.config_types import Duration, Section, Zone
+from watcher.operations import silences
+
+
+class Silences(Section):
+    """What a silence may hide without being confirmed."""
+
+    longest: Duration = Field(
+        silences.LONGEST, description="A silence that lasts longer has to be confirmed"
+    )
+
+
+class Ticket(Section):
+    """When an incident should have a ticket at the carrier."""
+
+    remind_after: Duration = Field(
+        timedelta(minutes=30), description="After this time `watcher ticket` lists an incident"
+    )
+
+
+class Packet(Section):
+    """What a carrier may read in the carrier packet, beyond what it said itself."""
+
+    labels: tuple[str, ...] = Field(
+        (), description="Labels of the inventory that go into it, as in contract"
+    )
+    zone: Zone | None = Field(
+        None, description="The carrier's own time zone, shown beside UTC, as in America/Denver"
+    )
