@@ -96,7 +96,7 @@ log.console.level = warning
                 stderr=log,
                 start_new_session=True,
             )
-        for _ in range(1_200):
+        for _ in range(2_400):
             if b"completed with" in self._log.read_bytes():  # it listens before it is ready
                 return
             if self._process.poll() is not None:

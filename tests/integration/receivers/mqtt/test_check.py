@@ -70,6 +70,7 @@ async def test_nats_is_fine_with_3_1_1_and_refuses_5_in_words(tmp_path):
 
 
 @pytest.mark.xdist_group("rabbitmq")
+@pytest.mark.timeout(300)  # it starts slowly on a busy machine
 async def test_rabbitmq_is_fine_with_3_1_1_and_a_forbidden_topic_is_named(rabbitmq):
     keys = {"protocol": "3.1.1", "password": rabbit.PASSWORD}
     assert (await check(settings(rabbitmq.port, username=rabbit.USER, **keys), "ops1"))[1] == ()

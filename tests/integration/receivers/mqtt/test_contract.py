@@ -57,7 +57,9 @@ async def running(server):
         "mosquitto 5",
         "mosquitto 3.1.1",
         "nats",
-        pytest.param("rabbitmq", marks=pytest.mark.xdist_group("rabbitmq")),
+        pytest.param(
+            "rabbitmq", marks=[pytest.mark.xdist_group("rabbitmq"), pytest.mark.timeout(300)]
+        ),
     ]
 )
 async def place(request, tmp_path):
