@@ -42,6 +42,8 @@ def _buttons(view: model.IncidentView) -> Iterator[kit.ButtonElement]:
     if incident.status is model.IncidentStatus.OPEN:
         yield _button("Acknowledge", ACKNOWLEDGE, incident.id, style="primary")
     else:
+        if incident.expiry_said:
+            yield _button("Acknowledge again", ACKNOWLEDGE, incident.id, style="primary")
         yield _button("Withdraw", WITHDRAW, incident.id)
     if view.alerts:
         yield _button("Silence \N{HORIZONTAL ELLIPSIS}", SILENCE, incident.id)
@@ -52,7 +54,7 @@ def _menu(view: model.IncidentView) -> kit.OverflowMenuElement:
     """Return the rest; Slack takes five options."""
     incident = view.incident
     options = {NOTE: "Add a note \N{HORIZONTAL ELLIPSIS}"}
-    if incident.status is model.IncidentStatus.ACKNOWLEDGED:
+    if incident.status is model.IncidentStatus.ACKNOWLEDGED and not incident.expiry_said:
         options[ACKNOWLEDGE] = "Take over"
     elif incident.acks:  # of several people who have to, not all have
         options[WITHDRAW] = "Withdraw acknowledgements"

@@ -57,6 +57,15 @@ def test_who_has_acknowledged_may_withdraw_and_others_take_over(builder):
     assert menu(builder.incident_view()) == ["note", "acknowledge", "packet"]
 
 
+def test_an_acknowledgement_that_is_about_to_expire_can_be_given_again(builder):
+    builder.change(
+        status=model.IncidentStatus.ACKNOWLEDGED, acknowledged_by="ann", expiry_said=True
+    )
+    shown = ["acknowledge", "unacknowledge", "silence", "resolve"]
+    assert in_sight(builder.incident_view()) == shown
+    assert menu(builder.incident_view()) == ["note", "packet"]
+
+
 def test_one_of_several_acknowledgements_can_be_withdrawn_too(builder):
     builder.change(acks=("ann",), acks_needed=2)
     assert in_sight(builder.incident_view()) == ["acknowledge", "silence", "resolve"]
