@@ -1,6 +1,6 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test quick coverage fuzz chaos check fmt bench lock upgrade dist pictures clean
+.PHONY: help demo run test quick coverage fuzz audit chaos check fmt bench lock upgrade dist pictures clean
 
 PYTHON ?= python3
 FOR ?=
@@ -52,6 +52,9 @@ coverage: $(READY)  ## what unit and integration tests reach; fails below the fl
 
 fuzz: $(READY)  ## odd input at every door, many examples of it, drawn anew each time (EXAMPLES=3000)
 	@WATCHER_CI= WATCHER_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest -m fuzz --timeout 3600 --numprocesses $$(nproc)
+
+audit: $(READY)  ## known vulnerabilities of what is pinned; says so when OSV cannot be asked
+	@$(BIN)/python .ci/audit.py
 
 chaos: $(READY)  ## disruptions at random instants, checked afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))

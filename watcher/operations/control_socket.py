@@ -300,7 +300,7 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
         else:
             sentence = f"no daemon listens on {path}: is it running? (systemctl status watcher)"
         raise model.PermanentError(sentence) from error
-    except (aiohttp.ClientError, msgspec.DecodeError) as error:
+    except (aiohttp.ClientError, msgspec.DecodeError, RecursionError) as error:
         raise model.PermanentError(f"{path} is not a Watcher control socket: {error}") from error
     if not isinstance(answer, dict):
         raise model.PermanentError(f"{path} is not a Watcher control socket: no JSON object")

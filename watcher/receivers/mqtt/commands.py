@@ -302,5 +302,5 @@ def parse_request(command: str, payload: bytes) -> AnyRequest:
         raise ValueError(f"a command has at most {LONGEST} bytes")
     try:
         return msgspec.json.decode(payload, type=request_type)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"invalid {command} command: {error}") from error

@@ -90,7 +90,7 @@ class ClientClaim:
         """
         try:
             claim = msgspec.json.decode(payload, type=_Claim)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return ""
         if claim.session == self.session or claim.client_id != self.client_id:
             return ""

@@ -133,7 +133,7 @@ class SlackSocket:
         """Handle one message; return whether this socket is about to be closed."""
         try:
             envelope = msgspec.json.decode(text, type=Envelope)
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             log.warning("invalid envelope from Slack", error=str(error)[:200])
             return False
         if envelope.type == "hello":

@@ -118,7 +118,7 @@ class SlackActions:
                     await self._carry_out_form(submission, acknowledge)
                 case _:
                     pass
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             log.warning("unreadable request from Slack", error=str(error)[:200])
         except model.WatcherError as error:
             log.warning("Slack request not answered", error=str(error))
@@ -232,5 +232,5 @@ def _chosen(pressed: Pressed) -> tuple[str, str]:
 def _kind(envelope: Envelope) -> str:
     try:
         return msgspec.json.decode(envelope.payload, type=Kind).type
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ""
