@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from watcher import model, ports
 
+V = TypeVar("V")
 Fields = Mapping[str, model.Scalar]
 _VANISHED = 2  # complete polls in a row without it
 
@@ -59,7 +61,11 @@ class History:
             case ports.Loaded():
                 self._load(what, at)
             case ports.RulesRead(started=True):
-                self._start(what, at)
+                self._leave(min(what.last_success or at, at))
+            case model.Stalled():
+                self._leave(what.since)
+            case model.ClockStepped():
+                self._set_clock(what.by, at)
             case model.Polled():
                 self._poll(what, at)
             case model.PollFailed():
@@ -94,10 +100,22 @@ class History:
         for sample in loaded.samples:
             self._circuit(sample.subject).sampled.append(sample.at)
 
-    def _start(self, event: ports.RulesRead, at: datetime) -> None:
-        """Nobody looked between the last poll and this start, nor until the next poll."""
+    def _leave(self, since: datetime) -> None:
+        """Nobody has looked since then, nor will until the next poll."""
         for source in self.sight:
-            self._see(source, min(event.last_success or at, at), seen=False)
+            self._see(source, since, seen=False)
+
+    def _set_clock(self, by: timedelta, now: datetime) -> None:
+        """Move what a clock that was ahead wrote of times to come; what it skipped is unknown."""
+        if by > timedelta(0):
+            seen = [source for source, changes in self.sight.items() if changes[-1][1]]
+            self._leave(now - by)
+            for source in seen:
+                self._see(source, now, seen=True)
+            return
+        self.sight = {source: _moved(changes, by, now) for source, changes in self.sight.items()}
+        for circuit in self.circuits.values():
+            circuit.seen = _moved(circuit.seen, by, now)
 
     def _poll(self, event: model.Polled, at: datetime) -> None:
         self._see(event.source, at, seen=True)
@@ -121,6 +139,17 @@ class History:
         changes = self.sight.setdefault(source, [])
         if not changes or changes[-1][1] is not seen:
             changes.append((max(at, changes[-1][0]) if changes else at, seen))
+
+
+def _moved(
+    changes: list[tuple[datetime, V]], by: timedelta, now: datetime
+) -> list[tuple[datetime, V]]:
+    """Return changes of which none lies ahead of now, in their order."""
+    moved: list[tuple[datetime, V]] = []
+    for at, value in changes:
+        then = at + by if at > now else at
+        moved.append((max(then, moved[-1][0]) if moved else then, value))
+    return moved
 
 
 def fold(records: Iterable[ports.Recorded]) -> History:
