@@ -84,7 +84,7 @@ async def replay(url, rules):
 
 async def report(url, rules):
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        document = await ledger.read(database.journal, (), rules, MONTH, now=MONTH.end)
+        document = await ledger.read(database.journal, (), (), rules, MONTH, now=MONTH.end)
     return document.encode(), document
 
 

@@ -85,7 +85,8 @@ async def _read(url: str, rules: engine.Ruleset, wanted: Period) -> LedgerDocume
     clock = SystemClock()
     async with store.open_to_read(url, clock=clock) as database:
         sources = await database.queries.sources()
-        return await read.read(database.journal, sources, rules, wanted, now=clock.now())
+        ticketed = await database.queries.ticketed(wanted.start)
+        return await read.read(database.journal, sources, ticketed, rules, wanted, now=clock.now())
 
 
 def _narrowed(

@@ -228,7 +228,10 @@ async def run(
 
         async def read_ledger(period: Period) -> LedgerDocument:
             health = await store.queries.sources()
-            return await ledger.read(store.journal, health, leading.rules, period, now=clock.now())
+            ticketed = await store.queries.ticketed(period.start)
+            return await ledger.read(
+                store.journal, health, ticketed, leading.rules, period, now=clock.now()
+            )
 
         if settings.web.listen:
             await stack.enter_async_context(

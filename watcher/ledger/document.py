@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -27,8 +29,9 @@ class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which a circuit was bad without a gap, within the month.
 
     `worst` is degraded, down or planned. `states` are the vendor's words, `recorded` is its own
-    record of that time. `goes_on`: it lasted beyond the end of the month; `unseen_end`: it may have
-    lasted longer, as nothing is known of the time after it.
+    record of that time, `tickets` are the numbers of the carrier's tickets about it. `goes_on`: it
+    lasted beyond the end of the month; `unseen_end`: it may have lasted longer, as nothing is known
+    of the time after it.
     """
 
     start: Timestamp
@@ -39,6 +42,7 @@ class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
     likely_side: str
     states: list[str]
     recorded: list[RecordDocument]
+    tickets: list[str]
     goes_on: bool
     unseen_end: bool
 
@@ -81,8 +85,13 @@ class LedgerDocument(Document, frozen=True, kw_only=True):
     circuits: list[CircuitDocument]
 
 
-def document(ledger: Ledger, period: Period) -> LedgerDocument:
-    """Return a ledger's document."""
+def document(
+    ledger: Ledger, period: Period, *, ticketed: Iterable[tuple[str, model.Incident]] = ()
+) -> LedgerDocument:
+    """Return a ledger's document. `ticketed` are subjects with incidents that have a ticket."""
+    tickets: defaultdict[str, list[model.Incident]] = defaultdict(list)
+    for subject, incident in ticketed:
+        tickets[subject].append(incident)
     days = list(period.days())
     return LedgerDocument(
         month=period.name,
@@ -91,7 +100,9 @@ def document(ledger: Ledger, period: Period) -> LedgerDocument:
         end=model.format_timestamp(period.end),
         until=model.format_timestamp(ledger.end),
         minutes=minutes(ledger.end - ledger.start),
-        circuits=[_circuit(circuit, period, days) for circuit in ledger.circuits],
+        circuits=[
+            _circuit(circuit, period, days, tickets[circuit.key]) for circuit in ledger.circuits
+        ],
     )
 
 
@@ -100,7 +111,9 @@ def minutes(span: timedelta) -> float:
     return round(span.total_seconds() / 60, 2)
 
 
-def _circuit(circuit: CircuitLedger, period: Period, days: Windows) -> CircuitDocument:
+def _circuit(
+    circuit: CircuitLedger, period: Period, days: Windows, ticketed: list[model.Incident]
+) -> CircuitDocument:
     return CircuitDocument(
         subject=circuit.key,
         name=circuit.name,
@@ -114,14 +127,25 @@ def _circuit(circuit: CircuitLedger, period: Period, days: Windows) -> CircuitDo
         availability_without_planned=_percent(circuit.availability(count_planned=False)),
         carrier_availability=_percent(circuit.carrier_availability),
         sla_percent=circuit.target,
-        claim=claim(circuit, period),
+        claim=claim(circuit, period, ticketed),
         corrected_at=timestamp_or_none(circuit.corrected_at),
         days=[worst.value for worst in circuit.worst_of(days)],
-        outages=[_outage(outage) for outage in circuit.outages],
+        outages=[_outage(outage, ticketed) for outage in circuit.outages],
     )
 
 
-def _outage(outage: Outage) -> OutageDocument:
+def _tickets(outage: Outage, ticketed: Iterable[model.Incident]) -> list[str]:
+    """Return the numbers of the tickets about incidents of that time."""
+    return [
+        incident.ticket.number
+        for incident in ticketed
+        if incident.ticket is not None
+        and incident.begin < outage.end
+        and (incident.end is None or incident.end > outage.start)
+    ]
+
+
+def _outage(outage: Outage, ticketed: list[model.Incident]) -> OutageDocument:
     return OutageDocument(
         start=model.format_timestamp(outage.start),
         end=model.format_timestamp(outage.end),
@@ -139,6 +163,7 @@ def _outage(outage: Outage) -> OutageDocument:
             )
             for alarm in outage.recorded
         ],
+        tickets=_tickets(outage, ticketed),
         goes_on=outage.lasts,
         unseen_end=outage.unseen_end,
     )
@@ -148,7 +173,9 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else round(share, 4)
 
 
-def claim(circuit: CircuitLedger, period: Period) -> str:
+def claim(
+    circuit: CircuitLedger, period: Period, ticketed: list[model.Incident] | None = None
+) -> str:
     """Return what may be claimed of the carrier, as text to paste; empty where nothing may be."""
     reached, target = circuit.carrier_availability, circuit.target
     if target is None or reached is None or reached >= target:
@@ -159,7 +186,7 @@ def claim(circuit: CircuitLedger, period: Period) -> str:
     lines = [f"{name} was down for {_minutes(down)} in {period.name}: {figures}."]
     for outage in circuit.outages:
         if outage.worst is Condition.DOWN and outage.domain is not FaultDomain.SOURCE:
-            lines += _claimed(outage)
+            lines += _claimed(outage, _tickets(outage, ticketed or ()))
     if planned := circuit.of(Condition.PLANNED):
         lines.append(f"Left out as announced works: {_minutes(planned)}.")
     if blind := circuit.of(Condition.BLIND):
@@ -167,9 +194,10 @@ def claim(circuit: CircuitLedger, period: Period) -> str:
     return "\n".join(lines)
 
 
-def _claimed(outage: Outage) -> list[str]:
+def _claimed(outage: Outage, tickets: list[str]) -> list[str]:
     states = ", ".join(outage.states)
-    lines = [f"- {_time(outage.start)} to {_time(outage.end)} UTC: {states}"]
+    named = f"; your ticket {', '.join(tickets)}" if tickets else ""
+    lines = [f"- {_time(outage.start)} to {_time(outage.end)} UTC: {states}{named}"]
     for alarm in outage.recorded:
         begin = _time(alarm.start) if alarm.start else "an unknown time"
         over = _time(alarm.end) if alarm.end else "an unknown time"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +22,7 @@ class JournalReader(Protocol):
 async def read(
     journal: JournalReader,
     sources: Iterable[model.SourceHealth],
+    ticketed: Iterable[tuple[str, model.Incident]],
     ruleset: engine.Ruleset,
     period: Period,
     *,
@@ -29,7 +30,8 @@ async def read(
 ) -> document.LedgerDocument:
     """Return the ledger of a month, up to now where it is not over.
 
-    `sources` are as they were seen last: what came after that is unknown.
+    `sources` are as they were seen last: what came after that is unknown. `ticketed` are subjects
+    with an incident that the carrier has a ticket about.
     Raises PermanentError for a month that has not begun, TemporaryError when the database fails.
     """
     if period.start >= now:
@@ -39,10 +41,15 @@ async def read(
         folded.add(record)
     folded.close(sources)
     until = min(period.end, now)
-    return await asyncio.to_thread(_build, folded, ruleset, period, until)
+    return await asyncio.to_thread(_build, folded, ruleset, period, until, tuple(ticketed))
 
 
 def _build(
-    folded: history.History, ruleset: engine.Ruleset, period: Period, until: datetime
+    folded: history.History,
+    ruleset: engine.Ruleset,
+    period: Period,
+    until: datetime,
+    ticketed: Sequence[tuple[str, model.Incident]],
 ) -> document.LedgerDocument:
-    return document.document(ledger.build(folded, ruleset, period.start, until), period)
+    built = ledger.build(folded, ruleset, period.start, until)
+    return document.document(built, period, ticketed=ticketed)

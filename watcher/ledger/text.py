@@ -81,6 +81,8 @@ def _what(outage: OutageDocument) -> str:
         parts.append(f"{minutes(outage.planned_minutes)} min of it announced")
     if outage.likely_side not in {FaultDomain.NONE, FaultDomain.UNDETERMINED}:
         parts.append(model.format_side(FaultDomain(outage.likely_side)))
+    if outage.tickets:
+        parts.append(f"ticket {', '.join(outage.tickets)}")
     return "; ".join(parts)
 
 

@@ -166,6 +166,23 @@ class Queries:
         async with self._database.read() as connection:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
+    async def ticketed(self, since: datetime) -> list[tuple[str, model.Incident]]:
+        """Return subjects with the incidents since then that the carrier has a ticket about."""
+        table, alerts = tables.incidents, tables.incident_alerts
+        query = (
+            select(alerts.c.subject, table.c.opened_at, table.c.id, table.c.data)
+            .join(table, table.c.id == alerts.c.incident)
+            .where(
+                (table.c.resolved_at >= since) | table.c.resolved_at.is_(None),
+                table.c.data.like('%"ticket":{%'),
+            )
+            .order_by(table.c.opened_at, table.c.id, alerts.c.subject)
+            .distinct()
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [(row.subject, codec.INCIDENT.decode(row.data)) for row in rows]
+
     async def receipts(self, incident: str) -> list[model.Receipt]:
         """Return the receipts of one incident, by receiver."""
         table = tables.receipts

@@ -46,6 +46,25 @@ async def test_a_subject_finds_the_incidents_that_it_was_in(opened, token):
     assert await opened.queries.incidents_of("vyvx/none") == []
 
 
+async def test_incidents_with_a_ticket_are_read_with_their_subjects(opened, token):
+    ticket = model.Ticket(number="4711", by="ana", at=NOW)
+    for name, more in (("i0", {}), ("i1", {"ticket": ticket})):
+        await opened.commits.commit(
+            token,
+            factories.commit(
+                factories.incident(name, **more),
+                factories.incident_alert(name, subject="vyvx/1"),
+                factories.incident_alert(name, subject="vyvx/2", rule="other"),
+                factories.incident_alert(name, subject="vyvx/2"),
+            ),
+        )
+    ticketed = await opened.queries.ticketed(NOW)
+    assert [(subject, incident.id) for subject, incident in ticketed] == [
+        ("vyvx/1", "i1"),
+        ("vyvx/2", "i1"),
+    ]
+
+
 async def test_a_subject_with_several_alerts_is_counted_once(opened, token):
     over = model.AlertState.RESOLVED
     members = [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from datetime import timedelta
 
+from tests.fakes.sample_data import incident
 from tests.unit.ledger.test_ledger import (
     DAY,
     HOUR,
@@ -17,7 +19,7 @@ from tests.unit.ledger.test_ledger import (
     record,
     started,
 )
-from watcher import engine
+from watcher import engine, model
 from watcher.ledger import document, page, period, text
 
 NOVEMBER = period.parse_month("2026-11")
@@ -80,6 +82,27 @@ def test_a_claim_lists_what_counts_with_the_vendors_own_record():
         "Left out as announced works: 60.0 min.",
         "Not observed, and not counted: 1,440.0 min.",
     ]
+
+
+def test_an_outage_names_the_tickets_of_its_time_and_a_claim_does_as_well():
+    opened = incident(
+        began_at=START + DAY + MINUTE,
+        ended_at=START + DAY + HOUR,
+        resolved_at=START + DAY + HOUR,
+        status=model.IncidentStatus.RESOLVED,
+        ticket=model.Ticket(number="4711", by="ana", at=START + DAY),
+    )
+    later = incident(began_at=START + 9 * DAY, ticket=replace(opened.ticket, number="4712"))
+    ledger = built(
+        polled(timedelta(0), a="online"),
+        polled(DAY, a="offline"),
+        polled(DAY + HOUR, a="online"),
+        vyvx_a=AGREED,
+    )
+    ticketed = [("vyvx/a", opened), ("vyvx/a", later), ("vyvx/b", later)]
+    (circuit,) = document.document(ledger, NOVEMBER, ticketed=ticketed).circuits
+    assert circuit.outages[0].tickets == ["4711"]
+    assert "UTC: offline; your ticket 4711" in circuit.claim
 
 
 def test_nothing_is_claimed_where_the_target_is_met_or_the_fault_was_the_sources():
