@@ -413,14 +413,18 @@ async def connected(client: aiomqtt.Client) -> None:
 
 
 async def published(client: aiomqtt.Client) -> AsyncIterator[tuple[str, bytes]]:
-    """Yield topic and payload of what was published since this was last asked."""
+    """Yield topic and payload of what was published since this was last asked.
+
+    Presence and lists come when their own time has come, and belong to no step.
+    """
     await client.publish("fence", b"x", qos=1)
     async with asyncio.timeout(10):
         async for message in client.messages:
             topic = message.topic.value
             if topic == "fence":
                 return
-            yield topic, bytes(message.payload)
+            if topic not in ("watcher/status", "watcher/open"):
+                yield topic, bytes(message.payload)
 
 
 def _mqtt(topic: str, payload: bytes) -> Iterator[str]:
