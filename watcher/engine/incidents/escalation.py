@@ -43,6 +43,15 @@ def keep_time(ctx: StepContext, identity: str) -> None:
         ctx.put_incident(incident, shown=False, unattended_since=None, unattended=so_far)
 
 
+def drop_clock(ctx: StepContext, identity: str) -> None:
+    """Forget how long an incident waited that is over: one that reopens starts again."""
+    incident = ctx.state.incidents.get(identity)  # None: it was over before anybody heard of it
+    if incident is None or incident.status is not IncidentStatus.RESOLVED:
+        return
+    if incident.unattended_since is not None or incident.unattended is not None:
+        ctx.put_incident(incident, shown=False, unattended_since=None, unattended=None)
+
+
 def needs_attention(ctx: StepContext, incident: model.Incident) -> bool:
     """Return whether somebody should acknowledge it: it is open, and nothing suppresses it."""
     return (

@@ -48,6 +48,8 @@ def refresh_incidents(ctx: StepContext) -> None:
         ctx.flush_notes(identity)
         timer = Timer(TimerKind.INCIDENT, identity)
         firing = state.firing(identity)
+        if not firing:
+            escalation.drop_clock(ctx, identity)
         due = _refresh(ctx, identity) if firing else drills.end_if_due(ctx, identity)
         if due is not None:
             ctx.schedule(timer, due)
