@@ -6,11 +6,11 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.engine_world import START, World, of_kind, ruleset
+from tests.fakes.engine_world import START, World, of_kind, rule, ruleset
 from tests.unit.engine import strategies, test_runner
 from tests.unit.engine.strategies import HISTORIES, happen
 from tests.unit.replay import test_replay
-from watcher import engine, model
+from watcher import engine, model, ports
 
 LAW = settings(max_examples=60, deadline=None)
 # Never a whole second, so that no incident's id, which has its time in it, comes twice.
@@ -138,3 +138,27 @@ def test_the_rules_of_the_law_are_most_of_them():
     names = {rule.name for rule in of_spans().rules}
     assert names == {"down", "held", "words", "blind", "grouped", "weak"}
     assert ruleset().rules == ()
+
+
+def test_a_replay_goes_back_where_the_clock_was_set_back_while_no_daemon_ran():
+    rules = ruleset(rule(hold=timedelta(seconds=5)))
+    hour = timedelta(hours=1)
+
+    def poll(state, at):
+        seen = model.Observed(key="vyvx/a", fields={"state": state})
+        polled = model.Polled(source="vyvx", seen=(seen,), total=1)
+        return ports.Recorded(at=at, what=polled)
+
+    last = START + timedelta(seconds=10)
+    back = START - hour
+    records = [
+        ports.Recorded(at=START, what=ports.RulesRead(version="1", started=True)),
+        poll("online", START),
+        poll("offline", last),
+        ports.Recorded(at=back, what=ports.RulesRead(version="1", started=True, last_success=last)),
+        poll("offline", back + timedelta(seconds=3)),
+        poll("offline", back + timedelta(seconds=6)),
+    ]
+    (replayed,) = test_replay.replay(rules, records, back + hour, since=back - hour)
+    assert replayed.incident.opened_at == back + timedelta(seconds=6)
+    assert replayed.incident.began_at == back
