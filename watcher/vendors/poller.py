@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,7 +163,7 @@ class Poller:
         self._earliest = now + min(SHORTEST_GAP, self._config.fast_interval.total_seconds())
         self._latest = now + 2 * self._interval
         latest = self._clock.now() + self._config.clock_tolerance
-        return self._differ.compare(without_future(snapshot, latest))
+        return self._differ.compare(without_future(snapshot, latest), self._clock.monotonic())
 
     def _failed(self, error: model.WatcherError) -> model.Event:
         permanent = isinstance(error, model.PermanentError)
@@ -219,6 +219,34 @@ def _without_particulars(text: str) -> str:
 TIMES_REPORTED = 3  # an absent subject, in this many complete polls; the engine needs two
 
 
+MOST_NEW = 20_000  # subjects in an hour, or twice as many as are known if that is more
+TOO_MANY_NEW = "new ids are not watched yet: so many in an hour are taken for the vendor's mistake"
+
+
+class NewcomerLimit:
+    """Bounds how fast ids that were never seen come in: each costs rows that are kept for a while.
+
+    A vendor whose ids change from poll to poll would fill the database otherwise. What is in excess
+    comes in later, if it is still listed. The first answer is taken whole.
+    """
+
+    def __init__(self) -> None:
+        self._room: float | None = None  # None before the first answer
+        self._at = 0.0
+
+    def excess(self, added: Sequence[str], *, existing: int, at: float) -> frozenset[str]:
+        """Return which of these ids have to wait; `existing` is how many were listed before."""
+        most = float(max(MOST_NEW, 2 * existing))
+        if self._room is None:
+            self._room, self._at = max(most, 2.0 * len(added)), at
+            return frozenset()
+        self._room = min(self._room + (at - self._at) / 3_600 * most, most)
+        self._at = at
+        admitted = int(min(self._room, len(added)))
+        self._room -= admitted
+        return frozenset(added[admitted:])
+
+
 class Differ:
     """Remembers one source's last readings, and which subjects are missing since when.
 
@@ -229,17 +257,28 @@ class Differ:
     def __init__(self, source: str, known_ids: Iterable[str] = ()) -> None:
         self._source = source
         self._readings: Mapping[str, object] = {}
+        self._newcomers = NewcomerLimit()
         # Ids that are not in the readings, and how often each was reported absent.
         self._missing: dict[str, int] = dict.fromkeys(known_ids, 0)
 
-    def compare(self, snapshot: model.Snapshot) -> model.Polled:
-        """Return what is new or changed since the last snapshot, and what is no longer listed."""
+    def compare(self, snapshot: model.Snapshot, at: float = 0.0) -> model.Polled:
+        """Return what is new or changed since the last snapshot, and what is no longer listed.
+
+        `at` is the time on the monotonic clock.
+        """
         before = self._readings
         now = self._carried_over(snapshot)
         absent: list[str] = []
         changed: list[str] = []
+        remarks = snapshot.remarks
         if now != before:
             changed = [i for i, reading in now.items() if before.get(i) != reading]
+            added = [i for i in changed if i not in before and i not in self._missing]
+            existing = len(before) + len(self._missing)
+            if excess := self._newcomers.excess(added, existing=existing, at=at):
+                now = {i: reading for i, reading in now.items() if i not in excess}
+                changed = [i for i in changed if i not in excess]
+                remarks = (*remarks, f"{len(excess)} {TOO_MANY_NEW}")
             self._mark_missing(before, now, changed)
         if self._missing and snapshot.complete:
             absent = self._report(snapshot.unreadable)
@@ -252,7 +291,7 @@ class Differ:
             samples=snapshot.samples,
             complete=snapshot.complete,
             total=len(snapshot.readings) + len(snapshot.unreadable),
-            remarks=snapshot.remarks,
+            remarks=remarks,
             future=snapshot.future,
             unread_values=snapshot.unread_values,
         )
