@@ -21,6 +21,7 @@ class WrongClock(SystemClock):
     """A host whose clock is a day ahead or behind."""
 
     def __init__(self, days: int) -> None:
+        super().__init__()
         self.days = timedelta(days=days)
 
     def now(self):
