@@ -32,6 +32,8 @@ from watcher.store import codec, store
 ROOT = Path(__file__).parents[3]
 DATA = Path(__file__).parent / "data"
 PDF, PNG = b"%PDF-1.7 a report", b"\x89PNG its first page"
+# Published beside the deliveries, and only as often as there is time: between which is chance.
+LISTS = ("watcher/open", "watcher/silences")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -223,7 +225,12 @@ async def transcribe(night: str, home: Path) -> Transcript:
             hooks = [request for request in sent if request.to == "hook"]
             _add(transcript.slack, heading, _slack(sent, played.recorder.url))
             _add(transcript.webhook, heading, [_json(request.body) for request in hooks])
-            lines = [line async for message in published(played.client) for line in _mqtt(*message)]
+            lines = [
+                line
+                async for topic, payload in published(played.client)
+                if topic not in LISTS
+                for line in _mqtt(topic, payload)
+            ]
             _add(transcript.mqtt, heading, lines)
     return transcript
 
