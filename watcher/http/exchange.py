@@ -8,6 +8,7 @@ than a cap is read, counted after decompression. No error repeats a secret that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +126,7 @@ async def exchange(
             f"{place}: the server's certificate is not trusted: {error.certificate_error}"
         ) from error
     except aiohttp.ClientConnectorError as error:
-        reason = error.os_error.strerror or str(error.os_error)
+        reason = _reason(error.os_error)
         raise UnsentError(f"{place}: cannot connect: {reason}") from error
     except aiohttp.ClientResponseError as error:
         raise model.TemporaryError(
@@ -170,3 +171,10 @@ async def _read(response: aiohttp.ClientResponse, place: str, cap: int) -> bytes
             response.close()  # do not drain what is left of it
             raise model.TemporaryError(f"{place} answered with more than {cap / MEGABYTE:g} MB")
     return bytes(body)
+
+
+def _reason(error: OSError) -> str:
+    """Return why there is no connection: asyncio's own words for it name a function."""
+    if error.errno and error.errno > 0:  # a name that is not found has a negative one
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

@@ -419,7 +419,7 @@ async def test_a_change_that_is_answered_too_late_is_ambiguous(vendor, connect):
 
 
 async def test_a_change_that_never_left_is_temporary(connect, unused_port):
-    with pytest.raises(exchange.UnsentError, match="cannot connect"):
+    with pytest.raises(exchange.UnsentError, match="cannot connect: Connection refused"):
         await connect(url=f"http://127.0.0.1:{unused_port}").send("POST", "/x", {})
 
 
