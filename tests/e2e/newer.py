@@ -28,7 +28,7 @@ def upgrade():
 
 def main() -> None:
     """Run a verb with the tables of tomorrow."""
-    newest = max(migrate._revisions())
+    newest = max(migrate.all_revisions())
     with tempfile.TemporaryDirectory() as folder:
         scripts = shutil.copytree(migrate._SCRIPTS, Path(folder, "migrations"))
         (scripts / "versions" / "r9999_tomorrow.py").write_text(STEP.format(newest=newest))
