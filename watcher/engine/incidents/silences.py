@@ -108,7 +108,7 @@ def _objections_to_bookings(state: State, silence: Silence, now: datetime) -> It
     """Yield why a silence cannot last until the bookings of its subjects are over."""
     for matchers in silence.sets:
         if not named_subjects(replace(silence, matchers=matchers, or_matchers=())):
-            yield "until ended: each set of matchers has to name a subject, as in subject=vyvx/1"
+            yield "until ended: each set of matchers has to name a subject, as in subject=SOURCE/ID"
     for key in named_subjects(silence):
         subject = state.subjects.get(key)
         if subject is None:
