@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import eventually
+from tests.servers.programs import unavailable
 from watcher.daemon.ingest import STALLED
 
 pytestmark = pytest.mark.broker
@@ -22,7 +23,7 @@ OFFLINE = {"id": "1234567", "state": "offline"}
 def set_clock(tmp_path, monkeypatch):
     """Set the clock of the programs that the test starts, so many seconds ahead."""
     if FAKETIME is None:
-        pytest.skip("Debian's faketime is not installed")
+        unavailable("libfaketime is missing: apt install libfaketime")
     offset = tmp_path / "offset"
 
     def change(seconds: float) -> None:
