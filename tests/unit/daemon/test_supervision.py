@@ -39,3 +39,28 @@ def test_an_error_that_is_meant_to_end_the_daemon_does():
             await supervise("board", task)
 
     run(scenario())
+
+
+def test_timeouts_work_after_a_task_group_has_failed():
+    """In CPython 3.11.2 such a group leaves its task half cancelled."""
+
+    async def scenario():
+        runs = []
+
+        async def fail():
+            raise KeyError
+
+        async def task():
+            runs.append(None)
+            if len(runs) == 1:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail())
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await asyncio.sleep(2)
+
+        with capture_logs():
+            await supervise("Slack", task)
+        assert len(runs) == 2
+
+    run(scenario())
