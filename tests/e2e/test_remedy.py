@@ -133,7 +133,8 @@ async def test_a_daemon_that_is_killed_while_it_orders_does_not_order_again(line
     async with daemon() as first:
         incident = await proposed(world, line)
         await world.change(fault={"vendor": "lumen", "kind": "hang", "endpoint": "order"})
-        await watcher(line, "remedy", "approve", incident)
+        code, _, err = await watcher(line, "remedy", "approve", incident, "--by", "ann")
+        assert code == 0, err
 
         async def ordering():
             return await orders(world) == 1
