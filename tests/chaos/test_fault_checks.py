@@ -1,6 +1,7 @@
 """The checks of a fault alone: a true story passes, and a false all-clear is named."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,7 +16,8 @@ def poll(at, state):
 
 
 def event(number, kind, text, at):
-    return {"event_id": f"{ID}-{number}", "kind": kind, "text": text, "heard": at}
+    made = datetime.fromtimestamp(at, UTC).isoformat()
+    return {"event_id": f"{ID}-{number}", "kind": kind, "text": text, "at": made, "heard": at}
 
 
 def document(identity=ID, **changes):
@@ -57,6 +59,19 @@ TRUE = Evidence(
 
 def test_a_fault_that_changed_its_face_and_recovered_is_accepted():
     assert list(fault_checks.check(TRUE, {ID: document()}, EVENTS)) == []
+
+
+def test_a_recovery_that_came_late_with_the_entry_before_it_is_accepted():
+    late = {
+        ID: {
+            number: {**event, "heard": 9.0} if number > 1 else event
+            for number, event in EVENTS[ID].items()
+        }
+    }
+    evidence = replace(TRUE, polls=[*POLLS, poll(8, "degraded")], final={SUBJECT: "degraded"})
+    live = document("w-cccccccc", status="open", resolved_at=None, opened_at="8")
+    again = {ID: document(), live["id"]: live}
+    assert list(fault_checks.check(evidence, again, late)) == []
 
 
 @pytest.mark.parametrize(
