@@ -30,6 +30,9 @@ class InMemoryOutbox:
         self._receivers = receivers
         self._tokens = 0
 
+    async def is_pending(self, receiver: str) -> bool:
+        return any(name == receiver and row.due for (_, name), row in self.rows.items())
+
     async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
         self.commands.append(command)
         return True

@@ -145,8 +145,8 @@ class Delivery:
             return
         error = None
         try:
-            if not await worker.receiver.try_out():
-                return
+            if not await worker.receiver.try_out() or await self._outbox.is_pending(name):
+                return  # what is pending shows more, soon
         except model.PermanentError as fault:
             error = fault
             log.warning("cannot deliver", receiver=name, error=str(fault))

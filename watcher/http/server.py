@@ -189,7 +189,12 @@ class _RequestLog:
     def exception(self, message: str, *values: object, exc_info: object = None) -> None:
         """Log what is wrong with a request; a traceback only where it is ours, and once."""
         peer = str(values[0] or _LOCAL) if values else ""
-        if isinstance(exc_info, http_exceptions.HttpProcessingError):
+        if isinstance(exc_info, UnicodeEncodeError):  # aiohttp repeats a header that is not text
+            reason = "a header that is not text"
+            self._guard.lines.warning(
+                "malformed request", listener=self._guard.name, peer=peer, reason=reason
+            )
+        elif isinstance(exc_info, http_exceptions.HttpProcessingError):
             reason = text.clean(str(exc_info.message).partition("\n")[0], 120)
             self._guard.lines.warning(
                 "malformed request", listener=self._guard.name, peer=peer, reason=reason

@@ -269,6 +269,9 @@ class StatusReader(SourceReader, Protocol):
 class Outbox(Protocol):
     """The pending deliveries. A claim that was lost raises PermanentError."""
 
+    async def is_pending(self, receiver: str) -> bool:
+        """Return whether a receiver has to be notified of anything, due or not."""
+
     async def claim(
         self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
     ) -> list[PendingDelivery]:

@@ -26,6 +26,13 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def is_pending(self, receiver: str) -> bool:
+        """Return whether anything is owed to a receiver."""
+        table = tables.receipts
+        query = select(table.c.incident).where(table.c.receiver == receiver, table.c.owed).limit(1)
+        async with self._database.read() as connection:
+            return await connection.scalar(query) is not None
+
     async def claim(
         self, *, now: datetime, receivers: Sequence[str], lease: timedelta, limit: int
     ) -> list[ports.PendingDelivery]:

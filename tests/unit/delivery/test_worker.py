@@ -679,6 +679,23 @@ class TriedReceiver(RecordingReceiver):
         return self.outcome
 
 
+def test_a_try_calls_nothing_recovered_while_a_delivery_is_pending():
+    """A channel that is archived can be read, and takes no message."""
+
+    async def scenario():
+        harness = DeliveryHarness("noc", "mqtt")
+        harness.outbox.happen("a")
+        tried = harness.receivers["noc"] = TriedReceiver("noc")
+        tried.faults = lambda: model.PermanentError("is_archived")
+        harness.build()
+        async with harness.running():
+            await asyncio.sleep(100)
+        about = [type(command) for command in harness.outbox.commands if command.receiver == "noc"]
+        assert about == [model.ReceiverFailed]
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("outcome", "fails"),
     [

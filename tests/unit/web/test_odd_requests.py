@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -36,6 +36,7 @@ HEADERS = st.lists(
 @pytest.mark.fuzz
 @pytest.mark.parametrize("token", ["", "a token of the board"])
 @examples(40)
+@example(path=b"/", tail=b"", headers=[(b"Expect", b"\x80")], verb=b"GET")
 @given(path=PATHS, tail=TAILS, headers=HEADERS, verb=st.sampled_from([b"GET", b"HEAD", b"POST"]))
 def test_whatever_is_asked_for_is_answered_or_refused(token, path, tail, headers, verb):
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
