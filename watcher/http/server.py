@@ -194,6 +194,10 @@ class _RequestLog:
             self._guard.lines.warning(
                 "malformed request", listener=self._guard.name, peer=peer, reason=reason
             )
+        elif isinstance(exc_info, ConnectionError):
+            self._guard.lines.warning(
+                "request failed", listener=self._guard.name, peer=peer, what="the client has gone"
+            )
         elif isinstance(exc_info, http_exceptions.HttpProcessingError):
             reason = text.clean(str(exc_info.message).partition("\n")[0], 120)
             self._guard.lines.warning(

@@ -27,7 +27,7 @@ class Outbox:
         self._database = database
 
     async def is_pending(self, receiver: str) -> bool:
-        """Return whether anything is owed to a receiver."""
+        """Return whether a delivery to a receiver is pending, due or not."""
         table = tables.receipts
         query = select(table.c.incident).where(table.c.receiver == receiver, table.c.owed).limit(1)
         async with self._database.read() as connection:

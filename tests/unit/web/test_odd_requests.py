@@ -37,6 +37,7 @@ HEADERS = st.lists(
 @pytest.mark.parametrize("token", ["", "a token of the board"])
 @examples(40)
 @example(path=b"/", tail=b"", headers=[(b"Expect", b"\x80")], verb=b"GET")
+@example(path=b"/", tail=b"", headers=[(b"Host", b""), (b"Expect", b"100-continue")], verb=b"GET")
 @given(path=PATHS, tail=TAILS, headers=HEADERS, verb=st.sampled_from([b"GET", b"HEAD", b"POST"]))
 def test_whatever_is_asked_for_is_answered_or_refused(token, path, tail, headers, verb):
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
