@@ -46,6 +46,17 @@ async def test_a_new_incident_is_pending_for_each_of_its_receivers(opened, outag
     ]
 
 
+async def test_a_receiver_is_pending_until_it_is_up_to_date_due_or_not(opened, outage_effects):
+    assert await opened.outbox.is_pending("noc")
+    for pending in await claim(opened):
+        late = NOW + HOUR if pending.receipt.receiver == "noc" else None
+        receipt = pending.receipt if late else delivered(pending)
+        await opened.outbox.release(receipt, pending.token, again_at=late)
+    assert await opened.outbox.is_pending("noc")
+    assert not await opened.outbox.is_pending("mqtt")
+    assert not await opened.outbox.is_pending("nobody")
+
+
 async def test_a_claim_is_exclusive_until_its_lease_ends(opened, outage_effects):
     first = await claim(opened)
     assert await claim(opened, now=NOW + MINUTE - SECOND) == []
