@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 def clean(text: str, longest: int = 200) -> str:
     """Return text on one line, without unprintable characters, at most `longest` characters."""
@@ -36,3 +38,16 @@ def _mark(character: str) -> str:
 def as_text(value: object) -> str:
     """Return a text, or a number sent in its place, as text; empty for anything else."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+class TemplateLabels:
+    """Labels in a template: a missing one reads ""; no method hides a label of the same name."""
+
+    __slots__ = ("_labels",)
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self._labels = labels
+
+    def __getitem__(self, name: str) -> str:
+        """Return a label; empty where there is none."""
+        return self._labels.get(name, "")

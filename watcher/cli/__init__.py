@@ -62,10 +62,10 @@ def main() -> None:
         except model.WatcherError as error:
             common.print_errors(str(error))
             sys.exit(1)
-        except Exception:
+        except Exception:  # a fault of ours: nothing is hidden, its lines get a priority
             if not common.in_journal():
                 raise
-            common.print_errors(traceback.format_exc())  # with the priority that Python leaves out
+            common.print_errors(traceback.format_exc())
             sys.exit(1)
 
 

@@ -45,15 +45,7 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
     incident = _open_incident(ctx, event.incident)
     if incident.status is not IncidentStatus.ACKNOWLEDGED and not incident.acks:
         raise IllegalCommand(f"incident {incident.id} is not acknowledged")
-    ctx.put_incident(
-        incident,
-        status=IncidentStatus.OPEN,
-        acknowledged_by=None,
-        acknowledged_at=None,
-        acks=(),
-        expiry_said=False,
-        **reminders.starts_over(ctx),
-    )
+    reminders.withdraw(ctx, incident)
     ctx.add_entry(
         incident.id,
         EntryKind.UNACKNOWLEDGED,

@@ -15,24 +15,13 @@ from jinja2 import meta
 from watcher import engine, model
 from watcher.ruleset.problems import suggest
 from watcher.ruleset.template_cost import BoundedEnvironment, problems_of_cost
+from watcher.text import TemplateLabels
 from watcher.vendors.catalog import VENDORS
 
 LONGEST = 1_000  # characters of a template
 SHOWN = 300  # characters of what it renders
 # What rendering raises: jinja2's own errors, and what filters and operators let through.
 _FAILURES = (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError)
-
-
-class _Labels:
-    """Labels in a template: a missing one reads ""; no method hides a label of the same name."""
-
-    __slots__ = ("_labels",)
-
-    def __init__(self, labels: Mapping[str, str]) -> None:
-        self._labels = labels
-
-    def __getitem__(self, name: str) -> str:
-        return self._labels.get(name, "")
 
 
 def _format_value(value: object) -> object:
@@ -88,7 +77,7 @@ def compile_template(source: str, environment: jinja2.Environment) -> engine.Tem
         labels = words["labels"]
         assert isinstance(labels, Mapping)  # noqa: S101 -- for mypy; engine.SubjectView gives it
         try:
-            text = template.render({**words, "labels": _Labels(labels)})
+            text = template.render({**words, "labels": TemplateLabels(labels)})
         except _FAILURES as error:
             raise engine.ExpressionError(f"{source}: {error}") from error
         line = " ".join(text.split())

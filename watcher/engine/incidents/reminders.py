@@ -18,6 +18,19 @@ from watcher.model import EntryKind, IncidentStatus
 WARNED_BEFORE = timedelta(minutes=15)  # or a quarter of the whole, where that is shorter
 
 
+def withdraw(ctx: StepContext, incident: model.Incident) -> None:
+    """End every acknowledgement of an incident; its reminders start over."""
+    ctx.put_incident(
+        incident,
+        status=IncidentStatus.OPEN,
+        acknowledged_by=None,
+        acknowledged_at=None,
+        acks=(),
+        expiry_said=False,
+        **starts_over(ctx),
+    )
+
+
 def starts_over(ctx: StepContext) -> dict[str, Any]:
     """Return the changes of an incident that people are needed for from now on."""
     return {"reminded_at": ctx.now, "reminders": 0}
@@ -54,15 +67,7 @@ def expire_if_due(ctx: StepContext, identity: str) -> None:
     warning_at, expires_at = times
     if expires_at <= ctx.now:
         text = messages.acknowledgement_expired(incident, ctx.now)
-        ctx.put_incident(
-            incident,
-            status=IncidentStatus.OPEN,
-            acknowledged_by=None,
-            acknowledged_at=None,
-            acks=(),
-            expiry_said=False,
-            **starts_over(ctx),
-        )
+        withdraw(ctx, incident)
         ctx.add_entry(identity, EntryKind.ACK_EXPIRED, text, notify=True)
     elif warning_at <= ctx.now and not incident.expiry_said:
         ctx.put_incident(incident, expiry_said=True)

@@ -16,6 +16,7 @@ from jinja2 import meta, nodes, sandbox
 from watcher import model
 from watcher.receivers.slack import notification
 from watcher.receivers.slack.blocks import escape
+from watcher.text import TemplateLabels
 
 LONGEST = 10_000  # characters of a template
 MOST_LINES = 60
@@ -156,7 +157,7 @@ def words(view: model.IncidentView, now: datetime, builtin: Sequence[str]) -> Ma
         "runbook": incident.runbook,
         "name": notification.circuit(view),
         "subject": alert.subject if alert else "",
-        "labels": _Labels(alert.labels if alert else {}),
+        "labels": TemplateLabels(alert.labels if alert else {}),
         "state": (alert.to if alert else "") or "",
         "was": (alert.from_ if alert else "") or "",
         "subjects": [
@@ -164,18 +165,6 @@ def words(view: model.IncidentView, now: datetime, builtin: Sequence[str]) -> Ma
             for alert in view.by_subject
         ],
     }
-
-
-class _Labels:
-    """Labels in a template: a missing one reads ""."""
-
-    __slots__ = ("_labels",)
-
-    def __init__(self, labels: Mapping[str, str]) -> None:
-        self._labels = labels
-
-    def __getitem__(self, name: str) -> str:
-        return self._labels.get(name, "")
 
 
 def _finalize(value: object) -> object:
