@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engine_world import START, minutes, seconds
@@ -182,7 +182,8 @@ class Witness:
         if self.is_unseen(now):
             return
         since = self.held_since(self.source.is_fine, steadily=True)
-        over = not any(self.scenario.concerns(now - n * self.source.step) for n in range(4))
+        # Three polls to hear of the end: none of them while the daemon was away or saw nothing.
+        over = not any(self.scenario.concerns(at) for at, _ in self.answered[-4:])
         for incident in self.open_incidents():
             keeps = max(self.source.keeps, self.source.flaps * (incident.id in self.flapped))
             what = f"{incident.title}, well since {since and since - START}, at {now - START}"
@@ -305,7 +306,22 @@ EVPL_SCENARIOS = scenarios(
 )
 
 
+ENDED_WHILE_AWAY = Scenario(
+    key="vyvx/a",
+    step=VYVX.step,
+    names=("state", "ingress_state"),
+    spells=(
+        Spell(readings=(("online", "online"),), polls=1),
+        Spell(readings=(ABSENT,), polls=3),
+        Spell(readings=(AWAY,), polls=40),
+        Spell(readings=(("online", "online"),), polls=185),
+    ),
+    booking=Booking(start=minutes(-2), lasts=minutes(4)),
+)
+
+
 @settings(max_examples=50, deadline=None)
+@example(ENDED_WHILE_AWAY)
 @given(VYVX_SCENARIOS)
 def test_a_vyvx_service_is_called_well_only_when_it_is_and_no_outage_goes_unheard(scenario):
     check(VYVX, scenario)

@@ -244,6 +244,24 @@ def test_an_outage_whose_reservation_ends_and_vanishes_has_ended():
     assert w.state.subjects == {}
 
 
+@pytest.mark.parametrize(
+    ("booked_until", "resolution"), [(120, model.Resolution.ENDED), (180, None)]
+)
+def test_an_end_that_nobody_watched_is_believed_once_the_details_confirm_it(
+    booked_until, resolution
+):
+    w = booked(booking(), condition=GONE)
+    w.poll(minutes(110), gone=["a"])
+    w.step(read(booking()), minutes(110) + seconds(1))
+    w.poll(minutes(111))
+    w.now = START + minutes(125)  # past the end, while no daemon runs
+    w.restart()
+    w.poll(minutes(125))
+    assert w.incident.status == "open", "the booking may have been extended meanwhile"
+    w.step(read(booking((60, booked_until))), minutes(125) + seconds(1))
+    assert w.incident.resolution == resolution
+
+
 def test_the_next_start_is_the_first_that_lies_ahead():
     def booking(name, start, **keys):
         return model.Booking(id=name, scheduled=model.Window(start=START + minutes(start)), **keys)
