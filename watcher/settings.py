@@ -262,7 +262,7 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
         return text, tomllib.loads(text)
     except FileNotFoundError:
         raise model.InvalidConfigError(
-            (f"{path}: there is no such file; copy config.example.toml to start",)
+            (f"{path}: there is no such file; `watcher init` writes one",)
         ) from None
     except OSError as error:
         raise model.InvalidConfigError((f"{path}: cannot be read: {error.strerror}",)) from None

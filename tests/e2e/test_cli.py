@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_a_bad_inventory_exits_with_2(watcher, home):
 def test_a_missing_configuration_says_how_to_start(watcher):
     code, _, err = watcher("run", "--config", "none.toml")
     assert code == 2
-    assert err == "none.toml: there is no such file; copy config.example.toml to start\n"
+    assert err == "none.toml: there is no such file; `watcher init` writes one\n"
 
 
 def test_a_command_that_does_not_exist_is_a_usage_error(watcher):
@@ -175,8 +176,11 @@ def test_the_example_configuration_loads_and_fits_its_schema(watcher, monkeypatc
     jsonschema.validate(table, json.loads(out))
 
 
-def test_the_untouched_example_does_not_pass_its_check(watcher):
-    code, out, err = watcher("check", "--config", str(ROOT / "config.example.toml"))
+def test_the_untouched_example_does_not_pass_its_check(watcher, tmp_path):
+    shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml")
+    shutil.copy(ROOT / "inventory.example.yaml", tmp_path / "inventory.yaml")
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    code, out, err = watcher("check")
     assert code == 1
     assert ": valid: " in out
     for key in (
@@ -184,7 +188,7 @@ def test_the_untouched_example_does_not_pass_its_check(watcher):
         "receivers.noc.channel: is still an example",
         "receivers.bridge.url: is still an example",
         "slack.bot_token: is still an example",
-        "inventory.example.yaml:11: is still an example",
+        "inventory.yaml:11: is still an example",
     ):
         assert key in err
     lines = (ROOT / "config.example.toml").read_text().splitlines()

@@ -134,7 +134,7 @@ def test_invalid_toml_is_reported_in_one_line(config, text, sentence):
 
 def test_a_missing_file_says_how_to_start(tmp_path):
     (problem,) = problems_of(tmp_path / "none.toml")
-    assert problem.endswith("there is no such file; copy config.example.toml to start")
+    assert problem.endswith("there is no such file; `watcher init` writes one")
 
 
 def test_a_user_in_an_address_is_refused_without_showing_it(config):

@@ -29,6 +29,7 @@ from watcher.cli import (
     terminal,
     tickets,
 )
+from watcher.cli.setup import init
 
 program = typer.Typer(
     name="watcher",
@@ -38,6 +39,7 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+program.add_typer(init.program)
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
 program.add_typer(silences.group, name="silence")

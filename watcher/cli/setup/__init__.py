@@ -1,0 +1,1 @@
+"""`watcher init` and `watcher inventory import`: the first files of an installation."""
