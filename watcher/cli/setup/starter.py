@@ -66,7 +66,7 @@ _SUBJECTS = {
 """,
 }
 _MATCH = """
-# By labels, for subjects that are booked or ordered; an entry under a subject's own key comes first.
+# By labels, for subjects that are booked or ordered. An entry under a key of its own comes first.
 match:
   - where: labels.po_number == "EXAMPLE" # as in "12345"
     labels: {customer: EXAMPLE}
