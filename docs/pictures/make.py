@@ -116,18 +116,29 @@ async def _photograph_slack(browser: Browser, address: str) -> None:
 
 
 async def _photograph_phone(browser: Browser, address: str) -> None:
-    """Open the menu of a message, then the form for a silence, as the person on call does."""
+    """Open the menu of a message, and the forms for a silence and a ticket, as people do."""
     page = await browser.new_page(viewport={"width": 390, "height": 844})
     await page.goto(address)
     menu = page.get_by_label("More actions").first
     await menu.click(timeout=PATIENCE)
+    await page.locator(".options button").last.scroll_into_view_if_needed()
     await _wait_for_rest(page)
     await page.screenshot(path=HERE / "slack-phone-menu.png")
     await menu.click()
     await page.locator("#messages").get_by_role("button", name="Silence").first.click()
-    await expect(page.get_by_role("dialog")).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_be_visible()
     await page.wait_for_timeout(500)
     await page.screenshot(path=HERE / "slack-phone-silence.png")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(dialog).to_be_hidden()
+    await menu.click()
+    await page.get_by_role("button", name="Carrier's ticket").first.click()
+    await dialog.get_by_label("Number").fill("TT-20481733")
+    await dialog.get_by_label("Address").fill("https://carrier.example/tickets/TT-20481733")
+    await dialog.get_by_label("State").select_option("inProgress")
+    await page.wait_for_timeout(500)
+    await page.screenshot(path=HERE / "slack-phone-ticket.png")
 
 
 async def _photograph_mqtt(browser: Browser, address: str) -> None:

@@ -25,7 +25,7 @@ ANSWER_SECONDS = 10.0
 # How often a command is looked for among the consumed ones: the leader mostly is quick.
 _POLL = Backoff(first=0.02, longest=0.25)
 
-_LONGEST_NUMBER = 80  # of a ticket
+LONGEST_NUMBER = 80  # characters of a ticket's number
 LONGEST_TEXT = 1_000  # characters of a note or a reason; both stand on one line
 
 _IncidentCommand = (
@@ -50,11 +50,15 @@ ACTIONS = tuple(_ACTIONS)  # what a person may do with an incident, apart from a
 
 
 class CommandRejectedError(Exception):
-    """The command cannot be carried out; the sentence is for the person who sent it."""
+    """The command cannot be carried out; the sentence is for the person who sent it.
 
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+    `field` names the argument that is wrong, where one is.
+    """
+
+    def __init__(self, status: HTTPStatus, sentence: str, *, field: str = "") -> None:
         super().__init__(sentence)
         self.status = status
+        self.field = field
 
 
 class ConfirmationNeededError(CommandRejectedError):
@@ -135,10 +139,13 @@ class CommandService:
     ) -> model.Incident:
         """Record the carrier's ticket, or where it stands; return the incident after it."""
         _require_person(by)
-        number, url = clean(number, _LONGEST_NUMBER), clean(url, LONGEST_TEXT)
+        number = _whole("number", number, LONGEST_NUMBER)
+        url = _whole("url", url, LONGEST_TEXT)
         if url and not url.startswith(("https://", "http://")):
             raise CommandRejectedError(
-                HTTPStatus.BAD_REQUEST, "the ticket's address has to start with https://"
+                HTTPStatus.BAD_REQUEST,
+                "the ticket's address has to start with https://",
+                field="url",
             )
         view = await self.incident_view(incident)
         if not number and view.incident.ticket is None:
@@ -354,6 +361,15 @@ class CommandService:
             await asyncio.sleep(_POLL.delay(1 + looks // 10))
         if refusal:
             raise CommandRejectedError(HTTPStatus.CONFLICT, refusal)
+
+
+def _whole(field: str, text: str, longest: int) -> str:
+    """Return text that would be of no use if it were cut, cleaned."""
+    cleaned = clean(text, longest + 1)
+    if len(cleaned) > longest:
+        sentence = f"the ticket's {field} may have at most {longest} characters"
+        raise CommandRejectedError(HTTPStatus.BAD_REQUEST, sentence, field=field)
+    return cleaned
 
 
 def _require_person(by: str) -> None:

@@ -15,7 +15,7 @@ MOST_CHARACTERS = 13_000
 _TYPES = {
     "section", "header", "context", "divider", "actions", "image", "rich_text", "markdown", "video",
 }  # fmt: skip
-_FIELDS = {"plain_text_input", "static_select", "datetimepicker"}
+_FIELDS = {"plain_text_input", "url_text_input", "static_select", "datetimepicker"}
 
 
 def problems_in(
@@ -150,6 +150,8 @@ def _input(block: dict[str, Any], here: str) -> Iterator[str]:
         yield from _options(element.get("options"), 100, f"{here}/element/options")
         if element.get("initial_option", None) not in (None, *(element.get("options") or ())):
             yield f"must be one of the options [json-pointer:{here}/element/initial_option]"
+    elif element["type"] == "url_text_input":
+        yield from _too_long(element.get("initial_value"), 3000, f"{here}/element/initial_value")
     elif element["type"] == "plain_text_input":
         yield from _too_long(element.get("initial_value"), 3000, f"{here}/element/initial_value")
         if not 0 < element.get("max_length", 3000) <= 3000:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from watcher.clock import Clock
@@ -18,6 +19,7 @@ from watcher.simulator.slack.arguments import SlackError
 from watcher.simulator.slack.workspace import Workspace
 
 TRIGGER_SECONDS = 3.0
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _MOST_DEEP = 3  # modals on top of one another
 
 View = dict[str, Any]
@@ -118,14 +120,21 @@ class Modals:
 
 
 def missing(view: View, values: dict[str, Any]) -> dict[str, str]:
-    """Return the fields that Slack itself asks for before it sends a modal off."""
-    return {
+    """Return what Slack itself says below the fields before it sends a modal off."""
+    fields = [block for block in view["blocks"] if block["type"] == "input"]
+    absent = {
         block["block_id"]: "Please complete this required field."
-        for block in view["blocks"]
-        if block["type"] == "input"
-        and not block.get("optional")
+        for block in fields
+        if not block.get("optional")
         and not _filled(block["element"], values.get(block["block_id"]))
     }
+    odd = {
+        block["block_id"]: "Please enter a valid URL."
+        for block in fields
+        if block["element"]["type"] == "url_text_input"
+        and not _ADDRESS.match(values.get(block["block_id"]) or "x:/")
+    }
+    return absent | odd
 
 
 def _filled(element: dict[str, Any], value: Any) -> bool:

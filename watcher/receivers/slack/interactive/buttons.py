@@ -17,8 +17,10 @@ from watcher.text import clean
 MENU = "menu"
 ACKNOWLEDGE, WITHDRAW, RESOLVE = "acknowledge", "unacknowledge", "resolve"
 SILENCE, UNSILENCE, NOTE = "silence", "unsilence", "note"
-DIAGNOSE, PACKET = "diagnose", "packet"
+DIAGNOSE, PACKET, TICKET = "diagnose", "packet", "ticket"
 APPROVE, REFUSE = "approve", "refuse"
+MOST_OPTIONS = 5  # that Slack takes in a menu
+_END_SILENCE = "End silence \N{HORIZONTAL ELLIPSIS}"
 
 
 def incident_actions(view: model.IncidentView) -> Iterator[Block]:
@@ -28,7 +30,16 @@ def incident_actions(view: model.IncidentView) -> Iterator[Block]:
         return
     if incident.remedy and incident.remedy.approval(incident.id):
         yield _row(_remedy_buttons(incident.id, incident.remedy))
-    yield _row([*_buttons(view), _menu(view)])
+    options, overflowing = _options(view)
+    menu = kit.OverflowMenuElement(
+        action_id=MENU,
+        options=[
+            kit.Option(text=plain(label), value=f"{action}/{incident.id}")
+            for action, label in options.items()
+        ],
+    )
+    more = [_button(label, action, incident.id) for action, label in overflowing.items()]
+    yield _row([*_buttons(view), *more, menu])
 
 
 def silences_of(incident: model.Incident) -> tuple[str, ...]:
@@ -50,8 +61,8 @@ def _buttons(view: model.IncidentView) -> Iterator[kit.ButtonElement]:
     yield _button("Resolve \N{HORIZONTAL ELLIPSIS}", RESOLVE, incident.id)
 
 
-def _menu(view: model.IncidentView) -> kit.OverflowMenuElement:
-    """Return the rest; Slack takes five options."""
+def _options(view: model.IncidentView) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the menu holds, by action, and what has to be a button as the menu is full."""
     incident = view.incident
     options = {NOTE: "Add a note \N{HORIZONTAL ELLIPSIS}"}
     if incident.status is model.IncidentStatus.ACKNOWLEDGED and not incident.expiry_said:
@@ -62,15 +73,11 @@ def _menu(view: model.IncidentView) -> kit.OverflowMenuElement:
         options[DIAGNOSE] = f"Run diagnostics{' again' if incident.diagnostics else ''}"
     if view.alerts:
         options[PACKET] = "Carrier packet"
-    if silences_of(incident):
-        options[UNSILENCE] = "End silence \N{HORIZONTAL ELLIPSIS}"
-    return kit.OverflowMenuElement(
-        action_id=MENU,
-        options=[
-            kit.Option(text=plain(label), value=f"{action}/{incident.id}")
-            for action, label in options.items()
-        ],
-    )
+        options[TICKET] = "Carrier's ticket \N{HORIZONTAL ELLIPSIS}"
+    ending = {UNSILENCE: _END_SILENCE} if silences_of(incident) else {}
+    if len(options) + len(ending) > MOST_OPTIONS:
+        return options, ending
+    return options | ending, {}
 
 
 def _remedy_buttons(incident: str, remedy: model.Remedy) -> list[kit.InteractiveElement]:

@@ -12,7 +12,7 @@ from watcher.operations.commands import CommandService
 from watcher.receivers.slack import blocks, notification
 from watcher.receivers.slack.api import SlackApi
 from watcher.receivers.slack.blocks import escape
-from watcher.receivers.slack.interactive import buttons, forms
+from watcher.receivers.slack.interactive import buttons, forms, ticketing
 from watcher.receivers.slack.interactive.requests import Answer, Request
 from watcher.receivers.slack.interactive.silencing import Silencer
 
@@ -45,6 +45,7 @@ class Presses:
             buttons.REFUSE: self._refuse,
             buttons.NOTE: self._open_form,
             buttons.RESOLVE: self._open_form,
+            buttons.TICKET: self._open_form,
             buttons.SILENCE: self._open_form,
             buttons.UNSILENCE: self._open_form,
         }
@@ -109,7 +110,9 @@ class Presses:
         return None
 
     async def _form(self, request: Request) -> forms.View:
-        view = await self._commands.unresolved_view(request.incident)
+        is_ticket = request.action == buttons.TICKET  # it may come once the incident is over
+        read = self._commands.incident_view if is_ticket else self._commands.unresolved_view
+        view = await read(request.incident)
         origin = forms.Origin(
             incident=request.incident,
             channel=request.channel,
@@ -121,6 +124,8 @@ class Presses:
                 return forms.note(view, origin)
             case buttons.RESOLVE:
                 return forms.resolve(view, origin)
+            case buttons.TICKET:
+                return ticketing.ticket_form(view, origin)
             case _:
                 return await self._silencer.form(request.action, view, origin)
 

@@ -9,7 +9,7 @@ import msgspec
 from watcher import model
 from watcher.operations.commands import CommandRejectedError, CommandService
 from watcher.receivers.slack.blocks import escape
-from watcher.receivers.slack.interactive import buttons, forms, silencing
+from watcher.receivers.slack.interactive import buttons, forms, silencing, ticketing
 from watcher.receivers.slack.interactive.payloads import Submission
 from watcher.receivers.slack.interactive.requests import Answer, Request
 
@@ -33,6 +33,9 @@ class Submissions:
                     return await self._note(submission, request)
                 case buttons.RESOLVE:
                     return await self._resolve(submission, request)
+                case buttons.TICKET:
+                    field = ticketing.NUMBER
+                    return await ticketing.carry_out(self._commands, submission, request)
                 case _:
                     field = silencing.FIELD_OF.get(request.action, "")
                     return await self._silencer.carry_out(submission, request)
@@ -42,6 +45,7 @@ class Submissions:
         except CommandRejectedError as error:
             if not field:
                 raise
+            field = error.field or field
             return Answer([escape(str(error), 500)], form=forms.keep_open(field, str(error)))
 
     async def _note(self, submission: Submission, request: Request) -> Answer:
