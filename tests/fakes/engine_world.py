@@ -123,12 +123,14 @@ class InMemoryTables:
             incident_alerts=self.of(model.IncidentAlert),
             silences=self.of(model.Silence),
             calendars=self.of(model.Calendar),
+            works=self.of(model.Work),
         )
 
 
 KEYS = {
     model.Silence: lambda silence: silence.id,
     model.Calendar: lambda calendar: calendar.rota,
+    model.Work: lambda work: work.key,
     model.Alert: lambda alert: alert.key,
     model.Subject: lambda subject: subject.key,
     model.SourceHealth: lambda health: health.source,

@@ -15,6 +15,7 @@ the outside to the inside:
   faults.py        whether an alert may end: its subject, and the other alerts of its fault
   conditions.py    whether a condition is true on a subject now
   details.py       a subject's details, and how long an alert waits for them
+  works/           planned works: what carriers and people say about them
   incidents/       opened, joined, suppressed, notified, remedied and resolved
   context.py       one step: the only place that changes a state
   changes.py       what a step has changed, and what is left to do in it

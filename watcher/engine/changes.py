@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from watcher import model
 from watcher.engine.indexes import Firing
 
+Note = tuple[str, bool]  # the text, and whether people must notice it
+_QUOTED = 3  # of the notes that become one entry
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: nobody reads l for 1 or o for 0
 
 
@@ -27,6 +29,7 @@ class Changes:
     forgotten: dict[str, model.Forgotten] = field(default_factory=dict)
     silences: dict[str, model.Silence] = field(default_factory=dict)
     calendars: dict[str, model.Calendar] = field(default_factory=dict)
+    works: dict[str, model.Work] = field(default_factory=dict)
     requests: dict[model.Need, None] = field(default_factory=dict)
     expression_errors: list[model.ExpressionFailed] = field(default_factory=list)
 
@@ -43,6 +46,7 @@ class Changes:
             *self.forgotten.values(),
             *self.silences.values(),
             *self.calendars.values(),
+            *self.works.values(),
             *self.requests,
             *self.expression_errors,
         )
@@ -122,3 +126,13 @@ def short_id(prefix: str, *content: str) -> str:
     """Derive an id of eight letters (40 bits) from content."""
     number = int.from_bytes(hashlib.sha256("\0".join(content).encode()).digest()[:5])
     return f"{prefix}-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(0, 40, 5))
+
+
+def join_notes(kind: model.EntryKind, notes: Sequence[Note]) -> Note:
+    """Return the one text of an entry that several notes become, and whether it is noticed."""
+    texts = [text for text, _ in notes]
+    more = len(texts) - _QUOTED
+    quoted = "; ".join(texts[:_QUOTED]) + (f"; and {more:,} more" if more > 0 else "")
+    what = "late facts" if kind is model.EntryKind.LATE else "alerts"
+    text = texts[0] if len(texts) == 1 else f"{len(texts):,} {what}: {quoted}"
+    return text, any(notify for _, notify in notes)

@@ -14,14 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher import model
-from watcher.engine.changes import Agenda, Changes, short_id
+from watcher.engine.changes import Agenda, Changes, Note, join_notes, short_id
 from watcher.engine.rules.rule import ExpressionError, Rule, Ruleset
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import REOPEN_WITHIN, State, is_over
 from watcher.engine.timers import Timer, TimerKind
 
-Note = tuple[str, bool]  # the text, and whether people must notice it
-_QUOTED = 3  # of the notes that become one entry
 _OF_ALERTS = (TimerKind.HOLD, TimerKind.CLEAR, TimerKind.QUIET)
 
 
@@ -314,6 +312,10 @@ class StepContext:
         """Change the calendar of a rota."""
         self.state.calendars[calendar.rota] = self.changes.calendars[calendar.rota] = calendar
 
+    def put_work(self, work: model.Work) -> None:
+        """Add planned works, or change what is known of them."""
+        self.state.works[work.key] = self.changes.works[work.key] = work
+
     def drop_ended_silences(self) -> None:
         """Forget the silences that are over."""
         for silence in list(self.state.silences.values()):
@@ -364,12 +366,7 @@ class StepContext:
     def flush_notes(self, identity: str) -> None:
         """Write the entries of what was noted."""
         for kind, notes in self._notes.pop(identity, {}).items():
-            texts = [text for text, _ in notes]
-            notify = any(notify for _, notify in notes)
-            more = len(texts) - _QUOTED
-            quoted = "; ".join(texts[:_QUOTED]) + (f"; and {more:,} more" if more > 0 else "")
-            what = "late facts" if kind is model.EntryKind.LATE else "alerts"
-            text = texts[0] if len(texts) == 1 else f"{len(texts):,} {what}: {quoted}"
+            text, notify = join_notes(kind, notes)
             self.add_entry(identity, kind, text, notify=notify)
 
     # Requests

@@ -52,6 +52,7 @@ class State:
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
     silences: dict[str, model.Silence] = field(default_factory=dict)
     calendars: dict[str, model.Calendar] = field(default_factory=dict)  # by rota
+    works: dict[str, model.Work] = field(default_factory=dict)  # by key
     # Worked out from them
     timers: Timers = field(default_factory=Timers)
     source_index: SourceIndex = field(default_factory=SourceIndex)
@@ -250,6 +251,7 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         source_index=SourceIndex(awaited=set(ruleset.sources), backfills=_backfills(ruleset, {})),
     )
     state.calendars.update((calendar.rota, calendar) for calendar in loaded.calendars)
+    state.works.update((work.key, work) for work in sorted(loaded.works, key=lambda work: work.key))
     state.health.update((health.source, health) for health in loaded.sources)
     for subject in loaded.subjects:
         state.subjects[subject.key] = subject
@@ -331,6 +333,7 @@ def saved(state: State) -> ports.Loaded:
         ),
         silences=tuple(state.silences.values()),
         calendars=tuple(state.calendars.values()),
+        works=tuple(state.works.values()),
     )
 
 

@@ -28,6 +28,7 @@ from watcher.engine.observation import hours, polls, samples, source_health
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
+from watcher.engine.works import notices
 from watcher.model import AlertState, Visibility
 
 
@@ -185,6 +186,9 @@ _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {
     model.ReceiverRecovered: failing_receivers.receiver_recovered,
     model.DrillWanted: drills.start,
     model.CalendarRead: commands.calendar_read,
+    model.NoticeRead: notices.notice_read,
+    model.WorkConfirmed: notices.confirm,
+    model.WorkDismissed: notices.dismiss,
     model.Silenced: silences.add,
     model.Unsilenced: silences.end,
     Reloaded: _reload,

@@ -42,6 +42,7 @@ from watcher.model.events import (
     Event,
     HistoryRead,
     Noted,
+    NoticeRead,
     Polled,
     PollFailed,
     ReceiverFailed,
@@ -55,6 +56,8 @@ from watcher.model.events import (
     TicketRecorded,
     Unacknowledged,
     Unsilenced,
+    WorkConfirmed,
+    WorkDismissed,
 )
 from watcher.model.formatting import (
     format_date_time,
@@ -117,11 +120,21 @@ from watcher.model.subjects import (
     source_of,
 )
 from watcher.model.tickets import Ticket, TicketState
+from watcher.model.works import (
+    AffectedCircuit,
+    Notice,
+    Planned,
+    Work,
+    WorkImpact,
+    WorkStatus,
+    WorkWindow,
+)
 
 __all__ = [
     "DRILL",
     "UNKNOWN",
     "Acknowledged",
+    "AffectedCircuit",
     "AlarmRecord",
     "Alert",
     "AlertState",
@@ -165,9 +178,12 @@ __all__ = [
     "Measured",
     "Need",
     "Noted",
+    "Notice",
+    "NoticeRead",
     "Observed",
     "PermanentError",
     "Phase",
+    "Planned",
     "PollFailed",
     "PollNeeded",
     "Polled",
@@ -207,6 +223,12 @@ __all__ = [
     "Visibility",
     "WatcherError",
     "Window",
+    "Work",
+    "WorkConfirmed",
+    "WorkDismissed",
+    "WorkImpact",
+    "WorkStatus",
+    "WorkWindow",
     "format_date_time",
     "format_direction",
     "format_duration",

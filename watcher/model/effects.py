@@ -10,6 +10,7 @@ from watcher.model.incidents import Entry, Incident
 from watcher.model.oncall import Calendar
 from watcher.model.silences import Silence
 from watcher.model.subjects import Sample, SourceHealth, Subject
+from watcher.model.works import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ Effect = (
     | Entry
     | Silence
     | Calendar
+    | Work
     | Forgotten
     | DetailsNeeded
     | HistoryNeeded

@@ -16,6 +16,7 @@ from watcher.model.remedies import RemedyStatus
 from watcher.model.silences import Silence
 from watcher.model.subjects import AlarmRecord, Details, Observed, Sample
 from watcher.model.tickets import TicketState
+from watcher.model.works import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +262,29 @@ class DrillWanted:
     page: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRead:
+    """A carrier's notice of planned works was read."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkConfirmed:
+    """A person has taken note of planned works, named by their key: they count."""
+
+    work: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDismissed:
+    """A person says that planned works, named by their key, do not count."""
+
+    work: str
+    by: str
+
+
 # What may be put into the inbox: everything that the one writer does not observe by itself.
 Command = (
     DetailsRead
@@ -282,5 +306,8 @@ Command = (
     | ReceiverRecovered
     | DrillWanted
     | CalendarRead
+    | NoticeRead
+    | WorkConfirmed
+    | WorkDismissed
 )
 Event = Polled | PollFailed | Ticked | ClockStepped | Stalled | Command

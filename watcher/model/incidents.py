@@ -14,6 +14,7 @@ from watcher.model.remedies import Remedy
 from watcher.model.silences import Suppression
 from watcher.model.subjects import FaultDomain, Scalar, Subject
 from watcher.model.tickets import Ticket
+from watcher.model.works import Planned
 
 
 class IncidentStatus(StrEnum):
@@ -146,7 +147,7 @@ class Incident:
     acknowledged_at: datetime | None = None
     fault_domain: FaultDomain
     contacts: tuple[Contact, ...] = ()
-    flags: tuple[str, ...] = ()  # blind drill flapping inhibited silenced
+    flags: tuple[str, ...] = ()  # blind drill flapping inhibited planned silenced
     notify: tuple[str, ...] = ()
     receivers: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
@@ -175,6 +176,7 @@ class Incident:
     reminders: int = 0  # since people were last told that somebody is needed
     expiry_said: bool = False  # that the acknowledgement is about to expire
     ticket: Ticket | None = None  # the carrier's own
+    planned: Planned | None = None  # the works that it belongs to
 
     @property
     def begin(self) -> datetime:

@@ -27,6 +27,7 @@ class Loaded:
     incident_alerts: tuple[model.IncidentAlert, ...] = ()  # of these incidents
     silences: tuple[model.Silence, ...] = ()  # that are not over
     calendars: tuple[model.Calendar, ...] = ()
+    works: tuple[model.Work, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

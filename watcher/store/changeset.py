@@ -22,6 +22,7 @@ class Changeset:
     entries: list[model.Entry] = field(default_factory=list)
     silences: dict[str, model.Silence] = field(default_factory=dict)
     calendars: dict[str, model.Calendar] = field(default_factory=dict)
+    works: dict[str, model.Work] = field(default_factory=dict)
     details: dict[str, model.DetailsNeeded] = field(default_factory=dict)
     history: dict[str, model.HistoryNeeded] = field(default_factory=dict)
     diagnoses: dict[str, model.DiagnosisNeeded] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Changeset:
             or self.entries
             or self.silences
             or self.calendars
+            or self.works
             or self.details
             or self.diagnoses
             or self.alternatives
@@ -79,6 +81,8 @@ def gather(effects: Iterable[model.Effect]) -> Changeset:  # noqa: C901, PLR0912
                 changes.silences[effect.id] = effect
             case model.Calendar():
                 changes.calendars[effect.rota] = effect
+            case model.Work():
+                changes.works[effect.key] = effect
             case model.DetailsNeeded():
                 changes.details[effect.subject] = effect
             case model.HistoryNeeded():

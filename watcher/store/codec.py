@@ -59,6 +59,7 @@ INCIDENT_ALERT = Document(model.IncidentAlert)
 ENTRY = Document(model.Entry)
 SILENCE = Document(model.Silence)
 CALENDAR = Document(model.Calendar)
+WORK = Document(model.Work)
 RECEIPT = Document(model.Receipt)
 HISTORY_NEEDED = Document(model.HistoryNeeded)
 CHANGE = Document(ports.BandwidthChange)
@@ -83,6 +84,9 @@ _COMMANDS: dict[str, type[model.Command]] = {
     "receiver_recovered": model.ReceiverRecovered,
     "drill_wanted": model.DrillWanted,
     "calendar_read": model.CalendarRead,
+    "notice_read": model.NoticeRead,
+    "work_confirmed": model.WorkConfirmed,
+    "work_dismissed": model.WorkDismissed,
 }
 _EVENTS: dict[str, type[model.Event]] = {
     "polled": model.Polled,

@@ -66,6 +66,7 @@ class CommitLog:
                     )
                 ),
                 calendars=codec.CALENDAR.decode_all(await _documents(connection, tables.calendars)),
+                works=codec.WORK.decode_all(await _documents(connection, tables.works)),
             )
 
     async def commit(self, token: int, commit: ports.Commit) -> None:

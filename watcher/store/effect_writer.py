@@ -227,6 +227,14 @@ class EffectWriter:
         )
         await write_rows(
             self._connection,
+            self._database.upsert(tables.works),
+            (
+                {"key": work.key, "end": _last_end(work), "data": codec.encode(work)}
+                for work in changes.works.values()
+            ),
+        )
+        await write_rows(
+            self._connection,
             insert(tables.entries),
             (
                 {
@@ -379,3 +387,8 @@ def _is_resolved(incident: model.Incident) -> bool:
 def _is_superfluous(alert: model.Alert) -> bool:
     """Whether an alert says no more than a missing row would."""
     return alert.state is model.AlertState.INACTIVE and alert.entered_from is None
+
+
+def _last_end(work: model.Work) -> datetime:
+    ends = (window.end for notice in work.notices for window in notice.windows)
+    return max(ends, default=work.notice.received_at)

@@ -146,6 +146,7 @@ async def _read_state(
         .where(is_live),
         "silences": select(tables.silences.c.data).where(tables.silences.c.end > now),
         "calendars": select(tables.calendars.c.data),
+        "works": select(tables.works.c.data),
     }
     state: dict[str, object] = {
         name: [msgspec.Raw(data.encode()) for data in await connection.scalars(query)]
@@ -175,7 +176,7 @@ class Retention:
         """Delete what is older than `before`, and return how many rows were deleted.
 
         That is resolved incidents with everything of theirs, reports, runs, consumed commands,
-        the journal up to its last checkpoint before then, and samples (older than
+        works, the journal up to its last checkpoint before then, and samples (older than
         `samples_before` where it is given). Open incidents and unconsumed commands stay, however
         old. Raises TemporaryError when the database fails; what was deleted by then stays deleted.
         """
@@ -184,6 +185,7 @@ class Retention:
             tables.papers: tables.papers.c.at < before,
             tables.runs: tables.runs.c.started_at < before,
             tables.silences: tables.silences.c.end < before,
+            tables.works: tables.works.c.end < before,
             tables.inbox: tables.inbox.c.consumed_at < before,
             tables.journal: tables.journal.c.number < await first_needed(self._database, before),
             tables.samples: tables.samples.c.at < (samples_before or before),

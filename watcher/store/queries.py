@@ -233,6 +233,13 @@ class Queries:
             rows = await connection.scalars(select(table.c.data).order_by(table.c.rota))
             return [codec.CALENDAR.decode(data) for data in rows]
 
+    async def works(self) -> list[model.Work]:
+        """Return the planned works that are kept, also those that are over, by their key."""
+        table = tables.works
+        async with self._database.read() as connection:
+            rows = await connection.scalars(select(table.c.data).order_by(table.c.key))
+            return [codec.WORK.decode(data) for data in rows]
+
     async def silences(self, now: datetime) -> list[model.Silence]:
         """Return the silences that are not over, the next to end first."""
         table = tables.silences

@@ -161,6 +161,16 @@ calendars = Table(
     Column("data", Text, nullable=False),
 )
 
+# Every planned work: what it was announced for is part of what is kept of the months before.
+works = Table(
+    "works",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("end", Moment, nullable=False),  # of the last window that was ever announced
+    Column("data", Text, nullable=False),
+    Index("ix_works_end", "end"),
+)
+
 entries = Table(
     "entries",
     metadata,

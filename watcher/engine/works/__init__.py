@@ -1,0 +1,1 @@
+"""Planned works: what carriers' notices say about them, and what people say."""

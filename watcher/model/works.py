@@ -1,0 +1,144 @@
+"""Planned works: what carriers announce, what is known of a maintenance, what it excuses."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+_UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WorkStatus(StrEnum):
+    """Where a maintenance stands, in the words of NANOG's BCOP for maintenance notices."""
+
+    TENTATIVE = "tentative"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    IN_PROCESS = "in-process"
+    COMPLETED = "completed"
+    RESCHEDULED = "re-scheduled"
+
+
+class WorkImpact(StrEnum):
+    """What a circuit is announced to suffer; `rank` orders them."""
+
+    NO_IMPACT = "no-impact"
+    REDUCED_REDUNDANCY = "reduced-redundancy"
+    DEGRADED = "degraded"
+    OUTAGE = "outage"
+
+    @property
+    def rank(self) -> int:
+        """0 for no impact up to 3 for an outage."""
+        return list(WorkImpact).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffectedCircuit:
+    """A circuit by the carrier's id, and what it is announced to suffer."""
+
+    id: str
+    impact: WorkImpact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkWindow:
+    """When works are announced for, in UTC; `begin` is before `end`."""
+
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What one message said about one maintenance, all its windows together.
+
+    `provider` is casefolded. `sequence` and `stamp` are the carrier's own, and say which of two
+    notices is the newer one. `origin` is where it was read: `mail MESSAGE-ID`, `file NAME` or
+    `standard input`.
+    """
+
+    provider: str
+    id: str
+    status: WorkStatus
+    windows: tuple[WorkWindow, ...]
+    circuits: tuple[AffectedCircuit, ...]
+    sequence: int | None = None
+    stamp: datetime | None = None
+    summary: str = ""
+    account: str = ""
+    origin: str = ""
+    received_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The maintenance that it is about: `PROVIDER/ID`."""
+        return f"{self.provider}/{self.id}"
+
+    @property
+    def digest(self) -> str:
+        """A digest of what it says, wherever and whenever it was read."""
+        content = replace(self, origin="", received_at=_UNREAD)
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is known of a maintenance now: the newest notice, and what people said.
+
+    `history` are the notices before the newest one, the oldest first. `moved_from` are windows that
+    were announced and do not count any more, and `completed_at` is when its completion was read.
+    `asked` are unknown circuits that people were asked about, `announced` what they have heard.
+    """
+
+    notice: Notice
+    confirmed_by: str = ""
+    dismissed_by: str = ""
+    moved_from: tuple[WorkWindow, ...] = ()
+    asked: tuple[str, ...] = ()
+    announced: tuple[str, ...] = ()
+    history: tuple[Notice, ...] = ()
+    completed_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The maintenance: `PROVIDER/ID`."""
+        return self.notice.key
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Every notice of it that is kept, the newest last."""
+        return (*self.history, self.notice)
+
+    @property
+    def windows(self) -> tuple[WorkWindow, ...]:
+        """The windows that count now; none of a work that is cancelled or dismissed."""
+        if self.dismissed_by or self.notice.status is WorkStatus.CANCELLED:
+            return ()
+        windows = self.notice.windows
+        if self.notice.status is WorkStatus.RESCHEDULED:
+            windows = tuple(window for window in windows if window not in self.moved_from)
+        over = self.completed_at
+        if over is None:
+            return windows
+        return tuple(
+            replace(window, end=min(window.end, over)) for window in windows if window.begin < over
+        )
+
+    @property
+    def end(self) -> datetime | None:
+        """When the last window that counts is over; None where none counts."""
+        return max((window.end for window in self.windows), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The planned work that a fault belongs to: nobody is called from `begin` to `end`."""
+
+    provider: str
+    id: str
+    begin: datetime
+    end: datetime
+    impact: WorkImpact
