@@ -42,6 +42,7 @@ from watcher.vendors import settings as vendor_settings
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
+from watcher.works import settings as works_settings
 
 _HEADER = re.compile(r"\[+\s*([^\[\]]+?)\s*\]")  # of a table, whatever follows it
 
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     silences: Silences = Silences()
     ticket: Ticket = Ticket()
     packet: Packet = Packet()
+    works: works_settings.Works = works_settings.Works()
     heartbeat: Heartbeat = Heartbeat()
 
     @classmethod
@@ -144,6 +146,7 @@ def _broken_references(settings: Settings) -> Iterator[str]:
         if name and name not in settings.accounts:
             yield f"{key}: there is no [accounts.{name}]"
     yield from _broken_fallbacks(settings)
+    yield from _broken_works(settings)
     kinds = {receiver.kind for receiver in settings.receivers.values()}
     if "slack" in kinds and not settings.slack.bot_token.get_secret_value():
         yield "slack.bot_token: is empty, but a receiver posts to Slack"
@@ -173,13 +176,22 @@ def _broken_fallbacks(settings: Settings) -> Iterator[str]:
             yield f"{key}: is circular: {' -> '.join((*chain, name))}"
 
 
+def _broken_works(settings: Settings) -> Iterator[str]:
+    if settings.works.fetches and works_settings.SOURCE in settings.sources:
+        yield f"sources.{works_settings.SOURCE}: [works] is a source of this name; rename this one"
+    for name in settings.works.receivers:
+        if name not in settings.receivers:
+            yield f"works.receivers: there is no [receivers.{name}]"
+
+
 def _shared_topics(settings: Settings) -> Iterator[str]:
     """Yield the sources whose health would be published on one MQTT topic."""
     kinds = {receiver.kind for receiver in settings.receivers.values()}
     if "mqtt" not in kinds and not settings.mqtt.commands:
         return
     by_topic: dict[str, str] = {}
-    for name in settings.sources:
+    works = (works_settings.SOURCE,) if settings.works.fetches else ()
+    for name in (*works, *settings.sources):
         topic = topics.source(settings.mqtt.topic_prefix, name)
         other = by_topic.setdefault(topic, name)
         if other != name:
@@ -345,6 +357,7 @@ def _resolved(settings: Settings, directory: Path) -> Settings:
     updates: dict[str, Any] = {
         "rules": tuple(str(directory / pattern) for pattern in settings.rules),
         "inventory": settings.inventory and directory / settings.inventory,
+        "works": settings.works.resolved(directory),
         "store": settings.store.model_copy(update={"url": url}),
         "control": settings.control.model_copy(
             update={"socket": directory / settings.control.socket}

@@ -247,3 +247,45 @@ def test_a_misspelt_credential_is_named(config, credentials):
     (credentials / "watcher_acounts__vyvx__secret").write_text("hunter2\n")
     (line,) = settings.unused_credentials(config(GOOD))
     assert "there is no section [acounts]" in line
+
+
+WORKS = """
+[works]
+directory = "works"
+[works.imap]
+host = "imap.example"
+username = "noc"
+tls = {ca_file = "authority.pem"}
+"""
+
+
+def test_paths_of_works_are_relative_to_the_file(config, tmp_path):
+    works = settings.load(config(GOOD + WORKS)).works
+    assert works.directory == tmp_path / "works"
+    assert works.imap.tls.ca_file == tmp_path / "authority.pem"
+    assert works.fetches
+    assert not settings.load(config(GOOD)).works.fetches
+
+
+def test_the_password_of_a_mailbox_is_a_credential_that_may_outlive_its_section(
+    config, tmp_path, monkeypatch
+):
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "watcher_works__imap__password").write_text("hidden-in-a-credential")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    imap = settings.load(config(GOOD + WORKS)).works.imap
+    assert imap.password.get_secret_value() == "hidden-in-a-credential"
+    assert "hidden" not in repr(imap)
+    assert not settings.load(config(GOOD)).works.fetches
+
+
+def test_what_is_wrong_with_works_is_said(config):
+    source = GOOD.replace("sources.vyvx", "sources.works") + "[works]\ndirectory = 'works'\n"
+    assert problems_of(config(source))[0].endswith(
+        "[works] is a source of this name; rename this one"
+    )
+    receivers = GOOD + "[works]\nreceivers = ['nco']\n"
+    assert problems_of(config(receivers)) == ["17: works.receivers: there is no [receivers.nco]"]
+    nowhere = GOOD + "[works.imap]\nusername = 'noc'\n"
+    assert problems_of(config(nowhere)) == ["16: works.imap: username is set, but host is empty"]

@@ -42,6 +42,9 @@ def weaknesses(settings: Settings) -> Iterator[str]:
     is_remote = settings.mqtt.host not in LOOPBACK and _has_mqtt(settings)
     if is_remote and settings.mqtt.password.get_secret_value() and not settings.mqtt.tls:
         yield "mqtt.tls: the password would cross the network in plain text: set tls"
+    imap = settings.works.imap
+    if imap.host not in LOOPBACK and imap.password.get_secret_value() and not imap.tls:
+        yield "works.imap.tls: the password would cross the network in plain text: set tls"
     if path := _database(settings):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o007:

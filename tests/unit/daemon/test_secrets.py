@@ -35,6 +35,10 @@ bot_token = "xoxb-1"
 host = "broker.example.com"
 password = "hidden"
 tls = true
+[works.imap]
+host = "imap.example.com"
+password = "hidden"
+tls = {} # of the mailbox
 [web]
 token = "twelve letters"
 [heartbeat]
@@ -56,6 +60,7 @@ def test_a_careful_configuration_has_none(tmp_path):
     ("old", "new", "weakness"),
     [
         ('"abcdef"', '"x"', "accounts.lumen.client_secret: a secret of 1 characters is none"),
+        ("tls = {}", "tls = false", "works.imap.tls: the password would cross"),
         ('"abcdef"', '"  "', "accounts.lumen.client_secret: is blank"),
         ('"xoxb-1"', '"xoxb-1 "', "slack.bot_token: begins or ends with white space"),
         ('"twelve letters"', '"guess me"', "web.token: can be guessed"),
