@@ -253,7 +253,9 @@ class InMemoryDelivery:
             raise
         self.receipt = replace(receipt, failures=0, error="")
 
-    async def incidents(self, *, statuses: Any = None, limit: int = 100) -> list[model.Incident]:
+    async def incidents(
+        self, *, statuses: Any = None, limit: int = 100, announcements=False
+    ) -> list[model.Incident]:
         return [
             incident
             for incident in [self.builder.incident]

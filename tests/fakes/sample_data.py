@@ -151,7 +151,7 @@ class InMemoryReader:
         if self.broken:
             raise model.TemporaryError(self.broken)
 
-    async def incidents(self, *, statuses=None, limit=100):
+    async def incidents(self, *, statuses=None, limit=100, announcements=False):
         await self._see()
         incidents = [
             incident

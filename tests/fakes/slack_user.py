@@ -38,7 +38,7 @@ class InMemoryStore:
         view = self.after if self.after and self.commands else self.view
         return view if incident == view.incident.id else None
 
-    async def incidents(self, *, statuses, limit):
+    async def incidents(self, *, statuses, limit, announcements=False):
         return [self.view.incident] if self.view.incident.status in statuses else []
 
     async def receipts(self, incident):

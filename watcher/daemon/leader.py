@@ -180,7 +180,11 @@ class Leader:
         """Return source health and incident counts from memory; None on a standby."""
         if self.state is None:
             return None
-        statuses = [incident.status for incident in self.state.incidents.values()]
+        statuses = [
+            incident.status
+            for incident in self.state.incidents.values()
+            if not incident.is_announcement
+        ]
         return status.Overview(
             sources=tuple(self.state.health.values()),
             open=statuses.count(model.IncidentStatus.OPEN),

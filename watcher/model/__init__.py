@@ -77,7 +77,9 @@ from watcher.model.formatting import (
     parse_duration,
 )
 from watcher.model.incidents import (
+    ANNOUNCEMENT,
     DRILL,
+    WORKS,
     Contact,
     Entry,
     EntryKind,
@@ -131,8 +133,10 @@ from watcher.model.works import (
 )
 
 __all__ = [
+    "ANNOUNCEMENT",
     "DRILL",
     "UNKNOWN",
+    "WORKS",
     "Acknowledged",
     "AffectedCircuit",
     "AlarmRecord",

@@ -38,6 +38,8 @@ class Resolution(StrEnum):
 
 
 DRILL = "drill"  # the flag of an incident about nothing
+WORKS = "works"  # the flag of an incident that announces planned works, and its source
+ANNOUNCEMENT = "planned-works"  # its rule
 
 
 class EntryKind(StrEnum):
@@ -210,6 +212,11 @@ class Incident:
     def is_drill(self) -> bool:
         """Whether nothing is wrong: somebody wanted to see who is notified."""
         return DRILL in self.flags
+
+    @property
+    def is_announcement(self) -> bool:
+        """Whether it announces planned works: nothing is wrong, and it is counted nowhere."""
+        return WORKS in self.flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,9 +220,16 @@ class IncidentReader(DetailReader, SourceReader, Protocol):
     """What people and receivers read of incidents and subjects."""
 
     async def incidents(
-        self, *, statuses: Collection[model.IncidentStatus] | None = None, limit: int = 100
+        self,
+        *,
+        statuses: Collection[model.IncidentStatus] | None = None,
+        limit: int = 100,
+        announcements: bool = False,
     ) -> list[model.Incident]:
-        """Return incidents, newest first; None: of every status."""
+        """Return incidents, newest first; None: of every status.
+
+        Those that announce planned works are left out unless asked for: nothing is wrong there.
+        """
 
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Return an incident with its alerts, timeline and subjects; None if there is none."""
@@ -231,7 +238,7 @@ class IncidentReader(DetailReader, SourceReader, Protocol):
         """Return what each receiver has been notified of, by receiver."""
 
     async def resolved(self, *, since: datetime, limit: int = 100) -> list[model.Incident]:
-        """Return incidents that were resolved since then, the last one first."""
+        """Return incidents that were resolved since then, the last first; no announcements."""
 
     async def incidents_of(self, subject: str, *, limit: int = 100) -> list[model.Incident]:
         """Return the incidents that one subject had an alert in, newest first."""
@@ -261,7 +268,7 @@ class StatusReader(SourceReader, Protocol):
         """Return the daemons that use the database now, the leader first."""
 
     async def counts(self) -> Mapping[model.IncidentStatus, int]:
-        """Return how many incidents are not over, by status."""
+        """Return how many incidents are not over, by status; announcements are not counted."""
 
     async def backlog(self) -> Mapping[str, Backlog]:
         """Return the pending deliveries, by receiver."""

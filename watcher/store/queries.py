@@ -55,6 +55,9 @@ _TIMELINE = (
     .where(tables.entries.c.incident == _ID)
     .order_by(tables.entries.c.number)
 )
+_IS_ANNOUNCEMENT = (tables.incidents.c.rule == model.ANNOUNCEMENT) & (
+    tables.incidents.c.source == model.WORKS
+)
 _SUBJECTS = select(tables.subjects.c.data).where(
     tables.subjects.c.key.in_(bindparam("keys", expanding=True))
 )
@@ -71,11 +74,17 @@ class Queries:
         self._clock = clock
 
     async def incidents(
-        self, *, statuses: Collection[model.IncidentStatus] | None = None, limit: int = 100
+        self,
+        *,
+        statuses: Collection[model.IncidentStatus] | None = None,
+        limit: int = 100,
+        announcements: bool = False,
     ) -> list[model.Incident]:
         """Return the newest incidents first."""
         table = tables.incidents
         query = select(table.c.data).order_by(table.c.opened_at.desc(), table.c.id).limit(limit)
+        if not announcements:
+            query = query.where(~_IS_ANNOUNCEMENT)
         if statuses is not None:
             query = query.where(table.c.status.in_([status.value for status in statuses]))
         async with self._database.read() as connection:
@@ -146,7 +155,9 @@ class Queries:
         query = (
             select(table.c.data)
             .where(
-                table.c.status == model.IncidentStatus.RESOLVED.value, table.c.resolved_at >= since
+                table.c.status == model.IncidentStatus.RESOLVED.value,
+                table.c.resolved_at >= since,
+                ~_IS_ANNOUNCEMENT,
             )
             .order_by(table.c.resolved_at.desc())
             .limit(limit)
@@ -255,7 +266,7 @@ class Queries:
         async with self._database.read() as connection:
             rows = await connection.execute(
                 select(table.c.status, func.count().label("incidents"))
-                .where(table.c.status != model.IncidentStatus.RESOLVED.value)
+                .where(table.c.status != model.IncidentStatus.RESOLVED.value, ~_IS_ANNOUNCEMENT)
                 .group_by(table.c.status)
             )
             return {model.IncidentStatus(row.status): row.incidents for row in rows}

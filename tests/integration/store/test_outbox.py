@@ -249,6 +249,25 @@ async def test_incidents_that_are_not_over_are_counted(opened, token, outage_eff
     assert await opened.queries.counts() == {model.IncidentStatus.OPEN: 1, acknowledged: 2}
 
 
+async def test_an_announcement_of_planned_works_is_no_open_incident(opened, token, outage_effects):
+    for number, status in enumerate(model.IncidentStatus):
+        over = NOW if status is model.IncidentStatus.RESOLVED else None
+        announcement = factories.incident(
+            f"a{number}",
+            rule=model.ANNOUNCEMENT,
+            source=model.WORKS,
+            flags=(model.WORKS,),
+            status=status,
+            resolved_at=over,
+        )
+        await opened.commits.commit(token, factories.commit(announcement))
+    assert await opened.queries.counts() == {model.IncidentStatus.OPEN: 1}
+    assert [incident.id for incident in await opened.queries.incidents()] == ["i1"]
+    assert await opened.queries.resolved(since=NOW - HOUR) == []
+    everything = await opened.queries.incidents(announcements=True)
+    assert {incident.id for incident in everything} == {"i1", "a0", "a1", "a2"}
+
+
 async def test_more_changes_do_not_make_a_pending_delivery_younger(opened, token, outage_effects):
     await grow(opened, token, 2, at=NOW + HOUR)
     assert (await opened.queries.backlog())["noc"] == ports.Backlog(owed=1, oldest=NOW)

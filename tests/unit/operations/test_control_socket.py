@@ -46,7 +46,7 @@ class InMemoryStore:
         }
         self.commands: dict[str, model.Command] = {}
 
-    async def incidents(self, *, statuses=None, limit=100):
+    async def incidents(self, *, statuses=None, limit=100, announcements=False):
         return [
             incident
             for incident in self.kept.values()

@@ -229,9 +229,9 @@ class MqttReceiver:
         """
         await self._remember_sizes()
         await self._open_list.publish()
-        live = await self._reader.incidents(statuses=UNRESOLVED, limit=10_000)
+        live = await self._reader.incidents(statuses=UNRESOLVED, limit=10_000, announcements=True)
         resolved = await self._reader.incidents(
-            statuses=(model.IncidentStatus.RESOLVED,), limit=1_000
+            statuses=(model.IncidentStatus.RESOLVED,), limit=1_000, announcements=True
         )
         now = self._clock.now()
         retained = [incident for incident in resolved if (_expires_at(incident) or now) > now]

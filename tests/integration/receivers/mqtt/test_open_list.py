@@ -64,7 +64,7 @@ async def test_a_list_that_is_too_long_for_the_broker_is_cut_and_says_so(
     await mosquitto.start()
     incident = builder.incident
 
-    async def incidents(*, statuses=None, limit=100):
+    async def incidents(*, statuses=None, limit=100, announcements=False):
         return [incident] * 30
 
     delivery.incidents = incidents

@@ -44,7 +44,7 @@ class SeveralIncidents:
                 builder.diagnose(run=f"r-{number}", **diagnosis)
             self.deliveries[f"w-{number}"] = InMemoryDelivery(builder, "mqtt")
 
-    async def incidents(self, *, statuses=None, limit=100):
+    async def incidents(self, *, statuses=None, limit=100, announcements=False):
         return [
             incident
             for delivery in self.deliveries.values()
