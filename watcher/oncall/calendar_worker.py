@@ -1,7 +1,8 @@
 """`python -m watcher.oncall.calendar_worker BEGIN END ZONE`: an iCalendar on stdin becomes shifts.
 
 A process of its own, because one line of a calendar (`RRULE:FREQ=SECONDLY`) can keep a processor
-busy for hours: its parent ends it then. The answer is JSON, an error a sentence on stderr.
+busy for hours: its parent ends it then. It is confined, as what a stranger writes may be worse than
+slow. The answer is JSON, an error a sentence on stderr.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import recurring_ical_events  # type: ignore[import-untyped]  # publishes no typ
 from icalendar import Calendar, Event
 
 from watcher import model, text
+from watcher.sandbox.confine import confine
 
 MOST_SHIFTS = 5_000
 LONGEST_NAME = 200  # characters
@@ -59,6 +61,7 @@ def _moment(value: date, zone: ZoneInfo) -> datetime:
 def main() -> None:
     """Answer what is asked, once."""
     begin, end, zone = sys.argv[1:]
+    confine(cpu_seconds=60, reads=True)  # zones are read as events name them
     try:
         shifts = parse_shifts(
             sys.stdin.buffer.read(),

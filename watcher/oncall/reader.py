@@ -8,9 +8,7 @@ it, so that the next start has it before the calendar is read.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +24,7 @@ from watcher.clock import Clock, Wakeup
 from watcher.http.exchange import exchange
 from watcher.oncall.rota import Rota
 from watcher.oncall.schedules import Schedules
-from watcher.text import clean
+from watcher.sandbox.worker import run
 
 log = structlog.get_logger()
 
@@ -35,6 +33,7 @@ AHEAD = timedelta(days=90)  # how far ahead shifts are worked out
 BEHIND = timedelta(days=1)
 EXPAND_AGAIN_SECONDS = 12 * 3600.0  # an unchanged calendar, as time goes on
 LARGEST = 2_000_000  # bytes
+_MOST_ANSWER = 8_000_000  # bytes of shifts
 FETCH_SECONDS, PARSE_SECONDS = 20.0, 20.0
 _TICK_SECONDS = 30.0
 WORKER = (sys.executable, "-I", "-m", "watcher.oncall.calendar_worker")
@@ -95,34 +94,21 @@ def _read_file(path: Path) -> bytes:
 async def expand(body: bytes, rota: Rota, now: datetime) -> model.Calendar:
     """Return the shifts of a calendar around now. Raises TemporaryError where it is not valid."""
     begin, end = now - BEHIND, now + AHEAD
-    # No environment: what reads a stranger's file must not hold any secret.
-    process = await asyncio.create_subprocess_exec(
-        *WORKER,
-        begin.isoformat(),
-        end.isoformat(),
-        rota.zone.key,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env={},
-    )
     try:
         async with asyncio.timeout(PARSE_SECONDS):
-            answer, problem = await process.communicate(body)
+            answer = await run(
+                (*WORKER, begin.isoformat(), end.isoformat(), rota.zone.key),
+                body,
+                largest=_MOST_ANSWER,
+            )
     except TimeoutError as error:
         raise model.TemporaryError(
             f"working out its shifts took more than {PARSE_SECONDS:g} s"
         ) from error
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
-    if process.returncode != 0:
-        lines = problem.decode(errors="replace").strip().splitlines()
-        raise model.TemporaryError(clean(lines[-1] if lines else "it cannot be read", 300))
+    if answer.exit_code != 0:
+        raise model.TemporaryError(answer.problem or "it cannot be read")
     return model.Calendar(
-        rota=rota.name, shifts=tuple(_SHIFTS.decode(answer)), read_at=now, until=end
+        rota=rota.name, shifts=tuple(_SHIFTS.decode(answer.output)), read_at=now, until=end
     )
 
 

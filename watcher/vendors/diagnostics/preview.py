@@ -7,12 +7,12 @@ a picture or a reason, within the timeout and within bounds.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+from watcher.sandbox.worker import run
 
 MAX_OUTPUT = 8_000_000  # bytes of the worker's answer
 TIMEOUT = timedelta(seconds=20)
@@ -55,42 +55,14 @@ class PdfPreviewer:
             return Preview(error=f"rendering the PDF took more than {self._timeout:g} s")
 
     async def _render(self, pdf: bytes, *worker: str) -> tuple[Preview, int]:
-        # No environment: what a hostile PDF might take over must not hold any secret.
-        process = await asyncio.create_subprocess_exec(
-            *worker, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
-        )
-        try:
-            answer = await _exchange(process, pdf)
-            if len(answer) == MAX_OUTPUT:
-                return Preview(error="the picture of the PDF is too large"), 0
-            exit_code = await process.wait()
-        finally:
-            await _stop(process)
+        answer = await run(worker, pdf, largest=MAX_OUTPUT)
+        if answer.too_large:
+            return Preview(error="the picture of the PDF is too large"), 0
+        exit_code = answer.exit_code
         if exit_code == 0:
-            return _parse(answer), exit_code
+            return _parse(answer.output), exit_code
         reason = "needs a password" if exit_code == NEEDS_PASSWORD else "cannot be opened"
         return Preview(error=f"the PDF {reason}"), exit_code
-
-
-async def _exchange(process: Process, pdf: bytes) -> bytes:
-    stdin, stdout = process.stdin, process.stdout
-    if stdin is None or stdout is None:
-        raise AssertionError("both were asked for as pipes")
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its exit code tells
-        stdin.write(pdf)
-        await stdin.drain()
-        stdin.close()
-    try:
-        return await stdout.readexactly(MAX_OUTPUT)
-    except asyncio.IncompleteReadError as whole:
-        return whole.partial
-
-
-async def _stop(process: Process) -> None:
-    if process.returncode is None:
-        process.kill()
-        # wait() alone would never return while asyncio has stopped reading a full pipe.
-        await process.communicate()
 
 
 def _parse(answer: bytes) -> Preview:

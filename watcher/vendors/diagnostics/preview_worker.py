@@ -14,8 +14,8 @@ import sys
 import pypdfium2  # type: ignore[import-untyped]  # it ships no type information
 from PIL import Image
 
+from watcher.sandbox.confine import confine
 from watcher.vendors.diagnostics.preview import CANNOT_OPEN, NEEDS_PASSWORD, WITHOUT_FORMS
-from watcher.vendors.diagnostics.sandbox import confine
 
 WIDTH = 1200  # pixels
 MAX_HEIGHT = 2400

@@ -16,7 +16,8 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 
-from watcher.vendors.diagnostics.preview import PdfPreviewer, Preview, _stop
+from watcher.sandbox.worker import _stop
+from watcher.vendors.diagnostics.preview import PdfPreviewer, Preview
 
 
 def worker(code: str) -> tuple[str, ...]:
@@ -273,7 +274,7 @@ def test_the_worker_gives_up_files_sockets_and_memory(act):
 def test_the_kernel_refuses_what_the_worker_does_not_need_even_with_free_descriptors(act):
     code = (
         "import errno, os, socket\n"
-        "from watcher.vendors.diagnostics import sandbox\n"
+        "from watcher.sandbox import confine as sandbox\n"
         "assert sandbox.confine(), 'libseccomp is missing'\n"
         "os.close(0); os.close(1)\n"
         f"try:\n    {act}\n"
@@ -285,7 +286,7 @@ def test_the_kernel_refuses_what_the_worker_does_not_need_even_with_free_descrip
 
 def test_without_the_seccomp_the_limits_are_what_is_left():
     code = (
-        "import socket\nfrom watcher.vendors.diagnostics import sandbox\n"
+        "import socket\nfrom watcher.sandbox import confine as sandbox\n"
         "sandbox._seccomp = None\nassert not sandbox.confine()\n"
         "try:\n    socket.socket()\nexcept OSError:\n    raise SystemExit(7)\n"
     )

@@ -4,12 +4,15 @@ The filter is made by libseccomp, which every Debian with systemd has (systemd i
 is called through ctypes (docs/decisions/0031). It also forbids new privileges. Where the library or
 the kernel's support is missing, the limits on descriptors, memory and processor time are what is
 left. Sources: seccomp_init(3), seccomp_rule_add(3), seccomp_load(3).
+
+This file imports nothing of Watcher: a worker in another environment loads it by its path.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import resource
 
 MEMORY = 512 * 1024 * 1024  # bytes of address space, libraries included
@@ -33,21 +36,41 @@ REFUSED = (
 )
 
 
-def confine() -> bool:
-    """Give up what rendering does not need; nothing in this process can take it back.
+# What a worker that may read files can still not do with them.
+_WRITING = (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC)
+_FLAGS_AT = {"open": 1, "openat": 2}  # which argument holds the flags
+_MASKED_EQUAL = 7  # SCMP_CMP_MASKED_EQ
+_READING_FILES = 64  # open at once
 
-    Return whether the kernel refuses new files, sockets and processes.
+
+class _Comparison(ctypes.Structure):
+    """A test of one argument: scmp_arg_cmp."""
+
+    _fields_ = (
+        ("arg", ctypes.c_uint),
+        ("op", ctypes.c_int),
+        ("mask", ctypes.c_uint64),
+        ("value", ctypes.c_uint64),
+    )
+
+
+def confine(*, memory: int = MEMORY, cpu_seconds: int = CPU_SECONDS, reads: bool = False) -> bool:
+    """Give up what the work does not need; nothing in this process can take it back.
+
+    With `reads`, files may still be opened to read them. Return whether the kernel refuses new
+    files, sockets and processes.
     """
     for limit, value in (
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 3),  # stdin, stdout and stderr are open; nothing else will be
+        # stdin, stdout and stderr are open; nothing else will be
+        (resource.RLIMIT_NOFILE, _READING_FILES if reads else 3),
     ):
         inherited = resource.getrlimit(limit)[1]
         bounded = value if inherited == resource.RLIM_INFINITY else min(value, inherited)
         resource.setrlimit(limit, (bounded, bounded))
-    return _filter_calls()
+    return _filter_calls(reads=reads)
 
 
 def load_seccomp() -> ctypes.CDLL | None:
@@ -61,7 +84,7 @@ def load_seccomp() -> ctypes.CDLL | None:
 _seccomp = load_seccomp()
 
 
-def _filter_calls() -> bool:
+def _filter_calls(*, reads: bool) -> bool:
     if _seccomp is None:
         return False
     _seccomp.seccomp_init.restype = ctypes.c_void_p
@@ -71,7 +94,14 @@ def _filter_calls() -> bool:
     handle = ctypes.c_void_p(rules)
     for name in REFUSED:
         number = _seccomp.seccomp_syscall_resolve_name(name.encode())
-        if number != _UNKNOWN:  # a library older than the call
-            _seccomp.seccomp_rule_add(handle, ctypes.c_uint32(_REFUSE), number, ctypes.c_uint(0))
+        if number == _UNKNOWN:  # a library older than the call
+            continue
+        refuse = (handle, ctypes.c_uint32(_REFUSE), number)
+        if not reads or name not in _FLAGS_AT:
+            _seccomp.seccomp_rule_add(*refuse, ctypes.c_uint(0))
+            continue
+        for bit in _WRITING:
+            test = _Comparison(_FLAGS_AT[name], _MASKED_EQUAL, bit, bit)
+            _seccomp.seccomp_rule_add_array(*refuse, ctypes.c_uint(1), ctypes.byref(test))
     loaded: int = _seccomp.seccomp_load(handle)
     return loaded == 0

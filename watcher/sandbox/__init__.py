@@ -1,0 +1,1 @@
+"""Workers that read strangers' files: started and bounded (worker.py), confined (confine.py)."""
