@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from watcher import model, ports
+from watcher import engine, model, ports
 from watcher.metrics import Metrics
 from watcher.operations import status
+from watcher.vendors.catalog import VENDORS
 
 NOW = datetime(2026, 11, 21, 3, 24, 12, tzinfo=UTC)
 BEGIN = datetime(2026, 11, 21, 3, 10, 22, 125000, tzinfo=UTC)
@@ -86,6 +87,52 @@ SUBJECT = model.Subject(
 )
 
 
+CONTACT = model.Contact(domain="lumen", text="Lumen video NOC, +1 555 0100")
+
+
+class Inventory:
+    """What a team has written down: the site of everything by its key, and more of one circuit."""
+
+    def entry(self, key, labels):
+        if key == SUBJECT.key:
+            return engine.InventoryEntry(
+                labels={"site": "NYC"}, contacts=(CONTACT,), runbook="https://wiki.example/vyvx"
+            )
+        return engine.InventoryEntry(labels={"site": f"SITE-{sum(key.encode()) % 40:02}"})
+
+    def knows(self, key):
+        return key == SUBJECT.key
+
+
+RULES = engine.Ruleset(
+    rules=(
+        engine.Rule(
+            name="evpl-saturated",
+            sources=frozenset({"evpl"}),
+            condition=engine.Threshold(metric="utilization", limit=80.0),
+            title=lambda _: "",
+        ),
+    ),
+    sources={
+        name: engine.SourceTraits(
+            name=name,
+            kind=kind,
+            blind_after=minutes(5),
+            states=vendor.states,
+            down=vendor.down,
+            unused=vendor.unused,
+            likely_domain=vendor.likely_domain,
+            well=vendor.well,
+            units=vendor.fields.units,
+        )
+        for name, kind in (("vyvx", "vyvx"), ("evpl", "evpl"), ("iod", "internet_on_demand"))
+        for vendor in (VENDORS[kind],)
+    },
+    inventory=Inventory(),
+    context=lambda names: names,
+)
+
+
 class InMemoryReader:
     """A library, and what is written down of the daemons.
 
@@ -100,6 +147,7 @@ class InMemoryReader:
         self.alerts_of: dict[str, tuple[model.IncidentAlert, ...]] = {}
         self.entries: dict[str, tuple[model.Entry, ...]] = {}
         self.kept_subjects = {SUBJECT.key: SUBJECT}
+        self.samples: list[model.Sample] = []
         self.health = [
             model.SourceHealth(source="vyvx", last_success=NOW - timedelta(seconds=4), subjects=212)
         ]
@@ -173,6 +221,21 @@ class InMemoryReader:
             name for name, all_ in self.alerts_of.items() if any(a.subject == subject for a in all_)
         ]
         return [self.kept[name] for name in held][:limit]
+
+    async def firing(self):
+        return sorted(
+            (alert.subject, name)
+            for name, alerts in self.alerts_of.items()
+            for alert in alerts
+            if self.kept[name].status is not model.IncidentStatus.RESOLVED
+        )
+
+    async def series(self, subject, metric, start, end):
+        return tuple(
+            sample
+            for sample in self.samples
+            if (sample.subject, sample.metric) == (subject, metric) and start <= sample.at <= end
+        )
 
     async def incident_view(self, incident):
         await self._see()
@@ -400,3 +463,50 @@ def bad_night(reader: InMemoryReader) -> status.StatusReporter:
             ),
         ],
     )
+
+
+def full_house(reader: InMemoryReader, *, subjects: int = 2_000, incidents: int = 200) -> None:
+    """Fill a shelf with what a large team watches on a bad day, beside the bad night."""
+    words = ("online", "online", "online", "online", "impaired", "degraded", "offline", "unknown")
+    for number in range(subjects):
+        source, state = "vyvx", words[number % len(words)] if number < incidents * 2 else "online"
+        start = NOW + minutes(number % 300 - 150)
+        fields: dict[str, model.Scalar] = {"state": state, "ingress_state": "online"}
+        if number % 4 == 1:
+            source, fields = "evpl", {"utilization": 12.5 + number % 80}
+        elif number % 4 == 2:
+            source, fields = "iod", {"status": "active", "bandwidth_mbps": 100.0}
+        key = f"{source}/{1_000_000 + number}"
+        reader.kept_subjects[key] = model.Subject(
+            key=key,
+            source=source,
+            fields=fields,
+            labels={"name": f"{('Arena', 'Studio', 'Truck', 'Court')[number % 4]} feed {number}"},
+            bookings=(
+                model.Booking(
+                    id=str(number),
+                    scheduled=model.Window(start=start, end=start + minutes(120)),
+                ),
+            )
+            if source == "vyvx"
+            else (),
+            since=NOW - minutes(number % 997 + 1),
+        )
+    severities = (model.Severity.CRITICAL, model.Severity.WARNING, model.Severity.INFO)
+    keys = sorted(reader.kept_subjects)
+    for number in range(incidents):
+        key = keys[number * 7 % len(keys)]
+        reader.open(
+            incident(
+                f"w-many{number:04}",
+                title=f"Arena feed {number} is offline: likely Lumen side",
+                severity=severities[number % 3],
+                source=key.partition("/")[0],
+                opened_at=BEGIN - minutes(number),
+                status=model.IncidentStatus.ACKNOWLEDGED
+                if number % 5 == 0
+                else model.IncidentStatus.OPEN,
+                acknowledged_by="ada" if number % 5 == 0 else None,
+            ),
+            subject=key,
+        )

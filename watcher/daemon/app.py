@@ -10,7 +10,7 @@ import contextlib
 from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import structlog
@@ -24,6 +24,7 @@ from watcher.http import exchange
 from watcher.http.redaction import Redactor
 from watcher.ledger import read as ledger
 from watcher.ledger.document import LedgerDocument
+from watcher.ledger.ledger import Ledger
 from watcher.ledger.period import Period
 from watcher.metrics import Metrics
 from watcher.oncall.reader import CalendarReader
@@ -233,6 +234,10 @@ async def run(
                 store.journal, health, ticketed, leading.rules, period, now=clock.now()
             )
 
+        async def read_ledger_between(start: datetime, end: datetime) -> Ledger:
+            health = await store.queries.sources()
+            return await ledger.read_between(store.journal, health, leading.rules, start, end)
+
         if settings.web.listen:
             await stack.enter_async_context(
                 server.serve(
@@ -241,7 +246,10 @@ async def run(
                     ready=lambda: started.is_set() and not stop.is_set(),
                     reporter=reporter,
                     reader=store.queries,
+                    listings=store.listings,
+                    rules=lambda: leading.rules,
                     read_ledger=read_ledger,
+                    read_ledger_between=read_ledger_between,
                     clock=clock,
                 )
             )

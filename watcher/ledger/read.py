@@ -1,4 +1,4 @@
-"""Reads a month's ledger from the journal."""
+"""Reads the ledger of a month, or of any time, from the journal."""
 
 from __future__ import annotations
 
@@ -36,12 +36,34 @@ async def read(
     """
     if period.start >= now:
         raise model.PermanentError(f"{period.name} has not begun yet")
-    folded = history.History()
-    async for record in journal.records(period.start):
-        folded.add(record)
-    folded.close(sources)
+    folded = await _fold(journal, sources, period.start)
     until = min(period.end, now)
     return await asyncio.to_thread(_build, folded, ruleset, period, until, tuple(ticketed))
+
+
+async def read_between(
+    journal: JournalReader,
+    sources: Iterable[model.SourceHealth],
+    ruleset: engine.Ruleset,
+    start: datetime,
+    end: datetime,
+) -> ledger.Ledger:
+    """Return the ledger from `start` to `end`, which is not later than now.
+
+    Raises TemporaryError when the database fails.
+    """
+    folded = await _fold(journal, sources, start)
+    return await asyncio.to_thread(ledger.build, folded, ruleset, start, end)
+
+
+async def _fold(
+    journal: JournalReader, sources: Iterable[model.SourceHealth], since: datetime
+) -> history.History:
+    folded = history.History()
+    async for record in journal.records(since):
+        folded.add(record)
+    folded.close(sources)
+    return folded
 
 
 def _build(

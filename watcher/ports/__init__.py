@@ -3,6 +3,7 @@
 Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
 """
 
+from watcher.ports.listings import ListingReader
 from watcher.ports.receivers import DeliverySession, Receiver, Remarking, Trying
 from watcher.ports.store import (
     Backlog,
@@ -61,6 +62,7 @@ __all__ = [
     "IncidentReader",
     "Job",
     "JobQueue",
+    "ListingReader",
     "Loaded",
     "Outbox",
     "PendingDelivery",

@@ -20,7 +20,7 @@ from watcher.store.jobs import JobQueue
 from watcher.store.journal import Journal, Retention
 from watcher.store.leadership import Leadership
 from watcher.store.outbox import Outbox
-from watcher.store.queries import Queries
+from watcher.store.queries import Listings, Queries
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
@@ -41,6 +41,7 @@ class Store:
         self.call_counter = CallCounter(database)
         self.unserved_addresses = UnservedAddresses(database)
         self.queries = Queries(database, clock)
+        self.listings = Listings(database)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from watcher.ledger.document import CircuitDocument, LedgerDocument
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.web import middleware
 from watcher.web.middleware import HttpError
-from watcher.web.pages import PageRenderer
+from watcher.web.renderer import PageRenderer
 
 KEPT_FOR = timedelta(minutes=5)  # a month is folded from the whole journal: not at each refresh
 MOST_CIRCUITS = 200  # on the page
@@ -54,8 +54,7 @@ class Availability:
         period = self._period(request)
         kept = await self._month(period)
         circuits = sorted(kept.document.circuits, key=_worst_first)
-        text = await asyncio.to_thread(
-            self._renderer.render,
+        return await self._renderer.respond(
             "availability.html",
             now=kept.at,
             ledger=kept.document,
@@ -64,7 +63,6 @@ class Availability:
             before=month_of(period.start - timedelta(days=1), period.zone),
             after=month_of(period.end, period.zone) if period.end <= self._clock.now() else "",
         )
-        return middleware.html_response(text)
 
     async def document(self, request: web.Request) -> web.Response:
         """Return a month's ledger; `subject` can be repeated."""

@@ -108,7 +108,7 @@ READ_TIMEOUT_SECONDS = 10.0
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -10,15 +10,18 @@ from contextlib import asynccontextmanager
 
 from aiohttp import hdrs, web
 
-from watcher import model, ports
+from watcher import engine, model, ports
 from watcher.clock import Clock
 from watcher.http import server as guarded
 from watcher.operations import status
 from watcher.web import middleware
 from watcher.web.api import Api
 from watcher.web.availability import Availability, ReadLedger
-from watcher.web.pages import PageRenderer, Pages
+from watcher.web.bands import Bands, ReadLedgerBetween
+from watcher.web.pages import Pages
+from watcher.web.renderer import PageRenderer
 from watcher.web.settings import Web
+from watcher.web.subjects import SubjectPages
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -31,7 +34,10 @@ async def serve(
     ready: Callable[[], bool],
     reporter: status.StatusReporter,
     reader: ports.IncidentReader,
+    listings: ports.ListingReader,
+    rules: Callable[[], engine.Ruleset],
     read_ledger: ReadLedger,
+    read_ledger_between: ReadLedgerBetween,
     clock: Clock,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts, and yield the port. `stuck` names the loop that hangs, if any.
@@ -61,6 +67,15 @@ async def serve(
         read_limit=read_limit,
         renderer=renderer,
     )
+    subject_pages = SubjectPages(
+        reader=reader,
+        listings=listings,
+        rules=rules,
+        bands=Bands(read=read_ledger_between, clock=clock),
+        clock=clock,
+        read_limit=read_limit,
+        renderer=renderer,
+    )
     app = web.Application(
         middlewares=[
             middleware.describe_errors(renderer.render_error),
@@ -75,6 +90,7 @@ async def serve(
             web.get("/metrics", exposition),
             *Api(reader=reader, reporter=reporter, read_limit=read_limit).routes(),
             *pages.routes(),
+            *subject_pages.routes(),
             *Availability(read=read_ledger, clock=clock, renderer=renderer).routes(),
         ]
     )

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes import sample_data
 from tests.integration.upgrade.write_database import WrittenInstallation, opened_at
 from tests.unit.replay.installation import START, FakeClock
-from tests.unit.web.conftest import nothing_recorded
+from tests.unit.web.conftest import parts
 from watcher import cli
 from watcher.clock import Wakeup
 from watcher.operations import carrier_packet, control_socket, documents, explain
@@ -101,8 +101,7 @@ async def test_the_board_and_the_page_of_the_incident_agree(over):
                 stuck=lambda: "",
                 ready=lambda: True,
                 reporter=reporter,
-                reader=opened.queries,
-                read_ledger=nothing_recorded,
+                **parts(opened.queries, opened.listings),
                 clock=clock,
             ) as port,
             aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from tests.fakes import sample_data
-from tests.servers.programs import program
 from watcher import model
 
 pytestmark = pytest.mark.browser
 
-PATHS = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567")
+PATHS = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/subjects")
 
 # Every text on its ground, as far as colours say: WCAG's contrast below 4.5.
 FAINT = """() => {
@@ -46,34 +45,6 @@ OUTSIDE = """() => [...document.querySelectorAll("body *")]
     || (one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0
       && getComputedStyle(one).display !== "inline"))
   .map(one => `${one.tagName}.${one.className}: ${one.textContent.trim().slice(0, 60)}`)"""
-
-
-@pytest.fixture
-async def browser():
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(
-            executable_path=program("chromium", "chromium"),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield opened
-        await opened.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Open a page that fails the test when the browser has anything to complain about."""
-    complaints: list[str] = []
-
-    async def opened(width=1280, scheme="dark", **context):
-        page = await browser.new_page(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, **context
-        )
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        return page
-
-    yield opened
-    assert complaints == []
 
 
 @pytest.fixture

@@ -73,6 +73,22 @@ async def nothing_recorded(period):
     return document.document(ledger.Ledger(start=period.start, end=period.end), period)
 
 
+async def nothing_between(start, end):
+    return ledger.Ledger(start=start, end=end)
+
+
+def parts(reader, listings=None, **others):
+    """What is served besides: who reads the store, the rules, and the past."""
+    usual = {
+        "reader": reader,
+        "listings": listings or reader,
+        "rules": lambda: sample_data.RULES,
+        "read_ledger": nothing_recorded,
+        "read_ledger_between": nothing_between,
+    }
+    return {**usual, **others}
+
+
 @pytest.fixture
 def serve(reader, clock):
     """Serve what is on the shelf: `async with serve() as site`."""
@@ -84,15 +100,14 @@ def serve(reader, clock):
         ready=lambda: True,
         token="",
         reporter=None,
-        read_ledger=nothing_recorded,
+        **others,
     ) -> AsyncIterator[Site]:
         async with server.serve(
             Web(listen="127.0.0.1:0", token=token),
             stuck=stuck,
             ready=ready,
             reporter=reporter or sample_data.reporter(reader),
-            reader=reader,
-            read_ledger=read_ledger,
+            **parts(reader, **others),
             clock=clock,
         ) as port:
             yield Site(port=port)

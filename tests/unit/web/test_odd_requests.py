@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.fakes import sample_data
 from tests.fakes.fuzzing import examples
-from tests.unit.web.conftest import nothing_recorded
+from tests.unit.web.conftest import parts
 from watcher.web import server
 from watcher.web.settings import Web
 
@@ -50,8 +50,7 @@ def test_whatever_is_asked_for_is_answered_or_refused(token, path, tail, headers
             stuck=lambda: "",
             ready=lambda: True,
             reporter=sample_data.reporter(reader),
-            reader=reader,
-            read_ledger=nothing_recorded,
+            **parts(reader),
             clock=sample_data.FakeClock(),
         ) as port:
             incoming, outgoing = await asyncio.open_connection("127.0.0.1", port)

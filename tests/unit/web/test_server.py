@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.fakes import sample_data
-from tests.unit.web.conftest import nothing_recorded
+from tests.unit.web.conftest import parts
 from watcher import model
 from watcher.logs import LimitedLog
 from watcher.web import middleware, server
@@ -164,8 +164,7 @@ async def test_an_address_in_use_is_said_in_words(site, serve, reader, clock):
             stuck=lambda: "",
             ready=lambda: True,
             reporter=sample_data.reporter(reader),
-            reader=reader,
-            read_ledger=nothing_recorded,
+            **parts(reader),
             clock=clock,
         ):
             pass

@@ -76,6 +76,16 @@ def next_start(bookings: Sequence[model.Booking], now: datetime) -> datetime | N
     return min((at for at in starts if at is not None and at > now), default=None)
 
 
+def on_air_until(bookings: Sequence[model.Booking], now: datetime) -> datetime | None:
+    """Return when the last booking that is on air now ends; None when none is, or it is open."""
+    ends = (
+        _end(booking)
+        for booking in bookings
+        if _phase(booking, now, timedelta(0)) in {Phase.ON_AIR, Phase.OVERRUN}
+    )
+    return max((end for end in ends if end is not None), default=None)
+
+
 def last_edge(
     bookings: Sequence[model.Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
 ) -> datetime | None:

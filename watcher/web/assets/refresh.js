@@ -12,10 +12,14 @@ async function refresh() {
     const page = fresh.getElementById("page");
     if (!page) throw new Error(`status ${reply.status}`);
     if (page.dataset.refused) throw new Error(page.dataset.refused);
-    const focused = document.activeElement?.getAttribute("href");
+    const active = document.activeElement;
+    const form = active?.closest("form"); // somebody is about to choose something
+    const focused = active?.getAttribute("href");
+    if (form) page.querySelector("form")?.replaceWith(form);
     document.getElementById("page").replaceWith(page);
     document.title = fresh.title;
-    if (focused) page.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (form) active.focus({ preventScroll: true });
+    else if (focused) page.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     fetched = performance.now();
   } catch (error) {
     const trouble = document.getElementById("trouble");

@@ -1,0 +1,214 @@
+"""What the page of services lists: how each subject is, on air or not, and the filters. Pure.
+
+Law: a service whose source is blind is unknown, with what was last known, and never up or down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from watcher import engine, model
+from watcher.engine.rules import reservation
+from watcher.ledger.states import Condition, evaluate
+from watcher.model import Phase
+
+PER_PAGE = 240
+MOST_SITES = 30  # that are listed; all can be chosen
+_OFF_AIR = frozenset({Phase.BOOKED, Phase.ENDED})
+_VANISHED = 2  # complete polls in a row without it
+_WORST_FIRST = (
+    *(Condition.DOWN, Condition.DEGRADED, Condition.PLANNED),
+    *(Condition.BLIND, Condition.UP, Condition.UNUSED),
+)
+WORDS = {  # of the page, and of its address
+    Condition.DOWN: "down",
+    Condition.DEGRADED: "degraded",
+    Condition.PLANNED: "planned",
+    Condition.BLIND: "unknown",
+    Condition.UP: "up",
+    Condition.UNUSED: "unused",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One subject as the page lists it; `phase` is None where nothing is booked.
+
+    `word` is its state in the vendor's word, last known where `seen` is false. `until` is when what
+    is on air ends, and `next` when the next booking begins.
+    """
+
+    key: str
+    name: str
+    source: str
+    site: str
+    condition: Condition
+    word: str
+    seen: bool
+    since: datetime
+    phase: Phase | None = None
+    until: datetime | None = None
+    next: datetime | None = None
+    incident: model.Incident | None = None
+    searched: str = ""
+
+    @property
+    def says(self) -> str:
+        """Its condition in the word of the page."""
+        return WORDS[self.condition]
+
+    @property
+    def urgency(self) -> tuple[bool, int, int, str, str]:
+        """Return a sort key: those with an incident first, then the worst."""
+        severity = self.incident.severity.rank if self.incident else 0
+        rank = _WORST_FIRST.index(self.condition)
+        return self.incident is None, -severity, rank, self.name, self.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What the address asks for; empty: everything."""
+
+    q: str = ""
+    source: str = ""
+    site: str = ""
+    phase: str = ""
+    state: str = ""
+    page: int = 1
+
+    def address(self, **changes: str | int) -> str:
+        """Return the address of the page with these changes, which begin on its first page."""
+        names = {**asdict(self), "page": 1, **changes}
+        if names["page"] == 1:
+            del names["page"]
+        query = urlencode({name: value for name, value in names.items() if value})
+        return f"/subjects?{query}" if query else "/subjects"
+
+    def fit(self, service: Service) -> bool:
+        """Whether a service is asked for, whatever its state."""
+        return (
+            (not self.source or service.source == self.source)
+            and (not self.site or service.site == self.site)
+            and (not self.phase or service.phase == self.phase)
+            and all(word in service.searched for word in self.q.casefold().split())
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """How many services there are at one site, and how many of them are not well."""
+
+    name: str
+    services: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One page of what fits; `counts` are by state, of all that fits the other filters."""
+
+    services: tuple[Service, ...]
+    fitting: int
+    all: int
+    pages: int
+    counts: Mapping[str, int]
+    sources: tuple[str, ...]
+    sites: tuple[Site, ...]  # those with trouble first
+    phases: tuple[str, ...]
+
+
+def describe(
+    subject: model.Subject,
+    ruleset: engine.Ruleset,
+    health: Mapping[str, model.SourceHealth],
+    incident: model.Incident | None,
+    now: datetime,
+) -> Service:
+    """Return how a subject is now."""
+    traits = ruleset.sources.get(subject.source)
+    entry = ruleset.inventory.entry(subject.key, subject.labels)
+    labels = {**subject.labels, **entry.labels}
+    name = labels.get("name") or subject.id
+    sight = health.get(subject.source)
+    seen = sight is None or sight.sight is not model.Visibility.BLIND
+    phase = None
+    if traits is not None and subject.bookings:
+        phase = reservation.phase(subject.bookings, now, traits.pre_roll)
+    word = str(subject.fields.get("state") or subject.fields.get("status") or "")
+    if subject.missed >= _VANISHED:
+        condition, word = Condition.UNUSED, "no longer listed"
+    elif not seen or traits is None:
+        condition = Condition.BLIND
+    elif phase in _OFF_AIR:
+        condition = Condition.UNUSED
+    else:
+        condition = evaluate(traits, subject.fields, entry.expected_mbps).condition
+    return Service(
+        key=subject.key,
+        name=name,
+        source=subject.source,
+        site=labels.get("site", ""),
+        condition=condition,
+        word=word,
+        seen=seen,
+        since=subject.since,
+        phase=phase,
+        until=reservation.on_air_until(subject.bookings, now),
+        next=reservation.next_start(subject.bookings, now),
+        incident=incident,
+        searched=" ".join((subject.key, word, *labels.values())).casefold(),
+    )
+
+
+def worst_of(incidents: Iterable[model.Incident]) -> model.Incident | None:
+    """Return the one that people should look at first."""
+    return max(
+        incidents,
+        key=lambda incident: (
+            not incident.is_drill,
+            incident.severity.rank,
+            incident.status is model.IncidentStatus.OPEN,
+            incident.begin,
+        ),
+        default=None,
+    )
+
+
+def listing(services: Sequence[Service], filters: Filters) -> Listing:
+    """Return the page that the filters ask for, the worst first."""
+    fitting = [service for service in services if filters.fit(service)]
+    counts = Counter(service.says for service in fitting)
+    matching = [service for service in fitting if filters.state in {"", service.says}]
+    matching.sort(key=lambda service: service.urgency)
+    pages = max(1, -(-len(matching) // PER_PAGE))
+    page = min(filters.page, pages)
+    sites = _sites(services, filters)
+    return Listing(
+        services=tuple(matching[(page - 1) * PER_PAGE : page * PER_PAGE]),
+        fitting=len(matching),
+        all=len(services),
+        pages=pages,
+        counts={word: counts[word] for word in WORDS.values() if counts[word]},
+        sources=tuple(sorted({service.source for service in services})),
+        sites=tuple(sites),
+        phases=tuple(phase for phase in Phase if any(s.phase is phase for s in services)),
+    )
+
+
+def _sites(services: Sequence[Service], filters: Filters) -> list[Site]:
+    """Return the sites of one source or of all, those with most trouble first."""
+    there: Counter[str] = Counter()
+    bad: Counter[str] = Counter()
+    for service in services:
+        if service.site and filters.source in {"", service.source}:
+            there[service.site] += 1
+            is_bad = service.incident or service.condition in {Condition.DOWN, Condition.DEGRADED}
+            bad[service.site] += bool(is_bad)
+    return sorted(
+        (Site(name=name, services=count, bad=bad[name]) for name, count in there.items()),
+        key=lambda site: (-site.bad, site.name),
+    )

@@ -1,0 +1,186 @@
+"""The page of services, and the page of one of them. Read-only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from watcher import engine, model, ports
+from watcher.clock import Clock
+from watcher.web import figures, middleware, services
+from watcher.web.bands import Bands
+from watcher.web.middleware import HttpError
+from watcher.web.renderer import PageRenderer
+
+_INCIDENTS = 20  # on the page of a subject
+_LONGEST_KEY = 500
+_LONGEST_FILTER = 200
+_MOST_PAGES = 1_000
+MOST_READ = 20_000  # subjects
+_CHUNK = 1_000  # subjects of one reading
+_KEPT_FOR = timedelta(seconds=3)  # several walls ask at once
+_MEASURED = timedelta(hours=24)
+_MOST_METRICS = 6
+_OPEN = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """All services as they were last read; `whole` unless there are too many."""
+
+    at: datetime
+    services: tuple[services.Service, ...]
+    whole: bool
+
+
+class SubjectPages:
+    """Handlers that answer with services."""
+
+    def __init__(
+        self,
+        *,
+        reader: ports.IncidentReader,
+        listings: ports.ListingReader,
+        rules: Callable[[], engine.Ruleset],
+        bands: Bands,
+        clock: Clock,
+        read_limit: middleware.ReadLimit,
+        renderer: PageRenderer,
+    ) -> None:
+        self._reader = reader
+        self._listings = listings
+        self._rules = rules
+        self._bands = bands
+        self._clock = clock
+        self._read_limit = read_limit
+        self._renderer = renderer
+        self._kept: _Kept | None = None
+        self._reading = asyncio.Lock()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes of the services."""
+        return [
+            web.get("/subjects", self.services),
+            web.get("/subjects/{key:.+}", self.subject),
+        ]
+
+    async def services(self, request: web.Request) -> web.Response:
+        """List the services that fit the filters in the address, the worst first."""
+        filters = _filters(request)
+        kept = await self._services()
+        listed = services.listing(kept.services, filters)
+        return await self._renderer.respond(
+            "services.html",
+            now=kept.at,
+            filters=filters,
+            page=min(filters.page, listed.pages),
+            listed=listed,
+            most_sites=services.MOST_SITES,
+            most="" if kept.whole else f"{MOST_READ:,}",
+        )
+
+    async def _services(self) -> _Kept:
+        async with self._reading:
+            now, kept = self._clock.now(), self._kept
+            if kept is None or not now - _KEPT_FOR < kept.at <= now:
+                kept = self._kept = await self._read(now)
+            return kept
+
+    async def _read(self, now: datetime) -> _Kept:
+        subjects: list[model.Subject] = []
+        whole = False
+        while not whole and len(subjects) < MOST_READ:
+            after = subjects[-1].key if subjects else ""
+            async with self._read_limit.slot():
+                chunk = await self._reader.subjects(after=after, limit=_CHUNK)
+            subjects += chunk
+            whole = len(chunk) < _CHUNK
+        async with self._read_limit.slot():
+            health = {health.source: health for health in await self._reader.sources()}
+            live = await self._reader.incidents(statuses=_OPEN, limit=_CHUNK)
+            firing = await self._listings.firing()
+        rules, by_id = self._rules(), {incident.id: incident for incident in live}
+        involved: defaultdict[str, list[model.Incident]] = defaultdict(list)
+        for key, incident in firing:
+            if incident in by_id:
+                involved[key].append(by_id[incident])
+
+        def describe() -> tuple[services.Service, ...]:
+            return tuple(
+                services.describe(
+                    subject, rules, health, services.worst_of(involved.get(subject.key, ())), now
+                )
+                for subject in subjects
+            )
+
+        return _Kept(at=now, services=await asyncio.to_thread(describe), whole=whole)
+
+    async def subject(self, request: web.Request) -> web.Response:
+        """Show one subject: how it was, what was measured, whom to call, its incidents."""
+        key = request.match_info["key"]
+        if len(key) > _LONGEST_KEY or not key.isprintable():
+            raise HttpError(404, "there is no such subject")
+        now, rules = self._clock.now(), self._rules()
+        async with self._read_limit.slot():
+            subject = await self._reader.subject(key)
+            alerts = await self._reader.alerts(key)
+            incidents = await self._reader.incidents_of(key, limit=_INCIDENTS)
+            health = {health.source: health for health in await self._reader.sources()}
+        if subject is None:
+            raise HttpError(404, f"there is no subject {key}")
+        live = [
+            incident
+            for incident in incidents
+            if incident.status is not model.IncidentStatus.RESOLVED
+        ]
+        return await self._renderer.respond(
+            "subject.html",
+            now=now,
+            subject=subject,
+            service=services.describe(subject, rules, health, services.worst_of(live), now),
+            entry=rules.inventory.entry(key, subject.labels),
+            figures=await self._figures(subject, rules, now),
+            bands=await self._bands.of(key),
+            alerts=alerts,
+            incidents=incidents,
+            health=health,
+        )
+
+    async def _figures(
+        self, subject: model.Subject, rules: engine.Ruleset, now: datetime
+    ) -> list[figures.Figure]:
+        traits = rules.sources.get(subject.source)
+        drawn = []
+        for metric, unit in list(traits.units.items() if traits else ())[:_MOST_METRICS]:
+            start = now - _MEASURED
+            async with self._read_limit.slot():
+                samples = await self._reader.series(subject.key, metric, start, now)
+            limits = figures.limits_of(rules, subject.source, metric)
+            drawn.append(figures.figure(metric, unit, samples, limits, start=start, end=now))
+        return [figure for figure in drawn if figure is not None]
+
+
+def _filters(request: web.Request) -> services.Filters:
+    query = request.query
+    unknown = set(query) - {"q", "source", "site", "phase", "state", "page"}
+    if unknown:
+        raise HttpError(400, "unknown filter: expected q, source, site, phase, state or page")
+    for name, text in query.items():
+        if len(text) > _LONGEST_FILTER or not text.isprintable():
+            raise HttpError(400, f"{name} is too long, or contains characters that are not allowed")
+    page = query.get("page") or "1"
+    if not (page.isascii() and page.isdigit() and len(page) <= 4 and 1 <= int(page) <= _MOST_PAGES):
+        raise HttpError(400, f"page must be a whole number from 1 to {_MOST_PAGES}")
+    return services.Filters(
+        q=query.get("q", "").strip(),
+        source=query.get("source", ""),
+        site=query.get("site", ""),
+        phase=query.get("phase", ""),
+        state=query.get("state", ""),
+        page=int(page),
+    )
