@@ -10,12 +10,21 @@ from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt.connection import MqttConnection
 from watcher.receivers.mqtt.receiver import MqttReceiver
 
+QUICK = Backoff(first=0.02, longest=0.2)
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 
 
 @contextlib.asynccontextmanager
 async def connected(
-    delivery, clock, port, *, instance="ops1", leads=True, jitter=lambda: 0.0, **keys
+    delivery,
+    clock,
+    port,
+    *,
+    instance="ops1",
+    leads=True,
+    jitter=lambda: 0.0,
+    backoff=QUICK,
+    **keys,
 ):
     """The daemon's side: the broker's task and a receiver."""
     keys = receiver_settings.Mqtt(host=keys.pop("host", "127.0.0.1"), port=port, **keys)
@@ -23,7 +32,7 @@ async def connected(
         settings=keys,
         instance=instance,
         clock=clock,
-        backoff=Backoff(first=0.02, longest=0.2),
+        backoff=backoff,
         jitter=jitter,
     )
     receiver = MqttReceiver(name="mqtt", connection=broker, reader=delivery, clock=clock)
@@ -49,7 +58,7 @@ class Subscriber:
     ANY = "any topic"
 
     async def until(self, topic: str, payload: bytes | None = None) -> aiomqtt.Message:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for message in self.client.messages:
                 self.seen.append(message)
                 matches = topic in (self.ANY, message.topic.value)

@@ -32,6 +32,14 @@ class NoAnswerError(aiomqtt.MqttError):
     """The broker closed the connection without an answer to the connect."""
 
 
+class NotSentError(aiomqtt.MqttError):
+    """The connection was lost before the message could be sent, so that it explains nothing."""
+
+    def __init__(self, loss: aiomqtt.MqttError) -> None:
+        super().__init__(str(loss))
+        self.rc = getattr(loss, "rc", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a broker refused a publish or a subscription (MQTT 5), with its own words if any."""
@@ -113,9 +121,9 @@ class Client(aiomqtt.Client):
         return None
 
     def _start(self, topic: str, size: int) -> None:
-        """Note what is in flight. Raises aiomqtt.MqttError if the connection is lost already."""
+        """Note what is in flight. Raises NotSentError if the connection is lost already."""
         if self._disconnected.done():
-            raise self._loss() from self._disconnected.exception()
+            raise NotSentError(self._loss()) from self._disconnected.exception()
         self.in_flight = (topic, size)
 
     async def wait_for(self, event: asyncio.Event, *, seconds: float | None) -> None:

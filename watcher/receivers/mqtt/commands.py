@@ -57,6 +57,7 @@ class CommandListener:
         self._waiting: asyncio.Queue[Message] = asyncio.Queue(MOST_WAITING)
         self._dropped = 0
         self._lost = 0  # answers in a row during which the broker closed the connection
+        self._acquittals = 0  # of the broker's topics, when the last of them was lost
         connection.on_command(self._accept)
 
     async def run(self) -> None:
@@ -178,7 +179,9 @@ class CommandListener:
             self._lost = 0 if named else self._lost
         except model.WatcherError as error:
             if named and isinstance(error, model.AmbiguousError):
-                self._lost += 1
+                acquittals = self._connection.limits.acquittals
+                self._lost = self._lost + 1 if acquittals == self._acquittals else 1
+                self._acquittals = acquittals
                 if self._lost == MOST_LOST:
                     log.warning("response topics are ignored from now on", answers=own)
             log.warning("MQTT command not answered", command=answer.command, error=str(error))

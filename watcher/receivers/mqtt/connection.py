@@ -168,6 +168,8 @@ class MqttConnection:
         properties = self._publish_properties(expiry, content_type, correlation)
         try:
             await self.send(client, topic, payload, retain=retain, properties=properties)
+        except mqtt_client.NotSentError as error:
+            raise model.TemporaryError(f"{self._place}: {error}") from error
         except aiomqtt.MqttError as error:
             raise model.AmbiguousError(f"{self._place}: {topic}: {error}") from error
 
@@ -222,7 +224,10 @@ class MqttConnection:
         taken_over = errors.is_taken_over(error)
         established = client is not None and client.established
         permanent = errors.is_permanent(error) and not established
+        lasted = now - started if established else 0.0
+        self.limits.ended(lasted)
         if taken_over:
+            self.limits.acquit()
             rival = self._session.rival
             self._report(errors.taken_over_error(self._place, self._client_id, rival))
         elif client and established:
@@ -239,7 +244,7 @@ class MqttConnection:
                 )
             )
         return self._reconnects.pause(
-            now - started if established else 0.0,
+            lasted,
             self._jitter(),
             permanent=permanent,
             taken_over=taken_over,
@@ -251,6 +256,7 @@ class MqttConnection:
         """Say what was in flight when the connection was lost, and learn from it."""
         words = f" (the broker says: {client.words})" if client.words else ""
         if client.in_flight is None:
+            self.limits.acquit()
             return model.TemporaryError(f"{self._place}: {error}{words}")
         topic, size = client.in_flight
         certain = errors.blames_message(error)

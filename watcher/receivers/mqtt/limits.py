@@ -5,6 +5,10 @@ when it dislikes a message. One lost connection proves nothing, because brokers 
 during whose publishing the connection is lost TRIES times in a row is to blame: for its size if
 nothing that large has been accepted on this connection before, else for itself. What is too large
 may be made smaller; a topic is set aside for a while, so that all others go on.
+
+That is an experiment until a connection has been steady without it. A loss that no message explains
+(nothing was in flight, or what the broker accepts later) is a broker that restarts, or another
+client that takes over the session, and so may the others have been: it acquits every suspect.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from watcher import model
 from watcher.backoff import Backoff
 
 TRIES = 3
+STEADY_SECONDS = 30.0  # a connection that lasted this long was lost for no message before
 SMALL = 1_024  # bytes: a message that every broker accepts, so its size is not to blame
 FORGOTTEN_AFTER = 24 * 3_600.0  # seconds: the broker may have been given another limit
 _OVERHEAD = 128  # bytes of a packet beside topic and payload
@@ -34,11 +39,13 @@ class SetAsideError(model.PermanentError):
 class _Suspect:
     """A topic during whose publishing the connection was lost."""
 
-    losses: int = 0
+    losses: int = 0  # in a row
+    size: int = 0  # of the last of them; 0 for a subscription
     too_large: bool = False  # a larger message there was: the next loss is believed at once
     rounds: int = 0  # how often it was set aside: the next loss is then believed at once
     aside_until: float = 0.0
     reason: str = ""
+    proven: bool = False  # a connection was steady without it
 
 
 @dataclass(slots=True)
@@ -46,6 +53,7 @@ class BrokerLimits:
     """One broker's limits; times are monotonic seconds, and sizes those of topic and payload."""
 
     stated: int | None = None  # MQTT 5: the largest packet, as the broker says on every connect
+    acquittals: int = 0  # counts them, for those who count losses as well
     refused: int | None = None  # the smallest size that it was seen to hang up on
     _refused_at: float = 0.0
     _refused_by: str = ""  # the topic that taught it
@@ -78,9 +86,29 @@ class BrokerLimits:
         """Record that the broker acknowledged a message."""
         message = size + len(topic.encode())
         self._largest = max(self._largest, message)
-        self._suspects.pop(topic, None)
+        suspect = self._suspects.get(topic)
+        if suspect and (size or not suspect.size):  # a subscription says nothing about a publish
+            del self._suspects[topic]
+            if suspect.losses and suspect.size <= max(SMALL, size):
+                self.acquit()
         if self.refused is not None and message >= self.refused:
             self.refused = None
+
+    def ended(self, lasted: float) -> None:
+        """Record that a connection was lost after so many seconds, for whatever reason."""
+        if lasted >= STEADY_SECONDS:
+            for suspect in self._suspects.values():
+                suspect.proven = suspect.proven or suspect.too_large or suspect.rounds > 0
+
+    def acquit(self) -> None:
+        """Record that no message explains a lost connection, nor perhaps those before."""
+        self.acquittals += 1
+        for topic, suspect in list(self._suspects.items()):
+            suspect.losses = 0
+            if not suspect.proven:
+                del self._suspects[topic]
+                if self._refused_by == topic:
+                    self.refused, self._refused_by = None, ""
 
     def lost(self, topic: str, size: int, now: float, *, certain: bool = False) -> str:
         """Record that the connection was lost meanwhile; return what follows, if anything does.
@@ -91,6 +119,7 @@ class BrokerLimits:
             del self._suspects[next(iter(self._suspects))]
         suspect = self._suspects.setdefault(topic, _Suspect())
         suspect.losses += 1
+        suspect.size = size
         message = size + len(topic.encode())
         for_size = message > max(SMALL, self._largest)
         enough = certain or suspect.rounds or (for_size and suspect.too_large)
@@ -109,7 +138,11 @@ class BrokerLimits:
         suspect.rounds += 1
         delay = _ASIDE.delay(suspect.rounds)
         suspect.aside_until = now + delay
-        suspect.reason = f"it hangs up whenever {topic} ({size} bytes) is published"
+        suspect.reason = (
+            f"it hangs up whenever {topic} ({size} bytes) is published"
+            if certain or suspect.proven
+            else f"it hung up {TRIES} times in a row while {topic} ({size} bytes) was published"
+        )
         return f"{suspect.reason}: not tried again for {delay:.0f} s"
 
     def set_aside(self, topic: str, now: float) -> str:

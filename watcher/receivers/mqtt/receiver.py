@@ -41,6 +41,7 @@ class MqttReceiver:
         self._clock = clock
         self._versions: dict[str, int] = {}  # of the documents that the broker holds
         self._learned: dict[str, ReportState] = {}  # after a connect, and in no receipt yet
+        self._losses: dict[str, int] = {}  # run -> acquittals at its last lost connection
         self._remembers = False  # what was learned before this process started
         self._open_list = OpenList(name=name, connection=connection, reader=reader, clock=clock)
         connection.on_connect(self._publish_again)
@@ -122,7 +123,7 @@ class MqttReceiver:
                         incident, report, state, delivery
                     )
                 except model.AmbiguousError:
-                    states[report.run] = state.lost(report.size, self._clock.now())
+                    states[report.run] = self._lost(report, state)
                     await delivery.save(_with_states(receipt, states))
                     raise
         changed = {run: state for run, state in states.items() if state != before[run]}
@@ -131,6 +132,7 @@ class MqttReceiver:
             await delivery.save(receipt)
             for run in changed:
                 self._learned.pop(run, None)
+                self._losses.pop(run, None)
         if receipt.parent_version != incident.version:
             try:
                 await self._publish_document(view, states)
@@ -140,6 +142,14 @@ class MqttReceiver:
         if not all(state.settled for state in states.values()):
             due = self._clock.now() + LATER
         return replace(receipt, parent_version=incident.version, due=due)
+
+    def _lost(self, report: model.Report, state: ReportState) -> ReportState:
+        """Count a connection that was lost while a PDF was sent; a rival explains those before."""
+        acquittals = self._connection.limits.acquittals
+        if self._losses.get(report.run, acquittals) != acquittals:
+            state = replace(state, tries=0)
+        self._losses[report.run] = acquittals
+        return state.lost(report.size, self._clock.now())
 
     async def _publish_report(
         self,
@@ -210,6 +220,7 @@ class MqttReceiver:
         prefix = self._connection.prefix
         obsolete = [topics.incident(prefix, incident.id)]
         for run, state in states.items():
+            self._losses.pop(run, None)
             obsolete.append(topics.report(prefix, incident.id, run))
             if state.suffixed:
                 obsolete.append(topics.suffixed_report(prefix, incident.id, run))

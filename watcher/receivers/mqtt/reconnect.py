@@ -62,13 +62,9 @@ class ClientClaim:
     client_id: str
     instance: str
     session: str
+    made: bool = False  # the broker has acknowledged it, and a newer one can only be a rival's
     _connects: int = 0
-    _seen: set[tuple[str, int]] = field(default_factory=set)
-
-    @property
-    def made(self) -> bool:
-        """Whether this process has published a claim."""
-        return self._connects > 0
+    _seen: dict[str, int] = field(default_factory=dict)  # session -> connects
 
     def next(self) -> bytes:
         """Return the claim to publish after a connect."""
@@ -85,8 +81,8 @@ class ClientClaim:
     def rival(self, payload: bytes) -> str:
         """Return the instance that has claimed our client id since our own claim; else empty.
 
-        A claim that was there before ours is an earlier process, and one that was seen before is
-        a rival that has not been back since.
+        A claim that was there before ours is an earlier process, unless it claims once more; and
+        one that was seen before is a rival that has not been back since.
         """
         try:
             claim = msgspec.json.decode(payload, type=_Claim)
@@ -94,7 +90,7 @@ class ClientClaim:
             return ""
         if claim.session == self.session or claim.client_id != self.client_id:
             return ""
-        seen = (claim.session, claim.connects)
-        is_new = seen not in self._seen
-        self._seen.add(seen)
-        return claim.instance if is_new and self.made else ""
+        before = self._seen.get(claim.session)
+        self._seen[claim.session] = claim.connects
+        is_new = claim.connects != before
+        return claim.instance if is_new and (self.made or before is not None) else ""

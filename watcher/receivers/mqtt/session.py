@@ -191,12 +191,18 @@ class Session:
             purpose="or two daemons with one client id are not noticed",
         )
         if subscribed and self._claim.made:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLAIM_SECONDS):
-                    await client.wait_for(self._claim_arrived, seconds=CLAIM_SECONDS)
-            if self.rival:
-                raise errors.TakenOverError(self.rival)
-        await self._try_send(client, self._claims, self._claim.next())
+            try:
+                await client.wait_for(self._claim_arrived, seconds=CLAIM_SECONDS)
+            finally:  # two daemons that wait for a claim that is not there take over in turn
+                self._claim.made = self._claim_arrived.is_set()
+        self._raise_if_taken_over()
+        if await self._try_send(client, self._claims, self._claim.next()):
+            self._claim.made = True
+        self._raise_if_taken_over()
+
+    def _raise_if_taken_over(self) -> None:
+        if self.rival:
+            raise errors.TakenOverError(self.rival)
 
     async def _announce(self, client: Client) -> None:
         """Publish `online`, and see later whether it comes back."""

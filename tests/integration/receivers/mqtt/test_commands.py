@@ -27,6 +27,7 @@ from watcher.receivers.mqtt import commands, topics
 from watcher.receivers.mqtt.client import Message, Refusal
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.limits import BrokerLimits
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "mqtt.md").read_text()
 ACK = {"incident": "w-7k3m", "by": "ada"}
@@ -416,6 +417,7 @@ async def test_response_topics_on_which_the_broker_hangs_up_are_given_up_togethe
 
     class HangingUp:
         prefix = "watcher"
+        limits = BrokerLimits()
 
         def __init__(self):
             self.topics = []

@@ -25,7 +25,7 @@ def delivery(builder):
 
 async def deliver_until(delivery, receiver, done):
     """Deliver again and again, as the delivery worker does, until `done`."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not done():
             with contextlib.suppress(model.WatcherError):
                 await delivery.deliver(receiver)
@@ -62,7 +62,7 @@ async def test_two_daemons_with_one_client_id_are_a_clear_error(
         other = InMemoryDelivery(delivery.builder, "mqtt")
         async with connected(other, clock, mosquitto.port, instance="ops2", **keys) as (second, _):
             errors = set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any("two daemons" in error for error in errors):
                     delivery.builder.add_entry(model.EntryKind.NOTED, "x")
                     for sender, target in ((delivery, receiver), (other, second)):
@@ -117,7 +117,7 @@ async def test_a_topic_on_which_nats_hangs_up_is_set_aside_and_all_others_go_on(
                 return isinstance(error, model.PermanentError)
             return True
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for topic in ("desk/an answer", "desk/an-answer"):
                 while True:
                     if await publish(topic):
@@ -141,7 +141,7 @@ async def test_a_topic_that_rabbitmq_forbids_holds_up_no_document(delivery, cloc
         connected(delivery, clock, rabbitmq.port, **keys) as (receiver, connection),
     ):
         await deliver_until(
-            delivery, receiver, lambda: "whenever watcher/events" in delivery.receipt.error
+            delivery, receiver, lambda: "in a row while watcher/events" in delivery.receipt.error
         )
         version = delivery.builder.incident.version
         while f'"version":{version}' not in (await reader.until(DOCUMENT)).payload.decode():

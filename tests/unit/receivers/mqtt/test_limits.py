@@ -2,7 +2,12 @@
 
 import pytest
 
-from watcher.receivers.mqtt.limits import FORGOTTEN_AFTER, TRIES, BrokerLimits
+from watcher.receivers.mqtt.limits import (
+    FORGOTTEN_AFTER,
+    STEADY_SECONDS,
+    TRIES,
+    BrokerLimits,
+)
 
 EVENTS = "watcher/events"
 
@@ -72,6 +77,66 @@ def test_a_topic_that_is_refused_at_every_size_leaves_no_limit_behind(limits):
     lose(limits, EVENTS, 400)
     assert limits.refused is None
     assert limits.set_aside(EVENTS, 0.0)
+
+
+def test_a_loss_that_no_message_explains_acquits_every_suspect(limits):
+    """Another client has taken over the session, each time while something was published."""
+    lose(limits, "watcher/clients/watcher", 83)
+    lose(limits, "watcher/incidents/w-1", 20_000)
+    limits.acquit()
+    assert limits.set_aside("watcher/clients/watcher", 0.0) == ""
+    assert limits.fits("watcher/incidents/w-1", 20_000, 0.0)
+    assert limits.remarks(0.0) == []
+
+
+def test_what_is_lost_and_then_accepted_acquits_all_others(limits):
+    lose(limits, EVENTS, 500)
+    lose(limits, "watcher/status/ops1", 6, 1)
+    assert limits.set_aside(EVENTS, 0.0)
+    limits.accepted("watcher/status/ops1", 6)
+    assert limits.remarks(0.0) == []
+
+
+def test_what_is_accepted_because_it_was_made_smaller_acquits_nobody(limits):
+    lose(limits, EVENTS, 500)
+    lose(limits, "watcher/incidents/w-1", 20_000, 1)
+    limits.accepted("watcher/incidents/w-1", 2_000)
+    assert limits.set_aside(EVENTS, 0.0)
+
+
+def test_who_may_subscribe_but_not_publish_is_found_out(limits):
+    """On the topic of the claim both are done, after every connect."""
+    for _ in range(TRIES):
+        limits.accepted(EVENTS, 0)
+        limits.lost(EVENTS, 83, 0.0)
+    assert limits.set_aside(EVENTS, 0.0)
+
+
+def test_topics_that_are_forbidden_from_now_on_are_found_one_after_the_other(limits):
+    topics = [f"watcher/incidents/w-{number}" for number in range(4)]
+    for topic in topics:
+        limits.accepted(topic, 500)
+    losses = 0
+    while open_topics := [topic for topic in topics if not limits.set_aside(topic, 0.0)]:
+        limits.lost(open_topics[0], 500, 0.0)
+        losses += 1
+    assert losses == TRIES * len(topics)
+
+
+def test_a_topic_without_which_a_connection_was_steady_stays_aside(limits):
+    lose(limits, EVENTS, 500)
+    limits.ended(STEADY_SECONDS)
+    limits.acquit()
+    assert limits.set_aside(EVENTS, 29.0)
+    lose(limits, EVENTS, 500, 1, now=31.0)
+    assert "whenever" in limits.set_aside(EVENTS, 32.0)
+
+
+def test_a_size_without_which_a_connection_was_short_is_tried_again(limits):
+    lose(limits, EVENTS, 5_000)
+    limits.ended(STEADY_SECONDS - 1)
+    limits.acquit()
+    assert limits.fits(EVENTS, 5_000, 0.0)
 
 
 def test_the_reason_that_a_broker_gives_is_believed_at_once(limits):

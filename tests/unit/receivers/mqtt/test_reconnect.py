@@ -30,6 +30,13 @@ def test_a_take_over_costs_seconds_and_a_fight_ends_in_minutes():
     assert ends(reconnects, 700.0, taken_over=True, chance=0.0) == 10
 
 
+def claim(ours):
+    """What the broker holds once it has acknowledged our claim."""
+    payload = ours.next()
+    ours.made = True
+    return payload
+
+
 @pytest.fixture
 def claims():
     return [
@@ -39,25 +46,40 @@ def claims():
 
 def test_the_daemon_that_was_there_first_finds_the_claim_of_the_other(claims):
     ours, theirs = claims
-    ours.next()
-    assert ours.rival(theirs.next()) == "b"
+    claim(ours)
+    assert ours.rival(claim(theirs)) == "b"
 
 
 def test_a_claim_from_before_our_first_is_an_earlier_process(claims):
     ours, theirs = claims
-    before = theirs.next()
+    before = claim(theirs)
     assert ours.rival(before) == ""
+    claim(ours)
+    assert ours.rival(before) == ""
+
+
+def test_a_claim_that_never_came_through_says_nothing_about_an_earlier_process(claims):
+    ours, theirs = claims
+    before = claim(theirs)
     ours.next()
     assert ours.rival(before) == ""
+
+
+def test_a_process_that_claims_again_is_alive_although_our_own_claims_never_come_through(claims):
+    ours, theirs = claims
+    ours.next()
+    assert ours.rival(claim(theirs)) == ""
+    ours.next()
+    assert ours.rival(claim(theirs)) == "b"
 
 
 def test_a_rival_that_has_not_been_back_is_gone(claims):
     ours, theirs = claims
-    ours.next()
-    claim = theirs.next()
-    assert ours.rival(claim) == "b"
-    assert ours.rival(claim) == ""
-    assert ours.rival(theirs.next()) == "b"
+    claim(ours)
+    theirs_once = claim(theirs)
+    assert ours.rival(theirs_once) == "b"
+    assert ours.rival(theirs_once) == ""
+    assert ours.rival(claim(theirs)) == "b"
 
 
 @pytest.mark.parametrize(
@@ -74,10 +96,10 @@ def test_a_rival_that_has_not_been_back_is_gone(claims):
 )
 def test_what_is_no_claim_on_our_id_is_ignored(claims, payload):
     ours, _ = claims
-    ours.next()
+    claim(ours)
     assert ours.rival(payload) == ""
 
 
 def test_our_own_claim_is_no_rivals(claims):
     ours, _ = claims
-    assert ours.rival(ours.next()) == ""
+    assert ours.rival(claim(ours)) == ""
