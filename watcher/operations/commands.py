@@ -158,6 +158,14 @@ class CommandService:
         key = f"ticket/{incident}/{idempotency_key or token()}"
         return await self._apply(incident, "ticket", command, key)
 
+    async def decide_work(
+        self, decision: model.WorkConfirmed | model.WorkDismissed, *, idempotency_key: str = ""
+    ) -> None:
+        """Record what a person says of planned works: that they count, or that they do not."""
+        _require_person(decision.by)
+        key = f"work/{decision.work}/{idempotency_key or token()}"
+        await self._submit(key, decision, f"the decision about {decision.work}")
+
     async def add_silence(
         self,
         matchers: tuple[model.Matcher, ...] = (),
