@@ -136,6 +136,18 @@ class Metrics:
             ["rota"],
             registry=registry,
         )
+        self.availability = Gauge(
+            "watcher_availability_ratio",
+            "Share of the known time of this month (UTC) in which circuits were not down",
+            ["source"],
+            registry=registry,
+        )
+        self.availability_seconds = Gauge(
+            "watcher_availability_seconds",
+            "How long the circuits of a source were in each condition this month (UTC), together",
+            ["source", "condition"],
+            registry=registry,
+        )
         for source in sources:
             for outcome in ("ok", "failed"):
                 self.polls.labels(source, outcome)

@@ -43,6 +43,9 @@ def report(
         typer.Option(metavar="NAME=VALUE", help="Only circuits with this label; may be repeated."),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print a line for each circuit.")] = False,
+    outages: Annotated[
+        bool, typer.Option("--outages", help="With --csv: print a line for each outage.")
+    ] = False,
     as_json: AsJson = False,
     html: Output = None,
     pdf: Output = None,
@@ -54,6 +57,8 @@ def report(
     from watcher.daemon import factories
     from watcher.ledger import page, period, text
 
+    if outages and not csv:
+        raise typer.BadParameter("--outages goes with --csv; --json has outages and bookings")
     now = SystemClock().now()
     try:
         wanted = period.parse_month(month or period.month_of(now, zone), zone)
@@ -67,7 +72,7 @@ def report(
     if as_json:
         common.print_json(shown)
     elif csv:
-        typer.echo(text.csv_text(shown), nl=False)
+        typer.echo(text.outages_csv(shown) if outages else text.csv_text(shown), nl=False)
     elif html is not None:
         _write(html, page.html(shown).encode())
     elif pdf is not None:

@@ -17,7 +17,7 @@ import structlog
 
 from watcher import delivery, jobs, logs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
-from watcher.daemon import clock_watch, database_alarm, factories, leader, lifecycle
+from watcher.daemon import availability, clock_watch, database_alarm, factories, leader, lifecycle
 from watcher.daemon.secrets import secrets_in
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
@@ -262,7 +262,9 @@ async def run(
             preview=leading.preview,
             longest_silence=settings.silences.longest,
             packet_options=PacketOptions(
-                labels=frozenset(settings.packet.labels), zone=settings.packet.zone or ""
+                labels=frozenset(settings.packet.labels),
+                zone=settings.packet.zone or "",
+                contract=lambda key, labels: leading.rules.inventory.entry(key, labels).contract,
             ),
         )
         control = control_socket.ControlSocket(
@@ -299,6 +301,15 @@ async def run(
             clock, stepped=leading.clock_stepped, reporter=reporter, metrics=metrics
         )
         other_tasks.append(group.create_task(clock_task, name="clock"))
+        if settings.web.listen and settings.web.availability_every:
+            measuring = availability.keep_measured(
+                read_ledger,
+                store.queries.sources,
+                metrics=metrics,
+                clock=clock,
+                every=settings.web.availability_every,
+            )
+            other_tasks.append(group.create_task(measuring, name="availability"))
         if mqtt:
             if settings.mqtt.commands:
                 listener = CommandListener(connection=mqtt, commands=commands)

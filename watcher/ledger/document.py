@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from watcher import model
-from watcher.ledger.ledger import CircuitLedger, Ledger, Outage
+from watcher.ledger.ledger import BookedTime, CircuitLedger, Ledger, Outage
 from watcher.ledger.period import Period
 from watcher.ledger.states import Condition, Windows
 from watcher.model import FaultDomain
 from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
+
+_NONE = timedelta(0)
 
 
 class RecordDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,19 @@ class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
     unseen_end: bool
 
 
+class BookingDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One booking of a reservation, as far as it lies within the month.
+
+    `minutes` are by condition: those of `down` were lost on air. Bookings that overlap each count
+    their own.
+    """
+
+    id: str
+    start: Timestamp
+    end: Timestamp
+    minutes: dict[str, float]
+
+
 class CircuitDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One circuit's month. `minutes` are by condition, and sum to those of the month.
 
@@ -71,6 +86,7 @@ class CircuitDocument(msgspec.Struct, frozen=True, kw_only=True):
     corrected_at: Timestamp | None
     days: list[str]
     outages: list[OutageDocument]
+    bookings: list[BookingDocument]
 
 
 class LedgerDocument(Document, frozen=True, kw_only=True):
@@ -131,6 +147,16 @@ def _circuit(
         corrected_at=timestamp_or_none(circuit.corrected_at),
         days=[worst.value for worst in circuit.worst_of(days)],
         outages=[_outage(outage, ticketed) for outage in circuit.outages],
+        bookings=[_booking(booked) for booked in circuit.bookings],
+    )
+
+
+def _booking(booked: BookedTime) -> BookingDocument:
+    return BookingDocument(
+        id=booked.id,
+        start=model.format_timestamp(booked.start),
+        end=model.format_timestamp(booked.end),
+        minutes={what.value: minutes(booked.lengths.get(what, _NONE)) for what in Condition},
     )
 
 

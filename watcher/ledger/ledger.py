@@ -13,10 +13,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watcher import engine, model
+from watcher.engine.rules import reservation
 from watcher.ledger import spans
 from watcher.ledger.history import CircuitHistory, History, Reading
 from watcher.ledger.spans import Span
-from watcher.ledger.states import BAD, CircuitState, Condition, Windows, states_of
+from watcher.ledger.states import (
+    BAD,
+    IN_SERVICE,
+    CircuitState,
+    Condition,
+    Windows,
+    states_of,
+)
 from watcher.model import FaultDomain
 
 _WORST_FIRST = (
@@ -49,6 +57,16 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookedTime:
+    """The part of one booking that lies within the period, and how long each condition held."""
+
+    id: str
+    start: datetime
+    end: datetime
+    lengths: Mapping[Condition, timedelta]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitLedger:
     """One circuit's ledger: `spans` cover the period, `lengths` say how long each condition held.
 
@@ -62,6 +80,7 @@ class CircuitLedger:
     lengths: Mapping[Condition, timedelta]
     by_domain: Mapping[FaultDomain, timedelta]
     outages: tuple[Outage, ...]
+    bookings: tuple[BookedTime, ...] = ()
     target: float | None = None  # percent that were promised
     corrected_at: datetime | None = None
 
@@ -185,9 +204,38 @@ def _circuit_ledger(  # noqa: PLR0917 -- one caller, which has just looked them 
             if span.value.condition in BAD
         ),
         outages=tuple(_outages(states, circuit.readings, end)),
+        bookings=tuple(sorted(_booked(circuit, states, traits, period), key=_by_time)),
         target=entry.sla_percent,
         corrected_at=max(late, default=None),
     )
+
+
+def _booked(
+    circuit: CircuitHistory,
+    states: Sequence[Span[CircuitState]],
+    traits: engine.SourceTraits,
+    period: tuple[datetime, datetime],
+) -> Iterator[BookedTime]:
+    """Yield what became of each booking, which may overlap."""
+    for booking in circuit.bookings.values():
+        windows = list(reservation.within((booking,), IN_SERVICE, *period, traits.pre_roll))
+        parts = [
+            Span(max(opens, span.start), min(closes, span.end), span.value.condition)
+            for opens, closes in windows
+            for span in states
+            if span.start < closes and span.end > opens
+        ]
+        if parts:
+            yield BookedTime(
+                id=booking.id,
+                start=windows[0][0],
+                end=windows[-1][1],
+                lengths=spans.totals(parts),
+            )
+
+
+def _by_time(booked: BookedTime) -> tuple[datetime, str]:
+    return booked.start, booked.id
 
 
 def _outages(

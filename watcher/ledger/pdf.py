@@ -43,6 +43,12 @@ def pdf(ledger: LedgerDocument) -> bytes:
             parts += [Spacer(0, 8), Paragraph(f"<b>{escape(circuit.name)}</b>", plain)]
         for outage in circuit.outages:
             parts.append(Paragraph(escape(text.describe_outage(outage)), plain))
+            for record in outage.recorded:
+                line = f"on the vendor's record: {text.describe_record(record)}"
+                parts.append(Paragraph(escape(line), plain, bulletText=" "))
+        for booking in text.lossy(circuit):
+            line = f"booking {text.describe_booking(booking)}"
+            parts.append(Paragraph(escape(line), plain))
         for line in circuit.claim.splitlines():
             parts.append(Paragraph(escape(line), plain))
     written = io.BytesIO()

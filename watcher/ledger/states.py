@@ -24,7 +24,7 @@ from watcher.ledger.spans import Span
 from watcher.model import FaultDomain, Phase
 
 Windows = Sequence[tuple[datetime, datetime]]
-_IN_SERVICE = frozenset({Phase.ON_AIR, Phase.OVERRUN, Phase.UNKNOWN})
+IN_SERVICE = frozenset({Phase.ON_AIR, Phase.OVERRUN, Phase.UNKNOWN})
 _MISSED_SAMPLES = 3  # buckets in a row without a sample: nothing is known from then on
 
 
@@ -162,7 +162,7 @@ def _used(
     if not bookings:
         yield start, end
         return
-    yield from reservation.within(bookings, _IN_SERVICE, start, end, traits.pre_roll)
+    yield from reservation.within(bookings, IN_SERVICE, start, end, traits.pre_roll)
 
 
 def _blinded(circuit_state: CircuitState, is_seen: bool) -> CircuitState:  # noqa: FBT001 -- a value over time

@@ -8,7 +8,13 @@ import textwrap
 from collections.abc import Iterator
 
 from watcher import model
-from watcher.ledger.document import CircuitDocument, LedgerDocument, OutageDocument
+from watcher.ledger.document import (
+    BookingDocument,
+    CircuitDocument,
+    LedgerDocument,
+    OutageDocument,
+    RecordDocument,
+)
 from watcher.model import FaultDomain
 
 _COLUMNS = ("CIRCUIT", "AVAILABLE", "DOWN", "DEGRADED", "PLANNED", "UNKNOWN")
@@ -18,6 +24,14 @@ _CSV = (
     *("up", "degraded", "down", "planned", "blind", "unused"),
     *("availability", "availability_without_planned", "carrier_availability", "sla_percent"),
     *("outages", "corrected_at"),
+)
+_SIDES = tuple(side for side in FaultDomain if side is not FaultDomain.NONE)
+_LOST = (
+    *(("down", "down"), ("degraded", "degraded"), ("planned", "planned"), ("blind", "unknown")),
+)  # conditions, and the words for them
+_OUTAGES_CSV = (
+    *("month", "zone", "subject", "name", "start", "end", "minutes", "planned_minutes", "worst"),
+    *("likely_side", "states", "recorded", "tickets", "goes_on", "unseen_end"),
 )
 
 
@@ -40,20 +54,39 @@ def lines(ledger: LedgerDocument) -> Iterator[str]:
             yield ""
             yield f"May be claimed for {circuit.name}:"
             for line in circuit.claim.splitlines():
-                yield from textwrap.wrap(
-                    line, _WIDTH, initial_indent="  ", subsequent_indent="    "
-                )
+                yield from _wrapped(line, "  ")
 
 
 def csv_text(ledger: LedgerDocument) -> str:
     """Return one line for each circuit, in minutes and percent, with a heading."""
     written = io.StringIO()
-    writer = csv.DictWriter(written, _CSV, lineterminator="\n")
+    columns = (*_CSV, *(f"bad_{side}" for side in _SIDES))
+    writer = csv.DictWriter(written, columns, lineterminator="\n")
     writer.writeheader()
     for circuit in ledger.circuits:
         row = {name: getattr(circuit, name, "") for name in _CSV} | circuit.minutes
         row |= {"month": ledger.month, "zone": ledger.zone, "outages": len(circuit.outages)}
+        row |= {f"bad_{side}": circuit.bad_minutes_by_side.get(side, 0.0) for side in _SIDES}
         writer.writerow({name: _cell(value) for name, value in row.items()})
+    return written.getvalue()
+
+
+def outages_csv(ledger: LedgerDocument) -> str:
+    """Return one line for each outage, with the vendor's own record of it and the tickets."""
+    written = io.StringIO()
+    writer = csv.DictWriter(written, _OUTAGES_CSV, lineterminator="\n")
+    writer.writeheader()
+    for circuit in ledger.circuits:
+        for outage in circuit.outages:
+            row = {name: getattr(outage, name, "") for name in _OUTAGES_CSV}
+            row |= {"month": ledger.month, "zone": ledger.zone}
+            row |= {"subject": circuit.subject, "name": circuit.name}
+            row |= {
+                "states": ", ".join(outage.states),
+                "recorded": "; ".join(map(describe_record, outage.recorded)),
+                "tickets": ", ".join(outage.tickets),
+            }
+            writer.writerow({name: _cell(value) for name, value in row.items()})
     return written.getvalue()
 
 
@@ -65,12 +98,19 @@ def _outages(circuit: CircuitDocument) -> Iterator[str]:
     if circuit.corrected_at:
         corrected = f" (corrected by the vendor's record on {circuit.corrected_at[:10]})"
     yield f"{circuit.name}{corrected}"
+    if len(circuit.outages) > 1 and (sides := describe_sides(circuit)):
+        yield f"  likely side: {sides}"
     for outage in circuit.outages:
         yield f"  {_when(outage)}"
         yield f"    {_what(outage)}"
         for record in outage.recorded:
-            message = f", {record.message}" if record.message else ""
-            yield f"    on the vendor's record: {record.state}{message}"
+            yield from _wrapped(f"on the vendor's record: {describe_record(record)}", "    ")
+    for booking in lossy(circuit):
+        yield from _wrapped(f"booking {describe_booking(booking)}", "  ")
+
+
+def _wrapped(line: str, indent: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ")
 
 
 def _what(outage: OutageDocument) -> str:
@@ -89,6 +129,41 @@ def _what(outage: OutageDocument) -> str:
 def describe_outage(outage: OutageDocument) -> str:
     """Return an outage as a sentence: begin, end, minutes, what was seen, whose side."""
     return f"{_when(outage)}: {_what(outage)}"
+
+
+def describe_record(record: RecordDocument) -> str:
+    """Return what the vendor recorded: state, its own words, begin and end."""
+    message = f", {record.message}" if record.message else ""
+    start = _second(record.start) if record.start else "an unknown time"
+    end = _second(record.end) if record.end else "now"
+    return f"{record.state}{message}, {start} to {end}"
+
+
+def describe_sides(circuit: CircuitDocument) -> str:
+    """Return the minutes that a circuit was bad, by the side that was likely at fault."""
+    return ", ".join(
+        f"{side} {minutes(spent)} min"
+        for side, spent in circuit.bad_minutes_by_side.items()
+        if side != FaultDomain.NONE and spent
+    )
+
+
+def lossy(circuit: CircuitDocument) -> list[BookingDocument]:
+    """Return the bookings that were not good from begin to end."""
+    return [
+        booking for booking in circuit.bookings if any(booking.minutes[name] for name, _ in _LOST)
+    ]
+
+
+def describe_booking(booking: BookingDocument) -> str:
+    """Return a booking as a line: its id, begin and end, and what was lost of it."""
+    lost = [
+        f"{minutes(booking.minutes[name])} min {word}"
+        for name, word in _LOST
+        if booking.minutes[name]
+    ]
+    span = f"{minute(booking.start)} to {minute(booking.end)}"
+    return f"{booking.id}, {span}: {', '.join(lost) or 'nothing was lost'}"
 
 
 def _when(outage: OutageDocument) -> str:

@@ -8,7 +8,7 @@ times are UTC, which the packet says once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -40,12 +40,20 @@ _FOR_CARRIERS = {
 }
 
 
+def _no_contract(_: str, __: Mapping[str, str]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketOptions:
-    """Which of our own labels a carrier may read, and the zone of its clocks; empty: UTC alone."""
+    """Which of our own labels a carrier may read, and the zone of its clocks; empty: UTC alone.
+
+    `contract` looks the number of a contract up, by a subject's key and labels.
+    """
 
     labels: frozenset[str] = frozenset()
     zone: str = ""
+    contract: Callable[[str, Mapping[str, str]], str] = _no_contract
 
 
 NOTHING_OF_OURS = PacketOptions()
@@ -63,7 +71,7 @@ def render_packet(
         _downtime(view, now),
         *_local_times(incident, options.zone),
         "",
-        *_circuits(view, options.labels),
+        *_circuits(view, options),
         *_triage(incident),
         "",
         "Timeline:",
@@ -102,7 +110,7 @@ def _local_times(incident: model.Incident, zone: str) -> Iterator[str]:
         yield f"In {zone}: {begin:%Y-%m-%d %H:%M:%S %Z}{until}"
 
 
-def _circuits(view: model.IncidentView, ours: frozenset[str]) -> Iterator[str]:
+def _circuits(view: model.IncidentView, options: PacketOptions) -> Iterator[str]:
     incident = view.incident
     services = dict.fromkeys(
         (*incident.examined, *(run.service_id for run in incident.diagnostics))
@@ -119,9 +127,11 @@ def _circuits(view: model.IncidentView, ours: frozenset[str]) -> Iterator[str]:
         labels = [
             f"{clean(key, 40)}: {clean(value, 100)}"
             for key, value in sorted(alert.labels.items())
-            if value and key != "name" and (key in ours or theirs.get(key) == value)
+            if value and key != "name" and (key in options.labels or theirs.get(key) == value)
         ]
-        yield from (f"  {label}" for label in labels[:12])
+        if contract := options.contract(alert.subject, alert.labels):
+            labels.insert(0, f"contract: {clean(contract, 80)}")
+        yield from (f"  {label}" for label in dict.fromkeys(labels[:12]))
         yield from _booked(subject.bookings if subject else ())
     more = sum(view.subject_counts.values()) - MOST_CIRCUITS
     if more > 0:

@@ -82,6 +82,7 @@ def _merge(entries: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
         runbook=next((entry.runbook for entry in entries if entry.runbook), ""),
         address=next((entry.address for entry in entries if entry.address), ""),
         connection=next((entry.connection for entry in entries if entry.connection), ""),
+        contract=next((entry.contract for entry in entries if entry.contract), ""),
         expected_mbps=next(bandwidths, None),
         sla_percent=next(
             (entry.sla_percent for entry in entries if entry.sla_percent is not None), None
@@ -165,5 +166,6 @@ def _compile_entry(entry: schema.Entry) -> engine.InventoryEntry:
         expected_mbps=entry.bandwidth,
         address=entry.address,
         connection=entry.connection or "",
+        contract=entry.contract,
         sla_percent=entry.sla,
     )

@@ -281,6 +281,7 @@ class Entry(Part):
     connection: Connection | None = Field(
         None, description="Key of the Internet On-Demand connection that a remedy may raise"
     )
+    contract: str = Field("", description="Number of the contract, for the carrier packet")
     sla: float | None = Field(
         None, gt=0, le=100, description="Availability that was agreed, in percent, as in 99.95"
     )

@@ -19,6 +19,7 @@ from watcher.web.renderer import PageRenderer
 
 KEPT_FOR = timedelta(minutes=5)  # a month is folded from the whole journal: not at each refresh
 MOST_CIRCUITS = 200  # on the page
+MOST_OUTAGES = 50  # of a circuit on the page, the latest
 
 ReadLedger = Callable[[Period], Awaitable[LedgerDocument]]
 
@@ -59,6 +60,7 @@ class Availability:
             now=kept.at,
             ledger=kept.document,
             circuits=circuits[:MOST_CIRCUITS],
+            most_outages=MOST_OUTAGES,
             hidden=len(circuits) - min(len(circuits), MOST_CIRCUITS),
             before=month_of(period.start - timedelta(days=1), period.zone),
             after=month_of(period.end, period.zone) if period.end <= self._clock.now() else "",

@@ -15,6 +15,7 @@ from aiohttp import web
 from markupsafe import Markup, escape
 
 from watcher import model, text
+from watcher.ledger import page
 from watcher.operations import explain, silences
 from watcher.web import api, board, middleware
 
@@ -37,7 +38,7 @@ class PageRenderer:
         self._rendering = asyncio.Semaphore(1)
         self._templates.globals["instance"] = instance
         self._templates.globals["report_address"] = api.report_address
-        self._templates.filters |= {
+        self._templates.filters |= page.FILTERS | {
             "time": model.format_time,
             "duration": _duration_until,
             "lasted": lambda incident, now: model.format_duration(incident.lasted(now)),
@@ -60,8 +61,8 @@ class PageRenderer:
     async def respond(self, template: str, *, http_status: int = 200, **names: Any) -> web.Response:
         """Render in a thread: a storm's page takes longer than the event loop may be blocked."""
         async with self._rendering:
-            page = await asyncio.to_thread(self.render, template, **names)
-        return middleware.html_response(page, http_status)
+            shown = await asyncio.to_thread(self.render, template, **names)
+        return middleware.html_response(shown, http_status)
 
     def render(self, template: str, **names: Any) -> str:
         """Return a page as HTML."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import Field, SecretStr
 
-from watcher.config_types import Section
+from watcher.config_types import Duration, Section
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -19,6 +21,11 @@ class Web(Section):
     )
     token: SecretStr = Field(
         SecretStr(""), description="What readers present; required when it listens beyond loopback"
+    )
+
+    availability_every: Duration = Field(
+        timedelta(hours=1),
+        description="How often this month's availability is measured for /metrics; 0: never",
     )
 
     @property

@@ -19,7 +19,7 @@ from tests.unit.ledger.test_ledger import (
     record,
     started,
 )
-from watcher import engine, model
+from watcher import engine, model, ports
 from watcher.ledger import document, page, period, text
 
 NOVEMBER = period.parse_month("2026-11")
@@ -103,6 +103,63 @@ def test_an_outage_names_the_tickets_of_its_time_and_a_claim_does_as_well():
     (circuit,) = document.document(ledger, NOVEMBER, ticketed=ticketed).circuits
     assert circuit.outages[0].tickets == ["4711"]
     assert "UTC: offline; your ticket 4711" in circuit.claim
+
+
+def booked(after, *bookings):
+    details = model.Details(
+        bookings=tuple(
+            model.Booking(
+                id=name,
+                scheduled=model.Window(start=START + begin, end=START + end),
+                terminal=True,
+            )
+            for name, begin, end in bookings
+        )
+    )
+    what = model.DetailsRead(subject="vyvx/a", details=details)
+    return ports.Recorded(at=START + after, what=what)
+
+
+def test_each_booking_has_the_minutes_that_were_lost_on_air():
+    ledger = read(
+        booked(
+            timedelta(0),
+            ("7-2", 2 * DAY, 2 * DAY + HOUR),
+            ("7-1", DAY, DAY + 2 * HOUR),
+            ("7-0", -2 * DAY, -DAY),
+            ("7-9", -HOUR, HOUR),
+        ),
+        polled(timedelta(0), a="online"),
+        polled(DAY + HOUR, a="offline"),
+        polled(DAY + 3 * HOUR, a="online"),
+    )
+    (circuit,) = ledger.circuits
+    assert [
+        (booking.id, booking.minutes["up"], booking.minutes["down"]) for booking in circuit.bookings
+    ] == [("7-9", 60, 0), ("7-1", 60, 60), ("7-2", 60, 0)]
+    total = sum(minutes for booking in circuit.bookings for minutes in booking.minutes.values())
+    assert total == circuit.minutes_in_service
+    (line,) = [line for line in text.lines(ledger) if "booking" in line]
+    assert line == "  booking 7-1, 2026-11-02 00:00 to 2026-11-02 02:00: 60.0 min down"
+    assert "booking 7-1, 2026-11-02 00:00" in page.html(ledger)
+
+
+def test_the_spreadsheet_of_outages_has_the_vendors_record_and_the_side():
+    ledger = read(
+        polled(timedelta(0), a="online"),
+        polled(DAY, a="offline"),
+        polled(DAY + HOUR, a="online"),
+        record(2 * DAY, "vyvx/a", timedelta(0), 2 * DAY, ("offline", DAY - MINUTE, DAY + HOUR)),
+        polled(3 * DAY, a={"state": "offline", "ingress_state": "offline"}),
+        polled(3 * DAY + HOUR, a="online"),
+    )
+    first, second = csv.DictReader(io.StringIO(text.outages_csv(ledger)))
+    assert (first["start"], first["minutes"]) == ("2026-11-02T00:00:00.000Z", "60.0")
+    assert first["recorded"] == "offline, 2026-11-01 23:59:00 to 2026-11-02 01:00:00"
+    assert (first["likely_side"], second["likely_side"]) == ("lumen", "source")
+    (row,) = csv.DictReader(io.StringIO(text.csv_text(ledger)))
+    assert (row["bad_lumen"], row["bad_source"], row["bad_orange"]) == ("60.0", "60.0", "0.0")
+    assert "  likely side: lumen 60.0 min, source 60.0 min" in text.lines(ledger)
 
 
 def test_nothing_is_claimed_where_the_target_is_met_or_the_fault_was_the_sources():

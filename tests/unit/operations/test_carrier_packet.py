@@ -178,6 +178,22 @@ def test_labels_of_the_inventory_stay_at_home_unless_the_options_name_them(build
     assert "acme" not in "\n".join(lines)
 
 
+def test_the_number_of_the_contract_stands_below_its_circuit(builder):
+    def contract(key, labels):
+        return "V-20447" if (key, labels["name"]) == ("vyvx/1234567", "NYC Arena uplink") else ""
+
+    lines = carrier_packet.render_packet(
+        builder.incident_view(), NOW, carrier_packet.PacketOptions(contract=contract)
+    )
+    below = next(number for number, line in enumerate(lines) if line.startswith("- vyvx/1234567"))
+    assert lines[below + 1] == "  contract: V-20447"
+    assert not [
+        line
+        for line in carrier_packet.render_packet(builder.incident_view(), NOW)
+        if "contract" in line
+    ]
+
+
 def test_the_booked_window_and_the_carriers_own_clocks_are_in_it(builder):
     booking = model.Booking(
         id="1",

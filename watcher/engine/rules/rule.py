@@ -205,6 +205,7 @@ class InventoryEntry:
     expected_mbps: float | None = None  # the bandwidth that was bought
     address: str = ""
     connection: str = ""  # the key of the connection beside or below it, for a remedy
+    contract: str = ""  # its number, as the carrier knows it
     sla_percent: float | None = None  # the availability that the carrier has agreed to
 
 

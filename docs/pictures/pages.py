@@ -1,0 +1,88 @@
+"""Takes pictures of other pages of the board, with made-up records: `make pictures`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from tests.fakes import sample_data  # noqa: E402 -- beside the package
+from tests.unit.ledger import test_ledger as records  # noqa: E402
+from tests.unit.web.conftest import parts  # noqa: E402
+from watcher import engine  # noqa: E402
+from watcher.ledger import document  # noqa: E402
+from watcher.ledger.document import LedgerDocument  # noqa: E402
+from watcher.ledger.period import Period  # noqa: E402
+from watcher.web import server  # noqa: E402
+from watcher.web.settings import Web  # noqa: E402
+
+CHROMIUM = "/usr/bin/chromium"
+DESKTOP = {"width": 1280, "height": 800}
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+async def main() -> None:
+    """Serve the pages, and photograph them."""
+    reader, clock = sample_data.InMemoryReader(), sample_data.FakeClock()
+    clock.at = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+    serving = server.serve(
+        Web(listen="127.0.0.1:0"),
+        stuck=lambda: "",
+        ready=lambda: True,
+        reporter=sample_data.reporter(reader),
+        **parts(reader, read_ledger=november),
+        clock=clock,
+    )
+    async with serving as port, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        await _photograph(browser, port, "/availability?month=2026-11", "availability")
+        await browser.close()
+
+
+async def _photograph(browser: Browser, port: int, path: str, name: str) -> None:
+    page = await browser.new_page(viewport=DESKTOP, color_scheme="dark")
+    await page.goto(f"http://127.0.0.1:{port}{path}")
+    await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    await page.screenshot(path=HERE / f"{name}.png", full_page=True)
+    await page.close()
+
+
+async def november(period: Period) -> LedgerDocument:
+    """Return a month of three circuits: one that lost an hour, one with works, one that is well."""
+    week = timedelta(weeks=1)
+    out = {"state": "offline", "ingress_state": "online"}
+    ledger = records.built(
+        records.polled(timedelta(0), east="online", west="online", london="online"),
+        records.polled(6 * DAY + 3 * HOUR, east=out),
+        records.polled(6 * DAY + 4.2 * HOUR, east="online"),
+        records.record(
+            week, "vyvx/east", timedelta(0), week, ("offline", 6.124 * DAY, 6.174 * DAY)
+        ),
+        records.polled(11 * DAY + 2 * HOUR, west="offline"),
+        records.polled(11 * DAY + 5 * HOUR, west="online"),
+        records.polled(17 * DAY, london="degraded"),
+        records.polled(17.4 * DAY, london="online"),
+        records.failed(22 * DAY),
+        records.polled(23.5 * DAY, east="online"),
+        vyvx_east=engine.InventoryEntry(labels={"name": "USA East"}, sla_percent=99.95),
+        vyvx_west=engine.InventoryEntry(labels={"name": "USA West"}),
+        vyvx_london=engine.InventoryEntry(labels={"name": "London"}),
+        planned=lambda key: (
+            [(records.START + 11 * DAY + HOUR, records.START + 11 * DAY + 6 * HOUR)]
+            if key == "vyvx/west"
+            else []
+        ),
+    )
+    return document.document(ledger, period)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
