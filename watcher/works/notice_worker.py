@@ -1,0 +1,101 @@
+"""`python -I -m watcher.works.notice_worker ORIGIN NOW ZONE`: a message on stdin becomes notices.
+
+A process of its own, confined, because what a stranger sends may be slow, huge or worse. The answer
+is JSON; what is not a notice ends it with exit code 3 and a sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from watcher import model, text
+from watcher.sandbox.confine import confine
+from watcher.works import bcop, lumen, mail
+from watcher.works.entries import NO_NOTICE, Announcement, NoticeError, merge
+
+_ARCHIVES = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "a file of Outlook or Office (.msg)",
+}
+
+
+def parse(content: bytes, *, origin: str, now: datetime, zone: ZoneInfo) -> list[model.Notice]:
+    """Return the notices of a mail, a calendar or a page. Raises NoticeError."""
+    if not content.strip():
+        raise NoticeError("it is empty")
+    for magic, name in _ARCHIVES.items():
+        if content.startswith(magic):
+            raise NoticeError(f"it is {name}, not a mail, a calendar or an HTML page")
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:6].upper() == b"BEGIN:":
+        entries = bcop.parse_calendar(content.lstrip(b"\xef\xbb\xbf \t\r\n"), zone=zone)
+        if not entries:
+            raise NoticeError(_PLAIN_CALENDAR)
+        return merge(entries, origin=origin, now=now)
+    if mail.is_mail(content):
+        return _of_mail(mail.parse_mail(content), origin, now, zone)
+    entries = lumen.parse_page(mail.decode(content))
+    if not entries:
+        raise NoticeError(
+            "it is neither a mail, nor an iCalendar file with X-MAINTNOTE properties,"
+            " nor a page of a form that is known"
+        )
+    return merge(entries, origin=origin, now=now)
+
+
+_PLAIN_CALENDAR = "its calendar has no event with X-MAINTNOTE properties"
+
+
+def _of_mail(message: mail.Mail, origin: str, now: datetime, zone: ZoneInfo) -> list[model.Notice]:
+    """Return the notices of a mail: of its calendars, or else of its pages."""
+    if message.message_id and not origin:
+        origin = f"mail {message.message_id}"
+    entries: list[Announcement] = []
+    problem: NoticeError | None = None
+    for calendar in message.calendars:
+        try:
+            entries += bcop.parse_calendar(calendar, zone=zone, sender=message.sender)
+        except NoticeError as error:
+            problem = error
+    if not entries:
+        for page in (*message.pages, *message.texts):
+            entries += lumen.parse_page(page, date=message.date)
+            if entries:
+                break
+    if not entries and problem is not None:
+        raise problem
+    if not entries:
+        subject = f" ({message.subject!r})" if message.subject else ""
+        plain = f": {_PLAIN_CALENDAR}" if message.calendars else ""
+        raise NoticeError(f"the mail{subject} is not a notice of planned work{plain}")
+    return merge(entries, origin=origin, now=now)
+
+
+def main() -> None:
+    """Answer what is asked, once."""
+    origin, now, zone_name = sys.argv[1:]
+    zone = ZoneInfo(zone_name)
+    content = sys.stdin.buffer.read()
+    confine(reads=True)  # zones and character sets are loaded as a message names them
+    try:
+        notices = parse(content, origin=origin, now=datetime.fromisoformat(now), zone=zone)
+    except NoticeError as error:
+        sys.stderr.write(text.clean(str(error), 300))
+        sys.exit(NO_NOTICE)
+    except RecursionError:
+        sys.stderr.write("it is nested too deeply")
+        sys.exit(NO_NOTICE)
+    sys.stdout.buffer.write(msgspec.json.encode(notices))
+
+
+if __name__ == "__main__":
+    main()
