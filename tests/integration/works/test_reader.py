@@ -79,8 +79,8 @@ def test_what_is_rejected_is_kept_whole_with_the_reason_for_its_owner_alone(tmp_
     kept = keep(tmp_path / "rejected", b"\x00\xff\r\n")
     assert kept.read_bytes() == b"\x00\xff\r\n"
     assert kept.stat().st_mode & 0o777 == 0o600
-    said = kept.with_suffix(".reason.txt").read_text()
-    assert said == "2026-03-02 00:00:00 UTC  standard input\nit is empty\n"
+    reason = kept.with_suffix(".reason.txt").read_text()
+    assert reason == "2026-03-02 00:00:00 UTC  standard input\nit is empty\n"
 
 
 def test_the_same_message_is_kept_once(tmp_path):
