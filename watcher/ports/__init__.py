@@ -41,6 +41,7 @@ from watcher.ports.vendors import (
     Source,
     Submit,
 )
+from watcher.ports.works import MailLog
 
 __all__ = [
     "Backlog",
@@ -64,6 +65,7 @@ __all__ = [
     "JobQueue",
     "ListingReader",
     "Loaded",
+    "MailLog",
     "Outbox",
     "PendingDelivery",
     "PlacedOrder",

@@ -1,7 +1,8 @@
-"""What outlives a restart about vendors: counted calls and changes, and unserved addresses."""
+"""What outlives a restart about vendors: counted calls and changes, unserved addresses, mails."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from sqlalchemy import delete, select, true, update
@@ -88,3 +89,47 @@ class UnservedAddresses:
             await connection.execute(
                 self._database.upsert(table), {"address": address, "told_at": at}
             )
+
+
+class MailLog:
+    """Which mails of carriers have been read. Implements ports.MailLog."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def cursor(self, mailbox: str) -> tuple[int, int]:
+        """Return the row of a mailbox."""
+        table = tables.mailboxes
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                select(table.c.validity, table.c.uid).where(table.c.name == mailbox)
+            )
+            row = rows.first()
+            return (row.validity, row.uid) if row else (0, 0)
+
+    async def already_read(self, mails: Collection[str]) -> frozenset[str]:
+        """Return those that have a row."""
+        table = tables.mails
+        async with self._database.read() as connection:
+            rows = await connection.scalars(select(table.c.key).where(table.c.key.in_(mails)))
+            return frozenset(rows)
+
+    async def record(
+        self,
+        mailbox: str,
+        cursor: tuple[int, int],
+        mails: Collection[str],
+        at: datetime,
+        *,
+        forget: datetime,
+    ) -> None:
+        """Write the rows, and delete those of mails from before `forget`, in one transaction."""
+        validity, uid = cursor
+        row = {"name": mailbox, "validity": validity, "uid": uid}
+        async with self._database.write() as connection:
+            await connection.execute(delete(tables.mails).where(tables.mails.c.read_at < forget))
+            await connection.execute(self._database.upsert(tables.mailboxes), row)
+            for key in mails:
+                await connection.execute(
+                    self._database.upsert(tables.mails), {"key": key, "read_at": at}
+                )

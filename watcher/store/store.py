@@ -13,7 +13,7 @@ from watcher import model
 from watcher.clock import Clock, token
 from watcher.store import migrate
 from watcher.store.commits import CommitLog, Inbox
-from watcher.store.counters import CallCounter, UnservedAddresses
+from watcher.store.counters import CallCounter, MailLog, UnservedAddresses
 from watcher.store.database import Database, Dialect
 from watcher.store.dialects import sqlite, sqlite_backup
 from watcher.store.jobs import JobQueue
@@ -40,6 +40,7 @@ class Store:
         self.jobs = JobQueue(database)
         self.call_counter = CallCounter(database)
         self.unserved_addresses = UnservedAddresses(database)
+        self.mail_log = MailLog(database)
         self.queries = Queries(database, clock)
         self.listings = Listings(database)
 

@@ -171,6 +171,22 @@ works = Table(
     Index("ix_works_end", "end"),
 )
 
+# How far a mailbox was read: its UIDVALIDITY, and the last UID of that.
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("validity", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+)
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("read_at", Moment, nullable=False),
+)
+
 entries = Table(
     "entries",
     metadata,

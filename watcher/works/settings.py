@@ -29,9 +29,7 @@ class Imap(Section):
     password: SecretStr = Field(SecretStr(""), description="With username")
     mailbox: str = Field("INBOX", min_length=1, description="The folder that is read")
     tls: bool | Tls = Field(default=True, description="true: the system's authorities; or a table")
-    since: Duration = Field(
-        timedelta(days=60), description="How old a mail may be that is seen for the first time"
-    )
+    since: Duration = Field(timedelta(days=60), description="How old a mail may be that is read")
 
     @model_validator(mode="after")
     def _has_host(self) -> Self:
@@ -56,7 +54,9 @@ class Works(Section):
     timeout: Duration = Field(
         timedelta(seconds=30), description="For one answer of the mail server"
     )
-    max_bytes: int = Field(10 * MEGABYTE, ge=1_000, description="Largest mail or file that is read")
+    max_bytes: int = Field(
+        10 * MEGABYTE, ge=1_000, le=10 * MEGABYTE, description="Largest mail or file that is read"
+    )
     zone: Zone = Field("UTC", description="Clocks of times that name no zone")
     grace: Duration = Field(
         timedelta(minutes=10), description="How long works may overrun before people are called"

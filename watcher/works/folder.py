@@ -1,0 +1,175 @@
+"""Reads the files of one folder that are complete, and moves each to imported/ or rejected/.
+
+Law: a file is moved, never deleted, and not before its notices are stored. A file that is still
+being written is left alone, and what cannot be read or moved is said at every look until somebody
+has put it right; the others are read all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from watcher import model
+from watcher.clock import Clock
+from watcher.text import clean
+from watcher.works.inbound import Inbound
+from watcher.works.settings import Works
+
+IMPORTED, REJECTED = "imported", "rejected"
+SETTLED = 30.0  # seconds since the last change, after which a file counts as complete at once
+PARTIAL = (".tmp", ".part", ".partial", ".swp", "~")  # what programs name a file meanwhile
+REASON = ".reason.txt"
+MOST_FILES = 500  # of one look
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What changes while a file is written."""
+
+    file: int
+    size: int
+    changed: int
+
+
+class Folder:
+    """Keeps in memory what each file looked like last time, and which were taken already."""
+
+    def __init__(self, config: Works, folder: Path, *, inbound: Inbound, clock: Clock) -> None:
+        self._most = config.max_bytes
+        self._folder = folder
+        self._inbound = inbound
+        self._clock = clock
+        self._seen: dict[str, _Stamp] = {}
+        self._taken: dict[str, tuple[_Stamp, str]] = {}  # and why it is rejected, or ""
+
+    async def check(self, until: float) -> tuple[str, ...]:
+        """Take what is complete, until a time on the monotonic clock; return remarks.
+
+        Raises PermanentError or TemporaryError, after all files, for what could not be done.
+        """
+        stamps = await asyncio.to_thread(self._list)
+        now = self._clock.now().timestamp()
+        before, self._seen = self._seen, stamps
+        self._taken = {n: t for n, t in self._taken.items() if stamps.get(n) == t[0]}
+        problems: list[model.WatcherError] = []
+        waiting = 0
+        for name, stamp in sorted(stamps.items(), key=lambda item: item[1].changed):
+            settled = 0 <= SETTLED <= now - stamp.changed / 1e9
+            if before.get(name) != stamp and not settled:
+                continue  # it may still be written
+            if self._clock.monotonic() >= until:
+                waiting += 1
+                continue
+            try:
+                await self._take(name, stamp)
+            except model.WatcherError as error:
+                problems.append(error)
+        if problems:
+            raise _together(problems)
+        return (f"files that are still to be read: {waiting}",) if waiting else ()
+
+    async def _take(self, name: str, stamp: _Stamp) -> None:
+        if name in self._taken:
+            _, reason = self._taken[name]
+        else:
+            reason = await self._read(name, stamp)
+            self._taken[name] = (stamp, reason)
+        await asyncio.to_thread(self._move, name, reason)
+        del self._taken[name], self._seen[name]
+
+    async def _read(self, name: str, stamp: _Stamp) -> str:
+        """Return why a file is rejected, empty where it is not."""
+        origin = f"file {clean(name)}"
+        if stamp.size > self._most:
+            reason = f"it has {stamp.size:,} bytes, more than {self._most:,} ([works] max_bytes)"
+            return self._inbound.reject(origin, reason)
+        if not stamp.size:
+            return self._inbound.reject(origin, "it is empty")
+        content = await asyncio.to_thread(self._content, name)
+        return await self._inbound.take(content, origin)
+
+    def _list(self) -> dict[str, _Stamp]:
+        """Return the files that may be complete."""
+        stamps = {}
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name.endswith(PARTIAL):
+                        continue
+                    if not entry.is_file(follow_symlinks=False):
+                        continue
+                    status = entry.stat(follow_symlinks=False)
+                    stamps[entry.name] = _Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+                    if len(stamps) >= MOST_FILES:
+                        break
+        except FileNotFoundError as error:
+            raise model.PermanentError(
+                f"{self._folder}: there is no such folder: set works.directory"
+            ) from error
+        except OSError as error:
+            raise _failed(self._folder, "cannot be listed", error) from error
+        return stamps
+
+    def _content(self, name: str) -> bytes:
+        path = self._folder / name
+        try:
+            # A name may have become a link or a pipe meanwhile: neither is followed or waited for.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise model.PermanentError(f"{path}: is not a file")
+                return file.read(self._most + 1)
+        except OSError as error:
+            raise _failed(path, "cannot be read", error) from error
+
+    def _move(self, name: str, reason: str) -> None:
+        """Move a file to where it belongs; the reason lies beside a rejected one."""
+        path = self._folder / name
+        folder = self._folder / (REJECTED if reason else IMPORTED)
+        try:
+            folder.mkdir(mode=0o750, exist_ok=True)
+            target = _free_name(folder, name)
+            if reason:
+                _write_reason(target.with_name(f"{target.name}{REASON}"), reason)
+            path.rename(target)
+        except OSError as error:
+            raise _failed(path, f"cannot be moved to {folder.name}/", error) from error
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    number = 0
+    while True:
+        target = folder / (f"{number}-{name}" if number else name)
+        if not os.path.lexists(target):
+            return target
+        number += 1
+
+
+def _write_reason(path: Path, reason: str) -> None:
+    try:
+        path.write_text(f"{reason}\n", encoding="utf-8")
+    except OSError as error:  # a full disk: the file itself only changes its name
+        log.warning("the reason is only in the log", file=str(path), error=error.strerror)
+
+
+def _failed(path: Path, what: str, error: OSError) -> model.WatcherError:
+    """Return our error: a person has to act where permissions or kinds of files are wrong."""
+    sentence = f"{path} {what}: {error.strerror or type(error).__name__}"
+    if isinstance(error, PermissionError | NotADirectoryError | IsADirectoryError):
+        return model.PermanentError(sentence)
+    return model.TemporaryError(sentence)
+
+
+def _together(problems: list[model.WatcherError]) -> model.WatcherError:
+    """Return one error for several: permanent where one of them is."""
+    first = next((p for p in problems if isinstance(p, model.PermanentError)), problems[0])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return type(first)(f"{first}{more}")

@@ -1,0 +1,84 @@
+"""One message of a carrier, whichever way it came: read, put into the inbox, or rejected.
+
+Law: a notice is in the inbox, durably, before its mail counts as read or its file is moved. The
+same notice again changes nothing, so a crash in between loses nothing and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from watcher import model
+from watcher.clock import Clock
+
+log = structlog.get_logger()
+
+Put = Callable[[str, model.NoticeRead, datetime], Awaitable[bool]]  # ports.Inbox.submit
+Count = Callable[[str], None]  # of one outcome
+
+READ, REJECTED = "read", "rejected"
+OUTCOMES = (READ, REJECTED)
+
+
+class Reader(Protocol):
+    """Reads the notices of one message; raises an error with the reason where it is none."""
+
+    async def __call__(
+        self, content: bytes, *, origin: str, now: datetime, zone: str
+    ) -> Sequence[model.Notice]:
+        """Return the notices."""
+
+
+def inbox_key(notice: model.Notice) -> str:
+    """Return the key of a notice in the inbox: the same content comes in once."""
+    return f"notice/{notice.digest}"
+
+
+class Inbound:
+    """Takes messages; `count` is called with each outcome, `wake` when there is something to do."""
+
+    def __init__(
+        self,
+        *,
+        read: Reader,
+        not_a_notice: type[Exception],
+        put: Put,
+        wake: Callable[[], None],
+        clock: Clock,
+        zone: str,
+        count: Count,
+    ) -> None:
+        self._read = read
+        self._not_a_notice = not_a_notice
+        self._put = put
+        self._wake = wake
+        self._clock = clock
+        self._zone = zone
+        self._count = count
+
+    async def take(self, content: bytes, origin: str) -> str:
+        """Take one message; return why it is rejected, empty where it is not.
+
+        Raises TemporaryError where its notices cannot be stored.
+        """
+        now = self._clock.now()
+        try:
+            notices = await self._read(content, origin=origin, now=now, zone=self._zone)
+        except self._not_a_notice as error:
+            return self.reject(origin, str(error))
+        for notice in notices:
+            if await self._put(inbox_key(notice), model.NoticeRead(notice=notice), now):
+                log.info("notice of planned works", work=notice.key, status=notice.status.value)
+                self._count(READ)
+        self._wake()
+        return ""
+
+    def reject(self, origin: str, reason: str) -> str:
+        """Say that a message is rejected, and why; return the reason."""
+        log.warning("not a notice of planned works", origin=origin, reason=reason)
+        self._count(REJECTED)
+        return reason

@@ -1,0 +1,205 @@
+"""Reads the mails of one mailbox that nobody has read yet, each on its own.
+
+Law: where a mailbox was read up to is stored with each mail, after its notices; so a restart reads
+nothing twice and leaves nothing out. A mail that its server cannot hand out comes last from then
+on, and is tried again: it never holds up the others, and it is never forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from watcher import model, ports
+from watcher.clock import Clock
+from watcher.works import imap
+from watcher.works.inbound import Inbound
+from watcher.works.settings import Imap, Works
+
+BATCH = 50  # mails that are listed at once
+TRIES = 3  # before a mail that cannot be fetched comes last
+MARGIN = timedelta(days=2)  # a search has days and no zone
+
+log = structlog.get_logger()
+
+
+class Open(Protocol):
+    """Opens a session with the mail server; `imap.session`."""
+
+    def __call__(self, settings: Imap, timeout: float) -> AbstractAsyncContextManager[imap.Session]:
+        """Log in."""
+
+
+class KeepRejected(Protocol):
+    """Keeps a message aside, with the reason."""
+
+    def __call__(
+        self, directory: Path, content: bytes, reason: str, *, origin: str, now: datetime
+    ) -> Path:
+        """Return where it is now. Raises TemporaryError."""
+
+
+class Mailbox:
+    """Keeps in memory only which mails could not be fetched."""
+
+    def __init__(
+        self,
+        config: Works,
+        *,
+        inbound: Inbound,
+        mail_log: ports.MailLog,
+        keep_rejected: KeepRejected,
+        rejected: Path,
+        clock: Clock,
+        open_session: Open = imap.session,
+    ) -> None:
+        self._config = config
+        self._imap = config.imap
+        self.name = f"{config.imap.username}@{config.imap.host}/{config.imap.mailbox}"
+        self._inbound = inbound
+        self._log = mail_log
+        self._keep_rejected = keep_rejected
+        self._rejected = rejected
+        self._clock = clock
+        self._open = open_session
+        self._failures: Counter[int] = Counter()  # of mails, by UID
+        self._others_are_fine = False  # so that a failure is the mail's and not the server's
+        self._validity = 0
+
+    async def check(self, until: float) -> tuple[str, ...]:
+        """Read what is new, until a time on the monotonic clock; return remarks.
+
+        Raises TemporaryError or PermanentError where the mailbox cannot be read.
+        """
+        timeout = self._config.timeout.total_seconds()
+        async with self._open(self._imap, timeout) as session:
+            folder = await session.examine(self._imap.mailbox)
+            validity, last = await self._log.cursor(self.name)
+            if folder.validity != validity or not validity:
+                if validity:
+                    log.info("the mailbox numbers its mails again", mailbox=self.name)
+                last = 0
+            if folder.validity != self._validity:
+                self._validity = folder.validity
+                self._failures.clear()
+            since = (self._clock.now() - self._imap.since - timedelta(days=1)).date()
+            uids = await session.search(after=last, since=since)
+            self._failures = Counter({uid: n for uid, n in self._failures.items() if uid in uids})
+            return await self._read(session, _Progress(uids, last), until)
+
+    async def _read(
+        self, session: imap.Session, progress: _Progress, until: float
+    ) -> tuple[str, ...]:
+        suspects = {uid for uid in progress.uids if self._failures[uid] >= TRIES}
+        queue = [uid for uid in progress.uids if uid not in suspects]
+        queue += sorted(suspects, key=lambda uid: self._failures[uid])
+        size = 1 if self._failures else BATCH
+        while queue and self._clock.monotonic() < until:
+            batch, queue = queue[:size], queue[size:]
+            try:
+                await self._read_batch(session, batch, progress)
+            except model.TemporaryError as error:
+                blamed = progress.next_of(batch)
+                self._failures[blamed] += 1
+                if blamed not in suspects or not self._others_are_fine:
+                    raise
+                log.warning("a mail cannot be fetched", uid=blamed, error=str(error))
+                return (f"the mail with UID {blamed} cannot be fetched: {error}",)
+            for uid in batch:
+                self._failures.pop(uid, None)
+            self._others_are_fine = bool(self._failures)
+        return (f"mails that are still to be read: {len(queue)}",) if queue else ()
+
+    async def _read_batch(
+        self, session: imap.Session, batch: Sequence[int], progress: _Progress
+    ) -> None:
+        listed = await session.sizes(batch)
+        already_read = await self._log.already_read([self._key(mail) for mail in listed])
+        for mail in listed:
+            if self._key(mail) in already_read:
+                progress.done.add(mail.uid)
+                continue
+            await self._read_mail(session, mail)
+            progress.done.add(mail.uid)
+            await self._record(progress, [self._key(mail)])
+        progress.done.update(batch)  # those that are not listed are gone
+        await self._record(progress, [])
+
+    async def _read_mail(self, session: imap.Session, mail: imap.Listed) -> None:
+        most = self._config.max_bytes
+        origin = f"mail {mail.message_id or f'UID {mail.uid}'}"
+        too_large = f"it has {mail.size:,} bytes, more than {most:,} ([works] max_bytes)"
+        if mail.size > most:
+            self._inbound.reject(origin, f"{too_large}: it is only in the mailbox")
+            return
+        try:
+            content = await session.mail(mail.uid, most + 1, mail.size)
+        except imap.RefusedError as error:
+            if error.passing:
+                raise
+            self._inbound.reject(origin, f"{error}: it is only in the mailbox")
+            return
+        if content is None:
+            return
+        if len(content) > most:
+            self._inbound.reject(origin, f"it has more than {most:,} bytes: only in the mailbox")
+            return
+        if reason := await self._inbound.take(content, origin):
+            await self._keep_aside(content, reason, origin)
+
+    async def _keep_aside(self, content: bytes, reason: str, origin: str) -> None:
+        """Keep a mail for somebody to look at; the mailbox has it, whatever happens here."""
+        try:
+            await asyncio.to_thread(
+                self._keep_rejected,
+                self._rejected,
+                content,
+                reason,
+                origin=origin,
+                now=self._clock.now(),
+            )
+        except model.TemporaryError as error:
+            log.warning("a rejected mail is only in the mailbox", origin=origin, error=str(error))
+
+    def _key(self, mail: imap.Listed) -> str:
+        """Return what makes a mail the same one: its id and size, so that no other one hides it.
+
+        A mail without an id is known by its place.
+        """
+        what = mail.message_id or f"{self.name}\n{self._validity}\n{mail.uid}"
+        return hashlib.sha256(f"{what}\n{mail.size}".encode()).hexdigest()
+
+    async def _record(self, progress: _Progress, mails: Sequence[str]) -> None:
+        now = self._clock.now()
+        cursor = (self._validity, progress.cursor())
+        forget = now - self._imap.since - MARGIN
+        await self._log.record(self.name, cursor, mails, now, forget=forget)
+
+
+class _Progress:
+    """Which of the mails that were found have been read."""
+
+    def __init__(self, uids: Sequence[int], last: int) -> None:
+        self.uids = uids
+        self.done: set[int] = set()
+        self._last = last
+        self._at = 0
+
+    def cursor(self) -> int:
+        """Return the last UID up to which every mail has been read."""
+        while self._at < len(self.uids) and self.uids[self._at] in self.done:
+            self._last = self.uids[self._at]
+            self._at += 1
+        return self._last
+
+    def next_of(self, batch: Sequence[int]) -> int:
+        """Return the mail that was being read."""
+        return next((uid for uid in batch if uid not in self.done), batch[0])
