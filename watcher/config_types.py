@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import zoneinfo
 from datetime import timedelta
+from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from yarl import URL
 
 from watcher import model
+from watcher.config_words import shown
 
 
 def _parse_duration(value: object) -> timedelta:
@@ -18,7 +20,15 @@ def _parse_duration(value: object) -> timedelta:
         return value
     if isinstance(value, str):
         return model.parse_duration(value)
-    raise ValueError(f"{value!r} is not a duration: write it with its unit, as in 15s, 5m, 4h, 30d")
+    raise ValueError(
+        f"{shown(value)} is not a duration: write it with its unit, as in 15s, 5m, 4h, 30d"
+    )
+
+
+def _check_span(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than 0")
+    return value
 
 
 def _check_address(value: str) -> str:
@@ -30,8 +40,14 @@ def _check_address(value: str) -> str:
     return value.rstrip("/")
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Return the names of all time zones; it takes reading many files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _check_zone(value: str) -> str:
-    zones = zoneinfo.available_timezones()
+    zones = _zones()
     if value not in zones:
         cities = {zone.rpartition("/")[2].casefold(): zone for zone in sorted(zones)}
         city = value.strip().replace(" ", "_").rpartition("/")[2].casefold()
@@ -50,6 +66,7 @@ Duration = Annotated[
     BeforeValidator(_parse_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|[dhms]))+$|^0$"}),
 ]
+Span = Annotated[Duration, AfterValidator(_check_span)]
 Address = Annotated[str, AfterValidator(_check_address)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 

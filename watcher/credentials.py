@@ -41,7 +41,8 @@ def _gone(
     """Yield `TABLE.NAME` for each section of which nothing but a credential is left."""
     variables = {variable.lower() for variable in environ}
     for section in sorted(TABLES_OF_KINDS):
-        names = {str(name).lower() for name in table.get(section) or ()}
+        configured = table.get(section)
+        names = {str(name).lower() for name in configured} if isinstance(configured, dict) else ()
         inside = credentials.get(section)
         for name in inside if isinstance(inside, dict) else ():
             kind = f"{ENV_PREFIX}{section}__{name}__kind".lower()

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +21,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -31,11 +29,12 @@ from pydantic_settings import (
 )
 from yarl import URL
 
-from watcher import credentials, model
+from watcher import credentials, model, settings_problems
 from watcher.config_types import Section
 from watcher.operations.settings import Packet, Silences, Ticket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import topics
+from watcher.settings_problems import line_of
 from watcher.store import settings as store_settings
 from watcher.vendors import catalog
 from watcher.vendors import settings as vendor_settings
@@ -44,7 +43,7 @@ from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
 from watcher.works import settings as works_settings
 
-_HEADER = re.compile(r"\[+\s*([^\[\]]+?)\s*\]")  # of a table, whatever follows it
+__all__ = ["Settings", "line_of", "load", "store_url", "unused_credentials"]
 
 
 class Control(Section):
@@ -214,22 +213,25 @@ def load(path: Path) -> Settings:
     """
     text, table = _read_table(path)
     problems = tuple(_unknown_variables(os.environ))
-    if problems:
-        raise model.InvalidConfigError(problems)
     try:
-        settings = Settings(
-            **table,
-            _secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"),
-        )
+        settings = _build(table)
     except ValidationError as error:
-        raise model.InvalidConfigError(tuple(_problems(path, text, error))) from None
+        file = settings_problems.File(path=path, text=text, table=table)
+        problems += tuple(settings_problems.lines(file, error, _build, Settings))
+        raise model.InvalidConfigError(problems) from None
     except SettingsError as error:
         raise model.InvalidConfigError((f"environment: {error}",)) from None
     except UnicodeDecodeError:
         raise model.InvalidConfigError(
             ("credentials: a file in $CREDENTIALS_DIRECTORY is not UTF-8 text",)
         ) from None
+    if problems:
+        raise model.InvalidConfigError(problems)
     return _resolved(settings, path.resolve().parent)
+
+
+def _build(table: Mapping[str, Any]) -> Settings:
+    return Settings(**table, _secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"))
 
 
 def unused_credentials(path: Path) -> list[str]:
@@ -254,9 +256,9 @@ def store_url(path: Path) -> str:
     try:
         url = store_settings.Store.model_validate(section).url
     except ValidationError as error:
-        problems = [(f"store.{key}", what) for key, what in _described(error)]
+        problems = settings_problems.described(error, store_settings.Store)
         raise model.InvalidConfigError(
-            tuple(f"{path}: {key}: {what}" for key, what in problems)
+            tuple(f"{path}: store.{key}: {what}" for key, what in problems)
         ) from None
     return _absolute(url, path.resolve().parent)
 
@@ -294,61 +296,6 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
             and section.lower() not in Settings.model_fields
         ):
             yield f"environment: {variable}: there is no section [{section.lower()}]"
-
-
-def _problems(path: Path, text: str, error: ValidationError) -> Iterator[str]:
-    """Yield one line for each problem, in the order of the file."""
-    problems = [(line_of(text, key.split(".")), key, what) for key, what in _described(error)]
-    for line, key, what in sorted(problems):
-        yield f"{path}:{line}: {key}: {what}"
-
-
-def _described(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Yield the key and the wording of each problem."""
-    for detail in error.errors(include_url=False, include_input=False):
-        message = detail["msg"].removeprefix("Value error, ")
-        keys = [str(part) for part in detail["loc"]]
-        if not keys:  # from _check_references, which names its keys itself
-            for line in message.splitlines():
-                key, _, what = line.partition(": ")
-                yield key, what
-            continue
-        if keys[0] in credentials.TABLES_OF_KINDS:
-            del keys[2:3]  # pydantic puts the chosen kind there; the file has no such key
-        yield ".".join(keys), _in_words(detail, message)
-
-
-def _in_words(detail: ErrorDetails, message: str) -> str:
-    match detail["type"]:
-        case "union_tag_invalid":
-            return f"kind must be one of {detail['ctx']['expected_tags']}"
-        case "union_tag_not_found":
-            return "kind is missing"
-        case "extra_forbidden":
-            return "there is no such key"
-        case "missing":
-            return "is missing"
-        case _:
-            return message[:1].lower() + message[1:]
-
-
-def line_of(text: str, keys: Sequence[str]) -> int:
-    """Return the line that sets these keys, else of the nearest table above it, else 1."""
-    best, best_line = 0, 1
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
-        if header := _HEADER.match(stripped):
-            here = table = _parts(header[1])
-        else:
-            here = (*table, *_parts(stripped.partition("=")[0]))
-        if len(here) > best and here == tuple(keys[: len(here)]):
-            best, best_line = len(here), number
-    return best_line
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"' ") for part in dotted.split("."))
 
 
 def _resolved(settings: Settings, directory: Path) -> Settings:

@@ -57,7 +57,7 @@ def test_every_problem_of_a_file_is_reported_at_once_with_its_line_and_key(confi
             "12: sources.vyvx.interval: 15 is not a duration: write it with its unit, "
             "as in 15s, 5m, 4h, 30d"
         ),
-        "18: web.listne: there is no such key",
+        "18: web.listne: there is no such key; did you mean listen?",
     ]
 
 
@@ -69,7 +69,7 @@ def test_an_account_that_a_source_names_must_exist(config):
 
 def test_an_unknown_kind_is_reported_with_the_kinds_that_exist(config):
     (problem,) = problems_of(config(GOOD.replace('kind = "vyvx"', 'kind = "vyxv"')))
-    assert problem.startswith("9: sources.vyvx: kind must be one of 'vyvx'")
+    assert problem.startswith("10: sources.vyvx.kind: 'vyxv': expected 'vyvx', 'evpl' or ")
 
 
 def test_a_missing_secret_is_reported_at_its_account(config):

@@ -154,7 +154,7 @@ def _rule_references(test: schema.Test) -> Iterator[tuple[str, int, Sequence[str
 def _invalid_values(field: str, series: schema.Series, fields: Fields) -> Iterator[str]:
     name = field.partition(" ")[0]
     if name not in fields.names or (field != name and name not in fields.metrics):
-        yield f"there is no such field{suggest(name, fields.names)}"
+        yield f"there is no field {name!r}{suggest(name, fields.names)}"
         return
     words = fields.words.get(name)
     for value in dict.fromkeys(series.values):

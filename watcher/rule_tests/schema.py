@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from watcher import model
-from watcher.config_types import Duration
-from watcher.ruleset.schema_types import Part, Span, Words
+from watcher.config_types import Duration, Span
+from watcher.ruleset.schema_types import Part, Words
 from watcher.vendors.catalog import Kind
 
 MOST_STEPS = 1_000_000  # steps
@@ -93,11 +94,20 @@ def _not_negative(value: timedelta) -> timedelta:
     return value
 
 
-def _offset(value: object) -> object:
+def _moment(value: object) -> timedelta | datetime:
     """Accept -10m as well: before the start of the test."""
     if isinstance(value, str) and value.startswith("-"):
         return -model.parse_duration(value[1:])
-    return model.parse_duration(value) if isinstance(value, str) and value[-1:].isalpha() else value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return model.parse_duration(value)
+        with contextlib.suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if isinstance(value, timedelta) or (isinstance(value, datetime) and value.tzinfo is not None):
+        return value
+    raise ValueError(
+        "expected how long after the start, as in 10m or -10m, or a time with its zone"
+    )
 
 
 def _series(value: object) -> Series:
@@ -109,7 +119,7 @@ def _series(value: object) -> Series:
 
 
 Offset = Annotated[Duration, AfterValidator(_not_negative)]
-Moment = Annotated[timedelta | AwareDatetime, BeforeValidator(_offset)]
+Moment = Annotated[timedelta | datetime, BeforeValidator(_moment)]
 Values = Annotated[Series, BeforeValidator(_series)]
 WindowPair = tuple[Moment | None, Moment | None]
 

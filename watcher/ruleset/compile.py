@@ -191,7 +191,9 @@ class Compiler:
         for kind in kinds:
             words = kind.words.get(transition.field)
             if words is None:
-                what = f"there is no such field{suggest(transition.field, kind.words)}"
+                what = (
+                    f"there is no field {transition.field!r}{suggest(transition.field, kind.words)}"
+                )
                 written.report(self._problems, "transition.field", what)
                 continue
             for key, values in (("from", transition.from_ or ()), ("to", transition.to)):

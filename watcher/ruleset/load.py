@@ -17,7 +17,7 @@ from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.relations import check_faults, check_inhibitions
 from watcher.ruleset.rotas import compile_rotas
-from watcher.ruleset.validate import validated
+from watcher.ruleset.validate import validated, without_faults
 from watcher.ruleset.windows.maintenance import compile_window
 from watcher.ruleset.yaml_document import Document
 
@@ -135,6 +135,8 @@ def _written_rules(documents: Sequence[Document], problems: Problems) -> Iterato
         rules = document.content.get("rules") if isinstance(document.content, dict) else None
         for number in range(len(rules) if isinstance(rules, list) else 0):
             rule = validated(schema.Rule, document, problems, "rules", number)
+            if rule is None:
+                rule = without_faults(schema.Rule, document, "rules", number)
             if rule is None:
                 continue
             written = WrittenRule(rule=rule, document=document, number=number)

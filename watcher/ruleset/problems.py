@@ -5,10 +5,18 @@ Reading goes on after a problem, so that a person sees all of them at once.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from watcher.config_words import suggest
+
+__all__ = ["Place", "Problems", "shown", "suggest"]
+
+
+def shown(path: Path) -> Path:
+    """Return a path as somebody reads it from where they stand; a daemon stands at the root."""
+    here = Path.cwd()
+    return path.relative_to(here) if here != Path("/") and path.is_relative_to(here) else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +29,7 @@ class Place:
 
     def __str__(self) -> str:
         """Return FILE:LINE:COLUMN, as compilers print it, so that editors can jump there."""
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{shown(self.file)}:{self.line}:{self.column}"
 
 
 @dataclass(slots=True)
@@ -46,12 +54,3 @@ class Problems:
             self.entries, key=lambda entry: (str(entry[0].file), entry[0].line, entry[0].column)
         )
         return tuple(f"{place}: {text}" for place, text in ordered)
-
-
-def suggest(word: str, valid: Iterable[str]) -> str:
-    """Return a hint with the nearest valid word, or a list of them when none is near."""
-    words = sorted(set(valid))
-    near = difflib.get_close_matches(word, words, n=1)
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; expected one of: {', '.join(words)}" if 0 < len(words) <= 24 else ""

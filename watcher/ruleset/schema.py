@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
 from watcher import engine, model
-from watcher.config_types import Duration
+from watcher.config_types import Duration, Span
 from watcher.ruleset import rotas as on_call
 from watcher.ruleset.schema_types import (
     Address,
@@ -20,7 +20,6 @@ from watcher.ruleset.schema_types import (
     Orderable,
     Part,
     Phases,
-    Span,
     Spans,
     Words,
 )

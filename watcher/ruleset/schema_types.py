@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from watcher import model
-from watcher.config_types import Duration, Section
+from watcher.config_types import Section, Span
+from watcher.config_words import shown
 from watcher.ruleset.windows.cron import parse_cron
 from watcher.vendors.internet_on_demand.client import LEAST_MBPS, MOST_MBPS, parse_bandwidth
 from watcher.vendors.preorder.client import parse_address
@@ -24,6 +25,7 @@ class Part(Section):
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LEAST_REPEAT = timedelta(minutes=1)  # between two reminders
 _DAYS_ARE = f"; expected {', '.join(WEEK)} or a range such as mon-fri"
 _A_DAY = "|".join(WEEK)
 _DAY_SCHEMA = {
@@ -32,13 +34,10 @@ _DAY_SCHEMA = {
 }
 
 
-def _check_span(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than 0")
-    return value
-
-
-def _check_growing(value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+def _check_reminders(value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if min(value) < LEAST_REPEAT:
+        shown = model.format_duration(min(value))
+        raise ValueError(f"every {shown} nobody reads any more; expected at least 1m")
     if list(value) != sorted(value):
         raise ValueError("each span must be at least as long as the one before")
     return value
@@ -52,7 +51,7 @@ def _parse_mbps(value: object) -> float:
     mbps = parse_bandwidth(value)
     if not mbps:
         raise ValueError(
-            f"{value!r} is not a bandwidth: write it with its unit, as in 500 Mbps or 1.5 Gbps"
+            f"{shown(value)} is not a bandwidth: write it with its unit, as in 500 Mbps or 1.5 Gbps"
         )
     return mbps
 
@@ -122,6 +121,8 @@ def parse_days(value: object) -> object:
         return value
     days: dict[object, None] = {}
     for word in words:
+        if isinstance(word, list | dict):
+            raise ValueError(f"a day is a word{_DAYS_ARE}")  # noqa: TRY004 -- for pydantic
         days.update(dict.fromkeys(_parse_range(word) if isinstance(word, str) else (word,)))
     return tuple(days)
 
@@ -151,12 +152,11 @@ Connection = Annotated[
     AfterValidator(_check_connection),
     WithJsonSchema({"type": "string", "pattern": "^[^/]+/.+$"}),
 ]
-Span = Annotated[Duration, AfterValidator(_check_span)]
 Spans = Annotated[
     tuple[Span, ...],
     BeforeValidator(_as_tuple),
-    AfterValidator(_check_growing),
     Field(min_length=1),
+    AfterValidator(_check_reminders),
 ]
 Phases = Annotated[frozenset[model.Phase], BeforeValidator(_as_tuple), Field(min_length=1)]
 Label = Annotated[str, AfterValidator(_check_label)]

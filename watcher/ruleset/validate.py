@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watcher.ruleset.problems import Problems, suggest
+from watcher.config_words import describe, keys_at, suggest
+from watcher.ruleset.problems import Problems
 from watcher.ruleset.yaml_document import Document
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
@@ -27,10 +28,28 @@ def validated(
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_input=False):
+        for detail in error.errors(include_url=False):
             whole_path = _as_written((*path, *detail["loc"]), document)
             place = document.place(whole_path, of_key=detail["type"] == "extra_forbidden")
             problems.add(place, _key(whole_path, document), _in_words(schema, detail))
+        return None
+
+
+def without_faults(schema: type[_Schema], document: Document, *path: str | int) -> _Schema | None:
+    """Return a part that is not valid without the keys at fault, so that the rest is looked at."""
+    content = document.content
+    for part in path:
+        content = content[part]
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    keys = {detail["loc"][0] for detail in details if detail["loc"]}
+    if not isinstance(content, dict) or not keys:
+        return None
+    try:
+        return schema.model_validate({key: of for key, of in content.items() if key not in keys})
+    except ValidationError:
         return None
 
 
@@ -63,48 +82,6 @@ def _key(path: Sequence[str | int], document: Document) -> str:
 
 def _in_words(schema: type[BaseModel], detail: ErrorDetails) -> str:
     path = detail["loc"]
-    last = str(path[-1]) if path else ""
-    match detail["type"]:
-        case "extra_forbidden":
-            words = f"there is no such key{suggest(last, _keys(schema, path[:-1]))}"
-        case "missing":
-            words = "is missing"
-        case "literal_error" | "enum":
-            words = f"expected {detail['ctx']['expected']}"
-        case "string_pattern_mismatch":
-            words = "expected small letters, digits and single hyphens, as in vyvx-down"
-        case "model_type" | "dict_type" | "model_attributes_type":
-            words = "expected keys and values"
-        case "too_short":
-            words = "expected at least one"
-        case "tuple_type" | "frozen_set_type":
-            words = "expected a list"
-        case _:
-            message = detail["msg"].removeprefix("Value error, ")
-            words = message[:1].lower() + message[1:]
-    return words
-
-
-def _keys(schema: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Return the keys that are valid at a path."""
-    inner = schema
-    for part in path:
-        if isinstance(part, str):
-            inner = _keys_of(inner).get(part) or inner
-    return list(_keys_of(inner))
-
-
-def _keys_of(schema: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
-    """Map each key as it is written to the model of its value, None for a plain value."""
-    keys: dict[str, type[BaseModel] | None] = {}
-    for name, info in schema.model_fields.items():
-        classes = [part for part in _parts_of(info.annotation) if isinstance(part, type)]
-        models = [part for part in classes if issubclass(part, BaseModel)]
-        keys[info.alias or name] = models[0] if models else None
-    return keys
-
-
-def _parts_of(annotation: object) -> Iterator[object]:
-    yield annotation
-    for part in getattr(annotation, "__args__", ()):
-        yield from _parts_of(part)
+    if detail["type"] == "extra_forbidden":
+        return f"there is no such key{suggest(str(path[-1]), keys_at(schema, path[:-1]))}"
+    return describe(detail)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from watcher.config_types import Address, Duration, Section
+from watcher.config_types import Address, Duration, Section, Span
 
 
 class Budgeted(Section):
@@ -53,14 +53,14 @@ class Polled(Section):
         kind: str  # a Literal of each product's own
 
     account: str = Field("", description="Name under [accounts]; empty: no credentials (tests)")
-    interval: Duration = Field(timedelta(seconds=60), description="Time between polls")
-    fast_interval: Duration = Field(
+    interval: Span = Field(timedelta(seconds=60), description="Time between polls")
+    fast_interval: Span = Field(
         timedelta(seconds=10), description="Time between polls while an alert is pending"
     )
     blind_after: Duration = Field(
         timedelta(minutes=3), description="How long polls must fail before the source is blind"
     )
-    timeout: Duration = Field(timedelta(seconds=30), description="For one request, from end to end")
+    timeout: Span = Field(timedelta(seconds=30), description="For one request, from end to end")
     clock_tolerance: Duration = Field(
         timedelta(minutes=10),
         description="How far ahead of this machine a vendor's times may be; later ones are dropped",

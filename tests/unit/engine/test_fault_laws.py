@@ -169,7 +169,7 @@ class Witness:
             return
         for promise in self.source.promises:
             since = self.held_since(promise.holds)
-            while since is not None and not self.scenario.concerns(since):
+            while since is not None and not self.is_evaluated(since):
                 since += self.source.step
             if since is None or now - since <= promise.hold + 2 * self.source.step + DETAILS:
                 continue
@@ -206,6 +206,16 @@ class Witness:
             at > self.closed_at and not isinstance(reading, str) and self.source.is_fine(reading)
             for at, reading in self.answered
         )
+
+    def is_evaluated(self, at):
+        """Return whether a fault concerns people then, and a daemon ran that knew it.
+
+        It steps the edge of a phase just after a poll at the same time.
+        """
+        reading, concerns = self.scenario.reading, self.scenario.concerns
+        is_edge = not concerns(at - timedelta(microseconds=1))
+        goes_away = is_edge and reading(at + self.source.step) is AWAY
+        return concerns(at) and reading(at) is not AWAY and not goes_away
 
     def held_since(self, holds, *, steadily=False):
         """Return since when a reading holds, and None unless the last poll says so.
@@ -320,8 +330,24 @@ ENDED_WHILE_AWAY = Scenario(
 )
 
 
+PRE_ROLL_BEGAN_WHILE_AWAY = Scenario(
+    key="vyvx/a",
+    step=VYVX.step,
+    names=("state", "ingress_state"),
+    spells=(
+        Spell(readings=(("offline", "online"),), polls=13),
+        Spell(readings=(AWAY,), polls=3),
+        Spell(readings=(("offline", "online"),), polls=1),
+        Spell(readings=(FAILS,), polls=1),
+        Spell(readings=(("online", "online"),), polls=185),
+    ),
+    booking=Booking(start=minutes(17), lasts=minutes(4)),
+)
+
+
 @settings(max_examples=50, deadline=None)
 @example(ENDED_WHILE_AWAY)
+@example(PRE_ROLL_BEGAN_WHILE_AWAY)
 @given(VYVX_SCENARIOS)
 def test_a_vyvx_service_is_called_well_only_when_it_is_and_no_outage_goes_unheard(scenario):
     check(VYVX, scenario)

@@ -185,7 +185,7 @@ def test_details_come_when_the_test_says(workspace):
         ("- {name: x, expect: [{at: 1m}]}", ":3:5: x.subjects: is missing"),
         (
             "- {name: x, subjects: {vyvx/a: {series: {sate: online}}}, expect: [{at: 1m}]}",
-            "there is no such field; did you mean state?",
+            "there is no field 'sate'; did you mean state?",
         ),
         (
             "- {name: x, subjects: {vyvx/a: {series: {state: onlin}}}, expect: [{at: 1m}]}",

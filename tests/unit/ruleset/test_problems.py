@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from watcher import engine, model, ruleset
+from watcher.ruleset.problems import Place
 
 SOURCES = {
     name: engine.SourceTraits(name=name, kind=kind, blind_after=timedelta(minutes=3))
@@ -55,7 +56,7 @@ def problems(load, tmp_path):
         ),
         (
             "    transition: {field: stat, to: [offline]}\n",
-            "0.yaml:4:25: r.transition.field: there is no such field; did you mean state?",
+            "0.yaml:4:25: r.transition.field: there is no field 'stat'; did you mean state?",
         ),
         (
             "    transition: {field: state, to: [offline, ofline]}\n",
@@ -82,13 +83,13 @@ def problems(load, tmp_path):
         (
             DOWN + "    during: [on_aire]\n",
             (
-                "0.yaml:5:14: r.during[0]: expected 'booked', 'pre_roll', 'on_air', 'overrun', "
-                "'ended' or 'unknown'"
+                "0.yaml:5:14: r.during[0]: 'on_aire': expected 'booked', 'pre_roll', 'on_air', "
+                "'overrun', 'ended' or 'unknown'; did you mean on_air?"
             ),
         ),
         (
             DOWN + "    severity: fatal\n",
-            "0.yaml:5:15: r.severity: expected 'info', 'warning' or 'critical'",
+            "0.yaml:5:15: r.severity: 'fatal': expected 'info', 'warning' or 'critical'",
         ),
         (
             DOWN + "    for: 1s\n    for: 2s\n",
@@ -188,12 +189,12 @@ def test_a_problem_is_reported_with_its_place(problems, written, problem):
         ("metric: utilization, above: 80, below: 5", "needs exactly one of above and below"),
         ("metric: utilization, above: 80, clear: 90", "clear must lie on the good side"),
         ("metric: utilization, above: 80, aggregate: p95", "needs over"),
-        ("metric: utilization, above: .nan", "input should be a finite number"),
-        ("metric: utilization, above: '80'", "input should be a valid number"),
+        ("metric: utilization, above: .nan", "nan: expected a finite number"),
+        ("metric: utilization, above: '80'", "'80': expected a number"),
         ("metric: utilization, above: 80, coverage: 0.5", "needs over"),
         (
             "metric: utilization, above: 80, over: 1h, coverage: 80",
-            "input should be less than or equal to 1",
+            "80: expected at most 1",
         ),
         ("metric: utilization, above: 80, over: 0s", "must be longer than 0"),
         ("metric: utilisation, above: 80", "did you mean utilization?"),
@@ -258,7 +259,7 @@ def test_a_window_is_measured_by_the_granularity_of_each_source_that_a_rule_watc
     assert len(caught.value.problems) == 1
 
 
-def test_all_problems_of_all_files_are_reported_at_once(problems):
+def test_all_problems_of_all_files_are_reported_at_once(problems, tmp_path):
     lines = problems(
         HEAD.replace("vyvx", "vyxv") + DOWN + "  - 5\n",
         HEAD + DOWN + "    nottify: [noc]\n",
@@ -267,6 +268,7 @@ def test_all_problems_of_all_files_are_reported_at_once(problems):
     assert lines == [
         "0.yaml:3:13: r.source: there is no source 'vyxv'; did you mean vyvx?",
         "0.yaml:5:5: rules[1]: expected keys and values",
+        f"1.yaml:2:11: r.name: there is already a rule of this name, at {tmp_path}/0.yaml:2:11",
         "1.yaml:5:5: r.nottify: there is no such key; did you mean notify?",
         "inventory.yml:1:21: subjects.vyvz/1.label: there is no such key; did you mean labels?",
     ]
@@ -376,7 +378,7 @@ def test_a_file_without_rules_is_fine_beside_one_with_rules(load, text):
             "'fast' is not a bandwidth: write it with its unit",
         ),
         ("subjects: {vyvx/1: {contacts: {lumne: x}}}", "expected 'lumen', 'orange' or 'source'"),
-        ("subjects: {vyvx/1: {connection: 77}}", "valid string"),
+        ("subjects: {vyvx/1: {connection: 77}}", "77: expected text"),
         ("subjects: {vyvx/1: {connection: c77}}", "expected SOURCE/ID, as in iod/77133831778"),
         (
             "subjects: {vyvx/1: {connection: iot/77}}",
@@ -408,8 +410,14 @@ def test_an_invalid_inventory_is_refused(problems, inventory, problem):
             "r.bandwidth.to: cannot be ordered: use whole Mbit/s from 1",
         ),
         ("{to: 2 Gbps}", "r.bandwidth.max: is missing"),
-        ("{to: 2 Gbps, max: 2 Gbps, approval: slack}", "approval: expected 'cli' or 'none'"),
-        ("{to: 2 Gbps, max: 2 Gbps, revert: yes}", "revert: expected 'on_resolve' or 'never'"),
+        (
+            "{to: 2 Gbps, max: 2 Gbps, approval: slack}",
+            "approval: 'slack': expected 'cli' or 'none'",
+        ),
+        (
+            "{to: 2 Gbps, max: 2 Gbps, revert: yes}",
+            "revert: true: expected 'on_resolve' or 'never'",
+        ),
         (
             "{to: 2 Gbps, max: 2 Gbps, connection: vyvx/1}",
             "0.yaml:5:54: r.bandwidth.connection: there is no internet_on_demand source 'vyvx'",
@@ -449,3 +457,21 @@ def test_a_remedy_asks_and_stays_unless_it_says_otherwise(load):
     assert rules.rules[0].bandwidth == engine.Bandwidth(to=2000.0, max=2000.0)
     entry = rules.inventory.entry("vyvx/1", {})
     assert entry.connection == "iod/C1"
+
+
+def test_what_is_wrong_with_an_expression_is_reported_beside_a_wrong_key(problems):
+    assert problems(
+        HEAD + "    expression: sate == 'offline'\n    for: sixty\n    wehre: 'true'\n"
+    ) == [
+        "0.yaml:4:17: r.expression: 'sate' is not known; did you mean state?",
+        "0.yaml:5:10: r.for: 'sixty' is not a duration: write 15s, 5m, 4h, 30d or 1h30m",
+        "0.yaml:6:5: r.wehre: there is no such key; did you mean where?",
+    ]
+
+
+def test_a_problem_is_named_from_where_one_stands(tmp_path, monkeypatch):
+    place = Place(tmp_path / "rules/vyvx.yaml", 3, 4)
+    monkeypatch.chdir(tmp_path)
+    assert str(place) == "rules/vyvx.yaml:3:4"
+    monkeypatch.chdir("/")
+    assert str(place) == f"{tmp_path}/rules/vyvx.yaml:3:4"

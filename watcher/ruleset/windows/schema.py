@@ -8,13 +8,12 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from watcher import engine
-from watcher.config_types import Zone
+from watcher.config_types import Span, Zone
 from watcher.ruleset.schema_types import (
     WEEK,
     Cron,
     Days,
     Part,
-    Span,
     TimeOfDay,
     WallTime,
 )

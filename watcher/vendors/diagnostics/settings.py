@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from watcher.config_types import Address, Duration, Section
+from watcher.config_types import Address, Duration, Section, Span
 
 
 class Diagnostics(Section):
@@ -14,7 +14,7 @@ class Diagnostics(Section):
 
     account: str = Field("", description="Name under [accounts]; empty: no credentials (tests)")
     base_url: Address = Field("https://api.lumen.com", description="The API's address")
-    timeout: Duration = Field(timedelta(seconds=120), description="For one run, from end to end")
+    timeout: Span = Field(timedelta(seconds=120), description="For one run, from end to end")
     cooldown: Duration = Field(
         timedelta(minutes=15), description="Between two runs for the same service"
     )

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from watcher.config_types import Address, Duration
+from watcher.config_types import Address, Duration, Span
 from watcher.vendors.settings import Polled
 
 
@@ -18,8 +18,8 @@ class EvplSource(Polled):
     base_url: Address = Field(
         "https://api.orange.com/api-monitoring-live/v1", description="The API's address"
     )
-    interval: Duration = Field(timedelta(minutes=15), description="Time between polls")
-    fast_interval: Duration = Field(
+    interval: Span = Field(timedelta(minutes=15), description="Time between polls")
+    fast_interval: Span = Field(
         timedelta(minutes=5), description="Time between polls while an alert is pending"
     )
     blind_after: Duration = Field(
@@ -29,8 +29,8 @@ class EvplSource(Polled):
     application_id: str = Field(description="ApplicationID that Orange wholesale gave you")
     job: str = Field("JOBV", description="Performance job in the path")
     report: str = Field("UTILIZATION", description="Report in the path")
-    granularity: Duration = Field(timedelta(seconds=300), description="Spacing of the samples")
-    window: Duration = Field(
+    granularity: Span = Field(timedelta(seconds=300), description="Spacing of the samples")
+    window: Span = Field(
         timedelta(hours=1), description="How far back each poll asks, so that late samples are seen"
     )
     settle: Duration = Field(

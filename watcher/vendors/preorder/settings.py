@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from watcher.config_types import Address, Duration, Section
+from watcher.config_types import Address, Section, Span
 
 
 class PreorderFields(Section):
@@ -45,7 +45,7 @@ class Preorder(Section):
         description="As the portal shows pxQualify's; empty: /pxQualify at Lumen's host",
     )
     sandbox: bool = Field(False, description="Use Lumen's test system, which needs its own account")
-    timeout: Duration = Field(timedelta(seconds=60), description="For one request, from end to end")
+    timeout: Span = Field(timedelta(seconds=60), description="For one request, from end to end")
     sales_code: str = Field("", description="Assigned to you by Lumen, as are the next three")
     agent_id: str = ""
     market_segment: str = ""
