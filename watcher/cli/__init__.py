@@ -28,6 +28,7 @@ from watcher.cli import (
     silences,
     terminal,
     tickets,
+    works,
 )
 from watcher.cli.setup import init
 
@@ -43,6 +44,7 @@ program.add_typer(init.program)
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
 program.add_typer(silences.group, name="silence")
+program.add_typer(works.group, name="works")
 program.add_typer(oncall.program)
 program.add_typer(incidents.remedy_group, name="remedy")
 program.add_typer(tickets.program)

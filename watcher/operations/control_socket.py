@@ -30,8 +30,10 @@ from watcher.operations.commands import (
     ConfirmationNeededError,
 )
 from watcher.operations.control_listener import refuse
+from watcher.operations.control_works import WorksRequests
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import OpenWindow
+from watcher.operations.works import FindSubjects, no_subjects
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,6 +103,7 @@ class ControlSocket:
         ticket_after: timedelta = timedelta(minutes=30),
         count_change: Callable[[str], Awaitable[bool]] | None = None,
         on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
+        subjects_of: FindSubjects = no_subjects,
     ) -> None:
         self._reader = reader
         self._commands = commands
@@ -112,6 +115,9 @@ class ControlSocket:
         self._ticket_after = ticket_after
         self._count_change = count_change
         self._on_call = on_call
+        self._works = WorksRequests(
+            reader=reader, commands=commands, clock=clock, by=_by, subjects=subjects_of
+        )
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
         """Listen on `path` while the context lasts.
@@ -139,6 +145,7 @@ class ControlSocket:
                 web.post("/silences/{id}/expire", self._post_expire),
                 web.post("/changes", self._post_change),
                 web.post("/reload", self._post_reload),
+                *self._works.routes(),
             ]
         )
         return control_listener.listen(app, path, self._group)

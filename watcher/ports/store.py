@@ -257,6 +257,9 @@ class IncidentReader(DetailReader, SourceReader, Protocol):
     async def silences(self, now: datetime) -> list[model.Silence]:
         """Return the silences that are not over at `now`."""
 
+    async def works(self) -> list[model.Work]:
+        """Return the planned works that are kept, also those that are over, by their key."""
+
 
 class StatusReader(SourceReader, Protocol):
     """How all daemons, sources and receivers are."""

@@ -29,6 +29,7 @@ from watcher.operations.documents.sources import (
     unwatched_source,
 )
 from watcher.operations.documents.subjects import SubjectDocument, subject
+from watcher.operations.documents.works import WorkDocument, WorksDocument, work, works
 
 __all__ = [
     "Document",
@@ -41,6 +42,8 @@ __all__ = [
     "SilencesDocument",
     "SourceDocument",
     "SubjectDocument",
+    "WorkDocument",
+    "WorksDocument",
     "event",
     "incident",
     "open_incident",
@@ -53,4 +56,6 @@ __all__ = [
     "subject",
     "unwatched_source",
     "with_figures",
+    "work",
+    "works",
 ]
