@@ -112,6 +112,7 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
         },
         receivers=(*settings.receivers, *extra),
         quiet=[name for name, receiver in settings.receivers.items() if receiver.kind == "mqtt"],
+        works=ruleset.works_policy(settings.works.grace, settings.works.providers),
     )
     problems = [
         f"receivers.{name}.mention: there is no rota {rota!r} in the rule files"

@@ -53,8 +53,10 @@ from watcher.engine.rules.rule import (
     Threshold,
     Transition,
     WindowAction,
+    WorksPolicy,
 )
 from watcher.engine.rules.subject_view import SubjectView
+from watcher.engine.rules.works import circuit_key
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
 from watcher.engine.state import (
     REOPEN_WITHIN,
@@ -103,6 +105,8 @@ __all__ = [
     "Threshold",
     "Transition",
     "WindowAction",
+    "WorksPolicy",
+    "circuit_key",
     "keep_samples",
     "next_deadline",
     "pending_sources",

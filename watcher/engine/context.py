@@ -314,7 +314,8 @@ class StepContext:
 
     def put_work(self, work: model.Work) -> None:
         """Add planned works, or change what is known of them."""
-        self.state.works[work.key] = self.changes.works[work.key] = work
+        self.state.works_index.put(work)
+        self.changes.works[work.key] = work
 
     def drop_ended_silences(self) -> None:
         """Forget the silences that are over."""

@@ -25,6 +25,7 @@ from watcher.engine.rules import thresholds
 from watcher.engine.rules.index import RuleIndex, index_rules
 from watcher.engine.rules.rule import Rule, Ruleset
 from watcher.engine.rules.subject_view import SubjectView
+from watcher.engine.rules.works import WorksIndex
 from watcher.engine.timers import Timers
 
 REOPEN_WITHIN = timedelta(minutes=10)
@@ -52,13 +53,18 @@ class State:
     members: dict[str, dict[tuple[str, str], model.IncidentAlert]] = field(default_factory=dict)
     silences: dict[str, model.Silence] = field(default_factory=dict)
     calendars: dict[str, model.Calendar] = field(default_factory=dict)  # by rota
-    works: dict[str, model.Work] = field(default_factory=dict)  # by key
     # Worked out from them
     timers: Timers = field(default_factory=Timers)
     source_index: SourceIndex = field(default_factory=SourceIndex)
     subject_index: SubjectIndex = field(default_factory=SubjectIndex)
     alert_index: AlertIndex = field(default_factory=AlertIndex)
     incident_index: IncidentIndex = field(default_factory=IncidentIndex)
+    works_index: WorksIndex = field(default_factory=WorksIndex)
+
+    @property
+    def works(self) -> Mapping[str, model.Work]:
+        """The planned works, by their key."""
+        return self.works_index.works
 
     def subject_view(self, key: str, now: datetime) -> SubjectView:
         """Return the view of one subject, or of a source itself."""
@@ -251,7 +257,8 @@ def restore(ruleset: Ruleset, loaded: ports.Loaded | None = None) -> State:
         source_index=SourceIndex(awaited=set(ruleset.sources), backfills=_backfills(ruleset, {})),
     )
     state.calendars.update((calendar.rota, calendar) for calendar in loaded.calendars)
-    state.works.update((work.key, work) for work in sorted(loaded.works, key=lambda work: work.key))
+    for work in sorted(loaded.works, key=lambda work: work.key):
+        state.works_index.put(work)
     state.health.update((health.source, health) for health in loaded.sources)
     for subject in loaded.subjects:
         state.subjects[subject.key] = subject

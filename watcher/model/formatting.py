@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from watcher.model.alerts import IncidentAlert
 from watcher.model.incidents import Resolution
 from watcher.model.subjects import FaultDomain, Scalar
+from watcher.model.works import Planned
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
@@ -143,3 +144,9 @@ def format_side(domain: FaultDomain, mark: str = "") -> str:
 def format_ending(resolution: Resolution | None) -> str:
     """Return how an incident ended, in lower case: `recovered`, `merged into a storm`."""
     return ENDINGS[resolution] if resolution else "resolved"
+
+
+def format_planned(planned: Planned, now: datetime | None = None) -> str:
+    """Return planned works as people call them: `planned work 123 of lumen until 04:00 UTC`."""
+    until = format_time(planned.end, now, seconds=False)
+    return f"planned work {planned.id} of {planned.provider} until {until}"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from watcher.model.works import Planned
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
@@ -80,14 +82,16 @@ class SuppressionKind(StrEnum):
     SILENCE = "silence"
     MAINTENANCE = "maintenance"
     INHIBITION = "inhibition"
+    PLANNED = "planned"  # works that a carrier has announced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
     """Why people are not notified of an incident.
 
-    `name` is the silence's id, the window's name or the inhibiting rule. It ends at `until`, and a
-    silence sooner where `sooner` says so; without either it ends with its reason.
+    `name` is the silence's id, the window's name, the inhibiting rule, or the carrier's id of
+    planned works; `by` is who silenced or announced. It ends at `until`, and a silence sooner where
+    `sooner` says so; without either it ends with its reason.
     """
 
     kind: SuppressionKind
@@ -96,6 +100,7 @@ class Suppression:
     comment: str = ""
     until: datetime | None = None
     sooner: SilenceUntil | None = None
+    planned: Planned | None = None
 
     def __str__(self) -> str:
         """Return it as the timeline has it: `silence s-1 by ann: works`."""
@@ -107,6 +112,8 @@ class Suppression:
                 return f"maintenance {self.name}"
             case SuppressionKind.INHIBITION:
                 return f"inhibited by {self.name}"
+            case SuppressionKind.PLANNED:
+                return f"planned work {self.name} of {self.by}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

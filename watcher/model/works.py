@@ -142,3 +142,8 @@ class Planned:
     begin: datetime
     end: datetime
     impact: WorkImpact
+
+    @property
+    def key(self) -> str:
+        """The maintenance: `PROVIDER/ID`."""
+        return f"{self.provider}/{self.id}"

@@ -187,9 +187,14 @@ def _is_for_carriers(entry: model.Entry) -> bool:
     """Whether a carrier should read it: a run without a result is not for them."""
     if entry.kind is model.EntryKind.DIAGNOSED:
         return entry.data.get("status") in _FINISHED_RUN
-    return entry.kind in _FOR_CARRIERS
+    return entry.kind in _FOR_CARRIERS or "planned" in entry.data
+
+
+def _planned(entry: model.Entry) -> str:
+    """Return what an entry says of the carrier's own works, without who is notified of what."""
+    return str(entry.data.get("planned") or "")
 
 
 def _entry(entry: model.Entry) -> str:
-    text = "resolved by hand" if entry.by else clean(entry.text, 300)
+    text = "resolved by hand" if entry.by else clean(_planned(entry) or entry.text, 300)
     return f"{format_date_time(entry.at)}  {text}"

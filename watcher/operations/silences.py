@@ -172,6 +172,9 @@ def describe_suppression(suppression: model.Suppression, now: datetime) -> str:
             return f"inhibited by {suppression.name}"
         case model.SuppressionKind.MAINTENANCE, _:
             return f"maintenance {suppression.name}{until}"
+        case model.SuppressionKind.PLANNED, _:
+            planned = suppression.planned
+            return model.format_planned(planned, now) if planned else str(suppression)
         case _, SilenceUntil.RESOLVED:
             until = " until it is resolved"
         case _, SilenceUntil.ENDED:

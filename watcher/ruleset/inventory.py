@@ -68,8 +68,10 @@ def _merge(entries: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
     contacts: dict[str, model.Contact] = {}
     labels: dict[str, str] = {}
     service_ids: dict[str, None] = {}
+    circuit_ids: dict[str, None] = {}
     for entry in entries:
         service_ids.update(dict.fromkeys(entry.service_ids))
+        circuit_ids.update(dict.fromkeys(entry.circuit_ids))
         for name, value in entry.labels.items():
             labels.setdefault(name, value)
         for contact in entry.contacts:
@@ -86,6 +88,11 @@ def _merge(entries: Sequence[engine.InventoryEntry]) -> engine.InventoryEntry:
         expected_mbps=next(bandwidths, None),
         sla_percent=next(
             (entry.sla_percent for entry in entries if entry.sla_percent is not None), None
+        ),
+        circuit_ids=tuple(circuit_ids),
+        provider=next((entry.provider for entry in entries if entry.provider), ""),
+        redundancy_group=next(
+            (entry.redundancy_group for entry in entries if entry.redundancy_group), ""
         ),
     )
 
@@ -168,4 +175,7 @@ def _compile_entry(entry: schema.Entry) -> engine.InventoryEntry:
         connection=entry.connection or "",
         contract=entry.contract,
         sla_percent=entry.sla,
+        circuit_ids=entry.circuit_ids,
+        provider=entry.provider,
+        redundancy_group=entry.redundancy_group,
     )

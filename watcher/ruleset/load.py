@@ -17,6 +17,7 @@ from watcher.ruleset.inventory import compile_inventory
 from watcher.ruleset.problems import Place, Problems
 from watcher.ruleset.relations import check_faults, check_inhibitions
 from watcher.ruleset.rotas import compile_rotas
+from watcher.ruleset.sources import works_policy
 from watcher.ruleset.validate import validated, without_faults
 from watcher.ruleset.windows.maintenance import compile_window
 from watcher.ruleset.yaml_document import Document
@@ -29,10 +30,12 @@ def load(
     sources: Mapping[str, engine.SourceTraits],
     receivers: Sequence[str],
     quiet: Collection[str] = (),
+    works: engine.WorksPolicy | None = None,
 ) -> engine.Ruleset:
     """Return the ruleset of the rule files that match the patterns, and of the inventory.
 
-    `quiet` are the receivers that nothing is held back from.
+    `quiet` are the receivers that nothing is held back from, `works` is how planned works are
+    taken.
 
     Raises model.InvalidConfigError with one line for each problem:
     `file:line:column: key: what is wrong; what was expected`.
@@ -74,6 +77,7 @@ def load(
         storm=storm,
         quiet=frozenset(quiet),
         rotas=rotas,
+        works=works or works_policy(),
         version=digest.hexdigest()[:12],
     )
 

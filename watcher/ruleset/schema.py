@@ -264,6 +264,15 @@ class Entry(Part):
     """What the team knows of a subject beyond what the vendor reports."""
 
     service_ids: Words = Field((), min_length=0, description="What Service Diagnostics examines")
+    circuit_ids: Words = Field(
+        (), min_length=0, description="What the carrier's notices of planned works call it as well"
+    )
+    provider: str = Field(
+        "", description="Who sends those notices, as in zayo; default: its source's carrier"
+    )
+    redundancy_group: str = Field(
+        "", description="Circuits that stand in for each other have the same one"
+    )
     labels: dict[str, str] = Field(
         {}, description="Added to the vendor's labels; replace those of the same name"
     )

@@ -1,6 +1,10 @@
-"""The settings of a source become what the engine has to know of it."""
+"""The settings of a source, and those of planned works, become what the engine has to know."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
 
 from watcher import engine
 from watcher.vendors import catalog, settings
@@ -30,3 +34,16 @@ def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:
         place=vendor.place,
         changes_bandwidth=vendor.bandwidth is not None,
     )
+
+
+def works_policy(
+    grace: timedelta | None = None, providers: Mapping[str, str] = MappingProxyType({})
+) -> engine.WorksPolicy:
+    """Return how planned works are taken. `providers` are added to the names that are known."""
+    names = {name: carrier for carrier, names in catalog.PROVIDERS.items() for name in names}
+    for name, provider in providers.items():
+        carrier = engine.circuit_key(provider)
+        names[engine.circuit_key(name)] = names.get(carrier, carrier)
+    if grace is None:
+        return engine.WorksPolicy(providers=names)
+    return engine.WorksPolicy(grace=grace, providers=names)

@@ -31,6 +31,19 @@ VENDORS = _described(
     )
 )
 
+# What carriers are called in notices of planned works beside their own name, which their mail
+# domains have as well; casefolded.
+PROVIDERS: Mapping[str, tuple[str, ...]] = {
+    "lumen": (
+        *("lumen technologies", "centurylink", "century link", "qwest", "savvis"),
+        *("level3", "level 3", "level(3)", "level 3 communications", "global crossing"),
+    ),
+    "orange": (
+        *("orange business", "orange business services", "orange-business", "obs"),
+        *("orange-ftgroup", "equant"),
+    ),
+}
+
 # `Kind` is a kind that is listed; `Source` is what `[sources.NAME]` may be, by its kind.
 if TYPE_CHECKING:
     Kind = str

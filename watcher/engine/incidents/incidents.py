@@ -22,8 +22,10 @@ from watcher.engine.incidents import (
     remedies,
     reported_outages,
     storms,
+    suppression,
     titles,
 )
+from watcher.engine.rules import works
 from watcher.engine.rules.rule import Rule, Threshold, Transition
 from watcher.engine.rules.subject_view import SubjectView
 from watcher.engine.state import is_over
@@ -57,6 +59,9 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     else:
         title, _ = titles.title_and_summary(ctx, rule, member, view)
         text = messages.finding(rule, member, now, title) + messages.schedule(ctx.state, view)
+        fault = works.Fault(began_at=alert.since, fired_at=now)
+        if remark := suppression.remark(ctx, rule, alert.subject, fault):
+            text += f"; {remark}"
     if existing is None:
         _open(ctx, rule, view, identity, group, text, began_at=alert.since)
     elif existing.status is model.IncidentStatus.RESOLVED:

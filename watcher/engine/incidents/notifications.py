@@ -98,21 +98,25 @@ def _put(ctx: StepContext, identity: str, **shown: Any) -> None:
 
 def _suppress(ctx: StepContext, identity: str) -> tuple[model.Suppression, ...]:
     """Return what suppresses an incident; its timeline says when that begins or ends."""
-    before = ctx.state.incidents[identity].suppressed_by
+    incident = ctx.state.incidents[identity]
+    before, was = incident.suppressed_by, incident.planned
     reasons = suppression.reasons(ctx, identity)
-    why = tuple(map(str, reasons))
+    why, planned = tuple(map(str, reasons)), suppression.planned_by(reasons)
+    data: dict[str, model.Scalar] = {}
     if why and not before:
-        ctx.add_entry(identity, EntryKind.SUPPRESSED, f"notifications suppressed: {', '.join(why)}")
+        text = suppression.announce(why, planned, ctx.now)
+        if planned is not None:
+            data["planned"] = model.format_planned(planned, ctx.now)
+        ctx.add_entry(identity, EntryKind.SUPPRESSED, text, by="", notify=False, **data)
     elif before and not why:
-        ctx.add_entry(
-            identity,
-            EntryKind.RELEASED,
-            f"notifications resumed after {', '.join(before)}",
-            notify=True,
-        )
+        text = f"notifications resumed after {', '.join(before)}"
+        if was is not None:
+            data["planned"] = over = suppression.why_not_planned(ctx, identity, was)
+            text = f"notifications resumed: {over}"
+        ctx.add_entry(identity, EntryKind.RELEASED, text, by="", notify=True, **data)
         if ctx.state.incidents[identity].told_at is not None:
             _put(ctx, identity, **reminders.starts_over(ctx))  # as this reminds people
-    _put(ctx, identity, suppressed_by=why, suppressions=reasons)
+    _put(ctx, identity, suppressed_by=why, suppressions=reasons, planned=planned)
     return reasons
 
 

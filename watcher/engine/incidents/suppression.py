@@ -1,4 +1,4 @@
-"""What suppresses notifications: silences, maintenance windows, and rules that inhibit others.
+"""What suppresses notifications: silences, maintenance, planned works, rules that inhibit others.
 
 Law: suppression holds back notifications, never watching. An incident is suppressed while every
 firing alert of it is; an unknown label equals nothing.
@@ -6,13 +6,17 @@ firing alert of it is; an unknown label equals nothing.
 
 from __future__ import annotations
 
-from watcher.engine.context import StepContext
-from watcher.engine.rules import matching
-from watcher.engine.rules.rule import Maintenance, Rule, WindowAction
-from watcher.engine.timers import Timer, TimerKind
-from watcher.model import Suppression, SuppressionKind
+from collections.abc import Sequence
+from datetime import datetime
 
-SILENCED, INHIBITED, MAINTENANCE = "silenced", "inhibited", "maintenance"
+from watcher import model
+from watcher.engine.context import StepContext
+from watcher.engine.rules import matching, works
+from watcher.engine.rules.rule import Blind, Maintenance, Rule, WindowAction
+from watcher.engine.timers import Timer, TimerKind
+from watcher.model import Planned, Suppression, SuppressionKind
+
+SILENCED, INHIBITED, MAINTENANCE, PLANNED = "silenced", "inhibited", "maintenance", "planned"
 _TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
@@ -23,6 +27,7 @@ def refresh(ctx: StepContext) -> None:
     ctx.agenda.recheck_suppression()
     edges = [at for silence in state.silences.values() for at in (silence.begin, silence.end)]
     edges += [window.next_edge(ctx.now) for window in state.ruleset.maintenance]
+    edges += state.works_index.edges(state.ruleset.works.grace)
     due = min((at for at in edges if at is not None and at > ctx.now), default=None)
     if due is None:
         ctx.cancel(_TIMER)
@@ -45,13 +50,27 @@ def reasons(ctx: StepContext, identity: str) -> tuple[Suppression, ...]:
 
 def flags(reasons: tuple[Suppression, ...]) -> list[str]:
     """Return the kinds of these reasons, as an incident's flags name them."""
-    inhibited = [why for why in reasons if why.kind is SuppressionKind.INHIBITION]
-    return [INHIBITED] * bool(inhibited) + [SILENCED] * (len(inhibited) < len(reasons))
+    kinds = {why.kind for why in reasons}
+    silenced = kinds - {SuppressionKind.INHIBITION, SuppressionKind.PLANNED}
+    return [
+        *([INHIBITED] * (SuppressionKind.INHIBITION in kinds)),
+        *([PLANNED] * (SuppressionKind.PLANNED in kinds)),
+        *([SILENCED] * bool(silenced)),
+    ]
+
+
+def planned_by(reasons: tuple[Suppression, ...]) -> Planned | None:
+    """Return the planned works among these reasons, of several those that end last."""
+    planned = [why.planned for why in reasons if why.planned is not None]
+    return max(planned, key=lambda excuse: (excuse.end, excuse.key), default=None)
 
 
 def reason(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
     """Return what suppresses one alert; None where nothing does."""
     state, view = ctx.state, ctx.subject_view(key)
+    excuse = _planned(ctx, rule, key)
+    if excuse is not None:
+        return excuse
     silences = [
         silence
         for silence in state.silences.values()
@@ -78,6 +97,93 @@ def reason(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
         if _is_inhibited(ctx, rule, key, name):
             return Suppression(kind=SuppressionKind.INHIBITION, name=name)
     return None
+
+
+def announce(why: Sequence[str], planned: Planned | None, now: datetime) -> str:
+    """Return how the timeline says that notifications are suppressed."""
+    if planned is not None and len(why) == 1:
+        name = model.format_planned(planned, now).removeprefix("planned ")
+        return f"planned by {name}: nobody is called"
+    return f"notifications suppressed: {', '.join(why)}"
+
+
+def remark(ctx: StepContext, rule: Rule, key: str, fault: works.Fault) -> str:
+    """Return why announced works do not excuse a fault that fires now; empty where none could."""
+    if not _may_be_planned(ctx, rule, key):
+        return ""
+    state, view = ctx.state, ctx.subject_view(key)
+    index, policy = state.works_index, state.ruleset.works
+    planned = works.announced(index, view, policy, ctx.now)
+    if planned is None or works.find(index, view, fault, policy, ctx.now) is not None:
+        return ""
+    return works.remark(view, fault, planned)
+
+
+def why_not_planned(ctx: StepContext, identity: str, planned: Planned) -> str:
+    """Return why an incident that was planned is not any more."""
+    state = ctx.state
+    policy, work = state.ruleset.works, state.works.get(planned.key)
+    for _, key, name in state.firing(identity):
+        rule = state.rules.get(name)
+        if rule is None or _planned(ctx, rule, key) is not None:
+            continue
+        if not _may_be_planned(ctx, rule, key):
+            break
+        view = ctx.subject_view(key)
+        fault = _fault(ctx, rule, key) or works.Fault(began_at=ctx.now, fired_at=ctx.now)
+        return works.why_over(work, planned, view, fault, policy, ctx.now)
+    return f"not all of it is {works.name_of(planned)}"
+
+
+def _may_be_planned(ctx: StepContext, rule: Rule, key: str) -> bool:
+    """Return whether works can be about an alert: not about a source that cannot be seen."""
+    if isinstance(rule.condition, Blind) or not ctx.state.works:
+        return False
+    return key in ctx.state.subjects
+
+
+def _planned(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
+    if not _may_be_planned(ctx, rule, key):
+        return None
+    fault = _fault(ctx, rule, key)
+    if fault is None:
+        return None
+    policy, view = ctx.state.ruleset.works, ctx.subject_view(key)
+    planned = works.find(ctx.state.works_index, view, fault, policy, ctx.now)
+    if planned is None:
+        return None
+    return Suppression(
+        kind=SuppressionKind.PLANNED,
+        name=planned.id,
+        by=planned.provider,
+        until=planned.end + policy.grace,
+        planned=planned,
+    )
+
+
+def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
+    """Return since when an alert has been firing, and the fault of its subject has lasted.
+
+    What its other alerts of this incident showed until this one took over is the same fault.
+    """
+    alert = ctx.state.alert(key, rule.name)
+    member = None if alert is None else ctx.state.member_of(alert)
+    if alert is None or member is None:
+        return None
+    began = member.since
+    others = [
+        (other.since, other.until)
+        for (_, subject), other in ctx.state.members[member.incident].items()
+        if subject == key and other.since < began
+    ]
+    for since, until in sorted(others, reverse=True, key=_since):
+        if until is None or until >= began:
+            began = min(began, since)
+    return works.Fault(began_at=began, fired_at=alert.since)
+
+
+def _since(interval: tuple[datetime, datetime | None]) -> datetime:
+    return interval[0]
 
 
 def is_skipped(ctx: StepContext, rule: Rule, key: str) -> bool:

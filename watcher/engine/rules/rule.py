@@ -207,6 +207,9 @@ class InventoryEntry:
     connection: str = ""  # the key of the connection beside or below it, for a remedy
     contract: str = ""  # its number, as the carrier knows it
     sla_percent: float | None = None  # the availability that the carrier has agreed to
+    circuit_ids: tuple[str, ...] = ()  # what the carrier's notices call it, beside `service_ids`
+    provider: str = ""  # who sends those notices; empty: the carrier of its source
+    redundancy_group: str = ""  # of circuits that stand in for each other
 
 
 class Inventory(Protocol):
@@ -278,6 +281,18 @@ class SourceTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorksPolicy:
+    """How planned works are taken.
+
+    A fault is planned until `grace` after the end of a window. `providers` are further names of
+    carriers, casefolded, each with the carrier's own name.
+    """
+
+    grace: timedelta = timedelta(minutes=10)
+    providers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset:
     """Everything that decides beside the state: rules in order, sources, inventory, context."""
 
@@ -289,4 +304,5 @@ class Ruleset:
     storm: Storm = Storm()
     quiet: frozenset[str] = frozenset()  # receivers that nothing is suppressed for
     rotas: Mapping[str, Rota] = field(default_factory=dict)  # by name
+    works: WorksPolicy = field(default_factory=WorksPolicy)
     version: str = ""  # a digest of the files it was read from

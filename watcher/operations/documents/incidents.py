@@ -82,8 +82,18 @@ class TicketDocument(msgspec.Struct, frozen=True, kw_only=True):
     at: Timestamp
 
 
+class PlannedDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The carrier's planned works that the fault belongs to, as they were announced."""
+
+    id: str
+    provider: str
+    from_: Timestamp = msgspec.field(name="from")
+    to: Timestamp
+    impact: model.WorkImpact
+
+
 class SuppressionDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Why people are not notified: a silence's id, a window's name, or the rule that inhibits.
+    """Why people are not notified: a silence, a maintenance window, a rule, or planned works.
 
     It ends at `until`; a silence sooner where `sooner` says what ends it.
     """
@@ -126,6 +136,7 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     runbook: str
     links: dict[str, str]
     ticket: TicketDocument | None = None
+    planned: PlannedDocument | None = None
     suppressions: tuple[SuppressionDocument, ...] = ()
     truncated: bool = False
 
@@ -182,7 +193,18 @@ def incident(
         runbook=incident.runbook,
         links=links or {},
         ticket=_ticket(incident.ticket) if incident.ticket else None,
+        planned=_planned(incident.planned) if incident.planned else None,
         suppressions=tuple(map(_suppression, incident.suppressions)),
+    )
+
+
+def _planned(planned: model.Planned) -> PlannedDocument:
+    return PlannedDocument(
+        id=planned.id,
+        provider=planned.provider,
+        from_=model.format_timestamp(planned.begin),
+        to=model.format_timestamp(planned.end),
+        impact=planned.impact,
     )
 
 

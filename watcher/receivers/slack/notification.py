@@ -289,6 +289,9 @@ def suppression_text(suppression: model.Suppression, now: datetime) -> str:
             return f"maintenance {name}{end}"
         case model.SuppressionKind.INHIBITION:
             return f"inhibited by {name}"
+        case model.SuppressionKind.PLANNED:
+            planned = suppression.planned
+            return escape(model.format_planned(planned, now) if planned else str(suppression), 200)
 
 
 def unseen(view: model.IncidentView, now: datetime) -> str:

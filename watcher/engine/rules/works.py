@@ -1,0 +1,272 @@
+"""Planned works and the subjects that they are about: whether a work excuses a fault.
+
+How it is decided
+-----------------
+A notice names circuits by the carrier's ids, and a subject has such ids in its inventory entry. A
+subject is affected where one of them is equal, and its carrier sends that notice. A fault on it is
+planned from the begin of a window until its end and a grace after that, if
+
+- it began in the window, and fired in it: what broke before has called people, and still counts;
+- what can be seen of it is at most what was announced.
+
+Law: a work excuses a fault for no longer than its window and the grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from watcher import model
+from watcher.engine.rules.rule import InventoryEntry, SourceTraits, WorksPolicy
+from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
+
+# Windows are announced in whole minutes, and a carrier's clock is not ours. As an alert must also
+# fire in the window, this holds back nobody who was called before it.
+EARLY = timedelta(minutes=2)
+_GENERIC = frozenset({"ac", "co", "com", "gov", "net", "org"})  # before a country's domain
+
+
+def circuit_key(circuit: str) -> str:
+    """Return a circuit's id as it is compared: without its case, with single spaces."""
+    return " ".join(circuit.casefold().split())
+
+
+def carrier_of(provider: str, policy: WorksPolicy) -> str:
+    """Return the carrier that a name is for: `lumen` for Lumen, CenturyLink and maint.lumen.com.
+
+    The policy's names count before the name in a domain.
+    """
+    name = circuit_key(provider)
+    parts = name.split(".")
+    domains = [".".join(parts[n:]) for n in range(1, len(parts) - 1)]
+    for domain in (name, *domains):
+        if domain in policy.providers:
+            return policy.providers[domain]
+    if len(parts) < 2 or " " in name:  # a name, not a domain
+        return name
+    label = parts[-3] if len(parts) > 2 and parts[-2] in _GENERIC else parts[-2]
+    return policy.providers.get(label, label)
+
+
+def circuits_of(entry: InventoryEntry) -> tuple[str, ...]:
+    """Return the ids of a subject that notices may name, as they are compared."""
+    ids = (circuit_key(circuit) for circuit in (*entry.circuit_ids, *entry.service_ids))
+    return tuple(dict.fromkeys(ids))
+
+
+def is_by_carrier(
+    work: Work, entry: InventoryEntry, traits: SourceTraits, policy: WorksPolicy
+) -> bool:
+    """Return whether a subject's carrier is the one that announced these works."""
+    provider = entry.provider or traits.carrier
+    return carrier_of(provider, policy) == carrier_of(work.notice.provider, policy)
+
+
+def joined_windows(work: Work) -> tuple[WorkWindow, ...]:
+    """Return the windows that count, in order; those that touch each other are one."""
+    joined: list[WorkWindow] = []
+    for window in sorted(work.windows, key=lambda window: (window.begin, window.end)):
+        if joined and window.begin <= joined[-1].end:
+            end = max(window.end, joined[-1].end)
+            joined[-1] = WorkWindow(begin=joined[-1].begin, end=end)
+        else:
+            joined.append(window)
+    return tuple(joined)
+
+
+@dataclass(slots=True, eq=False)
+class WorksIndex:
+    """Which works name a circuit, and their windows: so that no alert looks through all works."""
+
+    works: dict[str, Work] = field(default_factory=dict)
+    windows: dict[str, tuple[WorkWindow, ...]] = field(default_factory=dict)
+    naming: dict[str, dict[str, model.AffectedCircuit]] = field(default_factory=dict)
+
+    def put(self, work: Work) -> None:
+        """Add works, or what is known of them now."""
+        before = self.works.get(work.key)
+        for circuit in before.notice.circuits if before else ():
+            self.naming.get(circuit_key(circuit.id), {}).pop(work.key, None)
+        self.works[work.key] = work
+        self.windows[work.key] = joined_windows(work)
+        for circuit in work.notice.circuits:
+            named = self.naming.setdefault(circuit_key(circuit.id), {})
+            already = named.get(work.key)
+            if already is None or already.impact.rank < circuit.impact.rank:
+                named[work.key] = circuit  # of a circuit that is named twice the worst counts
+
+    def edges(self, grace: timedelta) -> Iterator[datetime]:
+        """Yield when a window begins, and when one is over with its grace."""
+        for windows in self.windows.values():
+            for window in windows:
+                yield window.begin
+                yield window.end + grace
+
+
+class Affected(Protocol):
+    """A subject, as far as works are about it; a SubjectView is one."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def inventory_entry(self) -> InventoryEntry:
+        """What the inventory adds."""
+
+    @property
+    def traits(self) -> SourceTraits:
+        """What is known of its source."""
+
+    @property
+    def fields(self) -> Mapping[str, model.Scalar]:
+        """What its vendor says of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A firing alert of a subject: since when the fault has lasted, and since when it fires."""
+
+    began_at: datetime
+    fired_at: datetime
+
+
+def named_by(
+    index: WorksIndex, subject: Affected, policy: WorksPolicy
+) -> Iterator[tuple[Work, WorkImpact]]:
+    """Yield the works that name a subject, each with the impact that is announced for it."""
+    entry = subject.inventory_entry
+    impacts: dict[str, WorkImpact] = {}
+    for circuit in circuits_of(entry):
+        for key, named in index.naming.get(circuit, {}).items():
+            before = impacts.get(key)
+            if before is None or before.rank < named.impact.rank:
+                impacts[key] = named.impact
+    for key in sorted(impacts):
+        if is_by_carrier(index.works[key], entry, subject.traits, policy):
+            yield index.works[key], impacts[key]
+
+
+def find(
+    index: WorksIndex, subject: Affected, fault: Fault, policy: WorksPolicy, now: datetime
+) -> Planned | None:
+    """Return the work that excuses a fault now, of several the one that ends last."""
+    matches = [
+        _planned(work, impact, window)
+        for work, impact in named_by(index, subject, policy)
+        if covers(impact, is_down=is_down(subject))
+        for window in index.windows[work.key]
+        if _is_open(window, policy, now) and _is_of(window, fault)
+    ]
+    return max(
+        matches, key=lambda planned: (planned.end, planned.provider, planned.id), default=None
+    )
+
+
+def announced(
+    index: WorksIndex, subject: Affected, policy: WorksPolicy, now: datetime
+) -> Planned | None:
+    """Return the work whose window is open on a subject, whatever it excuses; the worst impact."""
+    matches = [
+        _planned(work, impact, window)
+        for work, impact in named_by(index, subject, policy)
+        for window in index.windows[work.key]
+        if _is_open(window, policy, now)
+    ]
+    return max(matches, key=lambda planned: (planned.impact.rank, planned.end), default=None)
+
+
+def covers(impact: WorkImpact, *, is_down: bool) -> bool:
+    """Return whether what was announced is as bad as what can be seen."""
+    return impact is WorkImpact.OUTAGE or (impact is WorkImpact.DEGRADED and not is_down)
+
+
+def is_down(subject: Affected) -> bool:
+    """Return whether a subject carries nothing, by its own state."""
+    state = subject.fields.get("state") or subject.fields.get("status")
+    return state in subject.traits.down
+
+
+def _is_open(window: WorkWindow, policy: WorksPolicy, now: datetime) -> bool:
+    return window.begin <= now < window.end + policy.grace
+
+
+def _is_of(window: WorkWindow, fault: Fault) -> bool:
+    return fault.began_at >= window.begin - EARLY and fault.fired_at >= window.begin
+
+
+def _planned(work: Work, impact: WorkImpact, window: WorkWindow) -> Planned:
+    notice = work.notice
+    return Planned(
+        provider=notice.provider, id=notice.id, begin=window.begin, end=window.end, impact=impact
+    )
+
+
+# Words
+
+_IMPACTS = {
+    WorkImpact.NO_IMPACT: "no impact",
+    WorkImpact.REDUCED_REDUNDANCY: "reduced redundancy",
+    WorkImpact.DEGRADED: "degraded service",
+    WorkImpact.OUTAGE: "an outage",
+}
+
+
+def name_of(planned: Planned) -> str:
+    """Return what people call a work: `planned work 123 of lumen`."""
+    return f"planned work {planned.id} of {planned.provider}"
+
+
+def remark(subject: Affected, fault: Fault, planned: Planned) -> str:
+    """Return why a work does not excuse a fault although its window is open; empty: it does."""
+    if not covers(planned.impact, is_down=is_down(subject)):
+        return f"worse than {name_of(planned)}, which announced {_IMPACTS[planned.impact]}"
+    if not _is_of(WorkWindow(begin=planned.begin, end=planned.end), fault):
+        return f"it broke before {name_of(planned)}"
+    return ""
+
+
+def why_over(  # noqa: PLR0911, PLR0917  # one answer for each reason; one caller
+    work: Work | None,
+    planned: Planned,
+    subject: Affected,
+    fault: Fault,
+    policy: WorksPolicy,
+    now: datetime,
+) -> str:
+    """Return why a work does not excuse a fault any more."""
+    what, name = name_of(planned), subject.name
+    until = f"announced until {model.format_time(planned.end, now, seconds=False)}"
+    if work is None:
+        return f"{what} is not known any more"
+    if work.dismissed_by:
+        return f"{what} was dismissed by {work.dismissed_by}"
+    if work.notice.status is WorkStatus.CANCELLED:
+        return f"{what} was cancelled"
+    impact = _impact_on(work, subject)
+    if impact is None or not is_by_carrier(work, subject.inventory_entry, subject.traits, policy):
+        return f"{name} is not named by {what}"
+    if not covers(impact, is_down=is_down(subject)):
+        return f"{name} is worse than {what} announced, which is {_IMPACTS[impact]}"
+    completed = work.completed_at
+    if completed is not None:
+        at = model.format_time(completed, now, seconds=False)
+        return f"outlasts {what}, which was completed at {at}"
+    windows = joined_windows(work)
+    if not any(window.begin <= planned.begin < window.end for window in windows):
+        begins = [model.format_time(window.begin, now, seconds=False) for window in windows]
+        return f"{what} was moved" + (f" to {', '.join(begins)}" if begins else "")
+    if fault.began_at >= planned.end:
+        return f"{name} broke after {what}, {until}"
+    if fault.fired_at < planned.begin or fault.began_at < planned.begin - EARLY:
+        return f"{name} broke before {what}"
+    return f"outlasts {what}, {until}"
+
+
+def _impact_on(work: Work, subject: Affected) -> WorkImpact | None:
+    ids = set(circuits_of(subject.inventory_entry))
+    named = [circuit.impact for circuit in work.notice.circuits if circuit_key(circuit.id) in ids]
+    return max(named, key=lambda impact: impact.rank, default=None)
