@@ -17,18 +17,18 @@ from watcher.clock import SystemClock
 class Store(InMemoryStore):
     """A store with planned works, which obeys what is decided about them."""
 
-    def __init__(self, *kept):
+    def __init__(self, *works):
         super().__init__()
-        self.works_by_key = {one.key: one for one in kept}
+        self.works_by_key = {kept.key: kept for kept in works}
 
     async def works(self):
         return list(self.works_by_key.values())
 
     async def submit(self, key, command, at):
-        one = self.works_by_key[command.work]
+        before = self.works_by_key[command.work]
         confirmed = isinstance(command, model.WorkConfirmed)
         self.works_by_key[command.work] = replace(
-            one,
+            before,
             confirmed_by=command.by if confirmed else "",
             dismissed_by="" if confirmed else command.by,
         )
@@ -63,7 +63,7 @@ async def test_what_lies_ahead_is_listed_and_the_rest_where_asked_for(works):
     assert second.startswith("orange/CHG-2  ahead")
     assert "lumen/OLD  over" in (await works("list", "--past")).out
     listed = json.loads((await works("list", "--json")).out)
-    assert [one["key"] for one in listed] == ["lumen/CHG-1/a b", "orange/CHG-2"]
+    assert [document["key"] for document in listed] == ["lumen/CHG-1/a b", "orange/CHG-2"]
 
 
 async def test_nothing_known_is_said(works, store):

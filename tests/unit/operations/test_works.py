@@ -22,7 +22,7 @@ def window(begin, hours=2.0):
 
 
 def work(identity="CHG-1", *windows, provider="lumen", status=WorkStatus.CONFIRMED, **more):
-    said = more.pop("said", {})
+    extra = more.pop("extra", {})
     notice = model.Notice(
         provider=provider,
         id=identity,
@@ -33,7 +33,7 @@ def work(identity="CHG-1", *windows, provider="lumen", status=WorkStatus.CONFIRM
             model.AffectedCircuit(id="2-DEF", impact=WorkImpact.OUTAGE),
         ),
         received_at=NOW - 24 * HOUR,
-        **{"summary": "fibre moves", "origin": "file n.ics", "sequence": 3, **said},
+        **{"summary": "fibre moves", "origin": "file n.ics", "sequence": 3, **extra},
     )
     return model.Work(notice=notice, **more)
 
@@ -64,9 +64,9 @@ def test_the_next_one_comes_first_and_what_is_past_only_if_asked_for():
     past, later = work("past", window(NOW - 9 * HOUR)), work("later", window(NOW + 30 * HOUR))
     running, cancelled = work("now", window(NOW - HOUR)), work(status=WorkStatus.CANCELLED)
     everything = [later, past, cancelled, running]
-    ids = [one.notice.id for one in works.listed(everything, NOW)]
+    ids = [shown.notice.id for shown in works.listed(everything, NOW)]
     assert ids == ["now", "CHG-1", "later"]
-    ids = [one.notice.id for one in works.listed(everything, NOW, past=True)]
+    ids = [shown.notice.id for shown in works.listed(everything, NOW, past=True)]
     assert ids == ["past", "now", "CHG-1", "later"]
 
 
@@ -106,7 +106,7 @@ def test_one_line_says_when_how_bad_and_what():
         "ahead; 2026-11-29 02:00 to 04:00 UTC; outage of 2 circuits; fibre moves"
     )
     night = work(
-        "1", window(NOW + 11 * HOUR), window(NOW - 20 * HOUR), said={"summary": "a\x1b[2J"}
+        "1", window(NOW + 11 * HOUR), window(NOW - 20 * HOUR), extra={"summary": "a\x1b[2J"}
     )
     assert works.describe(night, NOW) == (
         "ahead; 2026-11-28 23:00 to 2026-11-29 01:00 UTC (and 1 more); outage of 2 circuits; a [2J"

@@ -94,7 +94,7 @@ def works(
     listed: Iterable[model.Work], now: datetime, find: words.FindSubjects, *, more: bool = False
 ) -> WorksDocument:
     """Return the document of several."""
-    return WorksDocument(works=tuple(work(one, now, find(one)) for one in listed), more=more)
+    return WorksDocument(works=tuple(work(shown, now, find(shown)) for shown in listed), more=more)
 
 
 def _windows(windows: Iterable[model.WorkWindow]) -> tuple[WorkWindowDocument, ...]:
