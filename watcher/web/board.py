@@ -6,23 +6,32 @@ back notifications.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from watcher import model
 from watcher.operations import silences, status
 
-MOST_INCIDENTS = 100
+MOST_INCIDENTS = 42  # what a wall shows; the rest is counted
+ROOMY, CLOSE = 5, 14  # up to so many incidents have large rows, and rows of middle size
 MOST_RESOLVED = 10
 MOST_SILENCES = 20
 RECENT = timedelta(hours=24)
+_NAMED = 3  # sources in the headline
+_MOST_SOURCES = 8  # that are counted
 GRACE = timedelta(seconds=15)  # deliveries younger than this are under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The board at one time; `more` counts the live incidents that are not shown."""
+    """The board at one time; `more` counts the live incidents that are not shown.
+
+    `more_by` counts them by severity and by source, as far as they were read; each has the query
+    that lists them. `density` is how much room an incident has.
+    """
 
     headline: str
     problems: tuple[str, ...]
@@ -31,6 +40,8 @@ class Board:
     calm: bool
     incidents: tuple[model.Incident, ...]
     more: int
+    more_by: tuple[tuple[str, str], ...]
+    density: str
     resolved: tuple[model.Incident, ...]
 
 
@@ -50,10 +61,11 @@ def compose(
         *_outside_problems(current, now),
         *_rota_problems(current),
     )
-    shown = sorted(live, key=_urgency)[:MOST_INCIDENTS]
+    ordered = sorted(live, key=_urgency)
+    shown, hidden = ordered[:MOST_INCIDENTS], ordered[MOST_INCIDENTS:]
     own = [incident for incident in resolved if incident.resolution is not model.Resolution.MERGED]
     return Board(
-        headline=", ".join((_headline(current, unreadable), *muted)),
+        headline=", ".join((*_headline(current, stuck, unreadable, now), *muted)),
         problems=problems,
         silences=tuple(
             silences.describe(silence, now) for silence in current.silences[:MOST_SILENCES]
@@ -65,6 +77,8 @@ def compose(
         and all(health.last_success for health in current.sources),
         incidents=tuple(shown),
         more=max(0, current.open + current.acknowledged - len(shown)) if shown else 0,
+        more_by=tuple(_counted(hidden)),
+        density="roomy" if len(shown) <= ROOMY else "close" if len(shown) <= CLOSE else "dense",
         resolved=tuple(own[:MOST_RESOLVED]),
     )
 
@@ -120,13 +134,53 @@ def _urgency(incident: model.Incident) -> tuple[bool, bool, int, float]:
     )
 
 
-def _headline(current: status.Status, unreadable: str) -> str:
+def _headline(current: status.Status, stuck: str, unreadable: str, now: datetime) -> Iterator[str]:
+    """Yield what is true, the most important first: that nothing is open says little when blind."""
     if unreadable and not any(health.last_success for health in current.sources):
-        return "Status unknown"
-    if not current.open and not current.acknowledged:
-        return "No open incidents"
-    acknowledged = f", {current.acknowledged} acknowledged" if current.acknowledged else ""
-    return f"{current.open} open{acknowledged}"
+        yield "Status unknown"
+        return
+    unseen = _unseen(current, now)
+    if stuck:
+        yield "Watcher is stuck"
+    elif not _is_led(current):
+        yield "Nothing is monitored"
+    if current.open:
+        acknowledged = f", {current.acknowledged} acknowledged" if current.acknowledged else ""
+        yield f"{current.open} open{acknowledged}"
+    if unseen:
+        yield unseen
+    if not current.open:
+        number = current.acknowledged
+        alone = not (unseen or stuck) and _is_led(current)
+        none = "No open incidents" if alone else "no open incidents"
+        yield f"{number} acknowledged, none open" if number else none
+
+
+def _is_led(current: status.Status) -> bool:
+    return not current.daemons or any(daemon.leads for daemon in current.daemons)
+
+
+def _unseen(current: status.Status, now: datetime) -> str:
+    """Return which sources cannot be seen, and for how long: `vyvx cannot be seen for 33 s`."""
+    unseen = [health for health in current.sources if health.sight is not model.Visibility.SEEN]
+    if not unseen:
+        return ""
+    starts = [at for health in unseen if (at := health.failing_since or health.last_success)]
+    lasts = f" for {model.format_duration(now - min(starts))}" if starts else ""
+    names = [health.source for health in unseen]
+    if len(names) > _NAMED:
+        return f"{len(names)} of {len(current.sources)} sources cannot be seen{lasts}"
+    return f"{' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))} cannot be seen{lasts}"
+
+
+def _counted(incidents: Sequence[model.Incident]) -> Iterator[tuple[str, str]]:
+    """Yield how many there are of each severity and of each source, with the query for them."""
+    severities = Counter(incident.severity for incident in incidents)
+    for severity in sorted(severities, key=lambda severity: -severity.rank):
+        yield f"{severities[severity]} {severity}", f"severity={severity}"
+    sources = Counter(incident.source for incident in incidents)
+    for source, count in sources.most_common(_MOST_SOURCES):
+        yield f"{source} {count}", urlencode({"source": source})
 
 
 def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterator[str]:
@@ -135,7 +189,7 @@ def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterat
         yield f"The database cannot be read: {unreadable}. Shown is what this daemon has in memory"
     if stuck:
         yield f"Watcher is stuck: {stuck}"
-    if current.daemons and not any(daemon.leads for daemon in current.daemons):
+    if not _is_led(current):
         yield "No daemon is the leader: nothing is monitored"
     if current.refused:
         yield "The rules were not reloaded; the previous ones stay in force"

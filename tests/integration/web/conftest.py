@@ -27,9 +27,9 @@ def open_page(browser):
     """Open a page that fails the test when the browser has anything to complain about."""
     complaints: list[str] = []
 
-    async def opened(width=1280, scheme="dark", **context):
+    async def opened(width=1280, scheme="dark", height=800, **context):
         page = await browser.new_page(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, **context
+            viewport={"width": width, "height": height}, color_scheme=scheme, **context
         )
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

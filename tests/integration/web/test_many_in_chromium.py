@@ -58,3 +58,24 @@ async def test_services_are_found_without_scripts_too(house, open_page):
     await expect(page.locator(".service")).to_have_count(1)
     await page.get_by_role("link", name="NYC Arena uplink").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("NYC Arena uplink")
+
+
+async def test_a_wall_shows_forty_of_sixty_incidents_and_counts_the_rest(serve, reader, open_page):
+    reporter = sample_data.bad_night(reader)
+    sample_data.full_house(reader, incidents=56)
+    async with serve(reporter=reporter) as site:
+        page = await open_page(WALL, height=1080)
+        await page.goto(site.url)
+        whole = await page.locator(".incident").evaluate_all(
+            "all => all.filter(one => one.getBoundingClientRect().bottom <= innerHeight).length"
+        )
+        assert whole >= 40
+        await expect(page.locator(".rest")).to_be_in_viewport()
+        assert await page.evaluate(OUTSIDE) == []
+        assert await page.evaluate(FAINT) == []
+        largest = await page.evaluate(
+            """() => [...document.querySelectorAll("body *")].reduce((a, b) =>
+            parseFloat(getComputedStyle(a).fontSize) >= parseFloat(getComputedStyle(b).fontSize)
+              ? a : b).tagName"""
+        )
+        assert largest == "H1"

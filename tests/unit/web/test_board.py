@@ -169,7 +169,45 @@ def test_a_board_is_bounded_and_says_how_many_more_there_are():
     live = [sample_data.incident(f"w-{number}") for number in range(250)]
     shown = compose(replace(STATUS, open=250), live=live)
     assert len(shown.incidents) == board.MOST_INCIDENTS
-    assert shown.more == 150
+    assert shown.more == 250 - board.MOST_INCIDENTS
+    assert shown.more_by == (("208 critical", "severity=critical"), ("vyvx 208", "source=vyvx"))
+
+
+def test_rows_get_denser_as_they_grow():
+    density = {
+        count: compose(live=[sample_data.incident(f"w-{n}") for n in range(count)]).density
+        for count in (1, 5, 6, 14, 15, 60)
+    }
+    assert density == {1: "roomy", 5: "roomy", 6: "close", 14: "close", 15: "dense", 60: "dense"}
+
+
+UNSEEN = blind(source="vyvx", sight=model.Visibility.FAILING, failing_since=NOW - minutes(0.55))
+
+
+@pytest.mark.parametrize(
+    ("current", "headline"),
+    [
+        (replace(STATUS, sources=(UNSEEN,)), "vyvx cannot be seen for 33 s, no open incidents"),
+        (
+            replace(STATUS, sources=(SEEN, blind(), UNSEEN), acknowledged=2),
+            "evpl and vyvx cannot be seen for 13 min, 2 acknowledged, none open",
+        ),
+        (
+            replace(STATUS, sources=(UNSEEN,), open=3, acknowledged=1),
+            "3 open, 1 acknowledged, vyvx cannot be seen for 33 s",
+        ),
+        (
+            replace(STATUS, sources=tuple(blind(source=f"s{n}") for n in range(5))),
+            "5 of 5 sources cannot be seen for 13 min, no open incidents",
+        ),
+        (
+            replace(STATUS, daemons=(replace(STATUS.daemons[0], leads=False),)),
+            "Nothing is monitored, no open incidents",
+        ),
+    ],
+)
+def test_that_nothing_is_open_comes_after_what_makes_it_doubtful(current, headline):
+    assert compose(current).headline == headline
 
 
 def test_what_merged_into_a_storm_is_not_listed_as_resolved():
