@@ -199,14 +199,35 @@ class InMemoryReader:
         if self.broken:
             raise model.TemporaryError(self.broken)
 
-    async def incidents(self, *, statuses=None, limit=100, announcements=False):
+    async def incidents(
+        self, wanted=None, *, statuses=None, limit=100, announcements=False, after=None
+    ):
         await self._see()
+        if wanted is not None:
+            return self._list(wanted, after)[:limit]
         incidents = [
             incident
             for incident in self.kept.values()
             if statuses is None or incident.status in statuses
         ]
         return sorted(incidents, key=lambda incident: incident.opened_at, reverse=True)[:limit]
+
+    def _list(self, wanted, after):
+        """Return what a listing has; the store's own tests say which filters there are."""
+        listed = [
+            incident
+            for incident in self.kept.values()
+            if incident.status in (wanted.statuses or model.IncidentStatus)
+            and incident.severity in (wanted.severities or model.Severity)
+            and incident.rule == (wanted.rule or incident.rule)
+            and incident.source == (wanted.source or incident.source)
+            and wanted.text.casefold() in incident.title.casefold()
+            and wanted.drills in {None, incident.is_drill}
+            and (wanted.end is None or incident.opened_at <= wanted.end)
+        ]
+        listed.sort(key=lambda incident: (-incident.opened_at.timestamp(), incident.id))
+        ids = [incident.id for incident in listed]
+        return listed[ids.index(after.id) + 1 :] if after else listed
 
     async def resolved(self, *, since, limit=100):
         incidents = [

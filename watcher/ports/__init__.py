@@ -3,7 +3,7 @@
 Law: an adapter implements a port and imports no loop; a loop imports ports and no adapter.
 """
 
-from watcher.ports.listings import ListingReader
+from watcher.ports.listings import IncidentCursor, IncidentFilter, ListingReader
 from watcher.ports.receivers import DeliverySession, Receiver, Remarking, Trying
 from watcher.ports.store import (
     Backlog,
@@ -60,6 +60,8 @@ __all__ = [
     "DiagnosticsRunner",
     "Envelope",
     "Inbox",
+    "IncidentCursor",
+    "IncidentFilter",
     "IncidentReader",
     "Job",
     "JobQueue",

@@ -3,7 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+
+from watcher import model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFilter:
+    """What incidents must be; empty: anything. Those that announce planned works are never listed.
+
+    They lasted at some time from `begin` until `end`. `subject` had an alert in it, and one of its
+    alerts had each of the `labels`. `text` is in what is kept of it. `drills`: none but drills, or
+    no drill; None: both.
+    """
+
+    statuses: tuple[model.IncidentStatus, ...] = ()
+    severities: tuple[model.Severity, ...] = ()
+    rule: str = ""
+    source: str = ""
+    subject: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    begin: datetime | None = None
+    end: datetime | None = None
+    drills: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentCursor:
+    """The place in the list after an incident: the list goes on with older ones."""
+
+    opened_at: datetime
+    id: str
 
 
 class ListingReader(Protocol):
@@ -11,3 +44,8 @@ class ListingReader(Protocol):
 
     async def firing(self) -> Sequence[tuple[str, str]]:
         """Return each subject with a firing alert, and the unresolved incidents that it is in."""
+
+    async def incidents(
+        self, wanted: IncidentFilter, *, after: IncidentCursor | None = None, limit: int
+    ) -> list[model.Incident]:
+        """Return incidents, newest first, that come after a place in the list."""

@@ -1,21 +1,22 @@
 """The JSON API below /api/v1: the same documents as on MQTT, read-only (docs/reference/api.md).
 
-Law: every list is bounded, and an error is `{"error": sentence}`.
+Law: every list is bounded and says how to go on, and an error is a problem document (RFC 9457).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import hdrs, web
 
-from watcher import model, ports
+from watcher import engine, model, ports
+from watcher.clock import Clock
 from watcher.operations import documents, status
-from watcher.web import middleware
+from watcher.web import middleware, query
 from watcher.web.middleware import HttpError
 
-MOST_INCIDENTS, MOST_SUBJECTS = 100, 1_000
+MOST_INCIDENTS, MOST_SUBJECTS, MOST_ENTRIES = 100, 1_000, 1_000
 PDF_POLICY = "frame-ancestors 'none'"  # a browser's own viewer needs more than a page of ours may
 
 
@@ -26,10 +27,16 @@ class Api:
         self,
         *,
         reader: ports.IncidentReader,
+        listings: ports.ListingReader,
         reporter: status.StatusReporter,
+        rules: Callable[[], engine.Ruleset],
+        clock: Clock,
         read_limit: middleware.ReadLimit,
     ) -> None:
+        self._rules = rules
+        self._clock = clock
         self._reader = reader
+        self._listings = listings
         self._reporter = reporter
         self._read_limit = read_limit
         self._body_limit = middleware.BodyLimit()
@@ -40,32 +47,90 @@ class Api:
         return [
             web.get("/api/v1/incidents", self.incidents),
             web.get(incident, self.incident),
+            web.get(incident + "/timeline", self.timeline),
+            web.get(incident + "/receipts", self.receipts),
             web.get(incident + "/reports/{run:[A-Za-z0-9_-]+}.pdf", self.report),
             web.get("/api/v1/subjects", self.subjects),
             web.get("/api/v1/sources", self.sources),
             web.get("/api/v1/silences", self.silences),
+            web.get("/api/v1/windows", self.windows),
             web.get("/api/v1/oncall", self.on_call),
         ]
 
     async def incidents(self, request: web.Request) -> web.Response:
         """List incidents, newest first."""
-        _check_parameters(request, {"status", "limit"})
-        statuses = [_status(word) for word in request.query.getall("status", [])]
-        limit = _limit(request, 20, MOST_INCIDENTS)
+        query.check_parameters(request, {*query.FILTERS, "limit", "cursor"})
+        limit = query.limit(request, 20, MOST_INCIDENTS)
         async with self._read_limit.slot():
-            incidents = await self._reader.incidents(statuses=statuses or None, limit=limit + 1)
+            incidents = await self._listings.incidents(
+                query.incident_filter(request),
+                after=query.incident_cursor(request),
+                limit=limit + 1,
+            )
             views = [
                 await self._reader.incident_view(incident.id) for incident in incidents[:limit]
             ]
         listed = [_document(view) for view in views if view is not None]
-        return middleware.json_response({"incidents": listed, "more": len(incidents) > limit})
+        more = len(incidents) > limit
+        cursor = query.cursor_after(incidents[limit - 1]) if more else None
+        return middleware.json_response(
+            {
+                "incidents": listed,
+                "more": more,
+                "next_cursor": cursor,
+                "next": query.next_address(request, cursor=cursor) if cursor else None,
+            }
+        )
 
     async def incident(self, request: web.Request) -> web.Response:
         """Return one incident."""
-        _check_parameters(request, ())
+        query.check_parameters(request, ())
         return middleware.json_response(
             _document(await self._incident_view(request.match_info["id"])).encode()
         )
+
+    async def timeline(self, request: web.Request) -> web.Response:
+        """List the entries of an incident's timeline, in their order."""
+        query.check_parameters(request, {"after", "limit"})
+        limit = query.limit(request, 100, MOST_ENTRIES)
+        after = query.whole_number(request, "after", 0, 0, 10**9 - 1)
+        view = await self._incident_view(request.match_info["id"])
+        entries = [entry for entry in view.timeline if entry.number > after]
+        more = len(entries) > limit
+        last = str(entries[limit - 1].number) if more else None
+        return middleware.json_response(
+            {
+                "entries": [documents.event(view.incident, entry) for entry in entries[:limit]],
+                "more": more,
+                "next_cursor": last,
+                "next": query.next_address(request, after=last) if last else None,
+            }
+        )
+
+    async def receipts(self, request: web.Request) -> web.Response:
+        """List what each receiver has of an incident."""
+        query.check_parameters(request, ())
+        view = await self._incident_view(request.match_info["id"])
+        async with self._read_limit.slot():
+            kept = await self._reader.receipts(view.incident.id)
+        return middleware.json_response(documents.receipts(view.incident, kept).encode())
+
+    async def windows(self, request: web.Request) -> web.Response:
+        """List the maintenance windows: which are open now, and when that changes."""
+        query.check_parameters(request, ())
+        now = self._clock.now()
+        listed = [
+            {
+                "name": window.name,
+                "matchers": list(map(str, window.matchers)),
+                "action": window.action,
+                "open": window.is_open(now),
+                "changes_at": edge and model.format_timestamp(edge),
+            }
+            for window in self._rules().maintenance
+            for edge in (window.next_edge(now),)
+        ]
+        return middleware.json_response({"windows": listed})
 
     async def report(self, request: web.Request) -> web.Response:
         """Send the PDF of one diagnostics run of one incident."""
@@ -76,7 +141,7 @@ class Api:
             return response
 
     async def _report(self, request: web.Request) -> web.Response:
-        _check_parameters(request, ())
+        query.check_parameters(request, ())
         view = await self._incident_view(request.match_info["id"])
         run = request.match_info["run"]
         reports = [
@@ -104,18 +169,29 @@ class Api:
 
     async def subjects(self, request: web.Request) -> web.Response:
         """List subjects by key."""
-        _check_parameters(request, {"source", "after", "limit"})
-        limit = _limit(request, 100, MOST_SUBJECTS)
+        query.check_parameters(request, {"source", "after", "limit"})
+        limit = query.limit(request, 100, MOST_SUBJECTS)
         async with self._read_limit.slot():
             subjects = await self._reader.subjects(
-                source=_text(request, "source"), after=_text(request, "after"), limit=limit + 1
+                source=query.text(request, "source"),
+                after=query.text(request, "after"),
+                limit=limit + 1,
             )
         listed = [documents.subject(subject) for subject in subjects[:limit]]
-        return middleware.json_response({"subjects": listed, "more": len(subjects) > limit})
+        more = len(subjects) > limit
+        after = subjects[limit - 1].key if more else None
+        return middleware.json_response(
+            {
+                "subjects": listed,
+                "more": more,
+                "next_cursor": after,
+                "next": query.next_address(request, after=after) if after else None,
+            }
+        )
 
     async def sources(self, request: web.Request) -> web.Response:
         """List the health of each source."""
-        _check_parameters(request, ())
+        query.check_parameters(request, ())
         async with self._read_limit.slot():
             current = await self._reporter.read()
         return middleware.json_response(
@@ -124,7 +200,7 @@ class Api:
 
     async def on_call(self, request: web.Request) -> web.Response:
         """List who is on call, and who is next."""
-        _check_parameters(request, ())
+        query.check_parameters(request, ())
         rotas = [
             {"rota": rota.rota, "person": rota.person, "until": rota.until, "next": rota.next}
             for rota in self._reporter.from_memory().on_call
@@ -133,7 +209,7 @@ class Api:
 
     async def silences(self, request: web.Request) -> web.Response:
         """List the silences that are not over."""
-        _check_parameters(request, ())
+        query.check_parameters(request, ())
         async with self._read_limit.slot():
             current = await self._reporter.read()
         return middleware.json_response(documents.silences(current.silences).encode())
@@ -158,33 +234,3 @@ def _document(view: model.IncidentView) -> documents.IncidentDocument:
         if diagnosis.report is not None:
             links[f"report {diagnosis.run}"] = report_address(incident.id, diagnosis.run)
     return documents.incident(view, links=links)
-
-
-def _check_parameters(request: web.Request, allowed: Collection[str]) -> None:
-    for name in request.query:
-        if name not in allowed:
-            which = f"expected {', '.join(sorted(allowed))}" if allowed else "none is accepted here"
-            raise HttpError(400, f"unknown parameter: {which}")
-
-
-def _status(word: str) -> model.IncidentStatus:
-    try:
-        return model.IncidentStatus(word)
-    except ValueError:
-        raise HttpError(
-            400, f"status must be one of {', '.join(model.IncidentStatus)}; it can be repeated"
-        ) from None
-
-
-def _limit(request: web.Request, usual: int, most: int) -> int:
-    text = request.query.get("limit", str(usual))
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise HttpError(400, f"limit must be a whole number from 1 to {most}")
-    return int(text)
-
-
-def _text(request: web.Request, name: str) -> str:
-    text = request.query.get(name, "")
-    if not text.isprintable():
-        raise HttpError(400, f"{name} contains characters that are not allowed")
-    return text

@@ -203,6 +203,24 @@ def json_response(
     )
 
 
+def problem(status: int, sentence: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Return an error for programs: a problem document (RFC 9457); `error` is its older name."""
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(
+            {
+                "type": "about:blank",
+                "title": HTTPStatus(status).phrase,
+                "status": status,
+                "detail": sentence,
+                "error": sentence,
+            }
+        ),
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
 def html_response(
     text: str, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
@@ -213,7 +231,7 @@ def html_response(
 def _error_response(path: str, error: HttpError, page: Callable[[int, str], str]) -> web.Response:
     status, sentence, headers = error.status, str(error), error.headers
     if path.startswith("/api/"):
-        return json_response({"error": sentence}, status, headers)
+        return problem(status, sentence, headers)
     if path in PROBE_PATHS or status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST}:
         return web.Response(status=status, text=sentence, headers=headers)
     return html_response(page(status, sentence), status, headers)

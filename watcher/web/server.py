@@ -18,6 +18,7 @@ from watcher.web import middleware
 from watcher.web.api import Api
 from watcher.web.availability import Availability, ReadLedger
 from watcher.web.bands import Bands, ReadLedgerBetween
+from watcher.web.history import HistoryPage
 from watcher.web.pages import Pages
 from watcher.web.renderer import PageRenderer
 from watcher.web.settings import Web
@@ -88,9 +89,19 @@ async def serve(
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", exposition),
-            *Api(reader=reader, reporter=reporter, read_limit=read_limit).routes(),
+            *Api(
+                reader=reader,
+                listings=listings,
+                reporter=reporter,
+                rules=rules,
+                clock=clock,
+                read_limit=read_limit,
+            ).routes(),
             *pages.routes(),
             *subject_pages.routes(),
+            *HistoryPage(
+                listings=listings, clock=clock, read_limit=read_limit, renderer=renderer
+            ).routes(),
             *Availability(read=read_ledger, clock=clock, renderer=renderer).routes(),
         ]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        assert self.headers["Content-Type"].startswith("application/json")
+        assert re.match(r"application/(problem\+)?json", self.headers["Content-Type"])
         return json.loads(self.body)
 
 

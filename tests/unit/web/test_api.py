@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import sample_data
-from watcher import model
+from watcher import engine, model
 from watcher.operations import documents
 from watcher.web import middleware
 
@@ -76,6 +77,72 @@ async def test_a_list_is_bounded_and_says_when_there_is_more(site, reader):
     assert (await site.get("/api/v1/incidents?limit=5")).json["more"] is False
 
 
+async def test_a_list_is_read_to_its_end_by_the_address_that_it_gives(site, reader):
+    sample_data.bad_night(reader)
+    ids: list[str] = []
+    address = "/api/v1/incidents?limit=2&status=open&status=acknowledged"
+    while address:
+        answer = (await site.get(address)).json
+        ids += [item["id"] for item in answer["incidents"]]
+        assert answer["more"] is bool(answer["next"]) is bool(answer["next_cursor"])
+        address = answer["next"]
+    assert ids == ["w-7k3mq2xd", "w-0c2j7t11", "w-9q4r5s66", "w-2b8fz0aa"]
+
+
+async def test_incidents_are_filtered_by_what_the_address_says(site, reader):
+    sample_data.bad_night(reader)
+    answer = await site.get("/api/v1/incidents?severity=warning&rule=evpl-blind&source=evpl")
+    assert [item["id"] for item in answer.json["incidents"]] == ["w-0c2j7t11"]
+    answer = await site.get("/api/v1/incidents?q=denver&to=2026-11-21&from=2026-11-20T00:00:00Z")
+    assert [item["id"] for item in answer.json["incidents"]] == ["w-9q4r5s66"]
+
+
+async def test_a_timeline_is_read_entry_by_entry(site, outage):
+    answer = (await site.get(f"/api/v1/incidents/{outage.id}/timeline?limit=2")).json
+    assert [entry["number"] for entry in answer["entries"]] == [1, 2]
+    rest = (await site.get(answer["next"])).json
+    assert [entry["text"] for entry in rest["entries"]] == ["fibre cut at mile 12"]
+    assert (rest["more"], rest["next"]) == (False, None)
+
+
+async def test_receipts_say_who_has_what_and_where_the_thread_is(site, reader):
+    sample_data.bad_night(reader)
+    answer = (await site.get("/api/v1/incidents/w-7k3mq2xd/receipts")).json
+    mqtt, noc = answer["receipts"]
+    assert (mqtt["complete"], mqtt["link"]) == (True, None)
+    assert (noc["told_through"], noc["entries"], noc["complete"]) == (1, 3, False)
+    thread = "https://slack.com/app_redirect?channel=C0123456789&message_ts=1763694622.125"
+    assert noc["link"] == thread
+
+
+async def test_windows_say_which_are_open_and_when_that_changes(serve, reader):
+    window = engine.Maintenance(
+        name="weekly-test",
+        matchers=(model.Matcher(name="source", value="vyvx"),),
+        is_open=lambda _: True,
+        next_edge=lambda at: at + sample_data.minutes(36),
+    )
+    rules = replace(sample_data.RULES, maintenance=(window,))
+    async with serve(rules=lambda: rules) as site:
+        answer = (await site.get("/api/v1/windows")).json
+    assert answer["windows"] == [
+        {
+            "name": "weekly-test",
+            "matchers": ["source=vyvx"],
+            "action": "mute",
+            "open": True,
+            "changes_at": "2026-11-21T04:00:12.000Z",
+        }
+    ]
+
+
+async def test_an_error_is_a_problem_document(site):
+    answer = await site.get("/api/v1/incidents/w-none")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json["status"] == answer.status == 404
+    assert (answer.json["type"], answer.json["title"]) == ("about:blank", "Not Found")
+
+
 async def test_subjects_are_read_page_by_page(site, reader):
     for number in range(5):
         key = f"evpl/L{number}"
@@ -126,14 +193,14 @@ async def test_a_report_of_another_incident_is_not_given(site, reader, outage):
     reader.open(sample_data.incident("w-2"))
     answer = await site.get(RUN.replace("w-7k3mq2xd", "w-2"))
     assert answer.status == 404
-    assert answer.json == {"error": "w-2 has no report of run r-4c0vw1zn"}
+    assert answer.json["detail"] == "w-2 has no report of run r-4c0vw1zn"
 
 
 async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outage):
     reader.kept_files.clear()
     answer = await site.get(RUN)
     assert answer.status == 404
-    assert answer.json == {"error": "the report of run r-4c0vw1zn is no longer kept"}
+    assert answer.json["detail"] == "the report of run r-4c0vw1zn is no longer kept"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +211,14 @@ async def test_a_report_that_is_no_longer_kept_is_said_to_be(site, reader, outag
         ("incidents?limit=-1", "limit must be a whole number from 1 to 100"),
         ("incidents?limit=%D9%A1", "limit must be a whole number from 1 to 100"),
         ("incidents?limit=99999999999999999999", "limit must be a whole number from 1 to 100"),
+        ("incidents?severity=bad", "severity must be one of info, warning, critical"),
+        ("incidents?label=site", "label must be NAME=VALUE"),
+        ("incidents?from=yesterday", "from must be a time or a date in UTC"),
+        ("incidents?to=99999-01-01", "to must be a time or a date in UTC"),
+        ("incidents?drills=yes", "drills must be only or no"),
+        ("incidents?cursor=7", "cursor is not one of ours"),
+        ("incidents?cursor=99999999999999999.w-1", "cursor is not one of ours"),
+        ("incidents/w-7k3mq2xd/timeline?after=x", "after must be a whole number"),
         ("incidents?status=gone", "status must be one of open, acknowledged, resolved"),
         ("subjects?limit=1001", "limit must be a whole number from 1 to 1000"),
         ("subjects?after=%00", "after contains characters that are not allowed"),
@@ -162,7 +237,7 @@ async def test_a_database_that_does_not_answer_is_said_in_words(serve, reader, p
     async with serve() as site:
         answer = await site.get(f"/api/v1/{path}")
     assert answer.status == 503
-    assert answer.json == {"error": reader.broken}
+    assert answer.json["detail"] == reader.broken
 
 
 async def test_a_reader_does_not_wait_for_ever(site, reader, monkeypatch):

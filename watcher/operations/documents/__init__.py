@@ -4,6 +4,7 @@ Pure. Law: the keys are public surface (mqtt.md and api.md in docs/reference): o
 none renamed or removed.
 """
 
+from watcher.operations.documents.deliveries import ReceiptsDocument, receipts, thread_link
 from watcher.operations.documents.document import Document
 from watcher.operations.documents.incidents import (
     EventDocument,
@@ -38,6 +39,7 @@ __all__ = [
     "OpenDocument",
     "OpenIncident",
     "PublishedSource",
+    "ReceiptsDocument",
     "ReportTopics",
     "SilencesDocument",
     "SourceDocument",
@@ -49,11 +51,13 @@ __all__ = [
     "open_incident",
     "open_incidents",
     "published_source",
+    "receipts",
     "schema",
     "silence",
     "silences",
     "source",
     "subject",
+    "thread_link",
     "unwatched_source",
     "with_figures",
     "work",

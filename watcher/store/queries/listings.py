@@ -1,12 +1,19 @@
-"""What the board and the API list. Changes nothing."""
+"""What the board and the API list."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Iterator
 
-from watcher import model
-from watcher.store import tables
+from sqlalchemy import ColumnElement, or_, select
+
+from watcher import model, ports
+from watcher.store import codec, tables
 from watcher.store.database import Database
+
+_INCIDENT, _ALERT = tables.incidents.c, tables.incident_alerts.c
+_ANNOUNCES = (_INCIDENT.rule == model.ANNOUNCEMENT) & (_INCIDENT.source == model.WORKS)
+_IS_DRILL = _INCIDENT.source == model.DRILL
+_ESCAPE = "\x01"  # in no JSON text
 
 
 class Listings:
@@ -17,16 +24,83 @@ class Listings:
 
     async def firing(self) -> list[tuple[str, str]]:
         """Return subjects and incidents, by subject."""
-        table, alerts = tables.incidents.c, tables.incident_alerts.c
         query = (
-            select(alerts.subject, alerts.incident)
-            .join(tables.incidents, table.id == alerts.incident)
+            select(_ALERT.subject, _ALERT.incident)
+            .join(tables.incidents, _INCIDENT.id == _ALERT.incident)
             .where(
-                table.status != model.IncidentStatus.RESOLVED.value,
-                alerts.state == model.AlertState.FIRING.value,
+                _INCIDENT.status != model.IncidentStatus.RESOLVED.value,
+                _ALERT.state == model.AlertState.FIRING.value,
             )
-            .order_by(alerts.subject, alerts.incident)
+            .order_by(_ALERT.subject, _ALERT.incident)
             .distinct()
         )
         async with self._database.read() as connection:
             return [(row.subject, row.incident) for row in await connection.execute(query)]
+
+    async def incidents(
+        self,
+        wanted: ports.IncidentFilter,
+        *,
+        after: ports.IncidentCursor | None = None,
+        limit: int,
+    ) -> list[model.Incident]:
+        """Return incidents by when they were opened, and then by id."""
+        query = (
+            select(_INCIDENT.data)
+            .where(*_conditions(wanted))
+            .order_by(_INCIDENT.opened_at.desc(), _INCIDENT.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(
+                (_INCIDENT.opened_at < after.opened_at)
+                | ((_INCIDENT.opened_at == after.opened_at) & (_INCIDENT.id > after.id))
+            )
+        async with self._database.read() as connection:
+            return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
+
+
+def _conditions(wanted: ports.IncidentFilter) -> Iterator[ColumnElement[bool]]:
+    yield ~_ANNOUNCES
+    if wanted.statuses:
+        yield _INCIDENT.status.in_([status.value for status in wanted.statuses])
+    if wanted.severities:
+        yield or_(*(_INCIDENT.data.like(f'%"severity":"{word}"%') for word in wanted.severities))
+    if wanted.rule:
+        yield _INCIDENT.rule == wanted.rule
+    if wanted.source:
+        yield _INCIDENT.source == wanted.source
+    if wanted.begin is not None:
+        yield _INCIDENT.resolved_at.is_(None) | (_INCIDENT.resolved_at >= wanted.begin)
+    if wanted.end is not None:
+        yield _INCIDENT.opened_at <= wanted.end
+    if wanted.drills is not None:
+        yield _IS_DRILL if wanted.drills else ~_IS_DRILL
+    yield from _contents(wanted)
+
+
+def _contents(wanted: ports.IncidentFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on what is within an incident and its alerts."""
+    if wanted.subject:
+        yield _INCIDENT.id.in_(select(_ALERT.incident).where(_ALERT.subject == wanted.subject))
+    for name, value in wanted.labels:
+        yield _INCIDENT.id.in_(select(_ALERT.incident).where(_has_label(name, value)))
+    if wanted.text:
+        within = codec.encode(wanted.text)[1:-1]  # without its quotes
+        yield _INCIDENT.data.ilike(f"%{_literal(within)}%", escape=_ESCAPE)
+
+
+def _has_label(name: str, value: str) -> ColumnElement[bool]:
+    """Whether an alert has a label: upper and lower case are the same, as in every search.
+
+    Its labels stand before its state; inside of a value each quote is escaped.
+    """
+    pair = _literal(f"{codec.encode(name)}:{codec.encode(value)}")
+    return _ALERT.data.ilike(f'%"labels":{{%{pair}%}},"state":"%', escape=_ESCAPE)
+
+
+def _literal(text: str) -> str:
+    """Return a pattern that matches this text alone."""
+    for sign in (_ESCAPE, "%", "_"):
+        text = text.replace(sign, f"{_ESCAPE}{sign}")
+    return text
