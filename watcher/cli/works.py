@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,9 +14,20 @@ import msgspec
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, Socket, print_json, request, user
+from watcher.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    By,
+    Config,
+    Socket,
+    print_errors,
+    print_json,
+    request,
+    user,
+)
 
 group = typer.Typer(help="Planned works that carriers announce.", no_args_is_help=True)
+_STDIN = Path("-")
 
 Which = Annotated[
     str,
@@ -20,6 +35,51 @@ Which = Annotated[
         metavar="WORK", help="The carrier's id, PROVIDER/ID, or how one of them begins."
     ),
 ]
+
+
+@group.command("import")
+def import_(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Mails, iCalendar files or HTML pages; - or nothing: one message on stdin.",
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+) -> None:
+    """Take carriers' notices of planned works from files, or from standard input.
+
+    Exit code 1: one of them is not a notice; the daemon keeps it, with the reason, in `rejected`.
+    Exit code 75, from standard input alone: the daemon did not take it, so that a mail rule keeps
+    it and tries again.
+    """
+    if not files and sys.stdin.isatty():
+        raise typer.BadParameter("name files, or give a message on standard input")
+    code, replies = 0, []
+    for file in files or [_STDIN]:
+        name = "standard input" if file == _STDIN else str(file)
+        try:
+            reply = _import(file, config, socket)
+        except (model.WatcherError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            print_errors(f"{name}: not taken: {reason}")
+            code = max(code, os.EX_TEMPFAIL if file == _STDIN else 1)
+            continue
+        replies.append({"name": name, **reply})
+        if reply["rejected"]:
+            print_errors(f"{name}: {reply['rejected']}; kept as {reply['kept']}")
+            code = max(code, 1)
+        elif not as_json:
+            for notice in reply["notices"]:
+                typer.echo(f"{name}: {_summary(notice)}")
+    if as_json:
+        print_json(replies)
+    if code:
+        raise typer.Exit(code)
 
 
 @group.command("list")
@@ -74,6 +134,25 @@ def dismiss(
     """Say that planned works do not count: outages in their windows call people."""
     reply = _request(config, socket, "POST", work, "/dismiss", {"by": user(by)})
     typer.echo(f"{reply['work']} dismissed: outages in its windows call people")
+
+
+def _import(file: Path, config: Path, socket: Path | None) -> Mapping[str, Any]:
+    """Send a message to the daemon, as it is."""
+    if file == _STDIN:
+        content, origin = sys.stdin.buffer.read(), ""
+    else:
+        content, origin = file.read_bytes(), f"?origin={quote(f'file {file.name}'[:400], safe='')}"
+    reply: Mapping[str, Any] = request(config, socket, "POST", f"/works/notices{origin}", content)
+    return reply
+
+
+def _summary(notice: Mapping[str, Any]) -> str:
+    windows = ", ".join(f"{w['begin'][:16]}Z to {w['end'][:16]}Z" for w in notice["windows"])
+    circuits = ", ".join(circuit["id"] for circuit in notice["circuits"][:5])
+    more = len(notice["circuits"]) - 5
+    listed = f"{circuits} and {more} more" if more > 0 else circuits
+    facts = [f"{notice['provider']}/{notice['id']} {notice['status']}", windows, listed]
+    return "; ".join(fact for fact in facts if fact)
 
 
 def _request(  # noqa: PLR0917 -- as request() takes them

@@ -32,6 +32,7 @@ from watcher.oncall.schedules import Schedules
 from watcher.operations import control_socket, status
 from watcher.operations.carrier_packet import PacketOptions
 from watcher.operations.commands import CommandService
+from watcher.operations.notices import NoticeIntake
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
@@ -277,6 +278,12 @@ async def run(
             windows=leading.windows,
             ticket_after=settings.ticket.remind_after,
             on_call=schedules.all,
+            intake=NoticeIntake(
+                commands=commands,
+                clock=clock,
+                rejected=factories.rejected_folder(settings),
+                zone=settings.works.zone,
+            ),
             count_change=lambda source: factories.count_change(
                 settings, store.call_counter, source, clock.now()
             ),

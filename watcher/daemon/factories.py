@@ -5,10 +5,13 @@ The daemon and `watcher check --connect` both build them here, so what was check
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiohttp
+from sqlalchemy import make_url
 
 from watcher import delivery, engine, model, ports, ruleset
 from watcher.clock import Clock
@@ -270,3 +273,14 @@ def build_fallbacks(settings: Settings) -> dict[str, delivery.Fallback]:
         name: delivery.Fallback(receiver=receiver.fallback, after=receiver.fallback_after)
         for name, receiver in settings.receivers.items()
     }
+
+
+def rejected_folder(settings: Settings) -> Path:
+    """Return where what carriers sent and is not a notice is kept."""
+    state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]  # systemd's
+    database = make_url(settings.store.url)
+    if settings.works.directory is not None:
+        state = str(settings.works.directory)
+    elif not state and database.get_backend_name() == "sqlite" and database.database:
+        state = str(Path(database.database).parent)
+    return (Path(state) if state else settings.control.socket.parent) / "rejected"

@@ -164,7 +164,7 @@ class CommandService:
         """Record what a person says of planned works: that they count, or that they do not."""
         _require_person(decision.by)
         key = f"work/{decision.work}/{idempotency_key or token()}"
-        await self._submit(key, decision, f"the decision about {decision.work}")
+        await self.submit(key, decision, f"the decision about {decision.work}")
 
     async def add_silence(
         self,
@@ -213,7 +213,7 @@ class CommandService:
         plan = await self.plan_silence(request, identity=identity)
         if plan.confirmation and not request.confirmed:
             raise ConfirmationNeededError(plan)
-        await self._submit(key, model.Silenced(silence=plan.silence), identity)
+        await self.submit(key, model.Silenced(silence=plan.silence), identity)
         return replace(plan, silence=await self._active_silence(identity))
 
     async def plan_silence(self, request: SilenceRequest, *, identity: str = "") -> SilencePlan:
@@ -267,7 +267,7 @@ class CommandService:
             raise CommandRejectedError(
                 HTTPStatus.NOT_FOUND, f"there is no active silence {silence}"
             )
-        await self._submit(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
+        await self.submit(key, model.Unsilenced(silence=silence, by=by), f"the end of {silence}")
 
     async def unresolved_view(self, incident: str) -> model.IncidentView:
         """Read an incident that is not resolved."""
@@ -297,7 +297,7 @@ class CommandService:
         incident = f"w-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:8]}"
         notified = tuple(dict.fromkeys(receivers or self._receivers))
         wanted = model.DrillWanted(incident=incident, receivers=notified, by=by, page=page)
-        await self._submit(f"drill/{idempotency_key}", wanted, "the drill")
+        await self.submit(f"drill/{idempotency_key}", wanted, "the drill")
         return (await self.incident_view(incident)).incident
 
     async def packet(self, incident: str) -> list[str]:
@@ -346,10 +346,10 @@ class CommandService:
         self, incident: str, action: str, command: model.Command, key: str
     ) -> model.Incident:
         await self.incident_view(incident)
-        await self._submit(key, command, f"{action} of {incident}")
+        await self.submit(key, command, f"{action} of {incident}")
         return (await self.incident_view(incident)).incident
 
-    async def _submit(self, key: str, command: model.Command, request: str) -> None:
+    async def submit(self, key: str, command: model.Command, request: str) -> None:
         """Add a command to the inbox, once for each key, and wait until it has been consumed.
 
         What the engine then refuses is refused here, in its words.

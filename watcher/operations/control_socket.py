@@ -6,6 +6,7 @@ root acts as themselves.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -31,6 +32,7 @@ from watcher.operations.commands import (
 )
 from watcher.operations.control_listener import refuse
 from watcher.operations.control_works import WorksRequests
+from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import OpenWindow
 from watcher.operations.works import FindSubjects, no_subjects
@@ -104,6 +106,7 @@ class ControlSocket:
         count_change: Callable[[str], Awaitable[bool]] | None = None,
         on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
         subjects_of: FindSubjects = no_subjects,
+        intake: NoticeIntake | None = None,
     ) -> None:
         self._reader = reader
         self._commands = commands
@@ -118,6 +121,7 @@ class ControlSocket:
         self._works = WorksRequests(
             reader=reader, commands=commands, clock=clock, by=_by, subjects=subjects_of
         )
+        self._intake = intake
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
         """Listen on `path` while the context lasts.
@@ -144,6 +148,7 @@ class ControlSocket:
                 web.post("/silences", self._post_silence),
                 web.post("/silences/{id}/expire", self._post_expire),
                 web.post("/changes", self._post_change),
+                web.post(control_listener.MESSAGES, self._post_notice),
                 web.post("/reload", self._post_reload),
                 *self._works.routes(),
             ]
@@ -279,6 +284,20 @@ class ControlSocket:
             )
         return _json({"counted": counted})
 
+    async def _post_notice(self, request: web.Request) -> web.Response:
+        """Take a carrier's message; one that is not a notice has its answer."""
+        if self._intake is None:
+            return refuse(HTTPStatus.NOT_FOUND, "this daemon takes no notices of planned works")
+        content = bytearray()
+        async for chunk in request.content.iter_any():
+            content += chunk
+            if len(content) > MOST_BYTES:
+                return refuse(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"it has more than {MOST_BYTES:,} bytes"
+                )
+        taken = await self._intake.take(bytes(content), origin=request.query.get("origin", ""))
+        return _json(taken)
+
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:
             return _json({"reloaded": await self._reload()})
@@ -292,7 +311,9 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
     Raises model.PermanentError with the daemon's own sentence, or when no daemon runs.
     """
     connector = aiohttp.UnixConnector(str(path))
-    data = None if body is None else msgspec.json.encode(body)
+    data: Any = io.BytesIO(body) if isinstance(body, bytes) else None
+    if body is not None and data is None:
+        data = msgspec.json.encode(body)
     try:
         async with (
             aiohttp.ClientSession(connector=connector) as session,

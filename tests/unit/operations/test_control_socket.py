@@ -16,6 +16,7 @@ from watcher import model
 from watcher.clock import SystemClock, Wakeup
 from watcher.operations import control_socket, people
 from watcher.operations.commands import CommandRejectedError, CommandService
+from watcher.operations.notices import NoticeIntake
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 
@@ -123,18 +124,22 @@ async def serve_socket(store, path):
     async def reload():
         raise model.InvalidConfigError(("rules/a.yaml:3: no such key", "rules/a.yaml:9: no name"))
 
+    commands = CommandService(
+        reader=store,
+        inbox=store,
+        ingest=Wakeup(),
+        clock=SystemClock(),
+        receivers=("noc", "mqtt"),
+    )
     server = control_socket.ControlSocket(
         reader=store,
-        commands=CommandService(
-            reader=store,
-            inbox=store,
-            ingest=Wakeup(),
-            clock=SystemClock(),
-            receivers=("noc", "mqtt"),
-        ),
+        commands=commands,
         clock=SystemClock(),
         status=status,
         reload=reload,
+        intake=NoticeIntake(
+            commands=commands, clock=SystemClock(), rejected=path.parent / "rejected"
+        ),
     )
     async with server.serve(path):
         yield path
