@@ -91,7 +91,10 @@ async def _read(url: str, rules: engine.Ruleset, wanted: Period) -> LedgerDocume
     async with store.open_to_read(url, clock=clock) as database:
         sources = await database.queries.sources()
         ticketed = await database.queries.ticketed(wanted.start)
-        return await read.read(database.journal, sources, ticketed, rules, wanted, now=clock.now())
+        works = await database.queries.works()
+        return await read.read(
+            database.journal, sources, ticketed, rules, wanted, now=clock.now(), works=works
+        )
 
 
 def _narrowed(

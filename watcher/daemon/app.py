@@ -232,12 +232,21 @@ async def run(
             health = await store.queries.sources()
             ticketed = await store.queries.ticketed(period.start)
             return await ledger.read(
-                store.journal, health, ticketed, leading.rules, period, now=clock.now()
+                store.journal,
+                health,
+                ticketed,
+                leading.rules,
+                period,
+                now=clock.now(),
+                works=await store.queries.works(),
             )
 
         async def read_ledger_between(start: datetime, end: datetime) -> Ledger:
             health = await store.queries.sources()
-            return await ledger.read_between(store.journal, health, leading.rules, start, end)
+            works = await store.queries.works()
+            return await ledger.read_between(
+                store.journal, health, leading.rules, start, end, works=works
+            )
 
         if settings.web.listen:
             await stack.enter_async_context(

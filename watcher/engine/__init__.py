@@ -56,7 +56,7 @@ from watcher.engine.rules.rule import (
     WorksPolicy,
 )
 from watcher.engine.rules.subject_view import SubjectView
-from watcher.engine.rules.works import circuit_key
+from watcher.engine.rules.works import circuit_key, circuits_of, is_by_carrier
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
 from watcher.engine.state import (
     REOPEN_WITHIN,
@@ -68,6 +68,7 @@ from watcher.engine.state import (
     saved,
 )
 from watcher.engine.step import Event, Reloaded, step
+from watcher.engine.works.notices import with_notice
 
 __all__ = [
     "DURING",
@@ -107,6 +108,8 @@ __all__ = [
     "WindowAction",
     "WorksPolicy",
     "circuit_key",
+    "circuits_of",
+    "is_by_carrier",
     "keep_samples",
     "next_deadline",
     "pending_sources",
@@ -115,4 +118,5 @@ __all__ = [
     "saved",
     "step",
     "unmatched",
+    "with_notice",
 ]

@@ -20,6 +20,7 @@ from watcher.ledger.spans import Span
 from watcher.ledger.states import (
     BAD,
     IN_SERVICE,
+    Announced,
     CircuitState,
     Condition,
     Windows,
@@ -151,7 +152,10 @@ class Ledger:
     circuits: tuple[CircuitLedger, ...] = field(default_factory=tuple)
 
 
-def no_works(_: str) -> Windows:
+PlannedWindows = Callable[[engine.InventoryEntry, engine.SourceTraits], Sequence[Announced]]
+
+
+def no_works(_: engine.InventoryEntry, __: engine.SourceTraits) -> Sequence[Announced]:
     """Return no planned works."""
     return ()
 
@@ -162,9 +166,12 @@ def build(
     start: datetime,
     end: datetime,
     *,
-    planned: Callable[[str], Windows] = no_works,
+    planned: PlannedWindows = no_works,
 ) -> Ledger:
-    """Return the ledger of a period that is over, or of the part of it that `end` closes."""
+    """Return the ledger of a period that is over, or of the part of it that `end` closes.
+
+    `planned` returns the windows of works that were announced for a circuit.
+    """
     circuits = []
     for key in sorted(history.circuits):
         source = model.source_of(key)
@@ -173,9 +180,7 @@ def build(
             continue
         circuit = history.circuits[key]
         sight = history.sight.get(source, [])
-        circuits.append(
-            _circuit_ledger(circuit, sight, traits, ruleset, (start, end), planned(key))
-        )
+        circuits.append(_circuit_ledger(circuit, sight, traits, ruleset, (start, end), planned))
     return Ledger(start=start, end=end, circuits=tuple(circuits))
 
 
@@ -185,11 +190,11 @@ def _circuit_ledger(  # noqa: PLR0917 -- one caller, which has just looked them 
     traits: engine.SourceTraits,
     ruleset: engine.Ruleset,
     period: tuple[datetime, datetime],
-    planned: Windows,
+    planned: PlannedWindows,
 ) -> CircuitLedger:
     _, end = period
     entry = ruleset.inventory.entry(circuit.key, circuit.labels)
-    states = states_of(circuit, sight, traits, entry.expected_mbps, period, planned)
+    states = states_of(circuit, sight, traits, entry.expected_mbps, period, planned(entry, traits))
     late = [reading.at for reading in circuit.readings if reading.at > end and reading.start < end]
     labels = {**circuit.labels, **entry.labels}
     return CircuitLedger(

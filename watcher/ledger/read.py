@@ -10,6 +10,7 @@ from typing import Protocol
 from watcher import engine, model, ports
 from watcher.ledger import document, history, ledger
 from watcher.ledger.period import Period
+from watcher.ledger.works import AnnouncedWorks
 
 
 class JournalReader(Protocol):
@@ -27,18 +28,20 @@ async def read(
     period: Period,
     *,
     now: datetime,
+    works: Iterable[model.Work] = (),
 ) -> document.LedgerDocument:
     """Return the ledger of a month, up to now where it is not over.
 
     `sources` are as they were seen last: what came after that is unknown. `ticketed` are subjects
-    with an incident that the carrier has a ticket about.
+    with an incident that the carrier has a ticket about, `works` what carriers had announced.
     Raises PermanentError for a month that has not begun, TemporaryError when the database fails.
     """
     if period.start >= now:
         raise model.PermanentError(f"{period.name} has not begun yet")
     folded = await _fold(journal, sources, period.start)
     until = min(period.end, now)
-    return await asyncio.to_thread(_build, folded, ruleset, period, until, tuple(ticketed))
+    planned = AnnouncedWorks(works, ruleset.works)
+    return await asyncio.to_thread(_build, folded, ruleset, period, until, tuple(ticketed), planned)
 
 
 async def read_between(
@@ -47,13 +50,16 @@ async def read_between(
     ruleset: engine.Ruleset,
     start: datetime,
     end: datetime,
+    *,
+    works: Iterable[model.Work] = (),
 ) -> ledger.Ledger:
     """Return the ledger from `start` to `end`, which is not later than now.
 
     Raises TemporaryError when the database fails.
     """
     folded = await _fold(journal, sources, start)
-    return await asyncio.to_thread(ledger.build, folded, ruleset, start, end)
+    planned = AnnouncedWorks(works, ruleset.works)
+    return await asyncio.to_thread(ledger.build, folded, ruleset, start, end, planned=planned)
 
 
 async def _fold(
@@ -66,12 +72,13 @@ async def _fold(
     return folded
 
 
-def _build(
+def _build(  # noqa: PLR0917 -- one caller, for another thread
     folded: history.History,
     ruleset: engine.Ruleset,
     period: Period,
     until: datetime,
     ticketed: Sequence[tuple[str, model.Incident]],
+    planned: AnnouncedWorks,
 ) -> document.LedgerDocument:
-    built = ledger.build(folded, ruleset, period.start, until)
+    built = ledger.build(folded, ruleset, period.start, until, planned=planned)
     return document.document(built, period, ticketed=ticketed)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from watcher import engine
 from watcher.engine.rules import intervals, reservation
@@ -52,13 +52,26 @@ class CircuitState:
     recorded: bool = False  # by the vendor's own record, not by a poll
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A window of works that was announced for a circuit `at` a time before it began.
+
+    Where no outage was announced, only degraded service is.
+    """
+
+    begin: datetime
+    end: datetime
+    at: datetime
+    is_outage: bool = True
+
+
 def states_of(  # noqa: PLR0917 -- one caller, which has just looked them up
     circuit: CircuitHistory,
     sight: Sequence[tuple[datetime, bool]],
     traits: engine.SourceTraits,
     bought: float | None,
     period: tuple[datetime, datetime],
-    planned: Windows,
+    planned: Sequence[Announced],
 ) -> list[Span[CircuitState]]:
     """Return what a circuit was over a period.
 
@@ -72,7 +85,7 @@ def states_of(  # noqa: PLR0917 -- one caller, which has just looked them up
         states = spans.combined(states, _recorded(reading, traits, start, end), _filled)
     used = spans.of_windows(_used(circuit, traits, start, end), start, end)
     states = spans.combined(states, used, _in_service)
-    return spans.combined(states, spans.of_windows(planned, start, end), _announced)
+    return _without_announced(states, planned, start, end)
 
 
 def evaluate(
@@ -181,7 +194,39 @@ def _in_service(circuit_state: CircuitState, is_used: bool) -> CircuitState:  # 
     return circuit_state if is_used else CircuitState(condition=Condition.UNUSED)
 
 
+def _without_announced(
+    states: list[Span[CircuitState]], planned: Sequence[Announced], start: datetime, end: datetime
+) -> list[Span[CircuitState]]:
+    """Make planned what works had announced before it broke, up to what they had announced."""
+    outages: list[tuple[datetime, datetime]] = []
+    degraded: list[tuple[datetime, datetime]] = []
+    for began, over in _bad_times(states) if planned else ():
+        for window in planned:
+            if window.at <= began and window.begin < over and window.end > began:
+                part = max(window.begin, began), min(window.end, over)
+                (outages if window.is_outage else degraded).append(part)
+    if outages:
+        states = spans.combined(states, spans.of_windows(outages, start, end), _announced)
+    if degraded:
+        states = spans.combined(states, spans.of_windows(degraded, start, end), _announced_slow)
+    return states
+
+
+def _bad_times(states: Sequence[Span[CircuitState]]) -> Iterator[tuple[datetime, datetime]]:
+    """Yield from when to when a circuit was bad without a gap."""
+    for is_bad, run in groupby(states, key=lambda span: span.value.condition in BAD):
+        parts = list(run)
+        if is_bad:
+            yield parts[0].start, parts[-1].end
+
+
 def _announced(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above
     if not is_planned or circuit_state.condition not in BAD:
         return circuit_state
     return replace(circuit_state, condition=Condition.PLANNED)
+
+
+def _announced_slow(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above
+    if circuit_state.condition is Condition.DOWN:
+        return circuit_state
+    return _announced(circuit_state, is_planned)

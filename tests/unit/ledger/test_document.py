@@ -13,6 +13,7 @@ from tests.unit.ledger.test_ledger import (
     HOUR,
     MINUTE,
     START,
+    announced,
     built,
     failed,
     polled,
@@ -73,7 +74,7 @@ def test_a_claim_lists_what_counts_with_the_vendors_own_record():
         polled(5 * DAY + HOUR, a="online"),
         started(7 * DAY, last=6 * DAY),
         polled(7 * DAY, a="online"),
-        planned=lambda _: [window],
+        planned=announced(window),
     )
     assert circuit.claim.splitlines() == [
         "USA East (a) was down for 60.0 min in 2026-11: 99.856 % available, 99.95 % agreed.",

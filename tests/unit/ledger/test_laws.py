@@ -13,6 +13,7 @@ from tests.unit.ledger.test_ledger import (
     END,
     MINUTE,
     START,
+    announced,
     built,
     failed,
     polled,
@@ -57,7 +58,7 @@ windows = st.lists(st.tuples(moments, moments).map(sorted), max_size=3).map(
 
 @given(journals(), windows)
 def test_every_moment_has_one_condition_and_they_sum_to_the_month(records, planned):
-    for circuit in built(*records, planned=lambda _: planned).circuits:
+    for circuit in built(*records, planned=announced(*planned)).circuits:
         assert sum(circuit.lengths.values(), timedelta(0)) == END - START
         assert circuit.spans[0].start == START
         assert circuit.spans[-1].end == END
@@ -67,7 +68,7 @@ def test_every_moment_has_one_condition_and_they_sum_to_the_month(records, plann
 @given(journals(), windows)
 def test_announced_works_only_move_bad_time_to_planned_time(records, planned):
     before = built(*records).circuits
-    after = built(*records, planned=lambda _: planned).circuits
+    after = built(*records, planned=announced(*planned)).circuits
     bad = (Condition.DOWN, Condition.DEGRADED, Condition.PLANNED)
     for first, second in zip(before, after, strict=True):
         assert first.of(*bad) == second.of(*bad)

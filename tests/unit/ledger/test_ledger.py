@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.engine_world import FakeInventory, traits
 from watcher import engine, model, ports
 from watcher.ledger import history, ledger
-from watcher.ledger.states import Condition
+from watcher.ledger.states import Announced, Condition
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
@@ -75,6 +75,14 @@ def record(after, subject, start, end, *alarms):
         ),
     )
     return ports.Recorded(at=START + after, what=what)
+
+
+def announced(*windows, at=START - DAY, **fields):
+    """Return works that announced these windows for every circuit."""
+    planned = [
+        Announced(begin=begin, end=end, at=at, **fields) for begin, end in windows if begin < end
+    ]
+    return lambda *_: planned
 
 
 def built(*records, end=END, planned=ledger.no_works, **entries):
@@ -201,7 +209,7 @@ def test_planned_works_make_down_time_planned_and_leave_the_rest():
         polled(timedelta(0), a="online"),
         polled(DAY + 30 * MINUTE, a="offline"),
         polled(DAY + 90 * MINUTE, a="online"),
-        planned=lambda _: [window],
+        planned=announced(window),
     )
     assert circuit.of(Condition.PLANNED) == 30 * MINUTE
     assert circuit.of(Condition.DOWN) == 30 * MINUTE
@@ -214,9 +222,32 @@ def test_planned_works_make_down_time_planned_and_leave_the_rest():
     )
 
 
+def test_works_announced_after_it_broke_do_not_count():
+    circuit = ledger_of(
+        polled(timedelta(0), a="online"),
+        polled(DAY, a="offline"),
+        polled(DAY + 4 * HOUR, a="online"),
+        planned=announced((START + DAY + HOUR, START + 2 * DAY), at=START + DAY + MINUTE),
+    )
+    assert circuit.of(Condition.DOWN) == 4 * HOUR
+    assert circuit.of(Condition.PLANNED) == timedelta(0)
+
+
+def test_works_that_announced_degraded_service_leave_what_was_down():
+    circuit = ledger_of(
+        polled(timedelta(0), a="online"),
+        polled(DAY, a="degraded"),
+        polled(DAY + HOUR, a="offline"),
+        polled(DAY + 3 * HOUR, a="online"),
+        planned=announced((START + DAY, START + 2 * DAY), is_outage=False),
+    )
+    assert circuit.of(Condition.PLANNED) == HOUR
+    assert circuit.of(Condition.DOWN) == 2 * HOUR
+
+
 def test_planned_works_that_nobody_could_watch_stay_unknown():
     window = (START, START + DAY)
-    circuit = ledger_of(polled(DAY, a="online"), planned=lambda _: [window])
+    circuit = ledger_of(polled(DAY, a="online"), planned=announced(window))
     assert circuit.lengths == {Condition.BLIND: DAY, Condition.UP: 29 * DAY}
 
 

@@ -1,0 +1,85 @@
+"""The windows of planned works as they were announced before they began. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from watcher import engine, model
+from watcher.ledger.states import Announced
+
+
+class AnnouncedWorks:
+    """Answers which windows were announced for a circuit; `ledger.build` asks it."""
+
+    def __init__(self, works: Iterable[model.Work], policy: engine.WorksPolicy) -> None:
+        self._policy = policy
+        self._naming: dict[str, dict[str, model.Work]] = {}
+        for work in works:
+            for notice in work.notices:
+                for circuit in notice.circuits:
+                    self._naming.setdefault(engine.circuit_key(circuit.id), {})[work.key] = work
+
+    def __call__(
+        self, entry: engine.InventoryEntry, traits: engine.SourceTraits
+    ) -> Sequence[Announced]:
+        """Return the windows of the carrier's works about a circuit, in no order."""
+        circuits = engine.circuits_of(entry)
+        works = {
+            key: work
+            for circuit in circuits
+            for key, work in self._naming.get(circuit, {}).items()
+            if engine.is_by_carrier(work, entry, traits, self._policy)
+        }
+        return [
+            window for work in works.values() for window in _announced(work, frozenset(circuits))
+        ]
+
+
+def _announced(work: model.Work, circuits: frozenset[str]) -> Iterator[Announced]:
+    """Yield the windows of a work, each as it was announced when it began.
+
+    Later notices may shorten it: cancelled, moved or completed, from when that was read. What they
+    add to it was not announced before.
+    """
+    if work.dismissed_by:
+        return
+    course = _course(work)
+    for begin in sorted({window.begin for _, work_then in course for window in work_then.windows}):
+        before = [
+            (at, _ends(work_then, begin), work_then) for at, work_then in course if at < begin
+        ]
+        if not before or (end := before[-1][1]) is None:
+            continue
+        since = begin
+        for at, end_then, _ in reversed(before):
+            if end_then is None:
+                break
+            since = at
+        for at, work_then in course:
+            if begin <= at < end:
+                end = min(end, _ends(work_then, begin) or at)
+        impacts = [
+            circuit.impact
+            for circuit in before[-1][2].notice.circuits
+            if engine.circuit_key(circuit.id) in circuits
+        ]
+        impact = max(impacts, key=lambda impact: impact.rank, default=None)
+        if impact in {model.WorkImpact.OUTAGE, model.WorkImpact.DEGRADED}:
+            is_outage = impact is model.WorkImpact.OUTAGE
+            yield Announced(begin=begin, end=end, at=since, is_outage=is_outage)
+
+
+def _course(work: model.Work) -> list[tuple[datetime, model.Work]]:
+    """Return what was known of a work from each of its notices on, in the order of reading."""
+    course: list[tuple[datetime, model.Work]] = []
+    work_then = None
+    for notice in sorted(work.notices, key=lambda notice: notice.received_at):
+        work_then = engine.with_notice(work_then, notice)
+        course.append((notice.received_at, work_then))
+    return course
+
+
+def _ends(work: model.Work, begin: datetime) -> datetime | None:
+    """Return when the window that begins then ends, by what was known; None: there is none."""
+    return next((window.end for window in work.windows if window.begin == begin), None)
