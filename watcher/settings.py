@@ -147,6 +147,8 @@ def _broken_references(settings: Settings) -> Iterator[str]:
     yield from _broken_fallbacks(settings)
     yield from _broken_works(settings)
     kinds = {receiver.kind for receiver in settings.receivers.values()}
+    if settings.mqtt.discovery and "mqtt" not in kinds:
+        yield "mqtt.discovery: there is no receiver of kind mqtt"
     if "slack" in kinds and not settings.slack.bot_token.get_secret_value():
         yield "slack.bot_token: is empty, but a receiver posts to Slack"
     if settings.web.listen:

@@ -24,6 +24,9 @@ async def connected(
     leads=True,
     jitter=lambda: 0.0,
     backoff=QUICK,
+    sources=(),
+    is_alone=False,
+    configured=None,
     **keys,
 ):
     """The daemon's side: the broker's task and a receiver."""
@@ -32,10 +35,14 @@ async def connected(
         settings=keys,
         instance=instance,
         clock=clock,
+        sources=sources,
+        is_alone=is_alone,
         backoff=backoff,
         jitter=jitter,
     )
-    receiver = MqttReceiver(name="mqtt", connection=broker, reader=delivery, clock=clock)
+    receiver = MqttReceiver(
+        name="mqtt", connection=broker, reader=delivery, clock=clock, configured=configured
+    )
     if leads:
         broker.become_leader()
     task = asyncio.create_task(broker.run())

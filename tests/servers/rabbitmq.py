@@ -36,7 +36,7 @@ DEFINITIONS: dict[str, Any] = {
             "user": NARROW_USER,
             "vhost": "/",
             "exchange": "amq.topic",
-            "write": r"^watcher\.(status|clients|incidents|sources|open)",
+            "write": r"^watcher\.(status|clients|incidents|sources|open|topics)",
             "read": ".*",
         }
     ],

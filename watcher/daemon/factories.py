@@ -181,7 +181,11 @@ def build_mqtt_connection(settings: Settings, clock: Clock) -> connection.MqttCo
     if not has_receiver and not settings.mqtt.commands:
         return None
     return connection.MqttConnection(
-        settings=settings.mqtt, instance=settings.instance, clock=clock
+        settings=settings.mqtt,
+        instance=settings.instance,
+        clock=clock,
+        sources=settings.sources,
+        is_alone=settings.store.url.startswith("sqlite"),
     )
 
 
@@ -236,7 +240,11 @@ def build_receivers(
             case receiver_settings.MqttReceiver():
                 assert mqtt is not None  # noqa: S101  # there is a connection for this kind
                 receivers[name] = MqttReceiver(
-                    name=name, connection=mqtt, reader=reader, clock=clock
+                    name=name,
+                    connection=mqtt,
+                    reader=reader,
+                    clock=clock,
+                    configured=settings.receivers,
                 )
     return receivers
 

@@ -97,6 +97,14 @@ class Mqtt(Section):
     max_report_bytes: int = Field(
         0, ge=0, description="Largest PDF that is published; 0: whatever the broker accepts"
     )
+    discovery: bool = Field(
+        default=False, description="Whether Home Assistant finds its devices by itself"
+    )
+    discovery_prefix: str = Field(
+        "homeassistant",
+        pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$",
+        description="Home Assistant's discovery prefix",
+    )
     commands: bool = Field(
         default=False,
         description="Whether clients that may publish to PREFIX/commands/# can send commands",

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 DATA = Path(__file__).parent / "data"
 PDF, PNG = b"%PDF-1.7 a report", b"\x89PNG its first page"
 # Published beside the deliveries, and only as often as there is time: between which is chance.
-LISTS = ("watcher/open", "watcher/silences")
+LISTS = ("watcher/open", "watcher/silences", "watcher/topics")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

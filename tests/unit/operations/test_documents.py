@@ -23,6 +23,7 @@ TYPES = {
     "source": documents.PublishedSource,
     "open": documents.OpenDocument,
     "silences": documents.SilencesDocument,
+    "summary": documents.SummaryDocument,
 }
 
 
@@ -34,6 +35,7 @@ def check(instance, kind):
         "source": "PREFIX/sources/NAME",
         "open": "PREFIX/open",
         "silences": "PREFIX/silences",
+        "summary": "PREFIX/summary",
     }[kind]
     jsonschema.validate(
         instance,

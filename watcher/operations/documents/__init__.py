@@ -18,8 +18,10 @@ from watcher.operations.documents.json_schema import schema
 from watcher.operations.documents.open import (
     OpenDocument,
     OpenIncident,
+    SummaryDocument,
     open_incident,
     open_incidents,
+    summary,
 )
 from watcher.operations.documents.silences import SilencesDocument, silence, silences
 from watcher.operations.documents.sources import (
@@ -44,6 +46,7 @@ __all__ = [
     "SilencesDocument",
     "SourceDocument",
     "SubjectDocument",
+    "SummaryDocument",
     "WorkDocument",
     "WorksDocument",
     "event",
@@ -57,6 +60,7 @@ __all__ = [
     "silences",
     "source",
     "subject",
+    "summary",
     "thread_link",
     "unwatched_source",
     "with_figures",

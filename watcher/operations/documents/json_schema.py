@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from watcher.operations.documents.incidents import EventDocument, IncidentDocument
-from watcher.operations.documents.open import OpenDocument
+from watcher.operations.documents.open import OpenDocument, SummaryDocument
 from watcher.operations.documents.silences import SilencesDocument
 from watcher.operations.documents.sources import PublishedSource
 
 PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
     "PREFIX/incidents/ID": IncidentDocument,
     "PREFIX/open": OpenDocument,
+    "PREFIX/summary": SummaryDocument,
     "PREFIX/events": EventDocument,
     "PREFIX/sources/NAME": PublishedSource,
     "PREFIX/silences": SilencesDocument,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -65,4 +65,56 @@ def open_incidents(
         count=len(incidents),
         truncated=len(incidents) > most,
         incidents=list(incidents[:most]),
+    )
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the incidents that are open, how many are acknowledged, and the worst severity."""
+
+    open: int
+    acknowledged: int
+    severity: model.Severity | None
+
+
+class SummaryDocument(Document, frozen=True, kw_only=True):
+    """How many incidents were open at `at`, drills left out, and how many of each source."""
+
+    instance: str
+    at: Timestamp
+    open: int
+    acknowledged: int
+    severity: model.Severity | None
+    sources: dict[str, Counts]
+
+
+def summary(
+    incidents: Iterable[model.Incident], sources: Iterable[str], *, instance: str, at: datetime
+) -> SummaryDocument:
+    """Return what `incidents` come to, by source."""
+    serious = [incident for incident in incidents if "drill" not in incident.flags]
+    total = _counts(serious)
+    return SummaryDocument(
+        instance=instance,
+        at=model.format_timestamp(at),
+        open=total.open,
+        acknowledged=total.acknowledged,
+        severity=total.severity,
+        sources={
+            name: _counts([incident for incident in serious if incident.source == name])
+            for name in sources
+        },
+    )
+
+
+def _counts(incidents: Sequence[model.Incident]) -> Counts:
+    return Counts(
+        open=len(incidents),
+        acknowledged=sum(
+            incident.status is model.IncidentStatus.ACKNOWLEDGED for incident in incidents
+        ),
+        severity=max(
+            (incident.severity for incident in incidents),
+            key=lambda severity: severity.rank,
+            default=None,
+        ),
     )

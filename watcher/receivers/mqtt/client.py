@@ -23,6 +23,7 @@ from watcher.receivers import settings as receiver_settings
 
 PROTOCOLS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
 ONLINE, OFFLINE = b"online", b"offline"
+KEEPALIVE_SECONDS = 30  # a broker gives up, and speaks the will, after one and a half of these
 PUBLISH_SECONDS = 60.0  # enough for a PDF of some megabytes over a slow line
 
 _FAILED = 128  # reason codes from here on are refusals (MQTT 5, section 2.4)
@@ -252,6 +253,7 @@ def build(
         password=settings.password.get_secret_value() or None,
         identifier=client_id,
         protocol=PROTOCOLS[settings.protocol],
+        keepalive=KEEPALIVE_SECONDS,
         will=aiomqtt.Will(will, OFFLINE, qos=1, retain=True) if will else None,
         tls_context=tls_context(settings),
         properties=properties,

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import aiomqtt
 import structlog
@@ -24,7 +25,7 @@ from watcher.clock import Clock
 from watcher.operations import documents
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import client as mqtt_client
-from watcher.receivers.mqtt import errors, reconnect, topics
+from watcher.receivers.mqtt import discovery, errors, reconnect, topics
 from watcher.receivers.mqtt.leader import LeaderPresence
 from watcher.receivers.mqtt.limits import BrokerLimits, SetAsideError, TooLargeError
 from watcher.receivers.mqtt.session import CommandHandler, ConnectHandler, Session
@@ -48,6 +49,8 @@ class MqttConnection:
         settings: receiver_settings.Mqtt,
         instance: str,
         clock: Clock,
+        sources: Iterable[str] = (),
+        is_alone: bool = False,
         backoff: Backoff = reconnect.BACKOFF,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -57,7 +60,16 @@ class MqttConnection:
         self._settings = settings
         self._client_id = settings.client_id or f"watcher-{instance}"
         self._presence = topics.presence(self.prefix, instance)
-        self._session = Session(self, instance=instance, client_id=self._client_id, clock=clock)
+        self.sources = tuple(sources)
+        self.discovery = settings.discovery
+        self._devices = discovery.devices(settings, self.sources)
+        self._session = Session(
+            self,
+            instance=instance,
+            client_id=self._client_id,
+            clock=clock,
+            index=topics.Index(self.prefix, self._fixed_topics(is_alone=is_alone)),
+        )
         self._leader = LeaderPresence(
             settings=settings,
             client_id=self._client_id,
@@ -77,7 +89,22 @@ class MqttConnection:
 
     def become_leader(self) -> None:
         """Announce from now on that this daemon is the leader."""
+        for topic, payload in self._devices.items():
+            self._session.retain(topic, functools.partial(bytes, payload))
         self._session.become_leader()
+
+    def _fixed_topics(self, *, is_alone: bool) -> Iterator[str]:
+        """Yield the retained topics that follow from the configuration alone.
+
+        Those of this daemon are among them where there can be no other: it was renamed, then.
+        """
+        yield from self._devices
+        yield from (topics.source(self.prefix, name) for name in self.sources)
+        if self.discovery:
+            yield topics.summary(self.prefix)
+        if is_alone:
+            yield self._presence
+            yield topics.client(self.prefix, self._client_id)
 
     def on_connect(self, handle: ConnectHandler) -> None:
         """Call `handle` after every connect; it may publish."""

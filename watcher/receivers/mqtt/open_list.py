@@ -1,5 +1,7 @@
 """`PREFIX/open`: one retained document that lists what is open, on one fixed topic.
 
+`PREFIX/summary` counts it by source, where Home Assistant is served.
+
 RabbitMQ hands retained messages to exact topics alone, and a program that starts wants to know what
 is open without reading everything. Any daemon that publishes an incident publishes the list after
 it, at most once a second, and reads it again afterwards: of two daemons that publish at the same
@@ -41,16 +43,21 @@ class OpenList:
     async def publish(self) -> None:
         """Publish the list as it is now. Raises TemporaryError."""
         published: list[documents.OpenIncident] | None = None
-        while published != (current := await self._read()):
+        while published != (current := self._lines(incidents := await self._read())):
             await self._send(current)
+            if self._connection.discovery:
+                await self._send_summary(incidents)
             published = current
 
-    async def _read(self) -> list[documents.OpenIncident]:
+    async def _read(self) -> list[model.Incident]:
         incidents = await self._reader.incidents(statuses=UNRESOLVED, limit=10_000)
+        return [incident for incident in incidents if self._name in incident.notify]
+
+    def _lines(self, incidents: list[model.Incident]) -> list[documents.OpenIncident]:
+        prefix = self._connection.prefix
         return [
-            documents.open_incident(incident, topics.incident(self._connection.prefix, incident.id))
+            documents.open_incident(incident, topics.incident(prefix, incident.id))
             for incident in incidents
-            if self._name in incident.notify
         ]
 
     async def _send(self, incidents: list[documents.OpenIncident]) -> None:
@@ -61,9 +68,21 @@ class OpenList:
         if payload is None:
             self._connection.note_refused(self._topic, f"{self._topic} is too large for the broker")
             return
+        await self._publish(self._topic, payload)
+
+    async def _send_summary(self, incidents: list[model.Incident]) -> None:
+        document = documents.summary(
+            incidents,
+            self._connection.sources,
+            instance=self._connection.instance,
+            at=self._clock.now(),
+        )
+        await self._publish(topics.summary(self._connection.prefix), document.encode())
+
+    async def _publish(self, topic: str, payload: bytes) -> None:
         try:
             await self._connection.publish(
-                self._topic, payload, retain=True, content_type="application/json"
+                topic, payload, retain=True, content_type="application/json"
             )
         except model.PermanentError as error:
-            self._connection.note_refused(self._topic, str(error))
+            self._connection.note_refused(topic, str(error))

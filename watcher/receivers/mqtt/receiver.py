@@ -7,7 +7,7 @@ of the others. A document never names a PDF that is not published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -33,7 +33,13 @@ class MqttReceiver:
     """The broker's subscribers; `name` is the receiver's name in the settings."""
 
     def __init__(
-        self, *, name: str, connection: MqttConnection, reader: ports.IncidentReader, clock: Clock
+        self,
+        *,
+        name: str,
+        connection: MqttConnection,
+        reader: ports.IncidentReader,
+        clock: Clock,
+        configured: Collection[str] | None = None,
     ) -> None:
         self.name = name
         self._connection = connection
@@ -42,6 +48,7 @@ class MqttReceiver:
         self._versions: dict[str, int] = {}  # of the documents that the broker holds
         self._learned: dict[str, ReportState] = {}  # after a connect, and in no receipt yet
         self._losses: dict[str, int] = {}  # run -> acquittals at its last lost connection
+        self._configured = configured  # the names of all receivers
         self._remembers = False  # what was learned before this process started
         self._open_list = OpenList(name=name, connection=connection, reader=reader, clock=clock)
         connection.on_connect(self._publish_again)
@@ -247,12 +254,25 @@ class MqttReceiver:
         now = self._clock.now()
         retained = [incident for incident in resolved if (_expires_at(incident) or now) > now]
         ours = [incident for incident in (*live, *retained) if self.name in incident.notify]
+        await self._clear_strays(
+            incident for incident in (*live, *resolved) if self.name not in incident.notify
+        )
         for incident in sorted(ours, key=lambda incident: bool(reports.reports_of(incident))):
             try:
                 await self._publish_one_again(incident.id)
             except model.PermanentError as error:
                 topic = topics.incident(self._connection.prefix, incident.id)
                 self._connection.note_refused(topic, str(error))
+
+    async def _clear_strays(self, incidents: Iterable[model.Incident]) -> None:
+        """Remove what a receiver has published that was renamed or removed since, once."""
+        if self._configured is None:
+            return
+        for incident in incidents:
+            for receipt in await self._reader.receipts(incident.id):
+                if receipt.receiver not in self._configured:
+                    await self._clear(incident, _states(incident, receipt))
+        self._configured = None
 
     async def _publish_one_again(self, incident: str) -> None:
         """Publish the incident as it is now; another daemon may publish a newer version meanwhile.

@@ -51,7 +51,13 @@ class Session:
     """The part of MqttConnection that publishes what is retained, and reads a little back."""
 
     def __init__(
-        self, connection: MqttConnection, *, instance: str, client_id: str, clock: Clock
+        self,
+        connection: MqttConnection,
+        *,
+        instance: str,
+        client_id: str,
+        clock: Clock,
+        index: topics.Index,
     ) -> None:
         self.connect_handlers: list[ConnectHandler] = []
         self.command_handler: CommandHandler | None = None
@@ -64,6 +70,8 @@ class Session:
         self._claims = topics.client(connection.prefix, client_id)
         self._claim = reconnect.ClientClaim(client_id, instance, token())
         self._claim_arrived = asyncio.Event()
+        self._index = index
+        self._index_arrived = False  # if there is one
         self._echo_due: float | None = None  # when our `online` should have come back
         self._unseen = False  # it has not
         self._health: dict[str, model.SourceHealth] = {}
@@ -163,6 +171,8 @@ class Session:
                 await self._subscribe_commands(client)
                 self._leader_announced = True
                 self.on_lead()
+            if self._leader_announced and self._index_arrived:
+                await self._remove_obsolete(client)
             await self._send_retained()
             pending = [handle for handle in pending if not await self._greet(handle)]
             self._check_echo()
@@ -205,8 +215,13 @@ class Session:
             raise errors.TakenOverError(self.rival)
 
     async def _announce(self, client: Client) -> None:
-        """Publish `online`, and see later whether it comes back."""
+        """Publish `online`, and see later whether it comes back.
+
+        The index, of which topics an earlier configuration used, arrives before that.
+        """
         self._echo_due = None
+        self._index_arrived = False
+        self._retained.pop(self._index.topic, None)
         subscribed = await self._connection.subscribe(
             client,
             self._presence,
@@ -215,6 +230,9 @@ class Session:
         )
         if subscribed:
             self._echo_due = self._clock.monotonic() + ECHO_SECONDS
+        await self._connection.subscribe(
+            client, self._index.topic, retained=True, purpose="or topics of what is removed stay"
+        )
         if not await self._try_send(client, self._presence, ONLINE):
             self._echo_due = None
 
@@ -231,10 +249,15 @@ class Session:
             case self._presence:
                 if message.payload == ONLINE and not message.retained:
                     self._echo_due, self._unseen = None, False
+                    self._index_arrived = True
+                    self._wakeup.set()
             case self._claims:
                 if not self._claim_arrived.is_set():
                     self.rival = self._claim.rival(message.payload)
                     self._claim_arrived.set()
+            case self._index.topic:
+                if self._index.read(message.payload):
+                    self._wakeup.set()
             case _ if self.command_handler:
                 self.command_handler(message)
 
@@ -279,6 +302,15 @@ class Session:
                 retained=False,
                 purpose="or no command is accepted",
             )
+
+    async def _remove_obsolete(self, client: Client) -> None:
+        """Take away what is not there any more; the index names it until that is done."""
+        if self._index.topic not in self._retained:
+            self.retain(self._index.topic, self._index.encode)
+        for topic in sorted(self._index.obsolete):
+            await self._try_send(client, topic, b"")
+            self._index.obsolete.discard(topic)
+            self._unsent.add(self._index.topic)
 
     async def _try_send(self, client: Client, topic: str, payload: bytes) -> bool:
         """Publish something retained; return whether the broker accepts it."""

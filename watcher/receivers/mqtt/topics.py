@@ -6,9 +6,14 @@ The topics are public surface (docs/reference/mqtt.md): none may be renamed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+import msgspec
 
 _LONGEST_PART = 200
 _LONGEST_ANSWER = 200  # bytes of a response topic
+_LONGEST_TOPIC = 1_000
+_MOST_LISTED = 10_000
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -45,6 +50,26 @@ def incident(prefix: str, identity: str) -> str:
 def open_list(prefix: str) -> str:
     """Retained list of what is open."""
     return f"{prefix}/open"
+
+
+def summary(prefix: str) -> str:
+    """Retained: how many incidents are open, by source."""
+    return f"{prefix}/summary"
+
+
+def index(prefix: str) -> str:
+    """Retained: which topics the leader holds, so that a later one can take away the others."""
+    return f"{prefix}/topics"
+
+
+def device(prefix: str, source: str = "") -> str:
+    """Return the id of a device of Home Assistant: a source, or Watcher itself."""
+    return "_source_".join(filter(None, [slug(prefix), source and slug(source)]))
+
+
+def discovery(discovery_prefix: str, identity: str) -> str:
+    """Retained, for Home Assistant: what a device is."""
+    return f"{discovery_prefix}/device/{identity}/config"
 
 
 def report(prefix: str, identity: str, run: str) -> str:
@@ -94,3 +119,42 @@ def accepts_answers(prefix: str, topic: str) -> bool:
         return False
     own = f"{topic}/".startswith(f"{prefix}/")
     return not own or f"{topic}/".startswith(f"{answers(prefix)}/")
+
+
+class Index:
+    """The retained topics that there should be, and those that an earlier configuration left.
+
+    Incidents are not among them: their receivers remove these.
+    """
+
+    def __init__(self, prefix: str, expected: Iterable[str]) -> None:
+        self.topic = index(prefix)
+        self.obsolete: set[str] = set()
+        self._expected = frozenset(expected)
+        own, device_id = re.escape(prefix), re.escape(device(prefix))
+        self._ours = re.compile(
+            rf"{own}/(?:sources|status|clients)/[A-Za-z0-9_-]+|{own}/summary"
+            rf"|[^+#\x00-\x1f]+/device/{device_id}(?:_source_[A-Za-z0-9_-]+)?/config"
+        )
+
+    def encode(self) -> bytes:
+        """Return what is published: what there is, until the rest has been taken away."""
+        return msgspec.json.encode({"topics": sorted(self._expected | self.obsolete)})
+
+    def read(self, payload: bytes) -> bool:
+        """Learn what was there before; return whether anything has to be taken away.
+
+        A stranger may have written it, so only names that Watcher gives are believed.
+        """
+        try:
+            listed = msgspec.json.decode(payload, type=_Listed).topics[:_MOST_LISTED]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        names = (topic for topic in listed if len(topic) <= _LONGEST_TOPIC)
+        left = {topic for topic in names if self._ours.fullmatch(topic)}
+        self.obsolete = left - self._expected
+        return bool(self.obsolete)
+
+
+class _Listed(msgspec.Struct):
+    topics: list[str] = []

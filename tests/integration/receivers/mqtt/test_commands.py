@@ -347,7 +347,11 @@ async def test_without_the_setting_no_command_is_subscribed_to(store, tmp_path):
                 await ada.until("desk/x")
         subscriptions = re.findall(r"(watcher-ops1|auto-\S+) \d (\S+)", log.read_text())
         ours = {what for who, what in subscriptions if who == "watcher-ops1"}
-        assert ours == {"watcher/clients/watcher-ops1", "watcher/status/ops1"}
+        assert ours == {
+            "watcher/clients/watcher-ops1",
+            "watcher/status/ops1",
+            "watcher/topics",
+        }
     finally:
         await mosquitto.stop()
     assert store.commands == {}
