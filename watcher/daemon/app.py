@@ -32,6 +32,7 @@ from watcher.oncall.schedules import Schedules
 from watcher.operations import control_socket, status
 from watcher.operations.carrier_packet import PacketOptions
 from watcher.operations.commands import CommandService
+from watcher.operations.links import Addresses
 from watcher.operations.notices import NoticeIntake
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
@@ -274,6 +275,7 @@ async def run(
             packet_options=PacketOptions(
                 labels=frozenset(settings.packet.labels),
                 zone=settings.packet.zone or "",
+                addresses=Addresses(board=settings.web.public_url),
                 contract=lambda key, labels: leading.rules.inventory.entry(key, labels).contract,
             ),
         )

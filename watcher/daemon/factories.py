@@ -18,6 +18,7 @@ from watcher.clock import Clock
 from watcher.oncall.schedules import Schedules, rota_in
 from watcher.operations import status
 from watcher.operations.commands import CommandService
+from watcher.operations.links import Addresses
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
 from watcher.receivers.mqtt import connection
@@ -221,6 +222,7 @@ def build_receivers(
     """Build every configured receiver."""
     receivers: dict[str, ports.Receiver] = {}
     templates = read_templates(settings)
+    addresses = Addresses(board=settings.web.public_url)
     for name, receiver in settings.receivers.items():
         match receiver:
             case receiver_settings.SlackReceiver():
@@ -232,10 +234,15 @@ def build_receivers(
                     clock=clock,
                     template=templates.get(name),
                     find_mention=schedules.mention if schedules else str,
+                    addresses=addresses,
                 )
             case receiver_settings.WebhookReceiver():
                 receivers[name] = webhook.WebhookReceiver(
-                    name=name, settings=receiver, session=session, clock=clock
+                    name=name,
+                    settings=receiver,
+                    session=session,
+                    clock=clock,
+                    addresses=addresses,
                 )
             case receiver_settings.MqttReceiver():
                 assert mqtt is not None  # noqa: S101  # there is a connection for this kind
@@ -245,6 +252,7 @@ def build_receivers(
                     reader=reader,
                     clock=clock,
                     configured=settings.receivers,
+                    addresses=addresses,
                 )
     return receivers
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from watcher import model
 from watcher.model import format_date_time
 from watcher.operations import explain
+from watcher.operations.links import NOWHERE, Addresses
 from watcher.text import clean
 
 MOST_CIRCUITS = 10
@@ -53,10 +54,20 @@ class PacketOptions:
 
     labels: frozenset[str] = frozenset()
     zone: str = ""
+    addresses: Addresses = NOWHERE
     contract: Callable[[str, Mapping[str, str]], str] = _no_contract
 
 
 NOTHING_OF_OURS = PacketOptions()
+
+
+def _times(now: datetime) -> str:
+    return f"All times are UTC; written at {format_date_time(now)}."
+
+
+def _reference(incident: model.Incident, options: PacketOptions) -> str:
+    page = options.addresses.page(incident.id)
+    return f"{incident.id} ({page})" if page else incident.id
 
 
 def render_packet(
@@ -66,7 +77,7 @@ def render_packet(
     incident = view.incident
     return [
         clean(incident.title, 300),
-        f"Our reference: {incident.id}. All times are UTC; written at {format_date_time(now)}.",
+        f"Our reference: {_reference(incident, options)}. {_times(now)}",
         *_ticket(incident),
         _downtime(view, now),
         *_local_times(incident, options.zone),

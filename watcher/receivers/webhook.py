@@ -19,6 +19,7 @@ from watcher.clock import Clock
 from watcher.http import exchange
 from watcher.http.headers import parse_retry_after
 from watcher.operations import documents
+from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers import settings as receiver_settings
 
 TIMEOUT_SECONDS = 20.0
@@ -35,7 +36,9 @@ class WebhookReceiver:
         settings: receiver_settings.WebhookReceiver,
         session: aiohttp.ClientSession,
         clock: Clock,
+        addresses: Addresses = NOWHERE,
     ) -> None:
+        self._addresses = addresses
         self.name = name
         self._url = URL(settings.url)
         self._secret = settings.secret.get_secret_value().encode()
@@ -53,7 +56,7 @@ class WebhookReceiver:
         held_back = incident.suppressed_by and not incident.notifies(self.name)
         if receipt.parent_version != incident.version and not held_back:
             await self._post(
-                documents.incident(view).encode(),
+                documents.incident(view, links=self._addresses.elsewhere(incident)).encode(),
                 {
                     "X-Watcher-Incident": incident.id,
                     "X-Watcher-Version": str(incident.version),

@@ -13,6 +13,7 @@ from aiohttp import hdrs, web
 from watcher import engine, model, ports
 from watcher.clock import Clock
 from watcher.operations import documents, status
+from watcher.operations.links import Addresses
 from watcher.web import middleware, query
 from watcher.web.middleware import HttpError
 
@@ -30,9 +31,11 @@ class Api:
         listings: ports.ListingReader,
         reporter: status.StatusReporter,
         rules: Callable[[], engine.Ruleset],
+        addresses: Addresses,
         clock: Clock,
         read_limit: middleware.ReadLimit,
     ) -> None:
+        self._addresses = addresses
         self._rules = rules
         self._clock = clock
         self._reader = reader
@@ -70,7 +73,7 @@ class Api:
             views = [
                 await self._reader.incident_view(incident.id) for incident in incidents[:limit]
             ]
-        listed = [_document(view) for view in views if view is not None]
+        listed = [self._document(view) for view in views if view is not None]
         more = len(incidents) > limit
         cursor = query.cursor_after(incidents[limit - 1]) if more else None
         return middleware.json_response(
@@ -86,7 +89,7 @@ class Api:
         """Return one incident."""
         query.check_parameters(request, ())
         return middleware.json_response(
-            _document(await self._incident_view(request.match_info["id"])).encode()
+            self._document(await self._incident_view(request.match_info["id"])).encode()
         )
 
     async def timeline(self, request: web.Request) -> web.Response:
@@ -214,6 +217,9 @@ class Api:
             current = await self._reporter.read()
         return middleware.json_response(documents.silences(current.silences).encode())
 
+    def _document(self, view: model.IncidentView) -> documents.IncidentDocument:
+        return documents.incident(view, links=self._addresses.of(view.incident))
+
     async def _incident_view(self, incident: str) -> model.IncidentView:
         async with self._read_limit.slot():
             view = await self._reader.incident_view(incident)
@@ -225,12 +231,3 @@ class Api:
 def report_address(incident: str, run: str) -> str:
     """Return the path that serves the PDF of a run."""
     return f"/api/v1/incidents/{incident}/reports/{run}.pdf"
-
-
-def _document(view: model.IncidentView) -> documents.IncidentDocument:
-    incident = view.incident
-    links = {"self": f"/api/v1/incidents/{incident.id}", "page": f"/incidents/{incident.id}"}
-    for diagnosis in incident.diagnostics:
-        if diagnosis.report is not None:
-            links[f"report {diagnosis.run}"] = report_address(incident.id, diagnosis.run)
-    return documents.incident(view, links=links)

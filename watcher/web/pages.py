@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from aiohttp import web
 
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import status
-from watcher.web import board, middleware
+from watcher.web import board, figures, middleware, reports, triage
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import STATIC, PageRenderer, static_file
 
 _OPEN = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
 _SORTED = 1_000  # live incidents that are read to find the most urgent
+_MOST_CHARTS = 4  # of one incident
+_LEAD = timedelta(hours=6)  # before a breach
+_LONGEST_CHART = timedelta(hours=48)
 _LATEST = 200  # resolved incidents that are read; those merged into a storm are not shown
 
 
@@ -92,8 +96,28 @@ class Pages:
             view=view,
             incident=view.incident,
             receipts=receipts,
+            first=triage.first_finding(view.incident),
+            charts=await self._charts(view),
+            most_pages=reports.MOST_PAGES,
             health={health.source: health for health in sources},
         )
+
+    async def _charts(self, view: model.IncidentView) -> list[tuple[str, figures.Figure]]:
+        """Return what was measured around the breaches of an incident."""
+        drawn = []
+        breaches = [alert for alert in view.by_subject if alert.metric and alert.limit is not None]
+        for alert in breaches[:_MOST_CHARTS]:
+            end = min(view.incident.end or self._clock.now(), self._clock.now())
+            start = max(min(alert.since, view.incident.begin) - _LEAD, end - _LONGEST_CHART)
+            async with self._read_limit.slot():
+                samples = await self._reader.series(alert.subject, alert.metric, start, end)
+            limits = [(alert.rule, alert.limit)] if alert.limit is not None else []
+            figure = figures.figure(
+                alert.metric, alert.unit, samples, limits, start=start, end=end, mark=alert.since
+            )
+            if figure is not None:
+                drawn.append((alert.name, figure))
+        return drawn
 
     async def static(self, request: web.Request) -> web.Response:
         """Serve one of the static files in STATIC."""

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from watcher import model, text
 from watcher.ledger import page
 from watcher.operations import explain, silences
-from watcher.web import api, board, middleware
+from watcher.web import api, board, middleware, triage
 
 LONGEST = 1_000  # of one part of text
 STATIC = {"watcher.css": "text/css", "refresh.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -55,6 +55,8 @@ class PageRenderer:
             "days": describe_cells,
             "describe_cells": describe_cells,
             "phones": phones,
+            "notified_until": triage.notified_until,
+            "thread": triage.thread,
         }
         self._templates.tests |= {"link": _is_link, "behind": board.is_behind}
 

@@ -14,15 +14,18 @@ from watcher import engine, model, ports
 from watcher.clock import Clock
 from watcher.http import server as guarded
 from watcher.operations import status
+from watcher.operations.links import Addresses
+from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.web import middleware
 from watcher.web.api import Api
 from watcher.web.availability import Availability, ReadLedger
-from watcher.web.bands import Bands, ReadLedgerBetween
 from watcher.web.history import HistoryPage
 from watcher.web.pages import Pages
 from watcher.web.renderer import PageRenderer
+from watcher.web.reports import ReportPages
 from watcher.web.settings import Web
-from watcher.web.subjects import SubjectPages
+from watcher.web.subjects.bands import Bands, ReadLedgerBetween
+from watcher.web.subjects.pages import SubjectPages
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -94,11 +97,13 @@ async def serve(
                 listings=listings,
                 reporter=reporter,
                 rules=rules,
+                addresses=Addresses(board=settings.public_url),
                 clock=clock,
                 read_limit=read_limit,
             ).routes(),
             *pages.routes(),
             *subject_pages.routes(),
+            *ReportPages(reader=reader, previewer=PdfPreviewer(), read_limit=read_limit).routes(),
             *HistoryPage(
                 listings=listings, clock=clock, read_limit=read_limit, renderer=renderer
             ).routes(),

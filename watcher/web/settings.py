@@ -23,6 +23,11 @@ class Web(Section):
         SecretStr(""), description="What readers present; required when it listens beyond loopback"
     )
 
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s<>|?#]+[^\s<>|?#/])?$",
+        description="The board's address for people, which Slack, documents and the packet link to",
+    )
     availability_every: Duration = Field(
         timedelta(hours=1),
         description="How often this month's availability is measured for /metrics; 0: never",

@@ -15,7 +15,8 @@ from watcher import model
 from watcher.ledger import ledger
 from watcher.ledger.spans import Span
 from watcher.ledger.states import CircuitState, Condition
-from watcher.web import figures, renderer, services
+from watcher.web import figures, renderer
+from watcher.web.subjects import services
 
 SEEN = {name: model.SourceHealth(source=name, last_success=NOW) for name in ("vyvx", "evpl", "iod")}
 
@@ -98,11 +99,11 @@ async def test_every_link_of_the_page_of_services_leads_somewhere(house):
         assert (await house.get(address.replace("&amp;", "&"))).status == 200, address
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=x", "colour=red", "q=%07", "q=" + "a" * 201])
+@pytest.mark.parametrize("query", ["page=0", "page=x", "colour=red", "q=%07", "q=" + "a" * 501])
 async def test_a_filter_that_is_no_filter_is_refused_in_words(site, query):
     answer = await site.get(f"/subjects?{query}")
     assert answer.status == 400
-    assert "filter" in answer.text or "page" in answer.text or "q is too long" in answer.text
+    assert re.search("unknown parameter|page must be|q contains|q is longer", answer.text)
 
 
 async def test_a_subject_shows_whom_to_call_its_bands_and_what_was_measured(serve, reader):

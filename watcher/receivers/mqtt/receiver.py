@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
+from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.mqtt import payloads, reports, topics
 from watcher.receivers.mqtt.connection import MqttConnection
 from watcher.receivers.mqtt.limits import BrokerLimits
@@ -40,7 +41,9 @@ class MqttReceiver:
         reader: ports.IncidentReader,
         clock: Clock,
         configured: Collection[str] | None = None,
+        addresses: Addresses = NOWHERE,
     ) -> None:
+        self._addresses = addresses
         self.name = name
         self._connection = connection
         self._reader = reader
@@ -213,7 +216,9 @@ class MqttReceiver:
         self._versions[incident.id] = incident.version
         self._open_list.changed()
         topic = topics.incident(prefix, incident.id)
-        document = documents.incident(view, topics=report_topics)
+        document = documents.incident(
+            view, topics=report_topics, links=self._addresses.elsewhere(incident)
+        )
         payload = payloads.incident(document, self._connection.fitting(topic))
         if payload is None:
             self._connection.note_refused(

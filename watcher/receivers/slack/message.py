@@ -45,13 +45,14 @@ def render_parent(
     note: str = "",
     buttons: bool = False,
     template: MessageTemplate | None = None,
+    page: str = "",
 ) -> SlackMessage:
     """Return the parent message of the incident's thread, as the incident is at `now`.
 
     `mention` is added while the incident is critical and not resolved. `duplicate` says that the
     same message may have been posted before, `late` when and why it came late, `note` which one it
     replaces and why. `buttons` are shown until the incident is resolved. The words of a `template`
-    stand in the place of what is between headline and small print.
+    stand in the place of what is between headline and small print. `page` is its address.
     """
     incident = view.incident
     call = mention if notification.is_urgent(incident) else ""
@@ -60,7 +61,7 @@ def render_parent(
     body, failure = _body(view, now, template, room=blocks.SECTION - len(call) - 1)
     body[0] = f"{call} {body[0]}".lstrip()
     sections = [blocks.header(_header(title, suffix)), *map(blocks.section, body)]
-    small = [_small_print(view, now), *(part for part in (late, note, failure) if part)]
+    small = [_small_print(view, now, page), *(part for part in (late, note, failure) if part)]
     sections.append(blocks.context(" · ".join(small)))
     if buttons:
         sections += incident_actions(view)
@@ -327,7 +328,7 @@ def _remedy_line(incident: str, remedy: model.Remedy) -> str:
     return f"Bandwidth of {what} {way}: *{status}*{why}"
 
 
-def _small_print(view: model.IncidentView, now: datetime) -> str:
+def _small_print(view: model.IncidentView, now: datetime, page: str) -> str:
     incident = view.incident
     parts = [escape(incident.id, 60), escape(incident.rule, 80), str(incident.severity)]
     times = [subject.vendor_time for subject in view.subjects.values() if subject.vendor_time]
@@ -335,4 +336,6 @@ def _small_print(view: model.IncidentView, now: datetime) -> str:
         parts.append(f"vendor data from {model.format_time(max(times), now)}")
     if incident.runbook:
         parts.append(blocks.link(incident.runbook, "Runbook"))
+    if page:
+        parts.append(blocks.link(page, "Board"))
     return " · ".join(parts)

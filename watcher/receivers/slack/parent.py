@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from watcher import model
+from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.slack import blocks, notification, refusals, thread
 from watcher.receivers.slack.message import SlackMessage, render_parent
 from watcher.receivers.slack.refusals import GoneError, RefusedError
@@ -37,6 +38,7 @@ class Appearance:
     mention: str = ""
     buttons: bool = False
     template: MessageTemplate | None = None
+    addresses: Addresses = NOWHERE
 
 
 def is_posted(session: SlackSession) -> bool:
@@ -211,6 +213,7 @@ def _render(
         note=note,
         buttons=appearance.buttons,
         template=appearance.template,
+        page=appearance.addresses.page(session.view.incident.id),
     )
 
 

@@ -14,6 +14,7 @@ from aiolimiter import AsyncLimiter
 
 from watcher import model, ports
 from watcher.clock import Clock
+from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack import (
     blocks,
@@ -48,7 +49,9 @@ class SlackReceiver:
         clock: Clock,
         template: MessageTemplate | None = None,
         find_mention: Callable[[str], str] = str,
+        addresses: Addresses = NOWHERE,
     ) -> None:
+        self._addresses = addresses
         self.name = name
         self._written_mention = channel.mention
         self._find_mention = find_mention
@@ -69,7 +72,10 @@ class SlackReceiver:
     @property
     def _appearance(self) -> parent.Appearance:
         return parent.Appearance(
-            mention=self._mention, buttons=self._buttons, template=self._template
+            mention=self._mention,
+            buttons=self._buttons,
+            template=self._template,
+            addresses=self._addresses,
         )
 
     async def try_out(self) -> bool:

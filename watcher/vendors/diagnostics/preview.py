@@ -1,4 +1,4 @@
-"""Has a PDF's first page rendered by the process of preview_worker.py, one at a time.
+"""Has a page of a PDF rendered by the process of preview_worker.py, one at a time.
 
 Law: a preview never fails a report. Whatever the worker does (crash, hang, flood), the outcome is
 a picture or a reason, within the timeout and within bounds.
@@ -25,7 +25,7 @@ WORKER = (sys.executable, "-I", "-m", "watcher.vendors.diagnostics.preview_worke
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The PDF's number of pages and a PNG of the first; `error` says why there is none."""
+    """The PDF's number of pages and a PNG of one; `error` says why there is none."""
 
     pages: int = 0
     png: bytes = b""
@@ -40,16 +40,17 @@ class PdfPreviewer:
         self._timeout = timeout.total_seconds()
         self._lock = asyncio.Lock()
 
-    async def render(self, pdf: bytes) -> Preview:
-        """Return the preview; the timeout includes the wait for its turn, and a second try.
+    async def render(self, pdf: bytes, page: int = 1) -> Preview:
+        """Return the preview of a page; the timeout includes the wait and a second try.
 
         When the drawing fails, it may be for the sake of a form: it is tried without.
         """
         try:
             async with asyncio.timeout(self._timeout), self._lock:
-                preview, exit_code = await self._render(pdf, *self._worker)
+                worker = (*self._worker, *([str(page)] if page > 1 else []))
+                preview, exit_code = await self._render(pdf, *worker)
                 if preview.error and exit_code not in _FINAL:
-                    preview, _ = await self._render(pdf, *self._worker, WITHOUT_FORMS)
+                    preview, _ = await self._render(pdf, *worker, WITHOUT_FORMS)
                 return preview
         except TimeoutError:
             return Preview(error=f"rendering the PDF took more than {self._timeout:g} s")

@@ -16,6 +16,10 @@ async function refresh() {
     const form = active?.closest("form"); // somebody is about to choose something
     const focused = active?.getAttribute("href");
     if (form) page.querySelector("form")?.replaceWith(form);
+    const shown = document.querySelectorAll("details"); // as the reader has left them
+    page.querySelectorAll("details").forEach((fold, at) => {
+      if (shown[at]) fold.open = shown[at].open;
+    });
     document.getElementById("page").replaceWith(page);
     document.title = fresh.title;
     if (form) active.focus({ preventScroll: true });

@@ -12,14 +12,14 @@ from aiohttp import web
 
 from watcher import engine, model, ports
 from watcher.clock import Clock
-from watcher.web import figures, middleware, services
-from watcher.web.bands import Bands
+from watcher.web import figures, middleware, query
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import PageRenderer
+from watcher.web.subjects import services
+from watcher.web.subjects.bands import Bands
 
 _INCIDENTS = 20  # on the page of a subject
 _LONGEST_KEY = 500
-_LONGEST_FILTER = 200
 _MOST_PAGES = 1_000
 MOST_READ = 20_000  # subjects
 _CHUNK = 1_000  # subjects of one reading
@@ -166,21 +166,12 @@ class SubjectPages:
 
 
 def _filters(request: web.Request) -> services.Filters:
-    query = request.query
-    unknown = set(query) - {"q", "source", "site", "phase", "state", "page"}
-    if unknown:
-        raise HttpError(400, "unknown filter: expected q, source, site, phase, state or page")
-    for name, text in query.items():
-        if len(text) > _LONGEST_FILTER or not text.isprintable():
-            raise HttpError(400, f"{name} is too long, or contains characters that are not allowed")
-    page = query.get("page") or "1"
-    if not (page.isascii() and page.isdigit() and len(page) <= 4 and 1 <= int(page) <= _MOST_PAGES):
-        raise HttpError(400, f"page must be a whole number from 1 to {_MOST_PAGES}")
+    query.check_parameters(request, {"q", "source", "site", "phase", "state", "page"})
     return services.Filters(
-        q=query.get("q", "").strip(),
-        source=query.get("source", ""),
-        site=query.get("site", ""),
-        phase=query.get("phase", ""),
-        state=query.get("state", ""),
-        page=int(page),
+        q=query.text(request, "q").strip(),
+        source=query.text(request, "source"),
+        site=query.text(request, "site"),
+        phase=query.text(request, "phase"),
+        state=query.text(request, "state"),
+        page=query.whole_number(request, "page", 1, 1, _MOST_PAGES),
     )

@@ -1,0 +1,38 @@
+"""Where the pages of incidents are, for those who read of them elsewhere. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from watcher import model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """The addresses of pages below `board`, its own address for people; empty: not known."""
+
+    board: str = ""
+
+    def page(self, incident: str) -> str:
+        """Return the address of an incident's page; empty where nobody said where the board is."""
+        return f"{self.board}/incidents/{incident}" if self.board else ""
+
+    def of(self, incident: model.Incident) -> dict[str, str]:
+        """Return the links of an incident's document, relative where the board is not known."""
+        itself = f"{self.board}/api/v1/incidents/{incident.id}"
+        links = {
+            "self": itself,
+            "page": f"{self.board}/incidents/{incident.id}",
+            "timeline": f"{itself}/timeline",
+        }
+        for diagnosis in incident.diagnostics:
+            if diagnosis.report is not None:
+                links[f"report {diagnosis.run}"] = f"{itself}/reports/{diagnosis.run}.pdf"
+        return links
+
+    def elsewhere(self, incident: model.Incident) -> dict[str, str]:
+        """Return the links for a document that this server does not send."""
+        return self.of(incident) if self.board else {}
+
+
+NOWHERE = Addresses()

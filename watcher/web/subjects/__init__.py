@@ -1,0 +1,1 @@
+"""The pages of services, and of one of them."""
