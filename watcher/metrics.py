@@ -148,6 +148,19 @@ class Metrics:
             ["source", "condition"],
             registry=registry,
         )
+        self.notices = Counter(
+            "watcher_works_notices_total",
+            "Messages about planned works: notices that were read, and messages that were rejected",
+            ["outcome"],
+            registry=registry,
+        )
+        self.circuits_asked = Gauge(
+            "watcher_works_circuits_asked",
+            "Circuits of planned works that match nothing in the inventory",
+            registry=registry,
+        )
+        for outcome in ("read", "rejected"):
+            self.notices.labels(outcome)
         for source in sources:
             for outcome in ("ok", "failed"):
                 self.polls.labels(source, outcome)
@@ -168,6 +181,10 @@ class Metrics:
                 gauge.labels(receiver)
         for status in (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED):
             self.incidents.labels(status)
+
+    def count_notice(self, outcome: str) -> None:
+        """Count a notice that was read, or a message that was rejected."""
+        self.notices.labels(outcome).inc()
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

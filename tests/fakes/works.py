@@ -6,13 +6,10 @@ from datetime import datetime, timedelta
 
 from tests.fakes.notices import notice
 from watcher.works.inbound import Inbound
+from watcher.works.reader import NoticeError
 from watcher.works.settings import Works
 
 NOW = datetime.fromisoformat("2026-11-29T12:00:00+00:00")
-
-
-class NotANoticeError(Exception):
-    """What the stand-in raises."""
 
 
 class FakeClock:
@@ -71,7 +68,7 @@ async def read(content: bytes, *, origin: str, now: datetime, zone: str):
     """Read `work W1` anywhere in a message as a notice of W1."""
     words = content.decode(errors="replace").split()
     if "work" not in words:
-        raise NotANoticeError("it is not a notice of planned work")
+        raise NoticeError("it is not a notice of planned work")
     return (notice((0, 60), id=words[words.index("work") + 1], origin=origin),)
 
 
@@ -88,7 +85,6 @@ class Surroundings:
         self.disk: Exception | None = None
         self.inbound = Inbound(
             read=read,
-            not_a_notice=NotANoticeError,
             put=self.inbox.put,
             wake=self._wake,
             clock=self.clock,

@@ -31,6 +31,7 @@ from watcher.vendors import settings as vendor_settings
 from watcher.vendors.catalog import VENDORS
 from watcher.vendors.http.account import Uncounted, VendorAccount
 from watcher.vendors.internet_on_demand.settings import InternetOnDemandSource
+from watcher.works import check as works_check
 
 TRY_SECONDS = 30.0
 MOST_SKEW = timedelta(minutes=2)
@@ -83,6 +84,7 @@ async def connect(settings: Settings) -> list[Result]:
                 settings=settings.slack, session=accounts.session, clock=accounts.clock
             )
             attempts["slack.app_token"] = _without_remarks(slack.check_socket())
+        attempts |= works_check.attempts(settings.works, accounts.clock)
         kinds = {receiver.kind for receiver in settings.receivers.values()}
         if "mqtt" in kinds or settings.mqtt.commands:
             attempts["mqtt"] = mqtt_check.check(settings.mqtt, settings.instance)

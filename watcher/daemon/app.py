@@ -17,7 +17,15 @@ import structlog
 
 from watcher import delivery, jobs, logs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
-from watcher.daemon import availability, clock_watch, database_alarm, factories, leader, lifecycle
+from watcher.daemon import (
+    availability,
+    clock_watch,
+    database_alarm,
+    factories,
+    leader,
+    lifecycle,
+    works,
+)
 from watcher.daemon.secrets import secrets_in
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
@@ -76,7 +84,6 @@ async def run(
 
         session = await stack.enter_async_context(exchange.open_session())
         accounts = factories.VendorAccounts(settings, session, clock, store.call_counter)
-        sources = factories.build_sources(settings, accounts)
         mqtt = factories.build_mqtt_connection(settings, clock)
         schedules = Schedules(rules.rotas, clock.now)
         receivers = {
@@ -90,7 +97,12 @@ async def run(
             ),
             **extra,
         }
-        metrics = Metrics(version=version("watcher"), sources=sources, receivers=receivers)
+        polled = works.polled(settings)
+        metrics = Metrics(version=version("watcher"), sources=polled, receivers=receivers)
+        sources = {
+            **factories.build_sources(settings, accounts),
+            **works.build_source(settings, store, inbox_wakeup, clock, metrics),
+        }
 
         def adopt_clock_step(by: timedelta) -> None:
             clock.adopt(by)
@@ -102,7 +114,7 @@ async def run(
             retention=settings.store.retention,
             rules=rules,
             sources=sources,
-            source_settings=settings.sources,
+            source_settings=polled,
             clock=clock,
             metrics=metrics,
             wakeup=inbox_wakeup,

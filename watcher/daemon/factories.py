@@ -112,7 +112,11 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
         settings.rules,
         inventory=settings.inventory,
         sources={
-            name: ruleset.source_traits(name, source) for name, source in settings.sources.items()
+            **{
+                name: ruleset.source_traits(name, source)
+                for name, source in settings.sources.items()
+            },
+            **ruleset.works_traits(settings.works),
         },
         receivers=(*settings.receivers, *extra),
         quiet=[name for name, receiver in settings.receivers.items() if receiver.kind == "mqtt"],

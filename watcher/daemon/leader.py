@@ -190,6 +190,11 @@ class Leader:
             open=statuses.count(model.IncidentStatus.OPEN),
             acknowledged=statuses.count(model.IncidentStatus.ACKNOWLEDGED),
             silences=tuple(self.state.silences.values()),
+            circuits_asked=sum(
+                len(work.asked)
+                for work in self.state.works.values()
+                if work.end is not None and work.end > self._clock.now()
+            ),
         )
 
     def windows(self) -> tuple[status.OpenWindow, ...]:

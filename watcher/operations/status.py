@@ -90,6 +90,7 @@ class Overview:
     open: int = 0
     acknowledged: int = 0
     silences: tuple[model.Silence, ...] = ()
+    circuits_asked: int = 0  # of planned works, that match nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +226,7 @@ class StatusReporter:
             self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(
                 overview.acknowledged
             )
+            self._metrics.circuits_asked.set(overview.circuits_asked)
         for rota in self._on_call():
             self._metrics.oncall_gap.labels(rota.rota).set(not rota.person)
             self._metrics.oncall_calendar_failing.labels(rota.rota).set(bool(rota.trouble))

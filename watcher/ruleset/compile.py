@@ -16,6 +16,7 @@ from watcher.ruleset.windows.weekly import compile_hours
 from watcher.ruleset.yaml_document import Document
 from watcher.vendors.catalog import VENDORS
 from watcher.vendors.vendor import Fields
+from watcher.works.settings import SOURCE as WORKS
 
 EVERY_SOURCE = "*"
 _COVERAGE = 0.8  # the share of its window that samples must cover for an aggregate
@@ -112,6 +113,12 @@ class Compiler:
         if named == EVERY_SOURCE:
             return []
         kinds = {traits.kind for traits in self._sources.values() if named in _names(traits)}
+        if named == WORKS and not kinds - {WORKS}:
+            if written.rule.blind is None:
+                what = "works has no subjects: a rule about it needs blind"
+                written.report(self._problems, "source", what)
+                return None
+            return []
         if named in VENDORS:
             kinds.add(named)
         if not kinds:

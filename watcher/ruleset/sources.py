@@ -8,6 +8,15 @@ from types import MappingProxyType
 
 from watcher import engine
 from watcher.vendors import catalog, settings
+from watcher.works import settings as works_settings
+
+
+def works_traits(config: works_settings.Works) -> dict[str, engine.SourceTraits]:
+    """Return the source `works`, by its name: it can be blind, and has no subjects."""
+    if not config.fetches:
+        return {}
+    name = works_settings.SOURCE
+    return {name: engine.SourceTraits(name=name, kind=name, blind_after=config.blind_after)}
 
 
 def source_traits(name: str, config: settings.Polled) -> engine.SourceTraits:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -88,7 +89,10 @@ async def session(settings: Imap, timeout: float) -> AsyncIterator[Session]:  # 
             " set works.imap.port to the one for IMAP over TLS, mostly 993"
         ) from error
     except OSError as error:
-        raise model.TemporaryError(f"{server}: {error.strerror or error}") from error
+        words = error.strerror or str(error)
+        if isinstance(error, ConnectionError) and error.errno:  # asyncio has words of its own
+            words = os.strerror(error.errno)
+        raise model.TemporaryError(f"{server}: {words}") from error
     opened = Session(reader, writer, server, timeout)
     try:
         await opened.greet()

@@ -14,6 +14,7 @@ import structlog
 
 from watcher import model
 from watcher.clock import Clock
+from watcher.works.reader import NoticeError, read_notices
 
 log = structlog.get_logger()
 
@@ -25,12 +26,12 @@ OUTCOMES = (READ, REJECTED)
 
 
 class Reader(Protocol):
-    """Reads the notices of one message; raises an error with the reason where it is none."""
+    """Reads the notices of one message; `reader.read_notices`."""
 
     async def __call__(
         self, content: bytes, *, origin: str, now: datetime, zone: str
     ) -> Sequence[model.Notice]:
-        """Return the notices."""
+        """Return the notices. Raises NoticeError with the reason where it is none."""
 
 
 def inbox_key(notice: model.Notice) -> str:
@@ -44,16 +45,14 @@ class Inbound:
     def __init__(
         self,
         *,
-        read: Reader,
-        not_a_notice: type[Exception],
         put: Put,
         wake: Callable[[], None],
         clock: Clock,
         zone: str,
         count: Count,
+        read: Reader = read_notices,
     ) -> None:
         self._read = read
-        self._not_a_notice = not_a_notice
         self._put = put
         self._wake = wake
         self._clock = clock
@@ -68,7 +67,7 @@ class Inbound:
         now = self._clock.now()
         try:
             notices = await self._read(content, origin=origin, now=now, zone=self._zone)
-        except self._not_a_notice as error:
+        except NoticeError as error:
             return self.reject(origin, str(error))
         for notice in notices:
             if await self._put(inbox_key(notice), model.NoticeRead(notice=notice), now):

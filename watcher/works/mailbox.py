@@ -22,6 +22,7 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.works import imap
 from watcher.works.inbound import Inbound
+from watcher.works.rejected import keep_rejected
 from watcher.works.settings import Imap, Works
 
 BATCH = 50  # mails that are listed at once
@@ -38,8 +39,8 @@ class Open(Protocol):
         """Log in."""
 
 
-class KeepRejected(Protocol):
-    """Keeps a message aside, with the reason."""
+class Keep(Protocol):
+    """Keeps a message aside, with the reason; `keep_rejected`."""
 
     def __call__(
         self, directory: Path, content: bytes, reason: str, *, origin: str, now: datetime
@@ -56,17 +57,17 @@ class Mailbox:
         *,
         inbound: Inbound,
         mail_log: ports.MailLog,
-        keep_rejected: KeepRejected,
         rejected: Path,
         clock: Clock,
         open_session: Open = imap.session,
+        keep: Keep = keep_rejected,
     ) -> None:
         self._config = config
         self._imap = config.imap
         self.name = f"{config.imap.username}@{config.imap.host}/{config.imap.mailbox}"
         self._inbound = inbound
         self._log = mail_log
-        self._keep_rejected = keep_rejected
+        self._keep = keep
         self._rejected = rejected
         self._clock = clock
         self._open = open_session
@@ -159,7 +160,7 @@ class Mailbox:
         """Keep a mail for somebody to look at; the mailbox has it, whatever happens here."""
         try:
             await asyncio.to_thread(
-                self._keep_rejected,
+                self._keep,
                 self._rejected,
                 content,
                 reason,

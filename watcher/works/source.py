@@ -17,7 +17,7 @@ from watcher.works.settings import SOURCE, Works
 SHARE = 3  # timeouts of one answer after which a place leaves the rest for the next look
 
 
-class Looking(Protocol):
+class Checking(Protocol):
     """A folder or a mailbox."""
 
     async def check(self, until: float) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ class WorksSource:
 
     name = SOURCE
 
-    def __init__(self, config: Works, places: Sequence[Looking], clock: Clock) -> None:
+    def __init__(self, config: Works, places: Sequence[Checking], clock: Clock) -> None:
         self._config = config
         self._places = places
         self._clock = clock

@@ -38,7 +38,7 @@ class World(Surroundings):
             self.config,
             inbound=self.inbound,
             mail_log=self.mail_log,
-            keep_rejected=self.keep_rejected,
+            keep=self.keep_rejected,
             rejected=Path("rejected"),
             clock=self.clock,
         )
