@@ -342,7 +342,11 @@ async def run(
             other_tasks.append(group.create_task(measuring, name="availability"))
         if mqtt:
             if settings.mqtt.commands:
-                listener = CommandListener(connection=mqtt, commands=commands)
+                listener = CommandListener(
+                    connection=mqtt,
+                    commands=commands,
+                    token=settings.mqtt.commands_token.get_secret_value(),
+                )
                 commands_task = supervise("MQTT commands", listener.run)
                 other_tasks.append(group.create_task(commands_task, name="commands"))
             mqtt_task = supervise("MQTT connection", mqtt.run, report=report_mqtt)

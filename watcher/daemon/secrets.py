@@ -40,8 +40,10 @@ def weaknesses(settings: Settings) -> Iterator[str]:
         if url.scheme == "http" and url.host not in LOOPBACK:
             yield f"{key}: secrets would cross the network in plain text: use https"
     is_remote = settings.mqtt.host not in LOOPBACK and _has_mqtt(settings)
-    if is_remote and settings.mqtt.password.get_secret_value() and not settings.mqtt.tls:
-        yield "mqtt.tls: the password would cross the network in plain text: set tls"
+    if is_remote and not settings.mqtt.tls:
+        for name in ("password", "commands_token"):
+            if getattr(settings.mqtt, name).get_secret_value():
+                yield f"mqtt.tls: the {name} would cross the network in plain text: set tls"
     imap = settings.works.imap
     if imap.host not in LOOPBACK and imap.password.get_secret_value() and not imap.tls:
         yield "works.imap.tls: the password would cross the network in plain text: set tls"
@@ -66,7 +68,7 @@ def _weak_secret(key: str, secret: str) -> Iterator[str]:
 
 def _is_ours(key: str) -> bool:
     """Whether somebody made it up for Watcher; vendors and Slack make the others."""
-    return key == "web.token" or key.startswith("receivers.")
+    return key in {"web.token", "mqtt.commands_token"} or key.startswith("receivers.")
 
 
 def _secrets(value: object, key: str) -> Iterator[tuple[str, str]]:

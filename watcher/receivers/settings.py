@@ -109,3 +109,6 @@ class Mqtt(Section):
         default=False,
         description="Whether clients that may publish to PREFIX/commands/# can send commands",
     )
+    commands_token: SecretStr = Field(
+        SecretStr(""), description="What each command has to have as `token`; empty: nothing"
+    )

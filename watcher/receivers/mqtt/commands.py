@@ -8,6 +8,7 @@ reaches one daemon; its `id` makes it idempotent.
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
@@ -41,6 +42,10 @@ ANSWER_SECONDS = 300  # how long the broker keeps an answer that nobody has read
 
 _DONE = {
     "ack": "{incident.id} is {incident.status}",
+    "unack": "{incident.id} is {incident.status}",
+    "resolve": "{incident.id} is {incident.status}",
+    "note": "noted in {incident.id}",
+    "ticket": "ticket {number} is recorded in {incident.id}",
     "diagnose": "diagnostics requested; the result will be in {incident.id}",
 }
 
@@ -49,9 +54,15 @@ class CommandListener:
     """Queues the commands that arrive; `run` carries them out."""
 
     def __init__(
-        self, *, connection: MqttConnection, commands: CommandService, per_minute: int = PER_MINUTE
+        self,
+        *,
+        connection: MqttConnection,
+        commands: CommandService,
+        token: str = "",
+        per_minute: int = PER_MINUTE,
     ) -> None:
         self._connection = connection
+        self._token = token.encode()
         self._commands = commands
         self._rate_limit = AsyncLimiter(per_minute, 60)
         self._waiting: asyncio.Queue[Message] = asyncio.Queue(MOST_WAITING)
@@ -83,13 +94,20 @@ class CommandListener:
         topic, by = message.response_topic, ""
         try:
             request = parse_request(command, message.payload)
-        except ValueError as error:
+            self._check_token(request)
+        except ValueError as error:  # a stranger may not say where it is answered
+            topic = "" if self._token else topic
             answer = Answer(command=command, ok=False, message=str(error))
         else:
             topic, by = topic or request.response_topic, request.by
             answer = await self._answer(command, request, topic)
         log.info("MQTT command", command=command, by=by, ok=answer.ok, answer=answer.message)
         await self._publish_answer(topic, answer, message.correlation)
+
+    def _check_token(self, request: AnyRequest) -> None:
+        """Raise ValueError unless the request has the token, where there is one."""
+        if self._token and not hmac.compare_digest(self._token, request.token.encode()):
+            raise ValueError("`token` is missing or wrong")
 
     async def _answer(self, command: str, request: AnyRequest, topic: str) -> Answer:
         prefix = self._connection.prefix
@@ -133,8 +151,36 @@ class CommandListener:
                     message=f"{request.silence} has ended",
                     silence=request.silence,
                 )
+            case _:
+                incident = await self._act(command, request, idempotency_key)
+                return Answer(
+                    command=command,
+                    id=request.id,
+                    ok=True,
+                    message=_DONE[command].format(
+                        incident=incident, number=incident.ticket.number if incident.ticket else ""
+                    ),
+                    incident=incident.id,
+                )
+
+    async def _act(
+        self, command: str, request: OfIncident | Resolve | Note | OnTicket, idempotency_key: str
+    ) -> model.Incident:
+        """Do something with an incident; return it as it is then."""
+        match request:
+            case Resolve():
+                return await self._commands.resolve(
+                    request.incident,
+                    request.by,
+                    text=request.text,
+                    idempotency_key=idempotency_key,
+                )
+            case Note():
+                return await self._commands.add_note(
+                    request.incident, request.text, request.by, idempotency_key=idempotency_key
+                )
             case OnTicket():
-                incident = await self._commands.record_ticket(
+                return await self._commands.record_ticket(
                     request.incident,
                     request.by,
                     number=request.number,
@@ -142,24 +188,9 @@ class CommandListener:
                     state=request.state,
                     idempotency_key=idempotency_key,
                 )
-                number = incident.ticket.number if incident.ticket else ""
-                return Answer(
-                    command=command,
-                    id=request.id,
-                    ok=True,
-                    message=f"ticket {number} is recorded in {incident.id}",
-                    incident=incident.id,
-                )
             case OfIncident():
-                incident = await self._commands.act(
+                return await self._commands.act(
                     request.incident, command, request.by, idempotency_key=idempotency_key
-                )
-                return Answer(
-                    command=command,
-                    id=request.id,
-                    ok=True,
-                    message=_DONE[command].format(incident=incident),
-                    incident=incident.id,
                 )
 
     async def _publish_answer(self, topic: str, answer: Answer, correlation: bytes | None) -> None:
@@ -198,17 +229,32 @@ Matchers = Annotated[tuple[Word, ...], msgspec.Meta(max_length=20)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every command has: who sends it, its id, and where the answer goes."""
+    """What every command has: who sends it, its id, where the answer goes, the shared token."""
 
     by: Word
     id: Word = ""
+    token: Annotated[str, msgspec.Meta(max_length=500)] = ""
     response_topic: Word = ""
 
 
 class OfIncident(Request, frozen=True, kw_only=True):
-    """`ack` and `diagnose`."""
+    """`ack`, `unack` and `diagnose`."""
 
     incident: Word
+
+
+class Resolve(Request, frozen=True, kw_only=True):
+    """`resolve`: closes an incident; `text` is the reason."""
+
+    incident: Word
+    text: Sentence = ""
+
+
+class Note(Request, frozen=True, kw_only=True):
+    """`note`: adds a sentence to an incident's timeline."""
+
+    incident: Word
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
 
 
 class Silence(Request, frozen=True, kw_only=True):
@@ -265,7 +311,7 @@ class OnTicket(Request, frozen=True, kw_only=True):
 
 
 class Expire(Request, frozen=True, kw_only=True):
-    """`expire`: ends a silence."""
+    """`unsilence`, or `expire` as in earlier versions: ends a silence."""
 
     silence: Word
 
@@ -281,11 +327,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     silence: str | None = None
 
 
-AnyRequest = OfIncident | Silence | Expire | OnTicket
+AnyRequest = OfIncident | Resolve | Note | Silence | Expire | OnTicket
 
 REQUESTS: Mapping[str, type[AnyRequest]] = {
     "ack": OfIncident,
+    "unack": OfIncident,
+    "resolve": Resolve,
+    "note": Note,
     "silence": Silence,
+    "unsilence": Expire,
     "expire": Expire,
     "diagnose": OfIncident,
     "ticket": OnTicket,
