@@ -36,9 +36,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 END = START + timedelta(days=7)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NOC = "C00000NOC1"
-POLL_EVERY = timedelta(
-    minutes=30
-)  # how often vendor and mailbox are looked at, when nothing happens
+POLL_EVERY = timedelta(minutes=30)  # vendor and mailbox, when nothing happens
 NAMES = {
     "100": "HQ line A",
     "200": "HQ line B",
@@ -110,7 +108,6 @@ class Week:
     mailbox: Mailbox
     runner: engine.Runner = field(init=False)
     published: list[tuple[str, bytes]] = field(default_factory=list)
-    states: dict[str, str] = field(default_factory=lambda: dict.fromkeys(NAMES, "online"))
     reported: dict[str, str] = field(default_factory=dict)
     posted: dict[str, str] = field(default_factory=dict)  # texts, by the message's ts
 
