@@ -21,6 +21,8 @@ help:  ## what there is
 # uv where it is installed, else venv and pip. Both read the same pins with their hashes, and compile,
 # so that warnings about a dependency's syntax do not come up in the middle of a test.
 $(READY): constraints.txt pyproject.toml
+	@echo "Installing what Watcher and its tests need into .venv: $$(grep -c '==' constraints.txt) packages,"
+	@echo "each checked against its hash. Once; a minute or two."
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) .venv && \
 	  uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r constraints.txt && \

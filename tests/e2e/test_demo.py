@@ -25,8 +25,14 @@ async def test_the_demo_prints_the_whole_outage_and_ends_by_itself():
     assert re.search(r"Slack, as a person sees it: +http://127\.0\.0\.1:\d+/\n", output), output
     kinds = re.findall(r"^\d\d:\d\d:\d\d  w-\w{8}  (\w+)", output, re.MULTILINE)
     assert kinds == ["opened", "diagnosing", "diagnosed", "opened", "resolved", "resolved"], output
-    assert "USA East is offline: likely Lumen side" in output
+    assert "USA East is offline: likely Lumen side" in re.sub(r"\s+", " ", output)
     assert "warning" not in output.lower()
+    assert re.search(
+        r"^  http://\S+/api/v1/incidents/w-\w+/reports/\S+\.pdf$", output, re.MULTILINE
+    )
+    assert re.search(r"^  http://\S+/incidents/w-\w{8}$", output, re.MULTILINE)
+    assert "The story is over: every incident is resolved." in output
+    assert [line for line in output.splitlines() if len(line) > 80] == []
 
 
 async def test_an_invalid_duration_is_a_usage_error():

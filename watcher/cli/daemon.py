@@ -6,12 +6,16 @@ import asyncio
 import gc
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from watcher import model
+from watcher.cli import terminal
 from watcher.cli.common import DEFAULT_CONFIG, Config, print_errors, print_json
+
+if TYPE_CHECKING:
+    from watcher.cli import preflight
 
 # How many new objects start a garbage collection. A poll makes many objects and no cycles, and
 # collecting as often as Python does by default (700) took a tenth of the CPU during a storm.
@@ -102,14 +106,21 @@ def check(
     unfinished += asyncio.run(preflight.rota_problems(rules, connect=connect))
     print_errors(*unfinished)
     if connect:
-        results = asyncio.run(preflight.connect(loaded))
-        for result in results:
-            typer.echo(f"{'ok  ' if result.ok else 'FAIL'}  {result.name}: {result.sentence}")
-            for remark in result.remarks:
-                typer.echo(f"WARN  {result.name}: {remark}")
+        results = asyncio.run(preflight.connect(loaded, rules, _print_result))
         unfinished += [result.name for result in results if result.remarks or not result.ok]
     if unfinished:
         raise typer.Exit(1)
+
+
+def _print_result(result: preflight.Result, number: int, count: int) -> None:
+    """Print what came of one attempt; on a terminal, how many are still to come."""
+    terminal.progress("")
+    mark = ("ok  ", terminal.GREEN) if result.ok else ("FAIL", terminal.RED)
+    terminal.write(mark, f"  {result.name}: {result.sentence}")
+    for remark in result.remarks:
+        terminal.write(("WARN", terminal.YELLOW), f"  {result.name}: {remark}")
+    if number < count:
+        terminal.progress(f"{number} of {count} tried")
 
 
 @program.command()

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import aiohttp
 from yarl import URL
 
 from watcher import engine, model, ports
 from watcher.cli import slack_check
+from watcher.cli.setup.reachability import reach
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories
 from watcher.http import exchange
 from watcher.oncall import examine
+from watcher.oncall.rota import Rota
 from watcher.operations import control_socket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import check as mqtt_check
@@ -51,8 +54,13 @@ class Result:
     remarks: tuple[str, ...] = ()
 
 
-async def connect(settings: Settings) -> list[Result]:
-    """Try every account, source, receiver and service at once; return a result for each."""
+async def connect(
+    settings: Settings, rules: engine.Ruleset, report: Callable[[Result, int, int], None]
+) -> list[Result]:
+    """Try everything that the daemon would connect to, at once; return a result for each.
+
+    `report` gets each as it comes: the result, its number, and how many there are.
+    """
     async with open_accounts(settings) as accounts:
         attempts: dict[str, Awaitable[Outcome]] = {"store": _open_store(settings.store.url)}
         for name, account in settings.accounts.items():
@@ -70,27 +78,57 @@ async def connect(settings: Settings) -> list[Result]:
             attempts["preorder"] = _authenticate_only(
                 accounts[settings.preorder.account], "no address was asked for", remarks
             )
-        for name, receiver in settings.receivers.items():
-            if isinstance(receiver, receiver_settings.SlackReceiver):
-                slack = SlackApi(
-                    settings=settings.slack,
-                    channel=receiver.channel,
-                    session=accounts.session,
-                    clock=accounts.clock,
-                )
-                attempts[f"receivers.{name}"] = slack_check.check(slack, receiver, settings.slack)
-        if settings.slack.app_token.get_secret_value():
-            slack = SlackApi(
-                settings=settings.slack, session=accounts.session, clock=accounts.clock
-            )
-            attempts["slack.app_token"] = _without_remarks(slack.check_socket())
+        attempts |= _try_receivers(settings, accounts)
         attempts |= works_check.attempts(settings.works, accounts.clock)
-        kinds = {receiver.kind for receiver in settings.receivers.values()}
-        if "mqtt" in kinds or settings.mqtt.commands:
-            attempts["mqtt"] = mqtt_check.check(settings.mqtt, settings.instance)
-        return list(
-            await asyncio.gather(*(_try(name, attempt) for name, attempt in attempts.items()))
-        )
+        for name, rota in rules.rotas.items():
+            if rota.calendar:
+                attempts[f"rotas.{name}"] = _read_calendar(rota, accounts.session)
+        return await _in_order_of_completion(attempts, report)
+
+
+def _try_receivers(
+    settings: Settings, accounts: factories.VendorAccounts
+) -> dict[str, Awaitable[Outcome]]:
+    """Return an attempt for everybody who is notified, and for the heartbeat."""
+    attempts: dict[str, Awaitable[Outcome]] = {}
+    for name, receiver in settings.receivers.items():
+        if isinstance(receiver, receiver_settings.SlackReceiver):
+            slack = SlackApi(
+                settings=settings.slack,
+                channel=receiver.channel,
+                session=accounts.session,
+                clock=accounts.clock,
+            )
+            attempts[f"receivers.{name}"] = slack_check.check(slack, receiver, settings.slack)
+        elif isinstance(receiver, receiver_settings.WebhookReceiver):
+            attempts[f"receivers.{name}"] = reach(receiver.url, "nothing was posted")
+    if heartbeat := settings.heartbeat.url.get_secret_value():
+        attempts["heartbeat"] = reach(heartbeat, "it was not pinged")
+    if settings.slack.app_token.get_secret_value():
+        slack = SlackApi(settings=settings.slack, session=accounts.session, clock=accounts.clock)
+        attempts["slack.app_token"] = _without_remarks(slack.check_socket())
+    kinds = {receiver.kind for receiver in settings.receivers.values()}
+    if "mqtt" in kinds or settings.mqtt.commands:
+        attempts["mqtt"] = mqtt_check.check(settings.mqtt, settings.instance)
+    return attempts
+
+
+async def _in_order_of_completion(
+    attempts: Mapping[str, Awaitable[Outcome]], report: Callable[[Result, int, int], None]
+) -> list[Result]:
+    results: list[Result] = []
+    for attempt in asyncio.as_completed([_try(name, of) for name, of in attempts.items()]):
+        results.append(await attempt)
+        report(results[-1], len(results), len(attempts))
+    return results
+
+
+async def _read_calendar(rota: Rota, session: aiohttp.ClientSession) -> Outcome:
+    """Read the calendar of a rota, and look for gaps in it."""
+    problems = await examine.problems_ahead({rota.name: rota}, SystemClock().now(), session)
+    if problems:
+        raise model.PermanentError("; ".join(problems))
+    return "its calendar can be read, and has somebody for the next 30 days", ()
 
 
 async def validate(settings: Settings, name: str, message: SlackMessage) -> tuple[str, ...]:
@@ -108,12 +146,9 @@ async def validate(settings: Settings, name: str, message: SlackMessage) -> tupl
 
 
 async def rota_problems(rules: engine.Ruleset, *, connect: bool) -> list[str]:
-    """Return what is wrong with the rotas in the next days; calendars elsewhere on `connect`."""
-    now = SystemClock().now()
-    if not connect:
-        return await examine.problems_ahead(rules.rotas, now)
-    async with exchange.open_session() as session:
-        return await examine.problems_ahead(rules.rotas, now, session)
+    """Return what is wrong with the rotas in the next days; `connect` reads calendars itself."""
+    rotas = {name: rota for name, rota in rules.rotas.items() if not (connect and rota.calendar)}
+    return await examine.problems_ahead(rotas, SystemClock().now())
 
 
 async def diagnose(settings: Settings, service_id: str) -> ports.DiagnosticsResult:

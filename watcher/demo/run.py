@@ -10,10 +10,12 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 import typer
 
@@ -21,6 +23,7 @@ from watcher import logs, model, ports, settings
 from watcher.daemon import app
 
 _HERE = Path(__file__).parent
+_INDENT = " " * 10
 
 _CONFIG = """
 instance = "demo"
@@ -129,23 +132,47 @@ async def play(span: timedelta | None, scenario: str = "outage") -> None:
             )
             for name in ("rules.yaml", "inventory.yaml"):
                 shutil.copy(_HERE / name, home / name)
-            typer.echo(f"The board of a control room: http://127.0.0.1:{port}/")
+            board = f"http://127.0.0.1:{port}"
+            typer.echo(f"The board of a control room: {board}/")
             typer.echo(f"Slack, as a person sees it:  {world.page_url}")
             typer.echo(f"MQTT, as programs see it:    {world.page_url}mqtt")
             typer.echo(f"The broker:                  127.0.0.1:{world.mqtt_port}")
-            typer.echo(
-                f"From another terminal:       {sys.argv[0]} incidents --socket {home}/control.sock"
-            )
-            typer.echo("Press Ctrl-C to stop.\n")
+            typer.echo("The command line, from another terminal:")
+            typer.echo(f"  {_program()} incidents --socket {home}/control.sock")
+            typer.echo(f"The story begins now{_lasts(loaded.events)}. Press Ctrl-C to stop.\n")
             world.start()
+            monotonic = asyncio.get_running_loop().time
+            last_event_at = monotonic() + _length(loaded.events).total_seconds()
             if span is not None:
                 asyncio.get_running_loop().call_later(span.total_seconds(), stop.set)
             await app.run(
                 settings.load(config),
-                extra={"terminal": Terminal("terminal", typer.echo)},
+                extra={
+                    "terminal": Terminal(
+                        "terminal",
+                        typer.echo,
+                        board=board,
+                        is_over=lambda: monotonic() >= last_event_at,
+                    )
+                },
                 stop=stop,
             )
     typer.echo("\nThe demo has ended.")
+
+
+def _program() -> str:
+    """Return how this program was started, from where one stands."""
+    path = Path(sys.argv[0])
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _length(events: Sequence[Timed]) -> timedelta:
+    return max((event.at for event in events), default=timedelta(0))
+
+
+def _lasts(events: Sequence[Timed]) -> str:
+    length = _length(events)
+    return f" and takes about {model.format_duration(length)}" if length else ""
 
 
 def _free_port() -> int:
@@ -155,12 +182,35 @@ def _free_port() -> int:
         return port
 
 
-class Terminal:
-    """A receiver that prints each new entry of a timeline; `print_line` prints one line."""
+class Timed(Protocol):
+    """An event of a scenario, so long after its start."""
 
-    def __init__(self, name: str, print_line: Callable[[str], None]) -> None:
+    @property
+    def at(self) -> timedelta:
+        """How long after the start it happens."""
+
+
+class Terminal:
+    """A receiver that prints each new entry of a timeline, and the address of each report.
+
+    `print_line` prints one line, of 80 columns at most. Once everything is resolved, and `is_over`
+    says that nothing else will happen, it says so.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        print_line: Callable[[str], None],
+        *,
+        board: str,
+        is_over: Callable[[], bool],
+    ) -> None:
         self.name = name
         self._print_line = print_line
+        self._board = board
+        self._is_over = is_over
+        self._open: set[str] = set()
+        self._said_over = False
 
     async def deliver(
         self, view: model.IncidentView, receipt: model.Receipt, session: ports.DeliverySession
@@ -169,11 +219,45 @@ class Terminal:
         incident = view.incident
         for entry in view.timeline:
             if entry.number > receipt.told_through:
-                text = _format(incident, entry)
-                self._print_line(f"{entry.at:%H:%M:%S}  {incident.id}  {entry.kind:<12}  {text}")
+                for line in _lines(incident, entry):
+                    self._print_line(line)
+                if report := _report(incident, entry):
+                    address = (
+                        f"{self._board}/api/v1/incidents/{incident.id}/reports/{report.run}.pdf"
+                    )
+                    self._print_line(f"{_INDENT}its PDF, and the incident on the board:")
+                    self._print_line(f"  {address}")
+                    self._print_line(f"  {self._board}/incidents/{incident.id}")
                 receipt = replace(receipt, told_through=entry.number)
                 await session.save(receipt)
+        self._follow(incident)
         return replace(receipt, parent_version=incident.version)
+
+    def _follow(self, incident: model.Incident) -> None:
+        if incident.status is not model.IncidentStatus.RESOLVED:
+            self._open.add(incident.id)
+            return
+        self._open.discard(incident.id)
+        if not self._open and self._is_over() and not self._said_over:
+            self._said_over = True
+            self._print_line("\nThe story is over: every incident is resolved. Look around on the")
+            self._print_line(f"board, {self._board}/, and press Ctrl-C to stop.")
+
+
+def _report(incident: model.Incident, entry: model.Entry) -> model.Report | None:
+    """Return the report that an entry tells of."""
+    if entry.kind is not model.EntryKind.DIAGNOSED:
+        return None
+    run = entry.data.get("run")
+    return next((d.report for d in incident.diagnostics if d.report and d.run == run), None)
+
+
+def _lines(incident: model.Incident, entry: model.Entry) -> list[str]:
+    """Return an entry in lines that a terminal of 80 columns holds."""
+    head = f"{entry.at:%H:%M:%S}  {incident.id}  {entry.kind:<10}  "
+    return textwrap.wrap(
+        _format(incident, entry), width=80, initial_indent=head, subsequent_indent=_INDENT
+    )
 
 
 def _format(incident: model.Incident, entry: model.Entry) -> str:
