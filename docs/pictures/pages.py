@@ -59,6 +59,8 @@ async def november(period: Period) -> LedgerDocument:
     """Return a month of three circuits: one that lost an hour, one with works, one that is well."""
     week = timedelta(weeks=1)
     out = {"state": "offline", "ingress_state": "online"}
+    night = records.START + 11 * DAY
+    works = records.announced((night + HOUR, night + 6 * HOUR))
     ledger = records.built(
         records.polled(timedelta(0), east="online", west="online", london="online"),
         records.polled(6 * DAY + 3 * HOUR, east=out),
@@ -75,11 +77,7 @@ async def november(period: Period) -> LedgerDocument:
         vyvx_east=engine.InventoryEntry(labels={"name": "USA East"}, sla_percent=99.95),
         vyvx_west=engine.InventoryEntry(labels={"name": "USA West"}),
         vyvx_london=engine.InventoryEntry(labels={"name": "London"}),
-        planned=lambda key: (
-            [(records.START + 11 * DAY + HOUR, records.START + 11 * DAY + 6 * HOUR)]
-            if key == "vyvx/west"
-            else []
-        ),
+        planned=lambda *known: works(*known) if known[0].labels["name"] == "USA West" else [],
     )
     return document.document(ledger, period)
 

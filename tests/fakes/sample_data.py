@@ -133,6 +133,32 @@ RULES = engine.Ruleset(
 )
 
 
+WORK = model.Work(
+    notice=model.Notice(
+        provider="lumen",
+        id="CHG-20481733",
+        status=model.WorkStatus.CONFIRMED,
+        windows=(
+            model.WorkWindow(
+                begin=datetime(2026, 11, 22, 4, tzinfo=UTC),
+                end=datetime(2026, 11, 22, 8, tzinfo=UTC),
+            ),
+        ),
+        circuits=(model.AffectedCircuit(id="1-ABC", impact=model.WorkImpact.OUTAGE),),
+        sequence=2,
+        summary="Fibre relocation, New York",
+        origin="file notice.ics",
+        received_at=datetime(2026, 11, 20, 9, tzinfo=UTC),
+    ),
+    confirmed_by="ann",
+)
+
+
+async def find_subjects():
+    """Return what looks the subjects of works up: one circuit is ours."""
+    return lambda work: {"1-ABC": (SUBJECT.key,)} if work.notice.provider == "lumen" else {}
+
+
 class InMemoryReader:
     """A library, and what is written down of the daemons.
 
@@ -148,6 +174,7 @@ class InMemoryReader:
         self.entries: dict[str, tuple[model.Entry, ...]] = {}
         self.kept_subjects = {SUBJECT.key: SUBJECT}
         self.samples: list[model.Sample] = []
+        self.kept_works: list[model.Work] = []
         self.health = [
             model.SourceHealth(source="vyvx", last_success=NOW - timedelta(seconds=4), subjects=212)
         ]
@@ -251,6 +278,10 @@ class InMemoryReader:
             if self.kept[name].status is not model.IncidentStatus.RESOLVED
         )
 
+    async def works(self):
+        await self._see()
+        return list(self.kept_works)
+
     async def series(self, subject, metric, start, end):
         return tuple(
             sample
@@ -330,12 +361,15 @@ class InMemoryReader:
 
 
 def reporter(
-    reader: InMemoryReader, *, receivers=None, seen=None, accounts=()
+    reader: InMemoryReader, *, receivers=None, seen=None, accounts=(), works=()
 ) -> status.StatusReporter:
     receivers = receivers or {"noc": status.ReceiverState(), "mqtt": status.ReceiverState()}
 
     async def usages():
         return list(accounts)
+
+    async def coming():
+        return tuple(works)
 
     return status.StatusReporter(
         instance="ops1",
@@ -347,6 +381,7 @@ def reporter(
         overview=lambda: seen,
         receivers=lambda: receivers,
         usages=usages,
+        works=coming,
         now=lambda: NOW,
     )
 

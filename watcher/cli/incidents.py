@@ -63,12 +63,15 @@ def list_incidents(
 def _muted(reply: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """Yield what holds notifications back; a daemon from before an upgrade does not say."""
     from watcher.operations import silences
+    from watcher.operations import status as status_of
 
     for silence in msgspec.convert(reply.get("silences", ()), tuple[model.Silence, ...]):
         yield f"silence   {silence.id:<12} {silences.describe(silence, now)}"
     for window in reply.get("windows", ()):
         until = f"until {window['until'][:16]}Z" if window["until"] else "always"
         yield f"window    {window['name']:<12} maintenance {until}"
+    for work in msgspec.convert(reply.get("works", ()), tuple[status_of.NamedWork, ...]):
+        yield f"works     {status_of.describe_work(work, now)}"
 
 
 @program.command()

@@ -10,7 +10,7 @@ import contextlib
 from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 
 import structlog
@@ -26,14 +26,11 @@ from watcher.daemon import (
     lifecycle,
     works,
 )
+from watcher.daemon.affected import AffectedSubjects
 from watcher.daemon.secrets import secrets_in
 from watcher.daemon.supervision import supervise
 from watcher.http import exchange
 from watcher.http.redaction import Redactor
-from watcher.ledger import read as ledger
-from watcher.ledger.document import LedgerDocument
-from watcher.ledger.ledger import Ledger
-from watcher.ledger.period import Period
 from watcher.metrics import Metrics
 from watcher.oncall.reader import CalendarReader
 from watcher.oncall.schedules import Schedules
@@ -159,6 +156,7 @@ async def run(
             pollers=leading.pollers,
         )
 
+        affected = AffectedSubjects(reader=store.queries, rules=lambda: leading.rules, clock=clock)
         reporter = status.StatusReporter(
             instance=settings.instance,
             version=version("watcher"),
@@ -176,6 +174,7 @@ async def run(
             now=clock.now,
             windows=leading.windows,
             on_call=schedules.all,
+            works=affected.coming,
             usages=lambda: factories.usages(settings, accounts, store.call_counter, clock.now()),
         )
 
@@ -241,26 +240,7 @@ async def run(
             lifecycle.signals(stop, lambda: group.create_task(reload_on_hangup(), name="reload"))
         )
 
-        async def read_ledger(period: Period) -> LedgerDocument:
-            health = await store.queries.sources()
-            ticketed = await store.queries.ticketed(period.start)
-            return await ledger.read(
-                store.journal,
-                health,
-                ticketed,
-                leading.rules,
-                period,
-                now=clock.now(),
-                works=await store.queries.works(),
-            )
-
-        async def read_ledger_between(start: datetime, end: datetime) -> Ledger:
-            health = await store.queries.sources()
-            works = await store.queries.works()
-            return await ledger.read_between(
-                store.journal, health, leading.rules, start, end, works=works
-            )
-
+        records = availability.LedgerReader(store=store, rules=lambda: leading.rules, clock=clock)
         if settings.web.listen:
             await stack.enter_async_context(
                 server.serve(
@@ -271,8 +251,9 @@ async def run(
                     reader=store.queries,
                     listings=store.listings,
                     rules=lambda: leading.rules,
-                    read_ledger=read_ledger,
-                    read_ledger_between=read_ledger_between,
+                    read_ledger=records.month,
+                    read_ledger_between=records.between,
+                    subjects_of=affected.find,
                     clock=clock,
                 )
             )
@@ -300,6 +281,7 @@ async def run(
             group=settings.control.group,
             windows=leading.windows,
             ticket_after=settings.ticket.remind_after,
+            subjects_of=affected.find,
             on_call=schedules.all,
             intake=NoticeIntake(
                 commands=commands,
@@ -333,7 +315,7 @@ async def run(
         other_tasks.append(group.create_task(clock_task, name="clock"))
         if settings.web.listen and settings.web.availability_every:
             measuring = availability.keep_measured(
-                read_ledger,
+                records.month,
                 store.queries.sources,
                 metrics=metrics,
                 clock=clock,

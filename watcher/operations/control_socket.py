@@ -35,7 +35,7 @@ from watcher.operations.control_works import WorksRequests
 from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import OpenWindow
-from watcher.operations.works import FindSubjects, no_subjects
+from watcher.operations.works import ReadSubjects, no_subjects
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +105,7 @@ class ControlSocket:
         ticket_after: timedelta = timedelta(minutes=30),
         count_change: Callable[[str], Awaitable[bool]] | None = None,
         on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
-        subjects_of: FindSubjects = no_subjects,
+        subjects_of: ReadSubjects = no_subjects,
         intake: NoticeIntake | None = None,
     ) -> None:
         self._reader = reader

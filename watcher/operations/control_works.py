@@ -26,7 +26,7 @@ class WorksRequests:
         commands: CommandService,
         clock: Clock,
         by: By,
-        subjects: works.FindSubjects = works.no_subjects,
+        subjects: works.ReadSubjects = works.no_subjects,
     ) -> None:
         self._reader = reader
         self._commands = commands
@@ -46,12 +46,12 @@ class WorksRequests:
     async def _list(self, request: web.Request) -> web.Response:
         now = self._clock.now()
         shown = works.listed(await self._reader.works(), now, past=bool(request.query.get("past")))
-        listed = documents.works(shown, now, self._subjects).works
+        listed = documents.works(shown, now, await self._subjects()).works
         return _json({"works": shown, "documents": listed, "now": now})
 
     async def _show(self, request: web.Request) -> web.Response:
         work, now = await self._meant(request), self._clock.now()
-        subjects = self._subjects(work)
+        subjects = (await self._subjects())(work)
         return _json(
             {
                 "lines": list(works.lines(work, now, subjects)),

@@ -14,6 +14,7 @@ from watcher import model, ports
 from watcher.metrics import Metrics
 from watcher.oncall.rota import OnCall
 from watcher.operations.silences import describe_end
+from watcher.operations.works import IMPACTS
 
 _NO_BACKLOG = ports.Backlog()
 _NAMED = 3  # people whose silences are counted together
@@ -83,6 +84,30 @@ class OpenWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedWork:
+    """Planned works that name subjects of ours: the window that is open, or comes next.
+
+    `impact` is the worst that is announced for one of them, `subjects` is how many they are.
+    """
+
+    key: str
+    title: str
+    begin: datetime
+    end: datetime
+    impact: model.WorkImpact
+    subjects: int
+
+    @property
+    def excuses(self) -> bool:
+        """Whether it can hold back anything."""
+        return self.impact.rank >= model.WorkImpact.DEGRADED.rank
+
+
+async def _no_works() -> tuple[NamedWork, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """The health of the sources, how many incidents are open, and what is silenced."""
 
@@ -132,7 +157,7 @@ class Status:
 
     `refused` are the problems of rules that were not reloaded. `silences` includes those that begin
     later; `windows` are those of maintenance that are open, where nobody is notified.
-    `clock_step` is the last one of the last 24 hours.
+    `clock_step` is the last one of the last 24 hours. `works` are under way or begin within a week.
     """
 
     instance: str
@@ -150,6 +175,7 @@ class Status:
     windows: tuple[OpenWindow, ...] = ()
     on_call: tuple[OnCall, ...] = ()
     clock_step: ClockStep | None = None
+    works: tuple[NamedWork, ...] = ()
 
 
 class StatusReporter:
@@ -177,6 +203,7 @@ class StatusReporter:
         database: Database | None = None,
         windows: Callable[[], tuple[OpenWindow, ...]] = tuple,
         on_call: Callable[[], tuple[OnCall, ...]] = tuple,
+        works: Callable[[], Awaitable[tuple[NamedWork, ...]]] = _no_works,
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.standby = False
@@ -194,6 +221,8 @@ class StatusReporter:
         self._now = now
         self._windows = windows
         self._on_call = on_call
+        self._works = works
+        self._last_works: tuple[NamedWork, ...] = ()
 
     def clock_stepped(self, by: timedelta) -> None:
         """Move since when this daemon runs: the clock was set."""
@@ -208,8 +237,10 @@ class StatusReporter:
         current = self._compose(
             self._overview() or await self._read_overview(), await self._reader.backlog()
         )
+        self._last_works = await self._works()
         return replace(
             current,
+            works=self._last_works,
             daemons=tuple(await self._reader.daemons()),
             accounts=tuple(await self._usages()),
         )
@@ -282,6 +313,7 @@ class StatusReporter:
             silences=overview.silences,
             windows=self._windows(),
             on_call=self._on_call(),
+            works=self._last_works,
         )
 
     async def _read_overview(self) -> Overview:
@@ -311,6 +343,29 @@ def describe_muted(
         at = model.format_time(window.until, now, seconds=False) if window.until else ""
         lines.append(f"maintenance {window.name}{f' until {at}' if at else ''}")
     return lines
+
+
+def describe_works(works: Sequence[NamedWork], now: datetime) -> list[str]:
+    """Return what planned works may hold back now: `planned works 123 of lumen until 04:00 UTC`."""
+    running = [work for work in works if work.excuses and work.begin <= now < work.end]
+    lines = [
+        f"planned works {work.title} until {model.format_time(work.end, now, seconds=False)}"
+        for work in running[:_NAMED]
+    ]
+    more = len(running) - _NAMED
+    return [*lines, f"{more} more planned works"] if more > 0 else lines
+
+
+def describe_work(work: NamedWork, now: datetime) -> str:
+    """Return works of ours in one line: `123 of lumen under way until 04:00 UTC: 2 services`."""
+    services = "1 service" if work.subjects == 1 else f"{work.subjects} services"
+    impact = IMPACTS[work.impact]
+    if work.begin <= now:
+        until = model.format_time(work.end, now, seconds=False)
+        return f"{work.title} under way until {until}: {impact} of {services}"
+    begin = model.format_time(work.begin, now, seconds=False)
+    lasts = model.format_duration(work.end - work.begin)
+    return f"{work.title} from {begin} for {lasts}: {impact} of {services}"
 
 
 def _receiver(name: str, state: ReceiverState, backlog: ports.Backlog | None) -> Receiver:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ MOST_NAMED = 5  # works that a prefix may mean, in the answer
 # The subjects of ours that a circuit of the notice belongs to, by the carrier's id of the circuit.
 Subjects = Mapping[str, tuple[str, ...]]
 FindSubjects = Callable[[Work], Subjects]
+ReadSubjects = Callable[[], Awaitable[FindSubjects]]
 
 IMPACTS: Mapping[WorkImpact, str] = {
     WorkImpact.NO_IMPACT: "no impact",
@@ -45,9 +46,9 @@ STATES: Mapping[WorkState, str] = {
 EXCUSING = frozenset({WorkState.AHEAD, WorkState.RUNNING})  # whose windows count
 
 
-def no_subjects(_: Work) -> Subjects:
-    """Return no subject, as where no inventory is known."""
-    return {}
+async def no_subjects() -> FindSubjects:
+    """Return what finds no subject, as where no inventory is known."""
+    return lambda _: {}
 
 
 def state_of(work: Work, now: datetime) -> WorkState:
@@ -79,7 +80,15 @@ def is_past(work: Work, now: datetime) -> bool:
 def listed(works: Iterable[Work], now: datetime, *, past: bool = False) -> list[Work]:
     """Return works in the order of their times, without those that lie behind unless asked for."""
     chosen = [work for work in works if past or not is_past(work, now)]
-    return sorted(chosen, key=lambda work: (_begin(work, now), work.key))
+    return sorted(chosen, key=lambda work: place(work, now))
+
+
+def place(work: Work, now: datetime) -> tuple[float, str]:
+    """Return what works are sorted by: the begin of the window that comes, or is open; the key."""
+    windows = windows_of(work)
+    ahead = [window.begin for window in windows if window.end > now]
+    first = min(ahead, default=None) or max((window.begin for window in windows), default=None)
+    return float(first.timestamp() // 1) if first else 0.0, work.key
 
 
 def find(works: Sequence[Work], text: str) -> Work:
@@ -109,6 +118,18 @@ def worst_impact(work: Work) -> WorkImpact:
     """Return the worst that any of its circuits is announced to suffer."""
     impacts = [circuit.impact for circuit in work.notice.circuits]
     return max(impacts, key=lambda impact: impact.rank, default=WorkImpact.NO_IMPACT)
+
+
+def impact_on(work: Work, subjects: Subjects) -> WorkImpact:
+    """Return the worst that a circuit of ours is announced to suffer."""
+    impacts = [circuit.impact for circuit in work.notice.circuits if circuit.id in subjects]
+    return max(impacts, key=lambda impact: impact.rank, default=WorkImpact.NO_IMPACT)
+
+
+def next_window(work: Work, now: datetime) -> WorkWindow | None:
+    """Return the window that is open, or comes next; None where none counts any more."""
+    ahead = [window for window in work.windows if window.end > now]
+    return min(ahead, key=_by_time, default=None)
 
 
 def title(work: Work) -> str:
@@ -167,14 +188,6 @@ def lines(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]:
         yield f"  {clean(circuit.id, 80)}: {IMPACTS[circuit.impact]}{f' ({keys})' if keys else ''}"
     if people := describe_people(work):
         yield f"  {people}"
-
-
-def _begin(work: Work, now: datetime) -> float:
-    """Return what works are sorted by: the begin of the window that comes, or that is open."""
-    windows = windows_of(work)
-    ahead = [window.begin for window in windows if window.end > now]
-    first = min(ahead, default=None) or max((window.begin for window in windows), default=None)
-    return first.timestamp() if first else float("inf")
 
 
 def _id(work: Work) -> str:

@@ -19,6 +19,7 @@ MOST_INCIDENTS = 42  # what a wall shows; the rest is counted
 ROOMY, CLOSE = 5, 14  # up to so many incidents have large rows, and rows of middle size
 MOST_RESOLVED = 10
 MOST_SILENCES = 20
+MOST_WORKS = 10
 RECENT = timedelta(hours=24)
 _NAMED = 3  # sources in the headline
 _MOST_SOURCES = 8  # that are counted
@@ -36,6 +37,7 @@ class Board:
     headline: str
     problems: tuple[str, ...]
     silences: tuple[str, ...]
+    works: tuple[str, ...]
     on_call: tuple[str, ...]
     calm: bool
     incidents: tuple[model.Incident, ...]
@@ -55,7 +57,10 @@ def compose(
     now: datetime,
 ) -> Board:
     """Return the board. `unreadable` is why the store cannot be read, `stuck` which loop hangs."""
-    muted = status.describe_muted(current.silences, current.windows, now)
+    muted = [
+        *status.describe_muted(current.silences, current.windows, now),
+        *status.describe_works(current.works, now),
+    ]
     problems = (
         *_own_problems(current, stuck, unreadable),
         *_outside_problems(current, now),
@@ -70,6 +75,7 @@ def compose(
         silences=tuple(
             silences.describe(silence, now) for silence in current.silences[:MOST_SILENCES]
         ),
+        works=tuple(status.describe_work(work, now) for work in current.works[:MOST_WORKS]),
         on_call=tuple(f"{rota.rota}: {rota}" for rota in current.on_call),
         calm=not problems
         and not muted

@@ -69,8 +69,8 @@ def incident_filter(request: web.Request) -> ports.IncidentFilter:
     if drills not in {"", "only", "no"}:
         raise HttpError(400, "drills must be only or no")
     return ports.IncidentFilter(
-        statuses=_words(request, "status", model.IncidentStatus),
-        severities=_words(request, "severity", model.Severity),
+        statuses=words(request, "status", model.IncidentStatus),
+        severities=words(request, "severity", model.Severity),
         rule=text(request, "rule"),
         source=text(request, "source"),
         subject=text(request, "subject"),
@@ -103,7 +103,8 @@ def next_address(request: web.Request, **place: str) -> str:
     return str(request.rel_url.update_query(place))
 
 
-def _words(request: web.Request, name: str, kind: type[Word]) -> tuple[Word, ...]:
+def words(request: web.Request, name: str, kind: type[Word]) -> tuple[Word, ...]:
+    """Return a parameter that is one of these words, and may be repeated."""
     try:
         return tuple(kind(word) for word in request.query.getall(name, []) if word)
     except ValueError:

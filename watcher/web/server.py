@@ -15,6 +15,7 @@ from watcher.clock import Clock
 from watcher.http import server as guarded
 from watcher.operations import status
 from watcher.operations.links import Addresses
+from watcher.operations.works import ReadSubjects, no_subjects
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.web import middleware
 from watcher.web.api import Api
@@ -26,6 +27,7 @@ from watcher.web.reports import ReportPages
 from watcher.web.settings import Web
 from watcher.web.subjects.bands import Bands, ReadLedgerBetween
 from watcher.web.subjects.pages import SubjectPages
+from watcher.web.works import WorksPages
 
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -43,6 +45,7 @@ async def serve(
     read_ledger: ReadLedger,
     read_ledger_between: ReadLedgerBetween,
     clock: Clock,
+    subjects_of: ReadSubjects = no_subjects,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts, and yield the port. `stuck` names the loop that hangs, if any.
 
@@ -106,6 +109,13 @@ async def serve(
             *ReportPages(reader=reader, previewer=PdfPreviewer(), read_limit=read_limit).routes(),
             *HistoryPage(
                 listings=listings, clock=clock, read_limit=read_limit, renderer=renderer
+            ).routes(),
+            *WorksPages(
+                reader=reader,
+                subjects=subjects_of,
+                clock=clock,
+                read_limit=read_limit,
+                renderer=renderer,
             ).routes(),
             *Availability(read=read_ledger, clock=clock, renderer=renderer).routes(),
         ]

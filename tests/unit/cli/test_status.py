@@ -55,3 +55,26 @@ async def test_a_pause_that_a_receiver_asked_for_is_below_it(watcher, monkeypatc
     _, first, pause, second, _ = done.out.splitlines()
     assert first == second
     assert pause.strip() == "it asked for a pause until 2026-11-28T13:00:00Z"
+
+
+WORK = {
+    "key": "lumen/CHG-1",
+    "title": "CHG-1 of lumen",
+    "begin": "2026-11-28T23:00:00Z",
+    "end": "2026-11-29T01:00:00Z",
+    "impact": "outage",
+    "subjects": 2,
+}
+
+
+async def test_planned_works_of_ours_have_a_line(watcher, monkeypatch):
+    soon = {**WORK, "title": "CHG-2 of orange", "begin": "2999-01-01T02:00:00Z"}
+    soon |= {"end": "2999-01-01T06:00:00Z", "impact": "degraded", "subjects": 1}
+    report = {**REPORT, "sources": [], "works": [WORK, soon]}
+    monkeypatch.setattr(incidents, "request", lambda *_: report)
+    _, first, second, _ = (await watcher("status")).out.splitlines()
+    assert first.startswith("works     CHG-1 of lumen under way until ")
+    assert first.endswith(": outage of 2 services")
+    assert second == (
+        "works     CHG-2 of orange from 2999-01-01 02:00 UTC for 4 h: degraded of 1 service"
+    )

@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from tests.fakes.virtual_time import VirtualClock
-from tests.unit.ledger.test_ledger import DAY, HOUR, built, polled
+from tests.unit.ledger.test_ledger import DAY, HOUR, announced, built, polled
 from watcher import model
 from watcher.daemon import availability
 from watcher.ledger import document, period
@@ -37,7 +37,7 @@ def new_metrics():
 
 def test_a_source_has_the_seconds_of_all_its_circuits():
     metrics, since = new_metrics(), polled(DAY).at
-    availability.publish(metrics, month(planned=lambda _: [(since, since + WINDOW)]))
+    availability.publish(metrics, month(planned=announced((since, since + WINDOW))))
     spent = 'watcher_availability_seconds{condition="%s",source="vyvx"}'
     assert value(metrics, spent % "down") == 1_800
     assert value(metrics, spent % "planned") == 1_800

@@ -83,6 +83,7 @@ def parts(reader, listings=None, **others):
     usual = {
         "reader": reader,
         "listings": listings or reader,
+        "subjects_of": sample_data.find_subjects,
         "rules": lambda: sample_data.RULES,
         "read_ledger": nothing_recorded,
         "read_ledger_between": nothing_between,

@@ -55,10 +55,9 @@ class WorkDocument(Document, frozen=True, kw_only=True):
 
 
 class WorksDocument(Document, frozen=True, kw_only=True):
-    """Planned works in the order of their times; `more` whether there are others."""
+    """Planned works in the order of their times."""
 
     works: tuple[WorkDocument, ...]
-    more: bool
 
 
 def work(work: model.Work, now: datetime, subjects: words.Subjects) -> WorkDocument:
@@ -90,11 +89,9 @@ def work(work: model.Work, now: datetime, subjects: words.Subjects) -> WorkDocum
     )
 
 
-def works(
-    listed: Iterable[model.Work], now: datetime, find: words.FindSubjects, *, more: bool = False
-) -> WorksDocument:
+def works(listed: Iterable[model.Work], now: datetime, find: words.FindSubjects) -> WorksDocument:
     """Return the document of several."""
-    return WorksDocument(works=tuple(work(shown, now, find(shown)) for shown in listed), more=more)
+    return WorksDocument(works=tuple(work(shown, now, find(shown)) for shown in listed))
 
 
 def _windows(windows: Iterable[model.WorkWindow]) -> tuple[WorkWindowDocument, ...]:
