@@ -226,7 +226,7 @@ async def _last_seen(database: Store, end: datetime) -> datetime:
     polls = [
         health.last_success for health in await database.queries.sources() if health.last_success
     ]
-    return max(end, *polls)
+    return max((end, *polls))
 
 
 @contextmanager

@@ -48,6 +48,11 @@ class Capture:
                 f"incident {incident.id} cannot be captured: rule {incident.rule} or source"
                 f" {incident.source} no longer exists"
             )
+        if traits.kind not in VENDORS:
+            raise model.PermanentError(
+                f"incident {incident.id} cannot be captured: {incident.source} has no subjects,"
+                " and a rule test is about subjects"
+            )
         if view.timeline and view.timeline[0].kind is model.EntryKind.LATE:
             raise model.PermanentError(
                 f"incident {incident.id} was reported late, so no poll shows it: write a test with"

@@ -309,7 +309,7 @@ class Session:
             raise model.TemporaryError(
                 f"{self._server} does not answer {name} within {seconds:g} s"
             ) from error
-        except asyncio.IncompleteReadError as error:
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise model.TemporaryError(f"{self._server} hangs up during {name}") from error
         except asyncio.LimitOverrunError as error:
             raise self._unexpected("a line that has no end") from error

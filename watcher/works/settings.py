@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from watcher.config_types import Duration, Section, Zone
+from watcher.config_types import Duration, Section, Span, Zone
 
 SOURCE = "works"  # the name of the source that looks for notices
 MEGABYTE = 1_000_000
@@ -29,7 +29,7 @@ class Imap(Section):
     password: SecretStr = Field(SecretStr(""), description="With username")
     mailbox: str = Field("INBOX", min_length=1, description="The folder that is read")
     tls: bool | Tls = Field(default=True, description="true: the system's authorities; or a table")
-    since: Duration = Field(timedelta(days=60), description="How old a mail may be that is read")
+    since: Span = Field(timedelta(days=60), description="How old a mail may be that is read")
 
     @model_validator(mode="after")
     def _has_host(self) -> Self:
@@ -45,15 +45,13 @@ class Works(Section):
         None, description="Folder that new files are read from; absent: none is watched"
     )
     imap: Imap = Imap()
-    interval: Duration = Field(
+    interval: Span = Field(
         timedelta(minutes=1), description="Time between two looks at directory and mailbox"
     )
     blind_after: Duration = Field(
         timedelta(minutes=15), description="How long looks must fail before it is an incident"
     )
-    timeout: Duration = Field(
-        timedelta(seconds=30), description="For one answer of the mail server"
-    )
+    timeout: Span = Field(timedelta(seconds=30), description="For one answer of the mail server")
     max_bytes: int = Field(
         10 * MEGABYTE, ge=1_000, le=10 * MEGABYTE, description="Largest mail or file that is read"
     )

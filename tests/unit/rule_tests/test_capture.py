@@ -145,3 +145,16 @@ def test_an_incident_learned_late_is_not_captured_from_polls(installation, watch
     (incident,) = installation.run((0, {"a": "online"}), (61, details("vyvx/a")), (600, read))
     code, out, err = watcher("capture", incident.id)
     assert (code, out, "`history`" in err) == (1, "", True)
+
+
+def test_works_that_could_not_be_seen_are_not_captured_and_the_reason_is_said(
+    installation, watcher
+):
+    rules = installation.directory / "rules.yaml"
+    installation.config.write_text(installation.config.read_text() + "[works]\ndirectory = 'w'\n")
+    rules.write_text(rules.read_text() + "  - {name: no-mail, source: works, blind: 1m}\n")
+    refused = model.PollFailed(source="works", error="login refused", permanent=True)
+    [incident] = installation.run((0, refused), (90, refused))
+    code, _, errors = watcher("capture", incident.id)
+    assert code == 1
+    assert "works has no subjects, and a rule test is about subjects" in errors
