@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 import typer
@@ -36,8 +37,10 @@ def list_incidents(
     as_json: AsJson = False,
 ) -> None:
     """List unresolved incidents."""
-    resource = "/incidents?all=1" if everything else "/incidents"
-    reply = request(config, socket, "GET", resource)
+    wanted = {"all": "1"} if everything else {}
+    if as_json:
+        wanted["form"] = "documents"
+    reply = request(config, socket, "GET", f"/incidents?{urlencode(wanted)}")
     incidents = reply["incidents"]
     if as_json:
         print_json(incidents)

@@ -173,6 +173,11 @@ class ControlSocket:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
         statuses = None if request.query.get("all") else live
         incidents, now = await self._reader.incidents(statuses=statuses), self._clock.now()
+        if request.query.get("form") == "documents":
+            views = [await self._reader.incident_view(incident.id) for incident in incidents]
+            return _json(
+                {"incidents": [documents.incident(view, now=now) for view in views if view]}
+            )
         return _json(
             {
                 "incidents": [documents.with_figures(incident) for incident in incidents],

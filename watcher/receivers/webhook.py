@@ -56,7 +56,9 @@ class WebhookReceiver:
         held_back = incident.suppressed_by and not incident.notifies(self.name)
         if receipt.parent_version != incident.version and not held_back:
             await self._post(
-                documents.incident(view, links=self._addresses.elsewhere(incident)).encode(),
+                documents.incident(
+                    view, links=self._addresses.elsewhere(incident), now=self._clock.now()
+                ).encode(),
                 {
                     "X-Watcher-Incident": incident.id,
                     "X-Watcher-Version": str(incident.version),

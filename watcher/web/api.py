@@ -218,7 +218,9 @@ class Api:
         return middleware.json_response(documents.silences(current.silences).encode())
 
     def _document(self, view: model.IncidentView) -> documents.IncidentDocument:
-        return documents.incident(view, links=self._addresses.of(view.incident))
+        return documents.incident(
+            view, links=self._addresses.of(view.incident), now=self._clock.now()
+        )
 
     async def _incident_view(self, incident: str) -> model.IncidentView:
         async with self._read_limit.slot():

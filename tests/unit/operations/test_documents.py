@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def check(instance, kind):
     }[kind]
     jsonschema.validate(
         instance,
-        {**schema["topics"][topic], "$defs": schema["$defs"]},
+        {**schema["$defs"][topic], "$defs": schema["$defs"]},
         cls=jsonschema.Draft202012Validator,
     )
 
@@ -129,3 +129,81 @@ def test_why_people_are_not_notified_is_part_of_the_document(builder):
             "sooner": "ended",
         }
     ]
+
+
+def test_the_document_has_what_people_get(builder):
+    run = model.Diagnosis(
+        run="r-1",
+        incident=builder.incident.id,
+        service_id="SVC1",
+        status=model.DiagnosisStatus.DONE,
+        disposition="Trouble found",
+        actions=("Open a ticket",),
+        started_at=BEGIN,
+        finished_at=BEGIN + timedelta(seconds=40),
+    )
+    builder.change(
+        acknowledged_by="ada",
+        acknowledged_at=BEGIN,
+        fault_domain=model.FaultDomain.LUMEN,
+        contacts=(model.Contact(domain="lumen", text="Lumen NOC, +1 555 0100"),),
+        summary="since the storm",
+        diagnostics=(run,),
+    )
+    written = json.loads(documents.incident(builder.incident_view(), now=BEGIN).encode())
+    check(written, "incident")
+    assert written["schema_version"] == 1
+    assert written["contacts"] == [{"side": "lumen", "text": "Lumen NOC, +1 555 0100"}]
+    assert written["acknowledged_at"] == "2026-11-21T03:10:22.125Z"
+    assert (written["summary"], written["source"]) == ("since the storm", "vyvx")
+    assert written["verdict"]["text"] == "likely Lumen side"
+    assert written["verdict"]["why"][-1] == "SVC1: Trouble found"
+    assert written["diagnostics"][0]["actions"] == ["Open a ticket"]
+
+
+def booked(builder, *bookings):
+    view = builder.incident_view()
+    key = view.alerts[0].subject
+    subject = model.Subject(key=key, source="vyvx", fields={}, bookings=bookings, since=BEGIN)
+    view = replace(view, subjects={key: subject})
+    return json.loads(documents.incident(view, now=BEGIN).encode())["booking"]
+
+
+def booking(number, hours):
+    start = BEGIN + timedelta(hours=hours)
+    window = model.Window(start=start, end=start + timedelta(hours=2))
+    return model.Booking(id=str(number), scheduled=window)
+
+
+def test_the_booking_on_air_is_named_before_a_later_one_and_a_later_one_before_the_past(builder):
+    before, on_air, later = booking(1, -9), booking(2, -1), booking(3, 9)
+    assert booked(builder, later, on_air, before)["id"] == "2"
+    assert booked(builder, later, on_air, before)["phase"] == "on_air"
+    assert booked(builder, before, later)["id"] == "3"
+    assert booked(builder, before)["phase"] == "ended"
+    assert booked(builder) is None
+
+
+KNOWN_TO_VALIDATORS = {
+    *("$schema", "$defs", "$ref", "title", "description", "type", "properties", "required"),
+    *("anyOf", "enum", "items", "prefixItems", "additionalProperties", "format", "default"),
+    *("minItems", "maxItems", "minimum", "maximum", "minLength", "maxLength", "pattern"),
+}
+
+
+def keys_of(schema):
+    """Yield the keywords of a schema, not the names of properties and definitions in it."""
+    for key, value in schema.items():
+        yield key
+        if key in {"properties", "$defs"}:
+            for inner in value.values():
+                yield from keys_of(inner)
+        elif isinstance(value, dict):
+            yield from keys_of(value)
+        elif key in {"anyOf", "prefixItems"}:
+            for inner in value:
+                yield from keys_of(inner)
+
+
+def test_the_schema_has_no_keyword_of_our_own():
+    assert set(keys_of(documents.schema(commands.TOPICS))) <= KNOWN_TO_VALIDATORS

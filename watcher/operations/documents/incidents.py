@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import msgspec
 
 from watcher import model
+from watcher.operations.documents import people
 from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
+from watcher.operations.documents.people import BookingDocument, ContactDocument, SideDocument
+
+SCHEMA_VERSION = 1
 
 ReportTopics = tuple[str | None, str | None]  # `topic` and `pdf_topic`
 FindTopics = Callable[[model.Report], ReportTopics]
@@ -47,12 +52,20 @@ class ReportDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiagnosisDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the vendor's own triage."""
+    """One run of the vendor's own triage: its `disposition`, its findings, what it advises to do.
+
+    `message` says why it failed or was not run.
+    """
 
     service_id: str
     status: model.DiagnosisStatus
     findings: list[str]
     report: ReportDocument | None
+    disposition: str = ""
+    actions: tuple[str, ...] = ()
+    message: str = ""
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
 
 
 class RemedyDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +125,7 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     The fault lasted from `began_at` to `ended_at`; it was reported at `opened_at` and closed at
     `resolved_at`. `alert_counts` counts all alerts by state, and a subject may have several.
     `truncated` says that parts were left out because the broker accepts no larger message.
+    `schema_version` grows when a key changes its meaning; one that is added leaves it as it is.
     """
 
     id: str
@@ -138,6 +152,13 @@ class IncidentDocument(Document, frozen=True, kw_only=True):
     ticket: TicketDocument | None = None
     planned: PlannedDocument | None = None
     suppressions: tuple[SuppressionDocument, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+    source: str = ""
+    summary: str = ""
+    acknowledged_at: Timestamp | None = None
+    contacts: tuple[ContactDocument, ...] = ()
+    likely_side: SideDocument | None = msgspec.field(name="verdict", default=None)
+    booking: BookingDocument | None = None
     truncated: bool = False
 
 
@@ -167,8 +188,12 @@ def incident(
     *,
     topics: FindTopics = lambda _: (None, None),
     links: dict[str, str] | None = None,
+    now: datetime | None = None,
 ) -> IncidentDocument:
-    """Return an incident's document. `topics` returns where a report's PDF is published."""
+    """Return an incident's document. `topics` returns where a report's PDF is published.
+
+    `now` is the time at which a booking has its phase.
+    """
     incident = with_figures(view.incident)
     return IncidentDocument(
         id=incident.id,
@@ -195,6 +220,12 @@ def incident(
         ticket=_ticket(incident.ticket) if incident.ticket else None,
         planned=_planned(incident.planned) if incident.planned else None,
         suppressions=tuple(map(_suppression, incident.suppressions)),
+        source=incident.source,
+        summary=incident.summary,
+        acknowledged_at=timestamp_or_none(incident.acknowledged_at),
+        contacts=people.contacts(incident),
+        likely_side=people.likely_side(view),
+        booking=people.booking(view, now),
     )
 
 
@@ -268,6 +299,11 @@ def _diagnosis(diagnosis: model.Diagnosis, topics: FindTopics) -> DiagnosisDocum
         status=diagnosis.status,
         findings=list(model.worst_first(diagnosis.findings)),
         report=_report(diagnosis.report, topics) if diagnosis.report else None,
+        disposition=diagnosis.disposition,
+        actions=diagnosis.actions,
+        message=diagnosis.message,
+        started_at=model.format_timestamp(diagnosis.started_at),
+        finished_at=timestamp_or_none(diagnosis.finished_at),
     )
 
 

@@ -24,7 +24,11 @@ PUBLISHED: Mapping[str, type[msgspec.Struct]] = {
 
 
 def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of everything on MQTT, `others` included, by topic."""
+    """Return the JSON Schema (2020-12) of everything on MQTT, `others` included.
+
+    `$defs` has the documents by their names and by their topics, and no key that a strict validator
+    does not know.
+    """
     forms = {**PUBLISHED, **others}
     references, components = msgspec.json.schema_components(
         forms.values(), ref_template="#/$defs/{name}"
@@ -40,6 +44,5 @@ def schema(others: Mapping[str, type[msgspec.Struct]]) -> dict[str, Any]:
             for position, reference in enumerate(references)
             if reference not in references[:position]
         ],
-        "topics": dict(zip(forms, references, strict=True)),
-        "$defs": components,
+        "$defs": {**dict(zip(forms, references, strict=True)), **components},
     }

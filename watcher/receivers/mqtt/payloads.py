@@ -15,6 +15,7 @@ from watcher import text
 from watcher.operations.documents import EventDocument, IncidentDocument, OpenDocument
 
 Fits = Callable[[int], bool]
+_CONTACTS = 2
 _SHORT = 120  # characters of a text that is cut
 _FINDINGS = 3
 _replace = msgspec.structs.replace
@@ -55,9 +56,16 @@ def _smaller_incidents(document: IncidentDocument) -> Iterator[IncidentDocument]
     document = _replace(
         document,
         alerts=alerts,
+        summary=text.clean(document.summary, _SHORT),
+        contacts=document.contacts[:_CONTACTS],
+        likely_side=None,
         diagnostics=[
             _replace(
-                run, findings=[text.clean(words, _SHORT) for words in run.findings[:_FINDINGS]]
+                run,
+                actions=tuple(text.clean(words, _SHORT) for words in run.actions[:_FINDINGS]),
+                disposition=text.clean(run.disposition, _SHORT),
+                message=text.clean(run.message, _SHORT),
+                findings=[text.clean(words, _SHORT) for words in run.findings[:_FINDINGS]],
             )
             for run in document.diagnostics
         ],
@@ -68,7 +76,7 @@ def _smaller_incidents(document: IncidentDocument) -> Iterator[IncidentDocument]
         document, diagnostics=[], links={}, title=text.clean(document.title, _SHORT)
     )
     yield document
-    yield _replace(document, alerts=[], remedy=None, runbook="")
+    yield _replace(document, alerts=[], remedy=None, runbook="", contacts=())
 
 
 def _smaller_events(document: EventDocument) -> Iterator[EventDocument]:

@@ -217,7 +217,10 @@ class MqttReceiver:
         self._open_list.changed()
         topic = topics.incident(prefix, incident.id)
         document = documents.incident(
-            view, topics=report_topics, links=self._addresses.elsewhere(incident)
+            view,
+            topics=report_topics,
+            links=self._addresses.elsewhere(incident),
+            now=self._clock.now(),
         )
         payload = payloads.incident(document, self._connection.fitting(topic))
         if payload is None:
