@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.fakes import engine_world, factories
+from tests.fakes import engine_world, factories, notices
 from watcher import engine, model
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import leader
@@ -219,3 +219,17 @@ async def test_a_standby_only_follows_the_clock(tmp_path):
         watch._ingest = None
         await watch.clock_stepped(-HOUR)
     assert abs(clock.now() + HOUR - wall()) < timedelta(seconds=1)
+
+
+async def test_circuits_of_works_that_are_over_are_not_counted_as_asked_about(tmp_path):
+    ahead = notices.notice((0, 60), circuits=("1-AAA", "1-BBB"), id="W1")
+    over = notices.notice((-120, -60), circuits=("1-CCC",), id="W2")
+    kept = (
+        model.Work(notice=ahead, asked=("1-AAA", "1-BBB")),
+        model.Work(notice=over, asked=("1-CCC",)),
+    )
+    clock = SystemClock(wall=lambda: engine_world.START, elapsed=lambda: 0.0)
+    async with leading(tmp_path, kept=kept, clock=clock) as watch:
+        assert watch.overview().circuits_asked == 2
+        await watch.stop_polling()
+        await watch.stop()

@@ -155,7 +155,7 @@ def test_a_message_id_may_be_folded_or_missing(header, identity):
     assert syntax.message_id(header) == identity
 
 
-PIECES = st.sampled_from(
+ODD_PARTS = st.sampled_from(
     [
         *(b"* ", b"TAG ", b"OK", b"NO ", b"FETCH (", b"UID 1 ", b"BODY[]<0> ", b"{3}\r\n", b"\r\n"),
         *(b"abc", b")", b'"', b"SEARCH 1 2", b"9" * 30, b"1 ", b"+ ", b"EXISTS", b"\0\xff"),
@@ -175,7 +175,7 @@ class Deaf:
 
 
 @pytest.mark.fuzz
-@hypothesis.given(st.lists(PIECES, max_size=40).map(b"".join), st.integers(0, 4))
+@hypothesis.given(st.lists(ODD_PARTS, max_size=40).map(b"".join), st.integers(0, 4))
 @examples(300)
 def test_whatever_a_server_says_ends_in_an_answer_or_a_sentence(answers, command):
     async def ask():
