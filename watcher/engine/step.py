@@ -24,7 +24,7 @@ from watcher.engine.incidents import (
     silences,
     suppression,
 )
-from watcher.engine.observation import hours, polls, samples, source_health
+from watcher.engine.observation import hours, missing_subjects, polls, samples, source_health
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
@@ -88,6 +88,8 @@ def _stop_waiting(ctx: StepContext, key: str) -> None:
         return
     if state.visibility(subject.source) is Visibility.SEEN and not subject.missed:
         polls.evaluate_changed(ctx, state.rule_index[subject.source], subject)
+    elif state.visibility(subject.source) is Visibility.SEEN:
+        missing_subjects.evaluate_end(ctx, key)
     for alert in state.alerts_on(key, AlertState.PENDING):
         alerts.fire_if_due(ctx, alert)
 

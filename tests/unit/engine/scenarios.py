@@ -155,6 +155,9 @@ class ScenarioRun:
                 self._is_open[effect.id] = effect.resolved_at is None
 
     def _restart(self, at: datetime) -> Iterator[engine.StepResult]:
+        for step in self._runner.wait(self._runner.now):  # it ran for a moment after its last poll
+            self._follow(step)
+            yield step
         self._differ = Differ(self._source, [self._id])
         yield from self._runner.restart(shipped_rules(), at, unwatched_since=self._polled_at)
         if self._details_asked:  # the job outlives the daemon

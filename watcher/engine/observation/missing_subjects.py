@@ -6,6 +6,7 @@ mistake until a third poll confirms them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from watcher import model
@@ -75,6 +76,25 @@ def evaluate_vanished(ctx: StepContext, key: str) -> None:
             result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
             alerts.apply(ctx, rule, key, result, at=ctx.now)
     alerts.settle(ctx, key)
+
+
+def evaluate_end(ctx: StepContext, key: str) -> None:
+    """End what fires on a vanished subject once its booking is over, as its details confirm."""
+    subject = ctx.state.subjects[key]
+    is_over = subject.missed >= 2 and ctx.subject_view(key).phase is Phase.ENDED
+    if (
+        is_over
+        and ctx.state.alerts_on(key, AlertState.FIRING)
+        and details.are_current(ctx, subject)
+    ):
+        evaluate_vanished(ctx, key)
+
+
+def evaluate_ends(ctx: StepContext, keys: Collection[str]) -> None:
+    """End what fires on vanished subjects whose booking ended while nobody saw them."""
+    for key in sorted(keys):
+        if not ctx.state.is_awaited(model.source_of(key)):
+            evaluate_end(ctx, key)
 
 
 def _is_mass(missed: int, event: model.Polled, absent: list[str]) -> bool:

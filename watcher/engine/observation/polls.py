@@ -44,6 +44,8 @@ def poll_answered(ctx: StepContext, event: model.Polled) -> None:
         missing_subjects.count_missing(ctx, event)
     again |= rechecks | _to_recheck(ctx, source, first=first, unseen=before is not Visibility.SEEN)
     again &= state.subjects.keys()  # one that has vanished may be forgotten by now
+    missing_subjects.evaluate_ends(ctx, again & unread)
+    again &= state.subjects.keys()
     ctx.add_recheck(source, *sorted(again & unread))
     for key in sorted(again - evaluated - unread):
         evaluate_changed(ctx, plan, state.subjects[key], broken=broken)
@@ -108,6 +110,8 @@ def phase_edge(ctx: StepContext, key: str) -> None:
         samples.evaluate_no_data(ctx, key)
         if state.alerts_on(key, AlertState.PENDING):
             ctx.request(model.PollNeeded(source=subject.source))
+    else:
+        missing_subjects.evaluate_end(ctx, key)
     schedule.phase_changed(ctx, key)
 
 

@@ -262,6 +262,30 @@ def test_an_end_that_nobody_watched_is_believed_once_the_details_confirm_it(
     assert w.incident.resolution == resolution
 
 
+def test_what_vanished_shortly_before_its_booked_end_ends_with_it():
+    w = booked(booking(), condition=GONE)
+    w.poll(minutes(118), gone=["a"])
+    w.step(read(booking()), minutes(119) + seconds(30))  # too fresh to be read at the edge
+    w.poll(minutes(119) + seconds(40))
+    effects = w.wait_until(START + minutes(120))
+    assert model.DetailsNeeded(subject="vyvx/a") in effects, "it may have been extended"
+    w.step(read(booking()), minutes(120) + seconds(1))
+    assert w.incident.resolution == model.Resolution.ENDED
+
+
+def test_a_vanished_subject_whose_booking_ended_while_nobody_watched_ends_without_an_answer():
+    w = booked(booking(), condition=GONE)
+    w.poll(minutes(110), gone=["a"])
+    w.step(read(booking()), minutes(110) + seconds(1))
+    w.poll(minutes(111))
+    w.now = START + minutes(125)
+    w.restart()
+    w.poll(minutes(125))
+    assert w.incident.status == "open"
+    w.wait_until(START + minutes(125) + seconds(5))
+    assert w.incident.resolution == model.Resolution.ENDED
+
+
 def test_the_next_start_is_the_first_that_lies_ahead():
     def booking(name, start, **keys):
         return model.Booking(id=name, scheduled=model.Window(start=START + minutes(start)), **keys)
