@@ -1,6 +1,6 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test quick coverage fuzz audit chaos check fmt bench lock upgrade dist pictures clean
+.PHONY: help demo works run test quick coverage fuzz audit chaos check fmt bench lock upgrade dist pictures clean
 
 PYTHON ?= python3
 FOR ?=
@@ -36,6 +36,18 @@ $(READY): constraints.txt pyproject.toml
 
 demo: $(READY)  ## an outage on simulated vendors becomes a Slack thread (FOR=60s ends by itself)
 	@$(BIN)/watcher demo $(if $(FOR),--for $(FOR))
+
+works: .venv/works/.ready  ## circuit-maintenance-parser, in .venv/works: it reads other carriers' mails
+
+.venv/works/.ready: constraints-works.txt | $(READY)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) .venv/works && \
+	  uv pip install --quiet --compile-bytecode --python .venv/works/bin/python --require-hashes -r constraints-works.txt ; \
+	else \
+	  $(PYTHON) -m venv .venv/works && \
+	  .venv/works/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints-works.txt ; \
+	fi
+	@touch $@
 
 run: $(READY)  ## the daemon, on config.toml
 	@$(BIN)/watcher run --config config.toml
@@ -84,6 +96,9 @@ lock: $(READY)  ## pin what pyproject.toml has new, with hashes; other pins stay
 	@PATH="$(BIN):$$PATH" uv pip compile pyproject.toml --quiet $(UPGRADE) --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 	  --output-file constraints.txt
+	@PATH="$(BIN):$$PATH" uv pip compile --group works --quiet $(UPGRADE) --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+	  --output-file constraints-works.txt
 
 upgrade: UPGRADE := --upgrade
 upgrade: lock  ## pin the newest of every dependency

@@ -1,4 +1,4 @@
-"""Asks OSV (osv.dev) for known vulnerabilities of what constraints.txt pins.
+"""Asks OSV (osv.dev) for known vulnerabilities of what constraints*.txt pin.
 
 Exit 0: none is known, or OSV could not be asked, which the last line says. Exit 1: some are known.
 One request with all names and versions; ignored ones stand in IGNORED, each with its reason.
@@ -22,7 +22,9 @@ TIMEOUT = 20.0  # seconds
 
 def main() -> int:
     """Print what is known, one line each, and a line that says what was audited."""
-    pins = PIN.findall(Path("constraints.txt").read_text(encoding="utf-8"))
+    files = sorted(Path().glob("constraints*.txt"))
+    pinned = [pin for file in files for pin in PIN.findall(file.read_text(encoding="utf-8"))]
+    pins = list(dict.fromkeys(pinned))
     queries = [
         {"package": {"name": name, "ecosystem": "PyPI"}, "version": version}
         for name, version in pins

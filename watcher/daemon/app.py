@@ -288,6 +288,7 @@ async def run(
                 clock=clock,
                 rejected=factories.rejected_folder(settings),
                 zone=settings.works.zone,
+                parser_python=settings.works.parser_python,
             ),
             count_change=lambda source: factories.count_change(
                 settings, store.call_counter, source, clock.now()

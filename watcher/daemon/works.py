@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Literal
 
@@ -15,6 +16,7 @@ from watcher.vendors import settings as vendor_settings
 from watcher.works.folder import Folder
 from watcher.works.inbound import Inbound
 from watcher.works.mailbox import Mailbox
+from watcher.works.reader import read_notices
 from watcher.works.settings import SOURCE
 from watcher.works.source import Checking, WorksSource
 
@@ -45,6 +47,7 @@ def build_source(
     """Build the source, by its name; none where neither folder nor mailbox is configured."""
     works = settings.works
     inbound = Inbound(
+        read=functools.partial(read_notices, parser_python=works.parser_python),
         put=store.inbox.submit,
         wake=ingest.set,
         clock=clock,

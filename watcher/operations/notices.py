@@ -37,12 +37,19 @@ class NoticeIntake:
     """Takes messages that are handed over by hand or by a mail rule."""
 
     def __init__(
-        self, *, commands: CommandService, clock: Clock, rejected: Path, zone: str = "UTC"
+        self,
+        *,
+        commands: CommandService,
+        clock: Clock,
+        rejected: Path,
+        zone: str = "UTC",
+        parser_python: Path | None = None,
     ) -> None:
         self._commands = commands
         self._clock = clock
         self._rejected = rejected
         self._zone = zone
+        self._parser_python = parser_python
 
     async def take(self, content: bytes, *, origin: str = "") -> Taken:
         """Read a message and wait until the engine has its notices.
@@ -52,7 +59,13 @@ class NoticeIntake:
         """
         now = self._clock.now()
         try:
-            notices = await read_notices(content, origin=origin, now=now, zone=self._zone)
+            notices = await read_notices(
+                content,
+                origin=origin,
+                now=now,
+                zone=self._zone,
+                parser_python=self._parser_python,
+            )
         except NoticeError as error:
             reason, whence = str(error), clean(origin, 300) or STANDARD_INPUT
             kept = await asyncio.to_thread(

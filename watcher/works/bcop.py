@@ -22,13 +22,13 @@ from watcher.works.entries import Announcement, NoticeError, window
 _ESCAPES = re.compile(r"\\([\\,;nN])")
 _BEGINS = re.compile(rb"^BEGIN:VCALENDAR\s*$", re.IGNORECASE | re.MULTILINE)
 _ENDS = re.compile(rb"^END:VCALENDAR\s*$", re.IGNORECASE | re.MULTILINE)
-_STATUSES = {status.value.upper(): status for status in model.WorkStatus} | {
+STATUSES = {status.value.upper(): status for status in model.WorkStatus} | {
     "CANCELED": model.WorkStatus.CANCELLED,
     "RESCHEDULED": model.WorkStatus.RESCHEDULED,
     "NO-CHANGE": model.WorkStatus.CONFIRMED,
     "": model.WorkStatus.CONFIRMED,
 }
-_IMPACTS = {impact.value.upper(): impact for impact in model.WorkImpact}
+IMPACTS = {impact.value.upper(): impact for impact in model.WorkImpact}
 _FIRST_YEAR, _LAST_YEAR = 1990, 2200
 
 
@@ -99,7 +99,7 @@ def _organizer(event: Component) -> str:
 
 def _status(event: Component, identity: str) -> model.WorkStatus:
     written = _text(event, "X-MAINTNOTE-STATUS") or _text(event, "STATUS")
-    status = _STATUSES.get(written.upper())
+    status = STATUSES.get(written.upper())
     if status is None:
         raise NoticeError(f"{clean(identity)}: its status {clean(written, 60)!r} is not known")
     return status
@@ -110,7 +110,7 @@ def _circuits(event: Component) -> Iterator[tuple[str, model.WorkImpact]]:
     for value in _values(event, "X-MAINTNOTE-OBJECT-ID"):
         written = str(value.params.get("X-MAINTNOTE-OBJECT-IMPACT") or of_all)
         circuit = _ESCAPES.sub(lambda match: match[1], str(value))
-        yield circuit, _IMPACTS.get(written.strip().upper(), model.WorkImpact.NO_IMPACT)
+        yield circuit, IMPACTS.get(written.strip().upper(), model.WorkImpact.NO_IMPACT)
 
 
 def _sequence(event: Component) -> int | None:

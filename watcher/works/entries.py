@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from watcher import model
 from watcher.text import clean
 
+UNKNOWN_MAIL = 4  # exit code of one that knows no form that a mail could be in
 NO_NOTICE = 3  # exit code of a worker that says in a sentence why there is no notice
 LONGEST_ID = 200  # characters of an id, or of a provider's name
 LONGEST_TEXT = 1_000
@@ -32,6 +33,10 @@ _LIVE = (
 
 class NoticeError(model.PermanentError):
     """What was read is not a notice of planned work; the sentence says why."""
+
+
+class UnknownMailError(NoticeError):
+    """A mail is in no form that we read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,14 @@ import msgspec
 from watcher import model, text
 from watcher.sandbox.confine import confine
 from watcher.works import bcop, lumen, mail
-from watcher.works.entries import NO_NOTICE, Announcement, NoticeError, merge
+from watcher.works.entries import (
+    NO_NOTICE,
+    UNKNOWN_MAIL,
+    Announcement,
+    NoticeError,
+    UnknownMailError,
+    merge,
+)
 
 _ARCHIVES = {
     b"PK\x03\x04": "a ZIP archive",
@@ -60,23 +67,17 @@ def _of_mail(message: mail.Mail, origin: str, now: datetime, zone: ZoneInfo) -> 
     if message.message_id and not origin:
         origin = f"mail {message.message_id}"
     entries: list[Announcement] = []
-    problem: NoticeError | None = None
     for calendar in message.calendars:
-        try:
-            entries += bcop.parse_calendar(calendar, zone=zone, sender=message.sender)
-        except NoticeError as error:
-            problem = error
+        entries += bcop.parse_calendar(calendar, zone=zone, sender=message.sender)
     if not entries:
         for page in (*message.pages, *message.texts):
             entries += lumen.parse_page(page, date=message.date)
             if entries:
                 break
-    if not entries and problem is not None:
-        raise problem
     if not entries:
         subject = f" ({message.subject!r})" if message.subject else ""
         plain = f": {_PLAIN_CALENDAR}" if message.calendars else ""
-        raise NoticeError(f"the mail{subject} is not a notice of planned work{plain}")
+        raise UnknownMailError(f"the mail{subject} is not a notice of planned work{plain}")
     return merge(entries, origin=origin, now=now)
 
 
@@ -90,7 +91,7 @@ def main() -> None:
         notices = parse(content, origin=origin, now=datetime.fromisoformat(now), zone=zone)
     except NoticeError as error:
         sys.stderr.write(text.clean(str(error), 300))
-        sys.exit(NO_NOTICE)
+        sys.exit(UNKNOWN_MAIL if isinstance(error, UnknownMailError) else NO_NOTICE)
     except RecursionError:
         sys.stderr.write("it is nested too deeply")
         sys.exit(NO_NOTICE)

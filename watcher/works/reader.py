@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
 from watcher import model
 from watcher.sandbox.worker import run
 from watcher.text import clean
-from watcher.works.entries import NO_NOTICE, NoticeError
+from watcher.works import carriers
+from watcher.works.entries import NO_NOTICE, UNKNOWN_MAIL, NoticeError
 
 LARGEST = 10_000_000  # bytes of one message
 TIMEOUT_SECONDS = 20.0
@@ -27,11 +29,17 @@ __all__ = ["LARGEST", "NoticeError", "read_notices"]
 
 
 async def read_notices(
-    content: bytes, *, origin: str, now: datetime, zone: str = "UTC"
+    content: bytes,
+    *,
+    origin: str,
+    now: datetime,
+    zone: str = "UTC",
+    parser_python: Path | None = None,
 ) -> tuple[model.Notice, ...]:
     """Return the notices of one message: RFC 5322, iCalendar or HTML.
 
-    Times without a zone of their own are on the clocks of `zone`. Raises NoticeError for what is
+    Times without a zone of their own are on the clocks of `zone`. A mail in no form that we read is
+    read by circuit-maintenance-parser, where `parser_python` has it. Raises NoticeError for what is
     not a notice, announces nothing that is still to come, or cannot be read within bounds.
     """
     if len(content) > LARGEST:
@@ -41,9 +49,11 @@ async def read_notices(
             answer = await run(
                 (*WORKER, clean(origin, 300), now.isoformat(), zone), content, largest=_MOST_ANSWER
             )
+            if answer.exit_code == UNKNOWN_MAIL and parser_python is not None:
+                return await carriers.read_mail(parser_python, content, origin=origin, now=now)
     except TimeoutError as error:
         raise NoticeError(f"reading it took more than {TIMEOUT_SECONDS:g} s") from error
-    if answer.exit_code == NO_NOTICE:
+    if answer.exit_code in {NO_NOTICE, UNKNOWN_MAIL}:
         raise NoticeError(answer.problem or "it is not a notice of planned work")
     if answer.exit_code != 0:
         raise NoticeError("it cannot be read: the process that reads it ended without an answer")

@@ -56,6 +56,9 @@ class Works(Section):
         10 * MEGABYTE, ge=1_000, le=10 * MEGABYTE, description="Largest mail or file that is read"
     )
     zone: Zone = Field("UTC", description="Clocks of times that name no zone")
+    parser_python: Path | None = Field(
+        None, description="Python with circuit-maintenance-parser, for mails of other carriers"
+    )
     grace: Duration = Field(
         timedelta(minutes=10), description="How long works may overrun before people are called"
     )
@@ -78,4 +81,7 @@ class Works(Section):
             tls = imap.tls.model_copy(update={"ca_file": folder / imap.tls.ca_file})
             imap = imap.model_copy(update={"tls": tls})
         directory = self.directory and folder / self.directory
-        return self.model_copy(update={"imap": imap, "directory": directory})
+        python = self.parser_python and folder / self.parser_python
+        return self.model_copy(
+            update={"imap": imap, "directory": directory, "parser_python": python}
+        )
