@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from watcher.config_types import Address, Duration, Section
 
@@ -44,14 +45,38 @@ class MqttReceiver(_Receiver):
     kind: Literal["mqtt"]
 
 
+_KEY_BYTES = (24, 64)  # of a key of Standard Webhooks
+
+
 class WebhookReceiver(_Receiver):
     """An address that takes incident documents."""
 
     kind: Literal["webhook"]
     url: Address = Field(description="Where incident documents are posted")
     secret: SecretStr = Field(
-        SecretStr(""), description="Signs each post (HMAC-SHA256); empty: posts are not signed"
+        SecretStr(""),
+        description="Signs each post (HMAC-SHA256): any text, or whsec_ and standard base64; "
+        "empty: posts are not signed",
     )
+
+    @field_validator("secret")
+    @classmethod
+    def _is_base64(cls, secret: SecretStr) -> SecretStr:
+        """Refuse a key that readers decode differently, or to nothing."""
+        scheme, _, encoded = secret.get_secret_value().partition("_")
+        if scheme != "whsec" or not encoded:
+            return secret
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            raise ValueError(
+                "what follows whsec_ is not standard base64 (A-Z a-z 0-9 + / =)"
+            ) from None
+        if not _KEY_BYTES[0] <= len(key) <= _KEY_BYTES[1]:
+            raise ValueError(
+                f"what follows whsec_ must be 24 to 64 bytes in base64, not {len(key)}"
+            )
+        return secret
 
 
 Receiver = Annotated[SlackReceiver | MqttReceiver | WebhookReceiver, Field(discriminator="kind")]

@@ -6,6 +6,7 @@ contain a secret in its path: errors name its host only.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers import settings as receiver_settings
 
 TIMEOUT_SECONDS = 20.0
+WHSEC = b"whsec_"  # before a secret in base64, by Standard Webhooks
 _TEMPORARY = {408, 425, 429}
 
 
@@ -63,15 +65,24 @@ class WebhookReceiver:
                     "X-Watcher-Incident": incident.id,
                     "X-Watcher-Version": str(incident.version),
                     "X-Watcher-Event-Id": f"{incident.id}-{incident.entries}",
+                    "webhook-id": f"{incident.id}-{incident.entries}.{incident.version}",
                 },
             )
         return replace(receipt, parent_version=incident.version, told_through=incident.entries)
 
     async def _post(self, body: bytes, headers: Mapping[str, str]) -> None:
         timestamp = str(int(self._clock.now().timestamp()))
-        signed = {"X-Watcher-Timestamp": timestamp, "Content-Type": "application/json"}
+        signed = {
+            "X-Watcher-Timestamp": timestamp,
+            "webhook-timestamp": timestamp,
+            "Content-Type": "application/json",
+        }
         if self._secret:
             signed["X-Watcher-Signature"] = signature(self._secret, timestamp, body)
+            identity = headers["webhook-id"]
+            signed["webhook-signature"] = standard_signature(
+                self._secret, identity, timestamp, body
+            )
         reply = await exchange.exchange(
             self._session,
             "POST",
@@ -101,3 +112,15 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     """Return the signature of `TIMESTAMP.BODY`; readers compare it in constant time."""
     digest = hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
+
+
+def standard_signature(secret: bytes, identity: str, timestamp: str, body: bytes) -> str:
+    """Return the signature of Standard Webhooks, of `ID.TIMESTAMP.BODY`.
+
+    The key is what a secret `whsec_BASE64` stands for, or else the bytes of the secret.
+    """
+    key = secret
+    if secret.startswith(WHSEC):
+        key = base64.b64decode(secret[len(WHSEC) :], validate=True)
+    signed = b".".join((identity.encode(), timestamp.encode(), body))
+    return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"

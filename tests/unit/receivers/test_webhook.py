@@ -1,12 +1,15 @@
 """The webhook receiver against a real HTTP server."""
 
+import base64
 import hashlib
 import hmac
 import json
+from datetime import datetime, timedelta
 
 import aiohttp
 import pytest
 from aiohttp import test_utils, web
+from pydantic import ValidationError
 
 from tests.fakes.incident_builder import InMemoryDelivery
 from tests.servers.ports import free_port
@@ -31,7 +34,12 @@ def answers():
 
 
 @pytest.fixture
-async def receiver(posts, answers, clock):
+def secret():
+    return "s3cret"
+
+
+@pytest.fixture
+async def receiver(posts, answers, clock, secret):
     async def take(request):
         posts.append((dict(request.headers), await request.read()))
         status, headers = answers.pop(0) if answers else (204, {})
@@ -43,7 +51,7 @@ async def receiver(posts, answers, clock):
         yield WebhookReceiver(
             name="bridge",
             settings=receiver_settings.WebhookReceiver(
-                kind="webhook", url=str(server.make_url("/hook/token-in-the-path")), secret="s3cret"
+                kind="webhook", url=str(server.make_url("/hook/token-in-the-path")), secret=secret
             ),
             session=session,
             clock=clock,
@@ -111,3 +119,71 @@ async def test_nobody_there_is_temporary(delivery, clock):
         with pytest.raises(model.TemporaryError) as caught:
             await delivery.deliver(receiver)
     assert "/secret" not in str(caught.value)
+
+
+@pytest.fixture
+def refused_once(answers):
+    answers.append((503, {}))
+
+
+@pytest.fixture
+async def tried_twice_and_once_more(refused_once, receiver, posts, delivery, clock):
+    with pytest.raises(model.TemporaryError):
+        await delivery.deliver(receiver)
+    clock.at += timedelta(seconds=7)
+    await delivery.deliver(receiver)
+    delivery.builder.diagnose()
+    await delivery.deliver(receiver)
+    return posts
+
+
+KEY = base64.b64encode(bytes(range(200, 232))).decode()  # with a plus and a slash in it
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        (f"whsec_{KEY}", f"whsec_{KEY}"),
+        ("s3cret", f"whsec_{base64.b64encode(b's3cret').decode()}"),
+    ],
+)
+async def test_a_post_is_verified_as_standard_webhooks_are(
+    tried_twice_and_once_more, clock, monkeypatch, key
+):
+    webhooks = pytest.importorskip("standardwebhooks.webhooks")
+    monkeypatch.setattr(webhooks, "datetime", FrozenTime(clock.at))
+    posts = tried_twice_and_once_more
+    for headers, body in posts:
+        lower = {name.lower(): value for name, value in headers.items()}
+        assert webhooks.Webhook(key).verify(body, lower)["id"] == "w-7k3m"
+        with pytest.raises(webhooks.WebhookVerificationError):
+            webhooks.Webhook(key).verify(body + b" ", lower)
+    first, again, later = [headers["webhook-id"] for headers, _ in posts]
+    assert first == again != later
+    assert posts[1][0]["webhook-timestamp"] != posts[0][0]["webhook-timestamp"]
+
+
+class FrozenTime:
+    """The clock of the library, which refuses what is five minutes old."""
+
+    def __init__(self, at):
+        self.at = at
+
+    def now(self, tz=None):
+        return self.at
+
+    def fromtimestamp(self, seconds, tz=None):
+        return datetime.fromtimestamp(seconds, tz)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("whsec_" + KEY.replace("+", "-").replace("/", "_"), "not standard base64"),
+        ("whsec_" + KEY[:-3], "not standard base64"),
+        ("whsec_c2hvcnQ=", "must be 24 to 64 bytes in base64, not 5"),
+    ],
+)
+def test_a_key_that_readers_would_decode_differently_is_refused(wrong, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        receiver_settings.WebhookReceiver(kind="webhook", url="https://a.example/", secret=wrong)
