@@ -39,7 +39,6 @@ from watcher.operations.carrier_packet import PacketOptions
 from watcher.operations.commands import CommandService
 from watcher.operations.links import Addresses
 from watcher.operations.notices import NoticeIntake
-from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
 from watcher.store.store import open as open_store
@@ -325,11 +324,7 @@ async def run(
             other_tasks.append(group.create_task(measuring, name="availability"))
         if mqtt:
             if settings.mqtt.commands:
-                listener = CommandListener(
-                    connection=mqtt,
-                    commands=commands,
-                    token=settings.mqtt.commands_token.get_secret_value(),
-                )
+                listener = factories.build_command_listener(settings, mqtt, commands)
                 commands_task = supervise("MQTT commands", listener.run)
                 other_tasks.append(group.create_task(commands_task, name="commands"))
             mqtt_task = supervise("MQTT connection", mqtt.run, report=report_mqtt)

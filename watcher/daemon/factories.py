@@ -22,6 +22,7 @@ from watcher.operations.links import Addresses
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
 from watcher.receivers.mqtt import connection
+from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.mqtt.receiver import MqttReceiver
 from watcher.receivers.sample import sample_view
 from watcher.receivers.slack import template as message_template
@@ -191,6 +192,17 @@ def build_mqtt_connection(settings: Settings, clock: Clock) -> connection.MqttCo
         clock=clock,
         sources=settings.sources,
         is_alone=settings.store.url.startswith("sqlite"),
+    )
+
+
+def build_command_listener(
+    settings: Settings, mqtt: connection.MqttConnection, commands: CommandService
+) -> CommandListener:
+    """Build what carries out the commands that arrive from the broker."""
+    return CommandListener(
+        connection=mqtt,
+        commands=commands,
+        token=settings.mqtt.commands_token.get_secret_value(),
     )
 
 

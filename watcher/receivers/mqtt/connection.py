@@ -23,6 +23,7 @@ from watcher import model
 from watcher.backoff import Backoff
 from watcher.clock import Clock
 from watcher.operations import documents
+from watcher.operations.documents.cloud_events import CloudEvent
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import client as mqtt_client
 from watcher.receivers.mqtt import discovery, errors, reconnect, topics
@@ -184,6 +185,7 @@ class MqttConnection:
         expiry: int | None = None,
         content_type: str = "",
         correlation: bytes | None = None,
+        cloud_event: CloudEvent | None = None,
     ) -> None:
         """Publish with QoS 1; `expiry` (in seconds) and later parameters need MQTT 5.
 
@@ -192,7 +194,7 @@ class MqttConnection:
         topic on which it has hung up before.
         """
         client = await self._connected()
-        properties = self._publish_properties(expiry, content_type, correlation)
+        properties = self._publish_properties(expiry, content_type, correlation, cloud_event)
         try:
             await self.send(client, topic, payload, retain=retain, properties=properties)
         except mqtt_client.NotSentError as error:
@@ -359,7 +361,11 @@ class MqttConnection:
         return False
 
     def _publish_properties(
-        self, expiry: int | None, content_type: str, correlation: bytes | None
+        self,
+        expiry: int | None,
+        content_type: str,
+        correlation: bytes | None,
+        cloud_event: CloudEvent | None,
     ) -> Properties | None:
         if self._settings.protocol != "5":
             return None
@@ -370,6 +376,9 @@ class MqttConnection:
             properties.ContentType = content_type
         if correlation is not None:
             properties.CorrelationData = correlation
+        if cloud_event is not None:
+            attributes = cloud_event.attributes(source=f"/{self.prefix}")
+            properties.UserProperty = list(attributes.items())
         return properties
 
     def _report(self, error: BrokerError) -> None:

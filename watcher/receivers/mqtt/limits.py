@@ -22,7 +22,7 @@ TRIES = 3
 STEADY_SECONDS = 30.0  # a connection that lasted this long was lost for no message before
 SMALL = 1_024  # bytes: a message that every broker accepts, so its size is not to blame
 FORGOTTEN_AFTER = 24 * 3_600.0  # seconds: the broker may have been given another limit
-_OVERHEAD = 128  # bytes of a packet beside topic and payload
+_OVERHEAD = 512  # bytes of a packet beside topic and payload: properties
 _ASIDE = Backoff(first=30.0, longest=600.0)  # seconds until a topic is tried again
 _MOST_TOPICS = 1_000
 

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
+from watcher.operations.documents import cloud_events
+from watcher.operations.documents.cloud_events import CloudEvent
 from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.mqtt import payloads, reports, topics
 from watcher.receivers.mqtt.connection import MqttConnection
@@ -104,7 +106,12 @@ class MqttReceiver:
             else:
                 try:
                     await self._connection.publish(
-                        topic, payload, retain=False, expiry=EVENT_SECONDS, content_type=_JSON
+                        topic,
+                        payload,
+                        retain=False,
+                        expiry=EVENT_SECONDS,
+                        content_type=_JSON,
+                        cloud_event=cloud_events.of_entry(entry),
                     )
                 except model.PermanentError as error:
                     refusals.append(error)
@@ -185,8 +192,9 @@ class MqttReceiver:
             )
             return withheld
         until = _expires_at(incident)
+        cloud_event = cloud_events.of_report(incident, report.run)
         try:
-            await self._publish(topic, report_files.pdf, _PDF, until=until)
+            await self._publish(topic, report_files.pdf, _PDF, until=until, cloud_event=cloud_event)
         except model.PermanentError as error:
             self._connection.note_refused(topic, str(error))
             return withheld
@@ -194,7 +202,9 @@ class MqttReceiver:
         if self._connection.takes_suffixes:
             old = topics.suffixed_report(self._connection.prefix, incident.id, report.run)
             try:
-                await self._publish(old, report_files.pdf, _PDF, until=until)
+                await self._publish(
+                    old, report_files.pdf, _PDF, until=until, cloud_event=cloud_event
+                )
                 suffixed = True
             except model.WatcherError as error:
                 self._connection.note_refused(old, str(error))
@@ -228,7 +238,13 @@ class MqttReceiver:
                 topic, f"the document on {topic} is too large for the broker, even shortened"
             )
             return
-        await self._publish(topic, payload, _JSON, until=_expires_at(incident))
+        await self._publish(
+            topic,
+            payload,
+            _JSON,
+            until=_expires_at(incident),
+            cloud_event=cloud_events.of_document(view),
+        )
 
     async def _clear(self, incident: model.Incident, states: States) -> None:
         """Remove the document and then its PDFs from the broker, what it refuses excepted."""
@@ -338,11 +354,22 @@ class MqttReceiver:
         self._remembers = True
 
     async def _publish(
-        self, topic: str, payload: bytes, content_type: str, *, until: datetime | None
+        self,
+        topic: str,
+        payload: bytes,
+        content_type: str,
+        *,
+        until: datetime | None,
+        cloud_event: CloudEvent,
     ) -> None:
         seconds_left = None if until is None else int((until - self._clock.now()).total_seconds())
         await self._connection.publish(
-            topic, payload, retain=True, expiry=seconds_left, content_type=content_type
+            topic,
+            payload,
+            retain=True,
+            expiry=seconds_left,
+            content_type=content_type,
+            cloud_event=cloud_event,
         )
 
 

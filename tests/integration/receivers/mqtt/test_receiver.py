@@ -50,6 +50,16 @@ async def test_pdf_then_events_then_the_document_that_names_it(delivery, builder
         assert diagnosis["report"]["pdf_topic"] == PDF
         assert diagnosis["report"]["topic"] == OLD_PDF  # for programs of the last release
         assert reader.topics.index(OLD_PDF) < reader.topics.index(DOCUMENT)
+    attributes = {
+        message.topic.value: dict(message.properties.UserProperty)
+        for message in reader.seen
+        if message.topic.value in (DOCUMENT, PDF)
+    }
+    assert {topic: about["id"] for topic, about in attributes.items()} == {
+        PDF: "r-1",
+        DOCUMENT: f"w-7k3m-v{builder.incident.version}",
+    }
+    assert {about["source"] for about in attributes.values()} == {"/watcher"}
     assert delivery.receipt.told_through == 2
     assert delivery.receipt.parent_version == builder.incident.version
     assert delivery.receipt.due is None
@@ -72,6 +82,8 @@ async def test_each_entry_is_one_event_that_is_never_retained(delivery, builder,
     assert [event["event_id"] for event in events] == ["w-7k3m-1", "w-7k3m-2", "w-7k3m-3"]
     assert events[1] | {"by": "Ana", "text": "truck rolls", "kind": "noted"} == events[1]
     assert reader.seen[0].properties.MessageExpiryInterval == 3600
+    about = [dict(message.properties.UserProperty) for message in reader.seen]
+    assert [attributes["id"] for attributes in about] == ["w-7k3m-1", "w-7k3m-2", "w-7k3m-3"]
     assert await retained(mosquitto.port, "watcher/events") is None
 
 
