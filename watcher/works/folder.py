@@ -25,7 +25,6 @@ IMPORTED, REJECTED = "imported", "rejected"
 SETTLED = 30.0  # seconds since the last change, after which a file counts as complete at once
 PARTIAL = (".tmp", ".part", ".partial", ".swp", "~")  # what programs name a file meanwhile
 REASON = ".reason.txt"
-MOST_FILES = 500  # of one look
 
 log = structlog.get_logger()
 
@@ -70,6 +69,8 @@ class Folder:
                 continue
             try:
                 await self._take(name, stamp)
+            except FileNotFoundError:
+                continue  # somebody has taken it away
             except model.WatcherError as error:
                 problems.append(error)
         if problems:
@@ -82,7 +83,7 @@ class Folder:
         else:
             reason = await self._read(name, stamp)
             self._taken[name] = (stamp, reason)
-        await asyncio.to_thread(self._move, name, reason)
+        await asyncio.to_thread(self._move, name, stamp, reason)
         del self._taken[name], self._seen[name]
 
     async def _read(self, name: str, stamp: _Stamp) -> str:
@@ -104,12 +105,8 @@ class Folder:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.name.endswith(PARTIAL):
                         continue
-                    if not entry.is_file(follow_symlinks=False):
-                        continue
-                    status = entry.stat(follow_symlinks=False)
-                    stamps[entry.name] = _Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
-                    if len(stamps) >= MOST_FILES:
-                        break
+                    if stamp := _stamp(Path(entry.path)):
+                        stamps[entry.name] = stamp
         except FileNotFoundError as error:
             raise model.PermanentError(
                 f"{self._folder}: there is no such folder: set works.directory"
@@ -127,12 +124,19 @@ class Folder:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise model.PermanentError(f"{path}: is not a file")
                 return file.read(self._most + 1)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise _failed(path, "cannot be read", error) from error
 
-    def _move(self, name: str, reason: str) -> None:
-        """Move a file to where it belongs; the reason lies beside a rejected one."""
+    def _move(self, name: str, stamp: _Stamp, reason: str) -> None:
+        """Move a file to where it belongs; the reason lies beside a rejected one.
+
+        One that was replaced since it was listed has not been read: it stays for the next check.
+        """
         path = self._folder / name
+        if _stamp(path) != stamp:
+            return
         folder = self._folder / (REJECTED if reason else IMPORTED)
         try:
             folder.mkdir(mode=0o750, exist_ok=True)
@@ -141,7 +145,20 @@ class Folder:
                 _write_reason(target.with_name(f"{target.name}{REASON}"), reason)
             path.rename(target)
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not path.exists():
+                return  # somebody has taken it away
             raise _failed(path, f"cannot be moved to {folder.name}/", error) from error
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """Return what a file looks like; None where it is gone, or is not a file any more."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return _Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _free_name(folder: Path, name: str) -> Path:

@@ -167,6 +167,39 @@ async def test_a_file_stays_where_its_notices_cannot_be_stored(tmp_path, folder,
     assert around.inbox.ids == ["W1"]
 
 
+async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path, folder, around, monkeypatch
+):
+    drop(tmp_path, "a.eml", "work W1")
+    take = around.inbound.take
+
+    async def replace_meanwhile(content, origin):
+        monkeypatch.undo()
+        (tmp_path / "b").write_text("work W2")
+        (tmp_path / "b").rename(tmp_path / "a.eml")
+        return await take(content, origin)
+
+    monkeypatch.setattr(around.inbound, "take", replace_meanwhile)
+    for _ in range(3):
+        await folder.check(FOREVER)
+    assert around.inbox.ids == ["W1", "W2"]
+    assert (tmp_path / "imported" / "a.eml").read_text() == "work W2"
+
+
+async def test_a_file_that_somebody_takes_away_is_no_failure(tmp_path, folder, around, monkeypatch):
+    drop(tmp_path, "a.eml", "work W1", age=7_200)
+    drop(tmp_path, "b.eml", "work W2")
+    real = folder._content
+
+    def gone(name):
+        (tmp_path / "a.eml").unlink(missing_ok=True)
+        return real(name)
+
+    monkeypatch.setattr(folder, "_content", gone)
+    assert await folder.check(FOREVER) == ()
+    assert around.inbox.ids == ["W2"]
+
+
 async def test_a_full_disk_costs_the_reason_and_not_the_file(tmp_path, folder, monkeypatch):
     drop(tmp_path, "a.eml", "dear sirs")
 
