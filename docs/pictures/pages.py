@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, ViewportSize, async_playwright
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from tests.fakes import sample_data  # noqa: E402 -- beside the package
 from tests.unit.ledger import test_ledger as records  # noqa: E402
+from tests.unit.operations.test_works import window, work  # noqa: E402
 from tests.unit.web.conftest import parts  # noqa: E402
-from watcher import engine  # noqa: E402
+from watcher import engine, model  # noqa: E402
 from watcher.ledger import document  # noqa: E402
 from watcher.ledger.document import LedgerDocument  # noqa: E402
 from watcher.ledger.period import Period  # noqa: E402
+from watcher.operations.works import FindSubjects  # noqa: E402
 from watcher.web import server  # noqa: E402
 from watcher.web.settings import Web  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
-DESKTOP = {"width": 1280, "height": 800}
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -36,7 +39,7 @@ async def main() -> None:
         stuck=lambda: "",
         ready=lambda: True,
         reporter=sample_data.reporter(reader),
-        **parts(reader, read_ledger=november),
+        **parts(reader, read_ledger=november, subjects_of=ours),
         clock=clock,
     )
     async with serving as port, async_playwright() as playwright:
@@ -44,15 +47,42 @@ async def main() -> None:
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
         )
         await _photograph(browser, port, "/availability?month=2026-11", "availability")
+        reader.kept_works = december()
+        await _photograph(browser, port, "/works", "works")
+        await _photograph(browser, port, "/works", "works-phone", viewport=PHONE)
         await browser.close()
 
 
-async def _photograph(browser: Browser, port: int, path: str, name: str) -> None:
-    page = await browser.new_page(viewport=DESKTOP, color_scheme="dark")
+async def _photograph(
+    browser: Browser, port: int, path: str, name: str, *, viewport: ViewportSize = DESKTOP
+) -> None:
+    page = await browser.new_page(viewport=viewport, color_scheme="dark")
     await page.goto(f"http://127.0.0.1:{port}{path}")
     await page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
-    await page.screenshot(path=HERE / f"{name}.png", full_page=True)
+    await page.screenshot(path=HERE / f"{name}.png", full_page=viewport is DESKTOP)
     await page.close()
+
+
+def december() -> list[model.Work]:
+    """Return works of a month: one under way, one moved, one cancelled, one that is not ours."""
+    now, at = datetime(2026, 12, 1, 8, 0, tzinfo=UTC), datetime(2026, 12, 10, 2, 0, tzinfo=UTC)
+    works = [
+        work("21266034-1", window(now - HOUR, hours=4), window(now + 7 * DAY)),
+        work("21270001", window(at), moved_from=(window(at - 3 * DAY),), confirmed_by="ann"),
+        work("CR-8841", window(at + 6 * DAY, hours=26), provider="orange"),
+        work("21280415", window(at + 9 * DAY), status=model.WorkStatus.CANCELLED),
+        work("M-118", window(at + 12 * DAY, hours=6), provider="zayo", dismissed_by="bob"),
+    ]
+    said = ("fibre relocation", "card replacement", "software upgrade", "splicing", "power works")
+    return [
+        replace(known, notice=replace(known.notice, summary=text))
+        for known, text in zip(works, said, strict=True)
+    ]
+
+
+async def ours() -> FindSubjects:
+    """Return what looks circuits of ours up."""
+    return lambda work: {} if work.notice.provider == "zayo" else {"2-DEF": ("vyvx/1234567",)}
 
 
 async def november(period: Period) -> LedgerDocument:

@@ -188,7 +188,8 @@ def calendar_of(shown: Sequence[model.Work], period: Period, now: datetime) -> l
             until = (end - timedelta(microseconds=1)).date()
             while day <= min(until, last):
                 span = _span(begin, end, day)
-                by_date.setdefault(day, []).append(Entry(work=work, state=state, span=span))
+                entry = Entry(work=work, state=_state_in(window, state, now), span=span)
+                by_date.setdefault(day, []).append(entry)
                 day += timedelta(days=1)
     monday = first - timedelta(days=first.weekday())
     weeks = []
@@ -207,6 +208,15 @@ def calendar_of(shown: Sequence[model.Work], period: Period, now: datetime) -> l
         )
         monday += timedelta(days=_WEEK)
     return weeks
+
+
+def _state_in(window: model.WorkWindow, state: WorkState, now: datetime) -> WorkState:
+    """Return where works stand in one of their windows."""
+    if state not in works.EXCUSING:
+        return state
+    if window.end <= now:
+        return WorkState.OVER
+    return WorkState.RUNNING if window.begin <= now else WorkState.AHEAD
 
 
 def _span(begin: datetime, end: datetime, day: date) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -51,6 +52,13 @@ async def test_the_page_has_each_day_of_a_window_and_each_maintenance(site):
     assert 'href="/works?month=2026-12&amp;zone=UTC"' in page.text
     assert "OLD" not in page.text
     assert "OLD of lumen" in (await site.get("/works?month=2026-10")).text
+
+
+async def test_each_window_stands_where_it_is_and_not_where_another_one_is(site, reader):
+    windows = (window(NOW - 2 * DAY), window(NOW - HOUR), window(NOW + 2 * DAY))
+    reader.kept_works = [work("CHG-1", *windows)]
+    text = (await site.get("/works")).text
+    assert re.findall(r'<li class="work (\w+)">', text) == ["over", "running", "ahead"]
 
 
 async def test_the_days_are_those_of_the_zone(site):
