@@ -42,7 +42,7 @@ def import_(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             help="Mails, iCalendar files or HTML pages; - or nothing: one message on stdin.",
         ),
     ] = None,

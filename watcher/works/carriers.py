@@ -14,8 +14,8 @@ import msgspec
 from watcher import model
 from watcher.sandbox.worker import run
 from watcher.text import clean
-from watcher.works import bcop
 from watcher.works.entries import NO_NOTICE, Announcement, NoticeError, merge, window
+from watcher.works.forms import bcop
 
 WORKER = Path(__file__).with_name("carriers_worker.py")
 _MOST_ANSWER = 8_000_000

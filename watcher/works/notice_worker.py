@@ -14,7 +14,6 @@ import msgspec
 
 from watcher import model, text
 from watcher.sandbox.confine import confine
-from watcher.works import bcop, lumen, mail
 from watcher.works.entries import (
     NO_NOTICE,
     UNKNOWN_MAIL,
@@ -23,6 +22,7 @@ from watcher.works.entries import (
     UnknownMailError,
     merge,
 )
+from watcher.works.forms import bcop, lumen, mail
 
 _ARCHIVES = {
     b"PK\x03\x04": "a ZIP archive",

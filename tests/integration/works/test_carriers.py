@@ -114,5 +114,5 @@ def test_the_senders_domain_says_whose_mail_it_is(sender, kind):
         Provider("colt", "PlannedWorks@colt.example"),
         Provider("lumen", "smc@lumen.com"),
     ]
-    found = provider_for(sender, providers)
-    assert (found and found.get_provider_type()) == kind
+    provider = provider_for(sender, providers)
+    assert (provider and provider.get_provider_type()) == kind

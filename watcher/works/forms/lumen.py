@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from watcher import model
 from watcher.text import clean
 from watcher.works.entries import Announcement, NoticeError, window
-from watcher.works.page import Page, Table
+from watcher.works.forms.page import Page, Table
 
 PROVIDER = "lumen"
 _NUMBER = re.compile(r"Scheduled Maintenance (?:Window )?#:?\s*([\w.-]{3,60})", re.IGNORECASE)

@@ -1,0 +1,1 @@
+"""The forms that notices come in: a mail, NANOG's iCalendar, Lumen's HTML."""
