@@ -36,7 +36,7 @@ program = typer.Typer(
     name="watcher",
     help="Watch Lumen and Orange circuits, and notify people and programs of what breaks.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +49,25 @@ def request(
     from watcher.operations import control_socket
 
     return asyncio.run(control_socket.ask(socket or _socket_of(config), method, resource, body))
+
+
+def is_whole_id(given: str) -> bool:
+    """Return whether this is an incident's whole id."""
+    return re.fullmatch(r"w-[0-9a-z]{8}", given) is not None
+
+
+def complete_id(given: str, known: Sequence[str]) -> str:
+    """Return the id that begins so, with or without `w-`; what fits none as it is.
+
+    Raises BadParameter where it fits several.
+    """
+    prefix = given if given.startswith("w-") else f"w-{given}"
+    fitting = sorted({identity for identity in known if identity.startswith(prefix)})
+    if given in fitting or not fitting:
+        return given
+    if len(fitting) > 1:
+        raise typer.BadParameter(f"{given!r} fits {', '.join(fitting[:8])}: give more of the id")
+    return fitting[0]
 
 
 def user(by: str) -> str:

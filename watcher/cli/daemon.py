@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watcher import model
+from watcher import model, ports
 from watcher.cli import terminal
-from watcher.cli.common import DEFAULT_CONFIG, Config, print_errors, print_json
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_errors, print_json
 
 if TYPE_CHECKING:
     from watcher.cli import preflight
@@ -81,6 +81,7 @@ def check(
     connect: Annotated[
         bool, typer.Option("--connect", help="Also try every account, source and receiver.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Validate the configuration, the rules and the inventory."""
     from watcher import logs, settings
@@ -93,23 +94,34 @@ def check(
     loaded = settings.load(config)
     rules = factories.read_rules(loaded)
     factories.read_templates(loaded)
-    typer.echo(
-        f"{config}: valid: {len(loaded.sources)} sources, {len(rules.rules)} rules, ", nl=False
-    )
-    typer.echo(f"{len(loaded.receivers)} receivers")
-    if note := store.caution(loaded.store.url):
-        typer.echo(f"note: {note}")
-    for line in settings.unused_credentials(config):
-        typer.echo(f"note: {line}")
+    counts = {"sources": loaded.sources, "rules": rules.rules, "receivers": loaded.receivers}
+    notes = [note] if (note := store.caution(loaded.store.url)) else []
+    notes += settings.unused_credentials(config)
+    if idle := [rule.name for rule in rules.rules if not rule.sources]:
+        notes.append(f"rules that watch no configured source: {', '.join(idle)}")
+    if not as_json:
+        summary = ", ".join(f"{len(of)} {name}" for name, of in counts.items())
+        typer.echo(f"{config}: valid: {summary}")
+        for note in notes:
+            typer.echo(f"note: {note}")
     unfinished = examples.leftovers(loaded, config)
     unfinished += weaknesses(loaded)
     unfinished += asyncio.run(preflight.rota_problems(rules, connect=connect))
-    print_errors(*unfinished)
+    results: list[preflight.Result] = []
+    if not as_json:
+        print_errors(*unfinished)
     if connect:
-        results = asyncio.run(preflight.connect(loaded, rules, _print_result))
-        unfinished += [result.name for result in results if result.remarks or not result.ok]
-    if unfinished:
+        report = _ignore_result if as_json else _print_result
+        results = asyncio.run(preflight.connect(loaded, rules, report))
+    if as_json:
+        document = {name: len(of) for name, of in counts.items()}
+        print_json({**document, "notes": notes, "problems": unfinished, "attempts": results})
+    if unfinished or any(result.remarks or not result.ok for result in results):
         raise typer.Exit(1)
+
+
+def _ignore_result(result: preflight.Result, number: int, count: int) -> None:
+    """Leave the result to the document at the end."""
 
 
 def _print_result(result: preflight.Result, number: int, count: int) -> None:
@@ -133,6 +145,8 @@ def diagnose(
         typer.Option("--output", "-o", metavar="FILE", help="Where to save the PDF."),
     ] = None,
     config: Config = DEFAULT_CONFIG,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Run Service Diagnostics once for a service; print the findings, and save the PDF."""
     from watcher import logs, settings
@@ -140,15 +154,25 @@ def diagnose(
 
     logs.configure(logs.WARNING)
     result = asyncio.run(preflight.diagnose(settings.load(config), service_id))
-    typer.echo(f"{service_id}: {result.disposition or 'no disposition'}")
-    for line in (*result.findings, *(f"to do: {action}" for action in result.actions)):
-        typer.echo(f"  {line}")
+    if as_json:
+        print_json({"service_id": service_id, **_shown(result)})
+    else:
+        typer.echo(f"{service_id}: {result.disposition or 'no disposition'}")
+        for line in (*result.findings, *(f"to do: {action}" for action in result.actions)):
+            typer.echo(f"  {line}")
     if result.report is None:
         print_errors(f"{service_id}: no report: {result.message}")
         raise typer.Exit(1)
     if output is not None:
         output.write_bytes(result.report_files.pdf)
-        typer.echo(f"{output}: {result.report.size} bytes, sha256 {result.report.sha256}")
+        if not as_json:
+            typer.echo(f"{output}: {result.report.size} bytes, sha256 {result.report.sha256}")
+
+
+def _shown(result: ports.DiagnosticsResult) -> dict[str, object]:
+    """Return what one run brought, without the bytes of its PDF."""
+    names = ("status", "disposition", "findings", "actions", "message", "report")
+    return {name: getattr(result, name) for name in names}
 
 
 @program.command()

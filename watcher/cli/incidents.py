@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ import msgspec
 import typer
 
 from watcher import model
+from watcher.cli import common, table
 from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, Socket, print_json, request, user
 
 program = typer.Typer()
@@ -24,8 +25,17 @@ program = typer.Typer()
 _RECHECK_SECONDS = 0.1  # between two looks at the receipts of a drill
 
 IncidentId = Annotated[
-    str, typer.Argument(metavar="INCIDENT", help="The incident's id, as Slack shows it.")
+    str,
+    typer.Argument(metavar="INCIDENT", help="The incident's id, or its first letters."),
 ]
+
+
+def full_id(config: Path, socket: Path | None, given: str) -> str:
+    """Return the id that begins with what was given; what fits none is the daemon's to refuse."""
+    if common.is_whole_id(given):
+        return given
+    reply = request(config, socket, "GET", "/incidents?all=1")
+    return common.complete_id(given, [incident["id"] for incident in reply.get("incidents", ())])
 
 
 @program.command("incidents")
@@ -50,16 +60,12 @@ def list_incidents(
             "the running daemon is of an earlier version than this command: restart it"
             " (systemctl restart watcher), or list them with --json"
         )
-    for incident in incidents:
-        end = datetime.fromisoformat(incident["ended_at"] or reply["now"])
-        lasted = model.format_duration(end - datetime.fromisoformat(incident["began_at"]))
-        typer.echo(
-            f"{incident['id']}  {incident['severity']:<8}  {incident['status']:<12}  "
-            f"{incident['began_at'][:19]}Z  {lasted:<12}  {incident['title']}"
-        )
-    if not incidents:
+    now = datetime.fromisoformat(reply["now"])
+    if incidents:
+        table.print_incidents(incidents, now)
+    else:
         typer.echo("no unresolved incidents")
-    for line in _muted(reply, datetime.fromisoformat(reply["now"])):
+    for line in _muted(reply, now):
         typer.echo(line)
 
 
@@ -108,6 +114,7 @@ def resolve(
 ) -> None:
     """Resolve an incident; it can reopen only after its condition has cleared once."""
     body = {"by": user(by), "text": reason}
+    incident = full_id(config, socket, incident)
     request(config, socket, "POST", f"/incidents/{incident}/resolve", body)
     typer.echo(f"{incident} resolved")
 
@@ -218,15 +225,22 @@ def note(
 ) -> None:
     """Add a note to an incident's timeline."""
     body = {"by": user(by), "text": text}
+    incident = full_id(config, socket, incident)
     request(config, socket, "POST", f"/incidents/{incident}/note", body)
     typer.echo(f"{incident}: note added")
 
 
 @program.command()
-def packet(incident: IncidentId, config: Config = DEFAULT_CONFIG, socket: Socket = None) -> None:
+def packet(
+    incident: IncidentId,
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Print an incident for the carrier's ticket: circuits, findings, timeline, downtime."""
-    for line in request(config, socket, "GET", f"/incidents/{incident}/packet")["packet"]:
-        typer.echo(line)
+    identity = full_id(config, socket, incident)
+    _print_lines(request(config, socket, "GET", f"/incidents/{identity}/packet"), "packet", as_json)
 
 
 @program.command()
@@ -240,9 +254,20 @@ def why(
     ],
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Explain an incident or a subject: what was seen, which rule matched, who was notified."""
-    for line in request(config, socket, "GET", f"/why/{key}")["why"]:
+    about = key if "/" in key else full_id(config, socket, key)
+    _print_lines(request(config, socket, "GET", f"/why/{about}"), "why", as_json)
+
+
+def _print_lines(reply: Mapping[str, Any], key: str, as_json: bool) -> None:  # noqa: FBT001 -- ours
+    """Print what the daemon says: its lines for people, all of its reply for programs."""
+    if as_json:
+        print_json(reply)
+        return
+    for line in reply[key]:
         typer.echo(line)
 
 
@@ -264,6 +289,7 @@ def drill(
     page: Annotated[
         bool, typer.Option("--page", help="Make it critical, so that people are paged.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Open an incident that is marked as a drill; show who is notified, and how soon."""
     from watcher.clock import SystemClock
@@ -276,35 +302,57 @@ def drill(
     start = monotonic()
     body = {"by": user(by), "receivers": receiver or [], "page": page}
     incident = request(config, socket, "POST", "/drills", body)["incident"]
-    typer.echo(f"{incident['id']}: {incident['title']}")
+    lines = _Lines(quiet=as_json)
+    lines.add(f"{incident['id']}: {incident['title']}")
     pending = dict.fromkeys(incident["receivers"], "no attempt yet")
+    after: dict[str, float] = {}
     while True:
         reply = request(config, socket, "GET", f"/incidents/{incident['id']}/receipts")
         elapsed = monotonic() - start
-        for receipt in reply["receipts"]:
-            name = receipt["receiver"]
-            if name not in pending:
-                continue
-            if receipt["told_through"] and receipt["parent_version"]:
-                del pending[name]
-                typer.echo(f"ok    {name}: notified after {elapsed:.1f} s")
-            elif receipt["error"]:
-                pending[name] = receipt["error"]
-        if not pending:
-            return
-        if elapsed > limit.total_seconds():
+        for name in _notified(reply["receipts"], pending):
+            after[name] = round(elapsed, 1)
+            lines.add(f"ok    {name}: notified after {elapsed:.1f} s")
+        if not pending or elapsed > limit.total_seconds():
             break
         time.sleep(_RECHECK_SECONDS)
     for name, why in pending.items():
-        typer.echo(f"FAIL  {name}: not notified within {model.format_duration(limit)}: {why}")
-    raise typer.Exit(1)
+        lines.add(f"FAIL  {name}: not notified within {model.format_duration(limit)}: {why}")
+    if as_json:
+        print_json({"incident": incident["id"], "notified_after": after, "failed": pending})
+    if pending:
+        raise typer.Exit(1)
+
+
+class _Lines:
+    """Lines for people, which nobody sees who asked for JSON."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def add(self, line: str) -> None:
+        """Print a line at once."""
+        if not self._quiet:
+            typer.echo(line)
+
+
+def _notified(receipts: Sequence[Mapping[str, Any]], pending: dict[str, str]) -> Iterator[str]:
+    """Take out of `pending` who has been notified, and yield them; note why the others are not."""
+    for receipt in receipts:
+        name = receipt["receiver"]
+        if name not in pending:
+            continue
+        if receipt["told_through"] and receipt["parent_version"]:
+            del pending[name]
+            yield name
+        elif receipt["error"]:
+            pending[name] = receipt["error"]
 
 
 def _change(
     verb: str, incident: str, by: str, config: Path, socket: Path | None
 ) -> Mapping[str, Any]:
     """Carry out a command, and return the incident after it."""
-    resource = f"/incidents/{incident}/{verb}"
+    resource = f"/incidents/{full_id(config, socket, incident)}/{verb}"
     after: Mapping[str, Any] = request(config, socket, "POST", resource, {"by": user(by)})
     return after["incident"]  # type: ignore[no-any-return]  # as the control socket answers
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, Config
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_json
 
 if TYPE_CHECKING:
     from watcher import engine
@@ -71,6 +71,8 @@ def replay(
         ),
     ] = None,
     config: Config = DEFAULT_CONFIG,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Run the journal through the rules again, and print the notifications."""
     from watcher import settings
@@ -90,11 +92,17 @@ def replay(
             now,
             asyncio.run(_replay_history(loaded, rulesets, vyvx_history, start, now)),
         )
-        typer.echo(compare.heading(start, until, f"the vendor's history of {vyvx_history}"))
+        what = f"the vendor's history of {vyvx_history}"
     else:
         extent, until, results = asyncio.run(_replay_journal(loaded.store.url, rulesets, start))
         start = max(start, extent.start or start)
-        typer.echo(compare.heading(start, until, f"{extent.rows:,} records of the journal"))
+        what = f"{extent.rows:,} records of the journal"
+    if as_json:
+        names = ("current", "new")
+        shown = {name: list(map(_document, of)) for name, of in zip(names, results, strict=False)}
+        print_json({"since": start, "until": until, **shown})
+        return
+    typer.echo(compare.heading(start, until, what))
     lines = (
         compare.comparison(results[0], results[1], start, until)
         if rules
@@ -102,6 +110,22 @@ def replay(
     )
     for line in lines:
         typer.echo(line)
+
+
+def _document(replayed: ReplayedIncident) -> dict[str, object]:
+    """Return a replayed incident as programs read it."""
+    names = ("id", "rule", "severity", "status", "resolution", "title", "opened_at", "resolved_at")
+    return {
+        **{name: getattr(replayed.incident, name) for name in names},
+        "notifications": [
+            {
+                "at": notification.at,
+                "kind": notification.entry.kind,
+                "text": notification.entry.text,
+            }
+            for notification in replayed.notifications
+        ],
+    }
 
 
 @program.command()

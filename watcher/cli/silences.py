@@ -63,6 +63,7 @@ def add(  # noqa: PLR0917  # typer's options, given by name
     yes: Annotated[
         bool, typer.Option("--yes", help="Also if it silences everything, or for very long.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Mute notifications for alerts that match all matchers.
 
@@ -94,6 +95,9 @@ def add(  # noqa: PLR0917  # typer's options, given by name
     if not first and not incident:
         raise typer.BadParameter("name a matcher, as in rule=vyvx-*, or an --incident")
     reply = request(config, socket, "POST", "/silences", body)
+    if as_json:
+        print_json(reply)
+        return
     silence, now = msgspec.convert(reply["silence"], model.Silence), _time(reply["now"])
     later = silence.begin > now
     starts = f"from {model.format_time(silence.begin, now, seconds=False)} " if later else ""
