@@ -144,17 +144,23 @@ async def _fault_of(request: web.Request) -> str:
     return "a text contains a NUL character" if _has_nul(document) else ""
 
 
-def _has_nul(value: object) -> bool:
-    """Whether a text in a document has the one character that no database keeps."""
-    match value:
-        case str():
-            return "\0" in value
-        case dict():
-            return any(_has_nul(key) or _has_nul(inner) for key, inner in value.items())
-        case list():
-            return any(map(_has_nul, value))
-        case _:
-            return False
+def _has_nul(document: dict[str, object]) -> bool:
+    """Whether a text in a document has the one character that no database keeps.
+
+    Without recursion: from Python 3.12 on a decoder goes deeper than Python code may.
+    """
+    pending: list[object] = [document]
+    while pending:
+        match pending.pop():
+            case str(text) if "\0" in text:
+                return True
+            case dict(inner):
+                pending += (*inner.keys(), *inner.values())
+            case list(inner):
+                pending += inner
+            case _:
+                pass
+    return False
 
 
 def refuse(status: HTTPStatus, sentence: str) -> web.Response:
