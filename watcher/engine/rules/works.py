@@ -14,7 +14,8 @@ Law: a work excuses a fault for no longer than its window and the grace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -26,6 +27,8 @@ from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 # Windows are announced in whole minutes, and a carrier's clock is not ours. As an alert must also
 # fire in the window, this holds back nobody who was called before it.
 EARLY = timedelta(minutes=2)
+# Lumen announces works 21266034, and writes of their windows as 21266034-1 and -2.
+_PART = re.compile(r"(.+)-\d{1,4}")
 _GENERIC = frozenset({"ac", "co", "com", "gov", "net", "org"})  # before a country's domain
 
 
@@ -65,10 +68,16 @@ def is_by_carrier(
     return carrier_of(provider, policy) == carrier_of(work.notice.provider, policy)
 
 
-def joined_windows(work: Work) -> tuple[WorkWindow, ...]:
-    """Return the windows that count, in order; those that touch each other are one."""
+def joined_windows(
+    work: Work, others: Collection[WorkWindow] = frozenset()
+) -> tuple[WorkWindow, ...]:
+    """Return the windows that count, in order; those that touch each other are one.
+
+    `others` are left out: works of their own speak for them.
+    """
     joined: list[WorkWindow] = []
-    for window in sorted(work.windows, key=lambda window: (window.begin, window.end)):
+    windows = (window for window in work.windows if window not in others)
+    for window in sorted(windows, key=lambda window: (window.begin, window.end)):
         if joined and window.begin <= joined[-1].end:
             end = max(window.end, joined[-1].end)
             joined[-1] = WorkWindow(begin=joined[-1].begin, end=end)
@@ -84,6 +93,7 @@ class WorksIndex:
     works: dict[str, Work] = field(default_factory=dict)
     windows: dict[str, tuple[WorkWindow, ...]] = field(default_factory=dict)
     naming: dict[str, dict[str, model.AffectedCircuit]] = field(default_factory=dict)
+    parts: dict[str, set[str]] = field(default_factory=dict)  # works about one window of others
 
     def put(self, work: Work) -> None:
         """Add works, or what is known of them now."""
@@ -91,12 +101,23 @@ class WorksIndex:
         for circuit in before.notice.circuits if before else ():
             self.naming.get(circuit_key(circuit.id), {}).pop(work.key, None)
         self.works[work.key] = work
-        self.windows[work.key] = joined_windows(work)
+        self._count_windows(work.key)
+        if whole := _PART.fullmatch(work.key):
+            self.parts.setdefault(whole[1], set()).add(work.key)
+            self._count_windows(whole[1])
         for circuit in work.notice.circuits:
             named = self.naming.setdefault(circuit_key(circuit.id), {})
             already = named.get(work.key)
             if already is None or already.impact.rank < circuit.impact.rank:
                 named[work.key] = circuit  # of a circuit that is named twice the worst counts
+
+    def _count_windows(self, key: str) -> None:
+        """Work out the windows of works; one that its own notices are about is theirs."""
+        if key not in self.works:
+            return
+        parts = (self.works[part] for part in self.parts.get(key, ()))
+        theirs = {window for part in parts for notice in part.notices for window in notice.windows}
+        self.windows[key] = joined_windows(self.works[key], theirs)
 
     def edges(self, grace: timedelta) -> Iterator[datetime]:
         """Yield when a window begins, and when one is over with its grace."""

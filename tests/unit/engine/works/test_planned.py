@@ -486,3 +486,43 @@ def test_windows_that_touch_each_other_are_one():
     w.poll(minutes(80), a="offline")
     assert not called(w)
     assert w.incident.planned.end == window(60, 90).end
+
+
+@pytest.mark.parametrize(
+    ("status", "is_called"),
+    [
+        (WorkStatus.IN_PROCESS, False),
+        (WorkStatus.CANCELLED, True),
+        (WorkStatus.COMPLETED, True),
+        (WorkStatus.RESCHEDULED, True),
+    ],
+)
+@pytest.mark.parametrize("part_first", [False, True])
+def test_a_notice_about_one_window_speaks_for_it_in_the_works_as_well(
+    status, is_called, part_first
+):
+    """Lumen announces works W1, and writes of their first window as W1-1."""
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    if not part_first:
+        announce(w, (10, 60), (100, 160), read=0)
+    if status is WorkStatus.RESCHEDULED:
+        announce(w, (10, 60), id="W1-1", read=0)
+    announce(w, (10, 60), id="W1-1", status=status, read=1, stamp=1)
+    if part_first:
+        announce(w, (10, 60), (100, 160), read=0)
+    w.poll(minutes(12), a="offline")
+    assert called(w) is is_called
+    w.poll(minutes(30), a="online")
+    w.poll(minutes(110), a="offline")  # the other window goes on
+    assert w.incidents[-1].flags == ("planned",)
+    assert w.incidents[-1].notify == ()
+
+
+def test_works_whose_name_looks_like_a_part_are_their_own():
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    announce(w, (10, 60), id="CHG")
+    announce(w, (20, 70), id="CHG-1", status=WorkStatus.CANCELLED)
+    w.poll(minutes(12), a="offline")
+    assert not called(w)
