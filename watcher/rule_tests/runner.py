@@ -69,6 +69,7 @@ def junit(results: Sequence[Result]) -> bytes:
 
 
 _JUST_BEFORE = timedelta.resolution
+_NOTICE, _ACTION, _EXPECTATION = range(3)  # what happens at one time, in this order
 
 
 def run_test(loaded: LoadedTest) -> tuple[engine.Outcome, list[Failure]]:
@@ -88,6 +89,9 @@ def run_test(loaded: LoadedTest) -> tuple[engine.Outcome, list[Failure]]:
                 if refusal:
                     place = loaded.place("inbox", test.inbox.index(action))
                     failures.append(Failure(place, action.at, action.do, refusal))
+            case schema.Notice() as notice:
+                outcome.follow(runner.wait(at - _JUST_BEFORE))
+                outcome.follow(runner.take(_read(notice, test), at))
             case str() as source:
                 outcome.follow(runner.wait(at - _JUST_BEFORE))
                 outcome.follow(runner.take(world.poll(source, at), at))
@@ -96,11 +100,12 @@ def run_test(loaded: LoadedTest) -> tuple[engine.Outcome, list[Failure]]:
 
 def _timetable(
     test: schema.Test, world: ScriptedWorld
-) -> Iterator[tuple[datetime, str | schema.Action | int]]:
-    """Yield all that happens, in order: sources polled, then actions, then expectations."""
+) -> Iterator[tuple[datetime, str | schema.Notice | schema.Action | int]]:
+    """Yield all that happens, in order: polls, then notices, actions, and expectations."""
     rest: list[tuple[timedelta, int, int]] = [
-        *((action.at, 0, number) for number, action in enumerate(test.inbox)),
-        *((expected.at, 1, number) for number, expected in enumerate(test.expect)),
+        *((notice.at, _NOTICE, number) for number, notice in enumerate(test.notices)),
+        *((action.at, _ACTION, number) for number, action in enumerate(test.inbox)),
+        *((expected.at, _EXPECTATION, number) for number, expected in enumerate(test.expect)),
     ]
     waiting = sorted(rest)
     for at, source in world.polls():
@@ -113,9 +118,33 @@ def _timetable(
 
 def _due(
     test: schema.Test, due: tuple[timedelta, int, int]
-) -> tuple[datetime, schema.Action | int]:
-    at, is_expectation, number = due
-    return test.start + at, number if is_expectation else test.inbox[number]
+) -> tuple[datetime, schema.Notice | schema.Action | int]:
+    at, kind, number = due
+    if kind == _EXPECTATION:
+        return test.start + at, number
+    return test.start + at, test.notices[number] if kind == _NOTICE else test.inbox[number]
+
+
+def _read(notice: schema.Notice, test: schema.Test) -> model.NoticeRead:
+    """Return a notice as it is read: what the file has later is newer."""
+    windows = [
+        tuple(test.start + edge if isinstance(edge, timedelta) else edge for edge in window)
+        for window in notice.windows
+    ]
+    return model.NoticeRead(
+        notice=model.Notice(
+            provider=notice.provider.casefold(),
+            id=notice.id,
+            status=notice.status,
+            windows=tuple(model.WorkWindow(begin=begin, end=end) for begin, end in windows),
+            circuits=tuple(
+                model.AffectedCircuit(id=circuit, impact=notice.impact)
+                for circuit in notice.circuits
+            ),
+            sequence=test.notices.index(notice),
+            received_at=test.start + notice.at,
+        )
+    )
 
 
 def _act(

@@ -165,6 +165,27 @@ class Subject(Part):
     )
 
 
+class Notice(Part):
+    """A carrier's notice of planned works; of one id the one that is read last counts."""
+
+    at: Offset = Field(timedelta(0), description="When it is read")
+    provider: str = Field(description="Who sends it, as in lumen", min_length=1)
+    id: str = Field("1", description="The carrier's id of the works", min_length=1)
+    status: model.WorkStatus = model.WorkStatus.CONFIRMED
+    windows: tuple[tuple[Moment, Moment], ...] = Field(description="Each [BEGIN, END]")
+    circuits: Words = Field(description="As in circuit_ids or service_ids of the inventory")
+    impact: model.WorkImpact = model.WorkImpact.OUTAGE
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for begin, end in self.windows:
+            if isinstance(begin, timedelta) is not isinstance(end, timedelta):
+                raise ValueError("a window has two times or two spans, not one of each")
+            if begin >= end:  # type: ignore[operator]  # of one type, as was just checked
+                raise ValueError("a window has to end after it begins")
+        return self
+
+
 class Action(Part):
     """What a person does at a time."""
 
@@ -234,6 +255,7 @@ class Test(Part):
     step: Span = Field(timedelta(minutes=1), description="Time between polls")
     subjects: dict[str, Subject] = Field(description="By key: SOURCE/ID", min_length=1)
     inbox: tuple[Action, ...] = Field((), description="What people do")
+    notices: tuple[Notice, ...] = Field((), description="Notices of planned works that are read")
     expect: tuple[Expectation, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ Nothing here asks the engine: a scenario knows its answers, its booking and what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
@@ -35,6 +35,31 @@ class Spell:
     readings: tuple[Reading, ...]
     polls: int
     before: str = ""  # "resolve": by hand; "restart": of the daemon
+    works: Works | None = None  # a notice of them is read before the first poll
+
+
+@dataclass(frozen=True)
+class Works:
+    """What a notice says of planned works about the subject, from when it is read."""
+
+    begins_in: timedelta
+    lasts: timedelta
+    identity: str = "W1"
+    impact: model.WorkImpact = model.WorkImpact.OUTAGE
+    status: model.WorkStatus = model.WorkStatus.CONFIRMED
+
+    def as_read(self, at: datetime, circuit: str, sequence: int) -> model.Notice:
+        """Return the notice."""
+        begin = at + self.begins_in
+        return model.Notice(
+            provider="anybody",
+            id=self.identity,
+            status=self.status,
+            windows=(model.WorkWindow(begin=begin, end=begin + self.lasts),),
+            circuits=(model.AffectedCircuit(id=circuit, impact=self.impact),),
+            sequence=sequence,
+            received_at=at,
+        )
 
 
 @dataclass(frozen=True)
@@ -96,10 +121,24 @@ class Scenario:
         return self.booking.concerns(at - START)
 
 
+class NamingInventory:
+    """An inventory whose subjects are circuits of their own name."""
+
+    def __init__(self, inventory: engine.Inventory) -> None:
+        self._inventory = inventory
+
+    def entry(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
+        entry = self._inventory.entry(key, labels)
+        return replace(entry, circuit_ids=(model.id_of(key),), provider="anybody")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inventory, name)
+
+
 @cache
 def shipped_rules() -> engine.Ruleset:
     """Load the shipped rules with a source of each kind that keeps no alarm record."""
-    return ruleset.load(
+    rules = ruleset.load(
         [str(RULES / "*.yaml")],
         inventory=RULES / "tests" / "internet_on_demand.inventory.yml",
         sources={
@@ -108,6 +147,7 @@ def shipped_rules() -> engine.Ruleset:
         },
         receivers=("slack",),
     )
+    return replace(rules, inventory=NamingInventory(rules.inventory))
 
 
 class ScenarioRun:
@@ -124,10 +164,12 @@ class ScenarioRun:
         self._polled_at = START
         self._is_open: dict[str, bool] = {}
         self._details_asked = False
+        self.notices: list[model.Notice] = []
 
     def steps(self) -> Iterator[engine.StepResult | None]:
         """Yield every step, and None after each poll of the scenario."""
         at, away = START, False
+        self.notices.clear()
         yield from self._runner.take(engine.Reloaded(ruleset=shipped_rules()), START)
         for spell in self._scenario.spells:
             if spell.before == "restart":
@@ -141,6 +183,8 @@ class ScenarioRun:
                     if away:
                         yield from self._restart(at)
                     away = False
+                    if spell.works is not None and number == 0:
+                        yield from self._announce(spell.works, at)
                     for step in self._runner.take(self._poll(at), at):
                         self._follow(step)
                         yield step
@@ -164,6 +208,12 @@ class ScenarioRun:
             for step in self._runner.take(self._details(at), at):
                 self._follow(step)
                 yield step
+
+    def _announce(self, works: Works, at: datetime) -> Iterator[engine.StepResult]:
+        self.notices.append(works.as_read(at, self._id, len(self.notices)))
+        for step in self._runner.take(model.NoticeRead(notice=self.notices[-1]), at):
+            self._follow(step)
+            yield step
 
     def _resolve(self, at: datetime) -> Iterator[engine.StepResult]:
         for identity in [identity for identity, is_open in self._is_open.items() if is_open]:

@@ -82,7 +82,7 @@ def rules():
     )
 
 
-NYC = engine.InventoryEntry(labels={"site": "NYC"})
+NYC = engine.InventoryEntry(labels={"site": "NYC"}, circuit_ids=("C1",))
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,15 @@ RECEIVERS = st.builds(
     subject=st.sampled_from(["noc", "duty"]),
     permanent=st.booleans(),
 )
+WORKS = st.builds(
+    Happening,
+    kind=st.sampled_from(["notice", "notice", "cancelled", "dismissed", "confirmed"]),
+    after=AFTER,
+    value=st.sampled_from([-30.0, 0.0, 0.5, 60.0]),
+    subject=st.sampled_from(["W1", "W2"]),
+)
 HISTORIES = st.lists(
-    st.one_of(POLLS, POLLS, FAILURES, COMMANDS, RECEIVERS), min_size=1, max_size=20
+    st.one_of(POLLS, POLLS, FAILURES, COMMANDS, RECEIVERS, WORKS), min_size=1, max_size=20
 )
 
 
@@ -142,9 +149,29 @@ def happen(w: World, happening: Happening, *, before=lambda _: None):
             effects += w.step(_receiver_failed(w, happening), at)
         case "receiver recovered":
             effects += w.step(model.ReceiverRecovered(receiver=happening.subject), at)
+        case "notice" | "cancelled":
+            effects += w.step(model.NoticeRead(notice=_notice(w, happening)), at)
+        case "dismissed" | "confirmed" if f"lumen/{happening.subject}" in w.state.works:
+            decided = {"dismissed": model.WorkDismissed, "confirmed": model.WorkConfirmed}
+            event = decided[happening.kind](work=f"lumen/{happening.subject}", by="ana")
+            effects += w.step(event, at)
         case "resolve":
             effects += _resolve(w, happening, at)
     return effects
+
+
+def _notice(w, happening):
+    """Announce two hours of an outage that begin so many minutes from now, or cancel that."""
+    begin = w.now + minutes(happening.value)
+    cancelled = happening.kind == "cancelled"
+    return model.Notice(
+        provider="lumen",
+        id=happening.subject,
+        status=model.WorkStatus.CANCELLED if cancelled else model.WorkStatus.CONFIRMED,
+        windows=(model.WorkWindow(begin=begin, end=begin + minutes(120)),),
+        circuits=(model.AffectedCircuit(id="C1", impact=model.WorkImpact.OUTAGE),),
+        received_at=w.now,
+    )
 
 
 def _receiver_failed(w, happening):

@@ -24,12 +24,14 @@ from tests.unit.engine.scenarios import (
     ScenarioRun,
     Spell,
     Values,
+    Works,
 )
 from watcher import model
-from watcher.model import Resolution
+from watcher.model import Resolution, WorkImpact, WorkStatus
 
 REOPENS = minutes(10)
 DETAILS = seconds(5)  # are waited for
+GRACE, EARLY = minutes(10), minutes(2)  # after a window of works, and before it
 Says = Callable[[Values], bool]
 
 
@@ -53,6 +55,7 @@ class Source:
     promises: tuple[Promise, ...]
     keeps: timedelta  # the longest keep_firing_for
     flaps: timedelta  # the longest time in which flapping is looked for
+    is_down: Says = lambda _: False  # it carries nothing
 
 
 GOOD, BAD = ("online", "impaired"), ("degraded", "offline")
@@ -67,6 +70,7 @@ VYVX = Source(
     ),
     keeps=minutes(5),
     flaps=minutes(30),
+    is_down=lambda values: values[0] == "offline",
 )
 BOUGHT = ("active", 500.0)
 INTERNET_ON_DEMAND = Source(
@@ -81,6 +85,7 @@ INTERNET_ON_DEMAND = Source(
     ),
     keeps=minutes(0),
     flaps=minutes(0),
+    is_down=lambda values: values[0] == "suspended",
 )
 
 
@@ -126,12 +131,15 @@ class Witness:
 
     def __init__(self, source: Source, scenario: Scenario) -> None:
         self.source, self.scenario = source, scenario
+        self.notices: list[model.Notice] = []
         self.answered: list[tuple[datetime, Reading]] = []  # of every poll that was answered
         self.incidents: dict[str, model.Incident] = {}
         self.flapped: set[str] = set()
         self.closed_at: datetime | None = None  # by hand
 
     def follow(self, step):
+        if isinstance(step.event, model.NoticeRead):
+            self.notices.append(step.event.notice)
         if isinstance(step.event, model.Polled):
             self.answered.append((step.at, self.scenario.reading(step.at)))
         before = dict(self.incidents)
@@ -188,7 +196,11 @@ class Witness:
                 since += self.source.step
             if since is None or now - since <= promise.hold + 2 * self.source.step + DETAILS:
                 continue
-            severities = {incident.severity for incident in self.open_incidents()}
+            severities = {
+                incident.severity
+                for incident in self.open_incidents()
+                if incident.planned is None or self.is_announced(now)
+            }
             what = f"{self.answered[-1][1]} since {since - START} at {now - START}: {severities}"
             assert severities & set(promise.severities), what
 
@@ -204,6 +216,35 @@ class Witness:
             what = f"{incident.title}, well since {since and since - START}, at {now - START}"
             assert not over, what
             assert since is None or now - since <= keeps + 2 * self.source.step, what
+
+    def check_planned(self, now):
+        """Nobody is kept from hearing of a fault that works did not announce."""
+        for incident in self.open_incidents():
+            if incident.planned is not None:
+                what = f"{incident.title} at {now - START}: {incident.planned}"
+                assert self.is_announced(now), what
+                assert incident.planned.begin - EARLY <= incident.begin, what
+
+    def is_announced(self, now):
+        """Return whether a window is open, or was until a grace ago, and is as bad as the fault."""
+        newest = {notice.id: notice for notice in self.notices}
+        readings = [reading for _, reading in self.answered if not isinstance(reading, str)]
+        is_down = bool(readings) and self.source.is_down(readings[-1])
+        for notice in newest.values():
+            (window,), (circuit,) = notice.windows, notice.circuits
+            completed = notice.status is WorkStatus.COMPLETED
+            end = min(window.end, notice.received_at) if completed else window.end
+            covers = circuit.impact is WorkImpact.OUTAGE or (
+                circuit.impact is WorkImpact.DEGRADED and not is_down
+            )
+            if (
+                covers
+                and notice.status is not WorkStatus.CANCELLED
+                and window.begin < end
+                and window.begin <= now <= end + GRACE  # its timer comes after a poll of that time
+            ):
+                return True
+        return False
 
     def open_incidents(self):
         return [incident for incident in self.incidents.values() if incident.resolved_at is None]
@@ -257,11 +298,25 @@ def check(source: Source, scenario: Scenario) -> None:
             witness.follow(step)
         else:
             witness.check_silence(now)
+            witness.check_planned(now)
             witness.check_end(now)
     assert not witness.open_incidents()
 
 
-def scenarios(key, source, names, readings, *, polls, well, **more):
+WORKS = st.builds(
+    Works,
+    begins_in=st.sampled_from([minutes(n) for n in (-3, 0, 1, 5, 20)]),
+    lasts=st.sampled_from([minutes(n) for n in (1, 5, 15, 60)]),
+    identity=st.sampled_from(["W1", "W1", "W2"]),
+    impact=st.sampled_from([WorkImpact.OUTAGE, WorkImpact.OUTAGE, *WorkImpact]),
+    status=st.sampled_from(
+        [WorkStatus.CONFIRMED] * 4
+        + [WorkStatus.TENTATIVE, WorkStatus.CANCELLED, WorkStatus.COMPLETED]
+    ),
+)
+
+
+def scenarios(key, source, names, readings, *, polls, well, works=False, **more):
     """Draw scenarios that end well, and for so long that nothing may be open any more."""
     answers = st.one_of(*[readings] * 6, st.sampled_from([FAILS, ABSENT, AWAY]))
     spells = st.builds(
@@ -269,6 +324,7 @@ def scenarios(key, source, names, readings, *, polls, well, **more):
         readings=st.one_of(st.tuples(answers), st.tuples(answers), st.tuples(answers, answers)),
         polls=st.sampled_from(polls),
         before=st.sampled_from(["", "", "", "", "", "resolve", "restart"]),
+        works=st.one_of(st.none(), st.none(), WORKS) if works else st.none(),
     )
     after = max(source.keeps, source.flaps) // source.step + 5
     end = Spell(readings=(well,), polls=after)
@@ -289,18 +345,23 @@ BOOKINGS = st.builds(
     extended_by=st.sampled_from([minutes(0), minutes(0), minutes(20)]),
     overruns=st.sampled_from([False, False, False, True]),
 )
-VYVX_SCENARIOS = scenarios(
-    "vyvx/a",
-    VYVX,
-    ("state", "ingress_state"),
-    st.tuples(
-        st.sampled_from(["online", "offline", "offline", "degraded", "impaired", "unknown"]),
-        st.sampled_from(["online", "online", "offline", "degraded", "unknown"]),
-    ),
-    polls=[1, 1, 2, 3, 4, 7, 13, 20, 40, 80],
-    well=("online", "online"),
-    booking=st.one_of(st.none(), BOOKINGS),
-    details_after=st.sampled_from([seconds(0), seconds(0), seconds(3), None]),
+VYVX_READINGS = st.tuples(
+    st.sampled_from(["online", "offline", "offline", "degraded", "impaired", "unknown"]),
+    st.sampled_from(["online", "online", "offline", "degraded", "unknown"]),
+)
+VYVX_SCENARIOS, VYVX_WORKS = (
+    scenarios(
+        "vyvx/a",
+        VYVX,
+        ("state", "ingress_state"),
+        VYVX_READINGS,
+        polls=[1, 1, 2, 3, 4, 7, 13, 20, 40, 80],
+        well=("online", "online"),
+        works=works,
+        booking=st.one_of(st.none(), BOOKINGS),
+        details_after=st.sampled_from([seconds(0), seconds(0), seconds(3), None]),
+    )
+    for works in (False, True)
 )
 INTERNET_ON_DEMAND_SCENARIOS = scenarios(
     "internet_on_demand/C1",
@@ -314,6 +375,7 @@ INTERNET_ON_DEMAND_SCENARIOS = scenarios(
     ),
     polls=[1, 1, 2, 3, 6, 8, 14, 18],
     well=BOUGHT,
+    works=True,
 )
 EVPL_SCENARIOS = scenarios(
     "evpl/LD1",
@@ -322,6 +384,7 @@ EVPL_SCENARIOS = scenarios(
     st.tuples(*[st.sampled_from([30.0, 30.0, 76.0, 91.0, 96.0])] * 2),
     polls=[1, 1, 2, 3, 4, 6, 8, 12],
     well=(30.0, 30.0),
+    works=True,
 )
 
 
@@ -359,6 +422,12 @@ PRE_ROLL_BEGAN_WHILE_AWAY = Scenario(
 @example(PRE_ROLL_BEGAN_WHILE_AWAY)
 @given(VYVX_SCENARIOS)
 def test_a_vyvx_service_is_called_well_only_when_it_is_and_no_outage_goes_unheard(scenario):
+    check(VYVX, scenario)
+
+
+@settings(max_examples=50, deadline=None)
+@given(VYVX_WORKS)
+def test_planned_works_keep_an_outage_silent_for_no_longer_than_they_announced(scenario):
     check(VYVX, scenario)
 
 
