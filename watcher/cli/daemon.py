@@ -25,11 +25,12 @@ program = typer.Typer()
 
 
 class Schema(StrEnum):
-    """The documents that have a JSON Schema."""
+    """What a schema is printed of."""
 
     RULES = "rules"
     CONFIG = "config"
     MQTT = "mqtt"
+    ASYNCAPI = "asyncapi"
 
 
 @program.command()
@@ -218,7 +219,7 @@ def restore(
 def schema(
     what: Annotated[Schema, typer.Argument(metavar="SCHEMA", help="Which schema to print.")],
 ) -> None:
-    """Print a JSON Schema, for editors and for programs that read MQTT."""
+    """Print a JSON Schema, or the AsyncAPI document of what is on MQTT."""
     match what:
         case Schema.RULES:
             from watcher.ruleset import schema
@@ -233,3 +234,8 @@ def schema(
             from watcher.receivers.mqtt import commands
 
             print_json(documents.schema(commands.TOPICS))
+        case Schema.ASYNCAPI:
+            from watcher.operations import documents
+            from watcher.receivers.mqtt import commands
+
+            print_json(documents.asyncapi(commands.TOPICS))

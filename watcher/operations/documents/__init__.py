@@ -4,6 +4,7 @@ Pure. Law: the keys are public surface (mqtt.md and api.md in docs/reference): o
 none renamed or removed.
 """
 
+from watcher.operations.documents.asyncapi import asyncapi
 from watcher.operations.documents.deliveries import ReceiptsDocument, receipts, thread_link
 from watcher.operations.documents.document import Document
 from watcher.operations.documents.incidents import (
@@ -49,6 +50,7 @@ __all__ = [
     "SummaryDocument",
     "WorkDocument",
     "WorksDocument",
+    "asyncapi",
     "event",
     "incident",
     "open_incident",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.servers.programs import program, unavailable
+from tests.servers import node
+from tests.servers.programs import unavailable
 from watcher import model
 from watcher.vendors.http.api import VendorApi
 from watcher.vendors.internet_on_demand.client import Connection, ConnectionsClient, Order
@@ -44,22 +44,7 @@ def document(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def prism(document) -> str:
     """Prism's program; installed once, into the cache of the user who runs the tests."""
-    npm = program("npm", "npm")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "watcher-tests" / PRISM.rpartition("@")[2]
-    installed = folder / "node_modules" / ".bin" / "prism"
-    if not installed.exists():
-        return _install(npm, folder, installed)
-    return str(installed)
-
-
-def _install(npm: str, folder: Path, installed: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    words = (npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), PRISM)
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if not installed.exists():
-        unavailable(f"npm cannot install {PRISM}: {done.stderr[-300:]}")
-    return str(installed)
+    return str(node.modules(PRISM) / ".bin" / "prism")
 
 
 @pytest.fixture(params=["static", "dynamic"])
