@@ -30,6 +30,10 @@ class FakeInventory:
     def knows(self, key: str) -> bool:
         return key in self.inventory_entries
 
+    def knows_circuit(self, circuit: str) -> bool:
+        entries = self.inventory_entries.values()
+        return any(engine.circuit_key(circuit) in engine.circuits_of(entry) for entry in entries)
+
 
 def rule(name="down", condition=DOWN, sources=("vyvx",), **keys):
     keys.setdefault(

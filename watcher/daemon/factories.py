@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import aiohttp
 from sqlalchemy import make_url
@@ -121,7 +123,11 @@ def read_rules(settings: Settings, extra: Iterable[str] = ()) -> engine.Ruleset:
         },
         receivers=(*settings.receivers, *extra),
         quiet=[name for name, receiver in settings.receivers.items() if receiver.kind == "mqtt"],
-        works=ruleset.works_policy(settings.works.grace, settings.works.providers),
+        works=replace(
+            ruleset.works_policy(settings.works.grace, settings.works.providers),
+            receivers=settings.works.receivers or tuple(settings.receivers),
+            zone=ZoneInfo(settings.works.zone),
+        ),
     )
     problems = [
         f"receivers.{name}.mention: there is no rota {rota!r} in the rule files"

@@ -84,6 +84,9 @@ class Agenda:
     awaiting: list[str] = field(default_factory=list)  # subjects whose new alerts wait for details
     broken: dict[tuple[str, str], datetime] = field(default_factory=dict)  # by fault and subject:
     # since when the subject was not well, of pending alerts that this step has broken
+    works: dict[str, model.Work | None] = field(default_factory=dict)  # as they were before
+    all_works: bool = False  # more than these may have something to say
+    subjects: dict[str, None] = field(default_factory=dict)  # new, gone, booked, labelled otherwise
     inhibitors: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = field(
         default_factory=dict
     )  # by rule and labels: their values on what fires
@@ -99,6 +102,19 @@ class Agenda:
     def note_storm(self, identity: str, firing: Collection[Firing]) -> None:
         """Note that this step begins or feeds a storm, which reports itself at the end."""
         self.storms[identity] = len(firing)
+
+    def note_work(self, key: str, before: model.Work | None) -> None:
+        """Note planned works that have changed, or that are due to be looked at."""
+        self.works.setdefault(key, before)
+
+    def review_all_works(self) -> None:
+        """Have all planned works looked at: the rules, the inventory or the clock has changed."""
+        self.all_works = True
+
+    def note_subject(self, before: model.Subject | None, subject: model.Subject) -> None:
+        """Note a subject if planned works may mean something else for it now."""
+        if before is None or before.bookings != subject.bookings or before.labels != subject.labels:
+            self.subjects[subject.key] = None
 
     def recheck_suppression(self) -> None:
         """Have all open incidents brought up to date: who is notified may have changed."""

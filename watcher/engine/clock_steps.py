@@ -34,6 +34,7 @@ def clock_stepped(ctx: StepContext, event: model.ClockStepped) -> None:
     state, by = ctx.state, event.by
     move(ctx, by)
     suppression.refresh(ctx)
+    ctx.agenda.review_all_works()
     hours.clock_stepped(ctx, ctx.now - by)
     samples.drop_future(ctx)
     for key in sorted(key for key, subject in state.subjects.items() if subject.bookings):

@@ -15,12 +15,16 @@ from watcher.engine.incidents import incidents, messages, remedies, reminders
 from watcher.engine.observation import missing_subjects, polls, samples
 from watcher.engine.rules.rule import InventoryEntry
 from watcher.engine.state import IllegalCommand
+from watcher.engine.works import notices
 from watcher.model import AlertState, DiagnosisStatus, EntryKind, IncidentStatus, Visibility
 
 
 def acknowledge(ctx: StepContext, event: model.Acknowledged) -> None:
     """Record who has acknowledged an incident, once for each person."""
     incident = _open_incident(ctx, event.incident)
+    if incident.is_announcement:
+        notices.confirm(ctx, model.WorkConfirmed(work=incident.group, by=event.by))
+        return
     if event.by == incident.acknowledged_by:
         reminders.renew(ctx, incident)
         return
@@ -45,6 +49,9 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
     incident = _open_incident(ctx, event.incident)
     if incident.status is not IncidentStatus.ACKNOWLEDGED and not incident.acks:
         raise IllegalCommand(f"incident {incident.id} is not acknowledged")
+    if incident.is_announcement:
+        notices.withdraw_confirmation(ctx, incident.group)
+        return
     reminders.withdraw(ctx, incident)
     ctx.add_entry(
         incident.id,
@@ -58,6 +65,11 @@ def unacknowledge(ctx: StepContext, event: model.Unacknowledged) -> None:
 def resolve(ctx: StepContext, event: model.ResolvedByHand) -> None:
     """Resolve an incident; an alert that still holds must clear before it fires again."""
     incident = _open_incident(ctx, event.incident)
+    if incident.is_announcement:
+        raise IllegalCommand(
+            f"incident {incident.id} announces planned works and ends with them; if they do not"
+            f" count: watcher works dismiss '{incident.group}'"
+        )
     if incident.id not in ctx.state.members:
         text = messages.resolved_by(event.by, event.text)
         incidents.resolve_without_alerts(ctx, incident, model.Resolution.MANUAL, text, by=event.by)

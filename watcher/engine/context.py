@@ -96,13 +96,8 @@ class StepContext:
         """Change or add a subject."""
         state, key = self.state, subject.key
         before = state.subjects.get(key)
-        if before is not None:
-            if before.labels != subject.labels:
-                state.subject_index.inventory_entries.pop(key, None)
-            if before.missed and not subject.missed:
-                state.subject_index.missing.get(subject.source, {}).pop(key, None)
-        if subject.missed:
-            state.subject_index.missing.setdefault(subject.source, {})[key] = None
+        self.agenda.note_subject(before, subject)
+        state.subject_index.follow(before, subject)
         state.subjects[key] = self.changes.subjects[key] = subject
         self._views.pop(key, None)
         self.changes.forgotten.pop(key, None)
@@ -111,6 +106,7 @@ class StepContext:
         """Drop a subject, its samples and its alerts."""
         state, index = self.state, self.state.subject_index
         subject = state.subjects.pop(key)
+        self.agenda.subjects[key] = None
         for rule, alert in state.alerts.pop(key, {}).items():
             state.alert_index.remove_firing(alert)
             state.alert_index.pending.get(subject.source, {}).pop((rule, key), None)
@@ -126,6 +122,10 @@ class StepContext:
             backfill.forget(key)
         self._views.pop(key, None)
         self.changes.forget_subject(key)
+
+    def follow_circuits(self) -> set[str]:
+        """Take in on which circuits this step's subjects run; return the circuits that differ."""
+        return self.state.follow_circuits(self.agenda.subjects)
 
     def add_recheck(self, source: str, *keys: str) -> None:
         """Have the next poll of a source evaluate subjects, even if it shows them unchanged."""
@@ -314,6 +314,7 @@ class StepContext:
 
     def put_work(self, work: model.Work) -> None:
         """Add planned works, or change what is known of them."""
+        self.agenda.note_work(work.key, self.state.works.get(work.key))
         self.state.works_index.put(work)
         self.changes.works[work.key] = work
 

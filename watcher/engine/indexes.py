@@ -155,6 +155,16 @@ class SubjectIndex:
     inventory_entries: dict[str, InventoryEntry] = field(default_factory=dict)
     no_labels: Mapping[str, str] = field(default_factory=dict)  # one for 100,000 subjects
 
+    def follow(self, before: model.Subject | None, subject: model.Subject) -> None:
+        """Take in what a subject is now."""
+        key = subject.key
+        if before is not None and before.labels != subject.labels:
+            self.inventory_entries.pop(key, None)
+        if subject.missed:
+            self.missing.setdefault(subject.source, {})[key] = None
+        elif before is not None and before.missed:
+            self.missing.get(subject.source, {}).pop(key, None)
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class AlertIndex:

@@ -22,6 +22,7 @@ from watcher.engine.indexes import (
     SubjectIndex,
 )
 from watcher.engine.rules import thresholds
+from watcher.engine.rules.circuits import CircuitIndex
 from watcher.engine.rules.index import RuleIndex, index_rules
 from watcher.engine.rules.rule import Rule, Ruleset
 from watcher.engine.rules.subject_view import SubjectView
@@ -60,6 +61,7 @@ class State:
     alert_index: AlertIndex = field(default_factory=AlertIndex)
     incident_index: IncidentIndex = field(default_factory=IncidentIndex)
     works_index: WorksIndex = field(default_factory=WorksIndex)
+    circuits: CircuitIndex = field(default_factory=CircuitIndex)
 
     @property
     def works(self) -> Mapping[str, model.Work]:
@@ -177,7 +179,18 @@ class State:
         sources.awaited = (sources.awaited | added) & set(ruleset.sources)
         sources.backfills = _backfills(ruleset, sources.backfills)
         self.subject_index.inventory_entries.clear()
+        self.circuits.clear()
         self.alert_index.expression_errors.clear()
+
+    def follow_circuits(self, changed: Collection[str]) -> set[str]:
+        """Take in on which circuits subjects run; return the circuits that differ by now."""
+        if not self.works:
+            self.circuits.clear()
+            return set()
+        if self.circuits.built and not changed:
+            return set()
+        entries = self.subject_index.inventory_entries
+        return self.circuits.follow(self.subjects, changed, self.ruleset.inventory, entries)
 
     def index_bandwidths(self) -> None:
         """Work out which connections a remedy is changing, or has changed for the time being."""

@@ -28,7 +28,7 @@ from watcher.engine.observation import hours, missing_subjects, polls, samples, 
 from watcher.engine.rules.rule import Ruleset
 from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
-from watcher.engine.works import notices
+from watcher.engine.works import announcements, notices
 from watcher.model import AlertState, Visibility
 
 
@@ -52,6 +52,7 @@ def step(state: State, event: Event, now: datetime) -> tuple[model.Effect, ...]:
     """
     ctx = StepContext(state, now)
     _HANDLERS[type(event)](ctx, event)
+    announcements.refresh(ctx)
     notifications.refresh_incidents(ctx)
     ctx.forget_resolved()
     return ctx.effects()
@@ -123,6 +124,7 @@ def _reload(ctx: StepContext, event: Reloaded) -> None:
     if event.unwatched_since is not None:
         clock_steps.started(ctx, event.unwatched_since)
     suppression.refresh(ctx)
+    ctx.agenda.review_all_works()
     hours.refresh(ctx)
     samples.drop_future(ctx)
     for key in sorted(state.alerts):
@@ -163,6 +165,7 @@ _ALWAYS: Mapping[TimerKind, Callable[[StepContext, str], None]] = {
     TimerKind.BACKFILL: schedule.tick,
     TimerKind.PHASE: polls.phase_edge,
     TimerKind.HOURS: hours.edge,
+    TimerKind.WORKS_AHEAD: announcements.due,
 }
 
 _HANDLERS: Mapping[type, Callable[[StepContext, Any], None]] = {

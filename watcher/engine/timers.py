@@ -21,6 +21,7 @@ class TimerKind(StrEnum):
     INCIDENT = "incident"  # people are notified, reminded, or more of them are notified
     SUPPRESSION = "suppression"  # a silence or a maintenance window begins or ends
     BACKFILL = "history"  # more of the vendor's own records may be read
+    WORKS_AHEAD = "works ahead"  # there may be something to say of planned works
     VISIBILITY = "sight"  # a failing source becomes blind, or a blind rule is due
 
 

@@ -86,6 +86,8 @@ class EntryKind(StrEnum):
     SUPPRESSED = "suppressed"  # by a silence, maintenance or inhibition
     RELEASED = "released"  # people are notified again
     LATE = "late"  # a fact that was learned after it was over
+    ANNOUNCED = "announced"  # planned works: what is ahead, or a question about them
+    RESCHEDULED = "rescheduled"  # planned works: the plan is another one than was announced
     CLEARED = "cleared"  # one of several alerts is over
     RESOLVED = "resolved"
 

@@ -83,6 +83,11 @@ def on_air_until(bookings: Sequence[Booking], now: datetime) -> datetime | None:
     return max((end for end in ends if end is not None), default=None)
 
 
+def span(booking: Booking) -> tuple[datetime | None, datetime | None]:
+    """Return when a booking goes on air and when it ends, each None where nothing says it."""
+    return _start(booking), _end(booking)
+
+
 def last_edge(
     bookings: Sequence[Booking], now: datetime, pre_roll: timedelta = PRE_ROLL
 ) -> datetime | None:

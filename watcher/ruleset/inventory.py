@@ -39,6 +39,8 @@ class Inventory:
         self._matches = matches
         self._vocabulary = vocabulary
         self._empty = engine.InventoryEntry()
+        entries = (*subjects.values(), *(match.entry for match in matches))
+        self._circuits = {circuit for entry in entries for circuit in engine.circuits_of(entry)}
 
     def entry(self, key: str, labels: Mapping[str, str]) -> engine.InventoryEntry:
         """Return the entry of a subject, by its key and its labels; empty when it has none."""
@@ -54,6 +56,10 @@ class Inventory:
     def knows(self, key: str) -> bool:
         """Return whether a subject has an entry under its key."""
         return key in self._subjects
+
+    def knows_circuit(self, circuit: str) -> bool:
+        """Return whether any entry has the circuit's id, whatever its case and spaces."""
+        return engine.circuit_key(circuit) in self._circuits
 
 
 def _applies(match: MatchedEntry, context: engine.Context) -> bool:

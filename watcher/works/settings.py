@@ -55,7 +55,7 @@ class Works(Section):
     max_bytes: int = Field(
         10 * MEGABYTE, ge=1_000, le=10 * MEGABYTE, description="Largest mail or file that is read"
     )
-    zone: Zone = Field("UTC", description="Clocks of times that name no zone")
+    zone: Zone = Field("UTC", description="Clocks of times that name no zone, and of announcements")
     parser_python: Path | None = Field(
         None, description="Python with circuit-maintenance-parser, for mails of other carriers"
     )

@@ -9,6 +9,7 @@ from watcher.model.reservation import (
     next_start,
     on_air_until,
     phase,
+    span,
     within,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "next_start",
     "on_air_until",
     "phase",
+    "span",
     "within",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
@@ -221,6 +221,9 @@ class Inventory(Protocol):
     def knows(self, key: str) -> bool:
         """Return whether the inventory names the subject by its key."""
 
+    def knows_circuit(self, circuit: str) -> bool:
+        """Return whether any entry has the circuit's id, whatever its case and spaces."""
+
 
 def _undetermined(_: Mapping[str, model.Scalar]) -> model.FaultDomain:
     return model.FaultDomain.UNDETERMINED
@@ -285,11 +288,14 @@ class WorksPolicy:
     """How planned works are taken.
 
     A fault is planned until `grace` after the end of a window. `providers` are further names of
-    carriers, casefolded, each with the carrier's own name.
+    carriers, casefolded, each with the carrier's own name. `receivers` are notified of works ahead,
+    with times on the clocks of `zone` beside UTC.
     """
 
     grace: timedelta = timedelta(minutes=10)
     providers: Mapping[str, str] = field(default_factory=dict)
+    receivers: tuple[str, ...] = ()
+    zone: tzinfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,11 @@ def confirm(ctx: StepContext, event: model.WorkConfirmed) -> None:
     _decide(ctx, event.work, confirmed_by=event.by, dismissed_by="")
 
 
+def withdraw_confirmation(ctx: StepContext, key: str) -> None:
+    """Withdraw that somebody has taken note of works."""
+    _decide(ctx, key, confirmed_by="", dismissed_by="")
+
+
 def dismiss(ctx: StepContext, event: model.WorkDismissed) -> None:
     """Record who says that works do not count, from now on."""
     _decide(ctx, event.work, confirmed_by="", dismissed_by=event.by)

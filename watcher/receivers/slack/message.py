@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher import model
-from watcher.receivers.slack import blocks, notification, triage
+from watcher.receivers.slack import announcement, blocks, notification, triage
 from watcher.receivers.slack.blocks import escape
 from watcher.receivers.slack.interactive.buttons import incident_actions
 from watcher.receivers.slack.template import MessageTemplate, RenderingError
@@ -76,6 +76,8 @@ def _body(
 
     The first one has `room` characters.
     """
+    if view.incident.is_announcement:
+        return [blocks.fit_lines(list(announcement.lines(view.incident, now)), longest=room)], ""
     paragraphs = list(_paragraphs(view, now, room))
     if template is None:
         return paragraphs, ""
@@ -109,7 +111,7 @@ def _notification_parts(view: model.IncidentView, now: datetime) -> Iterator[str
     if notification.is_late(view):
         yield _span(incident, now)
         return
-    if incident.end is not None:
+    if incident.end is not None or incident.is_announcement:
         return
     yield from itertools.islice(_muted(incident, now), 1)
     unseen = notification.unseen(view, now)

@@ -23,6 +23,8 @@ _LIGHTS = {
     model.Severity.INFO: "\N{LARGE BLUE CIRCLE}",
 }
 RECOVERED = "\N{LARGE GREEN CIRCLE}"
+AHEAD = "\N{SPIRAL CALENDAR PAD}"  # planned works
+ATTENTION = "\N{WARNING SIGN}"  # planned works that coincide with something
 OVER = "\N{MEDIUM BLACK CIRCLE}"  # for any other reason: it need not be well
 LATE = "\N{CLOCK FACE FOUR OCLOCK}"
 
@@ -81,6 +83,8 @@ SIGNS: Mapping[EntryKind, str] = {
     EntryKind.SUPPRESSED: "\N{BELL WITH CANCELLATION STROKE}",
     EntryKind.RELEASED: "\N{BELL}",
     EntryKind.LATE: LATE,
+    EntryKind.ANNOUNCED: AHEAD,
+    EntryKind.RESCHEDULED: AHEAD,
     EntryKind.CLEARED: "\N{HEAVY MINUS SIGN}",
     EntryKind.RESOLVED: OVER,
 }
@@ -118,6 +122,14 @@ def is_broadcast(incident: model.Incident, entry: model.Entry) -> bool:
     return calls_people(incident, entry) and incident.severity is model.Severity.CRITICAL
 
 
+def is_shown_to_all(incident: model.Incident, entry: model.Entry) -> bool:
+    """Return whether the channel shows an entry although it mentions nobody.
+
+    Planned works have one thread from the first notice on: its digests would not be seen there.
+    """
+    return incident.is_announcement and calls_people(incident, entry)
+
+
 def people_called(incident: model.Incident, entries: Sequence[model.Entry]) -> list[str]:
     """Return the mentions of the people whom entries call by name: who was on call then."""
     mentions = [str(entry.data.get("mention") or "") for entry in entries]
@@ -127,6 +139,8 @@ def people_called(incident: model.Incident, entries: Sequence[model.Entry]) -> l
 def mark(incident: model.Incident) -> str:
     """Return the mark of an incident: its severity's light, or how it ended."""
     if not _is_over(incident):
+        if incident.is_announcement:
+            return AHEAD if incident.severity is model.Severity.INFO else ATTENTION
         return _LIGHTS[incident.severity]
     return RECOVERED if incident.resolution is Resolution.RECOVERED else OVER
 
@@ -172,6 +186,8 @@ def headline(view: model.IncidentView) -> str:
     """Return mark, circuit and what is so now: the title, or how it ended and after how long."""
     incident = view.incident
     title = clean(incident.title, FACT)
+    if incident.is_announcement:  # its title says as well how it ended
+        return f"{mark(incident)} {title}"
     if is_late(view) or not _is_over(incident):
         title = title if _names_circuit(view, title) else f"{circuit(view)}: {title}"
         return f"{LATE if is_late(view) else mark(incident)} {title}"
@@ -201,7 +217,8 @@ def ending_word(incident: model.Incident) -> str:
 
 def entry_text(view: model.IncidentView, entry: model.Entry, fact: str) -> str:
     """Return an entry's notification; `fact` is its text, escaped, with whatever belongs to it."""
-    text = fact if _names_circuit(view, entry.text) else f"{escape(circuit(view))}: {fact}"
+    alone = _names_circuit(view, entry.text) or (view.incident.is_announcement and entry.notify)
+    text = fact if alone else f"{escape(circuit(view))}: {fact}"
     what_to_do = todo(view, fact) if calls_people(view.incident, entry) else []
     return " · ".join([f"{entry_mark(view, entry)} {text}", *what_to_do])
 
@@ -237,7 +254,7 @@ def fit(text: str, mention: str) -> str:
 def todo(view: model.IncidentView, text: str) -> list[str]:
     """Return whose side it is and what to do, unless `text` says it; nothing once it is over."""
     incident = view.incident
-    if _is_over(incident):
+    if _is_over(incident) or incident.is_announcement:
         return []
     side = model.format_side(incident.fault_domain)
     named = side and incident.fault_domain is not model.FaultDomain.UNDETERMINED

@@ -189,7 +189,8 @@ class SlackReceiver:
         )
         called = notification.people_called(incident, entries)
         mention = " ".join(dict.fromkeys([*([self._mention] if everybody else []), *called]))
-        urgent = everybody or bool(called)
+        shown = any(notification.is_shown_to_all(incident, entry) for entry in entries)
+        broadcast = everybody or shown or bool(called)
         duplicate = session.unconfirmed.startswith(f"{REPLY} ")
         message = thread.render_reply(
             session.view,
@@ -206,7 +207,7 @@ class SlackReceiver:
             f"{REPLY} {last.number}",
             lambda: refusals.send_or_stub(
                 message,
-                lambda form: self._api.post(form, payload=payload, thread=ts, broadcast=urgent),
+                lambda form: self._api.post(form, payload=payload, thread=ts, broadcast=broadcast),
                 incident,
             ),
         )

@@ -19,6 +19,7 @@ ACKNOWLEDGE, WITHDRAW, RESOLVE = "acknowledge", "unacknowledge", "resolve"
 SILENCE, UNSILENCE, NOTE = "silence", "unsilence", "note"
 DIAGNOSE, PACKET, TICKET = "diagnose", "packet", "ticket"
 APPROVE, REFUSE = "approve", "refuse"
+DISMISS = "dismiss"
 MOST_OPTIONS = 5  # that Slack takes in a menu
 _END_SILENCE = "End silence \N{HORIZONTAL ELLIPSIS}"
 
@@ -50,6 +51,9 @@ def silences_of(incident: model.Incident) -> tuple[str, ...]:
 
 def _buttons(view: model.IncidentView) -> Iterator[kit.ButtonElement]:
     incident = view.incident
+    if incident.is_announcement:
+        yield from _announcement_buttons(incident)
+        return
     if incident.status is model.IncidentStatus.OPEN:
         yield _button("Acknowledge", ACKNOWLEDGE, incident.id, style="primary")
     else:
@@ -61,10 +65,31 @@ def _buttons(view: model.IncidentView) -> Iterator[kit.ButtonElement]:
     yield _button("Resolve \N{HORIZONTAL ELLIPSIS}", RESOLVE, incident.id)
 
 
+def _announcement_buttons(incident: model.Incident) -> Iterator[kit.ButtonElement]:
+    """Yield what people may say of planned works: that they know, or that these do not count."""
+    if incident.status is model.IncidentStatus.OPEN:
+        yield _button("Confirm", ACKNOWLEDGE, incident.id, style="primary")
+    else:
+        yield _button("Withdraw", WITHDRAW, incident.id)
+    yield _button(
+        "Dismiss",
+        DISMISS,
+        incident.id,
+        confirm=kit.ConfirmObject(
+            title=plain("Dismiss these works?"),
+            text=plain("Outages in their windows call people again, and the thread ends."),
+            confirm=plain("Dismiss"),
+            deny=plain("Keep"),
+        ),
+    )
+
+
 def _options(view: model.IncidentView) -> tuple[dict[str, str], dict[str, str]]:
     """Return what the menu holds, by action, and what has to be a button as the menu is full."""
     incident = view.incident
     options = {NOTE: "Add a note \N{HORIZONTAL ELLIPSIS}"}
+    if incident.is_announcement:
+        return options, {}
     if incident.status is model.IncidentStatus.ACKNOWLEDGED and not incident.expiry_said:
         options[ACKNOWLEDGE] = "Take over"
     elif incident.acks:  # of several people who have to, not all have

@@ -43,6 +43,7 @@ class Presses:
             buttons.PACKET: self._packet,
             buttons.APPROVE: self._approve,
             buttons.REFUSE: self._refuse,
+            buttons.DISMISS: self._dismiss,
             buttons.NOTE: self._open_form,
             buttons.RESOLVE: self._open_form,
             buttons.TICKET: self._open_form,
@@ -53,11 +54,15 @@ class Presses:
     async def _acknowledge(self, request: Request) -> Answer:
         view = await self._commands.unresolved_view(request.incident)
         after = await self._act("ack", request)
+        if view.incident.is_announcement:
+            return _about(view, "the planned works are confirmed. Digests go on.")
         return _about(view, _acknowledged(view.incident, after, request.by))
 
     async def _withdraw(self, request: Request) -> Answer:
         view = await self._commands.unresolved_view(request.incident)
         await self._act("unack", request)
+        if view.incident.is_announcement:
+            return _about(view, "the confirmation is withdrawn.")
         names = [by for by in (view.incident.acknowledged_by, *view.incident.acks) if by]
         whose = ", ".join("you" if by == request.by else by for by in dict.fromkeys(names))
         sentence = f"the acknowledgement by {escape(whose, 200)} is withdrawn. Reminders go on."
@@ -84,6 +89,12 @@ class Presses:
         view = await self._commands.unresolved_view(request.incident)
         await self._act("refuse", request)
         return _about(view, "the change of bandwidth is refused; nothing is ordered.")
+
+    async def _dismiss(self, request: Request) -> Answer:
+        view = await self._commands.unresolved_view(request.incident)
+        dismissed = model.WorkDismissed(work=view.incident.group, by=request.by)
+        await self._commands.decide_work(dismissed, idempotency_key=request.key)
+        return _about(view, "the planned works are dismissed. Outages call people again.")
 
     async def _packet(self, request: Request) -> Answer:
         """Answer with the carrier packet, and note on the timeline who took it."""

@@ -317,3 +317,19 @@ async def test_a_form_that_takes_too_long_is_said_before_slack_gives_up(
         store.delay = 5.0
         await person.press(action)
         assert (await person.hears()).startswith("Slack waits 3 seconds for a form")
+
+
+async def test_planned_works_are_confirmed_and_dismissed(slack, session, store, builder):
+    builder.change(flags=(model.WORKS,), group="lumen/W1", fault_domain=model.FaultDomain.NONE)
+    store.view = builder.incident_view()
+    async with running(slack, session, store) as person:
+        await person.press("acknowledge", **ANN)
+        assert "the planned works are confirmed. Digests go on." in await person.hears()
+        await person.press("dismiss", **ANN)
+        assert "the planned works are dismissed. Outages call people again." in await person.hears(
+            2
+        )
+        assert await stepped(store, 2) == [
+            model.Acknowledged(incident="w-7k3m", by="ann"),
+            model.WorkDismissed(work="lumen/W1", by="ann"),
+        ]
