@@ -17,6 +17,7 @@ import structlog
 
 from watcher import engine, model, ports
 from watcher.clock import STEP, Clock, Wakeup
+from watcher.daemon import incident_log
 from watcher.metrics import Metrics
 
 log = structlog.get_logger()
@@ -164,6 +165,7 @@ class Ingest:
             self._pass_began += step.event.by
             self._on_clock_step(step.event.by)
         self._wake_loops(step.event, step.effects)
+        incident_log.write(step.effects)
         silences = tuple(self.state.silences.values())
         if silences != self._silences:
             self._silences = silences

@@ -205,6 +205,7 @@ class Delivery:
             receipt = pending.receipt
             if view is not None:
                 receipt = await worker.deliver(view, pending.receipt, session)
+                _log_notified(view, pending.receipt, receipt)
             receipt = replace(receipt, failures=0, failing_since=None, error="")
             if worker.health.failing_since is not None:
                 log.info("receiver recovered", receiver=receipt.receiver)
@@ -276,6 +277,24 @@ class Delivery:
                 error=str(error),
             )
         return worker.health.failed(receipt, error, self._clock.now())
+
+
+def _log_notified(view: model.IncidentView, before: model.Receipt, after: model.Receipt) -> None:
+    """Log that a receiver was notified of something, where it was more than an edit."""
+    kinds = [
+        entry.kind.value
+        for entry in view.timeline
+        if before.told_through < entry.number <= after.told_through and entry.notify
+    ]
+    if kinds:
+        log.info(
+            "receiver notified",
+            incident=after.incident,
+            rule=view.incident.rule,
+            subject=view.incident.group,
+            receiver=after.receiver,
+            of=kinds,
+        )
 
 
 def _state(worker: _Worker) -> status.ReceiverState:

@@ -728,3 +728,18 @@ def test_a_receiver_that_cannot_deliver_is_found_at_the_start(outcome, fails):
             assert harness.delivery.states()["noc"].ok  # a delivery knows better
 
     run(scenario())
+
+
+def test_each_receiver_that_was_notified_is_in_the_log_once():
+    async def scenario():
+        harness = DeliveryHarness("noc")
+        harness.outbox.happen("a")
+        async with harness.running():
+            await harness.settled(within=3)
+            await asyncio.sleep(5)
+
+    with capture_logs() as logs:
+        run(scenario())
+    (line,) = [line for line in logs if line["event"] == "receiver notified"]
+    assert (line["receiver"], line["incident"]) == ("noc", "a")
+    assert {"rule", "subject", "of"} <= set(line)
