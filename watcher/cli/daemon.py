@@ -31,6 +31,7 @@ class Schema(StrEnum):
     CONFIG = "config"
     MQTT = "mqtt"
     ASYNCAPI = "asyncapi"
+    API = "api"
 
 
 @program.command()
@@ -239,3 +240,8 @@ def schema(
             from watcher.receivers.mqtt import commands
 
             print_json(documents.asyncapi(commands.TOPICS))
+        case Schema.API:
+            from watcher.ledger.document import LedgerDocument
+            from watcher.operations import documents
+
+            print_json(documents.api_schema({"/api/v1/availability": LedgerDocument}))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from aiohttp import hdrs, web
 
 from watcher import model, ports
@@ -134,16 +135,14 @@ class WorksPages:
         if after:
             shown = [work for work in shown if works.place(work, now) > after]
         more = len(shown) > limit
-        document = documents.works(shown[:limit], now, find)
         cursor = _cursor_after(shown[limit - 1], now) if more else None
-        return middleware.json_response(
-            {
-                "works": document.works,
-                "more": more,
-                "next_cursor": cursor,
-                "next": query.next_address(request, cursor=cursor) if cursor else None,
-            }
+        document = msgspec.structs.replace(
+            documents.works(shown[:limit], now, find),
+            more=more,
+            next_cursor=cursor,
+            next=query.next_address(request, cursor=cursor) if cursor else None,
         )
+        return middleware.json_response(document.encode())
 
     async def document(self, request: web.Request) -> web.Response:
         """Return one maintenance by its key."""

@@ -7,14 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import icalendar
+import jsonschema
 import pytest
 import recurring_ical_events
 
 from tests.fakes import sample_data
 from tests.unit.operations.test_works import window, work
 from watcher import model
+from watcher.ledger.document import LedgerDocument
 from watcher.model import WorkStatus
-from watcher.operations import status, works_calendar
+from watcher.operations import documents, status, works_calendar
 
 NOW = sample_data.NOW  # 2026-11-21 03:24:12
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -99,6 +101,23 @@ async def test_programs_list_works_by_state_and_page_by_page(site):
         keys += [document["key"] for document in page["works"]]
         address = page["next"]
     assert keys == ["lumen/RUN", "lumen/CHG-1", "orange/<b>&"]
+
+
+async def test_what_programs_read_keeps_to_the_schema(site, reader):
+    schema = documents.api_schema({"/api/v1/availability": LedgerDocument})
+
+    def check(path, answer):
+        reference = {**schema["$defs"][path], "$defs": schema["$defs"]}
+        jsonschema.validate(answer, reference, cls=jsonschema.Draft202012Validator)
+
+    check("/api/v1/works", (await site.get("/api/v1/works?limit=1")).json)
+    check("/api/v1/works/KEY", (await site.get("/api/v1/works/lumen/CHG-1")).json)
+    check("/api/v1/availability", (await site.get("/api/v1/availability")).json)
+    check("/api/v1/silences", (await site.get("/api/v1/silences")).json)
+    reader.open(sample_data.incident())
+    incident = "/api/v1/incidents/w-7k3mq2xd"
+    check("/api/v1/incidents/ID", (await site.get(incident)).json)
+    check("/api/v1/incidents/ID/receipts", (await site.get(f"{incident}/receipts")).json)
 
 
 async def test_programs_read_one_by_its_key(site):

@@ -15,7 +15,7 @@ from watcher.operations.documents.incidents import (
     incident,
     with_figures,
 )
-from watcher.operations.documents.json_schema import schema
+from watcher.operations.documents.json_schema import api_schema, schema
 from watcher.operations.documents.open import (
     OpenDocument,
     OpenIncident,
@@ -50,6 +50,7 @@ __all__ = [
     "SummaryDocument",
     "WorkDocument",
     "WorksDocument",
+    "api_schema",
     "asyncapi",
     "event",
     "incident",

@@ -55,9 +55,12 @@ class WorkDocument(Document, frozen=True, kw_only=True):
 
 
 class WorksDocument(Document, frozen=True, kw_only=True):
-    """Planned works in the order of their times."""
+    """Planned works in the order of their times, and where the list goes on."""
 
     works: tuple[WorkDocument, ...]
+    more: bool = False
+    next_cursor: str | None = None
+    next: str | None = None
 
 
 def work(work: model.Work, now: datetime, subjects: words.Subjects) -> WorkDocument:
