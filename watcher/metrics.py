@@ -8,9 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import choose_encoder
 
 from watcher import model
+
+# It has no annotations. Off: a second series for each counter, which nobody reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -76,6 +88,12 @@ class Metrics:
             ["account"],
             registry=registry,
         )
+        self.call_budget = Gauge(
+            "watcher_account_calls_budget",
+            "Calls that an account with calls_per_month may make in a month",
+            ["account"],
+            registry=registry,
+        )
         self.account_failing = Gauge(
             "watcher_account_failing",
             "1 while an account's vendor is not responding and requests are held back",
@@ -125,6 +143,17 @@ class Metrics:
             "watcher_delivery_failing",
             "1 while deliveries to a receiver fail",
             ["receiver"],
+            registry=registry,
+        )
+        self.deliveries = Counter(
+            "watcher_deliveries_total",
+            "Deliveries to a receiver, by outcome and by why they failed",
+            ["receiver", "outcome", "reason"],
+            registry=registry,
+        )
+        self.last_drill = Gauge(
+            "watcher_drill_last_timestamp_seconds",
+            "When the last drill was started; 0 if none is kept",
             registry=registry,
         )
         self.oncall_gap = Gauge(
@@ -179,6 +208,9 @@ class Metrics:
                 self.receiver_failing,
             ):
                 gauge.labels(receiver)
+            self.deliveries.labels(receiver, "ok", "")
+            for reason in model.FailureReason:
+                self.deliveries.labels(receiver, "failed", reason)
         for status in (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED):
             self.incidents.labels(status)
 
@@ -186,6 +218,18 @@ class Metrics:
         """Count a notice that was read, or a message that was rejected."""
         self.notices.labels(outcome).inc()
 
+    def count_delivery(self, receiver: str, reason: model.FailureReason | None) -> None:
+        """Count a delivery to a receiver, which failed where there is a reason."""
+        self.deliveries.labels(receiver, "failed" if reason else "ok", reason or "").inc()
+
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def negotiated(self, accepted: str) -> tuple[bytes, str]:
+        """Return all metrics and their content type: Prometheus' text format, or OpenMetrics.
+
+        `accepted` is the Accept header of who asks.
+        """
+        encode, content_type = choose_encoder(accepted)
+        return encode(self._registry), content_type

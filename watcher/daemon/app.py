@@ -142,6 +142,7 @@ async def run(
             clock=clock,
             wakeup=delivery_wakeup,
             fallbacks=factories.build_fallbacks(settings),
+            count=metrics.count_delivery,
         )
 
         def report_mqtt(fault: model.PermanentError | None) -> None:

@@ -59,6 +59,9 @@ LEASE = timedelta(seconds=60)  # longer than any act; after a crash its deliveri
 GRACE_SECONDS = 10.0  # when stopping, for the act in hand and its receipt
 
 
+Count = Callable[[str, model.FailureReason | None], None]  # a receiver, and why it failed
+
+
 @dataclass(slots=True, kw_only=True)
 class _Worker:
     """One receiver, its health, and what wakes its worker."""
@@ -98,7 +101,9 @@ class Delivery:
         fallbacks: Mapping[str, Fallback] = MappingProxyType({}),
         grace_seconds: float = GRACE_SECONDS,
         jitter: Callable[[], float] = random.random,
+        count: Count = lambda _, __: None,
     ) -> None:
+        self._count = count
         self.last_pass_at = clock.monotonic()
         self._outbox = outbox
         self._reader = reader
@@ -210,6 +215,7 @@ class Delivery:
             if worker.health.failing_since is not None:
                 log.info("receiver recovered", receiver=receipt.receiver)
             worker.health.succeeded(pending.receipt)
+            self._count(pending.receipt.receiver, None)
         except ClaimLostError as error:
             log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
             return 0
@@ -218,6 +224,7 @@ class Delivery:
             receipt, again_at = session.receipt, self._clock.now()
         except model.WatcherError as error:
             now = self._clock.now()
+            self._count(pending.receipt.receiver, model.failure_reason(error))
             pause = self._record_failure(worker, pending.receipt, error)
             receipt = replace(
                 session.receipt,

@@ -22,11 +22,13 @@ from watcher.model.effects import (
 )
 from watcher.model.errors import (
     AmbiguousError,
+    FailureReason,
     HeldBackError,
     InvalidConfigError,
     PermanentError,
     TemporaryError,
     WatcherError,
+    failure_reason,
 )
 from watcher.model.events import (
     Acknowledged,
@@ -168,6 +170,7 @@ __all__ = [
     "EntryKind",
     "Event",
     "ExpressionFailed",
+    "FailureReason",
     "Fallback",
     "FaultDomain",
     "Forgotten",
@@ -234,6 +237,7 @@ __all__ = [
     "WorkImpact",
     "WorkStatus",
     "WorkWindow",
+    "failure_reason",
     "format_date_time",
     "format_direction",
     "format_duration",

@@ -6,9 +6,28 @@ cause.
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Self
+
+
+class FailureReason(StrEnum):
+    """Why a delivery failed, in one word that can be counted."""
+
+    AUTH = "auth"  # a secret, a token, or a right that is missing
+    RATE_LIMITED = "rate_limited"
+    REFUSED = "refused"  # understood, and not taken
+    UNREACHABLE = "unreachable"  # no connection, no answer, or not in service
+
 
 class WatcherError(Exception):
     """An expected failure of the outside world: temporary or permanent, never this class itself."""
+
+    reason: FailureReason | None = None
+
+    def because(self, reason: FailureReason) -> Self:
+        """Return it with its reason."""
+        self.reason = reason
+        return self
 
 
 class TemporaryError(WatcherError):
@@ -45,3 +64,14 @@ class InvalidConfigError(Exception):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+def failure_reason(error: BaseException) -> FailureReason:
+    """Return why something failed: as it says itself, or what it came from, or by its kind."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, WatcherError) and cause.reason is not None:
+            return cause.reason
+        cause = cause.__cause__
+    is_temporary = isinstance(error, TemporaryError)
+    return FailureReason.UNREACHABLE if is_temporary else FailureReason.REFUSED

@@ -245,13 +245,23 @@ class StatusReporter:
             accounts=tuple(await self._usages()),
         )
 
-    async def exposition(self) -> bytes:
-        """Update the gauges of incidents, deliveries and budgets; return all metrics as text."""
+    async def exposition(
+        self, accepted: str, *, last_drill: datetime | None = None
+    ) -> tuple[bytes, str]:
+        """Update the gauges; return all metrics and their content type, one of the `accepted`."""
+        await self.update_gauges()
+        if last_drill is not None:
+            self._metrics.last_drill.set(last_drill.timestamp())
+        return self._metrics.negotiated(accepted)
+
+    async def update_gauges(self) -> None:
+        """Update the gauges of incidents, deliveries and budgets."""
         with contextlib.suppress(model.TemporaryError):  # then the last value stays
             for usage in await self._usages():
                 self._metrics.account_failing.labels(usage.account).set(bool(usage.trouble))
                 if usage.calls_per_month:
                     self._metrics.calls.labels(usage.account).set(usage.calls)
+                    self._metrics.call_budget.labels(usage.account).set(usage.calls_per_month)
         if (overview := self._overview()) is not None:
             self._metrics.incidents.labels(model.IncidentStatus.OPEN).set(overview.open)
             self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(
@@ -266,7 +276,6 @@ class StatusReporter:
             self._metrics.pending_deliveries.labels(name).set(state.owed)
             self._metrics.oldest_pending_delivery.labels(name).set(since)
             self._metrics.receiver_failing.labels(name).set(not state.ok)
-        return self._metrics.exposition()
 
     def one_line(self) -> str:
         """Return the line that `systemctl status` shows."""

@@ -25,6 +25,11 @@ from watcher.receivers import settings as receiver_settings
 
 TIMEOUT_SECONDS = 20.0
 WHSEC = b"whsec_"  # before a secret in base64, by Standard Webhooks
+_REASONS = {
+    401: model.FailureReason.AUTH,
+    403: model.FailureReason.AUTH,
+    429: model.FailureReason.RATE_LIMITED,
+}
 _TEMPORARY = {408, 425, 429}
 
 
@@ -102,10 +107,11 @@ class WebhookReceiver:
             return
         if status >= 500 or status in _TEMPORARY:
             delay = parse_retry_after(reply.headers.get("Retry-After", ""), self._clock.now())
-            raise model.TemporaryError(f"{self._place} answered {status}", delay=delay)
+            refusal = model.TemporaryError(f"{self._place} answered {status}", delay=delay)
+            raise refusal.because(_REASONS[status]) if status in _REASONS else refusal
         raise model.PermanentError(
             f"{self._place} answered {status}: check receivers.{self.name}.url and .secret"
-        )
+        ).because(_REASONS.get(status, model.FailureReason.REFUSED))
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:

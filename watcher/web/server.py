@@ -5,6 +5,7 @@ Law: /healthz answers 200 only while every loop makes progress.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -28,8 +29,6 @@ from watcher.web.settings import Web
 from watcher.web.subjects.bands import Bands, ReadLedgerBetween
 from watcher.web.subjects.pages import SubjectPages
 from watcher.web.works import WorksPages
-
-_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @asynccontextmanager
@@ -59,10 +58,15 @@ async def serve(
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(text="ready") if ready() else web.Response(status=503, text="starting")
 
-    async def exposition(_: web.Request) -> web.Response:
-        return web.Response(
-            body=await reporter.exposition(), headers={hdrs.CONTENT_TYPE: _EXPOSITION}
+    async def exposition(request: web.Request) -> web.Response:
+        drills: list[model.Incident] = []
+        with contextlib.suppress(model.WatcherError):  # then the last value stays
+            drills = await listings.incidents(ports.IncidentFilter(drills=True), limit=1)
+        body, content_type = await reporter.exposition(
+            request.headers.get(hdrs.ACCEPT, ""),
+            last_drill=drills[0].opened_at if drills else None,
         )
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
     renderer, read_limit = PageRenderer(reporter.instance), middleware.ReadLimit()
     guard = guarded.Guard("board", guarded.Limits())

@@ -118,14 +118,14 @@ async def test_without_the_store_the_rest_is_remembered():
 async def test_circuits_that_people_were_asked_about_are_counted_in_the_metrics():
     seen = reporter(seen=status.Overview(circuits_asked=3))
     seen._metrics.count_notice("rejected")
-    text = (await seen.exposition()).decode()
+    text = (await seen.exposition(""))[0].decode()
     assert "watcher_works_circuits_asked 3.0" in text
     assert 'watcher_works_notices_total{outcome="rejected"} 1.0' in text
     assert 'watcher_works_notices_total{outcome="read"} 0.0' in text
 
 
 async def test_the_metrics_are_brought_up_to_date_when_they_are_read():
-    text = (await reporter(seen=status.Overview(open=2), noc=FAILS).exposition()).decode()
+    text = (await reporter(seen=status.Overview(open=2), noc=FAILS).exposition(""))[0].decode()
     assert 'watcher_incidents{status="open"} 2.0' in text
     assert 'watcher_delivery_failing{receiver="noc"} 1.0' in text
     assert 'watcher_account_calls{account="orange"} 5.0' in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 from structlog.testing import capture_logs
@@ -48,6 +49,18 @@ async def test_every_label_set_is_there_from_the_start(site):
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert 'watcher_source_polls_total{outcome="failed",source="vyvx"} 0.0' in answer.text
     assert 'watcher_delivery_owed{receiver="noc"} 0.0' in answer.text
+
+
+async def test_metrics_are_openmetrics_for_who_accepts_that(site, reader):
+    reader.open(sample_data.incident("w-drill", source="drill", flags=("drill",)))
+    answer = await site.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert answer.text.endswith("# EOF\n")
+    assert "_created" not in answer.text
+    [drill] = re.findall(r"^watcher_drill_last_timestamp_seconds (\S+)$", answer.text, re.MULTILINE)
+    assert float(drill) == sample_data.BEGIN.timestamp()
+    plain = await site.get("/metrics", Accept="text/html")
+    assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", *PAGES])

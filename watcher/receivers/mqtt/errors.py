@@ -21,6 +21,7 @@ _ADVICE = {  # reasons that last until a person fixes something
     154: "it keeps no retained messages, which Watcher needs: enable them on the broker",
     155: "it does not support QoS 1, which Watcher needs: enable it on the broker",
 }
+_AUTH = frozenset({134, 135, 138, 140})
 _PUBLISH_ADVICE = {
     135: "allow {user} to publish it",
     144: "it takes no such topic name: set mqtt.topic_prefix, or allow it on the broker",
@@ -78,7 +79,9 @@ def translate(
     advice = _ADVICE.get(_reason_code(error) or 0)
     if advice:
         sentence = advice.format(protocol=settings.protocol, client_id=client_id, will=will)
-        return model.PermanentError(f"{place}: {sentence}{suffix}")
+        refusal = model.PermanentError(f"{place}: {sentence}{suffix}")
+        is_auth = _reason_code(error) in _AUTH
+        return refusal.because(model.FailureReason.AUTH) if is_auth else refusal
     if isinstance(error, mqtt_client.NoAnswerError):
         other = "3.1.1" if settings.protocol == "5" else "5"
         hint = _NO_ANSWER.format(protocol=settings.protocol, other=other)

@@ -28,6 +28,12 @@ MOST_FAULTS = 20  # that a layout may be refused for, of those that are shown
 _MOST_QUOTED = 3  # of the messages that explain a refusal
 
 
+_AUTH = frozenset(
+    {
+        *("invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"),
+        *("missing_scope", "no_permission", "not_allowed_token_type", "org_login_required"),
+    }
+)
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _TEMPORARY = {"service_unavailable", "request_timeout", "timeout"}
 # "It's possible some aspect of the operation succeeded before the error was raised" (Slack).
@@ -121,9 +127,11 @@ def next_cursor(answer: Answer) -> str:
 
 def rate_limit_error(place: str, delay: float | None) -> model.TemporaryError:
     """Return the error of a rate limit, which Slack has for each method."""
-    return model.TemporaryError(
+    limited = model.TemporaryError(
         f"Slack was rate-limited: {place}", delay=delay, narrow=delay is not None
     )
+    limited.because(model.FailureReason.RATE_LIMITED)
+    return limited
 
 
 def _translate(
@@ -161,11 +169,14 @@ def _refusal(
         if isinstance(detail, str) and detail
     ]
     more = f" ({'; '.join(quoted)[:500]})" if quoted else ""
-    return RefusedError(
+    refusal = RefusedError(
         f"Slack refused the call ({code}): {reply.place}{more}: {advice}",
         code=code,
         faults=tuple(_faults(reply, body)),
     )
+    if code in _AUTH:
+        refusal.because(model.FailureReason.AUTH)
+    return refusal
 
 
 def _faults(reply: exchange.Reply, body: Answer) -> Iterator[str]:
