@@ -56,13 +56,13 @@ def is_whole_id(given: str) -> bool:
     return re.fullmatch(r"w-[0-9a-z]{8}", given) is not None
 
 
-def complete_id(given: str, known: Sequence[str]) -> str:
+def complete_id(given: str, existing: Sequence[str]) -> str:
     """Return the id that begins so, with or without `w-`; what fits none as it is.
 
     Raises BadParameter where it fits several.
     """
     prefix = given if given.startswith("w-") else f"w-{given}"
-    fitting = sorted({identity for identity in known if identity.startswith(prefix)})
+    fitting = sorted({identity for identity in existing if identity.startswith(prefix)})
     if given in fitting or not fitting:
         return given
     if len(fitting) > 1:

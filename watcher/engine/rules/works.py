@@ -27,7 +27,7 @@ from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 # Windows are announced in whole minutes, and a carrier's clock is not ours. As an alert must also
 # fire in the window, this holds back nobody who was called before it.
 EARLY = timedelta(minutes=2)
-# Lumen announces works 21266034, and writes of their windows as 21266034-1 and -2.
+# A carrier announces works 21266034, and writes of their windows as 21266034-1 and -2.
 _PART = re.compile(r"(.+)-\d{1,4}")
 _GENERIC = frozenset({"ac", "co", "com", "gov", "net", "org"})  # before a country's domain
 
@@ -38,7 +38,7 @@ def circuit_key(circuit: str) -> str:
 
 
 def carrier_of(provider: str, policy: WorksPolicy) -> str:
-    """Return the carrier that a name is for: `lumen` for Lumen, CenturyLink and maint.lumen.com.
+    """Return the carrier that a name or a domain is for, as it is compared.
 
     The policy's names count before the name in a domain.
     """
@@ -237,7 +237,7 @@ _IMPACTS = {
 
 
 def name_of(planned: Planned) -> str:
-    """Return what people call a work: `planned work 123 of lumen`."""
+    """Return what people call a work: `planned work 123 of CARRIER`."""
     return f"planned work {planned.id} of {planned.provider}"
 
 
