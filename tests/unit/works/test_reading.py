@@ -49,9 +49,12 @@ def test_a_calendar_of_the_bcop_form_is_read_whole():
 
 
 def test_a_circuit_may_have_an_impact_of_its_own_and_escapes_are_undone():
-    named = "X-MAINTNOTE-OBJECT-ID;X-MAINTNOTE-OBJECT-IMPACT=DEGRADED:A\\, B"
-    (notice,) = read(carrier.calendar(carrier.event(BEGIN, END, more=(named,))))
-    assert ids(notice) == {"1-AAA": "outage", "A, B": "degraded"}
+    named = (
+        "X-MAINTNOTE-OBJECT-ID;X-MAINTNOTE-OBJECT-IMPACT=DEGRADED:A\\, B",
+        "X-MAINTNOTE-OBJECT-ID;VALUE=TEXT:C\\\\\\, D",
+    )
+    (notice,) = read(carrier.calendar(carrier.event(BEGIN, END, more=named)))
+    assert ids(notice) == {"1-AAA": "outage", "A, B": "degraded", "C\\, D": "outage"}
 
 
 def test_an_impact_that_is_left_out_or_unheard_of_is_none():

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Component
+from icalendar.prop import vUnknown
 
 from watcher import model
 from watcher.text import clean
@@ -82,15 +83,16 @@ def _values(component: Any, name: str) -> list[Any]:
 
 
 def _text(component: Any, name: str) -> str:
-    """Return a property's text; the first where it stands more than once.
-
-    icalendar unescapes the text of properties that it knows, and not of those with X-.
-    """
+    """Return a property's text; the first where it stands more than once."""
     values = _values(component, name)
-    text = str(values[0]) if values else ""
-    if name.startswith("X-"):
-        text = _ESCAPES.sub(lambda match: "\n" if match[1] in "nN" else match[1], text)
-    return text.strip()
+    return _plain(values[0]).strip() if values else ""
+
+
+def _plain(value: Any) -> str:
+    """Return a property's text without escapes, which icalendar leaves in those with X-."""
+    if not isinstance(value, vUnknown):
+        return str(value)
+    return _ESCAPES.sub(lambda match: "\n" if match[1] in "nN" else match[1], str(value))
 
 
 def _organizer(event: Component) -> str:
@@ -109,8 +111,7 @@ def _circuits(event: Component) -> Iterator[tuple[str, model.WorkImpact]]:
     of_all = _text(event, "X-MAINTNOTE-IMPACT")
     for value in _values(event, "X-MAINTNOTE-OBJECT-ID"):
         written = str(value.params.get("X-MAINTNOTE-OBJECT-IMPACT") or of_all)
-        circuit = _ESCAPES.sub(lambda match: match[1], str(value))
-        yield circuit, IMPACTS.get(written.strip().upper(), model.WorkImpact.NO_IMPACT)
+        yield _plain(value), IMPACTS.get(written.strip().upper(), model.WorkImpact.NO_IMPACT)
 
 
 def _sequence(event: Component) -> int | None:
