@@ -50,6 +50,7 @@ class PageRenderer:
             "delivered": explain.describe_delivery,
             "alert": explain.describe_alert,
             "value": _value,
+            "lines": lambda several: escape(text.for_terminal(several)),
             "mbps": model.format_mbps,
             "suppression": silences.describe_suppression,
             "days": describe_cells,
@@ -81,7 +82,7 @@ def static_file(name: str) -> str:
 
 
 def _finalize(value: object) -> object:
-    """Clean what an expression gives before jinja2 escapes it (its `finalize`)."""
+    """Clean what an expression gives before jinja2 escapes it (its `finalize`): one short line."""
     if isinstance(value, str) and not hasattr(value, "__html__"):  # else it is markup already
         return text.clean(value, LONGEST)
     return "" if value is None else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,6 +56,23 @@ async def test_the_page_lists_each_outage_with_what_was_seen(site):
     page = await site.get("/availability?month=2026-11")
     assert "1 outage; likely side: lumen 60.0 min" in page.text
     assert "2026-11-02 00:00:00 to 01:00:00, 60.0 min: offline; likely Lumen side" in page.text
+
+
+async def test_the_claim_is_whole_with_its_lines_as_they_are_sent(serve, clock):
+    clock.at = datetime(2026, 12, 3, tzinfo=UTC)
+    outages = [polled(DAY * day, a="offline") for day in range(1, 28)]
+    ends = [polled(DAY * day + HOUR, a="online") for day in range(1, 28)]
+    records = sorted((RECORDS[0], *outages, *ends), key=lambda record: record.at)
+
+    async def read(period):
+        return document.document(built(*records, **NAMED), period)
+
+    async with serve(read_ledger=read) as opened:
+        page = await opened.get("/availability?month=2026-11")
+        both = (await opened.get("/api/v1/availability?month=2026-11")).json
+    [claim] = [circuit["claim"] for circuit in both["circuits"] if circuit["claim"]]
+    assert len(claim) > 1_500
+    assert f"<pre>{html.escape(claim)}</pre>" in page.text
 
 
 async def test_the_document_can_be_narrowed_to_a_subject(site):
