@@ -84,6 +84,35 @@ def test_works_that_were_cancelled_plan_nothing(week):
     assert called_at == at("fri 01:10")
 
 
+def sent(week, *words):
+    """Return when the channel was sent a message with these words, and the messages."""
+    return [(m.at, m.text) for m in week.channel if all(word in m.text for word in words)]
+
+
+def test_a_site_that_will_lose_both_lines_is_warned_at_once_and_the_day_before(week):
+    both = ("site NYC", "HQ line A", "HQ line B", "down at once", "100100", "WO-2")
+    a_day_before = sent(week, "In 24 hours", *both)
+    assert [when for when, _ in a_day_before] == [at("tue 02:00"), at("tue 03:00")]
+    at_once = sent(week, "Site NYC", "HQ line A and HQ line B down at once Wed 4 Mar 03:00 UTC")
+    assert [when for when, _ in at_once] == [at("mon 08:30")]
+
+
+def test_works_are_announced_when_they_are_read_a_day_before_moved_and_cancelled(week):
+    assert [when for when, _ in sent(week, "Planned:", "Studio line")] == [at("mon 09:30")]
+    assert [when for when, _ in sent(week, "In 24 hours", "Studio line")] == [at("wed 01:00")]
+    assert [when for when, _ in sent(week, "Moved:", "Playout line", "it was Thu 5 Mar")] == [
+        at("tue 10:00")
+    ]
+    assert [when for when, _ in sent(week, "In 24 hours", "Playout line")] == [at("thu 02:00")]
+    assert [when for when, _ in sent(week, "Cancelled:", "Archive line")] == [at("thu 12:30")]
+
+
+def test_nothing_is_said_twice_and_what_is_announced_calls_nobody(week):
+    texts = [message.text for message in week.channel]
+    assert len(set(texts)) == len(texts)
+    assert all("is offline" in text for text in texts if CALL in text)
+
+
 def test_programs_read_what_is_planned_and_by_whom(week):
     assert week.planned["HQ line A"] == {
         "id": "100100",

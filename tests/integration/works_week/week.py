@@ -22,14 +22,15 @@ from tests.fakes.imap import FakeImap
 from tests.integration.golden import player
 from tests.servers.mosquitto import Mosquitto
 from watcher import engine, model, ports, simulator
+from watcher.clock import Wakeup
+from watcher.daemon import works
 from watcher.ledger import read as ledger_read
 from watcher.ledger.document import LedgerDocument
 from watcher.ledger.period import parse_month
+from watcher.metrics import Metrics
 from watcher.simulator.slack.workspace import is_reply
-from watcher.works.inbound import Inbound
-from watcher.works.mailbox import Mailbox
-from watcher.works.reader import NoticeError, read_notices
-from watcher.works.rejected import keep_rejected
+from watcher.works.reader import read_notices
+from watcher.works.settings import SOURCE
 
 HERE = Path(__file__).parent
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
@@ -105,7 +106,7 @@ class Week:
     receivers: dict[str, ports.Receiver]
     client: aiomqtt.Client
     server: FakeImap
-    mailbox: Mailbox
+    source: ports.Source
     runner: engine.Runner = field(init=False)
     published: list[tuple[str, bytes]] = field(default_factory=list)
     reported: dict[str, str] = field(default_factory=dict)
@@ -149,7 +150,7 @@ class Week:
 
     async def fetch(self) -> None:
         """Look into the mailbox, and take what has come in."""
-        await self.mailbox.check(self.installation.clock.monotonic() + 1e9)
+        await self.source.poll()
         await self._obey()
 
     async def mail(self, page: str, **headers: Any) -> None:
@@ -275,39 +276,23 @@ async def monday(home: Path) -> AsyncIterator[Week]:
         client = await stack.enter_async_context(player.listening(broker.port))
         receivers = await stack.enter_async_context(player.open_receivers(installation))
         await player.connected(client)
+        metrics = Metrics(version="1.2.3", sources=[SOURCE], receivers=[])
+        sources = works.build_source(
+            installation.settings, installation.database, Wakeup(), clock, metrics
+        )
         week = Week(
             installation=installation,
             slack=slack,
             receivers=receivers,
             client=client,
             server=server,
-            mailbox=_mailbox(installation),
+            source=sources[SOURCE],
         )
         state = await player.restored(installation, START)
         week.runner = engine.Runner(state, now=START, responder=week.answer)
         await week.take(engine.Reloaded(ruleset=installation.rules))
         await week.poll()
         yield week
-
-
-def _mailbox(installation: player.Installation) -> Mailbox:
-    config = installation.settings.works
-    return Mailbox(
-        config,
-        inbound=Inbound(
-            read=read_notices,
-            not_a_notice=NoticeError,
-            put=installation.database.inbox.submit,
-            wake=lambda: None,
-            clock=installation.clock,
-            zone=config.zone,
-            count=[].append,
-        ),
-        mail_log=installation.database.mail_log,
-        keep_rejected=keep_rejected,
-        rejected=installation.home / "rejected",
-        clock=installation.clock,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
