@@ -41,7 +41,8 @@ def explain_incident(
         f"{incident.severity}, by rule {incident.rule}: {_status(incident, now)}",
         *(_seen(alert) for alert in view.alerts),
         *([describe_source(incident.source, source, now)] if source else []),
-        *(f"it is {flag}" for flag in incident.flags),
+        *(f"it is {flag}" for flag in incident.flags if flag != "planned"),
+        *_planned(incident.planned, now),
         *(
             f"{_time(entry.at)}  {entry.number}. {entry.kind}: {entry.text}"
             + (f" ({entry.by})" if entry.by else "")
@@ -70,6 +71,12 @@ def explain_subject(
         *(describe_alert(alert) for alert in alerts),
         *(["no rule has an alert on it"] if not alerts else []),
     ]
+
+
+def _planned(planned: model.Planned | None, now: datetime) -> Iterator[str]:
+    if planned is not None:
+        works = model.format_planned(planned, now)
+        yield f"it belongs to {works}, which announced {planned.impact}"
 
 
 def _status(incident: model.Incident, now: datetime) -> str:

@@ -206,3 +206,20 @@ def test_the_booked_window_and_the_carriers_own_clocks_are_in_it(builder):
     assert "  booked: 2026-11-21 02:10:22 to 2026-11-21 05:10:22" in lines
     (local,) = [line for line in lines if line.startswith("In America/Denver: ")]
     assert local == "In America/Denver: 2026-11-20 20:10:22 MST to 2026-11-20 20:40:22 MST"
+
+
+def test_the_carriers_own_works_are_on_the_timeline_and_whom_we_call_is_not(builder):
+    builder.add_entry(
+        model.EntryKind.SUPPRESSED,
+        "planned by work CHG-1 of lumen until 04:00 UTC: nobody is called",
+        planned="planned work CHG-1 of lumen until 04:00 UTC",
+    )
+    why = "outlasts planned work CHG-1 of lumen, announced until 04:00 UTC"
+    builder.add_entry(
+        model.EntryKind.RELEASED, f"notifications resumed: {why}", after=3_600, planned=why
+    )
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW)
+    assert lines[-2:] == [
+        "2026-11-21 03:10:22  planned work CHG-1 of lumen until 04:00 UTC",
+        f"2026-11-21 04:10:22  {why}",
+    ]

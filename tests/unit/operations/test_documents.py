@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.fakes.incident_builder import BEGIN
+from tests.fakes.planned import plan
 from watcher import model
 from watcher.operations import documents
 from watcher.receivers.mqtt import commands, topics
@@ -129,6 +130,21 @@ def test_why_people_are_not_notified_is_part_of_the_document(builder):
             "sooner": "ended",
         }
     ]
+
+
+def test_the_works_that_a_fault_belongs_to_are_in_the_document(builder):
+    plan(builder)
+    written = json.loads(documents.incident(builder.incident_view()).encode())
+    check(written, "incident")
+    assert written["flags"] == ["planned"]
+    assert written["suppressions"][0]["kind"] == "planned"
+    assert written["planned"] == {
+        "id": "CHG-1",
+        "provider": "lumen",
+        "from": "2026-11-21T03:00:22.125Z",
+        "to": "2026-11-21T04:00:22.125Z",
+        "impact": "outage",
+    }
 
 
 def test_the_document_has_what_people_get(builder):

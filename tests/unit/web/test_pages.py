@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.fakes import sample_data
+from tests.fakes.planned import SUPPRESSION, WORKS
 from tests.fakes.sample_data import BEGIN, NOW, minutes
 from watcher import model, ports
 from watcher.operations import status
@@ -57,6 +58,17 @@ async def test_the_board_says_what_is_open_whose_side_and_who_has_taken_it(night
     assert "⊘ silenced until 05:00 UTC by grace" in board
     assert "blind: last known, 14 min ago" in board
     assert "⇅ flapping" in board
+
+
+async def test_the_board_names_the_works_that_an_outage_belongs_to(serve, reader):
+    reporter = sample_data.bad_night(reader)
+    planned = sample_data.incident(
+        "w-1", title="Boston feed is offline", flags=("planned",), planned=WORKS
+    )
+    reader.open(replace(planned, suppressed_by=(str(SUPPRESSION),), suppressions=(SUPPRESSION,)))
+    async with serve(reporter=reporter) as site:
+        board = words((await site.get("/")).text)
+    assert "⊘ planned work CHG-1 of lumen until 04:00 UTC" in board
 
 
 async def test_the_board_shows_the_health_of_sources_and_receivers(night):

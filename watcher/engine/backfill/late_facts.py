@@ -143,7 +143,10 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
     if fact.fields is not None:
         domain = view.traits.likely_domain(fields)
     identity = short_id("w", rule.name, fact.subject, "late", fact.start.isoformat())
-    suppressed_by = suppression.reason(ctx, rule, fact.subject)
+    over = fact.end or fact.last
+    suppressed_by = suppression.planned_then(
+        ctx, rule, fact.subject, fact.start, over
+    ) or suppression.reason(ctx, rule, fact.subject)
     quiet = tuple(name for name in rule.notify if name in state.ruleset.quiet)
     incident = ctx.put_incident(
         model.Incident(
@@ -158,15 +161,16 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
             severity=rule.severity,
             title=title,
             opened_at=fact.start,
-            resolved_at=fact.end or fact.last,
+            resolved_at=over,
             fault=rule.about,
             began_at=fact.start,
-            ended_at=fact.end or fact.last,
+            ended_at=over,
             fault_domain=domain,
             receivers=rule.notify,
             notify=quiet if suppressed_by else rule.notify,
             told_at=ctx.now,
             suppressed_by=(str(suppressed_by),) if suppressed_by else (),
+            planned=suppressed_by.planned if suppressed_by else None,
         )
     )
     ctx.put_member(
@@ -180,7 +184,7 @@ def _add_resolved_incident(ctx: StepContext, fact: LateFact, title: str, text: s
             from_=fact.was,
             to=fact.to,
             since=fact.start,
-            until=fact.end or fact.last,
+            until=over,
             fields=fields,
         )
     )

@@ -14,7 +14,7 @@ from watcher.engine.context import StepContext
 from watcher.engine.rules import matching, works
 from watcher.engine.rules.rule import Blind, Maintenance, Rule, WindowAction
 from watcher.engine.timers import Timer, TimerKind
-from watcher.model import Planned, Suppression, SuppressionKind
+from watcher.model import Planned, Suppression, SuppressionKind, WorkImpact
 
 SILENCED, INHIBITED, MAINTENANCE, PLANNED = "silenced", "inhibited", "maintenance", "planned"
 _TIMER = Timer(TimerKind.SUPPRESSION, "")
@@ -119,6 +119,20 @@ def remark(ctx: StepContext, rule: Rule, key: str, fault: works.Fault) -> str:
     return works.remark(view, fault, planned)
 
 
+def planned_then(
+    ctx: StepContext, rule: Rule, key: str, start: datetime, end: datetime
+) -> Suppression | None:
+    """Return the works that announced an outage which is learned of after it was over."""
+    if not _may_be_planned(ctx, rule, key):
+        return None
+    policy, view = ctx.state.ruleset.works, ctx.subject_view(key)
+    fault = works.Fault(began_at=start, fired_at=start)
+    planned = works.find(ctx.state.works_index, view, fault, policy, start)
+    if planned is None or planned.impact is not WorkImpact.OUTAGE:
+        return None  # nobody knows how bad it was in between
+    return None if end >= planned.end + policy.grace else _suppression(ctx, planned)
+
+
 def why_not_planned(ctx: StepContext, identity: str, planned: Planned) -> str:
     """Return why an incident that was planned is not any more."""
     state = ctx.state
@@ -150,13 +164,15 @@ def _planned(ctx: StepContext, rule: Rule, key: str) -> Suppression | None:
         return None
     policy, view = ctx.state.ruleset.works, ctx.subject_view(key)
     planned = works.find(ctx.state.works_index, view, fault, policy, ctx.now)
-    if planned is None:
-        return None
+    return None if planned is None else _suppression(ctx, planned)
+
+
+def _suppression(ctx: StepContext, planned: Planned) -> Suppression:
     return Suppression(
         kind=SuppressionKind.PLANNED,
         name=planned.id,
         by=planned.provider,
-        until=planned.end + policy.grace,
+        until=planned.end + ctx.state.ruleset.works.grace,
         planned=planned,
     )
 
@@ -170,11 +186,11 @@ def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
     member = None if alert is None else ctx.state.member_of(alert)
     if alert is None or member is None:
         return None
-    began = member.since
+    began, members = member.since, ctx.state.members[member.incident]
     others = [
         (other.since, other.until)
-        for (_, subject), other in ctx.state.members[member.incident].items()
-        if subject == key and other.since < began
+        for other_rule in ctx.state.rules
+        if (other := members.get((other_rule, key))) is not None and other.since < began
     ]
     for since, until in sorted(others, reverse=True, key=_since):
         if until is None or until >= began:

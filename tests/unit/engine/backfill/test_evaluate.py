@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.fakes.engine_world import START, hours, minutes, of_kind, rule, seconds, world
+from tests.fakes.engine_world import (
+    START,
+    FakeInventory,
+    hours,
+    minutes,
+    of_kind,
+    rule,
+    seconds,
+    world,
+)
+from tests.fakes.notices import notice
 from watcher import engine, model
 
 HISTORY, LATER = minutes(15), minutes(16)
@@ -46,6 +56,18 @@ def test_an_outage_between_two_polls_is_a_resolved_incident_and_calls_nobody():
     (member,) = w.tables.of(model.IncidentAlert)
     assert (member.state, member.from_, member.to) == ("resolved", "online", "offline")
     assert w.incident.fault_domain == "undetermined"
+
+
+@pytest.mark.parametrize(
+    ("window", "is_planned"), [((1, 10), True), ((2, 10), False), ((-20, -9), False)]
+)
+def test_an_outage_that_works_had_announced_is_late_and_planned(window, is_planned):
+    inventory = FakeInventory(vyvx_a=engine.InventoryEntry(circuit_ids=("C1",)))
+    w = watched(inventory=inventory)
+    w.step(model.NoticeRead(notice=notice(window)))
+    read(w, alarm(70, 90))
+    assert w.incident.notify == (() if is_planned else ("noc",))
+    assert (w.incident.planned is not None) is is_planned
 
 
 def test_reading_a_record_again_reports_nothing_again():

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tests.fakes.incident_builder import BEGIN
+from tests.fakes.planned import SUPPRESSION, plan
 from tests.fakes.slack_channel import shown
 from watcher import model
 from watcher.receivers.slack import notification
@@ -107,3 +108,25 @@ def test_a_silence_that_ends_with_its_incident_says_so():
     words = notification.suppression_text(until, BEGIN)
     at = model.format_time(BEGIN, seconds=False)
     assert words == f"silenced until it is resolved, {at} at the latest by ann"
+
+
+async def test_a_planned_outage_is_not_posted_until_it_outlasts_the_works(
+    channel, receiver, builder, delivery
+):
+    plan(builder)
+    await delivery.deliver(receiver)
+    assert channel.parents == []
+    builder.change(
+        notify=("noc", "mqtt"), suppressed_by=(), suppressions=(), planned=None, flags=()
+    )
+    why = "notifications resumed: outlasts planned work CHG-1 of lumen, announced until 04:00 UTC"
+    builder.add_entry(model.EntryKind.RELEASED, why, notify=True)
+    await delivery.deliver(receiver)
+    [parent] = channel.parents
+    texts = " ".join([parent["text"], *(reply["text"] for reply in channel.replies(parent))])
+    assert "outlasts planned work CHG-1 of lumen, announced until 04:00 UTC" in texts
+
+
+def test_planned_works_are_named_with_their_announced_end():
+    text = notification.suppression_text(SUPPRESSION, BEGIN)
+    assert text == "planned work CHG-1 of lumen until 04:00 UTC"
