@@ -221,7 +221,7 @@ class Week:
         return sorted(
             (
                 Shown(
-                    at=datetime.fromtimestamp(float(message["ts"]), UTC),
+                    at=datetime.fromtimestamp(int(float(message["ts"])), UTC),
                     text=self.posted[message["ts"]],
                     reply=is_reply(message),
                 )
