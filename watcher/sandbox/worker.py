@@ -12,6 +12,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from watcher import model
 from watcher.text import clean
 
 _MOST_PROBLEM = 4_000  # bytes kept of what a worker writes to stderr
@@ -31,11 +32,17 @@ class Answer:
 async def run(command: Sequence[str], data: bytes, *, largest: int) -> Answer:
     """Give data to a worker and return its answer, of at most `largest` bytes.
 
-    The caller sets the time: a worker whose caller is cancelled is killed.
+    The caller sets the time: a worker whose caller is cancelled is killed. Raises PermanentError
+    where there is no such program, TemporaryError where no process can be started now.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}, cwd="/"
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={}, cwd="/"
+        )
+    except OSError as error:
+        if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+            raise model.PermanentError(f"{command[0]}: {error.strerror}") from error
+        raise model.TemporaryError(f"no process can be started: {error.strerror}") from error
     problem = asyncio.create_task(_tail(process.stderr))
     try:
         output = await _exchange(process, data, largest)

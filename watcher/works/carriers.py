@@ -46,15 +46,20 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 async def read_mail(
     python: Path, content: bytes, *, origin: str, now: datetime
 ) -> tuple[model.Notice, ...]:
-    """Return the notices of a mail. Raises NoticeError; the caller sets the time."""
+    """Return the notices of a mail. Raises NoticeError; the caller sets the time.
+
+    Raises PermanentError where the parser is not there: then nobody knows what the mail says.
+    """
     try:
         answer = await run((str(python), "-I", str(WORKER)), content, largest=_MOST_ANSWER)
-    except OSError as error:
-        raise NoticeError(f"[works] parser_python: {python}: {error.strerror}") from error
+    except model.PermanentError as error:
+        raise model.PermanentError(f"[works] parser_python: {error}") from error
     if answer.exit_code == NO_NOTICE:
         raise NoticeError(answer.problem)
     if answer.exit_code != 0:
         why = answer.problem or "it ended without an answer"
+        if why.startswith("ModuleNotFoundError"):
+            raise model.PermanentError(f"[works] parser_python: {python}: {why}")
         raise NoticeError(f"circuit-maintenance-parser cannot read it: {why}")
     try:
         read = _ANSWER.decode(answer.output)

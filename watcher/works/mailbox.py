@@ -108,30 +108,40 @@ class Mailbox:
             try:
                 await self._read_batch(session, batch, progress)
             except model.TemporaryError as error:
-                blamed = progress.next_of(batch)
+                blamed = progress.current
                 self._failures[blamed] += 1
                 if blamed not in suspects or not self._others_are_fine:
                     raise
+                if progress.problem:
+                    raise progress.problem from error
                 log.warning("a mail cannot be fetched", uid=blamed, error=str(error))
                 return (f"the mail with UID {blamed} cannot be fetched: {error}",)
             for uid in batch:
                 self._failures.pop(uid, None)
             self._others_are_fine = bool(self._failures)
+        if progress.problem:
+            raise progress.problem
         return (f"mails that are still to be read: {len(queue)}",) if queue else ()
 
     async def _read_batch(
         self, session: imap.Session, batch: Sequence[int], progress: _Progress
     ) -> None:
+        progress.current = batch[0]
         listed = await session.sizes(batch)
         already_read = await self._log.already_read([self._key(mail) for mail in listed])
         for mail in listed:
             if self._key(mail) in already_read:
                 progress.done.add(mail.uid)
                 continue
-            await self._read_mail(session, mail)
+            progress.current = mail.uid
+            try:
+                await self._read_mail(session, mail)
+            except model.PermanentError as error:  # the settings' fault: it stays to be read
+                progress.problem = progress.problem or error
+                continue
             progress.done.add(mail.uid)
             await self._record(progress, [self._key(mail)])
-        progress.done.update(batch)  # those that are not listed are gone
+        progress.done.update(set(batch) - {mail.uid for mail in listed})  # which are gone
         await self._record(progress, [])
 
     async def _read_mail(self, session: imap.Session, mail: imap.Listed) -> None:
@@ -191,6 +201,8 @@ class _Progress:
     def __init__(self, uids: Sequence[int], last: int) -> None:
         self.uids = uids
         self.done: set[int] = set()
+        self.current = 0  # which is being read
+        self.problem: model.PermanentError | None = None
         self._last = last
         self._at = 0
 
@@ -200,7 +212,3 @@ class _Progress:
             self._last = self.uids[self._at]
             self._at += 1
         return self._last
-
-    def next_of(self, batch: Sequence[int]) -> int:
-        """Return the mail that was being read."""
-        return next((uid for uid in batch if uid not in self.done), batch[0])

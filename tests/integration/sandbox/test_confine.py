@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from watcher import model
 from watcher.sandbox.confine import load_seccomp
 from watcher.sandbox.worker import run
 
@@ -75,3 +76,15 @@ async def test_a_worker_whose_caller_stops_waiting_is_killed():
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await answer(code, b"x" * 1_000_000)
+
+
+async def test_a_worker_that_cannot_be_started_is_said_in_our_words(monkeypatch):
+    with pytest.raises(model.PermanentError, match="/nowhere: No such file or directory"):
+        await run(("/nowhere",), b"", largest=1)
+
+    async def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    with pytest.raises(model.TemporaryError, match="no process can be started: Resource temp"):
+        await run((sys.executable,), b"", largest=1)

@@ -236,3 +236,27 @@ async def test_what_does_not_fit_into_one_look_is_left_for_the_next(world):
     assert len(world.inbox.ids) == 50
     assert await world.mailbox.check(1.0) == ()
     assert len(world.inbox.ids) == 120
+
+
+async def test_a_mail_that_nobody_can_read_now_stays_to_be_read_and_the_others_are(
+    world, monkeypatch
+):
+    world.server.add(mail("W1", "a"))
+    world.server.add(mail("W2", "b"))
+    real = world.inbound._read
+
+    async def refuse(content, **rest):
+        if b"W1" in content:
+            raise model.PermanentError("[works] parser_python: /nowhere: No such file or directory")
+        return await real(content, **rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.inbound, "_read", refuse)
+        for _ in range(4):
+            with pytest.raises(model.PermanentError, match="parser_python"):
+                await world.check()
+    assert world.inbox.ids == ["W2"]
+    world.restart()
+    await world.check()
+    assert world.inbox.ids == ["W2", "W1"]
+    assert world.outcomes == ["read", "read"]

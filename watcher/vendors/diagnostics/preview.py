@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from watcher import model
 from watcher.sandbox.worker import run
 
 MAX_OUTPUT = 8_000_000  # bytes of the worker's answer
@@ -54,6 +55,8 @@ class PdfPreviewer:
                 return preview
         except TimeoutError:
             return Preview(error=f"rendering the PDF took more than {self._timeout:g} s")
+        except model.WatcherError as error:
+            return Preview(error=f"the PDF cannot be rendered: {error}")
 
     async def _render(self, pdf: bytes, *worker: str) -> tuple[Preview, int]:
         answer = await run(worker, pdf, largest=MAX_OUTPUT)
