@@ -30,7 +30,7 @@ from watcher.cli import (
     tickets,
     works,
 )
-from watcher.cli.setup import init
+from watcher.cli.setup import init, inventory
 
 program = typer.Typer(
     name="watcher",
@@ -41,6 +41,7 @@ program = typer.Typer(
     rich_markup_mode=None,
 )
 program.add_typer(init.program)
+program.add_typer(inventory.group, name="inventory")
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
 program.add_typer(silences.group, name="silence")
