@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # of times that have a day before and after in every zone
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 
 
@@ -34,7 +35,7 @@ class Period:
 def parse_month(text: str, zone: str = "UTC") -> Period:
     """Return the month `2026-11` in a zone. Raises ValueError for what is neither."""
     match = _MONTH.fullmatch(text.strip())
-    if match is None:
+    if match is None or not _FIRST_YEAR <= int(match[1]) <= _LAST_YEAR:
         raise ValueError(f"{text!r} is not a month: write YEAR-MONTH, as in 2026-11")
     place = _zone(zone)
     year, month = int(match[1]), int(match[2])

@@ -184,7 +184,7 @@ def lines(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]:
     for window in sorted(work.moved_from, key=_by_time):
         yield f"  before: {describe_window(window)}"
     for circuit in notice.circuits:
-        keys = ", ".join(subjects.get(circuit.id, ()))
+        keys = clean(", ".join(subjects.get(circuit.id, ())), 500)
         yield f"  {clean(circuit.id, 80)}: {IMPACTS[circuit.impact]}{f' ({keys})' if keys else ''}"
     if people := describe_people(work):
         yield f"  {people}"

@@ -110,7 +110,7 @@ def _description(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]
     if people := works.describe_people(work):
         yield people
     for circuit in notice.circuits[:_MOST_CIRCUITS]:
-        keys = ", ".join(subjects.get(circuit.id, ()))
+        keys = _clean(", ".join(subjects.get(circuit.id, ())))
         named = f" ({keys})" if keys else ""
         yield f"{_clean(circuit.id)}: {works.IMPACTS[circuit.impact]}{named}"
     more = len(notice.circuits) - _MOST_CIRCUITS

@@ -100,6 +100,7 @@ async def test_without_a_month_it_is_this_one_in_the_zone(site, reads):
 @pytest.mark.parametrize(
     ("query", "status", "words"),
     [
+        ("month=0001-01", 400, "'0001-01' is not a month"),
         ("month=November", 400, "'November' is not a month: write YEAR-MONTH, as in 2026-11"),
         ("zone=../etc", 400, "'../etc' is not a time zone: write UTC or Europe/Paris"),
         ("zone=Nowhere/Land", 400, "'Nowhere/Land' is not a time zone"),

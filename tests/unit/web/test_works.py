@@ -73,6 +73,8 @@ async def test_the_days_are_those_of_the_zone(site):
     ("path", "sentence"),
     [
         ("/works?month=soon", "is not a month"),
+        ("/works?month=0001-01", "is not a month"),
+        ("/works?month=9999-12", "is not a month"),
         ("/works?zone=Denver", "is not a time zone"),
         ("/works?year=2026", "unknown parameter"),
         ("/works.ics?x=1", "unknown parameter"),
