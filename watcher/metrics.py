@@ -64,6 +64,12 @@ class Metrics:
             ["source"],
             registry=registry,
         )
+        self.rule_matches = Gauge(
+            "watcher_rule_matches",
+            "1 while a rule has a subject that it could fire for, 0 while it matches nothing",
+            ["rule"],
+            registry=registry,
+        )
         self.unreadable = Counter(
             "watcher_source_unreadable_total",
             "Subjects in polls that could not be parsed",

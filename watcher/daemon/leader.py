@@ -7,6 +7,7 @@ tables and goes on where the last one stopped.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 
 RETENTION_HOUR = 3  # UTC
 RETENTION_EVERY = timedelta(days=1)
+IDLE_RULES_SECONDS = 60.0  # between two looks for rules that match nothing
 RETENTION_DELAY = timedelta(minutes=1)  # after a start, where nobody has pruned for a day
 
 
@@ -69,6 +71,7 @@ class Leader:
         self._on_silences = on_silences
         self._on_clock_step = on_clock_step
         self._starting = asyncio.Lock()
+        self._idle_rules: tuple[str, float, tuple[str, ...]] = ("", -math.inf, ())
         self._ingest: ingest.Ingest | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._ingest_task: asyncio.Task[None] | None = None
@@ -190,12 +193,24 @@ class Leader:
             open=statuses.count(model.IncidentStatus.OPEN),
             acknowledged=statuses.count(model.IncidentStatus.ACKNOWLEDGED),
             silences=tuple(self.state.silences.values()),
+            idle_rules=self._find_idle_rules(self.state),
             circuits_asked=sum(
                 len(work.asked)
                 for work in self.state.works.values()
                 if work.end is not None and work.end > self._clock.now()
             ),
         )
+
+    def _find_idle_rules(self, state: engine.State) -> tuple[str, ...]:
+        """Return the rules that match nothing; looked for again after a while, or a reload."""
+        now = self._clock.monotonic()
+        version, found_at, idle = self._idle_rules
+        if version != state.ruleset.version or now - found_at > IDLE_RULES_SECONDS or not idle:
+            idle = engine.idle_rules(state, self._clock.now())
+            self._idle_rules = (state.ruleset.version, now, idle)
+            for rule in state.ruleset.rules:
+                self._metrics.rule_matches.labels(rule.name).set(rule.name not in idle)
+        return idle
 
     def windows(self) -> tuple[status.OpenWindow, ...]:
         """Return the maintenance windows that are open now."""

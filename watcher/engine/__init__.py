@@ -27,7 +27,7 @@ the outside to the inside:
 Each may import those below it, and no other.
 """
 
-from watcher.engine.preview import preview, unmatched
+from watcher.engine.preview import idle_rules, preview, unmatched
 from watcher.engine.rules.hours import Hours
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
@@ -109,6 +109,7 @@ __all__ = [
     "WorksPolicy",
     "circuit_key",
     "circuits_of",
+    "idle_rules",
     "is_by_carrier",
     "keep_samples",
     "next_deadline",

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from watcher.engine.incidents import silences
 from watcher.engine.rules import matching
-from watcher.engine.rules.rule import Blind, Rule
+from watcher.engine.rules.rule import Blind, Context, ExpressionError, Predicate, Rule
 from watcher.engine.state import State
 from watcher.model import IncidentStatus, Matcher, Silence, SilencePreview, Subject
 
 _OF_RULE = ("rule", "severity")  # what a matcher on one of these says of all subjects at once
+
+MOST_EXAMINED = 2_000  # subjects of one rule, for its `where`
 
 _Set = tuple[tuple[Matcher, ...], list[Rule], bool]
 
@@ -183,3 +185,38 @@ def _label_values(state: State, label: str) -> set[str]:
     added = {rule.labels[label] for rule in state.rules.values() if label in rule.labels}
     values = (_Subject(state, subject).labels.get(label) for subject in state.subjects.values())
     return added | {value for value in values if value is not None}
+
+
+def idle_rules(state: State, now: datetime) -> tuple[str, ...]:
+    """Return the rules that match no subject there is: no source of theirs, or `where` is false.
+
+    Empty while no subject is known. Of a rule with more than MOST_EXAMINED subjects it is not said.
+    """
+    if not state.subjects:
+        return ()
+    by_source: dict[str, list[str]] = {}
+    for subject in state.subjects.values():
+        by_source.setdefault(subject.source, []).append(subject.key)
+    return tuple(
+        rule.name for rule in state.ruleset.rules if not _matches_any(state, rule, by_source, now)
+    )
+
+
+def _matches_any(
+    state: State, rule: Rule, by_source: Mapping[str, list[str]], now: datetime
+) -> bool:
+    if isinstance(rule.condition, Blind):
+        return bool(rule.sources)
+    keys = [key for source in sorted(rule.sources) for key in by_source.get(source, ())]
+    if rule.where is None or not keys:
+        return bool(keys)
+    return len(keys) > MOST_EXAMINED or any(
+        _holds(rule.where, state.subject_view(key, now).context) for key in keys
+    )
+
+
+def _holds(predicate: Predicate, context: Context) -> bool:
+    try:
+        return predicate(context) is True
+    except ExpressionError:
+        return True  # as it counts where alerts are evaluated

@@ -115,6 +115,7 @@ class Overview:
     open: int = 0
     acknowledged: int = 0
     silences: tuple[model.Silence, ...] = ()
+    idle_rules: tuple[str, ...] = ()  # that match no subject
     circuits_asked: int = 0  # of planned works, that match nothing
 
 
@@ -176,6 +177,7 @@ class Status:
     on_call: tuple[OnCall, ...] = ()
     clock_step: ClockStep | None = None
     works: tuple[NamedWork, ...] = ()
+    idle_rules: tuple[str, ...] = ()
 
 
 class StatusReporter:
@@ -320,6 +322,7 @@ class StatusReporter:
             acknowledged=overview.acknowledged,
             database=self._database,
             silences=overview.silences,
+            idle_rules=overview.idle_rules,
             windows=self._windows(),
             on_call=self._on_call(),
             works=self._last_works,
