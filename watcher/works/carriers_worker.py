@@ -11,6 +11,7 @@ import email
 import importlib.util
 import json
 import logging
+import os
 import sys
 from email.utils import parseaddr
 from pathlib import Path
@@ -38,6 +39,7 @@ def provider_for(sender: str, providers: Any) -> Any:
 def main() -> None:
     """Answer what is asked, once."""
     logging.disable()  # it would log whole mails
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy would map memory for each processor
     import circuit_maintenance_parser as parser  # type: ignore[import-not-found]  # noqa: PLC0415 -- of the other environment
 
     content = sys.stdin.buffer.read()
