@@ -252,9 +252,12 @@ class InMemoryReader:
             and wanted.drills in {None, incident.is_drill}
             and (wanted.end is None or incident.opened_at <= wanted.end)
         ]
-        listed.sort(key=lambda incident: (-incident.opened_at.timestamp(), incident.id))
-        ids = [incident.id for incident in listed]
-        return listed[ids.index(after.id) + 1 :] if after else listed
+
+        def place(noun):
+            return -noun.opened_at.timestamp(), noun.id
+
+        listed.sort(key=place)
+        return [incident for incident in listed if after is None or place(incident) > place(after)]
 
     async def resolved(self, *, since, limit=100):
         incidents = [

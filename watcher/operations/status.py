@@ -211,7 +211,7 @@ class StatusReporter:
         self.standby = False
         self.clock_step: ClockStep | None = None
         self.instance = instance
-        self._version = version
+        self.version = version
         self._since = since
         self._sources = tuple(sources)
         self._reader = reader
@@ -309,7 +309,7 @@ class StatusReporter:
     ) -> Status:
         return Status(
             instance=self.instance,
-            version=self._version,
+            version=self.version,
             since=self._since,
             receivers=tuple(
                 _receiver(name, state, None if backlog is None else backlog.get(name, _NO_BACKLOG))

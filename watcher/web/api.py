@@ -16,6 +16,7 @@ from watcher.operations import documents, status
 from watcher.operations.links import Addresses
 from watcher.web import middleware, query
 from watcher.web.middleware import HttpError
+from watcher.web.openapi import document as openapi
 
 MOST_INCIDENTS, MOST_SUBJECTS, MOST_ENTRIES = 100, 1_000, 1_000
 PDF_POLICY = "frame-ancestors 'none'"  # a browser's own viewer needs more than a page of ours may
@@ -53,12 +54,18 @@ class Api:
             web.get(incident + "/timeline", self.timeline),
             web.get(incident + "/receipts", self.receipts),
             web.get(incident + "/reports/{run:[A-Za-z0-9_-]+}.pdf", self.report),
+            web.get("/api/v1/openapi.json", self.openapi),
             web.get("/api/v1/subjects", self.subjects),
             web.get("/api/v1/sources", self.sources),
             web.get("/api/v1/silences", self.silences),
             web.get("/api/v1/windows", self.windows),
             web.get("/api/v1/oncall", self.on_call),
         ]
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Describe the API (OpenAPI 3.1)."""
+        query.check_parameters(request, ())
+        return middleware.json_response(openapi.encoded(self._reporter.version))
 
     async def incidents(self, request: web.Request) -> web.Response:
         """List incidents, newest first."""

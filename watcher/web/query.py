@@ -20,6 +20,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 LONGEST = 500  # of a filter
 _CURSOR = re.compile(r"(\d{1,16})\.([A-Za-z0-9_-]{1,64})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 FILTERS = ("status", "severity", "rule", "source", "subject", "label", "q", "from", "to", "drills")
@@ -40,7 +41,7 @@ def limit(request: web.Request, usual: int, most: int) -> int:
 
 def whole_number(request: web.Request, name: str, usual: int, least: int, most: int) -> int:
     """Return a parameter that is a number."""
-    given = request.query.get(name) or str(usual)
+    given = request.query.get(name, str(usual))
     is_number = given.isascii() and given.isdigit() and len(given) <= 9
     if not (is_number and least <= int(given) <= most):
         raise HttpError(400, f"{name} must be a whole number from {least} to {most}")
@@ -50,7 +51,7 @@ def whole_number(request: web.Request, name: str, usual: int, least: int, most: 
 def text(request: web.Request, name: str) -> str:
     """Return a parameter that is any text."""
     given = request.query.get(name, "")
-    if not given.isprintable():
+    if _CONTROL.search(given):
         raise HttpError(400, f"{name} contains characters that are not allowed")
     if len(given) > LONGEST:
         raise HttpError(400, f"{name} is longer than {LONGEST} characters")
@@ -62,7 +63,7 @@ def incident_filter(request: web.Request) -> ports.IncidentFilter:
     labels = []
     for given in filter(None, request.query.getall("label", [])):
         name, sign, value = given.partition("=")
-        if not (sign and name and given.isprintable() and len(given) <= LONGEST):
+        if not (sign and name and not _CONTROL.search(given) and len(given) <= LONGEST):
             raise HttpError(400, "label must be NAME=VALUE; it can be repeated")
         labels.append((name, value))
     drills = request.query.get("drills", "")
