@@ -40,7 +40,8 @@ async def read_notices(
 
     Times without a zone of their own are on the clocks of `zone`. A mail in no form that we read is
     read by circuit-maintenance-parser, where `parser_python` has it. Raises NoticeError for what is
-    not a notice, announces nothing that is still to come, or cannot be read within bounds.
+    not a notice, announces nothing that is still to come, or cannot be read within bounds, and
+    PermanentError or TemporaryError where no message can be read.
     """
     if len(content) > LARGEST:
         raise NoticeError(f"it has {len(content):,} bytes, more than {LARGEST:,}")
@@ -55,7 +56,10 @@ async def read_notices(
         raise NoticeError(f"reading it took more than {TIMEOUT_SECONDS:g} s") from error
     if answer.exit_code in {NO_NOTICE, UNKNOWN_MAIL}:
         raise NoticeError(answer.problem or "it is not a notice of planned work")
-    if answer.exit_code != 0:
+    if answer.exit_code > 0:  # it never came to read: the message is not at fault
+        why = answer.problem or f"exit code {answer.exit_code}"
+        raise model.PermanentError(f"no notice can be read, for the reader does not start: {why}")
+    if answer.exit_code < 0:
         raise NoticeError("it cannot be read: the process that reads it ended without an answer")
     try:
         return _NOTICES.decode(answer.output)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.fakes import carrier_messages as carrier
+from watcher import model
 from watcher.works import reader, rejected
 from watcher.works.reader import NoticeError, read_notices
 
@@ -63,6 +64,12 @@ async def test_whatever_becomes_of_the_process_is_a_sentence(monkeypatch, code, 
     monkeypatch.setattr(reader, "WORKER", (reader.WORKER[0], "-I", "-c", code))
     with pytest.raises(NoticeError, match=sentence):
         await read(b"x")
+
+
+async def test_a_reader_that_does_not_start_is_the_fault_of_no_message(monkeypatch):
+    monkeypatch.setattr(reader, "WORKER", (reader.WORKER[0], "-I", "-m", "watcher.works.is_gone"))
+    with pytest.raises(model.PermanentError, match=r"the reader does not start: .*is_gone"):
+        await read(carrier.calendar(carrier.event(BEGIN, END)))
 
 
 def keep(folder, content, *, minutes=0):
