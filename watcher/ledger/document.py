@@ -49,7 +49,7 @@ class OutageDocument(msgspec.Struct, frozen=True, kw_only=True):
     unseen_end: bool
 
 
-class BookingDocument(msgspec.Struct, frozen=True, kw_only=True):
+class BookedTimeDocument(msgspec.Struct, frozen=True, kw_only=True):
     """One booking of a reservation, as far as it lies within the month.
 
     `minutes` are by condition: those of `down` were lost on air. Bookings that overlap each count
@@ -86,7 +86,7 @@ class CircuitDocument(msgspec.Struct, frozen=True, kw_only=True):
     corrected_at: Timestamp | None
     days: list[str]
     outages: list[OutageDocument]
-    bookings: list[BookingDocument]
+    bookings: list[BookedTimeDocument]
 
 
 class LedgerDocument(Document, frozen=True, kw_only=True):
@@ -151,8 +151,8 @@ def _circuit(
     )
 
 
-def _booking(booked: BookedTime) -> BookingDocument:
-    return BookingDocument(
+def _booking(booked: BookedTime) -> BookedTimeDocument:
+    return BookedTimeDocument(
         id=booked.id,
         start=model.format_timestamp(booked.start),
         end=model.format_timestamp(booked.end),

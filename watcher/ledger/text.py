@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from watcher import model
 from watcher.ledger.document import (
-    BookingDocument,
+    BookedTimeDocument,
     CircuitDocument,
     LedgerDocument,
     OutageDocument,
@@ -148,14 +148,14 @@ def describe_sides(circuit: CircuitDocument) -> str:
     )
 
 
-def lossy(circuit: CircuitDocument) -> list[BookingDocument]:
+def lossy(circuit: CircuitDocument) -> list[BookedTimeDocument]:
     """Return the bookings that were not good from begin to end."""
     return [
         booking for booking in circuit.bookings if any(booking.minutes[name] for name, _ in _LOST)
     ]
 
 
-def describe_booking(booking: BookingDocument) -> str:
+def describe_booking(booking: BookedTimeDocument) -> str:
     """Return a booking as a line: its id, begin and end, and what was lost of it."""
     lost = [
         f"{minutes(booking.minutes[name])} min {word}"
