@@ -113,7 +113,11 @@ class Agenda:
 
     def note_subject(self, before: model.Subject | None, subject: model.Subject) -> None:
         """Note a subject if planned works may mean something else for it now."""
-        if before is None or before.bookings != subject.bookings or before.labels != subject.labels:
+        if (
+            before is None
+            or before.bookings != subject.bookings
+            or (before.labels is not subject.labels and before.labels != subject.labels)
+        ):
             self.subjects[subject.key] = None
 
     def recheck_suppression(self) -> None:

@@ -158,7 +158,8 @@ class SubjectIndex:
     def follow(self, before: model.Subject | None, subject: model.Subject) -> None:
         """Take in what a subject is now."""
         key = subject.key
-        if before is not None and before.labels != subject.labels:
+        same = before is None or before.labels is subject.labels or before.labels == subject.labels
+        if not same:
             self.inventory_entries.pop(key, None)
         if subject.missed:
             self.missing.setdefault(subject.source, {})[key] = None

@@ -48,12 +48,12 @@ def due(ctx: StepContext, key: str) -> None:
 def refresh(ctx: StepContext) -> None:
     """Say what this step has changed of planned works, or brought nearer."""
     before = dict(ctx.agenda.works)
-    everything = _concerns_all(ctx)
-    if not before and not everything:
+    concerned = set(ctx.state.works) if _concerns_all(ctx) else _concerned(ctx, before)
+    if not concerned:
         return
-    ahead = outlooks.look_ahead(ctx)
+    ahead = outlooks.look_ahead(ctx, concerned)
     # What has changed comes first: its own thread says what it coincides with now.
-    for key in dict.fromkeys((*before, *(sorted(ctx.state.works) if everything else ()))):
+    for key in dict.fromkeys((*before, *sorted(concerned))):
         work = ctx.state.works[key]  # which an overlap with the one before may have changed
         if key in ahead:
             _announce(ctx, replace(ahead[key], work=work), before.get(key, work))
@@ -62,14 +62,22 @@ def refresh(ctx: StepContext) -> None:
 
 
 def _concerns_all(ctx: StepContext) -> bool:
-    """Return whether works may have something to say that this step has not changed itself."""
-    state, agenda = ctx.state, ctx.agenda
-    touched = ctx.follow_circuits()
-    return (
-        agenda.all_works
-        or any(before is not state.works[key] for key, before in agenda.works.items())
-        or any(state.works_index.naming.get(circuit) for circuit in touched)
-    )
+    """Return whether rules, the clock or a circuit have changed: any work may have news."""
+    naming, touched = ctx.state.works_index.naming, ctx.follow_circuits()
+    return ctx.agenda.all_works or any(naming.get(circuit) for circuit in touched)
+
+
+def _concerned(ctx: StepContext, before: Mapping[str, Work | None]) -> set[str]:
+    """Return works that have changed or are due, and what coincides with those that changed."""
+    works = ctx.state.works
+    changed = {key: was for key, was in before.items() if was is not works[key]}
+    windows = [
+        window
+        for key, was in changed.items()
+        for work in (was, works[key])
+        for window in (work.windows if work else ())
+    ]
+    return outlooks.near(ctx, windows, before.keys())
 
 
 def _announce(ctx: StepContext, outlook: Outlook, before: Work | None) -> None:

@@ -6,7 +6,7 @@ their subjects is the same: a circuit that two works name loses nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -72,15 +72,13 @@ class Outlook:
     zone: tzinfo | None = None  # of the team
 
 
-def look_ahead(ctx: StepContext) -> dict[str, Outlook]:
-    """Return the outlook of every work that is not over, by key."""
-    outlooks = {
-        key: basic(ctx, work)
-        for key, work in sorted(ctx.state.works.items())
-        if any(window.end > ctx.now for window in work.windows)
-    }
+def look_ahead(ctx: StepContext, keys: Collection[str]) -> dict[str, Outlook]:
+    """Return the outlook of these works, of those that are not over, by key."""
+    windows = [window for key in keys for window in ctx.state.works_index.windows[key]]
+    pool = {key: basic(ctx, ctx.state.works[key]) for key in sorted(near(ctx, windows, keys))}
+    pool = {key: outlook for key, outlook in pool.items() if outlook.windows}
     by_group: dict[str, dict[str, list[Circuit]]] = {}
-    for key, outlook in outlooks.items():
+    for key, outlook in pool.items():
         for circuit in outlook.circuits:
             if circuit.impact is not WorkImpact.NO_IMPACT:
                 for group in circuit.groups:
@@ -88,10 +86,24 @@ def look_ahead(ctx: StepContext) -> dict[str, Outlook]:
     return {
         key: replace(
             outlook,
-            clashes=tuple(_clashes(outlook, outlooks, by_group)),
+            clashes=tuple(_clashes(outlook, pool, by_group)),
             bookings=tuple(_bookings(ctx, outlook)),
         )
-        for key, outlook in outlooks.items()
+        for key, outlook in pool.items()
+        if key in keys
+    }
+
+
+def near(ctx: StepContext, windows: Collection[WorkWindow], keys: Collection[str]) -> set[str]:
+    """Return these works, and those with a window that coincides with one of these windows."""
+    ahead = [window for window in windows if window.end > ctx.now]
+    return {
+        key
+        for key, others in ctx.state.works_index.windows.items()
+        if key in keys
+        or any(
+            a.begin < b.end and b.begin < a.end for b in others if b.end > ctx.now for a in ahead
+        )
     }
 
 
@@ -163,13 +175,12 @@ def _clashes(
 ) -> Iterator[Clash]:
     """Yield with what else of its groups a work coincides."""
     key = outlook.work.key
-    for group, members in sorted(by_group.items()):
+    for group in sorted({group for circuit in outlook.circuits for group in circuit.groups}):
+        members = by_group.get(group, {})
         mine = members.get(key, ())
-        for other, theirs in sorted(members.items()) if mine else ():
-            if not any(not a.is_same(b) for a in mine for b in theirs):
-                continue
+        for other, theirs in members.items() if mine else ():
             windows = tuple(_common(outlook.windows, outlooks[other].windows))
-            if windows:
+            if windows and any(not a.is_same(b) for a in mine for b in theirs):
                 yield Clash(
                     group=group,
                     circuits=tuple(sorted(_distinct((*mine, *theirs)), key=_order)),
