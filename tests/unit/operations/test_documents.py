@@ -45,6 +45,12 @@ def check(instance, kind):
     )
 
 
+def test_the_asyncapi_document_is_that_of_the_code():
+    shipped = (Path(__file__).parents[3] / "docs" / "reference" / "asyncapi.json").read_text()
+    current = json.loads(json.dumps(documents.asyncapi(commands.TOPICS)))
+    assert json.loads(shipped) == current, "watcher schema asyncapi > docs/reference/asyncapi.json"
+
+
 @pytest.mark.parametrize("kind", TYPES)
 def test_the_examples_of_the_page_are_what_is_published(kind):
     example = json.loads(EXAMPLES[kind])

@@ -54,10 +54,6 @@ def test_asyncapis_own_parser_takes_it():
     assert outcome["valid"]
 
 
-def test_the_shipped_document_is_that_of_the_code(document):
-    assert json.loads(FILE.read_text(encoding="utf-8")) == json.loads(json.dumps(document))
-
-
 def test_every_document_and_command_has_a_channel(document):
     addresses = {
         re.sub(r"{(\w+)}", lambda word: word[1].upper(), channel["address"])
