@@ -239,9 +239,12 @@ def test_the_default_titles_say_what_is_wrong(load, source):
 
 INVENTORY = """
 subjects:
-  vyvx/1: {service_ids: [A], labels: {site: NYC}, contacts: {lumen: NOC}, runbook: https://r/1}
+  vyvx/1:
+    {service_ids: [A], labels: {site: NYC}, contacts: {lumen: NOC}, runbook: https://r/1,
+    circuit_ids: C1, redundancy_group: ring}
 match:
-  - {where: labels.po == "7", labels: {site: LAX, customer: acme}, service_ids: [A, B]}
+  - {where: labels.po == "7", labels: {site: LAX, customer: acme}, service_ids: [A, B],
+    circuit_ids: [C1, C2], provider: zayo, redundancy_group: other}
   - {where: subject == "vyvx/1", labels: {customer: other}, contacts: {lumen: X, source: truck}}
 """
 
@@ -256,6 +259,9 @@ def test_the_inventory_joins_a_subject_and_what_matches(load):
             model.Contact(domain="source", text="truck"),
         ),
         runbook="https://r/1",
+        circuit_ids=("C1", "C2"),
+        provider="zayo",
+        redundancy_group="ring",
     )
 
 
