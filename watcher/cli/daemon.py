@@ -90,6 +90,7 @@ def check(
     from watcher.cli import examples, preflight
     from watcher.daemon import factories
     from watcher.daemon.secrets import weaknesses
+    from watcher.ruleset.inventory import Inventory
     from watcher.store import store
 
     logs.configure(logs.ERROR)  # what sources warn of is among the remarks
@@ -101,6 +102,8 @@ def check(
     notes += settings.unused_credentials(config)
     if idle := [rule.name for rule in rules.rules if not rule.sources]:
         notes.append(f"rules that watch no configured source: {', '.join(idle)}")
+    if isinstance(rules.inventory, Inventory):
+        notes += rules.inventory.shared_circuits()
     if not as_json:
         summary = ", ".join(f"{len(of)} {name}" for name, of in counts.items())
         typer.echo(f"{config}: valid: {summary}")

@@ -61,6 +61,18 @@ class Inventory:
         """Return whether any entry has the circuit's id, whatever its case and spaces."""
         return engine.circuit_key(circuit) in self._circuits
 
+    def shared_circuits(self) -> list[str]:
+        """Return which circuits several subjects have, in words: works on one are about all."""
+        keys: dict[str, list[str]] = {}
+        for key, entry in self._subjects.items():
+            for circuit in dict.fromkeys(map(engine.circuit_key, entry.circuit_ids)):
+                keys.setdefault(circuit, []).append(key)
+        return [
+            f"works on circuit {circuit.upper()} are about {', '.join(sorted(of_circuit))}"
+            for circuit, of_circuit in sorted(keys.items())
+            if len(of_circuit) > 1
+        ]
+
 
 def _applies(match: MatchedEntry, context: engine.Context) -> bool:
     try:

@@ -265,6 +265,13 @@ def test_the_inventory_joins_a_subject_and_what_matches(load):
     )
 
 
+def test_a_circuit_of_several_subjects_is_allowed_and_named(load):
+    shared = "subjects: {vyvx/2: {circuit_ids: c  1}, vyvx/1: {circuit_ids: [C 1, C2]}}"
+    assert load(DOWN, shared).inventory.shared_circuits() == [
+        "works on circuit C 1 are about vyvx/1, vyvx/2"
+    ]
+
+
 def test_a_subject_that_the_inventory_does_not_know_gets_nothing(load):
     inventory = load(DOWN, INVENTORY).inventory
     assert inventory.entry("vyvx/9", {}) == engine.InventoryEntry()
