@@ -195,7 +195,7 @@ def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
     for since, until in sorted(others, reverse=True, key=_since):
         if until is None or until >= began:
             began = min(began, since)
-    return works.Fault(began_at=began, fired_at=alert.since)
+    return works.Fault(began_at=began, fired_at=alert.since, until=member.until)
 
 
 def _since(interval: tuple[datetime, datetime | None]) -> datetime:

@@ -149,10 +149,14 @@ class Affected(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A firing alert of a subject: since when the fault has lasted, and since when it fires."""
+    """A firing alert of a subject: since when the fault has lasted, and since when it fires.
+
+    `until` is when it was over and the subject well, of an alert that only waits to resolve.
+    """
 
     began_at: datetime
     fired_at: datetime
+    until: datetime | None = None
 
 
 def named_by(
@@ -174,13 +178,17 @@ def named_by(
 def find(
     index: WorksIndex, subject: Affected, fault: Fault, policy: WorksPolicy, now: datetime
 ) -> Planned | None:
-    """Return the work that excuses a fault now, of several the one that ends last."""
+    """Return the work that excuses a fault now, of several the one that ends last.
+
+    A fault that was over in time does not outlast the works while its alert waits to resolve.
+    """
+    at = now if fault.until is None else min(fault.until, now)
     matches = [
         _planned(work, impact, window)
         for work, impact in named_by(index, subject, policy)
         if covers(impact, is_down=is_down(subject))
         for window in index.windows[work.key]
-        if _is_open(window, policy, now) and _is_of(window, fault)
+        if _is_open(window, policy, at) and _is_of(window, fault)
     ]
     return max(
         matches, key=lambda planned: (planned.end, planned.provider, planned.id), default=None

@@ -80,6 +80,31 @@ def test_one_that_outlasts_the_window_and_the_grace_calls_once_and_says_why():
     ]
 
 
+def test_one_that_is_over_in_time_calls_nobody_while_its_alert_waits_to_resolve():
+    w = with_works(rule(notify=("noc",), keep_firing_for=minutes(30)))
+    announce(w, (10, 60))
+    w.poll(minutes(0), a="online")
+    w.poll(minutes(12), a="offline")
+    w.poll(minutes(58), a="online")
+    w.poll(minutes(80), a="online")
+    assert w.incident.status is model.IncidentStatus.OPEN
+    assert not called(w)
+    w.poll(minutes(89), a="online")
+    assert w.incident.status is model.IncidentStatus.RESOLVED
+    assert released(w) == []
+
+
+def test_one_that_comes_back_after_the_works_calls_though_its_alert_never_resolved():
+    w = with_works(rule(notify=("noc",), keep_firing_for=minutes(30)))
+    announce(w, (10, 60))
+    w.poll(minutes(0), a="online")
+    w.poll(minutes(12), a="offline")
+    w.poll(minutes(58), a="online")
+    w.poll(minutes(80), a="offline")
+    assert called(w)
+    assert len(released(w)) == 1
+
+
 def test_quiet_receivers_are_notified_all_the_time():
     rules = ruleset(rule(notify=("noc", "mqtt")), inventory=FakeInventory(vyvx_a=A))
     w = World(engine.Ruleset(**{**fields_of(rules), "quiet": frozenset({"mqtt"})}))
