@@ -115,7 +115,7 @@ def move_incident(
     """Move an incident's times; it begins and ends with its alerts, as they were and now are."""
     if is_late(incident):
         return incident
-    new = moved(incident, by)
+    new = moved(incident, by, fixed={"planned"})
     pairs = list(zip(before, after, strict=True))
     begins = {old.since: member.since for old, member in pairs}
     ends = {old.until: member.until for old, member in pairs}
@@ -191,6 +191,6 @@ def cap_member(member: model.IncidentAlert, latest: datetime) -> model.IncidentA
 def cap_incident(incident: model.Incident, now: datetime, latest: datetime) -> model.Incident:
     """Take an incident's times back to now; `latest` is how far ahead those of samples may be."""
     if incident.opened_at > now:
-        fixed = {"began_at", "ended_at"}
+        fixed = {"began_at", "ended_at", "planned"}
         incident = moved(incident, now - incident.opened_at, fixed=fixed)
     return cap(cap(incident, now, _PASSED), latest, ("began_at", "ended_at"))

@@ -288,6 +288,17 @@ def test_the_clock_of_the_machine_moves_no_window():
     assert w.incident.planned.begin == w.state.works[W1].windows[0].begin
 
 
+def test_a_clock_that_is_set_moves_no_window_of_works_that_are_over():
+    w = WorksWorld()
+    w.read(10, at=4, **LUMEN)
+    w.until(10.25)
+    begin = w.incident.planned.begin
+    w.now += timedelta(minutes=5)
+    w.step(model.ClockStepped(by=timedelta(minutes=5)))
+    assert w.incident.resolved_at == w.now
+    assert w.incident.planned.begin == begin
+
+
 def test_works_without_impact_are_announced_as_such():
     w = WorksWorld()
     w.read(10, at=4, impact=WorkImpact.NO_IMPACT, **LUMEN)
