@@ -82,7 +82,8 @@ def _event(  # noqa: PLR0917 -- one caller, which has just looked them up
     event.add("X-MAINTNOTE-PROVIDER", _clean(notice.provider))
     event.add("X-MAINTNOTE-MAINTENANCE-ID", _clean(notice.id))
     event.add("X-MAINTNOTE-IMPACT", impact.value.upper())
-    event.add("X-MAINTNOTE-STATUS", notice.status.value.upper())
+    status = notice.status if counts else WorkStatus.CANCELLED
+    event.add("X-MAINTNOTE-STATUS", status.value.upper())
     for circuit in notice.circuits[:_MOST_CIRCUITS]:
         impact_of = {"X-MAINTNOTE-OBJECT-IMPACT": circuit.impact.value.upper()}
         event.add("X-MAINTNOTE-OBJECT-ID", _clean(circuit.id), parameters=impact_of)

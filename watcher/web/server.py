@@ -120,6 +120,7 @@ async def serve(
                 clock=clock,
                 read_limit=read_limit,
                 renderer=renderer,
+                public_url=settings.public_url,
             ).routes(),
             *Availability(read=read_ledger, clock=clock, renderer=renderer).routes(),
         ]

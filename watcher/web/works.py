@@ -59,12 +59,14 @@ class WorksPages:
         clock: Clock,
         read_limit: middleware.ReadLimit,
         renderer: PageRenderer,
+        public_url: str = "",
     ) -> None:
         self._reader = reader
         self._subjects = subjects
         self._clock = clock
         self._read_limit = read_limit
         self._renderer = renderer
+        self._public_url = public_url.rstrip("/")
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of planned works."""
@@ -110,7 +112,7 @@ class WorksPages:
         now = self._clock.now()
         shown = works.listed(kept, now, past=True)
         recent = [work for work in shown if not works.is_past(work, now - LEFT_BEHIND)]
-        page = f"{request.url.origin()}/works"
+        page = f"{self._public_url or request.url.origin()}/works"
         body = await asyncio.to_thread(works_calendar.calendar, recent, now, find, page=page)
         return web.Response(
             body=body,
