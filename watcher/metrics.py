@@ -162,6 +162,12 @@ class Metrics:
             "When the last drill was started; 0 if none is kept",
             registry=registry,
         )
+        self.drill_failed = Gauge(
+            "watcher_drill_failed",
+            "1 where a receiver was not notified in time in the last scheduled drill",
+            ["receiver"],
+            registry=registry,
+        )
         self.oncall_gap = Gauge(
             "watcher_oncall_gap", "1 while nobody has a rota", ["rota"], registry=registry
         )

@@ -31,7 +31,7 @@ from yarl import URL
 
 from watcher import credentials, model, settings_problems
 from watcher.config_types import Section
-from watcher.operations.settings import Packet, Silences, Ticket
+from watcher.operations.settings import Drill, Packet, Silences, Ticket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import topics
 from watcher.settings_problems import line_of
@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     control: Control = Control()
     silences: Silences = Silences()
     ticket: Ticket = Ticket()
+    drill: Drill = Drill()
     packet: Packet = Packet()
     works: works_settings.Works = works_settings.Works()
     heartbeat: Heartbeat = Heartbeat()

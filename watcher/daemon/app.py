@@ -21,6 +21,7 @@ from watcher.daemon import (
     availability,
     clock_watch,
     database_alarm,
+    drills,
     factories,
     leader,
     lifecycle,
@@ -340,10 +341,25 @@ async def run(
             if url := settings.heartbeat.url.get_secret_value():
 
                 async def send_heartbeats() -> None:
-                    await lifecycle.send_heartbeats(session, url, watchdog.stuck)
+                    await lifecycle.send_heartbeats(
+                        session, url, lambda: watchdog.stuck() or reporter.drill_trouble
+                    )
 
                 heartbeat = supervise("heartbeat", send_heartbeats)
                 other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
+            if settings.drill.every:
+                scheduled = drills.ScheduledDrills(
+                    starter=commands,
+                    listings=store.listings,
+                    reader=store.queries,
+                    every=settings.drill.every,
+                    within=settings.drill.within,
+                    clock=clock,
+                    metrics=metrics,
+                    report=lambda trouble: setattr(reporter, "drill_trouble", trouble),
+                )
+                drilling = supervise("drills", scheduled.run)
+                other_tasks.append(group.create_task(drilling, name="drills"))
             log.info("became leader", instance=settings.instance, token=token)
             warn_of_unmatched()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from watcher.config_types import Duration, Section, Zone
+from watcher.config_types import Duration, Section, Span, Zone
 from watcher.operations import silences
 
 
@@ -15,6 +15,17 @@ class Silences(Section):
 
     longest: Duration = Field(
         silences.LONGEST, description="A silence that lasts longer has to be confirmed"
+    )
+
+
+class Drill(Section):
+    """Drills on a schedule."""
+
+    every: Duration = Field(
+        timedelta(0), description="How often every receiver gets a drill, as in 1d; 0: by hand only"
+    )
+    within: Span = Field(
+        timedelta(minutes=1), description="How soon all must be notified, or the drill has failed"
     )
 
 

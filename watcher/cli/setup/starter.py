@@ -32,7 +32,7 @@ _SECTIONS_OF = {
     "mqtt": ("receivers.mqtt", "mqtt"),
     "webhook": ("receivers.bridge",),
 }
-_ALWAYS = ("store", "web", "silences", "ticket", "packet", "control", "heartbeat")
+_ALWAYS = ("store", "web", "silences", "drill", "ticket", "packet", "control", "heartbeat")
 _HEADER = re.compile(r"\[([\w.]+)\]")
 _GROUP = "# --- "
 _INVENTORY = """\
