@@ -91,7 +91,7 @@ def _announce(ctx: StepContext, outlook: Outlook, before: Work | None) -> None:
         _mark(ctx, outlook, news)
         _publish(ctx, outlook, incident, news)
     elif incident is not None:
-        _put(ctx, incident, **_presentation(outlook))
+        _put(ctx, incident, **_presentation(ctx, outlook))
     _schedule(ctx, outlook)
 
 
@@ -125,7 +125,7 @@ def _publish(
     _put(
         ctx,
         incident,
-        **_presentation(outlook),
+        **_presentation(ctx, outlook),
         status=IncidentStatus.ACKNOWLEDGED if by else IncidentStatus.OPEN,
         acknowledged_by=by or None,
         acknowledged_at=_acknowledged_at(incident, by, ctx.now),
@@ -151,7 +151,7 @@ def _acknowledged_at(incident: model.Incident, by: str, now: datetime) -> dateti
 
 def _open(ctx: StepContext, outlook: Outlook) -> tuple[model.Incident, EntryKind]:
     """Open the work's incident, or reopen the one that has just ended; return how."""
-    key, receivers = outlook.work.key, ctx.state.ruleset.works.receivers
+    key = outlook.work.key
     before = ctx.state.latest_incident(model.ANNOUNCEMENT, key)
     if before is not None and not is_over(before, ctx.now):
         again = ctx.put_incident(
@@ -159,8 +159,6 @@ def _open(ctx: StepContext, outlook: Outlook) -> tuple[model.Incident, EntryKind
             status=IncidentStatus.OPEN,
             resolution=None,
             resolved_at=None,
-            notify=receivers,
-            receivers=receivers,
         )
         return again, EntryKind.REOPENED
     incident = ctx.open_incident(
@@ -177,15 +175,13 @@ def _open(ctx: StepContext, outlook: Outlook) -> tuple[model.Incident, EntryKind
             opened_at=ctx.now,
             fault_domain=model.FaultDomain.NONE,
             flags=(model.WORKS,),
-            notify=receivers,
-            receivers=receivers,
             told_at=ctx.now,
         )
     )
     return incident, EntryKind.OPENED
 
 
-def _presentation(outlook: Outlook) -> Mapping[str, Any]:
+def _presentation(ctx: StepContext, outlook: Outlook) -> Mapping[str, Any]:
     """Return what is shown of works: their next window, and as a warning what needs attention."""
     notice, window = outlook.work.notice, outlook.windows[0]
     worst = max(
@@ -194,7 +190,10 @@ def _presentation(outlook: Outlook) -> Mapping[str, Any]:
         default=model.WorkImpact.NO_IMPACT,
     )
     needs_attention = outlook.clashes or outlook.bookings
+    receivers = ctx.state.ruleset.works.receivers
     return {
+        "receivers": receivers,
+        "notify": receivers,
         "title": wording.title(outlook),
         "summary": "\n".join(wording.lines(outlook, outlook.zone)),
         "severity": model.Severity.WARNING if needs_attention else model.Severity.INFO,
