@@ -157,8 +157,8 @@ def status(
     )
     for line in lines:
         typer.echo(line)
-    if trouble := report.get("drill_trouble"):
-        typer.echo(f"drill     FAILED: {trouble}")
+    if failure := report.get("drill_failure"):
+        typer.echo(f"drill     FAILED: {failure}")
     if idle := report.get("idle_rules"):  # a daemon from before an upgrade gives none
         typer.echo(f"rules     match nothing: {', '.join(idle)}")
     typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")

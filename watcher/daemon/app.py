@@ -342,7 +342,7 @@ async def run(
 
                 async def send_heartbeats() -> None:
                     await lifecycle.send_heartbeats(
-                        session, url, lambda: watchdog.stuck() or reporter.drill_trouble
+                        session, url, lambda: watchdog.stuck() or reporter.drill_failure
                     )
 
                 heartbeat = supervise("heartbeat", send_heartbeats)
@@ -356,7 +356,7 @@ async def run(
                     within=settings.drill.within,
                     clock=clock,
                     metrics=metrics,
-                    report=lambda trouble: setattr(reporter, "drill_trouble", trouble),
+                    report=lambda trouble: setattr(reporter, "drill_failure", trouble),
                 )
                 drilling = supervise("drills", scheduled.run)
                 other_tasks.append(group.create_task(drilling, name="drills"))

@@ -178,7 +178,7 @@ class Status:
     clock_step: ClockStep | None = None
     works: tuple[NamedWork, ...] = ()
     idle_rules: tuple[str, ...] = ()
-    drill_trouble: str = ""  # why the last scheduled drill failed
+    drill_failure: str = ""  # why the last scheduled drill failed
 
 
 class StatusReporter:
@@ -211,7 +211,7 @@ class StatusReporter:
         self.refused: tuple[str, ...] = ()
         self.standby = False
         self.clock_step: ClockStep | None = None
-        self.drill_trouble = ""
+        self.drill_failure = ""
         self.instance = instance
         self.version = version
         self._since = since
@@ -319,7 +319,7 @@ class StatusReporter:
             ),
             refused=self.refused,
             clock_step=self.clock_step,
-            drill_trouble=self.drill_trouble,
+            drill_failure=self.drill_failure,
             sources=self._configured(overview.sources),
             open=overview.open,
             acknowledged=overview.acknowledged,

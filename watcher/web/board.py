@@ -199,8 +199,8 @@ def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterat
         yield "No daemon is the leader: nothing is monitored"
     if current.refused:
         yield "The rules were not reloaded; the previous ones stay in force"
-    if current.drill_trouble:
-        yield f"A drill failed: {current.drill_trouble}"
+    if current.drill_failure:
+        yield f"A drill failed: {current.drill_failure}"
     if current.clock_step:
         yield current.clock_step.sentence[:1].upper() + current.clock_step.sentence[1:]
 
