@@ -26,6 +26,7 @@ FINGERPRINTS = {  # of aiomqtt 2.5.1
     "_on_message": "fb29950cbe291402",
     "_on_publish": "1877cde5b233873f",
     "_on_socket_register_write": "704a005641e8fd4c",
+    "_wait_for": "1bbfd9b4b9e830a1",
 }
 
 
@@ -51,7 +52,9 @@ def used() -> set[str]:
     [ours] = [
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Client"
     ]
-    defined = {node.name for node in ours.body if isinstance(node, ast.FunctionDef)}
+    defined = {
+        node.name for node in ours.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
     read = {node.attr for node in ast.walk(ours) if isinstance(node, ast.Attribute)}
     return (defined | read) & private_names_of_aiomqtt()
 

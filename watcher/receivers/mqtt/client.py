@@ -7,10 +7,11 @@ of a refused publish, and drops the properties with which the broker accepts a c
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -26,6 +27,7 @@ ONLINE, OFFLINE = b"online", b"offline"
 KEEPALIVE_SECONDS = 30  # a broker gives up, and speaks the will, after one and a half of these
 PUBLISH_SECONDS = 60.0  # enough for a PDF of some megabytes over a slow line
 
+T = TypeVar("T")
 _FAILED = 128  # reason codes from here on are refusals (MQTT 5, section 2.4)
 
 
@@ -150,6 +152,19 @@ class Client(aiomqtt.Client):
         if isinstance(cause, aiomqtt.MqttError):
             return cause
         return aiomqtt.MqttError("the connection was lost")
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109  # aiomqtt's
+        """Wait as aiomqtt does, but be cancelled also when the answer comes at that moment.
+
+        `asyncio.wait_for` returns the answer then, up to Python 3.11, and who has cancelled the
+        task waits for its end forever.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(None if seconds == math.inf else seconds):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
 
     def _on_connect(
         self,
