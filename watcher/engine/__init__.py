@@ -56,7 +56,7 @@ from watcher.engine.rules.rule import (
     WorksPolicy,
 )
 from watcher.engine.rules.subject_view import SubjectView
-from watcher.engine.rules.works import circuit_key, circuits_of, is_by_carrier
+from watcher.engine.rules.works import circuit_key, circuits_of, is_by_carrier, is_credible
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
 from watcher.engine.state import (
     REOPEN_WITHIN,
@@ -111,6 +111,7 @@ __all__ = [
     "circuits_of",
     "idle_rules",
     "is_by_carrier",
+    "is_credible",
     "keep_samples",
     "next_deadline",
     "pending_sources",

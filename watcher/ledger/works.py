@@ -51,6 +51,8 @@ def _announced(work: model.Work, circuits: frozenset[str]) -> Iterator[Announced
         ]
         if not before or (end := before[-1][1]) is None:
             continue
+        if not engine.is_credible(work, model.WorkWindow(begin=begin, end=end)):
+            continue
         since = begin
         for at, end_then, _ in reversed(before):
             if end_then is None:

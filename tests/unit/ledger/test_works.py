@@ -75,6 +75,12 @@ def test_works_that_announce_no_impact_excuse_nothing(impact):
     assert windows(notice((10, 60), impact=impact)) == []
 
 
+def test_a_window_of_a_year_counts_only_if_somebody_has_confirmed_it():
+    year = notice((10, 365 * 24 * 60))
+    assert windows(year) == []
+    assert windows(year, confirmed_by="ann") == [(10, 365 * 24 * 60, 0)]
+
+
 def test_works_of_another_carrier_or_circuit_do_not_count():
     assert windows(notice((10, 60), provider="zayo")) == []
     assert windows(notice((10, 60), circuits=("C2",))) == []

@@ -29,6 +29,9 @@ from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 EARLY = timedelta(minutes=2)
 # A carrier announces works 21266034, and writes of their windows as 21266034-1 and -2.
 _PART = re.compile(r"(.+)-\d{1,4}")
+# Works take hours or days: a longer window is most likely a slip in a date, and would keep an
+# outage silent for as long, so a person has to confirm it.
+LONGEST = timedelta(days=14)
 _GENERIC = frozenset({"ac", "co", "com", "gov", "net", "org"})  # before a country's domain
 
 
@@ -188,7 +191,7 @@ def find(
         for work, impact in named_by(index, subject, policy)
         if covers(impact, is_down=is_down(subject))
         for window in index.windows[work.key]
-        if _is_open(window, policy, at) and _is_of(window, fault)
+        if _is_open(window, policy, at) and _is_of(window, fault) and is_credible(work, window)
     ]
     return max(
         matches, key=lambda planned: (planned.end, planned.provider, planned.id), default=None
@@ -211,6 +214,11 @@ def announced(
 def covers(impact: WorkImpact, *, is_down: bool) -> bool:
     """Return whether what was announced is as bad as what can be seen."""
     return impact is WorkImpact.OUTAGE or (impact is WorkImpact.DEGRADED and not is_down)
+
+
+def is_credible(work: Work, window: WorkWindow) -> bool:
+    """Return whether a window excuses anything: it is not too long, or the works are confirmed."""
+    return bool(work.confirmed_by) or window.end - window.begin <= LONGEST
 
 
 def is_down(subject: Affected) -> bool:
@@ -255,6 +263,10 @@ def remark(subject: Affected, fault: Fault, planned: Planned) -> str:
         return f"worse than {name_of(planned)}, which announced {_IMPACTS[planned.impact]}"
     if not _is_of(WorkWindow(begin=planned.begin, end=planned.end), fault):
         return f"it broke before {name_of(planned)}"
+    lasts = planned.end - planned.begin
+    if lasts > LONGEST:
+        days = model.format_duration(lasts)
+        return f"{name_of(planned)} is announced for {days}: confirm it if that is right"
     return ""
 
 

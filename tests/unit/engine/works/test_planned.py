@@ -503,6 +503,19 @@ def test_works_change_nothing_for_what_they_do_not_name():
     assert of_kind(w.tables.of(model.Incident), model.Incident)[0].flags == ()
 
 
+def test_a_window_of_a_year_excuses_nothing_until_somebody_confirms_it():
+    w = with_works()
+    announce(w, (10, 365 * 24 * 60))
+    w.poll(minutes(0), a="online")
+    w.poll(minutes(12), a="offline")
+    assert called(w)
+    assert w.last_text.endswith(
+        "; planned work W1 of lumen is announced for 364 d 23 h: confirm it if that is right"
+    )
+    w.step(model.WorkConfirmed(work="lumen/W1", by="ann"), minutes(13))
+    assert not called(w)
+
+
 def test_windows_that_touch_each_other_are_one():
     w = with_works()
     announce(w, (10, 60), (60, 90))
