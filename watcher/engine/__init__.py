@@ -56,7 +56,13 @@ from watcher.engine.rules.rule import (
     WorksPolicy,
 )
 from watcher.engine.rules.subject_view import SubjectView
-from watcher.engine.rules.works import circuit_key, circuits_of, is_by_carrier, is_credible
+from watcher.engine.rules.works import (
+    circuit_key,
+    circuits_of,
+    is_by_carrier,
+    is_credible,
+    whole_of,
+)
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
 from watcher.engine.state import (
     REOPEN_WITHIN,
@@ -120,5 +126,6 @@ __all__ = [
     "saved",
     "step",
     "unmatched",
+    "whole_of",
     "with_notice",
 ]

@@ -15,7 +15,10 @@ class AnnouncedWorks:
     def __init__(self, works: Iterable[model.Work], policy: engine.WorksPolicy) -> None:
         self._policy = policy
         self._naming: dict[str, dict[str, model.Work]] = {}
+        self._parts: dict[str, list[model.Work]] = {}  # works about one window of others
         for work in works:
+            if whole := engine.whole_of(work.key):
+                self._parts.setdefault(whole, []).append(work)
             for notice in work.notices:
                 for circuit in notice.circuits:
                     self._naming.setdefault(engine.circuit_key(circuit.id), {})[work.key] = work
@@ -32,15 +35,19 @@ class AnnouncedWorks:
             if engine.is_by_carrier(work, entry, traits, self._policy)
         }
         return [
-            window for work in works.values() for window in _announced(work, frozenset(circuits))
+            window
+            for work in works.values()
+            for window in _announced(work, self._parts.get(work.key, ()), frozenset(circuits))
         ]
 
 
-def _announced(work: model.Work, circuits: frozenset[str]) -> Iterator[Announced]:
+def _announced(
+    work: model.Work, parts: Iterable[model.Work], circuits: frozenset[str]
+) -> Iterator[Announced]:
     """Yield the windows of a work, each as it was announced when it began.
 
-    Later notices may shorten it: cancelled, moved or completed, from when that was read. What they
-    add to it was not announced before.
+    Later notices may shorten it, also those of the `parts`: cancelled, moved or completed, from
+    when that was read. What they add to it was not announced before.
     """
     if work.dismissed_by:
         return
@@ -58,18 +65,34 @@ def _announced(work: model.Work, circuits: frozenset[str]) -> Iterator[Announced
             if end_then is None:
                 break
             since = at
-        for at, work_then in course:
-            if begin <= at < end:
-                end = min(end, _ends(work_then, begin) or at)
-        impacts = [
-            circuit.impact
-            for circuit in before[-1][2].notice.circuits
-            if engine.circuit_key(circuit.id) in circuits
-        ]
-        impact = max(impacts, key=lambda impact: impact.rank, default=None)
+        for spoken_for in (work, *(part for part in parts if _names(part, begin))):
+            end = _shortened(spoken_for, begin, end)
+        if end <= begin:
+            continue
+        impact = _impact_on(before[-1][2], circuits)
         if impact in {model.WorkImpact.OUTAGE, model.WorkImpact.DEGRADED}:
             is_outage = impact is model.WorkImpact.OUTAGE
             yield Announced(begin=begin, end=end, at=since, is_outage=is_outage)
+
+
+def _shortened(work: model.Work, begin: datetime, end: datetime) -> datetime:
+    """Return when a window ended by what was read of it until then; its begin: it did not take."""
+    if work.dismissed_by:
+        return begin
+    for at, work_then in _course(work):
+        if begin <= at < end:
+            end = min(end, _ends(work_then, begin) or at)
+    before = [_ends(work_then, begin) for at, work_then in _course(work) if at < begin]
+    return min(end, before[-1] or begin) if before else end
+
+
+def _impact_on(work: model.Work, circuits: frozenset[str]) -> model.WorkImpact | None:
+    impacts = [
+        circuit.impact
+        for circuit in work.notice.circuits
+        if engine.circuit_key(circuit.id) in circuits
+    ]
+    return max(impacts, key=lambda impact: impact.rank, default=None)
 
 
 def _course(work: model.Work) -> list[tuple[datetime, model.Work]]:
@@ -85,3 +108,8 @@ def _course(work: model.Work) -> list[tuple[datetime, model.Work]]:
 def _ends(work: model.Work, begin: datetime) -> datetime | None:
     """Return when the window that begins then ends, by what was known; None: there is none."""
     return next((window.end for window in work.windows if window.begin == begin), None)
+
+
+def _names(work: model.Work, begin: datetime) -> bool:
+    """Return whether any notice of a work named the window that begins then."""
+    return any(window.begin == begin for notice in work.notices for window in notice.windows)

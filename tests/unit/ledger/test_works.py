@@ -27,10 +27,10 @@ def work_of(*notices):
     return work
 
 
-def windows(*notices, entry=A, **changes):
+def windows(*notices, entry=A, parts=(), **changes):
     """Return begin, end and time of announcement of what counts, in minutes after START."""
     work = replace(work_of(*notices), **changes)
-    counted = AnnouncedWorks([work], engine.WorksPolicy())(entry, traits("vyvx"))
+    counted = AnnouncedWorks([work, *parts], engine.WorksPolicy())(entry, traits("vyvx"))
     return [
         tuple(int((at - NOTICES) / timedelta(minutes=1)) for at in (item.begin, item.end, item.at))
         for item in counted
@@ -79,6 +79,21 @@ def test_a_window_of_a_year_counts_only_if_somebody_has_confirmed_it():
     year = notice((10, 365 * 24 * 60))
     assert windows(year) == []
     assert windows(year, confirmed_by="ann") == [(10, 365 * 24 * 60, 0)]
+
+
+@pytest.mark.parametrize(
+    ("read", "status", "end"),
+    [
+        (30, WorkStatus.COMPLETED, 30),
+        (30, WorkStatus.CANCELLED, 30),
+        (5, WorkStatus.CANCELLED, None),
+        (5, WorkStatus.CONFIRMED, 60),
+    ],
+)
+def test_what_is_written_of_one_window_shortens_that_one(read, status, end):
+    part = work_of(notice((10, 60), id="W1-1", read=read, status=status, circuits=("C9",)))
+    kept = [(10, end, 0)] if end else []
+    assert windows(notice((10, 60), (100, 120)), parts=[part]) == [*kept, (100, 120, 0)]
 
 
 def test_works_of_another_carrier_or_circuit_do_not_count():

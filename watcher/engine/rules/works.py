@@ -40,6 +40,12 @@ def circuit_key(circuit: str) -> str:
     return " ".join(circuit.casefold().split())
 
 
+def whole_of(key: str) -> str:
+    """Return the works that a key names a part of, `21266034` of `21266034-1`; empty: of none."""
+    match = _PART.fullmatch(key)
+    return match[1] if match else ""
+
+
 def carrier_of(provider: str, policy: WorksPolicy) -> str:
     """Return the carrier that a name or a domain is for, as it is compared.
 
@@ -105,9 +111,9 @@ class WorksIndex:
             self.naming.get(circuit_key(circuit.id), {}).pop(work.key, None)
         self.works[work.key] = work
         self._count_windows(work.key)
-        if whole := _PART.fullmatch(work.key):
-            self.parts.setdefault(whole[1], set()).add(work.key)
-            self._count_windows(whole[1])
+        if whole := whole_of(work.key):
+            self.parts.setdefault(whole, set()).add(work.key)
+            self._count_windows(whole)
         for circuit in work.notice.circuits:
             named = self.naming.setdefault(circuit_key(circuit.id), {})
             already = named.get(work.key)
