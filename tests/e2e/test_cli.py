@@ -73,8 +73,8 @@ def test_an_invalid_configuration_exits_with_2_and_one_line_for_each_problem(wat
     code, out, err = watcher("check")
     assert (code, out) == (2, "")
     assert err.splitlines() == [
-        "config.toml:15: mqtt.prot: there is no such key",
-        "config.toml:16: mqtt.port: input should be less than or equal to 65535",
+        "config.toml:15: mqtt.prot: there is no such key; did you mean port?",
+        "config.toml:16: mqtt.port: 99999999: expected at most 65535",
     ]
 
 
