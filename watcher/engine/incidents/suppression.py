@@ -136,7 +136,7 @@ def planned_then(
 def why_not_planned(ctx: StepContext, identity: str, planned: Planned) -> str:
     """Return why an incident that was planned is not any more."""
     state = ctx.state
-    policy, work = state.ruleset.works, state.works.get(planned.key)
+    policy, work = state.ruleset.works, state.works_index.about(planned)
     for _, key, name in state.firing(identity):
         rule = state.rules.get(name)
         if rule is None or _planned(ctx, rule, key) is not None:

@@ -128,6 +128,16 @@ class WorksIndex:
         theirs = {window for part in parts for notice in part.notices for window in notice.windows}
         self.windows[key] = joined_windows(self.works[key], theirs)
 
+    def about(self, planned: Planned) -> Work | None:
+        """Return the works that speak for a window: those about it alone before the whole."""
+        for key in sorted(self.parts.get(planned.key, ())):
+            notices = self.works[key].notices
+            if any(
+                window.begin == planned.begin for notice in notices for window in notice.windows
+            ):
+                return self.works[key]
+        return self.works.get(planned.key)
+
     def edges(self, grace: timedelta) -> Iterator[datetime]:
         """Yield when a window begins, and when one is over with its grace."""
         for windows in self.windows.values():

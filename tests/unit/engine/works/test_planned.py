@@ -564,3 +564,24 @@ def test_works_whose_name_looks_like_a_part_are_their_own():
     announce(w, (20, 70), id="CHG-1", status=WorkStatus.CANCELLED)
     w.poll(minutes(12), a="offline")
     assert not called(w)
+
+
+@pytest.mark.parametrize(
+    ("status", "at", "why"),
+    [
+        (WorkStatus.CANCELLED, 20, "planned work W1 of lumen was cancelled"),
+        (
+            WorkStatus.COMPLETED,
+            30,
+            "outlasts planned work W1-1 of lumen, which was completed at 03:20 UTC",
+        ),
+    ],
+)
+def test_the_call_says_what_was_written_of_its_window_alone(status, at, why):
+    w = with_works()
+    announce(w, (10, 60), (100, 160))
+    w.poll(minutes(0), a="online")
+    w.poll(minutes(12), a="offline")
+    announce(w, (10, 60), at=minutes(20), id="W1-1", status=status, read=20)
+    w.poll(minutes(at), a="offline")
+    assert released(w) == [f"notifications resumed: {why}"]
