@@ -285,6 +285,11 @@ class InMemoryReader:
         await self._see()
         return list(self.kept_works)
 
+    async def mark(self):
+        await self._see()
+        open_ = [incident for incident in self.kept.values() if not incident.resolved_at]
+        return f"{len(open_)}.{sum(incident.version for incident in open_)}"
+
     async def series(self, subject, metric, start, end):
         return tuple(
             sample

@@ -45,6 +45,9 @@ class ListingReader(Protocol):
     async def firing(self) -> Sequence[tuple[str, str]]:
         """Return each subject with a firing alert, and the unresolved incidents that it is in."""
 
+    async def mark(self) -> str:
+        """Return a text that differs after each change of what is not resolved."""
+
     async def incidents(
         self, wanted: IncidentFilter, *, after: IncidentCursor | None = None, limit: int
     ) -> list[model.Incident]:

@@ -22,6 +22,7 @@ from watcher.web import middleware
 from watcher.web.api import Api
 from watcher.web.availability import Availability, ReadLedger
 from watcher.web.history import HistoryPage
+from watcher.web.live import Live
 from watcher.web.pages import Pages
 from watcher.web.renderer import PageRenderer
 from watcher.web.reports import ReportPages
@@ -87,12 +88,14 @@ async def serve(
         read_limit=read_limit,
         renderer=renderer,
     )
+    live = Live(reader=reader, listings=listings, clock=clock, read_limit=read_limit)
     app = web.Application(
         middlewares=[
             middleware.describe_errors(renderer.render_error),
             middleware.require_token(settings.token.get_secret_value(), guard.lines),
         ]
     )
+    app.on_shutdown.append(live.stop)
     app.on_response_prepare.append(middleware.add_security_headers)
     app.add_routes(
         [
@@ -109,6 +112,7 @@ async def serve(
                 read_limit=read_limit,
             ).routes(),
             *pages.routes(),
+            *live.routes(),
             *subject_pages.routes(),
             *ReportPages(reader=reader, previewer=PdfPreviewer(), read_limit=read_limit).routes(),
             *HistoryPage(

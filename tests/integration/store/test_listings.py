@@ -85,3 +85,14 @@ async def test_a_list_goes_on_after_its_last_incident(opened, history):
         listed += [incident.id for incident in incidents]
         after = ports.IncidentCursor(opened_at=incidents[-1].opened_at, id=incidents[-1].id)
     assert listed == ["a", "b", "c", "d"]
+
+
+async def test_the_mark_differs_after_each_change_of_what_is_open(opened, token):
+    marks = [await opened.listings.mark()]
+    for version, status in ((1, OPEN), (2, OPEN), (3, RESOLVED)):
+        incident = factories.incident(
+            "a", version=version, status=status, resolved_at=NOW if status is RESOLVED else None
+        )
+        await opened.commits.commit(token, factories.commit(incident))
+        marks.append(await opened.listings.mark())
+    assert marks == ["0.0", "1.1", "1.2", "0.0"]

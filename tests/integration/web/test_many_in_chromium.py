@@ -79,3 +79,15 @@ async def test_a_wall_shows_forty_of_sixty_incidents_and_counts_the_rest(serve, 
               ? a : b).tagName"""
         )
         assert largest == "H1"
+
+
+async def test_a_page_is_refreshed_as_soon_as_something_changes(serve, reader, open_page):
+    async with serve(reporter=sample_data.bad_night(reader)) as site:
+        page = await open_page()
+        await page.clock.install()  # no interval passes: only an event refreshes the page
+        async with page.expect_response("**/events"):
+            await page.goto(site.url)
+        await page.evaluate("new Promise(done => live.addEventListener('open', done))")
+        reader.open(sample_data.incident("w-new", title="Boston return is offline"))
+        heading = page.get_by_role("heading", name="Boston return is offline")
+        await expect(heading).to_be_visible(timeout=10_000)

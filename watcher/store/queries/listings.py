@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from watcher import model, ports
 from watcher.store import codec, tables
@@ -36,6 +36,15 @@ class Listings:
         )
         async with self._database.read() as connection:
             return [(row.subject, row.incident) for row in await connection.execute(query)]
+
+    async def mark(self) -> str:
+        """Return how many incidents are not resolved, and the sum of their versions."""
+        query = select(func.count(), func.sum(_INCIDENT.version)).where(
+            _INCIDENT.status != model.IncidentStatus.RESOLVED.value
+        )
+        async with self._database.read() as connection:
+            count, versions = (await connection.execute(query)).one()
+            return f"{count}.{versions or 0}"
 
     async def incidents(
         self,

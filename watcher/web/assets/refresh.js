@@ -3,6 +3,7 @@
 
 const EVERY = 5_000; // ms
 let fetched = performance.now();
+const live = new EventSource(new URL("/events", location.origin)); // says at once what has changed
 
 async function refresh() {
   if (!getSelection().isCollapsed) return; // somebody is about to copy something
@@ -37,5 +38,6 @@ function age() {
   if (shown) shown.textContent = `, ${seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`} ago`;
 }
 
+live.addEventListener("changed", refresh);
 setInterval(refresh, EVERY);
 setInterval(age, 1_000);
