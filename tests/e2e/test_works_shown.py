@@ -41,6 +41,8 @@ async def test_works_are_shown_to_people_programs_and_calendars(world, daemon, s
         assert (event["DTSTART"].dt, event["DTEND"].dt) == (begin, end)
         assert b"21266034 of lumen" in (await site("/works"))[1]
         assert b"planned works 21266034 of lumen until" in (await site("/"))[1]
+        code, output, _ = await watcher("incidents")
+        assert (code, "works     21266034 of lumen under way until" in output) == (0, True)
         code, output, _ = await watcher("status")
         assert (code, "works     21266034 of lumen under way until" in output) == (0, True)
 

@@ -38,7 +38,7 @@ def _row(incident: Mapping[str, Any], now: datetime) -> Sequence[Cell]:
     return (
         incident["id"],
         (severity, colour) if colour else severity,
-        incident["status"],
+        ", ".join((incident["status"], *incident["flags"])),
         f"{incident['began_at'][:19]}Z",
         model.format_duration(end - began),
         incident["title"],

@@ -283,6 +283,7 @@ async def run(
             windows=leading.windows,
             ticket_after=settings.ticket.remind_after,
             subjects_of=affected.find,
+            coming_works=affected.coming,
             on_call=schedules.all,
             intake=NoticeIntake(
                 commands=commands,

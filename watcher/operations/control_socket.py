@@ -34,7 +34,7 @@ from watcher.operations.control_listener import refuse
 from watcher.operations.control_works import WorksRequests
 from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
-from watcher.operations.status import OpenWindow
+from watcher.operations.status import NamedWork, OpenWindow, no_works
 from watcher.operations.works import ReadSubjects, no_subjects
 
 
@@ -106,6 +106,7 @@ class ControlSocket:
         count_change: Callable[[str], Awaitable[bool]] | None = None,
         on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
         subjects_of: ReadSubjects = no_subjects,
+        coming_works: Callable[[], Awaitable[Sequence[NamedWork]]] = no_works,
         intake: NoticeIntake | None = None,
     ) -> None:
         self._reader = reader
@@ -121,6 +122,7 @@ class ControlSocket:
         self._works = WorksRequests(
             reader=reader, commands=commands, clock=clock, by=_by, subjects=subjects_of
         )
+        self._coming_works = coming_works
         self._intake = intake
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
@@ -183,6 +185,7 @@ class ControlSocket:
                 "incidents": [documents.with_figures(incident) for incident in incidents],
                 "silences": await self._reader.silences(now),
                 "windows": self._windows(),
+                "works": [work for work in await self._coming_works() if work.holds_back(now)],
                 "now": now,
                 "ticket_after": self._ticket_after.total_seconds(),
             }

@@ -102,8 +102,13 @@ class NamedWork:
         """Whether it can hold back anything."""
         return self.impact.rank >= model.WorkImpact.DEGRADED.rank
 
+    def holds_back(self, now: datetime) -> bool:
+        """Whether it can do so now."""
+        return self.excuses and self.begin <= now < self.end
 
-async def _no_works() -> tuple[NamedWork, ...]:
+
+async def no_works() -> tuple[NamedWork, ...]:
+    """Return no planned works."""
     return ()
 
 
@@ -206,7 +211,7 @@ class StatusReporter:
         database: Database | None = None,
         windows: Callable[[], tuple[OpenWindow, ...]] = tuple,
         on_call: Callable[[], tuple[OnCall, ...]] = tuple,
-        works: Callable[[], Awaitable[tuple[NamedWork, ...]]] = _no_works,
+        works: Callable[[], Awaitable[tuple[NamedWork, ...]]] = no_works,
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.standby = False
@@ -362,7 +367,7 @@ def describe_muted(
 
 def describe_works(works: Sequence[NamedWork], now: datetime) -> list[str]:
     """Return what planned works may hold back now: `planned works 123 of lumen until 04:00 UTC`."""
-    running = [work for work in works if work.excuses and work.begin <= now < work.end]
+    running = [work for work in works if work.holds_back(now)]
     lines = [
         f"planned works {work.title} until {model.format_time(work.end, now, seconds=False)}"
         for work in running[:_NAMED]

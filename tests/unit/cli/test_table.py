@@ -12,6 +12,7 @@ from watcher.cli import common, incidents, table, terminal
 
 def listed(identity, severity, status="open", began="2026-11-28T21:00:00.000Z", title="down"):
     return {
+        "flags": [],
         "id": identity,
         "severity": severity,
         "status": status,
@@ -37,6 +38,14 @@ async def test_the_worst_stands_first_below_a_header_and_what_is_over_last(watch
     assert header.split() == ["INCIDENT", "SEVERITY", "STATUS", "BEGAN", "LASTS", "TITLE"]
     assert [row.split()[0] for row in rows] == [f"w-0000000{n}" for n in (4, 3, 2, 1)]
     assert " 10 min " in rows[1]
+
+
+async def test_what_nobody_is_called_for_says_why_beside_its_status(watcher, monkeypatch):
+    planned = listed("w-00000001", "critical") | {"flags": ["planned"]}
+    reply = {"now": "2026-11-28T22:00:00.000Z", "incidents": [planned]}
+    monkeypatch.setattr(incidents, "request", lambda *_: reply)
+    done = await watcher("incidents")
+    assert " open, planned  " in done.out
 
 
 def test_a_line_is_cut_where_the_terminal_ends_and_nowhere_else():
