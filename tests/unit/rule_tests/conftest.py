@@ -2,9 +2,11 @@
 
 import re
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from watcher.rule_tests import runner
 
@@ -47,3 +49,12 @@ class Workspace:
 @pytest.fixture
 def workspace(tmp_path):
     return Workspace(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def logs_aside() -> Iterator[None]:
+    """Keep the log of a test's daemon off standard output."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield
+    structlog.configure(**before)
