@@ -27,6 +27,7 @@ PATTERNS = {
     r"^[CGD][A-Z0-9]{6,}$": "the channel's id, not its name, as in C0123456789",
     r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$": "letters, digits, - and _ between single /, as in a/b",
     r"^(\[[0-9a-fA-F:]+\]|[^:\[\]]+):\d{1,5}$|^$": "HOST:PORT, as in 127.0.0.1:9464, or nothing",
+    r"^(https?://[^\s<>|?#]+[^\s<>|?#/])?$": "https://HOST, without / at its end, or nothing",
     r"^(sqlite:///.+|postgresql://.+)$": "sqlite:///FILE or postgresql://USER@HOST/DATABASE",
 }
 _PLAIN = {
