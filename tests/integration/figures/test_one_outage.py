@@ -155,8 +155,8 @@ async def test_the_command_line_agrees(over, monkeypatch, capsys):
             (written,) = json.loads(await asyncio.to_thread(run, "incidents", "--all", "--json"))
             why = await asyncio.to_thread(run, "why", view.incident.id)
     assert f"2026-11-21T{BEGIN}Z  {LASTED} " in listed
-    assert written["began_at"] == f"2026-11-21T{BEGIN}Z"
-    assert written["ended_at"] == f"2026-11-21T{END}Z"
+    assert written["began_at"] == f"2026-11-21T{BEGIN}.000Z"
+    assert written["ended_at"] == f"2026-11-21T{END}.000Z"
     assert f"to 2026-11-21 {END} UTC, {LASTED}" in why
 
 
