@@ -150,10 +150,9 @@ class ClockStep:
 def clock_step(at: datetime, by: timedelta) -> ClockStep:
     """Return what is said of a step of the machine's clock."""
     step = ClockStep(at=at, seconds=by.total_seconds(), sentence="")
-    sentence = (
-        f"the machine's clock was set {step.direction} by {model.format_duration(abs(by))}"
-        f" at {model.format_time(at)}: check its time service (timedatectl, chronyc tracking)"
-    )
+    span, time = model.format_duration(abs(by)), model.format_time(at)
+    check = "check its time service (timedatectl, chronyc tracking)"
+    sentence = f"the machine's clock was set {step.direction} by {span} at {time}: {check}"
     return replace(step, sentence=sentence)
 
 
@@ -161,9 +160,9 @@ def clock_step(at: datetime, by: timedelta) -> ClockStep:
 class Status:
     """The whole status at one time.
 
-    `refused` are the problems of rules that were not reloaded. `silences` includes those that begin
-    later; `windows` are those of maintenance that are open, where nobody is notified.
-    `clock_step` is the last one of the last 24 hours. `works` are under way or begin within a week.
+    `refused` are the problems of rules that were not reloaded. `silences` includes later ones, and
+    `windows` are those that are open, where nobody is notified. `clock_step` is of the last 24
+    hours; `works` are under way or begin within a week.
     """
 
     instance: str
@@ -189,10 +188,8 @@ class Status:
 class StatusReporter:
     """Reports the status from this daemon's memory, and from what all daemons have stored.
 
-    A source that was not polled yet has no `last_success`. `overview` is what the leader has in
-    memory, None on a standby and while it starts; set `standby` to say which of both. Set `refused`
-    to the problems of rules that were not reloaded, and `clock_step` to what should be known of the
-    machine's clock.
+    `overview` is what the leader has in memory, None on a standby (set `standby`) and while it
+    starts. `refused`, `clock_step` and `drill_failure` are set by who knows them.
     """
 
     def __init__(
@@ -273,9 +270,8 @@ class StatusReporter:
                     self._metrics.call_budget.labels(usage.account).set(usage.calls_per_month)
         if (overview := self._overview()) is not None:
             self._metrics.incidents.labels(model.IncidentStatus.OPEN).set(overview.open)
-            self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED).set(
-                overview.acknowledged
-            )
+            acknowledged = self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED)
+            acknowledged.set(overview.acknowledged)
             self._metrics.circuits_asked.set(overview.circuits_asked)
         for rota in self._on_call():
             self._metrics.oncall_gap.labels(rota.rota).set(not rota.person)
