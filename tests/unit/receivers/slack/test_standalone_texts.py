@@ -71,6 +71,7 @@ SAMPLES: dict[EntryKind, tuple[str, bool]] = {
     EntryKind.CLEARED: ("NYC Arena uplink: recovered at 03:40:22 UTC", False),
     EntryKind.RESOLVED: ("recovered at 03:40:22 UTC after 30 min: online", True),
 }
+OF_ANNOUNCEMENTS = {EntryKind.ANNOUNCED, EntryKind.RESCHEDULED}  # they have a test of their own
 CALLING = {
     EntryKind.TICKET,
     EntryKind.ACK_EXPIRED,
@@ -96,7 +97,11 @@ def last_reply(builder, **more):
     return thread.render_reply(view, [entry], now=BEGIN + AFTER, **more)
 
 
-@pytest.mark.parametrize("kind", EntryKind)
+def test_every_kind_has_a_sample():
+    assert SAMPLES.keys() | OF_ANNOUNCEMENTS == {*EntryKind}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
 def test_an_entry_alone_names_mark_circuit_fact_and_what_to_do(builder, kind):
     text, notify = SAMPLES[kind]
     if kind is EntryKind.RESOLVED:
