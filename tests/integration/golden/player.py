@@ -323,8 +323,17 @@ async def open_receivers(installation: Installation) -> AsyncIterator[dict[str, 
             receiver._rate_limit.max_rate = 100_000  # Slack's pace is real time
     assert broker is not None
     broker.become_leader()
+    greeted = asyncio.Event()
+
+    async def greet() -> None:
+        """Come last: what a receiver publishes again at a connect belongs to no step."""
+        greeted.set()
+
+    broker.on_connect(greet)
     connection = asyncio.create_task(broker.run())
     try:
+        async with asyncio.timeout(10):
+            await greeted.wait()
         yield receivers
     finally:
         connection.cancel()
