@@ -7,12 +7,13 @@ firing alert of it is; an unknown label equals nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.rules import matching, works
-from watcher.engine.rules.rule import Blind, Maintenance, Rule, WindowAction
+from watcher.engine.rules.rule import Blind, Maintenance, NoData, Rule, WindowAction
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import Planned, Suppression, SuppressionKind, WorkImpact
 
@@ -113,6 +114,7 @@ def remark(ctx: StepContext, rule: Rule, key: str, fault: works.Fault) -> str:
         return ""
     state, view = ctx.state, ctx.subject_view(key)
     index, policy = state.works_index, state.ruleset.works
+    fault = replace(fault, is_down=_is_loss(rule))
     planned = works.announced(index, view, policy, ctx.now)
     if planned is None or works.find(index, view, fault, policy, ctx.now) is not None:
         return ""
@@ -126,7 +128,7 @@ def planned_then(
     if not _may_be_planned(ctx, rule, key):
         return None
     policy, view = ctx.state.ruleset.works, ctx.subject_view(key)
-    fault = works.Fault(began_at=start, fired_at=start)
+    fault = works.Fault(began_at=start, fired_at=start, is_down=_is_loss(rule))
     planned = works.find(ctx.state.works_index, view, fault, policy, start)
     if planned is None or planned.impact is not WorkImpact.OUTAGE:
         return None  # nobody knows how bad it was in between
@@ -144,7 +146,9 @@ def why_not_planned(ctx: StepContext, identity: str, planned: Planned) -> str:
         if not _may_be_planned(ctx, rule, key):
             break
         view = ctx.subject_view(key)
-        fault = _fault(ctx, rule, key) or works.Fault(began_at=ctx.now, fired_at=ctx.now)
+        fault = _fault(ctx, rule, key) or works.Fault(
+            began_at=ctx.now, fired_at=ctx.now, is_down=_is_loss(rule)
+        )
         return works.why_over(work, planned, view, fault, policy, ctx.now)
     return f"not all of it is {works.name_of(planned)}"
 
@@ -195,7 +199,14 @@ def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
     for since, until in sorted(others, reverse=True, key=_since):
         if until is None or until >= began:
             began = min(began, since)
-    return works.Fault(began_at=began, fired_at=alert.since, until=member.until)
+    return works.Fault(
+        began_at=began, fired_at=alert.since, until=member.until, is_down=_is_loss(rule)
+    )
+
+
+def _is_loss(rule: Rule) -> bool:
+    """Return whether a rule finds a total loss: where nothing is measured, nothing is carried."""
+    return isinstance(rule.condition, NoData)
 
 
 def _since(interval: tuple[datetime, datetime | None]) -> datetime:

@@ -171,11 +171,13 @@ class Fault:
     """A firing alert of a subject: since when the fault has lasted, and since when it fires.
 
     `until` is when it was over and the subject well, of an alert that only waits to resolve.
+    `is_down` says that it is a total loss, whatever the subject's own state is.
     """
 
     began_at: datetime
     fired_at: datetime
     until: datetime | None = None
+    is_down: bool = False
 
 
 def named_by(
@@ -205,7 +207,7 @@ def find(
     matches = [
         _planned(work, impact, window)
         for work, impact in named_by(index, subject, policy)
-        if covers(impact, is_down=is_down(subject))
+        if covers(impact, is_down=fault.is_down or is_down(subject))
         for window in index.windows[work.key]
         if _is_open(window, policy, at) and _is_of(window, fault) and is_credible(work, window)
     ]
@@ -275,7 +277,7 @@ def name_of(planned: Planned) -> str:
 
 def remark(subject: Affected, fault: Fault, planned: Planned) -> str:
     """Return why a work does not excuse a fault although its window is open; empty: it does."""
-    if not covers(planned.impact, is_down=is_down(subject)):
+    if not covers(planned.impact, is_down=fault.is_down or is_down(subject)):
         return f"worse than {name_of(planned)}, which announced {_IMPACTS[planned.impact]}"
     if not _is_of(WorkWindow(begin=planned.begin, end=planned.end), fault):
         return f"it broke before {name_of(planned)}"
@@ -306,7 +308,7 @@ def why_over(  # noqa: PLR0911, PLR0917  # one answer for each reason; one calle
     impact = _impact_on(work, subject)
     if impact is None or not is_by_carrier(work, subject.inventory_entry, subject.traits, policy):
         return f"{name} is not named by {what}"
-    if not covers(impact, is_down=is_down(subject)):
+    if not covers(impact, is_down=fault.is_down or is_down(subject)):
         return f"{name} is worse than {what} announced, which is {_IMPACTS[impact]}"
     completed = work.completed_at
     if completed is not None:

@@ -12,6 +12,7 @@ from tests.fakes.engine_world import (
     of_kind,
     rule,
     ruleset,
+    sample,
     seconds,
 )
 from tests.fakes.notices import notice, window
@@ -19,6 +20,7 @@ from watcher import engine, model
 from watcher.model import WorkImpact, WorkStatus
 
 A = engine.InventoryEntry(circuit_ids=("C1",))
+LINE = engine.InventoryEntry(circuit_ids=("C1",), provider="lumen")
 GRACE = 10
 
 
@@ -144,6 +146,47 @@ def test_the_call_says_what_was_announced_instead():
     w.poll(minutes(0), a="online")
     w.poll(minutes(12), a="offline")
     assert w.last_text.endswith("; worse than planned work W1 of lumen, which announced no impact")
+
+
+def measured(at, mbps):
+    return [sample("evpl/a", "mbps", START + minutes(at), mbps)]
+
+
+@pytest.mark.parametrize(
+    ("impact", "is_called"), [(WorkImpact.DEGRADED, True), (WorkImpact.OUTAGE, False)]
+)
+def test_a_line_of_which_nothing_is_measured_any_more_is_down(impact, is_called):
+    silent = rule("silent", engine.NoData(after=minutes(15)), sources=("evpl",), notify=("noc",))
+    w = with_works(silent, evpl_a=LINE)
+    announce(w, (10, 60), impact=impact)
+    w.poll(minutes(12), source="evpl", samples=measured(12, 7), a={})
+    w.poll(minutes(30), source="evpl", a={})
+    assert called(w) is is_called
+    remark = "; worse than planned work W1 of lumen, which announced degraded service"
+    assert w.last_text.endswith(remark) is is_called
+
+
+def test_a_slow_line_that_falls_silent_is_worse_than_degraded():
+    slow = rule(
+        "slow",
+        engine.Threshold(metric="mbps", limit=5.0, above=False),
+        sources=("evpl",),
+        notify=("noc",),
+        fault="line",
+    )
+    silent = rule(
+        "silent",
+        engine.NoData(after=minutes(15)),
+        sources=("evpl",),
+        notify=("noc",),
+        fault="line",
+    )
+    w = with_works(slow, silent, evpl_a=LINE)
+    announce(w, (10, 60), impact=WorkImpact.DEGRADED)
+    w.poll(minutes(12), source="evpl", samples=measured(12, 1), a={})
+    assert not called(w)
+    w.poll(minutes(40), source="evpl", a={})
+    assert called(w)
 
 
 def test_people_are_called_when_it_becomes_worse_than_announced():
