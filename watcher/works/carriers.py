@@ -14,7 +14,14 @@ import msgspec
 from watcher import model
 from watcher.sandbox.worker import run
 from watcher.text import clean
-from watcher.works.entries import NO_NOTICE, Announcement, NoticeError, merge, window
+from watcher.works.entries import (
+    NO_NOTICE,
+    Announcement,
+    NoticeError,
+    UnreadError,
+    merge,
+    window,
+)
 from watcher.works.forms import bcop
 
 WORKER = Path(__file__).with_name("carriers_worker.py")
@@ -46,7 +53,7 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 async def read_mail(
     python: Path, content: bytes, *, origin: str, now: datetime
 ) -> tuple[model.Notice, ...]:
-    """Return the notices of a mail. Raises NoticeError; the caller sets the time.
+    """Return the notices of a mail. Raises NoticeError and UnreadError; the caller sets the time.
 
     Raises PermanentError where the parser is not there: then nobody knows what the mail says.
     """
@@ -56,6 +63,11 @@ async def read_mail(
         raise model.PermanentError(f"[works] parser_python: {error}") from error
     if answer.exit_code == NO_NOTICE:
         raise NoticeError(answer.problem)
+    if answer.exit_code < 0 and not answer.too_large:
+        raise UnreadError(
+            f"circuit-maintenance-parser was killed by signal {-answer.exit_code}"
+            " before it answered"
+        )
     if answer.exit_code != 0:
         why = answer.problem or "it ended without an answer"
         if why.startswith("ModuleNotFoundError"):

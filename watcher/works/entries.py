@@ -35,6 +35,10 @@ class NoticeError(model.PermanentError):
     """What was read is not a notice of planned work; the sentence says why."""
 
 
+class UnreadError(model.TemporaryError):
+    """A message could not be read now; what it says is not known."""
+
+
 class UnknownMailError(NoticeError):
     """A mail is in no form that we read."""
 
@@ -77,7 +81,7 @@ def merge(
         key = (clean(entry.provider, LONGEST_ID).casefold(), clean(entry.id, LONGEST_ID))
         groups.setdefault(key, []).append(entry)
     if not groups:
-        raise NoticeError("it names no maintenance")
+        raise NoticeError("it contains no maintenance id")
     notices = [
         notice
         for (provider, identity), group in groups.items()
@@ -170,7 +174,7 @@ def _check(notice: model.Notice, now: datetime) -> None:
     if not notice.provider:
         raise NoticeError("it names no provider")
     if not notice.id:
-        raise NoticeError("it names no maintenance id")
+        raise NoticeError("it contains no maintenance id")
     if len(notice.windows) > MOST_WINDOWS:
         raise NoticeError(f"{notice.id} has more than {MOST_WINDOWS:,} windows")
     if notice.status in _OVER:

@@ -2,7 +2,8 @@
 
 Law: a file is moved, never deleted, and not before its notices are stored. A file that is still
 being written is left alone, and what cannot be read or moved is said at every look until somebody
-has put it right; the others are read all the same.
+has put it right; the others are read all the same. One that the reader fails on is rejected after
+some tries.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,8 @@ import structlog
 from watcher import model
 from watcher.clock import Clock
 from watcher.text import clean
-from watcher.works.inbound import Inbound
+from watcher.works.entries import UnreadError
+from watcher.works.inbound import TRIES, Inbound
 from watcher.works.settings import Works
 
 IMPORTED, REJECTED = "imported", "rejected"
@@ -48,6 +51,7 @@ class Folder:
         self._clock = clock
         self._seen: dict[str, _Stamp] = {}
         self._taken: dict[str, tuple[_Stamp, str]] = {}  # and why it is rejected, or ""
+        self._unread: Counter[tuple[str, _Stamp]] = Counter()  # attempts to read a file
 
     async def check(self, until: float) -> tuple[str, ...]:
         """Take what is complete, until a time on the monotonic clock; return remarks.
@@ -58,9 +62,10 @@ class Folder:
         now = self._clock.now().timestamp()
         before, self._seen = self._seen, stamps
         self._taken = {n: t for n, t in self._taken.items() if stamps.get(n) == t[0]}
+        self._unread = Counter({f: n for f, n in self._unread.items() if f in stamps.items()})
         problems: list[model.WatcherError] = []
         waiting = 0
-        for name, stamp in sorted(stamps.items(), key=lambda item: item[1].changed):
+        for name, stamp in sorted(stamps.items(), key=lambda f: (self._unread[f], f[1].changed)):
             settled = 0 <= SETTLED <= now - stamp.changed / 1e9
             if before.get(name) != stamp and not settled:
                 continue  # it may still be written
@@ -75,7 +80,7 @@ class Folder:
                 problems.append(error)
         if problems:
             raise _together(problems)
-        return (f"files that are still to be read: {waiting}",) if waiting else ()
+        return _not_read(waiting)
 
     async def _take(self, name: str, stamp: _Stamp) -> None:
         if name in self._taken:
@@ -95,7 +100,13 @@ class Folder:
         if not stamp.size:
             return self._inbound.reject(origin, "it is empty")
         content = await asyncio.to_thread(self._content, name)
-        return await self._inbound.take(content, origin)
+        try:
+            return await self._inbound.take(content, origin)
+        except UnreadError as error:
+            self._unread[name, stamp] += 1
+            if self._unread[name, stamp] < TRIES:
+                raise UnreadError(f"{self._folder / name} is not read yet: {error}") from error
+            return self._inbound.reject(origin, str(error))
 
     def _list(self) -> dict[str, _Stamp]:
         """Return the files that may be complete."""
@@ -159,6 +170,10 @@ def _stamp(path: Path) -> _Stamp | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return _Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _not_read(waiting: int) -> tuple[str, ...]:
+    return (f"{waiting} {'file' if waiting == 1 else 'files'} not read yet",) if waiting else ()
 
 
 def _free_name(folder: Path, name: str) -> Path:

@@ -326,4 +326,4 @@ class Session:
         return RefusedError(self._server, command, words, passing=passing)
 
     def _unexpected(self, what: str) -> model.TemporaryError:
-        return model.TemporaryError(f"{self._server} sends what nobody expects: {clean(what)}")
+        return model.TemporaryError(f"{self._server} sent an unexpected response: {clean(what)}")

@@ -21,6 +21,7 @@ log = structlog.get_logger()
 Put = Callable[[str, model.NoticeRead, datetime], Awaitable[bool]]  # ports.Inbox.submit
 Count = Callable[[str], None]  # of one outcome
 
+TRIES = 3  # before a message that cannot be read now is rejected
 READ, REJECTED = "read", "rejected"
 OUTCOMES = (READ, REJECTED)
 
@@ -62,7 +63,8 @@ class Inbound:
     async def take(self, content: bytes, origin: str) -> str:
         """Take one message; return why it is rejected, empty where it is not.
 
-        Raises TemporaryError where its notices cannot be stored.
+        Raises UnreadError where it cannot be read now, TemporaryError where its notices cannot be
+        stored.
         """
         now = self._clock.now()
         try:

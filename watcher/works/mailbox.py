@@ -2,7 +2,8 @@
 
 Law: where a mailbox was read up to is stored with each mail, after its notices; so a restart reads
 nothing twice and leaves nothing out. A mail that its server cannot hand out comes last from then
-on, and is tried again: it never holds up the others, and it is never forgotten.
+on, and is tried again: it never holds up the others, and it is never forgotten. One that we cannot
+read now comes last as well, and is rejected after some tries.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import structlog
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.works import imap
-from watcher.works.inbound import Inbound
+from watcher.works.entries import UnreadError
+from watcher.works.inbound import TRIES, Inbound
 from watcher.works.rejected import keep_rejected
 from watcher.works.settings import Imap, Works
 
 BATCH = 50  # mails that are listed at once
-TRIES = 3  # before a mail that cannot be fetched comes last
 MARGIN = timedelta(days=2)  # a search has days and no zone
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ class Keep(Protocol):
 
 
 class Mailbox:
-    """Keeps in memory only which mails could not be fetched."""
+    """Keeps in memory only which mails could not be fetched or read."""
 
     def __init__(
         self,
@@ -71,7 +72,8 @@ class Mailbox:
         self._rejected = rejected
         self._clock = clock
         self._open = open_session
-        self._failures: Counter[int] = Counter()  # of mails, by UID
+        self._failures: Counter[int] = Counter()  # of fetching mails, by UID: TRIES, then last
+        self._unread: Counter[int] = Counter()  # of reading them, which the connection outlives
         self._others_are_fine = False  # so that a failure is the mail's and not the server's
         self._validity = 0
 
@@ -86,27 +88,35 @@ class Mailbox:
             validity, last = await self._log.cursor(self.name)
             if folder.validity != validity or not validity:
                 if validity:
-                    log.info("the mailbox numbers its mails again", mailbox=self.name)
+                    log.info(
+                        "UIDVALIDITY changed: mails are read again, by message id",
+                        mailbox=self.name,
+                    )
                 last = 0
             if folder.validity != self._validity:
                 self._validity = folder.validity
                 self._failures.clear()
+                self._unread.clear()
             since = (self._clock.now() - self._imap.since - timedelta(days=1)).date()
             uids = await session.search(after=last, since=since)
             self._failures = Counter({uid: n for uid, n in self._failures.items() if uid in uids})
+            self._unread = Counter({uid: n for uid, n in self._unread.items() if uid in uids})
             return await self._read(session, _Progress(uids, last), until)
 
     async def _read(
         self, session: imap.Session, progress: _Progress, until: float
     ) -> tuple[str, ...]:
         suspects = {uid for uid in progress.uids if self._failures[uid] >= TRIES}
-        queue = [uid for uid in progress.uids if uid not in suspects]
-        queue += sorted(suspects, key=lambda uid: self._failures[uid])
-        size = 1 if self._failures else BATCH
+        queue = sorted(
+            progress.uids,
+            key=lambda uid: (uid in suspects and self._failures[uid], self._unread[uid]),
+        )
+        size = 1 if self._failures or self._unread else BATCH
         while queue and self._clock.monotonic() < until:
             batch, queue = queue[:size], queue[size:]
             try:
-                await self._read_batch(session, batch, progress)
+                if left := await self._read_batch(session, batch, progress):
+                    queue, size = [*left, *queue], 1
             except model.TemporaryError as error:
                 blamed = progress.current
                 self._failures[blamed] += 1
@@ -121,15 +131,18 @@ class Mailbox:
             self._others_are_fine = bool(self._failures)
         if progress.problem:
             raise progress.problem
-        return (f"mails that are still to be read: {len(queue)}",) if queue else ()
+        mails = "mail" if len(queue) == 1 else "mails"
+        return (f"{len(queue)} {mails} not read yet",) if queue else ()
 
     async def _read_batch(
         self, session: imap.Session, batch: Sequence[int], progress: _Progress
-    ) -> None:
+    ) -> Sequence[int]:
+        """Return what is left of a batch after one that could not be read, and took its time."""
         progress.current = batch[0]
         listed = await session.sizes(batch)
+        gone = set(batch) - {mail.uid for mail in listed}
         already_read = await self._log.already_read([self._key(mail) for mail in listed])
-        for mail in listed:
+        for place, mail in enumerate(listed, start=1):
             if self._key(mail) in already_read:
                 progress.done.add(mail.uid)
                 continue
@@ -137,12 +150,20 @@ class Mailbox:
             try:
                 await self._read_mail(session, mail)
             except model.PermanentError as error:  # the settings' fault: it stays to be read
-                progress.problem = progress.problem or error
+                if not isinstance(progress.problem, model.PermanentError):
+                    progress.problem = error
                 continue
+            except UnreadError as error:
+                progress.problem = progress.problem or error
+                progress.done.update(gone)
+                await self._record(progress, [])
+                return [later.uid for later in listed[place:]]
+            self._unread.pop(mail.uid, None)
             progress.done.add(mail.uid)
             await self._record(progress, [self._key(mail)])
-        progress.done.update(set(batch) - {mail.uid for mail in listed})  # which are gone
+        progress.done.update(gone)
         await self._record(progress, [])
+        return []
 
     async def _read_mail(self, session: imap.Session, mail: imap.Listed) -> None:
         most = self._config.max_bytes
@@ -159,12 +180,26 @@ class Mailbox:
             self._inbound.reject(origin, f"{error}: it is only in the mailbox")
             return
         if content is None:
+            lost = "its server lists it, and answers without it"
+            self._count_unread(mail.uid, origin, UnreadError(lost))
+            self._inbound.reject(origin, f"{lost}: it is only in the mailbox")
             return
         if len(content) > most:
             self._inbound.reject(origin, f"it has more than {most:,} bytes: only in the mailbox")
             return
-        if reason := await self._inbound.take(content, origin):
+        try:
+            reason = await self._inbound.take(content, origin)
+        except UnreadError as error:
+            self._count_unread(mail.uid, origin, error)
+            reason = self._inbound.reject(origin, str(error))
+        if reason:
             await self._keep_aside(content, reason, origin)
+
+    def _count_unread(self, uid: int, origin: str, error: UnreadError) -> None:
+        """Count an attempt. Raises UnreadError while there are some left."""
+        self._unread[uid] += 1
+        if self._unread[uid] < TRIES:
+            raise UnreadError(f"{origin} is not read yet: {error}") from error
 
     async def _keep_aside(self, content: bytes, reason: str, origin: str) -> None:
         """Keep a mail for somebody to look at; the mailbox has it, whatever happens here."""
@@ -202,7 +237,7 @@ class _Progress:
         self.uids = uids
         self.done: set[int] = set()
         self.current = 0  # which is being read
-        self.problem: model.PermanentError | None = None
+        self.problem: model.WatcherError | None = None
         self._last = last
         self._at = 0
 

@@ -17,7 +17,7 @@ from watcher import model
 from watcher.sandbox.worker import run
 from watcher.text import clean
 from watcher.works import carriers
-from watcher.works.entries import NO_NOTICE, UNKNOWN_MAIL, NoticeError
+from watcher.works.entries import NO_NOTICE, UNKNOWN_MAIL, NoticeError, UnreadError
 
 LARGEST = 10_000_000  # bytes of one message
 TIMEOUT_SECONDS = 20.0
@@ -25,7 +25,7 @@ WORKER = (sys.executable, "-I", "-m", "watcher.works.notice_worker")
 _MOST_ANSWER = 8_000_000
 _NOTICES = msgspec.json.Decoder(tuple[model.Notice, ...])
 
-__all__ = ["LARGEST", "NoticeError", "read_notices"]
+__all__ = ["LARGEST", "NoticeError", "UnreadError", "read_notices"]
 
 
 async def read_notices(
@@ -40,8 +40,9 @@ async def read_notices(
 
     Times without a zone of their own are on the clocks of `zone`. A mail in no form that we read is
     read by circuit-maintenance-parser, where `parser_python` has it. Raises NoticeError for what is
-    not a notice, announces nothing that is still to come, or cannot be read within bounds, and
-    PermanentError or TemporaryError where no message can be read.
+    not a notice or announces nothing that is still to come, UnreadError where the process that
+    reads it was killed or took too long, which may be the host's fault, and PermanentError or
+    TemporaryError where no message can be read.
     """
     if len(content) > LARGEST:
         raise NoticeError(f"it has {len(content):,} bytes, more than {LARGEST:,}")
@@ -53,14 +54,20 @@ async def read_notices(
             if answer.exit_code == UNKNOWN_MAIL and parser_python is not None:
                 return await carriers.read_mail(parser_python, content, origin=origin, now=now)
     except TimeoutError as error:
-        raise NoticeError(f"reading it took more than {TIMEOUT_SECONDS:g} s") from error
+        raise UnreadError(f"reading it took more than {TIMEOUT_SECONDS:g} s") from error
     if answer.exit_code in {NO_NOTICE, UNKNOWN_MAIL}:
         raise NoticeError(answer.problem or "it is not a notice of planned work")
     if answer.exit_code > 0:  # it never came to read: the message is not at fault
         why = answer.problem or f"exit code {answer.exit_code}"
-        raise model.PermanentError(f"no notice can be read, for the reader does not start: {why}")
+        raise model.PermanentError(
+            f"no notice can be read because the reader does not start: {why}"
+        )
+    if answer.too_large:
+        raise NoticeError("it cannot be read: its reader gives too large an answer")
     if answer.exit_code < 0:
-        raise NoticeError("it cannot be read: the process that reads it ended without an answer")
+        raise UnreadError(
+            f"the process that reads it was killed by signal {-answer.exit_code} before it answered"
+        )
     try:
         return _NOTICES.decode(answer.output)
     except msgspec.DecodeError as error:

@@ -12,7 +12,7 @@ from tests.fakes import carrier_messages as carrier
 from watcher import model
 from watcher.model import AffectedCircuit, WorkImpact, WorkStatus
 from watcher.works.carriers_worker import provider_for
-from watcher.works.reader import NoticeError, read_notices
+from watcher.works.reader import NoticeError, UnreadError, read_notices
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 PYTHON = Path(__file__).parents[3] / ".venv" / "works" / "bin" / "python"
@@ -119,3 +119,11 @@ def test_the_senders_domain_says_whose_mail_it_is(sender, kind):
     ]
     provider = provider_for(sender, providers)
     assert (provider and provider.get_provider_type()) == kind
+
+
+async def test_a_parser_that_is_killed_is_a_passing_failure(tmp_path):
+    parser = tmp_path / "python"
+    parser.write_text("#!/bin/sh\nkill -9 $$\n")
+    parser.chmod(0o755)
+    with pytest.raises(UnreadError, match="circuit-maintenance-parser was killed by signal 9"):
+        await read(mail(), python=parser)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tests.fakes import carrier_messages as carrier
 from tests.unit.operations.test_control_socket import InMemoryStore, serve_socket
 from watcher import cli, model
+from watcher.works import reader
 
 BEGIN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=9)  # noqa: TID251 -- the daemon's own clock decides what is past
 END = BEGIN + timedelta(hours=5)
@@ -112,6 +113,18 @@ async def test_what_cannot_even_be_kept_aside_stays_with_the_mail_rule(command, 
     done = await command(stdin=b"Subject: x\r\n\r\nno notice")
     assert done.exit_code == 75
     assert "standard input: not taken: " in done.stderr
+
+
+async def test_a_mail_that_cannot_be_read_now_stays_with_the_mail_rule(
+    command, store, tmp_path, monkeypatch
+):
+    kill = "import os; os.kill(os.getpid(), 9)"
+    monkeypatch.setattr(reader, "WORKER", (reader.WORKER[0], "-I", "-c", kill))
+    done = await command(stdin=GOOD)
+    assert done.exit_code == 75
+    assert "standard input: not taken: the process that reads it was killed by si" in done.stderr
+    assert not (tmp_path / "rejected").exists()
+    assert not store.commands
 
 
 async def test_no_leader_takes_it_so_the_mail_rule_keeps_it(command, store, monkeypatch):

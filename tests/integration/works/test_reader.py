@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import carrier_messages as carrier
 from watcher import model
 from watcher.works import reader, rejected
-from watcher.works.reader import NoticeError, read_notices
+from watcher.works.reader import NoticeError, UnreadError, read_notices
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 BEGIN = datetime(2026, 3, 10, 7, tzinfo=UTC)
@@ -51,18 +51,20 @@ async def test_the_largest_message_is_read_within_its_time():
 
 
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("code", "kind", "sentence"),
     [
-        ("import time; time.sleep(60)", "reading it took more than 0.5 s"),
-        ("import os; os.kill(os.getpid(), 9)", "ended without an answer"),
-        ("print('[')", "it cannot be read"),
-        ("while True: print('x' * 99999)", "ended without an answer"),
+        ("import time; time.sleep(60)", UnreadError, "reading it took more than 0.5 s"),
+        ("import os; os.kill(os.getpid(), 9)", UnreadError, "was killed by signal 9"),
+        ("print('[')", NoticeError, "it cannot be read"),
+        ("while True: print('x' * 99999)", NoticeError, "too large an answer"),
     ],
 )
-async def test_whatever_becomes_of_the_process_is_a_sentence(monkeypatch, code, sentence):
+async def test_a_process_that_is_killed_or_slow_is_a_passing_failure_and_others_are_not(
+    monkeypatch, code, kind, sentence
+):
     monkeypatch.setattr(reader, "TIMEOUT_SECONDS", 0.5 if "sleep" in code else 30.0)
     monkeypatch.setattr(reader, "WORKER", (reader.WORKER[0], "-I", "-c", code))
-    with pytest.raises(NoticeError, match=sentence):
+    with pytest.raises(kind, match=sentence):
         await read(b"x")
 
 

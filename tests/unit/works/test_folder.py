@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.works import Surroundings
 from watcher import model
 from watcher.works.folder import Folder
+from watcher.works.reader import UnreadError
 
 FOREVER = 1e9
 
@@ -167,6 +168,45 @@ async def test_a_file_stays_where_its_notices_cannot_be_stored(tmp_path, folder,
     assert around.inbox.ids == ["W1"]
 
 
+async def test_a_file_that_cannot_be_read_now_is_tried_again_and_rejected_in_the_end(
+    tmp_path, folder, around, monkeypatch
+):
+    drop(tmp_path, "a.eml", "work W1", age=7_200)
+    drop(tmp_path, "b.eml", "work W2")
+    read = around.inbound._read
+
+    async def killed(content, **rest):
+        if b"W1" in content:
+            raise UnreadError("reading it took more than 20 s")
+        return await read(content, **rest)
+
+    monkeypatch.setattr(around.inbound, "_read", killed)
+    for _ in range(2):
+        with pytest.raises(model.TemporaryError, match=r"a\.eml is not read yet: reading it took"):
+            await folder.check(FOREVER)
+        assert around.inbox.ids == ["W2"]
+        assert there(tmp_path) == ["a.eml", "imported"]
+    assert await folder.check(FOREVER) == ()
+    reason = (tmp_path / "rejected" / "a.eml.reason.txt").read_text()
+    assert reason == "reading it took more than 20 s\n"
+
+
+async def test_a_file_that_could_not_be_read_once_is_read_the_next_time(
+    tmp_path, folder, around, monkeypatch
+):
+    drop(tmp_path, "a.eml")
+
+    async def killed(_, **__):
+        raise UnreadError("reading it took more than 20 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(around.inbound, "_read", killed)
+        with pytest.raises(model.TemporaryError):
+            await folder.check(FOREVER)
+    assert await folder.check(FOREVER) == ()
+    assert around.inbox.ids == ["W1"]
+
+
 async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
     tmp_path, folder, around, monkeypatch
 ):
@@ -219,6 +259,6 @@ async def test_a_folder_that_is_not_there_is_a_fault_of_the_settings(around, tmp
 
 async def test_what_does_not_fit_into_one_look_is_left_for_the_next(tmp_path, folder, around):
     drop(tmp_path, "a.eml")
-    assert await folder.check(-1.0) == ("files that are still to be read: 1",)
+    assert await folder.check(-1.0) == ("1 file not read yet",)
     assert await folder.check(FOREVER) == ()
     assert around.inbox.ids == ["W1"]

@@ -76,7 +76,7 @@ HELLO, IN = b"* OK ready\r\n", b"TAG OK in\r\n"
         ([HELLO, IN, b"TAG NO gone\r\n"], model.PermanentError, r"set works\.imap\.mailbox"),
         ([HELLO, IN, b"TAG NO [INUSE] x\r\n"], model.TemporaryError, "does not open the folder"),
         ([HELLO, IN, b"{99999999999}\r\n"], model.TemporaryError, "more bytes than were asked"),
-        ([HELLO, IN, b"hello\r\n"], model.TemporaryError, "sends what nobody expects: hello"),
+        ([HELLO, IN, b"hello\r\n"], model.TemporaryError, "sent an unexpected response: hello"),
         ([HELLO, IN, IN, b"TAG BAD no\r\n"], model.TemporaryError, "refuses UID SEARCH: no"),
     ],
 )

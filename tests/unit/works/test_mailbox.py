@@ -11,6 +11,7 @@ from tests.fakes.imap import PASSWORD, USER, FakeImap
 from tests.fakes.works import Surroundings, mail
 from watcher import model
 from watcher.works.mailbox import Mailbox
+from watcher.works.reader import UnreadError
 
 FOREVER = 1e9
 
@@ -232,7 +233,7 @@ async def test_what_does_not_fit_into_one_look_is_left_for_the_next(world):
     for number in range(120):
         world.server.add(mail(f"W{number}", f"m{number}"))
     world.clock.monotonic = iter([0.0, 2.0, *[0.0] * 9]).__next__
-    assert await world.mailbox.check(1.0) == ("mails that are still to be read: 70",)
+    assert await world.mailbox.check(1.0) == ("70 mails not read yet",)
     assert len(world.inbox.ids) == 50
     assert await world.mailbox.check(1.0) == ()
     assert len(world.inbox.ids) == 120
@@ -260,3 +261,81 @@ async def test_a_mail_that_nobody_can_read_now_stays_to_be_read_and_the_others_a
     await world.check()
     assert world.inbox.ids == ["W2", "W1"]
     assert world.outcomes == ["read", "read"]
+
+
+def slow_on(world, monkeypatch, *works, costs=0.0):
+    """Let the reader fail on mails about some works, each time after some seconds."""
+    real = world.inbound._read
+
+    async def slow(content, **rest):
+        if any(work.encode() in content for work in works):
+            world.clock.elapsed += costs
+            raise UnreadError("reading it took more than 20 s")
+        return await real(content, **rest)
+
+    monkeypatch.setattr(world.inbound, "_read", slow)
+
+
+async def test_a_mail_that_cannot_be_read_now_is_read_later_and_holds_up_no_other(
+    world, monkeypatch
+):
+    for number in range(1, 4):
+        world.server.add(mail(f"W{number}", f"m{number}"))
+    with monkeypatch.context() as patch:
+        slow_on(world, patch, "W1")
+        with pytest.raises(model.TemporaryError, match="mail <m1> is not read yet: reading it"):
+            await world.check()
+    assert world.inbox.ids == ["W2", "W3"]
+    assert world.outcomes == ["read", "read"]
+    assert await world.check() == ()
+    assert world.inbox.ids == ["W2", "W3", "W1"]
+    assert world.kept == {}
+
+
+async def test_a_mail_that_can_never_be_read_is_rejected_after_three_looks(world, monkeypatch):
+    world.server.add(mail("W1", "m1"))
+    slow_on(world, monkeypatch, "W1")
+    for _ in range(2):
+        with pytest.raises(model.TemporaryError):
+            await world.check()
+        assert world.kept == {}
+    assert await world.check() == ()
+    assert world.kept == {"mail <m1>": "reading it took more than 20 s"}
+    assert await world.check() == ()
+    assert world.outcomes == ["rejected"]
+
+
+async def test_a_look_ends_in_time_though_no_mail_can_be_read_and_good_ones_come_first_next(
+    world, monkeypatch
+):
+    for number in range(1, 10):
+        world.server.add(mail(f"W{number}", f"m{number}"))
+    slow_on(world, monkeypatch, *(f"W{number}" for number in range(1, 9)), costs=20.0)
+    with pytest.raises(model.TemporaryError):
+        await world.mailbox.check(world.clock.monotonic() + 90)
+    assert world.clock.elapsed == 100
+    with pytest.raises(model.TemporaryError):
+        await world.mailbox.check(world.clock.monotonic() + 90)
+    assert world.inbox.ids == ["W9"]
+
+
+async def test_a_mail_that_is_listed_and_not_handed_out_is_asked_for_again(world):
+    world.server.add(mail("W1", "m1"))
+    world.server.add(mail("W2", "m2"))
+    world.server.faults["UID FETCH 1 BODY"] = b"TAG OK done\r\n"
+    with pytest.raises(model.TemporaryError, match="mail <m1> is not read yet: its server lists"):
+        await world.check()
+    assert world.inbox.ids == ["W2"]
+    world.server.faults.clear()
+    assert await world.check() == ()
+    assert world.inbox.ids == ["W2", "W1"]
+
+
+async def test_a_mail_that_is_never_handed_out_is_said_to_be_rejected(world):
+    world.server.add(mail("W1", "m1"))
+    world.server.faults["UID FETCH 1 BODY"] = b"TAG OK done\r\n"
+    for _ in range(2):
+        with pytest.raises(model.TemporaryError):
+            await world.check()
+    assert await world.check() == ()
+    assert world.outcomes == ["rejected"]
