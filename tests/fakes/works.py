@@ -68,7 +68,7 @@ async def read(content: bytes, *, origin: str, now: datetime, zone: str):
     """Read `work W1` anywhere in a message as a notice of W1."""
     words = content.decode(errors="replace").split()
     if "work" not in words:
-        raise NoticeError("it is not a notice of planned work")
+        raise NoticeError("it is not a notice of planned works")
     return (notice((0, 60), id=words[words.index("work") + 1], origin=origin),)
 
 

@@ -31,7 +31,9 @@ def ticket(  # noqa: PLR0917 -- typer passes them by name
     """Record the carrier's ticket, or list incidents that should have one."""
     if not incident:
         lines = list(_lacking(request(config, socket, "GET", "/incidents")))
-        for line in lines or ["every open incident has a ticket, or is too young to need one"]:
+        for line in lines or [
+            "every open incident has a ticket, or began too recently to need one"
+        ]:
             typer.echo(line)
         return
     body = {"by": user(by), "number": number, "url": url, "state": state}

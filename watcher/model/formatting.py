@@ -147,6 +147,6 @@ def format_ending(resolution: Resolution | None) -> str:
 
 
 def format_planned(planned: Planned, now: datetime | None = None) -> str:
-    """Return planned works as people call them: `planned work 123 of lumen until 04:00 UTC`."""
+    """Return planned works as people call them: `planned works 123 of lumen until 04:00 UTC`."""
     until = format_time(planned.end, now, seconds=False)
-    return f"planned work {planned.id} of {planned.provider} until {until}"
+    return f"planned works {planned.id} of {planned.provider} until {until}"

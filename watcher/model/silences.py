@@ -113,7 +113,7 @@ class Suppression:
             case SuppressionKind.INHIBITION:
                 return f"inhibited by {self.name}"
             case SuppressionKind.PLANNED:
-                return f"planned work {self.name} of {self.by}"
+                return f"planned works {self.name} of {self.by}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,8 @@ def find(works: Sequence[Work], text: str) -> Work:
         raise ValueError(f"there are no planned works {shown}: `watcher works list` lists them")
     keys = sorted(work.key for work in matches)
     more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
-    raise ValueError(f"{shown} may be {', '.join(keys[:MOST_NAMED])}{more}: write more of it")
+    listed = f"{', '.join(keys[:MOST_NAMED])}{more}"
+    raise ValueError(f"{shown} matches several: {listed}; type more of the id")
 
 
 def worst_impact(work: Work) -> WorkImpact:

@@ -32,7 +32,7 @@ _LIVE = (
 
 
 class NoticeError(model.PermanentError):
-    """What was read is not a notice of planned work; the sentence says why."""
+    """What was read is not a notice of planned works; the sentence says why."""
 
 
 class UnreadError(model.TemporaryError):

@@ -77,7 +77,7 @@ def _of_mail(message: mail.Mail, origin: str, now: datetime, zone: ZoneInfo) -> 
     if not entries:
         subject = f" ({message.subject!r})" if message.subject else ""
         plain = f": {_PLAIN_CALENDAR}" if message.calendars else ""
-        raise UnknownMailError(f"the mail{subject} is not a notice of planned work{plain}")
+        raise UnknownMailError(f"the mail{subject} is not a notice of planned works{plain}")
     return merge(entries, origin=origin, now=now)
 
 

@@ -56,7 +56,7 @@ async def read_notices(
     except TimeoutError as error:
         raise UnreadError(f"reading it took more than {TIMEOUT_SECONDS:g} s") from error
     if answer.exit_code in {NO_NOTICE, UNKNOWN_MAIL}:
-        raise NoticeError(answer.problem or "it is not a notice of planned work")
+        raise NoticeError(answer.problem or "it is not a notice of planned works")
     if answer.exit_code > 0:  # it never came to read: the message is not at fault
         why = answer.problem or f"exit code {answer.exit_code}"
         raise model.PermanentError(

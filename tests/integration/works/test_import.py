@@ -72,7 +72,7 @@ async def test_what_is_not_a_notice_is_exit_code_1_and_kept_by_the_daemon(comman
     assert done.exit_code == 1
     (kept,) = (tmp_path / "rejected").glob("*.message")
     assert done.stderr == (
-        f"standard input: the mail ('Lunch') is not a notice of planned work; kept as {kept}\n"
+        f"standard input: the mail ('Lunch') is not a notice of planned works; kept as {kept}\n"
     )
     assert kept.read_bytes() == lunch
     assert not store.commands

@@ -35,7 +35,9 @@ async def test_a_calendar_may_name_any_zone():
 
 
 async def test_what_is_not_a_notice_is_said_in_its_sentence():
-    with pytest.raises(NoticeError, match=r"^the mail \('Lunch'\) is not a notice of planned work"):
+    with pytest.raises(
+        NoticeError, match=r"^the mail \('Lunch'\) is not a notice of planned works"
+    ):
         await read(carrier.mail(text="Lunch?", subject="Lunch"))
 
 

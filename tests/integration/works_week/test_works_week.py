@@ -44,7 +44,7 @@ def test_notices_come_in_by_mail_and_by_calendar_and_what_is_none_is_kept_aside(
         "lumen/500500": WorkStatus.CANCELLED,
     }
     (reason,) = week.rejected
-    assert "the mail ('News from Lumen') is not a notice of planned work" in reason
+    assert "the mail ('News from Lumen') is not a notice of planned works" in reason
 
 
 def test_the_mailbox_was_only_read(week):
@@ -65,7 +65,7 @@ def test_one_that_outlasts_its_window_and_the_grace_calls_once_and_says_why(week
     ((called_at, text),) = calls(week, "Studio line")
     assert called_at == at("thu 03:10")
     assert "offline" in text
-    why = "outlasts planned work 300300 of lumen, announced until 03:00 UTC"
+    why = "still there after planned works 300300 of lumen, which were to end at 03:00 UTC"
     assert [m for m in week.channel if "Studio line" in m.text and why in m.text]
 
 
@@ -90,10 +90,12 @@ def sent(week, *words):
 
 
 def test_a_site_that_will_lose_both_lines_is_warned_at_once_and_the_day_before(week):
-    both = ("site NYC", "HQ line A", "HQ line B", "down at once", "100100", "WO-2")
+    both = ("site NYC", "HQ line A", "HQ line B", "down at the same time", "100100", "WO-2")
     a_day_before = sent(week, "In 24 hours", *both)
     assert [when for when, _ in a_day_before] == [at("tue 02:00"), at("tue 03:00")]
-    at_once = sent(week, "Site NYC", "HQ line A and HQ line B down at once Wed 4 Mar 03:00 UTC")
+    at_once = sent(
+        week, "Site NYC", "HQ line A and HQ line B down at the same time Wed 4 Mar 03:00 UTC"
+    )
     assert [when for when, _ in at_once] == [at("mon 08:30")]
 
 

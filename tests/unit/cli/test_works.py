@@ -77,7 +77,7 @@ async def test_one_is_shown_by_how_its_id_begins(works):
     assert json.loads((await works("show", "lumen/CHG-1/a b", "--json")).out)["id"] == "CHG-1/a b"
     several = await works("show", "chg")
     assert several.code == 1
-    assert "chg may be lumen/CHG-1/a b, orange/CHG-2: write more of it" in several.err
+    assert "chg matches several: lumen/CHG-1/a b, orange/CHG-2; type more of the id" in several.err
     assert "there are no planned works nothing" in (await works("show", "nothing")).err
 
 

@@ -31,6 +31,10 @@ def unknown(w):
     w.read(30, circuits=("9-XYZ",))
 
 
+def of_another_carrier(w):
+    w.read(30, circuits=("1-ABC",), provider="zayo.com")
+
+
 def moved(w):
     w.read(10, **LON)
     w.read(20, at=4, **LON)
@@ -52,7 +56,18 @@ def dismissed(w):
 
 
 @pytest.mark.parametrize(
-    "play", [in_time, coinciding, booked, unknown, moved, cancelled, postponed, dismissed]
+    "play",
+    [
+        in_time,
+        coinciding,
+        booked,
+        unknown,
+        of_another_carrier,
+        moved,
+        cancelled,
+        postponed,
+        dismissed,
+    ],
 )
 def test_each_announcement_is_quoted_as_it_is_said(play):
     w = WorksWorld()

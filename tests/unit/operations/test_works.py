@@ -90,8 +90,11 @@ def test_works_are_named_by_id_by_key_or_by_how_one_begins(text, key):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("chg-12", "chg-12 may be lumen/CHG-12, orange/chg-12: write more of it"),
-        ("lumen", "lumen may be lumen/CHG-1, lumen/CHG-12, lumen/X/9: write more of it"),
+        ("chg-12", "chg-12 matches several: lumen/CHG-12, orange/chg-12; type more of the id"),
+        (
+            "lumen",
+            "lumen matches several: lumen/CHG-1, lumen/CHG-12, lumen/X/9; type more of the id",
+        ),
         ("9", "there are no planned works 9: `watcher works list` lists them"),
         ("", "there are no planned works"),
     ],

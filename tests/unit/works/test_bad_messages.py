@@ -39,16 +39,16 @@ BAD = {
     "nothing": (b" \r\n", "it is empty"),
     "a mail that is no notice": (
         carrier.mail(text="Lunch?", page="<p>Lunch?</p>", subject="Lunch on Friday"),
-        "the mail ('Lunch on Friday') is not a notice of planned work",
+        "the mail ('Lunch on Friday') is not a notice of planned works",
     ),
     "an invitation": (
         carrier.mail(ics=event(BEGIN, END).replace(b"X-MAINTNOTE", b"X-OTHER")),
-        "is not a notice of planned work: its calendar has no event with X-MAINTNOTE properties",
+        "is not a notice of planned works: its calendar has no event with X-MAINTNOTE properties",
     ),
     "a zip": (archive(), "it is a ZIP archive, not a mail, a calendar or an HTML page"),
     "a mail with a zip": (
         carrier.mail(text="See attachment", attached=("n.zip", archive()), subject="Works"),
-        "the mail ('Works') is not a notice of planned work",
+        "the mail ('Works') is not a notice of planned works",
     ),
     "a pdf": (b"%PDF-1.7 ...", "it is a PDF, not a mail"),
     "no end": (event(BEGIN, None), "WO-31415: it has no end (DTEND)"),

@@ -60,7 +60,7 @@ async def test_what_is_no_notice_is_rejected_with_its_reason(tmp_path, folder, a
         "letter.txt.reason.txt",
     ]
     reason = (rejected / "letter.txt.reason.txt").read_text()
-    assert reason == "it is not a notice of planned work\n"
+    assert reason == "it is not a notice of planned works\n"
     assert (rejected / "empty.txt.reason.txt").read_text() == "it is empty\n"
 
 

@@ -115,7 +115,7 @@ async def test_mails_that_are_no_notices_are_kept_aside_and_the_others_read(worl
     world.server.add(mail("W1", "b"))
     await world.check()
     assert world.inbox.ids == ["W1"]
-    assert world.kept == {"mail <a>": "it is not a notice of planned work"}
+    assert world.kept == {"mail <a>": "it is not a notice of planned works"}
     assert world.outcomes == ["rejected", "read"]
 
 

@@ -150,7 +150,7 @@ def why_not_planned(ctx: StepContext, identity: str, planned: Planned) -> str:
             began_at=ctx.now, fired_at=ctx.now, is_down=_is_loss(rule)
         )
         return works.why_over(work, planned, view, fault, policy, ctx.now)
-    return f"not all of it is {works.name_of(planned)}"
+    return f"not all of it belongs to {works.name_of(planned)}"
 
 
 def _may_be_planned(ctx: StepContext, rule: Rule, key: str) -> bool:

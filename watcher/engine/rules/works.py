@@ -271,8 +271,8 @@ _IMPACTS = {
 
 
 def name_of(planned: Planned) -> str:
-    """Return what people call a work: `planned work 123 of CARRIER`."""
-    return f"planned work {planned.id} of {planned.provider}"
+    """Return what people call a work: `planned works 123 of CARRIER`."""
+    return f"planned works {planned.id} of {planned.provider}"
 
 
 def remark(subject: Affected, fault: Fault, planned: Planned) -> str:
@@ -284,7 +284,7 @@ def remark(subject: Affected, fault: Fault, planned: Planned) -> str:
     lasts = planned.end - planned.begin
     if lasts > LONGEST:
         days = model.format_duration(lasts)
-        return f"{name_of(planned)} is announced for {days}: confirm it if that is right"
+        return f"{name_of(planned)} are announced for {days}: confirm them if that is right"
     return ""
 
 
@@ -298,13 +298,13 @@ def why_over(  # noqa: PLR0911, PLR0917  # one answer for each reason; one calle
 ) -> str:
     """Return why a work does not excuse a fault any more."""
     what, name = name_of(planned), subject.name
-    until = f"announced until {model.format_time(planned.end, now, seconds=False)}"
+    until = f"which were to end at {model.format_time(planned.end, now, seconds=False)}"
     if work is None:
-        return f"{what} is not known any more"
+        return f"{what} are not known any more"
     if work.dismissed_by:
-        return f"{what} was dismissed by {work.dismissed_by}"
+        return f"{what} were dismissed by {work.dismissed_by}"
     if work.notice.status is WorkStatus.CANCELLED:
-        return f"{what} was cancelled"
+        return f"{what} were cancelled"
     impact = _impact_on(work, subject)
     if impact is None or not is_by_carrier(work, subject.inventory_entry, subject.traits, policy):
         return f"{name} is not named by {what}"
@@ -313,16 +313,16 @@ def why_over(  # noqa: PLR0911, PLR0917  # one answer for each reason; one calle
     completed = work.completed_at
     if completed is not None:
         at = model.format_time(completed, now, seconds=False)
-        return f"outlasts {what}, which was completed at {at}"
+        return f"still there after {what}, which were completed at {at}"
     windows = joined_windows(work)
     if not any(window.begin <= planned.begin < window.end for window in windows):
         begins = [model.format_time(window.begin, now, seconds=False) for window in windows]
-        return f"{what} was moved" + (f" to {', '.join(begins)}" if begins else "")
+        return f"{what} were moved" + (f" to {', '.join(begins)}" if begins else "")
     if fault.began_at >= planned.end:
         return f"{name} broke after {what}, {until}"
     if fault.fired_at < planned.begin or fault.began_at < planned.begin - EARLY:
         return f"{name} broke before {what}"
-    return f"outlasts {what}, {until}"
+    return f"still there after {what}, {until}"
 
 
 def _impact_on(work: Work, subject: Affected) -> WorkImpact | None:

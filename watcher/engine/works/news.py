@@ -45,8 +45,8 @@ def find_news(
         yield lead
     else:
         yield from _warnings(outlook)
-    if ids := _unasked(ctx, outlook):
-        text = wording.question(outlook, ids)
+    for carrier, ids in wording.by_carrier(outlook, _unasked(ctx, outlook)):
+        text = wording.question(outlook, ids, carrier)
         yield News(kind=EntryKind.ANNOUNCED, about="question", text=text, asked=ids)
     if before is None or before is work or not is_known:
         return

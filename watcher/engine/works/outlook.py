@@ -7,7 +7,7 @@ their subjects is the same: a circuit that two works name loses nothing twice.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
 from watcher import model
@@ -66,7 +66,8 @@ class Outlook:
     work: Work
     windows: tuple[WorkWindow, ...]
     circuits: tuple[Circuit, ...]
-    unknown: tuple[str, ...] = ()  # ids that the inventory does not know
+    unknown: tuple[str, ...] = ()  # ids of none of this carrier's circuits that we have
+    carriers: Mapping[str, str] = field(default_factory=dict)  # by the unknown ids of others
     clashes: tuple[Clash, ...] = ()
     bookings: tuple[Booked, ...] = ()
     zone: tzinfo | None = None  # of the team
@@ -109,7 +110,7 @@ def near(ctx: StepContext, windows: Collection[WorkWindow], keys: Collection[str
 
 def basic(ctx: StepContext, work: Work) -> Outlook:
     """Return our circuits in a work, over or not, without what makes it worse."""
-    circuits, unknown = [], []
+    circuits, unknown, carriers = [], [], {}
     for named in _named_once(work.notice.circuits):
         on_it = ctx.state.circuits.on(named.id)
         subjects = [key for key in on_it if _is_by_its_carrier(ctx, work, key)]
@@ -117,6 +118,8 @@ def basic(ctx: StepContext, work: Work) -> Outlook:
             circuits.append(_circuit(ctx, named, subjects))
         elif on_it or not ctx.state.ruleset.inventory.knows_circuit(named.id):
             unknown.append(named.id)
+            if on_it:
+                carriers[named.id] = _carrier(ctx, min(on_it))
     return Outlook(
         work=work,
         windows=tuple(
@@ -127,6 +130,7 @@ def basic(ctx: StepContext, work: Work) -> Outlook:
         ),
         circuits=tuple(sorted(circuits, key=_order)),
         unknown=tuple(sorted(unknown)),
+        carriers=carriers,
         zone=ctx.state.ruleset.works.zone,
     )
 
@@ -134,6 +138,12 @@ def basic(ctx: StepContext, work: Work) -> Outlook:
 def _is_by_its_carrier(ctx: StepContext, work: Work, key: str) -> bool:
     view = ctx.subject_view(key)
     return works.is_by_carrier(work, view.inventory_entry, view.traits, ctx.state.ruleset.works)
+
+
+def _carrier(ctx: StepContext, key: str) -> str:
+    """Return whose circuit a subject is, as the inventory or its source says."""
+    view = ctx.subject_view(key)
+    return view.inventory_entry.provider or view.traits.carrier
 
 
 def _order(circuit: Circuit) -> tuple[int, tuple[str, ...], str]:

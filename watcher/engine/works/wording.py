@@ -157,7 +157,14 @@ def title(outlook: Outlook) -> str:
         then = f", booked: {_listed(booked[:2], len(booked) - 2)}" if booked else ""
         return f"Planned: {suffering(outlook.circuits, most=1)} {when(window)}{rest}{then}"
     begin = _moment(window[0].begin, UTC)
-    return f"{_asked(outlook.work, outlook.unknown)} Planned works {begin} UTC{rest}"
+    groups = list(by_carrier(outlook, outlook.unknown))
+    carrier, ids = groups[0] if groups else (None, ())
+    if carrier is not None:
+        whose, provider = clean(carrier, _NAME), clean(outlook.work.notice.provider, _NAME)
+        what = f"{_shown(ids, most=2)} of {whose} in a notice from {provider}."
+    else:
+        what = _asked(outlook.work, ids)
+    return f"{what} Planned works {begin} UTC{rest}"
 
 
 def lines(outlook: Outlook, zone: tzinfo | None) -> Iterator[str]:
@@ -178,9 +185,11 @@ def lines(outlook: Outlook, zone: tzinfo | None) -> Iterator[str]:
     for booked in outlook.bookings[:MOST]:
         yield f"\N{WARNING SIGN} Booked then: {_booked(booked)}"
     yield from _rest(len(outlook.bookings), "booking")
-    if outlook.unknown:
-        asked = _asked(outlook.work, outlook.unknown, most=MOST)
-        yield f"{asked} The inventory has {_them(outlook.unknown)} nowhere: see circuit_ids"
+    for carrier, ids in by_carrier(outlook, outlook.unknown):
+        if carrier is None:
+            yield _of_none(outlook.work, ids, most=MOST)
+        else:
+            yield _of_another(outlook.work, ids, carrier, most=MOST)
     if notice.summary:
         quoted = clean(notice.summary, 300)
         yield f"\N{LEFT DOUBLE QUOTATION MARK}{quoted}\N{RIGHT DOUBLE QUOTATION MARK}"
@@ -233,7 +242,7 @@ def clashing(outlook: Outlook, clash: Clash, zone: tzinfo | None = None) -> str:
 
 
 def _at_once(clash: Clash, *, most: int) -> str:
-    return f"{suffering(clash.circuits, most=most)} at once"
+    return f"{suffering(clash.circuits, most=most)} at the same time"
 
 
 def booking(outlook: Outlook, booked: Booked) -> str:
@@ -248,24 +257,56 @@ def _booked(booked: Booked) -> str:
     return f"{clean(booked.name, _NAME)}{key}, {span(booked.begin, booked.end)} UTC"
 
 
-def question(outlook: Outlook, ids: Sequence[str]) -> str:
+def question(outlook: Outlook, ids: Sequence[str], carrier: str | None) -> str:
+    """Return the question about circuits that the inventory lacks, or has of another carrier."""
+    times = when(outlook.windows, outlook.zone)
+    if carrier is not None:
+        told = f" ({clean(outlook.work.notice.id, _NAME)}, {times})"
+        return _of_another(outlook.work, ids, carrier, told)
+    return f"{_of_none(outlook.work, ids)} ({reference(outlook.work)}, {times})"
+
+
+def by_carrier(
+    outlook: Outlook, ids: Sequence[str]
+) -> Iterator[tuple[str | None, tuple[str, ...]]]:
+    """Yield unknown ids by the carrier whose circuits they are; first those of none."""
+    carriers = {outlook.carriers.get(name) for name in ids}
+    for carrier in sorted(carriers, key=lambda carrier: (carrier is not None, carrier or "")):
+        yield carrier, tuple(name for name in ids if outlook.carriers.get(name) == carrier)
+
+
+def _of_none(work: Work, ids: Sequence[str], *, most: int = 5) -> str:
     """Return the question whether circuits are ours that the inventory does not know."""
-    them, times = _them(ids), when(outlook.windows, outlook.zone)
+    they_are, it, them = ("It is", "it is", "it")
+    if len(ids) != 1:
+        they_are, it, them = ("They are", "they are", "them")
     return (
-        f"{_asked(outlook.work, ids)} {reference(outlook.work)} names {them} for {times}, and the"
-        f" inventory has {them} nowhere. If so, write {them} under circuit_ids; if not, there is"
-        " nothing to do"
+        f"{_asked(work, ids, most=most)} {they_are} not in the inventory: if {it} ours, add {them}"
+        " to circuit_ids; otherwise ignore this"
+    )
+
+
+def _of_another(
+    work: Work, ids: Sequence[str], carrier: str, told: str = "", *, most: int = 5
+) -> str:
+    """Return that circuits are of another carrier than the one that sent a notice."""
+    carrier, provider = clean(carrier, _NAME), clean(work.notice.provider, _NAME)
+    are = "is in the inventory as a circuit"
+    if len(ids) != 1:
+        are = "are in the inventory as circuits"
+    return (
+        f"{_shown(ids, most=most)} {are} of {carrier}, and this notice{told} is from {provider}."
+        f" If {provider} sends notices for {carrier}, add it to [works] providers"
     )
 
 
 def _asked(work: Work, ids: Sequence[str], *, most: int = 5) -> str:
-    shown = [clean(name, _NAME) for name in ids or _ids(work)]
-    verb = "Is" if len(shown) == 1 else "Are"
-    return f"{verb} {_listed(shown[:most], len(shown) - most)} ours?"
+    named = ids or _ids(work)
+    return f"{'Is' if len(named) == 1 else 'Are'} {_shown(named, most=most)} ours?"
 
 
-def _them(ids: Sequence[str]) -> str:
-    return "it" if len(ids) == 1 else "them"
+def _shown(ids: Sequence[str], *, most: int) -> str:
+    return _listed([clean(name, _NAME) for name in ids[:most]], len(ids) - most)
 
 
 def status(work: Work) -> str:

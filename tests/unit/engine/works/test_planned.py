@@ -58,7 +58,7 @@ def test_an_outage_inside_its_window_calls_nobody():
         end=START + minutes(60),
         impact=WorkImpact.OUTAGE,
     )
-    assert w.last_text == "planned by work W1 of lumen until 04:00 UTC: nobody is called"
+    assert w.last_text == "planned by works W1 of lumen until 04:00 UTC: nobody is called"
     w.poll(minutes(40), a="online")
     assert w.incident.status is model.IncidentStatus.RESOLVED
     assert not w.incident.told_at
@@ -78,7 +78,10 @@ def test_one_that_outlasts_the_window_and_the_grace_calls_once_and_says_why():
     assert (w.incident.planned, w.incident.flags) == (None, ())
     w.poll(minutes(90), a="offline")
     assert released(w) == [
-        "notifications resumed: outlasts planned work W1 of lumen, announced until 04:00 UTC"
+        (
+            "notifications resumed: still there after planned works W1 of lumen,"
+            " which were to end at 04:00 UTC"
+        )
     ]
 
 
@@ -145,7 +148,7 @@ def test_the_call_says_what_was_announced_instead():
     announce(w, (10, 60), impact=WorkImpact.NO_IMPACT)
     w.poll(minutes(0), a="online")
     w.poll(minutes(12), a="offline")
-    assert w.last_text.endswith("; worse than planned work W1 of lumen, which announced no impact")
+    assert w.last_text.endswith("; worse than planned works W1 of lumen, which announced no impact")
 
 
 def measured(at, mbps):
@@ -162,7 +165,7 @@ def test_a_line_of_which_nothing_is_measured_any_more_is_down(impact, is_called)
     w.poll(minutes(12), source="evpl", samples=measured(12, 7), a={})
     w.poll(minutes(30), source="evpl", a={})
     assert called(w) is is_called
-    remark = "; worse than planned work W1 of lumen, which announced degraded service"
+    remark = "; worse than planned works W1 of lumen, which announced degraded service"
     assert w.last_text.endswith(remark) is is_called
 
 
@@ -199,7 +202,7 @@ def test_people_are_called_when_it_becomes_worse_than_announced():
     assert called(w)
     assert released(w) == [
         (
-            "notifications resumed: a is worse than planned work W1 of lumen announced, which is"
+            "notifications resumed: a is worse than planned works W1 of lumen announced, which is"
             " degraded service"
         )
     ]
@@ -228,7 +231,7 @@ def test_one_that_is_not_named_calls_for_its_whole_group():
     assert not called(w)
     w.poll(minutes(20), b="offline")
     assert called(w)
-    assert released(w) == ["notifications resumed: b is not named by planned work W1 of lumen"]
+    assert released(w) == ["notifications resumed: b is not named by planned works W1 of lumen"]
 
 
 def test_one_that_is_not_named_calls_for_a_storm():
@@ -295,20 +298,20 @@ def test_a_fault_from_well_before_the_window_is_none_though_it_fires_in_it():
     w.poll(minutes(5), a="offline")
     w.poll(minutes(25), a="offline")
     assert called(w)
-    assert w.last_text.endswith("; it broke before planned work W1 of lumen")
+    assert w.last_text.endswith("; it broke before planned works W1 of lumen")
 
 
 @pytest.mark.parametrize(
     ("status", "windows", "why"),
     [
-        (WorkStatus.CANCELLED, [(10, 60)], "planned work W1 of lumen was cancelled"),
+        (WorkStatus.CANCELLED, [(10, 60)], "planned works W1 of lumen were cancelled"),
         (
             WorkStatus.RESCHEDULED,
             [(120, 180)],
-            "planned work W1 of lumen was moved to 05:00 UTC",
+            "planned works W1 of lumen were moved to 05:00 UTC",
         ),
-        (WorkStatus.RESCHEDULED, [(10, 60)], "planned work W1 of lumen was moved"),
-        (WorkStatus.CONFIRMED, [(120, 180)], "planned work W1 of lumen was moved to 05:00 UTC"),
+        (WorkStatus.RESCHEDULED, [(10, 60)], "planned works W1 of lumen were moved"),
+        (WorkStatus.CONFIRMED, [(120, 180)], "planned works W1 of lumen were moved to 05:00 UTC"),
     ],
 )
 def test_works_that_are_cancelled_or_moved_meanwhile_call_at_once(status, windows, why):
@@ -327,7 +330,7 @@ def test_works_that_no_longer_name_the_circuit_call_at_once():
     w.poll(minutes(0), a="online")
     w.poll(minutes(12), a="offline")
     announce(w, (10, 60), at=minutes(20), sequence=2, circuits=("C9",))
-    assert released(w) == ["notifications resumed: a is not named by planned work W1 of lumen"]
+    assert released(w) == ["notifications resumed: a is not named by planned works W1 of lumen"]
 
 
 def test_completed_works_leave_the_grace_and_no_more():
@@ -340,7 +343,10 @@ def test_completed_works_leave_the_grace_and_no_more():
     w.poll(minutes(30), a="offline")
     assert called(w)
     assert released(w) == [
-        "notifications resumed: outlasts planned work W1 of lumen, which was completed at 03:20 UTC"
+        (
+            "notifications resumed: still there after planned works W1 of lumen,"
+            " which were completed at 03:20 UTC"
+        )
     ]
 
 
@@ -351,7 +357,7 @@ def test_works_that_are_dismissed_meanwhile_call_and_count_again_once_confirmed(
     w.poll(minutes(12), a="offline")
     w.step(model.WorkDismissed(work="lumen/W1", by="ann"), minutes(20))
     assert called(w)
-    assert released(w) == ["notifications resumed: planned work W1 of lumen was dismissed by ann"]
+    assert released(w) == ["notifications resumed: planned works W1 of lumen were dismissed by ann"]
 
 
 def test_works_announced_while_it_is_down_are_planned_from_then_on():
@@ -375,7 +381,10 @@ def test_a_source_that_goes_blind_meanwhile_calls_when_the_window_is_over():
     notified = {incident.rule: incident.notify for incident in w.incidents}
     assert notified == {"down": ("noc",), "blind": ("noc",)}
     assert released(w) == [
-        "notifications resumed: outlasts planned work W1 of lumen, announced until 04:00 UTC"
+        (
+            "notifications resumed: still there after planned works W1 of lumen,"
+            " which were to end at 04:00 UTC"
+        )
     ]
 
 
@@ -416,7 +425,7 @@ def test_a_reload_that_takes_the_circuit_away_calls():
         minutes(20),
     )
     assert called(w)
-    assert released(w) == ["notifications resumed: a is not named by planned work W1 of lumen"]
+    assert released(w) == ["notifications resumed: a is not named by planned works W1 of lumen"]
 
 
 def test_a_clock_that_is_set_past_the_window_calls():
@@ -471,7 +480,10 @@ def test_a_fault_after_the_window_reopens_and_calls():
     w.poll(minutes(72), a="offline")
     assert called(w)
     assert released(w) == [
-        "notifications resumed: a broke after planned work W1 of lumen, announced until 04:00 UTC"
+        (
+            "notifications resumed: a broke after planned works W1 of lumen,"
+            " which were to end at 04:00 UTC"
+        )
     ]
 
 
@@ -553,7 +565,7 @@ def test_a_window_of_a_year_excuses_nothing_until_somebody_confirms_it():
     w.poll(minutes(12), a="offline")
     assert called(w)
     assert w.last_text.endswith(
-        "; planned work W1 of lumen is announced for 364 d 23 h: confirm it if that is right"
+        "; planned works W1 of lumen are announced for 364 d 23 h: confirm them if that is right"
     )
     w.step(model.WorkConfirmed(work="lumen/W1", by="ann"), minutes(13))
     assert not called(w)
@@ -612,11 +624,11 @@ def test_works_whose_name_looks_like_a_part_are_their_own():
 @pytest.mark.parametrize(
     ("status", "at", "why"),
     [
-        (WorkStatus.CANCELLED, 20, "planned work W1 of lumen was cancelled"),
+        (WorkStatus.CANCELLED, 20, "planned works W1 of lumen were cancelled"),
         (
             WorkStatus.COMPLETED,
             30,
-            "outlasts planned work W1-1 of lumen, which was completed at 03:20 UTC",
+            "still there after planned works W1-1 of lumen, which were completed at 03:20 UTC",
         ),
     ],
 )

@@ -17,11 +17,14 @@ def test_two_circuits_of_a_site_in_works_at_once_are_announced_at_once():
     w.read(30.125, at=1, **PAR)
     assert w.given == [(1, "overlap", W2)]
     assert w.text == (
-        "Site NYC: NYC-LON 1 and NYC-PAR 2 down at once, Mon 21 Dec 06:00 to 09:00 UTC,"
+        "Site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time, Mon 21 Dec 06:00 to 09:00 UTC,"
         " lumen W2 and lumen W1"
     )
     incident = w.announcements[W2]
-    assert incident.title == "Site NYC: NYC-LON 1 and NYC-PAR 2 down at once Mon 21 Dec 06:00 UTC"
+    assert (
+        incident.title
+        == "Site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time Mon 21 Dec 06:00 UTC"
+    )
     assert incident.severity is Severity.WARNING
     w.until(22)
     assert [about for _, about, _ in w.given] == ["overlap"]
@@ -39,7 +42,7 @@ def test_circuits_of_a_redundancy_group_are_announced_although_two_carriers_have
     w.read(30, circuits=("3-GHI",))
     w.read(30, at=1, circuits=("fra  77",), provider="orange", id="OR-9")
     assert w.given == [(1, "overlap", "orange/OR-9")]
-    assert w.text.startswith("Redundancy group uplinks: Lyon 3 and Lyon 4 down at once")
+    assert w.text.startswith("Redundancy group uplinks: Lyon 3 and Lyon 4 down at the same time")
 
 
 def test_works_that_only_touch_each_other_are_no_overlap():
@@ -79,7 +82,7 @@ def test_works_that_move_into_others_are_announced_with_the_overlap():
     w.until(4)
     w.read(10, at=5, **PAR)
     assert w.given == [(3, "7d", W1), (5, "7d", W2)]
-    assert "; site NYC: NYC-LON 1 and NYC-PAR 2 down at once" in w.text
+    assert "; site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time" in w.text
     assert w.announcements[W1].severity is Severity.WARNING
 
 
@@ -157,15 +160,15 @@ def test_a_digest_names_what_is_booked_and_what_coincides():
     w.until(3)
     digest = next(entry for entry in w.announced if entry.data["about"] == "7d")
     assert "; booked then: NYC-LON 1 (vyvx/a), Tue 1 Dec 05:24 to 07:48 UTC" in digest.text
-    assert "; site NYC: NYC-LON 1 and NYC-PAR 2 down at once" in digest.text
+    assert "; site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time" in digest.text
 
 
 def test_a_circuit_that_the_inventory_does_not_know_is_asked_about_once():
     w = WorksWorld()
     w.read(30, circuits=("9-XYZ",))
     assert w.text == (
-        "Is 9-XYZ ours? lumen W1 names it for Mon 21 Dec 03:00 to 09:00 UTC, and the inventory"
-        " has it nowhere. If so, write it under circuit_ids; if not, there is nothing to do"
+        "Is 9-XYZ ours? It is not in the inventory: if it is ours, add it to circuit_ids;"
+        " otherwise ignore this (lumen W1, Mon 21 Dec 03:00 to 09:00 UTC)"
     )
     assert w.incident.title == "Is 9-XYZ ours? Planned works Mon 21 Dec 03:00 UTC"
     w.restart()
@@ -194,10 +197,36 @@ def test_nothing_is_asked_before_every_source_was_polled():
     assert w.text.startswith("Is 9-XYZ ours?")
 
 
-def test_a_circuit_of_another_carrier_is_asked_about():
+def test_a_circuit_of_another_carrier_is_said_to_be_in_the_inventory():
     w = WorksWorld()
     w.read(30, circuits=("1-ABC",), provider="zayo.com")
-    assert w.text.startswith("Is 1-ABC ours? zayo.com W1 names it")
+    assert w.text == (
+        "1-ABC is in the inventory as a circuit of Lumen, and this notice (W1, Mon 21 Dec 03:00 to"
+        " 09:00 UTC) is from zayo.com. If zayo.com sends notices for Lumen, add it to [works]"
+        " providers"
+    )
+    assert w.incident.title == (
+        "1-ABC of Lumen in a notice from zayo.com. Planned works Mon 21 Dec 03:00 UTC"
+    )
+    assert w.incident.summary.endswith(
+        "1-ABC is in the inventory as a circuit of Lumen, and this notice is from zayo.com. If"
+        " zayo.com sends notices for Lumen, add it to [works] providers"
+    )
+    w.read(31, at=1, circuits=("1-ABC",), provider="zayo.com")
+    assert len(w.given) == 1
+
+
+def test_unknown_circuits_are_asked_about_apart_from_those_of_other_carriers():
+    w = WorksWorld()
+    w.read(30, circuits=("1-ABC", "8-XYZ", "9-XYZ", "2-DEF", "FRA 77"), provider="zayo.com")
+    texts = [entry.text for entry in w.announced]
+    assert [about for _, about, _ in w.given] == ["question"] * 3
+    assert texts[0].startswith(
+        "Are 8-XYZ and 9-XYZ ours? They are not in the inventory: if they are ours, add them to"
+    )
+    assert texts[1].startswith("1-ABC and 2-DEF are in the inventory as circuits of Lumen, and")
+    assert texts[2].startswith("FRA 77 is in the inventory as a circuit of Orange, and")
+    assert w.incident.title.startswith("Are 8-XYZ and 9-XYZ ours? Planned works")
 
 
 def test_a_circuit_that_the_inventory_gains_is_announced_in_the_same_thread():

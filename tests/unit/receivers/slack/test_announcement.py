@@ -45,7 +45,10 @@ def test_the_message_lists_works_times_circuits_and_the_carriers_words():
         ),
         "Wed 2 Dec 03:00 to 09:00 UTC (04:00 to 10:00 CET)",
         "\N{BULLET} NYC-LON 1: down (1-ABC)",
-        "Is 9-XYZ ours? The inventory has it nowhere: see circuit_ids",
+        (
+            "Is 9-XYZ ours? It is not in the inventory: if it is ours, add it to circuit_ids;"
+            " otherwise ignore this"
+        ),
         "“Swap &lt;!channel&gt; of an amplifier”",
     ]
 
@@ -57,10 +60,13 @@ def test_what_coincides_has_a_mark_of_its_own_and_mentions_nobody():
     for work in ("lumen/W1", "lumen/W2"):
         message = parent(w, work)
         assert message.text.startswith(
-            f"{ATTENTION} Site NYC: NYC-LON 1 and NYC-PAR 2 down at once"
+            f"{ATTENTION} Site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time"
         )
         assert "<!here>" not in message.text
-    assert "\N{WARNING SIGN} Site NYC: NYC-LON 1 and NYC-PAR 2 down at once" in body(message)[0]
+    assert (
+        "\N{WARNING SIGN} Site NYC: NYC-LON 1 and NYC-PAR 2 down at the same time"
+        in body(message)[0]
+    )
 
 
 def test_each_reply_stands_alone_and_calls_nobody():
