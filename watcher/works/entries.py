@@ -22,7 +22,8 @@ LONGEST_ID = 200  # characters of an id, or of a provider's name
 LONGEST_TEXT = 1_000
 MOST_CIRCUITS, MOST_WINDOWS, MOST_NOTICES = 5_000, 500, 500
 _Circuits = dict[str, model.WorkImpact]
-_OVER = (model.WorkStatus.CANCELLED, model.WorkStatus.COMPLETED, model.WorkStatus.RESCHEDULED)
+ENDED = (model.WorkStatus.CANCELLED, model.WorkStatus.COMPLETED)
+OVER = (*ENDED, model.WorkStatus.RESCHEDULED)
 # Of several statuses in one message, the one that counts for the windows that go on.
 _LIVE = (
     model.WorkStatus.IN_PROCESS,
@@ -96,10 +97,10 @@ def _notices(
     provider: str, identity: str, group: Sequence[Announcement], origin: str, now: datetime
 ) -> Iterable[model.Notice]:
     entries = _newest(group)
-    live = [entry for entry in entries if entry.status not in _OVER]
+    live = [entry for entry in entries if entry.status not in OVER]
     entries = live or entries
     status = next(
-        (status for status in (*_LIVE, *_OVER) if any(e.status is status for e in entries)),
+        (status for status in (*_LIVE, *OVER) if any(e.status is status for e in entries)),
     )
     by_window: dict[model.WorkWindow | None, tuple[_Circuits, str]] = {}
     for entry in entries:
@@ -177,7 +178,7 @@ def _check(notice: model.Notice, now: datetime) -> None:
         raise NoticeError("it contains no maintenance id")
     if len(notice.windows) > MOST_WINDOWS:
         raise NoticeError(f"{notice.id} has more than {MOST_WINDOWS:,} windows")
-    if notice.status in _OVER:
+    if notice.status in OVER:
         return
     if not notice.windows:
         raise NoticeError(f"{notice.id} names no window")

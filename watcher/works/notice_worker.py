@@ -6,8 +6,11 @@ is JSON; what is not a notice ends it with exit code 3 and a sentence on stderr.
 
 from __future__ import annotations
 
+import html
 import sys
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -70,15 +73,33 @@ def _of_mail(message: mail.Mail, origin: str, now: datetime, zone: ZoneInfo) -> 
     for calendar in message.calendars:
         entries += bcop.parse_calendar(calendar, zone=zone, sender=message.sender)
     if not entries:
-        for page in (*message.pages, *message.texts):
-            entries += lumen.parse_page(page, date=message.date)
-            if entries:
-                break
+        pages = _latest(message.pages) or _latest(map(_as_page, message.texts))
+        entries = [replace(entry, stamp=entry.stamp or message.date) for entry in pages]
     if not entries:
         subject = f" ({message.subject!r})" if message.subject else ""
         plain = f": {_PLAIN_CALENDAR}" if message.calendars else ""
         raise UnknownMailError(f"the mail{subject} is not a notice of planned works{plain}")
     return merge(entries, origin=origin, now=now)
+
+
+def _latest(pages: Iterable[str]) -> list[Announcement]:
+    """Return what pages say; of a maintenance that several speak of, what was written last.
+
+    A mail may have several notices attached, or quote the one before.
+    """
+    entries = [entry for page in pages for entry in lumen.parse_page(page)]
+    written = {entry.id: _OLDEST for entry in entries}
+    for entry in entries:
+        written[entry.id] = max(written[entry.id], entry.stamp or _OLDEST)
+    return [entry for entry in entries if (entry.stamp or _OLDEST) == written[entry.id]]
+
+
+def _as_page(plain: str) -> str:
+    """Return a text with its lines kept apart, or as it is where it is HTML."""
+    return plain if "<table" in plain.casefold() else html.escape(plain).replace("\n", "<br>\n")
+
+
+_OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
 def main() -> None:

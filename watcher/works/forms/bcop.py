@@ -18,7 +18,7 @@ from icalendar.prop import vUnknown
 
 from watcher import model
 from watcher.text import clean
-from watcher.works.entries import Announcement, NoticeError, window
+from watcher.works.entries import ENDED, Announcement, NoticeError, window
 
 _ESCAPES = re.compile(r"\\([\\,;nN])")
 _BEGINS = re.compile(rb"^BEGIN:VCALENDAR\s*$", re.IGNORECASE | re.MULTILINE)
@@ -70,7 +70,7 @@ def _entries(
             window=_window(event, identity, status, zone),
             circuits=list(_circuits(event)),
             sequence=_sequence(event),
-            stamp=_moment(event, "DTSTAMP", identity, zone),
+            stamp=_stamp(event, identity, status, zone),
             summary=_text(event, "SUMMARY"),
             account=_text(event, "X-MAINTNOTE-ACCOUNT"),
             label=_text(event, "UID"),
@@ -122,6 +122,16 @@ def _sequence(event: Component) -> int | None:
 def _window(
     event: Component, identity: str, status: model.WorkStatus, zone: ZoneInfo
 ) -> model.WorkWindow | None:
+    """Return an event's window. Work that is over is over, whatever is written of its window."""
+    try:
+        return _announced(event, identity, zone)
+    except (NoticeError, OverflowError):
+        if status in ENDED:
+            return None
+        raise
+
+
+def _announced(event: Component, identity: str, zone: ZoneInfo) -> model.WorkWindow:
     begin = _moment(event, "DTSTART", identity, zone)
     end = _moment(event, "DTEND", identity, zone)
     if begin is not None and end is None and (lasts := _values(event, "DURATION")):
@@ -129,13 +139,22 @@ def _window(
         if not isinstance(span, timedelta):
             raise NoticeError(f"{clean(identity)}: its DURATION is not a duration")
         end = begin + span
-    if status in {model.WorkStatus.CANCELLED, model.WorkStatus.COMPLETED}:
-        return window(begin, end, clean(identity)) if begin and end and begin < end else None
     if begin is None:
         raise NoticeError(f"{clean(identity)}: it has no begin (DTSTART)")
     if end is None:
         raise NoticeError(f"{clean(identity)}: it has no end (DTEND)")
     return window(begin, end, clean(identity))
+
+
+def _stamp(
+    event: Component, identity: str, status: model.WorkStatus, zone: ZoneInfo
+) -> datetime | None:
+    try:
+        return _moment(event, "DTSTAMP", identity, zone)
+    except NoticeError:
+        if status in ENDED:
+            return None
+        raise
 
 
 def _value(written: Any) -> Any:

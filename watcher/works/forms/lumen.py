@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from watcher import model
 from watcher.text import clean
-from watcher.works.entries import Announcement, NoticeError, window
+from watcher.works.entries import ENDED, OVER, Announcement, NoticeError, window
 from watcher.works.forms.page import Page, Table
 
 PROVIDER = "lumen"
@@ -64,19 +64,20 @@ _IMPACTS = (
 )
 
 
-def parse_page(source: str, *, date: datetime | None = None) -> list[Announcement]:
+def parse_page(source: str) -> list[Announcement]:
     """Return an entry for each window; none where the page is not of this form.
 
+    A page without tables is of this form where its update ends windows that were announced before.
     Raises NoticeError where it is, and says something that cannot be.
     """
     page = Page(source)
     numbers = (match[1] for line in page.lines if (match := _NUMBER.search(line)))
     number = next(numbers, "")
     tables = [table for table in page.tables if _is_window(table) or _is_circuits(table)]
-    if not number or not tables:
-        return []
     update, stamp = _update(page.lines)
-    entries = list(_entries(page, tables, number, update, stamp or date))
+    if not number or not (tables or update in OVER):
+        return []
+    entries = list(_entries(page, tables, number, update, stamp))
     return entries or [
         Announcement(
             provider=PROVIDER,
@@ -84,7 +85,7 @@ def parse_page(source: str, *, date: datetime | None = None) -> list[Announcemen
             status=update or model.WorkStatus.CONFIRMED,
             window=None,
             circuits=[pair for table in tables if _is_circuits(table) for pair in _rows(table)],
-            stamp=stamp or date,
+            stamp=stamp,
             summary=_summary(page.lines),
         )
     ]
@@ -105,12 +106,11 @@ def _entries(
         after = next((p for p in of_circuits if p > place), None)
         matrix = tables[of_circuits[-1] if after is None else after] if of_circuits else Table()
         status = _status(matrix) or update or model.WorkStatus.CONFIRMED
-        begin, end = _times(table, number)
         yield Announcement(
             provider=PROVIDER,
             id=number,
             status=status,
-            window=window(begin, end, number),
+            window=_window(table, number, status),
             circuits=list(_rows(matrix)),
             stamp=stamp,
             summary=_summary(page.lines),
@@ -130,6 +130,16 @@ def _is_window(table: Table) -> bool:
 def _is_circuits(table: Table) -> bool:
     head = _head(table)
     return "circuit id" in head and "impact type" in head
+
+
+def _window(table: Table, number: str, status: model.WorkStatus) -> model.WorkWindow | None:
+    """Return a window. Work that is over is over, whatever is written of its window."""
+    try:
+        return window(*_times(table, number), number)
+    except NoticeError:
+        if status in ENDED:
+            return None
+        raise
 
 
 def _times(table: Table, number: str) -> tuple[datetime, datetime]:

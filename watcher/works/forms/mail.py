@@ -14,6 +14,7 @@ from email.message import EmailMessage, Message
 from email.utils import parseaddr, parsedate_to_datetime
 
 from watcher.text import clean
+from watcher.works.entries import NoticeError
 
 MOST_PARTS = 200
 _HEADER = re.compile(rb"\A(?:From |[!-9;-~]{1,60}:[ \t])")
@@ -41,14 +42,17 @@ def is_mail(content: bytes) -> bool:
 
 
 def parse_mail(content: bytes) -> Mail:
-    """Return what a mail holds. A broken mail holds what can be read of it."""
+    """Return what a mail holds. A broken mail holds what can be read of it.
+
+    Raises NoticeError where it has more parts than anybody sends.
+    """
     message = email.message_from_bytes(content.lstrip(b"\r\n"), policy=email.policy.compat32)
     calendars: list[bytes] = []
     pages: list[str] = []
     texts: list[str] = []
     for number, part in enumerate(message.walk()):
         if number >= MOST_PARTS:
-            break
+            raise NoticeError(f"the mail has more than {MOST_PARTS} parts")
         if part.is_multipart():
             continue
         kind, name = part.get_content_type(), str(part.get_filename() or "").lower()
