@@ -12,14 +12,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from watcher import simulator
 from watcher.store.dialects import sqlite
 
 REPO = Path(__file__).parents[3]
 README = REPO / "systemd" / "README.md"
+INSTALL = REPO / "docs" / "install.md"
 BACKUP = REPO / "docs" / "howto" / "backup-and-restore.md"
 UPGRADE = REPO / "docs" / "howto" / "upgrade.md"
 PLACES = ("/opt", "/etc", "/var")
@@ -118,9 +121,10 @@ def host(tmp_path) -> Host:
 def installed(host) -> Host:
     """A host after the page's own commands, up to the start."""
     host.install()
-    host.run(blocks(section(README, "Configure"))[0], noglob=False)
-    host.run(blocks(section(README, "The unit"))[0])
-    for block in blocks(section(README, "Secrets")):
+    for block in blocks(section(INSTALL, "Configuration")):
+        host.run(block)
+    host.run("\n".join(blocks(section(INSTALL, "The unit"))[0].splitlines()[:2]))
+    for block in blocks(section(INSTALL, "Secrets")):
         host.run(block)
     config = host.root / "etc/watcher/config.toml"
     state = host.root / "var/lib/private/watcher"
@@ -179,7 +183,7 @@ def test_what_uninstalling_leaves_to_a_person_is_listed(installed):
 
 def test_no_command_of_the_pages_lets_the_persons_shell_look_where_only_root_may():
     closed = re.compile(r"/(etc/credstore|var/lib/private|var/backups)\S*\*")
-    for page in (README, BACKUP, UPGRADE):
+    for page in (README, INSTALL, BACKUP, UPGRADE):
         for block in blocks(page.read_text()):
             for line in block.splitlines():
                 outside = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
@@ -224,6 +228,31 @@ def test_the_pages_warn_of_what_writes_beside_the_daemon():
     for word in ("Litestream", "sqlite3 -readonly", "3.51.3"):
         assert word in text
     assert sqlite.caution((3, 40, 1))
+
+
+def test_what_installing_writes_for_the_first_incident_is_valid(host):
+    host.install()
+    for block in blocks(section(INSTALL, "Configuration")):
+        host.run(block)
+    config = host.root / "etc/watcher/config.toml"
+    output = host.run(f"/opt/watcher/bin/watcher check --config {config}")
+    assert "valid: 1 sources" in output
+    text = config.read_text() + (config.parent / "inventory.yaml").read_text()
+    assert text.count("http://127.0.0.1:8900/") == 4, "vyvx, lumen twice, slack"
+    assert "lumen.com" not in text
+    assert "slack.com" not in text
+
+
+def test_the_simulated_vendor_of_the_install_page_loses_the_circuit_of_its_inventory():
+    (scenario,) = re.findall(
+        r"<<'END'\n(.*?)^END$",
+        blocks(section(INSTALL, "The simulated vendor"))[0],
+        re.DOTALL | re.MULTILINE,
+    )
+    lost, back = simulator.parse(scenario, name="first.yaml").events
+    assert lost.vyvx
+    assert f"vyvx/{lost.vyvx.id}:" in section(INSTALL, "Configuration")
+    assert (lost.at, back.at) == (timedelta(minutes=3), timedelta(minutes=8))
 
 
 def test_each_secret_of_the_unit_can_be_encrypted():

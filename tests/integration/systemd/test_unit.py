@@ -22,6 +22,7 @@ from watcher import cli, settings
 REPO = Path(__file__).parents[3]
 UNIT = REPO / "systemd" / "watcher.service"
 README = (REPO / "systemd" / "README.md").read_text()
+INSTALL = (REPO / "docs" / "install.md").read_text()
 EXAMPLE = REPO / "config.example.toml"
 
 
@@ -75,8 +76,9 @@ def credentials() -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    """Split every command of the README's shell blocks into words, without sudo."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    """Split every command of the two pages' shell blocks into words, without sudo."""
+    pages = re.sub(r" <<'END'\n.*?^END$", "", INSTALL + README, flags=re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"```sh\n(.*?)```", pages.replace("\\\n", ""), re.DOTALL)
     lines = [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
     return [words[1:] if words[0] == "sudo" else words for words in lines]
 
@@ -109,7 +111,7 @@ def test_every_secret_of_the_settings_is_loaded_and_listed():
 
 
 def test_the_readme_lists_the_credentials_of_the_unit():
-    assert re.findall(r"^\| `(watcher_\w+)` \|", README, re.MULTILINE) == values("LoadCredential")
+    assert re.findall(r"^\| `(watcher_\w+)` \|", INSTALL, re.MULTILINE) == values("LoadCredential")
 
 
 def test_no_credential_names_a_path_so_that_none_is_required():
@@ -173,7 +175,7 @@ def test_the_readme_names_only_files_of_this_repository():
         for word in words[1:]
         if re.fullmatch(r"[\w.*-]+(/[\w.*-]+)*\.(txt|toml|yaml|service)", word)
     ]
-    assert {"constraints.txt", "systemd/watcher.service", "rules/*.yaml"} <= set(named)
+    assert {"constraints.txt", "systemd/watcher.service"} <= set(named)
     missing = [word for word in named if not list(REPO.glob(word))]
     assert missing == []
 
@@ -186,13 +188,3 @@ def test_the_readme_uses_only_verbs_and_options_that_exist():
         verb, *rest = words[words.index("/opt/watcher/bin/watcher") + 1 :]
         options = {option for p in program.commands[verb].params for option in p.opts}
         assert {word for word in rest if word.startswith("--")} <= options
-
-
-def test_the_readmes_edit_of_the_example_moves_the_database_to_the_state_directory(tmp_path):
-    (edit,) = [words for words in commands() if words[0] == "sed"]
-    config = tmp_path / "config.toml"
-    shutil.copy(EXAMPLE, config)
-    subprocess.run([*edit[:-1], config], check=True)
-    edited = tomllib.loads(config.read_text())
-    assert edited["store"]["url"] == "sqlite:////var/lib/watcher/watcher.db"
-    assert edited["inventory"] == "inventory.yaml"

@@ -17,7 +17,7 @@ from watcher.text import clean
 MOST_CONTACTS = 5
 CIRCUIT = 100  # characters of a circuit's name in a notification
 FACT = 600  # and of what happened to it
-_LIGHTS = {
+LIGHTS = {
     model.Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
     model.Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
     model.Severity.INFO: "\N{LARGE BLUE CIRCLE}",
@@ -141,7 +141,7 @@ def mark(incident: model.Incident) -> str:
     if not _is_over(incident):
         if incident.is_announcement:
             return AHEAD if incident.severity is model.Severity.INFO else ATTENTION
-        return _LIGHTS[incident.severity]
+        return LIGHTS[incident.severity]
     return RECOVERED if incident.resolution is Resolution.RECOVERED else OVER
 
 
