@@ -29,8 +29,11 @@ def promtool():
     return run
 
 
-def test_the_alerts_fire_when_they_must_and_not_otherwise(promtool):
-    assert "SUCCESS" in promtool("test", "rules", "prometheus_alerts_test.yaml")
+@pytest.mark.parametrize(
+    "cases", ["prometheus_alerts_test.yaml", "prometheus_idle_rules_test.yaml"]
+)
+def test_the_alerts_fire_when_they_must_and_not_otherwise(promtool, cases):
+    assert "SUCCESS" in promtool("test", "rules", cases)
 
 
 def test_the_alerts_are_valid(promtool):

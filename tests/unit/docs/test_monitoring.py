@@ -27,6 +27,8 @@ def exposed() -> dict[str, set[str]]:
     for gauge in (metrics.calls, metrics.call_budget, metrics.account_failing):
         gauge.labels("lumen")
     metrics.oncall_gap.labels("noc")
+    metrics.drill_failed.labels("noc")
+    metrics.rule_matches.labels("vyvx-service-down")
     metrics.availability.labels("vyvx")
     metrics.availability_seconds.labels("vyvx", "up")
     series: dict[str, set[str]] = {}
