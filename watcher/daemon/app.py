@@ -289,6 +289,7 @@ async def run(
                 commands=commands,
                 clock=clock,
                 rejected=factories.rejected_folder(settings),
+                count=metrics.count_notice,
                 zone=settings.works.zone,
                 parser_python=settings.works.parser_python,
             ),

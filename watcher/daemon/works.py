@@ -61,4 +61,5 @@ def build_source(
         rejected = factories.rejected_folder(settings)
         log = store.mail_log
         places.append(Mailbox(works, inbound=inbound, mail_log=log, rejected=rejected, clock=clock))
-    return {SOURCE: WorksSource(works, places, clock)} if places else {}
+    source = WorksSource(works, places, clock, remarks=inbound.remarks)
+    return {SOURCE: source} if places else {}

@@ -349,12 +349,12 @@ class CommandService:
         await self.submit(key, command, f"{action} of {incident}")
         return (await self.incident_view(incident)).incident
 
-    async def submit(self, key: str, command: model.Command, request: str) -> None:
+    async def submit(self, key: str, command: model.Command, request: str) -> bool:
         """Add a command to the inbox, once for each key, and wait until it has been consumed.
 
-        What the engine then refuses is refused here, in its words.
+        Return whether it is new. What the engine then refuses is refused here, in its words.
         """
-        await self._inbox.submit(key, command, self._clock.now())
+        new = await self._inbox.submit(key, command, self._clock.now())
         self._ingest.set()
         deadline = self._clock.monotonic() + ANSWER_SECONDS
         looks = 0
@@ -369,6 +369,7 @@ class CommandService:
             await asyncio.sleep(_POLL.delay(1 + looks // 10))
         if refusal:
             raise CommandRejectedError(HTTPStatus.CONFLICT, refusal)
+        return new
 
 
 def _whole(field: str, text: str, longest: int) -> str:

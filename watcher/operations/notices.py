@@ -15,7 +15,7 @@ from watcher import model
 from watcher.clock import Clock
 from watcher.operations.commands import CommandService
 from watcher.text import clean
-from watcher.works.inbound import inbox_key
+from watcher.works.inbound import READ, REJECTED, Count, inbox_key
 from watcher.works.reader import NoticeError, read_notices
 from watcher.works.rejected import keep_rejected
 
@@ -34,7 +34,7 @@ class Taken:
 
 
 class NoticeIntake:
-    """Takes messages that are handed over by hand or by a mail rule."""
+    """Takes messages that are handed over by hand or by a mail rule; `count` gets each outcome."""
 
     def __init__(
         self,
@@ -42,12 +42,14 @@ class NoticeIntake:
         commands: CommandService,
         clock: Clock,
         rejected: Path,
+        count: Count,
         zone: str = "UTC",
         parser_python: Path | None = None,
     ) -> None:
         self._commands = commands
         self._clock = clock
         self._rejected = rejected
+        self._count = count
         self._zone = zone
         self._parser_python = parser_python
 
@@ -74,11 +76,13 @@ class NoticeIntake:
             log.warning(
                 "not a notice of planned works", origin=whence, reason=reason, kept=str(kept)
             )
+            self._count(REJECTED)
             return Taken(rejected=reason, kept=str(kept))
         for notice in notices:
-            await self._commands.submit(
+            if await self._commands.submit(
                 inbox_key(notice),
                 model.NoticeRead(notice=notice),
                 f"the notice of {notice.key}",
-            )
+            ):
+                self._count(READ)
         return Taken(notices=notices)

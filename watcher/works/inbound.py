@@ -6,8 +6,9 @@ same notice again changes nothing, so a crash in between loses nothing and adds 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -24,6 +25,8 @@ Count = Callable[[str], None]  # of one outcome
 TRIES = 3  # before a message that cannot be read now is rejected
 READ, REJECTED = "read", "rejected"
 OUTCOMES = (READ, REJECTED)
+REMEMBERED = timedelta(days=1)  # how long a rejection is remarked on
+MOST_REMEMBERED = 1_000
 
 
 class Reader(Protocol):
@@ -59,6 +62,7 @@ class Inbound:
         self._clock = clock
         self._zone = zone
         self._count = count
+        self._rejected_at: deque[datetime] = deque(maxlen=MOST_REMEMBERED)
 
     async def take(self, content: bytes, origin: str) -> str:
         """Take one message; return why it is rejected, empty where it is not.
@@ -82,4 +86,15 @@ class Inbound:
         """Say that a message is rejected, and why; return the reason."""
         log.warning("not a notice of planned works", origin=origin, reason=reason)
         self._count(REJECTED)
+        self._rejected_at.append(self._clock.now())
         return reason
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return how many messages were rejected of late: somebody should look at them."""
+        now = self._clock.now()
+        recent = [at for at in self._rejected_at if at > now - REMEMBERED]
+        if not recent:
+            return ()
+        messages = "1 message was" if len(recent) == 1 else f"{len(recent):,} messages were"
+        first = min(recent).astimezone(UTC)
+        return (f"{messages} rejected since {first:%Y-%m-%d %H:%M} UTC: see rejected/",)

@@ -6,7 +6,7 @@ is blind. A folder that fails does not hold up the mailbox, nor the other way ro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NoReturn, Protocol
 
@@ -29,10 +29,18 @@ class WorksSource:
 
     name = SOURCE
 
-    def __init__(self, config: Works, places: Sequence[Checking], clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Works,
+        places: Sequence[Checking],
+        clock: Clock,
+        *,
+        remarks: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
         self._config = config
         self._places = places
         self._clock = clock
+        self._remarks = remarks
 
     async def poll(self) -> model.Snapshot:
         """Look everywhere. Raises what the first one raised that failed."""
@@ -46,6 +54,7 @@ class WorksSource:
                 errors.append(error)
         if errors:
             raise next((e for e in errors if isinstance(e, model.PermanentError)), errors[0])
+        remarks += self._remarks()
         return model.Snapshot(readings={}, translate=_nothing, remarks=tuple(remarks))
 
     def resume(self, subjects: Iterable[model.Subject]) -> None:

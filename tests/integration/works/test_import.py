@@ -64,6 +64,7 @@ async def test_the_same_message_twice_is_one(command, store):
     for _ in range(2):
         assert (await command("-", stdin=GOOD)).exit_code == 0
     assert len(store.commands) == 1
+    assert store.outcomes == ["read"]
 
 
 async def test_what_is_not_a_notice_is_exit_code_1_and_kept_by_the_daemon(command, store, tmp_path):
@@ -76,6 +77,7 @@ async def test_what_is_not_a_notice_is_exit_code_1_and_kept_by_the_daemon(comman
     )
     assert kept.read_bytes() == lunch
     assert not store.commands
+    assert store.outcomes == ["rejected"]
 
 
 async def test_of_several_files_the_good_ones_are_taken(command, store, tmp_path):

@@ -46,6 +46,7 @@ class InMemoryStore:
             "w-over": incident("w-over", model.IncidentStatus.RESOLVED),
         }
         self.commands: dict[str, model.Command] = {}
+        self.outcomes: list[str] = []  # of messages about planned works
 
     async def incidents(self, *, statuses=None, limit=100, announcements=False):
         return [
@@ -102,11 +103,12 @@ class InMemoryStore:
         return "" if key in self.commands else None
 
     async def submit(self, key, command, at):
+        new = key not in self.commands
         self.commands[key] = command
         if isinstance(command, model.DrillWanted):
             drill = incident(command.incident, model.IncidentStatus.OPEN)
             self.kept[command.incident] = replace(drill, receivers=command.receivers)
-        return True
+        return new
 
 
 @pytest.fixture
@@ -138,7 +140,10 @@ async def serve_socket(store, path):
         status=status,
         reload=reload,
         intake=NoticeIntake(
-            commands=commands, clock=SystemClock(), rejected=path.parent / "rejected"
+            commands=commands,
+            clock=SystemClock(),
+            rejected=path.parent / "rejected",
+            count=store.outcomes.append,
         ),
     )
     async with server.serve(path):

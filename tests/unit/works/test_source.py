@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.fakes.works import FakeClock
+from tests.fakes.works import FakeClock, Surroundings
 from watcher import model
 from watcher.daemon import works
 from watcher.works.settings import Works
@@ -37,6 +37,25 @@ async def test_what_both_remark_is_in_the_snapshot_which_has_no_subjects():
     assert snapshot.remarks == ("a", "b")
     assert snapshot.readings == {}
     assert snapshot.complete
+
+
+async def test_rejections_are_remarked_on_for_a_day():
+    around = Surroundings()
+    looked = WorksSource(Works(), [Place(("a",))], around.clock, remarks=around.inbound.remarks)
+    assert (await looked.poll()).remarks == ("a",)
+    around.inbound.reject("mail <1>", "it is empty")
+    assert (await looked.poll()).remarks == (
+        "a",
+        "1 message was rejected since 2026-11-29 12:00 UTC: see rejected/",
+    )
+    around.clock.elapsed = 3_600
+    around.inbound.reject("mail <2>", "it is empty")
+    around.clock.elapsed = 86_399
+    assert (await looked.poll()).remarks[1].startswith("2 messages were rejected since 2026-11-29")
+    around.clock.elapsed = 86_400
+    assert (await looked.poll()).remarks[1].startswith("1 message was rejected since 2026-11-29 13")
+    around.clock.elapsed = 90_000
+    assert (await looked.poll()).remarks == ("a",)
 
 
 async def test_a_folder_that_fails_does_not_hold_up_the_mailbox():
