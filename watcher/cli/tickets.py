@@ -12,6 +12,7 @@ from watcher import model
 from watcher.cli.common import DEFAULT_CONFIG, By, Config, Socket, request, user
 
 program = typer.Typer()
+_NOT_THE_CARRIERS = frozenset({model.DRILL, "planned"})  # flags
 
 
 @program.command()
@@ -31,9 +32,8 @@ def ticket(  # noqa: PLR0917 -- typer passes them by name
     """Record the carrier's ticket, or list incidents that should have one."""
     if not incident:
         lines = list(_lacking(request(config, socket, "GET", "/incidents")))
-        for line in lines or [
-            "every open incident has a ticket, or began too recently to need one"
-        ]:
+        none = "every open incident has a ticket, or began too recently to need one"
+        for line in lines or [none]:
             typer.echo(line)
         return
     body = {"by": user(by), "number": number, "url": url, "state": state}
@@ -47,5 +47,17 @@ def _lacking(reply: Mapping[str, Any]) -> Iterator[str]:
     now, after = datetime.fromisoformat(reply["now"]), timedelta(seconds=reply["ticket_after"])
     for incident in sorted(reply["incidents"], key=lambda incident: incident["began_at"]):
         lasted = now - datetime.fromisoformat(incident["began_at"])
-        if incident["ticket"] is None and lasted >= after and "drill" not in incident["flags"]:
+        if incident["ticket"] is None and lasted >= after and _is_the_carriers(incident):
             yield f"{incident['id']}  {model.format_duration(lasted):<12}  {incident['title']}"
+
+
+def _is_the_carriers(incident: Mapping[str, Any]) -> bool:
+    """Whether a circuit is out that the carrier may not know of: not a drill, nor its own works.
+
+    The group of an incident about circuits is a subject, or several of its source: `evpl/1`,
+    `evpl{site=NYC}`. One about a source that cannot be seen, or about a receiver, has only a name.
+    """
+    if not _NOT_THE_CARRIERS.isdisjoint(incident["flags"]):
+        return False
+    source, group = incident["source"], incident["group"]
+    return group.startswith((f"{source}/", f"{source}{{"))

@@ -83,7 +83,7 @@ def test_the_document_the_packet_and_the_message_have_it(builder):
 
 
 def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch):
-    def incident(identity, minutes, ticket=None, flags=()):
+    def incident(identity, minutes, ticket=None, flags=(), source="vyvx", group="vyvx/1"):
         began = (NOW - timedelta(minutes=minutes)).isoformat()
         return {
             "id": identity,
@@ -91,6 +91,8 @@ def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch
             "began_at": began,
             "ticket": ticket,
             "flags": flags,
+            "source": source,
+            "group": group,
         }
 
     reply = {
@@ -100,7 +102,11 @@ def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch
             incident("w-young", 29),
             incident("w-has", 90, ticket={"number": "1"}),
             incident("w-drill", 90, flags=["drill"]),
-            incident("w-a", 31),
+            incident("w-planned", 90, flags=["blind", "planned"]),
+            incident("w-unseen", 90, group="vyvx"),
+            incident("w-receiver", 90, source="receivers", group="noc"),
+            incident("w-a", 31, group="vyvx{site=NYC}"),
+            incident("w-storm", 45, group="vyvx/*"),
             incident("w-b", 600),
         ],
     }
@@ -108,5 +114,6 @@ def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch
     shown = CliRunner().invoke(cli.program, ["ticket"])
     assert shown.output.splitlines() == [
         "w-b  10 h          circuit w-b",
+        "w-storm  45 min        circuit w-storm",
         "w-a  31 min        circuit w-a",
     ]
