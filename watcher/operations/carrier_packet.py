@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from watcher import model
@@ -82,7 +82,7 @@ def render_packet(
         _downtime(view, now),
         *_local_times(incident, options.zone),
         "",
-        *_circuits(view, options),
+        *_circuits(view, now, options),
         *_triage(incident),
         "",
         "Timeline:",
@@ -121,7 +121,7 @@ def _local_times(incident: model.Incident, zone: str) -> Iterator[str]:
         yield f"In {zone}: {begin:%Y-%m-%d %H:%M:%S %Z}{until}"
 
 
-def _circuits(view: model.IncidentView, options: PacketOptions) -> Iterator[str]:
+def _circuits(view: model.IncidentView, now: datetime, options: PacketOptions) -> Iterator[str]:
     incident = view.incident
     services = dict.fromkeys(
         (*incident.examined, *(run.service_id for run in incident.diagnostics))
@@ -143,18 +143,30 @@ def _circuits(view: model.IncidentView, options: PacketOptions) -> Iterator[str]
         if contract := options.contract(alert.subject, alert.labels):
             labels.insert(0, f"contract: {clean(contract, 80)}")
         yield from (f"  {label}" for label in dict.fromkeys(labels[:12]))
-        yield from _booked(subject.bookings if subject else ())
+        bookings = subject.bookings if subject else ()
+        yield from _booked(bookings, incident.begin, incident.end or now)
     more = sum(view.subject_counts.values()) - MOST_CIRCUITS
     if more > 0:
         yield f"- and {more} more"
 
 
-def _booked(bookings: tuple[model.Booking, ...]) -> Iterator[str]:
-    for booking in bookings[:MOST_BOOKINGS]:
-        window = booking.scheduled
-        if window.start is not None:
-            until = f" to {format_date_time(window.end)}" if window.end else ""
-            yield f"  booked: {format_date_time(window.start)}{until}"
+def _booked(bookings: tuple[model.Booking, ...], begin: datetime, end: datetime) -> Iterator[str]:
+    """Yield the booked windows that an outage fell into, else the one that is nearest to it."""
+    windows = [
+        (start, booking.scheduled.end)
+        for booking in bookings
+        if (start := booking.scheduled.start) is not None
+    ]
+
+    def gap(window: tuple[datetime, datetime | None]) -> timedelta:
+        starts, ends = window
+        return max(starts - end, begin - (ends or end), timedelta(0))
+
+    windows.sort(key=lambda window: (gap(window), window[0]))
+    affected = [window for window in windows if not gap(window)][:MOST_BOOKINGS]
+    for starts, ends in affected or windows[:1]:
+        until = f" to {format_date_time(ends)}" if ends else ""
+        yield f"  booked: {format_date_time(starts)}{until}"
 
 
 def _state(alert: model.IncidentAlert) -> str:

@@ -208,6 +208,42 @@ def test_the_booked_window_and_the_carriers_own_clocks_are_in_it(builder):
     assert local == "In America/Denver: 2026-11-20 20:10:22 MST to 2026-11-20 20:40:22 MST"
 
 
+def booked(builder, *spans):
+    """The bookings in the packet of a circuit that has these, in hours since the outage began."""
+    bookings = [
+        model.Booking(
+            id=str(number),
+            scheduled=model.Window(
+                start=BEGIN + timedelta(hours=start),
+                end=None if end is None else BEGIN + timedelta(hours=end),
+            ),
+        )
+        for number, (start, end) in enumerate(spans)
+    ]
+    builder.subject = replace(builder.subject, bookings=tuple(bookings))
+    lines = carrier_packet.render_packet(builder.incident_view(), NOW)
+    return [line.strip() for line in lines if line.startswith("  booked: ")]
+
+
+def test_the_booking_that_was_affected_is_in_it_wherever_the_vendor_lists_it(builder):
+    assert booked(builder, (48, 50), (24, 26), (-24, -22), (-1, 2)) == [
+        "booked: 2026-11-21 02:10:22 to 2026-11-21 05:10:22"
+    ]
+
+
+def test_every_booking_that_was_affected_is_in_it_in_the_order_of_time(builder):
+    assert booked(builder, (48, 50), (0.25, 3), (24, 26), (-1, None)) == [
+        "booked: 2026-11-21 02:10:22",
+        "booked: 2026-11-21 03:25:22 to 2026-11-21 06:10:22",
+    ]
+
+
+def test_where_none_was_affected_the_nearest_one_is_in_it(builder):
+    assert booked(builder, (48, 50), (24, 26), (-24, -22), (-9, -7)) == [
+        "booked: 2026-11-20 18:10:22 to 2026-11-20 20:10:22"
+    ]
+
+
 def test_the_carriers_own_works_are_on_the_timeline_and_whom_we_call_is_not(builder):
     builder.add_entry(
         model.EntryKind.SUPPRESSED,

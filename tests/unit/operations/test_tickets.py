@@ -83,7 +83,7 @@ def test_the_document_the_packet_and_the_message_have_it(builder):
 
 
 def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch):
-    def incident(identity, minutes, ticket=None, flags=(), source="vyvx", group="vyvx/1"):
+    def incident(identity, minutes, *, ticket=None, flags=(), source="vyvx", group="vyvx/1"):
         began = (NOW - timedelta(minutes=minutes)).isoformat()
         return {
             "id": identity,
