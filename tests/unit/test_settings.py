@@ -287,5 +287,9 @@ def test_what_is_wrong_with_works_is_said(config):
     )
     receivers = GOOD + "[works]\nreceivers = ['nco']\n"
     assert problems_of(config(receivers)) == ["17: works.receivers: there is no [receivers.nco]"]
+    endless = GOOD + "[works]\ngrace = '25h'\n"
+    (problem,) = problems_of(config(endless))
+    assert problem == "17: works.grace: expected at most 1 day"
+    assert settings.load(config(GOOD + "[works]\ngrace = '24h'\n")).works.grace.days == 1
     nowhere = GOOD + "[works.imap]\nusername = 'noc'\n"
     assert problems_of(config(nowhere)) == ["16: works.imap: username is set, but host is empty"]

@@ -174,12 +174,9 @@ def lines(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]:
     yield f"{title(work)}: {STATES[state_of(work, now)]}"
     if notice.summary:
         yield f"  {clean(notice.summary, 300)}"
-    status = f"  the carrier says: {notice.status}"
-    if notice.sequence is not None:
-        status += f", sequence {notice.sequence}"
-    received = model.format_date_time(notice.received_at, seconds=False)
-    origin = f" from {clean(notice.origin, 120)}" if notice.origin else ""
-    yield f"{status}; read {received} UTC{origin}"
+    for older in work.history:
+        yield f"  the carrier said: {_said(older)}"
+    yield f"  the carrier says: {_said(notice)}"
     for window in windows_of(work):
         yield f"  {describe_window(window)}"
     for window in sorted(work.moved_from, key=_by_time):
@@ -189,6 +186,14 @@ def lines(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]:
         yield f"  {clean(circuit.id, 80)}: {IMPACTS[circuit.impact]}{f' ({keys})' if keys else ''}"
     if people := describe_people(work):
         yield f"  {people}"
+
+
+def _said(notice: model.Notice) -> str:
+    """Return what a notice says of the works, and where it was read."""
+    sequence = "" if notice.sequence is None else f", sequence {notice.sequence}"
+    received = model.format_date_time(notice.received_at, seconds=False)
+    origin = f" from {clean(notice.origin, 120)}" if notice.origin else ""
+    return f"{notice.status}{sequence}; read {received} UTC{origin}"
 
 
 def _id(work: Work) -> str:

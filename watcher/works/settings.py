@@ -60,7 +60,9 @@ class Works(Section):
         None, description="Python with circuit-maintenance-parser, for mails of other carriers"
     )
     grace: Duration = Field(
-        timedelta(minutes=10), description="How long works may overrun before people are called"
+        timedelta(minutes=10),
+        le=timedelta(hours=24),
+        description="How long works may overrun before people are called",
     )
     receivers: tuple[str, ...] = Field(
         (), description="Receivers that are notified of works ahead; empty: all"

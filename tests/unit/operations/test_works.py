@@ -130,6 +130,21 @@ def test_everything_is_shown_with_our_own_subjects_and_the_people():
     ]
 
 
+def test_where_each_notice_came_from_is_shown_the_oldest_first():
+    first = work(status=WorkStatus.TENTATIVE, extra={"sequence": None, "origin": "mail <a@b>"})
+    second = work(status=WorkStatus.CONFIRMED, extra={"sequence": 2, "origin": "standard input"})
+    history = (
+        replace(first.notice, received_at=NOW - 72 * HOUR),
+        replace(second.notice, received_at=NOW - 48 * HOUR),
+    )
+    shown = list(works.lines(work(history=history), NOW, {}))
+    assert [line for line in shown if "; read " in line] == [
+        "  the carrier said: tentative; read 2026-11-25 12:00 UTC from mail <a@b>",
+        "  the carrier said: confirmed, sequence 2; read 2026-11-26 12:00 UTC from standard input",
+        "  the carrier says: confirmed, sequence 3; read 2026-11-27 12:00 UTC from file n.ics",
+    ]
+
+
 def test_the_document_has_the_state_and_the_subjects():
     dismissed = replace(work(), dismissed_by="ann")
     document = json.loads(documents.work(dismissed, NOW, {"2-DEF": ("vyvx/7",)}).encode())
