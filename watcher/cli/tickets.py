@@ -59,5 +59,5 @@ def _is_the_carriers(incident: Mapping[str, Any]) -> bool:
     """
     if not _NOT_THE_CARRIERS.isdisjoint(incident["flags"]):
         return False
-    source, group = incident["source"], incident["group"]
+    source, group = str(incident["source"]), str(incident["group"])
     return group.startswith((f"{source}/", f"{source}{{"))

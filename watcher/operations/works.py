@@ -175,8 +175,8 @@ def lines(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]:
     if notice.summary:
         yield f"  {clean(notice.summary, 300)}"
     for older in work.history:
-        yield f"  the carrier said: {_said(older)}"
-    yield f"  the carrier says: {_said(notice)}"
+        yield f"  the carrier said: {_describe_notice(older)}"
+    yield f"  the carrier says: {_describe_notice(notice)}"
     for window in windows_of(work):
         yield f"  {describe_window(window)}"
     for window in sorted(work.moved_from, key=_by_time):
@@ -188,7 +188,7 @@ def lines(work: Work, now: datetime, subjects: Subjects) -> Iterator[str]:
         yield f"  {people}"
 
 
-def _said(notice: model.Notice) -> str:
+def _describe_notice(notice: model.Notice) -> str:
     """Return what a notice says of the works, and where it was read."""
     sequence = "" if notice.sequence is None else f", sequence {notice.sequence}"
     received = model.format_date_time(notice.received_at, seconds=False)
