@@ -5,14 +5,17 @@ A scenario is validated completely before anything starts; every problem names i
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from watcher import config_words
 from watcher.simulator.quotas import Latency, Quota, Vendor
 from watcher.simulator.scenario_schema import (
     Diagnosable,
@@ -31,6 +34,12 @@ from watcher.simulator.scenario_schema import (
     Tokens,
     Vyvx,
     VyvxState,
+)
+
+# Of a fault, beside http_NNN.
+KINDS = (
+    *("answer", "hang", "stall", "reset", "torn", "drop", "slow", "redirect", "truncated", "html"),
+    *("empty", "huge", "gzip", "mistyped", "doubled", "extra"),
 )
 
 
@@ -102,6 +111,12 @@ class PreorderChange(Premises):
     address: str
 
 
+def _check_kind(kind: str) -> str:
+    if kind in KINDS or re.fullmatch(r"http_[45]\d\d", kind):
+        return kind
+    raise ValueError(config_words.no_such_word(str(("http_NNN", *KINDS)), kind))
+
+
 class Fault(Strict):
     """A vendor misbehaves for some time, for some requests, or until it is cleared.
 
@@ -114,10 +129,7 @@ class Fault(Strict):
     """
 
     vendor: Vendor
-    kind: str = Field(
-        pattern=r"^(http_[45]\d\d|answer|hang|stall|reset|torn|drop|slow|redirect|truncated|html"
-        r"|empty|huge|gzip|mistyped|doubled|extra)$"
-    )
+    kind: Annotated[str, AfterValidator(_check_kind)]
     endpoint: str = Field("", description="The last part of the call's name; empty: every one")
     span: Span | None = Field(None, alias="for")
     times: int | None = Field(None, ge=1, description="How many requests it hits")
@@ -253,16 +265,21 @@ def parse_change(data: object) -> Change:
 
 
 def _problems(name: str, error: ValidationError) -> tuple[str, ...]:
-    lines = []
+    return tuple(f"{name}: {problem}" for problem in _describe(error))
+
+
+def _describe(error: ValidationError, prefix: tuple[str, ...] = ()) -> Iterator[str]:
     for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
+        path = (*prefix, *map(str, problem["loc"]))
+        cause = problem.get("ctx", {}).get("error")
+        if isinstance(cause, ValidationError):  # of a validator that has validated something else
+            yield from _describe(cause, path)
+            continue
         match problem["type"]:
             case "extra_forbidden":
                 message = "there is no such key"
-            case "missing":
-                message = "is missing"
             case "string_type":
                 message = f"must be text: write {str(problem['input'])!r} in quotes"
-        lines.append(f"{name}: {key}: {message}" if key else f"{name}: {message}")
-    return tuple(lines)
+            case _:
+                message = config_words.describe(problem)
+        yield f"{'.'.join(path)}: {message}" if path else message

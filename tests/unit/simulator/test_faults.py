@@ -157,7 +157,8 @@ async def test_a_change_that_makes_no_sense_is_refused_with_its_reasons(sim, htt
     async with http.post(f"{sim.control_url}/change", data=b"{") as answer:
         assert (await answer.json())["faults"] == ["change: is no JSON"]
 
-    assert fault.startswith("change: vyvx.state: Input should be 'online'")
+    assert fault.startswith("change: vyvx.state: 'ofline': expected 'online',")
+    assert fault.endswith("did you mean offline?")
 
 
 async def test_the_control_endpoint_starts_the_scenario_and_shows_the_state(clock, http):
