@@ -197,7 +197,7 @@ class Metrics:
         )
         self.circuits_asked = Gauge(
             "watcher_works_circuits_asked",
-            "Circuits of planned works that match nothing in the inventory",
+            "Circuits of planned works that match none of their carrier in the inventory",
             registry=registry,
         )
         for outcome in ("read", "rejected"):
