@@ -129,7 +129,7 @@ async def test_a_press_is_on_the_timeline_in_slack_and_durable_under_the_persons
     async with daemon() as first:
         parent = await down(world)
         assert actions(parent) == [
-            *("acknowledge", "silence", "resolve", "note", "diagnose", "packet"),
+            *("acknowledge", "silence", "resolve", "note", "diagnose", "packet", "ticket"),
         ]
         await press(world, parent, "acknowledge", name="ann", times=2)
         await seen_alone(world, "it is yours")

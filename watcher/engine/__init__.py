@@ -61,7 +61,9 @@ from watcher.engine.rules.works import (
     circuits_of,
     is_by_carrier,
     is_credible,
-    whole_of,
+    is_newer,
+    is_piece,
+    wholes_of,
 )
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
 from watcher.engine.state import (
@@ -118,6 +120,8 @@ __all__ = [
     "idle_rules",
     "is_by_carrier",
     "is_credible",
+    "is_newer",
+    "is_piece",
     "keep_samples",
     "next_deadline",
     "pending_sources",
@@ -126,6 +130,6 @@ __all__ = [
     "saved",
     "step",
     "unmatched",
-    "whole_of",
+    "wholes_of",
     "with_notice",
 ]

@@ -15,9 +15,10 @@ class AnnouncedWorks:
     def __init__(self, works: Iterable[model.Work], policy: engine.WorksPolicy) -> None:
         self._policy = policy
         self._naming: dict[str, dict[str, model.Work]] = {}
-        self._parts: dict[str, list[model.Work]] = {}  # works about one window of others
-        for work in works:
-            if whole := engine.whole_of(work.key):
+        self._works = {work.key: work for work in works}
+        self._parts: dict[str, list[model.Work]] = {}
+        for work in self._works.values():
+            for whole in engine.wholes_of(work.key):
                 self._parts.setdefault(whole, []).append(work)
             for notice in work.notices:
                 for circuit in notice.circuits:
@@ -37,17 +38,25 @@ class AnnouncedWorks:
         return [
             window
             for work in works.values()
-            for window in _announced(work, self._parts.get(work.key, ()), frozenset(circuits))
+            for window in _announced(work, self._others(work), frozenset(circuits))
+        ]
+
+    def _others(self, work: model.Work) -> list[model.Work]:
+        """Return the parts of works, and the wholes that were written of later."""
+        wholes = (self._works.get(key) for key in engine.wholes_of(work.key))
+        return [
+            *self._parts.get(work.key, ()),
+            *(whole for whole in wholes if whole is not None and engine.is_newer(whole, work)),
         ]
 
 
 def _announced(
-    work: model.Work, parts: Iterable[model.Work], circuits: frozenset[str]
+    work: model.Work, others: Iterable[model.Work], circuits: frozenset[str]
 ) -> Iterator[Announced]:
     """Yield the windows of a work, each as it was announced when it began.
 
-    Later notices may shorten it, also those of the `parts`: cancelled, moved or completed, from
-    when that was read. What they add to it was not announced before.
+    Later notices may shorten it, also those of `others`, its parts or its wholes: cancelled, moved
+    or completed, from when that was read. What they add to it was not announced before.
     """
     if work.dismissed_by:
         return
@@ -65,7 +74,7 @@ def _announced(
             if end_then is None:
                 break
             since = at
-        for spoken_for in (work, *(part for part in parts if _names(part, begin))):
+        for spoken_for in (work, *(other for other in others if _speaks(other, work, begin))):
             end = _shortened(spoken_for, begin, end)
         if end <= begin:
             continue
@@ -108,6 +117,19 @@ def _course(work: model.Work) -> list[tuple[datetime, model.Work]]:
 def _ends(work: model.Work, begin: datetime) -> datetime | None:
     """Return when the window that begins then ends, by what was known; None: there is none."""
     return next((window.end for window in work.windows if window.begin == begin), None)
+
+
+def _speaks(other: model.Work, work: model.Work, begin: datetime) -> bool:
+    """Return whether other works speak for the window of works that begins then.
+
+    Pieces speak for all of their whole, and a whole that is not to be for all of its parts.
+    """
+    if engine.is_piece(other.key, work.key):
+        return engine.is_newer(other, work)
+    is_whole = other.key in engine.wholes_of(work.key)
+    if is_whole and (engine.is_piece(work.key, other.key) or not other.windows):
+        return True
+    return _names(other, begin)
 
 
 def _names(work: model.Work, begin: datetime) -> bool:

@@ -78,6 +78,11 @@ class Notice:
         return f"{self.provider}/{self.id}"
 
     @property
+    def said_at(self) -> tuple[datetime, datetime]:
+        """When it was written, and read; a stamp that lies ahead counts as of its reading."""
+        return min(self.stamp or self.received_at, self.received_at), self.received_at
+
+    @property
     def digest(self) -> str:
         """A digest of what it says, wherever and whenever it was read."""
         content = replace(self, origin="", received_at=_UNREAD)

@@ -164,7 +164,7 @@ def _add(circuits: _Circuits, more: Iterable[tuple[str, model.WorkImpact]]) -> N
 
 def _name(identity: str, labelled: tuple[str, _Window]) -> str:
     label, when = labelled
-    label = clean(label, LONGEST_ID)
+    label = clean(label, LONGEST_ID).replace("/", "_")  # the last stroke is ours
     if label.startswith(identity) and label != identity:
         return label
     return f"{identity}/{label or (f'{when.begin:%Y%m%dT%H%MZ}' if when else 'rest')}"

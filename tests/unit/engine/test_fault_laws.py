@@ -136,6 +136,7 @@ class Witness:
         self.incidents: dict[str, model.Incident] = {}
         self.flapped: set[str] = set()
         self.closed_at: datetime | None = None  # by hand
+        self.unexcused_since: datetime | None = None  # what works did not announce
 
     def follow(self, step):
         if isinstance(step.event, model.NoticeRead):
@@ -218,12 +219,24 @@ class Witness:
             assert since is None or now - since <= keeps + 2 * self.source.step, what
 
     def check_planned(self, now):
-        """Nobody is kept from hearing of a fault that works did not announce."""
-        for incident in self.open_incidents():
-            if incident.planned is not None:
-                what = f"{incident.title} at {now - START}: {incident.planned}"
-                assert self.is_announced(now) or self.is_well(), what
-                assert incident.planned.begin - EARLY <= incident.begin, what
+        """Nobody is kept from hearing of a fault that works did not announce.
+
+        A fault that takes the place of an announced one has the `for` of its own rule first.
+        """
+        planned = [incident for incident in self.open_incidents() if incident.planned is not None]
+        if not planned or self.is_announced(now) or self.is_well():
+            self.unexcused_since = None
+        elif self.unexcused_since is None:
+            self.unexcused_since = now
+        since = self.unexcused_since or now
+        hold = max(promise.hold for promise in self.source.promises)
+        bad_since = self.held_since(
+            lambda values: any(promise.holds(values) for promise in self.source.promises)
+        )
+        for incident in planned:
+            what = f"{incident.title} at {now - START}: {incident.planned}"
+            assert now - since <= hold + 2 * self.source.step, what
+            assert bad_since is None or incident.planned.begin - EARLY <= bad_since, what
 
     def is_announced(self, now):
         """Return whether a window is open, or was until a grace ago, and is as bad as the fault."""
@@ -425,7 +438,30 @@ def test_a_vyvx_service_is_called_well_only_when_it_is_and_no_outage_goes_unhear
     check(VYVX, scenario)
 
 
+A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE = Scenario(
+    key="vyvx/a",
+    step=VYVX.step,
+    names=("state", "ingress_state"),
+    spells=(
+        Spell(
+            readings=(("online", "offline"),),
+            polls=8,
+            works=Works(
+                begins_in=minutes(-3),
+                lasts=minutes(1),
+                identity="W1",
+                impact=model.WorkImpact.DEGRADED,
+                status=WorkStatus.CONFIRMED,
+            ),
+        ),
+        Spell(readings=(("offline", "online"),), polls=1),
+        Spell(readings=(("online", "online"),), polls=185),
+    ),
+)
+
+
 @settings(max_examples=50, deadline=None)
+@example(A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE)
 @given(VYVX_WORKS)
 def test_planned_works_keep_an_outage_silent_for_no_longer_than_they_announced(scenario):
     check(VYVX, scenario)

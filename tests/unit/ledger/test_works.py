@@ -96,6 +96,14 @@ def test_what_is_written_of_one_window_shortens_that_one(read, status, end):
     assert windows(notice((10, 60), (100, 120)), parts=[part]) == [*kept, (100, 120, 0)]
 
 
+@pytest.mark.parametrize("part", ["W1/a", "W1-1"])
+@pytest.mark.parametrize(("read", "end"), [(30, 30), (5, None)])
+def test_a_whole_that_is_cancelled_shortens_its_parts(part, read, end):
+    whole = work_of(notice(circuits=(), read=read, status=WorkStatus.CANCELLED))
+    kept = [(10, end, 0)] if end else []
+    assert windows(notice((10, 60), id=part), parts=[whole]) == kept
+
+
 def test_works_of_another_carrier_or_circuit_do_not_count():
     assert windows(notice((10, 60), provider="zayo")) == []
     assert windows(notice((10, 60), circuits=("C2",))) == []

@@ -18,6 +18,7 @@ from watcher.engine.timers import Timer, TimerKind
 from watcher.model import Planned, Suppression, SuppressionKind, WorkImpact
 
 SILENCED, INHIBITED, MAINTENANCE, PLANNED = "silenced", "inhibited", "maintenance", "planned"
+_VANISHED = 2  # polls in a row without a subject
 _TIMER = Timer(TimerKind.SUPPRESSION, "")
 
 
@@ -199,9 +200,12 @@ def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
     for since, until in sorted(others, reverse=True, key=_since):
         if until is None or until >= began:
             began = min(began, since)
-    return works.Fault(
-        began_at=began, fired_at=alert.since, until=member.until, is_down=_is_loss(rule)
-    )
+    subject = ctx.state.subjects.get(key)
+    is_listed = (
+        subject is not None and subject.missed < _VANISHED
+    )  # else nobody knows that it is well
+    until = member.until if is_listed else None
+    return works.Fault(began_at=began, fired_at=alert.since, until=until, is_down=_is_loss(rule))
 
 
 def _is_loss(rule: Rule) -> bool:

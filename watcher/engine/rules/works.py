@@ -15,8 +15,8 @@ Law: a work excuses a fault for no longer than its window and the grace.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -28,7 +28,9 @@ from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 # fire in the window, this holds back nobody who was called before it.
 EARLY = timedelta(minutes=2)
 # A carrier announces works 21266034, and writes of their windows as 21266034-1 and -2.
-_PART = re.compile(r"(.+)-\d{1,4}")
+_WINDOW = re.compile(r"(.+)-\d{1,4}")
+# One message about works has windows with circuits of their own: it is kept in pieces, WORKS/NAME.
+_PIECE = re.compile(r"([^/]+/.+)/[^/]+")
 # Works take hours or days: a longer window is most likely a slip in a date, and would keep an
 # outage silent for as long, so a person has to confirm it.
 LONGEST = timedelta(days=14)
@@ -40,10 +42,20 @@ def circuit_key(circuit: str) -> str:
     return " ".join(circuit.casefold().split())
 
 
-def whole_of(key: str) -> str:
-    """Return the works that a key names a part of, `21266034` of `21266034-1`; empty: of none."""
-    match = _PART.fullmatch(key)
-    return match[1] if match else ""
+def wholes_of(key: str) -> tuple[str, ...]:
+    """Return the works that a key may name a part of: `X/1` of `X/1-1`, `X/1` of `X/1/a`."""
+    matches = (pattern.fullmatch(key) for pattern in (_PIECE, _WINDOW))
+    return tuple(match[1] for match in matches if match)
+
+
+def is_newer(work: Work, than: Work) -> bool:
+    """Return whether the newest notice of works was written after that of others."""
+    return work.notice.said_at > than.notice.said_at
+
+
+def is_piece(part: str, whole: str) -> bool:
+    """Return whether a part stands, with its like, for the whole as one message had it."""
+    return part.startswith(f"{whole}/")
 
 
 def carrier_of(provider: str, policy: WorksPolicy) -> str:
@@ -77,15 +89,9 @@ def is_by_carrier(
     return carrier_of(provider, policy) == carrier_of(work.notice.provider, policy)
 
 
-def joined_windows(
-    work: Work, others: Collection[WorkWindow] = frozenset()
-) -> tuple[WorkWindow, ...]:
-    """Return the windows that count, in order; those that touch each other are one.
-
-    `others` are left out: works of their own speak for them.
-    """
+def joined_windows(windows: Iterable[WorkWindow]) -> tuple[WorkWindow, ...]:
+    """Return windows in order; those that touch each other are one."""
     joined: list[WorkWindow] = []
-    windows = (window for window in work.windows if window not in others)
     for window in sorted(windows, key=lambda window: (window.begin, window.end)):
         if joined and window.begin <= joined[-1].end:
             end = max(window.end, joined[-1].end)
@@ -93,6 +99,23 @@ def joined_windows(
         else:
             joined.append(window)
     return tuple(joined)
+
+
+def _named(work: Work) -> set[WorkWindow]:
+    """Return every window that a notice of works has named."""
+    return {window for notice in work.notices for window in notice.windows}
+
+
+def _left_by(whole: Work, part: Work, windows: Iterable[WorkWindow]) -> Iterator[WorkWindow]:
+    """Yield what a newer word about the whole leaves of the windows of a part."""
+    if whole.completed_at is not None and not whole.dismissed_by:
+        over = whole.completed_at
+        yield from (
+            replace(window, end=min(window.end, over)) for window in windows if window.begin < over
+        )
+    elif whole.windows and not is_piece(part.key, whole.key):
+        begins = {window.begin for window in _named(whole)}
+        yield from (window for window in windows if window.begin not in begins)
 
 
 @dataclass(slots=True, eq=False)
@@ -110,33 +133,55 @@ class WorksIndex:
         for circuit in before.notice.circuits if before else ():
             self.naming.get(circuit_key(circuit.id), {}).pop(work.key, None)
         self.works[work.key] = work
-        self._count_windows(work.key)
-        if whole := whole_of(work.key):
+        wholes = wholes_of(work.key)
+        for whole in wholes:
             self.parts.setdefault(whole, set()).add(work.key)
-            self._count_windows(whole)
+        for key in (work.key, *wholes, *self.parts.get(work.key, ())):
+            if key in self.works:
+                self.windows[key] = joined_windows(self.counting(key))
         for circuit in work.notice.circuits:
             named = self.naming.setdefault(circuit_key(circuit.id), {})
             already = named.get(work.key)
             if already is None or already.impact.rank < circuit.impact.rank:
                 named[work.key] = circuit  # of a circuit that is named twice the worst counts
 
-    def _count_windows(self, key: str) -> None:
-        """Work out the windows of works; one that its own notices are about is theirs."""
-        if key not in self.works:
-            return
-        parts = (self.works[part] for part in self.parts.get(key, ()))
-        theirs = {window for part in parts for notice in part.notices for window in notice.windows}
-        self.windows[key] = joined_windows(self.works[key], theirs)
+    def counting(self, key: str) -> tuple[WorkWindow, ...]:
+        """Return the windows of works that count, but for those that others speak for.
+
+        Of a whole and its parts, whichever the carrier has written of last speaks.
+        """
+        work = self.works[key]
+        windows = work.windows
+        for part in self._parts(key):
+            if is_newer(work, part):
+                continue
+            named = _named(part)
+            windows = tuple(
+                window
+                for window in windows
+                if window not in named and not (is_piece(part.key, key) and is_newer(part, work))
+            )
+        for whole in self._wholes(key):
+            if is_newer(whole, work):
+                windows = tuple(_left_by(whole, work, windows))
+        return windows
 
     def about(self, planned: Planned) -> Work | None:
-        """Return the works that speak for a window: those about it alone before the whole."""
-        for key in sorted(self.parts.get(planned.key, ())):
-            notices = self.works[key].notices
-            if any(
-                window.begin == planned.begin for notice in notices for window in notice.windows
-            ):
-                return self.works[key]
-        return self.works.get(planned.key)
+        """Return the works that speak for a window, of a whole and its parts the newest."""
+        work = self.works.get(planned.key)
+        if work is None:
+            return None
+        for part in self._parts(work.key):
+            begins = {window.begin for window in _named(part)}
+            if planned.begin in begins and not is_newer(work, part):
+                return part
+        return next((whole for whole in self._wholes(work.key) if is_newer(whole, work)), work)
+
+    def _parts(self, key: str) -> Iterator[Work]:
+        return (self.works[part] for part in sorted(self.parts.get(key, ())))
+
+    def _wholes(self, key: str) -> Iterator[Work]:
+        return (self.works[whole] for whole in wholes_of(key) if whole in self.works)
 
     def edges(self, grace: timedelta) -> Iterator[datetime]:
         """Yield when a window begins, and when one is over with its grace."""
@@ -236,7 +281,12 @@ def covers(impact: WorkImpact, *, is_down: bool) -> bool:
 
 def is_credible(work: Work, window: WorkWindow) -> bool:
     """Return whether a window excuses anything: it is not too long, or the works are confirmed."""
-    return bool(work.confirmed_by) or window.end - window.begin <= LONGEST
+    return bool(work.confirmed_by) or not is_too_long(window)
+
+
+def is_too_long(window: WorkWindow) -> bool:
+    """Return whether a window is longer than works take."""
+    return window.end - window.begin > LONGEST
 
 
 def is_down(subject: Affected) -> bool:
@@ -281,9 +331,8 @@ def remark(subject: Affected, fault: Fault, planned: Planned) -> str:
         return f"worse than {name_of(planned)}, which announced {_IMPACTS[planned.impact]}"
     if not _is_of(WorkWindow(begin=planned.begin, end=planned.end), fault):
         return f"it broke before {name_of(planned)}"
-    lasts = planned.end - planned.begin
-    if lasts > LONGEST:
-        days = model.format_duration(lasts)
+    if is_too_long(WorkWindow(begin=planned.begin, end=planned.end)):
+        days = model.format_duration(planned.end - planned.begin)
         return f"{name_of(planned)} are announced for {days}: confirm them if that is right"
     return ""
 
@@ -314,7 +363,7 @@ def why_over(  # noqa: PLR0911, PLR0917  # one answer for each reason; one calle
     if completed is not None:
         at = model.format_time(completed, now, seconds=False)
         return f"still there after {what}, which were completed at {at}"
-    windows = joined_windows(work)
+    windows = joined_windows(work.windows)
     if not any(window.begin <= planned.begin < window.end for window in windows):
         begins = [model.format_time(window.begin, now, seconds=False) for window in windows]
         return f"{what} were moved" + (f" to {', '.join(begins)}" if begins else "")

@@ -13,6 +13,7 @@ from datetime import datetime
 from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.incidents import suppression
+from watcher.engine.rules.works import carrier_of, is_too_long
 from watcher.engine.state import IllegalCommand
 from watcher.model import Notice, Work, WorkStatus, WorkWindow
 
@@ -20,9 +21,18 @@ _KEPT = 20  # notices of one work that have a sequence number, and as many that 
 
 
 def notice_read(ctx: StepContext, event: model.NoticeRead) -> None:
-    """Keep a notice; it decides where it is the newest one of its work."""
-    before = ctx.state.works.get(event.notice.key)
-    after = with_notice(before, event.notice)
+    """Keep a notice; it decides where it is the newest one of its work.
+
+    It is kept under its carrier's name, whichever address it came from. A window that is too long
+    to be believed has to be confirmed, even if another one of the same work was.
+    """
+    carrier = carrier_of(event.notice.provider, ctx.state.ruleset.works)
+    notice = replace(event.notice, provider=carrier)
+    before = ctx.state.works.get(notice.key)
+    after = with_notice(before, notice)
+    known = before.windows if before else ()
+    if any(is_too_long(window) and window not in known for window in after.windows):
+        after = replace(after, confirmed_by="")
     if after != before:
         ctx.put_work(after)
         suppression.refresh(ctx)
@@ -95,12 +105,11 @@ def _age(notice: Notice) -> tuple[int, tuple[datetime, datetime, str]]:
 
 
 def _time(notice: Notice) -> tuple[datetime, datetime, str]:
-    """Return what notices are sorted by in time; a stamp that lies ahead counts as of its reading.
+    """Return what notices are sorted by in time.
 
     Two of one time are sorted by what they say, so that the order is always one.
     """
-    stamp = min(notice.stamp or notice.received_at, notice.received_at)
-    return stamp, notice.received_at, notice.digest
+    return (*notice.said_at, notice.digest)
 
 
 def _arrival(notice: Notice) -> tuple[datetime, str]:

@@ -124,7 +124,7 @@ def basic(ctx: StepContext, work: Work) -> Outlook:
         work=work,
         windows=tuple(
             sorted(
-                (window for window in work.windows if window.end > ctx.now),
+                (window for window in _counting(ctx, work) if window.end > ctx.now),
                 key=lambda window: (window.begin, window.end),
             )
         ),
@@ -133,6 +133,12 @@ def basic(ctx: StepContext, work: Work) -> Outlook:
         carriers=carriers,
         zone=ctx.state.ruleset.works.zone,
     )
+
+
+def _counting(ctx: StepContext, work: Work) -> tuple[WorkWindow, ...]:
+    """Return the windows of works that no others speak for; all of works as they once were."""
+    index = ctx.state.works_index
+    return index.counting(work.key) if index.works.get(work.key) == work else work.windows
 
 
 def _is_by_its_carrier(ctx: StepContext, work: Work, key: str) -> bool:

@@ -612,6 +612,75 @@ def test_a_notice_about_one_window_speaks_for_it_in_the_works_as_well(
     assert w.incidents[-1].notify == ()
 
 
+def test_what_is_written_of_the_whole_speaks_for_its_parts():
+    """A maintenance is kept in pieces where its windows have circuits of their own."""
+    for parts in (("W1/a", "W1/b"), ("W1-1", "W1-2")):
+        for status in (WorkStatus.CANCELLED, WorkStatus.RESCHEDULED):
+            w = with_works()
+            w.poll(minutes(0), a="online")
+            announce(w, (10, 60), id=parts[0], read=0)
+            announce(w, (100, 160), id=parts[1], circuits=("C2",), read=0)
+            announce(w, circuits=(), status=status, read=1)
+            w.poll(minutes(12), a="offline")
+            assert called(w)
+
+
+def test_a_part_that_is_cancelled_with_its_whole_is_released_and_says_so():
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    announce(w, (10, 60), id="W1/a", read=0)
+    w.poll(minutes(12), a="offline")
+    assert not called(w)
+    w.step(
+        model.NoticeRead(notice=notice(circuits=(), status=WorkStatus.CANCELLED, read=20)),
+        minutes(20),
+    )
+    assert called(w)
+    assert "W1/a of lumen were cancelled" in w.last_text
+
+
+def test_an_update_in_pieces_takes_the_place_of_the_whole():
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    announce(w, (10, 60), read=0)
+    announce(w, (200, 260), id="W1/a", read=1)
+    announce(w, (10, 60), id="W1/b", circuits=("C2",), read=1)
+    w.poll(minutes(12), a="offline")
+    assert called(w)
+
+
+def test_an_update_of_the_whole_takes_the_place_of_its_pieces():
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    announce(w, (10, 60), id="W1/a", read=0)
+    announce(w, (100, 160), read=1)
+    w.poll(minutes(12), a="offline")
+    assert called(w)
+    w.poll(minutes(30), a="online")
+    w.poll(minutes(110), a="offline")
+    assert w.incidents[-1].flags == ("planned",)
+
+
+def test_a_carrier_is_one_whichever_of_its_names_a_notice_comes_from():
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    announce(w, (10, 60), provider="maint.lumen.com", read=0)
+    announce(w, (10, 60), provider="lumen", status=WorkStatus.CANCELLED, read=1)
+    w.poll(minutes(12), a="offline")
+    assert called(w)
+    assert list(w.state.works) == ["lumen/W1"]
+
+
+def test_who_confirmed_a_night_has_not_confirmed_a_year():
+    w = with_works()
+    w.poll(minutes(0), a="online")
+    announce(w, (10, 60), read=0)
+    w.step(model.WorkConfirmed(work="lumen/W1", by="ann"), minutes(1))
+    announce(w, (10, 365 * 24 * 60), read=2)
+    w.poll(minutes(12), a="offline")
+    assert called(w)
+
+
 def test_works_whose_name_looks_like_a_part_are_their_own():
     w = with_works()
     w.poll(minutes(0), a="online")

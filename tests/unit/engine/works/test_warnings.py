@@ -202,15 +202,15 @@ def test_a_circuit_of_another_carrier_is_said_to_be_in_the_inventory():
     w.read(30, circuits=("1-ABC",), provider="zayo.com")
     assert w.text == (
         "1-ABC is in the inventory as a circuit of Lumen, and this notice (W1, Mon 21 Dec 03:00 to"
-        " 09:00 UTC) is from zayo.com. If zayo.com sends notices for Lumen, add it to [works]"
+        " 09:00 UTC) is from zayo. If zayo sends notices for Lumen, add it to [works]"
         " providers"
     )
     assert w.incident.title == (
-        "1-ABC of Lumen in a notice from zayo.com. Planned works Mon 21 Dec 03:00 UTC"
+        "1-ABC of Lumen in a notice from zayo. Planned works Mon 21 Dec 03:00 UTC"
     )
     assert w.incident.summary.endswith(
-        "1-ABC is in the inventory as a circuit of Lumen, and this notice is from zayo.com. If"
-        " zayo.com sends notices for Lumen, add it to [works] providers"
+        "1-ABC is in the inventory as a circuit of Lumen, and this notice is from zayo. If"
+        " zayo sends notices for Lumen, add it to [works] providers"
     )
     w.read(31, at=1, circuits=("1-ABC",), provider="zayo.com")
     assert len(w.given) == 1
