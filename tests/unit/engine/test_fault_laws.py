@@ -460,7 +460,34 @@ A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE = Scenario(
 )
 
 
+# It was planned, well for one poll, and is not listed any more since: nobody knows that it is well.
+VANISHED_AFTER_IT_WAS_PLANNED = Scenario(
+    key="vyvx/a",
+    step=VYVX.step,
+    names=("state", "ingress_state"),
+    spells=(
+        Spell(readings=(("offline", "online"),), polls=3),
+        Spell(readings=(FAILS,), polls=1),
+        Spell(
+            readings=(("online", "online"),),
+            polls=1,
+            works=Works(
+                begins_in=minutes(-3),
+                lasts=minutes(1),
+                identity="W1",
+                impact=model.WorkImpact.OUTAGE,
+                status=WorkStatus.CONFIRMED,
+            ),
+        ),
+        Spell(readings=(FAILS,), polls=1),
+        Spell(readings=(ABSENT,), polls=80),
+        Spell(readings=(("online", "online"),), polls=185),
+    ),
+)
+
+
 @settings(max_examples=50, deadline=None)
+@example(VANISHED_AFTER_IT_WAS_PLANNED)
 @example(A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE)
 @given(VYVX_WORKS)
 def test_planned_works_keep_an_outage_silent_for_no_longer_than_they_announced(scenario):
