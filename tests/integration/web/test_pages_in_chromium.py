@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import pytest
+from PIL import Image
 from playwright.async_api import expect
 
 from tests.fakes import sample_data
@@ -54,6 +58,11 @@ OUTSIDE = """() => [...document.querySelectorAll("body *")]
 
 @pytest.fixture
 async def night(serve, reader):
+    """A bad night, with a report that has its picture: else the browser complains of that."""
+    picture = io.BytesIO()
+    Image.new("RGB", (200, 280)).save(picture, "png")
+    [run] = reader.kept_files
+    reader.kept_files[run] = replace(reader.kept_files[run], preview=picture.getvalue())
     async with serve(reporter=sample_data.bad_night(reader)) as site:
         yield site
 

@@ -38,9 +38,9 @@ def test_notices_come_in_by_mail_and_by_calendar_and_what_is_none_is_kept_aside(
     statuses = {work.key: work.notice.status for work in week.works.values()}
     assert statuses == {
         "lumen/100100": WorkStatus.CONFIRMED,
-        "lumen.com/WO-2": WorkStatus.CONFIRMED,
+        "lumen/WO-2": WorkStatus.CONFIRMED,
         "lumen/300300": WorkStatus.CONFIRMED,
-        "lumen.com/WO-4": WorkStatus.RESCHEDULED,
+        "lumen/WO-4": WorkStatus.RESCHEDULED,
         "lumen/500500": WorkStatus.CANCELLED,
     }
     (reason,) = week.rejected
