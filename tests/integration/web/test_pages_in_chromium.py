@@ -6,8 +6,8 @@ import io
 from dataclasses import replace
 
 import pytest
-from PIL import Image
 from playwright.async_api import expect
+from reportlab.pdfgen.canvas import Canvas
 
 from tests.fakes import sample_data
 from watcher import model
@@ -58,11 +58,15 @@ OUTSIDE = """() => [...document.querySelectorAll("body *")]
 
 @pytest.fixture
 async def night(serve, reader):
-    """A bad night, with a report that has its picture: else the browser complains of that."""
-    picture = io.BytesIO()
-    Image.new("RGB", (200, 280)).save(picture, "png")
+    """A bad night, with a report whose pages can be drawn: else the browser complains of that."""
+    pdf = io.BytesIO()
+    canvas = Canvas(pdf)
+    for number in range(sample_data.diagnosis().report.pages):
+        canvas.drawString(100, 100, f"page {number + 1}")
+        canvas.showPage()
+    canvas.save()
     [run] = reader.kept_files
-    reader.kept_files[run] = replace(reader.kept_files[run], preview=picture.getvalue())
+    reader.kept_files[run] = replace(reader.kept_files[run], pdf=pdf.getvalue())
     async with serve(reporter=sample_data.bad_night(reader)) as site:
         yield site
 
