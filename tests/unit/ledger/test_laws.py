@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ from tests.unit.ledger.test_ledger import (
 )
 from watcher.ledger import history, ledger
 from watcher.ledger.states import Condition
+from watcher.store import codec
 
 STATES = ("online", "impaired", "degraded", "offline", "unknown")
 moments = st.integers(0, 30 * 1440).map(lambda minutes: minutes * MINUTE)
@@ -105,6 +107,19 @@ def test_polls_that_change_nothing_change_nothing(records):
             again = polled(entry.at - START + timedelta(seconds=1))
             repeated.append(again)
     assert built(*repeated) == built(*records)
+
+
+@given(journals(), windows)
+def test_the_ledger_of_a_journal_is_that_of_what_the_store_gives_back(records, planned):
+    """What a replay reads is each record as its row has it."""
+    read_again = [
+        replace(
+            entry, what=codec.decode_record(codec.kind_of(entry.what), codec.encode(entry.what))
+        )
+        for entry in records
+    ]
+    works = announced(*planned)
+    assert built(*read_again, planned=works) == built(*records, planned=works)
 
 
 @given(journals(), st.integers(1, 29))
