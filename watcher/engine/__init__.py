@@ -61,8 +61,8 @@ from watcher.engine.rules.works import (
     circuits_of,
     is_by_carrier,
     is_credible,
+    is_fraction,
     is_newer,
-    is_piece,
     wholes_of,
 )
 from watcher.engine.runner import Notification, Outcome, Responder, Runner, StepResult
@@ -120,8 +120,8 @@ __all__ = [
     "idle_rules",
     "is_by_carrier",
     "is_credible",
+    "is_fraction",
     "is_newer",
-    "is_piece",
     "keep_samples",
     "next_deadline",
     "pending_sources",

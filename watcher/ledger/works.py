@@ -122,12 +122,12 @@ def _ends(work: model.Work, begin: datetime) -> datetime | None:
 def _speaks(other: model.Work, work: model.Work, begin: datetime) -> bool:
     """Return whether other works speak for the window of works that begins then.
 
-    Pieces speak for all of their whole, and a whole that is not to be for all of its parts.
+    Fractions speak for all of their whole, and a whole that is not to be for all of its parts.
     """
-    if engine.is_piece(other.key, work.key):
+    if engine.is_fraction(other.key, work.key):
         return engine.is_newer(other, work)
     is_whole = other.key in engine.wholes_of(work.key)
-    if is_whole and (engine.is_piece(work.key, other.key) or not other.windows):
+    if is_whole and (engine.is_fraction(work.key, other.key) or not other.windows):
         return True
     return _names(other, begin)
 

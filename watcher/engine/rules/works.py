@@ -29,8 +29,8 @@ from watcher.model import Planned, Work, WorkImpact, WorkStatus, WorkWindow
 EARLY = timedelta(minutes=2)
 # A carrier announces works 21266034, and writes of their windows as 21266034-1 and -2.
 _WINDOW = re.compile(r"(.+)-\d{1,4}")
-# One message about works has windows with circuits of their own: it is kept in pieces, WORKS/NAME.
-_PIECE = re.compile(r"([^/]+/.+)/[^/]+")
+# Where windows of one message have circuits of their own, each is kept as WORKS/NAME.
+_FRACTION = re.compile(r"([^/]+/.+)/[^/]+")
 # Works take hours or days: a longer window is most likely a slip in a date, and would keep an
 # outage silent for as long, so a person has to confirm it.
 LONGEST = timedelta(days=14)
@@ -44,7 +44,7 @@ def circuit_key(circuit: str) -> str:
 
 def wholes_of(key: str) -> tuple[str, ...]:
     """Return the works that a key may name a part of: `X/1` of `X/1-1`, `X/1` of `X/1/a`."""
-    matches = (pattern.fullmatch(key) for pattern in (_PIECE, _WINDOW))
+    matches = (pattern.fullmatch(key) for pattern in (_FRACTION, _WINDOW))
     return tuple(match[1] for match in matches if match)
 
 
@@ -53,7 +53,7 @@ def is_newer(work: Work, than: Work) -> bool:
     return work.notice.said_at > than.notice.said_at
 
 
-def is_piece(part: str, whole: str) -> bool:
+def is_fraction(part: str, whole: str) -> bool:
     """Return whether a part stands, with its like, for the whole as one message had it."""
     return part.startswith(f"{whole}/")
 
@@ -113,7 +113,7 @@ def _left_by(whole: Work, part: Work, windows: Iterable[WorkWindow]) -> Iterator
         yield from (
             replace(window, end=min(window.end, over)) for window in windows if window.begin < over
         )
-    elif whole.windows and not is_piece(part.key, whole.key):
+    elif whole.windows and not is_fraction(part.key, whole.key):
         begins = {window.begin for window in _named(whole)}
         yield from (window for window in windows if window.begin not in begins)
 
@@ -159,7 +159,7 @@ class WorksIndex:
             windows = tuple(
                 window
                 for window in windows
-                if window not in named and not (is_piece(part.key, key) and is_newer(part, work))
+                if window not in named and not (is_fraction(part.key, key) and is_newer(part, work))
             )
         for whole in self._wholes(key):
             if is_newer(whole, work):

@@ -30,8 +30,8 @@ def notice_read(ctx: StepContext, event: model.NoticeRead) -> None:
     notice = replace(event.notice, provider=carrier)
     before = ctx.state.works.get(notice.key)
     after = with_notice(before, notice)
-    known = before.windows if before else ()
-    if any(is_too_long(window) and window not in known for window in after.windows):
+    announced = before.windows if before else ()
+    if any(is_too_long(window) and window not in announced for window in after.windows):
         after = replace(after, confirmed_by="")
     if after != before:
         ctx.put_work(after)
