@@ -236,7 +236,8 @@ class Witness:
         for incident in planned:
             what = f"{incident.title} at {now - START}: {incident.planned}"
             assert now - since <= hold + 2 * self.source.step, what
-            assert bad_since is None or incident.planned.begin - EARLY <= bad_since, what
+            began = max(incident.begin, bad_since or now)  # a threshold may need several samples
+            assert incident.planned.begin - EARLY <= began, what
 
     def is_announced(self, now):
         """Return whether a window is open, or was until a grace ago, and is as bad as the fault."""
