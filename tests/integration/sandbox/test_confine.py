@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-
 import os
+import sys
 
 import pytest
 
