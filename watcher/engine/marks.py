@@ -17,7 +17,8 @@ from watcher.model import AlertState
 
 Noun = TypeVar("Noun")
 
-_SAMPLED = frozenset({"since", "until", "unseen_since", "flips"})  # of an incident's alert
+# Of an incident's alert.
+_SAMPLED = frozenset({"since", "until", "unseen_since", "unwell_since", "flips"})
 # What is over of an incident; others of its times, such as `tell_at`, may well lie ahead.
 _PASSED = frozenset(
     {
@@ -182,7 +183,7 @@ def cap_alert(alert: model.Alert, latest: datetime, longest: timedelta) -> model
 
 def cap_member(member: model.IncidentAlert, latest: datetime) -> model.IncidentAlert:
     """Take the times of an incident's alert back to `latest`."""
-    member = cap(member, latest, ("since", "until", "unseen_since"))
+    member = cap(member, latest, ("since", "until", "unseen_since", "unwell_since"))
     if any(at > latest for at in member.flips):
         member = replace(member, flips=tuple(min(at, latest) for at in member.flips))
     return member

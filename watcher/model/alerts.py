@@ -86,6 +86,8 @@ class IncidentAlert:
 
     The condition held from `since` until `until`, which is None while it holds. `unseen_since` is
     when the vendor stopped to say how the subject is, once people know; `to` is last known then.
+    `unwell_since` is when the fault of its subject began, where other alerts of the incident showed
+    it before this one; it outlives those whose place this one took.
     """
 
     incident: str
@@ -106,6 +108,7 @@ class IncidentAlert:
     since: datetime
     until: datetime | None = None
     unseen_since: datetime | None = None
+    unwell_since: datetime | None = None
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     flips: tuple[datetime, ...] = ()  # when the condition turned, lately
     flapping: bool = False

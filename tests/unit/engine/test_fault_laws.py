@@ -197,10 +197,11 @@ class Witness:
                 since += self.source.step
             if since is None or now - since <= promise.hold + 2 * self.source.step + DETAILS:
                 continue
+            is_excused = self.is_announced(now) or self.may_await_its_rule(now)
             severities = {
                 incident.severity
                 for incident in self.open_incidents()
-                if incident.planned is None or self.is_announced(now)
+                if incident.planned is None or is_excused
             }
             what = f"{self.answered[-1][1]} since {since - START} at {now - START}: {severities}"
             assert severities & set(promise.severities), what
@@ -223,21 +224,29 @@ class Witness:
 
         A fault that takes the place of an announced one has the `for` of its own rule first.
         """
-        planned = [incident for incident in self.open_incidents() if incident.planned is not None]
+        bad_since = self.held_since(
+            lambda values: any(promise.holds(values) for promise in self.source.promises)
+        )
+        for incident in self.open_incidents():
+            if incident.planned is None:
+                continue
+            what = f"{incident.title} at {now - START}: {incident.planned}"
+            assert self.is_announced(now) or self.may_await_its_rule(now), what
+            began = max(incident.begin, bad_since or now)  # a threshold may need several samples
+            assert incident.planned.begin - EARLY <= began, what
+
+    def note_excuse(self, now):
+        """Note since when something is planned that no works announce."""
+        planned = any(incident.planned is not None for incident in self.open_incidents())
         if not planned or self.is_announced(now) or self.is_well():
             self.unexcused_since = None
         elif self.unexcused_since is None:
             self.unexcused_since = now
-        since = self.unexcused_since or now
+
+    def may_await_its_rule(self, now):
+        """Return whether the rule about what is worse than announced may have to wait yet."""
         hold = max(promise.hold for promise in self.source.promises)
-        bad_since = self.held_since(
-            lambda values: any(promise.holds(values) for promise in self.source.promises)
-        )
-        for incident in planned:
-            what = f"{incident.title} at {now - START}: {incident.planned}"
-            assert now - since <= hold + 2 * self.source.step, what
-            began = max(incident.begin, bad_since or now)  # a threshold may need several samples
-            assert incident.planned.begin - EARLY <= began, what
+        return now - (self.unexcused_since or now) <= hold + 2 * self.source.step
 
     def is_announced(self, now):
         """Return whether a window is open, or was until a grace ago, and is as bad as the fault."""
@@ -311,6 +320,7 @@ def check(source: Source, scenario: Scenario) -> None:
             now = step.at
             witness.follow(step)
         else:
+            witness.note_excuse(now)
             witness.check_silence(now)
             witness.check_planned(now)
             witness.check_end(now)
@@ -451,7 +461,7 @@ A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE = Scenario(
                 begins_in=minutes(-3),
                 lasts=minutes(1),
                 identity="W1",
-                impact=model.WorkImpact.DEGRADED,
+                impact=WorkImpact.DEGRADED,
                 status=WorkStatus.CONFIRMED,
             ),
         ),
@@ -476,7 +486,7 @@ VANISHED_AFTER_IT_WAS_PLANNED = Scenario(
                 begins_in=minutes(-3),
                 lasts=minutes(1),
                 identity="W1",
-                impact=model.WorkImpact.OUTAGE,
+                impact=WorkImpact.OUTAGE,
                 status=WorkStatus.CONFIRMED,
             ),
         ),
@@ -487,7 +497,59 @@ VANISHED_AFTER_IT_WAS_PLANNED = Scenario(
 )
 
 
+# It was never well in between, so it broke before the window that is announced at the end.
+OFFLINE_AGAIN_WITHOUT_BEING_WELL = Scenario(
+    key="vyvx/a",
+    step=VYVX.step,
+    names=("state", "ingress_state"),
+    spells=(
+        Spell(readings=(FAILS,), polls=1),
+        Spell(readings=(("offline", "online"),), polls=20),
+        Spell(readings=(("degraded", "online"),), polls=13),
+        Spell(
+            readings=(("offline", "online"),),
+            polls=3,
+            works=Works(
+                begins_in=minutes(-3),
+                lasts=minutes(1),
+                identity="W1",
+                impact=WorkImpact.OUTAGE,
+                status=WorkStatus.CONFIRMED,
+            ),
+        ),
+        Spell(readings=(("online", "online"),), polls=185),
+    ),
+)
+
+
+# For the 20 s of the outage's own rule the incident is the announced one.
+WORSE_THAN_WORKS_THAT_ARE_READ_MEANWHILE = Scenario(
+    key="vyvx/a",
+    step=VYVX.step,
+    names=("state", "ingress_state"),
+    spells=(
+        Spell(readings=(FAILS,), polls=1),
+        Spell(readings=(FAILS,), polls=1),
+        Spell(readings=(("degraded", "online"),), polls=7),
+        Spell(
+            readings=(("offline", "online"),),
+            polls=1,
+            works=Works(
+                begins_in=minutes(-3),
+                lasts=minutes(1),
+                identity="W1",
+                impact=WorkImpact.DEGRADED,
+                status=WorkStatus.CONFIRMED,
+            ),
+        ),
+        Spell(readings=(("online", "online"),), polls=185),
+    ),
+)
+
+
 @settings(max_examples=50, deadline=None)
+@example(OFFLINE_AGAIN_WITHOUT_BEING_WELL)
+@example(WORSE_THAN_WORKS_THAT_ARE_READ_MEANWHILE)
 @example(VANISHED_AFTER_IT_WAS_PLANNED)
 @example(A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE)
 @given(VYVX_WORKS)

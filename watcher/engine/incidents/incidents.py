@@ -54,12 +54,15 @@ def fire(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
     member = _member(rule, alert, view, identity, since=alert.since)
     if before is not None:
         member = replace(member, flips=before.flips)
+    began = suppression.begin_of_fault(state, member)
+    if began < member.since:
+        member = replace(member, unwell_since=began)
     if identity in ctx.agenda.storms:  # it says itself how many there are
         text = ""
     else:
         title, _ = titles.title_and_summary(ctx, rule, member, view)
         text = messages.finding(rule, member, now, title) + messages.schedule(ctx.state, view)
-        fault = works.Fault(began_at=alert.since, fired_at=now)
+        fault = works.Fault(began_at=member.unwell_since or member.since, fired_at=now)
         if remark := suppression.remark(ctx, rule, alert.subject, fault):
             text += f"; {remark}"
     if existing is None:
@@ -213,6 +216,7 @@ def update(ctx: StepContext, rule: Rule, alert: model.Alert) -> None:
         flapping=before.flapping,
         until=None if alert.due is None else before.until,
         unseen_since=before.unseen_since,
+        unwell_since=before.unwell_since,
     )
     ctx.retitle(identity)
     if member == before:

@@ -14,6 +14,7 @@ from watcher import model
 from watcher.engine.context import StepContext
 from watcher.engine.rules import matching, works
 from watcher.engine.rules.rule import Blind, Maintenance, NoData, Rule, WindowAction
+from watcher.engine.state import State
 from watcher.engine.timers import Timer, TimerKind
 from watcher.model import Planned, Suppression, SuppressionKind, WorkImpact
 
@@ -182,39 +183,43 @@ def _suppression(ctx: StepContext, planned: Planned) -> Suppression:
     )
 
 
-def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
-    """Return since when an alert has been firing, and the fault of its subject has lasted.
+def begin_of_fault(state: State, member: model.IncidentAlert) -> datetime:
+    """Return since when the subject of an incident's alert has not been well.
 
-    What its other alerts of this incident showed until this one took over is the same fault.
+    What other alerts of the incident showed until this one took over is the same fault. An alert
+    that fires again replaces what it was before, so each keeps the begin that it found.
     """
+    began = member.unwell_since or member.since
+    members = state.members.get(member.incident, {})  # of a storm thousands, so not all are read
+    keys = ((rule, member.subject) for rule in state.rules)
+    others = [members[key] for key in keys if key in members]
+    for other in sorted(others, key=lambda other: other.since, reverse=True):
+        if other.since < began and (other.until is None or other.until >= began):
+            began = other.unwell_since or other.since
+    return began
+
+
+def _fault(ctx: StepContext, rule: Rule, key: str) -> works.Fault | None:
+    """Return since when an alert has been firing, and the fault of its subject has lasted."""
     alert = ctx.state.alert(key, rule.name)
     member = None if alert is None else ctx.state.member_of(alert)
     if alert is None or member is None:
         return None
-    began, members = member.since, ctx.state.members[member.incident]
-    others = [
-        (other.since, other.until)
-        for other_rule in ctx.state.rules
-        if (other := members.get((other_rule, key))) is not None and other.since < began
-    ]
-    for since, until in sorted(others, reverse=True, key=_since):
-        if until is None or until >= began:
-            began = min(began, since)
     subject = ctx.state.subjects.get(key)
     is_listed = (
         subject is not None and subject.missed < _VANISHED
     )  # else nobody knows that it is well
-    until = member.until if is_listed else None
-    return works.Fault(began_at=began, fired_at=alert.since, until=until, is_down=_is_loss(rule))
+    return works.Fault(
+        began_at=begin_of_fault(ctx.state, member),
+        fired_at=alert.since,
+        until=member.until if is_listed else None,
+        is_down=_is_loss(rule),
+    )
 
 
 def _is_loss(rule: Rule) -> bool:
     """Return whether a rule finds a total loss: where nothing is measured, nothing is carried."""
     return isinstance(rule.condition, NoData)
-
-
-def _since(interval: tuple[datetime, datetime | None]) -> datetime:
-    return interval[0]
 
 
 def is_skipped(ctx: StepContext, rule: Rule, key: str) -> bool:

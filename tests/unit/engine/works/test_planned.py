@@ -22,6 +22,19 @@ from watcher.model import WorkImpact, WorkStatus
 A = engine.InventoryEntry(circuit_ids=("C1",))
 LINE = engine.InventoryEntry(circuit_ids=("C1",), provider="lumen")
 GRACE = 10
+OUTAGE_AND_DEGRADED = tuple(
+    rule(
+        to,
+        engine.Transition(
+            field="state",
+            from_=frozenset({"online", "degraded", "offline"} - {to}),
+            to=frozenset({to}),
+        ),
+        notify=("noc",),
+        fault="service",
+    )
+    for to in ("offline", "degraded")
+)
 
 
 def with_works(*rules, inventory=None, **entries):
@@ -709,3 +722,25 @@ def test_the_call_says_what_was_written_of_its_window_alone(status, at, why):
     announce(w, (10, 60), at=minutes(20), id="W1-1", status=status, read=20)
     w.poll(minutes(at), a="offline")
     assert released(w) == [f"notifications resumed: {why}"]
+
+
+def test_an_outage_that_returns_without_being_well_broke_before_a_window_announced_meanwhile():
+    w = with_works(*OUTAGE_AND_DEGRADED)
+    w.poll(minutes(0), a="online")
+    w.poll(minutes(1), a="offline")
+    w.poll(minutes(5), a="degraded")
+    w.poll(minutes(6), a="offline")  # a new alert of the same rule, in the place of the first
+    announce(w, (4, 60), at=minutes(7))
+    assert called(w)
+    assert w.incident.planned is None
+
+
+def test_one_that_was_well_in_between_belongs_to_the_window():
+    w = with_works(*OUTAGE_AND_DEGRADED)
+    w.poll(minutes(0), a="online")
+    w.poll(minutes(1), a="offline")
+    w.poll(minutes(3), a="online")
+    w.poll(minutes(5), a="degraded")
+    w.poll(minutes(6), a="offline")
+    announce(w, (4, 60), at=minutes(7))
+    assert w.incident.planned is not None
