@@ -50,7 +50,7 @@ class Source:
 
     step: timedelta
     longest_gap: timedelta  # without an answer; a longer one starts `for` again
-    is_well: Callable[[Sequence[Values]], bool]  # by its readings up to now
+    is_well: Callable[[Sequence[tuple[datetime, Values]]], bool]  # by its readings up to now
     is_fine: Says  # well, and nothing that any rule watches for
     promises: tuple[Promise, ...]
     keeps: timedelta  # the longest keep_firing_for
@@ -62,7 +62,7 @@ GOOD, BAD = ("online", "impaired"), ("degraded", "offline")
 VYVX = Source(
     step=seconds(10),
     longest_gap=minutes(2),
-    is_well=lambda readings: readings[-1][0] in GOOD,
+    is_well=lambda readings: readings[-1][1][0] in GOOD,
     is_fine=lambda values: values[0] == "online" and values[1] not in BAD,
     promises=(
         Promise(lambda values: values[0] in BAD, seconds(20), ("warning", "critical")),
@@ -76,7 +76,7 @@ BOUGHT = ("active", 500.0)
 INTERNET_ON_DEMAND = Source(
     step=minutes(1),
     longest_gap=minutes(2),
-    is_well=lambda readings: readings[-1] == BOUGHT,
+    is_well=lambda readings: readings[-1][1] == BOUGHT,
     is_fine=lambda values: values == BOUGHT,
     promises=(
         Promise(lambda values: values[0] in {"suspended", "terminated"}, minutes(0), ("critical",)),
@@ -95,21 +95,23 @@ def is_line_well(readings: Sequence[Values]) -> bool:
     One that may have made an alert fire has done so by the two samples that `keep_firing_for` needs
     at least. What lies between 75 and 90 holds an alert only in such a direction.
     """
+    times = [at for at, _ in readings]
     return all(
-        max(direction[-1 - may_have_fired(direction) :]) < 90
-        for direction in zip(*readings, strict=True)
+        max(direction[-1 - may_have_fired(times, direction) :]) < 90
+        for direction in zip(*(reading for _, reading in readings), strict=True)
     )
 
 
-def may_have_fired(direction: Sequence[model.Scalar]) -> bool:
+def may_have_fired(times: Sequence[datetime], direction: Sequence[model.Scalar]) -> bool:
     """Return whether samples of a direction ever were what `consecutive` or `for` asks for."""
-    return any(
-        len(direction[n : n + 3]) == 3 and min(direction[n : n + 3]) >= 95
-        for n in range(len(direction))
-    ) or any(
-        len(direction[n : n + 6]) == 6 and min(direction[n : n + 6]) >= 90
-        for n in range(len(direction))
-    )
+    if any(min(direction[n : n + 3]) >= 95 for n in range(len(direction) - 2)):
+        return True
+    since = None
+    for at, value in zip(times, direction, strict=True):
+        since = (since or at) if value >= 90 else None
+        if since is not None and at - since >= minutes(30):
+            return True
+    return False
 
 
 EVPL = Source(
@@ -273,7 +275,7 @@ class Witness:
         return [incident for incident in self.incidents.values() if incident.resolved_at is None]
 
     def is_well(self):
-        readings = [reading for _, reading in self.answered if not isinstance(reading, str)]
+        readings = [(at, reading) for at, reading in self.answered if not isinstance(reading, str)]
         return self.answered[-1][1] is not ABSENT and self.source.is_well(readings)
 
     def is_unseen(self, now):
