@@ -6,7 +6,7 @@ unbounded labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -233,6 +233,20 @@ class Metrics:
     def count_delivery(self, receiver: str, reason: model.FailureReason | None) -> None:
         """Count a delivery to a receiver, which failed where there is a reason."""
         self.deliveries.labels(receiver, "failed" if reason else "ok", reason or "").inc()
+
+    def show_rules(self, matches: Mapping[str, bool]) -> None:
+        """Show of each rule whether it matches anything, and of no rule that was removed."""
+        self.rule_matches.clear()
+        for rule, matched in matches.items():
+            self.rule_matches.labels(rule).set(matched)
+
+    def show_rotas(self, rotas: Iterable[tuple[str, bool, bool]]) -> None:
+        """Show of each rota whether nobody has it, and whether its calendar cannot be read."""
+        self.oncall_gap.clear()
+        self.oncall_calendar_failing.clear()
+        for rota, gap, failing in rotas:
+            self.oncall_gap.labels(rota).set(gap)
+            self.oncall_calendar_failing.labels(rota).set(failing)
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

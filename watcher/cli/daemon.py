@@ -102,6 +102,8 @@ def check(
     notes += settings.unused_credentials(config)
     if idle := [rule.name for rule in rules.rules if not rule.sources]:
         notes.append(f"rules that watch no configured source: {', '.join(idle)}")
+    if idle := asyncio.run(preflight.idle_rules(loaded, rules, connect=connect)):
+        notes.append(f"rules that match nothing that was seen: {', '.join(idle)}")
     if isinstance(rules.inventory, Inventory):
         notes += rules.inventory.shared_circuits()
     if not as_json:

@@ -301,3 +301,23 @@ async def _try(name: str, attempt: Awaitable[Outcome]) -> Result:
         return Result(name=name, ok=False, sentence=f"no reply within {TRY_SECONDS:g} s")
     except model.WatcherError as error:
         return Result(name=name, ok=False, sentence=str(error))
+
+
+async def idle_rules(settings: Settings, rules: engine.Ruleset, *, connect: bool) -> list[str]:
+    """Return the rules that match no subject which the database has; none where it has nothing.
+
+    A database on a server is asked only where connections are wanted.
+    """
+    if not (connect or store.is_file(settings.store.url)):
+        return []
+    clock = SystemClock()
+    now = clock.now()
+    try:
+        async with store.open_to_read(settings.store.url, clock=clock) as opened:
+            loaded = await opened.commits.load(
+                now=now, reopen_within=engine.REOPEN_WITHIN, keep_samples=timedelta(0)
+            )
+    except model.WatcherError:  # as before the first start; --connect says what is wrong with it
+        return []
+    matches = engine.rule_matches(engine.restore(rules, loaded), now)
+    return [rule.name for rule in rules.rules if rule.sources and not matches.get(rule.name, True)]

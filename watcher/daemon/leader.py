@@ -205,11 +205,11 @@ class Leader:
         """Return the rules that match nothing; looked for again after a while, or a reload."""
         now = self._clock.monotonic()
         version, found_at, idle = self._idle_rules
-        if version != state.ruleset.version or now - found_at > IDLE_RULES_SECONDS or not idle:
-            idle = engine.idle_rules(state, self._clock.now())
+        if version != state.ruleset.version or now - found_at > IDLE_RULES_SECONDS:
+            matches = engine.rule_matches(state, self._clock.now())
+            idle = tuple(name for name, matched in matches.items() if not matched)
+            self._metrics.show_rules(matches)
             self._idle_rules = (state.ruleset.version, now, idle)
-            for rule in state.ruleset.rules:
-                self._metrics.rule_matches.labels(rule.name).set(rule.name not in idle)
         return idle
 
     def windows(self) -> tuple[status.OpenWindow, ...]:

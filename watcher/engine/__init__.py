@@ -27,7 +27,7 @@ the outside to the inside:
 Each may import those below it, and no other.
 """
 
-from watcher.engine.preview import idle_rules, preview, unmatched
+from watcher.engine.preview import preview, rule_matches, unmatched
 from watcher.engine.rules.hours import Hours
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
@@ -117,7 +117,6 @@ __all__ = [
     "WorksPolicy",
     "circuit_key",
     "circuits_of",
-    "idle_rules",
     "is_by_carrier",
     "is_credible",
     "is_fraction",
@@ -127,6 +126,7 @@ __all__ = [
     "pending_sources",
     "preview",
     "restore",
+    "rule_matches",
     "saved",
     "step",
     "unmatched",

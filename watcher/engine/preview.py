@@ -187,19 +187,21 @@ def _label_values(state: State, label: str) -> set[str]:
     return added | {value for value in values if value is not None}
 
 
-def idle_rules(state: State, now: datetime) -> tuple[str, ...]:
-    """Return the rules that match no subject there is: no source of theirs, or `where` is false.
+def rule_matches(state: State, now: datetime) -> dict[str, bool]:
+    """Return of each rule whether it matches a subject that there is: a source, and its `where`.
 
-    Empty while no subject is known. Of a rule with more than MOST_EXAMINED subjects it is not said.
+    A rule is left out while one of its sources has not been seen. One with more than MOST_EXAMINED
+    subjects counts as matching.
     """
-    if not state.subjects:
-        return ()
     by_source: dict[str, list[str]] = {}
     for subject in state.subjects.values():
         by_source.setdefault(subject.source, []).append(subject.key)
-    return tuple(
-        rule.name for rule in state.ruleset.rules if not _matches_any(state, rule, by_source, now)
-    )
+    seen = {name for name, health in state.health.items() if health.last_success is not None}
+    return {
+        rule.name: _matches_any(state, rule, by_source, now)
+        for rule in state.ruleset.rules
+        if rule.sources <= seen or isinstance(rule.condition, Blind)
+    }
 
 
 def _matches_any(

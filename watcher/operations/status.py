@@ -273,9 +273,9 @@ class StatusReporter:
             acknowledged = self._metrics.incidents.labels(model.IncidentStatus.ACKNOWLEDGED)
             acknowledged.set(overview.acknowledged)
             self._metrics.circuits_asked.set(overview.circuits_asked)
-        for rota in self._on_call():
-            self._metrics.oncall_gap.labels(rota.rota).set(not rota.person)
-            self._metrics.oncall_calendar_failing.labels(rota.rota).set(bool(rota.trouble))
+        self._metrics.show_rotas(
+            (rota.rota, not rota.person, bool(rota.trouble)) for rota in self._on_call()
+        )
         for name, state in self._receivers().items():
             since = state.owed_since.timestamp() if state.owed_since else 0
             self._metrics.pending_deliveries.labels(name).set(state.owed)

@@ -134,6 +134,11 @@ async def open_alone(url: str, *, clock: Clock, busy_timeout: float = 5.0) -> As
         yield opened
 
 
+def is_file(url: str) -> bool:
+    """Whether the database is a file of this machine, and not on a server."""
+    return url.startswith(_SQLITE)
+
+
 def back_up(url: str, file: Path, *, now: datetime, busy_timeout: float = 5.0) -> tuple[Path, int]:
     """Copy the database to a file while a daemon may be running on it; return it and its size.
 

@@ -90,6 +90,7 @@ async def test_two_thousand_circuits_come_page_by_page_and_load(
         "tenant": "acme",
     }
     assert entry.expected_mbps == 500
+    assert (entry.circuit_ids, entry.provider) == (("LD7",), "Orange")
 
 
 async def test_nautobot_is_read_as_well_and_a_refused_token_is_said(serve, watcher, tmp_path):
@@ -109,8 +110,12 @@ async def test_nautobot_is_read_as_well_and_a_refused_token_is_said(serve, watch
         return web.json_response({"detail": "Invalid token"}, status=403)
 
     done = await watcher("inventory", "import", "--nautobot", await serve(answer), "-c", none)
-    assert yaml.safe_load(done.out) == {
-        "subjects": {"internet_on_demand/C1": {"labels": {"provider": "Lumen", "site": "DEN"}}}
+    assert yaml.safe_load(done.out)["subjects"] == {
+        "internet_on_demand/C1": {
+            "circuit_ids": ["C1"],
+            "provider": "Lumen",
+            "labels": {"provider": "Lumen", "site": "DEN"},
+        }
     }
     done = await watcher("inventory", "import", "--nautobot", await serve(refuse), "-c", none)
     assert done.code == 1
@@ -131,7 +136,12 @@ async def test_an_export_maps_providers_to_sources_and_names_what_is_left_out(wa
     done = await watcher(
         "inventory", "import", "--netbox", str(export), "--map", "zayo=lines", "-c", none
     )
-    assert sorted(yaml.safe_load(done.out)["subjects"]) == ["evpl/LD1", "lines/Z1"]
+    subjects = yaml.safe_load(done.out)["subjects"]
+    assert sorted(subjects) == ["evpl/LD1", "lines/Z1"]
+    assert {key: (entry["circuit_ids"], entry["provider"]) for key, entry in subjects.items()} == {
+        "evpl/LD1": (["LD1"], "Orange"),
+        "lines/Z1": (["Z1"], "Zayo"),
+    }
     assert '1 circuits of Some Telco are left out: --map "Some Telco=SOURCE"' in done.err
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -108,6 +110,64 @@ async def test_a_standby_previews_a_silence_from_the_store(tmp_path):
         assert str(seen) == "matches 1 subject, 0 open incidents"
         await watch.stop_polling()
         await watch.stop()
+
+
+def matches_nothing(context) -> bool:
+    return False
+
+
+def shown(watch) -> dict[str, float]:
+    """Return what the gauge of rules says."""
+    (family,) = watch._metrics.rule_matches.collect()
+    return {sample.labels["rule"]: sample.value for sample in family.samples}
+
+
+async def see(watch, *keys: str) -> None:
+    seen = tuple(model.Observed(key=key, fields={"state": "online"}) for key in keys)
+    await watch._ingest.submit(model.Polled(source="vyvx", seen=seen, total=len(seen)))
+    await until(lambda: set(keys) <= set(watch.state.subjects))
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # the state of the engine, which announces nothing
+            await asyncio.sleep(0)
+
+
+async def test_rules_that_match_nothing_are_named_and_are_0_in_the_gauge(tmp_path):
+    used, idle = engine_world.rule("used"), engine_world.rule("idle", where=matches_nothing)
+    async with leading(tmp_path, used, idle) as watch:
+        assert watch.overview().idle_rules == ()
+        assert shown(watch) == {}, "no source has been seen: nobody can tell"
+        watch._idle_rules = ("", -math.inf, ())  # as a minute later
+        await see(watch, "vyvx/1")
+        assert watch.overview().idle_rules == ("idle",)
+        assert shown(watch) == {"used": 1, "idle": 0}
+        await stop(watch)
+
+
+async def test_a_rule_that_was_removed_leaves_the_gauge(tmp_path):
+    used, other = engine_world.rule("used"), engine_world.rule("other")
+    async with leading(tmp_path, used, other) as watch:
+        await see(watch, "vyvx/1")
+        watch.overview()
+        await watch.reload(replace(engine_world.ruleset(used), version="2"))
+        await until(lambda: watch.state.ruleset.version == "2")
+        watch.overview()
+        assert shown(watch) == {"used": 1}
+        await stop(watch)
+
+
+async def test_rules_are_looked_through_once_a_minute_where_all_match(tmp_path, monkeypatch):
+    looks = []
+    real = engine.rule_matches
+    monkeypatch.setattr(engine, "rule_matches", lambda *of: looks.append(of) or real(*of))
+    async with leading(tmp_path, engine_world.rule("used")) as watch:
+        await see(watch, "vyvx/1")
+        for _ in range(5):
+            assert watch.overview().idle_rules == ()
+        assert len(looks) == 1
+        await stop(watch)
 
 
 HOUR = timedelta(hours=1)

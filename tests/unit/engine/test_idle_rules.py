@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.engine_world import START, minutes, rule, world
-from watcher import engine
+from watcher import engine, model
 
 
 def of_nobody(context):
@@ -18,7 +18,7 @@ def broken(context):
     raise engine.ExpressionError("no such key")
 
 
-def test_a_rule_is_idle_whose_sources_or_whose_where_have_nothing():
+def test_a_rule_matches_nothing_whose_sources_or_whose_where_have_nothing():
     w = world(
         rule("used"),
         rule("elsewhere", sources=("evpl",)),
@@ -28,6 +28,10 @@ def test_a_rule_is_idle_whose_sources_or_whose_where_have_nothing():
         rule("broken", where=broken),
         rule("blind", condition=engine.Blind(after=minutes(5)), sources=("evpl",)),
     )
-    assert engine.idle_rules(w.state, START) == (), "nothing is known yet"
+    always = {"nowhere": False, "blind": True}
+    assert engine.rule_matches(w.state, START) == always, "no source has been seen yet"
     w.poll(a="online", b="online")
-    assert engine.idle_rules(w.state, START) == ("elsewhere", "nowhere", "nobody")
+    seen = {"used": True, "nobody": False, "everybody": True, "broken": True}
+    assert engine.rule_matches(w.state, START) == always | seen, "evpl has not been seen yet"
+    w.step(model.Polled(source="evpl", seen=(), total=0))
+    assert engine.rule_matches(w.state, START) == always | seen | {"elsewhere": False}

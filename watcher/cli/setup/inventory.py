@@ -126,7 +126,7 @@ def assign(
     left_out: Counter[str] = Counter()
     for circuit in listed:
         provider = circuit.provider.casefold()
-        kind = next((kind for word, kind in _PROVIDERS.items() if word in provider), "")
+        kind = _kind(provider)
         source = mapping.get(provider) or sources.get(kind, "" if sources else kind)
         if source:
             entries[f"{source}/{circuit.cid}"] = circuit
@@ -136,18 +136,33 @@ def assign(
 
 
 def render(entries: Mapping[str, Circuit]) -> str:
-    """Return the inventory file."""
+    """Return the inventory file, with each circuit as the carrier's notices call it."""
     subjects = {key: dict(_entry(circuit)) for key, circuit in sorted(entries.items())}
     return yaml.safe_dump({"subjects": subjects}, allow_unicode=True, sort_keys=False, width=100)
 
 
 def _entry(circuit: Circuit) -> Iterator[tuple[str, object]]:
+    yield "circuit_ids", [circuit.cid]
+    if circuit.provider:
+        yield "provider", _carrier(circuit.provider)
     names = ("provider", "site", "site_z", "tenant")
     labels = {name: value for name in names if (value := getattr(circuit, name))}
     if labels:
         yield "labels", labels
     if circuit.mbps:
         yield "bandwidth", f"{circuit.mbps:g} Mbps"
+
+
+def _carrier(provider: str) -> str:
+    """Return who sends notices for a provider: a carrier's own name where it is one of these."""
+    from watcher.vendors.catalog import VENDORS
+
+    kind = _kind(provider.casefold())
+    return VENDORS[kind].carrier if kind else provider
+
+
+def _kind(provider: str) -> str:
+    return next((kind for word, kind in _PROVIDERS.items() if word in provider), "")
 
 
 def _write(path: Path, document: str) -> None:
