@@ -61,7 +61,7 @@ class AffectedSubjects:
         if not kept:
             return ()
         find, coming = await self.find(), []
-        for work in works.listed(kept, now):
+        for work in works.listed(engine.counted(kept), now):
             if works.state_of(work, now) not in works.EXCUSING or not (named := find(work)):
                 continue
             window = works.next_window(work, now)

@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 import structlog
 
-from watcher import delivery, jobs, logs, model, ports, ruleset
+from watcher import delivery, engine, jobs, logs, model, ports, ruleset
 from watcher.clock import SystemClock, Wakeup
 from watcher.daemon import (
     availability,
@@ -283,6 +283,7 @@ async def run(
             windows=leading.windows,
             ticket_after=settings.ticket.remind_after,
             subjects_of=affected.find,
+            count_works=engine.counted,
             coming_works=affected.coming,
             on_call=schedules.all,
             intake=NoticeIntake(

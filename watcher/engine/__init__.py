@@ -28,6 +28,7 @@ Each may import those below it, and no other.
 """
 
 from watcher.engine.preview import preview, rule_matches, unmatched
+from watcher.engine.rules.counted import counted
 from watcher.engine.rules.hours import Hours
 from watcher.engine.rules.index import keep_samples
 from watcher.engine.rules.reservation import DURING, PRE_ROLL
@@ -117,6 +118,7 @@ __all__ = [
     "WorksPolicy",
     "circuit_key",
     "circuits_of",
+    "counted",
     "is_by_carrier",
     "is_credible",
     "is_fraction",

@@ -127,6 +127,7 @@ from watcher.model.subjects import (
 from watcher.model.tickets import Ticket, TicketState
 from watcher.model.works import (
     AffectedCircuit,
+    CountedWork,
     Notice,
     Planned,
     Work,
@@ -156,6 +157,7 @@ __all__ = [
     "ClockStepped",
     "Command",
     "Contact",
+    "CountedWork",
     "Details",
     "DetailsNeeded",
     "DetailsRead",

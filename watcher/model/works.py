@@ -139,6 +139,24 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountedWork(Work):
+    """Works beside the carrier's other works about the same windows, for those who read of them.
+
+    `counting` are the windows that no others speak for; `is_spoken_for` says that none is left.
+    `others` are the works that it is a part or the whole of. Made for display, and never stored.
+    """
+
+    counting: tuple[WorkWindow, ...]
+    is_spoken_for: bool = False
+    others: tuple[Work, ...] = ()
+
+    @property
+    def windows(self) -> tuple[WorkWindow, ...]:
+        """The windows that count now and that no others speak for."""
+        return self.counting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """The planned work that a fault belongs to: nobody is called from `begin` to `end`."""
 

@@ -35,7 +35,7 @@ from watcher.operations.control_works import WorksRequests
 from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import NamedWork, OpenWindow, no_works
-from watcher.operations.works import ReadSubjects, no_subjects
+from watcher.operations.works import Count, ReadSubjects, no_subjects
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,6 +106,7 @@ class ControlSocket:
         count_change: Callable[[str], Awaitable[bool]] | None = None,
         on_call: Callable[[datetime | None], Sequence[OnCall]] = lambda _: (),
         subjects_of: ReadSubjects = no_subjects,
+        count_works: Count = tuple,
         coming_works: Callable[[], Awaitable[Sequence[NamedWork]]] = no_works,
         intake: NoticeIntake | None = None,
     ) -> None:
@@ -120,7 +121,12 @@ class ControlSocket:
         self._count_change = count_change
         self._on_call = on_call
         self._works = WorksRequests(
-            reader=reader, commands=commands, clock=clock, by=_by, subjects=subjects_of
+            reader=reader,
+            commands=commands,
+            clock=clock,
+            by=_by,
+            subjects=subjects_of,
+            count=count_works,
         )
         self._coming_works = coming_works
         self._intake = intake

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -27,12 +27,14 @@ class WorksRequests:
         clock: Clock,
         by: By,
         subjects: works.ReadSubjects = works.no_subjects,
+        count: works.Count = tuple,
     ) -> None:
         self._reader = reader
         self._commands = commands
         self._clock = clock
         self._by = by
         self._subjects = subjects
+        self._count = count
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of planned works."""
@@ -45,7 +47,7 @@ class WorksRequests:
 
     async def _list(self, request: web.Request) -> web.Response:
         now = self._clock.now()
-        shown = works.listed(await self._reader.works(), now, past=bool(request.query.get("past")))
+        shown = works.listed(await self._read(), now, past=bool(request.query.get("past")))
         listed = documents.works(shown, now, await self._subjects()).works
         return _json({"works": shown, "documents": listed, "now": now})
 
@@ -71,9 +73,12 @@ class WorksRequests:
 
     async def _meant(self, request: web.Request) -> model.Work:
         try:
-            return works.find(await self._reader.works(), request.match_info["work"])
+            return works.find(await self._read(), request.match_info["work"])
         except ValueError as error:
             raise CommandRejectedError(HTTPStatus.NOT_FOUND, str(error)) from error
+
+    async def _read(self) -> Sequence[model.Work]:
+        return self._count(await self._reader.works())
 
     async def _person(self, request: web.Request) -> str:
         return self._by(request, (await request.json()).get("by"))

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from watcher import model
-from watcher.model import Work, WorkImpact, WorkStatus, WorkWindow
+from watcher.model import CountedWork, Work, WorkImpact, WorkStatus, WorkWindow
 from watcher.text import clean
 
 MOST_NAMED = 5  # works that a prefix may mean, in the answer
@@ -15,6 +15,8 @@ MOST_NAMED = 5  # works that a prefix may mean, in the answer
 Subjects = Mapping[str, tuple[str, ...]]
 FindSubjects = Callable[[Work], Subjects]
 ReadSubjects = Callable[[], Awaitable[FindSubjects]]
+# What counts of works beside others about the same windows.
+Count = Callable[[Iterable[Work]], Sequence[Work]]
 
 IMPACTS: Mapping[WorkImpact, str] = {
     WorkImpact.NO_IMPACT: "no impact",
@@ -60,7 +62,7 @@ def state_of(work: Work, now: datetime) -> WorkState:
     if work.notice.status is WorkStatus.COMPLETED:
         return WorkState.OVER
     if not work.windows:
-        return WorkState.MOVED
+        return WorkState.CANCELLED if _is_cancelled_elsewhere(work) else WorkState.MOVED
     if any(window.begin <= now < window.end for window in work.windows):
         return WorkState.RUNNING
     ahead = any(window.begin > now for window in work.windows)
@@ -77,9 +79,26 @@ def is_past(work: Work, now: datetime) -> bool:
     return all(window.end <= now for window in windows_of(work))
 
 
+def is_spoken_for(work: Work) -> bool:
+    """Whether each window of works has a name of its own now, or is the whole's again."""
+    return isinstance(work, CountedWork) and work.is_spoken_for
+
+
+def _is_cancelled_elsewhere(work: Work) -> bool:
+    """Whether works that speak for this one have nothing left that takes place."""
+    if not (isinstance(work, CountedWork) and work.is_spoken_for):
+        return False
+    return not any(other.windows for other in work.others)
+
+
 def listed(works: Iterable[Work], now: datetime, *, past: bool = False) -> list[Work]:
-    """Return works in the order of their times, without those that lie behind unless asked for."""
-    chosen = [work for work in works if past or not is_past(work, now)]
+    """Return works in the order of their times, without those that lie behind unless asked for.
+
+    Of a whole and its parts, one that the others speak for is left out: they are listed.
+    """
+    chosen = [
+        work for work in works if not is_spoken_for(work) and (past or not is_past(work, now))
+    ]
     return sorted(chosen, key=lambda work: place(work, now))
 
 

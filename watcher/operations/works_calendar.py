@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from icalendar import Calendar, Event, vText
 
-from watcher.model import Work, WorkStatus, WorkWindow
+from watcher.model import CountedWork, Work, WorkStatus, WorkWindow
 from watcher.operations import works
 from watcher.operations.works import Subjects
 from watcher.text import clean
@@ -94,7 +94,9 @@ def sequence_of(work: Work) -> int:
     """Return a number that grows with each notice, and when somebody decides about the works."""
     notices = [notice.sequence or 0 for notice in work.notices]
     decided = bool(work.confirmed_by or work.dismissed_by)
-    return 2 * (max(notices) + len(work.history)) + decided
+    others = work.others if isinstance(work, CountedWork) else ()  # a notice of theirs moves these
+    beside = sum(len(other.notices) for other in others)
+    return 2 * (max(notices) + len(work.history) + beside) + decided
 
 
 def _status(work: Work, *, counts: bool) -> str:

@@ -15,6 +15,7 @@ from watcher.clock import Clock
 from watcher.operations import documents, status
 from watcher.operations.links import Addresses
 from watcher.web import middleware, query
+from watcher.web.announced import AnnouncedWorks
 from watcher.web.middleware import HttpError
 from watcher.web.openapi import document as openapi
 
@@ -31,12 +32,14 @@ class Api:
         reader: ports.IncidentReader,
         listings: ports.ListingReader,
         reporter: status.StatusReporter,
+        announced: AnnouncedWorks,
         rules: Callable[[], engine.Ruleset],
         addresses: Addresses,
         clock: Clock,
         read_limit: middleware.ReadLimit,
     ) -> None:
         self._addresses = addresses
+        self._announced = announced
         self._rules = rules
         self._clock = clock
         self._reader = reader
@@ -187,7 +190,12 @@ class Api:
                 after=query.text(request, "after"),
                 limit=limit + 1,
             )
-        listed = [documents.subject(subject) for subject in subjects[:limit]]
+            works = await self._announced.by_subject()
+        now = self._clock.now()
+        listed = [
+            documents.subject(subject, works.get(subject.key, ()), now)
+            for subject in subjects[:limit]
+        ]
         more = len(subjects) > limit
         after = subjects[limit - 1].key if more else None
         return middleware.json_response(

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from watcher import model, text
 from watcher.ledger import page
-from watcher.operations import explain, silences
+from watcher.operations import explain, silences, subject_works
 from watcher.web import api, board, middleware, triage
 
 LONGEST = 1_000  # of one part of text
@@ -53,6 +53,7 @@ class PageRenderer:
             "lines": lambda several: escape(text.for_terminal(several)),
             "mbps": model.format_mbps,
             "suppression": silences.describe_suppression,
+            "subject_work": subject_works.describe,
             "days": describe_cells,
             "describe_cells": describe_cells,
             "phones": phones,

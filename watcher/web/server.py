@@ -19,6 +19,7 @@ from watcher.operations.links import Addresses
 from watcher.operations.works import ReadSubjects, no_subjects
 from watcher.vendors.diagnostics.preview import PdfPreviewer
 from watcher.web import middleware
+from watcher.web.announced import AnnouncedWorks
 from watcher.web.api import Api
 from watcher.web.availability import Availability, ReadLedger
 from watcher.web.history import HistoryPage
@@ -79,10 +80,12 @@ async def serve(
         read_limit=read_limit,
         renderer=renderer,
     )
+    announced = AnnouncedWorks(reader=reader, subjects=subjects_of, clock=clock)
     subject_pages = SubjectPages(
         reader=reader,
         listings=listings,
         rules=rules,
+        announced=announced,
         bands=Bands(read=read_ledger_between, clock=clock),
         clock=clock,
         read_limit=read_limit,
@@ -106,6 +109,7 @@ async def serve(
                 reader=reader,
                 listings=listings,
                 reporter=reporter,
+                announced=announced,
                 rules=rules,
                 addresses=Addresses(board=settings.public_url),
                 clock=clock,
@@ -119,8 +123,7 @@ async def serve(
                 listings=listings, clock=clock, read_limit=read_limit, renderer=renderer
             ).routes(),
             *WorksPages(
-                reader=reader,
-                subjects=subjects_of,
+                announced=announced,
                 clock=clock,
                 read_limit=read_limit,
                 renderer=renderer,

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from aiohttp import hdrs, web
 
-from watcher import model, ports
+from watcher import model
 from watcher.clock import Clock
 from watcher.ledger.period import Period, month_of, parse_month
 from watcher.operations import documents, works, works_calendar
 from watcher.operations.works import WorkState
 from watcher.web import middleware, query
+from watcher.web.announced import AnnouncedWorks
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import PageRenderer
 
@@ -54,15 +55,13 @@ class WorksPages:
     def __init__(
         self,
         *,
-        reader: ports.IncidentReader,
-        subjects: works.ReadSubjects,
+        announced: AnnouncedWorks,
         clock: Clock,
         read_limit: middleware.ReadLimit,
         renderer: PageRenderer,
         public_url: str = "",
     ) -> None:
-        self._reader = reader
-        self._subjects = subjects
+        self._announced = announced
         self._clock = clock
         self._read_limit = read_limit
         self._renderer = renderer
@@ -110,8 +109,8 @@ class WorksPages:
         query.check_parameters(request, ())
         kept, find = await self._read()
         now = self._clock.now()
-        shown = works.listed(kept, now, past=True)
-        recent = [work for work in shown if not works.is_past(work, now - LEFT_BEHIND)]
+        recent = [work for work in kept if not works.is_past(work, now - LEFT_BEHIND)]
+        recent.sort(key=lambda work: works.place(work, now))
         page = f"{self._public_url or request.url.origin()}/works"
         body = await asyncio.to_thread(works_calendar.calendar, recent, now, find, page=page)
         return web.Response(
@@ -161,7 +160,7 @@ class WorksPages:
 
     async def _read(self) -> tuple[Sequence[model.Work], works.FindSubjects]:
         async with self._read_limit.slot():
-            return await self._reader.works(), await self._subjects()
+            return await self._announced.all()
 
     def _period(self, request: web.Request) -> Period:
         query.check_parameters(request, {"month", "zone"})

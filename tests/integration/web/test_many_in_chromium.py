@@ -43,7 +43,7 @@ async def test_a_search_is_in_the_address_and_survives_the_refresh(house, open_p
     await expect(page.get_by_label("Search")).to_be_focused()
     await expect(page.get_by_label("Search")).to_have_value("arena")
     await page.keyboard.press("Enter")
-    await expect(page).to_have_url(f"{house.url}/subjects?q=arena&source=vyvx&site=&phase=")
+    await expect(page).to_have_url(f"{house.url}/subjects?q=arena&source=vyvx&site=&phase=&works=")
     await expect(page.locator(".service")).to_have_count(240)
     await page.get_by_role("link", name="later").click()
     await expect(page).to_have_url(f"{house.url}/subjects?q=arena&source=vyvx&page=2")

@@ -32,8 +32,13 @@ def work(identity="CHG-1", *windows, provider="lumen", status=WorkStatus.CONFIRM
             model.AffectedCircuit(id="1-ABC", impact=WorkImpact.DEGRADED),
             model.AffectedCircuit(id="2-DEF", impact=WorkImpact.OUTAGE),
         ),
-        received_at=NOW - 24 * HOUR,
-        **{"summary": "fibre moves", "origin": "file n.ics", "sequence": 3, **extra},
+        **{
+            "received_at": NOW - 24 * HOUR,
+            "summary": "fibre moves",
+            "origin": "file n.ics",
+            "sequence": 3,
+            **extra,
+        },
     )
     return model.Work(notice=notice, **more)
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes import sample_data
 from tests.fakes.sample_data import NOW, SUBJECT, minutes
+from tests.unit.operations.test_works import window, work
 from tests.unit.web.test_pages import Tags, words
 from watcher import model
 from watcher.ledger import ledger
@@ -171,3 +172,60 @@ def test_a_number_can_be_dialled_and_nothing_else_is_taken_for_one(contact, numb
     parts = renderer.phones(contact)
     assert "".join(part for part, _ in parts) == contact
     assert [number for _, number in parts if number] == numbers
+
+
+HOUR = timedelta(hours=1)
+
+
+async def test_a_service_says_which_works_name_it_on_its_page_and_in_the_list(house, reader):
+    reader.kept_works = [
+        work("LATER", window(NOW + 48 * HOUR)),
+        work("NOW", window(NOW - HOUR)),
+        work("OVER", window(NOW - 9 * HOUR)),
+        work("OTHERS", window(NOW - HOUR), provider="orange"),
+        work("GONE", window(NOW - HOUR), status=model.WorkStatus.CANCELLED),
+    ]
+    text = words((await house.get(f"/subjects/{SUBJECT.key}")).text)
+    assert "works NOW of lumen under way until 04:24 UTC: degraded announced" in text
+    assert "works LATER of lumen on 2026-11-23 03:24 to 05:24 UTC: degraded announced" in text
+    assert not any(name in text for name in ("OVER", "OTHERS", "GONE"))
+    listed = words((await house.get("/subjects?works=running")).text)
+    assert "1 fit" in listed
+    assert "works NOW of lumen under way until 04:24 UTC: degraded announced, and 1 more" in listed
+
+
+async def test_works_that_are_ahead_are_not_under_way(house, reader):
+    reader.kept_works = [work("LATER", window(NOW + 48 * HOUR))]
+    assert "1 fit" in words((await house.get("/subjects?works=any")).text)
+    assert "0 fit" in words((await house.get("/subjects?works=running")).text)
+
+
+async def test_programs_read_which_works_name_a_subject(house, reader):
+    ends = window(NOW - 30 * HOUR), window(NOW - HOUR), window(NOW + 48 * HOUR)
+    reader.kept_works = [work("NOW", *ends)]
+    listed = (await house.get("/api/v1/subjects?source=vyvx&after=vyvx/1234")).json["subjects"]
+    named = {subject["key"]: subject["works"] for subject in listed if subject["works"]}
+    assert named == {
+        SUBJECT.key: [
+            {
+                "key": "lumen/NOW",
+                "state": "running",
+                "impact": "degraded",
+                "windows": [
+                    {
+                        "from": model.format_timestamp(announced.begin),
+                        "to": model.format_timestamp(announced.end),
+                    }
+                    for announced in ends[1:]
+                ],
+            }
+        ]
+    }
+
+
+def test_only_what_the_engine_holds_back_as_planned_is_called_planned():
+    planned = sample_data.incident(flags=("planned",))
+    assert described(incident=planned).says == "planned"
+    assert described(incident=sample_data.incident()).says == "down"
+    up = replace(SUBJECT, fields={"state": "online", "ingress_state": "online"})
+    assert described(up, incident=planned).says == "up"

@@ -263,3 +263,60 @@ async def test_every_month_has_whole_weeks_when_the_clocks_change_as_well(site, 
     page = await site.get(f"/works?month=2026-11&zone={zone}")
     assert page.text.count("<td") == 6 * 7
     assert "DST of lumen" in page.text
+
+
+def parts(status):
+    """Return works in two windows, and what the carrier wrote later of the first one alone."""
+    first, second = window(NOW + DAY), window(NOW + 2 * DAY)
+    whole = work("CHG-7", first, second, extra={"received_at": NOW - DAY, "sequence": None})
+    part = work("CHG-7-1", first, status=status, extra={"received_at": NOW - HOUR})
+    return whole, part
+
+
+async def test_a_window_that_is_cancelled_under_a_name_of_its_own_is_shown_as_such(site, reader):
+    reader.kept_works = list(parts(WorkStatus.CANCELLED))
+    listed = (await site.get("/api/v1/works")).json["works"]
+    assert [(shown["key"], shown["state"], len(shown["windows"])) for shown in listed] == [
+        ("lumen/CHG-7-1", "cancelled", 1),
+        ("lumen/CHG-7", "ahead", 1),
+    ]
+    assert listed[1]["windows"][0]["from"] == model.format_timestamp(NOW + 2 * DAY)
+    text = (await site.get("/works")).text
+    assert re.findall(r'<li class="work (\w+)">', text) == ["cancelled", "ahead"]
+
+
+async def test_a_calendar_loses_a_window_that_is_cancelled_under_a_name_of_its_own(site, reader):
+    def events(calendar):
+        return {str(event["UID"]): event for event in calendar.walk("VEVENT")}
+
+    whole, part = parts(WorkStatus.CANCELLED)
+    reader.kept_works = [whole]
+    before = events(await read(site))
+    reader.kept_works = [whole, part]
+    after = events(await read(site))
+    assert before.keys() < after.keys()  # nothing that was subscribed to is left as it was
+    assert {str(event["STATUS"]) for event in before.values()} == {"CONFIRMED"}
+    live = [event for event in after.values() if str(event["STATUS"]) == "CONFIRMED"]
+    assert [event.decoded("DTSTART") for event in live] == [NOW + 2 * DAY]
+    for uid, event in before.items():
+        assert int(after[uid]["SEQUENCE"]) > int(event["SEQUENCE"])
+
+
+async def test_works_whose_windows_all_have_names_of_their_own_are_listed_by_these(site, reader):
+    first, second = window(NOW + DAY), window(NOW + 2 * DAY)
+    whole, part = parts(WorkStatus.CONFIRMED)
+    other = work("CHG-7-2", second, extra={"received_at": NOW, "sequence": None})
+    reader.kept_works = [whole, part, other]
+    listed = (await site.get("/api/v1/works")).json["works"]
+    assert [shown["key"] for shown in listed] == ["lumen/CHG-7-1", "lumen/CHG-7-2"]
+    assert (await site.get("/api/v1/works/lumen/CHG-7")).json["state"] == "moved"
+    reader.kept_works = [
+        whole,
+        *(
+            work(
+                name, at, status=WorkStatus.CANCELLED, extra={"received_at": NOW, "sequence": None}
+            )
+            for name, at in (("CHG-7-1", first), ("CHG-7-2", second))
+        ),
+    ]
+    assert (await site.get("/api/v1/works/lumen/CHG-7")).json["state"] == "cancelled"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 import msgspec
 
 from watcher import model
 from watcher.operations.documents.document import Document, Timestamp, timestamp_or_none
+from watcher.operations.documents.works import WorkWindowDocument, window_documents
+from watcher.operations.subject_works import SubjectWork
+from watcher.operations.works import WorkState, state_of, windows_of
 
 
 class WindowDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +32,23 @@ class BookingDocument(msgspec.Struct, frozen=True, kw_only=True):
     terminal: bool
 
 
+class SubjectWorkDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Planned works that name a subject; `windows` are those that are open or ahead.
+
+    `impact` is what is announced for this subject.
+    """
+
+    key: str
+    state: WorkState
+    impact: model.WorkImpact
+    windows: list[WorkWindowDocument]
+
+
 class SubjectDocument(Document, frozen=True, kw_only=True):
-    """One thing watched, as it was last seen; `missed` polls in a row did not name it."""
+    """One thing watched, as it was last seen; `missed` polls in a row did not name it.
+
+    `works` are planned works under way or ahead, the soonest first.
+    """
 
     key: str
     source: str
@@ -39,10 +60,11 @@ class SubjectDocument(Document, frozen=True, kw_only=True):
     since: Timestamp
     vendor_time: Timestamp | None
     missed: int
+    works: list[SubjectWorkDocument]
 
 
-def subject(subject: model.Subject) -> SubjectDocument:
-    """Return a subject's document."""
+def subject(subject: model.Subject, works: Iterable[SubjectWork], now: datetime) -> SubjectDocument:
+    """Return a subject's document, with the planned works that name it."""
     return SubjectDocument(
         key=subject.key,
         source=subject.source,
@@ -64,6 +86,17 @@ def subject(subject: model.Subject) -> SubjectDocument:
         since=model.format_timestamp(subject.since),
         vendor_time=timestamp_or_none(subject.vendor_time),
         missed=subject.missed,
+        works=[_work(shown, now) for shown in works],
+    )
+
+
+def _work(shown: SubjectWork, now: datetime) -> SubjectWorkDocument:
+    ahead = [window for window in windows_of(shown.work) if window.end > now]
+    return SubjectWorkDocument(
+        key=shown.work.key,
+        state=state_of(shown.work, now),
+        impact=shown.impact,
+        windows=window_documents(ahead),
     )
 
 

@@ -74,8 +74,8 @@ def work(work: model.Work, now: datetime, subjects: words.Subjects) -> WorkDocum
         state=words.state_of(work, now),
         impact=words.worst_impact(work),
         summary=notice.summary,
-        windows=_windows(words.windows_of(work)),
-        moved_from=_windows(work.moved_from),
+        windows=tuple(window_documents(words.windows_of(work))),
+        moved_from=tuple(window_documents(work.moved_from)),
         circuits=tuple(
             WorkCircuitDocument(
                 id=circuit.id, impact=circuit.impact, subjects=subjects.get(circuit.id, ())
@@ -97,10 +97,11 @@ def works(listed: Iterable[model.Work], now: datetime, find: words.FindSubjects)
     return WorksDocument(works=tuple(work(shown, now, find(shown)) for shown in listed))
 
 
-def _windows(windows: Iterable[model.WorkWindow]) -> tuple[WorkWindowDocument, ...]:
-    return tuple(
+def window_documents(windows: Iterable[model.WorkWindow]) -> list[WorkWindowDocument]:
+    """Return the documents of windows."""
+    return [
         WorkWindowDocument(
             from_=model.format_timestamp(window.begin), to=model.format_timestamp(window.end)
         )
         for window in windows
-    )
+    ]

@@ -13,6 +13,7 @@ from aiohttp import web
 from watcher import engine, model, ports
 from watcher.clock import Clock
 from watcher.web import figures, middleware, query
+from watcher.web.announced import AnnouncedWorks
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import PageRenderer
 from watcher.web.subjects import services
@@ -47,6 +48,7 @@ class SubjectPages:
         reader: ports.IncidentReader,
         listings: ports.ListingReader,
         rules: Callable[[], engine.Ruleset],
+        announced: AnnouncedWorks,
         bands: Bands,
         clock: Clock,
         read_limit: middleware.ReadLimit,
@@ -55,6 +57,7 @@ class SubjectPages:
         self._reader = reader
         self._listings = listings
         self._rules = rules
+        self._announced = announced
         self._bands = bands
         self._clock = clock
         self._read_limit = read_limit
@@ -104,6 +107,7 @@ class SubjectPages:
             health = {health.source: health for health in await self._reader.sources()}
             live = await self._reader.incidents(statuses=_OPEN, limit=_CHUNK)
             firing = await self._listings.firing()
+            works = await self._announced.by_subject()
         rules, by_id = self._rules(), {incident.id: incident for incident in live}
         involved: defaultdict[str, list[model.Incident]] = defaultdict(list)
         for key, incident in firing:
@@ -113,7 +117,12 @@ class SubjectPages:
         def describe() -> tuple[services.Service, ...]:
             return tuple(
                 services.describe(
-                    subject, rules, health, services.worst_of(involved.get(subject.key, ())), now
+                    subject,
+                    rules,
+                    health,
+                    services.worst_of(involved.get(subject.key, ())),
+                    now,
+                    works=works.get(subject.key, ()),
                 )
                 for subject in subjects
             )
@@ -131,6 +140,7 @@ class SubjectPages:
             alerts = await self._reader.alerts(key)
             incidents = await self._reader.incidents_of(key, limit=_INCIDENTS)
             health = {health.source: health for health in await self._reader.sources()}
+            works = await self._announced.by_subject()
         if subject is None:
             raise HttpError(404, f"there is no subject {key}")
         live = [
@@ -146,6 +156,7 @@ class SubjectPages:
             entry=rules.inventory.entry(key, subject.labels),
             figures=await self._figures(subject, rules, now),
             bands=await self._bands.of(key),
+            works=works.get(key, ()),
             alerts=alerts,
             incidents=incidents,
             health=health,
@@ -166,12 +177,13 @@ class SubjectPages:
 
 
 def _filters(request: web.Request) -> services.Filters:
-    query.check_parameters(request, {"q", "source", "site", "phase", "state", "page"})
+    query.check_parameters(request, {"q", "source", "site", "phase", "works", "state", "page"})
     return services.Filters(
         q=query.text(request, "q").strip(),
         source=query.text(request, "source"),
         site=query.text(request, "site"),
         phase=query.text(request, "phase"),
+        works=query.text(request, "works"),
         state=query.text(request, "state"),
         page=query.whole_number(request, "page", 1, 1, _MOST_PAGES),
     )

@@ -15,10 +15,12 @@ from watcher import engine, model
 from watcher.engine.rules import reservation
 from watcher.ledger.states import Condition, evaluate
 from watcher.model import Phase
+from watcher.operations.subject_works import SubjectWork
 
 PER_PAGE = 240
 MOST_SITES = 30  # that are listed; all can be chosen
 _OFF_AIR = frozenset({Phase.BOOKED, Phase.ENDED})
+_BAD = frozenset({Condition.DOWN, Condition.DEGRADED})
 _VANISHED = 2  # complete polls in a row without it
 _WORST_FIRST = (
     *(Condition.DOWN, Condition.DEGRADED, Condition.PLANNED),
@@ -54,6 +56,8 @@ class Service:
     until: datetime | None = None
     next: datetime | None = None
     incident: model.Incident | None = None
+    works: Sequence[SubjectWork] = ()
+    running: bool = False  # one of these works is under way
     searched: str = ""
 
     @property
@@ -77,6 +81,7 @@ class Filters:
     source: str = ""
     site: str = ""
     phase: str = ""
+    works: str = ""  # any, running
     state: str = ""
     page: int = 1
 
@@ -94,6 +99,8 @@ class Filters:
             (not self.source or service.source == self.source)
             and (not self.site or service.site == self.site)
             and (not self.phase or service.phase == self.phase)
+            and (not self.works or bool(service.works))
+            and (self.works != "running" or service.running)
             and all(word in service.searched for word in self.q.casefold().split())
         )
 
@@ -127,8 +134,10 @@ def describe(
     health: Mapping[str, model.SourceHealth],
     incident: model.Incident | None,
     now: datetime,
+    *,
+    works: Sequence[SubjectWork] = (),
 ) -> Service:
-    """Return how a subject is now."""
+    """Return how a subject is now; what the engine holds back as planned is not called down."""
     traits = ruleset.sources.get(subject.source)
     entry = ruleset.inventory.entry(subject.key, subject.labels)
     labels = {**subject.labels, **entry.labels}
@@ -147,6 +156,8 @@ def describe(
         condition = Condition.UNUSED
     else:
         condition = evaluate(traits, subject.fields, entry.expected_mbps).condition
+        if condition in _BAD and incident is not None and "planned" in incident.flags:
+            condition = Condition.PLANNED
     return Service(
         key=subject.key,
         name=name,
@@ -160,6 +171,8 @@ def describe(
         until=reservation.on_air_until(subject.bookings, now),
         next=reservation.next_start(subject.bookings, now),
         incident=incident,
+        works=works,
+        running=any(shown.is_running(now) for shown in works),
         searched=" ".join((subject.key, word, *labels.values())).casefold(),
     )
 
@@ -206,7 +219,7 @@ def _sites(services: Sequence[Service], filters: Filters) -> list[Site]:
     for service in services:
         if service.site and filters.source in {"", service.source}:
             there[service.site] += 1
-            is_bad = service.incident or service.condition in {Condition.DOWN, Condition.DEGRADED}
+            is_bad = service.incident or service.condition in _BAD
             bad[service.site] += bool(is_bad)
     return sorted(
         (Site(name=name, services=count, bad=bad[name]) for name, count in there.items()),
