@@ -10,11 +10,20 @@ from playwright.async_api import expect
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.fakes import sample_data
+from tests.servers import node
 from watcher import model
 
 pytestmark = pytest.mark.browser
 
 PATHS = ("/", "/incidents/w-7k3mq2xd", "/subjects/vyvx/1234567", "/subjects")
+
+EVERY = (
+    *PATHS,
+    *("/incidents", "/incidents?drills=only", "/incidents/w-1a1a1a1a", "/works", "/availability"),
+    "/subjects?q=nothing",
+)
+
+AXE = "axe-core@4.14.1"
 
 HEADLINE = (
     "3 open, 1 acknowledged, evpl and iod cannot be seen for 13 min, "
@@ -84,6 +93,28 @@ async def test_every_page_can_be_read_and_nothing_sticks_out(
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         assert await page.evaluate(OUTSIDE) == [], path
         assert await page.evaluate(FAINT) == [], path
+
+
+async def _no_events(route):
+    await route.fulfill(content_type="text/event-stream", body="")
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 800), (390, 844)])
+async def test_axe_finds_nothing_on_any_page(night, open_page, width, height, scheme):
+    axe = (node.modules(AXE) / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    page = await open_page(width, scheme, height)
+    # Pages that are left this quickly still count as listeners, and the fifth would be refused.
+    await page.route("**/events", _no_events)
+    for path in EVERY:
+        await page.goto(night.url + path)
+        await page.evaluate(axe)
+        passes, violations = await page.evaluate(
+            "axe.run().then(run => [run.passes.length, run.violations.map("
+            "rule => `${rule.id}: ${rule.nodes[0].html}`)])"
+        )
+        assert passes > 10, path  # it has looked
+        assert violations == [], path
 
 
 async def test_dark_is_dark_and_light_is_light(night, open_page):
