@@ -59,6 +59,7 @@ def resolution(ctx: StepContext, rule: Rule, alert: model.Alert) -> Resolution |
     if alert.unclear_since is not None or outside is None:
         return None
     recovered = conditions.is_well(ctx, rule, key) and not outside
+    recovered = recovered and not ctx.state.held_though_closed(rule, key)
     if any(holds(other) for other in ctx.state.siblings(rule, key, AlertState.FIRING)):
         return Resolution.RECOVERED if recovered else Resolution.LAPSED
     if ctx.state.siblings(rule, key, AlertState.PENDING):
@@ -73,5 +74,7 @@ def _last(ctx: StepContext, rule: Rule, key: str, *, outside: bool) -> Resolutio
     and with the fault of a service that is well by then, it has recovered.
     """
     if conditions.is_well(ctx, rule, key):
-        return Resolution.RECOVERED if rule.fault or not outside else Resolution.LAPSED
+        recovered = bool(rule.fault) or not outside
+        recovered = recovered and not ctx.state.held_though_closed(rule, key)
+        return Resolution.RECOVERED if recovered else Resolution.LAPSED
     return None if rule.fault else Resolution.LAPSED

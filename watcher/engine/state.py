@@ -130,6 +130,17 @@ class State:
             if alert.rule in about and alert.rule != rule.name
         ]
 
+    def held_though_closed(self, rule: Rule, key: str) -> list[str]:
+        """Return the rules of a fault whose alert a person has closed, and which still hold.
+
+        A source calls a subject well whatever is measured on it, so that nothing else tells.
+        """
+        return [
+            alert.rule
+            for alert in self.siblings(rule, key, model.AlertState.RESOLVED)
+            if alert.measured is None or None in alert.measured.held.values()
+        ]
+
     def incident(self, identity: str, now: datetime) -> model.Incident:
         """Return an incident that can still be acted on. Raises IllegalCommand."""
         incident = self.incidents.get(identity)

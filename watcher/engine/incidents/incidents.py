@@ -289,6 +289,8 @@ def resolve(
     )
     rule = ctx.state.rules.get(alert.rule)
     text = messages.ended(rule, member, resolution, incident, ctx.now, by=by, why=why)
+    if rule is not None and resolution is model.Resolution.LAPSED:
+        text += messages.still_held(ctx.state.held_though_closed(rule, alert.subject))
     name = f"the last one, {member.name}: " if messages.whose(ctx.state, member) else ""
     ctx.add_entry(identity, model.EntryKind.RESOLVED, name + text, by=by, notify=True)
 

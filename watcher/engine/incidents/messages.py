@@ -218,6 +218,11 @@ def _lapsed(rule: Rule | None, member: model.IncidentAlert, at: str, now: dateti
     return f"{was} since {at}{now_is}: not recovered"
 
 
+def still_held(rules: Sequence[str]) -> str:
+    """Return that alerts which a person has closed still hold."""
+    return f" ({', '.join(rules)} still holds, closed by hand)" if rules else ""
+
+
 def blind(health: model.SourceHealth, member: model.IncidentAlert, now: datetime) -> str:
     """Return that what follows is last known."""
     last_known = member.to or (
