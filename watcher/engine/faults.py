@@ -58,13 +58,18 @@ def resolution(ctx: StepContext, rule: Rule, alert: model.Alert) -> Resolution |
         return Resolution.LAPSED if outside else Resolution.VANISHED
     if alert.unclear_since is not None or outside is None:
         return None
-    recovered = conditions.is_well(ctx, rule, key) and not outside
-    recovered = recovered and not ctx.state.held_though_closed(rule, key)
+    recovered = _has_recovered(ctx, rule, key) and not outside
     if any(holds(other) for other in ctx.state.siblings(rule, key, AlertState.FIRING)):
         return Resolution.RECOVERED if recovered else Resolution.LAPSED
     if ctx.state.siblings(rule, key, AlertState.PENDING):
         return None
     return _last(ctx, rule, key, outside=outside)
+
+
+def _has_recovered(ctx: StepContext, rule: Rule, key: str) -> bool:
+    """Return whether a subject is well, and no alert of the fault that was closed still holds."""
+    well = conditions.is_well(ctx, rule, key) is True
+    return well and not ctx.state.held_though_closed(rule, key)
 
 
 def _last(ctx: StepContext, rule: Rule, key: str, *, outside: bool) -> Resolution | None:
@@ -73,8 +78,7 @@ def _last(ctx: StepContext, rule: Rule, key: str, *, outside: bool) -> Resolutio
     A fault may outlive its rule's phases: at the start of a booking the pre-roll's rule is over,
     and with the fault of a service that is well by then, it has recovered.
     """
-    if conditions.is_well(ctx, rule, key):
-        recovered = bool(rule.fault) or not outside
-        recovered = recovered and not ctx.state.held_though_closed(rule, key)
-        return Resolution.RECOVERED if recovered else Resolution.LAPSED
-    return None if rule.fault else Resolution.LAPSED
+    if not conditions.is_well(ctx, rule, key):
+        return None if rule.fault else Resolution.LAPSED
+    ends_well = _has_recovered(ctx, rule, key) and (rule.fault or not outside)
+    return Resolution.RECOVERED if ends_well else Resolution.LAPSED

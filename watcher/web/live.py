@@ -62,21 +62,27 @@ class Live:
             raise HttpError(503, "too many pages listen already", {hdrs.RETRY_AFTER: "30"})
         self._listeners[peer] += 1
         try:
+            seen = await self._current()  # first: what changes from now on is said
             response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream"})
             await response.prepare(request)
             await response.write(_FIRST)
-            await self._send(response)
-            await response.write_eof()
+            await self._send(request, response, seen)
+            if request.transport is not None:
+                await response.write_eof()
             return response
         finally:
             self._listeners[peer] -= 1
             self._listeners += Counter()  # drops who has none left
 
-    async def _send(self, response: web.StreamResponse) -> None:
-        seen = await self._current()
+    async def _send(self, request: web.Request, response: web.StreamResponse, seen: str) -> None:
+        """Write what changes, until the time is over or nobody listens any more.
+
+        Who leaves a page is not noticed by writing, as long as there is nothing to write; counted
+        on, it would keep the place of the next page.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LASTS_SECONDS):
-                while not self._stopping.is_set():
+                while not self._stopping.is_set() and request.transport is not None:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
                     current = await self._current()

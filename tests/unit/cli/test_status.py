@@ -78,3 +78,10 @@ async def test_planned_works_of_ours_have_a_line(watcher, monkeypatch):
     assert second == (
         "works     CHG-2 of orange from 2999-01-01 02:00 UTC for 4 h: degraded of 1 service"
     )
+
+
+async def test_rules_that_match_nothing_have_a_line(watcher, monkeypatch):
+    report = {**REPORT, "sources": [], "idle_rules": ["evpl-busy", "iod-pending"]}
+    monkeypatch.setattr(incidents, "request", lambda *_: report)
+    lines = (await watcher("status")).out.splitlines()
+    assert "rules     match nothing: evpl-busy, iod-pending" in lines

@@ -456,100 +456,71 @@ def test_a_vyvx_service_is_called_well_only_when_it_is_and_no_outage_goes_unhear
     check(VYVX, scenario)
 
 
-A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE = Scenario(
-    key="vyvx/a",
-    step=VYVX.step,
-    names=("state", "ingress_state"),
-    spells=(
-        Spell(
-            readings=(("online", "offline"),),
-            polls=8,
-            works=Works(
-                begins_in=minutes(-3),
-                lasts=minutes(1),
-                identity="W1",
-                impact=WorkImpact.DEGRADED,
-                status=WorkStatus.CONFIRMED,
-            ),
-        ),
-        Spell(readings=(("offline", "online"),), polls=1),
-        Spell(readings=(("online", "online"),), polls=185),
+def works_until_lately(impact: WorkImpact) -> Works:
+    """Return works that are read a minute or two after their window, within its grace."""
+    return Works(
+        begins_in=minutes(-3),
+        lasts=minutes(1),
+        identity="W1",
+        impact=impact,
+        status=WorkStatus.CONFIRMED,
+    )
+
+
+def vyvx(*spells: Spell) -> Scenario:
+    """Return a scenario that ends with half an hour online."""
+    well = Spell(readings=(("online", "online"),), polls=185)
+    return Scenario(
+        key="vyvx/a", step=VYVX.step, names=("state", "ingress_state"), spells=(*spells, well)
+    )
+
+
+A_FAULT_TAKES_THE_PLACE_OF_AN_ANNOUNCED_ONE = vyvx(
+    Spell(
+        readings=(("online", "offline"),),
+        polls=8,
+        works=works_until_lately(WorkImpact.DEGRADED),
     ),
+    Spell(readings=(("offline", "online"),), polls=1),
 )
 
 
 # It was planned, well for one poll, and is not listed any more since: nobody knows that it is well.
-VANISHED_AFTER_IT_WAS_PLANNED = Scenario(
-    key="vyvx/a",
-    step=VYVX.step,
-    names=("state", "ingress_state"),
-    spells=(
-        Spell(readings=(("offline", "online"),), polls=3),
-        Spell(readings=(FAILS,), polls=1),
-        Spell(
-            readings=(("online", "online"),),
-            polls=1,
-            works=Works(
-                begins_in=minutes(-3),
-                lasts=minutes(1),
-                identity="W1",
-                impact=WorkImpact.OUTAGE,
-                status=WorkStatus.CONFIRMED,
-            ),
-        ),
-        Spell(readings=(FAILS,), polls=1),
-        Spell(readings=(ABSENT,), polls=80),
-        Spell(readings=(("online", "online"),), polls=185),
+VANISHED_AFTER_IT_WAS_PLANNED = vyvx(
+    Spell(readings=(("offline", "online"),), polls=3),
+    Spell(readings=(FAILS,), polls=1),
+    Spell(
+        readings=(("online", "online"),),
+        polls=1,
+        works=works_until_lately(WorkImpact.OUTAGE),
     ),
+    Spell(readings=(FAILS,), polls=1),
+    Spell(readings=(ABSENT,), polls=80),
 )
 
 
 # It was never well in between, so it broke before the window that is announced at the end.
-OFFLINE_AGAIN_WITHOUT_BEING_WELL = Scenario(
-    key="vyvx/a",
-    step=VYVX.step,
-    names=("state", "ingress_state"),
-    spells=(
-        Spell(readings=(FAILS,), polls=1),
-        Spell(readings=(("offline", "online"),), polls=20),
-        Spell(readings=(("degraded", "online"),), polls=13),
-        Spell(
-            readings=(("offline", "online"),),
-            polls=3,
-            works=Works(
-                begins_in=minutes(-3),
-                lasts=minutes(1),
-                identity="W1",
-                impact=WorkImpact.OUTAGE,
-                status=WorkStatus.CONFIRMED,
-            ),
-        ),
-        Spell(readings=(("online", "online"),), polls=185),
+OFFLINE_AGAIN_WITHOUT_BEING_WELL = vyvx(
+    Spell(readings=(FAILS,), polls=1),
+    Spell(readings=(("offline", "online"),), polls=20),
+    Spell(readings=(("degraded", "online"),), polls=13),
+    Spell(
+        readings=(("offline", "online"),),
+        polls=3,
+        works=works_until_lately(WorkImpact.OUTAGE),
     ),
 )
 
 
 # For the 20 s of the outage's own rule the incident is the announced one.
-WORSE_THAN_WORKS_THAT_ARE_READ_MEANWHILE = Scenario(
-    key="vyvx/a",
-    step=VYVX.step,
-    names=("state", "ingress_state"),
-    spells=(
-        Spell(readings=(FAILS,), polls=1),
-        Spell(readings=(FAILS,), polls=1),
-        Spell(readings=(("degraded", "online"),), polls=7),
-        Spell(
-            readings=(("offline", "online"),),
-            polls=1,
-            works=Works(
-                begins_in=minutes(-3),
-                lasts=minutes(1),
-                identity="W1",
-                impact=WorkImpact.DEGRADED,
-                status=WorkStatus.CONFIRMED,
-            ),
-        ),
-        Spell(readings=(("online", "online"),), polls=185),
+WORSE_THAN_WORKS_THAT_ARE_READ_MEANWHILE = vyvx(
+    Spell(readings=(FAILS,), polls=1),
+    Spell(readings=(FAILS,), polls=1),
+    Spell(readings=(("degraded", "online"),), polls=7),
+    Spell(
+        readings=(("offline", "online"),),
+        polls=1,
+        works=works_until_lately(WorkImpact.DEGRADED),
     ),
 )
 

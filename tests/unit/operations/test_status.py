@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from watcher import model, ports
 from watcher.cli import incidents
 from watcher.metrics import Metrics
+from watcher.oncall.rota import OnCall
 from watcher.operations import status
 
 NOW = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
@@ -57,6 +59,8 @@ def reporter(
     seen: status.Overview | None = None,
     noc: status.ReceiverState = status.ReceiverState(),  # noqa: B008  # frozen
     windows: tuple[status.OpenWindow, ...] = (),
+    metrics: Metrics | None = None,
+    on_call: Sequence[OnCall] = (),
 ) -> status.StatusReporter:
     async def usages():
         return [status.Usage(account="orange", month="2026-11", calls=5, calls_per_month=7)]
@@ -67,8 +71,9 @@ def reporter(
         since=NOW,
         sources=["vyvx"],
         reader=reader or InMemoryReader(),
-        metrics=Metrics(version="1", sources=["vyvx"], receivers=["noc"]),
+        metrics=metrics or Metrics(version="1", sources=["vyvx"], receivers=["noc"]),
         overview=lambda: seen,
+        on_call=lambda: tuple(on_call),
         receivers=lambda: {"noc": noc},
         usages=usages,
         now=lambda: NOW,
@@ -172,3 +177,24 @@ async def test_what_a_receiver_cannot_deliver_stands_below_it_although_it_is_hea
     line, *below = incidents._receiver(msgspec.to_builtins(receiver))
     assert "healthy" in line
     assert [words.strip() for words in below] == [remark]
+
+
+async def test_a_rota_that_was_removed_leaves_the_metrics():
+    metrics = Metrics(version="1", sources=["vyvx"], receivers=["noc"])
+    rotas = [OnCall(rota="noc", person="ann"), OnCall(rota="video", trouble="unreadable")]
+    reporting = reporter(metrics=metrics, on_call=rotas)
+    await reporting.update_gauges()
+    assert gaps(metrics) == {"noc": (0, 0), "video": (1, 1)}
+    del rotas[1]
+    await reporting.update_gauges()
+    assert gaps(metrics) == {"noc": (0, 0)}
+
+
+def gaps(metrics: Metrics) -> dict[str, tuple[float, float]]:
+    """Return of each rota whether nobody has it, and whether its calendar cannot be read."""
+    shown = [
+        {sample.labels["rota"]: sample.value for sample in family.samples}
+        for gauge in (metrics.oncall_gap, metrics.oncall_calendar_failing)
+        for family in gauge.collect()
+    ]
+    return {rota: (shown[0][rota], shown[1][rota]) for rota in shown[0]}

@@ -32,12 +32,22 @@ async def test_a_change_is_said_at_once(site, reader, what):
     async with aiohttp.ClientSession() as session, session.get(f"{site.url}/events") as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
         assert await first_line(stream, b"retry") == "retry: 1000"
-        await asyncio.sleep(0.1)  # what is said is what has changed since the stream began
         if what == "an incident":
             reader.open(sample_data.incident())
         else:
             reader.health[0] = model.SourceHealth(source="vyvx", sight=model.Visibility.BLIND)
         assert await first_line(stream, b"event") == "event: changed"
+
+
+async def test_who_leaves_a_page_keeps_no_place(site):
+    for _ in range(live.MOST_OF_PEER):
+        async with aiohttp.ClientSession() as session, session.get(f"{site.url}/events") as stream:
+            assert stream.status == 200
+    async with asyncio.timeout(5), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{site.url}/events") as stream:
+                if stream.status == 200:
+                    return
 
 
 async def test_a_stream_ends_by_itself_and_says_nothing_while_nothing_changes(

@@ -191,7 +191,7 @@ def begin_of_fault(state: State, member: model.IncidentAlert) -> datetime:
     """
     began = member.unwell_since or member.since
     members = state.members.get(member.incident, {})  # of a storm thousands, so not all are read
-    keys = ((rule, member.subject) for rule in state.rules)
+    keys = ((rule, member.subject) for rule in state.rules if members)
     others = [members[key] for key in keys if key in members]
     for other in sorted(others, key=lambda other: other.since, reverse=True):
         if other.since < began and (other.until is None or other.until >= began):
