@@ -16,7 +16,7 @@ from typing import Any
 from watcher import model
 from watcher.engine.changes import Agenda, Changes, Note, join_notes, short_id
 from watcher.engine.rules.rule import ExpressionError, Rule, Ruleset
-from watcher.engine.rules.subject_view import SubjectView
+from watcher.engine.rules.subject_view import MOST_KEPT, SubjectView
 from watcher.engine.state import REOPEN_WITHIN, State, is_over
 from watcher.engine.timers import Timer, TimerKind
 
@@ -42,6 +42,8 @@ class StepContext:
         """Return a subject, or a source, as it is in this step."""
         view = self._views.get(key)
         if view is None:
+            if len(self._views) >= MOST_KEPT:
+                self._views.clear()
             view = self._views[key] = self.state.subject_view(key, self.now)
         return view
 

@@ -20,6 +20,8 @@ from watcher.engine.rules.rule import (
     Threshold,
 )
 
+MOST_KEPT = 1_024  # by one step: those of a poll of 100,000 would be 270 MiB
+
 
 class SubjectView:
     """One subject (or, for blindness, one source) as rules and titles see it."""
