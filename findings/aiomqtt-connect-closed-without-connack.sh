@@ -11,7 +11,7 @@
 #     MqttError: Operation timed out, after 2.0 s (timeout=2)
 #
 # Exits with 0 while aiomqtt does this, with 1 once it does not: then `_on_disconnect` of Client in
-# watcher/receivers/mqtt/client.py needs no line for it (decision 14).
+# watcher/receivers/mqtt/broker/client.py needs no line for it (decision 14).
 set -euo pipefail
 
 folder=$(mktemp -d)

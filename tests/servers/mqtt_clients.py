@@ -7,7 +7,7 @@ import aiomqtt
 
 from watcher.backoff import Backoff
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.broker.connection import MqttConnection
 from watcher.receivers.mqtt.receiver import MqttReceiver
 
 QUICK = Backoff(first=0.02, longest=0.2)

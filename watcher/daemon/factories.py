@@ -23,7 +23,7 @@ from watcher.operations.commands import CommandService
 from watcher.operations.links import Addresses
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
-from watcher.receivers.mqtt import connection
+from watcher.receivers.mqtt.broker import connection
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.mqtt.receiver import MqttReceiver
 from watcher.receivers.sample import sample_view

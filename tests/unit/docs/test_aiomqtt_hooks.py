@@ -18,7 +18,7 @@ import pytest
 
 ROOT = next(folder for folder in Path(__file__).parents if (folder / "pyproject.toml").exists())
 PAGE = ROOT / "docs" / "decisions" / "0014-a-subclass-of-aiomqtts-client.md"
-CLIENT = ROOT / "watcher" / "receivers" / "mqtt" / "client.py"
+CLIENT = ROOT / "watcher" / "receivers" / "mqtt" / "broker" / "client.py"
 LISTED = set(re.findall(r"^\| `(_\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
 FINGERPRINTS = {  # of aiomqtt 2.5.1
     "_on_connect": "0ed97ea76ed81c81",

@@ -16,8 +16,9 @@ import aiomqtt
 from watcher import model
 from watcher.clock import token
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client as mqtt_client
-from watcher.receivers.mqtt import errors, topics
+from watcher.receivers.mqtt import topics
+from watcher.receivers.mqtt.broker import client as mqtt_client
+from watcher.receivers.mqtt.broker import errors
 
 ECHO_SECONDS = 3.0
 _NAME = "watcher-check"

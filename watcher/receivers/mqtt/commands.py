@@ -30,8 +30,8 @@ from watcher.operations.silences import (
     parse_until,
 )
 from watcher.receivers.mqtt import topics
-from watcher.receivers.mqtt.client import Message
-from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.broker.client import Message
+from watcher.receivers.mqtt.broker.connection import MqttConnection
 
 log = structlog.get_logger()
 
@@ -62,6 +62,7 @@ class CommandListener:
         per_minute: int = PER_MINUTE,
     ) -> None:
         self._connection = connection
+        self._publisher = connection.publisher
         self._token = token.encode()
         self._commands = commands
         self._rate_limit = AsyncLimiter(per_minute, 60)
@@ -210,7 +211,7 @@ class CommandListener:
             self._lost = 0 if named else self._lost
         except model.WatcherError as error:
             if named and isinstance(error, model.AmbiguousError):
-                acquittals = self._connection.limits.acquittals
+                acquittals = self._publisher.limits.acquittals
                 self._lost = self._lost + 1 if acquittals == self._acquittals else 1
                 self._acquittals = acquittals
                 if self._lost == MOST_LOST:

@@ -16,7 +16,7 @@ from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
 from watcher.receivers.mqtt import payloads, topics
-from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.broker.connection import MqttConnection
 
 log = structlog.get_logger()
 
@@ -32,6 +32,7 @@ class OpenList:
     ) -> None:
         self._name = name
         self._connection = connection
+        self._publisher = connection.publisher
         self._reader = reader
         self._clock = clock
         self._topic = topics.open_list(connection.prefix)
@@ -64,9 +65,9 @@ class OpenList:
         document = documents.open_incidents(
             incidents, instance=self._connection.instance, at=self._clock.now(), most=MOST
         )
-        payload = payloads.open_list(document, self._connection.fitting(self._topic))
+        payload = payloads.open_list(document, self._publisher.fitting(self._topic))
         if payload is None:
-            self._connection.note_refused(self._topic, f"{self._topic} is too large for the broker")
+            self._publisher.note_refused(self._topic, f"{self._topic} is too large for the broker")
             return
         await self._publish(self._topic, payload)
 
@@ -85,4 +86,4 @@ class OpenList:
                 topic, payload, retain=True, content_type="application/json"
             )
         except model.PermanentError as error:
-            self._connection.note_refused(topic, str(error))
+            self._publisher.note_refused(topic, str(error))

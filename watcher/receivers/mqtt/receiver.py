@@ -18,8 +18,8 @@ from watcher.operations.documents import cloud_events
 from watcher.operations.documents.cloud_events import CloudEvent
 from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.mqtt import payloads, reports, topics
-from watcher.receivers.mqtt.connection import MqttConnection
-from watcher.receivers.mqtt.limits import BrokerLimits
+from watcher.receivers.mqtt.broker.connection import MqttConnection
+from watcher.receivers.mqtt.broker.limits import BrokerLimits
 from watcher.receivers.mqtt.open_list import UNRESOLVED, OpenList
 from watcher.receivers.mqtt.reports import Progress, ReportState
 
@@ -48,6 +48,7 @@ class MqttReceiver:
         self._addresses = addresses
         self.name = name
         self._connection = connection
+        self._publisher = connection.publisher
         self._reader = reader
         self._clock = clock
         self._versions: dict[str, int] = {}  # of the documents that the broker holds
@@ -97,10 +98,10 @@ class MqttReceiver:
             if entry.number <= receipt.told_through:
                 continue
             payload = payloads.event(
-                documents.event(view.incident, entry), self._connection.fitting(topic)
+                documents.event(view.incident, entry), self._publisher.fitting(topic)
             )
             if payload is None:
-                self._connection.note_refused(
+                self._publisher.note_refused(
                     topic, f"event {entry.event_id} is too large for the broker, even shortened"
                 )
             else:
@@ -128,7 +129,7 @@ class MqttReceiver:
         refusals: list[model.PermanentError],
     ) -> model.Receipt:
         """Publish small PDFs, then the document; large PDFs if there was nothing else to do."""
-        incident, limits = view.incident, self._connection.limits
+        incident, limits = view.incident, self._publisher.limits
         before = _states(incident, receipt)
         states = before | {run: self._learned[run] for run in before if run in self._learned}
         busy = receipt.parent_version != incident.version
@@ -162,7 +163,7 @@ class MqttReceiver:
 
     def _lost(self, report: model.Report, state: ReportState) -> ReportState:
         """Count a connection that was lost while a PDF was sent; a rival explains those before."""
-        acquittals = self._connection.limits.acquittals
+        acquittals = self._publisher.limits.acquittals
         if self._losses.get(report.run, acquittals) != acquittals:
             state = replace(state, tries=0)
         self._losses[report.run] = acquittals
@@ -184,8 +185,8 @@ class MqttReceiver:
         topic = topics.report(self._connection.prefix, incident.id, report.run)
         if report_files is None:
             return withheld
-        if not self._connection.takes_report(topic, len(report_files.pdf)):
-            self._connection.note_refused(
+        if not self._publisher.takes_report(topic, len(report_files.pdf)):
+            self._publisher.note_refused(
                 topic,
                 f"the PDF on {topic} has {len(report_files.pdf)} bytes: more than the broker"
                 " accepts, or than mqtt.max_report_bytes",
@@ -196,10 +197,10 @@ class MqttReceiver:
         try:
             await self._publish(topic, report_files.pdf, _PDF, until=until, cloud_event=cloud_event)
         except model.PermanentError as error:
-            self._connection.note_refused(topic, str(error))
+            self._publisher.note_refused(topic, str(error))
             return withheld
         suffixed = state.suffixed
-        if self._connection.takes_suffixes:
+        if self._publisher.takes_suffixes:
             old = topics.suffixed_report(self._connection.prefix, incident.id, report.run)
             try:
                 await self._publish(
@@ -207,7 +208,7 @@ class MqttReceiver:
                 )
                 suffixed = True
             except model.WatcherError as error:
-                self._connection.note_refused(old, str(error))
+                self._publisher.note_refused(old, str(error))
         return ReportState(progress=Progress.DONE, suffixed=suffixed)
 
     async def _publish_document(self, view: model.IncidentView, states: States) -> None:
@@ -232,9 +233,9 @@ class MqttReceiver:
             links=self._addresses.elsewhere(incident),
             now=self._clock.now(),
         )
-        payload = payloads.incident(document, self._connection.fitting(topic))
+        payload = payloads.incident(document, self._publisher.fitting(topic))
         if payload is None:
-            self._connection.note_refused(
+            self._publisher.note_refused(
                 topic, f"the document on {topic} is too large for the broker, even shortened"
             )
             return
@@ -261,7 +262,7 @@ class MqttReceiver:
             except model.PermanentError:
                 continue  # there is nothing, then
             finally:
-                self._connection.forget_refused(topic)
+                self._publisher.forget_refused(topic)
         self._versions.pop(incident.id, None)
 
     async def _publish_again(self) -> None:
@@ -286,7 +287,7 @@ class MqttReceiver:
                 await self._publish_one_again(incident.id)
             except model.PermanentError as error:
                 topic = topics.incident(self._connection.prefix, incident.id)
-                self._connection.note_refused(topic, str(error))
+                self._publisher.note_refused(topic, str(error))
 
     async def _clear_strays(self, incidents: Iterable[model.Incident]) -> None:
         """Remove what a receiver has published that was renamed or removed since, once."""
@@ -323,7 +324,7 @@ class MqttReceiver:
             state = states[report.run]
             hung_up = state.size and self._clock.now().timestamp() - state.at < DAY_SECONDS
             again = state.progress is Progress.DONE or _goes_first(
-                report, state, self._connection.limits
+                report, state, self._publisher.limits
             )
             if again and not hung_up:
                 new = await self._publish_report(incident, report, state, self._reader)

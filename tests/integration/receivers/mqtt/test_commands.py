@@ -24,10 +24,10 @@ from watcher.clock import SystemClock, Wakeup
 from watcher.operations.commands import CommandService
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import commands, topics
-from watcher.receivers.mqtt.client import Message, Refusal
+from watcher.receivers.mqtt.broker.client import Message, Refusal
+from watcher.receivers.mqtt.broker.connection import MqttConnection
+from watcher.receivers.mqtt.broker.publisher import Publisher
 from watcher.receivers.mqtt.commands import CommandListener
-from watcher.receivers.mqtt.connection import MqttConnection
-from watcher.receivers.mqtt.limits import BrokerLimits
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "mqtt.md").read_text()
 ACK = {"incident": "w-7k3m", "by": "ada"}
@@ -484,10 +484,10 @@ async def test_response_topics_on_which_the_broker_hangs_up_are_given_up_togethe
 
     class HangingUp:
         prefix = "watcher"
-        limits = BrokerLimits()
 
         def __init__(self):
             self.topics = []
+            self.publisher = Publisher(receiver_settings.Mqtt(host="127.0.0.1"), SystemClock())
 
         def on_command(self, handle):
             self.handle = handle

@@ -17,9 +17,9 @@ from tests.servers.mqtt_clients import V5, V311, connected, retained, subscribed
 from tests.servers.nats import Nats
 from watcher import model
 from watcher.backoff import Backoff
-from watcher.receivers.mqtt import connection as mqtt_connection
-from watcher.receivers.mqtt import errors
-from watcher.receivers.mqtt.errors import taken_over_error
+from watcher.receivers.mqtt.broker import connection as mqtt_connection
+from watcher.receivers.mqtt.broker import errors
+from watcher.receivers.mqtt.broker.errors import taken_over_error
 
 DOCUMENT, STATUS, SOURCE = "watcher/incidents/w-7k3m", "watcher/status", "watcher/sources/vyvx"
 PDF, OPEN = f"{DOCUMENT}/reports/r-1", "watcher/open"

@@ -114,7 +114,8 @@ async def test_a_receiver_that_was_renamed_leaves_no_document(delivery, clock, m
 
 SLOW_TO_NOTICE = DAEMON.replace(
     "async def main():",
-    "from watcher.receivers.mqtt import client\nclient.KEEPALIVE_SECONDS = 1\n\nasync def main():",
+    "from watcher.receivers.mqtt.broker import client\n"
+    "client.KEEPALIVE_SECONDS = 1\n\nasync def main():",
 )
 
 

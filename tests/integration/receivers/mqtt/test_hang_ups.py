@@ -13,7 +13,7 @@ from tests.servers import rabbitmq as rabbit
 from tests.servers.mqtt_clients import V311, connected, subscribed
 from tests.servers.nats import Nats
 from watcher import model
-from watcher.receivers.mqtt.errors import is_taken_over
+from watcher.receivers.mqtt.broker.errors import is_taken_over
 
 DOCUMENT = "watcher/incidents/w-7k3m"
 

@@ -52,7 +52,7 @@ DAEMON = """
 import asyncio, sys
 from watcher.clock import SystemClock
 from watcher.receivers import settings
-from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.broker.connection import MqttConnection
 
 async def main():
     mqtt = settings.Mqtt(host="127.0.0.1", port=int(sys.argv[1]), protocol=sys.argv[2])

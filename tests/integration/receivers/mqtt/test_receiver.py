@@ -18,8 +18,8 @@ from tests.servers.mqtt_clients import V311, connected, retained, subscribed
 from tests.servers.ports import free_port
 from watcher import model
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt.client import Client
-from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt.broker.client import Client
+from watcher.receivers.mqtt.broker.connection import MqttConnection
 
 DOCUMENT = "watcher/incidents/w-7k3m"
 PDF = f"{DOCUMENT}/reports/r-1"

@@ -6,7 +6,7 @@ import aiomqtt
 import pytest
 
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client as mqtt_client
+from watcher.receivers.mqtt.broker import client as mqtt_client
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 
 from watcher.operations import documents
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client, discovery, topics
+from watcher.receivers.mqtt import discovery, topics
+from watcher.receivers.mqtt.broker import client
 
 AT = datetime(2026, 11, 21, 3, 10, tzinfo=UTC)
 WATCHER, VYVX = (

@@ -7,8 +7,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from watcher import model
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import errors
-from watcher.receivers.mqtt.client import NoAnswerError, Refusal
+from watcher.receivers.mqtt.broker import errors
+from watcher.receivers.mqtt.broker.client import NoAnswerError, Refusal
 
 SETTINGS = receiver_settings.Mqtt()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watcher.receivers.mqtt.limits import (
+from watcher.receivers.mqtt.broker.limits import (
     FORGOTTEN_AFTER,
     STEADY_SECONDS,
     TRIES,

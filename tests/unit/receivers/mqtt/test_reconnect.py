@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from watcher.receivers.mqtt.reconnect import ClientClaim, Reconnects
+from watcher.receivers.mqtt.broker.reconnect import ClientClaim, Reconnects
 
 
 def ends(reconnects, lasted, *, permanent=False, taken_over=False, chance=1.0):

@@ -14,13 +14,13 @@ from tests.fakes.incident_builder import InMemoryDelivery
 from watcher import model
 from watcher.backoff import Backoff
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client as mqtt_client
-from watcher.receivers.mqtt.client import Message
+from watcher.receivers.mqtt.broker import client as mqtt_client
+from watcher.receivers.mqtt.broker.client import Message
+from watcher.receivers.mqtt.broker.connection import MqttConnection
+from watcher.receivers.mqtt.broker.limits import TRIES
+from watcher.receivers.mqtt.broker.session import CLAIM_SECONDS
 from watcher.receivers.mqtt.commands import CommandListener
-from watcher.receivers.mqtt.connection import MqttConnection
-from watcher.receivers.mqtt.limits import TRIES
 from watcher.receivers.mqtt.receiver import MqttReceiver
-from watcher.receivers.mqtt.session import CLAIM_SECONDS
 
 CLAIM, ONLINE, STATUS = "watcher/clients/watcher", "watcher/status/ops1", "watcher/status"
 IDLE = "nothing"

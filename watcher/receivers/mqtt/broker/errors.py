@@ -7,7 +7,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from watcher import model
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client as mqtt_client
+from watcher.receivers.mqtt.broker import client as mqtt_client
 
 _TAKEN_OVER = 142
 _ADVICE = {  # reasons that last until a person fixes something

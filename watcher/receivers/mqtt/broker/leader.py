@@ -17,9 +17,10 @@ import aiomqtt
 import structlog
 
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client as mqtt_client
-from watcher.receivers.mqtt import errors, reconnect, topics
-from watcher.receivers.mqtt.client import OFFLINE, ONLINE, Message
+from watcher.receivers.mqtt import topics
+from watcher.receivers.mqtt.broker import client as mqtt_client
+from watcher.receivers.mqtt.broker import errors, reconnect
+from watcher.receivers.mqtt.broker.client import OFFLINE, ONLINE, Message
 
 log = structlog.get_logger()
 

@@ -11,18 +11,16 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import structlog
 
 from watcher import model
 from watcher.clock import Clock, token
 from watcher.operations import documents
-from watcher.receivers.mqtt import errors, reconnect, topics
-from watcher.receivers.mqtt.client import OFFLINE, ONLINE, Client, Message
-
-if TYPE_CHECKING:
-    from watcher.receivers.mqtt.connection import MqttConnection
+from watcher.receivers.mqtt import topics
+from watcher.receivers.mqtt.broker import errors, reconnect
+from watcher.receivers.mqtt.broker.client import OFFLINE, ONLINE, Client, Message
+from watcher.receivers.mqtt.broker.publisher import Publisher
 
 log = structlog.get_logger()
 
@@ -48,12 +46,13 @@ class _Retained:
 
 
 class Session:
-    """The part of MqttConnection that publishes what is retained, and reads a little back."""
+    """The part of a connection that publishes what is retained, and reads a little back."""
 
     def __init__(
         self,
-        connection: MqttConnection,
+        publisher: Publisher,
         *,
+        opened: Callable[[Client], None],
         instance: str,
         client_id: str,
         clock: Clock,
@@ -63,11 +62,12 @@ class Session:
         self.command_handler: CommandHandler | None = None
         self.on_lead: Callable[[], None] = lambda: None  # once this daemon is announced as leader
         self.rival = ""  # the instance that has claimed our client id
-        self._connection = connection
+        self._publisher = publisher
+        self._opened = opened  # lets everybody publish
         self._instance = instance
         self._clock = clock
-        self._presence = topics.presence(connection.prefix, instance)
-        self._claims = topics.client(connection.prefix, client_id)
+        self._presence = topics.presence(publisher.prefix, instance)
+        self._claims = topics.client(publisher.prefix, client_id)
         self._claim = reconnect.ClientClaim(client_id, instance, token())
         self._claim_arrived = asyncio.Event()
         self._index = index
@@ -92,7 +92,7 @@ class Session:
     def publish_source(self, health: model.SourceHealth) -> None:
         """Publish a source's health soon."""
         self._health[health.source] = health
-        topic = topics.source(self._connection.prefix, health.source)
+        topic = topics.source(self._publisher.prefix, health.source)
         self.retain(topic, lambda: self._render(health), expiry=VALID)
 
     def _render(self, health: model.SourceHealth) -> bytes:
@@ -127,7 +127,7 @@ class Session:
         remark = (
             f"the broker acknowledged `online` on {self._presence} but does not deliver it: an MQTT"
             " 3.1.1 broker acknowledges what its access rules drop; allow Watcher to publish and"
-            f" to read {self._connection.prefix}/#"
+            f" to read {self._publisher.prefix}/#"
         )
         return (remark,)
 
@@ -137,7 +137,7 @@ class Session:
         self._leader_announced = False
         await self._claim_client_id(client)
         await self._announce(client)
-        self._connection.opened(client)
+        self._opened(client)
         soon = asyncio.create_task(self._publish_what_changed(), name="mqtt lists")
         soon.add_done_callback(lambda _: self._wakeup.set())
         try:
@@ -167,13 +167,13 @@ class Session:
             if soon.done():
                 soon.result()  # it ends with what nobody expected alone
             if self._is_leader and not self._leader_announced:
-                await self._try_send(client, topics.leader(self._connection.prefix), ONLINE)
+                await self._try_send(client, topics.leader(self._publisher.prefix), ONLINE)
                 await self._subscribe_commands(client)
                 self._leader_announced = True
                 self.on_lead()
             if self._leader_announced and self._index_arrived:
                 await self._remove_obsolete(client)
-            await self._send_retained()
+            await self._send_retained(client)
             pending = [handle for handle in pending if not await self._greet(handle)]
             self._check_echo()
             await client.wait_for(self._wakeup, seconds=self._seconds_to_next(again=bool(pending)))
@@ -185,16 +185,16 @@ class Session:
                 document = documents.unwatched_source(
                     health, instance=self._instance, at=self._clock.now()
                 )
-                topic = topics.source(self._connection.prefix, source)
+                topic = topics.source(self._publisher.prefix, source)
                 await self._try_send(client, topic, document.encode())
-            await self._try_send(client, topics.leader(self._connection.prefix), OFFLINE)
+            await self._try_send(client, topics.leader(self._publisher.prefix), OFFLINE)
         await self._try_send(client, self._presence, OFFLINE)
 
     async def _claim_client_id(self, client: Client) -> None:
         """Raise TakenOverError if another daemon has claimed our client id since we did."""
         self.rival = ""
         self._claim_arrived.clear()
-        subscribed = await self._connection.subscribe(
+        subscribed = await self._publisher.subscribe(
             client,
             self._claims,
             retained=True,
@@ -222,7 +222,7 @@ class Session:
         self._echo_due = None
         self._index_arrived = False
         self._retained.pop(self._index.topic, None)
-        subscribed = await self._connection.subscribe(
+        subscribed = await self._publisher.subscribe(
             client,
             self._presence,
             retained=True,
@@ -230,7 +230,7 @@ class Session:
         )
         if subscribed:
             self._echo_due = self._clock.monotonic() + ECHO_SECONDS
-        await self._connection.subscribe(
+        await self._publisher.subscribe(
             client, self._index.topic, retained=True, purpose="or topics of what is removed stay"
         )
         if not await self._try_send(client, self._presence, ONLINE):
@@ -270,7 +270,7 @@ class Session:
             return False
         return True
 
-    async def _send_retained(self) -> None:
+    async def _send_retained(self, client: Client) -> None:
         now = self._clock.monotonic()
         if now - self._sent_at >= REFRESH_SECONDS:
             self._unsent = set(self._retained)
@@ -281,24 +281,22 @@ class Session:
         for topic in sorted(self._unsent):
             retained = self._retained[topic]
             with contextlib.suppress(model.PermanentError):  # remembered as refused
-                try:
-                    await self._connection.publish(
-                        topic,
-                        retained.render(),
-                        retain=True,
-                        expiry=int(retained.expiry.total_seconds()) if retained.expiry else None,
-                        content_type="application/json",
-                    )
-                except model.TemporaryError:
-                    return
+                await self._publisher.publish(
+                    client,
+                    topic,
+                    retained.render(),
+                    retain=True,
+                    expiry=int(retained.expiry.total_seconds()) if retained.expiry else None,
+                    content_type="application/json",
+                )
             if self._retained[topic] is retained:
                 self._unsent.discard(topic)
 
     async def _subscribe_commands(self, client: Client) -> None:
         if self.command_handler is not None:
-            await self._connection.subscribe(
+            await self._publisher.subscribe(
                 client,
-                topics.commands(self._connection.prefix),
+                topics.commands(self._publisher.prefix),
                 retained=False,
                 purpose="or no command is accepted",
             )
@@ -315,7 +313,7 @@ class Session:
     async def _try_send(self, client: Client, topic: str, payload: bytes) -> bool:
         """Publish something retained; return whether the broker accepts it."""
         try:
-            await self._connection.send(client, topic, payload, retain=True)
+            await self._publisher.publish(client, topic, payload, retain=True)
         except model.PermanentError:
             return False  # remembered as refused
         return True

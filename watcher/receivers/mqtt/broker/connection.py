@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 import aiomqtt
 import structlog
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from watcher import model
 from watcher.backoff import Backoff
@@ -25,16 +23,16 @@ from watcher.clock import Clock
 from watcher.operations import documents
 from watcher.operations.documents.cloud_events import CloudEvent
 from watcher.receivers import settings as receiver_settings
-from watcher.receivers.mqtt import client as mqtt_client
-from watcher.receivers.mqtt import discovery, errors, reconnect, topics
-from watcher.receivers.mqtt.leader import LeaderPresence
-from watcher.receivers.mqtt.limits import BrokerLimits, SetAsideError, TooLargeError
-from watcher.receivers.mqtt.session import CommandHandler, ConnectHandler, Session
+from watcher.receivers.mqtt import discovery, topics
+from watcher.receivers.mqtt.broker import client as mqtt_client
+from watcher.receivers.mqtt.broker import errors, reconnect
+from watcher.receivers.mqtt.broker.leader import LeaderPresence
+from watcher.receivers.mqtt.broker.limits import BrokerLimits
+from watcher.receivers.mqtt.broker.publisher import Publisher
+from watcher.receivers.mqtt.broker.session import CommandHandler, ConnectHandler, Session
 
 log = structlog.get_logger()
 
-MOST_REFUSED = 100  # topics that are remembered as refused
-MOST_NAMED = 5  # of them in a remark
 WAIT_SECONDS = 5.0  # how long a publish waits for the first connection after the start
 CLOSE_SECONDS = 2.0  # for saying good-bye
 
@@ -57,7 +55,8 @@ class MqttConnection:
     ) -> None:
         self.prefix = settings.topic_prefix
         self.instance = instance
-        self.limits = BrokerLimits()
+        self.publisher = Publisher(settings, clock)
+        self._place = self.publisher.place
         self._settings = settings
         self._client_id = settings.client_id or f"watcher-{instance}"
         self._presence = topics.presence(self.prefix, instance)
@@ -65,7 +64,8 @@ class MqttConnection:
         self.discovery = settings.discovery
         self._devices = discovery.devices(settings, self.sources)
         self._session = Session(
-            self,
+            self.publisher,
+            opened=self._opened,
             instance=instance,
             client_id=self._client_id,
             clock=clock,
@@ -81,12 +81,9 @@ class MqttConnection:
         self._clock = clock
         self._reconnects = reconnect.Reconnects(backoff)
         self._jitter = jitter
-        self._place = f"MQTT broker {settings.host}:{settings.port}"
         self._client: mqtt_client.Client | None = None  # connected, and `online` is published
         self._attempted = asyncio.Event()  # the first attempt has succeeded or failed
         self._error: BrokerError | None = None
-        self._refused: dict[str, str] = {}  # topic -> why the broker does not accept it
-        self._publish_lock = asyncio.Lock()
 
     def become_leader(self) -> None:
         """Announce from now on that this daemon is the leader."""
@@ -133,48 +130,15 @@ class MqttConnection:
         Raises TemporaryError or PermanentError without a connection.
         """
         await self._connected()
-        return self.limits
-
-    @property
-    def takes_suffixes(self) -> bool:
-        """Whether a dot in a topic is safe: brokers that mind it speak 3.1.1 alone."""
-        return self._settings.protocol == "5"
-
-    def takes_report(self, topic: str, size: int) -> bool:
-        """Return whether a PDF of this many bytes may be published."""
-        most = self._settings.max_report_bytes
-        return (not most or size <= most) and self.fits(topic, size)
-
-    def fitting(self, topic: str) -> Callable[[int], bool]:
-        """Return what says whether a number of bytes fits on a topic."""
-        return lambda size: self.fits(topic, size)
-
-    def fits(self, topic: str, size: int) -> bool:
-        """Return whether the broker takes this many bytes on a topic, as far as is known."""
-        return self.limits.fits(topic, size, self._clock.monotonic())
+        return self.publisher.limits
 
     def remarks(self) -> tuple[str, ...]:
         """Return in words what does not arrive at the broker although there is a connection."""
-        refused = list(self._refused.values())
-        more = len(refused) - MOST_NAMED
         return (
             *self._session.remarks(),
             *self._leader.remarks(),
-            *(f"{self._place}: {words}" for words in self.limits.remarks(self._clock.monotonic())),
-            *refused[:MOST_NAMED],
-            *([f"{self._place} refuses {more} more topics"] if more > 0 else []),
+            *self.publisher.remarks(),
         )
-
-    def note_refused(self, topic: str, reason: str) -> None:
-        """Remember for `watcher status` that something is not published; log it once."""
-        if self._refused.get(topic) != reason:
-            log.warning("not published", topic=topic, reason=reason)
-        if topic in self._refused or len(self._refused) < MOST_REFUSED:
-            self._refused[topic] = reason
-
-    def forget_refused(self, topic: str) -> None:
-        """Forget a topic that nothing is published on any more."""
-        self._refused.pop(topic, None)
 
     async def publish(
         self,
@@ -194,9 +158,17 @@ class MqttConnection:
         topic on which it has hung up before.
         """
         client = await self._connected()
-        properties = self._publish_properties(expiry, content_type, correlation, cloud_event)
         try:
-            await self.send(client, topic, payload, retain=retain, properties=properties)
+            await self.publisher.publish(
+                client,
+                topic,
+                payload,
+                retain=retain,
+                expiry=expiry,
+                content_type=content_type,
+                correlation=correlation,
+                cloud_event=cloud_event,
+            )
         except mqtt_client.NotSentError as error:
             raise model.TemporaryError(f"{self._place}: {error}") from error
         except aiomqtt.MqttError as error:
@@ -228,7 +200,7 @@ class MqttConnection:
 
     async def _stay_connected(self, client: mqtt_client.Client, leader: asyncio.Task[None]) -> None:
         async with client:
-            self.limits.connected(client.most_bytes)
+            self.publisher.limits.connected(client.most_bytes)
             try:
                 await self._session.serve(client)
             except asyncio.CancelledError:
@@ -239,7 +211,7 @@ class MqttConnection:
                         await self._session.close(client)
                 raise
 
-    def opened(self, client: mqtt_client.Client) -> None:
+    def _opened(self, client: mqtt_client.Client) -> None:
         """Let everybody publish: the session has said `online`."""
         log.info("broker connected", broker=self._place)
         self._client, self._error = client, None
@@ -254,9 +226,9 @@ class MqttConnection:
         established = client is not None and client.established
         permanent = errors.is_permanent(error) and not established
         lasted = now - started if established else 0.0
-        self.limits.ended(lasted)
+        self.publisher.limits.ended(lasted)
         if taken_over:
-            self.limits.acquit()
+            self.publisher.limits.acquit()
             rival = self._session.rival
             self._report(errors.taken_over_error(self._place, self._client_id, rival))
         elif client and established:
@@ -285,11 +257,11 @@ class MqttConnection:
         """Say what was in flight when the connection was lost, and learn from it."""
         words = f" (the broker says: {client.words})" if client.words else ""
         if client.in_flight is None:
-            self.limits.acquit()
+            self.publisher.limits.acquit()
             return model.TemporaryError(f"{self._place}: {error}{words}")
         topic, size = client.in_flight
         certain = errors.blames_message(error)
-        conclusion = self.limits.lost(topic, size, now, certain=certain)
+        conclusion = self.publisher.limits.lost(topic, size, now, certain=certain)
         if conclusion:
             log.warning("broker hangs up", broker=self._place, reason=conclusion)
         return model.TemporaryError(
@@ -307,79 +279,6 @@ class MqttConnection:
         if self._error is None:
             raise model.TemporaryError(f"{self._place}: not connected yet")
         raise type(self._error)(str(self._error)) from self._error
-
-    async def send(
-        self,
-        client: mqtt_client.Client,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool,
-        properties: Properties | None = None,
-    ) -> None:
-        """Publish on this client, and learn from it.
-
-        Raises PermanentError, or aiomqtt.MqttError when the connection is lost.
-        """
-        now = self._clock.monotonic()
-        if reason := self.limits.set_aside(topic, now):
-            raise SetAsideError(f"{self._place}: {reason}")
-        if not self.fits(topic, len(payload)):
-            raise TooLargeError(
-                f"{self._place} accepts no message of {len(payload)} bytes on {topic}: raise its"
-                " maximum packet size"
-            )
-        async with self._publish_lock:  # one at a time: a refusal belongs to the publish that waits
-            refusal = await client.publish_and_wait(
-                topic, payload, retain=retain, properties=properties
-            )
-        if refusal is not None:
-            reason = errors.refused(self._place, topic, refusal, self._settings.username)
-            self.note_refused(topic, reason)
-            raise model.PermanentError(reason)
-        self.limits.accepted(topic, len(payload))
-        self._refused.pop(topic, None)
-
-    async def subscribe(
-        self, client: mqtt_client.Client, topic: str, *, retained: bool, purpose: str
-    ) -> bool:
-        """Subscribe; return whether the broker accepts it, and remember why it does not."""
-        if self.limits.set_aside(topic, self._clock.monotonic()):
-            return False
-        async with self._publish_lock:
-            refusal = await client.subscribe_and_wait(topic, retained=retained)
-        if refusal is None:
-            self.limits.accepted(topic, 0)
-            self._refused.pop(f"subscription to {topic}", None)
-            return True
-        user = self._settings.username or "anonymous clients"
-        self.note_refused(
-            f"subscription to {topic}",
-            f"{self._place} refuses the subscription to {topic}: {refusal}: allow {user} to"
-            f" subscribe to it, {purpose}",
-        )
-        return False
-
-    def _publish_properties(
-        self,
-        expiry: int | None,
-        content_type: str,
-        correlation: bytes | None,
-        cloud_event: CloudEvent | None,
-    ) -> Properties | None:
-        if self._settings.protocol != "5":
-            return None
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
-        if expiry is not None:
-            properties.MessageExpiryInterval = max(1, expiry)
-        if content_type:
-            properties.ContentType = content_type
-        if correlation is not None:
-            properties.CorrelationData = correlation
-        if cloud_event is not None:
-            attributes = cloud_event.attributes(source=f"/{self.prefix}")
-            properties.UserProperty = list(attributes.items())
-        return properties
 
     def _report(self, error: BrokerError) -> None:
         if str(error) != str(self._error):
