@@ -2,34 +2,30 @@
 
 Everything published carries its version or event id, so a repetition is harmless and nothing has to
 be looked up. Events, document and PDFs are independent: one that the broker refuses holds up none
-of the others. A document never names a PDF that is not published.
+of the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import documents
 from watcher.operations.documents import cloud_events
-from watcher.operations.documents.cloud_events import CloudEvent
 from watcher.operations.links import NOWHERE, Addresses
 from watcher.receivers.mqtt import payloads, reports, topics
 from watcher.receivers.mqtt.broker.connection import MqttConnection
 from watcher.receivers.mqtt.broker.limits import BrokerLimits
 from watcher.receivers.mqtt.open_list import UNRESOLVED, OpenList
 from watcher.receivers.mqtt.reports import Progress, ReportState
+from watcher.receivers.mqtt.retained import RetainedIncidents, States, expires_at
 
-KEPT = timedelta(hours=24)  # how long a resolved incident's document and PDFs stay retained
 EVENT_SECONDS = 3_600  # how long the broker keeps an event for a client that is offline
 LATER = timedelta(seconds=2)  # until a large PDF is sent, so that what is pending goes first
 DAY_SECONDS = 24 * 3_600
-_JSON, _PDF = "application/json", "application/pdf"
-
-States = Mapping[str, ReportState]  # by run
 
 
 class MqttReceiver:
@@ -45,13 +41,12 @@ class MqttReceiver:
         configured: Collection[str] | None = None,
         addresses: Addresses = NOWHERE,
     ) -> None:
-        self._addresses = addresses
         self.name = name
         self._connection = connection
         self._publisher = connection.publisher
         self._reader = reader
         self._clock = clock
-        self._versions: dict[str, int] = {}  # of the documents that the broker holds
+        self._retained = RetainedIncidents(connection=connection, clock=clock, addresses=addresses)
         self._learned: dict[str, ReportState] = {}  # after a connect, and in no receipt yet
         self._losses: dict[str, int] = {}  # run -> acquittals at its last lost connection
         self._configured = configured  # the names of all receivers
@@ -75,8 +70,8 @@ class MqttReceiver:
         await self._remember_sizes()
         refusals: list[model.PermanentError] = []
         receipt = await self._publish_events(view, receipt, delivery, refusals)
-        expires_at = _expires_at(incident)
-        if expires_at is not None and self._clock.now() >= expires_at:
+        until = expires_at(incident)
+        if until is not None and self._clock.now() >= until:
             await self._clear(incident, _states(incident, receipt))
             receipt = replace(receipt, parent_version=incident.version, due=None)
         else:
@@ -111,7 +106,7 @@ class MqttReceiver:
                         payload,
                         retain=False,
                         expiry=EVENT_SECONDS,
-                        content_type=_JSON,
+                        content_type="application/json",
                         cloud_event=cloud_events.of_entry(entry),
                     )
                 except model.PermanentError as error:
@@ -137,7 +132,7 @@ class MqttReceiver:
             state = states[report.run]
             if not state.settled and (not busy or _goes_first(report, state, limits)):
                 try:
-                    states[report.run] = await self._publish_report(
+                    states[report.run] = await self._retained.publish_report(
                         incident, report, state, delivery
                     )
                 except model.AmbiguousError:
@@ -156,7 +151,7 @@ class MqttReceiver:
                 await self._publish_document(view, states)
             except model.PermanentError as error:
                 refusals.append(error)
-        due = _expires_at(incident)
+        due = expires_at(incident)
         if not all(state.settled for state in states.values()):
             due = self._clock.now() + LATER
         return replace(receipt, parent_version=incident.version, due=due)
@@ -169,101 +164,14 @@ class MqttReceiver:
         self._losses[report.run] = acquittals
         return state.lost(report.size, self._clock.now())
 
-    async def _publish_report(
-        self,
-        incident: model.Incident,
-        report: model.Report,
-        state: ReportState,
-        reader: ports.DetailReader,
-    ) -> ReportState:
-        """Publish a PDF unless it is lost or too large; return its new state.
-
-        Raises AmbiguousError when the connection was lost meanwhile.
-        """
-        report_files = await reader.report_files(report.run)
-        withheld = replace(state, progress=Progress.WITHHELD, size=0)
-        topic = topics.report(self._connection.prefix, incident.id, report.run)
-        if report_files is None:
-            return withheld
-        if not self._publisher.takes_report(topic, len(report_files.pdf)):
-            self._publisher.note_refused(
-                topic,
-                f"the PDF on {topic} has {len(report_files.pdf)} bytes: more than the broker"
-                " accepts, or than mqtt.max_report_bytes",
-            )
-            return withheld
-        until = _expires_at(incident)
-        cloud_event = cloud_events.of_report(incident, report.run)
-        try:
-            await self._publish(topic, report_files.pdf, _PDF, until=until, cloud_event=cloud_event)
-        except model.PermanentError as error:
-            self._publisher.note_refused(topic, str(error))
-            return withheld
-        suffixed = state.suffixed
-        if self._publisher.takes_suffixes:
-            old = topics.suffixed_report(self._connection.prefix, incident.id, report.run)
-            try:
-                await self._publish(
-                    old, report_files.pdf, _PDF, until=until, cloud_event=cloud_event
-                )
-                suffixed = True
-            except model.WatcherError as error:
-                self._publisher.note_refused(old, str(error))
-        return ReportState(progress=Progress.DONE, suffixed=suffixed)
-
     async def _publish_document(self, view: model.IncidentView, states: States) -> None:
-        incident, prefix = view.incident, self._connection.prefix
-        if incident.version < self._versions.get(incident.id, 0):
-            return  # the broker has a newer one, published after a connect
-
-        def report_topics(report: model.Report) -> documents.ReportTopics:
-            state = states.get(report.run, ReportState())
-            if state.progress is not Progress.DONE:
-                return None, None
-            topic = topics.report(prefix, incident.id, report.run)
-            old = topics.suffixed_report(prefix, incident.id, report.run)
-            return (old if state.suffixed else topic), topic
-
-        self._versions[incident.id] = incident.version
         self._open_list.changed()
-        topic = topics.incident(prefix, incident.id)
-        document = documents.incident(
-            view,
-            topics=report_topics,
-            links=self._addresses.elsewhere(incident),
-            now=self._clock.now(),
-        )
-        payload = payloads.incident(document, self._publisher.fitting(topic))
-        if payload is None:
-            self._publisher.note_refused(
-                topic, f"the document on {topic} is too large for the broker, even shortened"
-            )
-            return
-        await self._publish(
-            topic,
-            payload,
-            _JSON,
-            until=_expires_at(incident),
-            cloud_event=cloud_events.of_document(view),
-        )
+        await self._retained.publish_document(view, states)
 
     async def _clear(self, incident: model.Incident, states: States) -> None:
-        """Remove the document and then its PDFs from the broker, what it refuses excepted."""
-        prefix = self._connection.prefix
-        obsolete = [topics.incident(prefix, incident.id)]
-        for run, state in states.items():
+        for run in states:
             self._losses.pop(run, None)
-            obsolete.append(topics.report(prefix, incident.id, run))
-            if state.suffixed:
-                obsolete.append(topics.suffixed_report(prefix, incident.id, run))
-        for topic in obsolete:
-            try:
-                await self._connection.publish(topic, b"", retain=True)
-            except model.PermanentError:
-                continue  # there is nothing, then
-            finally:
-                self._publisher.forget_refused(topic)
-        self._versions.pop(incident.id, None)
+        await self._retained.clear(incident, states)
 
     async def _publish_again(self) -> None:
         """Publish the retained documents again, for a broker that may have lost them.
@@ -277,7 +185,7 @@ class MqttReceiver:
             statuses=(model.IncidentStatus.RESOLVED,), limit=1_000, announcements=True
         )
         now = self._clock.now()
-        retained = [incident for incident in resolved if (_expires_at(incident) or now) > now]
+        retained = [incident for incident in resolved if (expires_at(incident) or now) > now]
         ours = [incident for incident in (*live, *retained) if self.name in incident.notify]
         await self._clear_strays(
             incident for incident in (*live, *resolved) if self.name not in incident.notify
@@ -327,7 +235,7 @@ class MqttReceiver:
                 report, state, self._publisher.limits
             )
             if again and not hung_up:
-                new = await self._publish_report(incident, report, state, self._reader)
+                new = await self._retained.publish_report(incident, report, state, self._reader)
                 if new != state:
                     self._learned[report.run] = new
                 states[report.run] = new
@@ -354,25 +262,6 @@ class MqttReceiver:
                     limits.remember(size, at=now - age, now=now)
         self._remembers = True
 
-    async def _publish(
-        self,
-        topic: str,
-        payload: bytes,
-        content_type: str,
-        *,
-        until: datetime | None,
-        cloud_event: CloudEvent,
-    ) -> None:
-        seconds_left = None if until is None else int((until - self._clock.now()).total_seconds())
-        await self._connection.publish(
-            topic,
-            payload,
-            retain=True,
-            expiry=seconds_left,
-            content_type=content_type,
-            cloud_event=cloud_event,
-        )
-
 
 def _states(incident: model.Incident, receipt: model.Receipt | None) -> dict[str, ReportState]:
     files = receipt.files if receipt else {}
@@ -390,10 +279,3 @@ def _with_states(receipt: model.Receipt, states: States) -> model.Receipt:
 def _goes_first(report: model.Report, state: ReportState, limits: BrokerLimits) -> bool:
     """Whether a PDF is sent before the document: the broker is not likely to hang up on it."""
     return not state.tries and (report.size <= reports.SMALL or limits.proven(report.size))
-
-
-def _expires_at(incident: model.Incident) -> datetime | None:
-    """When the retained messages of an incident expire; None while it is not resolved."""
-    if incident.status is not model.IncidentStatus.RESOLVED or incident.resolved_at is None:
-        return None
-    return incident.resolved_at + KEPT
