@@ -16,7 +16,7 @@ from importlib.metadata import version
 import structlog
 
 from watcher import delivery, engine, jobs, logs, model, ports, ruleset
-from watcher.clock import SystemClock, Wakeup
+from watcher.clock import Wakeup
 from watcher.daemon import (
     availability,
     clock_watch,
@@ -28,9 +28,9 @@ from watcher.daemon import (
     works,
 )
 from watcher.daemon.affected import AffectedSubjects
+from watcher.daemon.outside import Outside
 from watcher.daemon.secrets import secrets_in
 from watcher.daemon.supervision import supervise
-from watcher.http import exchange
 from watcher.http.redaction import Redactor
 from watcher.metrics import Metrics
 from watcher.oncall.reader import CalendarReader
@@ -42,7 +42,6 @@ from watcher.operations.links import Addresses
 from watcher.operations.notices import NoticeIntake
 from watcher.receivers.slack.receiver import SlackReceiver
 from watcher.settings import Settings
-from watcher.store.store import open as open_store
 from watcher.vendors.diagnostics.settings import Diagnostics
 from watcher.web import server
 
@@ -56,32 +55,33 @@ async def run(
     *,
     extra: Mapping[str, ports.Receiver] | None = None,
     stop: asyncio.Event | None = None,
+    outside: Outside | None = None,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT, or until `stop` is set.
 
-    `extra` receivers are notified beside the configured ones. Raises model.InvalidConfigError
-    before anything is started, PermanentError or TemporaryError for what a person must see, and an
-    ExceptionGroup for what nobody expected.
+    `extra` receivers are notified beside the configured ones; a simulation hands in its `outside`.
+    Raises model.InvalidConfigError before anything is started, PermanentError or TemporaryError for
+    what a person must see, and an ExceptionGroup for what nobody expected.
     """
     lifecycle.log_unawaited_errors()
     logs.hide(Redactor(secrets_in(settings)))
     stop, started = stop or asyncio.Event(), asyncio.Event()
-    clock = SystemClock()
-    extra = extra or {}
+    outside, extra = outside or Outside(), extra or {}
+    clock = outside.clock
     rules = factories.read_rules(settings, extra)
     reloading = asyncio.Lock()
     inbox_wakeup, jobs_wakeup, delivery_wakeup = Wakeup(), Wakeup(), Wakeup()
 
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings.store.url, clock=clock))
+        store = await stack.enter_async_context(outside.open_store(settings.store.url, clock=clock))
         token = await store.leadership.acquire(settings.instance)
         lease_group = await stack.enter_async_context(lifecycle.task_group())
         lease = lease_group.create_task(store.leadership.keep_renewing(), name="lease")
         stack.push_async_callback(lifecycle.cancel, lease)
 
-        session = await stack.enter_async_context(exchange.open_session())
+        session = await stack.enter_async_context(outside.open_session())
         accounts = factories.VendorAccounts(settings, session, clock, store.call_counter)
-        mqtt = factories.build_mqtt_connection(settings, clock)
+        mqtt = factories.build_mqtt_connection(settings, clock, outside.build_client)
         schedules = Schedules(rules.rotas, clock.now)
         receivers = {
             **factories.build_receivers(
@@ -223,17 +223,13 @@ async def run(
             with contextlib.suppress(model.InvalidConfigError):  # reload has logged it
                 await reload()
 
-        async def another_leads() -> bool:
-            daemons = await store.queries.daemons()
-            return any(daemon.leads and daemon.instance != settings.instance for daemon in daemons)
-
         alarm = database_alarm.DatabaseAlarm(
             instance=settings.instance,
             channels=[
                 receiver for receiver in receivers.values() if isinstance(receiver, SlackReceiver)
             ],
             sent_marker=settings.control.socket.with_name("database-failed"),
-            another_leads=another_leads,
+            daemons=store.queries.daemons,
         )
         stack.push_async_exit(alarm)
         group = await stack.enter_async_context(lifecycle.task_group())

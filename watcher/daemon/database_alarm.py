@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from watcher import model
+from watcher import model, ports
 
 log = structlog.get_logger()
 
@@ -39,13 +39,13 @@ class DatabaseAlarm:
         instance: str,
         channels: Iterable[Channel],
         sent_marker: Path,
-        another_leads: Callable[[], Awaitable[bool]],
+        daemons: Callable[[], Awaitable[Iterable[ports.Daemon]]],
     ) -> None:
-        """`another_leads` returns whether another daemon leads; it may raise TemporaryError."""
+        """`daemons` returns those that use the database; it may raise TemporaryError."""
         self._instance = instance
         self._channels = tuple(channels)
         self._sent_marker = sent_marker
-        self._another_leads = another_leads
+        self._daemons = daemons
 
     def reset(self) -> None:
         """Record that the database answers, so that the next failure is reported again."""
@@ -77,9 +77,10 @@ class DatabaseAlarm:
         """Whether another daemon leads, as after this one was frozen and evicted."""
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await self._another_leads()
+                daemons = await self._daemons()
         except (model.TemporaryError, TimeoutError):
             return False
+        return any(daemon.leads and daemon.instance != self._instance for daemon in daemons)
 
     async def _send(self, channel: Channel, text: str) -> None:
         try:

@@ -23,6 +23,7 @@ from watcher.operations.commands import CommandService
 from watcher.operations.links import Addresses
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers import webhook
+from watcher.receivers.mqtt.broker import client as mqtt_client
 from watcher.receivers.mqtt.broker import connection
 from watcher.receivers.mqtt.commands import CommandListener
 from watcher.receivers.mqtt.receiver import MqttReceiver
@@ -187,7 +188,11 @@ def build_bandwidth_changers(
     }
 
 
-def build_mqtt_connection(settings: Settings, clock: Clock) -> connection.MqttConnection | None:
+def build_mqtt_connection(
+    settings: Settings,
+    clock: Clock,
+    build_client: mqtt_client.BuildClient = mqtt_client.build,
+) -> connection.MqttConnection | None:
     """Build the one connection to the broker; None when it is not needed."""
     has_receiver = any(receiver.kind == "mqtt" for receiver in settings.receivers.values())
     if not has_receiver and not settings.mqtt.commands:
@@ -198,6 +203,7 @@ def build_mqtt_connection(settings: Settings, clock: Clock) -> connection.MqttCo
         clock=clock,
         sources=settings.sources,
         is_alone=settings.store.url.startswith("sqlite"),
+        build_client=build_client,
     )
 
 

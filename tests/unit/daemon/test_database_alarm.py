@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
 
-from watcher import model
+from watcher import model, ports
 from watcher.daemon import database_alarm
+
+SINCE = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 class Channel:
@@ -29,24 +32,28 @@ async def end_with(error: Exception, alarm: database_alarm.DatabaseAlarm) -> Non
             raise error
 
 
-async def nobody_else() -> bool:
-    return False
+def daemon(instance: str, *, leads: bool = False) -> ports.Daemon:
+    return ports.Daemon(instance=instance, since=SINCE, leads=leads)
 
 
-async def another() -> bool:
-    return True
+async def alone() -> list[ports.Daemon]:
+    return [daemon("ops1", leads=True)]
 
 
-async def unknown() -> bool:
+async def replaced() -> list[ports.Daemon]:
+    return [daemon("ops2", leads=True), daemon("ops1")]
+
+
+async def unknown() -> list[ports.Daemon]:
     raise model.TemporaryError("the database does not answer")
 
 
-def made(tmp_path, *channels: Channel, another_leads=nobody_else) -> database_alarm.DatabaseAlarm:
+def made(tmp_path, *channels: Channel, daemons=alone) -> database_alarm.DatabaseAlarm:
     return database_alarm.DatabaseAlarm(
         instance="ops1",
         channels=channels,
         sent_marker=tmp_path / "database-failed",
-        another_leads=another_leads,
+        daemons=daemons,
     )
 
 
@@ -64,13 +71,13 @@ async def test_a_full_disk_is_reported_on_every_channel(tmp_path):
 
 async def test_a_daemon_that_was_replaced_while_frozen_sends_nothing(tmp_path):
     channel = Channel()
-    await end_with(FULL, made(tmp_path, channel, another_leads=another))
+    await end_with(FULL, made(tmp_path, channel, daemons=replaced))
     assert channel.sent == []
 
 
 async def test_a_database_that_cannot_name_the_leader_is_reported(tmp_path):
     channel = Channel()
-    await end_with(FULL, made(tmp_path, channel, another_leads=unknown))
+    await end_with(FULL, made(tmp_path, channel, daemons=unknown))
     assert len(channel.sent) == 1
 
 

@@ -11,7 +11,7 @@ import math
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
@@ -247,6 +247,15 @@ class Client(aiomqtt.Client):
 def _words(properties: Properties | None) -> str:
     """Return the broker's Reason String, as one short line."""
     return text.clean(getattr(properties, "ReasonString", ""), 200)
+
+
+class BuildClient(Protocol):
+    """Makes a client for one connection, as `build` does."""
+
+    def __call__(
+        self, settings: receiver_settings.Mqtt, client_id: str, *, will: str = ""
+    ) -> Client:
+        """Return a client that is not connected yet."""
 
 
 def build(

@@ -52,6 +52,7 @@ class MqttConnection:
         is_alone: bool = False,
         backoff: Backoff = reconnect.BACKOFF,
         jitter: Callable[[], float] = random.random,
+        build_client: mqtt_client.BuildClient = mqtt_client.build,
     ) -> None:
         self.prefix = settings.topic_prefix
         self.instance = instance
@@ -76,11 +77,13 @@ class MqttConnection:
             client_id=self._client_id,
             reasserted=self._session.refresh,
             jitter=jitter,
+            build_client=build_client,
         )
         self._session.on_lead = self._leader.begin
         self._clock = clock
         self._reconnects = reconnect.Reconnects(backoff)
         self._jitter = jitter
+        self._build_client = build_client
         self._client: mqtt_client.Client | None = None  # connected, and `online` is published
         self._attempted = asyncio.Event()  # the first attempt has succeeded or failed
         self._error: BrokerError | None = None
@@ -190,7 +193,7 @@ class MqttConnection:
             started = self._clock.monotonic()
             client: mqtt_client.Client | None = None
             try:
-                client = mqtt_client.build(self._settings, self._client_id, will=self._presence)
+                client = self._build_client(self._settings, self._client_id, will=self._presence)
                 await self._stay_connected(client, leader)
             except (aiomqtt.MqttError, OSError) as error:
                 delay = self._after_loss(client, error, started)

@@ -34,12 +34,14 @@ class LeaderPresence:
         settings: receiver_settings.Mqtt,
         client_id: str,
         reasserted: Callable[[], None],
+        build_client: mqtt_client.BuildClient = mqtt_client.build,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
         self._client_id = f"{client_id}-leader"
         self._topic = topics.leader(settings.topic_prefix)
         self._reasserted = reasserted
+        self._build_client = build_client
         self._jitter = jitter
         self._begin = asyncio.Event()
         self._denied = asyncio.Event()  # somebody said `offline`
@@ -65,7 +67,7 @@ class LeaderPresence:
         failures = 0
         while True:
             try:
-                client = mqtt_client.build(self._settings, self._client_id, will=self._topic)
+                client = self._build_client(self._settings, self._client_id, will=self._topic)
                 async with client:
                     failures = 0
                     await self._speak(client)

@@ -1,0 +1,35 @@
+"""What a daemon takes from the machine: the time, the database, HTTP and the broker.
+
+A simulation hands in others, and everything that `app.run` builds is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import aiohttp
+
+from watcher.clock import Clock, SystemClock
+from watcher.http import exchange
+from watcher.receivers.mqtt.broker import client as mqtt_client
+from watcher.store import store
+
+
+class OpenStore(Protocol):
+    """Opens the database of a URL."""
+
+    def __call__(self, url: str, *, clock: Clock) -> AbstractAsyncContextManager[store.Store]:
+        """Return a context within which it is open. Entering it raises what store.open raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The real things, where nothing else is given. Make one for each run: its clock starts."""
+
+    clock: SystemClock = field(default_factory=SystemClock)
+    open_store: OpenStore = store.open
+    open_session: Callable[[], aiohttp.ClientSession] = exchange.open_session
+    build_client: mqtt_client.BuildClient = mqtt_client.build
