@@ -26,6 +26,7 @@ class InMemoryOutbox:
         self.rows: dict[tuple[str, str], Row] = {}
         self.asked = 0
         self.commands: list[model.Command] = []
+        self.notifications: list[model.Notification] = []
         self._clock = clock
         self._receivers = receivers
         self._tokens = 0
@@ -112,10 +113,16 @@ class InMemoryOutbox:
         self._claimed(receipt, token).receipt = receipt
 
     async def release(
-        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+        self,
+        receipt: model.Receipt,
+        token: int,
+        *,
+        again_at: datetime | None,
+        delivered: model.Notification | None = None,
     ) -> None:
         await asyncio.sleep(0)
         row = self._claimed(receipt, token)
+        self.notifications += [delivered] if delivered else []
         row.receipt, row.token, row.lease_until = receipt, 0, None
         waits = receipt.failures > 0 and again_at is not None
         row.due = START if self.lags(receipt) and not waits else again_at or receipt.due

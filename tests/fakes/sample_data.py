@@ -13,6 +13,32 @@ from watcher.vendors.catalog import VENDORS
 NOW = datetime(2026, 11, 21, 3, 24, 12, tzinfo=UTC)
 BEGIN = datetime(2026, 11, 21, 3, 10, 22, 125000, tzinfo=UTC)
 PDF = b"%PDF-1.7 what the vendor found"
+_PENDING = BEGIN.replace(microsecond=0)
+DELIVERED = model.Notification(
+    incident="w-7k3mq2xd",
+    receiver="noc",
+    first_entry=1,
+    last_entry=1,
+    pending_since=_PENDING,
+    first_attempt_at=_PENDING + timedelta(milliseconds=400),
+    delivered_at=_PENDING + timedelta(minutes=2),
+    failures=(
+        model.FailedAttempts(
+            reason=model.FailureReason.RATE_LIMITED,
+            count=2,
+            first_at=_PENDING + timedelta(seconds=1),
+            last_at=_PENDING + timedelta(minutes=1),
+            error="Slack: 429",
+        ),
+    ),
+)
+UNDER_WAY = model.Notification(
+    incident="w-7k3mq2xd",
+    receiver="noc",
+    first_entry=2,
+    pending_since=_PENDING + timedelta(minutes=5),
+    first_attempt_at=_PENDING + timedelta(minutes=5, seconds=1),
+)
 
 
 def minutes(count: float) -> timedelta:
@@ -180,6 +206,7 @@ class InMemoryReader:
         ]
         self.backlogs: dict[str, ports.Backlog] = {}
         self.kept_receipts: list[model.Receipt] = []
+        self.kept_notifications: list[model.Notification] = []
         self.quiet: list[model.Silence] = []
         self.present = [ports.Daemon(instance="ops1", since=BEGIN - minutes(900), leads=True)]
         self.kept_files = {"r-4c0vw1zn": ports.ReportFiles(run="r-4c0vw1zn", pdf=PDF)}
@@ -313,6 +340,10 @@ class InMemoryReader:
                 if alert.subject in self.kept_subjects
             },
         )
+
+    async def notifications(self, incident, *, limit):
+        await self._see()
+        return [kept for kept in self.kept_notifications if kept.incident == incident][-limit:]
 
     async def receipts(self, incident):
         return [receipt for receipt in self.kept_receipts if receipt.incident == incident]

@@ -18,8 +18,9 @@ One worker for each receiver repeats four steps:
    that must not happen twice it saves a receipt with an *intent*; after the act it saves what came
    of it. If the process dies in between, or the answer is lost, the next delivery finds the intent
    and looks up at the receiver whether the act happened, instead of repeating it (law 5).
-4. Release the claim with the new receipt. If the incident has changed meanwhile the receipt lags
-   again and is due at once.
+4. Release the claim with the new receipt, and with what people may ask about later: since when this
+   was pending, and when it was tried and delivered (notifications.py). If the incident has changed
+   meanwhile the receipt lags again and is due at once.
 
 Failures stay with the receiver that fails. It is paused with a growing delay (receiver_health.py),
 and each failed delivery waits a little longer than that, so that one bad incident does not block
@@ -48,6 +49,7 @@ import structlog
 
 from watcher import model, ports
 from watcher.clock import Clock, Wakeup, token
+from watcher.delivery import notifications
 from watcher.delivery.receiver_health import FailedDelivery, Fallback, ReceiverHealth
 from watcher.delivery.unexpected import UnexpectedErrors
 from watcher.operations import status
@@ -205,13 +207,18 @@ class Delivery:
         self, worker: _Worker, pending: ports.PendingDelivery, session: DeliverySession
     ) -> float:
         view = await self._reader.incident_view(pending.receipt.incident)
-        again_at, pause = None, 0.0
+        again_at, pause, delivered = None, 0.0, None
+        notification = None
+        if view is not None:
+            notification = notifications.begin(pending, view, self._clock.now())
+        session.receipt = replace(pending.receipt, notification=notification)
         try:
-            receipt = pending.receipt
-            if view is not None:
-                receipt = await worker.deliver(view, pending.receipt, session)
+            receipt = session.receipt
+            if view is not None and notification is not None:
+                receipt = await worker.deliver(view, receipt, session)
                 _log_notified(view, pending.receipt, receipt)
-            receipt = replace(receipt, failures=0, failing_since=None, error="")
+                delivered = notifications.delivered(notification, receipt, self._clock.now())
+            receipt = replace(receipt, failures=0, failing_since=None, error="", notification=None)
             if worker.health.failing_since is not None:
                 log.info("receiver recovered", receiver=receipt.receiver)
             worker.health.succeeded(pending.receipt)
@@ -231,12 +238,15 @@ class Delivery:
                 failures=session.receipt.failures + 1,
                 failing_since=session.receipt.failing_since or now,
                 error=str(error),
+                notification=notification and notifications.failed(notification, error, now),
             )
             again_at = worker.health.again_at(error, pause, receipt.failures, now)
             since = _pending_since(view, receipt) or now
             worker.health.failed_deliveries[receipt.incident] = FailedDelivery(since, again_at)
         try:
-            await self._outbox.release(receipt, pending.token, again_at=again_at or receipt.due)
+            await self._outbox.release(
+                receipt, pending.token, again_at=again_at or receipt.due, delivered=delivered
+            )
         except model.PermanentError as error:
             log.warning("claim lost", receiver=pending.receipt.receiver, reason=str(error))
         await self._report(pending.receipt.receiver, worker.health)

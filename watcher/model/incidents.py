@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from watcher.model.alerts import IncidentAlert, Severity
 from watcher.model.diagnoses import Diagnosis
+from watcher.model.errors import FailureReason
 from watcher.model.remedies import Remedy
 from watcher.model.silences import Suppression
 from watcher.model.subjects import FaultDomain, Scalar, Subject
@@ -245,13 +246,42 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempts:
+    """Attempts at one notification that failed for one reason; `error` is of the last one."""
+
+    reason: FailureReason
+    count: int
+    first_at: datetime
+    last_at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One delivery to a receiver: the entries that it was about, and how long each step took.
+
+    `first_entry` is the first one that the receiver had not been notified of; while attempts fail
+    there is no `last_entry` yet, because a delivery says everything that is true by then.
+    """
+
+    incident: str
+    receiver: str
+    first_entry: int
+    pending_since: datetime
+    first_attempt_at: datetime
+    last_entry: int = 0
+    delivered_at: datetime | None = None
+    failures: tuple[FailedAttempts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What one receiver has been notified of about one incident.
 
     `handle` finds the message again (Slack: channel, ts). `files` maps RUN/PART to how far its
     upload is. `intent` names an act that may have happened: it is written before the act and
     cleared with its result (law 5). `due` asks for another delivery at that time although nothing
-    new happened, as for the removal of a retained document.
+    new happened, as for the removal of a retained document. `notification` is the one under way.
     """
 
     incident: str
@@ -265,6 +295,7 @@ class Receipt:
     failures: int = 0
     failing_since: datetime | None = None
     error: str = ""
+    notification: Notification | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

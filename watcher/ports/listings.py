@@ -52,3 +52,6 @@ class ListingReader(Protocol):
         self, wanted: IncidentFilter, *, after: IncidentCursor | None = None, limit: int
     ) -> list[model.Incident]:
         """Return incidents, newest first, that come after a place in the list."""
+
+    async def notifications(self, incident: str, *, limit: int) -> list[model.Notification]:
+        """Return the last ones that were delivered of an incident, in the order of delivery."""

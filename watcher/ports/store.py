@@ -160,6 +160,7 @@ class PendingDelivery:
 
     receipt: model.Receipt
     token: int
+    owed_since: datetime | None = None
 
 
 class CommitLog(Protocol):
@@ -292,9 +293,17 @@ class Outbox(Protocol):
         """Write down what the receiver has been notified of so far, under this claim."""
 
     async def release(
-        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+        self,
+        receipt: model.Receipt,
+        token: int,
+        *,
+        again_at: datetime | None,
+        delivered: model.Notification | None = None,
     ) -> None:
-        """Write the receipt and end the claim; try again at `again_at` if it is given."""
+        """Write the receipt and end the claim; try again at `again_at` if it is given.
+
+        What was `delivered` is kept with it, for as long as its incident.
+        """
 
 
 class JobQueue(Protocol):

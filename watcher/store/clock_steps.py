@@ -83,6 +83,20 @@ def _move_receipt(receipt: model.Receipt, by: timedelta) -> model.Receipt:
         receipt,
         due=None if receipt.due is None else receipt.due + by,
         failing_since=None if receipt.failing_since is None else receipt.failing_since + by,
+        notification=_move_notification(receipt.notification, by),
+    )
+
+
+def _move_notification(
+    notification: model.Notification | None, by: timedelta
+) -> model.Notification | None:
+    """Move the times of the one under way, so that how long it takes is elapsed time."""
+    if notification is None:
+        return None
+    return replace(
+        notification,
+        pending_since=notification.pending_since + by,
+        first_attempt_at=notification.first_attempt_at + by,
     )
 
 

@@ -61,6 +61,7 @@ SILENCE = Document(model.Silence)
 CALENDAR = Document(model.Calendar)
 WORK = Document(model.Work)
 RECEIPT = Document(model.Receipt)
+NOTIFICATION = Document(model.Notification)
 HISTORY_NEEDED = Document(model.HistoryNeeded)
 CHANGE = Document(ports.BandwidthChange)
 

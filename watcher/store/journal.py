@@ -221,6 +221,7 @@ class Retention:
                     tables.incident_alerts.c.incident,
                     tables.entries.c.incident,
                     tables.receipts.c.incident,
+                    tables.notifications.c.incident,
                     incidents.c.id,
                 ):
                     result = await connection.execute(delete(column.table).where(column.in_(ids)))

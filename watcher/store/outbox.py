@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
@@ -47,7 +47,7 @@ class Outbox:
             now += self._database.stepped - stepped
             rows = (
                 await connection.execute(
-                    select(table.c.incident, table.c.receiver, table.c.data)
+                    select(table.c.incident, table.c.receiver, table.c.owed_since, table.c.data)
                     .where(
                         table.c.due <= now,
                         is_free(table.c.lease_until, dialect.moment(now)),
@@ -73,7 +73,9 @@ class Outbox:
                     )
                 )
         return [
-            ports.PendingDelivery(receipt=codec.RECEIPT.decode(row.data), token=token)
+            ports.PendingDelivery(
+                receipt=codec.RECEIPT.decode(row.data), token=token, owed_since=row.owed_since
+            )
             for row in rows
         ]
 
@@ -83,9 +85,14 @@ class Outbox:
             await _write(connection, receipt, token)
 
     async def release(
-        self, receipt: model.Receipt, token: int, *, again_at: datetime | None
+        self,
+        receipt: model.Receipt,
+        token: int,
+        *,
+        again_at: datetime | None,
+        delivered: model.Notification | None = None,
     ) -> None:
-        """Write the receipt and end the claim.
+        """Write the receipt, and what was delivered, and end the claim.
 
         A receipt that still lags is due at once or, after failures, not before `again_at`. Without
         `again_at` the receipt's own `due` counts.
@@ -116,6 +123,9 @@ class Outbox:
             if not lags:
                 values["owed_since"] = None
             await _write(connection, receipt, token, values)
+            if delivered is not None:
+                kept = {"incident": delivered.incident, "data": codec.encode(delivered)}
+                await connection.execute(insert(tables.notifications), kept)
 
 
 async def _write(

@@ -273,6 +273,17 @@ receipts = Table(
     Index("ix_receipts_due", "receiver", "due", "owed_since", "incident"),
 )
 
+# What was delivered: for people who ask how long it took. A receipt holds what is under way.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("incident", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_notifications_incident", "incident", "number"),
+    sqlite_autoincrement=True,
+)
+
 journal = Table(
     "journal",
     metadata,

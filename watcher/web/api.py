@@ -14,12 +14,12 @@ from watcher import engine, model, ports
 from watcher.clock import Clock
 from watcher.operations import documents, status
 from watcher.operations.links import Addresses
-from watcher.web import middleware, query
+from watcher.web import middleware, query, triage
 from watcher.web.announced import AnnouncedWorks
 from watcher.web.middleware import HttpError
 from watcher.web.openapi import document as openapi
 
-MOST_INCIDENTS, MOST_SUBJECTS, MOST_ENTRIES = 100, 1_000, 1_000
+MOST_INCIDENTS, MOST_SUBJECTS, MOST_ENTRIES, MOST_NOTIFICATIONS = 100, 1_000, 1_000, 200
 PDF_POLICY = "frame-ancestors 'none'"  # a browser's own viewer needs more than a page of ours may
 
 
@@ -126,7 +126,11 @@ class Api:
         view = await self._incident_view(request.match_info["id"])
         async with self._read_limit.slot():
             kept = await self._reader.receipts(view.incident.id)
-        return middleware.json_response(documents.receipts(view.incident, kept).encode())
+            delivered = await self._listings.notifications(
+                view.incident.id, limit=MOST_NOTIFICATIONS
+            )
+        listed = triage.notifications(delivered, kept)
+        return middleware.json_response(documents.receipts(view.incident, kept, listed).encode())
 
     async def windows(self, request: web.Request) -> web.Response:
         """List the maintenance windows: which are open now, and when that changes."""

@@ -10,7 +10,7 @@ from aiohttp import web
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.operations import status
-from watcher.web import board, figures, middleware, reports, triage
+from watcher.web import api, board, figures, middleware, reports, triage
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import STATIC, PageRenderer, static_file
 
@@ -29,6 +29,7 @@ class Pages:
         self,
         *,
         reader: ports.IncidentReader,
+        listings: ports.ListingReader,
         reporter: status.StatusReporter,
         stuck: Callable[[], str],
         clock: Clock,
@@ -36,6 +37,7 @@ class Pages:
         renderer: PageRenderer,
     ) -> None:
         self._reader = reader
+        self._listings = listings
         self._reporter = reporter
         self._stuck = stuck
         self._clock = clock
@@ -87,6 +89,7 @@ class Pages:
         async with self._read_limit.slot():
             view = await self._reader.incident_view(key)
             receipts = await self._reader.receipts(key)
+            delivered = await self._listings.notifications(key, limit=api.MOST_NOTIFICATIONS)
             sources = await self._reader.sources()
         if view is None:
             raise HttpError(404, f"there is no incident {key}")
@@ -96,6 +99,8 @@ class Pages:
             view=view,
             incident=view.incident,
             receipts=receipts,
+            notifications=triage.notifications(delivered, receipts),
+            most_notifications=api.MOST_NOTIFICATIONS,
             first=triage.first_finding(view.incident),
             charts=await self._charts(view),
             most_pages=reports.MOST_PAGES,

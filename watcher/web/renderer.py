@@ -58,6 +58,8 @@ class PageRenderer:
             "describe_cells": describe_cells,
             "phones": phones,
             "notified_until": triage.notified_until,
+            "describe_entries": triage.describe_entries,
+            "took": triage.took,
             "thread": triage.thread,
         }
         self._templates.tests |= {"link": _is_link, "behind": board.is_behind}

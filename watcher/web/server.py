@@ -74,6 +74,7 @@ async def serve(
     guard = guarded.Guard("board", guarded.Limits())
     pages = Pages(
         reader=reader,
+        listings=listings,
         reporter=reporter,
         stuck=stuck,
         clock=clock,

@@ -40,7 +40,12 @@ async def test_a_delivery_is_retried_when_it_would_have_been(opened, by):
     token = await opened.leadership.acquire("ops1")
     await opened.commits.commit(token, factories.commit(*factories.outage_effects()))
     (pending,) = await claim_delivery(opened, NOW)
-    failed = replace(pending.receipt, failures=1, failing_since=NOW, error="503")
+    under_way = model.Notification(
+        incident="i1", receiver="noc", first_entry=1, pending_since=NOW, first_attempt_at=NOW
+    )
+    failed = replace(
+        pending.receipt, failures=1, failing_since=NOW, error="503", notification=under_way
+    )
     again_at = NOW + timedelta(minutes=5)
     await opened.outbox.release(failed, pending.token, again_at=again_at)
     await step(opened, token, by)
@@ -51,6 +56,9 @@ async def test_a_delivery_is_retried_when_it_would_have_been(opened, by):
     if is_exact(opened, by):
         (again,) = await claim_delivery(opened, NOW + by + timedelta(minutes=5))
         assert again.receipt.failing_since == NOW + by
+        assert again.receipt.notification == replace(
+            under_way, pending_since=NOW + by, first_attempt_at=NOW + by
+        )
 
 
 @BY

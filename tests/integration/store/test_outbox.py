@@ -393,3 +393,40 @@ async def test_hot_queries_use_an_index_and_sort_nothing(opened, statement, inde
         plan = str(list(await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")))
     assert index in plan
     assert "TEMP B-TREE" not in plan
+
+
+def notification(incident="i1", **changes):
+    usual = {"first_entry": 1, "last_entry": 1, "pending_since": NOW, "first_attempt_at": NOW}
+    return model.Notification(
+        incident=incident, receiver="noc", **{**usual, "delivered_at": NOW + SECOND, **changes}
+    )
+
+
+async def test_what_is_delivered_is_kept_with_its_times_in_order(opened, token, outage_effects):
+    assert [pending.owed_since for pending in await claim(opened, receivers=("mqtt",))] == [NOW]
+    reasons = tuple(
+        model.FailedAttempts(reason=reason, count=2, first_at=NOW, last_at=NOW, error="no")
+        for reason in model.FailureReason
+    )
+    first, second = notification(failures=reasons), notification(first_entry=2, last_entry=2)
+    for version, kept in enumerate((first, second), start=1):
+        (pending,) = await claim(opened, receivers=("noc",))
+        told = replace(pending.receipt, parent_version=version, told_through=version)
+        await opened.outbox.release(told, pending.token, again_at=None, delivered=kept)
+        await grow(opened, token, version + 1)
+    assert await opened.listings.notifications("i1", limit=9) == [first, second]
+    assert await opened.listings.notifications("i1", limit=1) == [second]
+    assert await opened.listings.notifications("i2", limit=9) == []
+
+
+async def test_what_is_delivered_under_a_lost_claim_is_not_kept(opened, outage_effects):
+    (lost,) = await claim(opened, receivers=("noc",))
+    (pending,) = await claim(opened, receivers=("noc",), now=NOW + MINUTE)
+    with pytest.raises(model.PermanentError, match="this claim took too long"):
+        await opened.outbox.release(
+            delivered(lost), lost.token, again_at=None, delivered=notification()
+        )
+    assert await opened.listings.notifications("i1", limit=9) == []
+    kept = notification(pending_since=NOW - HOUR)
+    await opened.outbox.release(delivered(pending), pending.token, again_at=None, delivered=kept)
+    assert await opened.listings.notifications("i1", limit=9) == [kept]

@@ -43,6 +43,7 @@ class World:
         self.now = factories.NOW
         self.truth = {}
         self.claims = []
+        self.delivered = []  # as the store was told, under a claim that still held
 
     async def change(self, name, both):
         version, entries = self.truth.get(name, (0, 0))
@@ -72,7 +73,19 @@ class World:
         try:
             if what == "deliver":
                 again = self.now + timedelta(days=1) if later else None
-                await self.opened.outbox.release(receipt, pending.token, again_at=again)
+                kept = model.Notification(
+                    incident=receipt.incident,
+                    receiver=receipt.receiver,
+                    first_entry=pending.receipt.told_through + 1,
+                    last_entry=receipt.told_through,
+                    pending_since=pending.owed_since or self.now,
+                    first_attempt_at=self.now,
+                    delivered_at=self.now,
+                )
+                await self.opened.outbox.release(
+                    receipt, pending.token, again_at=again, delivered=kept
+                )
+                self.delivered.append(kept)
             elif what == "fail":
                 failed = replace(pending.receipt, failures=pending.receipt.failures + 1)
                 await self.opened.outbox.release(failed, pending.token, again_at=self.now + BACKOFF)
@@ -142,3 +155,7 @@ async def play(url, steps):
             assert not row.owed
             assert row.owed_since is None
         assert len(await world.receipts()) == len(world.truth) * len(RECEIVERS)
+        for incident in world.truth:
+            assert await opened.listings.notifications(incident, limit=999) == [
+                kept for kept in world.delivered if kept.incident == incident
+            ]

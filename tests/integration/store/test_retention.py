@@ -1,5 +1,7 @@
 """Pruning, and what people ask."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes import factories
@@ -32,6 +34,18 @@ async def grow_old(opened, token, name, at):
             at=at,
         ),
     )
+    (delivery,) = await opened.outbox.claim(now=at, receivers=["noc"], lease=MINUTE, limit=1)
+    told = replace(delivery.receipt, parent_version=1, told_through=1)
+    notification = model.Notification(
+        incident=name,
+        receiver="noc",
+        first_entry=1,
+        last_entry=1,
+        pending_since=at,
+        first_attempt_at=at,
+        delivered_at=at,
+    )
+    await opened.outbox.release(told, delivery.token, again_at=None, delivered=notification)
     (job,) = await opened.jobs.claim(kind="diagnose", now=at, lease=MINUTE, limit=1)
     await opened.jobs.start_run(job, now=at, cooldown=MINUTE, per_incident=1, per_hour=9)
     noted = model.Noted(incident=name, by="ann", text="")
@@ -45,8 +59,8 @@ async def test_what_is_over_and_old_is_pruned_and_nothing_else(opened, token):
     before = await everything(opened)
     await grow_old(opened, token, "old", OLD)
     assert await everything(opened) != before
-    # Five of the incident, and a sample, a run, a paper and a command.
-    assert await opened.retention.prune(BEFORE) == 9
+    # Six of the incident, and a sample, a run, a paper and a command.
+    assert await opened.retention.prune(BEFORE) == 10
     assert await everything(opened) == before
     assert [incident.id for incident in await opened.queries.incidents()] == ["new"]
     assert await opened.queries.report_files("old") is None

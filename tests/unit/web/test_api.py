@@ -118,6 +118,39 @@ async def test_receipts_say_who_has_what_and_where_the_thread_is(site, reader):
     assert noc["link"] == thread
 
 
+async def test_receipts_say_when_each_notification_was_tried_and_delivered(site, reader):
+    sample_data.bad_night(reader)
+    reader.kept_notifications = [sample_data.DELIVERED]
+    reader.kept_receipts = [
+        replace(receipt, notification=sample_data.UNDER_WAY if receipt.receiver == "noc" else None)
+        for receipt in reader.kept_receipts
+    ]
+    answer = (await site.get("/api/v1/incidents/w-7k3mq2xd/receipts")).json
+    delivered, under_way = answer["notifications"]
+    assert delivered == {
+        "receiver": "noc",
+        "first_entry": 1,
+        "last_entry": 1,
+        "pending_since": "2026-11-21T03:10:22.000Z",
+        "first_attempt_at": "2026-11-21T03:10:22.400Z",
+        "delivered_at": "2026-11-21T03:12:22.000Z",
+        "failures": [
+            {
+                "reason": "rate_limited",
+                "count": 2,
+                "first_at": "2026-11-21T03:10:23.000Z",
+                "last_at": "2026-11-21T03:11:22.000Z",
+                "error": "Slack: 429",
+            }
+        ],
+    }
+    assert (under_way["first_entry"], under_way["last_entry"], under_way["delivered_at"]) == (
+        2,
+        0,
+        None,
+    )
+
+
 async def test_windows_say_which_are_open_and_when_that_changes(serve, reader):
     window = engine.Maintenance(
         name="weekly-test",

@@ -60,6 +60,29 @@ async def test_the_board_says_what_is_open_whose_side_and_who_has_taken_it(night
     assert "⇅ flapping" in board
 
 
+async def test_an_incident_shows_each_notification_with_its_times(serve, reader):
+    reporter = sample_data.bad_night(reader)
+    reader.kept_notifications = [
+        sample_data.DELIVERED,
+        replace(sample_data.DELIVERED, receiver="mqtt", delivered_at=BEGIN, failures=()),
+    ]
+    reader.kept_receipts = [
+        replace(receipt, notification=sample_data.UNDER_WAY if receipt.receiver == "noc" else None)
+        for receipt in reader.kept_receipts
+    ]
+    async with serve(reporter=reporter) as site:
+        page = (await site.get("/incidents/w-7k3mq2xd")).text
+    shown = words(page)
+    assert "mqtt opened (1) 03:10:22 UTC 03:10:22 UTC 03:10:22 UTC after 0.1 s" in shown
+    assert (
+        "noc opened (1) 03:10:22 UTC 03:10:22 UTC 03:12:22 UTC after 2 min"
+        " 2 times rate limited, 03:10:23 UTC to 03:11:22 UTC: Slack: 429"
+    ) in shown
+    assert "noc diagnosing, noted 03:15:22 UTC 03:15:23 UTC not yet , for 8 min" in shown
+    thread = "https://slack.com/app_redirect?channel=C0123456789&amp;message_ts=1763694622.125"
+    assert f'<a href="{thread}" rel="noreferrer">Slack thread</a>' in page
+
+
 async def test_the_board_names_the_works_that_an_outage_belongs_to(serve, reader):
     reporter = sample_data.bad_night(reader)
     planned = sample_data.incident(
@@ -329,7 +352,16 @@ async def test_hostile_text_is_shown_as_text_on_every_page(serve, reader):
     reader.present = [ports.Daemon(instance=HOSTILE, since=NOW, leads=True)]
     reader.kept_receipts = [
         model.Receipt(
-            incident=incident.id, receiver=HOSTILE, failing_since=NOW, error=HOSTILE, intent=HOSTILE
+            incident=incident.id,
+            receiver=HOSTILE,
+            failing_since=NOW,
+            error=HOSTILE,
+            intent=HOSTILE,
+            notification=replace(
+                sample_data.DELIVERED,
+                receiver=HOSTILE,
+                failures=(replace(sample_data.DELIVERED.failures[0], error=HOSTILE),),
+            ),
         )
     ]
     reader.quiet = [

@@ -29,15 +29,45 @@ class ReceiptDocument(Document, frozen=True, kw_only=True):
     error: str
 
 
+class FailuresDocument(Document, frozen=True, kw_only=True):
+    """Attempts that failed for one reason; `error` is of the last one."""
+
+    reason: str
+    count: int
+    first_at: Timestamp
+    last_at: Timestamp
+    error: str
+
+
+class NotificationDocument(Document, frozen=True, kw_only=True):
+    """One delivery: the timeline entries `first_entry` to `last_entry`, and its times.
+
+    While it is under way `delivered_at` is null and `last_entry` is 0.
+    """
+
+    receiver: str
+    first_entry: int
+    last_entry: int
+    pending_since: Timestamp
+    first_attempt_at: Timestamp
+    delivered_at: Timestamp | None
+    failures: list[FailuresDocument]
+
+
 class ReceiptsDocument(Document, frozen=True, kw_only=True):
-    """The receivers of one incident."""
+    """The receivers of one incident, and the last 200 notifications by their first attempts."""
 
     incident: str
     receipts: list[ReceiptDocument]
+    notifications: list[NotificationDocument]
 
 
-def receipts(incident: model.Incident, kept: Iterable[model.Receipt]) -> ReceiptsDocument:
-    """Return what each receiver has of an incident."""
+def receipts(
+    incident: model.Incident,
+    kept: Iterable[model.Receipt],
+    notifications: Iterable[model.Notification] = (),
+) -> ReceiptsDocument:
+    """Return what each receiver has of an incident, and when it was notified."""
     return ReceiptsDocument(
         incident=incident.id,
         receipts=[
@@ -53,6 +83,28 @@ def receipts(incident: model.Incident, kept: Iterable[model.Receipt]) -> Receipt
                 error=receipt.error,
             )
             for receipt in kept
+        ],
+        notifications=[_notification(notification) for notification in notifications],
+    )
+
+
+def _notification(notification: model.Notification) -> NotificationDocument:
+    return NotificationDocument(
+        receiver=notification.receiver,
+        first_entry=notification.first_entry,
+        last_entry=notification.last_entry,
+        pending_since=model.format_timestamp(notification.pending_since),
+        first_attempt_at=model.format_timestamp(notification.first_attempt_at),
+        delivered_at=timestamp_or_none(notification.delivered_at),
+        failures=[
+            FailuresDocument(
+                reason=failures.reason.value,
+                count=failures.count,
+                first_at=model.format_timestamp(failures.first_at),
+                last_at=model.format_timestamp(failures.last_at),
+                error=failures.error,
+            )
+            for failures in notification.failures
         ],
     )
 

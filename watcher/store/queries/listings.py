@@ -68,6 +68,19 @@ class Listings:
         async with self._database.read() as connection:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
+    async def notifications(self, incident: str, *, limit: int) -> list[model.Notification]:
+        """Return the last ones of an incident, in the order in which they were written."""
+        table = tables.notifications
+        query = (
+            select(table.c.data)
+            .where(table.c.incident == incident)
+            .order_by(table.c.number.desc())
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = codec.NOTIFICATION.decode_all(await connection.scalars(query))
+            return list(reversed(rows))
+
 
 def _conditions(wanted: ports.IncidentFilter) -> Iterator[ColumnElement[bool]]:
     yield ~_ANNOUNCES
