@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from watcher import engine, model, ruleset
+from watcher.cli import common
 from watcher.clock import SystemClock
 from watcher.ledger import read as ledger
 from watcher.ledger.period import Period
@@ -105,6 +106,7 @@ def timed(run):
 
 
 def main():
+    common.collect_seldom()  # as `watcher replay` and `watcher report` do
     traits = engine.SourceTraits(
         name="vyvx",
         kind="vyvx",

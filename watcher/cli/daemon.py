@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watcher import model, ports
-from watcher.cli import terminal
+from watcher.cli import common, terminal
 from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_errors, print_json
 
 if TYPE_CHECKING:
     from watcher.cli import preflight
-
-# How many new objects start a garbage collection. A poll makes many objects and no cycles, and
-# collecting as often as Python does by default (700) took a tenth of the CPU during a storm.
-GARBAGE_THRESHOLD = 50_000
 
 program = typer.Typer()
 
@@ -43,7 +38,7 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     from watcher.daemon import app
 
     logs.configure()
-    gc.set_threshold(GARBAGE_THRESHOLD)
+    common.collect_seldom()
     loaded = settings.load(config)
     for line in settings.unused_credentials(config):
         structlog.get_logger().warning(line)

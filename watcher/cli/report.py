@@ -59,6 +59,7 @@ def report(
 
     if outages and not csv:
         raise typer.BadParameter("--outages goes with --csv; --json has outages and bookings")
+    common.collect_seldom()
     now = SystemClock().now()
     try:
         wanted = period.parse_month(month or period.month_of(now, zone), zone)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_json
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, collect_seldom, print_json
 
 if TYPE_CHECKING:
     from watcher import engine
@@ -80,6 +80,7 @@ def replay(
     from watcher.daemon import factories
     from watcher.replay import compare
 
+    collect_seldom()
     loaded = settings.load(config)
     rulesets = [factories.read_rules(loaded)]
     if rules:

@@ -133,7 +133,10 @@ class History:
             self._circuit(sample.subject).sampled.append(sample.at)
 
     def _circuit(self, key: str) -> CircuitHistory:
-        return self.circuits.setdefault(key, CircuitHistory(key=key))
+        circuit = self.circuits.get(key)
+        if circuit is None:
+            circuit = self.circuits[key] = CircuitHistory(key=key)
+        return circuit
 
     def _see(self, source: str, at: datetime, *, seen: bool) -> None:
         changes = self.sight.setdefault(source, [])

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import msgspec
 
 from watcher import engine, model
 from watcher.engine.rules import reservation
@@ -34,8 +36,7 @@ _WORST_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which a circuit was bad without a gap, with what the vendor recorded of it.
 
     `planned` is how much of it works had announced. `states` are the vendor's words as they came.
@@ -251,15 +252,19 @@ def _outages(
         if span.value.condition in (*BAD, Condition.PLANNED):
             run.append(span)
         elif run:
-            outage = _outage(run, readings, end)
-            yield replace(outage, unseen_end=span.value.condition is Condition.BLIND)
+            unseen_end = span.value.condition is Condition.BLIND
+            yield _outage(run, readings, end, unseen_end=unseen_end)
             run = []
     if run:
         yield _outage(run, readings, end)
 
 
 def _outage(
-    run: Sequence[Span[CircuitState]], readings: Iterable[Reading], end: datetime
+    run: Sequence[Span[CircuitState]],
+    readings: Iterable[Reading],
+    end: datetime,
+    *,
+    unseen_end: bool = False,
 ) -> Outage:
     start, over = run[0].start, run[-1].end
     alarms: dict[tuple[str, datetime | None], model.AlarmRecord] = {}
@@ -291,5 +296,6 @@ def _outage(
             timedelta(0),
         ),
         lasts=over == end,
+        unseen_end=unseen_end,
         recorded=tuple(alarms.values()),
     )

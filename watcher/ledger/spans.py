@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+
+import msgspec
 
 V = TypeVar("V")
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-@dataclass(frozen=True, slots=True)
-class Span(Generic[V]):
+# A month of many circuits makes millions: a Struct is made in a tenth of a dataclass's time.
+class Span(msgspec.Struct, Generic[V], frozen=True, gc=False):
     """One value from `start` until `end`, which comes later."""
 
     start: datetime

@@ -11,10 +11,12 @@ circuit is out of service. What is still bad inside announced works is planned.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, zip_longest
+
+import msgspec
 
 from watcher import engine
 from watcher.engine.rules import intervals, reservation
@@ -42,8 +44,7 @@ class Condition(StrEnum):
 BAD = (Condition.DEGRADED, Condition.DOWN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitState:
+class CircuitState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What holds at one moment, whose side that is likely to be, and how it is known."""
 
     condition: Condition
@@ -223,7 +224,7 @@ def _bad_times(states: Sequence[Span[CircuitState]]) -> Iterator[tuple[datetime,
 def _announced(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above
     if not is_planned or circuit_state.condition not in BAD:
         return circuit_state
-    return replace(circuit_state, condition=Condition.PLANNED)
+    return msgspec.structs.replace(circuit_state, condition=Condition.PLANNED)
 
 
 def _announced_slow(circuit_state: CircuitState, is_planned: bool) -> CircuitState:  # noqa: FBT001 -- as above

@@ -79,7 +79,7 @@ def format_date_time(at: datetime, *, seconds: bool = True) -> str:
 
 def format_timestamp(at: datetime) -> str:
     """Return a time as programs read it (RFC 3339): `2026-11-21T03:10:22.125Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"  # without +00:00
 
 
 def format_number(number: float) -> str:

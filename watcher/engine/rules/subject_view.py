@@ -5,9 +5,9 @@ The names that rules and titles may use are given here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cached_property
+from typing import Generic, TypeVar
 
 from watcher import model
 from watcher.engine.rules import reservation
@@ -21,6 +21,21 @@ from watcher.engine.rules.rule import (
 )
 
 MOST_KEPT = 1_024  # by one step: those of a poll of 100,000 would be 270 MiB
+
+T = TypeVar("T")
+
+
+class _once(Generic[T]):  # noqa: N801 -- a decorator, as property is
+    """functools.cached_property as of Python 3.12: that of 3.11 takes a lock, which costs more."""
+
+    def __init__(self, compute: Callable[[SubjectView], T]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    def __get__(self, view: SubjectView, _: type[SubjectView]) -> T:
+        value = view.__dict__[self._name] = self._compute(view)
+        return value
 
 
 class SubjectView:
@@ -76,31 +91,31 @@ class SubjectView:
             inventory_entries=inventory_entries,
         )
 
-    @cached_property
+    @_once
     def inventory_entry(self) -> InventoryEntry:
-        """What the inventory adds."""
+        """Return what the inventory adds."""
         entry = self._inventory_entries.get(self.key)
         if entry is None:
             entry = self._ruleset.inventory.entry(self.key, self._vendor_labels)
             self._inventory_entries[self.key] = entry
         return entry
 
-    @cached_property
+    @_once
     def labels(self) -> Mapping[str, str]:
-        """The vendor's labels and the inventory's over them."""
+        """Return the vendor's labels and the inventory's over them."""
         added = self.inventory_entry.labels
         return {**self._vendor_labels, **added} if added else self._vendor_labels
 
-    @cached_property
+    @_once
     def fault_domain(self) -> model.FaultDomain:
-        """The likely side of the fault."""
+        """Return the likely side of the fault."""
         if not self.id:
             return model.FaultDomain.UNDETERMINED
         return self.traits.likely_domain(self.fields)
 
-    @cached_property
+    @_once
     def phase(self) -> model.Phase:
-        """Where a reservation stands in its window; unknown for what has none."""
+        """Return where a reservation stands in its window; unknown for what has none."""
         if not self._bookings or self._now is None:
             return model.Phase.UNKNOWN
         return reservation.phase(self._bookings, self._now, self.traits.pre_roll)
@@ -139,9 +154,9 @@ class SubjectView:
             return ""
         return self.traits.units.get(condition.metric, "")
 
-    @cached_property
+    @_once
     def context(self) -> Context:
-        """What the predicates of all rules read; built once."""
+        """Return what the predicates of all rules read; built once."""
         return self._ruleset.context(
             {
                 **self._metrics,
