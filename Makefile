@@ -1,6 +1,6 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo works run test quick coverage fuzz audit chaos check fmt bench lock upgrade dist pictures clean
+.PHONY: help demo works run test quick coverage fuzz audit chaos check fmt bench bench-small lock upgrade dist pictures clean
 
 PYTHON ?= python3
 FOR ?=
@@ -8,6 +8,7 @@ CHAOS_KILLS ?= 200
 EXAMPLES ?= 3000
 DAEMONS ?= 1
 SEED ?=
+BENCH ?=
 # Most tests wait for a process, a broker or a clock: two workers share a core.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 BIN := .venv/bin
@@ -16,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE :=
 READY := .venv/.ready
 
 help:  ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # uv where it is installed, else venv and pip. Both read the same pins with their hashes, and compile,
 # so that warnings about a dependency's syntax do not come up in the middle of a test.
@@ -83,8 +84,11 @@ fmt: $(READY)  ## format, and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## the budgets, one JSON line each, ratios against the limit in the same run
-	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+bench: $(READY)  ## every budget beside the build before and the limit, one JSON line each (BENCH=step)
+	@$(BIN)/python benchmarks/run.py $(BENCH)
+
+bench-small: $(READY)  ## the same at small sizes; fails when a ratio is worse than its budget by half
+	@$(BIN)/python benchmarks/run.py --small $(BENCH)
 
 pictures: $(READY)  ## the pictures of README and docs (needs Chromium and Mosquitto)
 	@$(BIN)/python docs/pictures/make.py

@@ -2,6 +2,7 @@
 
 One service after another goes down, far enough apart that Slack's own pace (one message a second)
 makes nobody wait. The durable commit is included. The p99 of 100 outages is the second slowest.
+Of a wall clock, and so the least of several runs: a busy machine makes it longer.
 """
 
 from __future__ import annotations
@@ -9,36 +10,35 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import sys
 import time
 
 import aiomqtt
+from builds import Build
 from environment import FIRST, run_environment, wait_until
+from rows import Bench, Figures, Row
 
 from watcher.simulator import mqtt_broker
 
-SERVICES, OUTAGES, APART = 1_000, 100, 1.1
-BUDGET_MS = 50
+APART = 1.1
 RULES = """
 rules:
   - {name: down, source: vyvx, transition: {field: state, to: offline}, notify: [noc, mqtt]}
 storm: {incidents: 100000}
 """
-INVENTORY = {
-    "subjects": {f"vyvx/{FIRST + n}": {"labels": {"customer": "acme"}} for n in range(SERVICES)}
-}
 
 
-async def measure() -> dict[str, list[float]]:
+async def delays(build: Build, services: int, outages: int) -> dict[str, list[float]]:
     published_at: list[float] = []
-    delays: dict[str, list[float]] = {"slack": [], "mqtt": []}
+    measured: dict[str, list[float]] = {"slack": [], "mqtt": []}
+    labels = {f"vyvx/{FIRST + n}": {"labels": {"customer": "acme"}} for n in range(services)}
+    inventory = json.dumps({"subjects": labels})
     async with (
         mqtt_broker.serve() as port,
         run_environment(
-            SERVICES, RULES, interval="200ms", inventory=json.dumps(INVENTORY), mqtt_port=port
+            services, RULES, interval="200ms", inventory=inventory, mqtt_port=port
         ) as environment,
         aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V311) as client,
-        environment.daemon(),
+        environment.daemon(build),
     ):
         await client.subscribe("watcher/events", qos=1)
 
@@ -48,32 +48,45 @@ async def measure() -> dict[str, list[float]]:
 
         listening = asyncio.create_task(listen())
         world = environment.world
-        await wait_until(lambda: world.details >= SERVICES, seconds=600)
+        await wait_until(lambda: world.details >= services, seconds=600)
         await wait_until(lambda: environment.count("inbox where consumed_at is null") == 0)
-        for number in range(OUTAGES):
-            calls, events = len(world.slack), len(published_at)
+        for number in range(outages):
+            started, events = time.time(), len(published_at)
             world.set("offline", str(FIRST + number))
-            await wait_until(lambda calls=calls: len(world.slack) > calls)
+            await wait_until(lambda started=started: bool(world.posts_since(started)))
             await wait_until(lambda events=events: len(published_at) > events)
-            delays["slack"].append(world.slack[calls][0] - world.answered_at)
-            delays["mqtt"].append(published_at[events] - world.answered_at)
+            measured["slack"].append(world.posts_since(started)[0] - world.answered_at)
+            measured["mqtt"].append(published_at[events] - world.answered_at)
             await asyncio.sleep(APART)
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
-    return delays
+    return measured
 
 
-def main() -> int:
-    within = True
-    for receiver, seconds in asyncio.run(measure()).items():
-        ordered = [1_000 * delay for delay in sorted(seconds)]
-        p99 = ordered[-2]
-        line = {"benchmark": f"latency_{receiver}", "outages": len(ordered)}
-        line |= {"median_ms": round(statistics.median(ordered), 1), "p99_ms": round(p99, 1)}
-        print(json.dumps({**line, "budget": BUDGET_MS, "within": p99 <= BUDGET_MS}))
-        within = within and p99 <= BUDGET_MS
-    return 0 if within else 1
+def measure(build: Build, *, small: bool) -> Figures:
+    figures = {}
+    measured = asyncio.run(delays(build, *((100, 6) if small else (1_000, 100))))
+    for receiver, seconds in measured.items():
+        figures[f"{receiver}_median"] = statistics.median(seconds)
+        figures[f"{receiver}_p99"] = sorted(seconds)[-2]
+    return figures
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def row(name: str, figure: str, to_before: float | None = None) -> Row:
+    # A wall clock on a machine that others load: too unsteady for the gate.
+    return Row(name=name, figure=figure, unit="s", to_before=to_before, gate=False)
+
+
+BENCHES = (
+    Bench(
+        measure=measure,
+        rows=(
+            row("vendor's answer to Slack, median", "slack_median", 0.4),
+            row("vendor's answer to Slack, p99", "slack_p99", 0.4),
+            row("vendor's answer to MQTT, median", "mqtt_median"),
+            row("vendor's answer to MQTT, p99", "mqtt_p99"),
+        ),
+        repeats=2,
+        in_gate=False,
+    ),
+)

@@ -1,161 +1,30 @@
-"""How long a month's journal of 2,000 reservations takes to replay, and to report.
+"""CPU of replaying, and of reporting, a month of 2,000 reservations."""
 
-Each reservation goes bad and comes back ten times, with the details that its first alert asks
-for; nine dips in ten are shorter than `for`. The physical limit, in the same run, is to read the
-same rows from the same file and decode their JSON. `ratio` is the whole replay, or the report, over
-that.
-"""
+from __future__ import annotations
 
-import asyncio
-import json
-import random
-import resource
-import sqlite3
-import tempfile
-import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import msgspec
-
-from watcher import engine, model, ruleset
-from watcher.cli import common
-from watcher.clock import SystemClock
-from watcher.ledger import read as ledger
-from watcher.ledger.period import Period
-from watcher.replay.replay import Replay
-from watcher.store import codec, store
-from watcher.vendors.catalog import VENDORS
-
-SUBJECTS = 2_000
-OUTAGES = 10
-DAYS = 30
-START = datetime(2026, 10, 22, tzinfo=UTC)
-MONTH = Period(name="bench", zone="UTC", start=START, end=START + timedelta(days=DAYS))
-RULES = Path(__file__).parents[1] / "rules" / "vyvx.yaml"
+from builds import Build
+from rows import Bench, Figures, Row
 
 
-def happenings():
-    """Yield what happens in a month, unordered: (at, key, state)."""
-    dice = random.Random(1)  # noqa: S311  # the same month each time
-    for number in range(SUBJECTS):
-        for _ in range(OUTAGES):
-            at = START + timedelta(seconds=dice.randrange(60, DAYS * 86_400))
-            lasts = dice.randrange(5, 19) if dice.random() < 0.9 else dice.randrange(60, 3_600)
-            yield at, f"vyvx/{number}", "offline"
-            yield at + timedelta(seconds=lasts), f"vyvx/{number}", "online"
+def measure(build: Build, *, small: bool) -> Figures:
+    return build.probe("replay", 100 if small else 2_000)
 
 
-def observed(key, state):
-    return model.Observed(key=key, fields={"state": state, "ingress_state": "online"})
-
-
-def journal():
-    """Yield the rows of the month: the first snapshot, then one poll for each change."""
-    everything = tuple(observed(f"vyvx/{number}", "online") for number in range(SUBJECTS))
-    yield START, model.Polled(source="vyvx", seen=everything, total=SUBJECTS)
-    detailed = set()
-    for at, key, state in sorted(happenings()):
-        yield at, model.Polled(source="vyvx", seen=(observed(key, state),), total=SUBJECTS)
-        if key not in detailed:
-            detailed.add(key)
-            window = model.Window(start=START, end=START + timedelta(days=DAYS))
-            details = model.Details(
-                labels={"name": f"Service {key}", "po_number": "4711"},
-                bookings=(model.Booking(id=key, scheduled=window),),
-            )
-            yield at + timedelta(seconds=1), model.DetailsRead(subject=key, details=details)
-
-
-async def fill(url, path):
-    async with store.open(url, clock=SystemClock()):
-        pass
-    rows = [
-        (int(at.timestamp() * 1_000_000), codec.kind_of(event), codec.encode(event))
-        for at, event in sorted(journal(), key=lambda row: row[0])
-    ]
-    with sqlite3.connect(path) as connection:
-        connection.executemany("INSERT INTO journal (at, kind, data) VALUES (?, ?, ?)", rows)
-    return len(rows)
-
-
-async def replay(url, rules):
-    replayed = Replay(rules, since=START)
-    async with store.open_to_read(url, clock=SystemClock()) as database:
-        async for record in database.journal.records(START):
-            replayed.feed(record)
-    return replayed.finish(START + timedelta(days=DAYS))
-
-
-async def report(url, rules):
-    async with store.open_to_read(url, clock=SystemClock()) as database:
-        document = await ledger.read(database.journal, (), (), rules, MONTH, now=MONTH.end)
-    return document.encode(), document
-
-
-def read(path):
-    with sqlite3.connect(path) as connection:
-        for _, _, data in connection.execute("SELECT at, kind, data FROM journal ORDER BY number"):
-            msgspec.json.decode(data)
-
-
-def timed(run):
-    started = time.perf_counter()
-    result = run()
-    return result, time.perf_counter() - started
-
-
-def main():
-    common.collect_seldom()  # as `watcher replay` and `watcher report` do
-    traits = engine.SourceTraits(
-        name="vyvx",
-        kind="vyvx",
-        blind_after=timedelta(minutes=3),
-        detailed=True,
-        states=VENDORS["vyvx"].states,
-        down=VENDORS["vyvx"].down,
-        well=VENDORS["vyvx"].well,
-        likely_domain=VENDORS["vyvx"].likely_domain,
-    )
-    rules = ruleset.load([str(RULES)], inventory=None, sources={"vyvx": traits}, receivers=[])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "watcher.db"
-        url = f"sqlite:///{path}"
-        rows = asyncio.run(fill(url, path))
-        incidents, seconds = timed(lambda: asyncio.run(replay(url, rules)))
-        _, limit = timed(lambda: read(path))
-        (_, ledgers), reported = timed(lambda: asyncio.run(report(url, rules)))
-    print(
-        json.dumps(
-            {
-                "bench": "replay a month of 2,000 reservations",
-                "records": rows,
-                "incidents": len(incidents),
-                "seconds": round(seconds, 2),
-                "records_per_second": round(rows / seconds),
-                "limit_seconds": round(limit, 3),
-                "ratio": round(seconds / limit, 1),
-                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                "budget_seconds": 10,
-                "fine": seconds <= 10,
-            }
-        )
-    )
-    print(
-        json.dumps(
-            {
-                "bench": "report a month of 2,000 reservations",
-                "records": rows,
-                "outages": sum(len(circuit.outages) for circuit in ledgers.circuits),
-                "seconds": round(reported, 2),
-                "limit_seconds": round(limit, 3),
-                "ratio": round(reported / limit, 1),
-                "budget_seconds": 3,
-                "fine": reported <= 3,
-            }
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()
+BENCHES = (
+    Bench(
+        measure=measure,
+        rows=(
+            Row(
+                name="replay of a month",
+                figure="replay",
+                unit="CPU s",
+                to_before=0.333,
+                reached_before=1.6,
+                limit="limit",
+            ),
+            Row(name="report of a month", figure="report", unit="CPU s", limit="limit"),
+        ),
+        repeats=2,
+        small_repeats=1,
+    ),
+)

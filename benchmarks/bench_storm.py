@@ -1,57 +1,88 @@
 """10,000 services whose schedules are not known go down in one poll: when people are notified.
 
-Timed from the moment at which the vendor's answer leaves: the first call of Slack, the last alert
-in the database, and how often Slack was called in the first ten seconds.
+Timed from the moment at which the vendor's answer leaves: the first message to Slack, the last
+alert in the database, what CPU that took, and how often Slack was called in the first ten seconds.
+The check of the token when the daemon starts is before that moment and does not count.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import time
 
+from builds import Build
 from environment import run_environment, wait_until
+from rows import Bench, Figures, Row
 
-SERVICES = 10_000
 RULES = """
 rules:
   - {name: down, source: vyvx, transition: {field: state, to: offline}, notify: noc}
 """
-BUDGETS = {"first_slack_s": 2.0, "durable_s": 1.5, "slack_calls_in_10_s": 5}
 
 
-async def measure() -> dict[str, float]:
-    async with run_environment(SERVICES, RULES) as environment:
+async def storm(build: Build, services: int, *, listen: bool) -> Figures:
+    async with run_environment(services, RULES) as environment:
         world = environment.world
-        async with environment.daemon() as daemon:
+        async with environment.daemon(build) as daemon:
             await wait_until(lambda: world.polls >= 3)
             before = daemon.cpu
             world.set("offline")
             await wait_until(lambda: world.answered_at > 0)
             # The alerts that wait for details join later; what fires at once is one transaction.
             fires = "incident_alerts where state = 'firing'"
-            await wait_until(lambda: environment.count(fires) > SERVICES / 2)
+            await wait_until(lambda: environment.count(fires) > services / 2)
             durable, spent = time.time(), daemon.cpu - before
-            await asyncio.sleep(world.answered_at + 10 - time.time())
             answered_at = world.answered_at
-            calls = [at - answered_at for at, _, _ in world.slack if at - answered_at <= 10]
+            await wait_until(lambda: bool(world.posts_since(answered_at)))
+            if listen:
+                await asyncio.sleep(answered_at + 10 - time.time())
+            called = [at - answered_at for at, _, _ in world.slack]
         return {
-            "first_slack_s": round(calls[0], 2) if calls else 99.0,
-            "durable_s": round(durable - answered_at, 2),
-            "cpu_until_durable_s": round(spent, 2),
-            "slack_calls_in_10_s": len(calls),
-            "details_asked": world.details,
+            "first_slack": world.posts_since(answered_at)[0] - answered_at,
+            "durable": durable - answered_at,
+            "cpu": spent,
+            "slack_calls": sum(0 <= after <= 10 for after in called),
+            "most_slack_calls": 5,
         }
 
 
-def main() -> int:
-    figures = asyncio.run(measure())
-    within = all(figures[name] <= budget for name, budget in BUDGETS.items())
-    line = {"benchmark": "storm", "services": SERVICES, **figures, "budgets": BUDGETS}
-    print(json.dumps({**line, "within": within}))
-    return 0 if within else 1
+def measure(build: Build, *, small: bool) -> Figures:
+    return asyncio.run(storm(build, 1_000 if small else 10_000, listen=not small))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+BENCHES = (
+    Bench(
+        measure=measure,
+        rows=(
+            Row(
+                name="10,000 services down in one poll, all durable",
+                figure="durable",
+                unit="s",
+                to_before=0.5,
+                gate=False,  # a wall clock
+            ),
+            Row(
+                name="10,000 services down in one poll, all durable: CPU",
+                figure="cpu",
+                unit="CPU s",
+                to_before=0.5,
+                reached_before=1.3,
+            ),
+            Row(
+                name="10,000 services down in one poll, first Slack message",
+                figure="first_slack",
+                unit="s",
+                gate=False,  # a wall clock
+            ),
+            Row(
+                name="10,000 services down in one poll, Slack calls in 10 s",
+                figure="slack_calls",
+                unit="calls",
+                limit="most_slack_calls",
+                to_limit=1.0,
+                gate=False,
+            ),
+        ),
+        small_repeats=2,
+    ),
+)

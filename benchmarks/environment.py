@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import socket
 import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from builds import Build
 
 CONFIG = """
 instance = "bench"
@@ -74,6 +75,11 @@ class World:
         self.body = msgspec.json.encode({"data": {"services": self.services}})
         self.answered_at = 0.0
 
+    def posts_since(self, moment: float) -> list[float]:
+        """Return when messages were posted since then; checks of the token are none."""
+        posted = "chat.postMessage"
+        return [at for at, method, _ in self.slack if at >= moment and method == posted]
+
     def app(self) -> web.Application:
         app = web.Application(client_max_size=50_000_000)
         app.router.add_get("/vyvx/customer/service/_active/status", self._poll)
@@ -122,8 +128,8 @@ class Environment:
     folder: Path
 
     @contextlib.asynccontextmanager
-    async def daemon(self) -> AsyncIterator[Daemon]:
-        """Run the daemon; yield it once it is READY."""
+    async def daemon(self, build: Build) -> AsyncIterator[Daemon]:
+        """Run the daemon of a build; yield it once it is READY."""
         address = self.folder / "notify"
         address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -132,21 +138,15 @@ class Environment:
             started = time.monotonic()
             with (self.folder / "log").open("ab") as log:
                 process = await asyncio.create_subprocess_exec(
-                    *(
-                        sys.executable,
-                        "-m",
-                        "watcher",
-                        "run",
-                        "--config",
-                        self.folder / "config.toml",
-                    ),
+                    *build.watcher("run", "--config", self.folder / "config.toml"),
                     stdout=log,
                     stderr=log,
                     env={**os.environ, "NOTIFY_SOCKET": str(address)},
                 )
             try:
                 await self._ready(process, notify)
-                yield Daemon(process=process, ready_after=time.monotonic() - started)
+                daemon = Daemon(process=process, ready_after=time.monotonic() - started)
+                yield dataclasses.replace(daemon, ready_cpu=daemon.cpu)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     process.terminate()
@@ -178,22 +178,35 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class Daemon:
-    """A running daemon; `ready_after` in seconds from its start."""
+    """A running daemon; `ready_after` in seconds from its start, `ready_cpu` what that took."""
 
     process: asyncio.subprocess.Process
     ready_after: float
+    ready_cpu: float = 0.0
 
     @property
     def cpu(self) -> float:
-        """CPU seconds that it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU seconds that its threads have used, to the nanosecond: ticks hide an idle daemon.
+
+        What threads that have ended used is not in it; Watcher's live as long as it does.
+        """
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        spent = ((task / "schedstat").read_text().split()[0] for task in tasks.iterdir())
+        return sum(map(int, spent)) / 1e9
 
     @property
     def resident(self) -> int:
         """Its resident memory in bytes."""
+        return self._memory("VmRSS")
+
+    @property
+    def peak(self) -> int:
+        """Its largest resident memory so far, in bytes."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        line = next(line for line in status.splitlines() if line.startswith(name))
         return int(line.split()[1]) * 1024
 
 
