@@ -19,6 +19,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import compress
+from operator import eq, ne
 from typing import Any
 
 import structlog
@@ -247,6 +249,16 @@ class NewcomerLimit:
         return frozenset(added[admitted:])
 
 
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Return the ids that are new, or whose reading differs from before.
+
+    Vendors list what they list in one order, poll after poll: then no id has to be looked up.
+    """
+    if len(before) == len(now) and all(map(eq, before, now)):
+        return list(compress(now, map(ne, before.values(), now.values())))
+    return [i for i, reading in now.items() if i not in before or before[i] != reading]
+
+
 class Differ:
     """Remembers one source's last readings, and which subjects are missing since when.
 
@@ -269,10 +281,9 @@ class Differ:
         before = self._readings
         now = self._carried_over(snapshot)
         absent: list[str] = []
-        changed: list[str] = []
         remarks = snapshot.remarks
-        if now != before:
-            changed = [i for i, reading in now.items() if before.get(i) != reading]
+        changed = _changed(before, now)
+        if changed or len(now) != len(before):
             added = [i for i in changed if i not in before and i not in self._missing]
             existing = len(before) + len(self._missing)
             if excess := self._newcomers.excess(added, existing=existing, at=at):

@@ -153,3 +153,10 @@ def test_a_subject_is_reported_absent_at_most_three_times_in_a_row(polls, existi
         for key in polled.absent:
             times_absent[key] = times_absent.get(key, 0) + 1
             assert times_absent[key] <= poller.TIMES_REPORTED
+
+
+def test_an_answer_in_another_order_has_not_changed():
+    differ = poller.Differ("s")
+    differ.compare(snapshot({"a": 1, "b": 2, "c": 3}))
+    assert differ.compare(snapshot({"c": 3, "a": 1, "b": 2})).seen == ()
+    assert states_of(differ.compare(snapshot({"b": 3, "c": 3, "a": 1}))) == {"s/b": "3"}
