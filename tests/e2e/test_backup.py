@@ -125,4 +125,4 @@ async def test_an_end_missing_from_an_old_backup_is_delivered_again_in_the_same_
 async def all_delivered(home: Path) -> bool:
     """Return whether nothing is pending for any receiver."""
     output = await run("status", "--config", str(home / "config.toml"))
-    return re.findall(r"(\d+) pending", output) == ["0", "0"]
+    return re.findall(r" (?:healthy|failing)  +(\d+)", output) == ["0", "0"]

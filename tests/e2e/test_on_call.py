@@ -44,10 +44,10 @@ async def test_who_is_on_call_is_mentioned_and_named_also_when_the_calendar_is_g
     async with daemon() as running:
 
         async def is_read() -> bool:
-            return "net              bob" in await verb(home, "oncall")
+            return "net    bob" in await verb(home, "oncall")
 
         await eventually(is_read)
-        assert await verb(home, "oncall", "video") == "video            ann\n"
+        assert (await verb(home, "oncall", "video")).split()[-2:] == ["video", "ann"]
         await world.change(vyvx=OFFLINE)
 
         async def escalated() -> bool:
@@ -66,4 +66,4 @@ async def test_who_is_on_call_is_mentioned_and_named_also_when_the_calendar_is_g
             return "its calendar cannot be read" in await verb(home, "oncall", "net")
 
         await eventually(is_named)
-        assert (await verb(home, "oncall", "net")).startswith("net              bob")
+        assert "net   bob" in await verb(home, "oncall", "net")

@@ -21,11 +21,11 @@ from watcher.cli import (
     daemon,
     incidents,
     lumen,
-    oncall,
     render,
     report,
     rules,
     silences,
+    status,
     terminal,
     tickets,
     works,
@@ -44,9 +44,9 @@ program.add_typer(init.program)
 program.add_typer(inventory.group, name="inventory")
 program.add_typer(daemon.program)
 program.add_typer(incidents.program)
+program.add_typer(status.program)
 program.add_typer(silences.group, name="silence")
 program.add_typer(works.group, name="works")
-program.add_typer(oncall.program)
 program.add_typer(incidents.remedy_group, name="remedy")
 program.add_typer(tickets.program)
 program.add_typer(rules.program)

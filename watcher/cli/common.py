@@ -10,12 +10,16 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 import typer
 
 from watcher import text
+
+if TYPE_CHECKING:
+    from watcher import ports
 
 Config = Annotated[
     Path,
@@ -67,18 +71,38 @@ def is_whole_id(given: str) -> bool:
     return re.fullmatch(r"w-[0-9a-z]{8}", given) is not None
 
 
-def complete_id(given: str, existing: Sequence[str]) -> str:
-    """Return the id that begins so, with or without `w-`; what fits none as it is.
+def complete_id(given: str, existing: Sequence[str], kind: str = "w-") -> str:
+    """Return the id that begins so, with or without its `kind`; what fits none as it is.
 
     Raises BadParameter where it fits several.
     """
-    prefix = given if given.startswith("w-") else f"w-{given}"
+    prefix = with_kind(given, kind)
     fitting = sorted({identity for identity in existing if identity.startswith(prefix)})
-    if given in fitting or not fitting:
+    if given in fitting or not given or not fitting:
         return given
     if len(fitting) > 1:
         raise typer.BadParameter(f"{given!r} fits {', '.join(fitting[:8])}: give more of the id")
     return fitting[0]
+
+
+def full_id(config: Path, socket: Path | None, given: str) -> str:
+    """Return the incident's id that begins so; what fits none is the daemon's to refuse."""
+    if is_whole_id(given):
+        return given
+    prefix = quote(with_kind(given), safe="")
+    return complete_id(given, request(config, socket, "GET", f"/incidents/{prefix}/ids")["ids"])
+
+
+async def stored_id(reader: ports.IncidentReader, given: str) -> str:
+    """Return the incident's id that begins so in the store; what fits none as it is."""
+    if is_whole_id(given):
+        return given
+    return complete_id(given, await reader.incident_ids(with_kind(given)))
+
+
+def with_kind(given: str, kind: str = "w-") -> str:
+    """Return how an id begins, which may be given without its `w-`."""
+    return given if given.startswith(kind) else f"{kind}{given}"
 
 
 def user(by: str) -> str:

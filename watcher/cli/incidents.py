@@ -1,11 +1,10 @@
-"""Commands for the person on call: incidents, remedies, drills, status, reload.
+"""Commands for the person on call: incidents, remedies, drills, reload.
 
 All of them are requests to the daemon, over its control socket.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-import msgspec
 import typer
 
 from watcher import model
-from watcher.cli import common, table
+from watcher.cli import common, status, table
 from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, Socket, print_json, request, user
 
 program = typer.Typer()
@@ -28,14 +26,6 @@ IncidentId = Annotated[
     str,
     typer.Argument(metavar="INCIDENT", help="The incident's id, or its first letters."),
 ]
-
-
-def full_id(config: Path, socket: Path | None, given: str) -> str:
-    """Return the id that begins with what was given; what fits none is the daemon's to refuse."""
-    if common.is_whole_id(given):
-        return given
-    reply = request(config, socket, "GET", "/incidents?all=1")
-    return common.complete_id(given, [incident["id"] for incident in reply.get("incidents", ())])
 
 
 @program.command("incidents")
@@ -65,22 +55,9 @@ def list_incidents(
         table.print_incidents(incidents, now)
     else:
         typer.echo("no unresolved incidents")
-    for line in _muted(reply, now):
-        typer.echo(line)
-
-
-def _muted(reply: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    """Yield what holds notifications back; a daemon from before an upgrade does not say."""
-    from watcher.operations import silences
-    from watcher.operations import status as status_of
-
-    for silence in msgspec.convert(reply.get("silences", ()), tuple[model.Silence, ...]):
-        yield f"silence   {silence.id:<12} {silences.describe(silence, now)}"
-    for window in reply.get("windows", ()):
-        until = f"until {window['until'][:16]}Z" if window["until"] else "always"
-        yield f"window    {window['name']:<12} maintenance {until}"
-    for work in msgspec.convert(reply.get("works", ()), tuple[status_of.NamedWork, ...]):
-        yield f"works     {status_of.describe_work(work, now)}"
+    if reply.get("more"):
+        typer.echo("only the newest are listed; the board and the API have all of them")
+    status.print_muted(reply, now)
 
 
 @program.command()
@@ -114,7 +91,7 @@ def resolve(
 ) -> None:
     """Resolve an incident; it can reopen only after its condition has cleared once."""
     body = {"by": user(by), "text": reason}
-    incident = full_id(config, socket, incident)
+    incident = common.full_id(config, socket, incident)
     request(config, socket, "POST", f"/incidents/{incident}/resolve", body)
     typer.echo(f"{incident} resolved")
 
@@ -137,89 +114,6 @@ def reload(
 
 
 @program.command()
-def status(
-    config: Config = DEFAULT_CONFIG, socket: Socket = None, *, as_json: AsJson = False
-) -> None:
-    """Show the health of sources, accounts, receivers and daemons."""
-    from watcher.clock import SystemClock
-
-    report = request(config, socket, "GET", "/status")
-    if as_json:
-        print_json(report)
-        return
-    lines = itertools.chain(
-        _daemons(report),
-        *map(_source, report["sources"]),
-        map(_account, report["accounts"]),
-        *map(_receiver, report["receivers"]),
-        _muted(report, SystemClock().now()),
-        _on_call(report),
-    )
-    for line in lines:
-        typer.echo(line)
-    if failure := report.get("drill_failure"):
-        typer.echo(f"drill     FAILED: {failure}")
-    if idle := report.get("idle_rules"):  # a daemon from before an upgrade gives none
-        typer.echo(f"rules     match nothing: {', '.join(idle)}")
-    typer.echo(f"incidents {report['open']} open, {report['acknowledged']} acknowledged")
-    if step := report.get("clock_step"):  # a daemon from before an upgrade gives none
-        typer.echo(f"clock     {step['sentence']}")
-
-
-def _on_call(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield who has each rota; a daemon from before an upgrade does not say."""
-    from watcher.oncall.rota import OnCall
-
-    for rota in msgspec.convert(report.get("on_call", ()), tuple[OnCall, ...]):
-        yield f"on call   {rota.rota:<12} {rota}"
-
-
-def _daemons(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of the daemon that answers, its database, and all daemons that share it."""
-    yield f"{report['instance']}: watcher {report['version']}, since {report['since'][:19]}Z"
-    if database := report.get("database"):  # a daemon from before an upgrade says nothing
-        yield f"database  {database['product']:<22} {database['name']}"
-        if database["caution"]:
-            yield f"{'':<22} {database['product']} {database['caution']}"
-    for daemon in report["daemons"]:
-        state = "leader" if daemon["leads"] else "standby"
-        yield f"daemon    {daemon['instance']:<12} {state:<9} since {daemon['since'][:19]}Z"
-
-
-def _account(account: Mapping[str, Any]) -> str:
-    """Return the line of an account: what fails, and how much of its budget is used."""
-    state = "failing" if account["trouble"] else "healthy"
-    details = [account["trouble"]] if account["trouble"] else []
-    if budget := account["calls_per_month"]:
-        details.append(f"{account['calls']} of {budget} calls used in {account['month']}")
-    return f"account   {account['account']:<12} {state:<8} {', '.join(details)}".rstrip()
-
-
-def _source(source: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of a source, and what looks wrong in its answers."""
-    at = source["last_success"]
-    last = f"last seen {at[:19]}Z" if at else "not seen yet"
-    error = f": {source['error']}" if source["error"] else ""
-    yield (
-        f"source    {source['source']:<12} {source['sight']:<8} "
-        f"{source['subjects']} subjects, {last}{error}"
-    )
-    for remark in source.get("remarks", ()):  # a daemon from before an upgrade gives none
-        yield f"{'':<22} {remark}"
-
-
-def _receiver(receiver: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of a receiver, and the pause that it asked for."""
-    error = f": {receiver['error']}" if receiver["error"] else ""
-    state = "failing" if receiver["failing"] else "healthy"
-    yield f"receiver  {receiver['name']:<12} {state:<8} {receiver['owed']} pending{error}"
-    if waits_until := receiver.get("waits_until"):  # a daemon from before an upgrade gives none
-        yield f"{'':<22} it asked for a pause until {waits_until[:19]}Z"
-    for remark in receiver.get("remarks", ()):
-        yield f"{'':<22} {remark}"
-
-
-@program.command()
 def note(
     incident: IncidentId,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What its readers should know.")],
@@ -229,7 +123,7 @@ def note(
 ) -> None:
     """Add a note to an incident's timeline."""
     body = {"by": user(by), "text": text}
-    incident = full_id(config, socket, incident)
+    incident = common.full_id(config, socket, incident)
     request(config, socket, "POST", f"/incidents/{incident}/note", body)
     typer.echo(f"{incident}: note added")
 
@@ -243,7 +137,7 @@ def packet(
     as_json: AsJson = False,
 ) -> None:
     """Print an incident for the carrier's ticket: circuits, findings, timeline, downtime."""
-    identity = full_id(config, socket, incident)
+    identity = common.full_id(config, socket, incident)
     _print_lines(request(config, socket, "GET", f"/incidents/{identity}/packet"), "packet", as_json)
 
 
@@ -262,7 +156,7 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Explain an incident or a subject: what was seen, which rule matched, who was notified."""
-    about = key if "/" in key else full_id(config, socket, key)
+    about = key if "/" in key else common.full_id(config, socket, key)
     _print_lines(request(config, socket, "GET", f"/why/{about}"), "why", as_json)
 
 
@@ -356,7 +250,7 @@ def _change(
     verb: str, incident: str, by: str, config: Path, socket: Path | None
 ) -> Mapping[str, Any]:
     """Carry out a command, and return the incident after it."""
-    resource = f"/incidents/{full_id(config, socket, incident)}/{verb}"
+    resource = f"/incidents/{common.full_id(config, socket, incident)}/{verb}"
     after: Mapping[str, Any] = request(config, socket, "POST", resource, {"by": user(by)})
     return after["incident"]  # type: ignore[no-any-return]  # as the control socket answers
 

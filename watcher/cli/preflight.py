@@ -16,7 +16,7 @@ import aiohttp
 from yarl import URL
 
 from watcher import engine, model, ports
-from watcher.cli import slack_check
+from watcher.cli.setup import slack_check
 from watcher.cli.setup.reachability import reach
 from watcher.clock import SystemClock, token
 from watcher.daemon import factories

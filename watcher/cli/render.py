@@ -20,7 +20,9 @@ program = typer.Typer()
 
 @program.command()
 def render(
-    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id; or --sample.")] = "",
+    incident: Annotated[
+        str, typer.Argument(metavar="INCIDENT", help="Its id or first letters; or --sample.")
+    ] = "",
     *,
     sample: Annotated[bool, typer.Option("--sample", help="Show a made-up incident.")] = False,
     receiver: Annotated[
@@ -69,7 +71,8 @@ async def _view(url: str, incident: str) -> model.IncidentView:
     from watcher.store import store
 
     async with store.open_to_read(url, clock=SystemClock()) as database:
-        view = await database.queries.incident_view(incident)
+        identity = await common.stored_id(database.queries, incident)
+        view = await database.queries.incident_view(identity)
     if view is None:
         raise model.PermanentError(f"there is no incident {incident!r}: see `watcher incidents`")
     return view

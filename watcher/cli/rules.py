@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, collect_seldom, print_json
+from watcher.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Config,
+    collect_seldom,
+    print_json,
+    stored_id,
+)
 
 if TYPE_CHECKING:
     from watcher import engine
@@ -39,6 +46,8 @@ def run_tests(
         Path | None,
         typer.Option(metavar="FILE", help="Write the results to this file as well, as JUnit XML."),
     ] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Run the tests of the rules."""
     from watcher.rule_tests import runner
@@ -46,8 +55,11 @@ def run_tests(
     results = runner.run(paths or DEFAULT_TESTS)
     if junit is not None:
         junit.write_bytes(runner.junit(results))
-    for line in runner.report(results):
-        typer.echo(line)
+    if as_json:
+        print_json(runner.documents(results))
+    else:
+        for line in runner.report(results):
+            typer.echo(line)
     if any(result.failures for result in results):
         raise typer.Exit(1)
 
@@ -131,7 +143,9 @@ def _document(replayed: ReplayedIncident) -> dict[str, object]:
 
 @program.command()
 def capture(
-    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")],
+    incident: Annotated[
+        str, typer.Argument(metavar="INCIDENT", help="The incident's id, or its first letters.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -176,6 +190,7 @@ async def _capture(url: str, rules: engine.Ruleset, incident: str) -> dict[str, 
     from watcher.store import store
 
     async with store.open_to_read(url, clock=SystemClock()) as database:
+        incident = await stored_id(database.queries, incident)
         view = await database.queries.incident_view(incident)
         if view is None:
             raise model.PermanentError(f"there is no incident {incident}")

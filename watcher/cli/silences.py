@@ -9,7 +9,19 @@ import msgspec
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, Socket, print_json, request, user
+from watcher.cli import table, terminal
+from watcher.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    By,
+    Config,
+    Socket,
+    complete_id,
+    full_id,
+    print_json,
+    request,
+    user,
+)
 
 group = typer.Typer(help="Mute notifications for a while.", no_args_is_help=True)
 
@@ -94,9 +106,14 @@ def add(  # noqa: PLR0917  # typer's options, given by name
         raise typer.BadParameter(str(error)) from error
     if not first and not incident:
         raise typer.BadParameter("name a matcher, as in rule=vyvx-*, or an --incident")
+    if incident:
+        body["incident"] = full_id(config, socket, incident)
     reply = request(config, socket, "POST", "/silences", body)
     if as_json:
-        print_json(reply)
+        from watcher.operations import documents
+
+        added = documents.silence(msgspec.convert(reply["silence"], model.Silence))
+        print_json({**reply, "silence": added})
         return
     silence, now = msgspec.convert(reply["silence"], model.Silence), _time(reply["now"])
     later = silence.begin > now
@@ -111,29 +128,42 @@ def list_silences(
     config: Config = DEFAULT_CONFIG, socket: Socket = None, *, as_json: AsJson = False
 ) -> None:
     """List active silences, and those that begin later."""
-    from watcher.operations import silences
+    from watcher.operations import documents, silences
 
     reply = request(config, socket, "GET", "/silences")
-    if as_json:
-        print_json(reply["silences"])
-        return
     active = msgspec.convert(reply["silences"], list[model.Silence])
-    for silence in active:
-        typer.echo(f"{silence.id}  {silences.describe(silence, _time(reply['now']))}")
+    if as_json:
+        print_json(documents.silences(active))
+        return
     if not active:
         typer.echo("no active silences")
+        return
+    now = _time(reply["now"])
+    rows: list[list[table.Cell]] = []
+    for silence in sorted(active, key=lambda silence: (silence.begin > now, silence.begin)):
+        later = silence.begin > now
+        begin = model.format_time(silence.begin, now, seconds=False)
+        ends = silences.describe_end(silence, now).removeprefix("until ")
+        left = model.format_duration(silence.end - now) if silence.end and not later else ""
+        ticket = f" ({silence.ticket})" if silence.ticket else ""
+        what = f"{silence.written}{f': {silence.comment}' if silence.comment else ''}{ticket}"
+        state: table.Cell = f"from {begin}" if later else ("in force", terminal.YELLOW)
+        rows.append([silence.id, state, ends, left, silence.by, what])
+    table.print_table(("SILENCE", "STATE", "UNTIL", "LEFT", "BY", "WHAT"), rows, wrap=True)
 
 
 @group.command()
 def expire(
     silence: Annotated[
-        str, typer.Argument(metavar="SILENCE", help="The silence's id, as list shows it.")
+        str, typer.Argument(metavar="SILENCE", help="The silence's id, or its first letters.")
     ],
     by: By = "",
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
 ) -> None:
     """End a silence now; people are notified of what is still true."""
+    active = request(config, socket, "GET", "/silences").get("silences", ())
+    silence = complete_id(silence, [existing["id"] for existing in active], "s-")
     request(config, socket, "POST", f"/silences/{silence}/expire", {"by": user(by)})
     typer.echo(f"{silence} expired")
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, By, Config, Socket, request, user
+from watcher.cli import table
+from watcher.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    By,
+    Config,
+    Socket,
+    full_id,
+    print_json,
+    request,
+    user,
+)
 
 program = typer.Typer()
 _NOT_THE_CARRIERS = frozenset({model.DRILL, "planned"})  # flags
@@ -18,7 +30,7 @@ _NOT_THE_CARRIERS = frozenset({model.DRILL, "planned"})  # flags
 @program.command()
 def ticket(  # noqa: PLR0917 -- typer passes them by name
     incident: Annotated[
-        str, typer.Argument(metavar="[INCIDENT", help="The incident's id, as Slack shows it.")
+        str, typer.Argument(metavar="[INCIDENT", help="The incident's id, or its first letters.")
     ] = "",
     number: Annotated[str, typer.Argument(metavar="NUMBER]", help="The carrier's number.")] = "",
     url: Annotated[str, typer.Option(metavar="URL", help="Where the ticket can be read.")] = "",
@@ -28,27 +40,44 @@ def ticket(  # noqa: PLR0917 -- typer passes them by name
     by: By = "",
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Record the carrier's ticket, or list incidents that should have one."""
     if not incident:
-        lines = list(_lacking(request(config, socket, "GET", "/incidents")))
-        none = "every open incident has a ticket, or began too recently to need one"
-        for line in lines or [none]:
-            typer.echo(line)
+        _list(config, socket, as_json=as_json)
         return
     body = {"by": user(by), "number": number, "url": url, "state": state}
+    incident = full_id(config, socket, incident)
     changed = request(config, socket, "POST", f"/incidents/{incident}/ticket", body)["incident"]
     recorded = changed["ticket"]
-    typer.echo(f"{incident}: ticket {recorded['number']}, {recorded['state']}")
+    if as_json:
+        print_json({"incident": incident, "ticket": recorded})
+    else:
+        typer.echo(f"{incident}: ticket {recorded['number']}, {recorded['state']}")
 
 
-def _lacking(reply: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the incidents that were opened long enough ago and have no ticket, oldest first."""
+def _list(config: Path, socket: Path | None, *, as_json: bool) -> None:
+    """Print the incidents that should have a ticket; for programs their documents."""
+    reply = request(config, socket, "GET", "/incidents")
+    lacking = list(_lacking(reply))
+    if as_json:
+        wanted = {incident["id"] for incident in lacking}
+        whole = request(config, socket, "GET", "/incidents?form=documents")["incidents"]
+        print_json([incident for incident in whole if incident["id"] in wanted])
+    elif lacking:
+        table.print_incidents(lacking, datetime.fromisoformat(reply["now"]))
+    else:
+        typer.echo("every open incident has a ticket, or began too recently to need one")
+
+
+def _lacking(reply: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the incidents that were opened long enough ago and have no ticket."""
     now, after = datetime.fromisoformat(reply["now"]), timedelta(seconds=reply["ticket_after"])
-    for incident in sorted(reply["incidents"], key=lambda incident: incident["began_at"]):
+    for incident in reply["incidents"]:
         lasted = now - datetime.fromisoformat(incident["began_at"])
         if incident["ticket"] is None and lasted >= after and _is_the_carriers(incident):
-            yield f"{incident['id']}  {model.format_duration(lasted):<12}  {incident['title']}"
+            yield incident
 
 
 def _is_the_carriers(incident: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from watcher import model
+from watcher.cli import table, terminal
 from watcher.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -25,9 +26,11 @@ from watcher.cli.common import (
     request,
     user,
 )
+from watcher.text import clean
 
 group = typer.Typer(help="Planned works that carriers announce.", no_args_is_help=True)
 _STDIN = Path("-")
+_COLOURS = {"running": terminal.YELLOW, "moved": terminal.YELLOW, "ahead": terminal.GREEN}
 
 Which = Annotated[
     str,
@@ -97,11 +100,24 @@ def list_works(
     if as_json:
         print_json(reply["documents"])
         return
+    now = _time(reply["now"])
+    rows: list[list[table.Cell]] = []
     for work in msgspec.convert(reply["works"], list[model.Work]):
-        typer.echo(f"{work.key}  {works.describe(work, _time(reply['now']))}")
-        if people := works.describe_people(work):
-            typer.echo(f"  {people}")
-    if not reply["works"]:
+        state = works.state_of(work, now)
+        words = (works.describe_people(work), clean(work.notice.summary, 120))
+        rows.append(
+            [
+                work.key,
+                (works.STATES[state], _COLOURS.get(state, terminal.GREY)),
+                works.describe_when(work, now),
+                works.describe_wait(work, now),
+                works.describe_impact(work),
+                "; ".join(filter(None, words)),
+            ]
+        )
+    if rows:
+        table.print_table(("WORKS", "STATE", "WINDOW", "IN", "IMPACT", "REMARK"), rows, wrap=True)
+    else:
         typer.echo("no planned works are known" if past else "no planned works lie ahead")
 
 

@@ -100,6 +100,7 @@ class CommandService:
         self._preview = preview
         self._longest_silence = longest_silence
         self._packet_options = packet_options
+        self.addresses = packet_options.addresses
 
     async def act(
         self, incident: str, action: str, by: str, *, idempotency_key: str = ""

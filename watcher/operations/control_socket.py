@@ -23,7 +23,7 @@ from aiohttp import web
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.oncall.rota import OnCall
-from watcher.operations import control_listener, documents, explain, people
+from watcher.operations import control_listener, documents, explain, people, works
 from watcher.operations.commands import (
     ACTIONS,
     CommandRejectedError,
@@ -36,6 +36,8 @@ from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import NamedWork, OpenWindow, no_works
 from watcher.operations.works import Count, ReadSubjects, no_subjects
+
+_MOST_LISTED = 1_000  # incidents in one answer; the API has the rest
 
 
 class _Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,6 +147,7 @@ class ControlSocket:
                 web.get("/status", self._get_status),
                 web.get("/oncall", self._get_on_call),
                 web.get("/incidents", self._get_incidents),
+                web.get("/incidents/{prefix}/ids", self._get_ids),
                 web.get("/why/{key:.+}", self._get_why),
                 web.get("/incidents/{id}/packet", self._get_packet),
                 web.post("/incidents/{id}/note", self._post_note),
@@ -164,7 +167,7 @@ class ControlSocket:
         return control_listener.listen(app, path, self._group)
 
     async def _get_status(self, _: web.Request) -> web.Response:
-        return _json(await self._status())
+        return _json({**msgspec.to_builtins(await self._status()), "now": self._clock.now()})
 
     async def _get_on_call(self, request: web.Request) -> web.Response:
         written = request.query.get("at")
@@ -175,20 +178,26 @@ class ControlSocket:
             raise CommandRejectedError(HTTPStatus.BAD_REQUEST, what) from error
         if at is not None and at.tzinfo is None:
             raise CommandRejectedError(HTTPStatus.BAD_REQUEST, f"{written!r} has no time zone")
-        return _json({"on_call": tuple(self._on_call(at))})
+        return _json({"on_call": tuple(self._on_call(at)), "now": self._clock.now()})
 
     async def _get_incidents(self, request: web.Request) -> web.Response:
         live = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
         statuses = None if request.query.get("all") else live
-        incidents, now = await self._reader.incidents(statuses=statuses), self._clock.now()
+        newest = await self._reader.incidents(statuses=statuses, limit=_MOST_LISTED + 1)
+        incidents, now = newest[:_MOST_LISTED], self._clock.now()
         if request.query.get("form") == "documents":
             views = [await self._reader.incident_view(incident.id) for incident in incidents]
-            return _json(
-                {"incidents": [documents.incident(view, now=now) for view in views if view]}
-            )
+            links = self._commands.addresses.elsewhere
+            shown = [
+                documents.incident(view, links=links(view.incident), now=now)
+                for view in views
+                if view
+            ]
+            return _json({"incidents": shown})
         return _json(
             {
                 "incidents": [documents.with_figures(incident) for incident in incidents],
+                "more": len(newest) > _MOST_LISTED,
                 "silences": await self._reader.silences(now),
                 "windows": self._windows(),
                 "works": [work for work in await self._coming_works() if work.holds_back(now)],
@@ -196,6 +205,9 @@ class ControlSocket:
                 "ticket_after": self._ticket_after.total_seconds(),
             }
         )
+
+    async def _get_ids(self, request: web.Request) -> web.Response:
+        return _json({"ids": await self._reader.incident_ids(request.match_info["prefix"])})
 
     async def _get_why(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
@@ -310,7 +322,9 @@ class ControlSocket:
                     HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"it has more than {MOST_BYTES:,} bytes"
                 )
         taken = await self._intake.take(bytes(content), origin=request.query.get("origin", ""))
-        return _json(taken)
+        existing = await self._reader.works()
+        notices = [works.as_kept(notice, existing) for notice in taken.notices]
+        return _json(replace(taken, notices=tuple(notices)))
 
     async def _post_reload(self, _: web.Request) -> web.Response:
         try:

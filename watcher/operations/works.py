@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
 from watcher import model
-from watcher.model import CountedWork, Work, WorkImpact, WorkStatus, WorkWindow
+from watcher.model import CountedWork, Notice, Work, WorkImpact, WorkStatus, WorkWindow
 from watcher.text import clean
 
 MOST_NAMED = 5  # works that a prefix may mean, in the answer
@@ -77,6 +78,17 @@ def windows_of(work: Work) -> tuple[WorkWindow, ...]:
 def is_past(work: Work, now: datetime) -> bool:
     """Whether everything that was announced lies behind."""
     return all(window.end <= now for window in windows_of(work))
+
+
+def as_kept(notice: Notice, works: Iterable[Work]) -> Notice:
+    """Return a notice as works have it, of the carrier that its provider stands for."""
+    for work in works:
+        for kept in (work.notice, *work.history):
+            if kept.id == notice.id and replace(kept, provider=notice.provider).digest == (
+                notice.digest
+            ):
+                return replace(notice, provider=kept.provider)
+    return notice
 
 
 def is_spoken_for(work: Work) -> bool:
@@ -164,20 +176,28 @@ def describe_window(window: WorkWindow) -> str:
     return f"{begin} to {end.removeprefix(begin[:11])} UTC"
 
 
-def describe(work: Work, now: datetime) -> str:
-    """Return works in one line, without their id."""
+def describe_when(work: Work, now: datetime) -> str:
+    """Return the window that is open or comes next, and how many there are."""
     windows = windows_of(work)
     later = [window for window in windows if window.end > now] or list(windows)
     more = f" (and {len(windows) - 1} more)" if len(windows) > 1 else ""
+    return f"{describe_window(later[0])}{more}" if later else "no time"
+
+
+def describe_wait(work: Work, now: datetime) -> str:
+    """Return how long it is until the next window, or until the open one ends."""
+    window = next_window(work, now)
+    if window is None:
+        return ""
+    if window.begin <= now:
+        return f"{model.format_duration(window.end - now)} left"
+    return model.format_duration(window.begin - now)
+
+
+def describe_impact(work: Work) -> str:
+    """Return the worst that is announced, and for how many circuits."""
     count = len(work.notice.circuits)
-    parts = [
-        STATES[state_of(work, now)],
-        f"{describe_window(later[0])}{more}" if later else "no time",
-        f"{IMPACTS[worst_impact(work)]} of {count} circuit{'' if count == 1 else 's'}",
-    ]
-    if work.notice.summary:
-        parts.append(clean(work.notice.summary, 120))
-    return "; ".join(parts)
+    return f"{IMPACTS[worst_impact(work)]} of {count} circuit{'' if count == 1 else 's'}"
 
 
 def describe_people(work: Work) -> str:

@@ -40,6 +40,20 @@ def report(results: Sequence[Result]) -> Iterator[str]:
     yield f"{len(results) - len(failed)} passed, {len(failed)} failed"
 
 
+def documents(results: Sequence[Result]) -> list[dict[str, object]]:
+    """Return the results as programs read them: one for each test, with where it stands."""
+    return [
+        {
+            "file": str(result.loaded.document.file),
+            "line": result.loaded.place().line,
+            "name": result.loaded.test.name,
+            "passed": not result.failures,
+            "failures": [str(failure) for failure in result.failures],
+        }
+        for result in results
+    ]
+
+
 def junit(results: Sequence[Result]) -> bytes:
     """Return the results as JUnit XML: a suite for each file."""
     root = ET.Element("testsuites", name="watcher test")

@@ -23,7 +23,7 @@ from watcher import cli
 # What differs from run to run, and what stands for it.
 VOLATILE = (
     (r"\b\d+\.\d+ s\b", "SECONDS s"),
-    (r"daemon( +\w+ +\w+ +since) [\d:TZ-]+", r"daemon\1 TIME"),
+    (r"( (?:leader|standby)  +)[\d:TZ-]+", r"\1TIME"),
     (r'("since": )"[^"]+",(\s+"leads")', r'\1"TIME",\2'),
     (r"\bs-[0-9a-f]{8}\b", "s-SILENCE"),
     (r"note: SQLite [\d.]+ can lose commits.*\n", ""),  # by the system's version; test_one_writer

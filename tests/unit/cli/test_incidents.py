@@ -1,5 +1,7 @@
 """`watcher incidents` beside a daemon."""
 
+import re
+
 from typer.testing import CliRunner
 
 from watcher import cli, model
@@ -30,8 +32,16 @@ async def test_what_is_silenced_stands_below_the_incidents(watcher, monkeypatch)
     reply["now"] = "2026-11-28T22:00:00.000Z"
     monkeypatch.setattr(incidents, "request", lambda *_: reply)
     done = await watcher("incidents")
-    assert done.out.splitlines() == [
-        "no unresolved incidents",
-        "silence   s-1          subject=* until 23:00 UTC by ann: rehearsal",
-        "window    works        maintenance until 2026-11-28T23:30Z",
+    assert [re.split("  +", line) for line in done.out.splitlines()] == [
+        ["no unresolved incidents"],
+        [""],
+        ["HELD BACK BY", "NAME", "WHAT"],
+        ["silence", "s-1", "subject=* until 23:00 UTC by ann: rehearsal"],
+        ["maintenance", "works", "until 2026-11-28T23:30Z"],
     ]
+
+
+async def test_a_list_that_is_not_whole_says_so(watcher, monkeypatch):
+    reply = {"incidents": [], "more": True, "now": "2026-11-28T22:00:00.000Z"}
+    monkeypatch.setattr(incidents, "request", lambda *_: reply)
+    assert "only the newest are listed" in (await watcher("incidents")).out

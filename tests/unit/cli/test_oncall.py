@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from watcher.cli import incidents, oncall
+from watcher.cli import common, incidents, status
 
 VIDEO = {
     "rota": "video",
@@ -23,19 +25,21 @@ def asked(monkeypatch):
 
     def answer(*words):
         resources.append(words[3])
-        return {"on_call": [NET, VIDEO]}
+        return {"on_call": [VIDEO, NET], "now": "2026-11-29T20:00:00Z"}
 
-    monkeypatch.setattr(oncall, "request", answer)
+    monkeypatch.setattr(status, "request", answer)
     return resources
 
 
 async def test_it_says_who_has_each_rota_and_who_is_next(watcher, asked):
     done = await watcher("oncall")
-    assert done.out.splitlines() == [
-        "net              nobody",
-        "video            ann until Mon 30 Nov 08:00 UTC, then bob",
+    assert [re.split("  +", line.rstrip()) for line in done.out.splitlines()] == [
+        ["ROTA", "ON CALL", "UNTIL", "LEFT", "THEN", "REMARK"],
+        ["net", "nobody"],
+        ["video", "ann", "Mon 30 Nov 08:00 UTC", "12 h", "bob"],
     ]
-    assert (await watcher("oncall", "video")).out.splitlines() == done.out.splitlines()[1:]
+    (_, video) = (await watcher("oncall", "video")).out.splitlines()
+    assert video.split()[:2] == ["video", "ann"]
 
 
 async def test_another_time_may_be_asked_for(watcher, asked):
@@ -49,7 +53,7 @@ async def test_another_time_may_be_asked_for(watcher, asked):
 async def test_an_unknown_rota_is_refused_with_those_there_are(watcher, asked):
     done = await watcher("oncall", "vdeo")
     assert (done.code, done.out) == (1, "")
-    assert "there is no rota 'vdeo'; there is net, video" in done.err
+    assert "there is no rota 'vdeo'; there is video, net" in done.err
 
 
 @pytest.mark.parametrize(
@@ -67,4 +71,5 @@ async def test_an_acknowledgement_of_several_says_how_many_there_are(
     watcher, monkeypatch, after, line
 ):
     monkeypatch.setattr(incidents, "request", lambda *_: {"incident": after})
+    monkeypatch.setattr(common, "request", lambda *_: {"ids": []})
     assert (await watcher("ack", "w-1", "--by", "ann")).out.splitlines() == [line]

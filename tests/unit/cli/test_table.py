@@ -72,8 +72,9 @@ def test_letters_that_fit_several_ids_are_refused_and_unknown_ones_are_left_as_t
 
 @pytest.mark.parametrize("verb", ["why", "packet"])
 async def test_programs_get_all_that_the_daemon_says(watcher, monkeypatch, verb):
-    reply = {"why": ["a"], "packet": ["a"], "incidents": [{"id": "w-3f9k2c7d"}]}
+    reply = {"why": ["a"], "packet": ["a"], "ids": ["w-3f9k2c7d"]}
     asked = []
+    monkeypatch.setattr(common, "request", lambda *_: reply)
     monkeypatch.setattr(incidents, "request", lambda *given: asked.append(given[3]) or reply)
     done = await watcher(verb, "3f9", "--json")
     assert json.loads(done.out)[verb] == ["a"]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from watcher import text
-from watcher.cli import incidents
+from watcher.cli import common, incidents, status
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jred\r\x9b31m\u202egnp.exe\x00\ttab\x7f"
 
@@ -17,7 +17,8 @@ async def test_a_page_of_text_keeps_its_lines_and_loses_what_a_terminal_obeys(
     watcher, monkeypatch, verb
 ):
     lines = [f"first {HOSTILE}", "second é, 漢"]
-    reply = {"why": lines, "packet": lines}
+    reply = {"why": lines, "packet": lines, "ids": []}
+    monkeypatch.setattr(common, "request", lambda *_: reply)
     monkeypatch.setattr(incidents, "request", lambda *_: reply)
     done = await watcher(verb, "w-1")
     first, second = done.out.splitlines()
@@ -27,7 +28,7 @@ async def test_a_page_of_text_keeps_its_lines_and_loses_what_a_terminal_obeys(
 
 
 async def test_json_keeps_every_character_as_an_escape(watcher, monkeypatch):
-    monkeypatch.setattr(incidents, "request", lambda *_: {"error": HOSTILE})
+    monkeypatch.setattr(status, "request", lambda *_: {"error": HOSTILE})
     done = await watcher("status", "--json")
     assert done.out.replace("\n", "").isprintable()
     assert json.loads(done.out) == {"error": HOSTILE}

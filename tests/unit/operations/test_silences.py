@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -113,9 +114,15 @@ async def test_a_silence_is_added_listed_and_ended(watcher):
     identity, _, words = output.partition(" until ")
     assert words.endswith(" UTC: matches 1 subject, 0 open incidents\n")
     code, output = await watcher("list")
-    assert output.startswith(f"{identity}  subject=vyvx/1 until ")
-    assert output.endswith("UTC by ana: works (C1)\n")
-    assert await watcher("expire", identity, "--by", "bob") == (0, f"{identity} expired\n")
+    header, row = output.splitlines()
+    assert header.split() == ["SILENCE", "STATE", "UNTIL", "LEFT", "BY", "WHAT"]
+    assert row.startswith(f"{identity}  in force  ")
+    assert row.endswith("  ana  subject=vyvx/1: works (C1)")
+    code, output = await watcher("list", "--json")
+    (document,) = json.loads(output)["silences"]
+    assert (document["id"], document["matchers"]) == (identity, [["subject=vyvx/1"]])
+    first = identity[2:6]  # its first letters, without the s-
+    assert await watcher("expire", first, "--by", "bob") == (0, f"{identity} expired\n")
     assert await watcher("list") == (0, "no active silences\n")
 
 
@@ -160,7 +167,8 @@ async def test_a_silence_of_several_sets_begins_later(watcher):
     assert code == 0
     assert " from 2126-11-29 02:00 UTC until 2126-11-29 04:00 UTC: matches 2 subjects" in output
     _, output = await watcher("list")
-    assert "subject=vyvx/1 or subject=vyvx/2 rule=down from 2126-11-29" in output
+    assert output.splitlines()[1].endswith("subject=vyvx/1 or subject=vyvx/2 rule=down")
+    assert "  from 2126-11-29 02:00 UTC  " in output
 
 
 async def test_what_cannot_be_matched_is_said(watcher):

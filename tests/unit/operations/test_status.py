@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from watcher import model, ports
-from watcher.cli import incidents
+from watcher.cli import status as cli
 from watcher.metrics import Metrics
 from watcher.oncall.rota import OnCall
 from watcher.operations import status
@@ -174,9 +174,9 @@ async def test_what_a_receiver_cannot_deliver_stands_below_it_although_it_is_hea
     [receiver] = read.receivers
     assert not receiver.failing
     assert receiver.remarks == (remark,)
-    line, *below = incidents._receiver(msgspec.to_builtins(receiver))
-    assert "healthy" in line
-    assert [words.strip() for words in below] == [remark]
+    (row,) = cli._receivers({"receivers": [msgspec.to_builtins(receiver)]}, NOW)
+    assert row[1][0] == "healthy"
+    assert row[-1] == remark
 
 
 async def test_a_rota_that_was_removed_leaves_the_metrics():

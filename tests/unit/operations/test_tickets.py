@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from tests.fakes.incident_builder import IncidentBuilder
 from tests.unit.operations.test_control_socket import InMemoryStore, serve_socket
 from watcher import cli, model
-from watcher.cli import tickets
+from watcher.cli import common, tickets
 from watcher.operations import carrier_packet, control_socket, documents
 from watcher.receivers.slack.message import render_parent
 
@@ -82,11 +83,14 @@ def test_the_document_the_packet_and_the_message_have_it(builder):
     assert "Carrier's ticket: <https://carrier.example/t/4711|4711> (*waits for us*)" in shown
 
 
-def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch):
+def test_incidents_that_should_have_a_ticket_are_listed_the_worst_and_oldest_first(monkeypatch):
     def incident(identity, minutes, *, ticket=None, flags=(), source="vyvx", group="vyvx/1"):
         began = (NOW - timedelta(minutes=minutes)).isoformat()
         return {
             "id": identity,
+            "severity": "critical",
+            "status": "open",
+            "ended_at": None,
             "title": f"circuit {identity}",
             "began_at": began,
             "ticket": ticket,
@@ -111,9 +115,35 @@ def test_incidents_that_should_have_a_ticket_are_listed_oldest_first(monkeypatch
         ],
     }
     monkeypatch.setattr(tickets, "request", lambda *_: reply)
+    reply["incidents"].append(incident("w-mild", 900) | {"severity": "warning"})
     shown = CliRunner().invoke(cli.program, ["ticket"])
-    assert shown.output.splitlines() == [
-        "w-b  10 h          circuit w-b",
-        "w-storm  45 min        circuit w-storm",
-        "w-a  31 min        circuit w-a",
-    ]
+    header, *rows = shown.output.splitlines()
+    assert header.split() == ["INCIDENT", "SEVERITY", "STATUS", "BEGAN", "LASTS", "TITLE"]
+    assert [row.split("  ")[0] for row in rows] == ["w-b", "w-storm", "w-a", "w-mild"]
+    assert " 10 h " in rows[0]
+    assert rows[0].endswith("  circuit w-b")
+
+
+def test_programs_get_the_documents_of_those_that_should_have_a_ticket(monkeypatch):
+    short = {"id": "w-b", "title": "b", "began_at": "2026-11-21T02:00:00Z", "ticket": None}
+    short |= {"flags": [], "source": "vyvx", "group": "vyvx/1"}
+    asked = []
+
+    def request(_config, _socket, _method, resource, body=None):
+        asked.append((resource, body))
+        if resource.endswith("form=documents"):
+            return {"incidents": [{"id": "w-b", "schema_version": 1}, {"id": "w-c"}]}
+        if resource.endswith("/ids"):
+            return {"ids": ["w-b234abcd"]}
+        if body is not None:
+            return {"incident": {"id": "w-b234abcd", "ticket": {"number": "4711"}}}
+        return {"now": NOW.isoformat(), "ticket_after": 1800.0, "incidents": [short]}
+
+    monkeypatch.setattr(tickets, "request", request)
+    monkeypatch.setattr(common, "request", request)
+    listed = CliRunner().invoke(cli.program, ["ticket", "--json"])
+    assert json.loads(listed.output) == [{"id": "w-b", "schema_version": 1}]
+    words = ["ticket", "b2", "4711", "--by", "ana", "--json"]
+    recorded = CliRunner().invoke(cli.program, words)
+    assert json.loads(recorded.output) == {"incident": "w-b234abcd", "ticket": {"number": "4711"}}
+    assert asked[-1][0] == "/incidents/w-b234abcd/ticket"

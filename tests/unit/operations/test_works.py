@@ -109,16 +109,27 @@ def test_what_is_none_or_several_is_said(text, sentence):
         works.find(KEPT, text)
 
 
-def test_one_line_says_when_how_bad_and_what():
-    assert works.describe(work(), NOW) == (
-        "ahead; 2026-11-29 02:00 to 04:00 UTC; outage of 2 circuits; fibre moves"
-    )
-    night = work(
-        "1", window(NOW + 11 * HOUR), window(NOW - 20 * HOUR), extra={"summary": "a\x1b[2J"}
-    )
-    assert works.describe(night, NOW) == (
-        "ahead; 2026-11-28 23:00 to 2026-11-29 01:00 UTC (and 1 more); outage of 2 circuits; a [2J"
-    )
+def test_works_say_when_how_soon_and_how_bad():
+    def words(of):
+        return (
+            works.describe_when(of, NOW),
+            works.describe_wait(of, NOW),
+            works.describe_impact(of),
+        )
+
+    assert words(work())[0::2] == ("2026-11-29 02:00 to 04:00 UTC", "outage of 2 circuits")
+    night = work("1", window(NOW + 11 * HOUR), window(NOW - 20 * HOUR))
+    assert words(night)[:2] == ("2026-11-28 23:00 to 2026-11-29 01:00 UTC (and 1 more)", "11 h")
+    open_now = work("2", window(NOW - HOUR))
+    assert works.describe_wait(open_now, NOW) == "1 h left"
+
+
+def test_a_notice_is_named_as_works_have_it():
+    kept = work().notice
+    read = replace(kept, provider="level3.com", origin="standard input", received_at=NOW + HOUR)
+    other = replace(read, summary="something else")
+    assert works.as_kept(read, [work()]).provider == kept.provider == "lumen"
+    assert works.as_kept(other, [work()]).provider == "level3.com"
 
 
 def test_everything_is_shown_with_our_own_subjects_and_the_people():

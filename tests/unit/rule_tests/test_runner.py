@@ -236,7 +236,7 @@ def test_a_directory_without_tests_is_a_problem(tmp_path):
         runner.run([tmp_path])
 
 
-def test_junit_names_every_test_and_its_failures(workspace):
+def test_junit_and_json_name_every_test_and_its_failures(workspace):
     results = workspace.run(
         """
         - name: fine
@@ -253,6 +253,10 @@ def test_junit_names_every_test_and_its_failures(workspace):
     assert (fine.get("name"), fine.find("failure")) == ("fine", None)
     assert "not expected: down" in bad.find("failure").get("message")
     assert bad.get("line") == "7"
+    good, wrong = runner.documents(results)
+    assert (good["name"], good["passed"], good["failures"]) == ("fine", True, [])
+    assert (wrong["line"], wrong["passed"]) == (7, False)
+    assert "not expected: down" in wrong["failures"][0]
 
 
 def test_an_outage_between_two_polls_is_reported_late(workspace):

@@ -90,6 +90,13 @@ class Queries:
         async with self._database.read() as connection:
             return list(codec.INCIDENT.decode_all(await connection.scalars(query)))
 
+    async def incident_ids(self, prefix: str, *, limit: int = 10) -> list[str]:
+        """Return the ids that begin so, in their order."""
+        column = tables.incidents.c.id
+        query = select(column).where(column.startswith(prefix, autoescape=True))
+        async with self._database.read() as connection:
+            return list(await connection.scalars(query.order_by(column).limit(limit)))
+
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Return at most 100 alerts, firing ones first; `alert_counts` counts all, by state."""
         parameters = {"incident": incident}

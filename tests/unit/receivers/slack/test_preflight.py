@@ -5,7 +5,7 @@ import pytest
 
 from tests.fakes.slack_channel import NOC
 from watcher import model, simulator
-from watcher.cli import slack_check
+from watcher.cli.setup import slack_check
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.slack.api import SlackApi
 from watcher.receivers.slack.message import SlackMessage
