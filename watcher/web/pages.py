@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from watcher.operations import status
 from watcher.web import api, board, figures, middleware, reports, triage
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import STATIC, PageRenderer, static_file
+from watcher.web.subjects.reading import Counts
 
 _OPEN = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
 _SORTED = 1_000  # live incidents that are read to find the most urgent
@@ -31,6 +32,7 @@ class Pages:
         reader: ports.IncidentReader,
         listings: ports.ListingReader,
         reporter: status.StatusReporter,
+        count_services: Callable[[], Awaitable[Counts]],
         stuck: Callable[[], str],
         clock: Clock,
         read_limit: middleware.ReadLimit,
@@ -39,6 +41,7 @@ class Pages:
         self._reader = reader
         self._listings = listings
         self._reporter = reporter
+        self._count_services = count_services
         self._stuck = stuck
         self._clock = clock
         self._read_limit = read_limit
@@ -57,12 +60,13 @@ class Pages:
         now = self._clock.now()
         live: list[model.Incident] = []
         resolved: list[model.Incident] = []
-        unreadable = ""
+        unreadable, counts = "", Counts(by_source={})
         try:
             async with self._read_limit.slot():
                 current = await self._reporter.read()
                 live = await self._reader.incidents(statuses=_OPEN, limit=_SORTED)
                 resolved = await self._reader.resolved(since=now - board.RECENT, limit=_LATEST)
+            counts = await self._count_services()
         except model.WatcherError as error:
             current, unreadable = self._reporter.from_memory(), str(error)
         shown = board.compose(
@@ -81,6 +85,7 @@ class Pages:
             board=shown,
             health={health.source: health for health in current.sources},
             unreadable=unreadable,
+            counts=counts,
         )
 
     async def incident(self, request: web.Request) -> web.Response:

@@ -30,6 +30,7 @@ from watcher.web.reports import ReportPages
 from watcher.web.settings import Web
 from watcher.web.subjects.bands import Bands, ReadLedgerBetween
 from watcher.web.subjects.pages import SubjectPages
+from watcher.web.subjects.reading import ServiceReader
 from watcher.web.works import WorksPages
 
 
@@ -71,20 +72,29 @@ async def serve(
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
     renderer, read_limit = PageRenderer(reporter.instance), middleware.ReadLimit()
+    announced = AnnouncedWorks(reader=reader, subjects=subjects_of, clock=clock)
+    service_reader = ServiceReader(
+        reader=reader,
+        listings=listings,
+        rules=rules,
+        announced=announced,
+        clock=clock,
+        read_limit=read_limit,
+    )
     guard = guarded.Guard("board", guarded.Limits())
     pages = Pages(
         reader=reader,
         listings=listings,
         reporter=reporter,
+        count_services=service_reader.counts,
         stuck=stuck,
         clock=clock,
         read_limit=read_limit,
         renderer=renderer,
     )
-    announced = AnnouncedWorks(reader=reader, subjects=subjects_of, clock=clock)
     subject_pages = SubjectPages(
         reader=reader,
-        listings=listings,
+        service_reader=service_reader,
         rules=rules,
         announced=announced,
         bands=Bands(read=read_ledger_between, clock=clock),
@@ -100,6 +110,7 @@ async def serve(
         ]
     )
     app.on_shutdown.append(live.stop)
+    app.on_shutdown.append(service_reader.stop)
     app.on_response_prepare.append(middleware.add_security_headers)
     app.add_routes(
         [

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -16,27 +13,15 @@ from watcher.web import figures, middleware, query
 from watcher.web.announced import AnnouncedWorks
 from watcher.web.middleware import HttpError
 from watcher.web.renderer import PageRenderer
-from watcher.web.subjects import services
+from watcher.web.subjects import reading, services
 from watcher.web.subjects.bands import Bands
+from watcher.web.subjects.reading import ServiceReader
 
 _INCIDENTS = 20  # on the page of a subject
 _LONGEST_KEY = 500
 _MOST_PAGES = 1_000
-MOST_READ = 20_000  # subjects
-_CHUNK = 1_000  # subjects of one reading
-_KEPT_FOR = timedelta(seconds=3)  # several walls ask at once
 _MEASURED = timedelta(hours=24)
 _MOST_METRICS = 6
-_OPEN = (model.IncidentStatus.OPEN, model.IncidentStatus.ACKNOWLEDGED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """All services as they were last read; `whole` unless there are too many."""
-
-    at: datetime
-    services: tuple[services.Service, ...]
-    whole: bool
 
 
 class SubjectPages:
@@ -46,7 +31,7 @@ class SubjectPages:
         self,
         *,
         reader: ports.IncidentReader,
-        listings: ports.ListingReader,
+        service_reader: ServiceReader,
         rules: Callable[[], engine.Ruleset],
         announced: AnnouncedWorks,
         bands: Bands,
@@ -55,15 +40,13 @@ class SubjectPages:
         renderer: PageRenderer,
     ) -> None:
         self._reader = reader
-        self._listings = listings
+        self._services = service_reader
         self._rules = rules
         self._announced = announced
         self._bands = bands
         self._clock = clock
         self._read_limit = read_limit
         self._renderer = renderer
-        self._kept: _Kept | None = None
-        self._reading = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the services."""
@@ -75,7 +58,7 @@ class SubjectPages:
     async def services(self, request: web.Request) -> web.Response:
         """List the services that fit the filters in the address, the worst first."""
         filters = _filters(request)
-        kept = await self._services()
+        kept = await self._services.all()
         listed = services.listing(kept.services, filters)
         return await self._renderer.respond(
             "services.html",
@@ -84,50 +67,8 @@ class SubjectPages:
             page=min(filters.page, listed.pages),
             listed=listed,
             most_sites=services.MOST_SITES,
-            most="" if kept.whole else f"{MOST_READ:,}",
+            most="" if kept.whole else f"{reading.MOST_READ:,}",
         )
-
-    async def _services(self) -> _Kept:
-        async with self._reading:
-            now, kept = self._clock.now(), self._kept
-            if kept is None or not now - _KEPT_FOR < kept.at <= now:
-                kept = self._kept = await self._read(now)
-            return kept
-
-    async def _read(self, now: datetime) -> _Kept:
-        subjects: list[model.Subject] = []
-        whole = False
-        while not whole and len(subjects) < MOST_READ:
-            after = subjects[-1].key if subjects else ""
-            async with self._read_limit.slot():
-                chunk = await self._reader.subjects(after=after, limit=_CHUNK)
-            subjects += chunk
-            whole = len(chunk) < _CHUNK
-        async with self._read_limit.slot():
-            health = {health.source: health for health in await self._reader.sources()}
-            live = await self._reader.incidents(statuses=_OPEN, limit=_CHUNK)
-            firing = await self._listings.firing()
-            works = await self._announced.by_subject()
-        rules, by_id = self._rules(), {incident.id: incident for incident in live}
-        involved: defaultdict[str, list[model.Incident]] = defaultdict(list)
-        for key, incident in firing:
-            if incident in by_id:
-                involved[key].append(by_id[incident])
-
-        def describe() -> tuple[services.Service, ...]:
-            return tuple(
-                services.describe(
-                    subject,
-                    rules,
-                    health,
-                    services.worst_of(involved.get(subject.key, ())),
-                    now,
-                    works=works.get(subject.key, ()),
-                )
-                for subject in subjects
-            )
-
-        return _Kept(at=now, services=await asyncio.to_thread(describe), whole=whole)
 
     async def subject(self, request: web.Request) -> web.Response:
         """Show one subject: how it was, what was measured, whom to call, its incidents."""
