@@ -113,12 +113,12 @@ async def test_all_of_two_hundred_incidents_are_reached_page_by_page(house, read
     page = await open_page()
     await page.goto(f"{house.url}/incidents")
     links = page.locator(".history .name")
-    found = await links.evaluate_all("all => all.map(one => one.pathname)")
+    listed = await links.evaluate_all("all => all.map(one => one.pathname)")
     while await page.get_by_role("link", name="older").count():
         await page.get_by_role("link", name="older").click()
-        await expect(links.first).not_to_have_attribute("href", found[-1])
-        found += await links.evaluate_all("all => all.map(one => one.pathname)")
-    assert len(found) == len(set(found)) == len(reader.kept)
+        await expect(links.first).not_to_have_attribute("href", listed[-1])
+        listed += await links.evaluate_all("all => all.map(one => one.pathname)")
+    assert len(listed) == len(set(listed)) == len(reader.kept)
 
 
 @pytest.mark.parametrize("path", ["/", "/incidents", "/subjects"])

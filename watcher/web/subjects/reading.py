@@ -144,10 +144,10 @@ def _retrieve(reading: asyncio.Task[Kept]) -> None:
         reading.exception()
 
 
-def count(found: tuple[services.Service, ...]) -> Mapping[str, Mapping[str, int]]:
+def count(kept: tuple[services.Service, ...]) -> Mapping[str, Mapping[str, int]]:
     """Return how many services of each source are in each state, the worst state first."""
     counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for service in found:
+    for service in kept:
         counted[service.source][service.says] += 1
     return {
         source: {word: states[word] for word in services.WORDS.values() if states[word]}
