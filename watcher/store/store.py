@@ -22,6 +22,7 @@ from watcher.store.leadership import Leadership
 from watcher.store.outbox import Outbox
 from watcher.store.queries import Listings, Queries
 
+UNIT_STATE = Path("/var/lib/watcher")  # StateDirectory= of the shipped unit
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 
@@ -101,6 +102,9 @@ async def inspect(url: str, *, busy_timeout: float = 5.0) -> str:
     if file is not None:
         with sqlite.permitted(file):
             is_there = file.exists()
+            awaits_unit = file.parent == UNIT_STATE and not file.parent.exists()
+        if awaits_unit:
+            return f"{UNIT_STATE} does not exist yet: the systemd unit creates it when it starts"
         if not is_there:
             sqlite.require_room(file)
             return f"{file} does not exist yet: the daemon creates it"

@@ -127,6 +127,16 @@ async def test_a_folder_in_which_no_database_can_be_created_is_said(check):
     assert "does not exist: create it" in results["FAIL", "store"]
 
 
+async def test_the_state_directory_of_the_unit_is_fine_before_its_first_start(
+    check, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("watcher.store.store.UNIT_STATE", tmp_path / "state")
+    url = f"sqlite:///{tmp_path}/state/watcher.db"
+    code, results = await check(("[web]", f'[store]\nurl = "{url}"\n[web]'))
+    assert code == 0
+    assert results["ok", "store"].endswith("the systemd unit creates it when it starts")
+
+
 async def test_a_database_server_that_does_not_answer_is_said(check, unused_tcp_port):
     url = f"postgresql://watcher:hunter2@127.0.0.1:{unused_tcp_port}/watcher"
     code, results = await check(("[web]", f'[store]\nurl = "{url}"\n[web]'))
