@@ -43,7 +43,7 @@ from watcher.vendors.preorder.settings import Preorder
 from watcher.web import settings as web_settings
 from watcher.works import settings as works_settings
 
-__all__ = ["Settings", "line_of", "load", "store_url", "unused_credentials"]
+__all__ = ["Settings", "as_json_schema", "line_of", "load", "store_url", "unused_credentials"]
 
 
 class Control(Section):
@@ -235,6 +235,25 @@ def load(path: Path) -> Settings:
 
 def _build(table: Mapping[str, Any]) -> Settings:
     return Settings(**table, _secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"))
+
+
+def as_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a configuration, without what only pydantic and OpenAPI know."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    whole = {"$schema": dialect, **Settings.model_json_schema()}
+    _make_strict(whole)
+    return whole
+
+
+def _make_strict(node: Any) -> None:
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict | list):
+            _make_strict(value)
+    if isinstance(node, dict):
+        if node.get("format") == "path":
+            del node["format"]
+        if isinstance(node.get("discriminator"), dict):
+            del node["discriminator"]
 
 
 def unused_credentials(path: Path) -> list[str]:

@@ -227,9 +227,9 @@ def schema(
 
             print_json(schema.as_json_schema())
         case Schema.CONFIG:
-            from watcher.settings import Settings
+            from watcher import settings
 
-            print_json(Settings.model_json_schema())
+            print_json(settings.as_json_schema())
         case Schema.MQTT:
             from watcher.operations import documents
             from watcher.receivers.mqtt import commands

@@ -22,6 +22,7 @@ from watcher.ruleset.yaml_document import Document
 
 _NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _TEXT = WithJsonSchema({"type": "string"})
+_TEXT_OR_NUMBER = [{"type": "string"}, {"type": "integer"}]
 
 
 def _parse_handovers(value: object) -> tuple[Handover, ...]:
@@ -66,8 +67,8 @@ Handovers = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": ["string", "integer"]},
-                {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
+                *_TEXT_OR_NUMBER,
+                {"type": "array", "items": {"anyOf": _TEXT_OR_NUMBER}, "minItems": 1},
             ]
         }
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -317,8 +318,8 @@ def as_json_schema() -> dict[str, Any]:
     file = RuleFile.model_json_schema()
     rule = Rule.model_json_schema()
     parts = {**file.pop("$defs", {}), **rule.pop("$defs", {}), "Rule": rule}
-    rule["oneOf"] = [{"required": [name]} for name in CONDITIONS]
-    parts["Threshold"]["oneOf"] = [{"required": ["above"]}, {"required": ["below"]}]
+    rule["oneOf"] = _exactly_one(CONDITIONS)
+    parts["Threshold"]["oneOf"] = _exactly_one(("above", "below"))
     file["properties"]["rules"] = {
         "type": "array",
         "items": {"$ref": "#/$defs/Rule"},
@@ -327,6 +328,14 @@ def as_json_schema() -> dict[str, Any]:
     whole = {"$schema": _DIALECT, **file, "title": "Watcher rules", "$defs": parts}
     _loosen(whole)
     return whole
+
+
+def _exactly_one(names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return what `oneOf` says; a strict validator wants each key named where it is required."""
+    return [{"required": [name], "properties": {name: True}} for name in names]
+
+
+_OF_LISTS = ("minItems", "maxItems", "uniqueItems")
 
 
 def _loosen(node: Any) -> None:
@@ -354,4 +363,6 @@ def _loosen(node: Any) -> None:
         fewest = node.pop("minLength", 0)
         del node["type"], node["items"]
         node.pop("default", None)
-        node["anyOf"] = [items, {"type": "array", "items": items, "minItems": fewest}]
+        several = {"type": "array", "items": items, "minItems": fewest}
+        several |= {key: node.pop(key) for key in _OF_LISTS if key in node}
+        node["anyOf"] = [items, several]

@@ -164,12 +164,12 @@ Equal = Annotated[str, AfterValidator(_check_equal)]
 TimeOfDay = Annotated[
     int,
     BeforeValidator(parse_minutes),
-    WithJsonSchema({"type": ["string", "integer"]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
 ]
 WallTime = Annotated[
     int | datetime,
     BeforeValidator(_parse_wall_time),
-    WithJsonSchema({"type": ["string", "integer"]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
 ]
 Cron = Annotated[str, AfterValidator(_check_cron)]
 Address = Annotated[str, AfterValidator(_check_postal)]
