@@ -31,6 +31,7 @@ from yarl import URL
 
 from watcher import credentials, model, settings_problems
 from watcher.config_types import Section
+from watcher.operations.control_client import DEFAULT_PATH
 from watcher.operations.settings import Drill, Packet, Silences, Ticket
 from watcher.receivers import settings as receiver_settings
 from watcher.receivers.mqtt import topics
@@ -49,7 +50,7 @@ __all__ = ["Settings", "as_json_schema", "line_of", "load", "store_url", "unused
 class Control(Section):
     """The unix socket behind the command line; its file permissions are the authorisation."""
 
-    socket: Path = Field(Path("/run/watcher/control.sock"), description="Path of the socket")
+    socket: Path = Field(DEFAULT_PATH, description="Path of the socket")
     group: str = Field("", description="Group whose members may use it as themselves")
 
 

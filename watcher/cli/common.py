@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 import re
@@ -61,9 +60,9 @@ def request(
 
     Raises model.PermanentError with the daemon's own words, or when none is running.
     """
-    from watcher.operations import control_socket
+    from watcher.operations import control_client
 
-    return asyncio.run(control_socket.ask(socket or _socket_of(config), method, resource, body))
+    return control_client.ask(socket or _socket_of(config), method, resource, body)
 
 
 def is_whole_id(given: str) -> bool:
@@ -146,11 +145,11 @@ def _socket_of(config: Path) -> Path:
 
     They need the daemon's secrets, which an operator may not be allowed to read.
     """
-    from watcher.settings import Control
+    from watcher.operations.control_client import DEFAULT_PATH
 
     try:
         table: Mapping[str, Any] = tomllib.loads(config.read_text(encoding="utf-8"))
-        path = Path(table.get("control", {}).get("socket", Control().socket))
+        path = Path(table.get("control", {}).get("socket", DEFAULT_PATH))
     except (OSError, tomllib.TOMLDecodeError):
-        return Control().socket
+        return DEFAULT_PATH
     return config.resolve().parent / path

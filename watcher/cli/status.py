@@ -101,6 +101,8 @@ def print_rotas(rotas: Sequence[Mapping[str, Any]], now: datetime) -> None:
 
 def muted(reply: Mapping[str, Any], now: datetime) -> Iterator[Sequence[Cell]]:
     """Yield what holds notifications back; a daemon from before an upgrade does not say."""
+    if not any(reply.get(what) for what in ("silences", "windows", "works")):
+        return  # mostly so, and nothing is loaded for it
     from watcher.operations import silences
     from watcher.operations import status as status_of
 
@@ -201,9 +203,11 @@ def _age(at: str, now: datetime) -> str:
 
 def _now(reply: Mapping[str, Any]) -> datetime:
     """Return the daemon's time; one from before an upgrade does not say it."""
+    if "now" in reply:
+        return datetime.fromisoformat(reply["now"])
     from watcher.clock import SystemClock
 
-    return datetime.fromisoformat(reply["now"]) if "now" in reply else SystemClock().now()
+    return SystemClock().now()
 
 
 def _checked(written: str) -> str:

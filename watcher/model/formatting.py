@@ -1,21 +1,18 @@
-"""How durations, times, figures, sides and endings are written, the same for every reader.
+"""How times, figures, sides and endings are written, the same for every reader.
 
 Pure text without markup: receivers, the board, the timeline and the command line take it from here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from watcher.model.alerts import IncidentAlert
+from watcher.model.durations import format_duration
 from watcher.model.incidents import Resolution
 from watcher.model.subjects import FaultDomain, Scalar
 from watcher.model.works import Planned
-
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 ENDINGS: Mapping[Resolution, str] = {
     Resolution.RECOVERED: "recovered",
@@ -32,35 +29,6 @@ _SIDES: Mapping[FaultDomain, tuple[str, str]] = {
     FaultDomain.SOURCE: ("likely", "source side"),
     FaultDomain.UNDETERMINED: ("side at fault", "undetermined"),
 }
-
-
-def parse_duration(text: str) -> timedelta:
-    """Return the duration in `90s`, `1h30m`, `250ms` or `0`. Raises ValueError for the rest."""
-    compact = text.strip()
-    if compact == "0":
-        return timedelta(0)
-    parts = _PART.findall(compact)
-    if not parts or "".join(number + unit for number, unit in parts) != compact:
-        raise ValueError(f"{text!r} is not a duration: write 15s, 5m, 4h, 30d or 1h30m")
-    try:
-        return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
-    except OverflowError:
-        raise ValueError(f"{text!r} is longer than time is counted") from None
-
-
-def format_duration(span: timedelta) -> str:
-    """Return a duration in at most two units: `14 min`, `2 h 5 min`, `3 d 4 h`."""
-    seconds = max(0, round(span.total_seconds()))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds} s" if minutes < 5 and seconds else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def format_time(at: datetime, now: datetime | None = None, *, seconds: bool = True) -> str:

@@ -6,7 +6,7 @@ root acts as themselves.
 
 from __future__ import annotations
 
-import io
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,14 +16,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
 from watcher import model, ports
 from watcher.clock import Clock
 from watcher.oncall.rota import OnCall
-from watcher.operations import control_listener, documents, explain, people, works
+from watcher.operations import (
+    control_client,
+    control_listener,
+    documents,
+    explain,
+    people,
+    works,
+)
 from watcher.operations.commands import (
     ACTIONS,
     CommandRejectedError,
@@ -338,31 +344,7 @@ async def ask(path: Path, method: str, resource: str, body: object = None) -> An
 
     Raises model.PermanentError with the daemon's own sentence, or when no daemon runs.
     """
-    connector = aiohttp.UnixConnector(str(path))
-    data: Any = io.BytesIO(body) if isinstance(body, bytes) else None
-    if body is not None and data is None:
-        data = msgspec.json.encode(body)
-    try:
-        async with (
-            aiohttp.ClientSession(connector=connector) as session,
-            session.request(method, f"http://watcher{resource}", data=data) as response,
-        ):
-            answer = msgspec.json.decode(await response.read())
-    except aiohttp.ClientConnectorError as error:
-        if isinstance(error.os_error, PermissionError):
-            sentence = (
-                f"no permission to open {path}: use sudo, or join the group of [control] group"
-            )
-        else:
-            sentence = f"no daemon listens on {path}: is it running? (systemctl status watcher)"
-        raise model.PermanentError(sentence) from error
-    except (aiohttp.ClientError, msgspec.DecodeError, RecursionError) as error:
-        raise model.PermanentError(f"{path} is not a Watcher control socket: {error}") from error
-    if not isinstance(answer, dict):
-        raise model.PermanentError(f"{path} is not a Watcher control socket: no JSON object")
-    if "error" in answer:
-        raise model.PermanentError(str(answer["error"]))
-    return answer
+    return await asyncio.to_thread(control_client.ask, path, method, resource, body)
 
 
 def _by(request: web.Request, by: object) -> str:
