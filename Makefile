@@ -94,6 +94,7 @@ pictures: $(READY)  ## the pictures of README and docs (needs Chromium and Mosqu
 	@$(BIN)/python docs/pictures/make.py
 	@$(BIN)/python docs/pictures/bad_night.py
 	@$(BIN)/python docs/pictures/pages.py
+	@$(BIN)/python docs/pictures/board.py
 
 lock: $(READY)  ## pin what pyproject.toml has new, with hashes; other pins stay
 	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
