@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any, Self, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from yarl import URL
 
 from watcher import model
@@ -78,3 +91,59 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_is_valid(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Within `lenient`, make a section that is not valid of its valid keys."""
+        try:
+            return handler(value)
+        except ValidationError:
+            compare = _LENIENT.get()
+            if compare is None or not isinstance(value, Mapping):
+                raise
+            return _valid_part(cls, value, compare=compare)
+
+
+_S = TypeVar("_S", bound=Section)
+_LENIENT: ContextVar[bool | None] = ContextVar("lenient", default=None)
+
+
+@contextmanager
+def lenient(*, compare: bool) -> Iterator[None]:
+    """Within the context a section needs no key, so that what compares sections can be looked at.
+
+    `compare`: what compares valid keys of such a section is still an error of it.
+    """
+    before = _LENIENT.set(compare)
+    try:
+        yield
+    finally:
+        _LENIENT.reset(before)
+
+
+def _valid_part(section: type[_S], given: Mapping[str, Any], *, compare: bool) -> _S:
+    values: dict[str, Any] = {}
+    invalid: list[str] = []
+    for name, field in section.model_fields.items():
+        if name not in given and not field.is_required():
+            continue
+        kind: Any = field.annotation
+        if field.metadata:
+            kind = Annotated[(kind, *field.metadata)]
+        try:
+            values[name] = TypeAdapter(kind).validate_python(given.get(name))
+        except ValidationError:
+            invalid.append(name)
+    part = cast("_S", section.model_construct(**values))
+    for name in invalid:
+        part.__dict__.pop(name, None)
+    validators = section.__pydantic_decorators__.model_validators.values() if compare else ()
+    for validator in validators:
+        if validator.info.mode == "after":
+            with suppress(AttributeError):  # it compares what is not valid
+                validator.func(part)
+    for name in invalid:
+        field = section.model_fields[name]
+        part.__dict__[name] = "" if field.is_required() else field.get_default()
+    return part

@@ -18,6 +18,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from watcher import credentials
+from watcher.config_types import lenient
 from watcher.config_words import describe, keys_at, models_in, no_such_word, suggest
 
 Build = Callable[[Mapping[str, Any]], object]
@@ -42,7 +43,7 @@ def lines(
 ) -> Iterator[str]:
     """Yield one line for each problem, in the order of the file."""
     problems = dict(described(error, schema))
-    for key, what in _hidden(file.table, error, build):
+    for key, what in _hidden(file.table, build, schema):
         problems.setdefault(key, what)
     places = [(line_of(file.text, key.split(".")), key, what) for key, what in problems.items()]
     for line, key, what in sorted(places):
@@ -50,26 +51,31 @@ def lines(
 
 
 def _hidden(
-    table: Mapping[str, Any], error: ValidationError, build: Build
+    table: Mapping[str, Any], build: Build, schema: type[BaseModel]
 ) -> Iterator[tuple[str, str]]:
-    """Yield what compares sections, which pydantic looks at only where each of them is valid.
+    """Yield what compares keys and sections, which pydantic looks at only where each is valid.
 
     What is not valid is left out for that, and what names it is not held against it.
     """
+    try:
+        with lenient(compare=True):
+            build(table)
+    except ValidationError as error:
+        yield from described(error, schema)
     rest = copy.deepcopy(dict(table))
     for depth in (None, 2, 1):  # the key itself, then the section around what is still not valid
-        invalid = error.errors(include_url=False, include_input=False)
+        try:
+            with lenient(compare=False):
+                build(rest)
+        except ValidationError as error:
+            invalid = error.errors(include_url=False, include_input=False)
+        else:
+            return
         if not all(detail["loc"] for detail in invalid):
             break
         for detail in invalid:
             _remove(rest, _keys_of(detail)[:depth])
-        try:
-            build(rest)
-        except ValidationError as next_error:
-            error = next_error
-        else:
-            return
-    for detail in error.errors(include_url=False):
+    for detail in invalid:
         for key, what in _references(detail) if not detail["loc"] else ():
             named = _MISSING_SECTION.search(what)
             if named is None or named[2] not in table.get(named[1], {}):
@@ -145,8 +151,9 @@ def line_of(text: str, keys: Sequence[str]) -> int:
             here = table = _parts(header[1])
         else:
             here = (*table, *_parts(stripped.partition("=")[0]))
-        if len(here) > best and here == tuple(keys[: len(here)]):
-            best, best_line = len(here), number
+        common = min(len(here), len(keys))
+        if common > best and here[:common] == tuple(keys[:common]):
+            best, best_line = common, number
     return best_line
 
 

@@ -293,3 +293,78 @@ def test_what_is_wrong_with_works_is_said(config):
     assert settings.load(config(GOOD + "[works]\ngrace = '24h'\n")).works.grace.days == 1
     nowhere = GOOD + "[works.imap]\nusername = 'noc'\n"
     assert problems_of(config(nowhere)) == ["16: works.imap: username is set, but host is empty"]
+
+
+EVERY_MISTAKE = """\
+rules = "rules/*.yaml"
+
+[accounts.vyvx]
+kind = "oauth2"
+token_url = "https://lumen.example/token"
+client_id = "x"
+client_secret = "hidden-in-the-file"
+
+[sources.vyvx]
+kind = "vyvx"
+base_url = "https://lumen.example/vyvx"
+account = "lumen"
+interval = "0s"
+
+[sources.evpl]
+kind = "evpl"
+base_url = "https://orange.example"
+account = "vyvx"
+settle = "2h"
+
+[receivers.noc]
+kind = "slack"
+channel = "#noc"
+fallback = "hook"
+
+[receiver.hook]
+kind = "webhook"
+
+[receivers.page]
+kind = "pager"
+
+[receivers.bridge]
+kind = "webhook"
+url = "bridge.example"
+secret = "whsec_-_"
+
+[slack]
+bot_token = ""
+
+[web]
+listen = "0.0.0.0:99999"
+
+[mqtt]
+prot = "5"
+discovery = true
+"""
+
+
+def test_every_mistake_of_a_file_is_named_in_one_round_and_in_our_words(config):
+    problems = problems_of(config(EVERY_MISTAKE))
+    keys = [problem.partition(": ")[2].partition(": ")[0] for problem in problems]
+    assert keys == [
+        "rules",
+        "sources.vyvx.account",
+        "sources.vyvx.interval",
+        "sources.evpl",
+        "sources.evpl.application_id",
+        "sources.evpl.operator_code",
+        "receivers.noc.channel",
+        "receivers.noc.fallback",
+        "receiver",
+        "receivers.page.kind",
+        "receivers.bridge.url",
+        "receivers.bridge.secret",
+        "slack.bot_token",
+        "web.token",
+        "web.listen",
+        "mqtt.prot",
+        "mqtt.discovery",
+    ]
+    for words in ("pydantic", "regular expression", "^[", "input should", "timedelta"):
+        assert words not in "\n".join(problems).casefold()

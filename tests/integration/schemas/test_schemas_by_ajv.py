@@ -50,7 +50,7 @@ SCHEMAS = {
 }
 
 
-def judge(schema, *given):
+def evaluate(schema, *given):
     """Return what ajv says: why the schema is none, its warnings, the errors of each document."""
     modules = [str(node.modules(package)) for package in (AJV, FORMATS)]
     done = subprocess.run(
@@ -67,12 +67,12 @@ def judge(schema, *given):
 @pytest.mark.timeout(200)  # the first run installs ajv
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_is_taken_in_strict_mode(name):
-    answer = judge(SCHEMAS[name]())
+    answer = evaluate(SCHEMAS[name]())
     assert answer == {"fault": None, "warnings": [], "errors": []}
 
 
 def test_a_keyword_that_ajv_does_not_know_is_found():
-    assert 'unknown keyword: "unit"' in judge({"type": "number", "unit": "s"})["fault"]
+    assert 'unknown keyword: "unit"' in evaluate({"type": "number", "unit": "s"})["fault"]
 
 
 def test_an_incident_keeps_to_its_schema_and_one_with_a_wrong_key_does_not():
@@ -81,7 +81,7 @@ def test_an_incident_keeps_to_its_schema_and_one_with_a_wrong_key_does_not():
     whole = SCHEMAS["mqtt"]()
     schema = {"$ref": "#/$defs/IncidentDocument", "$defs": whole["$defs"]}
     document = msgspec.to_builtins(documents.incident(builder.incident_view()))
-    answer = judge(schema, document, {**document, "version": "seven"})
+    answer = evaluate(schema, document, {**document, "version": "seven"})
     assert answer["fault"] is None
     right, wrong = answer["errors"]
     assert right is None
@@ -90,6 +90,6 @@ def test_an_incident_keeps_to_its_schema_and_one_with_a_wrong_key_does_not():
 
 def test_the_shipped_files_keep_to_their_schemas():
     config = tomllib.loads((ROOT / "config.example.toml").read_text())
-    assert judge(SCHEMAS["config"](), config)["errors"] == [None]
+    assert evaluate(SCHEMAS["config"](), config)["errors"] == [None]
     files = [yaml.safe_load(file.read_text()) for file in sorted((ROOT / "rules").glob("*.yaml"))]
-    assert judge(SCHEMAS["rules"](), *files)["errors"] == [None] * len(files)
+    assert evaluate(SCHEMAS["rules"](), *files)["errors"] == [None] * len(files)
