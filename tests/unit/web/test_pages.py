@@ -164,6 +164,7 @@ async def test_an_incident_has_everything_that_an_engineer_needs(night):
         "vyvx-service-down",
         "https://wiki.example/vyvx",
         "po_number 4711",
+        "Source vyvx: 212 subjects, seen 4 s ago",
         "booked 02:00 UTC to 04:00 UTC",
         "SVC1: Trouble found in Lumen's network",
         "Loss of light at NYCMNY54",
