@@ -1,0 +1,168 @@
+"""The real store on SQLite in memory, without the thread that aiosqlite has for each connection.
+
+All of the SQL is the store's own. A transaction runs from BEGIN to COMMIT without giving up the
+loop, so one connection serves readers and the writer; before and after each write the loop may run
+something else, which is where a daemon can die.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, pool
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
+
+from watcher import model
+from watcher.clock import Clock, token
+from watcher.store import migrate, tables
+from watcher.store.database import Database
+from watcher.store.dialects import sqlite
+from watcher.store.store import Store
+
+
+class _Nothing:
+    """An await that is over at once; SQLAlchemy insists on one for each statement."""
+
+    def __await__(self) -> Any:
+        return iter(())
+
+
+class _Cursor(sqlite3.Cursor):
+    def execute(self, *arguments: Any) -> Any:
+        await_only(_Nothing())
+        return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        await_only(_Nothing())
+        return super().executemany(*arguments)
+
+    async def _async_soft_close(self) -> None:
+        """SQLAlchemy's hook for cursors on a server."""
+
+
+class _Connection(sqlite3.Connection):
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
+class ThreadlessDialect(SQLiteDialect_pysqlite):
+    """pysqlite as it is, called from SQLAlchemy's asyncio side."""
+
+    driver = "threadless"
+    is_async = True
+    supports_statement_cache = True
+
+    @classmethod
+    def get_pool_class(cls, url: Any) -> Any:
+        """Keep the one connection, in which the database lives."""
+        del url
+        return pool.StaticPool
+
+
+registry.register("sqlite.threadless", __name__, "ThreadlessDialect")
+
+
+class Disk:
+    """What of a database outlives a daemon."""
+
+    def __init__(self) -> None:
+        self.connection = sqlite3.connect(":memory:", factory=_Connection, isolation_level=None)
+        self.dialect = ThreadlessDialect()
+
+    def engine(self) -> AsyncEngine:
+        """Return an engine on this database."""
+        return create_async_engine("sqlite+threadless://", creator=lambda: self.connection)
+
+
+class _Turn:
+    """Where writers queue. A transaction holds the loop, so nobody has to wait here."""
+
+    async def __aenter__(self) -> None:
+        await asyncio.sleep(0)
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.sleep(0)
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")  # fails within another one
+
+
+class _InMemory(sqlite.Sqlite):
+    """SQLite as the store knows it, on a disk of ours."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.name = "in memory"
+        self.product = f"SQLite {sqlite3.sqlite_version}"
+        self.caution = ""
+        self.reader = disk.engine()  # without BEGIN: it is closed in a later turn of the loop
+        self.writer = disk.engine()
+        event.listen(self.writer.sync_engine, "begin", _begin)
+        self.write_lock = _Turn()
+        self._path = Path("in memory")
+        self._locked = False
+
+    def lock(self, owner: str) -> bool:
+        del owner
+        was, self._locked = self._locked, True
+        return not was
+
+    @asynccontextmanager
+    async def alone(self, owner: str) -> AsyncIterator[None]:
+        del owner
+        yield
+
+    async def close(self) -> None:
+        """Leave the connection open: the database lives in it."""
+
+
+def _ask_first(disk: Disk, read: Any, query: str) -> Any:
+    """Return `read` for where there may be something; a loop that idles mostly finds nothing.
+
+    It spares SQLAlchemy's work and changes nothing: an empty answer is the one that `read` gives.
+    """
+
+    async def ask(*arguments: Any, **options: Any) -> Any:
+        values = {"kind": options.get("kind"), "now": None}
+        if "now" in options:
+            values["now"] = _MOMENT.process_bind_param(options["now"], disk.dialect)
+        (is_there,) = sqlite3.Connection.execute(disk.connection, query, values).fetchone()
+        return await read(*arguments, **options) if is_there else []
+
+    return ask
+
+
+_MOMENT = tables.Moment()
+_WAITING = "SELECT EXISTS (SELECT 1 FROM inbox WHERE consumed_at IS NULL)"
+_PENDING = "SELECT EXISTS (SELECT 1 FROM receipts WHERE due <= :now)"
+_WORK = "SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = :kind AND due <= :now)"
+
+
+def opener(disk: Disk) -> Any:
+    """Return what opens the store on a disk, as store.open does."""
+
+    @asynccontextmanager
+    async def open_store(url: str, *, clock: Clock) -> AsyncIterator[Store]:
+        del url
+        database = Database(_InMemory(disk), token())
+        await migrate.to_newest(database)
+        opened: Any = Store(database, clock)
+        opened.inbox.read = _ask_first(disk, opened.inbox.read, _WAITING)
+        opened.outbox.claim = _ask_first(disk, opened.outbox.claim, _PENDING)
+        opened.jobs.claim = _ask_first(disk, opened.jobs.claim, _WORK)
+        try:
+            yield opened
+        finally:
+            with contextlib.suppress(model.TemporaryError):
+                await opened.leadership.leave()
+
+    return open_store

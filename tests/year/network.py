@@ -1,0 +1,90 @@
+"""HTTP without sockets: stands in for aiohttp's session, as far as watcher.http uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a server sees; `arguments` are its form or its JSON object."""
+
+    verb: str
+    url: URL
+    arguments: Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """What a server says."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Server = Callable[[Request], Awaitable[Answer]]
+
+
+def answer_json(document: object, status: int = 200) -> Answer:
+    """Return an answer with a JSON document."""
+    body = json.dumps(document).encode()
+    return Answer(status=status, body=body, headers={"Content-Type": "application/json"})
+
+
+class Session:
+    """A session whose hosts are `servers`."""
+
+    def __init__(self, servers: Mapping[str, Server]) -> None:
+        self._servers = servers
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+    def request(self, verb: str, url: URL, *, data: Any = None, **_: Any) -> _Exchange:
+        """Send a request to the server of its host."""
+        if isinstance(data, bytes):
+            data = json.loads(data)
+        request = Request(verb=verb, url=url, arguments=dict(data or {}))
+        return _Exchange(self._servers[url.host or ""], request)
+
+
+class _Exchange:
+    def __init__(self, server: Server, request: Request) -> None:
+        self._server = server
+        self._request = request
+
+    async def __aenter__(self) -> _Response:
+        return _Response(await self._server(self._request))
+
+    async def __aexit__(self, *_: object) -> None:
+        """The connection is not kept."""
+
+
+class _Response:
+    def __init__(self, answer: Answer) -> None:
+        self._body = answer.body
+        self.status = answer.status
+        self.headers = CIMultiDictProxy(CIMultiDict(answer.headers))
+        self.content_length = len(answer.body)
+        self.content = self
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class HungUpError(aiohttp.ClientConnectionError):
+    """The server closed the connection without an answer."""

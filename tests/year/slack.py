@@ -1,0 +1,85 @@
+"""Slack: one channel that keeps every message, and the trace of each write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.year.network import Answer, HungUpError, Request, answer_json
+from tests.year.plan import NOC, SlackFault
+from tests.year.world import World
+
+HOST = "slack.invalid"
+_WRITES = {"chat.postMessage", "chat.update"}
+
+
+class Slack:
+    """The Web API, as far as a receiver without buttons and files uses it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._messages: dict[str, dict[str, Any]] = {}
+
+    async def serve(self, request: Request) -> Answer:
+        """Answer one call; it and the answer take a while to arrive."""
+        world, method = self._world, request.url.name
+        await world.travel()
+        fault = world.spoilt(SlackFault)
+        kind = fault.kind if isinstance(fault, SlackFault) else ""
+        answer = {"ok": False} if kind == "down" else self._answer(method, dict(request.arguments))
+        if method in _WRITES:
+            world.record(
+                "slack",
+                method=method,
+                ts=answer.get("ts", ""),
+                thread_ts=request.arguments.get("thread_ts", ""),
+                text=request.arguments["text"],
+                done=answer["ok"],
+                answered=not kind,
+            )
+        await world.travel()
+        if kind == "answer_lost":
+            raise HungUpError
+        return answer_json(answer, 503 if kind else 200)
+
+    def _answer(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer = {
+            "chat.postMessage": self._post,
+            "chat.update": self._update,
+            "conversations.history": self._history,
+            "conversations.replies": self._replies,
+            "chat.getPermalink": lambda _: {"ok": True, "permalink": f"https://{HOST}/p"},
+            "auth.test": lambda _: {"ok": True, "user": "watcher", "team": "noc"},
+        }
+        return answer[method](arguments)
+
+    def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["ts"] not in self._messages:
+            return {"ok": False, "error": "message_not_found"}
+        self._messages[arguments["ts"]]["text"] = arguments["text"]
+        return {"ok": True, "channel": NOC, "ts": arguments["ts"]}
+
+    def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        oldest = float(arguments.get("oldest", 0))
+        messages = [
+            message
+            for message in self._messages.values()
+            if "thread_ts" not in message and float(message["ts"]) >= oldest
+        ]
+        return {"ok": True, "messages": messages[::-1]}
+
+    def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        ts = arguments["ts"]
+        if ts not in self._messages:
+            return {"ok": False, "error": "thread_not_found"}
+        thread = [message for message in self._messages.values() if message.get("thread_ts") == ts]
+        return {"ok": True, "messages": [self._messages[ts], *thread]}
+
+    def _post(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        thread = arguments.get("thread_ts")
+        if thread and thread not in self._messages:
+            return {"ok": False, "error": "thread_not_found"}
+        ts = f"{int(self._world.now().timestamp())}.{len(self._messages):06d}"
+        kept = ("text", "metadata", "thread_ts")
+        message = {key: arguments[key] for key in kept if key in arguments}
+        self._messages[ts] = {**message, "ts": ts}
+        return {"ok": True, "channel": NOC, "ts": ts}

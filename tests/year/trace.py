@@ -1,0 +1,57 @@
+"""What came of a plan: what the vendor was asked, and what a reader of each channel saw.
+
+Nothing in a trace is taken from inside Watcher. Times are true time, not a daemon's wall clock.
+By `what`, its `fields`:
+
+- `polled`: `asked`, the true time for which the vendor answered; `whole`: the answer arrived and
+  can be read. What it says of the circuits is what the facts of the plan say at `asked`.
+- `slack`: a write: `method`, `ts`, `thread_ts`, `text`, `done` (Slack did it), `answered` (the
+  daemon learnt so).
+- `mqtt`: `topic`, `payload` (text), as a subscriber got it, where it is not what it got before.
+- `started`, `stopped`: the daemon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing that somebody outside of Watcher saw."""
+
+    at: datetime
+    what: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """Return it as one line of JSON, always the same for the same record."""
+        content = [self.at.isoformat(), self.what, self.fields]
+        return json.dumps(content, sort_keys=True, default=str, ensure_ascii=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """The records in the order in which they came."""
+
+    records: list[Record] = field(default_factory=list)
+
+    def add(self, at: datetime, what: str, **fields: Any) -> None:
+        """Write down one thing."""
+        self.records.append(Record(at=at, what=what, fields=fields))
+
+    def of(self, *kinds: str) -> Iterator[Record]:
+        """Return the records of these kinds."""
+        return (record for record in self.records if record.what in kinds)
+
+    def digest(self) -> str:
+        """Return a hash that is the same for the same run, byte for byte."""
+        hashed = hashlib.sha256()
+        for record in self.records:
+            hashed.update(record.line().encode() + b"\n")
+        return hashed.hexdigest()

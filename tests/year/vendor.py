@@ -1,0 +1,66 @@
+"""Vyvx, as far as the plan says what is true there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tests.year.network import Answer, Request, answer_json
+from tests.year.plan import VendorFault
+from tests.year.world import World
+
+HOST = "vyvx.invalid"
+
+
+class Vyvx:
+    """The reservations API: status of all, status, details and history of one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._names = {circuit.id: circuit.name for circuit in world.plan.circuits}
+
+    async def serve(self, request: Request) -> Answer:
+        """Answer one request; it and the answer take a while to arrive."""
+        world = self._world
+        await world.travel()
+        *_, identity, what = request.url.path.split("/")
+        asked, spoilt = world.now(), world.spoilt(VendorFault)
+        answer = Answer(status=503) if spoilt else self._answer(identity, what)
+        await world.travel()
+        if identity == "_active":
+            world.record("polled", asked=asked, whole=spoilt is None)
+        return answer
+
+    def _answer(self, identity: str, what: str) -> Answer:
+        states = self._world.states()
+        services: dict[str, object]
+        if identity == "_active":
+            services = {key: _status(state) for key, state in states.items()}
+        elif identity not in states:
+            return Answer(status=404)
+        elif what == "status":
+            services = {identity: _status(states[identity])}
+        elif what == "details":
+            services = {identity: {"id": identity, "name": self._names[identity]}}
+        else:
+            services = {identity: {"history": {"events": self._events(identity)}}}
+        return answer_json({"data": {"services": services, "time": _stamp(self._world.now())}})
+
+    def _events(self, identity: str) -> list[dict[str, object]]:
+        events: list[dict[str, object]] = []
+        interval: dict[str, str] = {}
+        for fact in self._world.facts():
+            if fact.circuit != identity:
+                continue
+            interval["end"] = _stamp(fact.at)
+            interval = {"start": _stamp(fact.at), "end": ""}
+            if fact.state != "online":
+                events.append({"state": fact.state, "message": "", "interval": interval})
+        return events
+
+
+def _status(state: str) -> dict[str, str]:
+    return {"state": state, "ingress_state": "online"}
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,50 @@
+"""What is outside of a daemon: true time, chance, the network, and the trace of what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import datetime, timedelta
+
+from tests.year.plan import Plan, SlackFault, Status, VendorFault
+from tests.year.trace import Trace
+
+
+class World:
+    """One run of a plan. Make it on the loop whose time it has."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.trace = Trace()
+        self.chance = random.Random(f"{plan.seed}/world")  # noqa: S311  # repeatable
+        self._loop = asyncio.get_running_loop()
+
+    def now(self) -> datetime:
+        """Return true time."""
+        return self.plan.begin + timedelta(seconds=self._loop.time())
+
+    def record(self, what: str, **fields: object) -> None:
+        """Write down what somebody saw now."""
+        self.trace.add(self.now(), what, **fields)
+
+    async def travel(self) -> None:
+        """Wait for as long as a request or an answer is on its way."""
+        await asyncio.sleep(self.chance.uniform(0.005, 0.15))
+
+    def spoilt(self, kind: type[VendorFault | SlackFault]) -> VendorFault | SlackFault | None:
+        """Return what is wrong with the vendor or with Slack now."""
+        now = self.now()
+        faults = (fault for fault in self.plan.faults if isinstance(fault, kind))
+        return next((fault for fault in faults if fault.at <= now < fault.until), None)
+
+    def states(self) -> dict[str, str]:
+        """Return the true state of each circuit now."""
+        states = {circuit.id: "online" for circuit in self.plan.circuits}
+        for fact in self.facts():
+            states[fact.circuit] = fact.state
+        return states
+
+    def facts(self) -> list[Status]:
+        """Return what has become true so far."""
+        now = self.now()
+        return [fact for fact in self.plan.facts if fact.at <= now]
