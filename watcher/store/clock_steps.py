@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, select, type_coerce, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import BigInteger, ColumnElement, Connection, select, type_coerce, update
 
 from watcher import model
 from watcher.store import codec, tables
@@ -20,37 +19,37 @@ from watcher.store.database import Database
 _COUNTED = timedelta(days=2)  # older runs count for no budget and no cooldown
 
 
-async def move(database: Database, connection: AsyncConnection, by: timedelta) -> None:
+def move(database: Database, connection: Connection, by: timedelta) -> None:
     """Move what is stored, in the transaction of `connection`."""
     if database.dialect.shared:
         by = min(by, timedelta(0))
     if not by:
         return
     jobs, runs = tables.jobs, tables.runs
-    await connection.execute(update(jobs).values(due=_moved(jobs.c.due, by)))
+    connection.execute(update(jobs).values(due=_moved(jobs.c.due, by)))
     for table in (tables.receipts, jobs, runs):
         leased = update(table).where(table.c.lease_until.is_not(None))
         if not database.dialect.shared:  # else leases are on the server's clock
             lease_until = _moved(table.c.lease_until, by)
-            await connection.execute(leased.values(lease_until=lease_until))
+            connection.execute(leased.values(lease_until=lease_until))
     newest = select(runs.c.started_at).order_by(runs.c.started_at.desc()).limit(1)
-    last: datetime | None = await connection.scalar(newest)
+    last: datetime | None = connection.scalar(newest)
     if last is not None:
         started_at = _moved(runs.c.started_at, by)
         recent = update(runs).where(runs.c.started_at > last - _COUNTED)
-        await connection.execute(recent.values(started_at=started_at))
+        connection.execute(recent.values(started_at=started_at))
     receipts = tables.receipts
     owed_since = _moved(receipts.c.owed_since, by)
     owed = update(receipts).where(receipts.c.owed_since.is_not(None))
-    await connection.execute(owed.values(owed_since=owed_since))
-    await _move_changes(connection, by)
-    await _move_receipts(connection, by)
+    connection.execute(owed.values(owed_since=owed_since))
+    _move_changes(connection, by)
+    _move_receipts(connection, by)
 
 
-async def _move_changes(connection: AsyncConnection, by: timedelta) -> None:
+def _move_changes(connection: Connection, by: timedelta) -> None:
     """Move since when a change of bandwidth has been under way."""
     jobs = tables.jobs
-    rows = await connection.execute(
+    rows = connection.execute(
         select(jobs.c.key, jobs.c.data).where(jobs.c.kind == "bandwidth", jobs.c.data.is_not(None))
     )
     for row in rows.all():
@@ -58,20 +57,20 @@ async def _move_changes(connection: AsyncConnection, by: timedelta) -> None:
         if change.sent_at is not None:
             data = codec.encode(replace(change, sent_at=change.sent_at + by))
             of_row = (jobs.c.kind == "bandwidth", jobs.c.key == row.key)
-            await connection.execute(update(jobs).where(*of_row).values(data=data))
+            connection.execute(update(jobs).where(*of_row).values(data=data))
 
 
-async def _move_receipts(connection: AsyncConnection, by: timedelta) -> None:
+def _move_receipts(connection: Connection, by: timedelta) -> None:
     """Move when deliveries are tried again, and since when they fail."""
     receipts = tables.receipts
-    rows = await connection.execute(
+    rows = connection.execute(
         select(receipts.c.incident, receipts.c.receiver, receipts.c.due, receipts.c.data).where(
             receipts.c.due > tables.EPOCH
         )
     )
     for row in rows.all():
         receipt = codec.RECEIPT.decode(row.data)
-        await connection.execute(
+        connection.execute(
             update(receipts)
             .where(receipts.c.incident == row.incident, receipts.c.receiver == row.receiver)
             .values(due=row.due + by, data=codec.encode(_move_receipt(receipt, by)))

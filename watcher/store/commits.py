@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
@@ -75,26 +75,30 @@ class CommitLog:
         After a TemporaryError it may or may not have been written: only a new load() shows.
         """
         changes = changeset.gather(commit.effects)
-        async with self._database.write() as connection:
-            await leadership.require(connection, token, self._database.session)
-            if await _is_news(connection, commit, changes):
-                await connection.execute(insert(tables.journal), _journal_rows(commit))
+
+        def write(connection: Connection) -> None:
+            leadership.require(connection, token, self._database.session)
+            if _is_news(connection, commit, changes):
+                connection.execute(insert(tables.journal), _journal_rows(commit))
             if isinstance(commit.event, model.ClockStepped):  # before anything of the new time
-                await clock_steps.move(self._database, connection, commit.event.by)
-            await EffectWriter(self._database, connection).write(changes, commit.at)
+                clock_steps.move(self._database, connection, commit.event.by)
+            EffectWriter(self._database, connection).write(changes, commit.at)
             if commit.inbox is not None:
-                await connection.execute(
+                connection.execute(
                     update(tables.inbox)
                     .where(tables.inbox.c.number == commit.inbox)
                     .values(consumed_at=commit.at, refusal=commit.note)
                 )
+
+        await self._database.run_writing(write)
         if isinstance(commit.event, model.ClockStepped):
             self._database.stepped += commit.event.by  # before anybody else has the turn
 
     async def take_back(self, by: timedelta) -> None:
         """Move stored deadlines, at a start: the clock was set back while no daemon ran."""
-        async with self._database.write() as connection:
-            await clock_steps.move(self._database, connection, by)
+        await self._database.run_writing(
+            lambda connection: clock_steps.move(self._database, connection, by)
+        )
 
 
 class Inbox:
@@ -109,22 +113,22 @@ class Inbox:
         A newer version has put them in, and will step them.
         """
         table = tables.inbox
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                select(table)
-                .where(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
-                .order_by(table.c.number)
-                .limit(limit)
+        query = (
+            select(table)
+            .where(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
+            .order_by(table.c.number)
+            .limit(limit)
+        )
+        rows = await self._database.run_reading(lambda connection: connection.execute(query).all())
+        return [
+            ports.Envelope(
+                number=row.number,
+                key=row.key,
+                at=row.at,
+                command=codec.decode_command(row.kind, row.data),
             )
-            return [
-                ports.Envelope(
-                    number=row.number,
-                    key=row.key,
-                    at=row.at,
-                    command=codec.decode_command(row.kind, row.data),
-                )
-                for row in rows
-            ]
+            for row in rows
+        ]
 
     async def submit(self, key: str, command: model.Command, at: datetime) -> bool:
         """Insert a row; the unique key makes it one for each command."""
@@ -190,9 +194,7 @@ async def _documents(connection: AsyncConnection, table: Table) -> Iterable[str]
     return await connection.scalars(select(table.c.data).order_by(*table.primary_key))
 
 
-async def _is_news(
-    connection: AsyncConnection, commit: ports.Commit, changes: changeset.Changeset
-) -> bool:
+def _is_news(connection: Connection, commit: ports.Commit, changes: changeset.Changeset) -> bool:
     """Return whether a replay needs this event; one that changed nothing it does not."""
     if isinstance(commit.event, model.HistoryRead) and changes.only_subjects:
         return bool(commit.event.alarms)  # an empty answer decides nothing later either
@@ -204,7 +206,7 @@ async def _is_news(
     ):
         return True
     for health in changes.sources.values():
-        stored = await connection.scalar(
+        stored = connection.scalar(
             select(tables.sources.c.data).where(tables.sources.c.name == health.source)
         )
         if stored is None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, Table, or_
+from sqlalchemy import ColumnElement, Connection, Executable, Table, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from watcher import clock, model
 
-_CHUNK = 500  # rows that are prepared before the event loop runs again
+_CHUNK = 500  # rows that are prepared at a time
+
+
+Result = TypeVar("Result")
 
 
 class Dialect(Protocol):
@@ -46,6 +49,12 @@ class Dialect(Protocol):
 
     def alone(self, owner: str) -> AbstractAsyncContextManager[None]:
         """Keep daemons out meanwhile, where only one process may write. Raises PermanentError."""
+
+    async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that writes all or nothing; `write_lock` is held."""
+
+    async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that reads one consistent state."""
 
     async def probe(self) -> None:
         """Require that connections are this process's own. Raises PermanentError."""
@@ -99,6 +108,29 @@ class Database:
         except self.dialect.errors as error:
             raise self._translate(error, opening=opening) from error
 
+    async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction that reads, as one piece. Raises what `read` raises.
+
+        For what people wait for: on SQLite it is one change of threads, and not several for each
+        statement. `work` touches nothing but the connection, as it may run in another thread.
+        """
+        try:
+            return await self.dialect.run_reading(work)
+        except self.dialect.errors as error:
+            raise self._translate(error, opening=False) from error
+
+    async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction that writes, as `run_reading` does.
+
+        Raises what `write` raises, and what `work` raises, of which nothing is written then. Once
+        it has begun, it is finished even where the caller is cancelled.
+        """
+        try:
+            async with self.dialect.write_lock:
+                return await self.dialect.run_writing(work)
+        except self.dialect.errors as error:
+            raise self._translate(error, opening=False) from error
+
     async def probe(self) -> None:
         """Require that connections are our own. Raises PermanentError and TemporaryError."""
         try:
@@ -136,13 +168,13 @@ class Database:
         return self._inserts[table]
 
 
-async def write_rows(
-    connection: AsyncConnection, statement: Executable, rows: Iterable[dict[str, Any]]
+def write_rows(
+    connection: Connection, statement: Executable, rows: Iterable[dict[str, Any]]
 ) -> None:
-    """Run a statement for many rows, in chunks, so that 10,000 do not block the event loop."""
+    """Run a statement for many rows, in chunks, so that not all of 10,000 are held at once."""
     rest = iter(rows)
     while chunk := list(islice(rest, _CHUNK)):
-        await connection.execute(statement, chunk)
+        connection.execute(statement, chunk)
 
 
 def new_claim() -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    Connection,
     and_,
     bindparam,
     case,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
 from watcher.store import changeset, codec, tables
@@ -96,29 +96,29 @@ _DROP_STARTED_RUNS = delete(tables.jobs).where(
 class EffectWriter:
     """Writes the effects of one event, in the transaction of `connection`."""
 
-    def __init__(self, database: Database, connection: AsyncConnection) -> None:
+    def __init__(self, database: Database, connection: Connection) -> None:
         self._database = database
         self._connection = connection
 
-    async def write(self, changes: changeset.Changeset, at: datetime) -> None:
+    def write(self, changes: changeset.Changeset, at: datetime) -> None:
         """Write the whole changeset; receipts and jobs become due at `at`."""
-        await self._forget(changes)
-        await self._write_sources(changes)
-        await self._write_alerts(changes)
-        await self._write_incidents(changes)
-        await self._write_receipts(changes, at)
-        await self._write_jobs(changes, at)
+        self._forget(changes)
+        self._write_sources(changes)
+        self._write_alerts(changes)
+        self._write_incidents(changes)
+        self._write_receipts(changes, at)
+        self._write_jobs(changes, at)
 
-    async def _forget(self, changes: changeset.Changeset) -> None:
+    def _forget(self, changes: changeset.Changeset) -> None:
         for statement in _FORGET:
-            await write_rows(
+            write_rows(
                 self._connection,
                 statement,
                 ({"of_subject": subject} for subject in changes.forgotten),
             )
 
-    async def _write_sources(self, changes: changeset.Changeset) -> None:
-        await write_rows(
+    def _write_sources(self, changes: changeset.Changeset) -> None:
+        write_rows(
             self._connection,
             self._database.upsert(tables.sources),
             (
@@ -126,7 +126,7 @@ class EffectWriter:
                 for health in changes.sources.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.subjects),
             (
@@ -134,7 +134,7 @@ class EffectWriter:
                 for subject in changes.subjects.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.samples),
             (
@@ -149,9 +149,9 @@ class EffectWriter:
             ),
         )
 
-    async def _write_alerts(self, changes: changeset.Changeset) -> None:
+    def _write_alerts(self, changes: changeset.Changeset) -> None:
         alerts = changes.alerts.values()
-        await write_rows(
+        write_rows(
             self._connection,
             _DELETE_ALERT,
             (
@@ -160,7 +160,7 @@ class EffectWriter:
                 if _is_superfluous(alert)
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.alerts),
             (
@@ -170,8 +170,8 @@ class EffectWriter:
             ),
         )
 
-    async def _write_incidents(self, changes: changeset.Changeset) -> None:
-        await write_rows(
+    def _write_incidents(self, changes: changeset.Changeset) -> None:
+        write_rows(
             self._connection,
             self._database.upsert(tables.incidents),
             (
@@ -191,7 +191,7 @@ class EffectWriter:
                 for incident in changes.incidents.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.incident_alerts),
             (
@@ -205,7 +205,7 @@ class EffectWriter:
                 for alert in changes.incident_alerts.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.silences),
             (
@@ -217,7 +217,7 @@ class EffectWriter:
                 for silence in changes.silences.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.calendars),
             (
@@ -225,7 +225,7 @@ class EffectWriter:
                 for calendar in changes.calendars.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.upsert(tables.works),
             (
@@ -233,7 +233,7 @@ class EffectWriter:
                 for work in changes.works.values()
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             insert(tables.entries),
             (
@@ -248,14 +248,14 @@ class EffectWriter:
             ),
         )
 
-    async def _write_receipts(self, changes: changeset.Changeset, at: datetime) -> None:
+    def _write_receipts(self, changes: changeset.Changeset, at: datetime) -> None:
         """Add a receipt for each receiver to notify now, and mark those that lag as pending.
 
         For a receiver that is not to be notified now, but was before, an edit of its message is
         pending; its entries wait until it is notified again. One that was notified of the start is
         notified of the end.
         """
-        await write_rows(
+        write_rows(
             self._connection,
             self._database.insert_new(tables.receipts),
             (
@@ -275,7 +275,7 @@ class EffectWriter:
                 for receiver in incident.notify
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             _MARK_PENDING,
             (
@@ -291,7 +291,7 @@ class EffectWriter:
                 for receiver in (("",) if _is_resolved(incident) else incident.notify)
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             _MARK_NOT_PENDING,
             (
@@ -306,7 +306,7 @@ class EffectWriter:
                 if receiver not in incident.notify
             ),
         )
-        await write_rows(
+        write_rows(
             self._connection,
             _MARK_FOR_EDITING,
             (
@@ -316,7 +316,7 @@ class EffectWriter:
             ),
         )
 
-    async def _write_jobs(self, changes: changeset.Changeset, at: datetime) -> None:
+    def _write_jobs(self, changes: changeset.Changeset, at: datetime) -> None:
         rows = [
             *(_job("details", subject, at) for subject in changes.details),
             *(
@@ -353,10 +353,10 @@ class EffectWriter:
                 for needed in changes.bandwidths
             ),
         ]
-        await write_rows(self._connection, self._database.insert_new(tables.jobs), rows)
+        write_rows(self._connection, self._database.insert_new(tables.jobs), rows)
         if changes.diagnoses:
             # Two requests are one run, even when the first has been started or is over.
-            await self._connection.execute(_DROP_STARTED_RUNS)
+            self._connection.execute(_DROP_STARTED_RUNS)
 
 
 def _job(

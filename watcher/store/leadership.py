@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model
@@ -188,18 +188,16 @@ async def _free_claims(connection: AsyncConnection) -> None:
     )
 
 
-async def require(connection: AsyncConnection, token: int, session: str) -> None:
+def require(connection: Connection, token: int, session: str) -> None:
     """Require that `session` leads by `token`, and keep it so until this transaction ends.
 
     Raises PermanentError when it is not.
     """
     lease = tables.lease
-    holder = (
-        await connection.execute(
-            select(lease.c.token, lease.c.session, lease.c.owner)
-            .where(lease.c.name == INGEST)
-            .with_for_update(read=True)
-        )
+    holder = connection.execute(
+        select(lease.c.token, lease.c.session, lease.c.owner)
+        .where(lease.c.name == INGEST)
+        .with_for_update(read=True)
     ).first()
     if holder is None or (holder.token, holder.session) != (token, session):
         raise model.PermanentError(

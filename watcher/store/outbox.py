@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, insert, select, tuple_, update
 
 from watcher import model, ports
 from watcher.store import codec, tables
@@ -43,23 +42,22 @@ class Outbox:
         """
         table, dialect = tables.receipts, self._database.dialect
         token, stepped = new_claim(), self._database.stepped
-        async with self._database.write() as connection:
-            now += self._database.stepped - stepped
-            rows = (
-                await connection.execute(
-                    select(table.c.incident, table.c.receiver, table.c.owed_since, table.c.data)
-                    .where(
-                        table.c.due <= now,
-                        is_free(table.c.lease_until, dialect.moment(now)),
-                        table.c.receiver.in_(receivers),
-                    )
-                    .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
-                    .limit(limit)
-                    .with_for_update(skip_locked=True)
+
+        def claim(connection: Connection) -> Sequence[Row[Any, Any, Any, Any]]:
+            at = now + self._database.stepped - stepped
+            rows = connection.execute(
+                select(table.c.incident, table.c.receiver, table.c.owed_since, table.c.data)
+                .where(
+                    table.c.due <= at,
+                    is_free(table.c.lease_until, dialect.moment(at)),
+                    table.c.receiver.in_(receivers),
                 )
+                .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
+                .limit(limit)
+                .with_for_update(skip_locked=True)
             ).all()
             if rows:
-                await connection.execute(
+                connection.execute(
                     update(table)
                     .where(
                         tuple_(table.c.incident, table.c.receiver).in_(
@@ -69,20 +67,21 @@ class Outbox:
                     .values(
                         token=token,
                         holder=self._database.session,
-                        lease_until=dialect.moment(now, lease),
+                        lease_until=dialect.moment(at, lease),
                     )
                 )
+            return rows
+
         return [
             ports.PendingDelivery(
                 receipt=codec.RECEIPT.decode(row.data), token=token, owed_since=row.owed_since
             )
-            for row in rows
+            for row in await self._database.run_writing(claim)
         ]
 
     async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
         """Write the receipt; the claim and whether the delivery is pending stay as they are."""
-        async with self._database.write() as connection:
-            await _write(connection, receipt, token)
+        await self._database.run_writing(lambda connection: _write(connection, receipt, token))
 
     async def release(
         self,
@@ -98,16 +97,14 @@ class Outbox:
         `again_at` the receipt's own `due` counts.
         """
         incidents, stepped = tables.incidents, self._database.stepped
-        async with self._database.write() as connection:
-            if again_at is not None:
-                again_at += self._database.stepped - stepped
+
+        def release(connection: Connection) -> None:
+            again = None if again_at is None else again_at + self._database.stepped - stepped
             # Locked, so that the writer's next change of it comes after this or is seen here.
-            row = (
-                await connection.execute(
-                    select(incidents.c.version, incidents.c.entries, incidents.c.data)
-                    .where(incidents.c.id == receipt.incident)
-                    .with_for_update(read=True)
-                )
+            row = connection.execute(
+                select(incidents.c.version, incidents.c.entries, incidents.c.data)
+                .where(incidents.c.id == receipt.incident)
+                .with_for_update(read=True)
             ).first()
             lags = row is not None and (
                 0 < receipt.parent_version < row.version  # at least its message is to be edited
@@ -116,26 +113,28 @@ class Outbox:
                     and codec.INCIDENT.decode(row.data).notifies(receipt.receiver)
                 )
             )
-            due = receipt.due if again_at is None else again_at
-            if lags and not (receipt.failures > 0 and again_at is not None):
+            due = receipt.due if again is None else again
+            if lags and not (receipt.failures > 0 and again is not None):
                 due = tables.EPOCH  # at once
             values = {"owed": lags, "due": due, "token": 0, "lease_until": None}
             if not lags:
                 values["owed_since"] = None
-            await _write(connection, receipt, token, values)
+            _write(connection, receipt, token, values)
             if delivered is not None:
                 kept = {"incident": delivered.incident, "data": codec.encode(delivered)}
-                await connection.execute(insert(tables.notifications), kept)
+                connection.execute(insert(tables.notifications), kept)
+
+        await self._database.run_writing(release)
 
 
-async def _write(
-    connection: AsyncConnection,
+def _write(
+    connection: Connection,
     receipt: model.Receipt,
     token: int,
     claim: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     table = tables.receipts
-    written = await connection.execute(
+    written = connection.execute(
         update(table)
         .where(
             table.c.incident == receipt.incident,

@@ -7,19 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]  # publishes no types
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, event, func, text, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    cast,
+    event,
+    func,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from watcher import model
 from watcher.store import tables
+
+Result = TypeVar("Result")
 
 _CONNECT_SECONDS = 5.0
 _CONNECTIONS = 5, 15  # kept, and made beyond them while there is much to do
@@ -140,6 +153,16 @@ class Postgresql:
         """Let others write meanwhile: the server keeps transactions apart."""
         del owner
         return contextlib.nullcontext()
+
+    async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that writes all or nothing."""
+        async with self.writer.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that reads one consistent state."""
+        async with self.reader.connect() as connection:
+            return await connection.run_sync(work)
 
     async def probe(self) -> None:
         """Require connections of our own: no pooler gives them to others between transactions.

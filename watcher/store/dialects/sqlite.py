@@ -15,19 +15,31 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, ColumnElement, Connection, Table, event, literal
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    literal,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from watcher import model
 from watcher.store import tables
+from watcher.store.dialects import sqlite_threads
+
+Result = TypeVar("Result")
 
 _FIXED = (3, 51, 3), (3, 50, 7), (3, 44, 6)  # the first, and the branches that got the fix as well
 _ROOM = 131_072  # bytes that a start needs; without them SQLite's mapped index is a SIGBUS
@@ -63,8 +75,12 @@ class Sqlite:
         self.name = str(path)
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.caution = caution(sqlite3.sqlite_version_info)
-        self.reader = _make_engine(path, busy_timeout=busy_timeout, writes=False)
-        self.writer = _make_engine(path, busy_timeout=busy_timeout, writes=True)
+        writing = sqlite_threads.WritingConnection()
+        self.reader = _make_engine(path, busy_timeout=busy_timeout)
+        self.writer = _make_engine(path, busy_timeout=busy_timeout, writing=writing)
+        self._whole = sqlite_threads.WholeTransactions(
+            self.writer, writing, _make_reader(path, busy_timeout=busy_timeout)
+        )
         # Our own writers queue here; SQLite's queue is not fair.
         self.write_lock: AbstractAsyncContextManager[Any] = asyncio.Lock()
         self._path = path
@@ -104,6 +120,14 @@ class Sqlite:
             if is_new:
                 self._lock.release()
 
+    async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that writes all or nothing; `write_lock` is held."""
+        return await self._whole.write(work)
+
+    async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that reads one consistent state."""
+        return await self._whole.read(work)
+
     async def probe(self) -> None:
         """Do nothing: nobody stands between a process and its file."""
 
@@ -118,6 +142,7 @@ class Sqlite:
 
     async def close(self) -> None:
         """Close every connection, and let the next daemon in."""
+        self._whole.close()
         await self.reader.dispose()
         await self.writer.dispose()
         self._lock.release()
@@ -242,19 +267,45 @@ def _translate(error: OSError, path: Path) -> model.TemporaryError | model.Perma
     )
 
 
-def _make_engine(path: Path, *, busy_timeout: float, writes: bool) -> AsyncEngine:
+def _make_engine(
+    path: Path, *, busy_timeout: float, writing: sqlite_threads.WritingConnection | None = None
+) -> AsyncEngine:
     """Return the engine; `busy_timeout` in seconds is how long another process may hold a lock.
 
     The one that writes has one connection. The others cannot write: SQLite refuses it.
     """
-    mode = "rw" if writes else "ro"
-    address = path.absolute().as_uri()
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=address, query={"uri": "true", "mode": mode}),
-        connect_args={"timeout": busy_timeout},
+        _address("sqlite+aiosqlite", path, "rw" if writing else "ro"),
+        connect_args={"timeout": busy_timeout} | ({"factory": writing.make} if writing else {}),
         hide_parameters=True,  # an error must not carry what was to be written
-        **({"pool_size": 1, "max_overflow": 0} if writes else {}),
+        **({"pool_size": 1, "max_overflow": 0} if writing else {}),
     )
+    # A transaction that reads and then wants to write may find that it cannot be upgraded; one
+    # that takes the write lock at once waits for it instead.
+    sqlite_threads.begin_with(engine.sync_engine, "BEGIN IMMEDIATE" if writing else "BEGIN")
+    _set_pragmas(engine.sync_engine, writes=writing is not None)
+    return engine
+
+
+def _make_reader(path: Path, *, busy_timeout: float) -> Engine:
+    """Return an engine that reads in the caller's thread."""
+    engine = create_engine(
+        _address("sqlite+pysqlite", path, "ro"),
+        connect_args={"timeout": busy_timeout},
+        hide_parameters=True,
+    )
+    sqlite_threads.begin_with(engine, "BEGIN")
+    _set_pragmas(engine, writes=False)
+    return engine
+
+
+def _address(driver: str, path: Path, mode: str) -> URL:
+    address = path.absolute().as_uri()
+    return URL.create(driver, database=address, query={"uri": "true", "mode": mode})
+
+
+def _set_pragmas(engine: Engine, *, writes: bool) -> None:
+    """Have each new connection set its pragmas, and leave transactions to us."""
     pragmas = [
         "synchronous=FULL",  # a power cut loses nothing that was committed
         "cache_size=-16000",  # KiB; 10,000 incidents at once fit
@@ -265,7 +316,7 @@ def _make_engine(path: Path, *, busy_timeout: float, writes: bool) -> AsyncEngin
     else:
         pragmas.append("wal_autocheckpoint=0")
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:
         del record
         connection.isolation_level = None  # BEGIN is ours; the driver's own comes too late
@@ -273,14 +324,6 @@ def _make_engine(path: Path, *, busy_timeout: float, writes: bool) -> AsyncEngin
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A transaction that reads and then wants to write may find that it cannot be upgraded;
-        # one that takes the write lock at once waits for it instead.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
 
 
 class FileLock:

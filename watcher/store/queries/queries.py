@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import BindParameter, bindparam, case, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, case, func, select
 
 from watcher import model, ports
 from watcher.clock import Clock
@@ -99,34 +99,9 @@ class Queries:
 
     async def incident_view(self, incident: str) -> model.IncidentView | None:
         """Return at most 100 alerts, firing ones first; `alert_counts` counts all, by state."""
-        parameters = {"incident": incident}
-        async with self._database.read() as connection:
-            data = await connection.scalar(_INCIDENT, parameters)
-            if data is None:
-                return None
-            alerts = codec.INCIDENT_ALERT.decode_all(
-                await connection.scalars(_FIRST_ALERTS, parameters)
-            )
-            counts: Mapping[str, int] = Counter(alert.state.value for alert in alerts)
-            all_subjects: dict[str, int] = {}
-            if len(alerts) == _MOST_ALERTS:  # there may be more
-                counts = {
-                    row.state: row.alerts for row in await connection.execute(_COUNTS, parameters)
-                }
-                total, firing = (await connection.execute(_SUBJECT_COUNTS, parameters)).one()
-                by_state = {"firing": firing, "resolved": total - firing}
-                all_subjects = {state: count for state, count in by_state.items() if count}
-            timeline = await connection.scalars(_TIMELINE, parameters)
-            keys = list({alert.subject for alert in alerts})
-            subjects = await connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
-            return model.IncidentView(
-                incident=codec.INCIDENT.decode(data),
-                alerts=alerts,
-                alert_counts=dict(counts),
-                timeline=codec.ENTRY.decode_all(timeline),
-                subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(subjects)},
-                all_subjects=all_subjects,
-            )
+        return await self._database.run_reading(
+            lambda connection: _read_view(connection, {"incident": incident})
+        )
 
     async def report_files(self, run: str) -> ports.ReportFiles | None:
         """Return the files of one run; None when they were never kept, or are pruned."""
@@ -324,3 +299,28 @@ class Queries:
                 ports.Daemon(instance=row.instance, since=row.since, leads=row.session == leader)
                 for row in rows
             ]
+
+
+def _read_view(connection: Connection, parameters: Mapping[str, str]) -> model.IncidentView | None:
+    data = connection.scalar(_INCIDENT, parameters)
+    if data is None:
+        return None
+    alerts = codec.INCIDENT_ALERT.decode_all(connection.scalars(_FIRST_ALERTS, parameters))
+    counts: Mapping[str, int] = Counter(alert.state.value for alert in alerts)
+    all_subjects: dict[str, int] = {}
+    if len(alerts) == _MOST_ALERTS:  # there may be more
+        counts = {row.state: row.alerts for row in connection.execute(_COUNTS, parameters)}
+        total, firing = connection.execute(_SUBJECT_COUNTS, parameters).one()
+        by_state = {"firing": firing, "resolved": total - firing}
+        all_subjects = {state: count for state, count in by_state.items() if count}
+    timeline = connection.scalars(_TIMELINE, parameters)
+    keys = list({alert.subject for alert in alerts})
+    subjects = connection.scalars(_SUBJECTS, {"keys": keys}) if keys else ()
+    return model.IncidentView(
+        incident=codec.INCIDENT.decode(data),
+        alerts=alerts,
+        alert_counts=dict(counts),
+        timeline=codec.ENTRY.decode_all(timeline),
+        subjects={subject.key: subject for subject in codec.SUBJECT.decode_all(subjects)},
+        all_subjects=all_subjects,
+    )

@@ -132,7 +132,8 @@ async def test_a_leader_stopped_inside_a_transaction_blocks_no_other(two):
     await second.leadership.acquire("ops2")
     await silence(first)
     stopped = await first.database.dialect.writer.connect()
-    await leadership.require(stopped, token, first.database.session)
+    session = first.database.session
+    await stopped.run_sync(lambda held: leadership.require(held, token, session))
     await stopped.execute(select(tables.daemons).with_for_update())
     try:
         async with asyncio.timeout(1):  # and not until the server ends the idle transaction
@@ -222,7 +223,11 @@ async def test_a_change_while_another_daemon_settles_is_never_lost(two):
     delivered = replace(pending.receipt, parent_version=1, told_through=1)
     change = changeset.gather([factories.incident(version=2, entries=2), factories.entry(2)])
     async with first.database.write() as connection:
-        await effect_writer.EffectWriter(first.database, connection).write(change, factories.NOW)
+        await connection.run_sync(
+            lambda held: effect_writer.EffectWriter(first.database, held).write(
+                change, factories.NOW
+            )
+        )
         settling = asyncio.create_task(
             second.outbox.release(delivered, pending.token, again_at=None)
         )

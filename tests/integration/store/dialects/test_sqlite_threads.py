@@ -1,0 +1,82 @@
+"""Whole transactions in a thread: what is cancelled, what fails, and what a close leaves behind."""
+
+import asyncio
+import threading
+
+import pytest
+from sqlalchemy import Connection, insert, select
+
+from tests.fakes import factories
+from tests.fakes.factories import NOW
+from watcher import model
+from watcher.clock import SystemClock
+from watcher.store import store, tables
+
+pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+def row(number: int) -> dict[str, object]:
+    return {"number": number, "at": NOW, "kind": "ticked", "data": "{}"}
+
+
+async def numbers(opened) -> list[int]:
+    async with opened.database.read() as connection:
+        return list(await connection.scalars(select(tables.journal.c.number)))
+
+
+async def test_a_transaction_that_has_started_is_finished_though_its_caller_is_cancelled(opened):
+    started, go_on = threading.Event(), threading.Event()
+
+    def work(connection: Connection) -> None:
+        connection.execute(insert(tables.journal), row(1))
+        started.set()
+        go_on.wait(10)
+        connection.execute(insert(tables.journal), row(2))
+
+    writing = asyncio.create_task(opened.database.run_writing(work))
+    await asyncio.to_thread(started.wait, 10)
+    writing.cancel()
+    await asyncio.sleep(0)
+    writing.cancel()  # once more, while it waits for the thread
+    follower = asyncio.create_task(
+        opened.database.run_writing(lambda held: held.execute(insert(tables.journal), row(3)))
+    )
+    await asyncio.sleep(0)
+    assert not writing.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    await follower
+    assert await numbers(opened) == [1, 2, 3]
+
+
+async def test_a_transaction_that_fails_writes_nothing(opened):
+    def work(connection: Connection) -> None:
+        connection.execute(insert(tables.journal), [row(1), row(1)])
+
+    with pytest.raises(model.TemporaryError):
+        await opened.database.run_writing(work)
+    assert await numbers(opened) == []
+
+
+async def test_it_waits_for_one_that_still_has_the_writing_connection(opened):
+    connection = await opened.database.dialect.writer.connect()
+    await connection.execute(insert(tables.journal), row(1))
+    writing = asyncio.create_task(
+        opened.database.run_writing(lambda held: held.execute(insert(tables.journal), row(2)))
+    )
+    await asyncio.sleep(0.05)
+    assert not writing.done()
+    await connection.rollback()
+    await connection.close()
+    await writing
+    assert await numbers(opened) == [2]
+
+
+async def test_a_close_ends_the_threads(url):
+    async with store.open(url, clock=SystemClock()) as opened:
+        await opened.inbox.read()
+        token = await opened.leadership.acquire("ops1")
+        await opened.commits.commit(token, factories.commit())
+        assert any(thread.name.startswith("sqlite w") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("sqlite ") for thread in threading.enumerate())
