@@ -7,6 +7,7 @@ import json
 import pytest
 import typer
 
+from watcher import cli
 from watcher.cli import common, incidents, table, terminal
 
 
@@ -96,8 +97,17 @@ async def test_a_drill_for_programs_is_one_document(watcher, monkeypatch):
     assert list(document["notified_after"]) == ["noc"]
 
 
+def words_of_verbs(group, *before):
+    """Yield the words that lead to each group and each command."""
+    yield before
+    for name in getattr(group, "commands", ()):
+        yield from words_of_verbs(group.commands[name], *before, name)
+
+
 async def test_h_is_help_for_every_verb(watcher):
-    for words in ([], ["incidents"], ["silence", "add"]):
+    verbs = list(words_of_verbs(typer.main.get_command(cli.program)))
+    assert len(verbs) > 40
+    for words in verbs:
         done = await watcher(*words, "-h")
-        assert done.code == 0
-        assert done.out.startswith("Usage: ")
+        assert done.code == 0, words
+        assert done.out.startswith("Usage: "), words
