@@ -56,6 +56,7 @@ class PageRenderer:
             "subject_work": subject_works.describe,
             "days": describe_cells,
             "describe_cells": describe_cells,
+            "condition_word": condition_word,
             "phones": phones,
             "notified_until": triage.notified_until,
             "describe_entries": triage.describe_entries,
@@ -111,9 +112,14 @@ def _value(value: model.Scalar) -> str:
             return str(value)
 
 
+def condition_word(condition: str) -> str:
+    """Return a condition as people read it: `blind` is of sources, a circuit is unknown then."""
+    return "unknown" if condition == "blind" else condition
+
+
 def describe_cells(conditions: list[str], unit: str = "day") -> str:
     """Return in words what a band of days or hours shows: `28 days up, 1 day down`."""
-    counted = Counter(conditions).most_common()
+    counted = Counter(map(condition_word, conditions)).most_common()
     return ", ".join(f"{count} {unit}{'' if count == 1 else 's'} {what}" for what, count in counted)
 
 

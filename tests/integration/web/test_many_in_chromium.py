@@ -150,3 +150,20 @@ async def test_a_page_is_refreshed_as_soon_as_something_changes(serve, reader, o
         reader.open(sample_data.incident("w-new", title="Boston return is offline"))
         heading = page.get_by_role("heading", name="Boston return is offline")
         await expect(heading).to_be_visible(timeout=10_000)
+
+
+async def test_a_page_whose_events_never_come_is_refreshed_all_the_same(serve, reader, open_page):
+    async def nothing(route):
+        await route.fulfill(content_type="text/event-stream", body="")
+
+    async with serve(reporter=sample_data.bad_night(reader)) as site:
+        page = await open_page()
+        await page.clock.install()
+        await page.route("**/events", nothing)
+        await page.goto(site.url)
+        reader.open(sample_data.incident("w-new", title="Boston return is offline"))
+        heading = page.get_by_role("heading", name="Boston return is offline")
+        await page.clock.run_for(4_000)
+        await expect(heading).to_be_hidden()
+        await page.clock.run_for(2_000)
+        await expect(heading).to_be_visible()

@@ -47,6 +47,34 @@ def test_a_service_of_a_blind_source_is_neither_up_nor_down():
     assert (service.says, service.seen) == ("unknown", False)
 
 
+def test_a_line_has_its_figure_for_a_state_and_no_time_since_when():
+    line = model.Subject(
+        key="evpl/7", source="evpl", fields={"utilization": 56.66}, since=NOW, vendor_time=NOW
+    )
+    service = described(line)
+    assert (service.says, service.word, service.since) == ("up", "56.66 %", None)
+    assert described(replace(line, fields={"utilization": None})).word == ""
+    assert described().since == SUBJECT.since
+
+
+async def test_the_page_of_a_line_says_when_it_was_last_measured(serve, reader):
+    sample_data.bad_night(reader)
+    reader.kept_subjects["evpl/7"] = model.Subject(
+        key="evpl/7",
+        source="evpl",
+        fields={"utilization": 56.66},
+        since=NOW,
+        vendor_time=NOW - minutes(5),
+    )
+    async with serve() as site:
+        line = words((await site.get("/subjects/evpl/7")).text)
+        listed = words((await site.get("/subjects?q=evpl/7")).text)
+    assert "evpl/7, last measured 03:19:12 UTC, 5 min ago" in line
+    assert "in this state since" not in line
+    assert "unknown: last known 56.66 % evpl" in listed
+    assert "since" not in listed
+
+
 def test_a_service_that_is_not_booked_now_is_not_called_down():
     later = model.Booking(
         id="2", scheduled=model.Window(start=NOW + minutes(90), end=NOW + minutes(150))
@@ -133,8 +161,8 @@ async def test_a_subject_shows_whom_to_call_its_bands_and_what_was_measured(serv
     async with serve(read_ledger_between=read) as site:
         line = words((await site.get("/subjects/evpl/7")).text)
         circuit = await site.get("/subjects/vyvx/1234567")
-    assert re.search(r"The last 24 hours: (\d+ hours (down|up|blind)(, |; )){3}", line)
-    assert re.search(r"The last 30 days: (\d+ days (down|up|blind)(, |; )){3}", line)
+    assert re.search(r"The last 24 hours: (\d+ hours (down|up|unknown)(, |; )){3}", line)
+    assert re.search(r"The last 30 days: (\d+ days (down|up|unknown)(, |; )){3}", line)
     assert "as of 03:24 UTC" in line
     assert "utilization inbound last 0 %, highest 89 %" in line
     assert "evpl-saturated: limit 80 %" in line

@@ -40,8 +40,10 @@ WORDS = {  # of the page, and of its address
 class Service:
     """One subject as the page lists it; `phase` is None where nothing is booked.
 
-    `word` is its state in the vendor's word, last known where `seen` is false. `until` is when what
-    is on air ends, and `next` when the next booking begins.
+    `word` is its state in the vendor's word, or what is measured where that is all there is, last
+    known where `seen` is false. `since` is when that word was first seen; None for what is measured
+    alone, which is another value at each look. `until` is when what is on air ends, and `next` when
+    the next booking begins.
     """
 
     key: str
@@ -51,7 +53,7 @@ class Service:
     condition: Condition
     word: str
     seen: bool
-    since: datetime
+    since: datetime | None
     phase: Phase | None = None
     until: datetime | None = None
     next: datetime | None = None
@@ -147,7 +149,10 @@ def describe(
     phase = None
     if traits is not None and subject.bookings:
         phase = reservation.phase(subject.bookings, now, traits.pre_roll)
+    is_measured = traits is not None and set(subject.fields) <= set(traits.units)
     word = str(subject.fields.get("state") or subject.fields.get("status") or "")
+    if traits is not None and not word:
+        word = _measured(subject, traits)
     if subject.missed >= _VANISHED:
         condition, word = Condition.UNUSED, "no longer listed"
     elif not seen or traits is None:
@@ -166,7 +171,7 @@ def describe(
         condition=condition,
         word=word,
         seen=seen,
-        since=subject.since,
+        since=None if is_measured else subject.since,
         phase=phase,
         until=reservation.on_air_until(subject.bookings, now),
         next=reservation.next_start(subject.bookings, now),
@@ -174,6 +179,19 @@ def describe(
         works=works,
         running=any(shown.is_running(now) for shown in works),
         searched=" ".join((subject.key, word, *labels.values())).casefold(),
+    )
+
+
+def _measured(subject: model.Subject, traits: engine.SourceTraits) -> str:
+    """Return the first value that is measured, with its unit; empty where there is none."""
+    values = ((subject.fields.get(metric), unit) for metric, unit in traits.units.items())
+    return next(
+        (
+            model.format_figure(float(value), unit)
+            for value, unit in values
+            if isinstance(value, int | float)
+        ),
+        "",
     )
 
 
