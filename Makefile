@@ -1,6 +1,6 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo works run test quick coverage fuzz audit chaos check fmt bench bench-small lock upgrade dist pictures clean
+.PHONY: help demo works run test quick coverage fuzz audit chaos check fmt bench bench-small lock upgrade dist deb pictures clean
 
 PYTHON ?= python3
 FOR ?=
@@ -111,6 +111,9 @@ upgrade: lock  ## pin the newest of every dependency
 dist: $(READY)  ## the wheel and the source archive, in dist/
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build
+
+deb: $(READY)  ## the Debian package for this machine's release, in dist/
+	@$(BIN)/python packaging/build_deb.py
 
 clean:  ## forget the environment and caches
 	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
