@@ -41,7 +41,6 @@ BENCHES = (
                 figure="share",
                 unit="share of a core",
                 to_before=0.4,
-                reached_before=0.85,
             ),
         ),
         repeats=1,

@@ -17,6 +17,7 @@ from watcher import model, ports
 from watcher.store import changeset, clock_steps, codec, leadership, tables
 from watcher.store.database import Database
 from watcher.store.effect_writer import EffectWriter
+from watcher.store.idle import IdleLooks
 
 
 class CommitLog:
@@ -106,13 +107,16 @@ class Inbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._looks = IdleLooks(database)
 
     async def read(self, limit: int = 100) -> list[ports.Envelope]:
         """Return up to `limit` commands, leaving those of a kind that this version does not know.
 
         A newer version has put them in, and will step them.
         """
-        table = tables.inbox
+        if self._looks.spare("inbox"):
+            return []
+        table, writes = tables.inbox, self._database.writes
         query = (
             select(table)
             .where(table.c.consumed_at.is_(None), table.c.kind.in_(codec.COMMAND_KINDS))
@@ -120,6 +124,8 @@ class Inbox:
             .limit(limit)
         )
         rows = await self._database.run_reading(lambda connection: connection.execute(query).all())
+        if not rows:
+            self._looks.found_nothing("inbox", writes=writes)
         return [
             ports.Envelope(
                 number=row.number,

@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, or_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Select,
+    Table,
+    case,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -82,6 +92,8 @@ class Database:
         # By how much this process' clock was set in all. A time that was read before a transaction
         # had to wait for its turn is on the clock of then: it moves by what was added meanwhile.
         self.stepped = timedelta(0)
+        # How often this process has written what a loop may look for; see idle.py.
+        self.writes = 0
         self._upserts: dict[Table, Executable] = {}
         self._inserts: dict[Table, Executable] = {}
 
@@ -95,8 +107,10 @@ class Database:
             raise self._translate(error, opening=opening) from error
 
     @asynccontextmanager
-    async def write(self, *, opening: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that writes all or nothing.
+    async def write(
+        self, *, opening: bool = False, claims: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that writes all or nothing; one that only `claims` adds no work.
 
         Raises TemporaryError when the database fails. PermanentError, where a person has to help,
         only while `opening`, because later it means a lost claim. After an error at the very end
@@ -107,6 +121,9 @@ class Database:
                 yield connection
         except self.dialect.errors as error:
             raise self._translate(error, opening=opening) from error
+        finally:
+            if not claims:
+                self.writes += 1
 
     async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction that reads, as one piece. Raises what `read` raises.
@@ -119,8 +136,10 @@ class Database:
         except self.dialect.errors as error:
             raise self._translate(error, opening=False) from error
 
-    async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in one transaction that writes, as `run_reading` does.
+    async def run_writing(
+        self, work: Callable[[Connection], Result], *, claims: bool = False
+    ) -> Result:
+        """Run `work` in one transaction that writes, as `run_reading` does; `claims` as in `write`.
 
         Raises what `write` raises, and what `work` raises, of which nothing is written then. Once
         it has begun, it is finished even where the caller is cancelled.
@@ -130,6 +149,9 @@ class Database:
                 return await self.dialect.run_writing(work)
         except self.dialect.errors as error:
             raise self._translate(error, opening=False) from error
+        finally:
+            if not claims:
+                self.writes += 1
 
     async def probe(self) -> None:
         """Require that connections are our own. Raises PermanentError and TemporaryError."""
@@ -187,3 +209,12 @@ def is_free(
 ) -> ColumnElement[bool]:
     """Match rows that nobody has claimed, or whose claim has expired."""
     return or_(lease_until.is_(None), lease_until <= now)
+
+
+def next_claimable(
+    due: ColumnElement[datetime],
+    lease_until: ColumnElement[datetime],
+    *conditions: ColumnElement[bool],
+) -> Select[datetime]:
+    """Return a query for when the first of the rows that are not claimable now will be."""
+    return select(func.min(case((lease_until > due, lease_until), else_=due))).where(*conditions)

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from watcher import model, ports
 from watcher.store import codec, commits, counters, tables
-from watcher.store.database import Database, is_free, new_claim
+from watcher.store.database import Database, is_free, new_claim, next_claimable
+from watcher.store.idle import IdleLooks
 
 Noun = TypeVar("Noun")
 
@@ -25,14 +26,17 @@ class JobQueue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._looks = IdleLooks(database)
 
     async def claim(
         self, *, kind: str, now: datetime, lease: timedelta, limit: int
     ) -> list[ports.Job]:
         """Claim the jobs that have been due the longest."""
+        if self._looks.spare(kind, now):
+            return []
         jobs, dialect = tables.jobs, self._database.dialect
-        token, stepped = new_claim(), self._database.stepped
-        async with self._database.write() as connection:
+        token, stepped, writes = new_claim(), self._database.stepped, self._database.writes
+        async with self._database.write(claims=True) as connection:
             now += self._database.stepped - stepped
             free = is_free(jobs.c.lease_until, dialect.moment(now))
             rows = (
@@ -55,6 +59,10 @@ class JobQueue:
                         attempts=jobs.c.attempts + 1,
                     )
                 )
+            else:
+                later = next_claimable(jobs.c.due, jobs.c.lease_until, jobs.c.kind == kind)
+                until = await connection.scalar(later)
+                self._looks.found_nothing(kind, writes=writes, until=until)
         return [
             ports.Job(
                 kind=row.kind,

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Row, insert, select, tuple_, update
 
 from watcher import model, ports
 from watcher.store import codec, tables
-from watcher.store.database import Database, is_free, new_claim
+from watcher.store.database import Database, is_free, new_claim, next_claimable
+from watcher.store.idle import IdleLooks
 
 
 class Outbox:
@@ -24,6 +25,7 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._looks = IdleLooks(database)
 
     async def is_pending(self, receiver: str) -> bool:
         """Return whether a delivery to a receiver is pending, due or not."""
@@ -40,17 +42,22 @@ class Outbox:
         Receipts that only asked to be called again come after those that lag, the longest due
         first.
         """
+        if self._looks.spare(what := tuple(receivers), now):
+            return []
         table, dialect = tables.receipts, self._database.dialect
-        token, stepped = new_claim(), self._database.stepped
+        token, stepped, writes = new_claim(), self._database.stepped, self._database.writes
+        theirs = table.c.receiver.in_(receivers)
 
-        def claim(connection: Connection) -> Sequence[Row[Any, Any, Any, Any]]:
+        def claim(
+            connection: Connection,
+        ) -> tuple[Sequence[Row[Any, Any, Any, Any]], datetime | None]:
             at = now + self._database.stepped - stepped
             rows = connection.execute(
                 select(table.c.incident, table.c.receiver, table.c.owed_since, table.c.data)
                 .where(
                     table.c.due <= at,
                     is_free(table.c.lease_until, dialect.moment(at)),
-                    table.c.receiver.in_(receivers),
+                    theirs,
                 )
                 .order_by(table.c.due, table.c.owed_since, table.c.incident, table.c.receiver)
                 .limit(limit)
@@ -70,13 +77,18 @@ class Outbox:
                         lease_until=dialect.moment(at, lease),
                     )
                 )
-            return rows
+                return rows, None
+            later = next_claimable(table.c.due, table.c.lease_until, theirs)
+            return rows, connection.scalar(later)
 
+        rows, until = await self._database.run_writing(claim, claims=True)
+        if not rows:
+            self._looks.found_nothing(what, writes=writes, until=until)
         return [
             ports.PendingDelivery(
                 receipt=codec.RECEIPT.decode(row.data), token=token, owed_since=row.owed_since
             )
-            for row in await self._database.run_writing(claim)
+            for row in rows
         ]
 
     async def save_receipt(self, receipt: model.Receipt, token: int) -> None:
