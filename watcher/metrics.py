@@ -164,8 +164,13 @@ class Metrics:
         )
         self.drill_failed = Gauge(
             "watcher_drill_failed",
-            "1 where a receiver was not notified in time in the last scheduled drill",
+            "1 where a receiver was not notified in time in the last drill",
             ["receiver"],
+            registry=registry,
+        )
+        self.last_backup = Gauge(
+            "watcher_backup_last_timestamp_seconds",
+            "Of when the last backup is that was recorded; 0 if none was",
             registry=registry,
         )
         self.oncall_gap = Gauge(

@@ -54,6 +54,7 @@ async def test_a_daemon_that_starts_from_a_backup_goes_on_in_the_same_thread(
         before = await eventually(thread)
         output = await run("backup", str(file), "--config", str(home / "config.toml"))
         assert output == f"{file}: {file.stat().st_size} bytes, verified\n"
+        assert str(file) in await run("status", "--config", str(home / "config.toml"))
         assert await first.stop() == 0
 
     fresh = restored(file, home)

@@ -22,6 +22,13 @@ async def drill(home, *words: str) -> tuple[int, str]:
     return done.exit_code, done.stdout
 
 
+async def status(home) -> list[str]:
+    asked = ["status", "--config", str(home / "config.toml")]
+    done = await asyncio.to_thread(CliRunner().invoke, cli.program, asked)
+    assert done.exit_code == 0, done.output
+    return done.stdout.splitlines()
+
+
 async def test_every_receiver_is_notified_of_a_drill_and_it_counts_as_no_incident(
     world, daemon, home, subscribed
 ):
@@ -51,6 +58,13 @@ async def test_every_receiver_is_notified_of_a_drill_and_it_counts_as_no_inciden
         (event,) = seen.events()
         assert (event["kind"], event["data"]) == ("opened", {"drill": True})
         assert "lumen.diagnostics" not in await world.calls()
+
+        async def noted() -> str:
+            (line,) = [line for line in await status(home) if line.startswith("drill ")]
+            assert " ok, " in line
+            return line
+
+        assert (await eventually(noted)).endswith(": noc, mqtt")
 
 
 async def test_a_drill_that_pages_calls_people_and_only_whom_it_names(world, daemon, home):

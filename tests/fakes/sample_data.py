@@ -204,6 +204,7 @@ class InMemoryReader:
         self.health = [
             model.SourceHealth(source="vyvx", last_success=NOW - timedelta(seconds=4), subjects=212)
         ]
+        self.checks = model.SelfChecks()
         self.backlogs: dict[str, ports.Backlog] = {}
         self.kept_receipts: list[model.Receipt] = []
         self.kept_notifications: list[model.Notification] = []
@@ -394,6 +395,9 @@ class InMemoryReader:
     async def counts(self):
         statuses = [incident.status for incident in self.kept.values()]
         return {status: statuses.count(status) for status in model.IncidentStatus}
+
+    async def self_checks(self):
+        return self.checks
 
     async def backlog(self):
         return self.backlogs

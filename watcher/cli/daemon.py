@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 
 from watcher import model, ports
 from watcher.cli import common, terminal
-from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_errors, print_json
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_errors, print_json, request
 
 if TYPE_CHECKING:
     from watcher.cli import preflight
@@ -187,14 +188,65 @@ def backup(
         ),
     ],
     config: Config = DEFAULT_CONFIG,
+    *,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Only record that FILE is one, which another tool made."),
+    ] = False,
 ) -> None:
     """Back up the SQLite database while the daemon runs. Never leaves a partial file."""
     from watcher import settings
     from watcher.clock import SystemClock
     from watcher.store import store
 
-    file, size = store.back_up(settings.store_url(config), file, now=SystemClock().now())
+    url, now = settings.store_url(config), SystemClock().now()
+    if record:
+        _record(config, url, _described(file))
+        typer.echo(f"{file}: recorded as the last backup")
+        return
+    file, size = store.back_up(url, file, now=now)
     typer.echo(f"{file}: {size} bytes, verified")
+    try:
+        _record(config, url, model.Backup(at=now, file=str(file.resolve()), size=size))
+    except model.WatcherError as error:
+        print_errors(f"{file}: the backup is good, but `watcher status` will not know it: {error}")
+
+
+def _described(file: Path) -> model.Backup:
+    """Return what a file is as a backup, of when it was last written.
+
+    Raises PermanentError for one that cannot be read, or is empty.
+    """
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise model.PermanentError(f"{file} cannot be read ({error.strerror})") from error
+    if not file.is_file() or not status.st_size:
+        raise model.PermanentError(f"{file} is not a backup: it is empty, or not a file")
+    written = datetime.fromtimestamp(status.st_mtime, UTC)
+    return model.Backup(at=written, file=str(file.resolve()), size=status.st_size)
+
+
+def _record(config: Path, url: str, backup: model.Backup) -> None:
+    """Have the daemon record a backup; where none runs, write it into the database.
+
+    Raises PermanentError or TemporaryError where neither is possible.
+    """
+    from watcher.clock import SystemClock
+    from watcher.store import store
+
+    async def write() -> None:
+        async with store.open_alone(url, clock=SystemClock()) as opened:
+            await opened.self_checks.record_backup(backup)
+
+    body = {"at": backup.at, "file": backup.file, "size": backup.size}
+    try:
+        request(config, None, "POST", "/backups", body)
+    except model.PermanentError as refused:
+        try:
+            asyncio.run(write())
+        except model.WatcherError:
+            raise refused from None
 
 
 @program.command()

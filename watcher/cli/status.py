@@ -131,14 +131,28 @@ def _findings(report: Mapping[str, Any]) -> Iterator[Sequence[Cell]]:
     """Yield what is not about one source, receiver or account."""
     for problem in report.get("refused", ()):
         yield ("refused   ", terminal.RED), problem
-    if failure := report.get("drill_failure"):
-        yield ("drill     ", terminal.RED), f"FAILED: {failure}"
+    yield from _self_checks(report)
     if step := report.get("clock_step"):  # a daemon from before an upgrade gives none
         yield ("clock     ", terminal.YELLOW), step["sentence"]
     if idle := report.get("idle_rules"):
         yield ("rules     ", terminal.YELLOW), f"match nothing: {', '.join(idle)}"
     opened = ("incidents ", terminal.RED if report["open"] else terminal.GREEN)
     yield opened, f"{report['open']} open, {report['acknowledged']} acknowledged"
+
+
+def _self_checks(report: Mapping[str, Any]) -> Iterator[Sequence[Cell]]:
+    """Yield what came of the last drill and backup; a daemon from before an upgrade gives none."""
+    if not (state := report.get("drill_state")):
+        return
+    colour = {"failed": terminal.RED, "ok": terminal.GREEN}.get(state, terminal.YELLOW)
+    summary = "there was none: watcher drill"
+    if drill := report["drill"]:
+        details = {"ok": ", ".join(drill["receivers"]), "failed": report["drill_failure"]}
+        summary = ": ".join(filter(None, (f"{state}, {drill['at'][:19]}Z", details.get(state))))
+    yield ("drill     ", colour), summary
+    backup = report["backup"]
+    of = f"{backup['at'][:19]}Z: {backup['file']}" if backup else "none known: watcher backup"
+    yield ("backup    ", terminal.GREEN if backup else terminal.YELLOW), of
 
 
 def _sources(sources: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Sequence[Cell]]:

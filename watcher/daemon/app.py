@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -70,7 +71,7 @@ async def run(
     clock = outside.clock
     rules = factories.read_rules(settings, extra)
     reloading = asyncio.Lock()
-    inbox_wakeup, jobs_wakeup, delivery_wakeup = Wakeup(), Wakeup(), Wakeup()
+    inbox_wakeup, jobs_wakeup, delivery_wakeup, drill_wakeup = (Wakeup() for _ in range(4))
 
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(outside.open_store(settings.store.url, clock=clock))
@@ -176,6 +177,7 @@ async def run(
             windows=leading.windows,
             on_call=schedules.all,
             works=affected.coming,
+            drill_overdue_after=settings.drill.overdue_after,
             usages=lambda: factories.usages(settings, accounts, store.call_counter, clock.now()),
         )
 
@@ -262,6 +264,7 @@ async def run(
             receivers=tuple(receivers),
             preview=leading.preview,
             longest_silence=settings.silences.longest,
+            drilled=drill_wakeup.set,
             packet_options=PacketOptions(
                 labels=frozenset(settings.packet.labels),
                 zone=settings.packet.zone or "",
@@ -282,6 +285,7 @@ async def run(
             count_works=engine.counted,
             coming_works=affected.coming,
             on_call=schedules.all,
+            record_backup=store.self_checks.record_backup,
             intake=NoticeIntake(
                 commands=commands,
                 clock=clock,
@@ -333,32 +337,30 @@ async def run(
         jobs_task = group.create_task(job_runner.run(), name="jobs")
         calendars_task = group.create_task(supervise("calendars", calendars.run), name="calendars")
 
+        scheduled = drills.ScheduledDrills(
+            starter=commands,
+            listings=store.listings,
+            reader=store.queries,
+            results=store.self_checks,
+            receivers=receivers,
+            every=settings.drill.every,
+            within=settings.drill.within,
+            clock=clock,
+            wakeup=drill_wakeup,
+        )
+
         async def become_leader(token: int) -> None:
             await leading.start(token, group)
             if mqtt:
                 mqtt.become_leader()
+            await scheduled.recall()
+            drilling = supervise("drills", scheduled.run)
+            other_tasks.append(group.create_task(drilling, name="drills"))
             if url := settings.heartbeat.url.get_secret_value():
-
-                async def send_heartbeats() -> None:
-                    await lifecycle.send_heartbeats(
-                        session, url, lambda: watchdog.stuck() or reporter.drill_failure
-                    )
-
-                heartbeat = supervise("heartbeat", send_heartbeats)
+                reasons = (watchdog.stuck, scheduled.trouble)  # to send none
+                send = functools.partial(lifecycle.send_heartbeats, session, url, *reasons)
+                heartbeat = supervise("heartbeat", send)
                 other_tasks.append(group.create_task(heartbeat, name="heartbeat"))
-            if settings.drill.every:
-                scheduled = drills.ScheduledDrills(
-                    starter=commands,
-                    listings=store.listings,
-                    reader=store.queries,
-                    every=settings.drill.every,
-                    within=settings.drill.within,
-                    clock=clock,
-                    metrics=metrics,
-                    report=lambda trouble: setattr(reporter, "drill_failure", trouble),
-                )
-                drilling = supervise("drills", scheduled.run)
-                other_tasks.append(group.create_task(drilling, name="drills"))
             log.info("became leader", instance=settings.instance, token=token)
             warn_of_unmatched()
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from watcher import model
 from watcher.clock import SystemClock
 from watcher.metrics import Metrics
 from watcher.operations import status
@@ -33,7 +34,7 @@ async def watch_clock(
         await asyncio.sleep(LOOK_SECONDS)
         by = clock.follow()
         if by:
-            step = status.clock_step(clock.now() + by, by)
+            step = model.ClockStep.by(by, clock.now() + by)
             log.warning(step.sentence)
             metrics.clock_steps.labels(step.direction).inc()
             await stepped(by)

@@ -196,15 +196,15 @@ def _notify(message: str, *, patience: float = 0.0) -> None:
 
 
 async def send_heartbeats(
-    session: aiohttp.ClientSession, url: str, stuck: Callable[[], str]
+    session: aiohttp.ClientSession, url: str, *reasons: Callable[[], str]
 ) -> None:
-    """Fetch `url` once a minute until cancelled, while `stuck` returns nothing.
+    """Fetch `url` once a minute until cancelled, while there are no `reasons` to send none.
 
     The address is a secret, because it can silence the heartbeat's alarm: no log names it.
     """
     failing = False
     while True:
-        if not stuck():
+        if not any(reason() for reason in reasons):
             try:
                 reply = await exchange.exchange(
                     session,

@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     )
     from watcher.model.oncall import Calendar, Shift
     from watcher.model.remedies import Remedy, RemedyStatus
+    from watcher.model.self_checks import Backup, ClockStep, DrillResult, DrillState, SelfChecks
     from watcher.model.silences import (
         Matcher,
         Silence,
@@ -164,11 +165,13 @@ __all__ = [
     "AlternativesNeeded",
     "AlternativesRead",
     "AmbiguousError",
+    "Backup",
     "BandwidthNeeded",
     "BandwidthNews",
     "Booking",
     "Calendar",
     "CalendarRead",
+    "ClockStep",
     "ClockStepped",
     "Command",
     "Contact",
@@ -181,6 +184,8 @@ __all__ = [
     "DiagnosisNeeded",
     "DiagnosisStatus",
     "DiagnosisWanted",
+    "DrillResult",
+    "DrillState",
     "DrillWanted",
     "Effect",
     "Entry",
@@ -227,6 +232,7 @@ __all__ = [
     "ResolvedByHand",
     "Sample",
     "Scalar",
+    "SelfChecks",
     "Severity",
     "Shift",
     "Silence",
@@ -295,6 +301,7 @@ if not TYPE_CHECKING:  # a name that no module has is an error of mypy's
         "alerts",
         "incidents",
         "formatting",
+        "self_checks",
         "events",
         "effects",
     )

@@ -91,6 +91,7 @@ class CommandService:
         preview: Callable[[model.Silence], Awaitable[model.SilencePreview]] = _preview_nothing,
         longest_silence: timedelta = silences.LONGEST,
         packet_options: PacketOptions = NOTHING_OF_OURS,
+        drilled: Callable[[], None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._inbox = inbox
@@ -101,6 +102,7 @@ class CommandService:
         self._longest_silence = longest_silence
         self._packet_options = packet_options
         self.addresses = packet_options.addresses
+        self._drilled = drilled
 
     async def act(
         self, incident: str, action: str, by: str, *, idempotency_key: str = ""
@@ -252,10 +254,7 @@ class CommandService:
         for silence in await self._reader.silences(self._clock.now()):
             if silence.id == identity:
                 return silence
-        raise CommandRejectedError(
-            HTTPStatus.CONFLICT,
-            f"the silence {identity} is over",
-        )
+        raise CommandRejectedError(HTTPStatus.CONFLICT, f"the silence {identity} is over")
 
     async def expire_silence(self, silence: str, by: str, *, idempotency_key: str = "") -> None:
         """End an active silence now."""
@@ -299,6 +298,7 @@ class CommandService:
         notified = tuple(dict.fromkeys(receivers or self._receivers))
         wanted = model.DrillWanted(incident=incident, receivers=notified, by=by, page=page)
         await self.submit(f"drill/{idempotency_key}", wanted, "the drill")
+        self._drilled()
         return (await self.incident_view(incident)).incident
 
     async def packet(self, incident: str) -> list[str]:

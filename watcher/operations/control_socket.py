@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from watcher import model, ports
@@ -42,6 +43,8 @@ from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import NamedWork, OpenWindow, no_works
 from watcher.operations.works import Count, ReadSubjects, no_subjects
+
+log = structlog.get_logger()
 
 _MOST_LISTED = 1_000  # incidents in one answer; the API has the rest
 
@@ -97,6 +100,18 @@ class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
 
 
+class _Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A backup that was made: where, how large, and of when it is."""
+
+    file: str
+    size: int
+    at: datetime
+
+
+async def _ignore(_: model.Backup) -> None:
+    """Keep no backup."""
+
+
 class ControlSocket:
     """Answers requests in JSON; an error is `{"error": sentence}` with a fitting HTTP status."""
 
@@ -117,6 +132,7 @@ class ControlSocket:
         count_works: Count = tuple,
         coming_works: Callable[[], Awaitable[Sequence[NamedWork]]] = no_works,
         intake: NoticeIntake | None = None,
+        record_backup: Callable[[model.Backup], Awaitable[None]] = _ignore,
     ) -> None:
         self._reader = reader
         self._commands = commands
@@ -138,6 +154,7 @@ class ControlSocket:
         )
         self._coming_works = coming_works
         self._intake = intake
+        self._record_backup = record_backup
 
     def serve(self, path: Path) -> AbstractAsyncContextManager[None]:
         """Listen on `path` while the context lasts.
@@ -165,6 +182,7 @@ class ControlSocket:
                 web.post("/silences", self._post_silence),
                 web.post("/silences/{id}/expire", self._post_expire),
                 web.post("/changes", self._post_change),
+                web.post("/backups", self._post_backup),
                 web.post(control_listener.MESSAGES, self._post_notice),
                 web.post("/reload", self._post_reload),
                 *self._works.routes(),
@@ -315,6 +333,19 @@ class ControlSocket:
                 " configuration the same?",
             )
         return _json({"counted": counted})
+
+    async def _post_backup(self, request: web.Request) -> web.Response:
+        """Keep that a backup was made; this process alone writes it."""
+        try:
+            body = msgspec.convert(await request.json(), _Backup)
+        except (ValueError, msgspec.ValidationError) as error:
+            return refuse(HTTPStatus.BAD_REQUEST, f"invalid backup: {error}")
+        if body.at.tzinfo is None or body.at > self._clock.now():
+            return refuse(HTTPStatus.BAD_REQUEST, "invalid backup: `at` is not a time that was")
+        backup = model.Backup(at=body.at, file=body.file, size=body.size)
+        await self._record_backup(backup)
+        log.info("backup recorded", file=backup.file, bytes=backup.size)
+        return _json({"recorded": backup.file})
 
     async def _post_notice(self, request: web.Request) -> web.Response:
         """Take a carrier's message; one that is not a notice has its answer."""

@@ -1,4 +1,4 @@
-"""The settings of what people ask for: `[silences]`, `[ticket]` and `[packet]`."""
+"""The settings of what people ask for: `[silences]`, `[drill]`, `[ticket]` and `[packet]`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pydantic import Field
 
 from watcher.config_types import Duration, Section, Span, Zone
 from watcher.operations import silences
+
+_DRILL_GRACE = timedelta(minutes=10)  # a restart or a takeover may take some
 
 
 class Silences(Section):
@@ -27,6 +29,11 @@ class Drill(Section):
     within: Span = Field(
         timedelta(minutes=1), description="How soon all must be notified, or the drill has failed"
     )
+
+    @property
+    def overdue_after(self) -> timedelta:
+        """Return the age at which the last drill is overdue; 0 where they are by hand only."""
+        return self.every + self.within + _DRILL_GRACE if self.every else timedelta(0)
 
 
 class Ticket(Section):

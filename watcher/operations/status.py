@@ -134,29 +134,6 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStep:
-    """The machine's clock was set at `at`, on the new time, by so many seconds; negative: back."""
-
-    at: datetime
-    seconds: float
-    sentence: str  # what happened, and what to check
-
-    @property
-    def direction(self) -> str:
-        """Return `forward` or `back`."""
-        return "forward" if self.seconds > 0 else "back"
-
-
-def clock_step(at: datetime, by: timedelta) -> ClockStep:
-    """Return what is said of a step of the machine's clock."""
-    step = ClockStep(at=at, seconds=by.total_seconds(), sentence="")
-    span, time = model.format_duration(abs(by)), model.format_time(at)
-    check = "check its time service (timedatectl, chronyc tracking)"
-    sentence = f"the machine's clock was set {step.direction} by {span} at {time}: {check}"
-    return replace(step, sentence=sentence)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The whole status at one time.
 
@@ -179,17 +156,20 @@ class Status:
     silences: tuple[model.Silence, ...] = ()
     windows: tuple[OpenWindow, ...] = ()
     on_call: tuple[OnCall, ...] = ()
-    clock_step: ClockStep | None = None
+    clock_step: model.ClockStep | None = None
     works: tuple[NamedWork, ...] = ()
     idle_rules: tuple[str, ...] = ()
-    drill_failure: str = ""  # why the last scheduled drill failed
+    drill_failure: str = ""  # why the last drill failed
+    drill_state: model.DrillState = model.DrillState.NONE
+    drill: model.DrillResult | None = None
+    backup: model.Backup | None = None
 
 
 class StatusReporter:
     """Reports the status from this daemon's memory, and from what all daemons have stored.
 
     `overview` is what the leader has in memory, None on a standby (set `standby`) and while it
-    starts. `refused`, `clock_step` and `drill_failure` are set by who knows them.
+    starts. `refused` and `clock_step` are set by who knows them.
     """
 
     def __init__(
@@ -209,11 +189,11 @@ class StatusReporter:
         windows: Callable[[], tuple[OpenWindow, ...]] = tuple,
         on_call: Callable[[], tuple[OnCall, ...]] = tuple,
         works: Callable[[], Awaitable[tuple[NamedWork, ...]]] = no_works,
+        drill_overdue_after: timedelta = timedelta(0),
     ) -> None:
         self.refused: tuple[str, ...] = ()
         self.standby = False
-        self.clock_step: ClockStep | None = None
-        self.drill_failure = ""
+        self.clock_step: model.ClockStep | None = None
         self.instance = instance
         self.version = version
         self._since = since
@@ -228,7 +208,9 @@ class StatusReporter:
         self._windows = windows
         self._on_call = on_call
         self._works = works
+        self._drill_overdue_after = drill_overdue_after
         self._last_works: tuple[NamedWork, ...] = ()
+        self._last_checks = model.SelfChecks()
 
     def clock_stepped(self, by: timedelta) -> None:
         """Move since when this daemon runs: the clock was set."""
@@ -240,13 +222,11 @@ class StatusReporter:
 
     async def read(self) -> Status:
         """Return the whole status. Raises TemporaryError when the store cannot be read."""
-        current = self._compose(
-            self._overview() or await self._read_overview(), await self._reader.backlog()
-        )
+        overview = self._overview() or await self._read_overview()
         self._last_works = await self._works()
+        self._last_checks = await self._reader.self_checks()
         return replace(
-            current,
-            works=self._last_works,
+            self._compose(overview, await self._reader.backlog()),
             daemons=tuple(await self._reader.daemons()),
             accounts=tuple(await self._usages()),
         )
@@ -263,6 +243,7 @@ class StatusReporter:
     async def update_gauges(self) -> None:
         """Update the gauges of incidents, deliveries and budgets."""
         with contextlib.suppress(model.TemporaryError):  # then the last value stays
+            self._update_self_checks(await self._reader.self_checks())
             for usage in await self._usages():
                 self._metrics.account_failing.labels(usage.account).set(bool(usage.trouble))
                 if usage.calls_per_month:
@@ -281,6 +262,13 @@ class StatusReporter:
             self._metrics.pending_deliveries.labels(name).set(state.owed)
             self._metrics.oldest_pending_delivery.labels(name).set(since)
             self._metrics.receiver_failing.labels(name).set(not state.ok)
+
+    def _update_self_checks(self, checks: model.SelfChecks) -> None:
+        if checks.backup:
+            self._metrics.last_backup.set(checks.backup.at.timestamp())
+        if checks.drill:
+            for name in self._receivers():
+                self._metrics.drill_failed.labels(name).set(name in checks.drill.late)
 
     def one_line(self) -> str:
         """Return the line that `systemctl status` shows."""
@@ -310,6 +298,8 @@ class StatusReporter:
     def _compose(
         self, overview: Overview, backlog: Mapping[str, ports.Backlog] | None = None
     ) -> Status:
+        checks = self._last_checks
+        drill = checks.drill
         return Status(
             instance=self.instance,
             version=self.version,
@@ -320,7 +310,6 @@ class StatusReporter:
             ),
             refused=self.refused,
             clock_step=self.clock_step,
-            drill_failure=self.drill_failure,
             sources=self._configured(overview.sources),
             open=overview.open,
             acknowledged=overview.acknowledged,
@@ -330,6 +319,10 @@ class StatusReporter:
             windows=self._windows(),
             on_call=self._on_call(),
             works=self._last_works,
+            drill_failure=drill.failure if drill else "",
+            drill_state=checks.drill_state(self._now(), overdue_after=self._drill_overdue_after),
+            drill=drill,
+            backup=checks.backup,
         )
 
     async def _read_overview(self) -> Overview:

@@ -280,6 +280,9 @@ class StatusReader(SourceReader, Protocol):
     async def backlog(self) -> Mapping[str, Backlog]:
         """Return the pending deliveries, by receiver."""
 
+    async def self_checks(self) -> model.SelfChecks:
+        """Return what came of the last drill, and the last backup."""
+
 
 class Outbox(Protocol):
     """The pending deliveries. A claim that was lost raises PermanentError."""

@@ -62,6 +62,8 @@ CALENDAR = Document(model.Calendar)
 WORK = Document(model.Work)
 RECEIPT = Document(model.Receipt)
 NOTIFICATION = Document(model.Notification)
+DRILL = Document(model.DrillResult)
+BACKUP = Document(model.Backup)
 HISTORY_NEEDED = Document(model.HistoryNeeded)
 CHANGE = Document(ports.BandwidthChange)
 

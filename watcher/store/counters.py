@@ -1,4 +1,4 @@
-"""What outlives a restart about vendors: counted calls and changes, unserved addresses, mails."""
+"""What outlives a restart beside incidents: counted calls, addresses, mails, drills, backups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import date, datetime
 from sqlalchemy import delete, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from watcher.store import tables
+from watcher import model
+from watcher.store import codec, tables
 from watcher.store.database import Database
 
 
@@ -133,3 +134,25 @@ class MailLog:
                 await connection.execute(
                     self._database.upsert(tables.mails), {"key": key, "read_at": at}
                 )
+
+
+class SelfCheckLog:
+    """What came of the last drill and of the last backup; `Queries.self_checks` reads it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record_drill(self, result: model.DrillResult) -> None:
+        """Keep this one in place of the last."""
+        async with self._database.write() as connection:
+            row = {"name": "drill", "data": codec.encode(result)}
+            await connection.execute(self._database.upsert(tables.self_checks), row)
+
+    async def record_backup(self, backup: model.Backup) -> None:
+        """Keep this one in place of the last, unless that is of later."""
+        async with self._database.write() as connection:
+            table = tables.self_checks
+            data = await connection.scalar(select(table.c.data).where(table.c.name == "backup"))
+            if data is None or codec.BACKUP.decode(data).at <= backup.at:
+                row = {"name": "backup", "data": codec.encode(backup)}
+                await connection.execute(self._database.upsert(table), row)

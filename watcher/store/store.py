@@ -13,7 +13,7 @@ from watcher import model
 from watcher.clock import Clock, token
 from watcher.store import migrate
 from watcher.store.commits import CommitLog, Inbox
-from watcher.store.counters import CallCounter, MailLog, UnservedAddresses
+from watcher.store.counters import CallCounter, MailLog, SelfCheckLog, UnservedAddresses
 from watcher.store.database import Database, Dialect
 from watcher.store.dialects import sqlite, sqlite_backup
 from watcher.store.jobs import JobQueue
@@ -42,6 +42,7 @@ class Store:
         self.call_counter = CallCounter(database)
         self.unserved_addresses = UnservedAddresses(database)
         self.mail_log = MailLog(database)
+        self.self_checks = SelfCheckLog(database)
         self.queries = Queries(database, clock)
         self.listings = Listings(database)
 

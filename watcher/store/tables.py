@@ -310,3 +310,11 @@ calls = Table(
     Column("month", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
 )
+
+# What Watcher knows of its own safety: the last `drill` and the last `backup`.
+self_checks = Table(
+    "self_checks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+)

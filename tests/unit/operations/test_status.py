@@ -34,6 +34,7 @@ class InMemoryReader:
     def __init__(self, *, pending: ports.Backlog | None = None) -> None:
         self.broken = False
         self.pending = pending
+        self.checks = model.SelfChecks()
 
     async def silences(self, now):
         return [SILENCE]
@@ -48,6 +49,9 @@ class InMemoryReader:
 
     async def counts(self):
         return {model.IncidentStatus.ACKNOWLEDGED: 3}
+
+    async def self_checks(self):
+        return self.checks
 
     async def backlog(self):
         return {"noc": self.pending} if self.pending else {}

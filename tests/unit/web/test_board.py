@@ -118,7 +118,7 @@ def test_an_open_maintenance_window_stands_in_the_headline():
             "The rules were not reloaded; the previous ones stay in force",
         ),
         (
-            replace(STATUS, clock_step=status.clock_step(NOW, minutes(-60))),
+            replace(STATUS, clock_step=model.ClockStep.by(minutes(-60), NOW)),
             (
                 "The machine's clock was set back by 1 h at 03:24:12 UTC: check its time service"
                 " (timedatectl, chronyc tracking)"

@@ -285,6 +285,17 @@ class Queries:
                 backlogs[row.receiver] = backlog
             return backlogs
 
+    async def self_checks(self) -> model.SelfChecks:
+        """Return the last drill and the last backup that were recorded."""
+        table = tables.self_checks
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(table.c.name, table.c.data))
+            kept = {row.name: row.data for row in rows}
+        return model.SelfChecks(
+            drill=codec.DRILL.decode(kept["drill"]) if "drill" in kept else None,
+            backup=codec.BACKUP.decode(kept["backup"]) if "backup" in kept else None,
+        )
+
     async def daemons(self) -> list[ports.Daemon]:
         """Return the daemons that have renewed in time, the leader first."""
         daemons, lease = tables.daemons, tables.lease

@@ -1,0 +1,85 @@
+"""What Watcher knows of its own safety: the last drill, the last backup, steps of its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from watcher.model.durations import format_duration
+from watcher.model.formatting import format_time
+
+
+class DrillState(StrEnum):
+    """What the last drill says of the way to people."""
+
+    NONE = "none"  # there has been no drill
+    OK = "ok"
+    FAILED = "failed"
+    OVERDUE = "overdue"  # drills are scheduled, and the last one is too old
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillResult:
+    """What came of the newest drill, `incident`, which was started, or should have been, at `at`.
+
+    `late` are the receivers that were not notified in time, and why; one that this drill left out
+    keeps what an earlier one said of it. `failure` is that in a sentence, or why there was no drill
+    at all; empty: everybody was notified.
+    """
+
+    incident: str
+    at: datetime
+    receivers: tuple[str, ...] = ()
+    late: Mapping[str, str] = field(default_factory=dict)
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """The last backup: where it was written, its size in bytes, and of when it is."""
+
+    at: datetime
+    file: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfChecks:
+    """Both, where there has been one."""
+
+    drill: DrillResult | None = None
+    backup: Backup | None = None
+
+    def drill_state(self, now: datetime, *, overdue_after: timedelta) -> DrillState:
+        """Return how the last drill went; nothing is overdue where `overdue_after` is 0."""
+        if self.drill is None:
+            return DrillState.NONE
+        if self.drill.failure:
+            return DrillState.FAILED
+        is_overdue = timedelta(0) < overdue_after < now - self.drill.at
+        return DrillState.OVERDUE if is_overdue else DrillState.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStep:
+    """The machine's clock was set at `at`, on the new time, by so many seconds; negative: back."""
+
+    at: datetime
+    seconds: float
+    sentence: str  # what happened, and what to check
+
+    @classmethod
+    def by(cls, span: timedelta, at: datetime) -> ClockStep:
+        """Return what is said of a step by a span."""
+        step = cls(at=at, seconds=span.total_seconds(), sentence="")
+        of, time = format_duration(abs(span)), format_time(at)
+        check = "check its time service (timedatectl, chronyc tracking)"
+        sentence = f"the machine's clock was set {step.direction} by {of} at {time}: {check}"
+        return replace(step, sentence=sentence)
+
+    @property
+    def direction(self) -> str:
+        """Return `forward` or `back`."""
+        return "forward" if self.seconds > 0 else "back"
