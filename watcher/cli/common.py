@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -51,6 +52,17 @@ GARBAGE_THRESHOLD = 50_000
 def collect_seldom() -> None:
     """Look for garbage seldom in this process: it makes many objects and hardly a cycle."""
     gc.set_threshold(GARBAGE_THRESHOLD)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load modules meanwhile: they make many objects and no garbage, and stay until the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def request(

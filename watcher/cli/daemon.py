@@ -33,13 +33,13 @@ class Schema(StrEnum):
 @program.command()
 def run(config: Config = DEFAULT_CONFIG) -> None:
     """Run the daemon in the foreground until SIGTERM."""
-    import structlog
+    with common.loading():
+        import structlog
 
-    from watcher import logs, settings
-    from watcher.daemon import app
+        from watcher import logs, settings
+        from watcher.daemon import app
 
     logs.configure()
-    common.collect_seldom()
     loaded = settings.load(config)
     for line in settings.unused_credentials(config):
         structlog.get_logger().warning(line)

@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-
-from PIL import Image, ImageDraw, ImageFont
+from typing import TYPE_CHECKING
 
 from watcher import model
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
 
 LEAD = timedelta(hours=6)  # shown before the breach
 LONGEST = timedelta(hours=48)
@@ -67,6 +69,8 @@ def draw(breach: Breach, samples: Sequence[model.Sample]) -> bytes:
         return b""
     begin = min(sample.at for sample in samples)
     breach = replace(breach, start=max(breach.start, begin))  # nothing was measured before
+    from PIL import Image, ImageDraw  # noqa: PLC0415  # most incidents have no chart
+
     image = Image.new("RGB", _SIZE, "white")
     pen = ImageDraw.Draw(image)
     frame = _Frame(breach, samples)
@@ -105,6 +109,8 @@ class _Frame:
 
 
 def _draw_axes(pen: ImageDraw.ImageDraw, frame: _Frame) -> None:
+    from PIL import ImageFont  # noqa: PLC0415  # as in draw
+
     font = ImageFont.load_default(13)
     for value in _marks(frame.least, frame.most):
         y = frame.y(value)
@@ -119,6 +125,8 @@ def _draw_axes(pen: ImageDraw.ImageDraw, frame: _Frame) -> None:
 def _draw_words(
     pen: ImageDraw.ImageDraw, frame: _Frame, breach: Breach, directions: Sequence[str]
 ) -> None:
+    from PIL import ImageFont  # noqa: PLC0415  # as in draw
+
     y = frame.y(breach.limit)
     for dash in range(_LEFT, _RIGHT, 12):
         pen.line((dash, y, dash + 7, y), fill=_LIMIT, width=2)

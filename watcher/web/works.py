@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from watcher import model
 from watcher.clock import Clock
 from watcher.ledger.period import Period, month_of, parse_month
-from watcher.operations import documents, works, works_calendar
+from watcher.operations import documents, works
 from watcher.operations.works import WorkState
 from watcher.web import middleware, query
 from watcher.web.announced import AnnouncedWorks
@@ -112,7 +112,14 @@ class WorksPages:
         recent = [work for work in kept if not works.is_past(work, now - LEFT_BEHIND)]
         recent.sort(key=lambda work: works.place(work, now))
         page = f"{self._public_url or request.url.origin()}/works"
-        body = await asyncio.to_thread(works_calendar.calendar, recent, now, find, page=page)
+
+        def calendar() -> bytes:
+            # Most daemons are never asked for it, and its library takes long to load.
+            from watcher.operations import works_calendar  # noqa: PLC0415
+
+            return works_calendar.calendar(recent, now, find, page=page)
+
+        body = await asyncio.to_thread(calendar)
         return web.Response(
             body=body,
             content_type="text/calendar",

@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
-
-from icalendar import Calendar, Component
-from icalendar.prop import vUnknown
 
 from watcher import model
 from watcher.text import clean
 from watcher.works.entries import ENDED, Announcement, NoticeError, window
+
+if TYPE_CHECKING:
+    from icalendar import Component
 
 _ESCAPES = re.compile(r"\\([\\,;nN])")
 _BEGINS = re.compile(rb"^BEGIN:VCALENDAR\s*$", re.IGNORECASE | re.MULTILINE)
@@ -43,6 +43,8 @@ def parse_calendar(body: bytes, *, zone: ZoneInfo, sender: str = "") -> list[Ann
         raise NoticeError(
             "not a valid iCalendar file: it is cut off, or has no end (END:VCALENDAR)"
         )
+    from icalendar import Calendar  # noqa: PLC0415  # most starts read none
+
     try:
         calendars = Calendar.from_ical(body, multiple=True)
         events = [event for calendar in calendars for event in calendar.walk("VEVENT")]
@@ -90,6 +92,8 @@ def _text(component: Any, name: str) -> str:
 
 def _plain(value: Any) -> str:
     """Return a property's text without escapes, which icalendar leaves in those with X-."""
+    from icalendar.prop import vUnknown  # noqa: PLC0415  # as in parse_calendar
+
     if not isinstance(value, vUnknown):
         return str(value)
     return _ESCAPES.sub(lambda match: "\n" if match[1] in "nN" else match[1], str(value))
