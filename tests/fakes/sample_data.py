@@ -404,7 +404,7 @@ class InMemoryReader:
 
 
 def reporter(
-    reader: InMemoryReader, *, receivers=None, seen=None, accounts=(), works=()
+    reader: InMemoryReader, *, receivers=None, seen=None, accounts=(), works=(), **others
 ) -> status.StatusReporter:
     receivers = receivers or {"noc": status.ReceiverState(), "mqtt": status.ReceiverState()}
 
@@ -426,6 +426,7 @@ def reporter(
         usages=usages,
         works=coming,
         now=lambda: NOW,
+        **others,
     )
 
 

@@ -62,7 +62,7 @@ def compose(
         *status.describe_works(current.works, now),
     ]
     problems = (
-        *_own_problems(current, stuck, unreadable),
+        *_own_problems(current, stuck, unreadable, now),
         *_outside_problems(current, now),
         *_rota_problems(current),
     )
@@ -189,7 +189,9 @@ def _counted(incidents: Sequence[model.Incident]) -> Iterator[tuple[str, str]]:
         yield f"{source} {count}", urlencode({"source": source})
 
 
-def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterator[str]:
+def _own_problems(
+    current: status.Status, stuck: str, unreadable: str, now: datetime
+) -> Iterator[str]:
     """Yield what is wrong with Watcher itself."""
     if unreadable:
         yield f"The database cannot be read: {unreadable}. Shown is what this daemon has in memory"
@@ -201,6 +203,9 @@ def _own_problems(current: status.Status, stuck: str, unreadable: str) -> Iterat
         yield "The rules were not reloaded; the previous ones stay in force"
     if current.drill_failure:
         yield f"A drill failed: {current.drill_failure}"
+    if current.drill and current.drill_state is model.DrillState.OVERDUE:
+        age = model.format_duration(now - current.drill.at)
+        yield f"A drill is overdue: the last one was {age} ago"
     if current.clock_step:
         yield current.clock_step.sentence[:1].upper() + current.clock_step.sentence[1:]
 

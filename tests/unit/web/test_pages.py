@@ -60,6 +60,31 @@ async def test_the_board_says_what_is_open_whose_side_and_who_has_taken_it(night
     assert "⇅ flapping" in board
 
 
+@pytest.mark.parametrize(
+    ("failure", "overdue_after", "shown"),
+    [
+        ("", minutes(0), "last drill ● ok 2026-11-20 21:24 UTC, 6 h ago w-drill"),
+        ("", minutes(60), "last drill ◆ overdue 2026-11-20 21:24 UTC, 6 h ago w-drill"),
+        ("noc: no answer", minutes(0), "6 h ago w-drill noc: no answer"),
+    ],
+)
+async def test_the_board_shows_how_the_last_drill_went_and_the_last_backup(
+    serve, reader, failure, overdue_after, shown
+):
+    reader.kept.clear()
+    reader.checks = model.SelfChecks(
+        drill=model.DrillResult(incident="w-drill", at=NOW - minutes(360), failure=failure),
+        backup=model.Backup(at=NOW - minutes(30), file="/backup/watcher.db", size=2_000_000),
+    )
+    reporter = sample_data.reporter(reader, drill_overdue_after=overdue_after)
+    async with serve(reporter=reporter) as site:
+        board = words((await site.get("/")).text)
+    assert shown in board
+    assert "last backup 02:54 UTC, 30 min ago, 2.0 MB" in board
+    assert ("All sources are up" in board) is (not failure and not overdue_after)
+    assert ("A drill is overdue: the last one was 6 h ago" in board) is bool(overdue_after)
+
+
 async def test_an_incident_shows_each_notification_with_its_times(serve, reader):
     reporter = sample_data.bad_night(reader)
     reader.kept_notifications = [
