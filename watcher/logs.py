@@ -88,6 +88,13 @@ class _Prioritized(logging.Formatter):
         return "\n".join(prefix(record.levelno) + line for line in lines)
 
 
+def _event_first(
+    _: object, __: str, line: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Return the fields of a line as they are read: what happened, then to what."""
+    return {"event": line.pop("event"), **line}
+
+
 def configure(level: int = logging.INFO) -> None:
     """Set up structlog from `level` on, and send the libraries' own warnings the same way.
 
@@ -112,6 +119,7 @@ def configure(level: int = logging.INFO) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            _event_first,
             renderer,
         ],
     )
