@@ -76,8 +76,8 @@ async def test_mqtt_http_webhook_and_json_have_one_incident_in_one_shape(  # noq
     assert published["links"]["page"] == f"{BOARD}/incidents/{published['id']}"
     assert published["diagnostics"][0]["report"]["pdf_topic"]
     whole = comparable(published)
-    # Fields that a door would leave out or spell otherwise show up here by name.
-    for door, document in {"HTTP": answered, "webhook": posted, "--json": printed}.items():
-        assert list(document) == list(whole), door
+    # Fields that one of them would leave out or spell otherwise show up here by name.
+    for where, document in {"HTTP": answered, "webhook": posted, "--json": printed}.items():
+        assert list(document) == list(whole), where
         different = {key for key in whole if comparable(document)[key] != whole[key]}
-        assert different == set(), door
+        assert different == set(), where

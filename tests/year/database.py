@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, event, pool
 from sqlalchemy.dialects import registry
@@ -27,6 +27,8 @@ from watcher.store import migrate, tables
 from watcher.store.database import Database
 from watcher.store.dialects import sqlite
 from watcher.store.store import Store
+
+Result = TypeVar("Result")
 
 
 class _Nothing:
@@ -120,6 +122,14 @@ class _InMemory(sqlite.Sqlite):
     async def alone(self, owner: str) -> AsyncIterator[None]:
         del owner
         yield
+
+    async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
+        async with self.writer.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
+        async with self.reader.connect() as connection:
+            return await connection.run_sync(work)
 
     async def close(self) -> None:
         """Leave the connection open: the database lives in it."""
