@@ -28,7 +28,7 @@ def transactions(opened, monkeypatch):
     return started
 
 
-async def look(opened, now=NOW):
+async def check(opened, now=NOW):
     """Look for everything that a loop looks for; return what is there."""
     jobs = await opened.jobs.claim(kind="details", now=now, lease=LEASE, limit=9)
     pending = await opened.outbox.claim(now=now, receivers=["noc"], lease=LEASE, limit=9)
@@ -43,33 +43,33 @@ def alone(opened):
 
 
 async def test_where_nobody_has_written_nothing_is_asked(alone, transactions):
-    assert await look(alone) == []
+    assert await check(alone) == []
     transactions.clear()
     for _ in range(MOST_SPARED):
-        assert await look(alone) == []
+        assert await check(alone) == []
     assert transactions == []
 
 
-async def test_after_some_looks_the_database_is_asked_all_the_same(alone, transactions):
-    await look(alone)
+async def test_after_some_checks_the_database_is_asked_all_the_same(alone, transactions):
+    await check(alone)
     asked = len(transactions)
     transactions.clear()
     for _ in range(MOST_SPARED + 1):
-        await look(alone)
+        await check(alone)
     assert len(transactions) == asked
 
 
 async def test_what_this_process_writes_is_found_at_once(opened):
-    assert await look(opened) == []
+    assert await check(opened) == []
     await opened.inbox.submit("key", model.Acknowledged(incident="w-1", by="ada"), NOW)
-    assert [envelope.key for envelope in await look(opened)] == ["key"]
+    assert [envelope.key for envelope in await check(opened)] == ["key"]
 
 
-async def test_on_a_shared_database_every_look_is_made(opened, transactions):
+async def test_on_a_shared_database_every_check_is_made(opened, transactions):
     if not opened.database.dialect.shared:
         pytest.skip("one process writes it")
-    await look(opened)
+    await check(opened)
     asked = len(transactions)
     transactions.clear()
-    await look(opened)
+    await check(opened)
     assert len(transactions) == asked
