@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watcher import model
-from watcher.cli.common import DEFAULT_CONFIG, AsJson, Config, print_json
+from watcher.cli.common import DEFAULT_CONFIG, AsJson, By, Config, print_json, user
 
 if TYPE_CHECKING:
     from watcher.vendors.internet_on_demand.client import (
@@ -93,12 +93,13 @@ def create(
     config: Config = DEFAULT_CONFIG,
     source: Source = "",
     *,
+    by: By = "",
     yes: Yes = False,
 ) -> None:
     """Order a new connection. It costs money."""
     mbps = parse_mbps(bandwidth)
     _confirm(f"Order a connection of {model.format_mbps(mbps)} at {location}?", yes=yes)
-    order = asyncio.run(_create(config, source, location, mbps, description))
+    order = asyncio.run(_create(config, source, location, mbps, description, user(by)))
     typer.echo(f"accepted{_order_details(order)}: `watcher iod list` shows when it is active")
 
 
@@ -109,6 +110,7 @@ def set_bandwidth(
     config: Config = DEFAULT_CONFIG,
     source: Source = "",
     *,
+    by: By = "",
     yes: Yes = False,
 ) -> None:
     """Change the bandwidth of a connection. It costs money."""
@@ -122,7 +124,7 @@ def set_bandwidth(
         f" to {model.format_mbps(mbps)}?",
         yes=yes,
     )
-    order = asyncio.run(_set_bandwidth(config, source, connection, mbps))
+    order = asyncio.run(_set_bandwidth(config, source, connection, mbps, user(by)))
     typer.echo(
         f"accepted{_order_details(order)}: `watcher iod show {connection}` shows when it is done"
     )
@@ -152,26 +154,31 @@ async def _fetch(config: Path, source: str, connection: str) -> Connection:
         return await client.connection(connection)
 
 
-async def _create(config: Path, source: str, location: str, mbps: int, description: str) -> Order:
-    async with _client(config, source, ordering=True) as client:
+async def _create(  # noqa: PLR0917 -- as its command has them
+    config: Path, source: str, location: str, mbps: int, description: str, by: str
+) -> Order:
+    what = f"a connection of {model.format_mbps(mbps)} at {location}"
+    async with _client(config, source, ordering=what, by=by) as client:
         return await client.create(location=location, mbps=mbps, description=description)
 
 
-async def _set_bandwidth(config: Path, source: str, connection: str, mbps: int) -> Order:
+async def _set_bandwidth(config: Path, source: str, connection: str, mbps: int, by: str) -> Order:
     from watcher.clock import token
 
-    async with _client(config, source, ordering=True) as client:
+    what = f"{connection} to {model.format_mbps(mbps)}"
+    async with _client(config, source, ordering=what, by=by) as client:
         return await client.set_bandwidth(connection, mbps, reference=f"w-{token()}")
 
 
 @asynccontextmanager
 async def _client(
-    config: Path, name: str, *, ordering: bool = False
+    config: Path, name: str, *, ordering: str = "", by: str = ""
 ) -> AsyncIterator[InternetOnDemandClient]:
     """Open the client of the named Internet On-Demand source, or of the only one.
 
-    `ordering` counts one of the day's changes. Raises InvalidConfigError when there is no such
-    source, or when it must be named, and PermanentError when the day's changes are used up.
+    `ordering` says what is ordered, and counts one of the day's changes. Raises InvalidConfigError
+    when there is no such source, or when it must be named, and PermanentError when the day's
+    changes are used up.
     """
     from watcher import settings
     from watcher.cli import preflight
@@ -194,9 +201,10 @@ async def _client(
             (f"{config}: there are several sources, so name one: --source {'|'.join(candidates)}",)
         )
     ((key, source),) = candidates.items()
-    uncounted = await preflight.count_change(loaded, key, source) if ordering else ""
-    if uncounted:
-        typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
+    if ordering:
+        uncounted = await preflight.count_change(loaded, key, source, by=by, what=ordering)
+        if uncounted:
+            typer.echo(f"not counted among the changes of the day: {uncounted}", err=True)
     async with preflight.open_accounts(loaded) as accounts:
         yield build_client(source, accounts[source.account])
 

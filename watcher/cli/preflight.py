@@ -170,14 +170,16 @@ async def open_accounts(settings: Settings) -> AsyncIterator[factories.VendorAcc
         yield factories.VendorAccounts(settings, session, SystemClock(), Uncounted())
 
 
-async def count_change(settings: Settings, name: str, source: InternetOnDemandSource) -> str:
+async def count_change(
+    settings: Settings, name: str, source: InternetOnDemandSource, *, by: str, what: str
+) -> str:
     """Count a manual order among the changes of the day; return why it could not be counted.
 
     The daemon counts it, because one process writes the database; without a daemon this one may.
     Raises PermanentError when the changes of the day are used up.
     """
     try:
-        counted = await _count_by_daemon(settings, name)
+        counted = await _count_by_daemon(settings, {"source": name, "by": by, "what": what})
     except model.PermanentError:
         clock = SystemClock()
         try:
@@ -195,9 +197,9 @@ async def count_change(settings: Settings, name: str, source: InternetOnDemandSo
     return ""
 
 
-async def _count_by_daemon(settings: Settings, name: str) -> bool:
+async def _count_by_daemon(settings: Settings, change: dict[str, str]) -> bool:
     """Return whether the order is within the changes of the day. Raises PermanentError."""
-    answer = await control_socket.ask(settings.control.socket, "POST", "/changes", {"source": name})
+    answer = await control_socket.ask(settings.control.socket, "POST", "/changes", change)
     return bool(answer["counted"])
 
 

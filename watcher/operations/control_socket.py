@@ -43,9 +43,9 @@ from watcher.operations.notices import MOST_BYTES, NoticeIntake
 from watcher.operations.silences import SilenceRequest
 from watcher.operations.status import NamedWork, OpenWindow, no_works
 from watcher.operations.works import Count, ReadSubjects, no_subjects
+from watcher.text import clean
 
 log = structlog.get_logger()
-
 _MOST_LISTED = 1_000  # incidents in one answer; the API has the rest
 
 
@@ -95,9 +95,11 @@ class _Drill(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of which source a person is about to order a change."""
+    """Of which source a person is about to order a change, and what it is."""
 
     source: str
+    by: str = ""
+    what: str = ""
 
 
 class _Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -332,6 +334,9 @@ class ControlSocket:
                 f"the daemon has no source {body.source} that can be changed: is its"
                 " configuration the same?",
             )
+        if counted:
+            by, what = _by(request, body.by), clean(body.what)
+            log.info("a change is ordered by hand", source=body.source, by=by, what=what)
         return _json({"counted": counted})
 
     async def _post_backup(self, request: web.Request) -> web.Response:

@@ -56,7 +56,9 @@ def check(
         if alerts is not None:
             yield from failures(section, _alerts(state, section, alerts, test))
     if expected.incidents is not None:
-        incidents = [*outcome.incidents.values()]
+        incidents = [
+            incident for incident in outcome.incidents.values() if not incident.is_announcement
+        ]
         for item, wanted in enumerate(expected.incidents):
             actual = _shown(incidents[item], outcome, test) if item < len(incidents) else None
             yield from failures("incidents", _incident(wanted, actual), item)

@@ -5,7 +5,7 @@ Law: the test is run before it is handed out, and the real incident must come ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -79,6 +79,7 @@ class Capture:
             step=step,
         )
         self._inbox: list[dict[str, Any]] = []
+        self._notices: list[model.Notice] = []
 
     def feed(self, record: ports.Recorded) -> None:
         """Take in the next record."""
@@ -96,6 +97,11 @@ class Capture:
                     "by": record.what.by,
                 }
                 self._inbox.append(action)
+            case model.NoticeRead():
+                self._notices.append(record.what.notice)
+            case ports.Loaded():
+                for work in record.what.works:
+                    self._notices += [*work.history, work.notice]
             case _:
                 pass
 
@@ -114,14 +120,48 @@ class Capture:
                 key: {**self._details(key), "series": series}
                 for key, series in recorder.subjects().items()
             },
+            **({"notices": notices} if (notices := list(self._relevant_notices())) else {}),
             **({"inbox": self._inbox} if self._inbox else {}),
         }
         last = format_span(steps * recorder.step)
         outcome = self._run({**test, "expect": [{"at": last}]})
         self._verify(outcome)
-        texts = [notification.entry.text for notification in outcome.notifications]
-        incidents = [self._expected(incident, outcome) for incident in outcome.incidents.values()]
+        texts = [
+            notification.entry.text
+            for notification in outcome.notifications
+            if not outcome.incidents[notification.entry.incident].is_announcement
+        ]
+        incidents = [
+            self._expected(incident, outcome)
+            for incident in outcome.incidents.values()
+            if not incident.is_announcement
+        ]
         return {**test, "expect": [{"at": last, "incidents": incidents, "told": texts}]}
+
+    def _relevant_notices(self) -> Iterator[dict[str, Any]]:
+        """Yield what carriers had said by then of the circuits, once for each time it was read."""
+        ours: set[str] = set()
+        for key in self._recorder.subjects():
+            subject = self._view.subjects.get(key)
+            entry = self._rules.inventory.entry(key, subject.labels if subject else {})
+            ours.update(engine.circuits_of(entry))
+        start, written = self._recorder.start, set[str]()
+        for notice in sorted(self._notices, key=lambda notice: notice.said_at):
+            circuits = [
+                circuit for circuit in notice.circuits if engine.circuit_key(circuit.id) in ours
+            ]
+            if not circuits or notice.digest in written:
+                continue
+            written.add(notice.digest)
+            yield {
+                "at": format_span(max(notice.received_at, start) - start),
+                "provider": notice.provider,
+                "id": notice.id,
+                "status": str(notice.status),
+                "windows": [[window.begin, window.end] for window in notice.windows],
+                "circuits": [circuit.id for circuit in circuits],
+                "impact": str(max((c.impact for c in circuits), key=lambda impact: impact.rank)),
+            }
 
     def _run(self, test: dict[str, Any]) -> engine.Outcome:
         shape = schema.Test.model_validate(test)

@@ -6,6 +6,7 @@ import json
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from watcher import simulator
 from watcher.clock import SystemClock
@@ -136,8 +137,13 @@ async def test_the_daemon_counts_a_manual_change(sim, write_config, watcher, tmp
         count_change=count_change,
     )
     async with control.serve(tmp_path / "c.sock"):
-        done = await watcher("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "-c", config)
+        with capture_logs() as logged:
+            words = ("iod", "set-bandwidth", "c1", "2Gbps", "--yes", "--by", "ana", "-c", config)
+            done = await watcher(*words)
         assert (done.code, done.err) == (0, "")
+        (entry,) = [entry for entry in logged if entry["event"] == "a change is ordered by hand"]
+        assert (entry["source"], entry["what"]) == ("iod", "c1 to 2 Gbps")
+        assert entry["by"].startswith("ana")
         done = await watcher("iod", "set-bandwidth", "c2", "2Gbps", "--yes", "-c", config)
     assert done.code == 1
     assert "changes of today are used up" in done.err

@@ -122,6 +122,38 @@ def test_without_a_file_the_test_is_printed(installation, watcher):
     assert test["subjects"]["vyvx/a"]["details"]["labels"] == {"name": "Cup final"}
 
 
+def test_an_incident_in_planned_works_is_captured_with_their_notice(installation, watcher):
+    file = installation.directory / "inventory.yaml"
+    file.write_text("subjects:\n  vyvx/a: {circuit_ids: [C-1], provider: lumen}\n")
+    config = installation.config
+    config.write_text('inventory = "inventory.yaml"\n' + config.read_text())
+    read = model.Notice(
+        provider="lumen",
+        id="CHG-1",
+        status=model.WorkStatus.CONFIRMED,
+        windows=(model.WorkWindow(begin=START, end=START + timedelta(hours=1)),),
+        circuits=(
+            model.AffectedCircuit(id="C-1", impact=model.WorkImpact.OUTAGE),
+            model.AffectedCircuit(id="C-9", impact=model.WorkImpact.OUTAGE),
+        ),
+        received_at=START - timedelta(days=1),
+    )
+    incidents = installation.run(
+        (0, {"a": "online"}),
+        (5, model.NoticeRead(notice=read)),
+        (300, {"a": "offline"}),
+        (900, {"a": "online"}),
+        (1200, {}),
+    )
+    (incident,) = [incident for incident in incidents if incident.rule == "down"]
+    assert incident.planned is not None
+    assert watcher("capture", incident.id, "--output", "captured.yaml")[0] == 0
+    (test,) = yaml.safe_load((installation.directory / "captured.yaml").read_text())["tests"]
+    (notice,) = test["notices"]
+    assert (notice["id"], notice["circuits"], notice["impact"]) == ("CHG-1", ["C-1"], "outage")
+    assert watcher("test", "captured.yaml") == (0, "1 passed, 0 failed\n", "")
+
+
 def test_what_cannot_be_captured_is_reported_in_a_sentence(installation, watcher):
     (incident,) = installation.run(*HISTORIES["an outage"])
     assert watcher("capture", "w-nobody") == (1, "", "there is no incident w-nobody\n")
