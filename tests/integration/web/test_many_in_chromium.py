@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.async_api import expect
 
 from tests.fakes import sample_data
 from tests.integration.web.test_pages_in_chromium import FAINT, OUTSIDE
+from watcher import model
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +71,14 @@ async def test_a_wall_shows_forty_incidents_and_counts_the_rest(
     reporter = sample_data.bad_night(reader)
     over = sum(incident.resolved_at is not None for incident in reader.kept.values())
     sample_data.full_house(reader, incidents=incidents - len(reader.kept) + over)
+    # Whatever else there is to say leaves room for them.
+    reporter.refused = ("rules.yaml:3: no such field",)
+    failure = "noc was not notified within 1 min: Slack: channel_not_found"
+    reader.checks = model.SelfChecks(
+        drill=model.DrillResult(incident="w-drill", at=sample_data.NOW, failure=failure)
+    )
+    [silence] = reader.quiet
+    reader.quiet = [replace(silence, id=f"s-{by}", by=by) for by in ("ada", "grace", "linus")]
     async with serve(reporter=reporter) as site:
         page = await open_page(WALL, height=1080)
         await page.goto(site.url)
