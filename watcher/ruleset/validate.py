@@ -28,11 +28,21 @@ def validated(
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        for detail in details:
+            if detail["type"] == "too_short" and _has_faults_inside(detail, details):
+                continue  # pydantic counts only items that are valid
             whole_path = _as_written((*path, *detail["loc"]), document)
             place = document.place(whole_path, of_key=detail["type"] == "extra_forbidden")
             problems.add(place, _key(whole_path, document), _in_words(schema, detail))
         return None
+
+
+def _has_faults_inside(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    depth = len(detail["loc"])
+    return any(
+        len(other["loc"]) > depth and other["loc"][:depth] == detail["loc"] for other in details
+    )
 
 
 def without_faults(schema: type[_Schema], document: Document, *path: str | int) -> _Schema | None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from watcher import model
 from watcher.rule_tests import load, schema
 from watcher.rule_tests.schema import Mark
 
@@ -50,3 +51,16 @@ def test_a_source_settles_as_the_test_says():
     source = schema.Source(kind="evpl", settle="10m")
     assert load.traits("lines", source).settle == timedelta(minutes=10)
     assert load.traits("lines", schema.Source(kind="evpl")).settle == timedelta(0)
+
+
+def test_a_list_whose_only_item_is_wrong_is_not_called_empty_too(workspace):
+    with pytest.raises(model.InvalidConfigError) as caught:
+        workspace.run(
+            """
+            - name: x
+              subjects: {vyvx/a: {series: {state: online}}}
+              expect: [{at: "", firing: {}}]
+            """
+        )
+    (problem,) = caught.value.problems
+    assert "x.expect[0].at: '' is not a duration" in problem
