@@ -64,3 +64,19 @@ def test_each_panel_has_its_own_place():
     places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in panels]
     assert len(set(places)) == len(places)
     assert all(p["gridPos"]["x"] + p["gridPos"]["w"] <= 24 for p in panels)
+
+
+def test_each_alert_has_a_row_that_says_what_it_means_and_what_to_do():
+    page = (ROOT / "docs" / "howto" / "operations.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    explained = " ".join(cells[0] for cells in rows if len(cells) == 3)
+    missing = {rule["alert"] for rule in RULES} - set(re.findall(r"`(Watcher\w+)`", explained))
+    assert missing == set()
+
+
+def test_what_the_page_on_operations_quotes_is_what_the_daemon_says():
+    page = (ROOT / "docs" / "howto" / "operations.md").read_text(encoding="utf-8")
+    source = " ".join(file.read_text() for file in (ROOT / "watcher").rglob("*.py"))
+    quoted = re.findall(r'\*"([^"]+)"\*', page)
+    assert len(quoted) > 5
+    assert [sentence for sentence in quoted if sentence not in source] == []
