@@ -35,6 +35,7 @@ from watcher.engine.rules.reservation import DURING, PRE_ROLL
 from watcher.engine.rules.rule import (
     Bandwidth,
     Blind,
+    Candidates,
     Condition,
     Context,
     Escalation,
@@ -85,6 +86,7 @@ __all__ = [
     "REOPEN_WITHIN",
     "Bandwidth",
     "Blind",
+    "Candidates",
     "Condition",
     "Context",
     "Escalation",

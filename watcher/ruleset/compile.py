@@ -36,6 +36,11 @@ class WrittenRule:
         where = f"{self.rule.name}.{key}" if key else self.rule.name
         problems.add(self.document.place(path), where, what)
 
+    def report_inside(self, problems: Problems, key: str, problem: cel.Problem) -> None:
+        """Add a problem at a place inside the text of one of the rule's keys."""
+        place = self.document.place_inside(("rules", self.number, key), problem.at)
+        problems.add(place, f"{self.rule.name}.{key}", problem.what)
+
 
 class Compiler:
     """Compiles the rules of one ruleset; adds what is wrong to `problems`."""
@@ -270,9 +275,9 @@ class Compiler:
         if source is None:
             return None
         problems = list(cel.problems_in(source, [VENDORS[kind].fields for kind in kinds]))
-        for what in problems:
-            written.report(self._problems, key, what)
-        return None if problems else cel.compile_predicate(source, self.vocabulary)
+        for problem in problems:
+            written.report_inside(self._problems, key, problem)
+        return None if problems else self.vocabulary.add(source, among=tuple(kinds))
 
     def _template(
         self,

@@ -136,11 +136,11 @@ def compile_inventory(
     matches = []
     for number, match in enumerate(entries.match):
         wrong = list(cel.problems_in(match.where, (), _READABLE))
-        for what in wrong:
-            place = document.place(("match", number, "where"))
-            problems.add(place, f"match[{number}].where", what)
+        for problem in wrong:
+            place = document.place_inside(("match", number, "where"), problem.at)
+            problems.add(place, f"match[{number}].where", problem.what)
         if not wrong:
-            predicate = cel.compile_predicate(match.where, vocabulary)
+            predicate = vocabulary.add(match.where)
             matches.append(MatchedEntry(predicate, _compile_entry(match)))
     return Inventory(
         {key: _compile_entry(entry) for key, entry in entries.subjects.items()}, matches, vocabulary

@@ -73,6 +73,7 @@ def load(
         sources=sources,
         inventory=compiled_inventory,
         context=compiler.vocabulary.context,
+        candidates=compiler.vocabulary.candidates,
         maintenance=windows,
         storm=storm,
         quiet=frozenset(quiet),

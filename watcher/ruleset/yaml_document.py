@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from watcher.ruleset.problems import Place, Problems
+from watcher.ruleset.text_places import find_last
 
 LARGEST = 1_000_000  # bytes
 DEEPEST = 32
@@ -31,6 +32,7 @@ class Document:
     raw: bytes = b""
     value_places: dict[KeyPath, Place] = field(default_factory=dict)
     key_places: dict[KeyPath, Place] = field(default_factory=dict)
+    spans: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)  # of each plain value
 
     def place(self, path: Sequence[str | int], *, of_key: bool = False) -> Place:
         """Return the place of a value or its key; when absent, of the nearest thing around it."""
@@ -40,6 +42,28 @@ class Document:
         while path and path not in self.value_places:
             path = path[:-1]
         return self.value_places.get(path, Place(self.file))
+
+    def place_inside(self, path: Sequence[str | int], at: int) -> Place:
+        """Return the place of a character of a text; where it starts if that is not as written."""
+        path = tuple(path)
+        value, span = self._value_at(path), self.spans.get(path)
+        if not at or span is None or not isinstance(value, str):
+            return self.place(path)
+        text = self.raw.decode()
+        index = find_last(value[: at + 1], text[: span[1]], span[0])
+        if index is None:
+            return self.place(path)
+        line_start = text.rfind("\n", 0, index) + 1
+        return Place(self.file, text.count("\n", 0, index) + 1, index - line_start + 1)
+
+    def _value_at(self, path: KeyPath) -> object:
+        value = self.content
+        for key in path:
+            try:
+                value = value[key]
+            except (LookupError, TypeError):
+                return None
+        return value
 
 
 def load(file: Path, problems: Problems) -> Document | None:
@@ -117,6 +141,7 @@ def _value(
                 for number, item in enumerate(node.value)
             ]
         case _:
+            document.spans[path] = (node.start_mark.index, node.end_mark.index)
             return loader.construct_object(node)
 
 

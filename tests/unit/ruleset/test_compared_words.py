@@ -11,7 +11,8 @@ OFFLINE = "is never 'offlin'; did you mean offline?"
 
 
 def problems(source, *kinds):
-    return list(cel.problems_in(source, [VENDORS[kind].fields for kind in kinds or ("vyvx",)]))
+    fields = [VENDORS[kind].fields for kind in kinds or ("vyvx",)]
+    return [problem.what for problem in cel.problems_in(source, fields)]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,6 @@ def test_it_is_found_in_each_expression_of_a_rule(tmp_path, key):
 def test_the_name_of_a_type_is_a_value(source, truth):
     assert problems(source, "evpl") == []
     vocabulary = cel.Vocabulary()
-    predicate = cel.compile_predicate(source, vocabulary)
+    predicate = vocabulary.add(source)
     given = {"utilization": 97.0, "vanished": False, "labels": {"site": "NYC"}, "previous": {}}
     assert predicate(vocabulary.context(given)) is truth

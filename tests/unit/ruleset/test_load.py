@@ -196,7 +196,7 @@ def test_an_expression_over_an_unknown_value_is_neither_true_nor_false(load, exp
 
 
 def test_what_fails_on_known_values_is_an_error(load):
-    with pytest.raises(engine.ExpressionError, match="division by zero"):
+    with pytest.raises(engine.ExpressionError, match="divide by zero"):
         truth(load, "int(utilization) / int(utilization - 7.0) > 1", "lines", utilization=7.0)
 
 

@@ -108,37 +108,31 @@ def problems(load, tmp_path):
         ),
         (
             "    expression: state == 'ofline'\n",
-            "0.yaml:4:17: r.expression: state is never 'ofline'; did you mean offline?",
+            "0.yaml:4:26: r.expression: state is never 'ofline'; did you mean offline?",
         ),
         (
             "    expression: state ==\n",
             (
-                "0.yaml:4:17: r.expression: not valid CEL: at line 1, character 9: mismatched "
+                "0.yaml:4:24: r.expression: not valid CEL: at line 1, character 9: mismatched "
                 "input '<EOF>'"
             ),
         ),
         (
             "    expression: state.startWith('on')\n",
-            "0.yaml:4:17: r.expression: there is no function startWith(); did you mean startsWith?",
+            "0.yaml:4:23: r.expression: there is no function startWith(); did you mean startsWith?",
         ),
         (
             "    expression: state > 1\n",
-            (
-                "0.yaml:4:17: r.expression: fails on state online, ingress_state online: No such "
-                "overload: the operation is not defined for the given operand types"
-            ),
+            ("0.yaml:4:23: r.expression: '>' cannot be used on a text and a whole number"),
         ),
         (
             "    expression: state\n",
-            (
-                "0.yaml:4:17: r.expression: evaluates to 'online' on state online, ingress_state "
-                "online; expected true or false"
-            ),
+            ("0.yaml:4:17: r.expression: evaluates to a text; expected true or false"),
         ),
         (
             "    expression: has(labels.site)\n",
             (
-                '0.yaml:4:17: r.expression: has() is not needed: a missing label reads ""; compare '
+                '0.yaml:4:21: r.expression: has() is not needed: a missing label reads ""; compare '
                 "with that"
             ),
         ),
@@ -475,3 +469,28 @@ def test_a_problem_is_named_from_where_one_stands(tmp_path, monkeypatch):
     assert str(place) == "rules/vyvx.yaml:3:4"
     monkeypatch.chdir("/")
     assert str(place) == f"{tmp_path}/rules/vyvx.yaml:3:4"
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("    expression: vanished && sate == 'x'\n", "4:29"),
+        ("    expression: 'vanished && sate == \"x\"'\n", "4:30"),
+        ("    expression: 'subject != ''a'' && sate == \"x\"'\n", "4:38"),
+        ('    expression: "subject != \\"a\\" && sate == \'x\'"\n', "4:38"),
+        ('    expression: "subject != \\"\\x41\\" && sate == 1"\n', "4:17"),  # not looked through
+        ("    expression: vanished &&\n      sate == 'x'\n", "5:7"),
+        ("    expression: |\n      vanished &&\n        sate == 'x'\n", "6:9"),
+        ("    expression: >-\n      vanished\n      && subject == 'é' && sate == 'x'\n", "6:28"),
+    ],
+)
+def test_a_problem_inside_an_expression_is_where_it_stands_in_the_file(problems, written, place):
+    (problem,) = problems(HEAD + written)
+    assert problem.startswith(f"0.yaml:{place}: r.expression: ")
+
+
+def test_a_problem_inside_an_expression_of_the_inventory_is_where_it_stands(problems):
+    (problem,) = problems(
+        HEAD + DOWN, inventory="match:\n  - where: labels.a == '' && sate == ''\n"
+    )
+    assert problem.startswith("inventory.yml:2:30: match[0].where: 'sate' is not known")

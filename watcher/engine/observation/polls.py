@@ -83,14 +83,18 @@ def evaluate_changed(
         if fields.get(condition.field) in condition.to or (existing and rule.name in existing):
             result = conditions.evaluate_transition(ctx, rule, condition, subject)
             alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
-    context = ctx.subject_view(key).context if plan.expressions else None
-    for rule, expression in plan.expressions:
-        truth = conditions.evaluate_predicate(
-            ctx, rule, expression.holds, key, context, failed=False
-        )
-        if truth or (existing and rule.name in existing):
-            result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
-            alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
+    if plan.expressions:
+        context = ctx.subject_view(key).context
+        # A false expression without an alert changes nothing; with an error it says that it works.
+        all_of_them = existing or ctx.state.alert_index.expression_errors
+        numbers = range(len(plan.expressions)) if all_of_them else plan.candidates(context)
+        for rule, expression in (plan.expressions[number] for number in numbers):
+            truth = conditions.evaluate_predicate(
+                ctx, rule, expression.holds, key, context, failed=False
+            )
+            if truth or (existing and rule.name in existing):
+                result = conditions.narrow(ctx, rule, key, conditions.Truth(truth))
+                alerts.apply(ctx, rule, key, result, at=ctx.now, broken=broken)
     alerts.settle(ctx, key)
 
 

@@ -10,6 +10,7 @@ from watcher import model
 from watcher.engine.rules import thresholds as windows
 from watcher.engine.rules.rule import (
     Blind,
+    Candidates,
     Expression,
     NoData,
     Rule,
@@ -32,6 +33,7 @@ class RuleIndex:
     entering: Mapping[str, Mapping[model.Scalar, tuple[tuple[Rule, Transition], ...]]]
     thresholds: tuple[tuple[Rule, Threshold], ...] = ()
     expressions: tuple[tuple[Rule, Expression], ...] = ()
+    candidates: Candidates  # among the expressions
     blinds: tuple[tuple[Rule, Blind], ...] = ()
     no_datas: tuple[tuple[Rule, NoData], ...] = ()
     keep: timedelta  # how long samples are needed
@@ -57,15 +59,17 @@ def index_rules(ruleset: Ruleset) -> dict[str, RuleIndex]:
             for rule, condition in transitions
             if traits.history and condition.field == RECORDED
         )
+        expressions = tuple(
+            (rule, rule.condition) for rule in rules if isinstance(rule.condition, Expression)
+        )
         indexes[name] = RuleIndex(
             transitions=transitions,
             recorded=recorded,
             paging=frozenset(phase for rule, _ in recorded for phase in rule.during),
             entering=_by_value(transitions),
             thresholds=thresholds,
-            expressions=tuple(
-                (rule, rule.condition) for rule in rules if isinstance(rule.condition, Expression)
-            ),
+            expressions=expressions,
+            candidates=ruleset.candidates([condition.holds for _, condition in expressions]),
             blinds=tuple(
                 (rule, rule.condition) for rule in rules if isinstance(rule.condition, Blind)
             ),

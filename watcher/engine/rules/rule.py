@@ -26,6 +26,8 @@ class ExpressionError(Exception):
 
 # None: something that the expression reads is not known yet. Raises ExpressionError.
 Predicate = Callable[[Context], bool | None]
+# The numbers of the predicates of a list that may be true, by its subject; the others are false.
+Candidates = Callable[[Context], Sequence[int]]
 Template = Callable[[Mapping[str, object]], str]  # raises ExpressionError
 
 
@@ -298,6 +300,11 @@ class WorksPolicy:
     zone: tzinfo | None = None
 
 
+def _all(predicates: Sequence[Predicate]) -> Candidates:
+    numbers = range(len(predicates))
+    return lambda _: numbers
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset:
     """Everything that decides beside the state: rules in order, sources, inventory, context."""
@@ -306,6 +313,7 @@ class Ruleset:
     sources: Mapping[str, SourceTraits]
     inventory: Inventory
     context: Callable[[Mapping[str, object]], Context]
+    candidates: Callable[[Sequence[Predicate]], Candidates] = _all  # sees at once what is false
     maintenance: Sequence[Maintenance] = ()
     storm: Storm = Storm()
     quiet: frozenset[str] = frozenset()  # receivers that nothing is suppressed for

@@ -1,0 +1,297 @@
+"""What is wrong with an expression, in words of our own, and where.
+
+Each way of finding it says more about a mistake than the one after it, so a later one is tried only
+when those before find nothing: the syntax, the names and words, the types, and made-up subjects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cel_expr_python import cel
+
+from watcher import engine, model
+from watcher.ruleset.cel import environment
+from watcher.ruleset.cel.environment import TYPES, CompileErrors
+from watcher.ruleset.cel.program import Expression, Vocabulary
+from watcher.ruleset.cel.references import MODULES, References
+from watcher.ruleset.problems import suggest
+from watcher.vendors.vendor import Fields
+
+LONGEST = 1_000  # characters
+DEEPEST = 2  # macros inside one another
+# What an expression can read of every subject, beside the fields of its kind.
+COMMON = frozenset(
+    {"labels", "previous", "subject", "phase", "vanished", "fault_domain", "expected_mbps"}
+)
+_FUNCTIONS = frozenset(
+    {"bool", "bytes", "contains", "double", "duration", "dyn", "endsWith", "int", "matches"}
+    | {"size", "startsWith", "string", "timestamp", "type", "uint"}
+    | {"charAt", "format", "indexOf", "join", "lastIndexOf", "lowerAscii", "replace", "reverse"}
+    | {"split", "strings.quote", "substring", "trim", "upperAscii"}
+    | {"math.abs", "math.bitAnd", "math.bitNot", "math.bitOr", "math.bitShiftLeft"}
+    | {"math.bitShiftRight", "math.bitXor", "math.ceil", "math.floor", "math.greatest"}
+    | {"math.isFinite", "math.isInf", "math.isNaN", "math.least", "math.round", "math.sign"}
+    | {"math.sqrt", "math.trunc"}
+    | {"getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getFullYear", "getHours"}
+    | {"getMilliseconds", "getMinutes", "getMonth", "getSeconds"}
+)
+_NUMBERS = frozenset({"int", "uint", "double", "wrapper(double)"})
+_OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '\((.*)\)'$")
+_MIXED = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in"})
+_WORDS = {
+    "bool": "true or false",
+    "double": "a number",
+    "wrapper(double)": "a number",
+    "dyn": "a value of any type",
+    "int": "a whole number",
+    "uint": "a whole number",
+    "null_type": "null",
+    "string": "a text",
+    "wrapper(string)": "a text",
+    "google.protobuf.Timestamp": "a time",
+    "google.protobuf.Duration": "a duration",
+    "bytes": "bytes",
+    "timestamp": "a time",
+    "duration": "a duration",
+    "null": "null",
+}
+
+
+class Problem(NamedTuple):
+    """What is wrong, and how many characters of the expression are before that."""
+
+    what: str
+    at: int = 0
+
+
+def problems_in(
+    source: str, kinds: Sequence[Fields], common: frozenset[str] = COMMON
+) -> Iterator[Problem]:
+    """Yield what is wrong with an expression over subjects of these kinds.
+
+    `common` are the names that it can read beside the fields of the kinds.
+    """
+    if len(source) > LONGEST:
+        yield Problem(f"is longer than {LONGEST} characters")
+        return
+    try:
+        expression = Expression(source)
+    except CompileErrors as errors:
+        error = errors.errors[0]
+        yield Problem(f"not valid CEL: {_syntax_error(source, error)}", error.at or 0)
+        return
+    references = expression.references
+    if references.depth > DEEPEST:
+        depth = references.depth
+        yield Problem(f"nests {depth} macros (all, exists, map, filter); at most {DEEPEST}")
+        return
+    for check in (_names, _unknown_words, _types, _failed_trials):
+        problems = list(check(source, references, kinds, common))
+        yield from problems
+        if problems:
+            return
+
+
+def _names(
+    _: str, references: References, kinds: Sequence[Fields], common: frozenset[str]
+) -> Iterator[Problem]:
+    """Yield the names, functions and members that there are not."""
+    fields = _fields(kinds)
+    valid = fields | common
+    for name, at in sorted({**references.names, **references.maps}.items()):
+        if name not in {*valid, *TYPES, *MODULES}:
+            yield Problem(f"{name!r} is not known{suggest(name, valid)}", at)
+    for name, at in sorted(references.functions.items()):
+        if name not in _FUNCTIONS:
+            yield Problem(f"there is no function {name}(){_function_like(name)}", at)
+    if "previous" in common:
+        yield from _previous(references, fields)
+    for (owner, _name), at in sorted(references.tested.items()):
+        if owner == "labels":
+            hint = 'a missing label reads ""; compare with that'
+        else:
+            hint = "a field that is not known reads null; compare with that"
+        yield Problem(f"has() is not needed: {hint}", at)
+
+
+def _previous(references: References, fields: set[str]) -> Iterator[Problem]:
+    for name, at in sorted(references.members("previous").items()):
+        if name not in fields:
+            yield Problem(f"previous.{name} is not known{suggest(name, fields)}", at)
+    if "previous" in references.whole:
+        yield Problem("previous must be read as previous.FIELD", references.whole["previous"])
+
+
+def _fields(kinds: Sequence[Fields]) -> set[str]:
+    return set.intersection(*(set(kind.names) for kind in kinds)) if kinds else set()
+
+
+def _function_like(name: str) -> str:
+    for full in sorted(_FUNCTIONS):
+        if full.partition(".")[2] == name or (full, name) in {
+            ("math.greatest", "max"),
+            ("math.least", "min"),
+        }:
+            return f"; did you mean {full}?"
+    return suggest(name, _FUNCTIONS)
+
+
+def _unknown_words(
+    _: str, references: References, kinds: Sequence[Fields], __: frozenset[str]
+) -> Iterator[Problem]:
+    """Yield the literals that a name is compared with and never equals in any kind."""
+    valid = _valid(kinds)
+    for name, literal in sorted(references.compared, key=lambda pair: (pair[0], pair[1].at)):
+        plain = name.removeprefix("previous.")
+        expected = "a text" if name.startswith("labels.") else valid.get(plain)
+        if isinstance(expected, frozenset):
+            if literal.value not in expected:
+                hint = suggest(literal.value, expected)
+                yield Problem(f"{name} is never {literal.text}{hint}", literal.at)
+        elif expected is not None and expected != literal.kind:
+            yield Problem(f"{name} is never {literal.text}: it is {expected}", literal.at)
+
+
+def _valid(kinds: Sequence[Fields]) -> dict[str, frozenset[str] | str]:
+    """Return the words of each name that has a vocabulary, and what other names are."""
+    valid: dict[str, frozenset[str] | str] = dict.fromkeys(TYPES, "a type")
+    valid |= {
+        "fault_domain": frozenset(model.FaultDomain),
+        "phase": frozenset(model.Phase),
+        "subject": "a text",
+        "vanished": "true or false",
+        "expected_mbps": "a number",
+    }
+    for kind in kinds:
+        valid |= dict.fromkeys(kind.figures, "a number")
+    for name in {name for kind in kinds for name in kind.words}:
+        valid[name] = frozenset(word for kind in kinds for word in kind.words.get(name, ()))
+    return valid
+
+
+def _types(
+    source: str, _: References, kinds: Sequence[Fields], common: frozenset[str]
+) -> Iterator[Problem]:
+    """Yield what does not fit the types of the fields."""
+    try:
+        result = environment.return_type(source, _variables(kinds, common))
+    except CompileErrors as errors:
+        yield from filter(None, (_type_problem(error) for error in errors.errors))
+        return
+    if result not in {"bool", "dyn"}:
+        yield Problem(f"evaluates to {_in_words(result)}; expected true or false")
+
+
+def _variables(kinds: Sequence[Fields], common: frozenset[str]) -> dict[str, cel.Type]:
+    types: dict[str, cel.Type] = {}
+    for name in _fields(kinds):
+        is_word = {name in kind.words for kind in kinds}
+        types[name] = cel.Type.DYN
+        if len(is_word) == 1:
+            types[name] = environment.TEXT if is_word.pop() else environment.NUMBER
+    if "previous" in common:
+        types |= {f"previous.{name}": of for name, of in types.items()}
+    of_common = {
+        "labels": environment.TEXT_MAP,
+        "previous": environment.ANY_MAP,
+        "vanished": cel.Type.BOOL,
+        "expected_mbps": environment.NUMBER,
+    }
+    return types | {name: of_common.get(name, cel.Type.STRING) for name in common}
+
+
+def _type_problem(error: environment.CompileError) -> Problem | None:
+    at, what = error.at or 0, error.what
+    if match := _OVERLOAD.match(what):
+        name, arguments = match[1], _split(match[2])
+        plain = [argument.removeprefix("list(").rstrip(")") for argument in arguments]
+        plain = [name_ + ")" if name_.startswith("wrapper(") else name_ for name_ in plain]
+        if name in _MIXED and set(plain) <= _NUMBERS:
+            return None  # numbers of two types are compared by their values
+        return Problem(_cannot(name, arguments), at)
+    if match := re.match(r"expression of type '(.+)' cannot be (.*?)(?: \(|$)", what):
+        part = "read by the name of a member" if "select" in match[2] else "gone through by a macro"
+        return Problem(f"{_in_words(match[1])} cannot be {part}", at)
+    if match := re.match(r"undeclared reference to '(.+?)'", what):
+        return Problem(f"{match[1]!r} is not known", at)
+    return Problem(f"not accepted: {what}", at)
+
+
+def _cannot(name: str, arguments: Sequence[str]) -> str:
+    words = [_in_words(argument) for argument in arguments]
+    operator = name.strip("_@").replace("?_:", "? :")
+    given = " and ".join(words) if len(words) < 3 else ", ".join(words)
+    if name == "_[_]":
+        return f"{words[0]} has no members by {words[1]}"
+    if name.startswith(("_", "@", "!", "-")):
+        numbers = sorted(set(arguments) & _NUMBERS)
+        hint = ": write a whole number as 2.0" if len(numbers) > 1 else ""
+        return f"{operator!r} cannot be used on {given}{hint}"
+    return f"{name}() cannot be used on {given}"
+
+
+def _split(arguments: str) -> list[str]:
+    """Split the types of arguments at the commas that are in no parentheses."""
+    parts, depth = [""], 0
+    for letter in arguments:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _in_words(type_: str) -> str:
+    for start in ("list", "map", "type"):
+        if type_.startswith(start):
+            return f"a {start}"
+    return _WORDS.get(type_, type_)
+
+
+def _failed_trials(
+    source: str, _: References, kinds: Sequence[Fields], __: frozenset[str]
+) -> Iterator[Problem]:
+    """Evaluate an expression on made-up subjects of these kinds; yield the first failure."""
+    vocabulary = Vocabulary()
+    predicate = vocabulary.add(source)
+    for kind in kinds or (Fields(),):
+        for fields in kind.samples():
+            given = {
+                **fields,
+                "previous": fields,
+                "labels": {},
+                "subject": "source/id",
+                "phase": str(model.Phase.ON_AIR),
+                "vanished": False,
+                "fault_domain": str(model.FaultDomain.LUMEN),
+                "expected_mbps": 50.5,
+            }
+            try:
+                predicate(vocabulary.context(given))
+            except engine.ExpressionError as error:
+                what = str(error).removeprefix(f"{source}: ")
+                verb = "" if what.startswith("evaluates") else "fails: "
+                yield Problem(f"{verb}{what} (on {_describe(fields)})")
+                return
+
+
+def _syntax_error(source: str, error: environment.CompileError) -> str:
+    """Cut the library's message down to where and what: its list of tokens helps nobody."""
+    what = error.what.partition(" expecting ")[0].removeprefix("Syntax error: ")
+    if error.at is None:
+        return "nested too deeply" if "recursion" in what else what
+    before = source[: error.at].split("\n")
+    return f"at line {len(before)}, character {len(before[-1]) + 1}: {what}"
+
+
+def _describe(fields: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items()) or "a sample"
+
+
+def refers_to(source: str, name: str) -> bool:
+    """Return whether an expression that compiles reads a name."""
+    return name in Expression(source).references.names
