@@ -159,3 +159,10 @@ def test_the_script_of_the_package_sends_a_command_that_watcher_reads():
     payload = rendered(step["data"]["payload"], incident="w-7k3m", by="ada")
     command = step["data"]["topic"].removeprefix("watcher/commands/")
     assert commands.parse_request(command, payload.encode()).incident == "w-7k3m"
+
+
+def test_no_selector_of_the_package_is_an_empty_mapping():
+    """Home Assistant leaves those out when it merges packages, and then disables the script."""
+    fields = PACKAGE["script"]["watcher_acknowledge"]["fields"]
+    for field in fields.values():
+        assert all(field["selector"].values()), field
