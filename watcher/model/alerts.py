@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watcher.model.subjects import Scalar
+from watcher.model.subjects import Scalar, quickly_made
 
 
 class Severity(StrEnum):
@@ -32,6 +32,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What a threshold's value is of: the direction that counts, and how much of the window.
@@ -46,6 +47,7 @@ class Measured:
     held: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One rule on one subject.
@@ -80,6 +82,7 @@ class Alert:
         return self.rule, self.subject
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentAlert:
     """An alert as readers see it; it stays with its incident when the alert itself moves on.

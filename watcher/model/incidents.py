@@ -13,7 +13,7 @@ from watcher.model.diagnoses import Diagnosis
 from watcher.model.errors import FailureReason
 from watcher.model.remedies import Remedy
 from watcher.model.silences import Suppression
-from watcher.model.subjects import FaultDomain, Scalar, Subject
+from watcher.model.subjects import FaultDomain, Scalar, Subject, quickly_made
 from watcher.model.tickets import Ticket
 from watcher.model.works import Planned
 
@@ -117,6 +117,7 @@ class Turn:
     at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """The alerts that people are notified of together: one Slack thread, one MQTT document.
@@ -222,6 +223,7 @@ class Incident:
         return WORKS in self.flags
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One numbered entry of an incident's timeline, append-only.
