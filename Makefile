@@ -1,12 +1,14 @@
 # One command for each thing a maintainer does; each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo works run test quick coverage fuzz audit chaos check fmt bench bench-small lock upgrade dist deb pictures clean
+.PHONY: help demo works run test quick coverage fuzz audit chaos year check fmt bench bench-small lock upgrade dist deb pictures clean
 
 PYTHON ?= python3
 FOR ?=
 CHAOS_KILLS ?= 200
 EXAMPLES ?= 3000
 DAEMONS ?= 1
+SEEDS ?= 10
+DAYS ?= 1
 SEED ?=
 BENCH ?=
 # Most tests wait for a process, a broker or a clock: two workers share a core.
@@ -70,6 +72,9 @@ fuzz: $(READY)  ## odd input at every door, many examples of it, drawn anew each
 
 audit: $(READY)  ## known vulnerabilities of what is pinned; says so when OSV cannot be asked
 	@$(BIN)/python .ci/audit.py
+
+year: $(READY)  ## simulated days, each drawn from a seed and told right (SEED=1 SEEDS=10 DAYS=1)
+	@$(BIN)/python -m tests.year --seed $(or $(SEED),1) --seeds $(SEEDS) --days $(DAYS)
 
 chaos: $(READY)  ## disruptions at random instants, checked afterwards (CHAOS_KILLS=200 DAEMONS=1 SEED=)
 	@$(BIN)/python -m tests.chaos --kills $(CHAOS_KILLS) --daemons $(DAEMONS) $(if $(SEED),--seed $(SEED))

@@ -38,10 +38,10 @@ class Broker:
             if topic in client.topics:
                 client.deliver(Message(topic=topic, payload=payload, retained=False))
 
-    def lose(self, client: Client) -> None:
-        """Speak the will of a client that has gone without a word."""
-        if self.clients.get(client.identity) is client:
-            del self.clients[client.identity]
+    def lose_all(self) -> None:
+        """Speak the wills of the clients, which have gone without a word."""
+        clients, self.clients = self.clients, {}
+        for client in clients.values():
             if client.will:
                 self.publish(client.will, OFFLINE, retain=True)
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
-from contextvars import ContextVar
-from typing import Any
+import weakref
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar
+from unittest import mock
 
 OWNER: ContextVar[object] = ContextVar("OWNER", default=None)  # whose process something belongs to
 TURN_SECONDS = 1e-6  # what a turn takes: time that stands still lets a library wait for nothing
+_MOST_CLOSES = 100  # of what goes on waiting while it is closed
+Result = TypeVar("Result")
 _MANY_CANCELLED = 100  # timers that wait in vain; more than this, and most of them: clean up
 
 
@@ -32,6 +36,7 @@ class _Future(asyncio.Future[Any]):
 
 class _Task(asyncio.Task[Any]):
     number = 0
+    owner: object = None
 
     def __hash__(self) -> int:
         return self.number
@@ -49,6 +54,30 @@ class _Listener:
         """Do nothing."""
 
 
+def _dispose(task: asyncio.Task[Any]) -> None:
+    """Close what a task runs, now: the garbage collector would do it at some other time.
+
+    What it does on its way out comes to nothing: everything that others see waits a turn first.
+    """
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    work: Any = task.get_coro()
+    for _ in range(_MOST_CLOSES):
+        try:
+            work.close()
+        except BaseException:  # noqa: BLE001, S112  # it waits for something; or nobody hears it
+            continue
+        return
+
+
+def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run on a new loop. asyncio's own runner would wait for what has been killed."""
+    loop = YearLoop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        loop.close()
+
+
 class YearLoop(asyncio.BaseEventLoop):
     """`time` is in seconds since the loop was made."""
 
@@ -60,6 +89,9 @@ class YearLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._numbers = itertools.count(1)
         self._cancelled = 0
+        self._tasks: weakref.WeakValueDictionary[int, _Task] = weakref.WeakValueDictionary()
+        self._dead: set[object] = set()
+        self._doomed: dict[object, tuple[int, Callable[[], None]]] = {}
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
@@ -75,8 +107,30 @@ class YearLoop(asyncio.BaseEventLoop):
     def _make_task(self, _: Any, work: Any, **options: Any) -> asyncio.Task[Any]:
         task = _Task.__new__(_Task)
         task.number = next(self._numbers)  # before asyncio puts it into a set
+        context = options.get("context")
+        task.owner = context.get(OWNER) if context is not None else OWNER.get()
         task.__init__(work, loop=self, **options)  # type: ignore[misc]
+        self._tasks[task.number] = task
         return task
+
+    def kill_after(self, owner: object, steps: int, killed: Callable[[], None]) -> None:
+        """End everything of an owner, as SIGKILL does, after so many of its steps."""
+        self._doomed[owner] = (steps, killed)
+
+    def _count_step(self, owner: object) -> None:
+        steps, killed = self._doomed[owner]
+        self._doomed[owner] = (steps - 1, killed)
+        if steps > 0:
+            return
+        del self._doomed[owner]
+        self._dead.add(owner)
+        killed()
+        context = copy_context()
+        context.run(OWNER.set, owner)  # whatever it still starts is dead as well
+        with mock.patch("sys.unraisablehook"):  # what waits on its way out is told so
+            for _, task in sorted(self._tasks.items()):
+                if task.owner is owner and not task.done():
+                    context.run(_dispose, task)
 
     def run_in_executor(
         self, executor: Any, func: Callable[..., Any], *args: Any
@@ -127,8 +181,17 @@ class YearLoop(asyncio.BaseEventLoop):
             ready.append(heapq.heappop(self._scheduled))
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:
+            if handle._cancelled:
+                continue
+            if not self._doomed and not self._dead:
                 handle._run()
+                continue
+            owner = handle._context.get(OWNER)
+            if owner in self._dead:
+                continue
+            handle._run()
+            if owner in self._doomed:
+                self._count_step(owner)
 
     def _drop_cancelled(self) -> None:
         timers = self._scheduled

@@ -43,6 +43,15 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """The daemon dies after so many steps of its own from `at` on, and is started at `until`."""
+
+    at: datetime
+    until: datetime
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VendorFault:
     """The vendor answers 503 until `until`."""
 
@@ -52,14 +61,14 @@ class VendorFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackFault:
-    """Slack answers 503, or does what it is asked and drops the connection, until `until`."""
+    """Slack answers 503, or does each write and drops the connection, until `until`."""
 
     at: datetime
     until: datetime
     kind: Literal["down", "answer_lost"]
 
 
-Fault = VendorFault | SlackFault
+Fault = Crash | VendorFault | SlackFault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

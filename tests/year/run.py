@@ -23,9 +23,9 @@ import watcher.delivery.worker
 import watcher.jobs.runner
 from tests.year import database, installation, slack, vendor
 from tests.year.broker import Broker
-from tests.year.loop import OWNER, YearLoop
+from tests.year.loop import OWNER, run_to_end
 from tests.year.network import Session
-from tests.year.plan import Plan
+from tests.year.plan import Crash, Plan
 from tests.year.trace import Trace
 from tests.year.world import World
 from watcher import model
@@ -40,8 +40,8 @@ _WALL: ContextVar[Callable[[], datetime]] = ContextVar("_WALL")
 
 def run(plan: Plan, *, level: int = logging.CRITICAL) -> Trace:
     """Return what came of a plan; of an equal plan always the same. `level`: what is logged."""
-    with _without_leaks(plan, level), asyncio.Runner(loop_factory=YearLoop) as runner:
-        return runner.run(_run(plan))
+    with _without_leaks(plan, level):
+        return run_to_end(_run(plan))
 
 
 async def _run(plan: Plan) -> Trace:
@@ -49,6 +49,8 @@ async def _run(plan: Plan) -> Trace:
     with tempfile.TemporaryDirectory() as folder:
         daemon = _Daemon(world, installation.write(plan, Path(folder)))
         daemon.start()
+        for crash in (fault for fault in plan.faults if isinstance(fault, Crash)):
+            daemon.crash_later(crash)
         await asyncio.sleep((plan.end - plan.begin).total_seconds())
         await daemon.stop()
     return world.trace
@@ -60,7 +62,7 @@ class _Daemon:
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
         self._settings = settings
-        self._loop = asyncio.get_running_loop()
+        self._loop: Any = asyncio.get_running_loop()
         self._disk = database.Disk()
         self._broker = Broker(world)
         self._servers = {
@@ -69,14 +71,31 @@ class _Daemon:
         }
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._owner: object = None
 
     def start(self) -> None:
         """Start its process."""
         self._world.record("started")
+        self._owner = object()
         context = contextvars.copy_context()
-        context.run(OWNER.set, object())
+        context.run(OWNER.set, self._owner)
         context.run(_WALL.set, self._world.now)
         self._task = self._loop.create_task(self._live(), name="daemon", context=context)
+
+    def crash_later(self, crash: Crash) -> None:
+        """Let it die when the plan says so, and start it again."""
+        begin = self._world.plan.begin
+
+        def doom() -> None:
+            self._loop.kill_after(self._owner, crash.steps, killed)
+
+        def killed() -> None:
+            self._world.record("crashed")
+            self._broker.lose_all()
+            up_at = max((crash.until - begin).total_seconds(), self._loop.time() + RESTART_SECONDS)
+            self._loop.call_at(up_at, self.start)
+
+        self._loop.call_at((crash.at - begin).total_seconds(), doom)
 
     async def stop(self) -> None:
         """Stop it as SIGTERM does."""

@@ -9,14 +9,10 @@ import sys
 
 import pytest
 
-from tests.year.loop import NothingLeftError, YearLoop
+from tests.year.loop import NothingLeftError
+from tests.year.loop import run_to_end as run
 
 YEAR = 366 * 86_400
-
-
-def run(main):
-    with asyncio.Runner(loop_factory=YearLoop) as runner:
-        return runner.run(main)
 
 
 def test_a_year_of_sleep_takes_no_time():

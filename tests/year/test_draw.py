@@ -1,0 +1,27 @@
+"""A seed is a plan, always the same, and Watcher shows it right."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.year.draw import draw
+from tests.year.oracle import complaints
+from tests.year.plan import Crash, SlackFault, VendorFault
+from tests.year.run import run
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_seed_is_always_the_same_plan():
+    assert draw(7) == draw(7) != draw(8)
+
+
+def test_seeds_have_faults_of_every_kind():
+    kinds = {type(fault) for seed in range(10) for fault in draw(seed).faults}
+    assert kinds == {Crash, VendorFault, SlackFault}
+
+
+@pytest.mark.parametrize("seed", [1, 11])
+def test_what_a_seed_draws_is_shown_right(seed):
+    plan = draw(seed, 0.25)
+    assert complaints(plan, run(plan)) == []
