@@ -124,6 +124,7 @@ class _InMemory(sqlite.Sqlite):
         yield
 
     async def run_writing(self, work: Callable[[Connection], Result]) -> Result:
+        await asyncio.sleep(0)  # who dies here has written nothing
         async with self.writer.begin() as connection:
             return await connection.run_sync(work)
 

@@ -16,6 +16,8 @@ from tests.year.trace import Trace
 from watcher.receivers.slack import lookup
 from watcher.store.outbox import Outbox
 
+pytestmark = pytest.mark.timeout(300)
+
 DOWN, UP = "Feed 3 is offline", "Feed 3: recovered after 30 min: online"
 SOON = timedelta(minutes=2)
 
