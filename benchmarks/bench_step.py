@@ -33,7 +33,7 @@ BENCHES = (
                 figure="expressions",
                 unit="CPU s for each change",
                 to_before=0.333,
-                reached_before=1.2,
+                reached_before=0.65,
                 limit="limit",
             ),
         ),
