@@ -20,6 +20,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
@@ -39,7 +40,9 @@ def main() -> int:
     """Build it, and print its path."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "dist")
-    parser.add_argument("--version", default=_version(), help="instead of pyproject.toml's")
+    parser.add_argument(
+        "--version", default=_project()["version"], help="instead of pyproject.toml's"
+    )
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -90,7 +93,7 @@ def _closure(name: str, extras: tuple[str, ...], python: str) -> Iterator[str]:
             continue
         seen.add((name, extras))
         yield name
-        for line in metadata.requires(name) or ():
+        for line in _requirements(name):
             needed = Requirement(line)
             environments = (
                 {"extra": extra, "python_version": python, "python_full_version": f"{python}.0"}
@@ -98,6 +101,15 @@ def _closure(name: str, extras: tuple[str, ...], python: str) -> Iterator[str]:
             )
             if needed.marker is None or any(map(needed.marker.evaluate, environments)):
                 waiting.append((canonicalize_name(needed.name), tuple(sorted(needed.extras))))
+
+
+def _requirements(name: str) -> list[str]:
+    """Return what a package needs: of Watcher by its file, as what is installed may be older."""
+    if name != "watcher":
+        return metadata.requires(name) or []
+    project = _project()
+    optional = project["optional-dependencies"]
+    return [*project["dependencies"], *(line for extra in EXTRAS for line in optional[extra])]
 
 
 def _relocate(prefix: Path) -> None:
@@ -174,9 +186,9 @@ def _python_of(python: str) -> str:
     return _run(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
 
 
-def _version() -> str:
+def _project() -> dict[str, Any]:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
+        return dict(tomllib.load(file)["project"])
 
 
 def _release() -> str:
