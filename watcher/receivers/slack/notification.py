@@ -195,8 +195,10 @@ def headline(view: model.IncidentView) -> str:
 
 
 def is_late(view: model.IncidentView) -> bool:
-    """Return whether an incident is about what was learned when it was over."""
-    return bool(view.timeline) and view.timeline[0].kind is EntryKind.LATE
+    """Return whether an incident is about what was learned when it was over, and not more."""
+    if not view.timeline or view.timeline[0].kind is not EntryKind.LATE:
+        return False
+    return all(entry.kind is not EntryKind.REOPENED for entry in view.timeline)
 
 
 def ending(view: model.IncidentView) -> str:

@@ -268,6 +268,18 @@ def test_what_was_learned_late_claims_no_recovery(builder):
     assert "recovered" not in str(message).casefold()
 
 
+def test_what_was_learned_late_and_fails_again_is_down_and_then_recovered(builder):
+    builder.timeline.clear()
+    builder.add_entry(EntryKind.LATE, "reported late: NYC Arena uplink: offline")
+    builder.add_entry(EntryKind.REOPENED, "offline again since 03:10:22 UTC, was online")
+    message = render_parent(builder.incident_view(), now=BEGIN + AFTER)
+    assert message.text.startswith(f"{RED} {NAME} is offline")
+    assert "since 03:10 UTC" in message.text
+    builder.resolve(after=600)
+    message = render_parent(builder.incident_view(), now=BEGIN + timedelta(hours=1))
+    assert f"{NAME}: recovered after 10 min" in message.text
+
+
 def test_an_incident_without_a_circuit_is_named_by_what_it_is_about(builder):
     builder.change(title="noc is failing", summary="Slack refused the call", group="noc")
     builder.change(contacts=(), fault_domain=model.FaultDomain.NONE)
