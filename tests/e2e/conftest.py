@@ -79,7 +79,7 @@ rules:
     source: vyvx
     transition: {field: state, to: [offline]}
     severity: critical
-    title: "{{ name }} is {{ state }}: likely {{ fault_domain }} side"
+    title: "{{ name }} is {{ state }}: {{ side }}"
     diagnose: true
   - name: vyvx-blind
     source: vyvx

@@ -61,7 +61,7 @@ async def test_an_outage_is_on_the_board_and_in_the_api_with_its_pdf(
         assert status == 200
         board = body.decode()
         assert "1 open</h1>" in board
-        assert "USA East is offline: likely lumen side" in board
+        assert "USA East is offline: likely Lumen side" in board
         assert 'Lumen NOC, <a href="tel:+15550100">+1 555 0100</a>' in board
         for page in (incident["links"]["page"], "/subjects/vyvx/1234567"):
             status, body = await site(page)

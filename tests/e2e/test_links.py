@@ -50,7 +50,7 @@ async def test_links_in_slack_mqtt_webhook_and_packet_open_the_incident(
     async def opens(link: str) -> bool:
         async with world.session.get(link) as response:
             assert response.status == 200, link
-            return "USA East is offline: likely lumen side" in await response.text()
+            return "USA East is offline: likely Lumen side" in await response.text()
 
     async with subscribed() as seen, daemon():
         await world.change(vyvx=OFFLINE)

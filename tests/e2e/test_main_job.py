@@ -44,7 +44,7 @@ async def test_an_outage_becomes_a_thread_with_findings_and_pdf_and_recovers(
             return [parent, *replies]
 
         parent, *replies = await eventually(thread)
-        assert "USA East is offline: likely lumen side" in words_of(parent)
+        assert "USA East is offline: likely Lumen side" in words_of(parent)
         assert "Lumen NOC, +1 555 0100" in words_of(parent)
         assert "Kings Mountain" in words_of(parent)
         assert "No trouble found" in "".join(words_of(reply) for reply in replies)

@@ -75,7 +75,7 @@ class IncidentBuilder:
             group="vyvx/1234567",
             status=model.IncidentStatus.OPEN,
             severity=model.Severity.CRITICAL,
-            title="NYC Arena uplink is offline: likely lumen side",
+            title="NYC Arena uplink is offline: likely Lumen side",
             opened_at=BEGIN,
             fault_domain=model.FaultDomain.LUMEN,
             contacts=(model.Contact(domain="lumen", text="Lumen NOC, +1 800 555 0100"),),

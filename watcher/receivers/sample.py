@@ -62,7 +62,7 @@ def sample_view(now: datetime) -> model.IncidentView:
         group=alert.subject,
         status=model.IncidentStatus.OPEN,
         severity=model.Severity.CRITICAL,
-        title=f"{NAME} is offline: likely lumen side",
+        title=f"{NAME} is offline: likely Lumen side",
         opened_at=begin,
         fault_domain=model.FaultDomain.LUMEN,
         contacts=(model.Contact(domain="lumen", text="Lumen NOC, +1 800 555 0100"),),

@@ -18,7 +18,7 @@ def test_a_packet_is_ready_for_the_carriers_ticket(builder):
     builder.add_entry(model.EntryKind.NOTED, "the truck is on its way", after=90, by="Ana")
     builder.add_entry(model.EntryKind.CHANGED, "degraded, was offline", after=120)
     assert carrier_packet.render_packet(builder.incident_view(), NOW) == [
-        "NYC Arena uplink is offline: likely lumen side",
+        "NYC Arena uplink is offline: likely Lumen side",
         "Our reference: w-7k3m. All times are UTC; written at 2026-11-21 03:39:52.",
         "Downtime: 29 min (so far), 2026-11-21 03:10:22",
         "",

@@ -30,7 +30,7 @@ def title_and_summary(
         window=member.window,
     )
     if side is not None:
-        words["fault_domain"] = str(side)
+        words |= {"fault_domain": str(side), "side": model.format_side(side)}
     try:
         summary = "" if rule.summary is None else rule.summary(words)
         return rule.title(words), summary

@@ -196,6 +196,7 @@ class SubjectView:
             "severity": str(rule.severity),
             "phase": self.phase.value,
             "fault_domain": str(self.fault_domain),
+            "side": model.format_side(self.fault_domain),
             "expected_mbps": self.expected_mbps,
             "starts": "" if self._starts is None else model.format_time(self._starts, self._now),
             "value": value,

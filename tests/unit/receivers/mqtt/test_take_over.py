@@ -103,14 +103,14 @@ class ScriptedClient:
 
 
 @pytest.fixture
-def run(clock, monkeypatch):
+def run(clock):
     async def run(broker, *, until, start=lambda _: None):
-        monkeypatch.setattr(mqtt_client, "build", broker.build)
         connection = MqttConnection(
             settings=receiver_settings.Mqtt(client_id="watcher"),
             instance="ops1",
             clock=clock,
             backoff=Backoff(first=0.0, longest=0.0),
+            build_client=broker.build,
         )
         start(connection)
         task = asyncio.create_task(connection.run())

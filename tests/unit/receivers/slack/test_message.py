@@ -28,7 +28,7 @@ def shown(message):
 def test_a_new_incident_reads_in_the_order_of_need(builder):
     message = render_parent(builder.incident_view(), now=NOW, mention="<!here>")
     assert shown(message) == [
-        ("header", f"{RED} NYC Arena uplink is offline: likely lumen side"),
+        ("header", f"{RED} NYC Arena uplink is offline: likely Lumen side"),
         (
             "section",
             (
@@ -51,7 +51,7 @@ def test_a_new_incident_reads_in_the_order_of_need(builder):
         ),
     ]
     assert message.text == (
-        f"{RED} NYC Arena uplink is offline: likely lumen side · since 03:10 UTC"
+        f"{RED} NYC Arena uplink is offline: likely Lumen side · since 03:10 UTC"
         " · call Lumen NOC, +1 800 555 0100 <!here>"
     )
     assert message.blocks[1]["text"]["verbatim"] is True
@@ -118,7 +118,7 @@ def test_when_it_is_over_it_is_green_and_calls_nobody(builder):
     assert blocks[1][1].splitlines()[:4] == [
         "*NYC Arena uplink* · vyvx 1234567 · PO 4711",
         "Recovered at 03:40:22 UTC after 30 min: *online*, was offline",
-        "It was: NYC Arena uplink is offline: likely lumen side",
+        "It was: NYC Arena uplink is offline: likely Lumen side",
         (
             "Madison Square Garden (New York) \N{RIGHTWARDS ARROW} LA Broadcast Center, Denver TOC"
             " (Los Angeles, Denver)"

@@ -466,7 +466,7 @@ async def test_many_pending_entries_become_one_digest(slack, receiver, builder, 
     payload = digest["metadata"]["event_payload"]
     assert (payload["entries"], payload["event_id"]) == ("2-31", "w-7k3m-31")
     assert digest["text"].startswith(
-        "\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side"
+        "\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely Lumen side"
         " · *30 entries*, occurred 03:11:22 UTC to 03:40:22 UTC"
     )
     assert digest["text"].endswith(" · call Lumen NOC, +1 800 555 0100 <!here>")

@@ -17,7 +17,7 @@ def test_a_template_takes_the_place_of_the_text_and_leaves_headline_and_small_pr
     source = "*{{ name }}* ({{ labels.po_number }}{{ labels.unknown }})\n\nRing {{ contacts[0] }}"
     message = render(builder, clock, source, mention="<!here>")
     header, section, small_print = message["blocks"]
-    assert header["text"]["text"].endswith("NYC Arena uplink is offline: likely lumen side")
+    assert header["text"]["text"].endswith("NYC Arena uplink is offline: likely Lumen side")
     assert section["text"]["text"] == (
         "<!here> *NYC Arena uplink* (4711)\nRing Lumen NOC, +1 800 555 0100"
     )

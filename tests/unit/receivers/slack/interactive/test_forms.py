@@ -35,7 +35,7 @@ async def test_a_note_is_written_in_a_form_and_stands_on_the_timeline(slack, ses
             model.Noted(incident="w-7k3m", by="ann", text="carrier says <!channel> 04:00")
         ]
         assert await person.hears() == (
-            "*NYC Arena uplink is offline: likely lumen side* (w-7k3m):"
+            "*NYC Arena uplink is offline: likely Lumen side* (w-7k3m):"
             " your note stands in the thread."
         )
         assert not slack.modals.front("U0ANN")

@@ -22,7 +22,7 @@ def test_the_worst_comes_first_with_who_has_taken_it(builder):
     assert listings.incident_list([minor, builder.incident], [], [], NOW) == [
         "*2 open incidents*",
         (
-            "*\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely lumen side*"
+            "*\N{LARGE RED CIRCLE} NYC Arena uplink is offline: likely Lumen side*"
             " · 29 min, since 03:10:22 UTC · w-7k3m"
         ),
         (
