@@ -67,3 +67,23 @@ async def test_who_is_on_call_is_mentioned_and_named_also_when_the_calendar_is_g
 
         await eventually(is_named)
         assert "net   bob" in await verb(home, "oncall", "net")
+
+
+async def test_check_reads_a_rotas_calendar_and_says_what_is_wrong_with_it(world, home):
+    rules = home / "rules.yaml"
+    rules.write_text(ROTAS + rules.read_text())
+
+    async def checked() -> str:
+        printed = await verb(home, "check", "--connect")
+        [line] = [line for line in printed.splitlines() if "rotas.net" in line]
+        return line
+
+    missing = await checked()
+    assert missing.startswith("FAIL  rotas.net: ")
+    assert "net.ics" in missing
+    (home / "net.ics").write_text(CALENDAR)
+    assert await checked() == (
+        "ok    rotas.net: its calendar can be read, and has somebody for the next 30 days"
+    )
+    (home / "net.ics").write_text(CALENDAR.replace("RRULE:FREQ=DAILY\r\n", ""))
+    assert (await checked()).startswith("FAIL  rotas.net: ")

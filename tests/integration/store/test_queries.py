@@ -91,3 +91,13 @@ async def test_subjects_are_read_a_part_at_a_time(opened, token):
     assert await read(limit=2) == keys[:2]
     assert await read(after="evpl/1", limit=2) == ["evpl/2", "vyvx/1"]
     assert await read(source="vyvx", after="vyvx/1") == ["vyvx/2"]
+
+
+async def test_an_incident_is_found_by_the_first_letters_of_its_id(opened, token):
+    for name in ("w-3f9k", "w-3f2a", "w-4aaa", "w_3fxx"):
+        await opened.commits.commit(token, factories.commit(factories.incident(name)))
+    assert await opened.queries.incident_ids("w-3f") == ["w-3f2a", "w-3f9k"]
+    assert await opened.queries.incident_ids("w-3f", limit=1) == ["w-3f2a"]
+    assert await opened.queries.incident_ids("w-3f9k") == ["w-3f9k"]
+    assert await opened.queries.incident_ids("w_3") == ["w_3fxx"]
+    assert await opened.queries.incident_ids("w-5") == []

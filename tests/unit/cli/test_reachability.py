@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 
 import pytest
 
 from watcher import model
-from watcher.cli import terminal
+from watcher.cli import daemon, preflight, terminal
 from watcher.cli.setup.reachability import reach
 
 
@@ -53,3 +54,16 @@ def test_only_our_own_words_have_colours_and_only_on_a_terminal(monkeypatch):
     assert pipe.getvalue() == "FAIL\N{REPLACEMENT CHARACTER}[2J"
     monkeypatch.setenv("NO_COLOR", "1")
     assert not terminal.SafeStream(screen).has_colours()
+
+
+def test_on_a_terminal_the_check_says_how_many_are_still_to_come(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Screen()
+    safe = terminal.SafeStream(screen)
+    monkeypatch.setattr(sys, "stdout", safe)
+    monkeypatch.setattr(sys, "stderr", safe)
+    for number, name in enumerate(("store", "mqtt"), start=1):
+        daemon._print_result(preflight.Result(name=name, ok=True, sentence="fine"), number, 2)
+    assert screen.getvalue() == (
+        "\r\x1b[Kok    store: fine\n\r\x1b[K1 of 2 tried\r\x1b[Kok    mqtt: fine\n"
+    )
