@@ -20,14 +20,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 Result = TypeVar("Result")
 
 _READERS = 2  # connections, each in a thread
-_POLL_SECONDS = 0.005
 
 
 class WritingConnection:
-    """Remembers the connection that `make`, the factory of the writing engine, made last."""
+    """Remembers the one connection of the writing engine, from when it is made until it is closed.
+
+    `make` is that engine's factory.
+    """
 
     def __init__(self) -> None:
         self.driver: sqlite3.Connection | None = None
+
+    def follow(self, engine: AsyncEngine) -> None:
+        """Forget the connection before the engine's pool closes it."""
+
+        @event.listens_for(engine.sync_engine, "close")
+        def close(*_: object) -> None:
+            self.driver = None
 
     def make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         """Open a connection, as sqlite3.connect() asks for it."""
@@ -40,6 +49,7 @@ class WholeTransactions:
     """Runs functions of a connection, each in one transaction and in one thread."""
 
     def __init__(self, writer: AsyncEngine, writing: WritingConnection, reader: Engine) -> None:
+        writing.follow(writer)
         self._writer = writer
         self._writing = writing
         self._reader = reader
@@ -48,13 +58,13 @@ class WholeTransactions:
         self._reading_threads = ThreadPoolExecutor(_READERS, "sqlite reader")
 
     async def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Write all that `work` writes, or nothing; nobody else may use the writer meanwhile."""
-        if self._writing.driver is None:
+        """Write all that `work` writes, or nothing; nobody else may begin a write meanwhile."""
+        pool = cast("QueuePool", self._writer.pool)
+        if self._writing.driver is None or pool.checkedout():
+            # None has been made, or a statement was cancelled: then the library closes the
+            # connection, and until it is back in the pool it may still roll back.
             async with self._writer.connect():
                 pass
-        pool = cast("QueuePool", self._writer.pool)
-        while pool.checkedout():  # noqa: ASYNC110 -- by one that was cancelled, and rolls back
-            await asyncio.sleep(_POLL_SECONDS)
         engine = self._engine_now()
 
         def run() -> Result:

@@ -73,6 +73,31 @@ async def test_it_waits_for_one_that_still_has_the_writing_connection(opened):
     assert await numbers(opened) == [2]
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("steps", range(1, 40))
+async def test_after_one_that_was_cancelled_anywhere_it_writes_all_the_same(opened, steps, again):
+    """The library closes a connection on which a statement was cancelled."""
+
+    async def write() -> None:
+        async with opened.database.write() as connection:
+            await connection.execute(insert(tables.journal), row(1))
+
+    await opened.database.run_writing(lambda held: held.execute(select(1)))
+    writing = asyncio.create_task(write())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    writing.cancel()
+    if again:
+        await asyncio.sleep(0)
+        writing.cancel()
+    follower = asyncio.create_task(
+        opened.database.run_writing(lambda held: held.execute(insert(tables.journal), row(2)))
+    )
+    await asyncio.gather(writing, return_exceptions=True)
+    await follower
+    assert 2 in await numbers(opened)
+
+
 async def test_a_close_ends_the_threads(url):
     async with store.open(url, clock=SystemClock()) as opened:
         await opened.inbox.read()
