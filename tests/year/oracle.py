@@ -58,12 +58,16 @@ def outages(plan: Plan, rule: Rule, circuit: Circuit) -> list[Outage]:
 
 
 def due(plan: Plan, at: datetime, wait: timedelta) -> datetime:
-    """Return by when people must know of what changed at `at`; faults put it off."""
+    """Return by when people must know of what changed at `at`; faults put it off.
+
+    A fault that is over still does for as long as Watcher may wait before it tries again.
+    """
     wait += 2 * plan.interval + SLACK_TIME
     by = at + wait
     for fault in plan.faults:
-        if fault.at <= by and fault.until >= at:
-            by = max(by, fault.until + AFTER_FAULT + 5 * plan.interval + wait)
+        tried_again = fault.until + AFTER_FAULT + 5 * plan.interval
+        if fault.at <= by and tried_again >= at:
+            by = max(by, tried_again + wait)
     return by
 
 

@@ -86,6 +86,14 @@ def test_a_fault_puts_off_what_is_due():
     assert wrong(seen((at(1.3), "", DOWN), CLOSED), plan) == []
 
 
+def test_a_fault_that_has_just_ended_puts_off_what_is_due():
+    fault = VendorFault(at=at(1.3), until=at(1.5) - timedelta(seconds=30))
+    in_time = oracle.due(MORNING, at(1.5), MORNING.rules[0].keep)
+    late = (in_time + timedelta(seconds=30), "edit 0", UP)
+    assert wrong(seen(OPENED, late)) == ["untrue"]
+    assert wrong(seen(OPENED, late), replace(MORNING, faults=(fault,))) == []
+
+
 LOST = SlackFault(at=at(1), until=at(1) + timedelta(minutes=5), kind="answer_lost")
 FAULTS = {
     "crash": Crash(at=at(1) + timedelta(seconds=30), until=at(1) + SOON, steps=20),
