@@ -22,6 +22,19 @@ Result = TypeVar("Result")
 _READERS = 2  # connections, each in a thread
 
 
+class _Connection(sqlite3.Connection):
+    """Ends its transaction before it is closed.
+
+    SQLite keeps a closed connection, and its lock, for as long as a cursor of it is alive; one on
+    which a statement was cancelled may be until garbage is collected.
+    """
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
+
+
 class WritingConnection:
     """Remembers the one connection of the writing engine, from when it is made until it is closed.
 
@@ -41,7 +54,7 @@ class WritingConnection:
     def make(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
         """Open a connection, as sqlite3.connect() asks for it."""
         kwargs.pop("factory", None)
-        self.driver = sqlite3.Connection(*args, **kwargs)
+        self.driver = _Connection(*args, **kwargs)
         return self.driver
 
 
