@@ -49,12 +49,17 @@ async def test_an_outage_is_reported_in_time_although_the_clock_was_set_back_mea
     set_clock(AHEAD)
     async with daemon() as running:
 
-        async def watched() -> bool:
-            return (await world.calls()).get("vyvx.active", 0) > 1
+        async def polls() -> int:
+            return (await world.calls()).get("vyvx.active", 0)
 
-        await eventually(watched)
+        async def seen() -> bool:  # a poll after the next begins once that one is taken in
+            return await polls() > before + 1
+
+        before = 0
+        await eventually(seen)
         await world.change(vyvx=OFFLINE)
-        await asyncio.sleep(0.5)  # it is seen, and waits for 3 s
+        before = await polls()
+        await eventually(seen)  # and waits for 3 s
         set_clock(0)
         (parent,) = await eventually(world.parents)
         assert "is offline" in str(parent)
