@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import aiomqtt
 
+from tests.year.loop import OWNER
 from tests.year.world import World
 from watcher.receivers.mqtt.broker.client import OFFLINE, Message
 
@@ -38,10 +39,11 @@ class Broker:
             if topic in client.topics:
                 client.deliver(Message(topic=topic, payload=payload, retained=False))
 
-    def lose_all(self) -> None:
-        """Speak the wills of the clients, which have gone without a word."""
-        clients, self.clients = self.clients, {}
-        for client in clients.values():
+    def lose(self, owner: object) -> None:
+        """Speak the wills of a daemon's clients, which have gone without a word."""
+        for client in [client for client in self.clients.values() if client.owner is owner]:
+            del self.clients[client.identity]
+            client.end()
             if client.will:
                 self.publish(client.will, OFFLINE, retain=True)
 
@@ -59,6 +61,7 @@ class Client:
         self.identity = identity
         self.will = will
         self.topics: set[str] = set()
+        self.owner = OWNER.get()
         self._broker = broker
         self._loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[None] = self._loop.create_future()

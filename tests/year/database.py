@@ -12,15 +12,17 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, pool
+from sqlalchemy import ColumnElement, Connection, event, pool
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
+from tests.year.world import World
 from watcher import model
 from watcher.clock import Clock, token
 from watcher.store import migrate, tables
@@ -102,7 +104,9 @@ def _begin(connection: Connection) -> None:
 class _InMemory(sqlite.Sqlite):
     """SQLite as the store knows it, on a disk of ours."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, world: World) -> None:
+        self.shared = world.plan.daemons > 1
+        self._server_time = world.now
         self.name = "in memory"
         self.product = f"SQLite {sqlite3.sqlite_version}"
         self.caution = ""
@@ -115,6 +119,8 @@ class _InMemory(sqlite.Sqlite):
 
     def lock(self, owner: str) -> bool:
         del owner
+        if self.shared:
+            return False
         was, self._locked = self._locked, True
         return not was
 
@@ -131,6 +137,10 @@ class _InMemory(sqlite.Sqlite):
     async def run_reading(self, work: Callable[[Connection], Result]) -> Result:
         async with self.reader.connect() as connection:
             return await connection.run_sync(work)
+
+    def moment(self, now: datetime, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+        """Return `ahead` from now: on the server's clock, where there is a server."""
+        return super().moment(self._server_time() if self.shared else now, ahead)
 
     async def close(self) -> None:
         """Leave the connection open: the database lives in it."""
@@ -158,13 +168,13 @@ _PENDING = "SELECT EXISTS (SELECT 1 FROM receipts WHERE due <= :now)"
 _WORK = "SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = :kind AND due <= :now)"
 
 
-def opener(disk: Disk) -> Any:
+def opener(disk: Disk, world: World) -> Any:
     """Return what opens the store on a disk, as store.open does."""
 
     @asynccontextmanager
     async def open_store(url: str, *, clock: Clock) -> AsyncIterator[Store]:
         del url
-        database = Database(_InMemory(disk), token())
+        database = Database(_InMemory(disk, world), token())
         await migrate.to_newest(database)
         opened: Any = Store(database, clock)
         opened.inbox.read = _ask_first(disk, opened.inbox.read, _WAITING)

@@ -7,7 +7,8 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from tests.year.plan import Circuit, Crash, Fault, Plan, Rule, SlackFault, Status, VendorFault
+from tests.year import faults
+from tests.year.plan import Circuit, Plan, Rule, Status
 
 RULE = Rule(name="down", to=("offline",), hold=timedelta(seconds=20), keep=timedelta(minutes=1))
 # Clocks change, months and years end, and a February has one day more.
@@ -30,8 +31,7 @@ def draw(seed: int, days: float = 1.0) -> Plan:
     circuits = tuple(Circuit(id=f"10{n:02}", name=f"Feed {n:02}") for n in range(count))
     facts = [fact for circuit in circuits for fact in _changes(chance, circuit, begin, end - QUIET)]
     facts.sort(key=lambda fact: (fact.at, fact.circuit))
-    faults = [*_faults(chance, facts, begin, end - QUIET)]
-    faults.sort(key=lambda fault: fault.at)
+    news = [fact.at for fact in facts]
     return Plan(
         seed=seed,
         begin=begin,
@@ -39,7 +39,8 @@ def draw(seed: int, days: float = 1.0) -> Plan:
         rules=(RULE,),
         circuits=circuits,
         facts=tuple(facts),
-        faults=tuple(faults),
+        daemons=faults.daemons(seed),
+        faults=faults.draw(seed, news, begin, end - QUIET),
         interval=timedelta(seconds=chance.choice((30, 60, 120))),
         idle=timedelta(seconds=20),
     )
@@ -63,25 +64,3 @@ def _changes(
                 yield Status(at=end, circuit=circuit.id, state=state)
             return
         yield Status(at=at, circuit=circuit.id, state=state)
-
-
-def _faults(
-    chance: random.Random, facts: list[Status], begin: datetime, end: datetime
-) -> Iterator[Fault]:
-    """Yield about one fault in two hours, half of them soon after something has changed."""
-    for _ in range(round((end - begin) / timedelta(hours=2))):
-        at = begin + chance.random() * (end - begin)
-        if facts and chance.random() < 0.5:
-            at = chance.choice(facts).at + timedelta(seconds=chance.uniform(0, 150))
-        if at >= end:
-            continue
-        until = at + timedelta(seconds=10 ** chance.uniform(0.5, 3))
-        match chance.choice(("crash", "vendor", "slack", "answer")):
-            case "crash":
-                yield Crash(at=at, until=at + timedelta(seconds=5), steps=chance.randint(0, 40))
-            case "vendor":
-                yield VendorFault(at=at, until=until)
-            case "slack":
-                yield SlackFault(at=at, until=until, kind="down")
-            case _:
-                yield SlackFault(at=at, until=until, kind="answer_lost")

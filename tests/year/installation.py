@@ -10,7 +10,7 @@ from tests.year.plan import NOC, Plan
 from watcher import settings
 
 _CONFIG = """
-instance = "ops1"
+instance = "{instance}"
 rules = ["rules.yaml"]
 
 [accounts.vyvx]
@@ -57,9 +57,10 @@ _RULE = """
 """
 
 
-def write(plan: Plan, folder: Path) -> settings.Settings:
+def write(plan: Plan, folder: Path, *, instance: str = "ops1") -> settings.Settings:
     """Write config.toml and the rules, and return the settings as a daemon loads them."""
     config = _CONFIG.format(
+        instance=instance,
         vendor=vendor.HOST,
         slack=slack.HOST,
         channel=NOC,

@@ -92,6 +92,7 @@ class YearLoop(asyncio.BaseEventLoop):
         self._tasks: weakref.WeakValueDictionary[int, _Task] = weakref.WeakValueDictionary()
         self._dead: set[object] = set()
         self._doomed: dict[object, tuple[int, Callable[[], None]]] = {}
+        self._frozen: dict[object, list[Any]] = {}
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
@@ -116,6 +117,14 @@ class YearLoop(asyncio.BaseEventLoop):
     def kill_after(self, owner: object, steps: int, killed: Callable[[], None]) -> None:
         """End everything of an owner, as SIGKILL does, after so many of its steps."""
         self._doomed[owner] = (steps, killed)
+
+    def freeze(self, owner: object) -> None:
+        """Let nothing of an owner run, as SIGSTOP does."""
+        self._frozen.setdefault(owner, [])
+
+    def thaw(self, owner: object) -> None:
+        """Let it go on with all that has come meanwhile."""
+        self._ready.extend(self._frozen.pop(owner, []))
 
     def _count_step(self, owner: object) -> None:
         steps, killed = self._doomed[owner]
@@ -183,11 +192,14 @@ class YearLoop(asyncio.BaseEventLoop):
             handle = ready.popleft()
             if handle._cancelled:
                 continue
-            if not self._doomed and not self._dead:
+            if not self._doomed and not self._dead and not self._frozen:
                 handle._run()
                 continue
             owner = handle._context.get(OWNER)
             if owner in self._dead:
+                continue
+            if owner in self._frozen:
+                self._frozen[owner].append(handle)
                 continue
             handle._run()
             if owner in self._doomed:

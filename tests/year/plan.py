@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from tests.year.faults import Fault
+
 NOC = "C00000NOC1"  # the channel of the receiver `noc`
 
 
@@ -43,35 +45,6 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crash:
-    """The daemon dies after so many steps of its own from `at` on, and is started at `until`."""
-
-    at: datetime
-    until: datetime
-    steps: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VendorFault:
-    """The vendor answers 503 until `until`."""
-
-    at: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackFault:
-    """Slack answers 503, or does each write and drops the connection, until `until`."""
-
-    at: datetime
-    until: datetime
-    kind: Literal["down", "answer_lost"]
-
-
-Fault = Crash | VendorFault | SlackFault
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that happens, `facts` and `faults` in the order of `at`."""
 
@@ -82,6 +55,7 @@ class Plan:
     circuits: tuple[Circuit, ...]
     facts: tuple[Status, ...] = ()
     faults: tuple[Fault, ...] = ()
+    daemons: int = 1  # on one database
     interval: timedelta = timedelta(seconds=60)
     fast_interval: timedelta = timedelta(seconds=10)
     idle: timedelta = timedelta(seconds=1)  # how often a loop looks for work that woke nobody

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.year.faults import SlackFault
 from tests.year.network import Answer, HungUpError, Request, answer_json
-from tests.year.plan import NOC, SlackFault
+from tests.year.plan import NOC
 from tests.year.world import World
 
 HOST = "slack.invalid"

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from tests.year import oracle
-from tests.year.plan import Crash, SlackFault, VendorFault
+from tests.year.faults import Crash, Freeze, SlackFault, Stop, VendorFault, WrongClock
 from tests.year.run import run
 from tests.year.test_run import MORNING, at
 from tests.year.trace import Trace
@@ -97,6 +97,11 @@ def test_a_fault_that_has_just_ended_puts_off_what_is_due():
 LOST = SlackFault(at=at(1), until=at(1) + timedelta(minutes=5), kind="answer_lost")
 FAULTS = {
     "crash": Crash(at=at(1) + timedelta(seconds=30), until=at(1) + SOON, steps=20),
+    "stop": Stop(at=at(1) + timedelta(seconds=30), until=at(1.1)),
+    "freeze": Freeze(at=at(1) + timedelta(seconds=30), until=at(1.1)),
+    "clock ahead": WrongClock(at=at(0.9), until=at(1.2), by=timedelta(days=2)),
+    "clock behind": WrongClock(at=at(0.9), until=at(1.2), by=timedelta(hours=-5)),
+    "clock wrong at start": WrongClock(at=at(0), until=at(1.2), by=timedelta(hours=3)),
     "vendor": VendorFault(at=at(1) + timedelta(seconds=90), until=at(1.2)),
     "slack": SlackFault(at=at(1), until=at(1.2), kind="down"),
     "answer": LOST,
@@ -108,6 +113,22 @@ def test_a_fault_loses_nothing_and_nothing_comes_twice(fault):
     plan = replace(MORNING, faults=(fault,))
     trace = run(plan)
     assert wrong(trace, plan) == []
+    assert trace.digest() == run(plan).digest()
+
+
+TAKEOVERS = {
+    "crash": Crash(at=at(1) + timedelta(seconds=30), until=at(1.4), steps=20),
+    "freeze": Freeze(at=at(1) + timedelta(seconds=30), until=at(1.2)),
+    "stop": Stop(at=at(1) + timedelta(seconds=30), until=at(1.4)),
+}
+
+
+@pytest.mark.parametrize("fault", TAKEOVERS.values(), ids=TAKEOVERS)
+def test_another_daemon_takes_over(fault):
+    plan = replace(MORNING, daemons=2, faults=(fault,))
+    trace = run(plan)
+    assert wrong(trace, plan) == []
+    assert next(trace.of("slack")).at < at(1.1)
     assert trace.digest() == run(plan).digest()
 
 

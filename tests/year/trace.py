@@ -8,7 +8,7 @@ By `what`, its `fields`:
 - `slack`: a write: `method`, `ts`, `thread_ts`, `text`, `done` (Slack did it), `answered` (the
   daemon learnt so).
 - `mqtt`: `topic`, `payload` (text), as a subscriber got it, where it is not what it got before.
-- `started`, `crashed`, `stopped`: the daemon.
+- `started`, `crashed`, `stopped`, `frozen`, `thawed`: what became of which `daemon`.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tests.year.faults import VendorFault
 from tests.year.network import Answer, Request, answer_json
-from tests.year.plan import VendorFault
 from tests.year.world import World
 
 HOST = "vyvx.invalid"

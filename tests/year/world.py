@@ -6,7 +6,8 @@ import asyncio
 import random
 from datetime import datetime, timedelta
 
-from tests.year.plan import Plan, SlackFault, Status, VendorFault
+from tests.year.faults import SlackFault, VendorFault
+from tests.year.plan import Plan, Status
 from tests.year.trace import Trace
 
 

@@ -1,0 +1,113 @@
+"""What breaks in a simulated time, and the draw of a seed's faults.
+
+Each fault lasts from `at` to `until`; what it spoils is tried again afterwards. `daemon` is the
+number of the one that it hits. `Random(f"{seed}/faults")` is theirs alone: what else a seed draws
+does not change with them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """The daemon dies after so many steps of its own from `at` on, and is started at `until`."""
+
+    at: datetime
+    until: datetime
+    steps: int = 0
+    daemon: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The daemon gets SIGTERM, and is started at `until`."""
+
+    at: datetime
+    until: datetime
+    daemon: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """The daemon stands still (SIGSTOP) until `until`."""
+
+    at: datetime
+    until: datetime
+    daemon: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongClock:
+    """The machine's time of day is off by `by`; it is set wrong, and set right at `until`."""
+
+    at: datetime
+    until: datetime
+    by: timedelta
+    daemon: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorFault:
+    """The vendor answers 503 until `until`."""
+
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackFault:
+    """Slack answers 503, or does each write and drops the connection, until `until`."""
+
+    at: datetime
+    until: datetime
+    kind: Literal["down", "answer_lost"]
+
+
+Fault = Crash | Stop | Freeze | WrongClock | VendorFault | SlackFault
+
+
+def daemons(seed: int) -> int:
+    """Return how many daemons there are on one database."""
+    return 2 if seed % 3 == 0 else 1
+
+
+def draw(seed: int, news: Sequence[datetime], begin: datetime, end: datetime) -> tuple[Fault, ...]:
+    """Return about one fault in two hours, half of them soon after there was `news`."""
+    chance = random.Random(f"{seed}/faults")  # noqa: S311  # repeatable
+    faults: list[Fault] = []
+    for _ in range(round((end - begin) / timedelta(hours=2))):
+        at = begin + chance.random() * (end - begin)
+        if news and chance.random() < 0.5:
+            at = chance.choice(news) + timedelta(seconds=chance.uniform(0, 150))
+        if at < end:
+            faults.append(_draw_fault(chance, at, chance.randrange(daemons(seed))))
+    return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def _draw_fault(chance: random.Random, at: datetime, daemon: int) -> Fault:
+    until = at + timedelta(seconds=10 ** chance.uniform(0.5, 3))
+    soon, steps = at + timedelta(seconds=5), chance.randint(0, 40)
+    return chance.choice(
+        (
+            Crash(at=at, until=soon, steps=steps, daemon=daemon),
+            Stop(at=at, until=until, daemon=daemon),
+            Freeze(at=at, until=until, daemon=daemon),
+            _wrong_clock(chance, at, daemon),
+            VendorFault(at=at, until=until),
+            SlackFault(at=at, until=until, kind="down"),
+            SlackFault(at=at, until=until, kind="answer_lost"),
+        )
+    )
+
+
+def _wrong_clock(chance: random.Random, at: datetime, daemon: int) -> WrongClock:
+    """Return seconds to days ahead or behind, for minutes to hours."""
+    by = timedelta(seconds=round(10 ** chance.uniform(0.5, 5.3)))
+    until = at + timedelta(seconds=10 ** chance.uniform(1, 4))
+    return WrongClock(at=at, until=until, by=by if chance.random() < 0.5 else -by, daemon=daemon)
